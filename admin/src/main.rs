@@ -1,2 +1,50 @@
-//! Placeholder.
-fn main() {}
+//! `remora`, the operator's command line: asks store nodes and proxies, shows what they say.
+//!
+//! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
+//! only file that names tonic) → `render` (pure: a report as table or JSON) → standard output. Faults are one sentence
+//! on standard error. Exit codes: 0 done, 1 refused, unreachable or not found, 2 usage.
+//!
+//! Left out on purpose: attribute values and session ids. The store has neither in clear.
+
+mod args;
+mod client;
+mod commands;
+mod render;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    let format = arguments.output;
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&commands::Failure::Refused(format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(commands::run(arguments)) {
+        Ok(report) => match print(&render::render(&report, format)) {
+            Ok(()) if report.is_well() => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::FAILURE,
+            Err(failure) => fail(&failure),
+        },
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// A closed pipe (`remora sessions list | head`) is the reader's wish, not a fault.
+fn print(text: &str) -> Result<(), commands::Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(commands::Failure::Refused(
+            format!("cannot write the answer: {error}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn fail(failure: &commands::Failure) -> ExitCode {
+    // Nobody is left to tell when standard error is closed too.
+    let _ = writeln!(std::io::stderr(), "remora: {failure}");
+    ExitCode::from(failure.exit_code())
+}

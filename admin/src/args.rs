@@ -1,0 +1,158 @@
+//! The flags and verbs, typed. Never touches the network.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "Examples:
+  remora --store 127.0.0.1:7401 --proxy 127.0.0.1:7410 status
+  remora sessions list --principal ada
+  remora sessions show 3fa4c2d1
+  remora sessions kill --principal ada --yes
+  remora upstreams drain n1
+  remora -o json nodes list
+
+Exit codes: 0 done, 1 refused or not found, 2 usage.";
+
+/// Ask a Remora store cluster and its proxies.
+#[derive(Debug, Parser)]
+#[command(name = "remora", version, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Client addresses of store nodes, as in context.xml; one that answers is enough
+    #[arg(
+        long,
+        global = true,
+        env = "REMORA_STORE",
+        value_name = "ADDR[,ADDR]",
+        value_delimiter = ','
+    )]
+    pub(crate) store: Vec<String>,
+    /// Control addresses of proxies; every one is asked
+    #[arg(
+        long,
+        global = true,
+        env = "REMORA_PROXY",
+        value_name = "ADDR[,ADDR]",
+        value_delimiter = ','
+    )]
+    pub(crate) proxy: Vec<String>,
+    /// How to show the answer
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// How to show an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON document for programs
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Show the store cluster and the proxies at a glance; exit 1 if something is not well
+    Status,
+    /// Look at sessions, or end them
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Look at the store's nodes
+    #[command(subcommand)]
+    Nodes(Nodes),
+    /// Look at the Tomcats behind the proxies, and drain them
+    #[command(subcommand)]
+    Upstreams(Upstreams),
+}
+
+/// Look at sessions, or end them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sessions {
+    /// List sessions, by application and key
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// How many at most
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: usize,
+    },
+    /// Show one session with its attributes' names and sizes
+    Show {
+        /// Leading hexadecimal digits of the session's key, as `sessions list` shows them
+        key: String,
+    },
+    /// End sessions: their users are logged out
+    Kill {
+        /// Leading hexadecimal digits of one session's key
+        key: Option<String>,
+        #[command(flatten)]
+        filter: Filter,
+        /// Every session of every application
+        #[arg(long, conflicts_with = "key")]
+        all: bool,
+        /// Do it without asking; needed for anything but a single key
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Which sessions are meant: all conditions given must hold.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Filter {
+    /// Exact application, as in localhost/shop
+    #[arg(long, value_name = "APPLICATION")]
+    pub(crate) application: Option<String>,
+    /// Exact principal name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) principal: Option<String>,
+    /// Exact node name of the Tomcat that holds them
+    #[arg(long, value_name = "NODE")]
+    pub(crate) owner: Option<String>,
+}
+
+/// Look at the store's nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Nodes {
+    /// List the store's nodes with their role and progress
+    List,
+}
+
+/// Look at the Tomcats behind the proxies, and drain them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Upstreams {
+    /// List the upstreams of every proxy
+    List,
+    /// Move the users of a route elsewhere, nobody logged out
+    Drain {
+        /// The route, as behind the dot of the session cookie
+        route: String,
+    },
+    /// End a drain
+    Undrain {
+        /// The route, as behind the dot of the session cookie
+        route: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_separated_by_commas() {
+        let arguments = Arguments::parse_from(["remora", "--store", "a:1,b:2", "status"]);
+        assert_eq!(arguments.store, ["a:1", "b:2"]);
+    }
+
+    #[test]
+    fn a_key_and_everything_cannot_both_be_meant() {
+        assert!(Arguments::try_parse_from(["remora", "sessions", "kill", "3fa4", "--all"]).is_err());
+    }
+}

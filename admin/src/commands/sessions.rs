@@ -1,0 +1,258 @@
+//! `remora sessions list|show|kill`. A session is named by the leading digits of its key, which is a hash of its id:
+//! nothing shown here can be used to log in.
+
+use remora_proto::v1::{
+    AttributeDetail, KillSessionsRequest, ListSessionsRequest, SessionDetail, SessionFilter, SessionSummary,
+    ShowSessionRequest,
+};
+
+use super::{Failure, wall_ms};
+use crate::args::{Filter, Sessions};
+use crate::client::Store;
+use crate::render::{Cell, Report};
+
+/// Sessions asked for at a time; the most that the store gives.
+const PAGE_SIZE: u32 = 1_000;
+
+/// Digits of a key that tables show: few enough to type, enough to tell a million sessions apart.
+const KEY_DIGITS: usize = 12;
+
+/// Lists, shows or ends sessions.
+pub(super) async fn run(addresses: &[String], verb: Sessions) -> Result<Report, Failure> {
+    let store = Store::new(addresses)?;
+    match verb {
+        Sessions::List { filter, limit } => list(&store, &filter, limit).await,
+        Sessions::Show { key } => Ok(detail(&find(&store, &key).await?)),
+        Sessions::Kill { key: Some(key), .. } => kill_one(&store, &key).await,
+        Sessions::Kill {
+            key: None,
+            filter,
+            all,
+            yes,
+        } => kill_many(&store, &filter, all, yes).await,
+    }
+}
+
+async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Report, Failure> {
+    let sessions = collect(store, filter, limit).await?;
+    let columns = vec![
+        "key",
+        "application",
+        "user",
+        "owner",
+        "age",
+        "idle",
+        "expires in",
+        "size",
+        "attributes",
+    ];
+    let now = wall_ms();
+    Ok(Report::default().table(
+        "sessions",
+        columns,
+        sessions.iter().map(|session| row(session, now)).collect(),
+    ))
+}
+
+async fn collect(store: &Store, filter: &Filter, limit: usize) -> Result<Vec<SessionSummary>, Failure> {
+    let mut sessions = Vec::new();
+    let mut page = ListSessionsRequest::default().page;
+    while sessions.len() < limit {
+        let wanted = u32::try_from(limit - sessions.len())
+            .unwrap_or(PAGE_SIZE)
+            .min(PAGE_SIZE);
+        let request = ListSessionsRequest {
+            filter: Some(wire_filter(filter, "")),
+            page_size: wanted,
+            page: page.clone(),
+        };
+        let reply = store.list(request).await?;
+        sessions.extend(reply.sessions);
+        if reply.next_page.is_empty() {
+            break;
+        }
+        page = reply.next_page;
+    }
+    Ok(sessions)
+}
+
+async fn find(store: &Store, key: &str) -> Result<SessionDetail, Failure> {
+    let digits = key_digits(key)?;
+    store
+        .show(ShowSessionRequest {
+            filter: Some(wire_filter(&Filter::default(), &digits)),
+        })
+        .await
+}
+
+/// Looks first, so that a prefix of several keys ends nobody's session.
+async fn kill_one(store: &Store, key: &str) -> Result<Report, Failure> {
+    let found = find(store, key).await?;
+    let session = found
+        .summary
+        .and_then(|summary| summary.session)
+        .unwrap_or_default();
+    let filter = SessionFilter {
+        application: session.application,
+        key_prefix: hexadecimal(&session.key),
+        ..SessionFilter::default()
+    };
+    kill(
+        store,
+        KillSessionsRequest {
+            filter: Some(filter),
+            all: false,
+        },
+    )
+    .await
+}
+
+async fn kill_many(store: &Store, filter: &Filter, all: bool, yes: bool) -> Result<Report, Failure> {
+    let Filter {
+        application,
+        principal,
+        owner,
+    } = filter;
+    let narrowed = application.is_some() || principal.is_some() || owner.is_some();
+    if !narrowed && !all {
+        return Err(Failure::Usage(
+            "say which sessions: a KEY, or --application, --principal, --owner, or --all".into(),
+        ));
+    }
+    if !yes {
+        let matching = collect(store, filter, usize::MAX).await?.len();
+        return Err(Failure::Refused(format!(
+            "{matching} sessions match; repeat with --yes to end them"
+        )));
+    }
+    kill(
+        store,
+        KillSessionsRequest {
+            filter: Some(wire_filter(filter, "")),
+            all,
+        },
+    )
+    .await
+}
+
+async fn kill(store: &Store, request: KillSessionsRequest) -> Result<Report, Failure> {
+    let reply = store.kill(request).await?;
+    Ok(Report::default().record("result", vec![("sessions ended", Cell::Count(reply.killed))]))
+}
+
+fn wire_filter(filter: &Filter, key_prefix: &str) -> SessionFilter {
+    SessionFilter {
+        application: filter.application.clone().unwrap_or_default(),
+        principal: filter.principal.clone().unwrap_or_default(),
+        owner: filter.owner.clone().unwrap_or_default(),
+        key_prefix: key_prefix.to_owned(),
+    }
+}
+
+/// Refuses what cannot be a key here, so that nobody pastes a session id and waits for a "not found".
+fn key_digits(key: &str) -> Result<String, Failure> {
+    let fits = (1..=32).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if fits {
+        return Ok(key.to_ascii_lowercase());
+    }
+    Err(Failure::Usage(format!(
+        "{key:?} is not a key: give the leading hexadecimal digits that `remora sessions list` shows, not a session id"
+    )))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn row(session: &SessionSummary, now_ms: u64) -> Vec<Cell> {
+    let key = session.session.clone().unwrap_or_default();
+    let mut digits = hexadecimal(&key.key);
+    digits.truncate(KEY_DIGITS);
+    vec![
+        Cell::text(digits),
+        Cell::text(key.application),
+        Cell::text(session.principal.as_str()),
+        Cell::text(session.owner.clone().unwrap_or_default().node),
+        Cell::Seconds(now_ms.saturating_sub(session.created_ms) / 1_000),
+        Cell::Seconds(now_ms.saturating_sub(session.last_access_ms) / 1_000),
+        session
+            .expires_in_seconds
+            .map_or(Cell::text("never"), Cell::Seconds),
+        Cell::Bytes(session.bytes),
+        Cell::Count(session.attributes.into()),
+    ]
+}
+
+fn detail(session: &SessionDetail) -> Report {
+    let summary = session.summary.clone().unwrap_or_default();
+    let key = summary.session.clone().unwrap_or_default();
+    let owner = summary.owner.clone().unwrap_or_default();
+    let now = wall_ms();
+    let fields = vec![
+        ("key", Cell::text(hexadecimal(&key.key))),
+        ("application", Cell::text(key.application)),
+        ("user", Cell::text(summary.principal)),
+        ("roles", Cell::text(session.roles.join(", "))),
+        ("login by", Cell::text(session.auth_type.as_str())),
+        ("owner", Cell::text(owner.node)),
+        ("owner instance", Cell::text(format!("{:016x}", owner.instance))),
+        ("epoch", Cell::Count(session.epoch)),
+        ("version", Cell::Count(summary.version)),
+        (
+            "age",
+            Cell::Seconds(now.saturating_sub(summary.created_ms) / 1_000),
+        ),
+        (
+            "idle",
+            Cell::Seconds(now.saturating_sub(summary.last_access_ms) / 1_000),
+        ),
+        ("idle limit", idle_limit(session.max_idle_seconds)),
+        (
+            "expires in",
+            summary
+                .expires_in_seconds
+                .map_or(Cell::text("never"), Cell::Seconds),
+        ),
+        ("size", Cell::Bytes(summary.bytes)),
+    ];
+    let columns = vec!["attribute", "size", "type", "version"];
+    let rows = session.attributes.iter().map(attribute_row).collect();
+    Report::default()
+        .record("session", fields)
+        .table("attributes", columns, rows)
+}
+
+fn idle_limit(seconds: i32) -> Cell {
+    match u64::try_from(seconds) {
+        Ok(seconds) if seconds > 0 => Cell::Seconds(seconds),
+        _ => Cell::text("never"),
+    }
+}
+
+fn attribute_row(attribute: &AttributeDetail) -> Vec<Cell> {
+    vec![
+        Cell::text(attribute.name.as_str()),
+        Cell::Bytes(attribute.bytes),
+        Cell::Count(attribute.r#type.into()),
+        Cell::Count(attribute.version),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pasted_session_id_is_refused_before_it_travels() {
+        let refused = key_digits("4DF1C0FFEE.n1").unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
+        assert_eq!(key_digits("3FA4").unwrap(), "3fa4");
+    }
+
+    #[test]
+    fn zero_and_less_mean_that_a_session_never_expires() {
+        assert_eq!(idle_limit(0), Cell::text("never"));
+        assert_eq!(idle_limit(-1), Cell::text("never"));
+        assert_eq!(idle_limit(1_800), Cell::Seconds(1_800));
+    }
+}

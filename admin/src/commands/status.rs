@@ -1,0 +1,70 @@
+//! `remora status`: the whole site at a glance, and exit 1 when something needs a person.
+
+use remora_proto::v1::UpstreamStatus;
+
+use super::nodes::{self, Node};
+use super::{Failure, upstreams};
+use crate::client::{Store, proxy_status};
+use crate::render::Report;
+
+/// Shows whatever was named: the store, the proxies, or both.
+pub(super) async fn show(store: &[String], proxies: &[String]) -> Result<Report, Failure> {
+    if store.is_empty() && proxies.is_empty() {
+        return Err(Failure::Usage(
+            "say whom to ask: --store HOST:PORT and --proxy HOST:PORT, or set REMORA_STORE and REMORA_PROXY"
+                .into(),
+        ));
+    }
+    let mut troubles = Vec::new();
+    let mut report = Report::default();
+    if !store.is_empty() {
+        let nodes = nodes::ask_all(&Store::new(store)?).await?;
+        troubles.extend(store_troubles(&nodes));
+        report = nodes::add_table(report, &nodes);
+    }
+    let mut rows = Vec::new();
+    for address in proxies {
+        match proxy_status(address).await {
+            Ok(status) => {
+                troubles.extend(
+                    status
+                        .upstreams
+                        .iter()
+                        .filter_map(|upstream| upstream_trouble(address, upstream)),
+                );
+                rows.push((address.clone(), status.upstreams));
+            }
+            Err(failure) => troubles.push(format!("proxy {failure}")),
+        }
+    }
+    if !proxies.is_empty() {
+        report = upstreams::add_table(report, &rows);
+    }
+    Ok(report.troubles(troubles))
+}
+
+fn store_troubles(nodes: &[Node]) -> Vec<String> {
+    let mut troubles: Vec<String> = nodes
+        .iter()
+        .filter_map(|node| match &node.status {
+            None => Some(format!("store node {} is down", node.member.node_id)),
+            Some(status) if !status.ready => Some(format!("store node {} is not ready", node.member.node_id)),
+            Some(_) => None,
+        })
+        .collect();
+    let leads = |node: &Node| node.status.as_ref().is_some_and(|status| status.role == "leader");
+    if !nodes.iter().any(leads) {
+        troubles.push("the store has no leader".into());
+    }
+    troubles
+}
+
+fn upstream_trouble(proxy: &str, upstream: &UpstreamStatus) -> Option<String> {
+    let sick = upstream.health != "up";
+    sick.then(|| {
+        format!(
+            "proxy {proxy}: {} is {} ({})",
+            upstream.route, upstream.health, upstream.reason
+        )
+    })
+}

@@ -1,0 +1,277 @@
+//! A report as a table for people or as JSON for programs. Pure.
+//!
+//! In JSON a report is one object with a member per section; a record is an object, a table an array of objects whose
+//! keys are the column names with underscores. Numbers stay numbers, and what is unknown is null.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+
+use crate::args::Format;
+
+/// What a command found, in the order in which people read it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    sections: Vec<(&'static str, Section)>,
+    troubles: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Section {
+    Record(Vec<(&'static str, Cell)>),
+    Table {
+        columns: Vec<&'static str>,
+        rows: Vec<Vec<Cell>>,
+    },
+}
+
+/// One value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// Words.
+    Text(String),
+    /// A count.
+    Count(u64),
+    /// A size in bytes.
+    Bytes(u64),
+    /// A time span in seconds.
+    Seconds(u64),
+    /// Yes or no.
+    Flag(bool),
+    /// Not known, or not so.
+    Nothing,
+}
+
+impl Cell {
+    /// Words, or nothing when there are none.
+    pub(crate) fn text(words: impl Into<String>) -> Cell {
+        let words = words.into();
+        if words.is_empty() {
+            Cell::Nothing
+        } else {
+            Cell::Text(words)
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Cell::Text(text) => text.clone(),
+            Cell::Count(count) => count.to_string(),
+            Cell::Bytes(bytes) => shown_bytes(*bytes),
+            Cell::Seconds(seconds) => shown_seconds(*seconds),
+            Cell::Flag(true) => "yes".into(),
+            Cell::Flag(false) => "no".into(),
+            Cell::Nothing => "-".into(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Cell::Text(text) => Value::from(text.as_str()),
+            Cell::Count(number) | Cell::Bytes(number) | Cell::Seconds(number) => Value::from(*number),
+            Cell::Flag(flag) => Value::from(*flag),
+            Cell::Nothing => Value::Null,
+        }
+    }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Cell::Count(_) | Cell::Bytes(_) | Cell::Seconds(_))
+    }
+}
+
+impl Report {
+    /// Adds named values.
+    pub(crate) fn record(mut self, name: &'static str, fields: Vec<(&'static str, Cell)>) -> Report {
+        self.sections.push((name, Section::Record(fields)));
+        self
+    }
+
+    /// Adds a table; every row has as many cells as there are columns.
+    pub(crate) fn table(
+        mut self,
+        name: &'static str,
+        columns: Vec<&'static str>,
+        rows: Vec<Vec<Cell>>,
+    ) -> Report {
+        self.sections.push((name, Section::Table { columns, rows }));
+        self
+    }
+
+    /// Adds what needs a person; a report with troubles ends in exit code 1.
+    pub(crate) fn troubles(mut self, troubles: Vec<String>) -> Report {
+        self.troubles.extend(troubles);
+        self
+    }
+
+    /// Whether nothing needs a person.
+    pub(crate) fn is_well(&self) -> bool {
+        self.troubles.is_empty()
+    }
+}
+
+/// The report in the given format, ending in a newline.
+pub(crate) fn render(report: &Report, format: Format) -> String {
+    match format {
+        Format::Table => as_text(report),
+        Format::Json => as_json(report),
+    }
+}
+
+fn as_json(report: &Report) -> String {
+    let mut document = Map::new();
+    for (name, section) in &report.sections {
+        let value = match section {
+            Section::Record(fields) => Value::Object(object(fields.iter().map(|(name, cell)| (*name, cell)))),
+            Section::Table { columns, rows } => rows
+                .iter()
+                .map(|row| Value::Object(object(columns.iter().copied().zip(row))))
+                .collect::<Vec<_>>()
+                .into(),
+        };
+        document.insert(name.replace(' ', "_"), value);
+    }
+    if !report.is_well() {
+        document.insert("troubles".into(), report.troubles.clone().into());
+    }
+    format!("{:#}\n", Value::Object(document))
+}
+
+fn object<'a>(cells: impl Iterator<Item = (&'static str, &'a Cell)>) -> Map<String, Value> {
+    cells
+        .map(|(name, cell)| (name.replace(' ', "_"), cell.json()))
+        .collect()
+}
+
+fn as_text(report: &Report) -> String {
+    let mut text = String::new();
+    for (index, (name, section)) in report.sections.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        match section {
+            Section::Record(fields) => write_record(&mut text, fields),
+            Section::Table { rows, .. } if rows.is_empty() => {
+                let _ = writeln!(text, "no {name}");
+            }
+            Section::Table { columns, rows } => write_table(&mut text, columns, rows),
+        }
+    }
+    for trouble in &report.troubles {
+        let _ = writeln!(text, "\n! {trouble}");
+    }
+    text
+}
+
+fn write_record(text: &mut String, fields: &[(&'static str, Cell)]) {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, cell) in fields {
+        let _ = writeln!(text, "{name:<width$}  {}", cell.shown());
+    }
+}
+
+fn write_table(text: &mut String, columns: &[&'static str], rows: &[Vec<Cell>]) {
+    let width_of = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].shown().chars().count());
+        cells.chain([columns[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns.len()).map(width_of).collect();
+    let right: Vec<bool> = (0..columns.len())
+        .map(|column| rows.iter().any(|row| row[column].is_number()))
+        .collect();
+    let mut line = |cells: Vec<String>| {
+        let padded = cells.iter().enumerate().map(|(column, cell)| {
+            let width = widths[column];
+            if right[column] {
+                format!("{cell:>width$}")
+            } else {
+                format!("{cell:<width$}")
+            }
+        });
+        let _ = writeln!(text, "{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+    };
+    line(columns.iter().map(|name| name.to_uppercase()).collect());
+    for row in rows {
+        line(row.iter().map(Cell::shown).collect());
+    }
+}
+
+fn shown_bytes(bytes: u64) -> String {
+    const KIBIBYTE: u64 = 1 << 10;
+    const MEBIBYTE: u64 = 1 << 20;
+    const GIBIBYTE: u64 = 1 << 30;
+    let (unit, name) = match bytes {
+        0..KIBIBYTE => return format!("{bytes} B"),
+        KIBIBYTE..MEBIBYTE => (KIBIBYTE, "KiB"),
+        MEBIBYTE..GIBIBYTE => (MEBIBYTE, "MiB"),
+        GIBIBYTE.. => (GIBIBYTE, "GiB"),
+    };
+    // Tenths in whole numbers: a table needs no more, and no rounding surprises.
+    let tenths = bytes / (unit / 10).max(1);
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
+fn shown_seconds(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+        86_400.. => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report::default()
+            .record(
+                "cluster",
+                vec![("name", Cell::text("c1")), ("leader", Cell::Nothing)],
+            )
+            .table(
+                "nodes",
+                vec!["node", "log size"],
+                vec![
+                    vec![Cell::text("n1"), Cell::Bytes(2_048)],
+                    vec![Cell::text("n22"), Cell::Bytes(5)],
+                ],
+            )
+    }
+
+    #[test]
+    fn people_get_aligned_columns() {
+        let expected = "name    c1\nleader  -\n\nNODE  LOG SIZE\nn1     2.0 KiB\nn22        5 B\n";
+        assert_eq!(render(&report(), Format::Table), expected);
+    }
+
+    #[test]
+    fn programs_get_numbers_and_nulls() {
+        let document: Value = serde_json::from_str(&render(&report(), Format::Json)).unwrap();
+        assert_eq!(document["cluster"]["leader"], Value::Null);
+        assert_eq!(document["nodes"][0]["log_size"], 2_048);
+    }
+
+    #[test]
+    fn an_empty_table_says_so() {
+        let report = Report::default().table("sessions", vec!["key"], Vec::new());
+        assert_eq!(render(&report, Format::Table), "no sessions\n");
+        assert_eq!(render(&report, Format::Json), "{\n  \"sessions\": []\n}\n");
+    }
+
+    #[test]
+    fn troubles_are_shown_after_what_is_known() {
+        let report = report().troubles(vec!["n22 is down".into()]);
+        assert!(render(&report, Format::Table).ends_with("\n! n22 is down\n"));
+        let document: Value = serde_json::from_str(&render(&report, Format::Json)).unwrap();
+        assert_eq!(document["troubles"][0], "n22 is down");
+    }
+
+    #[test]
+    fn spans_and_sizes_read_well_at_every_scale() {
+        let spans: Vec<String> = [59, 60, 3_599, 3_600, 86_400].map(shown_seconds).to_vec();
+        assert_eq!(spans, ["59s", "1m00s", "59m59s", "1h00m", "1d00h"]);
+        let sizes: Vec<String> = [1_023, 1_024, 1_536, 1 << 20, 3 << 30].map(shown_bytes).to_vec();
+        assert_eq!(sizes, ["1023 B", "1.0 KiB", "1.5 KiB", "1.0 MiB", "3.0 GiB"]);
+    }
+}
