@@ -1,0 +1,114 @@
+//! The values of the log seam: ids, votes, entries and the contract that a log store keeps.
+//!
+//! No type of the Raft library appears here; `raft/` converts. Every record on disk carries its group, so that one
+//! data directory may later hold many groups.
+
+use std::io;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+/// The only Raft group there is so far; later hash slots are spread over many.
+pub const GROUP: u32 = 0;
+
+/// Identity of a log entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogId {
+    /// Raft term in which the entry was proposed.
+    pub term: u64,
+    /// Node that proposed it.
+    pub node: u64,
+    /// Position in the log.
+    pub index: u64,
+}
+
+/// A vote. The order of the fields is the order of votes: a vote never goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vote {
+    /// Raft term.
+    pub term: u64,
+    /// Whether a majority granted it.
+    pub committed: bool,
+    /// For whom; absent before the first vote of a term.
+    pub node: Option<u64>,
+}
+
+/// What a log entry holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing: a new leader's first entry.
+    Blank,
+    /// A membership, encoded by `raft/`; opaque here.
+    Membership(Bytes),
+    /// A packed entry of the session codec; opaque here.
+    Normal(Bytes),
+}
+
+impl Payload {
+    /// Encoded bytes that it holds.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Blank => 0,
+            Self::Membership(bytes) | Self::Normal(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its identity.
+    pub log_id: LogId,
+    /// What it holds.
+    pub payload: Payload,
+}
+
+/// What the log holds now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogBounds {
+    /// The last entry that was purged.
+    pub purged: Option<LogId>,
+    /// The last entry; the last purged one if nothing is left.
+    pub last: Option<LogId>,
+}
+
+/// Called once when what came before it is durable, or with the failure that ended the log. It runs on the log's own
+/// thread: it must be short and must not call the log.
+pub type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// The durable log. All writes are one ordered stream: none becomes durable before an earlier one. After a failed
+/// write or sync every later call fails: a log that cannot trust its disk must not go on.
+pub trait LogStore: Send + Sync + 'static {
+    /// What the log holds.
+    fn bounds(&self) -> LogBounds;
+
+    /// The last vote.
+    fn vote(&self) -> Option<Vote>;
+
+    /// The last commit position that was hinted; may be older than the truth, never newer.
+    fn committed(&self) -> Option<LogId>;
+
+    /// Stores a vote; `done` is called when it is durable. A vote that goes back is an error and changes nothing.
+    fn save_vote(&self, vote: Vote, done: Completion);
+
+    /// Remembers a commit position at the next sync; best effort. One beyond the last entry is cut to it.
+    fn save_committed(&self, committed: LogId) -> io::Result<()>;
+
+    /// Appends entries without a hole. On return they can be read; `done` is called when they are durable. A later
+    /// completion stands for all earlier ones: earlier ones may be dropped uncalled, except after a failure.
+    fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()>;
+
+    /// Reads entries from the front of `range` until they hold `bytes_max` payload bytes, at least one if the range
+    /// is not empty. A missing entry is an error. May read the disk: not for a runtime's thread when entries are old.
+    fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>>;
+
+    /// Removes every entry behind index `last`, or all if there is none. Ordered before the next append.
+    fn truncate_after(&self, last: Option<u64>) -> io::Result<()>;
+
+    /// Removes every entry up to and including `upto`, which may lie beyond the last entry. The mark is durable
+    /// before a file is unlinked.
+    fn purge_to(&self, upto: LogId) -> io::Result<()>;
+
+    /// `done` is called when everything before it is durable. Never dropped uncalled.
+    fn sync(&self, done: Completion);
+}

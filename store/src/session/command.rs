@@ -1,0 +1,149 @@
+//! What is asked of the table. A proposal is the unit in the log: a command with its request id.
+//!
+//! Left out on purpose: reads (they are methods of the reader and never enter the log) and limits (`limits.rs`
+//! refuses before anything is proposed; the table applies whatever the log holds).
+
+use std::sync::Arc;
+
+use super::types::{Attribute, Epoch, KEY_BYTES, Login, RequestId, SessionKey, Version};
+
+/// Sessions that one touch may name: bounded work per entry.
+pub const TOUCHED_MAX: usize = 1_000;
+/// Records that one sweep removes at most: bounded work per entry.
+pub const SWEPT_MAX: u32 = 1_000;
+/// Sessions that one kill may name: bounded work per entry.
+pub const KILLED_MAX: usize = 256;
+
+/// A command, who asks it, and the id by which its repeat is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// Absent for what the store asks of itself (sweep, tick).
+    pub request_id: Option<RequestId>,
+    /// Route or node name of who asks, for people; becomes the owner's name.
+    pub node: Arc<str>,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What is asked of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take ownership of a session.
+    Claim {
+        /// Which session.
+        session: SessionKey,
+    },
+    /// Store what changed.
+    Save(Save),
+    /// Move the deadlines of sessions that were used; at most [`TOUCHED_MAX`].
+    Touch {
+        /// The sessions.
+        sessions: Vec<Touched>,
+    },
+    /// Give a session another id.
+    Rename {
+        /// The present key.
+        session: SessionKey,
+        /// The new key in the same application, with the same slot.
+        new_key: [u8; KEY_BYTES],
+        /// The caller's ownership.
+        epoch: Epoch,
+    },
+    /// End a session.
+    Remove {
+        /// Which session.
+        session: SessionKey,
+        /// Names the life of the key that is meant.
+        created_version: Version,
+        /// The caller's ownership; read for [`RemoveReason::Expiry`] and at a key that a rename gave up.
+        epoch: Epoch,
+        /// Why.
+        reason: RemoveReason,
+    },
+    /// Give up ownership.
+    Release {
+        /// Which session.
+        session: SessionKey,
+        /// The caller's ownership.
+        epoch: Epoch,
+    },
+    /// Remove what is past its deadline, at most `limit` and at most [`SWEPT_MAX`].
+    Sweep {
+        /// How many records at most.
+        limit: u32,
+    },
+    /// Enter or renew an application server in the registry, under the proposal's node and instance.
+    Announce {
+        /// Where a proxy reaches it.
+        url: Arc<str>,
+        /// What it serves.
+        applications: Vec<Arc<str>>,
+        /// Seconds of table time after which the entry lapses.
+        lifetime_seconds: u32,
+    },
+    /// Take the proposal's node out of the registry, if its instance entered it.
+    Retire,
+    /// An operator ends sessions; at most [`KILLED_MAX`].
+    Kill {
+        /// The sessions.
+        sessions: Vec<Killed>,
+    },
+    /// Only moves table time.
+    Tick,
+}
+
+/// What changed in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Save {
+    /// Which session.
+    pub session: SessionKey,
+    /// The caller's ownership; 0 creates the session.
+    pub epoch: Epoch,
+    /// What the change is based on; with epoch 0 the tombstone's version, or 0 when none is known.
+    pub base: Version,
+    /// Attributes set, whole values; their versions are ignored.
+    pub changed: Vec<Attribute>,
+    /// Names of attributes removed.
+    pub removed: Vec<Arc<str>>,
+    /// The login, when it changed; an empty principal logs out.
+    pub login: Option<Login>,
+    /// Idle limit in seconds, when it changed (always with epoch 0).
+    pub max_idle_seconds: Option<i32>,
+    /// Whether the save may take the session back from another owner, if nothing conflicts.
+    pub retake: bool,
+    /// Creation, milliseconds since 1970; read only with epoch 0.
+    pub created_ms: u64,
+    /// Last access, milliseconds since 1970.
+    pub last_access_ms: u64,
+}
+
+/// One session that was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Which session.
+    pub session: SessionKey,
+    /// The caller's ownership.
+    pub epoch: Epoch,
+    /// Last access, milliseconds since 1970.
+    pub last_access_ms: u64,
+}
+
+/// One session that an operator ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Killed {
+    /// Which session.
+    pub session: SessionKey,
+    /// Names the life of the key that is meant.
+    pub created_version: Version,
+}
+
+/// Why a session is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoveReason {
+    /// The user logged out or the application invalidated it. Ignores the epoch.
+    Logout,
+    /// An operator ended it. Ignores the epoch.
+    Operator,
+    /// The owner found it expired. Fenced.
+    Expiry,
+}

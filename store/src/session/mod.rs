@@ -1,0 +1,22 @@
+//! The session table: what a session record is, and every rule by which commands change it.
+
+mod codec;
+mod command;
+mod limits;
+mod outcome;
+mod reader;
+mod table;
+mod types;
+
+pub use codec::{CodecError, Entry, EntryBuilder, ImageDecoder, decode_proposal, encode_proposal};
+pub use command::{
+    Command, KILLED_MAX, Killed, Proposal, RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
+};
+pub use limits::{LimitError, Limits};
+pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
+pub use reader::{ListFilter, RegisteredServer, TableReader};
+pub use table::{SessionTable, TableImage};
+pub use types::{
+    Attribute, Epoch, KEY_BYTES, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, RequestId, Session,
+    SessionKey, Stamp, TableTime, Version,
+};

@@ -1,0 +1,242 @@
+//! The values that the table is made of: names, clocks, and the session record.
+//!
+//! Domain types only: nothing here knows how it travels or how it is stored, and nothing derives a wire format.
+//! Left out on purpose: commands (`command.rs`), answers (`outcome.rs`), and every rule (`mod.rs` lists them).
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+/// Bytes in the hashed part of a session key.
+pub const KEY_BYTES: usize = 16;
+
+/// The key of a record: the application it belongs to and the hash of the session's bare id.
+///
+/// The session id itself is a credential and never reaches the store.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionKey {
+    /// Namespace, such as `shop:localhost/cart##2`. 1 to 256 bytes.
+    pub application: Arc<str>,
+    /// The first 16 bytes of the (keyed) SHA-256 of the bare id. The first byte is the slot.
+    pub key: [u8; KEY_BYTES],
+}
+
+impl SessionKey {
+    /// The slot by which records may later be spread over groups; a rename keeps it.
+    pub fn slot(&self) -> u8 {
+        self.key[0]
+    }
+
+    /// The same application with another hash: where a rename leads.
+    pub fn with_key(&self, key: [u8; KEY_BYTES]) -> Self {
+        Self { application: Arc::clone(&self.application), key }
+    }
+}
+
+impl Hash for SessionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The key is already a hash; its second half is as good a fingerprint as any function of the whole.
+        let mut half = [0; 8];
+        half.copy_from_slice(&self.key[8..]);
+        state.write_u64(u64::from_le_bytes(half));
+    }
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Display for SessionKey {
+    /// The application and the first 8 hexadecimal digits of the key, as people see it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.application)?;
+        self.key[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Identity of one request: a repeat carries the id of the first try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    /// 64 random bits drawn at each start of the asking process. Never 0.
+    pub instance: u64,
+    /// Rising per instance, from 1.
+    pub serial: u64,
+}
+
+/// Who holds a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Route or node name, for people. At most 64 bytes.
+    pub node: Arc<str>,
+    /// The instance that decides; 0 when the session was released and nobody holds it.
+    pub instance: u64,
+}
+
+/// A value of the table's change counter. 0 is before every change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The version of the command that began an ownership. Compared for equality only; 0 means "no ownership yet" and
+/// is what a save carries that creates a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Table time in milliseconds since the table began: the replicated clock that alone decides expiry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableTime(pub u64);
+
+impl TableTime {
+    /// The deadline of what never expires.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// This time and so many milliseconds later; never beyond [`TableTime::NEVER`].
+    pub fn plus_ms(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+}
+
+/// What the leader's clock said when it proposed an entry, in milliseconds. Only differences mean anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(pub u64);
+
+/// One attribute of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// Name. At most 256 bytes.
+    pub name: Arc<str>,
+    /// Version of the command that last changed it. Ignored in a save.
+    pub version: Version,
+    /// How the adapter encoded the value; opaque here.
+    pub type_tag: u32,
+    /// The encoded value; opaque here.
+    pub value: Bytes,
+}
+
+impl Attribute {
+    /// What it counts towards the limits, in bytes: name and value.
+    pub fn bytes(&self) -> u64 {
+        (self.name.len() + self.value.len()) as u64
+    }
+}
+
+/// The container login of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    /// Principal name; empty in a save or a merge means "logged out". At most 256 bytes.
+    pub principal: Arc<str>,
+    /// Roles of the principal.
+    pub roles: Vec<Arc<str>>,
+    /// How the login was made: FORM, BASIC, DIGEST, CLIENT_CERT.
+    pub auth_type: Arc<str>,
+}
+
+impl Login {
+    /// Whether this stands for "nobody is logged in".
+    pub fn is_logout(&self) -> bool {
+        self.principal.is_empty()
+    }
+
+    /// What it counts towards the limits, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let roles: usize = self.roles.iter().map(|role| role.len()).sum();
+        (self.principal.len() + self.auth_type.len() + roles) as u64
+    }
+}
+
+/// The outcome that a repeat gets again, beside the version it happened at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordedKind {
+    /// A save by the owner.
+    Saved,
+    /// A save that created the session or took it back: its version is the epoch it began.
+    SavedNewEpoch,
+    /// A rename.
+    Rekeyed,
+    /// A release.
+    Released,
+}
+
+/// The last change of a record, kept to answer its repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedChange {
+    /// The command's request id.
+    pub id: RequestId,
+    /// The version it was given.
+    pub version: Version,
+    /// What it did.
+    pub kind: RecordedKind,
+}
+
+/// The last claim of a record, kept to answer its repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedClaim {
+    /// The claim's request id.
+    pub id: RequestId,
+    /// The ownership it began.
+    pub epoch: Epoch,
+}
+
+/// A live record. Shared as `Arc<Session>`: readers keep the one they saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Version of the command that last changed the record. Touches change no version.
+    pub version: Version,
+    /// The present ownership.
+    pub epoch: Epoch,
+    /// Version of the command that created the session: names this life of the key, also across renames.
+    pub created_version: Version,
+    /// Who holds it.
+    pub owner: Owner,
+    /// Creation, milliseconds since 1970, as the creating adapter said it. Data: never compared.
+    pub created_ms: u64,
+    /// Last access, milliseconds since 1970, as an adapter last said it. Data: never compared.
+    pub last_access_ms: u64,
+    /// Idle limit in seconds; 0 or less means that the session never expires.
+    pub max_idle_seconds: i32,
+    /// Version of the command that last set the idle limit.
+    pub max_idle_version: Version,
+    /// Table time after which the session is expired; [`TableTime::NEVER`] if it never does.
+    pub deadline: TableTime,
+    /// The login; absent when nobody is logged in.
+    pub login: Option<Arc<Login>>,
+    /// Version of the command that last set the login.
+    pub login_version: Version,
+    /// Version of the last command that removed an attribute: the version of every absent attribute.
+    pub removal_version: Version,
+    /// All attributes, in the order of their names.
+    pub attributes: Vec<Attribute>,
+    /// For repeats of the last claim.
+    pub last_claim: Option<RecordedClaim>,
+    /// For repeats of the last save, rename or release.
+    pub last_change: Option<RecordedChange>,
+}
+
+impl Session {
+    /// What the record counts towards the limits, in bytes: attribute names and values, and the login.
+    pub fn bytes(&self) -> u64 {
+        let attributes: u64 = self.attributes.iter().map(Attribute::bytes).sum();
+        attributes + self.login.as_ref().map_or(0, |login| login.bytes())
+    }
+
+    /// The attribute of this name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        let found = self.attributes.binary_search_by(|attribute| (*attribute.name).cmp(name));
+        found.ok().map(|at| &self.attributes[at])
+    }
+}
