@@ -1,1 +1,17 @@
-//! Placeholder.
+//! What every Remora server does the same way: log lines, configuration files, signals, the ops address, exit codes.
+//!
+//! A server's `main` reads from the top: parse the flags, load the file ([`config`]), start the log ([`logging`]),
+//! install the [`signals`], bind the [`ops`] address, run until a signal says stop, and turn what went wrong into one
+//! sentence and an exit code ([`exit`]).
+//!
+//! Invariants: nothing here knows what a session or an upstream is; nothing here spawns a task: every loop is a future
+//! that the server's composition root runs; every error is a sentence that says what to do.
+//!
+//! Left out on purpose: the flags (each server declares its own with clap) and the gRPC services that share the ops
+//! address with [`ops::router`].
+
+pub mod config;
+pub mod exit;
+pub mod logging;
+pub mod ops;
+pub mod signals;

@@ -1,0 +1,55 @@
+//! Signals as values: SIGTERM and SIGINT ask to stop, SIGHUP asks to reload.
+//!
+//! Install before the first listener is bound, so that a signal during the start is not lost. A second stop while the
+//! first is being obeyed is delivered as well: the server may then end at once.
+
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+use crate::exit::Failure;
+
+/// What the operator asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Finish what is in flight and end (SIGTERM, SIGINT).
+    Stop,
+    /// Read the configuration again; a bad file changes nothing (SIGHUP).
+    Reload,
+}
+
+/// The signals of this process from the moment of [`Signals::install`].
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Stream,
+    interrupt: Stream,
+    hangup: Stream,
+}
+
+impl Signals {
+    /// Takes the signals over from their default actions. Must run inside a tokio runtime with IO.
+    pub fn install() -> Result<Signals, Failure> {
+        let take =
+            |kind| signal(kind).map_err(|error| Failure::while_doing("cannot listen for signals", &error));
+        Ok(Signals {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+            hangup: take(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next signal. Safe to drop and call again.
+    pub async fn next(&mut self) -> Signal {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+
+    /// Waits until a stop is asked, ignoring reloads: for servers that have nothing to reload.
+    pub async fn stop(&mut self) {
+        while self.next().await != Signal::Stop {
+            tracing::info!("SIGHUP ignored: this server has nothing to reload");
+        }
+    }
+}
