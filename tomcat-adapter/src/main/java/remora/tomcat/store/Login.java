@@ -1,0 +1,65 @@
+package remora.tomcat.store;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** The container login of a session. Immutable. */
+public final class Login {
+
+  /** Nobody is logged in: in a save, logs out. */
+  public static final Login NONE = new Login("", Collections.<String>emptyList(), "");
+
+  private final String principal;
+  private final List<String> roles;
+  private final String authType;
+
+  /**
+   * Makes a login.
+   *
+   * @param principal principal name, at most 256 bytes of UTF-8; empty when nobody is logged in
+   * @param roles at most 256, each at most 256 bytes of UTF-8
+   * @param authType FORM, BASIC, DIGEST, CLIENT_CERT; at most 32 bytes
+   */
+  public Login(String principal, List<String> roles, String authType) {
+    this.principal = principal;
+    this.roles = Collections.unmodifiableList(new ArrayList<>(roles));
+    this.authType = authType;
+  }
+
+  /**
+   * Whether nobody is logged in.
+   *
+   * @return true if there is no principal
+   */
+  public boolean isNone() {
+    return principal.isEmpty();
+  }
+
+  /**
+   * Who is logged in.
+   *
+   * @return principal name; empty when nobody is
+   */
+  public String principal() {
+    return principal;
+  }
+
+  /**
+   * What the principal may do.
+   *
+   * @return roles, in the order given
+   */
+  public List<String> roles() {
+    return roles;
+  }
+
+  /**
+   * How the login was made.
+   *
+   * @return FORM, BASIC, DIGEST, CLIENT_CERT or another name that Tomcat gave
+   */
+  public String authType() {
+    return authType;
+  }
+}

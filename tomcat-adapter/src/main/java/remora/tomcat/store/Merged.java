@@ -1,0 +1,93 @@
+package remora.tomcat.store;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+
+/** What others changed since the base of a save; to be merged into the caller's copy. Immutable. */
+public final class Merged {
+
+  /** Others changed nothing. */
+  public static final Merged NOTHING =
+      new Merged(
+          Collections.<StoredAttribute>emptyList(),
+          false,
+          Collections.<String>emptySet(),
+          null,
+          null);
+
+  private final List<StoredAttribute> attributes;
+  private final boolean removals;
+  private final Set<String> names;
+  private final Login login;
+  private final Integer maxIdleSeconds;
+
+  /**
+   * Makes the list of others' changes.
+   *
+   * @param attributes attributes newer than the base
+   * @param removals whether something was removed since the base
+   * @param names all attribute names that exist now; only read when {@code removals} is true
+   * @param login the login if it is newer than the base, else null
+   * @param maxIdleSeconds the idle limit if it is newer than the base, else null
+   */
+  public Merged(
+      List<StoredAttribute> attributes,
+      boolean removals,
+      Set<String> names,
+      Login login,
+      Integer maxIdleSeconds) {
+    this.attributes = Collections.unmodifiableList(attributes);
+    this.removals = removals;
+    this.names = Collections.unmodifiableSet(names);
+    this.login = login;
+    this.maxIdleSeconds = maxIdleSeconds;
+  }
+
+  /**
+   * Attributes that others set.
+   *
+   * @return attributes newer than the base
+   */
+  public List<StoredAttribute> attributes() {
+    return attributes;
+  }
+
+  /**
+   * Whether an attribute is gone: something was removed since the base and this name is not among
+   * those that exist now.
+   *
+   * @param name an attribute of the caller's copy
+   * @return whether the caller must drop it
+   */
+  public boolean removes(String name) {
+    return removals && !names.contains(name);
+  }
+
+  /**
+   * The login, if others changed it.
+   *
+   * @return null when unchanged; {@link Login#NONE} when it was logged out
+   */
+  public Login login() {
+    return login;
+  }
+
+  /**
+   * The idle limit in seconds, if others changed it.
+   *
+   * @return null when unchanged; 0 or less means never
+   */
+  public Integer maxIdleSeconds() {
+    return maxIdleSeconds;
+  }
+
+  /**
+   * Whether there is nothing to merge.
+   *
+   * @return true if others changed nothing
+   */
+  public boolean isEmpty() {
+    return attributes.isEmpty() && !removals && login == null && maxIdleSeconds == null;
+  }
+}

@@ -1,0 +1,222 @@
+package remora.tomcat.store;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** What a save stores: the difference between the caller's copy and its base. Immutable. */
+public final class SessionChange {
+
+  private final long epoch;
+  private final long base;
+  private final List<StoredAttribute> changed;
+  private final List<String> removed;
+  private final Login login;
+  private final Integer maxIdleSeconds;
+  private final boolean retake;
+  private final long createdMillis;
+  private final long lastAccessMillis;
+
+  private SessionChange(Builder builder) {
+    epoch = builder.epoch;
+    base = builder.base;
+    changed = Collections.unmodifiableList(builder.changed);
+    removed = Collections.unmodifiableList(builder.removed);
+    login = builder.login;
+    maxIdleSeconds = builder.maxIdleSeconds;
+    retake = builder.retake;
+    createdMillis = builder.createdMillis;
+    lastAccessMillis = builder.lastAccessMillis;
+  }
+
+  /**
+   * Begins a change.
+   *
+   * @param epoch the caller's ownership; 0 creates the session
+   * @param base the version the change is based on; with epoch 0 the tombstone's version, or 0 when
+   *     none is known
+   * @return a builder with nothing changed
+   */
+  public static Builder of(long epoch, long base) {
+    return new Builder(epoch, base);
+  }
+
+  /**
+   * The caller's ownership.
+   *
+   * @return the epoch; 0 creates
+   */
+  public long epoch() {
+    return epoch;
+  }
+
+  /**
+   * What the change is based on.
+   *
+   * @return a version
+   */
+  public long base() {
+    return base;
+  }
+
+  /**
+   * Attributes set, whole values.
+   *
+   * @return in the order they were added
+   */
+  public List<StoredAttribute> changed() {
+    return changed;
+  }
+
+  /**
+   * Attributes removed.
+   *
+   * @return their names
+   */
+  public List<String> removed() {
+    return removed;
+  }
+
+  /**
+   * The login, if it changed.
+   *
+   * @return null when unchanged; {@link Login#NONE} logs out
+   */
+  public Login login() {
+    return login;
+  }
+
+  /**
+   * The idle limit in seconds, if it changed.
+   *
+   * @return null when unchanged; 0 or less means never
+   */
+  public Integer maxIdleSeconds() {
+    return maxIdleSeconds;
+  }
+
+  /**
+   * Whether the save may take the session back from another owner, if nothing conflicts.
+   *
+   * @return false fences
+   */
+  public boolean retake() {
+    return retake;
+  }
+
+  /**
+   * Creation time; read only with epoch 0.
+   *
+   * @return milliseconds since 1970
+   */
+  public long createdMillis() {
+    return createdMillis;
+  }
+
+  /**
+   * Last access.
+   *
+   * @return milliseconds since 1970
+   */
+  public long lastAccessMillis() {
+    return lastAccessMillis;
+  }
+
+  /** Collects a change; used by one thread, once. */
+  public static final class Builder {
+
+    private final long epoch;
+    private final long base;
+    private final List<StoredAttribute> changed = new ArrayList<>();
+    private final List<String> removed = new ArrayList<>();
+    private Login login;
+    private Integer maxIdleSeconds;
+    private boolean retake;
+    private long createdMillis;
+    private long lastAccessMillis;
+
+    private Builder(long epoch, long base) {
+      this.epoch = epoch;
+      this.base = base;
+    }
+
+    /**
+     * Sets an attribute.
+     *
+     * @param name at most 256 bytes of UTF-8
+     * @param type the codec's type tag
+     * @param bytes the encoded value, not copied
+     * @return this
+     */
+    public Builder set(String name, int type, byte[] bytes) {
+      changed.add(new StoredAttribute(name, 0, type, bytes));
+      return this;
+    }
+
+    /**
+     * Removes an attribute.
+     *
+     * @param name which
+     * @return this
+     */
+    public Builder remove(String name) {
+      removed.add(name);
+      return this;
+    }
+
+    /**
+     * Changes the login.
+     *
+     * @param value the login; {@link Login#NONE} logs out
+     * @return this
+     */
+    public Builder login(Login value) {
+      login = value;
+      return this;
+    }
+
+    /**
+     * Changes the idle limit; needed when the session is created.
+     *
+     * @param seconds 0 or less means never
+     * @return this
+     */
+    public Builder maxIdleSeconds(int seconds) {
+      maxIdleSeconds = seconds;
+      return this;
+    }
+
+    /**
+     * Says whether the save may take the session back from another owner.
+     *
+     * @param value true merges with what others changed, false fences
+     * @return this
+     */
+    public Builder retake(boolean value) {
+      retake = value;
+      return this;
+    }
+
+    /**
+     * Says when the session was created and last used.
+     *
+     * @param created creation time, milliseconds since 1970
+     * @param lastAccess last access, milliseconds since 1970
+     * @return this
+     */
+    public Builder times(long created, long lastAccess) {
+      createdMillis = created;
+      lastAccessMillis = lastAccess;
+      return this;
+    }
+
+    /**
+     * Ends the change.
+     *
+     * @return the change; the builder is not used again
+     */
+    public SessionChange build() {
+      return new SessionChange(this);
+    }
+  }
+}

@@ -1,0 +1,148 @@
+package remora.tomcat.store;
+
+import java.util.List;
+
+/**
+ * The session store as one manager sees it.
+ *
+ * <h2>Contract</h2>
+ *
+ * <ul>
+ *   <li>Every call blocks its thread until the store has answered, at most for the store timeout
+ *       this handle was opened with. Elections, leader changes, broken connections and unknown
+ *       outcomes are waited out inside by repeating the request with the same serial at whoever
+ *       leads now; the caller never sees them.
+ *   <li>An outcome, whatever its kind, is what certainly happened. Changes are on a majority of
+ *       disks before the call returns.
+ *   <li>{@link StoreRefusedException}: nothing happened and repeating cannot help.
+ *   <li>{@link StoreUnavailableException}: no answer in time. The effect is unknown: the change may
+ *       be stored already, or still be stored later by a message on its way. The caller must repeat
+ *       exactly this command with the same serial, or give up its copy of the session and claim
+ *       again.
+ *   <li>Serials come from {@link #nextSerial()} and name a command for ever. Per session, the store
+ *       answers the latest serial of an instance with the recorded outcome and earlier ones with
+ *       {@code STALE}; so a session has one command in flight at a time, and a new serial is drawn
+ *       only when the outcome of the one before is known or no longer wanted.
+ *   <li>An interrupt does not end a call early; the thread's interrupt flag is set again when the
+ *       call returns.
+ *   <li>Thread-safe. Values handed in must not change afterwards; arrays are not copied.
+ * </ul>
+ */
+public interface SessionStore extends AutoCloseable {
+
+  /**
+   * The instance that owns what this store handle claims: 64 random bits drawn once per JVM start.
+   * The same for every handle in this JVM; never 0.
+   *
+   * @return the instance
+   */
+  long instance();
+
+  /**
+   * Draws the serial for a new command. Rises for as long as the JVM lives.
+   *
+   * @return a serial never drawn before, at least 1
+   */
+  long nextSerial();
+
+  /**
+   * Takes ownership of a session and reads its record: failover in one round trip.
+   *
+   * @param serial from {@link #nextSerial()}
+   * @param key which session
+   * @return the record or why there is none
+   */
+  ClaimOutcome claim(long serial, SessionKey key);
+
+  /**
+   * Stores what changed in a session.
+   *
+   * @param serial from {@link #nextSerial()}
+   * @param key which session
+   * @param change what changed, and since which version
+   * @return what was stored, or why nothing was
+   */
+  SaveOutcome save(long serial, SessionKey key, SessionChange change);
+
+  /**
+   * Asks whether a near copy is still the truth. A linearizable read; changes nothing.
+   *
+   * @param key which session
+   * @param epoch the ownership under which the copy is held
+   * @param version the copy's version
+   * @return whether it is, or the newer record, or where the session went
+   */
+  CheckOutcome check(SessionKey key, long epoch, long version);
+
+  /**
+   * Gives a session another key, atomically. For 30 s the old key serves only commands that carry
+   * the current epoch.
+   *
+   * @param serial from {@link #nextSerial()}
+   * @param key the present key
+   * @param newKey the new key: same application and same {@linkplain SessionKey#slot() slot}
+   * @param epoch the caller's ownership
+   * @return {@code DONE} with the record's version, or why not; {@code TAKEN} asks for another key
+   */
+  CommandOutcome rename(long serial, SessionKey key, SessionKey newKey, long epoch);
+
+  /**
+   * Removes a session for good and leaves a tombstone.
+   *
+   * @param serial from {@link #nextSerial()}
+   * @param key which session
+   * @param createdVersion names the life of the key that is meant; a later one is not touched
+   * @param epoch the caller's ownership; only read for {@link RemoveReason#EXPIRY}
+   * @param reason why
+   * @return {@code DONE} with the tombstone's version, or why not
+   */
+  CommandOutcome remove(
+      long serial, SessionKey key, long createdVersion, long epoch, RemoveReason reason);
+
+  /**
+   * Gives up ownership, so that the next claim need not wait for an eviction.
+   *
+   * @param serial from {@link #nextSerial()}
+   * @param key which session
+   * @param epoch the caller's ownership
+   * @return {@code DONE} or why not
+   */
+  CommandOutcome release(long serial, SessionKey key, long epoch);
+
+  /**
+   * Moves the deadlines of sessions that were used. Not remembered for repeats: doing it twice is
+   * harmless. Split into messages of at most {@value #TOUCHES_PER_MESSAGE_MAX} sessions inside.
+   *
+   * @param touches which sessions, when and under which ownership
+   * @return those that the caller no longer owns, and those that are gone
+   */
+  TouchOutcome touch(List<Touch> touches);
+
+  /** How many sessions the store takes in one touch. */
+  int TOUCHES_PER_MESSAGE_MAX = 1000;
+
+  /**
+   * Whether a near copy may be used without asking: the stream to the leader has not broken since
+   * {@code readAtNanos}, and the leader confirmed within the last second that a majority answers
+   * it. Cheap; takes no lock and no round trip. While it says no, {@link #check} decides.
+   *
+   * @param readAtNanos {@link System#nanoTime()} taken <em>before</em> the call that read, saved or
+   *     checked the copy, so that an answer repeated over a younger stream is not trusted
+   * @return whether the copy may be used unasked
+   */
+  boolean nearCopyTrusted(long readAtNanos);
+
+  /**
+   * Names who hears of sessions that this instance loses. One listener per application; a second
+   * one replaces the first.
+   *
+   * @param application as in {@link SessionKey#application()}
+   * @param listener called on a store thread: must be quick and must not call the store. The push
+   *     is acknowledged, and the session's next owner answered, when it returns.
+   */
+  void onPush(String application, PushListener listener);
+
+  /** Waits for calls in flight, drops the listeners and gives up the shared connection. */
+  @Override
+  void close();
+}

@@ -1,0 +1,95 @@
+package remora.tomcat.store;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Where the store is and how long to wait for it. Immutable. */
+public final class StoreOptions {
+
+  /** How long a call waits for its answer unless configured, in milliseconds. */
+  public static final long TIMEOUT_MILLIS_DEFAULT = 5_000;
+
+  /** The store takes no longer node names, in bytes of UTF-8. */
+  public static final int NODE_BYTES_MAX = 64;
+
+  private final List<String> addresses;
+  private final String node;
+  private final long timeoutMillis;
+
+  /**
+   * Makes options.
+   *
+   * @param addresses client addresses of store nodes as in context.xml: {@code host:port},
+   *     separated by commas; at least one
+   * @param node route or node name for people, cut to {@value #NODE_BYTES_MAX} characters
+   * @param timeoutMillis how long a call waits for its answer, milliseconds, at least 1
+   * @throws IllegalArgumentException with a sentence for the administrator if an address is not of
+   *     that form or the timeout is out of range
+   */
+  public StoreOptions(String addresses, String node, long timeoutMillis) {
+    this.addresses = parse(addresses);
+    this.node = node.length() <= NODE_BYTES_MAX ? node : node.substring(0, NODE_BYTES_MAX);
+    this.timeoutMillis = timeoutMillis;
+    if (timeoutMillis < 1) {
+      throw new IllegalArgumentException(
+          "storeTimeout must be at least 1 millisecond, not " + timeoutMillis);
+    }
+  }
+
+  private static List<String> parse(String addresses) {
+    Set<String> parsed = new LinkedHashSet<>();
+    for (String part : addresses.split(",", -1)) {
+      String address = part.trim();
+      int colon = address.lastIndexOf(':');
+      if (colon < 1 || !isPort(address.substring(colon + 1))) {
+        throw new IllegalArgumentException(
+            "store=\""
+                + addresses
+                + "\" must list the store's client addresses as host:port, separated by commas; \""
+                + address
+                + "\" is not one");
+      }
+      parsed.add(address);
+    }
+    return Collections.unmodifiableList(new ArrayList<>(parsed));
+  }
+
+  private static boolean isPort(String text) {
+    try {
+      int port = Integer.parseInt(text);
+      return port > 0 && port <= 0xffff;
+    } catch (NumberFormatException notANumber) {
+      return false;
+    }
+  }
+
+  /**
+   * Client addresses of store nodes.
+   *
+   * @return {@code host:port}, in the order given, without repeats
+   */
+  public List<String> addresses() {
+    return addresses;
+  }
+
+  /**
+   * Route or node name for people.
+   *
+   * @return at most {@value #NODE_BYTES_MAX} characters
+   */
+  public String node() {
+    return node;
+  }
+
+  /**
+   * How long a call waits for its answer.
+   *
+   * @return milliseconds
+   */
+  public long timeoutMillis() {
+    return timeoutMillis;
+  }
+}
