@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The harness behind the claims and the demo: real processes, real Tomcats, free loopback ports.
+//!
+//! A claim is one file in `tests/`, named after the promise it shows. It asks for a [`World`], acts as users and
+//! as misfortune do, and waits for conditions with a deadline. From the outside in:
+//!
+//! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
+//! - [`stores`], [`proxy`], [`tomcat`]: one kind of process each: its files, its flags, how to see it ready.
+//! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application.
+//! - [`http`]: a small browser; shows heads, cookies and cut answers as they came.
+//! - [`calls`]: the gRPC side: status, drain, saves and claims.
+//! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
+//!
+//! Left out on purpose: any knowledge of how the parts work inside. The harness knows flags, configuration files,
+//! HTTP and the protos, as a user does; so a claim cannot pass by agreeing with the code it judges.
+
+pub mod calls;
+pub mod http;
+pub mod place;
+pub mod probe;
+pub mod process;
+pub mod proxy;
+pub mod stores;
+pub mod tomcat;
+pub mod visitor;
+pub mod wait;
+pub mod world;
+
+/// What a claim returns: an error is a claim that does not hold, told in sentences.
+pub type Outcome = anyhow::Result<()>;
+
+pub use wait::{holds_for, wait_for, wait_until};
+pub use world::World;

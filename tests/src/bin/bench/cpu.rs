@@ -1,0 +1,64 @@
+//! What processes cost: scheduler time and voluntary waits of all their threads, from the kernel's own books.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// What a set of processes has used up since each started.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Usage {
+    /// Time on a processor, nanoseconds.
+    pub(crate) cpu_nanoseconds: u64,
+    /// Times that a thread went to sleep by itself.
+    pub(crate) sleeps: u64,
+}
+
+impl Usage {
+    /// The usage of the given processes, all threads together.
+    ///
+    /// # Errors
+    /// When one of them is gone.
+    pub(crate) fn of(pids: &[u32]) -> Result<Usage> {
+        let mut usage = Usage::default();
+        for pid in pids {
+            let threads = fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid} is gone"))?;
+            for thread in threads.flatten() {
+                // A thread that ends between the listing and the reading takes its little time with it.
+                let schedstat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+                let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+                usage.cpu_nanoseconds += first_number(&schedstat);
+                let sleeps = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+                usage.sleeps += sleeps.map_or(0, first_number);
+            }
+        }
+        Ok(usage)
+    }
+
+    /// What was used since an earlier reading.
+    pub(crate) fn since(self, earlier: Usage) -> Usage {
+        Usage {
+            cpu_nanoseconds: self.cpu_nanoseconds.saturating_sub(earlier.cpu_nanoseconds),
+            sleeps: self.sleeps.saturating_sub(earlier.sleeps),
+        }
+    }
+
+    /// Microseconds of processor time for each of `count` operations.
+    pub(crate) fn microseconds_each(self, count: u64) -> f64 {
+        ratio(self.cpu_nanoseconds, count) / 1_000.0
+    }
+
+    /// Sleeps for each of `count` operations.
+    pub(crate) fn sleeps_each(self, count: u64) -> f64 {
+        ratio(self.sleeps, count)
+    }
+}
+
+fn first_number(text: &str) -> u64 {
+    text.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// A quotient for display; zero operations give zero.
+#[expect(clippy::cast_precision_loss, reason = "a table shows three digits")]
+pub(crate) fn ratio(sum: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
+}

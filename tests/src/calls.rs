@@ -1,0 +1,206 @@
+//! The gRPC side of stores and proxies, as a client in another language would use it.
+//!
+//! The only file of the harness that names tonic. Calls block; each [`Calls`] owns one small runtime. A command
+//! whose outcome is unknown is repeated with the same request id at the next node, which is the rule that every
+//! client of the store must keep (session.proto).
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use remora_proto::v1;
+use sha2::{Digest, Sha256};
+use tonic::transport::{Channel, Endpoint};
+use v1::proxy_admin_client::ProxyAdminClient;
+use v1::session_store_client::SessionStoreClient;
+use v1::store_admin_client::StoreAdminClient;
+
+/// Longest wait for one call: an election fits, a hang shows.
+const CALL: Duration = Duration::from_secs(3);
+
+/// Longest time that a command is repeated: a restart of the whole cluster fits.
+const COMMAND: Duration = Duration::from_secs(30);
+
+/// Between two tries of a command: elections take a few hundred milliseconds.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// A blocking gRPC client of several addresses of one kind.
+#[derive(Debug)]
+pub struct Calls {
+    runtime: tokio::runtime::Runtime,
+    channels: Vec<Channel>,
+    /// The channel that answered last.
+    preferred: usize,
+    instance: u64,
+    serial: u64,
+}
+
+impl Calls {
+    /// A client; connects when first used. `instance` is who this client claims to be; never 0.
+    ///
+    /// # Errors
+    /// When the runtime cannot start.
+    pub fn new(addresses: &[SocketAddr], instance: u64) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start a runtime")?;
+        let channels = {
+            let _entered = runtime.enter();
+            let lazily = |address: &SocketAddr| -> Result<Channel> {
+                let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+                Ok(endpoint.connect_timeout(CALL).timeout(CALL).connect_lazy())
+            };
+            addresses.iter().map(lazily).collect::<Result<Vec<_>>>()?
+        };
+        Ok(Self {
+            runtime,
+            channels,
+            preferred: 0,
+            instance,
+            serial: 0,
+        })
+    }
+
+    /// What the store node at the first address says of itself and its cluster.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn store_status(&self) -> Result<v1::StoreStatus> {
+        let mut client = StoreAdminClient::new(self.first()?);
+        let reply = self.runtime.block_on(client.status(v1::StoreStatusRequest {}));
+        Ok(reply.context("ask a store for its status")?.into_inner())
+    }
+
+    /// Sessions in the store, up to 1,000.
+    ///
+    /// # Errors
+    /// When the node at the first address does not answer.
+    pub fn sessions(&self, filter: v1::SessionFilter) -> Result<Vec<v1::SessionSummary>> {
+        let mut client = StoreAdminClient::new(self.first()?);
+        let ask = v1::ListSessionsRequest {
+            filter: Some(filter),
+            page_size: 1_000,
+            page: Vec::new().into(),
+        };
+        let reply = self.runtime.block_on(client.list_sessions(ask));
+        Ok(reply
+            .context("ask a store for its sessions")?
+            .into_inner()
+            .sessions)
+    }
+
+    /// What the proxy at the first address believes.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn proxy_status(&self) -> Result<v1::ProxyStatus> {
+        let mut client = ProxyAdminClient::new(self.first()?);
+        let reply = self.runtime.block_on(client.status(v1::ProxyStatusRequest {}));
+        Ok(reply.context("ask a proxy for its status")?.into_inner())
+    }
+
+    /// Saves, and repeats until the outcome is known.
+    ///
+    /// # Errors
+    /// When the outcome stays unknown, or when the store calls the request malformed.
+    pub fn save(&mut self, request: &v1::SaveRequest) -> Result<v1::SaveReply> {
+        let caller = Some(self.next_caller());
+        let request = v1::SaveRequest {
+            caller,
+            ..request.clone()
+        };
+        self.repeat("save", async |channel| {
+            let mut client = SessionStoreClient::new(channel);
+            client
+                .save(request.clone())
+                .await
+                .map(tonic::Response::into_inner)
+        })
+    }
+
+    /// Saves once: whatever is not an answer is an error.
+    ///
+    /// # Errors
+    /// The status, in words.
+    pub fn save_once(&mut self, request: &v1::SaveRequest) -> Result<v1::SaveReply> {
+        let caller = Some(self.next_caller());
+        let mut client = SessionStoreClient::new(self.first()?);
+        let reply = self.runtime.block_on(client.save(v1::SaveRequest {
+            caller,
+            ..request.clone()
+        }));
+        reply
+            .map(tonic::Response::into_inner)
+            .map_err(|status| anyhow::anyhow!("{:?}: {}", status.code(), status.message()))
+    }
+
+    /// Claims, and repeats until the outcome is known.
+    ///
+    /// # Errors
+    /// When the outcome stays unknown, or when the store calls the request malformed.
+    pub fn claim(&mut self, session: &v1::SessionKey) -> Result<v1::ClaimReply> {
+        let request = v1::ClaimRequest {
+            caller: Some(self.next_caller()),
+            session: Some(session.clone()),
+        };
+        self.repeat("claim", async |channel| {
+            let mut client = SessionStoreClient::new(channel);
+            client
+                .claim(request.clone())
+                .await
+                .map(tonic::Response::into_inner)
+        })
+    }
+
+    fn next_caller(&mut self) -> v1::Caller {
+        self.serial += 1;
+        v1::Caller {
+            instance: self.instance,
+            serial: self.serial,
+            node: format!("harness-{}", self.instance),
+        }
+    }
+
+    fn first(&self) -> Result<Channel> {
+        self.channels
+            .first()
+            .cloned()
+            .context("a client without addresses")
+    }
+
+    /// Asks node after node, always with the same request id.
+    fn repeat<T>(
+        &mut self,
+        what: &str,
+        call: impl AsyncFn(Channel) -> Result<T, tonic::Status>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        loop {
+            let channel = self.channels[self.preferred].clone();
+            let status = match self.runtime.block_on(call(channel)) {
+                Ok(reply) => return Ok(reply),
+                Err(status) => status,
+            };
+            let hopeless = matches!(
+                status.code(),
+                tonic::Code::InvalidArgument | tonic::Code::FailedPrecondition
+            );
+            if hopeless || started.elapsed() > COMMAND {
+                bail!("{what}: {:?}: {}", status.code(), status.message());
+            }
+            self.preferred = (self.preferred + 1) % self.channels.len();
+            self.runtime.block_on(tokio::time::sleep(RETRY));
+        }
+    }
+}
+
+/// The key of a session in the store: its id never gets there, only a hash of the part before the first dot.
+pub fn session_key(application: &str, id: &str) -> v1::SessionKey {
+    let bare = id.split('.').next().unwrap_or(id);
+    let hash = Sha256::digest(bare.as_bytes());
+    v1::SessionKey {
+        application: application.to_owned(),
+        key: hash[..16].to_vec().into(),
+    }
+}

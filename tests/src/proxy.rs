@@ -1,0 +1,163 @@
+//! A real `remora-proxy` with the configuration that a user would write.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use remora_proto::v1;
+
+use crate::calls::Calls;
+use crate::http::Browser;
+use crate::place;
+use crate::process::Process;
+use crate::stores::loopback;
+use crate::wait::{SOON, START, wait_until};
+
+/// How requests stick to a Tomcat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sticky {
+    /// The proxy's own cookie names the route; session ids are plain (mode 1).
+    RouteCookie,
+    /// The session id ends in `.route`, written by Tomcat's jvmRoute (mode 2).
+    SessionSuffix,
+}
+
+impl Sticky {
+    /// Both modes: what is promised is promised in each.
+    pub const BOTH: [Self; 2] = [Self::RouteCookie, Self::SessionSuffix];
+}
+
+/// Name of the proxy's cookie in mode 1.
+pub const ROUTE_COOKIE: &str = "ROUTEID";
+
+/// A proxy in front of Tomcats.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where users go.
+    pub address: SocketAddr,
+    /// Where operators go.
+    pub control: SocketAddr,
+    config: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+/// The configuration file for `members` (route, address).
+pub fn configuration(
+    bind: SocketAddr,
+    control: SocketAddr,
+    sticky: Sticky,
+    members: &[(String, SocketAddr)],
+) -> String {
+    let sticky = match sticky {
+        Sticky::RouteCookie => format!("{{ route_cookie = \"{ROUTE_COOKIE}\" }}"),
+        Sticky::SessionSuffix => "{ session = \"JSESSIONID\" }".to_owned(),
+    };
+    let mut text = format!(
+        "[[listen]]\nbind = \"{bind}\"\n\n[pool.tomcat]\nsticky = {sticky}\nhealth = {{ every = \"1s\" }}\n\n"
+    );
+    for (route, address) in members {
+        text.push_str(&format!(
+            "[[pool.tomcat.member]]\nurl = \"http://{address}\"\nroute = \"{route}\"\n\n"
+        ));
+    }
+    for application in ["shop", "probe"] {
+        text.push_str(&format!(
+            "[[route]]\npath = \"/{application}\"\nto = \"tomcat/{application}\"\n\n"
+        ));
+    }
+    text.push_str(&format!("[control]\nbind = \"{control}\"\n"));
+    text
+}
+
+impl Proxy {
+    /// Writes the configuration and starts the process; does not wait.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(
+        directory: &Path,
+        ports: (u16, u16),
+        sticky: Sticky,
+        members: &[(String, SocketAddr)],
+    ) -> Result<Self> {
+        let (address, control) = (loopback(ports.0), loopback(ports.1));
+        let config = directory.join("proxy.toml");
+        let text = configuration(address, control, sticky, members);
+        std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
+        let mut proxy = Self {
+            address,
+            control,
+            config,
+            log: directory.join("proxy.log"),
+            process: None,
+        };
+        proxy.launch()?;
+        Ok(proxy)
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        let program = place::program("remora-proxy")?;
+        let process = Process::start("proxy", &program, &self.log, |command| {
+            command.arg("--config").arg(&self.config);
+        })?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// The process.
+    ///
+    /// # Errors
+    /// When it was killed.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("the proxy was killed")
+    }
+
+    /// Waits until it accepts users.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn wait_ready(&self) -> Result<()> {
+        let ready = || {
+            Browser::new(self.control)
+                .get("/readyz")
+                .is_ok_and(|answer| answer.status == 200)
+        };
+        wait_until("the proxy ready", START, ready)?;
+        Ok(())
+    }
+
+    /// What it believes of its upstreams.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn upstreams(&self) -> Result<Vec<v1::UpstreamStatus>> {
+        Ok(Calls::new(&[self.control], 1)?.proxy_status()?.upstreams)
+    }
+
+    /// Waits until it believes `health` of `route`.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn wait_health(&self, route: &str, health: &str) -> Result<()> {
+        let believes = || {
+            let upstreams = self.upstreams().unwrap_or_default();
+            upstreams
+                .iter()
+                .any(|upstream| upstream.route == route && upstream.health == health)
+        };
+        wait_until(
+            &format!("upstream {route} {health} in the eyes of the proxy"),
+            SOON,
+            believes,
+        )?;
+        Ok(())
+    }
+
+    /// Log tail.
+    pub fn tail(&self) -> String {
+        self.process
+            .as_ref()
+            .map_or_else(String::new, |process| format!("--- proxy\n{}", process.tail()))
+    }
+}

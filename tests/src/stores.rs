@@ -1,0 +1,269 @@
+//! A store cluster of real `remora-store` processes, and what may befall it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use remora_proto::v1;
+
+use crate::calls::Calls;
+use crate::http::Browser;
+use crate::place;
+use crate::process::Process;
+use crate::wait::{START, wait_for, wait_until};
+
+/// The ports of one node.
+#[derive(Clone, Copy, Debug)]
+pub struct StorePorts {
+    /// For session managers and operators.
+    pub client: u16,
+    /// For the other nodes.
+    pub peer: u16,
+    /// For health and metrics.
+    pub ops: u16,
+}
+
+impl StorePorts {
+    /// Free ones.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn free() -> Result<Self> {
+        Ok(Self {
+            client: place::free_port()?,
+            peer: place::free_port()?,
+            ops: place::free_port()?,
+        })
+    }
+}
+
+/// One node.
+#[derive(Debug)]
+pub struct StoreNode {
+    /// Its id, from 1.
+    pub id: u64,
+    /// Its ports.
+    pub ports: StorePorts,
+    /// Its data directory.
+    pub data: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+/// A cluster of nodes numbered from 1.
+#[derive(Debug)]
+pub struct Stores {
+    nodes: Vec<StoreNode>,
+}
+
+/// A loopback address.
+pub fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+impl Stores {
+    /// Starts one node per entry of `ports`, each with its own directory under `directory`; does not wait.
+    ///
+    /// # Errors
+    /// When a process does not start.
+    pub fn start(directory: &Path, ports: &[StorePorts]) -> Result<Self> {
+        let node = |(id, ports): (u64, &StorePorts)| StoreNode {
+            id,
+            ports: *ports,
+            data: directory.join(format!("store-{id}")),
+            log: directory.join(format!("store-{id}.log")),
+            process: None,
+        };
+        let mut stores = Self {
+            nodes: (1..).zip(ports).map(node).collect(),
+        };
+        for id in stores.ids() {
+            stores.launch(id)?;
+        }
+        Ok(stores)
+    }
+
+    /// All node ids.
+    pub fn ids(&self) -> Vec<u64> {
+        self.nodes.iter().map(|node| node.id).collect()
+    }
+
+    /// One node.
+    pub fn node(&self, id: u64) -> Option<&StoreNode> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
+    /// Client addresses, as a manager's `store` attribute and the CLI take them.
+    pub fn client_addresses(&self) -> Vec<SocketAddr> {
+        self.nodes
+            .iter()
+            .map(|node| loopback(node.ports.client))
+            .collect()
+    }
+
+    /// The same, joined by commas.
+    pub fn client_list(&self) -> String {
+        self.client_addresses()
+            .iter()
+            .map(SocketAddr::to_string)
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
+    /// A client that goes on at the next node when one is gone.
+    ///
+    /// # Errors
+    /// When the runtime cannot start.
+    pub fn calls(&self, instance: u64) -> Result<Calls> {
+        Calls::new(&self.client_addresses(), instance)
+    }
+
+    /// The flags of a node, as a user would write them.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn flags(&self, id: u64) -> Result<Vec<String>> {
+        let node = self.node(id).context("no such store node")?;
+        let members: Vec<String> = (self.nodes.iter())
+            .map(|member| format!("{}={}", member.id, loopback(member.ports.peer)))
+            .collect();
+        let flag = |name: &str, value: &str| [format!("--{name}"), value.to_owned()];
+        let flags = [
+            flag("node-id", &id.to_string()),
+            flag("data-dir", &node.data.display().to_string()),
+            flag("client-addr", &loopback(node.ports.client).to_string()),
+            flag("peer-addr", &loopback(node.ports.peer).to_string()),
+            flag("ops-addr", &loopback(node.ports.ops).to_string()),
+            flag("cluster", &members.join(",")),
+        ];
+        Ok(flags.concat())
+    }
+
+    /// Starts a node that is not running; does not wait.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn launch(&mut self, id: u64) -> Result<()> {
+        let program = place::program("remora-store")?;
+        let flags = self.flags(id)?;
+        let node = self.node_mut(id)?;
+        let process = Process::start(&format!("store {id}"), &program, &node.log, |command| {
+            command.args(flags);
+        })?;
+        node.process = Some(process);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn kill(&mut self, id: u64) -> Result<()> {
+        drop(self.node_mut(id)?.process.take());
+        Ok(())
+    }
+
+    /// The process of a running node.
+    ///
+    /// # Errors
+    /// When it was killed.
+    pub fn process(&mut self, id: u64) -> Result<&mut Process> {
+        self.node_mut(id)?
+            .process
+            .as_mut()
+            .context("this store node was killed and not started again")
+    }
+
+    /// What a node says of itself.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn status(&self, id: u64) -> Result<v1::StoreStatus> {
+        let node = self.node(id).context("no such store node")?;
+        Calls::new(&[loopback(node.ports.client)], 1)?.store_status()
+    }
+
+    /// Whether a node calls itself ready.
+    pub fn is_ready(&self, id: u64) -> bool {
+        let port = self.node(id).map_or(0, |node| node.ports.ops);
+        Browser::new(loopback(port))
+            .get("/readyz")
+            .is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Waits until all running nodes are ready and agree on a running leader, and names it.
+    ///
+    /// # Errors
+    /// When they do not in time.
+    pub fn wait_ready(&self) -> Result<u64> {
+        self.wait_for_leader(START)
+    }
+
+    /// The same with another limit.
+    ///
+    /// # Errors
+    /// When they do not in time.
+    pub fn wait_for_leader(&self, limit: Duration) -> Result<u64> {
+        let running = self.running();
+        wait_for("store nodes ready and agreed on a leader", limit, || {
+            self.agreed_leader(&running)
+        })
+    }
+
+    /// The one leader that all of `nodes` name, if they are ready and it is one of them.
+    pub fn agreed_leader(&self, nodes: &[u64]) -> Option<u64> {
+        let mut leader = None;
+        for id in nodes {
+            if !self.is_ready(*id) {
+                return None;
+            }
+            let named = self.status(*id).ok()?.leader_id;
+            if !nodes.contains(&named) || leader.is_some_and(|other| other != named) {
+                return None;
+            }
+            leader = Some(named);
+        }
+        leader
+    }
+
+    /// Ids of the nodes that were started and not killed.
+    pub fn running(&self) -> Vec<u64> {
+        self.nodes
+            .iter()
+            .filter(|node| node.process.is_some())
+            .map(|node| node.id)
+            .collect()
+    }
+
+    /// Waits until a node that came back has applied everything that the leader had committed when asked.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub fn wait_caught_up(&self, id: u64) -> Result<Duration> {
+        let leader = self.wait_ready()?;
+        let goal = self.status(leader)?.committed_index;
+        let applied = || self.status(id).is_ok_and(|status| status.applied_index >= goal);
+        wait_until(&format!("store {id} applied up to {goal}"), START, applied)
+    }
+
+    /// Log tails of all nodes.
+    pub fn tails(&self) -> String {
+        let tail = |node: &StoreNode| match &node.process {
+            Some(process) => format!("--- store {}\n{}", node.id, process.tail()),
+            None => format!(
+                "--- store {} (killed); its log is {}",
+                node.id,
+                node.log.display()
+            ),
+        };
+        self.nodes.iter().map(tail).collect::<Vec<_>>().join("\n")
+    }
+
+    fn node_mut(&mut self, id: u64) -> Result<&mut StoreNode> {
+        self.nodes
+            .iter_mut()
+            .find(|node| node.id == id)
+            .context("no such store node")
+    }
+}

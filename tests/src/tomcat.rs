@@ -1,0 +1,162 @@
+//! Real Tomcats from the official distribution, each with its own base directory, started by `catalina.sh` as users
+//! start them.
+//!
+//! What differs from a fresh download: our jar in `lib`, one Manager line in `conf/context.xml`, users in
+//! `conf/tomcat-users.xml`, one loopback connector, no scan of jars (our applications have nothing to scan), and
+//! JVM options for a quick start and a small heap.
+
+mod distribution;
+mod files;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+pub use distribution::{Application, Version, prepare};
+
+use crate::http::Browser;
+use crate::process::Process;
+use crate::stores::loopback;
+use crate::wait::{START, wait_until};
+
+/// A quick start counts for more than a fast server here; 256 MiB are plenty for two small applications.
+const JAVA_OPTIONS: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms64m -Xmx256m -Xshare:auto";
+
+/// What a Tomcat is to be.
+#[derive(Clone, Debug)]
+pub struct TomcatPlan {
+    /// Which line.
+    pub version: Version,
+    /// Its name: route, node name, badge.
+    pub node: String,
+    /// Whether the name is the Engine's jvmRoute (mode 2), so that session ids end in it.
+    pub jvm_route: bool,
+    /// Where it listens.
+    pub port: u16,
+    /// Store client addresses, joined by commas; `None` leaves Tomcat its own session manager and our jar out.
+    pub store: Option<String>,
+    /// More attributes of the Manager line: (name, value).
+    pub manager: Vec<(String, String)>,
+    /// Directory for the files by which pages and claims talk.
+    pub signals: PathBuf,
+}
+
+/// A Tomcat.
+#[derive(Debug)]
+pub struct Tomcat {
+    plan: TomcatPlan,
+    base: PathBuf,
+    log: PathBuf,
+    process: Option<Process>,
+}
+
+impl Tomcat {
+    /// Writes the base directory under `directory` and starts; does not wait.
+    ///
+    /// # Errors
+    /// When files cannot be written or the process not be started.
+    pub fn start(directory: &Path, plan: TomcatPlan) -> Result<Self> {
+        let base = directory.join(format!("tomcat-{}", plan.node));
+        files::write_base(&base, &plan)?;
+        let log = directory.join(format!("tomcat-{}.log", plan.node));
+        let mut tomcat = Self {
+            plan,
+            base,
+            log,
+            process: None,
+        };
+        tomcat.launch()?;
+        Ok(tomcat)
+    }
+
+    /// Starts it again after a kill; does not wait.
+    ///
+    /// # Errors
+    /// When the process does not start.
+    pub fn launch(&mut self) -> Result<()> {
+        let home = distribution::home(self.plan.version)?;
+        let script = home.join("bin/catalina.sh");
+        let name = format!("tomcat {}", self.plan.node);
+        let signals = self.plan.signals.display();
+        let options = format!(
+            "{JAVA_OPTIONS} -Dshop.node={} -Dprobe.dir={signals}",
+            self.plan.node
+        );
+        let process = Process::start(&name, Path::new("sh"), &self.log, |command| {
+            command.arg(&script).arg("run");
+            command
+                .env("CATALINA_HOME", &home)
+                .env("CATALINA_BASE", &self.base)
+                .env("CATALINA_OPTS", options);
+            command
+                .env_remove("CATALINA_PID")
+                .env_remove("JAVA_OPTS")
+                .env_remove("CLASSPATH");
+        })?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Its name.
+    pub fn node(&self) -> &str {
+        &self.plan.node
+    }
+
+    /// Its version.
+    pub fn version(&self) -> Version {
+        self.plan.version
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        loopback(self.plan.port)
+    }
+
+    /// Waits until it answers; its applications are deployed before it listens.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn wait_ready(&self) -> Result<Duration> {
+        let what = format!("tomcat {} answering", self.plan.node);
+        wait_until(&what, START, || {
+            Browser::new(self.address()).get("/probe/oops.jsp").is_ok()
+        })
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// The process.
+    ///
+    /// # Errors
+    /// When it was killed.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process
+            .as_mut()
+            .context("this Tomcat was killed and not started again")
+    }
+
+    /// Log tail.
+    pub fn tail(&self) -> String {
+        match &self.process {
+            Some(process) => format!("--- tomcat {}\n{}", self.plan.node, process.tail()),
+            None => format!(
+                "--- tomcat {} (killed); its log is {}",
+                self.plan.node,
+                self.log.display()
+            ),
+        }
+    }
+
+    /// All that it wrote since its last start and before.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        std::fs::read_to_string(&self.log).with_context(|| format!("read {}", self.log.display()))
+    }
+}

@@ -1,0 +1,156 @@
+//! Tomcat as Maven serves it, unpacked once per version into cargo's target directory and shared read-only by all
+//! instances; our applications packed once per content.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+use crate::place;
+
+/// A served line of Tomcat, at the release that the tests run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// 9.0, the javax line.
+    V9,
+    /// 10.1, the first jakarta line still served.
+    V10,
+    /// 11.0.
+    V11,
+}
+
+impl Version {
+    /// All served lines.
+    pub const ALL: [Self; 3] = [Self::V9, Self::V10, Self::V11];
+
+    /// The release.
+    pub fn release(self) -> &'static str {
+        match self {
+            Self::V9 => "9.0.98",
+            Self::V10 => "10.1.59",
+            Self::V11 => "11.0.24",
+        }
+    }
+}
+
+/// An application of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Application {
+    /// The demo shop.
+    Shop,
+    /// What the claims drive.
+    Probe,
+}
+
+impl Application {
+    /// Its context path without the slash.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Shop => "shop",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+/// CATALINA_HOME of a version.
+///
+/// # Errors
+/// When the cache directory cannot be made.
+pub(super) fn home(version: Version) -> Result<PathBuf> {
+    Ok(place::cache()?.join(format!("apache-tomcat-{}", version.release())))
+}
+
+/// Fetches and unpacks a version unless that is done.
+///
+/// # Errors
+/// When Maven or `jar` is missing or fails, with what it said.
+pub fn prepare(version: Version) -> Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let home = home(version)?;
+    if home.join("bin/catalina.sh").is_file() {
+        return Ok(home);
+    }
+    let cache = place::cache()?;
+    let release = version.release();
+    let artifact = format!("-Dartifact=org.apache.tomcat:tomcat:{release}:zip");
+    let output = format!("-DoutputDirectory={}", cache.display());
+    run(Command::new("mvn")
+        .args(["-q", "-B", "dependency:copy", &artifact, &output])
+        .current_dir(&cache))?;
+    // Unpacked aside and renamed, so that a half-unpacked Tomcat is never taken for a whole one.
+    let aside = cache.join(format!("unpacking-{}", std::process::id()));
+    std::fs::create_dir_all(&aside)?;
+    run(Command::new("jar")
+        .arg("xf")
+        .arg(cache.join(format!("tomcat-{release}.zip")))
+        .current_dir(&aside))?;
+    let unpacked = aside.join(format!("apache-tomcat-{release}"));
+    std::fs::rename(&unpacked, &home).with_context(|| format!("move {} into place", unpacked.display()))?;
+    std::fs::remove_dir_all(&aside)?;
+    Ok(home)
+}
+
+/// The WAR of an application, packed when its files changed.
+///
+/// # Errors
+/// When its files cannot be read or `jar` fails.
+pub(super) fn war(application: Application) -> Result<PathBuf> {
+    let source = place::repository().join("tests/webapps").join(application.name());
+    let mut digest = Sha256::new();
+    add_files(&mut digest, &source)?;
+    let mark: String = digest
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let cache = place::cache()?;
+    let war = cache.join(format!("{}-{mark}.war", application.name()));
+    if !war.is_file() {
+        let aside = cache.join(format!(
+            "packing-{}-{}.war",
+            application.name(),
+            std::process::id()
+        ));
+        run(Command::new("jar")
+            .arg("cfM")
+            .arg(&aside)
+            .arg("-C")
+            .arg(&source)
+            .arg("."))?;
+        std::fs::rename(&aside, &war)?;
+    }
+    Ok(war)
+}
+
+fn add_files(digest: &mut Sha256, directory: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(directory).with_context(|| format!("read {}", directory.display()))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            add_files(digest, &path)?;
+        } else {
+            digest.update(path.to_string_lossy().as_bytes());
+            digest.update(std::fs::read(&path)?);
+        }
+    }
+    Ok(())
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .with_context(|| format!("run {program}: is it installed? `make test` installs it"))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        bail!("{program} failed: {}", String::from_utf8_lossy(&said).trim());
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The base directory of one Tomcat instance.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::TomcatPlan;
+use super::distribution::{Application, home, prepare, war};
+use crate::place;
+
+/// Users of the shop, in Tomcat's own user database: (name, password).
+pub(super) const USERS: [(&str, &str); 3] = [("ada", "lovelace"), ("grace", "hopper"), ("alan", "turing")];
+
+/// What `catalina.sh` reads before anything else: Tomcat's default with the scan of jars switched off.
+const CATALINA_PROPERTIES: &str = r#"package.access=sun.,org.apache.catalina.,org.apache.coyote.,org.apache.jasper.,org.apache.naming.,org.apache.tomcat.
+package.definition=sun.,java.,org.apache.catalina.,org.apache.coyote.,org.apache.jasper.,org.apache.naming.,org.apache.tomcat.
+common.loader="${catalina.base}/lib","${catalina.base}/lib/*.jar","${catalina.home}/lib","${catalina.home}/lib/*.jar"
+server.loader=
+shared.loader=
+tomcat.util.scan.StandardJarScanFilter.jarsToSkip=*.jar
+"#;
+
+const LOGGING_PROPERTIES: &str = "handlers = java.util.logging.ConsoleHandler
+.handlers = java.util.logging.ConsoleHandler
+java.util.logging.ConsoleHandler.level = FINE
+java.util.logging.ConsoleHandler.formatter = org.apache.juli.OneLineFormatter
+java.util.logging.ConsoleHandler.encoding = UTF-8
+";
+
+/// Writes everything that `catalina.sh run` needs.
+///
+/// # Errors
+/// When the jar is not built or a file cannot be written.
+pub(super) fn write_base(base: &Path, plan: &TomcatPlan) -> Result<()> {
+    prepare(plan.version)?;
+    for directory in ["conf", "lib", "logs", "temp", "webapps", "work"] {
+        std::fs::create_dir_all(base.join(directory))?;
+    }
+    if plan.store.is_some() {
+        copy(&place::adapter_jar()?, &base.join("lib/remora-tomcat.jar"))?;
+    }
+    copy(
+        &home(plan.version)?.join("conf/web.xml"),
+        &base.join("conf/web.xml"),
+    )?;
+    write(&base.join("conf/catalina.properties"), CATALINA_PROPERTIES)?;
+    write(&base.join("conf/logging.properties"), LOGGING_PROPERTIES)?;
+    write(&base.join("conf/tomcat-users.xml"), &users())?;
+    write(&base.join("conf/server.xml"), &server(plan))?;
+    write(&base.join("conf/context.xml"), &context(plan))?;
+    for application in [Application::Shop, Application::Probe] {
+        copy(
+            &war(application)?,
+            &base.join(format!("webapps/{}.war", application.name())),
+        )?;
+    }
+    Ok(())
+}
+
+fn users() -> String {
+    let user = |(name, password): &(&str, &str)| {
+        format!("  <user username=\"{name}\" password=\"{password}\" roles=\"customer\"/>\n")
+    };
+    let users: String = USERS.iter().map(user).collect();
+    format!("<tomcat-users>\n  <role rolename=\"customer\"/>\n{users}</tomcat-users>\n")
+}
+
+fn server(plan: &TomcatPlan) -> String {
+    let route = if plan.jvm_route {
+        format!(" jvmRoute=\"{}\"", plan.node)
+    } else {
+        String::new()
+    };
+    format!(
+        r#"<Server port="-1">
+  <Listener className="org.apache.catalina.mbeans.GlobalResourcesLifecycleListener"/>
+  <GlobalNamingResources>
+    <Resource name="UserDatabase" auth="Container" type="org.apache.catalina.UserDatabase"
+              factory="org.apache.catalina.users.MemoryUserDatabaseFactory" pathname="conf/tomcat-users.xml"/>
+  </GlobalNamingResources>
+  <Service name="Catalina">
+    <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1" maxThreads="64" minSpareThreads="2"/>
+    <Engine name="Catalina" defaultHost="localhost"{route}>
+      <Realm className="org.apache.catalina.realm.LockOutRealm">
+        <Realm className="org.apache.catalina.realm.UserDatabaseRealm" resourceName="UserDatabase"/>
+      </Realm>
+      <Host name="localhost" appBase="webapps" unpackWARs="true" autoDeploy="false" startStopThreads="2"/>
+    </Engine>
+  </Service>
+</Server>
+"#,
+        port = plan.port,
+    )
+}
+
+fn context(plan: &TomcatPlan) -> String {
+    let Some(store) = &plan.store else {
+        return "<Context/>\n".to_owned();
+    };
+    let mut attributes = format!("store=\"{store}\"");
+    for (name, value) in &plan.manager {
+        attributes.push_str(&format!(" {name}=\"{value}\""));
+    }
+    format!("<Context>\n  <Manager className=\"remora.tomcat.RemoraManager\" {attributes}/>\n</Context>\n")
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("write {}", path.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).with_context(|| format!("copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! Everything that a claim needs, started together: stores, Tomcats, a proxy; and what to print when it fails.
+//!
+//! One world at a time per test program: JVMs on two cores are slow enough one set at a time.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::Outcome;
+use crate::place;
+use crate::probe::{Caller, Signals};
+use crate::proxy::{Proxy, Sticky};
+use crate::stores::{StorePorts, Stores};
+use crate::tomcat::{Tomcat, TomcatPlan, Version};
+use crate::visitor::Visitor;
+
+static ONE_WORLD: Mutex<()> = Mutex::new(());
+
+/// What a world is to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    stores: usize,
+    tomcats: Vec<Version>,
+    sticky: Sticky,
+    manager: Vec<(String, String)>,
+}
+
+/// A running world.
+#[derive(Debug)]
+pub struct World {
+    /// The store cluster.
+    pub stores: Stores,
+    /// The Tomcats n1, n2, ..
+    pub tomcats: Vec<Tomcat>,
+    /// The proxy in front of them; absent when there are no Tomcats.
+    front: Option<Proxy>,
+    /// Signal files of the probe application.
+    pub signals: Signals,
+    directory: tempfile::TempDir,
+    claim_ended: bool,
+}
+
+impl World {
+    /// A plan with three stores and no Tomcat.
+    pub fn plan() -> Plan {
+        Plan {
+            stores: 3,
+            tomcats: Vec::new(),
+            sticky: Sticky::SessionSuffix,
+            manager: Vec::new(),
+        }
+    }
+
+    /// A directory that goes with the world.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The proxy.
+    ///
+    /// # Errors
+    /// When the plan had no Tomcats, and so no proxy.
+    pub fn proxy(&mut self) -> Result<&mut Proxy> {
+        self.front.as_mut().context("this world has no proxy")
+    }
+
+    /// Where users go.
+    ///
+    /// # Errors
+    /// When there is no proxy.
+    pub fn front_door(&self) -> Result<SocketAddr> {
+        Ok(self.front.as_ref().context("this world has no proxy")?.address)
+    }
+
+    /// A user of the shop, at the proxy.
+    ///
+    /// # Errors
+    /// When there is no proxy.
+    pub fn visitor(&self) -> Result<Visitor> {
+        Ok(Visitor::new(self.front_door()?))
+    }
+
+    /// A caller of the probe application, at the proxy.
+    ///
+    /// # Errors
+    /// When there is no proxy.
+    pub fn caller(&self) -> Result<Caller> {
+        Ok(Caller::new(self.front_door()?))
+    }
+
+    /// The Tomcat of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn tomcat(&mut self, node: &str) -> Result<&mut Tomcat> {
+        let found = self.tomcats.iter_mut().find(|tomcat| tomcat.node() == node);
+        found.with_context(|| format!("no Tomcat is called {node}"))
+    }
+
+    /// Runs the operator's command line against this world and gives its output.
+    ///
+    /// # Errors
+    /// When it does not exit with 0.
+    pub fn operator(&mut self, arguments: &[&str]) -> Result<String> {
+        let mut command = Command::new(place::program("remora")?);
+        command.args(["--store", &self.stores.client_list()]);
+        if let Some(proxy) = &self.front {
+            command.args(["--proxy", &proxy.control.to_string()]);
+        }
+        let output = command.args(arguments).output().context("run remora")?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(
+            output.status.success(),
+            "remora {}: {}: {said}",
+            arguments.join(" "),
+            output.status
+        );
+        Ok(said)
+    }
+
+    /// The last words of every process.
+    pub fn tails(&self) -> String {
+        let mut parts = vec![self.stores.tails()];
+        parts.extend(self.front.iter().map(Proxy::tail));
+        parts.extend(self.tomcats.iter().map(Tomcat::tail));
+        parts.join("\n")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !self.claim_ended {
+            // A failed assertion unwinds through here; an error was already told with its tails.
+            tell(&self.tails());
+        }
+    }
+}
+
+#[allow(
+    clippy::print_stderr,
+    reason = "the test runner shows it with the claim that failed"
+)]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+impl Plan {
+    /// Three stores unless said.
+    #[must_use]
+    pub fn stores(mut self, count: usize) -> Self {
+        self.stores = count;
+        self
+    }
+
+    /// Tomcats n1, n2, .. of these versions, behind a proxy.
+    #[must_use]
+    pub fn tomcats(mut self, versions: &[Version]) -> Self {
+        self.tomcats = versions.to_vec();
+        self
+    }
+
+    /// How requests stick; mode 2 unless said.
+    #[must_use]
+    pub fn sticky(mut self, sticky: Sticky) -> Self {
+        self.sticky = sticky;
+        self
+    }
+
+    /// One more attribute of every Manager line.
+    #[must_use]
+    pub fn manager(mut self, name: &str, value: &str) -> Self {
+        self.manager.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
+    ///
+    /// # Errors
+    /// When the world does not start or the claim does not hold.
+    pub fn run(&self, claim: impl FnOnce(&mut World) -> Outcome) -> Outcome {
+        let _alone = ONE_WORLD.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = self.start()?;
+        let outcome = world.wait_ready().and_then(|()| claim(&mut world));
+        world.claim_ended = true;
+        outcome.map_err(|error| {
+            error.context(format!(
+                "the claim does not hold; last words:\n{}\n",
+                world.tails()
+            ))
+        })
+    }
+
+    fn start(&self) -> Result<World> {
+        // For a person who looks into logs and data afterwards.
+        let keep = std::env::var_os("REMORA_KEEP").is_some();
+        let directory = tempfile::Builder::new()
+            .prefix("remora-claim-")
+            .disable_cleanup(keep)
+            .tempdir()?;
+        if keep {
+            tell(&format!(
+                "REMORA_KEEP: everything stays in {}",
+                directory.path().display()
+            ));
+        }
+        let ports = (0..self.stores)
+            .map(|_| StorePorts::free())
+            .collect::<Result<Vec<_>>>()?;
+        let stores = Stores::start(directory.path(), &ports)?;
+        let signals = Signals::new(&directory.path().join("signals"))?;
+        let mut world = World {
+            stores,
+            tomcats: Vec::new(),
+            front: None,
+            signals,
+            directory,
+            claim_ended: false,
+        };
+        for (number, version) in (1..).zip(&self.tomcats) {
+            let plan = self.tomcat_plan(number, *version, &world)?;
+            world.tomcats.push(Tomcat::start(world.directory.path(), plan)?);
+        }
+        if !world.tomcats.is_empty() {
+            let members: Vec<_> = world
+                .tomcats
+                .iter()
+                .map(|tomcat| (tomcat.node().to_owned(), tomcat.address()))
+                .collect();
+            let ports = (place::free_port()?, place::free_port()?);
+            world.front = Some(Proxy::start(
+                world.directory.path(),
+                ports,
+                self.sticky,
+                &members,
+            )?);
+        }
+        Ok(world)
+    }
+
+    fn tomcat_plan(&self, number: u32, version: Version, world: &World) -> Result<TomcatPlan> {
+        let node = format!("n{number}");
+        let mut manager = self.manager.clone();
+        let jvm_route = self.sticky == Sticky::SessionSuffix;
+        if !jvm_route {
+            manager.push(("node".to_owned(), node.clone()));
+        }
+        let port = place::free_port()?;
+        let (store, signals) = (
+            Some(world.stores.client_list()),
+            world.signals.directory().to_path_buf(),
+        );
+        Ok(TomcatPlan {
+            version,
+            node,
+            jvm_route,
+            port,
+            store,
+            manager,
+            signals,
+        })
+    }
+}
+
+impl World {
+    fn wait_ready(&mut self) -> Outcome {
+        self.stores.wait_ready()?;
+        for tomcat in &self.tomcats {
+            tomcat.wait_ready()?;
+        }
+        if let Some(proxy) = &self.front {
+            proxy.wait_ready()?;
+            for tomcat in &self.tomcats {
+                proxy.wait_health(tomcat.node(), "up")?;
+            }
+        }
+        Ok(())
+    }
+}
