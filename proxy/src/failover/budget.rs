@@ -1,0 +1,110 @@
+//! How much repeating is allowed: attempts and time per exchange, tokens per thread.
+//!
+//! Without a bound, a site whose upstreams all fail would multiply its own load. Tokens come with traffic (a share of
+//! each exchange), with time (so that a quiet site can always repeat something), and are kept up to a burst, which
+//! covers the moment at which one upstream dies with many requests in hand.
+
+use std::time::Duration;
+
+/// What one exchange may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Attempts that may still be begun.
+    pub attempts: u32,
+    /// Whether the thread has a token to spend.
+    pub token: bool,
+    /// Time until the deadline for the response head.
+    pub time: Duration,
+}
+
+impl Budget {
+    /// Whether another attempt may be begun.
+    #[must_use]
+    pub fn allows_another(&self) -> bool {
+        self.attempts > 0 && self.token && !self.time.is_zero()
+    }
+}
+
+/// Bounds on repeating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryLimits {
+    /// Attempts per exchange, the first included; at least 1.
+    pub attempts: u32,
+    /// Tokens that each exchange earns, in hundredths.
+    pub percent: u32,
+    /// Tokens that each second earns.
+    pub per_second: u32,
+    /// Tokens kept at most, and at the start.
+    pub burst: u32,
+}
+
+impl Default for RetryLimits {
+    /// Four attempts: a kept-alive connection found closed, a refused connect, and two more upstreams. One repeat for
+    /// five exchanges and ten a second are what other proxies have found harmless. The burst covers 1,000 requests
+    /// in flight, per thread, on the upstream that dies.
+    fn default() -> RetryLimits {
+        RetryLimits {
+            attempts: 4,
+            percent: 20,
+            per_second: 10,
+            burst: 1_000,
+        }
+    }
+}
+
+/// Parts that one token has, so that shares of a token can be counted without rounding.
+const PARTS: u64 = 100_000;
+
+/// The tokens of one thread.
+#[derive(Debug)]
+pub struct RetryBudget {
+    limits: RetryLimits,
+    /// In [`PARTS`] of a token.
+    tokens: u64,
+    /// When time last earned tokens.
+    earned_until: Duration,
+}
+
+impl RetryBudget {
+    /// A full budget. Times are counted from any fixed moment, the same for all calls.
+    #[must_use]
+    pub fn new(limits: RetryLimits, now: Duration) -> RetryBudget {
+        RetryBudget {
+            limits,
+            tokens: u64::from(limits.burst) * PARTS,
+            earned_until: now,
+        }
+    }
+
+    /// An exchange begins: earns its share, and what the time since the last one earned.
+    pub fn earn(&mut self, now: Duration) {
+        let elapsed = now.saturating_sub(self.earned_until);
+        self.earned_until = self.earned_until.max(now);
+        let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let by_time = millis
+            .saturating_mul(u64::from(self.limits.per_second))
+            .saturating_mul(PARTS / 1_000);
+        let by_traffic = u64::from(self.limits.percent) * (PARTS / 100);
+        let most = u64::from(self.limits.burst) * PARTS;
+        self.tokens = self
+            .tokens
+            .saturating_add(by_time)
+            .saturating_add(by_traffic)
+            .min(most);
+    }
+
+    /// What an exchange may still do that has begun `attempts` and has `time` until its deadline.
+    #[must_use]
+    pub fn budget(&self, attempts: u32, time: Duration) -> Budget {
+        Budget {
+            attempts: self.limits.attempts.saturating_sub(attempts),
+            token: self.tokens >= PARTS,
+            time,
+        }
+    }
+
+    /// Another attempt begins: costs one token.
+    pub fn spend(&mut self) {
+        self.tokens = self.tokens.saturating_sub(PARTS);
+    }
+}

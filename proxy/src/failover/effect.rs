@@ -1,0 +1,111 @@
+//! How an attempt failed, and what may have happened on the far side.
+
+use crate::upstream::Observation;
+
+/// How far an attempt had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No byte of the request was written: no connection, or one that was found closed at checkout.
+    Connecting,
+    /// At least one byte was written (or may have been), the request was not yet sent whole.
+    Sending,
+    /// The request was sent whole; no complete response head was seen.
+    Waiting,
+    /// A complete answer said `Remora-Effect: none`: the application did not run.
+    Declined,
+    /// The response head was passed on to the client.
+    Passing,
+}
+
+/// Why an attempt failed. Faults of the client (its body broke off, it went away) are not failures of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Connect refused, no route, unknown host.
+    Refused,
+    /// The limit of this phase passed: connect limit, deadline until the head, idle limit of the body.
+    TimedOut,
+    /// The connection was closed or reset.
+    Broken,
+    /// What came back was not HTTP, or framed inconsistently.
+    Malformed,
+    /// The prober found the upstream frozen while the request waited on it.
+    Frozen,
+    /// The upstream answered, but did not begin the request.
+    Declined,
+}
+
+/// What may have happened on the far side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Nothing, everything or a part.
+    Possible,
+    /// It happened, and the client has begun to see it.
+    Certain,
+}
+
+/// A failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How far it had come.
+    pub phase: Phase,
+    /// Why it failed.
+    pub cause: Cause,
+    /// Whether the connection had served an exchange before.
+    pub reused: bool,
+}
+
+impl Failure {
+    /// An attempt that failed on a fresh connection, or without one.
+    #[must_use]
+    pub fn new(phase: Phase, cause: Cause) -> Failure {
+        Failure {
+            phase,
+            cause,
+            reused: false,
+        }
+    }
+
+    /// The same, on a connection that had served an exchange before.
+    #[must_use]
+    pub fn on_reused(phase: Phase, cause: Cause) -> Failure {
+        Failure {
+            phase,
+            cause,
+            reused: true,
+        }
+    }
+
+    /// What may have happened on the far side.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self.phase {
+            Phase::Connecting | Phase::Declined => Effect::None,
+            Phase::Sending | Phase::Waiting => Effect::Possible,
+            Phase::Passing => Effect::Certain,
+        }
+    }
+
+    /// Whether a kept-alive connection was closed under the request, as happens when the upstream's idle limit passes
+    /// at that moment. It says nothing about the upstream.
+    #[must_use]
+    pub fn is_stale_connection(&self) -> bool {
+        self.reused && self.cause == Cause::Broken && self.phase != Phase::Passing
+    }
+
+    /// What it says about the upstream's health, if anything.
+    #[must_use]
+    pub fn observation(&self) -> Option<Observation> {
+        match (self.phase, self.cause) {
+            (Phase::Declined, _) | (_, Cause::Declined) => Some(Observation::Answered),
+            (_, Cause::Frozen) => None,
+            (_, Cause::Refused) => Some(Observation::Refused),
+            (Phase::Connecting, Cause::TimedOut) => Some(Observation::ConnectTimedOut),
+            (Phase::Sending | Phase::Waiting, Cause::TimedOut) => Some(Observation::TimedOut),
+            (Phase::Passing, Cause::TimedOut) => None,
+            (_, Cause::Broken) if self.is_stale_connection() => None,
+            (_, Cause::Broken | Cause::Malformed) => Some(Observation::Broken),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Whether a failed attempt may be followed by another.
+//!
+//! One question decides: *what may have happened on the far side?* ([`Effect`]). An attempt that had none may be
+//! repeated whatever the method; one that may have had one only if the method is idempotent; after the response head
+//! was passed on nothing may follow. In every case the body must still be there from its first byte, and the
+//! [`Budget`] must allow it: attempts, tokens and time.
+//!
+//! A complete answer is no failure and never comes here, except one that says `Remora-Effect: none`: its upstream
+//! did not begin the request and says so ([`Phase::Declined`]).
+//!
+//! Pure. The only loop that acts on a verdict is in `exchange`.
+
+pub mod budget;
+pub mod effect;
+
+pub use budget::{Budget, RetryBudget};
+pub use effect::{Cause, Effect, Failure, Phase};
+
+/// What the decision must know of a request, at the moment of the failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestShape {
+    /// Repeating it changes nothing more than doing it once ([`is_idempotent`]).
+    pub idempotent: bool,
+    /// The body can be sent from its first byte: it is empty, was not touched yet, or is all in the replay buffer.
+    pub replayable: bool,
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try the same upstream on a fresh connection: a kept-alive connection was closed under the request, which says
+    /// nothing about the upstream, and moving its user would cost a claim.
+    SameUpstream,
+    /// Try another upstream.
+    NextUpstream,
+    /// Stop and tell the client.
+    GiveUp(GiveUp),
+}
+
+/// How an exchange ends without an answer of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiveUp {
+    /// 503: no upstream took the request, nothing happened.
+    Unavailable,
+    /// 502: an upstream failed with the request in hand.
+    BadGateway,
+    /// 504: no response head in time.
+    GatewayTimeout,
+    /// The answer that declined the request goes to the client.
+    PassOn,
+    /// The head has left: cut the client's connection, so that a short body cannot look complete.
+    Cut,
+}
+
+/// Whether repeating a request with this method changes nothing more than sending it once (RFC 9110 section 9.2.2).
+/// Methods are case-sensitive; an unknown one is not idempotent.
+#[must_use]
+pub fn is_idempotent(method: &[u8]) -> bool {
+    matches!(
+        method,
+        b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE"
+    )
+}
+
+/// What follows this failure.
+#[must_use]
+pub fn decide(failure: &Failure, shape: RequestShape, budget: &Budget) -> Verdict {
+    let allowed = match failure.effect() {
+        Effect::None => true,
+        Effect::Possible => shape.idempotent,
+        Effect::Certain => false,
+    };
+    if !allowed || !shape.replayable || !budget.allows_another() {
+        return Verdict::GiveUp(give_up(failure));
+    }
+    if failure.is_stale_connection() {
+        Verdict::SameUpstream
+    } else {
+        Verdict::NextUpstream
+    }
+}
+
+/// How an exchange ends whose last attempt failed like this, when no other can follow.
+#[must_use]
+pub fn give_up(failure: &Failure) -> GiveUp {
+    match (failure.phase, failure.cause) {
+        (Phase::Passing, _) => GiveUp::Cut,
+        (Phase::Declined, _) => GiveUp::PassOn,
+        (Phase::Connecting, _) => GiveUp::Unavailable,
+        (Phase::Sending | Phase::Waiting, Cause::TimedOut | Cause::Frozen) => GiveUp::GatewayTimeout,
+        (Phase::Sending | Phase::Waiting, _) => GiveUp::BadGateway,
+    }
+}

@@ -1,0 +1,105 @@
+//! Request fields: what the upstream is told of the client.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+
+use super::{AddedField, FieldEdit, Listed, OWN_PREFIX, has_prefix, same_name};
+
+const FOR: &[u8] = b"x-forwarded-for";
+const PROTO: &[u8] = b"x-forwarded-proto";
+const HOST: &[u8] = b"x-forwarded-host";
+const PORT: &[u8] = b"x-forwarded-port";
+
+/// How the client speaks to the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In clear text.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As in a URL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
+/// The client of one request, as the proxy sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Client<'a> {
+    /// The peer of the connection.
+    pub address: IpAddr,
+    /// Whether the peer is a proxy whose forwarding fields are believed.
+    pub trusted: bool,
+    /// How it speaks.
+    pub scheme: Scheme,
+    /// The request's Host; empty when an HTTP/1.0 request has none.
+    pub host: &'a [u8],
+    /// The port on which the request was accepted.
+    pub port: u16,
+}
+
+/// What becomes of a request field. An `Upgrade` that `Connection` lists passes; see [`added_to_request`].
+#[must_use]
+pub fn edit_request(name: &[u8], listed: &Listed, trusted: bool) -> FieldEdit {
+    if name.eq_ignore_ascii_case(b"upgrade") && listed.has_upgrade() {
+        return FieldEdit::Keep;
+    }
+    let replaced = same_name(name, FOR) || (!trusted && tells_of_client(name));
+    let smuggled = has_prefix(name, OWN_PREFIX) || name.eq_ignore_ascii_case(b"proxy");
+    if replaced || smuggled || listed.ends_here(name) {
+        FieldEdit::Drop
+    } else {
+        FieldEdit::Keep
+    }
+}
+
+/// Fields by which servers learn of the client; worth nothing from a client that is not trusted.
+fn tells_of_client(name: &[u8]) -> bool {
+    has_prefix(name, b"x-forwarded-") || same_name(name, b"forwarded") || same_name(name, b"x-real-ip")
+}
+
+/// The fields that the proxy adds to a request, from the fields that the client sent.
+pub fn added_to_request<'a>(
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    listed: &Listed,
+    client: &Client<'_>,
+) -> Vec<AddedField> {
+    let believed = |name: &[u8]| client.trusted && fields.clone().any(|(sent, _)| same_name(sent, name));
+    let mut added: Vec<AddedField> = vec![(FOR, forwarded_for(fields.clone(), client))];
+    if !believed(PROTO) {
+        added.push((PROTO, Bytes::from_static(client.scheme.as_str().as_bytes())));
+    }
+    if !believed(HOST) && !client.host.is_empty() {
+        added.push((HOST, Bytes::copy_from_slice(client.host)));
+    }
+    if !believed(PORT) {
+        added.push((PORT, Bytes::from(client.port.to_string())));
+    }
+    if listed.has_upgrade() {
+        added.push((b"connection", Bytes::from_static(b"upgrade")));
+    }
+    added
+}
+
+/// The chain of addresses: what a trusted peer said, then the peer.
+fn forwarded_for<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, client: &Client<'_>) -> Bytes {
+    let address = client.address.to_canonical().to_string().into_bytes();
+    if !client.trusted {
+        return Bytes::from(address);
+    }
+    let mut chain: Vec<u8> = Vec::new();
+    for (_, value) in fields.filter(|(name, _)| same_name(name, FOR)) {
+        chain.extend_from_slice(value.trim_ascii());
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(&address);
+    Bytes::from(chain)
+}

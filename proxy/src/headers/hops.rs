@@ -1,0 +1,84 @@
+//! Fields that belong to one connection (RFC 9110 section 7.6.1) and end at each proxy.
+
+use super::{has_prefix, same_name};
+
+/// Never passed on, listed or not. `Transfer-Encoding` and `Trailer` are made anew by the side that sends.
+const HOP_BY_HOP: [&[u8]; 9] = [
+    b"connection",
+    b"keep-alive",
+    b"proxy-connection",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+];
+
+/// Fields that `Connection` cannot remove: without them a request would mean something else behind the proxy.
+const PROTECTED: [&[u8]; 5] = [
+    b"host",
+    b"content-length",
+    b"cookie",
+    b"authorization",
+    b"forwarded",
+];
+
+/// Whether `Connection` cannot remove this field.
+#[must_use]
+pub fn is_protected(name: &[u8]) -> bool {
+    PROTECTED.iter().any(|protected| same_name(name, protected))
+        || has_prefix(name, b"x-forwarded-")
+        || has_prefix(name, super::OWN_PREFIX)
+        || name.eq_ignore_ascii_case(b"set-cookie")
+}
+
+/// Whether this field ends here by its name alone.
+pub(super) fn is_hop_by_hop(name: &[u8]) -> bool {
+    matches!(name.len(), 2..=19) && HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
+}
+
+/// The names that the Connection fields of one head list, without those that mean nothing or are protected. Nearly
+/// always empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    names: Vec<Box<[u8]>>,
+    upgrade: bool,
+}
+
+impl Listed {
+    /// Reads the Connection fields among these.
+    pub fn read<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Listed {
+        let mut listed = Listed::default();
+        for (_, value) in fields.filter(|(name, _)| name.eq_ignore_ascii_case(b"connection")) {
+            for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+                listed.add(option);
+            }
+        }
+        listed
+    }
+
+    fn add(&mut self, option: &[u8]) {
+        if option.eq_ignore_ascii_case(b"upgrade") {
+            self.upgrade = true;
+        } else if !(option.is_empty()
+            || option.eq_ignore_ascii_case(b"close")
+            || is_hop_by_hop(option)
+            || is_protected(option))
+        {
+            self.names.push(option.into());
+        }
+    }
+
+    /// Whether the head asks for, or grants, another protocol on this connection.
+    #[must_use]
+    pub fn has_upgrade(&self) -> bool {
+        self.upgrade
+    }
+
+    /// Whether this field ends here: by its name, or because it is listed.
+    #[must_use]
+    pub fn ends_here(&self, name: &[u8]) -> bool {
+        is_hop_by_hop(name) || self.names.iter().any(|listed| name.eq_ignore_ascii_case(listed))
+    }
+}

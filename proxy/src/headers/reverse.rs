@@ -1,0 +1,139 @@
+//! Response fields: redirects and cookie paths mapped back to what the client asked for, and the route cookie.
+
+use bytes::Bytes;
+
+use super::{FieldEdit, Listed, OWN_PREFIX, Scheme, has_prefix};
+use crate::route::PathRoute;
+use crate::upstream::Sticky;
+
+/// Where a response comes from and where its client is.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The path route that served the request.
+    pub route: &'a PathRoute,
+    /// `host:port` of the upstream.
+    pub upstream: &'a str,
+    /// The request's Host.
+    pub host: &'a [u8],
+    /// How the client speaks to the proxy.
+    pub scheme: Scheme,
+}
+
+/// What becomes of a response field. An `Upgrade` that `Connection` lists passes (101).
+#[must_use]
+pub fn edit_response(name: &[u8], value: &[u8], listed: &Listed, origin: &Origin<'_>) -> FieldEdit {
+    if name.eq_ignore_ascii_case(b"upgrade") && listed.has_upgrade() {
+        return FieldEdit::Keep;
+    }
+    if listed.ends_here(name) || has_prefix(name, OWN_PREFIX) {
+        return FieldEdit::Drop;
+    }
+    let mapped = if is_location(name) {
+        origin.public_location(value)
+    } else if name.eq_ignore_ascii_case(b"set-cookie") {
+        origin.public_cookie(value)
+    } else {
+        None
+    };
+    mapped.map_or(FieldEdit::Keep, |value| FieldEdit::Replace(Bytes::from(value)))
+}
+
+fn is_location(name: &[u8]) -> bool {
+    [&b"location"[..], b"content-location", b"uri"]
+        .iter()
+        .any(|field| name.eq_ignore_ascii_case(field))
+}
+
+/// The Set-Cookie value that marks a route in the proxy's own cookie (mode 1), as httpd's recipe writes it. `None` in
+/// mode 2.
+#[must_use]
+pub fn route_cookie(sticky: &Sticky, route: &str, scheme: Scheme) -> Option<Bytes> {
+    let name = sticky.route_cookie.as_ref()?;
+    let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
+    Some(Bytes::from(format!(
+        "{name}=.{route}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    )))
+}
+
+impl Origin<'_> {
+    /// The location as the client must see it; `None` when it is right as it is.
+    fn public_location(&self, value: &[u8]) -> Option<Vec<u8>> {
+        let value = value.trim_ascii();
+        if value.first() == Some(&b'/') && value.get(1) != Some(&b'/') {
+            return self.route.to_public(value).filter(|public| public != value);
+        }
+        let (scheme, rest) = split_scheme(value)?;
+        let authority_end = rest
+            .iter()
+            .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+            .unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(authority_end);
+        if !self.is_ours(authority) {
+            return None;
+        }
+        let path = if path.first() == Some(&b'/') {
+            path.to_vec()
+        } else {
+            [b"/", path].concat()
+        };
+        let public = self.route.to_public(&path)?;
+        let host = if self.host.is_empty() {
+            authority
+        } else {
+            self.host
+        };
+        let scheme: &[u8] = if scheme.is_empty() {
+            b""
+        } else {
+            self.scheme.as_str().as_bytes()
+        };
+        let colon: &[u8] = if scheme.is_empty() { b"" } else { b":" };
+        let mapped = [scheme, colon, b"//", host, &public].concat();
+        (mapped != value).then_some(mapped)
+    }
+
+    /// Whether an authority names the upstream, or the host that the client asked for.
+    fn is_ours(&self, authority: &[u8]) -> bool {
+        let upstream = self.upstream.as_bytes();
+        authority.eq_ignore_ascii_case(upstream)
+            || upstream
+                .strip_suffix(b":80")
+                .is_some_and(|host| authority.eq_ignore_ascii_case(host))
+            || (!self.host.is_empty() && authority.eq_ignore_ascii_case(self.host))
+    }
+
+    /// The cookie with its path as the client must see it; `None` when it is right as it is.
+    fn public_cookie(&self, value: &[u8]) -> Option<Vec<u8>> {
+        let mut start = 0;
+        for part in value.split(|byte| *byte == b';') {
+            let attribute = part.iter().position(|byte| *byte == b'=').filter(|_| start > 0);
+            if let Some(equals) = attribute
+                && part[..equals].trim_ascii().eq_ignore_ascii_case(b"path")
+            {
+                let path = part[equals + 1..].trim_ascii();
+                let public = self.route.to_public(path).filter(|public| public != path)?;
+                let head = &value[..start + equals + 1];
+                return Some([head, &public, &value[start + part.len()..]].concat());
+            }
+            start += part.len() + 1;
+        }
+        None
+    }
+}
+
+/// The scheme (http, https or none) of an absolute location, and what follows `//`.
+fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = if value.starts_with(b"//") {
+        0
+    } else {
+        value.iter().position(|byte| *byte == b':')?
+    };
+    let scheme = &value[..colon];
+    let known =
+        scheme.is_empty() || scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https");
+    let rest = value[colon..]
+        .strip_prefix(b":")
+        .unwrap_or(&value[colon..])
+        .strip_prefix(b"//")?;
+    known.then_some((scheme, rest))
+}

@@ -1,0 +1,127 @@
+//! Session id and route of a request, from cookie, path and query.
+//!
+//! What Tomcat will take for the session id is what counts here, so the order is Tomcat's: the first usable cookie of
+//! the name (browsers send the one with the longest path first), then the last `;name=value` of a path segment, then
+//! the first `name=value` pair of the query, which Tomcat does not read but httpd's users rely on.
+//!
+//! A value is usable if it is 1 to [`VALUE_MAX`] cookie octets (RFC 6265: visible ASCII without quotes, comma,
+//! semicolon and backslash) with a bare id in front of the first dot. Any other value is no value, never an error: it
+//! may be forged, and its sender is a new user.
+//!
+//! Unlike httpd, whose look-up is a substring search over the whole URL: names match whole, in a cookie between
+//! separators, in a path behind a real `;`, in a query behind `?` or `&`; and the cookie comes before the URL.
+
+use crate::upstream::Sticky;
+
+/// Longest session value, in bytes. Tomcat's ids are 32 hexadecimal digits and a route of at most 64 bytes; the rest
+/// is room for other id generators.
+pub const VALUE_MAX: usize = 256;
+
+/// Longest route, in bytes; as in httpd.
+pub const ROUTE_MAX: usize = 64;
+
+/// What ties a request to an upstream. Either part may be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteKey<'a> {
+    /// The bare session id: up to the first dot. A credential: never logged.
+    pub session: Option<&'a [u8]>,
+    /// The name of an upstream, not checked against any pool.
+    pub route: Option<&'a [u8]>,
+}
+
+impl<'a> RouteKey<'a> {
+    /// Reads the key of a request: `target` is the request target as it came, `cookies` the values of all its Cookie
+    /// fields in their order.
+    pub fn read<C>(sticky: &Sticky, target: &'a [u8], cookies: C) -> RouteKey<'a>
+    where
+        C: Iterator<Item = &'a [u8]> + Clone,
+    {
+        let (path, query) =
+            split_once(target, b'?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let parameter = sticky.parameter.as_bytes();
+        let value = cookie_values(cookies.clone(), sticky.session.as_bytes())
+            .find_map(Value::read)
+            .or_else(|| path_parameters(path, parameter).filter_map(Value::read).last())
+            .or_else(|| query.and_then(|query| query_values(query, parameter).find_map(Value::read)));
+        let session = value.map(|value| value.session);
+        match &sticky.route_cookie {
+            None => RouteKey {
+                session,
+                route: value.and_then(|value| value.route),
+            },
+            Some(name) => RouteKey {
+                session,
+                route: cookie_values(cookies, name.as_bytes()).find_map(route_value),
+            },
+        }
+    }
+}
+
+/// A session value: bare id, and the route behind the first dot.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    session: &'a [u8],
+    route: Option<&'a [u8]>,
+}
+
+impl<'a> Value<'a> {
+    fn read(value: &'a [u8]) -> Option<Value<'a>> {
+        if value.len() > VALUE_MAX || !value.iter().all(|byte| is_cookie_octet(*byte)) {
+            return None;
+        }
+        let (session, route) = split_once(value, b'.').map_or((value, None), |(id, route)| (id, Some(route)));
+        let route = route.filter(|route| is_route(route));
+        (!session.is_empty()).then_some(Value { session, route })
+    }
+}
+
+/// The route in the proxy's own cookie: `.route` as httpd's recipe writes it, or the plain route.
+fn route_value(value: &[u8]) -> Option<&[u8]> {
+    let route = value.strip_prefix(b".").unwrap_or(value);
+    is_route(route).then_some(route)
+}
+
+fn is_route(route: &[u8]) -> bool {
+    !route.is_empty() && route.len() <= ROUTE_MAX && route.iter().all(|byte| is_cookie_octet(*byte))
+}
+
+fn is_cookie_octet(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\')
+}
+
+/// The values of all cookies with this name, case-sensitive as in Tomcat, in their order.
+fn cookie_values<'a: 'b, 'b>(
+    fields: impl Iterator<Item = &'a [u8]> + 'b,
+    name: &'b [u8],
+) -> impl Iterator<Item = &'a [u8]> + 'b {
+    fields
+        .flat_map(|field| field.split(|byte| *byte == b';'))
+        .filter_map(move |pair| {
+            let (pair_name, value) = split_once(pair, b'=')?;
+            (pair_name.trim_ascii() == name).then(|| value.trim_ascii())
+        })
+}
+
+/// The values of all path parameters with this name, in the order of the path.
+fn path_parameters<'a: 'b, 'b>(path: &'a [u8], name: &'b [u8]) -> impl Iterator<Item = &'a [u8]> + 'b {
+    path.split(|byte| *byte == b'/')
+        .flat_map(|segment| segment.split(|byte| *byte == b';').skip(1))
+        .filter_map(move |pair| named(pair, name))
+}
+
+/// The values of all query pairs with this name, in their order.
+fn query_values<'a: 'b, 'b>(query: &'a [u8], name: &'b [u8]) -> impl Iterator<Item = &'a [u8]> + 'b {
+    query
+        .split(|byte| *byte == b'&')
+        .filter_map(move |pair| named(pair, name))
+}
+
+fn named<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (pair_name, value) = split_once(pair, b'=')?;
+    (pair_name == name).then_some(value)
+}
+
+fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == separator)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
+}

@@ -1,0 +1,255 @@
+//! From the path that the client asked for to a pool and the path on its upstream.
+//!
+//! The decision is made on a copy as a servlet container will read it: each segment cut at its first `;`, percent
+//! decoded once, empty segments dropped, dot segments resolved. What is forwarded is the client's own bytes, with the
+//! route's `path` replaced by the upstream's path.
+//!
+//! So that copy and original can never mean different things, a path is refused when it could: a dot segment with a
+//! parameter (`..;`), an encoded slash, backslash or NUL, a bad escape, bytes that no URI has, a climb above the root or
+//! out of the route that the undressed path would have matched.
+
+use std::borrow::Cow;
+
+/// One line of the path table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathRoute {
+    /// What the client asks for, whole segments: begins with a slash, ends without one; the root is empty.
+    pub public: Box<str>,
+    /// The same on the upstream; equal to `public` when the path stays as it is.
+    pub internal: Box<str>,
+    /// Position of the pool in [`UpstreamSet::pools`](crate::upstream::UpstreamSet::pools).
+    pub pool: usize,
+}
+
+/// All path routes, longest first.
+#[derive(Clone, Debug, Default)]
+pub struct PathMap {
+    routes: Vec<PathRoute>,
+}
+
+/// A target that a route serves.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MappedPath<'a> {
+    /// The route.
+    pub route: &'a PathRoute,
+    /// Path and query to send to the upstream; the client's own bytes when the path stays as it is.
+    pub target: Cow<'a, [u8]>,
+}
+
+/// Why a target is served by nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathFault {
+    /// 404: no route has this path.
+    NoRoute,
+    /// 400: the path is malformed or ambiguous; a safe sentence says why.
+    Refused(&'static str),
+}
+
+impl PathRoute {
+    /// The public form of a path on the upstream, with whatever follows it; `None` when the path is not the route's.
+    #[must_use]
+    pub fn to_public(&self, internal: &[u8]) -> Option<Vec<u8>> {
+        let rest = internal.strip_prefix(self.internal.as_bytes())?;
+        let ends_segment = rest
+            .first()
+            .is_none_or(|byte| matches!(byte, b'/' | b';' | b'?' | b'#'));
+        if !ends_segment || (internal.first() != Some(&b'/')) {
+            return None;
+        }
+        Some(join(&self.public, rest))
+    }
+
+    fn map<'a>(&'a self, target: &'a [u8], prefix_end: usize) -> MappedPath<'a> {
+        if self.public == self.internal {
+            return MappedPath {
+                route: self,
+                target: Cow::Borrowed(target),
+            };
+        }
+        MappedPath {
+            route: self,
+            target: Cow::Owned(join(&self.internal, &target[prefix_end..])),
+        }
+    }
+}
+
+/// A prefix and what follows it, as a path: begins with a slash even if the prefix is the root.
+fn join(prefix: &str, rest: &[u8]) -> Vec<u8> {
+    let slash: &[u8] = if prefix.is_empty() && rest.first() != Some(&b'/') {
+        b"/"
+    } else {
+        b""
+    };
+    [prefix.as_bytes(), slash, rest].concat()
+}
+
+impl PathMap {
+    /// A map of these routes, whatever their order. Two routes with the same `public` are a fault that the
+    /// configuration reports; here the first one wins.
+    #[must_use]
+    pub fn new(mut routes: Vec<PathRoute>) -> PathMap {
+        routes.sort_by_key(|route| std::cmp::Reverse(route.public.len()));
+        PathMap { routes }
+    }
+
+    /// The routes, longest first.
+    #[must_use]
+    pub fn routes(&self) -> &[PathRoute] {
+        &self.routes
+    }
+
+    /// The route of a request target in origin form (path and query), and the target on its upstream.
+    ///
+    /// # Errors
+    /// The status to answer, with a sentence.
+    pub fn map<'a>(&'a self, target: &'a [u8]) -> Result<MappedPath<'a>, PathFault> {
+        let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+        if target.first() != Some(&b'/') {
+            return Err(PathFault::Refused(
+                "The request target must be a path that begins with a slash.",
+            ));
+        }
+        if let Some(sentence) = forbidden_byte(target) {
+            return Err(PathFault::Refused(sentence));
+        }
+        if is_plain(path) {
+            self.map_plain(target, path)
+        } else {
+            self.map_dressed(target, path)
+        }
+    }
+
+    fn map_plain<'a>(&'a self, target: &'a [u8], path: &[u8]) -> Result<MappedPath<'a>, PathFault> {
+        let matches = |route: &&PathRoute| {
+            let rest = path.strip_prefix(route.public.as_bytes());
+            rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
+        };
+        let route = self.routes.iter().find(matches).ok_or(PathFault::NoRoute)?;
+        Ok(route.map(target, route.public.len()))
+    }
+
+    fn map_dressed<'a>(&'a self, target: &'a [u8], path: &[u8]) -> Result<MappedPath<'a>, PathFault> {
+        let segments = segments(path).map_err(PathFault::Refused)?;
+        let literal: Vec<&[u8]> = segments.iter().map(|segment| &*segment.name).collect();
+        let resolved = resolve(&literal).ok_or(PathFault::Refused("The path climbs above the root."))?;
+        let route = self.longest(&literal);
+        if route != self.longest(&resolved) {
+            return Err(PathFault::Refused("The path leaves its route by dot segments."));
+        }
+        let route = route.ok_or(PathFault::NoRoute)?;
+        let own = names(&route.public).count();
+        if resolve(&literal[own..]).is_none() {
+            return Err(PathFault::Refused("The path leaves its route by dot segments."));
+        }
+        let prefix_end = own.checked_sub(1).map_or(0, |last| segments[last].name_end);
+        Ok(route.map(target, prefix_end))
+    }
+
+    fn longest(&self, path: &[&[u8]]) -> Option<&PathRoute> {
+        self.routes.iter().find(|route| {
+            let mut rest = path.iter();
+            names(&route.public).all(|name| rest.next().is_some_and(|segment| *segment == name.as_bytes()))
+        })
+    }
+}
+
+/// The segment names of a route's path.
+fn names(public: &str) -> impl Iterator<Item = &str> {
+    public.split('/').filter(|name| !name.is_empty())
+}
+
+/// Whether the path reads the same to everybody: no escape, parameter, empty segment or dot segment.
+fn is_plain(path: &[u8]) -> bool {
+    let dressed = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.');
+    !path.iter().any(|byte| matches!(byte, b'%' | b';')) && !path.windows(2).any(dressed)
+}
+
+fn forbidden_byte(target: &[u8]) -> Option<&'static str> {
+    target.iter().find_map(|byte| match byte {
+        b'#' => Some("The request target contains a fragment (#)."),
+        b'\\' => Some("The request target contains a backslash."),
+        byte if !byte.is_ascii_graphic() => Some("The request target contains a byte that no URI has."),
+        _ => None,
+    })
+}
+
+/// One segment that is not empty.
+struct Segment<'a> {
+    /// Without parameters, percent decoded once.
+    name: Cow<'a, [u8]>,
+    /// Where the name ends in the path.
+    name_end: usize,
+}
+
+fn segments(path: &[u8]) -> Result<Vec<Segment<'_>>, &'static str> {
+    let mut segments = Vec::new();
+    let mut start = 0;
+    for whole in path.split(|byte| *byte == b'/') {
+        let raw = whole.split(|byte| *byte == b';').next().unwrap_or(whole);
+        let name = decode(raw)?;
+        if raw.len() < whole.len() && is_dots(&name) {
+            return Err("The path contains a dot segment with a parameter.");
+        }
+        if !name.is_empty() {
+            segments.push(Segment {
+                name,
+                name_end: start + raw.len(),
+            });
+        }
+        start += whole.len() + 1;
+    }
+    Ok(segments)
+}
+
+fn is_dots(name: &[u8]) -> bool {
+    matches!(name, b"." | b"..")
+}
+
+/// The names that are left when dot segments are resolved; `None` when they climb above the start.
+fn resolve<'a>(names: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
+    let mut resolved = Vec::with_capacity(names.len());
+    for name in names {
+        match *name {
+            b"." => {}
+            b".." => drop(resolved.pop()?),
+            name => resolved.push(name),
+        }
+    }
+    Some(resolved)
+}
+
+/// A segment with its percent escapes decoded, once.
+fn decode(raw: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
+    if !raw.contains(&b'%') {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&first, after)) = rest.split_first() {
+        if first != b'%' {
+            decoded.push(first);
+            rest = after;
+            continue;
+        }
+        let digits = after
+            .first_chunk::<2>()
+            .ok_or("The path contains a broken percent escape.")?;
+        match hexadecimal(*digits).ok_or("The path contains a broken percent escape.")? {
+            b'/' => return Err("The path contains an encoded slash."),
+            b'\\' => return Err("The path contains an encoded backslash."),
+            0 => return Err("The path contains an encoded NUL."),
+            byte => decoded.push(byte),
+        }
+        rest = &after[2..];
+    }
+    Ok(Cow::Owned(decoded))
+}
+
+fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
+    let value = |digit: u8| {
+        char::from(digit)
+            .to_digit(16)
+            .and_then(|value| u8::try_from(value).ok())
+    };
+    Some(value(digits[0])? * 16 + value(digits[1])?)
+}

@@ -1,0 +1,58 @@
+//! Which upstream serves a request, and why.
+
+use super::{RouteKey, rendezvous};
+use crate::upstream::{Pool, Upstream, UpstreamId};
+
+/// Which upstream, and why; the reason goes into the access log and the metrics as it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Pick<'a> {
+    /// The upstream that the request's route names.
+    Sticky(&'a Upstream),
+    /// The stand-in for a session whose route is unknown, missing, down, drained or already tried.
+    Moved(&'a Upstream),
+    /// Nothing ties the request to an upstream: the thread's [`Balance`](crate::upstream::Balance) chooses.
+    Fresh,
+    /// Every upstream was tried.
+    None,
+}
+
+impl Pick<'_> {
+    /// The word in the access log and in the metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Pick::Sticky(_) => "sticky",
+            Pick::Moved(_) => "moved",
+            Pick::Fresh => "fresh",
+            Pick::None => "none",
+        }
+    }
+}
+
+/// Which of the pool's upstreams serves a request with this key, of those not `tried` yet.
+///
+/// The route is followed while its upstream is among the candidates: up and not drained; drained ones when there is no
+/// other; everybody under the panic rule. Otherwise the bare session id decides by rendezvous among the candidates, so
+/// that parallel requests of one user, through any proxy, meet at the same stand-in. A user who comes back to a
+/// recovered upstream is not moved: the cookie has the stand-in's route by then.
+#[must_use]
+pub fn pick<'a>(pool: &'a Pool, key: &RouteKey<'_>, tried: &[UpstreamId]) -> Pick<'a> {
+    let named = key.route.and_then(|route| pool.member_by_route(route));
+    let mut best: Option<(&Upstream, u64)> = None;
+    for candidate in pool.candidates(tried) {
+        if named.is_some_and(|named| named.id == candidate.id) {
+            return Pick::Sticky(candidate);
+        }
+        let rank = key
+            .session
+            .map_or(0, |session| rendezvous::rank(session, candidate.route.as_bytes()));
+        if best.is_none_or(|(_, highest)| rank > highest) {
+            best = Some((candidate, rank));
+        }
+    }
+    match (best, key.session) {
+        (None, _) => Pick::None,
+        (Some((stand_in, _)), Some(_)) => Pick::Moved(stand_in),
+        (Some(_), None) => Pick::Fresh,
+    }
+}

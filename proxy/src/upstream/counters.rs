@@ -1,0 +1,59 @@
+//! What happened on one upstream since it was first configured. Written by the proxy threads, read by people, and by
+//! the prober to tell a frozen upstream from a slow check.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counts of one upstream. Every method is one relaxed atomic: the figures order nothing.
+#[derive(Debug, Default)]
+pub struct Counters {
+    in_flight: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Counters {
+    /// An attempt begins. It ends when the guard is dropped.
+    #[must_use = "the attempt ends when the guard is dropped"]
+    pub fn begin(self: &std::sync::Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        InFlight(self.clone())
+    }
+
+    /// A response head arrived.
+    pub fn answered(&self) {
+        self.answered.fetch_add(1, Relaxed);
+    }
+
+    /// An attempt failed.
+    pub fn failed(&self) {
+        self.failed.fetch_add(1, Relaxed);
+    }
+
+    /// Attempts that have begun and not ended.
+    #[must_use]
+    pub fn in_flight_now(&self) -> u64 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Response heads that have arrived.
+    #[must_use]
+    pub fn answered_so_far(&self) -> u64 {
+        self.answered.load(Relaxed)
+    }
+
+    /// Attempts that have failed.
+    #[must_use]
+    pub fn failed_so_far(&self) -> u64 {
+        self.failed.load(Relaxed)
+    }
+}
+
+/// One attempt in flight; counted until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(std::sync::Arc<Counters>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,137 @@
+//! The immutable picture of all pools that one request works with.
+
+use std::sync::Arc;
+
+use super::{Admission, Counters, Health, Tier};
+
+/// Names an upstream for the life of the process. Small and dense, so that it can index a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UpstreamId(pub u32);
+
+impl UpstreamId {
+    /// The id as an index into a table.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::try_from(self.0).expect("a usize has at least 32 bits on every platform with sockets")
+    }
+}
+
+/// One Tomcat as the proxy sees it, at one moment.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Its name for this process.
+    pub id: UpstreamId,
+    /// Its name in session cookies: 1 to 64 bytes of `A-Z a-z 0-9 . _ -`, unique in its pool.
+    pub route: Arc<str>,
+    /// `host:port`, where to connect.
+    pub authority: Arc<str>,
+    /// Share of the new users, relative to the other members; 1 to 1,000.
+    pub weight: u32,
+    /// What is believed of it.
+    pub health: Health,
+    /// Whether an operator wants its users elsewhere.
+    pub draining: bool,
+    /// What happened on it; shared by all snapshots.
+    pub counters: Arc<Counters>,
+}
+
+impl Upstream {
+    /// What it may be given.
+    #[must_use]
+    pub fn admission(&self) -> Admission {
+        Admission::of(&self.health, self.draining)
+    }
+}
+
+/// How requests of one user find the upstream that holds the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sticky {
+    /// Name of the session cookie, as Tomcat writes it. Its bare id is the rendezvous key.
+    pub session: Arc<str>,
+    /// Name of the same value in path and query: Tomcat's `jsessionid` for `JSESSIONID`, otherwise the cookie's name.
+    pub parameter: Arc<str>,
+    /// Mode 1: the proxy's own cookie that carries the route. Absent in mode 2, where the session id carries it.
+    pub route_cookie: Option<Arc<str>>,
+}
+
+impl Sticky {
+    /// Stickiness by the session cookie `session`; mode 1 when `route_cookie` is given.
+    #[must_use]
+    pub fn new(session: &str, route_cookie: Option<&str>) -> Sticky {
+        let parameter = if session == "JSESSIONID" {
+            "jsessionid"
+        } else {
+            session
+        };
+        Sticky {
+            session: session.into(),
+            parameter: parameter.into(),
+            route_cookie: route_cookie.map(Arc::from),
+        }
+    }
+}
+
+/// Interchangeable upstreams, in the order of the configuration.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// How users stick.
+    pub sticky: Sticky,
+    /// The upstreams; never empty.
+    pub members: Vec<Upstream>,
+}
+
+impl Pool {
+    /// The member with this id.
+    #[must_use]
+    pub fn member(&self, id: UpstreamId) -> Option<&Upstream> {
+        self.members.iter().find(|member| member.id == id)
+    }
+
+    /// The member with this route, compared byte for byte.
+    #[must_use]
+    pub fn member_by_route(&self, route: &[u8]) -> Option<&Upstream> {
+        self.members
+            .iter()
+            .find(|member| member.route.as_bytes() == route)
+    }
+
+    /// The members that may be tried now: those of the best tier that has one which was not tried yet.
+    pub fn candidates<'a, 'b>(
+        &'a self,
+        tried: &'b [UpstreamId],
+    ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
+        let tier = self
+            .untried(tried)
+            .map(|member| member.admission().tier())
+            .min()
+            .unwrap_or(Tier::Panic);
+        self.untried(tried)
+            .filter(move |member| member.admission().tier() <= tier)
+    }
+
+    fn untried<'a, 'b>(
+        &'a self,
+        tried: &'b [UpstreamId],
+    ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
+        self.members.iter().filter(|member| !tried.contains(&member.id))
+    }
+}
+
+/// All pools at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct UpstreamSet {
+    /// The pools, in the order of their names; path routes name them by position.
+    pub pools: Vec<Pool>,
+}
+
+impl UpstreamSet {
+    /// The upstream with this id and the pool that it is in.
+    #[must_use]
+    pub fn find(&self, id: UpstreamId) -> Option<(&Pool, &Upstream)> {
+        self.pools
+            .iter()
+            .find_map(|pool| pool.member(id).map(|member| (pool, member)))
+    }
+}
