@@ -4,13 +4,14 @@
 //! are started by one thread that lives as long as the process, because the kernel sends that signal when the
 //! starting *thread* ends. Dropping a [`Process`] kills it at once.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -22,6 +23,9 @@ const TAIL_BYTES: u64 = 6_000;
 
 /// Children that wait to be started: one, because every caller waits for its own.
 const WAITING_STARTS: usize = 1;
+
+/// Ids of the children that run.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 type Start = (Command, SyncSender<std::io::Result<Child>>);
 
@@ -52,6 +56,10 @@ impl Process {
         command.process_group(0);
         let child =
             start_by_lasting_thread(command).with_context(|| format!("start {}", program.display()))?;
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(child.id());
         Ok(Self {
             name: name.to_owned(),
             child,
@@ -79,6 +87,10 @@ impl Process {
         // Fails only when the child is already dead and reaped, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        RUNNING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.child.id());
     }
 
     /// SIGSTOP: it keeps its connections and answers nothing.
@@ -146,6 +158,18 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Kills every child at once and returns when the signals are sent: for the end on Ctrl-C, where nobody unwinds.
+pub fn end_all() {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let ids = running.iter().map(u32::to_string);
+    // Children that ended meanwhile are not reaped, so no id can have been given to somebody else.
+    let _ = Command::new("kill")
+        .args(["-s", "KILL"])
+        .args(ids)
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// How a process ended, in words.

@@ -140,6 +140,12 @@ impl Tomcat {
             .context("this Tomcat was killed and not started again")
     }
 
+    /// Its name and process id, if it runs.
+    pub fn description(&self) -> Option<String> {
+        let process = self.process.as_ref()?;
+        Some(format!("Tomcat {} is process {}", self.plan.node, process.id()))
+    }
+
     /// Log tail.
     pub fn tail(&self) -> String {
         match &self.process {

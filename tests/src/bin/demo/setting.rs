@@ -1,0 +1,180 @@
+//! The stage: every process of the demo, on the ports that the README names where they are free.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use remora_tests::place::{self, preferred_port};
+use remora_tests::probe::Signals;
+use remora_tests::proxy::{Proxy, Sticky};
+use remora_tests::stores::{StorePorts, Stores};
+use remora_tests::tomcat::{Tomcat, TomcatPlan, Version, prepare};
+
+use crate::telling::Telling;
+
+/// The line of Tomcat that the demo shows.
+const VERSION: Version = Version::V10;
+
+/// All processes of the demo.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub(crate) stores: Stores,
+    pub(crate) proxy: Proxy,
+    pub(crate) tomcats: Vec<Tomcat>,
+}
+
+impl Setting {
+    /// Starts everything and waits until users can come.
+    pub(crate) fn start(directory: &Path, telling: &Telling) -> Result<Self> {
+        place::adapter_jar()?;
+        for program in ["remora-store", "remora-proxy", "remora"] {
+            place::program(program)?;
+        }
+        let ports = Ports::choose(telling)?;
+        if !place::cache()?
+            .join(format!("apache-tomcat-{}", VERSION.release()))
+            .is_dir()
+        {
+            telling.step(
+                &format!("fetching Tomcat {} from Maven", VERSION.release()),
+                || {
+                    prepare(VERSION)?;
+                    Ok((format!("fetched and unpacked Tomcat {}", VERSION.release()), ()))
+                },
+            )?;
+        }
+        let stores = telling.step("three store nodes start and form a cluster", || {
+            let stores = Stores::start(directory, &ports.stores)?;
+            let leader = stores.wait_ready().with_context(|| stores.tails())?;
+            Ok((
+                format!("started stores 1, 2 and 3; they formed a cluster, store {leader} leads"),
+                stores,
+            ))
+        })?;
+        telling.step("the proxy and two Tomcats start", || {
+            let signals = Signals::new(&directory.join("signals"))?;
+            let tomcats = start_tomcats(directory, &ports, &stores, &signals)?;
+            let members: Vec<_> = tomcats
+                .iter()
+                .map(|tomcat| (tomcat.node().to_owned(), tomcat.address()))
+                .collect();
+            let proxy = Proxy::start(directory, ports.proxy, Sticky::SessionSuffix, &members)?;
+            let setting = Self {
+                stores,
+                proxy,
+                tomcats,
+            };
+            setting.wait_ready().with_context(|| setting.tails())?;
+            let release = VERSION.release();
+            let seen = format!(
+                "started Tomcats n1 and n2 ({release}) and the proxy: {}",
+                setting.shop()
+            );
+            Ok((seen, setting))
+        })
+    }
+
+    fn wait_ready(&self) -> Result<()> {
+        self.proxy.wait_ready()?;
+        for tomcat in &self.tomcats {
+            tomcat.wait_ready()?;
+            self.proxy.wait_health(tomcat.node(), "up")?;
+        }
+        Ok(())
+    }
+
+    /// Where a browser finds the shop.
+    pub(crate) fn shop(&self) -> String {
+        format!("http://{}/shop/", self.proxy.address)
+    }
+
+    /// The Tomcat of that name.
+    pub(crate) fn tomcat(&mut self, node: &str) -> Result<&mut Tomcat> {
+        let found = self.tomcats.iter_mut().find(|tomcat| tomcat.node() == node);
+        found.with_context(|| format!("no Tomcat is called {node}"))
+    }
+
+    /// The last words of every process.
+    pub(crate) fn tails(&self) -> String {
+        let mut parts = vec![self.stores.tails(), self.proxy.tail()];
+        parts.extend(self.tomcats.iter().map(Tomcat::tail));
+        parts.join("\n")
+    }
+
+    /// What a person can try while everything runs.
+    pub(crate) fn invitation(&self) -> String {
+        let remora =
+            place::program("remora").map_or_else(|_| "remora".to_owned(), |path| path.display().to_string());
+        let (stores, proxy) = (self.stores.client_list(), self.proxy.control);
+        let pids: Vec<String> = self.tomcats.iter().filter_map(Tomcat::description).collect();
+        format!(
+            "
+Everything is running. Open {shop} (ada/lovelace, grace/hopper), and kill what you like: {pids}
+
+  export REMORA_STORE={stores} REMORA_PROXY={proxy}
+  {remora} status
+  {remora} sessions list
+  {remora} upstreams list
+
+Ctrl-C stops and removes everything.",
+            shop = self.shop(),
+            pids = pids.join(", "),
+        )
+    }
+}
+
+fn start_tomcats(directory: &Path, ports: &Ports, stores: &Stores, signals: &Signals) -> Result<Vec<Tomcat>> {
+    let start = |(number, port): (u32, &u16)| {
+        let plan = TomcatPlan {
+            version: VERSION,
+            node: format!("n{number}"),
+            jvm_route: true,
+            port: *port,
+            store: Some(stores.client_list()),
+            manager: Vec::new(),
+            signals: signals.directory().to_path_buf(),
+        };
+        Tomcat::start(directory, plan)
+    };
+    (1..).zip(&ports.tomcats).map(start).collect()
+}
+
+/// Every port of the demo.
+struct Ports {
+    proxy: (u16, u16),
+    tomcats: Vec<u16>,
+    stores: Vec<StorePorts>,
+}
+
+impl Ports {
+    /// The ports that the README names; others where those are busy, said aloud.
+    fn choose(telling: &Telling) -> Result<Self> {
+        let mut moved = Vec::new();
+        let mut choose = |what: &str, wanted: u16| -> Result<u16> {
+            let port = preferred_port(wanted)?;
+            if port != wanted {
+                moved.push(format!("{what} {port} (not {wanted})"));
+            }
+            Ok(port)
+        };
+        let proxy = (choose("proxy", 8080)?, choose("control", 7410)?);
+        let tomcats = vec![choose("n1", 8081)?, choose("n2", 8082)?];
+        let mut stores = Vec::new();
+        for id in 1..=3_u16 {
+            let client = choose(&format!("store {id}"), 7400 + id)?;
+            let peer = choose(&format!("peers of store {id}"), 7500 + id)?;
+            let ops = choose(&format!("ops of store {id}"), 7600 + id)?;
+            stores.push(StorePorts { client, peer, ops });
+        }
+        if !moved.is_empty() {
+            telling.words(&format!(
+                "  Some usual ports are busy, so these moved: {}.\n",
+                moved.join(", ")
+            ));
+        }
+        Ok(Self {
+            proxy,
+            tomcats,
+            stores,
+        })
+    }
+}
