@@ -1,0 +1,146 @@
+//! openraft's state machine seam over the session table.
+//!
+//! The table lives in memory; what survives a restart is the newest snapshot, the log behind it and the hint how far
+//! it is committed. Applying has no error of its own: an entry that cannot be decoded is not this program's, and stops
+//! the node, because a replica that skips an entry diverges.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::stream::{Stream, StreamExt};
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::type_config::alias::SnapshotOf;
+use openraft::{EntryPayload, OptionalSend};
+
+use crate::log::GROUP;
+use crate::session::{Entry, Event, Outcome, SessionTable, TableReader, decode_proposal};
+
+use super::settings::EventSink;
+use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};
+use super::types::{Commands, LogId, SnapshotMeta, StoredMembership, Types};
+
+/// Entries applied before other tasks of the runtime get a turn: a replay must not starve heartbeats. An entry holds
+/// at most 256 commands, about 0.3 ms.
+const APPLIED_BEFORE_YIELD: usize = 8;
+
+/// Applies the log to the table.
+pub(super) struct Applier {
+    table: SessionTable,
+    last_applied: Option<LogId>,
+    membership: StoredMembership,
+    snapshots: Snapshots,
+    events: Arc<dyn EventSink>,
+    /// Bytes of commands applied since the last snapshot began; shared with those who decide when the next is due.
+    bytes_since_snapshot: Arc<AtomicU64>,
+}
+
+impl Applier {
+    /// Over an empty table; openraft restores the newest snapshot itself.
+    pub(super) fn new(snapshots: Snapshots, events: Arc<dyn EventSink>) -> Self {
+        Self {
+            table: SessionTable::new(),
+            last_applied: None,
+            membership: StoredMembership::default(),
+            snapshots,
+            events,
+            bytes_since_snapshot: Arc::default(),
+        }
+    }
+
+    /// A reader of the table.
+    pub(super) fn reader(&self) -> TableReader {
+        self.table.reader()
+    }
+
+    /// The shared count of bytes since the last snapshot.
+    pub(super) fn bytes_since_snapshot(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.bytes_since_snapshot)
+    }
+
+    /// Applies the commands of one entry, in order.
+    fn apply_commands(&mut self, commands: &Commands) -> io::Result<Vec<Outcome>> {
+        let entry = Entry::decode(&commands.0).map_err(io::Error::other)?;
+        if entry.group != GROUP {
+            return Err(io::Error::other(format!(
+                "a log entry belongs to group {}",
+                entry.group
+            )));
+        }
+        self.bytes_since_snapshot
+            .fetch_add(commands.0.len() as u64, Ordering::Relaxed);
+        self.table.begin_entry(entry.stamp);
+        let mut events: Vec<Event> = Vec::new();
+        let mut outcomes = Vec::with_capacity(entry.proposals.len());
+        for bytes in &entry.proposals {
+            let proposal = decode_proposal(bytes).map_err(io::Error::other)?;
+            outcomes.push(self.table.apply(&proposal, &mut events));
+        }
+        if !events.is_empty() {
+            self.events.happened(&events);
+        }
+        Ok(outcomes)
+    }
+}
+
+impl RaftStateMachine<Types> for Applier {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        Ok((self.last_applied, self.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    where
+        Strm: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        let mut applied = 0_usize;
+        while let Some(next) = entries.next().await {
+            let (entry, responder) = next?;
+            let outcomes = match entry.payload {
+                EntryPayload::Blank => Vec::new(),
+                EntryPayload::Normal(commands) => self.apply_commands(&commands)?,
+                EntryPayload::Membership(membership) => {
+                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    Vec::new()
+                }
+            };
+            self.last_applied = Some(entry.log_id);
+            if let Some(responder) = responder {
+                responder.send(outcomes);
+            }
+            applied += 1;
+            if applied.is_multiple_of(APPLIED_BEFORE_YIELD) {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        self.bytes_since_snapshot.store(0, Ordering::Relaxed);
+        SnapshotBuilder {
+            snapshots: self.snapshots.clone(),
+            meta: snapshots::meta(self.last_applied, self.membership.clone()),
+            image: Some(self.table.image()),
+        }
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        snapshot: SnapshotData,
+    ) -> Result<(), io::Error> {
+        let image = self.snapshots.install(meta, snapshot).await?;
+        self.table.restore(image);
+        self.last_applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.bytes_since_snapshot.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotOf<Types, SnapshotData>>, io::Error> {
+        self.snapshots.newest().await
+    }
+}

@@ -1,0 +1,145 @@
+//! What a node does by itself: notice who leads, keep table time moving, sweep what has expired, take snapshots.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use openraft::ServerState;
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio::sync::watch;
+
+use crate::session::{Command, Outcome, Proposal, SWEPT_MAX, TableReader};
+
+use super::handle::Leadership;
+use super::identity::Identity;
+use super::proposer::Proposer;
+use super::settings::SnapshotPolicy;
+use super::types::Raft;
+use super::{Answer, Round};
+
+/// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
+const LEADING_WITHIN: Duration = Duration::from_secs(1);
+/// How often leadership is looked at when nothing changes: what makes [`LEADING_WITHIN`] exact to a tenth.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The leader's pulse: how late an expiry may be noticed.
+const PULSE: Duration = Duration::from_millis(500);
+/// Without an entry for this long, the leader proposes a tick, so that table time goes on (design section 5).
+const TICK_AFTER: Duration = Duration::from_secs(5);
+/// Sweeps in one pulse: at most 20,000 records a second are swept, so that a wave of expiries leaves room for saves.
+const SWEEPS_PER_PULSE: usize = 10;
+
+/// Publishes who leads, until consensus ends.
+pub(super) async fn watch_leadership(
+    raft: Raft,
+    identity: Arc<Identity>,
+    rounds: watch::Receiver<Option<Round>>,
+    leadership: watch::Sender<Leadership>,
+    stopping: watch::Receiver<bool>,
+) {
+    let mut server = raft.server_metrics();
+    let mut elected: Option<(u64, Instant)> = None;
+    let mut members_at = None;
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        let metrics = server.borrow_and_update().clone();
+        if members_at != Some(*metrics.membership_config.log_id()) {
+            members_at = Some(*metrics.membership_config.log_id());
+            identity.set_members(metrics.membership_config.membership());
+        }
+        let term = metrics.vote.leader_id.term;
+        if metrics.state != ServerState::Leader {
+            elected = None;
+        } else if elected.is_none_or(|(of, _)| of != term) {
+            elected = Some((term, Instant::now()));
+        }
+        let answered = rounds.borrow().map(|round| round.began);
+        let leading = elected
+            .map(|(_, at)| answered.map_or(at, |answered| answered.max(at)))
+            .is_some_and(|at| at.elapsed() < LEADING_WITHIN);
+        let now = Leadership {
+            term,
+            leader: metrics.current_leader,
+            leading,
+            node: identity.node,
+        };
+        leadership.send_if_modified(|last| {
+            let changed = *last != now;
+            *last = now;
+            changed
+        });
+        if let Err(fatal) = raft.metrics().borrow_watched().running_state.clone() {
+            if !*stopping.borrow() {
+                identity.fail(format!("consensus ended on this node: {fatal}"));
+            }
+            return;
+        }
+        tokio::select! {
+            changed = server.changed() => if changed.is_err() && *stopping.borrow() { return },
+            _ = look.tick() => {}
+        }
+    }
+}
+
+/// Ticks and sweeps while this node leads.
+pub(super) async fn pulse(
+    raft: Raft,
+    proposer: Proposer,
+    table: TableReader,
+    leadership: watch::Receiver<Leadership>,
+) {
+    let mut pulse = tokio::time::interval(PULSE);
+    pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last_entry = (None, Instant::now());
+    loop {
+        pulse.tick().await;
+        let index = raft.metrics().borrow_watched().last_log_index;
+        if last_entry.0 != index {
+            last_entry = (index, Instant::now());
+        }
+        if !leadership.borrow().leading || table.is_empty() {
+            continue;
+        }
+        if last_entry.1.elapsed() >= TICK_AFTER {
+            // Whatever the answer is, the next pulse looks again.
+            proposer.propose(own(Command::Tick)).await;
+        }
+        for _ in 0..SWEEPS_PER_PULSE {
+            if !table.due() {
+                break;
+            }
+            let answer = proposer.propose(own(Command::Sweep { limit: SWEPT_MAX })).await;
+            if !matches!(answer, Answer::Done(Outcome::Swept { removed: SWEPT_MAX })) {
+                break;
+            }
+        }
+    }
+}
+
+/// What the store asks of itself.
+fn own(command: Command) -> Proposal {
+    Proposal {
+        request_id: None,
+        node: Arc::from(""),
+        command,
+    }
+}
+
+/// Takes a snapshot when the log behind the last one is long; openraft then purges the log.
+pub(super) async fn take_snapshots(raft: Raft, policy: SnapshotPolicy, bytes: Arc<AtomicU64>) {
+    let mut check = tokio::time::interval(policy.check_every);
+    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        check.tick().await;
+        let (applied, taken) = {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let index = |position: Option<super::types::LogId>| position.map_or(0, |position| position.index);
+            (index(metrics.last_applied), index(metrics.snapshot))
+        };
+        let due = applied - taken.min(applied) >= policy.entries
+            || (applied > taken && bytes.load(Ordering::Relaxed) >= policy.bytes);
+        if due && raft.trigger().snapshot().await.is_err() {
+            return;
+        }
+    }
+}

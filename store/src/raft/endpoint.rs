@@ -1,0 +1,272 @@
+//! The receiving side: what peers send, checked before openraft sees it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use futures::stream::{BoxStream, StreamExt};
+use openraft::type_config::alias::SnapshotOf;
+use remora_proto::v1;
+
+use super::identity::Identity;
+use super::reader::Reader;
+use super::snapshots::{SnapshotData, Snapshots};
+use super::types::{Raft, SnapshotMeta, Types};
+use super::wire::{self, Malformed};
+use super::{NodeId, Refusal};
+
+/// Why a peer's message was not handled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// Another cluster, another node, another disk: an operator has to look.
+    #[error("{0}")]
+    Refused(String),
+    /// Not a message of ours.
+    #[error("{0}")]
+    Malformed(String),
+    /// Not now: try again.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<Malformed> for PeerError {
+    fn from(error: Malformed) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+/// Takes what peers send. Cheap to clone.
+#[derive(Clone)]
+pub struct PeerEndpoint {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    raft: Raft,
+    identity: Arc<Identity>,
+    snapshots: Snapshots,
+    reader: Reader,
+    /// Until then no vote is given: before its restart this node may have promised a leader not to elect another one.
+    /// Absent when the node was pristine.
+    silent_until: Option<Instant>,
+}
+
+/// A stream of what a peer sends; it ends when the connection breaks.
+pub type Incoming<T> = BoxStream<'static, T>;
+
+impl PeerEndpoint {
+    /// For a running openraft.
+    pub(super) fn new(
+        raft: Raft,
+        identity: Arc<Identity>,
+        snapshots: Snapshots,
+        reader: Reader,
+        silent_until: Option<Instant>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                raft,
+                identity,
+                snapshots,
+                reader,
+                silent_until,
+            }),
+        }
+    }
+
+    /// A replication stream. The replies end with the first that is not a success, or with the reason why a message
+    /// was not handled.
+    pub fn append(
+        &self,
+        requests: Incoming<v1::AppendRequest>,
+    ) -> BoxStream<'static, Result<v1::AppendReply, PeerError>> {
+        let refused: Arc<Mutex<Option<PeerError>>> = Arc::default();
+        let inner = Arc::clone(&self.inner);
+        let reason = Arc::clone(&refused);
+        let checked = requests.map(move |request| {
+            let checked = inner.identity.check(request.envelope.as_ref());
+            match checked.and_then(|()| Ok(wire::from_append(request)?)) {
+                Ok(request) => Some(request),
+                Err(error) => {
+                    *reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    None
+                }
+            }
+        });
+        let checked = checked.take_while(|request| std::future::ready(request.is_some()));
+        let checked = checked.filter_map(std::future::ready);
+        let replies = self.inner.raft.stream_append(checked).map(|reply| match reply {
+            Ok(result) => Ok(wire::append_reply(result)),
+            Err(fatal) => Err(PeerError::Unavailable(fatal.to_string())),
+        });
+        let last = futures::stream::once(async move {
+            refused
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+                .map(Err)
+        });
+        replies
+            .chain(last.filter_map(|error| async move { error }))
+            .boxed()
+    }
+
+    /// One append outside the stream.
+    pub async fn heartbeat(&self, request: v1::AppendRequest) -> Result<v1::AppendReply, PeerError> {
+        self.inner.identity.check(request.envelope.as_ref())?;
+        let rpc = wire::from_append(request)?;
+        let previous = rpc.prev_log_id;
+        let last = rpc.entries.last().map(|entry| entry.log_id).or(previous);
+        let reply = self.inner.raft.append_entries(rpc).await.map_err(stopped)?;
+        Ok(wire::append_reply(reply.into_stream_result(previous, last)))
+    }
+
+    /// A vote or pre-vote.
+    pub async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteReply, PeerError> {
+        self.inner.identity.check(request.envelope.as_ref())?;
+        let silent = self
+            .inner
+            .silent_until
+            .is_some_and(|until| Instant::now() < until);
+        if silent && !request.leadership_transfer {
+            return Err(PeerError::Unavailable(
+                "this node restarted less than an election timeout ago and gives no vote yet".to_owned(),
+            ));
+        }
+        let rpc = wire::from_vote_request(&request)?;
+        let reply = if request.pre_vote {
+            self.inner.raft.pre_vote(rpc).await
+        } else {
+            self.inner.raft.vote(rpc).await
+        };
+        reply.map(|reply| wire::vote_reply(&reply)).map_err(stopped)
+    }
+
+    /// A snapshot.
+    pub async fn snapshot(
+        &self,
+        mut chunks: Incoming<v1::SnapshotChunk>,
+    ) -> Result<v1::SnapshotReply, PeerError> {
+        let first = chunks.next().await.and_then(|chunk| chunk.head);
+        let head = first.ok_or_else(|| PeerError::Malformed("a snapshot has no head".to_owned()))?;
+        self.inner.identity.check(head.envelope.as_ref())?;
+        let vote = wire::from_vote(head.vote)?;
+        let meta = SnapshotMeta {
+            last_log_id: head.last_log.map(wire::from_position),
+            last_membership: wire::from_stored_membership(head.membership)?,
+        };
+        let mut receiver = self.inner.snapshots.receive().await.map_err(disk)?;
+        loop {
+            let chunk = chunks.next().await;
+            let chunk = chunk.ok_or_else(|| PeerError::Unavailable("the snapshot was cut off".to_owned()))?;
+            if chunk.last {
+                break;
+            }
+            let written = tokio::task::spawn_blocking(move || {
+                receiver.write(&chunk.data)?;
+                Ok(receiver)
+            });
+            receiver = written
+                .await
+                .map_err(std::io::Error::other)
+                .flatten()
+                .map_err(disk)?;
+        }
+        let data = SnapshotData::Received(receiver);
+        let snapshot: SnapshotOf<Types, SnapshotData> = openraft::Snapshot { meta, snapshot: data };
+        let reply = self
+            .inner
+            .raft
+            .install_full_snapshot(vote, snapshot)
+            .await
+            .map_err(stopped)?;
+        Ok(v1::SnapshotReply {
+            vote: Some(wire::vote(&reply.vote)),
+        })
+    }
+
+    /// A hand-over of leadership.
+    pub async fn transfer_leader(
+        &self,
+        request: v1::TransferLeaderRequest,
+    ) -> Result<v1::TransferLeaderReply, PeerError> {
+        self.inner.identity.check(request.envelope.as_ref())?;
+        let rpc = wire::from_transfer(request)?;
+        let reply = self
+            .inner
+            .raft
+            .handle_transfer_leader(rpc)
+            .await
+            .map_err(stopped)?;
+        Ok(wire::transfer_reply(reply))
+    }
+
+    /// What is committed, if this node leads and a majority confirms it.
+    pub async fn read_index(&self, request: v1::ReadIndexRequest) -> Result<v1::ReadIndexReply, PeerError> {
+        self.inner.identity.check(request.envelope.as_ref())?;
+        let committed = self.inner.reader.read_index().await.map_err(|refusal| {
+            PeerError::Unavailable(match refusal {
+                Refusal::NotLeader { leader: Some(leader) } => format!("node {leader} leads, not this one"),
+                Refusal::NotLeader { leader: None } => "this node does not lead".to_owned(),
+                Refusal::NoQuorum => "no majority answers this leader".to_owned(),
+                Refusal::Stopping | Refusal::Overloaded => "this node stops".to_owned(),
+            })
+        })?;
+        Ok(v1::ReadIndexReply {
+            committed: Some(wire::position(committed)),
+        })
+    }
+
+    /// Introductions: the only message without an envelope, because it is how nodes get to know each other.
+    pub async fn introduce(&self, request: v1::IntroduceRequest) -> Result<v1::IntroduceReply, PeerError> {
+        let identity = &self.inner.identity;
+        if request.to_node != identity.node {
+            return Err(PeerError::Refused(format!(
+                "this is node {}, not node {}: check the addresses in --cluster",
+                identity.node, request.to_node
+            )));
+        }
+        let from = request
+            .from
+            .ok_or_else(|| PeerError::Malformed("nobody introduced itself".to_owned()))?;
+        let your_disk = self.known_disk(from.node);
+        if your_disk == 0 || your_disk == from.disk {
+            identity.introduced(&from);
+        }
+        Ok(v1::IntroduceReply {
+            from: Some(self.introduction().await?),
+            your_disk,
+        })
+    }
+
+    /// What this node says of itself.
+    pub(super) async fn introduction(&self) -> Result<v1::Introduction, PeerError> {
+        let identity = &self.inner.identity;
+        let initialized = self.inner.raft.is_initialized().await.map_err(stopped)?;
+        Ok(v1::Introduction {
+            node: identity.node,
+            disk: identity.disk.0,
+            cluster: identity.cluster().map_or(0, |cluster| cluster.0),
+            pristine: !initialized,
+            peer_address: identity.peer_address.clone(),
+            client_address: identity.client_address.clone(),
+            cluster_list: identity.cluster_list(),
+        })
+    }
+
+    fn known_disk(&self, node: NodeId) -> u64 {
+        self.inner
+            .identity
+            .members()
+            .get(&node)
+            .map_or(0, |member| member.disk.0)
+    }
+}
+
+/// openraft has ended.
+fn stopped(error: impl std::fmt::Display) -> PeerError {
+    PeerError::Unavailable(format!("consensus has stopped on this node: {error}"))
+}
+
+fn disk(error: std::io::Error) -> PeerError {
+    PeerError::Unavailable(format!("cannot store the snapshot: {error}"))
+}

@@ -1,0 +1,208 @@
+//! How a cluster comes to be, once, and how nodes get to know each other afterwards.
+//!
+//! Nodes introduce themselves to all configured peers, always. The node with the lowest id forms the cluster when all
+//! of them answer that they are pristine and have the same `--cluster` list. Cluster id and disk ids stand in the first
+//! membership: a disk that is not in it is refused for good.
+//!
+//! Left out on purpose: forming without all nodes. Whoever is absent might hold an older cluster's saves.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use remora_proto::v1;
+
+use crate::log::{ClusterId, DiskId};
+
+use super::identity::{ControlLinks, Identity};
+use super::link::PeerLink;
+use super::types::{Member, Raft};
+use super::{NodeId, PeerEndpoint};
+
+/// Pause between two introductions to one peer: two fit into the time after which it counts as unreachable.
+const INTRODUCE_EVERY: Duration = Duration::from_millis(400);
+/// The same while the cluster is not formed: somebody waits for it.
+const FORM_EVERY: Duration = Duration::from_millis(50);
+/// How long an introduction may take.
+const INTRODUCE_WITHIN: Duration = Duration::from_millis(400);
+/// How old an introduction may be to form a cluster on it.
+const FRESH: Duration = Duration::from_secs(1);
+/// How often an operator is told what a forming cluster waits for.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// What peers said of themselves, and when.
+pub(super) type Introductions = Arc<Mutex<BTreeMap<NodeId, (Instant, v1::Introduction)>>>;
+
+/// Introduces this node to one peer, again and again.
+pub(super) async fn introduce(
+    endpoint: PeerEndpoint,
+    identity: Arc<Identity>,
+    peer: NodeId,
+    link: Arc<dyn PeerLink>,
+    introductions: Introductions,
+) {
+    let mut said = None;
+    while let Ok(from) = endpoint.introduction().await {
+        let formed = !from.pristine;
+        let request = v1::IntroduceRequest {
+            from: Some(from),
+            to_node: peer,
+        };
+        let heard = match link.introduce(request, INTRODUCE_WITHIN).await {
+            Ok(reply) => take(&identity, peer, reply, &introductions),
+            Err(super::LinkError::Refused(sentence)) => Err(sentence),
+            Err(super::LinkError::Unreachable(_)) => Ok(()),
+        };
+        if let Err(sentence) = heard
+            && said.as_ref() != Some(&sentence)
+        {
+            tracing::warn!(peer, "{sentence}");
+            said = Some(sentence);
+        }
+        tokio::time::sleep(if formed { INTRODUCE_EVERY } else { FORM_EVERY }).await;
+    }
+}
+
+/// Judges what a peer said.
+fn take(
+    identity: &Identity,
+    peer: NodeId,
+    reply: v1::IntroduceReply,
+    introductions: &Introductions,
+) -> Result<(), String> {
+    let from = reply.from.ok_or("the peer did not say who it is")?;
+    if from.node != peer {
+        return Err(format!(
+            "node {} answers at the address of node {peer}: check --cluster",
+            from.node
+        ));
+    }
+    let theirs = Some(ClusterId(from.cluster)).filter(|cluster| cluster.0 != 0);
+    if reply.your_disk != 0 && reply.your_disk != identity.disk.0 {
+        let cluster = theirs.unwrap_or(ClusterId(0));
+        identity.fail(identity.other_disk(cluster, DiskId(reply.your_disk)));
+        return Ok(());
+    }
+    match (identity.cluster(), theirs) {
+        (Some(mine), Some(theirs)) if mine != theirs => Err(format!(
+            "node {peer} belongs to cluster {theirs}, but this data directory to cluster {mine}: one of the two has \
+             the data directory of another cluster"
+        )),
+        _ => {
+            identity.introduced(&from);
+            let list = identity.cluster_list();
+            let other_list = (from.cluster_list != list).then(|| {
+                format!(
+                    "node {peer} has --cluster {}, this node {list}: they must be equal",
+                    from.cluster_list
+                )
+            });
+            let mut introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
+            introductions.insert(peer, (Instant::now(), from));
+            other_list.map_or(Ok(()), Err)
+        }
+    }
+}
+
+/// Forms the cluster if it is this node's part to do so. Ends when the node belongs to a cluster.
+pub(super) async fn form(
+    raft: Raft,
+    endpoint: PeerEndpoint,
+    identity: Arc<Identity>,
+    introductions: Introductions,
+) {
+    let mut said = Instant::now();
+    while let Ok(me) = endpoint.introduction().await {
+        if !me.pristine {
+            return;
+        }
+        let missing = match founders(&identity, me, &introductions) {
+            Ok(Some(founders)) => {
+                initialize(&raft, &identity, founders).await;
+                None
+            }
+            Ok(None) => Some("the node with the lowest id to form the cluster".to_owned()),
+            Err(missing) => Some(missing),
+        };
+        if let Some(missing) = missing.filter(|_| said.elapsed() >= SAY_EVERY) {
+            said = Instant::now();
+            tracing::info!("waiting for {missing}");
+        }
+        tokio::time::sleep(FORM_EVERY).await;
+    }
+}
+
+/// All nodes of the cluster to be, if this node is to form it; or what is missing.
+fn founders(
+    identity: &Identity,
+    me: v1::Introduction,
+    introductions: &Introductions,
+) -> Result<Option<Vec<v1::Introduction>>, String> {
+    if identity.configured.keys().next() != Some(&identity.node) {
+        return Ok(None);
+    }
+    let introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut founders = Vec::new();
+    for node in identity.configured.keys().filter(|node| **node != identity.node) {
+        match introductions.get(node) {
+            Some((at, from)) if at.elapsed() < FRESH => {
+                if !from.pristine || from.cluster != 0 {
+                    return Err(format!("node {node} to let this node into its cluster"));
+                }
+                if from.cluster_list != me.cluster_list {
+                    return Err(format!("node {node} to get the same --cluster list as this node"));
+                }
+                founders.push(from.clone());
+            }
+            _ => return Err(format!("node {node} to answer")),
+        }
+    }
+    founders.push(me);
+    Ok(Some(founders))
+}
+
+/// Records the cluster on this disk, then makes the first membership.
+async fn initialize(raft: &Raft, identity: &Identity, founders: Vec<v1::Introduction>) {
+    let cluster = identity
+        .cluster()
+        .unwrap_or_else(|| ClusterId(rand::random::<u64>().max(1)));
+    if let Err(error) = identity.join(cluster) {
+        identity.fail(format!("cannot record the new cluster: {error}"));
+        return;
+    }
+    let members: BTreeMap<NodeId, Member> = founders
+        .into_iter()
+        .map(|founder| {
+            let peer_address = identity.configured.get(&founder.node).cloned();
+            let member = Member {
+                peer_address: peer_address.unwrap_or(founder.peer_address),
+                client_address: founder.client_address,
+                disk: DiskId(founder.disk),
+                cluster,
+            };
+            (founder.node, member)
+        })
+        .collect();
+    let nodes: Vec<NodeId> = members.keys().copied().collect();
+    match raft.initialize(members).await {
+        Ok(()) => tracing::info!(%cluster, ?nodes, "formed the cluster"),
+        Err(error) => tracing::error!(%error, "cannot form the cluster"),
+    }
+}
+
+/// Links for questions beside replication, to every configured peer.
+pub(super) fn control_links(identity: &Identity, links: &dyn super::PeerLinks) -> ControlLinks {
+    let peers = identity
+        .configured
+        .iter()
+        .filter(|(node, _)| **node != identity.node);
+    peers
+        .filter_map(|(node, address)| match links.link(*node, address) {
+            Ok(link) => Some((*node, link)),
+            Err(error) => {
+                tracing::error!(node, address, %error, "cannot use a peer's address");
+                None
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,309 @@
+//! The handle by which the rest of the node uses consensus. Cheap to clone.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use openraft::ServerState;
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::session::{Proposal, TableReader};
+
+use super::identity::{Identity, REACHABLE_WITHIN};
+use super::proposer::Proposer;
+use super::reader::Reader;
+use super::types::Raft;
+use super::{Answer, Ask, NodeId, PeerEndpoint, Refusal, Replies, Round};
+
+/// How long a stopping leader waits for its successor: an election by hand-over takes a few round trips.
+const HAND_OVER_WITHIN: Duration = Duration::from_millis(500);
+/// How long a stopping node waits for proposals that are on their way.
+const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// Pause between two looks at what a stopping node waits for.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Consensus as the rest of the node sees it.
+#[derive(Clone)]
+pub struct RaftHandle {
+    pub(super) inner: Arc<Parts>,
+}
+
+/// What [`super::start`] put together.
+pub(super) struct Parts {
+    pub(super) raft: Raft,
+    pub(super) identity: Arc<Identity>,
+    pub(super) proposer: Proposer,
+    pub(super) reader: Reader,
+    pub(super) rounds: watch::Receiver<Option<Round>>,
+    pub(super) leadership: watch::Receiver<Leadership>,
+    pub(super) stopping: watch::Sender<bool>,
+    pub(super) table: TableReader,
+    pub(super) endpoint: PeerEndpoint,
+    pub(super) tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl RaftHandle {
+    /// Proposes one command and waits for its answer, 5 s at most.
+    pub async fn propose(&self, proposal: Proposal) -> Answer {
+        self.inner.proposer.propose(proposal).await
+    }
+
+    /// Proposes a group at the cost of one wake-up; answers go to `replies` by token, in any order, also before this
+    /// returns.
+    pub fn submit(&self, asks: Vec<Ask>, replies: &Arc<dyn Replies>) {
+        self.inner.proposer.submit(asks, replies);
+    }
+
+    /// Waits until everything that was committed when this was called is applied here, proven by a majority
+    /// (ReadIndex). Afterwards [`RaftHandle::table`] may be read.
+    pub async fn barrier(&self) -> Result<(), Refusal> {
+        self.inner.reader.read_index().await.map(|_| ())
+    }
+
+    /// The replicated table for reading; linearizable only after a [`RaftHandle::barrier`].
+    pub fn table(&self) -> &TableReader {
+        &self.inner.table
+    }
+
+    /// The newest successful ReadIndex round this node led, or, on a follower, learned from the leader. The node is
+    /// ready while `Round::began` is less than a second ago; a leader confirms streams with each new one.
+    pub fn rounds(&self) -> watch::Receiver<Option<Round>> {
+        self.inner.rounds.clone()
+    }
+
+    /// Whether a ReadIndex round succeeded within the last second.
+    pub fn ready(&self) -> bool {
+        self.inner
+            .rounds
+            .borrow()
+            .is_some_and(|round| round.began.elapsed() < REACHABLE_WITHIN)
+    }
+
+    /// Who leads, and whether it is this node.
+    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+        self.inner.leadership.clone()
+    }
+
+    /// Where clients reach a node (host:port), when known.
+    pub fn client_address(&self, node: NodeId) -> Option<String> {
+        self.inner.identity.client_address(node)
+    }
+
+    /// Client addresses of all members, this node included, by node id.
+    pub fn client_addresses(&self) -> Vec<String> {
+        let identity = &self.inner.identity;
+        let mut nodes: BTreeSet<NodeId> = identity.members().into_keys().collect();
+        nodes.insert(identity.node);
+        nodes
+            .into_iter()
+            .filter_map(|node| identity.client_address(node))
+            .collect()
+    }
+
+    /// Identity of the cluster in hexadecimal; empty while it is not formed.
+    pub fn cluster(&self) -> String {
+        self.inner
+            .identity
+            .cluster()
+            .map_or_else(String::new, |cluster| cluster.to_string())
+    }
+
+    /// What an operator wants to know.
+    pub fn status(&self) -> Status {
+        let identity = &self.inner.identity;
+        let metrics = self.inner.raft.metrics().borrow_watched().clone();
+        let membership = metrics.membership_config.membership();
+        let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
+        let matched = |node: NodeId| {
+            let matched = metrics.replication.as_ref()?.get(&node)?;
+            matched.map(|position| position.index)
+        };
+        let members = membership.nodes().map(|(node, member)| MemberStatus {
+            node: *node,
+            peer_address: identity.dial(*node, member),
+            client_address: identity.client_address(*node).unwrap_or_default(),
+            voter: voters.contains(node),
+            reachable: identity.reachable(*node),
+            matched_index: matched(*node),
+        });
+        let role = match metrics.state {
+            _ if voters.is_empty() => Role::Forming,
+            ServerState::Leader => Role::Leader,
+            ServerState::Candidate => Role::Candidate,
+            ServerState::Learner => Role::Learner,
+            ServerState::Follower | ServerState::Shutdown => Role::Follower,
+        };
+        Status {
+            node: identity.node,
+            cluster: self.cluster(),
+            role,
+            ready: self.ready(),
+            term: metrics.current_term,
+            leader: metrics.current_leader,
+            last_log_index: metrics.last_log_index.unwrap_or(0),
+            committed_index: metrics.cluster_committed.map_or(0, |position| position.index),
+            applied_index: metrics.last_applied.map_or(0, |position| position.index),
+            members: members.collect(),
+        }
+    }
+
+    /// The receiving side, for the peer service.
+    pub fn endpoint(&self) -> PeerEndpoint {
+        self.inner.endpoint.clone()
+    }
+
+    /// Resolves when consensus has ended by itself, with a sentence that says why: a failed disk, or a data directory
+    /// that the cluster does not know. The process must then exit with an error.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.inner.identity.failure();
+        match failure.wait_for(Option::is_some).await {
+            Ok(sentence) => sentence.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Hands leadership over if this node has it, lets what was proposed finish, and stops. Proposals that come in
+    /// from now on are refused.
+    pub async fn stop(&self) {
+        self.inner.stopping.send_replace(true);
+        self.drain().await;
+        self.hand_over().await;
+        self.halt().await;
+    }
+
+    /// Waits for proposals that are on their way.
+    async fn drain(&self) {
+        let until = Instant::now() + DRAIN_WITHIN;
+        while self.inner.proposer.unanswered() > 0 && Instant::now() < until {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Asks the follower that is furthest ahead to lead, and waits until somebody else does.
+    async fn hand_over(&self) {
+        let status = self.status();
+        let others = status.members.iter().filter(|member| {
+            member.voter && member.reachable && member.node != status.node && status.role == Role::Leader
+        });
+        let Some(successor) = others.max_by_key(|member| member.matched_index) else {
+            return;
+        };
+        tracing::info!(
+            successor = successor.node,
+            "handing leadership over before stopping"
+        );
+        let until = Instant::now() + HAND_OVER_WITHIN;
+        if self
+            .inner
+            .raft
+            .trigger()
+            .transfer_leader(successor.node)
+            .await
+            .is_err()
+        {
+            return;
+        }
+        while self.status().role == Role::Leader && Instant::now() < until {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Stops at once: what is on its way is answered Unknown.
+    pub(super) async fn halt(&self) {
+        self.inner.stopping.send_replace(true);
+        if let Err(error) = self.inner.raft.shutdown().await {
+            tracing::error!(%error, "consensus did not stop cleanly");
+        }
+        let tasks = std::mem::take(&mut *self.inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            task.abort();
+            // An aborted task ends with an error that says just that.
+            let _ = task.await;
+        }
+    }
+}
+
+/// Who leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leadership {
+    /// The present term.
+    pub term: u64,
+    /// The leader as far as this node knows.
+    pub leader: Option<NodeId>,
+    /// Whether this node leads and a majority has answered it within the last second.
+    pub leading: bool,
+    /// This node, so that [`Leadership::refusal`] needs no argument.
+    pub(super) node: NodeId,
+}
+
+impl Leadership {
+    /// Why this node proposes nothing now, if it does not.
+    pub fn refusal(&self) -> Option<Refusal> {
+        if self.leading {
+            None
+        } else if self.leader == Some(self.node) {
+            Some(Refusal::NoQuorum)
+        } else {
+            Some(Refusal::NotLeader { leader: self.leader })
+        }
+    }
+}
+
+/// What a node does at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Leads.
+    Leader,
+    /// Follows.
+    Follower,
+    /// Stands for election.
+    Candidate,
+    /// Listens without a vote.
+    Learner,
+    /// Belongs to no cluster yet.
+    Forming,
+}
+
+/// A node and the cluster as it sees it.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// This node.
+    pub node: NodeId,
+    /// Identity of the cluster in hexadecimal; empty while it is not formed.
+    pub cluster: String,
+    /// What it does.
+    pub role: Role,
+    /// Whether a ReadIndex round succeeded within the last second.
+    pub ready: bool,
+    /// The present term.
+    pub term: u64,
+    /// The leader as far as this node knows.
+    pub leader: Option<NodeId>,
+    /// Index of the last log entry; 0 when there is none.
+    pub last_log_index: u64,
+    /// Index of the last entry known to be committed; 0 when there is none.
+    pub committed_index: u64,
+    /// Index of the last entry applied to the table; 0 when there is none.
+    pub applied_index: u64,
+    /// All members, by node id.
+    pub members: Vec<MemberStatus>,
+}
+
+/// A member as this node sees it.
+#[derive(Debug, Clone)]
+pub struct MemberStatus {
+    /// Its id.
+    pub node: NodeId,
+    /// Where peers reach it.
+    pub peer_address: String,
+    /// Where clients reach it; empty when not learned yet.
+    pub client_address: String,
+    /// Whether it votes.
+    pub voter: bool,
+    /// Whether this node heard from it within the last second.
+    pub reachable: bool,
+    /// Index up to which its log matches the leader's; only known on the leader.
+    pub matched_index: Option<u64>,
+}

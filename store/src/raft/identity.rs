@@ -1,0 +1,265 @@
+//! Who this node is, whom it knows, and who may speak to it.
+//!
+//! Invariant: a message is handled only if it comes from this cluster, is meant for this node and for this disk, and
+//! was sent by a member under the disk that the membership records. Otherwise a mixed-up address or an emptied data
+//! directory could vote away acknowledged saves.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use remora_proto::v1;
+use tokio::sync::watch;
+
+use crate::log::{ClusterId, DataDir, DiskId, GROUP};
+
+use super::link::PeerLink;
+use super::types::{Member, Membership};
+use super::{NodeId, PeerError};
+
+/// A peer counts as reachable when it was heard within this time.
+pub(super) const REACHABLE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What this node knows of itself and of its peers. Shared by all parts of consensus.
+pub(super) struct Identity {
+    /// This node's id.
+    pub(super) node: NodeId,
+    /// This node's disk.
+    pub(super) disk: DiskId,
+    /// Where peers reach this node.
+    pub(super) peer_address: String,
+    /// Where clients reach this node.
+    pub(super) client_address: String,
+    /// The configured nodes by id with their peer addresses, this one included.
+    pub(super) configured: BTreeMap<NodeId, String>,
+    data_dir: Mutex<DataDir>,
+    known: Mutex<Known>,
+    failure: watch::Sender<Option<String>>,
+}
+
+/// What is learned while running.
+struct Known {
+    cluster: Option<ClusterId>,
+    members: BTreeMap<NodeId, Member>,
+    peers: BTreeMap<NodeId, Peer>,
+}
+
+/// What was learned about one peer by talking to it.
+#[derive(Clone, Default)]
+struct Peer {
+    heard: Option<Instant>,
+    client_address: Option<String>,
+}
+
+impl Identity {
+    /// Of a node over its open data directory.
+    pub(super) fn new(
+        data_dir: DataDir,
+        configured: BTreeMap<NodeId, String>,
+        peer_address: String,
+        client_address: String,
+    ) -> Self {
+        let identity = data_dir.identity();
+        Self {
+            node: identity.node_id,
+            disk: identity.disk_id,
+            peer_address,
+            client_address,
+            configured,
+            data_dir: Mutex::new(data_dir),
+            known: Mutex::new(Known {
+                cluster: identity.cluster,
+                members: BTreeMap::new(),
+                peers: BTreeMap::new(),
+            }),
+            failure: watch::Sender::new(None),
+        }
+    }
+
+    /// The cluster, once it is formed.
+    pub(super) fn cluster(&self) -> Option<ClusterId> {
+        self.known().cluster
+    }
+
+    /// Records the cluster durably before anything else is said or stored in its name.
+    pub(super) fn join(&self, cluster: ClusterId) -> Result<(), PeerError> {
+        let mut data_dir = self.data_dir.lock().unwrap_or_else(PoisonError::into_inner);
+        data_dir
+            .join_cluster(cluster)
+            .map_err(|error| PeerError::Refused(error.to_string()))?;
+        self.known().cluster = Some(cluster);
+        Ok(())
+    }
+
+    /// Takes over the newest membership.
+    pub(super) fn set_members(&self, membership: &Membership) {
+        let members = membership
+            .nodes()
+            .map(|(node, member)| (*node, member.clone()))
+            .collect();
+        self.known().members = members;
+    }
+
+    /// The members by id.
+    pub(super) fn members(&self) -> BTreeMap<NodeId, Member> {
+        self.known().members.clone()
+    }
+
+    /// Where to dial a node: what the operator configured on this node, else what the membership recorded.
+    pub(super) fn dial(&self, node: NodeId, member: &Member) -> String {
+        self.configured.get(&node).unwrap_or(&member.peer_address).clone()
+    }
+
+    /// The head of every message to a member.
+    pub(super) fn envelope(&self, to: NodeId, member: &Member) -> v1::Envelope {
+        v1::Envelope {
+            cluster: member.cluster.0,
+            group: GROUP,
+            from_node: self.node,
+            from_disk: self.disk.0,
+            to_node: to,
+            to_disk: member.disk.0,
+        }
+    }
+
+    /// Checks who speaks and who is meant. The first message of a cluster that formed with this disk makes a pristine
+    /// node part of it.
+    pub(super) fn check(&self, envelope: Option<&v1::Envelope>) -> Result<(), PeerError> {
+        let envelope = envelope.ok_or_else(|| PeerError::Malformed("the envelope is missing".to_owned()))?;
+        let refused = |sentence: String| Err(PeerError::Refused(sentence));
+        if envelope.group != GROUP {
+            return refused(format!("Raft group {} does not exist here", envelope.group));
+        }
+        if envelope.to_node != self.node {
+            return refused(format!(
+                "this is node {}, but node {} was meant: the addresses in --cluster of node {} are mixed up",
+                self.node, envelope.to_node, envelope.from_node
+            ));
+        }
+        let cluster = ClusterId(envelope.cluster);
+        let known_cluster = self.cluster();
+        if let Some(mine) = known_cluster.filter(|mine| *mine != cluster) {
+            return refused(format!(
+                "node {} belongs to cluster {mine}, but node {} speaks for cluster {cluster}",
+                self.node, envelope.from_node
+            ));
+        }
+        if envelope.to_disk != self.disk.0 {
+            let sentence = self.other_disk(cluster, DiskId(envelope.to_disk));
+            self.fail(sentence.clone());
+            return refused(sentence);
+        }
+        self.check_sender(envelope.from_node, DiskId(envelope.from_disk))?;
+        if known_cluster.is_none() {
+            self.join(cluster)?;
+        }
+        self.heard(envelope.from_node);
+        Ok(())
+    }
+
+    /// Checks a sender against the membership, if this node has one.
+    fn check_sender(&self, node: NodeId, disk: DiskId) -> Result<(), PeerError> {
+        let known = self.known();
+        if known.members.is_empty() {
+            return Ok(());
+        }
+        match known.members.get(&node) {
+            Some(member) if member.disk == disk => Ok(()),
+            Some(member) => Err(PeerError::Refused(format!(
+                "node {node} is known under disk {}, but speaks from disk {disk}: its data directory was emptied or \
+                 swapped; give it back its own",
+                member.disk
+            ))),
+            None => Err(PeerError::Refused(format!(
+                "node {node} is not a member of this cluster"
+            ))),
+        }
+    }
+
+    /// What an operator must do when the cluster knows this node under another disk.
+    pub(super) fn other_disk(&self, cluster: ClusterId, known: DiskId) -> String {
+        format!(
+            "cluster {cluster} knows node {} under disk {known}, but this data directory is disk {}: it was emptied or \
+             swapped, and a node that forgot what it voted for could lose acknowledged saves. Start the node with its \
+             own data directory",
+            self.node, self.disk
+        )
+    }
+
+    /// Notes a sign of life.
+    pub(super) fn heard(&self, node: NodeId) {
+        self.known().peers.entry(node).or_default().heard = Some(Instant::now());
+    }
+
+    /// Whether a node was heard lately. This node always was.
+    pub(super) fn reachable(&self, node: NodeId) -> bool {
+        node == self.node
+            || self
+                .known()
+                .peers
+                .get(&node)
+                .and_then(|peer| peer.heard)
+                .is_some_and(|at| at.elapsed() < REACHABLE_WITHIN)
+    }
+
+    /// Notes what a peer said about itself.
+    pub(super) fn introduced(&self, introduction: &v1::Introduction) {
+        let mut known = self.known();
+        let peer = known.peers.entry(introduction.node).or_default();
+        peer.heard = Some(Instant::now());
+        if !introduction.client_address.is_empty() {
+            peer.client_address = Some(introduction.client_address.clone());
+        }
+    }
+
+    /// Where clients reach a node: what it said last, else what the membership recorded.
+    pub(super) fn client_address(&self, node: NodeId) -> Option<String> {
+        if node == self.node {
+            return Some(self.client_address.clone());
+        }
+        let known = self.known();
+        let said = known
+            .peers
+            .get(&node)
+            .and_then(|peer| peer.client_address.clone());
+        said.or_else(|| {
+            known
+                .members
+                .get(&node)
+                .map(|member| member.client_address.clone())
+        })
+        .filter(|address| !address.is_empty())
+    }
+
+    /// Ends the node: it must not go on with this data directory. The first sentence stays.
+    pub(super) fn fail(&self, sentence: String) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            failure.get_or_insert(sentence);
+            first
+        });
+    }
+
+    /// The sentence of [`Identity::fail`].
+    pub(super) fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.subscribe()
+    }
+
+    /// The configured nodes in one canonical line.
+    pub(super) fn cluster_list(&self) -> String {
+        let nodes: Vec<String> = self
+            .configured
+            .iter()
+            .map(|(node, address)| format!("{node}={address}"))
+            .collect();
+        nodes.join(",")
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // Every critical section is a few assignments: a poisoned lock still holds whole values.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Links for questions beside replication: introductions and read indexes. One per configured peer.
+pub(super) type ControlLinks = BTreeMap<NodeId, Arc<dyn PeerLink>>;

@@ -1,0 +1,89 @@
+//! The seam to a peer: one call to one node, in the words of the wire. Implemented over gRPC by `rpc::links`, in memory
+//! by tests.
+//!
+//! Contract: every call ends, at the latest at its deadline; a call that ended with [`LinkError::Unreachable`] may or
+//! may not have been carried out; replies of [`PeerLink::append`] come in the order of the requests, and the stream of
+//! replies ends when the stream of requests has ended and all are answered. A link reconnects by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use remora_proto::v1;
+
+use super::NodeId;
+
+/// What a call to a peer gives.
+pub type LinkResult<T> = Result<T, LinkError>;
+
+/// A stream of what one side of a call says.
+pub type LinkStream<T> = BoxStream<'static, LinkResult<T>>;
+
+/// Why a call to a peer gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// Nobody answered there, or not in time.
+    #[error("peer does not answer: {0}")]
+    Unreachable(String),
+    /// The peer answered that it will not: another cluster, another node, another disk, or it stops.
+    #[error("peer refuses: {0}")]
+    Refused(String),
+}
+
+/// One peer.
+pub trait PeerLink: Send + Sync + 'static {
+    /// Opens a replication stream. Its length is not limited, only its silence is: openraft ends it.
+    fn append(
+        &self,
+        requests: BoxStream<'static, v1::AppendRequest>,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::AppendReply>>>;
+
+    /// One append outside the stream.
+    fn heartbeat(
+        &self,
+        request: v1::AppendRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::AppendReply>>;
+
+    /// Asks for a vote or a pre-vote.
+    fn vote(
+        &self,
+        request: v1::VoteRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::VoteReply>>;
+
+    /// Sends a snapshot and waits until it is installed.
+    fn snapshot(
+        &self,
+        chunks: BoxStream<'static, v1::SnapshotChunk>,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>>;
+
+    /// Hands leadership over.
+    fn transfer_leader(
+        &self,
+        request: v1::TransferLeaderRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::TransferLeaderReply>>;
+
+    /// Asks a leader what is committed.
+    fn read_index(
+        &self,
+        request: v1::ReadIndexRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::ReadIndexReply>>;
+
+    /// Exchanges introductions.
+    fn introduce(
+        &self,
+        request: v1::IntroduceRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::IntroduceReply>>;
+}
+
+/// How links are made. Making one opens no connection; that happens at the first call.
+pub trait PeerLinks: Send + Sync + 'static {
+    /// A link to a node at an address (host:port). Every call makes a link with its own connection.
+    fn link(&self, node: NodeId, address: &str) -> Result<Arc<dyn PeerLink>, LinkError>;
+}

@@ -1,0 +1,238 @@
+//! openraft's log seam over our durable log.
+//!
+//! Invariants: a vote is durable before it is spoken; an append may be read on return and is called durable only when
+//! it is; votes and entries are one ordered stream (the log's own contract). Reads are capped by bytes, because a
+//! message has a limit and entries differ in size by a factor of ten thousand.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, Range, RangeBounds};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::Stream;
+use futures::stream::{self, StreamExt};
+use openraft::entry::RaftEntry;
+use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
+use openraft::type_config::alias;
+use openraft::vote::RaftLeaderId;
+use openraft::{EntryPayload, OptionalSend};
+use prost::Message;
+use remora_proto::v1;
+use tokio::sync::oneshot;
+
+use crate::log::{self, LogStore};
+
+use super::types::{Commands, LogEntry, LogId, Types, Vote, log_id};
+use super::wire;
+
+/// Payload bytes of one replication message. Large enough that a full disk batch fits, small enough that a lagging
+/// follower does not hold up its stream; a single larger entry still goes alone.
+const REPLICATED_BYTES_MAX: u64 = 1 << 20;
+
+/// Payload bytes held while applying or replaying.
+const APPLIED_BYTES_MAX: u64 = 4 << 20;
+
+/// Entries from the end of the log that are in its cache for certain: its 32 MiB hold 64 entries of the largest size
+/// that the proposer makes (512 KiB). Older entries may need the disk and are read on a blocking thread.
+const CACHED_ENTRIES: u64 = 64;
+
+/// The durable log as openraft sees it. Its clones read the same log.
+#[derive(Clone)]
+pub(super) struct RaftLog {
+    log: Arc<dyn LogStore>,
+}
+
+impl RaftLog {
+    /// Over an open log.
+    pub(super) fn new(log: Arc<dyn LogStore>) -> Self {
+        Self { log }
+    }
+
+    /// Reads from the front of a range until the entries hold `bytes_max`.
+    async fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let last = self.log.bounds().last.map_or(0, |last| last.index);
+        let entries = if range.start + CACHED_ENTRIES > last {
+            self.log.read(range, bytes_max)?
+        } else {
+            let log = Arc::clone(&self.log);
+            tokio::task::spawn_blocking(move || log.read(range, bytes_max))
+                .await
+                .map_err(io::Error::other)??
+        };
+        entries.into_iter().map(from_disk).collect()
+    }
+
+    /// The part of a range that the log holds.
+    fn held(&self, range: &impl RangeBounds<u64>) -> Range<u64> {
+        let bounds = self.log.bounds();
+        let first = bounds.purged.map_or(0, |purged| purged.index + 1);
+        let end = bounds.last.map_or(0, |last| last.index + 1);
+        let from = match range.start_bound() {
+            Bound::Included(index) => *index,
+            Bound::Excluded(index) => index + 1,
+            Bound::Unbounded => 0,
+        };
+        let to = match range.end_bound() {
+            Bound::Included(index) => index + 1,
+            Bound::Excluded(index) => *index,
+            Bound::Unbounded => end,
+        };
+        from.max(first)..to.min(end)
+    }
+}
+
+impl RaftLogReader<Types> for RaftLog {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<LogEntry>, io::Error> {
+        self.read(self.held(&range), u64::MAX).await
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<LogEntry>, io::Error> {
+        self.read(start..end, REPLICATED_BYTES_MAX).await
+    }
+
+    async fn entries_stream<RB>(
+        &mut self,
+        range: RB,
+    ) -> impl Stream<Item = Result<LogEntry, io::Error>> + OptionalSend
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let rest = self.held(&range);
+        let batches = stream::unfold((self.clone(), rest), |(log, rest)| async move {
+            if rest.is_empty() {
+                return None;
+            }
+            match log.read(rest.clone(), APPLIED_BYTES_MAX).await {
+                Ok(entries) => {
+                    let next = rest.start + entries.len() as u64;
+                    let entries: Vec<_> = entries.into_iter().map(Ok).collect();
+                    Some((entries, (log, next..rest.end)))
+                }
+                Err(error) => Some((vec![Err(error)], (log, 0..0))),
+            }
+        });
+        Box::pin(batches.flat_map(stream::iter))
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        Ok(self.log.vote().and_then(|vote| {
+            let node = vote.node?;
+            Some(Vote {
+                leader_id: alias::LeaderIdOf::<Types>::new(vote.term, node),
+                committed: vote.committed,
+            })
+        }))
+    }
+}
+
+impl RaftLogStorage<Types> for RaftLog {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
+        let bounds = self.log.bounds();
+        Ok(LogState {
+            last_purged_log_id: bounds.purged.map(from_disk_id),
+            last_log_id: bounds.last.map(from_disk_id),
+        })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        let record = log::Vote {
+            term: vote.leader_id.term,
+            committed: vote.committed,
+            node: Some(vote.leader_id.voted_for),
+        };
+        let (done, saved) = oneshot::channel();
+        self.log.save_vote(
+            record,
+            Box::new(move |result| {
+                // The receiver is only gone when the node stops, and then nobody speaks the vote.
+                let _ = done.send(result);
+            }),
+        );
+        saved
+            .await
+            .map_err(|_| io::Error::other("the log ended before the vote was durable"))?
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+        committed.map_or(Ok(()), |committed| self.log.save_committed(disk_id(committed)))
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
+        Ok(self.log.committed().map(from_disk_id))
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = LogEntry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries = entries.into_iter().map(to_disk).collect();
+        self.log
+            .append(entries, Box::new(move |result| callback.io_completed(result)))
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
+        self.log.truncate_after(last_log_id.map(|last| last.index))
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
+        let log = Arc::clone(&self.log);
+        let purged = tokio::task::spawn_blocking(move || log.purge_to(disk_id(log_id)));
+        purged.await.map_err(io::Error::other)?
+    }
+}
+
+/// A log position as the log keeps it. With one leader per term the node says nothing that the term does not.
+fn disk_id(id: LogId) -> log::LogId {
+    log::LogId {
+        term: id.committed_leader_id().term,
+        node: 0,
+        index: id.index,
+    }
+}
+
+/// A log position as openraft knows it.
+fn from_disk_id(id: log::LogId) -> LogId {
+    log_id(id.term, id.index)
+}
+
+/// An entry as the log keeps it. Commands are not copied.
+fn to_disk(entry: LogEntry) -> log::LogEntry {
+    let payload = match entry.payload {
+        EntryPayload::Blank => log::Payload::Blank,
+        EntryPayload::Normal(commands) => log::Payload::Normal(commands.0),
+        EntryPayload::Membership(membership) => {
+            log::Payload::Membership(Bytes::from(wire::membership(&membership).encode_to_vec()))
+        }
+    };
+    log::LogEntry {
+        log_id: disk_id(entry.log_id),
+        payload,
+    }
+}
+
+/// An entry as openraft knows it.
+fn from_disk(entry: log::LogEntry) -> io::Result<LogEntry> {
+    let payload = match entry.payload {
+        log::Payload::Blank => EntryPayload::Blank,
+        log::Payload::Normal(commands) => EntryPayload::Normal(Commands(commands)),
+        log::Payload::Membership(bytes) => {
+            let wire = v1::Membership::decode(bytes).map_err(io::Error::other)?;
+            EntryPayload::Membership(wire::from_membership(wire).map_err(io::Error::other)?)
+        }
+    };
+    Ok(LogEntry::new(from_disk_id(entry.log_id), payload))
+}

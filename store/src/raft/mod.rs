@@ -1,0 +1,40 @@
+//! Consensus: the only place that names openraft.
+//!
+//! Commands go in through [`RaftHandle`]: many waiting proposals become one log entry (`proposer`), many waiting
+//! reads share one ReadIndex round (`reader`). openraft decides; `log_store` gives it the durable log, `applier` the
+//! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send. `forming`
+//! makes a cluster out of empty data directories, once. `wire` translates: no openraft type reaches a disk
+//! or a wire, so that an upgrade of openraft changes no format.
+//!
+//! Invariants: an answer [`Answer::Done`] is on a majority of disks; [`Answer::Refused`] means that nothing happened;
+//! everything else is [`Answer::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it.
+//!
+//! Left out on purpose: lease reads (they trust that a process is never paused), more than one Raft group (the group
+//! id is in every record and message already), and changes of the membership after forming.
+
+mod answer;
+mod applier;
+mod duties;
+mod endpoint;
+mod forming;
+mod handle;
+mod identity;
+mod link;
+mod log_store;
+mod network;
+mod proposer;
+mod reader;
+mod settings;
+mod snapshots;
+mod start;
+mod types;
+mod wire;
+
+pub use answer::{Answer, Ask, Refusal, Replies};
+pub use endpoint::{Incoming, PeerEndpoint, PeerError};
+pub use handle::{Leadership, MemberStatus, RaftHandle, Role, Status};
+pub use link::{LinkError, LinkResult, LinkStream, PeerLink, PeerLinks};
+pub use reader::Round;
+pub use settings::{EventSink, Settings, SnapshotPolicy, Timers};
+pub use start::{StartError, start};
+pub use types::NodeId;

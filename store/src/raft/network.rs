@@ -1,0 +1,203 @@
+//! openraft's network seam over [`PeerLink`].
+//!
+//! Replication is one long-lived stream per follower with many requests in flight. Heartbeats have their own link, so
+//! that they never wait behind entries or a snapshot; pre-vote is really asked (openraft's default grants it).
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use openraft::OptionalSend;
+use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::{
+    Backoff, NetBackoff, NetSnapshot, NetStreamAppend, NetTransferLeader, NetVote, RPCOption,
+    RaftNetworkFactory,
+};
+use openraft::raft::{
+    AppendEntriesRequest, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
+    TransferLeaderResponse, VoteRequest, VoteResponse,
+};
+use remora_proto::v1;
+
+use super::NodeId;
+use super::identity::Identity;
+use super::link::{LinkError, PeerLink, PeerLinks};
+use super::snapshots::{self, SnapshotData};
+use super::types::{Member, Types, Vote};
+use super::wire::{self, Malformed};
+
+/// Pause before an unreachable follower is tried again. Short and constant: a follower that restarts must be back
+/// before the next failure, and a refused connection on a local network costs next to nothing.
+const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+/// Makes the links that openraft asks for.
+pub(super) struct Network {
+    identity: Arc<Identity>,
+    links: Arc<dyn PeerLinks>,
+}
+
+impl Network {
+    /// Over a way to make links.
+    pub(super) fn new(identity: Arc<Identity>, links: Arc<dyn PeerLinks>) -> Self {
+        Self { identity, links }
+    }
+
+    fn peer(&self, target: NodeId, member: &Member, heartbeats: bool) -> PeerNetwork {
+        PeerNetwork {
+            link: self.links.link(target, &self.identity.dial(target, member)),
+            envelope: self.identity.envelope(target, member),
+            identity: Arc::clone(&self.identity),
+            heartbeats,
+        }
+    }
+}
+
+impl RaftNetworkFactory<Types> for Network {
+    type Network = PeerNetwork;
+
+    async fn new_client(&mut self, target: NodeId, node: &Member) -> PeerNetwork {
+        self.peer(target, node, false)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: NodeId, node: &Member) -> PeerNetwork {
+        self.peer(target, node, true)
+    }
+}
+
+/// One peer as openraft sees it.
+pub(super) struct PeerNetwork {
+    link: Result<Arc<dyn PeerLink>, LinkError>,
+    envelope: v1::Envelope,
+    identity: Arc<Identity>,
+    heartbeats: bool,
+}
+
+impl PeerNetwork {
+    fn link(&self) -> Result<Arc<dyn PeerLink>, RPCError<Types>> {
+        self.link.clone().map_err(rpc_error)
+    }
+
+    /// What a peer answered, noted as a sign of life.
+    fn answered<T>(&self, answer: Result<T, LinkError>) -> Result<T, RPCError<Types>> {
+        let answer = answer.map_err(rpc_error)?;
+        self.identity.heard(self.envelope.to_node);
+        Ok(answer)
+    }
+}
+
+/// An answer that did not come is unreachable, so that openraft waits [`RETRY_AFTER`] before it tries again; so is a
+/// refusal, which an operator has to cure.
+fn rpc_error(error: LinkError) -> RPCError<Types> {
+    RPCError::Unreachable(Unreachable::new(&error))
+}
+
+fn malformed(error: Malformed) -> RPCError<Types> {
+    RPCError::Network(NetworkError::new(&error))
+}
+
+impl NetBackoff<Types> for PeerNetwork {
+    fn backoff(&self) -> Option<Backoff> {
+        Some(Backoff::new(std::iter::repeat(RETRY_AFTER)))
+    }
+}
+
+type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>;
+
+impl NetStreamAppend<Types> for PeerNetwork {
+    fn stream_append<'s, S>(
+        &'s mut self,
+        mut input: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Result<AppendResults<'s>, RPCError<Types>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        Box::pin(async move {
+            let link = self.link()?;
+            let envelope = self.envelope;
+            if self.heartbeats {
+                let Some(request) = input.next().await else {
+                    return Ok(stream::empty().boxed());
+                };
+                let reply = link
+                    .heartbeat(wire::append(envelope, request), option.hard_ttl())
+                    .await;
+                let result = wire::from_append_reply(self.answered(reply)?).map_err(malformed)?;
+                return Ok(stream::once(async move { Ok(result) }).boxed());
+            }
+            let requests = input.map(move |request| wire::append(envelope, request));
+            let replies = link.append(requests.boxed()).await.map_err(rpc_error)?;
+            let this = &*self;
+            let results = replies.map(move |reply| {
+                let reply = this.answered(reply)?;
+                wire::from_append_reply(reply).map_err(malformed)
+            });
+            Ok(results.boxed())
+        })
+    }
+}
+
+impl NetVote<Types> for PeerNetwork {
+    async fn vote(
+        &mut self,
+        rpc: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        let request = wire::vote_request(self.envelope, &rpc, false);
+        let reply = self.link()?.vote(request, option.hard_ttl()).await;
+        wire::from_vote_reply(self.answered(reply)?).map_err(malformed)
+    }
+
+    async fn pre_vote(
+        &mut self,
+        rpc: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        let request = wire::vote_request(self.envelope, &rpc, true);
+        let reply = self.link()?.vote(request, option.hard_ttl()).await;
+        wire::from_vote_reply(self.answered(reply)?).map_err(malformed)
+    }
+}
+
+impl NetSnapshot<Types> for PeerNetwork {
+    type SnapshotData = SnapshotData;
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: openraft::type_config::alias::SnapshotOf<Types, SnapshotData>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        let head = v1::snapshot_chunk::Head {
+            envelope: Some(self.envelope),
+            vote: Some(wire::vote(&vote)),
+            last_log: snapshot.meta.last_log_id.map(wire::position),
+            membership: Some(wire::stored_membership(&snapshot.meta.last_membership)),
+        };
+        let chunks = snapshots::chunks(head, snapshot.snapshot);
+        let sent = self.link()?.snapshot(chunks, option.hard_ttl());
+        tokio::select! {
+            closed = cancel => Err(StreamingError::Closed(closed)),
+            reply = sent => {
+                let reply = self.answered(reply)?;
+                let vote = wire::from_vote(reply.vote).map_err(malformed)?;
+                Ok(SnapshotResponse::new(vote))
+            }
+        }
+    }
+}
+
+impl NetTransferLeader<Types> for PeerNetwork {
+    async fn transfer_leader(
+        &mut self,
+        req: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        let request = wire::transfer(self.envelope, &req);
+        let reply = self.link()?.transfer_leader(request, option.hard_ttl()).await;
+        wire::from_transfer_reply(self.answered(reply)?).map_err(malformed)
+    }
+}

@@ -1,0 +1,306 @@
+//! The one proposer of a node: takes everything that waits and makes log entries of it.
+//!
+//! No linger: while [`IN_FLIGHT_MAX`] entries are on their way, what comes in waits and shares the next one. So an
+//! idle node answers at once and a busy one writes few, full entries.
+//!
+//! Invariant: every proposal taken is answered exactly once. It is Refused only if it never reached the log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt};
+use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader};
+use openraft::impls::OneshotResponder;
+use openraft::raft::ClientWriteResult;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::log::GROUP;
+use crate::session::{EntryBuilder, Proposal, Stamp, encode_proposal};
+
+use super::handle::Leadership;
+use super::types::{Commands, Raft, Types};
+use super::{Answer, Ask, Refusal, Replies};
+
+/// Proposals in one entry: more gain nothing, measured in research/raft-prototype.md.
+const ENTRY_PROPOSALS_MAX: u32 = 256;
+/// Encoded bytes in one entry: about what a disk writes in the time of a sync. A larger proposal goes alone.
+const ENTRY_BYTES_MAX: usize = 512 << 10;
+/// Entries on their way: two overlap disk and network, four also hide the scheduling.
+const IN_FLIGHT_MAX: usize = 4;
+/// Proposals waiting on a node, about a second of the fastest load seen. Beyond it, refusing is kinder than waiting.
+const WAITING_MAX: usize = 65_536;
+/// Encoded bytes waiting on a node; bounds its memory.
+const WAITING_BYTES_MAX: usize = 128 << 20;
+/// Groups waiting on a node; one per waiting stream message or unary call.
+const GROUPS_MAX: usize = WAITING_MAX;
+/// How long an entry may be on its way before its proposals are answered Unknown. As long as an adapter waits.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// One proposal, encoded.
+struct Item {
+    token: u64,
+    bytes: Bytes,
+    replies: Arc<dyn Replies>,
+}
+
+/// What waits: counted where it enters and where it leaves.
+#[derive(Default)]
+struct Waiting {
+    proposals: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+/// The way in. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Proposer {
+    groups: mpsc::Sender<Vec<Item>>,
+    waiting: Arc<Waiting>,
+    leadership: watch::Receiver<Leadership>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Proposer {
+    /// A proposer and the task that serves it until every way in is gone.
+    pub(super) fn new(
+        raft: Raft,
+        stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+        leadership: watch::Receiver<Leadership>,
+        stopping: watch::Receiver<bool>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (groups, incoming) = mpsc::channel(GROUPS_MAX);
+        let waiting = Arc::<Waiting>::default();
+        let worker = Worker {
+            raft,
+            stamp,
+            waiting: Arc::clone(&waiting),
+            leadership: leadership.clone(),
+            queue: VecDeque::new(),
+        };
+        (
+            Self {
+                groups,
+                waiting,
+                leadership,
+                stopping,
+            },
+            worker.run(incoming),
+        )
+    }
+
+    /// Takes a group of proposals.
+    pub(super) fn submit(&self, asks: Vec<Ask>, replies: &Arc<dyn Replies>) {
+        let Some(refusal) = self.refusal(asks.len()) else {
+            let items: Vec<Item> = asks
+                .into_iter()
+                .map(|ask| Item {
+                    token: ask.token,
+                    bytes: encode_proposal(&ask.proposal),
+                    replies: Arc::clone(replies),
+                })
+                .collect();
+            self.waiting.proposals.fetch_add(items.len(), Ordering::Relaxed);
+            self.waiting
+                .bytes
+                .fetch_add(total_bytes(&items), Ordering::Relaxed);
+            if let Err(error) = self.groups.try_send(items) {
+                let (items, refusal) = match error {
+                    mpsc::error::TrySendError::Full(items) => (items, Refusal::Overloaded),
+                    mpsc::error::TrySendError::Closed(items) => (items, Refusal::Stopping),
+                };
+                self.waiting.proposals.fetch_sub(items.len(), Ordering::Relaxed);
+                self.waiting
+                    .bytes
+                    .fetch_sub(total_bytes(&items), Ordering::Relaxed);
+                answer_all(items, &Answer::Refused(refusal));
+            }
+            return;
+        };
+        replies.deliver(
+            asks.iter()
+                .map(|ask| (ask.token, Answer::Refused(refusal)))
+                .collect(),
+        );
+    }
+
+    /// Proposes one command and waits.
+    pub(super) async fn propose(&self, proposal: Proposal) -> Answer {
+        let (sender, answer) = oneshot::channel();
+        let replies: Arc<dyn Replies> = Arc::new(One(std::sync::Mutex::new(Some(sender))));
+        self.submit(vec![Ask { token: 0, proposal }], &replies);
+        drop(replies);
+        answer.await.unwrap_or(Answer::Unknown)
+    }
+
+    /// Proposals that were taken and not answered yet.
+    pub(super) fn unanswered(&self) -> usize {
+        self.waiting.proposals.load(Ordering::Relaxed)
+    }
+
+    fn refusal(&self, proposals: usize) -> Option<Refusal> {
+        if *self.stopping.borrow() {
+            return Some(Refusal::Stopping);
+        }
+        let leadership = *self.leadership.borrow();
+        if let Some(refusal) = leadership.refusal() {
+            return Some(refusal);
+        }
+        let full = self.waiting.proposals.load(Ordering::Relaxed) + proposals > WAITING_MAX
+            || self.waiting.bytes.load(Ordering::Relaxed) > WAITING_BYTES_MAX;
+        full.then_some(Refusal::Overloaded)
+    }
+}
+
+/// Takes the one answer of [`Proposer::propose`].
+struct One(std::sync::Mutex<Option<oneshot::Sender<Answer>>>);
+
+impl Replies for One {
+    fn deliver(&self, answers: Vec<(u64, Answer)>) {
+        let sender = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let (Some(sender), Some((_, answer))) = (sender, answers.into_iter().next()) {
+            // Whoever asked may have gone away; the answer is then nobody's.
+            let _ = sender.send(answer);
+        }
+    }
+}
+
+/// What became of an entry: its proposals and openraft's word, if it came in time.
+type Returned = (Vec<Item>, Option<ClientWriteResult<Types>>);
+
+struct Worker {
+    raft: Raft,
+    stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    waiting: Arc<Waiting>,
+    leadership: watch::Receiver<Leadership>,
+    queue: VecDeque<Item>,
+}
+
+impl Worker {
+    async fn run(mut self, mut incoming: mpsc::Receiver<Vec<Item>>) {
+        let mut in_flight = FuturesUnordered::new();
+        let mut leadership = self.leadership.clone();
+        loop {
+            while let Ok(items) = incoming.try_recv() {
+                self.queue.extend(items);
+            }
+            while in_flight.len() < IN_FLIGHT_MAX && !self.queue.is_empty() {
+                in_flight.push(self.propose_entry().await);
+            }
+            tokio::select! {
+                Some(returned) = in_flight.next(), if !in_flight.is_empty() => self.settle(returned),
+                items = incoming.recv() => match items {
+                    Some(items) => self.queue.extend(items),
+                    None if in_flight.is_empty() && self.queue.is_empty() => return,
+                    None => if let Some(returned) = in_flight.next().await { self.settle(returned) },
+                },
+                Ok(()) = leadership.changed() => self.refuse_waiting(),
+            }
+        }
+    }
+
+    /// Makes one entry of the front of the queue and hands it to openraft.
+    async fn propose_entry(&mut self) -> impl Future<Output = Returned> + Send + use<> {
+        let mut entry = EntryBuilder::new(GROUP, (self.stamp)());
+        let mut items = Vec::new();
+        while let Some(next) = self.queue.front() {
+            let full = entry.count() >= ENTRY_PROPOSALS_MAX
+                || (entry.count() > 0 && entry.bytes() + next.bytes.len() > ENTRY_BYTES_MAX);
+            if full {
+                break;
+            }
+            entry.push(&next.bytes);
+            items.extend(self.queue.pop_front());
+        }
+        let (responder, result) = OneshotResponder::new_pair();
+        let written = self
+            .raft
+            .client_write_ff(Commands(entry.finish()), Some(responder))
+            .await;
+        async move {
+            if written.is_err() {
+                return (items, None);
+            }
+            let result = tokio::time::timeout(ANSWER_WITHIN, result).await;
+            (items, result.ok().and_then(Result::ok))
+        }
+    }
+
+    /// Answers the proposals of an entry.
+    fn settle(&self, (items, result): Returned) {
+        self.left(&items);
+        match result {
+            Some(Ok(written)) if written.data.len() == items.len() => {
+                let answers = written.data.into_iter().map(Answer::Done);
+                deliver(items.into_iter().zip(answers));
+            }
+            Some(Err(ClientWriteError::ForwardToLeader(forward))) => {
+                answer_all(items, &Answer::Refused(refusal(&forward)));
+            }
+            // Discarded at a change of leadership, too late, a stopped consensus, or an entry answered with another
+            // number of outcomes: it may have happened.
+            Some(_) | None => answer_all(items, &Answer::Unknown),
+        }
+    }
+
+    /// Answers what waits behind entries that may not return soon, once this node leads no more.
+    fn refuse_waiting(&mut self) {
+        let refusal = self.leadership.borrow().refusal();
+        if let Some(refusal) = refusal {
+            let items: Vec<Item> = self.queue.drain(..).collect();
+            self.left(&items);
+            answer_all(items, &Answer::Refused(refusal));
+        }
+    }
+
+    fn left(&self, items: &[Item]) {
+        self.waiting.proposals.fetch_sub(items.len(), Ordering::Relaxed);
+        self.waiting
+            .bytes
+            .fetch_sub(total_bytes(items), Ordering::Relaxed);
+    }
+}
+
+fn total_bytes(items: &[Item]) -> usize {
+    items.iter().map(|item| item.bytes.len()).sum()
+}
+
+fn answer_all(items: Vec<Item>, answer: &Answer) {
+    deliver(items.into_iter().map(|item| (item, answer.clone())));
+}
+
+/// Delivers answers, those of neighbours with the same taker together: one wake-up per stream and entry.
+fn deliver(answered: impl Iterator<Item = (Item, Answer)>) {
+    let mut batch: Option<(Arc<dyn Replies>, Vec<(u64, Answer)>)> = None;
+    for (item, answer) in answered {
+        match &mut batch {
+            Some((replies, answers)) if Arc::ptr_eq(replies, &item.replies) => {
+                answers.push((item.token, answer));
+            }
+            _ => {
+                let next = (item.replies, vec![(item.token, answer)]);
+                if let Some((replies, answers)) = batch.replace(next) {
+                    replies.deliver(answers);
+                }
+            }
+        }
+    }
+    if let Some((replies, answers)) = batch {
+        replies.deliver(answers);
+    }
+}
+
+/// Why openraft did not append.
+pub(super) fn refusal(forward: &ForwardToLeader<Types>) -> Refusal {
+    match forward.reason {
+        ForwardReason::LeaseExpired => Refusal::NoQuorum,
+        ForwardReason::NotLeader | ForwardReason::LeadershipTransfer => Refusal::NotLeader {
+            leader: forward.leader_id,
+        },
+    }
+}

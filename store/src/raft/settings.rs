@@ -1,0 +1,90 @@
+//! What consensus must be told: who we are, who the others are, timers, limits.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::{Event, Stamp};
+
+use super::{NodeId, PeerLinks};
+
+/// Everything that [`super::start`] needs.
+pub struct Settings {
+    /// This node's id, from 1.
+    pub node: NodeId,
+    /// All nodes of the cluster by id with their peer addresses, this one included; empty for a single node.
+    pub cluster: BTreeMap<NodeId, String>,
+    /// Where peers reach this node (host:port); only read when `cluster` is empty.
+    pub peer_address: String,
+    /// Where clients reach this node (host:port).
+    pub client_address: String,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// Timers of elections.
+    pub timers: Timers,
+    /// When snapshots are taken.
+    pub snapshots: SnapshotPolicy,
+    /// How to reach peers.
+    pub links: Arc<dyn PeerLinks>,
+    /// The clock that stamps log entries.
+    pub stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    /// Who wants to know what happened to sessions.
+    pub events: Arc<dyn EventSink>,
+}
+
+/// Timers of elections. A follower stands for election `election_max` plus a random time between `election_min` and
+/// `election_max` after the last sign of its leader, so the gap after a leader's death is about 1.5 to 2 times
+/// `election_max`.
+#[derive(Debug, Clone, Copy)]
+pub struct Timers {
+    /// How often a leader that has nothing to say says so.
+    pub heartbeat: Duration,
+    /// Shortest random part of the wait before an election; longer than `heartbeat`.
+    pub election_min: Duration,
+    /// Longest random part, and the length of a leader's lease; longer than `election_min`.
+    pub election_max: Duration,
+}
+
+impl Default for Timers {
+    /// Sized for a gap of 0.3 s on a local network with an unloaded disk; measured in research/raft-prototype.md.
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_millis(30),
+            election_min: Duration::from_millis(75),
+            election_max: Duration::from_millis(150),
+        }
+    }
+}
+
+/// When snapshots are taken: whichever limit is reached first since the last one.
+#[derive(Debug, Clone, Copy)]
+pub struct SnapshotPolicy {
+    /// Log entries.
+    pub entries: u64,
+    /// Bytes of log entries.
+    pub bytes: u64,
+    /// Log entries that stay after a snapshot, so that a follower that was away shortly needs no snapshot.
+    pub keep_entries: u64,
+    /// How often the limits are looked at.
+    pub check_every: Duration,
+}
+
+impl Default for SnapshotPolicy {
+    /// A restart replays at most 256 MiB; a follower may miss about a second of full load without a snapshot.
+    fn default() -> Self {
+        Self {
+            entries: 100_000,
+            bytes: 256 << 20,
+            keep_entries: 5_000,
+            check_every: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Who wants to know what happened to sessions when an entry was applied on this node. Called on the applying task:
+/// it must neither block nor wait.
+pub trait EventSink: Send + Sync + 'static {
+    /// Takes the events of one entry, in order.
+    fn happened(&self, events: &[Event]);
+}

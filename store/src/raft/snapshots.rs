@@ -1,0 +1,222 @@
+//! Snapshots between the table, the disk and the wire.
+//!
+//! Invariants: a snapshot is one point of the log (the image counts references while nothing is applied) and is
+//! written beside the applying of entries; an older snapshot never replaces a newer one, because the log in between
+//! may be purged; a received one changes nothing before openraft has accepted it.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::stream::{self, BoxStream, StreamExt};
+use openraft::RaftSnapshotBuilder;
+use openraft::type_config::alias::SnapshotOf;
+use prost::Message;
+use remora_proto::v1;
+
+use crate::log;
+use crate::session::TableImage;
+use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
+
+use super::types::{LogId, SnapshotMeta, StoredMembership, Types, log_id};
+use super::wire;
+
+/// A snapshot on its way.
+pub(super) enum SnapshotData {
+    /// On this disk, to be sent or restored.
+    Stored(SnapshotReader),
+    /// Received from a peer, not yet verified.
+    Received(SnapshotReceiver),
+}
+
+/// The snapshots of this node.
+#[derive(Clone)]
+pub(super) struct Snapshots {
+    store: Arc<SnapshotStore>,
+    /// Held while the newest snapshot is compared and replaced.
+    replacing: Arc<Mutex<()>>,
+}
+
+impl Snapshots {
+    /// Over an open snapshot directory.
+    pub(super) fn new(store: SnapshotStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            replacing: Arc::new(Mutex::new(())),
+        }
+    }
+
+    /// The newest snapshot, to be read.
+    pub(super) async fn newest(&self) -> io::Result<Option<SnapshotOf<Types, SnapshotData>>> {
+        let Some(reader) = self.blocking(|store| store.read()).await? else {
+            return Ok(None);
+        };
+        let meta = from_disk(reader.meta())?;
+        Ok(Some(openraft::Snapshot {
+            meta,
+            snapshot: SnapshotData::Stored(reader),
+        }))
+    }
+
+    /// Begins to receive one.
+    pub(super) async fn receive(&self) -> io::Result<SnapshotReceiver> {
+        self.blocking(|store| store.receive()).await
+    }
+
+    /// Makes a snapshot the newest on this disk if it is not yet, and loads it.
+    pub(super) async fn install(&self, meta: &SnapshotMeta, data: SnapshotData) -> io::Result<TableImage> {
+        let wanted = to_disk(meta);
+        let replacing = Arc::clone(&self.replacing);
+        self.blocking(move |store| {
+            let _replacing = replacing.lock().unwrap_or_else(PoisonError::into_inner);
+            if store.latest().as_ref() != Some(&wanted) {
+                let receiver = match data {
+                    SnapshotData::Received(receiver) => receiver,
+                    SnapshotData::Stored(reader) => copy(store, reader)?,
+                };
+                if receiver.finish()? != wanted {
+                    return Err(io::Error::other(
+                        "a snapshot is not the one that the leader announced",
+                    ));
+                }
+            }
+            let (_, image) = store
+                .load()?
+                .ok_or_else(|| io::Error::other("the newest snapshot is gone"))?;
+            Ok(image)
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&SnapshotStore) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || work(&store))
+            .await
+            .map_err(io::Error::other)?
+    }
+}
+
+/// Copies another directory's image into this one.
+fn copy(store: &SnapshotStore, mut reader: SnapshotReader) -> io::Result<SnapshotReceiver> {
+    let mut receiver = store.receive()?;
+    while let Some(chunk) = reader.next_chunk()? {
+        receiver.write(&chunk)?;
+    }
+    Ok(receiver)
+}
+
+/// Writes one snapshot.
+pub(super) struct SnapshotBuilder {
+    pub(super) snapshots: Snapshots,
+    pub(super) meta: SnapshotMeta,
+    pub(super) image: Option<TableImage>,
+}
+
+impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
+        let image = self
+            .image
+            .take()
+            .ok_or_else(|| io::Error::other("a snapshot is built once"))?;
+        let meta = to_disk(&self.meta);
+        let replacing = Arc::clone(&self.snapshots.replacing);
+        self.snapshots
+            .blocking(move |store| {
+                let _replacing = replacing.lock().unwrap_or_else(PoisonError::into_inner);
+                let newest = store.latest().and_then(|newest| newest.last_applied);
+                if newest > meta.last_applied {
+                    Ok(())
+                } else {
+                    store.save(&meta, image)
+                }
+            })
+            .await?;
+        let newest = self.snapshots.newest().await?;
+        newest.ok_or_else(|| io::Error::other("the snapshot just written is gone"))
+    }
+}
+
+/// A snapshot as a stream of messages: the head, then the image piece by piece, read on a blocking thread.
+pub(super) fn chunks(
+    head: v1::snapshot_chunk::Head,
+    data: SnapshotData,
+) -> BoxStream<'static, v1::SnapshotChunk> {
+    let first = v1::SnapshotChunk {
+        head: Some(head),
+        data: Bytes::new(),
+        last: false,
+    };
+    let reader = match data {
+        SnapshotData::Stored(reader) => Some(reader),
+        SnapshotData::Received(_) => None,
+    };
+    let rest = stream::unfold(reader, |reader| async move {
+        let mut reader = reader?;
+        let read = tokio::task::spawn_blocking(move || {
+            let chunk = reader.next_chunk();
+            (reader, chunk)
+        });
+        match read.await {
+            Ok((reader, Ok(Some(data)))) => Some((
+                v1::SnapshotChunk {
+                    head: None,
+                    data,
+                    last: false,
+                },
+                Some(reader),
+            )),
+            Ok((_, Ok(None))) => Some((
+                v1::SnapshotChunk {
+                    head: None,
+                    data: Bytes::new(),
+                    last: true,
+                },
+                None,
+            )),
+            // The receiver misses the last chunk and refuses; openraft tries again.
+            Ok((_, Err(error))) => {
+                tracing::error!(%error, "cannot read the snapshot that a follower needs");
+                None
+            }
+            Err(_) => None,
+        }
+    });
+    stream::once(async move { first }).chain(rest).boxed()
+}
+
+/// What a snapshot is, as the disk keeps it.
+fn to_disk(meta: &SnapshotMeta) -> snapshot::SnapshotMeta {
+    snapshot::SnapshotMeta {
+        last_applied: meta.last_log_id.map(|last| {
+            let position = wire::position(last);
+            log::LogId {
+                term: position.term,
+                node: 0,
+                index: position.index,
+            }
+        }),
+        membership: Bytes::from(wire::stored_membership(&meta.last_membership).encode_to_vec()),
+    }
+}
+
+/// What a snapshot is, as openraft knows it.
+fn from_disk(meta: &snapshot::SnapshotMeta) -> io::Result<SnapshotMeta> {
+    let stored = v1::StoredMembership::decode(meta.membership.clone()).map_err(io::Error::other)?;
+    Ok(SnapshotMeta {
+        last_log_id: meta.last_applied.map(|last| log_id(last.term, last.index)),
+        last_membership: wire::from_stored_membership(Some(stored)).map_err(io::Error::other)?,
+    })
+}
+
+/// What a snapshot of this state is.
+pub(super) fn meta(last_log_id: Option<LogId>, last_membership: StoredMembership) -> SnapshotMeta {
+    SnapshotMeta {
+        last_log_id,
+        last_membership,
+    }
+}

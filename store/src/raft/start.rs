@@ -1,0 +1,239 @@
+//! Puts consensus together and starts its tasks.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use openraft::{Config, SnapshotPolicy};
+use tokio::sync::watch;
+
+use crate::log::{DataDir, DataDirError, RaftLogStore};
+use crate::snapshot::SnapshotStore;
+
+use super::applier::Applier;
+use super::endpoint::PeerEndpoint;
+use super::handle::{Leadership, Parts, RaftHandle};
+use super::identity::Identity;
+use super::log_store::RaftLog;
+use super::network::Network;
+use super::proposer::Proposer;
+use super::reader::Reader;
+use super::settings::{Settings, Timers};
+use super::snapshots::Snapshots;
+use super::types::Raft;
+use super::{duties, forming};
+
+/// How long a snapshot may take to be sent and installed. Generous: too short a limit sends it again for ever.
+const SNAPSHOT_WITHIN_MS: u64 = 60_000;
+/// Entries in one replication message; the byte cap of the log reader comes first for all but tiny entries.
+const MESSAGE_ENTRIES_MAX: u64 = 1_024;
+/// Messages that wait for openraft's core; proposals are bounded before, by bytes.
+const CORE_QUEUE_MAX: u64 = 8_192;
+
+/// Why consensus did not start, as a sentence for people.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings contradict each other.
+    #[error("{0}")]
+    Settings(String),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The log cannot be opened.
+    #[error("log: {0}")]
+    Log(io::Error),
+    /// The snapshots cannot be opened.
+    #[error("snapshots: {0}")]
+    Snapshots(io::Error),
+    /// openraft did not start: the state on disk does not fit together.
+    #[error("consensus: {0}")]
+    Raft(String),
+}
+
+/// Opens the data directory, restores the table and starts. Must run inside a tokio runtime. The cluster forms, and
+/// peers are looked for, in the background.
+pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
+    check(&mut settings)?;
+    let began = Instant::now();
+    let data_dir = DataDir::open(&settings.data_dir, settings.node)?;
+    let log = RaftLogStore::open(&data_dir.log_directory()).map_err(StartError::Log)?;
+    let snapshots = SnapshotStore::open(&data_dir.snapshot_directory()).map_err(StartError::Snapshots)?;
+    let snapshots = Snapshots::new(snapshots);
+    let identity = Arc::new(Identity::new(
+        data_dir,
+        std::mem::take(&mut settings.cluster),
+        settings.peer_address.clone(),
+        settings.client_address.clone(),
+    ));
+    let applier = Applier::new(snapshots.clone(), Arc::clone(&settings.events));
+    let table = applier.reader();
+    let bytes_since_snapshot = applier.bytes_since_snapshot();
+    let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
+    let raft = Raft::new(
+        settings.node,
+        Arc::new(config(&settings)?),
+        network,
+        RaftLog::new(Arc::new(log)),
+        applier,
+    )
+    .await
+    .map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+    let silent_until = guard(&raft, &identity, &settings.timers).await?;
+
+    let (rounds, rounds_seen) = watch::channel(None);
+    let (leadership, leadership_seen) = watch::channel(Leadership {
+        node: settings.node,
+        ..Leadership::default()
+    });
+    let (stopping, stopping_seen) = watch::channel(false);
+    let peers = forming::control_links(&identity, &*settings.links);
+    let (reader, reading) = Reader::new(
+        raft.clone(),
+        rounds,
+        leadership_seen.clone(),
+        Arc::clone(&identity),
+        peers.clone(),
+    );
+    let (proposer, proposing) = Proposer::new(
+        raft.clone(),
+        Arc::clone(&settings.stamp),
+        leadership_seen.clone(),
+        stopping_seen.clone(),
+    );
+    let endpoint = PeerEndpoint::new(
+        raft.clone(),
+        Arc::clone(&identity),
+        snapshots,
+        reader.clone(),
+        silent_until,
+    );
+
+    let mut tasks = vec![
+        tokio::spawn(reading),
+        tokio::spawn(proposing),
+        tokio::spawn(duties::watch_leadership(
+            raft.clone(),
+            Arc::clone(&identity),
+            rounds_seen.clone(),
+            leadership,
+            stopping_seen,
+        )),
+        tokio::spawn(duties::pulse(
+            raft.clone(),
+            proposer.clone(),
+            table.clone(),
+            leadership_seen.clone(),
+        )),
+        tokio::spawn(duties::take_snapshots(
+            raft.clone(),
+            settings.snapshots,
+            bytes_since_snapshot,
+        )),
+    ];
+    let introductions = forming::Introductions::default();
+    for (peer, link) in peers {
+        tasks.push(tokio::spawn(forming::introduce(
+            endpoint.clone(),
+            Arc::clone(&identity),
+            peer,
+            link,
+            Arc::clone(&introductions),
+        )));
+    }
+    tasks.push(tokio::spawn(forming::form(
+        raft.clone(),
+        endpoint.clone(),
+        Arc::clone(&identity),
+        introductions,
+    )));
+    if let Some(until) = silent_until {
+        let raft = raft.clone();
+        tasks.push(tokio::spawn(async move {
+            tokio::time::sleep_until(until.into()).await;
+            raft.runtime_config().elect(true);
+        }));
+    }
+    tracing::info!(
+        node = settings.node,
+        disk = %identity.disk,
+        cluster = identity.cluster().map_or_else(|| "not formed".to_owned(), |cluster| cluster.to_string()),
+        sessions = table.sessions(),
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "consensus started"
+    );
+    Ok(RaftHandle {
+        inner: Arc::new(Parts {
+            raft,
+            identity,
+            proposer,
+            reader,
+            rounds: rounds_seen,
+            leadership: leadership_seen,
+            stopping,
+            table,
+            endpoint,
+            tasks: Mutex::new(tasks),
+        }),
+    })
+}
+
+/// Completes the settings: a single node is a cluster of one.
+fn check(settings: &mut Settings) -> Result<(), StartError> {
+    if settings.node == 0 {
+        return Err(StartError::Settings("node ids begin at 1".to_owned()));
+    }
+    if settings.cluster.is_empty() {
+        settings
+            .cluster
+            .insert(settings.node, settings.peer_address.clone());
+    }
+    match settings.cluster.get(&settings.node) {
+        Some(address) => settings.peer_address = address.clone(),
+        None => {
+            return Err(StartError::Settings(format!(
+                "--cluster does not name node {}: add it, or correct --node-id",
+                settings.node
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// openraft's configuration.
+fn config(settings: &Settings) -> Result<Config, StartError> {
+    let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    Config {
+        cluster_name: "remora".to_owned(),
+        heartbeat_interval: ms(settings.timers.heartbeat),
+        election_timeout_min: ms(settings.timers.election_min),
+        election_timeout_max: ms(settings.timers.election_max),
+        enable_pre_vote: Some(true),
+        // Held back until the restart guard is over; see `guard`.
+        enable_elect: false,
+        // A restarted leader asks a majority again instead of going on from what its disk says.
+        enable_leader_restore: Some(false),
+        install_snapshot_timeout: SNAPSHOT_WITHIN_MS,
+        max_payload_entries: MESSAGE_ENTRIES_MAX,
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: settings.snapshots.keep_entries,
+        api_channel_size: Some(CORE_QUEUE_MAX),
+        ..Config::default()
+    }
+    .validate()
+    .map_err(|error| StartError::Settings(format!("election timers: {error}")))
+}
+
+/// The restart guard: a node that comes back neither votes nor stands for the longest election timeout, because before
+/// its restart it may have acknowledged a leader that still counts on it. A pristine node and one that is alone have
+/// promised nobody anything.
+async fn guard(raft: &Raft, identity: &Identity, timers: &Timers) -> Result<Option<Instant>, StartError> {
+    let initialized = raft
+        .is_initialized()
+        .await
+        .map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+    if !initialized || identity.configured.len() == 1 {
+        raft.runtime_config().elect(true);
+        return Ok(None);
+    }
+    Ok(Some(Instant::now() + timers.election_max))
+}
