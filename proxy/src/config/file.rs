@@ -1,0 +1,113 @@
+//! What may be written in the file: keys, types and nothing else.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use remora_process::config::{Period, Spanned};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) listen: Vec<Listen>,
+    #[serde(default)]
+    pub(super) pool: BTreeMap<String, Pool>,
+    #[serde(default)]
+    pub(super) route: Vec<Route>,
+    pub(super) control: Option<Control>,
+    pub(super) threads: Option<Spanned<usize>>,
+    #[serde(default)]
+    pub(super) trust: Vec<Spanned<String>>,
+    pub(super) access_log: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) limits: LimitsTable,
+    #[serde(default)]
+    pub(super) retry: RetryTable,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listen {
+    pub(super) bind: Spanned<SocketAddr>,
+    pub(super) tls: Option<Spanned<IgnoredAny>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    pub(super) bind: Spanned<SocketAddr>,
+    #[serde(default)]
+    pub(super) allow_plaintext: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pool {
+    #[serde(default)]
+    pub(super) sticky: StickyTable,
+    #[serde(default)]
+    pub(super) health: HealthTable,
+    #[serde(default)]
+    pub(super) member: Vec<Member>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StickyTable {
+    pub(super) session: Option<Spanned<String>>,
+    pub(super) route_cookie: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HealthTable {
+    pub(super) every: Option<Spanned<Period>>,
+    pub(super) timeout: Option<Spanned<Period>>,
+    pub(super) path: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Member {
+    pub(super) url: Spanned<String>,
+    pub(super) route: Spanned<String>,
+    pub(super) weight: Option<Spanned<u32>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Route {
+    pub(super) path: Spanned<String>,
+    pub(super) to: Spanned<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsTable {
+    pub(super) connect: Option<Spanned<Period>>,
+    pub(super) response: Option<Spanned<Period>>,
+    pub(super) idle: Option<Spanned<Period>>,
+    pub(super) request_head: Option<Spanned<Period>>,
+    pub(super) client_idle: Option<Spanned<Period>>,
+    pub(super) upstream_idle: Option<Spanned<Period>>,
+    pub(super) stop: Option<Spanned<Period>>,
+    pub(super) request_head_bytes: Option<Spanned<usize>>,
+    pub(super) request_fields: Option<Spanned<usize>>,
+    pub(super) target_bytes: Option<Spanned<usize>>,
+    pub(super) replay_bytes: Option<Spanned<usize>>,
+    pub(super) connections: Option<Spanned<usize>>,
+    pub(super) upstream_connections_idle: Option<Spanned<usize>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetryTable {
+    pub(super) attempts: Option<Spanned<u32>>,
+    pub(super) percent: Option<Spanned<u32>>,
+    pub(super) per_second: Option<Spanned<u32>>,
+    pub(super) burst: Option<Spanned<u32>>,
+}

@@ -1,0 +1,60 @@
+//! Every bound that an owner may set, with its default and the reason for it.
+
+use std::time::Duration;
+
+use crate::failover::budget::RetryLimits;
+
+/// Bounds on clients, upstreams and requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a connect to an upstream may take. 1 s: a local network answers within milliseconds, and one lost SYN
+    /// is sent again after a second.
+    pub connect: Duration,
+    /// Deadline for the response head, over all attempts. 60 s, as in other proxies.
+    pub response: Duration,
+    /// How long a body or a tunnel may rest, in either direction. 60 s, as in other proxies.
+    pub idle: Duration,
+    /// How long a client may take to send a request head. 30 s: slow links pass, held connections do not.
+    pub request_head: Duration,
+    /// How long a client's connection may rest between requests. 75 s, above the 60 s of common load balancers.
+    pub client_idle: Duration,
+    /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
+    pub upstream_idle: Duration,
+    /// How long requests may go on after SIGTERM. 30 s: the grace period of common supervisors.
+    pub stop: Duration,
+    /// Bytes of a request head. 16 KiB: twice what Tomcat takes by default.
+    pub request_head_bytes: usize,
+    /// Fields of a request head. 100, as in other servers.
+    pub request_fields: usize,
+    /// Bytes of a request target. 8 KiB.
+    pub target_bytes: usize,
+    /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
+    pub replay_bytes: usize,
+    /// Clients connected at a time, over all threads. 10,000: some 300 MB at worst.
+    pub connections: usize,
+    /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
+    pub upstream_connections_idle: usize,
+    /// Bounds on repeating.
+    pub retry: RetryLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connect: Duration::from_secs(1),
+            response: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            request_head: Duration::from_secs(30),
+            client_idle: Duration::from_secs(75),
+            upstream_idle: Duration::from_secs(15),
+            stop: Duration::from_secs(30),
+            request_head_bytes: 16 * 1024,
+            request_fields: 100,
+            target_bytes: 8 * 1024,
+            replay_bytes: 64 * 1024,
+            connections: 10_000,
+            upstream_connections_idle: 64,
+            retry: RetryLimits::default(),
+        }
+    }
+}
