@@ -1,0 +1,349 @@
+//! The owner of what the proxy knows of its upstreams: the only writer, and the publisher of snapshots.
+//!
+//! Readers take the current [`Snapshot`] without waiting and keep it for a whole exchange; nothing in it changes. A
+//! writer (an observation that changes a belief, a drain, a reload) takes the one lock, derives the next snapshot from
+//! the current one and publishes it before it returns, so that the very next pick of the thread that saw a refused
+//! connect goes elsewhere. Changes are rare and their derivation is a copy of a few dozen values; a queue in between
+//! would only delay them. Observations that change nothing take no lock.
+//!
+//! Invariants: generations rise by one · an upstream keeps its id, health, drain and counters over a reload as long as
+//! pool, route and address stay; its drain also when only the address changes · a drained route stays drained over a
+//! reload even while no pool has it · nothing here waits.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::config::{Config, HealthConfig, Limits, PoolConfig, Trust};
+use crate::metrics::{GENERATION, PoolMetrics, UpstreamMetrics};
+use crate::route::PathMap;
+use crate::upstream::{Belief, Counters, Health, Observation, Pool, Upstream, UpstreamId, UpstreamSet};
+
+/// All that an exchange needs to know, at one moment.
+pub struct Snapshot {
+    /// Rises with every change.
+    pub generation: u64,
+    /// The pools and their upstreams.
+    pub upstreams: UpstreamSet,
+    /// Which pool serves which path.
+    pub paths: PathMap,
+    /// Every bound that an owner may set.
+    pub limits: Limits,
+    /// Peers whose forwarding fields are believed.
+    pub trust: Trust,
+    /// Handles of the pools' figures, by the pools' positions.
+    pub metrics: Vec<PoolMetrics>,
+    /// How the members of each pool are checked, by the pools' positions.
+    pub(crate) checks: Vec<HealthConfig>,
+    frozen: Vec<(UpstreamId, watch::Receiver<bool>)>,
+}
+
+impl Snapshot {
+    /// Completes when an upstream that this snapshot believes to be up is found frozen: it accepts and answers nothing.
+    /// For an upstream that was down already it never completes, so that the panic rule gets its answers.
+    pub fn frozen(&self, id: UpstreamId) -> impl Future<Output = ()> + Send + 'static {
+        let up = self
+            .upstreams
+            .find(id)
+            .is_some_and(|(_, upstream)| upstream.health.belief() == Belief::Up);
+        let signal = self
+            .frozen
+            .iter()
+            .find(|(known, _)| up && *known == id)
+            .map(|(_, signal)| signal.clone());
+        async move {
+            let seen = match signal {
+                Some(mut signal) => signal.wait_for(|frozen| *frozen).await.is_ok(),
+                None => false,
+            };
+            if !seen {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// A handle on the directory; clones share it.
+#[derive(Clone)]
+pub struct Directory {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    current: ArcSwap<Snapshot>,
+    writer: Mutex<Writer>,
+    changes: watch::Sender<u64>,
+}
+
+/// What only the writer needs.
+struct Writer {
+    next_id: u32,
+    drained: BTreeSet<Arc<str>>,
+    attached: Vec<Attached>,
+}
+
+/// What the directory keeps beside an upstream.
+struct Attached {
+    id: UpstreamId,
+    frozen: watch::Sender<bool>,
+    metrics: UpstreamMetrics,
+}
+
+/// A drain or undrain named a route that no pool has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no pool has an upstream with route `{0}`; known here: {1}")]
+pub struct UnknownRoute(pub String, pub String);
+
+impl Directory {
+    /// A directory of the configured upstreams, all believed to be up until something else is seen.
+    #[must_use]
+    pub fn new(config: &Config) -> Directory {
+        let mut writer = Writer {
+            next_id: 0,
+            drained: BTreeSet::new(),
+            attached: Vec::new(),
+        };
+        let snapshot = writer.derive(config, None);
+        let (changes, _) = watch::channel(snapshot.generation);
+        Directory {
+            shared: Arc::new(Shared {
+                current: ArcSwap::from_pointee(snapshot),
+                writer: Mutex::new(writer),
+                changes,
+            }),
+        }
+    }
+
+    /// The current snapshot. Never waits.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.shared.current.load_full()
+    }
+
+    /// Announces the generation of every new snapshot.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shared.changes.subscribe()
+    }
+
+    /// Something was seen of an upstream. Costs one look at the current snapshot unless it changes a belief. Unknown
+    /// ids (a reload took the upstream out) are ignored.
+    pub fn observe(&self, id: UpstreamId, observation: Observation) {
+        let current = self.shared.current.load();
+        let changes = |snapshot: &Snapshot| {
+            snapshot
+                .upstreams
+                .find(id)
+                .and_then(|(_, upstream)| upstream.health.observe(observation))
+        };
+        if changes(&current).is_none() {
+            return;
+        }
+        let writer = self.lock();
+        // Somebody else may have written since: decide again on what holds now.
+        let current = self.current();
+        let Some(health) = changes(&current) else { return };
+        self.publish(&writer, &current, |upstream| {
+            if upstream.id == id {
+                log_transition(upstream, health);
+                upstream.health = health;
+            }
+        });
+    }
+
+    /// Takes the users of a route elsewhere, in every pool. Holds over reloads until [`Directory::undrain`].
+    ///
+    /// # Errors
+    /// No pool has the route.
+    pub fn drain(&self, route: &str) -> Result<(), UnknownRoute> {
+        self.set_drain(route, true)
+    }
+
+    /// Ends a drain.
+    ///
+    /// # Errors
+    /// No pool has the route.
+    pub fn undrain(&self, route: &str) -> Result<(), UnknownRoute> {
+        self.set_drain(route, false)
+    }
+
+    fn set_drain(&self, route: &str, draining: bool) -> Result<(), UnknownRoute> {
+        let mut writer = self.lock();
+        let current = self.current();
+        let known = || {
+            current
+                .upstreams
+                .pools
+                .iter()
+                .flat_map(|pool| &pool.members)
+                .map(|member| &*member.route)
+        };
+        if !known().any(|known| known == route) {
+            let known: BTreeSet<&str> = known().collect();
+            let known: Vec<&str> = known.into_iter().collect();
+            return Err(UnknownRoute(route.to_owned(), known.join(", ")));
+        }
+        if draining {
+            writer.drained.insert(route.into())
+        } else {
+            writer.drained.remove(route)
+        };
+        info!(route, draining, "operator changed a drain");
+        self.publish(&writer, &current, |upstream| {
+            if &*upstream.route == route {
+                upstream.draining = draining;
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes over pools, members, routes, limits and trust of a new configuration.
+    pub fn reload(&self, config: &Config) {
+        let mut writer = self.lock();
+        let current = self.current();
+        let next = writer.derive(config, Some(&current));
+        info!(
+            generation = next.generation,
+            pools = next.upstreams.pools.len(),
+            "configuration taken over"
+        );
+        self.swap(next);
+    }
+
+    /// Publishes the current snapshot with `change` applied to each upstream.
+    fn publish(&self, writer: &Writer, current: &Snapshot, change: impl Fn(&mut Upstream)) {
+        let mut upstreams = current.upstreams.clone();
+        for upstream in upstreams.pools.iter_mut().flat_map(|pool| &mut pool.members) {
+            change(upstream);
+        }
+        self.swap(Snapshot {
+            generation: current.generation + 1,
+            upstreams,
+            paths: current.paths.clone(),
+            limits: current.limits,
+            trust: current.trust.clone(),
+            metrics: current.metrics.clone(),
+            checks: current.checks.clone(),
+            frozen: current.frozen.clone(),
+        });
+        // After the swap: whoever is woken must find the snapshot that says why.
+        writer.announce(&self.shared.current.load());
+    }
+
+    fn swap(&self, next: Snapshot) {
+        let generation = next.generation;
+        self.shared.current.store(Arc::new(next));
+        self.shared.changes.send_replace(generation);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Writer> {
+        // A panic elsewhere cannot have left the writer half changed: each of its fields is changed by one call.
+        self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// The snapshot of a configuration, which takes over what is known of upstreams that stay.
+    fn derive(&mut self, config: &Config, current: Option<&Snapshot>) -> Snapshot {
+        let pools = config
+            .pools
+            .iter()
+            .map(|pool| self.derive_pool(pool, current))
+            .collect();
+        let upstreams = UpstreamSet { pools };
+        self.attached
+            .retain(|attached| upstreams.find(attached.id).is_some());
+        let snapshot = Snapshot {
+            generation: current.map_or(1, |current| current.generation + 1),
+            paths: PathMap::new(config.routes.clone()),
+            limits: config.limits,
+            trust: config.trust.clone(),
+            metrics: config
+                .pools
+                .iter()
+                .map(|pool| PoolMetrics::new(&pool.name))
+                .collect(),
+            checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
+            frozen: self
+                .attached
+                .iter()
+                .map(|attached| (attached.id, attached.frozen.subscribe()))
+                .collect(),
+            upstreams,
+        };
+        self.announce(&snapshot);
+        snapshot
+    }
+
+    fn derive_pool(&mut self, config: &PoolConfig, current: Option<&Snapshot>) -> Pool {
+        let before = current.and_then(|current| {
+            current
+                .upstreams
+                .pools
+                .iter()
+                .find(|pool| pool.name == config.name)
+        });
+        let members = config.members.iter().map(|member| {
+            let before = before.and_then(|pool| pool.member_by_route(member.route.as_bytes()));
+            let stays = before.filter(|before| before.authority == member.authority);
+            Upstream {
+                id: stays.map_or_else(|| self.attach(&config.name, &member.route), |stays| stays.id),
+                route: member.route.clone(),
+                authority: member.authority.clone(),
+                weight: member.weight,
+                health: stays.map_or_else(Health::new, |stays| stays.health),
+                draining: self.drained.contains(&member.route),
+                counters: stays.map_or_else(|| Arc::new(Counters::default()), |stays| stays.counters.clone()),
+            }
+        });
+        Pool {
+            name: config.name.clone(),
+            sticky: config.sticky.clone(),
+            members: members.collect(),
+        }
+    }
+
+    fn attach(&mut self, pool: &str, route: &str) -> UpstreamId {
+        let id = UpstreamId(self.next_id);
+        self.next_id += 1;
+        let (frozen, _) = watch::channel(false);
+        self.attached.push(Attached {
+            id,
+            frozen,
+            metrics: UpstreamMetrics::new(pool, route),
+        });
+        id
+    }
+
+    /// Tells the world what a snapshot says: figures, and the requests that wait on a frozen upstream.
+    fn announce(&self, snapshot: &Snapshot) {
+        for attached in &self.attached {
+            if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {
+                attached.metrics.set(upstream.health.belief(), upstream.draining);
+                attached.frozen.send_replace(upstream.health.is_frozen());
+            }
+        }
+        // Generations stay far below 2^52, where the gauge would begin to round.
+        metrics::gauge!(GENERATION).set(f64::from(u32::try_from(snapshot.generation).unwrap_or(u32::MAX)));
+    }
+}
+
+fn log_transition(upstream: &Upstream, health: Health) {
+    let (before, after) = (upstream.health.belief(), health.belief());
+    if before == after {
+        return;
+    }
+    let (route, url, reason) = (&*upstream.route, &*upstream.authority, health.reason());
+    match after {
+        Belief::Down => warn!(route, url, reason, "upstream is down"),
+        Belief::Probing => info!(route, url, reason, "upstream answers again"),
+        Belief::Up => info!(route, url, reason, "upstream is up"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
