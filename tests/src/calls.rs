@@ -153,6 +153,28 @@ impl Calls {
         })
     }
 
+    /// Removes as a logout does, and repeats until the outcome is known.
+    ///
+    /// # Errors
+    /// When the outcome stays unknown, or the session was not there to be removed.
+    pub fn remove(&mut self, session: &v1::SessionKey, created_version: u64) -> Result<()> {
+        let request = v1::RemoveRequest {
+            caller: Some(self.next_caller()),
+            session: Some(session.clone()),
+            created_version,
+            epoch: 0,
+            reason: v1::remove_request::Reason::Logout.into(),
+        };
+        let reply = self.repeat("remove", async |channel| {
+            let mut client = SessionStoreClient::new(channel);
+            client.remove(request.clone()).await.map(tonic::Response::into_inner)
+        })?;
+        match reply.outcome {
+            Some(v1::remove_reply::Outcome::Done(_)) => Ok(()),
+            other => bail!("remove: {other:?}"),
+        }
+    }
+
     fn next_caller(&mut self) -> v1::Caller {
         self.serial += 1;
         v1::Caller {
