@@ -43,8 +43,7 @@ public final class StoreOptions {
     Set<String> parsed = new LinkedHashSet<>();
     for (String part : addresses.split(",", -1)) {
       String address = part.trim();
-      int colon = address.lastIndexOf(':');
-      if (colon < 1 || !isPort(address.substring(colon + 1))) {
+      if (!isAddress(address)) {
         throw new IllegalArgumentException(
             "store=\""
                 + addresses
@@ -57,9 +56,19 @@ public final class StoreOptions {
     return Collections.unmodifiableList(new ArrayList<>(parsed));
   }
 
-  private static boolean isPort(String text) {
+  /**
+   * Whether a text names a store node.
+   *
+   * @param text anything
+   * @return true for {@code host:port} with a port from 1 to 65535
+   */
+  public static boolean isAddress(String text) {
+    int colon = text.lastIndexOf(':');
+    if (colon < 1) {
+      return false;
+    }
     try {
-      int port = Integer.parseInt(text);
+      int port = Integer.parseInt(text.substring(colon + 1));
       return port > 0 && port <= 0xffff;
     } catch (NumberFormatException notANumber) {
       return false;

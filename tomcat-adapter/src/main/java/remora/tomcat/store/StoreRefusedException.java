@@ -13,6 +13,7 @@ public final class StoreRefusedException extends RuntimeException {
     TOO_LARGE
   }
 
+  /** Why the store refused. */
   private final Reason reason;
 
   /**

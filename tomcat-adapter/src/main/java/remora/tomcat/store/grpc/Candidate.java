@@ -1,0 +1,72 @@
+package remora.tomcat.store.grpc;
+
+import io.grpc.ManagedChannel;
+
+/** A store node that may lead, and the attempt to find out. Used by the leader finder's thread. */
+final class Candidate {
+
+  /** First wait after a refusal or failure: an election takes a few hundred milliseconds. */
+  private static final long WAIT_NANOS_MIN = 5_000_000L;
+
+  /** Longest wait after a refusal: the node is alive and will know the leader soon. */
+  private static final long REFUSED_WAIT_NANOS_MAX = 20_000_000L;
+
+  /** Longest wait after a failed connection: the node is down, probably for longer. */
+  private static final long FAILED_WAIT_NANOS_MAX = 250_000_000L;
+
+  final String address;
+  ManagedChannel channel;
+  Link attempt;
+  long nextTryNanos;
+  private long waitNanos = WAIT_NANOS_MIN;
+
+  Candidate(String address, long nowNanos) {
+    this.address = address;
+    this.nextTryNanos = nowNanos;
+  }
+
+  /** Somebody named it as leader, or it led: try at once. */
+  void hint(long nowNanos) {
+    waitNanos = WAIT_NANOS_MIN;
+    nextTryNanos = nowNanos;
+  }
+
+  /** Somebody says that it leads: cut its wait short, but do not hammer it. */
+  void soon(long nowNanos) {
+    long latest = nowNanos + REFUSED_WAIT_NANOS_MAX;
+    if (nextTryNanos - latest > 0) {
+      nextTryNanos = latest;
+    }
+  }
+
+  /** The attempt was refused by a living node, which keeps its connection. */
+  void refused(long nowNanos) {
+    attempt = null;
+    waitAtMost(REFUSED_WAIT_NANOS_MAX, nowNanos);
+  }
+
+  /** The attempt failed; the connection is worth nothing. */
+  void failed(long nowNanos) {
+    attempt = null;
+    disconnect();
+    waitAtMost(FAILED_WAIT_NANOS_MAX, nowNanos);
+  }
+
+  private void waitAtMost(long maxNanos, long nowNanos) {
+    waitNanos = Math.min(waitNanos, maxNanos);
+    nextTryNanos = nowNanos + waitNanos;
+    waitNanos = Math.min(waitNanos * 2, maxNanos);
+  }
+
+  /** Drops attempt and connection, if there are any. */
+  void disconnect() {
+    if (attempt != null) {
+      attempt.cancel("another node leads, or this one is silent");
+      attempt = null;
+    }
+    if (channel != null) {
+      channel.shutdownNow();
+      channel = null;
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package remora.tomcat.store.grpc;
+
+import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
+import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+
+/** Makes connections to store nodes, all on one I/O thread. Java's own sockets, no native code. */
+final class Channels implements AutoCloseable {
+
+  /**
+   * The largest message taken from a node. Nodes send at most 4 MiB and at least one whole reply; a
+   * reply holds one session of at most 1 MiB unless configured higher, so this leaves room.
+   */
+  private static final int INBOUND_BYTES_MAX = 64 * 1024 * 1024;
+
+  /** Bytes that may be under way from the node; a hundred claims of ordinary sessions. */
+  private static final int FLOW_WINDOW_BYTES = 1024 * 1024;
+
+  private static final Executor DIRECT = Runnable::run;
+
+  private final EventLoopGroup eventLoop = new NioEventLoopGroup(1, new Threads("io"));
+  private final ExecutorService lookups = Executors.newSingleThreadExecutor(new Threads("lookup"));
+
+  /** Begins a connection; a failure shows in the first stream. */
+  ManagedChannel connect(String address, int connectTimeoutMillis) {
+    int colon = address.lastIndexOf(':');
+    String host = address.substring(0, colon);
+    int port = Integer.parseInt(address.substring(colon + 1));
+    return NettyChannelBuilder.forAddress(host, port)
+        .eventLoopGroup(eventLoop)
+        .channelType(NioSocketChannel.class)
+        .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, connectTimeoutMillis)
+        .executor(DIRECT)
+        .offloadExecutor(lookups)
+        .proxyDetector(target -> null)
+        .disableRetry()
+        .disableServiceConfigLookUp()
+        .usePlaintext()
+        .maxInboundMessageSize(INBOUND_BYTES_MAX)
+        .flowControlWindow(FLOW_WINDOW_BYTES)
+        .build();
+  }
+
+  @Override
+  public void close() {
+    eventLoop.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    lookups.shutdown();
+  }
+}

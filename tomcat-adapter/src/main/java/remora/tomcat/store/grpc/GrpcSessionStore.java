@@ -1,0 +1,142 @@
+package remora.tomcat.store.grpc;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import remora.proto.v1.Reply;
+import remora.proto.v1.Request;
+import remora.proto.v1.TouchReply;
+import remora.tomcat.store.CheckOutcome;
+import remora.tomcat.store.ClaimOutcome;
+import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.PushListener;
+import remora.tomcat.store.RemoveReason;
+import remora.tomcat.store.SaveOutcome;
+import remora.tomcat.store.SessionChange;
+import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreUnavailableException;
+import remora.tomcat.store.Touch;
+import remora.tomcat.store.TouchOutcome;
+
+/** One manager's handle on the shared client: values in, values out. */
+public final class GrpcSessionStore implements SessionStore {
+
+  private final StoreClient client;
+  private final long timeoutMillis;
+  private final Map<String, PushListener> listening = new ConcurrentHashMap<>();
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private GrpcSessionStore(StoreClient client, long timeoutMillis) {
+    this.client = client;
+    this.timeoutMillis = timeoutMillis;
+  }
+
+  /**
+   * Opens a handle. Returns at once, whether or not the store can be reached; handles with the same
+   * addresses share one connection, named after the first handle's node.
+   *
+   * @param options where the store is and how long to wait for it
+   * @return a handle, to be closed once
+   */
+  public static SessionStore open(StoreOptions options) {
+    return new GrpcSessionStore(StoreClient.acquire(options), options.timeoutMillis());
+  }
+
+  @Override
+  public long instance() {
+    return StoreClient.INSTANCE;
+  }
+
+  @Override
+  public long nextSerial() {
+    return StoreClient.nextSerial();
+  }
+
+  @Override
+  public ClaimOutcome claim(long serial, SessionKey key) {
+    return FromWire.claimed(ask(ToWire.claim(serial, key)).getClaim());
+  }
+
+  @Override
+  public SaveOutcome save(long serial, SessionKey key, SessionChange change) {
+    return FromWire.saved(ask(ToWire.save(serial, key, change)).getSave());
+  }
+
+  @Override
+  public CheckOutcome check(SessionKey key, long epoch, long version) {
+    return FromWire.checked(ask(ToWire.check(nextSerial(), key, epoch, version)).getCheck());
+  }
+
+  @Override
+  public CommandOutcome rename(long serial, SessionKey key, SessionKey newKey, long epoch) {
+    if (!key.application().equals(newKey.application()) || key.slot() != newKey.slot()) {
+      throw new IllegalArgumentException("a session keeps application and slot when renamed");
+    }
+    return FromWire.renamed(ask(ToWire.rename(serial, key, newKey, epoch)).getRename());
+  }
+
+  @Override
+  public CommandOutcome remove(
+      long serial, SessionKey key, long createdVersion, long epoch, RemoveReason reason) {
+    Request request = ToWire.remove(serial, key, createdVersion, epoch, reason);
+    return FromWire.removed(ask(request).getRemove());
+  }
+
+  @Override
+  public CommandOutcome release(long serial, SessionKey key, long epoch) {
+    return FromWire.released(ask(ToWire.release(serial, key, epoch)).getRelease());
+  }
+
+  @Override
+  public TouchOutcome touch(List<Touch> touches) {
+    List<Touch> fenced = new ArrayList<>();
+    List<Touch> gone = new ArrayList<>();
+    for (int from = 0; from < touches.size(); from += TOUCHES_PER_MESSAGE_MAX) {
+      int to = Math.min(from + TOUCHES_PER_MESSAGE_MAX, touches.size());
+      List<Touch> part = touches.subList(from, to);
+      TouchReply reply = ask(ToWire.touch(nextSerial(), part)).getTouch();
+      reply.getFencedList().forEach(position -> fenced.add(part.get(position)));
+      reply.getGoneList().forEach(position -> gone.add(part.get(position)));
+    }
+    return new TouchOutcome(fenced, gone);
+  }
+
+  @Override
+  public boolean nearCopyTrusted(long readAtNanos) {
+    return client.trusts(readAtNanos);
+  }
+
+  @Override
+  public void onPush(String application, PushListener listener) {
+    listening.put(application, listener);
+    client.pushes().listen(application, listener);
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      listening.forEach(client.pushes()::forget);
+      client.release();
+    }
+  }
+
+  private Reply ask(Request request) {
+    if (closed.get()) {
+      throw new StoreUnavailableException("this handle on the session store is closed");
+    }
+    Reply reply = client.execute(request, timeoutMillis);
+    if (reply.getAnswerCase().getNumber() != request.getAskCase().getNumber()) {
+      throw new StoreUnavailableException(
+          "the session store answered a "
+              + request.getAskCase()
+              + " with a "
+              + reply.getAnswerCase()
+              + "; it speaks another version of the protocol");
+    }
+    return reply;
+  }
+}

@@ -1,0 +1,261 @@
+package remora.tomcat.store.grpc;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.PriorityQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
+import remora.proto.v1.Hello;
+import remora.proto.v1.Refusal;
+import remora.proto.v1.Welcome;
+import remora.tomcat.store.StoreOptions;
+
+/**
+ * Keeps one stream open to whoever leads the store.
+ *
+ * <p>While there is none, every known node is asked at once and the first to say welcome wins: so a
+ * dead or frozen node costs nothing but its own attempt. A stream is given up when it ends, when
+ * the node says that it does not lead, and when the node is silent for longer than a leader ever
+ * is.
+ *
+ * <p>One thread owns all that is here; others post events. The event queue is bounded by its
+ * sources: one opening and one end per attempt, one retry per call.
+ */
+final class LeaderFinder implements Runnable {
+
+  /**
+   * How long a leader may be silent. It confirms streams several times a second while a majority
+   * answers; a follower elects another within about 0.3 s.
+   */
+  private static final long SILENCE_NANOS_MAX = 750_000_000L;
+
+  /** How long an attempt may take from connecting to welcome before it is begun afresh. */
+  private static final long ATTEMPT_NANOS_MAX = 1_000_000_000L;
+
+  /** Nodes worth knowing; hints from nodes could otherwise grow the list without end. */
+  private static final int CANDIDATES_MAX = 16;
+
+  /** Longest the thread sleeps without an event, so that a missed wake-up cannot stick. */
+  private static final long SLEEP_NANOS_MAX = 1_000_000_000L;
+
+  private static final Log LOG = LogFactory.getLog(LeaderFinder.class);
+
+  private final Outbox outbox;
+  private final Link.Events streamEvents;
+  private final Hello hello;
+  private final Channels channels = new Channels();
+  private final LinkedBlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
+  private final Map<String, Candidate> candidates = new LinkedHashMap<>();
+  private final PriorityQueue<Call> retries =
+      new PriorityQueue<>(Comparator.comparingLong((Call call) -> call.retryAtNanos));
+  private String cluster = "";
+  private boolean stopped;
+  private volatile String lastProblem = "no store node has answered yet";
+
+  LeaderFinder(Iterable<String> addresses, Hello hello, Outbox outbox, Link.Events streamEvents) {
+    this.outbox = outbox;
+    this.hello = hello;
+    this.streamEvents = streamEvents;
+    for (String address : addresses) {
+      candidates.put(address, new Candidate(address, System.nanoTime()));
+    }
+  }
+
+  /** Why there is no leader, or what went wrong last; for people. */
+  String lastProblem() {
+    return lastProblem;
+  }
+
+  /** The node answered the Hello. */
+  void opened(Link link, Welcome welcome) {
+    events.add(() -> onOpened(link, welcome));
+  }
+
+  /** A stream ended. */
+  void closed(Link link, Refusal refusal, String text) {
+    events.add(() -> onClosed(link, refusal, text));
+  }
+
+  /** A node said within its stream that it cannot serve; `leader` may be empty. */
+  void leave(Link link, String leader, String text) {
+    events.add(() -> onLeave(link, leader, text));
+  }
+
+  /** Offer this call again after a while. */
+  void retry(Call call, long waitNanos) {
+    events.add(
+        () -> {
+          call.retryAtNanos = System.nanoTime() + waitNanos;
+          retries.add(call);
+        });
+  }
+
+  /** Ends the thread and closes every connection. */
+  void stop() {
+    events.add(() -> stopped = true);
+  }
+
+  @Override
+  public void run() {
+    while (!stopped) {
+      long now = System.nanoTime();
+      offerRetries(now);
+      Link link = outbox.link();
+      if (link == null) {
+        ask(now);
+      } else if (link.silentNanos(now) > SILENCE_NANOS_MAX) {
+        onLeave(link, "", link.address + " is silent");
+        continue;
+      }
+      await(nextDue(now) - now);
+    }
+    candidates.values().forEach(Candidate::disconnect);
+    channels.close();
+  }
+
+  private void await(long nanos) {
+    try {
+      Runnable event = events.poll(Math.max(nanos, 0), TimeUnit.NANOSECONDS);
+      while (event != null) {
+        event.run();
+        event = events.poll();
+      }
+    } catch (InterruptedException nobodyElsesThread) {
+      LOG.debug("the store's leader finder was interrupted and goes on", nobodyElsesThread);
+    }
+  }
+
+  private void offerRetries(long now) {
+    while (!retries.isEmpty() && retries.peek().retryAtNanos - now <= 0) {
+      Call call = retries.poll();
+      if (!call.isOver()) {
+        outbox.offer(call);
+      }
+    }
+  }
+
+  private void ask(long now) {
+    for (Candidate candidate : candidates.values()) {
+      if (candidate.attempt != null) {
+        if (now - candidate.attempt.begunNanos > ATTEMPT_NANOS_MAX) {
+          lastProblem = candidate.address + " accepts connections but does not answer";
+          candidate.disconnect();
+          candidate.failed(now);
+        }
+      } else if (candidate.nextTryNanos - now <= 0) {
+        if (candidate.channel == null) {
+          int millis = (int) TimeUnit.NANOSECONDS.toMillis(ATTEMPT_NANOS_MAX);
+          candidate.channel = channels.connect(candidate.address, millis);
+        }
+        Hello named = hello.toBuilder().setCluster(cluster).build();
+        candidate.attempt = Link.open(candidate.address, candidate.channel, named, streamEvents);
+      }
+    }
+  }
+
+  private long nextDue(long now) {
+    long due = now + SLEEP_NANOS_MAX;
+    if (!retries.isEmpty()) {
+      due = Math.min(due, retries.peek().retryAtNanos);
+    }
+    Link link = outbox.link();
+    if (link != null) {
+      return Math.min(due, now + SILENCE_NANOS_MAX - link.silentNanos(now) + 1);
+    }
+    for (Candidate candidate : candidates.values()) {
+      due =
+          Math.min(
+              due,
+              candidate.attempt == null
+                  ? candidate.nextTryNanos
+                  : candidate.attempt.begunNanos + ATTEMPT_NANOS_MAX + 1);
+    }
+    return due;
+  }
+
+  private void onOpened(Link link, Welcome welcome) {
+    Candidate winner = candidates.get(link.address);
+    if (stopped || winner == null || winner.attempt != link || outbox.link() != null) {
+      link.cancel("this stream is not needed");
+      return;
+    }
+    cluster = welcome.getCluster();
+    long now = System.nanoTime();
+    welcome.getNodesList().forEach(address -> learn(address, now));
+    for (Candidate other : new ArrayList<>(candidates.values())) {
+      if (other != winner) {
+        other.disconnect();
+        other.hint(now);
+      }
+    }
+    LOG.info("session store: " + link.address + " leads");
+    outbox.attach(link);
+  }
+
+  private void onClosed(Link link, Refusal refusal, String text) {
+    Candidate candidate = candidates.get(link.address);
+    if (candidate == null || candidate.attempt != link) {
+      return;
+    }
+    lastProblem = text;
+    boolean wasUsed = outbox.detach(link);
+    long now = System.nanoTime();
+    if (refusal == null) {
+      candidate.failed(now);
+    } else {
+      candidate.refused(now);
+      follow(refusal.getLeader(), now);
+    }
+    if (wasUsed) {
+      lost(text);
+      askAllAtOnce(candidate, now);
+    }
+  }
+
+  private void onLeave(Link link, String leader, String text) {
+    if (!outbox.detach(link)) {
+      return;
+    }
+    lastProblem = text;
+    long now = System.nanoTime();
+    Candidate candidate = candidates.get(link.address);
+    candidate.disconnect();
+    candidate.refused(now);
+    follow(leader, now);
+    askAllAtOnce(candidate, now);
+    lost(text);
+  }
+
+  private void lost(String text) {
+    LOG.warn("session store: lost the leader (" + text + "); asking the other nodes");
+  }
+
+  private void askAllAtOnce(Candidate but, long now) {
+    for (Candidate candidate : candidates.values()) {
+      if (candidate != but && candidate.attempt == null) {
+        candidate.hint(now);
+      }
+    }
+  }
+
+  /** A refusal named the leader: do not let it wait long, even if it failed lately. */
+  private void follow(String leader, long now) {
+    learn(leader, now);
+    Candidate named = candidates.get(leader);
+    if (named != null) {
+      named.soon(now);
+    }
+  }
+
+  private void learn(String address, long now) {
+    if (!candidates.containsKey(address)
+        && candidates.size() < CANDIDATES_MAX
+        && StoreOptions.isAddress(address)) {
+      candidates.put(address, new Candidate(address, now));
+    }
+  }
+}

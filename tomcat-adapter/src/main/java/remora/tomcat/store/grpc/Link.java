@@ -1,0 +1,163 @@
+package remora.tomcat.store.grpc;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.grpc.CallOptions;
+import io.grpc.ClientCall;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import remora.proto.v1.ExchangeReply;
+import remora.proto.v1.ExchangeRequest;
+import remora.proto.v1.Hello;
+import remora.proto.v1.Refusal;
+import remora.proto.v1.SessionStoreGrpc;
+
+/**
+ * One Exchange stream to one store node, from Hello to its end.
+ *
+ * <p>Invariants: messages are sent by one thread at a time (the outbox's send lock); events come
+ * from the channel's only I/O thread, in order, and none after {@link Events#closed}.
+ */
+final class Link {
+
+  /** What happens on a stream; called on its I/O thread, must not block. */
+  interface Events {
+    void received(Link link, ExchangeReply message);
+
+    void ready(Link link);
+
+    /** The end. The refusal is null unless the node said one; the text is for people. */
+    void closed(Link link, Refusal refusal, String text);
+  }
+
+  private static final Metadata.Key<byte[]> REFUSAL =
+      Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
+
+  /** How long one confirmation lets near copies be trusted; the protocol's word. */
+  private static final long TRUST_NANOS = 1_000_000_000L;
+
+  final String address;
+
+  /** When the Hello left. */
+  final long begunNanos = System.nanoTime();
+
+  /** Requests sent here and not answered, by serial. */
+  final ConcurrentHashMap<Long, Call> inFlight = new ConcurrentHashMap<>();
+
+  /** Groups sent here and not wholly answered. */
+  final AtomicInteger groupsInFlight = new AtomicInteger();
+
+  private final ClientCall<ExchangeRequest, ExchangeReply> call;
+  private volatile long openedNanos;
+  private volatile long heardNanos = begunNanos;
+  private volatile long trustedUntilNanos = begunNanos;
+  private boolean confirmedBefore;
+  private long confirmedNanos;
+
+  private Link(String address, ClientCall<ExchangeRequest, ExchangeReply> call) {
+    this.address = address;
+    this.call = call;
+  }
+
+  /** Opens a stream and says Hello; the answer comes as an event. */
+  static Link open(String address, ManagedChannel channel, Hello hello, Events events) {
+    ClientCall<ExchangeRequest, ExchangeReply> call =
+        channel.newCall(SessionStoreGrpc.getExchangeMethod(), CallOptions.DEFAULT);
+    Link link = new Link(address, call);
+    call.start(link.listener(events), new Metadata());
+    call.request(1);
+    call.sendMessage(ExchangeRequest.newBuilder().setHello(hello).build());
+    return link;
+  }
+
+  private ClientCall.Listener<ExchangeReply> listener(Events events) {
+    return new ClientCall.Listener<ExchangeReply>() {
+      @Override
+      public void onMessage(ExchangeReply message) {
+        heard(message);
+        events.received(Link.this, message);
+        call.request(1);
+      }
+
+      @Override
+      public void onReady() {
+        events.ready(Link.this);
+      }
+
+      @Override
+      public void onClose(Status status, Metadata trailers) {
+        Refusal refusal = refusalIn(trailers);
+        String text = refusal != null ? refusal.getMessage() : describe(status);
+        events.closed(Link.this, refusal, address + ": " + text);
+      }
+    };
+  }
+
+  private static String describe(Status status) {
+    if (status.isOk()) {
+      return "the node ended the stream";
+    }
+    Throwable cause = status.getCause();
+    return status.getCode()
+        + (status.getDescription() == null ? "" : ", " + status.getDescription())
+        + (cause == null ? "" : ", " + cause.getMessage());
+  }
+
+  private static Refusal refusalIn(Metadata trailers) {
+    byte[] bytes = trailers == null ? null : trailers.get(REFUSAL);
+    if (bytes == null) {
+      return null;
+    }
+    try {
+      return Refusal.parseFrom(bytes);
+    } catch (InvalidProtocolBufferException notARefusal) {
+      return null;
+    }
+  }
+
+  /** Notes the time. The trust that a confirmation gives counts from the one before it. */
+  private void heard(ExchangeReply message) {
+    long now = System.nanoTime();
+    heardNanos = now;
+    if (message.hasWelcome()) {
+      openedNanos = now;
+    }
+    if (message.getConfirmed()) {
+      if (confirmedBefore) {
+        trustedUntilNanos = confirmedNanos + TRUST_NANOS;
+      }
+      confirmedBefore = true;
+      confirmedNanos = now;
+    }
+  }
+
+  /** Whether the transport takes a message without queueing it without bound. */
+  boolean isReady() {
+    return call.isReady();
+  }
+
+  void send(ExchangeRequest message) {
+    call.sendMessage(message);
+  }
+
+  /** Says goodbye: the node may answer what it has and end the stream. */
+  void halfClose() {
+    call.halfClose();
+  }
+
+  void cancel(String why) {
+    call.cancel(why, null);
+  }
+
+  /** Nanoseconds since the node last said anything. */
+  long silentNanos(long nowNanos) {
+    return nowNanos - heardNanos;
+  }
+
+  /** See {@link remora.tomcat.store.SessionStore#nearCopyTrusted}. */
+  boolean trusts(long readAtNanos, long nowNanos) {
+    return readAtNanos - openedNanos >= 0 && trustedUntilNanos - nowNanos > 0;
+  }
+}

@@ -1,0 +1,226 @@
+package remora.tomcat.store.grpc;
+
+import java.security.SecureRandom;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import remora.proto.v1.ExchangeReply;
+import remora.proto.v1.Hello;
+import remora.proto.v1.Push;
+import remora.proto.v1.Refusal;
+import remora.proto.v1.Reply;
+import remora.proto.v1.Request;
+import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreRefusedException;
+import remora.tomcat.store.StoreUnavailableException;
+
+/**
+ * The connection that all managers of this JVM with the same store share: outbox, leader finder and
+ * pushes, and what becomes of each answer.
+ *
+ * <p>Shared by the set of addresses and counted: the last handle that closes ends it.
+ */
+final class StoreClient implements Link.Events {
+
+  /** The protocol this adapter speaks. */
+  private static final int PROTOCOL_VERSION = 1;
+
+  /**
+   * Pause before a request whose outcome is unknown, or that met an overloaded node, goes again.
+   */
+  private static final long RETRY_NANOS = 20_000_000L;
+
+  /** Pause before a request that met a node without leadership goes to the next one. */
+  private static final long MOVED_NANOS = 1_000_000L;
+
+  /** How long a closing client waits for calls in flight; their own timeouts are of that order. */
+  private static final long DRAIN_NANOS_MAX = 5_000_000_000L;
+
+  /** How often a closing client looks whether calls are still in flight. */
+  private static final long DRAIN_LOOK_NANOS = 1_000_000L;
+
+  /** Room for the envelope around the largest request in a message of 4 MiB. */
+  private static final int REQUEST_BYTES_MAX = 4 * 1024 * 1024 - Outbox.GROUP_BYTES_MAX - 64 * 1024;
+
+  /** 64 random bits per JVM start; alone decides ownership. */
+  static final long INSTANCE = drawInstance();
+
+  private static final AtomicLong SERIALS = new AtomicLong();
+  private static final Map<String, StoreClient> SHARED = new HashMap<>();
+
+  private final String sharedAs;
+  private final Outbox outbox = new Outbox();
+  private final Pushes pushes = new Pushes();
+  private final LeaderFinder finder;
+  private int handles;
+
+  private StoreClient(String sharedAs, StoreOptions options) {
+    this.sharedAs = sharedAs;
+    Hello hello =
+        Hello.newBuilder()
+            .setProtocolVersion(PROTOCOL_VERSION)
+            .setNode(options.node())
+            .setInstance(INSTANCE)
+            .build();
+    finder = new LeaderFinder(options.addresses(), hello, outbox, this);
+    new Threads("link").newThread(finder).start();
+  }
+
+  private static long drawInstance() {
+    SecureRandom random = new SecureRandom();
+    long drawn = random.nextLong();
+    while (drawn == 0) {
+      drawn = random.nextLong();
+    }
+    return drawn;
+  }
+
+  /** Draws the next serial of this JVM. */
+  static long nextSerial() {
+    return SERIALS.incrementAndGet();
+  }
+
+  /** The shared client for these addresses; to be given back with {@link #release}. */
+  static StoreClient acquire(StoreOptions options) {
+    String sharedAs = String.join(",", new TreeSet<>(options.addresses()));
+    synchronized (SHARED) {
+      StoreClient client = SHARED.computeIfAbsent(sharedAs, key -> new StoreClient(key, options));
+      client.handles++;
+      return client;
+    }
+  }
+
+  /** Gives back a handle; the last one drains and ends the client. */
+  void release() {
+    synchronized (SHARED) {
+      handles--;
+      if (handles > 0) {
+        return;
+      }
+      SHARED.remove(sharedAs);
+    }
+    long deadline = System.nanoTime() + DRAIN_NANOS_MAX;
+    while (!outbox.isIdle() && deadline - System.nanoTime() > 0) {
+      LockSupport.parkNanos(DRAIN_LOOK_NANOS);
+    }
+    finder.stop();
+    pushes.close();
+  }
+
+  Pushes pushes() {
+    return pushes;
+  }
+
+  boolean trusts(long readAtNanos) {
+    Link link = outbox.link();
+    return link != null && link.trusts(readAtNanos, System.nanoTime());
+  }
+
+  /**
+   * Sends a request and waits for its answer, through whatever happens to nodes and streams.
+   *
+   * @throws StoreUnavailableException when the time is up
+   * @throws StoreRefusedException when the store refused for good
+   */
+  Reply execute(Request request, long timeoutMillis) {
+    if (request.getSerializedSize() > REQUEST_BYTES_MAX) {
+      throw new StoreRefusedException(
+          StoreRefusedException.Reason.TOO_LARGE,
+          "a change of "
+              + request.getSerializedSize()
+              + " bytes is more than one message to the store can hold ("
+              + REQUEST_BYTES_MAX
+              + "); keep less in the session");
+    }
+    if (!outbox.enter()) {
+      throw new StoreUnavailableException(
+          "more than " + Outbox.CALLS_MAX + " calls wait for the session store");
+    }
+    try {
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+      Call call = new Call(request, Thread.currentThread());
+      outbox.offer(call);
+      Reply reply = call.await(deadline);
+      if (reply == null) {
+        outbox.abandon(call);
+        throw new StoreUnavailableException(
+            "no answer from the session store within "
+                + timeoutMillis
+                + " ms; the last problem was: "
+                + finder.lastProblem());
+      }
+      return reply;
+    } finally {
+      outbox.leave();
+    }
+  }
+
+  @Override
+  public void received(Link link, ExchangeReply message) {
+    if (message.hasWelcome()) {
+      finder.opened(link, message.getWelcome());
+    }
+    for (Reply reply : message.getRepliesList()) {
+      replied(link, reply);
+    }
+    for (Push push : message.getPushesList()) {
+      if (!pushes.deliver(push, () -> outbox.acknowledge(link, push.getId()))) {
+        finder.leave(link, "", "more pushes came than listeners could take");
+      }
+    }
+  }
+
+  private void replied(Link link, Reply reply) {
+    Call call = outbox.answered(link, reply);
+    if (call == null) {
+      return;
+    }
+    if (reply.hasRefusal()) {
+      refused(link, call, reply.getRefusal());
+    } else if (reply.hasUnknown()) {
+      String leader = reply.getUnknown().getLeader();
+      if (!leader.isEmpty() && !leader.equals(link.address)) {
+        finder.leave(link, leader, "leadership passed from " + link.address + " to " + leader);
+      }
+      finder.retry(call, RETRY_NANOS);
+    } else {
+      call.answer(reply);
+    }
+  }
+
+  private void refused(Link link, Call call, Refusal refusal) {
+    switch (refusal.getReason()) {
+      case REASON_NOT_LEADER:
+      case REASON_NO_QUORUM:
+      case REASON_STOPPING:
+        finder.leave(link, refusal.getLeader(), link.address + ": " + refusal.getMessage());
+        finder.retry(call, MOVED_NANOS);
+        break;
+      case REASON_TOO_LARGE:
+        call.refuse(
+            new StoreRefusedException(
+                StoreRefusedException.Reason.TOO_LARGE, refusal.getMessage()));
+        break;
+      case REASON_OVERLOADED:
+        finder.retry(call, RETRY_NANOS);
+        break;
+      default:
+        call.refuse(
+            new StoreRefusedException(
+                StoreRefusedException.Reason.MALFORMED, refusal.getMessage()));
+    }
+  }
+
+  @Override
+  public void ready(Link link) {
+    outbox.pump();
+  }
+
+  @Override
+  public void closed(Link link, Refusal refusal, String text) {
+    finder.closed(link, refusal, text);
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * The session store over gRPC: the only package that names {@code io.grpc} and the generated stubs.
+ *
+ * <p>How a call travels. {@link remora.tomcat.store.grpc.GrpcSessionStore} turns values into a
+ * request and hands it to the client that all managers of the JVM with the same store share. There
+ * it waits in the outbox; the request thread that finds room on the stream sends all that waits in
+ * one message and parks until its own reply. A single thread, the leader finder, keeps one stream
+ * to whoever leads: it opens streams to all known nodes at once, the first to say welcome wins, and
+ * everything unanswered is sent again there with the serials it had.
+ *
+ * <p>Left out on purpose: unary calls (they cost five to eight times the CPU), timers on the hot
+ * path, gRPC's own retries, back-off and keepalive (the leader speaks several times a second, so
+ * silence is found sooner), and TLS.
+ */
+package remora.tomcat.store.grpc;
