@@ -214,3 +214,52 @@ fn start_by_lasting_thread(command: Command) -> Result<Child> {
         .context("the starting thread is gone")?;
     Ok(started.recv().context("the starting thread is gone")??)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait::{SOON, wait_until};
+
+    fn state(id: u32) -> Option<char> {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        stat.rsplit(')').next()?.trim().chars().next()
+    }
+
+    fn sleeper(log: &Path) -> Process {
+        Process::start("sleeper", Path::new("sleep"), log, |command| {
+            command.arg("600");
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn dropping_a_child_kills_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let child = sleeper(&directory.path().join("log"));
+        let id = child.id();
+        wait_until("the child runs", SOON, || state(id).is_some()).unwrap();
+        drop(child);
+        assert_eq!(state(id), None);
+    }
+
+    #[test]
+    fn a_child_outlives_the_thread_that_asked_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let mut child = std::thread::spawn(move || sleeper(&log)).join().unwrap();
+        crate::wait::holds_for("the child runs on", Duration::from_millis(300), || {
+            child.is_running()
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_paused_child_is_stopped_and_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let child = sleeper(&directory.path().join("log"));
+        child.pause().unwrap();
+        wait_until("the child is stopped", SOON, || state(child.id()) == Some('T')).unwrap();
+        child.resume().unwrap();
+        wait_until("the child goes on", SOON, || state(child.id()) == Some('S')).unwrap();
+    }
+}
