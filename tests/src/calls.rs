@@ -167,7 +167,10 @@ impl Calls {
         };
         let reply = self.repeat("remove", async |channel| {
             let mut client = SessionStoreClient::new(channel);
-            client.remove(request.clone()).await.map(tonic::Response::into_inner)
+            client
+                .remove(request.clone())
+                .await
+                .map(tonic::Response::into_inner)
         })?;
         match reply.outcome {
             Some(v1::remove_reply::Outcome::Done(_)) => Ok(()),

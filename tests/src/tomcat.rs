@@ -121,7 +121,7 @@ impl Tomcat {
     pub fn wait_ready(&self) -> Result<Duration> {
         let what = format!("tomcat {} answering", self.plan.node);
         wait_until(&what, START, || {
-            Browser::new(self.address()).get("/probe/oops.jsp").is_ok()
+            Browser::new(self.address()).get("/probe/nothing-here").is_ok()
         })
     }
 

@@ -21,13 +21,16 @@ impl Usage {
     pub(crate) fn of(pids: &[u32]) -> Result<Usage> {
         let mut usage = Usage::default();
         for pid in pids {
-            let threads = fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid} is gone"))?;
+            let threads = fs::read_dir(format!("/proc/{pid}/task"))
+                .with_context(|| format!("process {pid} is gone"))?;
             for thread in threads.flatten() {
                 // A thread that ends between the listing and the reading takes its little time with it.
                 let schedstat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
                 let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
                 usage.cpu_nanoseconds += first_number(&schedstat);
-                let sleeps = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+                let sleeps = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
                 usage.sleeps += sleeps.map_or(0, first_number);
             }
         }
@@ -54,11 +57,18 @@ impl Usage {
 }
 
 fn first_number(text: &str) -> u64 {
-    text.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    text.split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }
 
 /// A quotient for display; zero operations give zero.
 #[expect(clippy::cast_precision_loss, reason = "a table shows three digits")]
 pub(crate) fn ratio(sum: u64, count: u64) -> f64 {
-    if count == 0 { 0.0 } else { sum as f64 / count as f64 }
+    if count == 0 {
+        0.0
+    } else {
+        sum as f64 / count as f64
+    }
 }

@@ -4,6 +4,7 @@
 //! 1 KiB, waits for the majority, and saves again. Three nodes, every one of them syncing its log, and the load share
 //! this machine, so the processor time per save says more than the rate.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +15,7 @@ use remora_proto::v1::session_store_client::SessionStoreClient;
 use remora_proto::v1::{
     Attribute, ExchangeReply, ExchangeRequest, Hello, Request, SaveRequest, Saved, SessionKey, request,
 };
-use remora_tests::store::StoreCluster;
+use remora_tests::stores::{StorePorts, Stores, loopback};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -31,24 +32,45 @@ const MEASURE: Duration = Duration::from_secs(6);
 const IDLE_SECONDS: i32 = 3_600;
 
 /// Measures one and sixteen streams and adds a row for each.
-pub(crate) async fn measure(table: &mut Table) -> Result<()> {
+pub(crate) fn measure(table: &mut Table) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     for (streams, slots) in [(1, 64), (16, 16)] {
-        let cluster = StoreCluster::start(3).context("start three store nodes")?;
-        let leader = cluster.wait_for_leader().await?;
-        let address = leader.client_address().to_owned();
-        let pids = cluster.pids();
-        let loads: Vec<_> = (0..streams).map(|number| tokio::spawn(load(address.clone(), number, slots))).collect();
-        let mut latencies = Vec::new();
-        let window = Window::after_warm_up();
-        tokio::time::sleep_until(window.start.into()).await;
-        let before = Usage::of(&pids)?;
-        tokio::time::sleep_until(window.end.into()).await;
-        let used = Usage::of(&pids)?.since(before);
-        for load in loads {
-            latencies.extend(load.await.context("a load task ended early")??);
-        }
-        add_row(table, streams, slots, &mut latencies, used);
+        let directory = tempfile::tempdir()?;
+        let ports = [StorePorts::free()?, StorePorts::free()?, StorePorts::free()?];
+        let mut stores = Stores::start(directory.path(), &ports)?;
+        let leader = stores.wait_ready()?;
+        let address = loopback(stores.node(leader).context("the leader is a node")?.ports.client);
+        let pids = stores
+            .ids()
+            .into_iter()
+            .map(|id| Ok(stores.process(id)?.id()))
+            .collect::<Result<Vec<u32>>>()?;
+        runtime.block_on(drive(table, &pids, address, (streams, slots)))?;
     }
+    Ok(())
+}
+
+async fn drive(
+    table: &mut Table,
+    pids: &[u32],
+    leader: SocketAddr,
+    (streams, slots): (usize, usize),
+) -> Result<()> {
+    let window = Window::after_warm_up();
+    let loads: Vec<_> = (0..streams)
+        .map(|number| tokio::spawn(load(leader, number, slots, window)))
+        .collect();
+    tokio::time::sleep_until(window.start.into()).await;
+    let before = Usage::of(pids)?;
+    tokio::time::sleep_until(window.end.into()).await;
+    let used = Usage::of(pids)?.since(before);
+    let mut latencies = Vec::new();
+    for load in loads {
+        latencies.extend(load.await.context("a load task ended early")??);
+    }
+    add_row(table, streams, slots, &mut latencies, used);
     Ok(())
 }
 
@@ -61,7 +83,10 @@ struct Window {
 impl Window {
     fn after_warm_up() -> Window {
         let start = Instant::now() + MEASURE / 5;
-        Window { start, end: start + MEASURE }
+        Window {
+            start,
+            end: start + MEASURE,
+        }
     }
 }
 
@@ -69,7 +94,10 @@ fn add_row(table: &mut Table, streams: usize, slots: usize, latencies: &mut [u64
     latencies.sort_unstable();
     let count = latencies.len() as u64;
     let percentile = |hundredth: usize| {
-        let micros = latencies.get(latencies.len() * hundredth / 100).copied().unwrap_or(0);
+        let micros = latencies
+            .get(latencies.len() * hundredth / 100)
+            .copied()
+            .unwrap_or(0);
         format!("{:.2} ms", ratio(micros, 1_000))
     };
     table.row([
@@ -83,24 +111,49 @@ fn add_row(table: &mut Table, streams: usize, slots: usize, latencies: &mut [u64
 }
 
 /// One Tomcat's worth of load; the latencies, in microseconds, of the saves answered within the window.
-async fn load(address: String, number: usize, slots: usize) -> Result<Vec<u64>> {
-    let window = Window::after_warm_up();
+async fn load(leader: SocketAddr, number: usize, slots: usize, window: Window) -> Result<Vec<u64>> {
     let (sender, receiver) = mpsc::channel(slots);
     let instance = u64::try_from(number)? + 1;
-    let hello = Hello { protocol_version: 1, node: format!("bench{number}"), instance, ..Hello::default() };
-    sender.send(ExchangeRequest { hello: Some(hello), ..ExchangeRequest::default() }).await?;
-    let mut client = SessionStoreClient::connect(format!("http://{address}")).await?;
+    let hello = Hello {
+        protocol_version: 1,
+        node: format!("bench{number}"),
+        instance,
+        ..Hello::default()
+    };
+    sender
+        .send(ExchangeRequest {
+            hello: Some(hello),
+            ..ExchangeRequest::default()
+        })
+        .await?;
+    let mut client = SessionStoreClient::connect(format!("http://{leader}")).await?;
     let mut replies = client.exchange(ReceiverStream::new(receiver)).await?.into_inner();
     let mut slots: Vec<Slot> = (0..slots).map(|slot| Slot::new(number, slot)).collect();
     let mut serial = 0;
-    let first = slots.iter_mut().enumerate().map(|(index, slot)| slot.next(index, &mut serial)).collect();
-    sender.send(ExchangeRequest { requests: first, ..ExchangeRequest::default() }).await?;
+    let first = slots
+        .iter_mut()
+        .enumerate()
+        .map(|(index, slot)| slot.next(index, &mut serial))
+        .collect();
+    sender
+        .send(ExchangeRequest {
+            requests: first,
+            ..ExchangeRequest::default()
+        })
+        .await?;
     let mut latencies = Vec::new();
     while Instant::now() < window.end {
-        let Some(message) = replies.message().await? else { bail!("the leader ended the stream") };
+        let Some(message) = replies.message().await? else {
+            bail!("the leader ended the stream")
+        };
         let requests = answer(message, &mut slots, &mut serial, window, &mut latencies)?;
         if !requests.is_empty() {
-            sender.send(ExchangeRequest { requests, ..ExchangeRequest::default() }).await?;
+            sender
+                .send(ExchangeRequest {
+                    requests,
+                    ..ExchangeRequest::default()
+                })
+                .await?;
         }
     }
     Ok(latencies)
@@ -116,9 +169,16 @@ fn answer(
 ) -> Result<Vec<Request>> {
     let mut requests = Vec::with_capacity(message.replies.len());
     for reply in message.replies {
-        let index = slots.iter().position(|slot| slot.serial == reply.serial).context("a reply to nobody")?;
-        let Some(Answer::Save(save)) = reply.answer else { bail!("a save was not saved: {:?}", reply.answer) };
-        let Some(Outcome::Saved(saved)) = save.outcome else { bail!("a save was not saved: {:?}", save.outcome) };
+        let index = slots
+            .iter()
+            .position(|slot| slot.serial == reply.serial)
+            .context("a reply to nobody")?;
+        let Some(Answer::Save(save)) = reply.answer else {
+            bail!("a save was not saved: {:?}", reply.answer)
+        };
+        let Some(Outcome::Saved(saved)) = save.outcome else {
+            bail!("a save was not saved: {:?}", save.outcome)
+        };
         let now = Instant::now();
         if now >= window.start && now < window.end {
             latencies.push(u64::try_from(slots[index].sent.elapsed().as_micros())?);
@@ -142,16 +202,29 @@ impl Slot {
         let mut key = [0; 16];
         key[0] = u8::try_from(slot % 256).unwrap_or_default();
         key[1] = u8::try_from(stream % 256).unwrap_or_default();
-        let key = SessionKey { application: "bench:localhost/shop".into(), key: Bytes::copy_from_slice(&key) };
-        Slot { key, saved: Saved::default(), serial: 0, sent: Instant::now() }
+        let key = SessionKey {
+            application: "bench:localhost/shop".into(),
+            key: Bytes::copy_from_slice(&key),
+        };
+        Slot {
+            key,
+            saved: Saved::default(),
+            serial: 0,
+            sent: Instant::now(),
+        }
     }
 
     fn next(&mut self, index: usize, serial: &mut u64) -> Request {
         *serial += 1;
         self.serial = *serial;
         self.sent = Instant::now();
-        let filler = u8::try_from((index + usize::try_from(*serial).unwrap_or_default()) % 251).unwrap_or_default();
-        let value = Attribute { name: "cart".into(), value: vec![filler; VALUE_BYTES].into(), ..Attribute::default() };
+        let filler =
+            u8::try_from((index + usize::try_from(*serial).unwrap_or_default()) % 251).unwrap_or_default();
+        let value = Attribute {
+            name: "cart".into(),
+            value: vec![filler; VALUE_BYTES].into(),
+            ..Attribute::default()
+        };
         let save = SaveRequest {
             session: Some(self.key.clone()),
             epoch: self.saved.epoch,
@@ -160,6 +233,9 @@ impl Slot {
             max_idle_seconds: (self.saved.epoch == 0).then_some(IDLE_SECONDS),
             ..SaveRequest::default()
         };
-        Request { serial: self.serial, ask: Some(request::Ask::Save(save)) }
+        Request {
+            serial: self.serial,
+            ask: Some(request::Ask::Save(save)),
+        }
     }
 }

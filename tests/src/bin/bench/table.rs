@@ -21,12 +21,20 @@ impl Table {
     pub(crate) fn print(&self, out: &mut impl Write) -> std::io::Result<()> {
         let header = COLUMNS.map(String::from);
         let width = |column: usize| {
-            let cells = self.rows.iter().chain([&header]).map(|row| row[column].chars().count());
+            let cells = self
+                .rows
+                .iter()
+                .chain([&header])
+                .map(|row| row[column].chars().count());
             cells.max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
         write_row(out, &header, &widths)?;
-        write_row(out, &std::array::from_fn(|column| "-".repeat(widths[column])), &widths)?;
+        write_row(
+            out,
+            &std::array::from_fn(|column| "-".repeat(widths[column])),
+            &widths,
+        )?;
         for row in &self.rows {
             write_row(out, row, &widths)?;
         }
@@ -35,6 +43,9 @@ impl Table {
 }
 
 fn write_row(out: &mut impl Write, row: &[String; 6], widths: &[usize]) -> std::io::Result<()> {
-    let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    let cells = row
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| format!("{cell:<width$}"));
     writeln!(out, "| {} |", cells.collect::<Vec<_>>().join(" | "))
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use remora_tests::place::{self, preferred_port};
 use remora_tests::probe::Signals;
 use remora_tests::proxy::{Proxy, Sticky};
 use remora_tests::stores::{StorePorts, Stores};
 use remora_tests::tomcat::{Tomcat, TomcatPlan, Version, prepare};
+use remora_tests::visitor::Visitor;
 
 use crate::telling::Telling;
 
@@ -78,6 +79,11 @@ impl Setting {
         for tomcat in &self.tomcats {
             tomcat.wait_ready()?;
             self.proxy.wait_health(tomcat.node(), "up")?;
+            // Compiles the pages, as they are on any server that has been up for a while.
+            let mut alan = Visitor::new(tomcat.address());
+            alan.sign_in("alan", "turing")?;
+            alan.add("rope")?;
+            ensure!(alan.sign_out()?, "the login page follows a sign-out");
         }
         Ok(())
     }
