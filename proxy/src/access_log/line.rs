@@ -1,0 +1,207 @@
+//! The text of one line. Pure, but for [`now`].
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+/// What stands in for a session id.
+const HIDDEN: &[u8] = b"...";
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The answer was sent whole.
+    Complete,
+    /// The upstream failed while its answer was passed on; the client was cut.
+    UpstreamCut,
+    /// The client went away.
+    ClientGone,
+    /// Bytes were exchanged after a 101 until one side closed.
+    Tunnel,
+}
+
+impl End {
+    fn as_str(self) -> &'static str {
+        match self {
+            End::Complete => "complete",
+            End::UpstreamCut => "upstream-cut",
+            End::ClientGone => "client-gone",
+            End::Tunnel => "tunnel",
+        }
+    }
+}
+
+/// What a line says of an exchange.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The peer of the connection.
+    pub client: IpAddr,
+    /// Request method.
+    pub method: &'a [u8],
+    /// Request target as it came; session ids in it are hidden.
+    pub target: &'a [u8],
+    /// Protocol of the request, as in `HTTP/1.1`.
+    pub version: &'a str,
+    /// Name of the session parameter of the pool; empty when no pool was found.
+    pub parameter: &'a str,
+    /// Status that the client got; 0 when it got none.
+    pub status: u16,
+    /// Bytes of the response body that were sent.
+    pub bytes: u64,
+    /// Referer field; session ids in it are hidden.
+    pub referer: Option<&'a [u8]>,
+    /// User-Agent field.
+    pub agent: Option<&'a [u8]>,
+    /// Name of the pool; empty when none was found.
+    pub pool: &'a str,
+    /// Route of the upstream that answered; empty when none did.
+    pub route: &'a str,
+    /// Why it was this one: sticky, moved, fresh, none.
+    pub pick: &'a str,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Time from the request head to the response head.
+    pub head: Option<Duration>,
+    /// Time from the request head to the end.
+    pub total: Duration,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Time since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a log line tells people when; nothing is decided by it"
+)]
+pub(super) fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// The line, with its newline.
+pub(super) fn format(entry: &Entry<'_>, now: Duration) -> Vec<u8> {
+    let mut line = Line(String::with_capacity(256));
+    // Writing to a String cannot fail, so the results carry nothing.
+    let _ = line.write(entry, now);
+    line.0.into_bytes()
+}
+
+struct Line(String);
+
+impl Line {
+    fn write(&mut self, entry: &Entry<'_>, now: Duration) -> std::fmt::Result {
+        write!(self.0, "{} - - [", entry.client.to_canonical())?;
+        self.time(now)?;
+        self.0.push_str("] \"");
+        self.escaped(entry.method);
+        self.0.push(' ');
+        self.escaped(&hide_sessions(entry.target, entry.parameter));
+        write!(self.0, " {}\" {} {} \"", entry.version, entry.status, entry.bytes)?;
+        self.escaped(&hide_sessions(entry.referer.unwrap_or(b"-"), entry.parameter));
+        self.0.push_str("\" \"");
+        self.escaped(entry.agent.unwrap_or(b"-"));
+        let or_dash = |text| if text == "" { "-" } else { text };
+        let (pool, route, pick) = (or_dash(entry.pool), or_dash(entry.route), or_dash(entry.pick));
+        write!(
+            self.0,
+            "\" pool={pool} route={route} pick={pick} attempts={} head=",
+            entry.attempts
+        )?;
+        match entry.head {
+            Some(head) => write!(self.0, "{:.6}", head.as_secs_f64())?,
+            None => self.0.push('-'),
+        }
+        writeln!(
+            self.0,
+            " total={:.6} end={}",
+            entry.total.as_secs_f64(),
+            entry.end.as_str()
+        )
+    }
+
+    /// As httpd writes it: `24/Nov/2026:04:30:00 +0000`.
+    fn time(&mut self, now: Duration) -> std::fmt::Result {
+        let (days, second) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
+        let (year, month, day) = civil(days);
+        let name = MONTHS.get(month).copied().unwrap_or("-");
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        write!(
+            self.0,
+            "{day:02}/{name}/{year}:{hour:02}:{minute:02}:{second:02} +0000"
+        )
+    }
+
+    /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
+    fn escaped(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if (byte.is_ascii_graphic() || *byte == b' ') && !matches!(byte, b'"' | b'\\') {
+                self.0.push(char::from(*byte));
+            } else {
+                let _ = write!(self.0, "\\x{byte:02x}");
+            }
+        }
+    }
+}
+
+/// Year, month from 0 and day from 1 of a day since 1970, in the Gregorian calendar, by counting years and
+/// months: some seventy additions, which a formatted line does not notice.
+fn civil(mut days: u64) -> (u64, usize, u64) {
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let lengths = [
+        31,
+        28 + u64::from(leap(year)),
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    for (month, length) in lengths.into_iter().enumerate() {
+        if days < length {
+            return (year, month, days + 1);
+        }
+        days -= length;
+    }
+    (year, 11, 31)
+}
+
+/// The bytes with the values of session parameters replaced, in path and query, whatever the case of the name.
+fn hide_sessions(bytes: &[u8], parameter: &str) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(bytes.len());
+    for piece in bytes.split_inclusive(|byte| matches!(byte, b';' | b'?' | b'&' | b'/' | b'#')) {
+        let equals = piece.iter().position(|byte| *byte == b'=');
+        match equals.map(|equals| piece.split_at(equals + 1)) {
+            Some((name, value)) if is_session_name(&name[..name.len() - 1], parameter) => {
+                shown.extend_from_slice(name);
+                shown.extend_from_slice(HIDDEN);
+                shown.extend(
+                    value
+                        .last()
+                        .filter(|last| matches!(last, b';' | b'?' | b'&' | b'/' | b'#')),
+                );
+            }
+            _ => shown.extend_from_slice(piece),
+        }
+    }
+    shown
+}
+
+fn is_session_name(name: &[u8], parameter: &str) -> bool {
+    name.eq_ignore_ascii_case(b"jsessionid")
+        || (!parameter.is_empty() && name.eq_ignore_ascii_case(parameter.as_bytes()))
+}
