@@ -143,3 +143,9 @@ pub(super) async fn take_snapshots(raft: Raft, policy: SnapshotPolicy, bytes: Ar
         }
     }
 }
+
+/// Lets this node stand for election once the restart guard is over.
+pub(super) async fn stand_after(raft: Raft, until: Instant) {
+    tokio::time::sleep_until(until.into()).await;
+    raft.runtime_config().elect(true);
+}

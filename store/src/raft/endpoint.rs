@@ -95,7 +95,7 @@ impl PeerEndpoint {
         let checked = checked.take_while(|request| std::future::ready(request.is_some()));
         let checked = checked.filter_map(std::future::ready);
         let replies = self.inner.raft.stream_append(checked).map(|reply| match reply {
-            Ok(result) => Ok(wire::append_reply(result)),
+            Ok(result) => Ok(wire::append_reply(&result)),
             Err(fatal) => Err(PeerError::Unavailable(fatal.to_string())),
         });
         let last = futures::stream::once(async move {
@@ -117,7 +117,7 @@ impl PeerEndpoint {
         let previous = rpc.prev_log_id;
         let last = rpc.entries.last().map(|entry| entry.log_id).or(previous);
         let reply = self.inner.raft.append_entries(rpc).await.map_err(stopped)?;
-        Ok(wire::append_reply(reply.into_stream_result(previous, last)))
+        Ok(wire::append_reply(&reply.into_stream_result(previous, last)))
     }
 
     /// A vote or pre-vote.
@@ -154,7 +154,12 @@ impl PeerEndpoint {
             last_log_id: head.last_log.map(wire::from_position),
             last_membership: wire::from_stored_membership(head.membership)?,
         };
-        let mut receiver = self.inner.snapshots.receive().await.map_err(disk)?;
+        let mut receiver = self
+            .inner
+            .snapshots
+            .receive()
+            .await
+            .map_err(|error| disk(&error))?;
         loop {
             let chunk = chunks.next().await;
             let chunk = chunk.ok_or_else(|| PeerError::Unavailable("the snapshot was cut off".to_owned()))?;
@@ -169,7 +174,7 @@ impl PeerEndpoint {
                 .await
                 .map_err(std::io::Error::other)
                 .flatten()
-                .map_err(disk)?;
+                .map_err(|error| disk(&error))?;
         }
         let data = SnapshotData::Received(receiver);
         let snapshot: SnapshotOf<Types, SnapshotData> = openraft::Snapshot { meta, snapshot: data };
@@ -197,7 +202,7 @@ impl PeerEndpoint {
             .handle_transfer_leader(rpc)
             .await
             .map_err(stopped)?;
-        Ok(wire::transfer_reply(reply))
+        Ok(wire::transfer_reply(&reply))
     }
 
     /// What is committed, if this node leads and a majority confirms it.
@@ -267,6 +272,6 @@ fn stopped(error: impl std::fmt::Display) -> PeerError {
     PeerError::Unavailable(format!("consensus has stopped on this node: {error}"))
 }
 
-fn disk(error: std::io::Error) -> PeerError {
+fn disk(error: &std::io::Error) -> PeerError {
     PeerError::Unavailable(format!("cannot store the snapshot: {error}"))
 }

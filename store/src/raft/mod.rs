@@ -27,6 +27,8 @@ mod reader;
 mod settings;
 mod snapshots;
 mod start;
+#[cfg(test)]
+mod tests;
 mod types;
 mod wire;
 

@@ -76,12 +76,12 @@ pub(super) struct PeerNetwork {
 
 impl PeerNetwork {
     fn link(&self) -> Result<Arc<dyn PeerLink>, RPCError<Types>> {
-        self.link.clone().map_err(rpc_error)
+        self.link.clone().map_err(|error| rpc_error(&error))
     }
 
     /// What a peer answered, noted as a sign of life.
     fn answered<T>(&self, answer: Result<T, LinkError>) -> Result<T, RPCError<Types>> {
-        let answer = answer.map_err(rpc_error)?;
+        let answer = answer.map_err(|error| rpc_error(&error))?;
         self.identity.heard(self.envelope.to_node);
         Ok(answer)
     }
@@ -89,12 +89,12 @@ impl PeerNetwork {
 
 /// An answer that did not come is unreachable, so that openraft waits [`RETRY_AFTER`] before it tries again; so is a
 /// refusal, which an operator has to cure.
-fn rpc_error(error: LinkError) -> RPCError<Types> {
-    RPCError::Unreachable(Unreachable::new(&error))
+fn rpc_error(error: &LinkError) -> RPCError<Types> {
+    RPCError::Unreachable(Unreachable::new(error))
 }
 
-fn malformed(error: Malformed) -> RPCError<Types> {
-    RPCError::Network(NetworkError::new(&error))
+fn malformed(error: &Malformed) -> RPCError<Types> {
+    RPCError::Network(NetworkError::new(error))
 }
 
 impl NetBackoff<Types> for PeerNetwork {
@@ -124,15 +124,19 @@ impl NetStreamAppend<Types> for PeerNetwork {
                 let reply = link
                     .heartbeat(wire::append(envelope, request), option.hard_ttl())
                     .await;
-                let result = wire::from_append_reply(self.answered(reply)?).map_err(malformed)?;
+                let result =
+                    wire::from_append_reply(self.answered(reply)?).map_err(|error| malformed(&error))?;
                 return Ok(stream::once(async move { Ok(result) }).boxed());
             }
             let requests = input.map(move |request| wire::append(envelope, request));
-            let replies = link.append(requests.boxed()).await.map_err(rpc_error)?;
+            let replies = link
+                .append(requests.boxed())
+                .await
+                .map_err(|error| rpc_error(&error))?;
             let this = &*self;
             let results = replies.map(move |reply| {
                 let reply = this.answered(reply)?;
-                wire::from_append_reply(reply).map_err(malformed)
+                wire::from_append_reply(reply).map_err(|error| malformed(&error))
             });
             Ok(results.boxed())
         })
@@ -147,7 +151,7 @@ impl NetVote<Types> for PeerNetwork {
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let request = wire::vote_request(self.envelope, &rpc, false);
         let reply = self.link()?.vote(request, option.hard_ttl()).await;
-        wire::from_vote_reply(self.answered(reply)?).map_err(malformed)
+        wire::from_vote_reply(self.answered(reply)?).map_err(|error| malformed(&error))
     }
 
     async fn pre_vote(
@@ -157,7 +161,7 @@ impl NetVote<Types> for PeerNetwork {
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let request = wire::vote_request(self.envelope, &rpc, true);
         let reply = self.link()?.vote(request, option.hard_ttl()).await;
-        wire::from_vote_reply(self.answered(reply)?).map_err(malformed)
+        wire::from_vote_reply(self.answered(reply)?).map_err(|error| malformed(&error))
     }
 }
 
@@ -183,7 +187,7 @@ impl NetSnapshot<Types> for PeerNetwork {
             closed = cancel => Err(StreamingError::Closed(closed)),
             reply = sent => {
                 let reply = self.answered(reply)?;
-                let vote = wire::from_vote(reply.vote).map_err(malformed)?;
+                let vote = wire::from_vote(reply.vote).map_err(|error| malformed(&error))?;
                 Ok(SnapshotResponse::new(vote))
             }
         }
@@ -198,6 +202,6 @@ impl NetTransferLeader<Types> for PeerNetwork {
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
         let request = wire::transfer(self.envelope, &req);
         let reply = self.link()?.transfer_leader(request, option.hard_ttl()).await;
-        wire::from_transfer_reply(self.answered(reply)?).map_err(malformed)
+        wire::from_transfer_reply(self.answered(reply)?).map_err(|error| malformed(&error))
     }
 }

@@ -274,9 +274,12 @@ fn answer_all(items: Vec<Item>, answer: &Answer) {
     deliver(items.into_iter().map(|item| (item, answer.clone())));
 }
 
+/// Answers that go to one taker together.
+type Batch = (Arc<dyn Replies>, Vec<(u64, Answer)>);
+
 /// Delivers answers, those of neighbours with the same taker together: one wake-up per stream and entry.
 fn deliver(answered: impl Iterator<Item = (Item, Answer)>) {
-    let mut batch: Option<(Arc<dyn Replies>, Vec<(u64, Answer)>)> = None;
+    let mut batch: Option<Batch> = None;
     for (item, answer) in answered {
         match &mut batch {
             Some((replies, answers)) if Arc::ptr_eq(replies, &item.replies) => {

@@ -1,19 +1,22 @@
 //! Puts consensus together and starts its tasks.
 
 use std::io;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::log::{DataDir, DataDirError, RaftLogStore};
+use crate::session::TableReader;
 use crate::snapshot::SnapshotStore;
 
 use super::applier::Applier;
 use super::endpoint::PeerEndpoint;
 use super::handle::{Leadership, Parts, RaftHandle};
-use super::identity::Identity;
+use super::identity::{ControlLinks, Identity};
 use super::log_store::RaftLog;
 use super::network::Network;
 use super::proposer::Proposer;
@@ -55,38 +58,85 @@ pub enum StartError {
 pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
     let began = Instant::now();
-    let data_dir = DataDir::open(&settings.data_dir, settings.node)?;
-    let log = RaftLogStore::open(&data_dir.log_directory()).map_err(StartError::Log)?;
-    let snapshots = SnapshotStore::open(&data_dir.snapshot_directory()).map_err(StartError::Snapshots)?;
-    let snapshots = Snapshots::new(snapshots);
-    let identity = Arc::new(Identity::new(
-        data_dir,
-        std::mem::take(&mut settings.cluster),
-        settings.peer_address.clone(),
-        settings.client_address.clone(),
-    ));
-    let applier = Applier::new(snapshots.clone(), Arc::clone(&settings.events));
-    let table = applier.reader();
-    let bytes_since_snapshot = applier.bytes_since_snapshot();
-    let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
-    let raft = Raft::new(
-        settings.node,
-        Arc::new(config(&settings)?),
-        network,
-        RaftLog::new(Arc::new(log)),
-        applier,
-    )
-    .await
-    .map_err(|fatal| StartError::Raft(fatal.to_string()))?;
-    let silent_until = guard(&raft, &identity, &settings.timers).await?;
+    let opened = Opened::open(&mut settings).await?;
+    let silent_until = guard(&opened.raft, &opened.identity, &settings.timers).await?;
+    let handle = assemble(&settings, opened, silent_until);
+    let identity = &handle.inner.identity;
+    tracing::info!(
+        node = settings.node,
+        disk = %identity.disk,
+        cluster = identity.cluster().map_or_else(|| "not formed".to_owned(), |cluster| cluster.to_string()),
+        sessions = handle.table().sessions(),
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "consensus started"
+    );
+    Ok(handle)
+}
 
+/// openraft over the opened disk.
+struct Opened {
+    raft: Raft,
+    identity: Arc<Identity>,
+    snapshots: Snapshots,
+    table: TableReader,
+    bytes_since_snapshot: Arc<AtomicU64>,
+}
+
+impl Opened {
+    async fn open(settings: &mut Settings) -> Result<Self, StartError> {
+        let data_dir = DataDir::open(&settings.data_dir, settings.node)?;
+        let log = RaftLogStore::open(&data_dir.log_directory()).map_err(StartError::Log)?;
+        let store = SnapshotStore::open(&data_dir.snapshot_directory()).map_err(StartError::Snapshots)?;
+        let snapshots = Snapshots::new(store);
+        let identity = Arc::new(Identity::new(
+            data_dir,
+            std::mem::take(&mut settings.cluster),
+            settings.peer_address.clone(),
+            settings.client_address.clone(),
+        ));
+        let applier = Applier::new(snapshots.clone(), Arc::clone(&settings.events));
+        let table = applier.reader();
+        let bytes_since_snapshot = applier.bytes_since_snapshot();
+        let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
+        let config = Arc::new(config(settings)?);
+        let log = RaftLog::new(Arc::new(log));
+        let raft = Raft::new(settings.node, config, network, log, applier).await;
+        let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+        Ok(Self {
+            raft,
+            identity,
+            snapshots,
+            table,
+            bytes_since_snapshot,
+        })
+    }
+}
+
+/// Builds the parts around openraft and starts their tasks.
+fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) -> RaftHandle {
+    let Opened {
+        raft,
+        identity,
+        snapshots,
+        table,
+        bytes_since_snapshot,
+    } = opened;
     let (rounds, rounds_seen) = watch::channel(None);
-    let (leadership, leadership_seen) = watch::channel(Leadership {
+    let nobody = Leadership {
         node: settings.node,
         ..Leadership::default()
-    });
+    };
+    let (leadership, leadership_seen) = watch::channel(nobody);
     let (stopping, stopping_seen) = watch::channel(false);
     let peers = forming::control_links(&identity, &*settings.links);
+    let mut tasks = vec![tokio::spawn(duties::watch_leadership(
+        raft.clone(),
+        Arc::clone(&identity),
+        rounds_seen.clone(),
+        leadership,
+        stopping_seen.clone(),
+    ))];
+
     let (reader, reading) = Reader::new(
         raft.clone(),
         rounds,
@@ -94,12 +144,10 @@ pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
         Arc::clone(&identity),
         peers.clone(),
     );
-    let (proposer, proposing) = Proposer::new(
-        raft.clone(),
-        Arc::clone(&settings.stamp),
-        leadership_seen.clone(),
-        stopping_seen.clone(),
-    );
+    tasks.push(tokio::spawn(reading));
+    let stamp = Arc::clone(&settings.stamp);
+    let (proposer, proposing) = Proposer::new(raft.clone(), stamp, leadership_seen.clone(), stopping_seen);
+    tasks.push(tokio::spawn(proposing));
     let endpoint = PeerEndpoint::new(
         raft.clone(),
         Arc::clone(&identity),
@@ -108,60 +156,21 @@ pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
         silent_until,
     );
 
-    let mut tasks = vec![
-        tokio::spawn(reading),
-        tokio::spawn(proposing),
-        tokio::spawn(duties::watch_leadership(
-            raft.clone(),
-            Arc::clone(&identity),
-            rounds_seen.clone(),
-            leadership,
-            stopping_seen,
-        )),
-        tokio::spawn(duties::pulse(
-            raft.clone(),
-            proposer.clone(),
-            table.clone(),
-            leadership_seen.clone(),
-        )),
-        tokio::spawn(duties::take_snapshots(
-            raft.clone(),
-            settings.snapshots,
-            bytes_since_snapshot,
-        )),
-    ];
-    let introductions = forming::Introductions::default();
-    for (peer, link) in peers {
-        tasks.push(tokio::spawn(forming::introduce(
-            endpoint.clone(),
-            Arc::clone(&identity),
-            peer,
-            link,
-            Arc::clone(&introductions),
-        )));
-    }
-    tasks.push(tokio::spawn(forming::form(
+    let pulse = duties::pulse(
         raft.clone(),
-        endpoint.clone(),
-        Arc::clone(&identity),
-        introductions,
-    )));
-    if let Some(until) = silent_until {
-        let raft = raft.clone();
-        tasks.push(tokio::spawn(async move {
-            tokio::time::sleep_until(until.into()).await;
-            raft.runtime_config().elect(true);
-        }));
-    }
-    tracing::info!(
-        node = settings.node,
-        disk = %identity.disk,
-        cluster = identity.cluster().map_or_else(|| "not formed".to_owned(), |cluster| cluster.to_string()),
-        sessions = table.sessions(),
-        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "consensus started"
+        proposer.clone(),
+        table.clone(),
+        leadership_seen.clone(),
     );
-    Ok(RaftHandle {
+    tasks.push(tokio::spawn(pulse));
+    tasks.push(tokio::spawn(duties::take_snapshots(
+        raft.clone(),
+        settings.snapshots,
+        bytes_since_snapshot,
+    )));
+    tasks.extend(spawn_forming(&raft, &endpoint, &identity, peers));
+    tasks.extend(silent_until.map(|until| tokio::spawn(duties::stand_after(raft.clone(), until))));
+    RaftHandle {
         inner: Arc::new(Parts {
             raft,
             identity,
@@ -174,7 +183,35 @@ pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
             endpoint,
             tasks: Mutex::new(tasks),
         }),
-    })
+    }
+}
+
+/// Starts to look for peers, and to form a cluster with them if there is none.
+fn spawn_forming(
+    raft: &Raft,
+    endpoint: &PeerEndpoint,
+    identity: &Arc<Identity>,
+    peers: ControlLinks,
+) -> Vec<JoinHandle<()>> {
+    let introductions = forming::Introductions::default();
+    let mut tasks = Vec::new();
+    for (peer, link) in peers {
+        tasks.push(tokio::spawn(forming::introduce(
+            endpoint.clone(),
+            Arc::clone(identity),
+            peer,
+            link,
+            Arc::clone(&introductions),
+        )));
+    }
+    let form = forming::form(
+        raft.clone(),
+        endpoint.clone(),
+        Arc::clone(identity),
+        introductions,
+    );
+    tasks.push(tokio::spawn(form));
+    tasks
 }
 
 /// Completes the settings: a single node is a cluster of one.

@@ -162,14 +162,13 @@ pub(super) fn append(envelope: v1::Envelope, request: AppendEntriesRequest<Types
 /// Reads an append. Entries must follow each other without a gap: a hole in a log cannot be repaired later.
 pub(super) fn from_append(wire: v1::AppendRequest) -> Result<AppendEntriesRequest<Types>, Malformed> {
     let prev_log_id = wire.previous.map(from_position);
-    let mut next = prev_log_id.map_or(0, |previous| previous.index + 1);
+    let first = prev_log_id.map_or(0, |previous| previous.index + 1);
     let mut entries = Vec::with_capacity(wire.entries.len());
-    for entry in wire.entries {
+    for (entry, index) in wire.entries.into_iter().zip(first..) {
         let entry = from_entry(entry)?;
-        if entry.log_id.index != next {
+        if entry.log_id.index != index {
             return Err(Malformed("the entries of an append leave a gap"));
         }
-        next += 1;
         entries.push(entry);
     }
     Ok(AppendEntriesRequest {
@@ -181,13 +180,13 @@ pub(super) fn from_append(wire: v1::AppendRequest) -> Result<AppendEntriesReques
 }
 
 /// Writes the answer to an append.
-pub(super) fn append_reply(result: StreamAppendResult<Types>) -> v1::AppendReply {
+pub(super) fn append_reply(result: &StreamAppendResult<Types>) -> v1::AppendReply {
     use v1::append_reply::{Nothing, Outcome};
     let outcome = match result {
-        Ok(Some(flushed)) => Outcome::Flushed(position(flushed)),
+        Ok(Some(flushed)) => Outcome::Flushed(position(*flushed)),
         Ok(None) => Outcome::Nothing(Nothing {}),
-        Err(StreamAppendError::Conflict(at)) => Outcome::Conflict(position(at)),
-        Err(StreamAppendError::HigherVote(higher)) => Outcome::HigherVote(vote(&higher)),
+        Err(StreamAppendError::Conflict(at)) => Outcome::Conflict(position(*at)),
+        Err(StreamAppendError::HigherVote(higher)) => Outcome::HigherVote(vote(higher)),
     };
     v1::AppendReply {
         outcome: Some(outcome),
@@ -270,13 +269,13 @@ pub(super) fn from_transfer(
 }
 
 /// Writes the answer to a hand-over.
-pub(super) fn transfer_reply(reply: TransferLeaderResponse<Types>) -> v1::TransferLeaderReply {
+pub(super) fn transfer_reply(reply: &TransferLeaderResponse<Types>) -> v1::TransferLeaderReply {
     use v1::transfer_leader_reply::{Accepted, LogBehind, Outcome, VoteChanged};
     let outcome = match reply {
         Ok(()) => Outcome::Accepted(Accepted {}),
         Err(TransferLeaderError::VoteChanged { expected, actual }) => Outcome::VoteChanged(VoteChanged {
-            expected: Some(vote(&expected)),
-            actual: Some(vote(&actual)),
+            expected: Some(vote(expected)),
+            actual: Some(vote(actual)),
         }),
         Err(TransferLeaderError::LogNotFlushed { expected, actual }) => Outcome::LogBehind(LogBehind {
             expected: expected.map(position),

@@ -1,0 +1,330 @@
+//! Store nodes in one process: real data directories, peers in memory, wires that can be cut.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use remora_proto::v1;
+use tempfile::TempDir;
+
+use crate::raft::{
+    Answer, EventSink, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink,
+    PeerLinks, RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
+};
+use crate::session::{Event, Stamp};
+
+use super::create;
+
+/// How long a condition may take on a loaded machine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The wires between nodes.
+#[derive(Clone, Default)]
+pub(super) struct Wires(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    endpoints: BTreeMap<NodeId, PeerEndpoint>,
+    cut: BTreeSet<NodeId>,
+}
+
+impl Wires {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Cuts a node off from all others.
+    pub(super) fn cut(&self, node: NodeId) {
+        self.state().cut.insert(node);
+    }
+
+    /// Mends what was cut.
+    pub(super) fn mend(&self, node: NodeId) {
+        self.state().cut.remove(&node);
+    }
+
+    fn broken(&self, from: NodeId, to: NodeId) -> bool {
+        let state = self.state();
+        state.cut.contains(&from) || state.cut.contains(&to)
+    }
+
+    fn reach(&self, from: NodeId, to: NodeId) -> LinkResult<PeerEndpoint> {
+        let unreachable = || LinkError::Unreachable(format!("no wire from {from} to {to}"));
+        if self.broken(from, to) {
+            return Err(unreachable());
+        }
+        self.state().endpoints.get(&to).cloned().ok_or_else(unreachable)
+    }
+}
+
+/// The links of one node.
+struct MemoryLinks {
+    wires: Wires,
+    from: NodeId,
+}
+
+impl PeerLinks for MemoryLinks {
+    fn link(&self, node: NodeId, _address: &str) -> LinkResult<Arc<dyn PeerLink>> {
+        Ok(Arc::new(MemoryLink {
+            wires: self.wires.clone(),
+            from: self.from,
+            to: node,
+        }))
+    }
+}
+
+#[derive(Clone)]
+struct MemoryLink {
+    wires: Wires,
+    from: NodeId,
+    to: NodeId,
+}
+
+impl MemoryLink {
+    /// One call: there, and back if the wire still stands.
+    fn call<T: Send + 'static, F>(
+        &self,
+        deadline: Duration,
+        ask: impl FnOnce(PeerEndpoint) -> F + Send + 'static,
+    ) -> BoxFuture<'static, LinkResult<T>>
+    where
+        F: Future<Output = Result<T, PeerError>> + Send + 'static,
+    {
+        let link = self.clone();
+        Box::pin(async move {
+            let endpoint = link.wires.reach(link.from, link.to)?;
+            let answer = tokio::time::timeout(deadline, ask(endpoint)).await;
+            link.wires.reach(link.from, link.to)?;
+            answer
+                .map_err(|_| LinkError::Unreachable("too late".to_owned()))?
+                .map_err(link_error)
+        })
+    }
+}
+
+fn link_error(error: PeerError) -> LinkError {
+    match error {
+        PeerError::Refused(sentence) | PeerError::Malformed(sentence) => LinkError::Refused(sentence),
+        PeerError::Unavailable(sentence) => LinkError::Unreachable(sentence),
+    }
+}
+
+impl PeerLink for MemoryLink {
+    fn append(
+        &self,
+        requests: BoxStream<'static, v1::AppendRequest>,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::AppendReply>>> {
+        let link = self.clone();
+        Box::pin(async move {
+            let endpoint = link.wires.reach(link.from, link.to)?;
+            let wires = link.wires.clone();
+            let sent = requests.take_while(move |_| {
+                let whole = !wires.broken(link.from, link.to);
+                async move { whole }
+            });
+            let wires = link.wires.clone();
+            let replies = endpoint.append(sent.boxed()).map(move |reply| {
+                wires.reach(link.from, link.to)?;
+                reply.map_err(link_error)
+            });
+            Ok(replies.boxed())
+        })
+    }
+
+    fn heartbeat(
+        &self,
+        request: v1::AppendRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::AppendReply>> {
+        self.call(deadline, move |peer| async move { peer.heartbeat(request).await })
+    }
+
+    fn vote(
+        &self,
+        request: v1::VoteRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::VoteReply>> {
+        self.call(deadline, move |peer| async move { peer.vote(request).await })
+    }
+
+    fn snapshot(
+        &self,
+        chunks: BoxStream<'static, v1::SnapshotChunk>,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>> {
+        self.call(deadline, move |peer| async move { peer.snapshot(chunks).await })
+    }
+
+    fn transfer_leader(
+        &self,
+        request: v1::TransferLeaderRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::TransferLeaderReply>> {
+        self.call(deadline, move |peer| async move {
+            peer.transfer_leader(request).await
+        })
+    }
+
+    fn read_index(
+        &self,
+        request: v1::ReadIndexRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::ReadIndexReply>> {
+        self.call(
+            deadline,
+            move |peer| async move { peer.read_index(request).await },
+        )
+    }
+
+    fn introduce(
+        &self,
+        request: v1::IntroduceRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::IntroduceReply>> {
+        self.call(deadline, move |peer| async move { peer.introduce(request).await })
+    }
+}
+
+/// Events that a node reported.
+#[derive(Default)]
+pub(super) struct Heard(pub(super) Mutex<Vec<Event>>);
+
+impl EventSink for Heard {
+    fn happened(&self, events: &[Event]) {
+        self.0.lock().unwrap().extend_from_slice(events);
+    }
+}
+
+/// A cluster whose nodes can be stopped and started again.
+pub(super) struct Cluster {
+    pub(super) wires: Wires,
+    pub(super) nodes: BTreeMap<NodeId, RaftHandle>,
+    pub(super) snapshots: SnapshotPolicy,
+    pub(super) timers: Timers,
+    directory: TempDir,
+    size: u64,
+    began: Instant,
+}
+
+impl Cluster {
+    /// A cluster of so many nodes, none of them started.
+    pub(super) fn new(size: u64) -> Self {
+        Self {
+            wires: Wires::default(),
+            nodes: BTreeMap::new(),
+            snapshots: SnapshotPolicy::default(),
+            // Wider than in production: the tests of a whole workspace share two cores.
+            timers: Timers {
+                heartbeat: Duration::from_millis(50),
+                election_min: Duration::from_millis(200),
+                election_max: Duration::from_millis(400),
+            },
+            directory: TempDir::new().unwrap(),
+            size,
+            began: Instant::now(),
+        }
+    }
+
+    /// A running cluster.
+    pub(super) async fn started(size: u64) -> Self {
+        let mut cluster = Self::new(size);
+        for node in 1..=size {
+            cluster.start(node).await;
+        }
+        cluster
+    }
+
+    pub(super) fn data_dir(&self, node: NodeId) -> PathBuf {
+        self.directory.path().join(node.to_string())
+    }
+
+    pub(super) fn settings(&self, node: NodeId) -> Settings {
+        let began = self.began;
+        let cluster = (1..=self.size).map(|node| (node, format!("10.0.0.{node}:7500")));
+        Settings {
+            node,
+            cluster: if self.size == 1 {
+                BTreeMap::new()
+            } else {
+                cluster.collect()
+            },
+            peer_address: format!("10.0.0.{node}:7500"),
+            client_address: format!("10.0.0.{node}:7400"),
+            data_dir: self.data_dir(node),
+            timers: self.timers,
+            snapshots: self.snapshots,
+            links: Arc::new(MemoryLinks {
+                wires: self.wires.clone(),
+                from: node,
+            }),
+            stamp: Arc::new(move || Stamp(u64::try_from(began.elapsed().as_millis()).unwrap())),
+            events: Arc::new(Heard::default()),
+        }
+    }
+
+    /// Starts a node and connects it.
+    pub(super) async fn start(&mut self, node: NodeId) -> RaftHandle {
+        self.try_start(node).await.unwrap()
+    }
+
+    /// Starts a node and connects it, if its data directory can be used.
+    pub(super) async fn try_start(&mut self, node: NodeId) -> Result<RaftHandle, StartError> {
+        let handle = start(self.settings(node)).await?;
+        self.wires.state().endpoints.insert(node, handle.endpoint());
+        self.nodes.insert(node, handle.clone());
+        Ok(handle)
+    }
+
+    /// Ends a node at once, as a crash of its process would, but for what the disk already has.
+    pub(super) async fn crash(&mut self, node: NodeId) {
+        self.wires.state().endpoints.remove(&node);
+        let handle = self.nodes.remove(&node).unwrap();
+        handle.halt().await;
+    }
+
+    /// The node that leads, once one does and knows it.
+    pub(super) async fn leader(&self) -> NodeId {
+        let leading = || {
+            self.nodes
+                .iter()
+                .find(|(_, node)| node.leadership().borrow().leading)
+        };
+        eventually("somebody leads", || leading().is_some()).await;
+        let (node, _) = leading().unwrap();
+        *node
+    }
+
+    /// The handle of the leader.
+    pub(super) async fn lead(&self) -> RaftHandle {
+        self.nodes[&self.leader().await].clone()
+    }
+
+    /// Saves a new session through whoever leads, as an adapter does: again until it is known.
+    pub(super) async fn save(&self, user: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let answer = self.lead().await.propose(create(user, 100)).await;
+            match answer {
+                Answer::Done(outcome) => {
+                    assert!(super::saved(&Answer::Done(outcome.clone())), "{outcome:?}");
+                    return;
+                }
+                Answer::Refused(_) | Answer::Unknown => tokio::task::yield_now().await,
+            }
+        }
+        panic!("session {user} could not be saved");
+    }
+}
+
+/// Waits for a condition.
+pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

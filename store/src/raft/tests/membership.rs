@@ -1,0 +1,97 @@
+//! Who belongs to a cluster, and which disk.
+
+use std::time::Duration;
+
+use crate::raft::{Answer, PeerError, StartError};
+
+use super::cluster::{Cluster, PATIENCE, eventually};
+
+#[tokio::test]
+async fn no_cluster_forms_while_a_node_is_absent() {
+    let mut cluster = Cluster::new(3);
+    cluster.start(1).await;
+    cluster.start(2).await;
+    eventually("the two know each other", || {
+        cluster.nodes[&1].inner.identity.reachable(2) && cluster.nodes[&2].inner.identity.reachable(1)
+    })
+    .await;
+    assert_eq!(cluster.nodes[&1].cluster(), "");
+    cluster.start(3).await;
+    cluster.save(1).await;
+}
+
+#[tokio::test]
+async fn an_emptied_data_directory_of_a_known_node_ends_the_node() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let emptied = cluster.leader().await % 3 + 1;
+    cluster.crash(emptied).await;
+    std::fs::remove_dir_all(cluster.data_dir(emptied)).unwrap();
+    let node = cluster.start(emptied).await;
+    let sentence = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
+    assert!(sentence.contains("emptied or swapped"), "{sentence}");
+    assert_eq!(node.cluster(), "", "the emptied node became part of the cluster");
+    cluster.save(2).await;
+}
+
+#[tokio::test]
+async fn a_message_for_another_disk_node_or_cluster_is_refused() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let (from, to) = (&cluster.nodes[&1].inner.identity, &cluster.nodes[&2]);
+    let members = from.members();
+    let honest = from.envelope(2, &members[&2]);
+    to.inner.identity.check(Some(&honest)).unwrap();
+    let wrong = |change: fn(&mut remora_proto::v1::Envelope)| {
+        let mut envelope = honest;
+        change(&mut envelope);
+        to.inner.identity.check(Some(&envelope))
+    };
+    let refused = |result: Result<(), PeerError>| matches!(result, Err(PeerError::Refused(_)));
+    assert!(refused(wrong(|envelope| envelope.cluster ^= 1)));
+    assert!(refused(wrong(|envelope| envelope.to_node = 3)));
+    assert!(refused(wrong(|envelope| envelope.from_disk ^= 1)));
+    assert!(refused(wrong(|envelope| envelope.from_node = 9)));
+    assert!(refused(wrong(|envelope| envelope.group = 1)));
+    assert!(refused(wrong(|envelope| envelope.to_disk ^= 1)));
+    assert!(matches!(
+        to.inner.identity.check(None),
+        Err(PeerError::Malformed(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_data_directory_of_another_node_is_refused() {
+    let mut cluster = Cluster::started(1).await;
+    cluster.save(1).await;
+    cluster.crash(1).await;
+    let mut settings = cluster.settings(1);
+    settings.node = 2;
+    let refused = crate::raft::start(settings).await;
+    assert!(matches!(refused, Err(StartError::DataDir(_))));
+}
+
+#[tokio::test]
+async fn a_cluster_list_without_this_node_is_refused() {
+    let cluster = Cluster::new(3);
+    let mut settings = cluster.settings(1);
+    settings.node = 4;
+    let Err(StartError::Settings(sentence)) = crate::raft::start(settings).await else {
+        panic!("started without being in its own cluster");
+    };
+    assert!(sentence.contains("--cluster does not name node 4"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_minority_neither_saves_nor_forms_anything_new() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let survivor = cluster.leader().await;
+    for node in (1..=3).filter(|node| *node != survivor) {
+        cluster.crash(node).await;
+    }
+    let node = cluster.nodes[&survivor].clone();
+    eventually("the survivor notices", || !node.leadership().borrow().leading).await;
+    let answer = tokio::time::timeout(Duration::from_secs(1), node.propose(super::create(2, 10))).await;
+    assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
+}

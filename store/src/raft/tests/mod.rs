@@ -1,0 +1,58 @@
+//! Claims about consensus, over real files and real clocks; peers talk in memory, where a wire can be cut.
+
+mod cluster;
+mod conformance;
+mod durability;
+mod leadership;
+mod membership;
+mod snapshot;
+mod wire;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::session::{Attribute, Command, Epoch, Outcome, Proposal, RequestId, Save, SessionKey, Version};
+
+/// A session of user number `user`.
+fn key(user: u64) -> SessionKey {
+    let mut key = [0; 16];
+    key[8..].copy_from_slice(&user.to_be_bytes());
+    SessionKey {
+        application: Arc::from("shop:localhost/cart"),
+        key,
+    }
+}
+
+/// A save that creates the session of a user, with a value of `bytes` bytes.
+fn create(user: u64, bytes: usize) -> Proposal {
+    Proposal {
+        request_id: Some(RequestId {
+            instance: 7,
+            serial: user + 1,
+        }),
+        node: Arc::from("n1"),
+        command: Command::Save(Save {
+            session: key(user),
+            epoch: Epoch(0),
+            base: Version(0),
+            changed: vec![Attribute {
+                name: Arc::from("cart"),
+                version: Version(0),
+                type_tag: 1,
+                value: Bytes::from(vec![b'x'; bytes]),
+            }],
+            removed: Vec::new(),
+            login: None,
+            max_idle_seconds: Some(1_800),
+            retake: false,
+            created_ms: 0,
+            last_access_ms: 0,
+        }),
+    }
+}
+
+/// Whether an answer says that a save is on a majority.
+fn saved(answer: &super::Answer) -> bool {
+    matches!(answer, super::Answer::Done(Outcome::Saved(_)))
+}

@@ -1,0 +1,159 @@
+//! Links to peers over gRPC channels.
+//!
+//! A link connects when it is first used and reconnects by itself; a connection refused is known at once, a peer that
+//! went silent within [`SILENT_AFTER`] and [`SILENT_WITHIN`]. Every link has its own connection, so that a heartbeat
+//! never waits behind entries or a snapshot.
+//!
+//! Left out on purpose: a length limit of the replication stream. It lives as long as the leadership does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use remora_proto::v1;
+use remora_proto::v1::peer_client::PeerClient;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+
+use crate::raft::{LinkError, LinkResult, LinkStream, NodeId, PeerLink, PeerLinks};
+
+/// How long a connection may take; on a local network it takes a round trip.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How long a peer may take to open a replication stream.
+const OPEN_WITHIN: Duration = Duration::from_secs(1);
+/// A connection on which nothing was heard for this long is asked for a sign of life.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// How long that sign may take before the connection is given up.
+const SILENT_WITHIN: Duration = Duration::from_secs(2);
+/// Flow-control window of a stream: a full disk batch must not wait for a window update (the default is 64 KiB).
+pub(super) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+/// Flow-control window of a connection.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// Largest peer message. Entries are batched at 1 MiB, but a single one may hold several 1 MiB sessions.
+pub(super) const PEER_MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+/// Makes links without encryption.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GrpcLinks;
+
+impl PeerLinks for GrpcLinks {
+    fn link(&self, node: NodeId, address: &str) -> LinkResult<Arc<dyn PeerLink>> {
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
+            LinkError::Refused(format!(
+                "{address:?} is no address of node {node} (host:port): {error}"
+            ))
+        })?;
+        let channel = endpoint
+            .connect_timeout(CONNECT_WITHIN)
+            .tcp_nodelay(true)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keep_alive_interval(SILENT_AFTER)
+            .keep_alive_timeout(SILENT_WITHIN)
+            .keep_alive_while_idle(true)
+            .connect_lazy();
+        let client = PeerClient::new(channel)
+            .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
+        Ok(Arc::new(GrpcLink { client }))
+    }
+}
+
+/// One peer over one channel.
+struct GrpcLink {
+    client: PeerClient<Channel>,
+}
+
+/// Waits for a call, at most until its deadline.
+async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> LinkResult<T> {
+    match tokio::time::timeout(deadline, call).await {
+        Ok(Ok(reply)) => Ok(reply.into_inner()),
+        Ok(Err(status)) => Err(link_error(&status)),
+        Err(_) => Err(LinkError::Unreachable(format!(
+            "no answer within {} ms",
+            deadline.as_millis()
+        ))),
+    }
+}
+
+/// A status that says that an operator has to look is a refusal; anything else may be over with the next try.
+fn link_error(status: &Status) -> LinkError {
+    match status.code() {
+        Code::FailedPrecondition | Code::InvalidArgument => LinkError::Refused(status.message().to_owned()),
+        _ => LinkError::Unreachable(status.message().to_owned()),
+    }
+}
+
+impl PeerLink for GrpcLink {
+    fn append(
+        &self,
+        requests: BoxStream<'static, v1::AppendRequest>,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::AppendReply>>> {
+        let mut client = self.client.clone();
+        Box::pin(async move {
+            let replies = within(OPEN_WITHIN, client.append(requests)).await?;
+            Ok(replies
+                .map(|reply| reply.map_err(|status| link_error(&status)))
+                .boxed())
+        })
+    }
+
+    fn heartbeat(
+        &self,
+        request: v1::AppendRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::AppendReply>> {
+        let mut client = self.client.clone();
+        Box::pin(async move { within(deadline, client.heartbeat(request)).await })
+    }
+
+    fn vote(
+        &self,
+        request: v1::VoteRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::VoteReply>> {
+        let mut client = self.client.clone();
+        Box::pin(async move { within(deadline, client.vote(request)).await })
+    }
+
+    fn snapshot(
+        &self,
+        chunks: BoxStream<'static, v1::SnapshotChunk>,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>> {
+        let mut client = self.client.clone();
+        Box::pin(async move { within(deadline, client.snapshot(chunks)).await })
+    }
+
+    fn transfer_leader(
+        &self,
+        request: v1::TransferLeaderRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::TransferLeaderReply>> {
+        let mut client = self.client.clone();
+        Box::pin(async move { within(deadline, client.transfer_leader(request)).await })
+    }
+
+    fn read_index(
+        &self,
+        request: v1::ReadIndexRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::ReadIndexReply>> {
+        let mut client = self.client.clone();
+        Box::pin(async move { within(deadline, client.read_index(request)).await })
+    }
+
+    fn introduce(
+        &self,
+        request: v1::IntroduceRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<v1::IntroduceReply>> {
+        let mut client = self.client.clone();
+        Box::pin(async move { within(deadline, client.introduce(request)).await })
+    }
+}
