@@ -11,7 +11,6 @@
 //! reload even while no pool has it · nothing here waits.
 
 use std::collections::BTreeSet;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -39,32 +38,6 @@ pub struct Snapshot {
     pub metrics: Vec<PoolMetrics>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
-    frozen: Vec<(UpstreamId, watch::Receiver<bool>)>,
-}
-
-impl Snapshot {
-    /// Completes when an upstream that this snapshot believes to be up is found frozen: it accepts and answers nothing.
-    /// For an upstream that was down already it never completes, so that the panic rule gets its answers.
-    pub fn frozen(&self, id: UpstreamId) -> impl Future<Output = ()> + Send + 'static {
-        let up = self
-            .upstreams
-            .find(id)
-            .is_some_and(|(_, upstream)| upstream.health.belief() == Belief::Up);
-        let signal = self
-            .frozen
-            .iter()
-            .find(|(known, _)| up && *known == id)
-            .map(|(_, signal)| signal.clone());
-        async move {
-            let seen = match signal {
-                Some(mut signal) => signal.wait_for(|frozen| *frozen).await.is_ok(),
-                None => false,
-            };
-            if !seen {
-                std::future::pending::<()>().await;
-            }
-        }
-    }
 }
 
 /// A handle on the directory; clones share it.
@@ -89,7 +62,6 @@ struct Writer {
 /// What the directory keeps beside an upstream.
 struct Attached {
     id: UpstreamId,
-    frozen: watch::Sender<bool>,
     metrics: UpstreamMetrics,
 }
 
@@ -108,6 +80,7 @@ impl Directory {
             attached: Vec::new(),
         };
         let snapshot = writer.derive(config, None);
+        writer.show(&snapshot);
         let (changes, _) = watch::channel(snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
@@ -182,7 +155,7 @@ impl Directory {
                 .flat_map(|pool| &pool.members)
                 .map(|member| &*member.route)
         };
-        if !known().any(|known| known == route) {
+        if !known().any(|known| known == route) && !writer.drained.contains(route) {
             let known: BTreeSet<&str> = known().collect();
             let known: Vec<&str> = known.into_iter().collect();
             return Err(UnknownRoute(route.to_owned(), known.join(", ")));
@@ -211,7 +184,7 @@ impl Directory {
             pools = next.upstreams.pools.len(),
             "configuration taken over"
         );
-        self.swap(next);
+        self.swap(&writer, next);
     }
 
     /// Publishes the current snapshot with `change` applied to each upstream.
@@ -220,7 +193,7 @@ impl Directory {
         for upstream in upstreams.pools.iter_mut().flat_map(|pool| &mut pool.members) {
             change(upstream);
         }
-        self.swap(Snapshot {
+        let next = Snapshot {
             generation: current.generation + 1,
             upstreams,
             paths: current.paths.clone(),
@@ -228,14 +201,13 @@ impl Directory {
             trust: current.trust.clone(),
             metrics: current.metrics.clone(),
             checks: current.checks.clone(),
-            frozen: current.frozen.clone(),
-        });
-        // After the swap: whoever is woken must find the snapshot that says why.
-        writer.announce(&self.shared.current.load());
+        };
+        self.swap(writer, next);
     }
 
-    fn swap(&self, next: Snapshot) {
+    fn swap(&self, writer: &Writer, next: Snapshot) {
         let generation = next.generation;
+        writer.show(&next);
         self.shared.current.store(Arc::new(next));
         self.shared.changes.send_replace(generation);
     }
@@ -257,7 +229,7 @@ impl Writer {
         let upstreams = UpstreamSet { pools };
         self.attached
             .retain(|attached| upstreams.find(attached.id).is_some());
-        let snapshot = Snapshot {
+        Snapshot {
             generation: current.map_or(1, |current| current.generation + 1),
             paths: PathMap::new(config.routes.clone()),
             limits: config.limits,
@@ -268,15 +240,8 @@ impl Writer {
                 .map(|pool| PoolMetrics::new(&pool.name))
                 .collect(),
             checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
-            frozen: self
-                .attached
-                .iter()
-                .map(|attached| (attached.id, attached.frozen.subscribe()))
-                .collect(),
             upstreams,
-        };
-        self.announce(&snapshot);
-        snapshot
+        }
     }
 
     fn derive_pool(&mut self, config: &PoolConfig, current: Option<&Snapshot>) -> Pool {
@@ -310,21 +275,18 @@ impl Writer {
     fn attach(&mut self, pool: &str, route: &str) -> UpstreamId {
         let id = UpstreamId(self.next_id);
         self.next_id += 1;
-        let (frozen, _) = watch::channel(false);
         self.attached.push(Attached {
             id,
-            frozen,
             metrics: UpstreamMetrics::new(pool, route),
         });
         id
     }
 
-    /// Tells the world what a snapshot says: figures, and the requests that wait on a frozen upstream.
-    fn announce(&self, snapshot: &Snapshot) {
+    /// Publishes the figures of a snapshot.
+    fn show(&self, snapshot: &Snapshot) {
         for attached in &self.attached {
             if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {
                 attached.metrics.set(upstream.health.belief(), upstream.draining);
-                attached.frozen.send_replace(upstream.health.is_frozen());
             }
         }
         // Generations stay far below 2^52, where the gauge would begin to round.

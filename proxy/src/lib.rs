@@ -1,1 +1,77 @@
-//! Placeholder.
+//! The reverse proxy: sends each user to the Tomcat that holds the session, and elsewhere at the moment that Tomcat
+//! cannot answer. It keeps no session state and never asks the store: stickiness makes requests cheap, the store makes
+//! them right.
+//!
+//! # Words
+//!
+//! - **session id**, **bare id**: what the application's session cookie carries; its part up to the first dot.
+//! - **upstream**: one Tomcat as the proxy sees it. **pool**: interchangeable upstreams.
+//! - **route**: an upstream's name, as written behind the first dot of the session id (mode 2) or in the proxy's own
+//!   cookie (mode 1).
+//! - **path route**: which pool serves a path, and under which path there.
+//! - **health**: the proxy's belief in an upstream, from what it has seen: up, probing, down. **drain**: an operator's
+//!   wish to have its users elsewhere, independent of health. **admission**: both together.
+//! - **snapshot**: everything an exchange must know, at one moment; never changes.
+//! - **exchange**: one request with all that is done for it. **attempt**: one try at one upstream.
+//! - **effect**: what may have happened on the far side of a failed attempt: none, possible, certain.
+//! - **stand-in**: the upstream that serves a session whose own cannot, by rendezvous hash, the same in every proxy.
+//!
+//! # Map
+//!
+//! | pure | decides |
+//! |---|---|
+//! | [`route`] | which pool serves a path, which session a request belongs to, which upstream holds it |
+//! | [`upstream`] | what observations mean for health, who may be used, where new users go |
+//! | [`failover`] | whether a failed attempt may be followed by another |
+//! | [`headers`] | which fields pass, what upstreams are told of clients, redirects and cookies mapped back |
+//!
+//! | shell | does |
+//! |---|---|
+//! | [`server`] | listens, one task for each client, drains |
+//! | [`exchange`] | one request from head to last byte; the only retry loop |
+//! | [`forward`], [`replay`], [`pool`] | one attempt; bodies that can be sent again; connections, per thread |
+//! | [`http`] | both HTTP/1.1 sides; the only place that names hyper |
+//! | [`directory`], [`prober`] | the one writer of snapshots; active checks |
+//! | [`control`], [`access_log`], [`metrics`], [`answer`] | what operators ask and see; what clients see of a failure |
+//! | [`config`] | the file, checked |
+//!
+//! # The life of a request
+//!
+//! 1. [`server`] accepts a connection on one of its threads; [`http`] reads a head, strictly.
+//! 2. [`exchange`] takes the current snapshot from [`directory`] and keeps it to the end.
+//! 3. [`route::PathMap`] finds pool and upstream path; [`route::RouteKey`] finds bare id and route.
+//! 4. [`route::pick()`] says sticky, moved or fresh; a fresh user goes where [`upstream::Balance`] says.
+//! 5. [`forward`] makes one attempt: a connection from [`pool`], the head as [`headers`] edits it, the body through
+//!    [`replay`].
+//! 6. A failure is an observation for [`directory`] and a question for [`failover::decide`]: the same upstream on a
+//!    fresh connection, the next one, or an answer of our own. Back to 4.
+//! 7. The first answer goes to the client, mapped back; from its head on bytes are only passed along.
+//! 8. What happened becomes one line in [`access_log`] and some figures in [`metrics`].
+//!
+//! When a Tomcat dies, step 4 finds its route not admitted and picks the stand-in; that Tomcat's session manager claims
+//! the session from the store and puts its own route into the cookie (mode 2), or the proxy does (mode 1). The user
+//! stays there: nobody is moved back.
+//!
+//! # What is never here
+//!
+//! A session or a copy of one · a connection to the store · a second retry loop · an answer of our own that touches a
+//! session cookie · a session id in a log, a figure or an answer · hyper outside [`http`], tonic outside [`control`] ·
+//! a clock, a task or IO in the four pure directories · a wait for an upstream to come back.
+
+pub mod access_log;
+pub mod answer;
+pub mod config;
+pub mod control;
+pub mod directory;
+pub mod exchange;
+pub mod failover;
+pub mod forward;
+pub mod headers;
+pub mod http;
+pub mod metrics;
+pub mod pool;
+pub mod prober;
+pub mod replay;
+pub mod route;
+pub mod server;
+pub mod upstream;

@@ -1,0 +1,132 @@
+//! Active checks: asks every upstream whether it answers, and tells the directory what it saw.
+//!
+//! A check is a whole exchange, because only an answer proves anything: `OPTIONS *`, which Tomcat answers itself
+//! without an application or a session, or `GET` of a configured path. It uses a kept-alive connection of its own, so
+//! that a Tomcat whose connections are all taken by users is not called dead, and a fresh one when that was closed.
+//!
+//! A frozen process (accepting, not answering) must be found within about a second although checks are a second
+//! apart. So a check is also made out of turn as soon as requests wait on an upstream that has answered nobody for
+//! [`SUSPICION`]; and a check that gets no answer in time counts as silence only if no request was answered meanwhile
+//! either, so that a busy upstream is not mistaken for a frozen one.
+//!
+//! One task for all upstreams; it follows reloads. Left out on purpose: what an observation means (`upstream::health`).
+
+mod check;
+mod pace;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use crate::config::HealthConfig;
+use crate::directory::Directory;
+use crate::upstream::{Observation, Upstream, UpstreamId};
+use check::{Checker, Outcome};
+use pace::Pace;
+
+/// How often a waiting checker looks whether an upstream has become suspicious.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long requests may wait on an upstream that answers nobody before it is checked out of turn. A quarter of a
+/// second: most pages come sooner, and a needless check costs little.
+const SUSPICION: Duration = Duration::from_millis(250);
+
+/// Checks all upstreams for as long as it is polled. Must run on a thread with a tokio runtime, beside other tasks of
+/// that thread; never ends by itself.
+pub async fn run(directory: Directory) {
+    let mut changes = directory.changes();
+    let mut watched: Vec<UpstreamId> = Vec::new();
+    let mut watches = FuturesUnordered::new();
+    loop {
+        let snapshot = directory.current();
+        for id in snapshot
+            .upstreams
+            .pools
+            .iter()
+            .flat_map(|pool| &pool.members)
+            .map(|member| member.id)
+        {
+            if !watched.contains(&id) {
+                watched.push(id);
+                watches.push(watch(directory.clone(), id));
+            }
+        }
+        drop(snapshot);
+        tokio::select! {
+            Some(gone) = watches.next() => watched.retain(|id| *id != gone),
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Checks one upstream until a reload takes it out.
+async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
+    let mut pace = Pace::new(id);
+    let checker = Rc::new(Checker::default());
+    let mut last = Instant::now();
+    loop {
+        let pause = match find(&directory, id) {
+            Some((upstream, config)) => pace.pause(config.every, upstream.health.belief()),
+            None => return id,
+        };
+        wait(&directory, id, last, pause).await;
+        let Some((upstream, config)) = find(&directory, id) else {
+            return id;
+        };
+        last = Instant::now();
+        let answered = upstream.counters.answered_so_far();
+        let observation = match tokio::time::timeout(config.timeout, checker.ask(&upstream, &config)).await {
+            Ok(outcome) => outcome.observation(),
+            Err(_) if upstream.counters.answered_so_far() > answered => Observation::CheckSlow,
+            Err(_) => Observation::CheckSilent,
+        };
+        directory.observe(id, observation);
+    }
+}
+
+/// Waits until a check is due: `pause` after the last one began, or sooner when the upstream has become suspicious.
+async fn wait(directory: &Directory, id: UpstreamId, last: Instant, pause: Duration) {
+    let due = last + pause;
+    let mut quiet_since = Instant::now();
+    let mut answered = None;
+    while Instant::now() < due {
+        tokio::time::sleep_until(due.min(Instant::now() + LOOK_EVERY)).await;
+        let Some((upstream, _)) = find(directory, id) else {
+            return;
+        };
+        let so_far = Some(upstream.counters.answered_so_far());
+        if so_far != answered || upstream.counters.in_flight_now() == 0 {
+            quiet_since = Instant::now();
+            answered = so_far;
+        }
+        if quiet_since.elapsed() >= SUSPICION && last.elapsed() >= pace::BETWEEN_SUSPICIONS {
+            return;
+        }
+    }
+}
+
+fn find(directory: &Directory, id: UpstreamId) -> Option<(Upstream, HealthConfig)> {
+    let snapshot = directory.current();
+    let mut pools = snapshot.upstreams.pools.iter().zip(&snapshot.checks);
+    pools.find_map(|(pool, config)| pool.member(id).map(|member| (member.clone(), config.clone())))
+}
+
+impl Outcome {
+    fn observation(self) -> Observation {
+        match self {
+            Outcome::Answered(status) if status < 500 => Observation::CheckPassed,
+            Outcome::Answered(_) => Observation::CheckRejected,
+            Outcome::Refused => Observation::CheckRefused,
+            Outcome::Broken => Observation::CheckBroken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! One check: a request and its whole answer.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::config::HealthConfig;
+use crate::http::outbound::{Answer, Link, SendFailure, Shelf};
+use crate::http::{Body, Piece, RequestHead, Version};
+use crate::upstream::Upstream;
+
+/// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// What a check saw. That it was not answered in time is for the caller to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A complete answer with this status.
+    Answered(u16),
+    /// No connection.
+    Refused,
+    /// The connection broke, or what came was not HTTP.
+    Broken,
+}
+
+/// Asks one upstream, over a connection that it keeps.
+#[derive(Default)]
+pub(super) struct Checker {
+    kept: Rc<Kept>,
+}
+
+#[derive(Default)]
+struct Kept(RefCell<Option<Link>>);
+
+impl Shelf for Kept {
+    fn put(&self, link: Link) {
+        self.0.replace(Some(link));
+    }
+}
+
+impl Checker {
+    /// Asks. The caller limits the time; dropping the future closes the connection.
+    pub(super) async fn ask(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
+        let kept = self
+            .kept
+            .0
+            .take()
+            .and_then(|mut link| link.is_alive().then_some(link));
+        if let Some(link) = kept
+            && let Ok(outcome) = self.exchange(link, upstream, config).await
+        {
+            return outcome;
+        }
+        // A kept connection may be closed under the check by the upstream's idle limit: only a fresh one counts.
+        match Link::connect(&upstream.authority, config.timeout).await {
+            Ok(link) => self
+                .exchange(link, upstream, config)
+                .await
+                .unwrap_or(Outcome::Broken),
+            Err(_) => Outcome::Refused,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        link: Link,
+        upstream: &Upstream,
+        config: &HealthConfig,
+    ) -> Result<Outcome, SendFailure> {
+        let head = request(upstream, config);
+        let (status, mut body) = match link.send(&head, Body::empty(), self.kept.clone()).await? {
+            Answer::Response(head, body) => (head.status, body),
+            Answer::Switched(..) => return Ok(Outcome::Broken),
+        };
+        let mut read = 0;
+        while let Some(piece) = body.next().await {
+            match piece {
+                Ok(Piece::Data(bytes)) => read += bytes.len(),
+                Ok(Piece::Trailers(_)) => {}
+                Err(_) => return Ok(Outcome::Broken),
+            }
+            if read > BODY_BYTES {
+                break;
+            }
+        }
+        Ok(Outcome::Answered(status))
+    }
+}
+
+fn request(upstream: &Upstream, config: &HealthConfig) -> RequestHead {
+    let mut head = match &config.path {
+        Some(path) => RequestHead::new("GET", path.as_bytes(), Version::Http11),
+        None => RequestHead::new("OPTIONS", b"*", Version::Http11),
+    };
+    head.fields.push(b"host", upstream.authority.as_bytes());
+    head.fields.push(b"user-agent", b"remora-proxy (health check)");
+    head
+}
