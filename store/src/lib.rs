@@ -1,5 +1,62 @@
-//! Placeholder.
+//! One node of Remora's session store.
+//!
+//! # Words
+//!
+//! *node, leader, follower, learner, term, vote, log index, commit, applied*: as in the Raft paper. *lease*: the
+//! leader's right to answer reads without a round trip (off: see `raft`).
+//! *session*: the replicated record; its *key* is (application, hash of the bare id). *bare id*: the session id up to
+//! its first dot; it never reaches the store. *application*: host name, context path and `##version` where the context
+//! has one, after the manager's `app` if given. *version*: the table's change counter, stamped on the record and on
+//! each attribute by the command that last changed it. *owner*: the Tomcat that holds a session: a node name for people
+//! and an *instance*, 64 random bits drawn at each start, which alone decides. *epoch*: the version of the command that
+//! began the ownership; compared for equality, never reused. *deadline*: table time after which a session is expired.
+//! *table time*: the replicated clock, moved only by log entries.
+//! *command / proposal / outcome*: what is asked / command and request id, the unit in the log / the table's
+//! deterministic answer, conflicts included. *refusal*: answered without proposing, nothing happened. *unknown*:
+//! proposed, result not learned; repeat with the same request id.
+//!
+//! # Map
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`session`] | pure: the table, its commands and rules; no async, clock, IO, log lines |
+//! | [`log`] | the durable log behind a small trait, and the data directory |
+//! | [`snapshot`] | table images on disk: written aside, synced, renamed |
+//! | [`raft`] | the only place that names openraft: proposer, reader, applier, forming |
+//! | [`rpc`] | the only place that names tonic: services, streams, links to peers |
+//! | [`clock`], [`config`], [`metrics`] | the time of day, what the node is told, what it counts |
+//! | [`node`] | the composition root: start, run, stop |
+//!
+//! # Life of a write
+//!
+//! A `SaveRequest` arrives on a stream (`rpc::exchange`) or alone (`rpc::sessions`); `rpc::convert` checks its shape
+//! and makes a command of it; the desk (`rpc::desk`) checks the limits and submits it, with all others of the same
+//! message, to the proposer (`raft::proposer`), which packs what waits into one log entry. openraft appends it here and
+//! on the followers; each disk syncs before it answers; when a majority has, the applier hands the entry to
+//! `session::SessionTable`, whose outcome goes back the same way. Events of the table (an owner lost a session) reach the
+//! hub (`rpc::hub`) first, so a claim's answer can wait until the previous owner has dropped its copy.
+//!
+//! # Life of a read
+//!
+//! A check, a list, a claim of a key without a record: wait for a barrier ([`raft::RaftHandle::barrier`]), a ReadIndex
+//! round shared by all reads that wait, then look at the table. There is no other read path: not on the leader, not on
+//! followers.
+//!
+//! # What must never be
+//!
+//! - a wire type or an async function inside [`session`]; a clock anywhere but in [`clock`]
+//! - a read without a barrier; an answer before a majority has synced
+//! - a refusal after the command reached the log, or an unknown outcome told as a refusal
+//! - openraft or tonic named outside [`raft`] and [`rpc`]
+//! - a session id, or more than 8 hexadecimal digits of its hash, in a log line or a metric
+//! - expiry by anything but a log entry
+
+pub mod clock;
+pub mod config;
 pub mod log;
+pub mod metrics;
+pub mod node;
 pub mod raft;
+pub mod rpc;
 pub mod session;
 pub mod snapshot;

@@ -1,2 +1,37 @@
-//! Placeholder.
-fn main() {}
+//! `remora-store`: one node of the session store. Flags, log, signals; everything else is `node.rs`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use remora_process::exit::{Failure, finish};
+use remora_process::{logging, signals::Signals};
+use remora_store::clock::Clock;
+use remora_store::config::Flags;
+use remora_store::node::Node;
+
+const PROGRAM: &str = "remora-store";
+
+fn main() -> ExitCode {
+    finish(PROGRAM, run(Flags::parse()))
+}
+
+fn run(flags: Flags) -> Result<(), Failure> {
+    logging::init("info")?;
+    let config = flags.config()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::while_doing("cannot start the runtime", &error))?;
+    runtime.block_on(async {
+        let mut signals = Signals::install()?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config, "starting");
+        let node = Node::start(config, Clock::system()).await?;
+        tracing::info!(
+            clients = %node.client_addr(),
+            peers = %node.peer_addr(),
+            operators = %node.ops_addr(),
+            "listening"
+        );
+        node.run(signals.stop()).await
+    })
+}

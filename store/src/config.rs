@@ -1,0 +1,420 @@
+//! What a node is told: flags and a TOML file with the same keys; flags win.
+//!
+//! [`Settings`] is what was written, every key optional; [`Config`] is what holds, defaults filled in and everything
+//! checked, all faults reported together. Left out on purpose: reloading; every key is fixed for the life of a process.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use remora_process::config::{Faults, load};
+use serde::Deserialize;
+
+use crate::raft::{NodeId, SnapshotPolicy, Timers};
+use crate::session::Limits;
+
+/// Where clients reach a node unless it is told otherwise.
+const CLIENT_ADDR: &str = "127.0.0.1:7401";
+/// Where peers reach a node unless it is told otherwise.
+const PEER_ADDR: &str = "127.0.0.1:7501";
+/// Where operators reach a node unless it is told otherwise.
+const OPS_ADDR: &str = "127.0.0.1:7601";
+/// Limit on one session unless told otherwise: 1 MiB.
+const SESSION_BYTES: u64 = 1 << 20;
+/// Largest limit on one session: a record, its names and framing must fit a message of 4 MiB.
+const SESSION_BYTES_TOP: u64 = 3 << 20;
+/// Limit on the attributes of one session unless told otherwise.
+const ATTRIBUTES: u32 = 1_024;
+/// Largest limit on attributes: their names and framing must fit a message beside the values.
+const ATTRIBUTES_TOP: u32 = 2_048;
+/// Limit on sessions unless told otherwise.
+const SESSIONS: u64 = 2_000_000;
+/// Limit on the bytes of all sessions unless told otherwise: 4 GiB.
+const TABLE_BYTES: u64 = 4 << 30;
+/// Longest election timer that makes sense, in milliseconds: a minute without a leader is an outage.
+const ELECTION_TOP_MS: u64 = 60_000;
+
+const EXAMPLES: &str = "\
+Examples:
+  A complete store for development, on this machine only:
+    remora-store --data-dir ./store-data
+
+  The first of three nodes on one machine (the others: --node-id 2 and 3 with their own addresses and directories):
+    remora-store --node-id 1 --data-dir ./n1 --client-addr 127.0.0.1:7401 --peer-addr 127.0.0.1:7501 \\
+      --ops-addr 127.0.0.1:7601 --cluster 1=127.0.0.1:7501,2=127.0.0.1:7502,3=127.0.0.1:7503
+
+  The same from a file, in which the keys are the flags without the dashes:
+    remora-store --config store.toml
+
+Exit codes: 0 stopped as asked, 1 could not do its work, 2 flags or configuration wrong.";
+
+/// One node of Remora's session store.
+#[derive(Debug, Parser)]
+#[command(name = "remora-store", version, after_help = EXAMPLES)]
+pub struct Flags {
+    /// TOML file with the same keys as the flags; flags win.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What was written, on the command line or in the file.
+#[derive(Debug, Clone, Default, Deserialize, clap::Args)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// This node's id in the cluster, from 1 [default: 1]
+    #[arg(long, value_name = "N")]
+    pub node_id: Option<NodeId>,
+    /// Directory of this node's log and snapshots; made if absent; never shared, never swapped
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Listening address for application servers and the command line [default: 127.0.0.1:7401]
+    #[arg(long, value_name = "IP:PORT")]
+    pub client_addr: Option<SocketAddr>,
+    /// Listening address for the other nodes [default: 127.0.0.1:7501]
+    #[arg(long, value_name = "IP:PORT")]
+    pub peer_addr: Option<SocketAddr>,
+    /// Listening address for /healthz, /readyz and /metrics [default: 127.0.0.1:7601]
+    #[arg(long, value_name = "IP:PORT")]
+    pub ops_addr: Option<SocketAddr>,
+    /// All nodes of the cluster with their peer addresses, the same on every node: 1=host:port,2=host:port,...
+    #[arg(long, value_name = "LIST")]
+    pub cluster: Option<String>,
+    /// Where application servers reach this node, for hints to the leader [default: client-addr]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub advertise_client_addr: Option<String>,
+    /// Say aloud that addresses off the loopback carry sessions unencrypted
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_plaintext: Option<bool>,
+    /// How often an idle leader tells its followers that it lives [default: 30]
+    #[arg(long, value_name = "MS")]
+    pub heartbeat_ms: Option<u64>,
+    /// Shortest random part of the wait before an election [default: 75]
+    #[arg(long, value_name = "MS")]
+    pub election_min_ms: Option<u64>,
+    /// Longest random part of that wait; the gap after a leader's death is about twice this [default: 150]
+    #[arg(long, value_name = "MS")]
+    pub election_max_ms: Option<u64>,
+    /// Largest session: attribute names, values and login together, at most 3 MiB [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    pub session_bytes_max: Option<u64>,
+    /// Most attributes of one session, at most 2048 [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub attributes_max: Option<u32>,
+    /// Most sessions on this node; beyond it new sessions are refused [default: 2000000]
+    #[arg(long, value_name = "N")]
+    pub sessions_max: Option<u64>,
+    /// Most bytes of sessions on this node; beyond it new sessions are refused [default: 4294967296]
+    #[arg(long, value_name = "BYTES")]
+    pub bytes_max: Option<u64>,
+    /// Log entries after which a snapshot is taken [default: 100000]
+    #[arg(long, value_name = "N")]
+    pub snapshot_entries: Option<u64>,
+}
+
+/// What holds: checked and complete.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This node.
+    pub node: NodeId,
+    /// Its data directory.
+    pub data_dir: PathBuf,
+    /// Listening address for clients.
+    pub client_addr: SocketAddr,
+    /// Listening address for peers.
+    pub peer_addr: SocketAddr,
+    /// Listening address for operators.
+    pub ops_addr: SocketAddr,
+    /// Peer addresses (host:port) of all nodes, this one included; empty for a single node.
+    pub cluster: BTreeMap<NodeId, String>,
+    /// Where clients reach this node (host:port); absent means wherever `client_addr` is bound.
+    pub advertise_client_addr: Option<String>,
+    /// Whether addresses off the loopback were allowed.
+    pub allow_plaintext: bool,
+    /// Timers of elections.
+    pub timers: Timers,
+    /// When snapshots are taken.
+    pub snapshots: SnapshotPolicy,
+    /// Limits on sessions and on the table.
+    pub limits: Limits,
+}
+
+impl Flags {
+    /// Reads the file, if one is named, lays the flags over it and checks the whole.
+    pub fn config(self) -> Result<Config, Faults> {
+        let file = match &self.config {
+            Some(path) => load(path)?,
+            None => Settings::default(),
+        };
+        self.settings.over(file).check()
+    }
+}
+
+impl Settings {
+    /// These settings where they say something, the others elsewhere.
+    pub fn over(self, below: Settings) -> Settings {
+        Settings {
+            node_id: self.node_id.or(below.node_id),
+            data_dir: self.data_dir.or(below.data_dir),
+            client_addr: self.client_addr.or(below.client_addr),
+            peer_addr: self.peer_addr.or(below.peer_addr),
+            ops_addr: self.ops_addr.or(below.ops_addr),
+            cluster: self.cluster.or(below.cluster),
+            advertise_client_addr: self.advertise_client_addr.or(below.advertise_client_addr),
+            allow_plaintext: self.allow_plaintext.or(below.allow_plaintext),
+            heartbeat_ms: self.heartbeat_ms.or(below.heartbeat_ms),
+            election_min_ms: self.election_min_ms.or(below.election_min_ms),
+            election_max_ms: self.election_max_ms.or(below.election_max_ms),
+            session_bytes_max: self.session_bytes_max.or(below.session_bytes_max),
+            attributes_max: self.attributes_max.or(below.attributes_max),
+            sessions_max: self.sessions_max.or(below.sessions_max),
+            bytes_max: self.bytes_max.or(below.bytes_max),
+            snapshot_entries: self.snapshot_entries.or(below.snapshot_entries),
+        }
+    }
+
+    /// Fills in the defaults and checks everything.
+    pub fn check(self) -> Result<Config, Faults> {
+        let mut faults = Check(Vec::new());
+        let node = self.node_id.unwrap_or(1);
+        faults.unless(node > 0, "node-id", "must be 1 or more");
+        let cluster = faults.cluster(self.cluster.as_deref().unwrap_or(""), node);
+        if self.data_dir.is_none() {
+            faults.add(
+                "data-dir",
+                "is missing: name a directory for this node's log, as in --data-dir ./store-data",
+            );
+        }
+        let addr = |given: Option<SocketAddr>, default: &str| {
+            given.unwrap_or_else(|| default.parse().expect("the default addresses are well formed"))
+        };
+        let own_peer = cluster.get(&node).and_then(|address| address.parse().ok());
+        let config = Config {
+            node,
+            data_dir: self.data_dir.unwrap_or_default(),
+            client_addr: addr(self.client_addr, CLIENT_ADDR),
+            peer_addr: addr(self.peer_addr.or(own_peer), PEER_ADDR),
+            ops_addr: addr(self.ops_addr, OPS_ADDR),
+            cluster,
+            advertise_client_addr: self.advertise_client_addr,
+            allow_plaintext: self.allow_plaintext.unwrap_or(false),
+            timers: timers(self.heartbeat_ms, self.election_min_ms, self.election_max_ms),
+            snapshots: SnapshotPolicy {
+                entries: self.snapshot_entries.unwrap_or(SnapshotPolicy::default().entries),
+                ..SnapshotPolicy::default()
+            },
+            limits: Limits {
+                session_bytes_max: self.session_bytes_max.unwrap_or(SESSION_BYTES),
+                attributes_max: self.attributes_max.unwrap_or(ATTRIBUTES),
+                sessions_max: self.sessions_max.unwrap_or(SESSIONS),
+                table_bytes_max: self.bytes_max.unwrap_or(TABLE_BYTES),
+            },
+        };
+        faults.addresses(&config);
+        faults.timers(&config.timers);
+        faults.limits(&config);
+        Faults(faults.0).or(config)
+    }
+}
+
+fn timers(heartbeat_ms: Option<u64>, election_min_ms: Option<u64>, election_max_ms: Option<u64>) -> Timers {
+    let default = Timers::default();
+    let millis = |given: Option<u64>, default| given.map_or(default, Duration::from_millis);
+    Timers {
+        heartbeat: millis(heartbeat_ms, default.heartbeat),
+        election_min: millis(election_min_ms, default.election_min),
+        election_max: millis(election_max_ms, default.election_max),
+    }
+}
+
+/// Collects faults, each under the key that is wrong.
+struct Check(Vec<remora_process::config::Fault>);
+
+impl Check {
+    fn add(&mut self, key: &str, message: impl Into<String>) {
+        self.0.extend(Faults::one(key, message).0);
+    }
+
+    fn unless(&mut self, holds: bool, key: &str, message: impl Into<String>) {
+        if !holds {
+            self.add(key, message);
+        }
+    }
+
+    fn cluster(&mut self, list: &str, own: NodeId) -> BTreeMap<NodeId, String> {
+        let mut nodes = BTreeMap::new();
+        for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+            let parsed = item.split_once('=').and_then(|(id, address)| {
+                let id = id.trim().parse::<NodeId>().ok().filter(|id| *id > 0)?;
+                host_and_port(address.trim()).then(|| (id, address.trim().to_owned()))
+            });
+            match parsed {
+                None => self.add(
+                    "cluster",
+                    format!("`{item}` is not a node: write ID=HOST:PORT, as in 2=10.0.0.2:7501"),
+                ),
+                Some((id, address)) => {
+                    if nodes.values().any(|known| *known == address) {
+                        self.add(
+                            "cluster",
+                            format!("{address} stands behind two nodes: each needs its own"),
+                        );
+                    }
+                    if nodes.insert(id, address).is_some() {
+                        self.add("cluster", format!("node {id} is named twice"));
+                    }
+                }
+            }
+        }
+        if !nodes.is_empty() && !nodes.contains_key(&own) {
+            self.add(
+                "cluster",
+                format!("does not name this node: add {own}=HOST:PORT, or set node-id"),
+            );
+        }
+        nodes
+    }
+
+    fn addresses(&mut self, config: &Config) {
+        if let Some(address) = &config.advertise_client_addr {
+            self.unless(
+                host_and_port(address),
+                "advertise-client-addr",
+                format!("`{address}` is not an address: write HOST:PORT"),
+            );
+        }
+        if config.advertise_client_addr.is_none() && config.client_addr.ip().is_unspecified() {
+            self.add(
+                "advertise-client-addr",
+                "is missing: with client-addr on all addresses, say where clients reach this node",
+            );
+        }
+        let named = [
+            ("client-addr", config.client_addr),
+            ("peer-addr", config.peer_addr),
+            ("ops-addr", config.ops_addr),
+        ];
+        for (key, address) in named {
+            if !address.ip().is_loopback() && !config.allow_plaintext {
+                self.add(
+                    key,
+                    format!(
+                        "{address} is not on the loopback, and TLS is not built yet: keep to a trusted network and say \
+                         allow-plaintext, or listen on 127.0.0.1"
+                    ),
+                );
+            }
+        }
+        for (place, (key, address)) in named.iter().enumerate() {
+            let same = named[..place]
+                .iter()
+                .find(|(_, other)| other == address && address.port() != 0);
+            if let Some((other, _)) = same {
+                self.add(key, format!("is the same address as {other}: each needs its own"));
+            }
+        }
+    }
+
+    fn timers(&mut self, timers: &Timers) {
+        self.unless(!timers.heartbeat.is_zero(), "heartbeat-ms", "must be 1 or more");
+        self.unless(
+            timers.heartbeat < timers.election_min,
+            "election-min-ms",
+            "must be longer than heartbeat-ms, or every pause between two heartbeats begins an election",
+        );
+        self.unless(
+            timers.election_min < timers.election_max,
+            "election-max-ms",
+            "must be longer than election-min-ms, or elections collide",
+        );
+        self.unless(
+            timers.election_max <= Duration::from_millis(ELECTION_TOP_MS),
+            "election-max-ms",
+            format!("may be {ELECTION_TOP_MS} at most: that long nobody answers after a leader's death"),
+        );
+    }
+
+    fn limits(&mut self, config: &Config) {
+        let limits = &config.limits;
+        self.unless(
+            (1..=SESSION_BYTES_TOP).contains(&limits.session_bytes_max),
+            "session-bytes-max",
+            format!("must be 1 to {SESSION_BYTES_TOP}: a session travels in one message of 4 MiB"),
+        );
+        self.unless(
+            (1..=ATTRIBUTES_TOP).contains(&limits.attributes_max),
+            "attributes-max",
+            format!("must be 1 to {ATTRIBUTES_TOP}: a session travels in one message of 4 MiB"),
+        );
+        self.unless(limits.sessions_max > 0, "sessions-max", "must be 1 or more");
+        self.unless(
+            limits.table_bytes_max >= limits.session_bytes_max,
+            "bytes-max",
+            "must be at least session-bytes-max",
+        );
+        self.unless(
+            config.snapshots.entries > 0,
+            "snapshot-entries",
+            "must be 1 or more",
+        );
+    }
+}
+
+fn host_and_port(address: &str) -> bool {
+    address.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains([' ', '/']) && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+impl fmt::Display for Config {
+    /// The effective configuration in one line, with the keys of the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cluster: Vec<String> = self
+            .cluster
+            .iter()
+            .map(|(id, address)| format!("{id}={address}"))
+            .collect();
+        write!(f, "node-id={} data-dir={}", self.node, self.data_dir.display())?;
+        write!(
+            f,
+            " client-addr={} peer-addr={} ops-addr={}",
+            self.client_addr, self.peer_addr, self.ops_addr
+        )?;
+        write!(
+            f,
+            " cluster={}",
+            if cluster.is_empty() {
+                "(single node)".to_owned()
+            } else {
+                cluster.join(",")
+            }
+        )?;
+        write!(
+            f,
+            " advertise-client-addr={}",
+            self.advertise_client_addr.as_deref().unwrap_or("(client-addr)")
+        )?;
+        write!(f, " allow-plaintext={}", self.allow_plaintext)?;
+        write!(f, " heartbeat-ms={}", self.timers.heartbeat.as_millis())?;
+        write!(f, " election-min-ms={}", self.timers.election_min.as_millis())?;
+        write!(f, " election-max-ms={}", self.timers.election_max.as_millis())?;
+        write!(f, " session-bytes-max={}", self.limits.session_bytes_max)?;
+        write!(
+            f,
+            " attributes-max={} sessions-max={}",
+            self.limits.attributes_max, self.limits.sessions_max
+        )?;
+        write!(
+            f,
+            " bytes-max={} snapshot-entries={}",
+            self.limits.table_bytes_max, self.snapshots.entries
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The composition root: puts a node together from its configuration, runs it, stops it.
+//!
+//! Addresses are bound before anything is read or written, so that a busy port leaves no trace. The only place that
+//! spawns besides the accept loops and the tasks of consensus.
+//!
+//! A planned stop: readiness goes, new requests are refused, leadership is handed over and what was proposed finishes,
+//! streams end with a hint to the next leader; all of it within [`STOP_WITHIN`], or the rest is dropped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use remora_process::exit::{Failure, chain};
+use remora_process::ops;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics;
+use crate::raft::{self, RaftHandle, Settings, StartError};
+use crate::rpc::{self, Events, GrpcLinks, Phase, ServeError, Services};
+
+/// How long a planned stop may take: a hand-over takes a few election timers, and supervisors kill after 10 s or more.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long open streams and calls may take to end once consensus has stopped.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// How often gauges are set.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// A node whose addresses are bound and whose consensus runs.
+pub struct Node {
+    raft: RaftHandle,
+    client_addr: SocketAddr,
+    peer_addr: SocketAddr,
+    ops_addr: SocketAddr,
+    phase: watch::Sender<Phase>,
+    tasks: JoinSet<Result<(), ServeError>>,
+}
+
+impl Node {
+    /// Binds the addresses, opens the data directory and starts serving. Must run inside a tokio runtime.
+    pub async fn start(config: Config, clock: Clock) -> Result<Node, Failure> {
+        let client = ops::bind(config.client_addr, "client-addr").await?;
+        let peer = ops::bind(config.peer_addr, "peer-addr").await?;
+        let operators = ops::bind(config.ops_addr, "ops-addr").await?;
+        ops::recorder();
+        let addresses = (bound(&client)?, bound(&peer)?, bound(&operators)?);
+        let events = Events::new();
+        let raft = raft::start(settings(&config, addresses, clock, &events))
+            .await
+            .map_err(failure)?;
+        let (phase, phase_seen) = watch::channel(Phase::Serving);
+        let services = Services {
+            node: config.node,
+            raft: raft.clone(),
+            events,
+            limits: config.limits,
+            phase: phase_seen.clone(),
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(rpc::serve_clients(
+            client,
+            services,
+            reached(phase_seen.clone(), Phase::Closed),
+        ));
+        tasks.spawn(rpc::serve_peers(
+            peer,
+            raft.endpoint(),
+            reached(phase_seen.clone(), Phase::Closed),
+        ));
+        tasks.spawn(serve_ops(operators, raft.clone(), phase_seen.clone()));
+        tasks.spawn(sample(raft.clone(), phase_seen));
+        let (client_addr, peer_addr, ops_addr) = addresses;
+        Ok(Node {
+            raft,
+            client_addr,
+            peer_addr,
+            ops_addr,
+            phase,
+            tasks,
+        })
+    }
+
+    /// Where clients reach this node.
+    pub fn client_addr(&self) -> SocketAddr {
+        self.client_addr
+    }
+
+    /// Where peers reach this node.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.peer_addr
+    }
+
+    /// Where operators reach this node.
+    pub fn ops_addr(&self) -> SocketAddr {
+        self.ops_addr
+    }
+
+    /// Consensus, for whoever embeds a node.
+    pub fn raft(&self) -> &RaftHandle {
+        &self.raft
+    }
+
+    /// Runs until `stop` completes, then stops in order; fails when consensus or a listener ends by itself.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+        let failed = tokio::select! {
+            () = stop => None,
+            why = self.raft.failed() => Some(why),
+            ended = self.tasks.join_next() => Some(sentence(ended)),
+        };
+        if let Some(why) = failed {
+            return Err(Failure::Runtime(why));
+        }
+        tracing::info!("stopping: new requests are refused, leadership is handed over");
+        self.phase.send_replace(Phase::Stopping);
+        if tokio::time::timeout(STOP_WITHIN, self.raft.stop()).await.is_err() {
+            tracing::warn!("consensus did not stop in time: what is in flight is dropped");
+        }
+        self.phase.send_replace(Phase::Closed);
+        let closed = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(CLOSE_WITHIN, closed).await.is_err() {
+            tracing::debug!("connections that are still open are dropped");
+            self.tasks.shutdown().await;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+fn settings(
+    config: &Config,
+    (client, peer, _): (SocketAddr, SocketAddr, SocketAddr),
+    clock: Clock,
+    events: &Events,
+) -> Settings {
+    Settings {
+        node: config.node,
+        cluster: config.cluster.clone(),
+        peer_address: peer.to_string(),
+        client_address: config
+            .advertise_client_addr
+            .clone()
+            .unwrap_or_else(|| client.to_string()),
+        data_dir: config.data_dir.clone(),
+        timers: config.timers,
+        snapshots: config.snapshots,
+        links: Arc::new(GrpcLinks),
+        stamp: Arc::new(move || clock.stamp()),
+        events: events.sink(),
+    }
+}
+
+fn bound(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener
+        .local_addr()
+        .map_err(|error| Failure::while_doing("a listener has no address", &error))
+}
+
+fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Settings(sentence) => Failure::Usage(sentence),
+        other => Failure::while_doing("cannot start", &other),
+    }
+}
+
+async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
+    // An error means that the node is gone, which is later than any phase.
+    let _ = phase.wait_for(|now| *now >= wanted).await;
+}
+
+async fn serve_ops(
+    listener: TcpListener,
+    raft: RaftHandle,
+    phase: watch::Receiver<Phase>,
+) -> Result<(), ServeError> {
+    let seen = phase.clone();
+    let readiness: ops::Readiness = Arc::new(move || ready(&raft, *seen.borrow()));
+    if let Err(failure) = ops::serve(listener, ops::router(readiness), reached(phase, Phase::Closed)).await {
+        tracing::error!(%failure, "health and metrics are no longer served");
+    }
+    Ok(())
+}
+
+fn ready(raft: &RaftHandle, phase: Phase) -> Result<(), String> {
+    if phase != Phase::Serving {
+        return Err("this node stops".to_owned());
+    }
+    let status = raft.status();
+    if status.ready {
+        return Ok(());
+    }
+    Err(match status.leader {
+        _ if status.cluster.is_empty() => {
+            "the cluster is not formed yet: every node of --cluster must run and be reachable".to_owned()
+        }
+        None => format!(
+            "no leader is known in term {}: a majority of the nodes must run",
+            status.term
+        ),
+        Some(leader) if leader == status.node => "this node leads, but no majority answers it".to_owned(),
+        Some(leader) => format!("this node has not caught up with the leader, node {leader}"),
+    })
+}
+
+/// Keeps the gauges up to date until the node closes.
+async fn sample(raft: RaftHandle, phase: watch::Receiver<Phase>) -> Result<(), ServeError> {
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+    let sampling = async {
+        loop {
+            ticks.tick().await;
+            metrics::sample(&raft.status(), raft.table().sessions(), raft.table().bytes());
+        }
+    };
+    tokio::select! {
+        () = sampling => {}
+        () = reached(phase, Phase::Closed) => {}
+    }
+    Ok(())
+}
+
+fn sentence(ended: Option<Result<Result<(), ServeError>, tokio::task::JoinError>>) -> String {
+    match ended {
+        Some(Ok(Err(error))) => chain(&error),
+        Some(Err(error)) => format!("a part of the node failed: {error}"),
+        Some(Ok(Ok(()))) | None => "a part of the node ended by itself".to_owned(),
+    }
+}

@@ -1,0 +1,267 @@
+//! The operator's side: status, and sessions listed, shown and killed.
+//!
+//! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
+//! life of each key, so that a session created meanwhile under the same key is not touched. Attribute values never
+//! leave through here, and a session is known only by the hash of its id.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use remora_proto::v1;
+use remora_proto::v1::store_admin_client::StoreAdminClient;
+use remora_proto::v1::store_admin_server::StoreAdmin;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
+
+use crate::raft::Role;
+use crate::session::{
+    Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
+};
+
+use super::MESSAGE_BYTES_MAX;
+use super::convert::{self, owner, session_key};
+use super::desk::Desk;
+use super::forward::{Forwards, Way, onward};
+use super::status::{malformed, refused, status};
+
+/// Sessions in a page unless asked otherwise (admin.proto).
+const PAGE_DEFAULT: u32 = 100;
+/// Sessions in a page at most (admin.proto): a page stays far below the message limit.
+const PAGE_MAX: u32 = 1_000;
+
+/// The service.
+pub(super) struct Admin {
+    pub(super) desk: Arc<Desk>,
+    pub(super) forwards: Arc<Forwards>,
+    pub(super) started: Instant,
+}
+
+fn client(channel: Channel) -> StoreAdminClient<Channel> {
+    StoreAdminClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
+}
+
+#[tonic::async_trait]
+impl StoreAdmin for Admin {
+    async fn status(
+        &self,
+        _request: Request<v1::StoreStatusRequest>,
+    ) -> Result<Response<v1::StoreStatus>, Status> {
+        Ok(Response::new(self.node_status()))
+    }
+
+    async fn list_sessions(
+        &self,
+        request: Request<v1::ListSessionsRequest>,
+    ) -> Result<Response<v1::ListSessionsReply>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return client(leader).list_sessions(onward(request.into_inner())).await;
+        }
+        let ask = request.into_inner();
+        let filter = convert::filter(ask.filter).map_err(|refusal| refused(&refusal))?;
+        let after = page_start(&ask.page)?;
+        let limit = match ask.page_size {
+            0 => PAGE_DEFAULT,
+            size if size <= PAGE_MAX => size,
+            size => {
+                let sentence = format!("page_size is {size}: {PAGE_MAX} are allowed");
+                return Err(refused(&malformed(sentence)));
+            }
+        };
+        self.desk.barrier().await.map_err(status)?;
+        let table = self.desk.raft.table();
+        let now = table.table_time();
+        let mut found = table.list(&filter, after.as_ref(), limit as usize + 1);
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next_page = match found.last() {
+            Some((last, _)) if more => page_token(last),
+            _ => Bytes::new(),
+        };
+        let sessions = found
+            .iter()
+            .map(|(key, session)| summary(key, session, now))
+            .collect();
+        Ok(Response::new(v1::ListSessionsReply { sessions, next_page }))
+    }
+
+    async fn show_session(
+        &self,
+        request: Request<v1::ShowSessionRequest>,
+    ) -> Result<Response<v1::SessionDetail>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return client(leader).show_session(onward(request.into_inner())).await;
+        }
+        let filter = convert::filter(request.into_inner().filter).map_err(|refusal| refused(&refusal))?;
+        self.desk.barrier().await.map_err(status)?;
+        let table = self.desk.raft.table();
+        match table.list(&filter, None, 2).as_slice() {
+            [] => Err(Status::not_found("no live session matches")),
+            [(key, session)] => Ok(Response::new(detail(key, session, table.table_time()))),
+            _ => Err(Status::failed_precondition(
+                "several sessions match: give more digits of the key, or list them first",
+            )),
+        }
+    }
+
+    async fn kill_sessions(
+        &self,
+        request: Request<v1::KillSessionsRequest>,
+    ) -> Result<Response<v1::KillSessionsReply>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return client(leader).kill_sessions(onward(request.into_inner())).await;
+        }
+        let ask = request.into_inner();
+        let filter = convert::filter(ask.filter).map_err(|refusal| refused(&refusal))?;
+        if filter == ListFilter::default() && !ask.all {
+            let sentence = "the filter is empty: say `all` if every session is meant";
+            return Err(refused(&malformed(sentence)));
+        }
+        let killed = self.kill(&filter).await?;
+        tracing::info!(killed, "an operator ended sessions");
+        Ok(Response::new(v1::KillSessionsReply { killed }))
+    }
+}
+
+impl Admin {
+    /// Kills page by page what matched when it was read. Sessions created behind the page that is read stay.
+    async fn kill(&self, filter: &ListFilter) -> Result<u64, Status> {
+        self.desk.barrier().await.map_err(status)?;
+        let mut ended = 0;
+        let mut after = None;
+        loop {
+            let page = self.desk.raft.table().list(filter, after.as_ref(), KILLED_MAX);
+            let Some((last, _)) = page.last() else {
+                return Ok(ended);
+            };
+            after = Some(last.clone());
+            let sessions = page.into_iter().map(|(session, record)| Killed {
+                session,
+                created_version: record.created_version,
+            });
+            let command = Command::Kill {
+                sessions: sessions.collect(),
+            };
+            let proposal = Proposal {
+                request_id: None,
+                node: Arc::from("operator"),
+                command,
+            };
+            match self.desk.propose(proposal).await.map_err(status)? {
+                Outcome::Killed { killed } => ended += u64::from(killed),
+                other => {
+                    tracing::error!(outcome = ?other, "the table gave an outcome of another command");
+                    return Err(Status::internal(
+                        "the kill was answered by the outcome of another command",
+                    ));
+                }
+            }
+        }
+    }
+
+    fn node_status(&self) -> v1::StoreStatus {
+        let now = self.desk.raft.status();
+        let table = self.desk.raft.table();
+        let role = match now.role {
+            Role::Leader => "leader",
+            Role::Follower => "follower",
+            Role::Candidate => "candidate",
+            Role::Learner => "learner",
+            Role::Forming => "forming",
+        };
+        let members = now.members.into_iter().map(|member| v1::StoreMember {
+            node_id: member.node,
+            peer_address: member.peer_address,
+            client_address: member.client_address,
+            voter: member.voter,
+            reachable: member.reachable,
+            matched_index: member.matched_index,
+        });
+        v1::StoreStatus {
+            node_id: now.node,
+            cluster: now.cluster,
+            role: role.to_owned(),
+            ready: now.ready,
+            term: now.term,
+            leader_id: now.leader.unwrap_or(0),
+            last_log_index: now.last_log_index,
+            committed_index: now.committed_index,
+            applied_index: now.applied_index,
+            sessions: table.sessions(),
+            session_bytes: table.bytes(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            members: members.collect(),
+        }
+    }
+}
+
+/// A page token is the last key of the page before: its 16 bytes, then the application.
+fn page_token(last: &SessionKey) -> Bytes {
+    [last.key.as_slice(), last.application.as_bytes()].concat().into()
+}
+
+fn page_start(token: &[u8]) -> Result<Option<SessionKey>, Status> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let parsed = token
+        .split_first_chunk::<KEY_BYTES>()
+        .and_then(|(key, application)| {
+            let application = std::str::from_utf8(application).ok()?;
+            Some(SessionKey {
+                application: Arc::from(application),
+                key: *key,
+            })
+        });
+    match parsed {
+        Some(key) => Ok(Some(key)),
+        None => Err(refused(&malformed(
+            "page is not one that this store gave: start with an empty one",
+        ))),
+    }
+}
+
+fn summary(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionSummary {
+    let expires_in_seconds =
+        (session.deadline != TableTime::NEVER).then(|| session.deadline.0.saturating_sub(now.0) / 1_000);
+    v1::SessionSummary {
+        session: Some(session_key(key)),
+        owner: Some(owner(&session.owner)),
+        principal: session
+            .login
+            .as_ref()
+            .map(|login| login.principal.to_string())
+            .unwrap_or_default(),
+        created_ms: session.created_ms,
+        last_access_ms: session.last_access_ms,
+        expires_in_seconds,
+        bytes: session
+            .attributes
+            .iter()
+            .map(crate::session::Attribute::bytes)
+            .sum(),
+        attributes: u32::try_from(session.attributes.len()).unwrap_or(u32::MAX),
+        version: session.version.0,
+    }
+}
+
+fn detail(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionDetail {
+    let attributes = session.attributes.iter().map(|attribute| v1::AttributeDetail {
+        name: attribute.name.to_string(),
+        version: attribute.version.0,
+        r#type: attribute.type_tag,
+        bytes: attribute.value.len() as u64,
+    });
+    let login = session.login.as_deref();
+    v1::SessionDetail {
+        summary: Some(summary(key, session, now)),
+        roles: login
+            .map(|login| login.roles.iter().map(|role| role.to_string()).collect())
+            .unwrap_or_default(),
+        auth_type: login.map(|login| login.auth_type.to_string()).unwrap_or_default(),
+        epoch: session.epoch.0,
+        max_idle_seconds: session.max_idle_seconds,
+        attributes: attributes.collect(),
+    }
+}

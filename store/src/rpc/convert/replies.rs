@@ -1,0 +1,214 @@
+//! Outcomes of the table as replies of the wire.
+
+use bytes::Bytes;
+use remora_proto::v1;
+use remora_proto::v1::reply::Answer;
+use remora_proto::v1::{check_reply, claim_reply, release_reply, remove_reply, rename_reply, save_reply};
+
+use crate::metrics::{Ending, Kind};
+use crate::session::{Attribute, Checked, Login, Merged, Outcome, Owner, Session, SessionKey, Version};
+
+/// The reply to a command; none when the table's outcome is of no command of this kind, which no correct table gives.
+pub(in super::super) fn answer(kind: Kind, outcome: Outcome) -> Option<Answer> {
+    Some(match kind {
+        Kind::Claim => Answer::Claim(v1::ClaimReply {
+            outcome: Some(claim(outcome)?),
+        }),
+        Kind::Save => Answer::Save(v1::SaveReply {
+            outcome: Some(save(outcome)?),
+        }),
+        Kind::Touch => Answer::Touch(touch(outcome)?),
+        Kind::Rename => Answer::Rename(v1::RenameReply {
+            outcome: Some(rename(outcome)?),
+        }),
+        Kind::Remove => Answer::Remove(v1::RemoveReply {
+            outcome: Some(remove(outcome)?),
+        }),
+        Kind::Release => Answer::Release(v1::ReleaseReply {
+            outcome: Some(release(outcome)?),
+        }),
+        Kind::Check => return None,
+    })
+}
+
+fn claim(outcome: Outcome) -> Option<claim_reply::Outcome> {
+    use claim_reply::Outcome as Reply;
+    Some(match outcome {
+        Outcome::Claimed(record) => Reply::Claimed(session(&record)),
+        Outcome::Gone { tombstone } => Reply::Gone(gone(tombstone)),
+        Outcome::Renamed => Reply::Renamed(v1::Renamed {}),
+        Outcome::Stale => Reply::Stale(v1::Stale {}),
+        _ => return None,
+    })
+}
+
+fn save(outcome: Outcome) -> Option<save_reply::Outcome> {
+    use save_reply::Outcome as Reply;
+    Some(match outcome {
+        Outcome::Saved(saved) => Reply::Saved(v1::Saved {
+            version: saved.version.0,
+            epoch: saved.epoch.0,
+            created_version: saved.created_version.0,
+            merged: saved.merged.as_ref().map(merged),
+        }),
+        Outcome::Conflict {
+            version,
+            merged: newer,
+        } => Reply::Conflict(v1::Conflict {
+            version: version.0,
+            merged: Some(merged(&newer)),
+        }),
+        Outcome::Fenced { owner } => Reply::Fenced(fenced(&owner)),
+        Outcome::Gone { tombstone } => Reply::Gone(gone(tombstone)),
+        Outcome::Renamed => Reply::Renamed(v1::Renamed {}),
+        Outcome::Stale => Reply::Stale(v1::Stale {}),
+        _ => return None,
+    })
+}
+
+fn touch(outcome: Outcome) -> Option<v1::TouchReply> {
+    match outcome {
+        Outcome::Touched { fenced, gone } => Some(v1::TouchReply { fenced, gone }),
+        _ => None,
+    }
+}
+
+fn rename(outcome: Outcome) -> Option<rename_reply::Outcome> {
+    use rename_reply::Outcome as Reply;
+    Some(match outcome {
+        Outcome::Rekeyed { version } => Reply::Done(rename_reply::Done { version: version.0 }),
+        Outcome::Fenced { owner } => Reply::Fenced(fenced(&owner)),
+        Outcome::Gone { tombstone } => Reply::Gone(gone(tombstone)),
+        Outcome::Renamed => Reply::Renamed(v1::Renamed {}),
+        Outcome::Stale => Reply::Stale(v1::Stale {}),
+        Outcome::Taken => Reply::Taken(rename_reply::Taken {}),
+        _ => return None,
+    })
+}
+
+fn remove(outcome: Outcome) -> Option<remove_reply::Outcome> {
+    use remove_reply::Outcome as Reply;
+    Some(match outcome {
+        Outcome::Removed { tombstone } => Reply::Done(remove_reply::Done {
+            tombstone: tombstone.0,
+        }),
+        Outcome::Fenced { owner } => Reply::Fenced(fenced(&owner)),
+        Outcome::Gone { tombstone } => Reply::Gone(gone(tombstone)),
+        Outcome::Renamed => Reply::Renamed(v1::Renamed {}),
+        Outcome::Stale => Reply::Stale(v1::Stale {}),
+        _ => return None,
+    })
+}
+
+fn release(outcome: Outcome) -> Option<release_reply::Outcome> {
+    use release_reply::Outcome as Reply;
+    Some(match outcome {
+        Outcome::Released => Reply::Done(release_reply::Done {}),
+        Outcome::Fenced { owner } => Reply::Fenced(fenced(&owner)),
+        Outcome::Gone { tombstone } => Reply::Gone(gone(tombstone)),
+        Outcome::Renamed => Reply::Renamed(v1::Renamed {}),
+        Outcome::Stale => Reply::Stale(v1::Stale {}),
+        _ => return None,
+    })
+}
+
+/// The answer to a check.
+pub(in super::super) fn checked(checked: Checked) -> v1::CheckReply {
+    use check_reply::Outcome as Reply;
+    let outcome = match checked {
+        Checked::Current => Reply::Current(check_reply::Current {}),
+        Checked::Newer(record) => Reply::Newer(session(&record)),
+        Checked::Moved { owner } => Reply::Moved(fenced(&owner)),
+        Checked::Renamed => Reply::Renamed(v1::Renamed {}),
+        Checked::Gone { tombstone } => Reply::Gone(gone(tombstone)),
+    };
+    v1::CheckReply {
+        outcome: Some(outcome),
+    }
+}
+
+/// How an answer ends, for the metrics.
+pub(in super::super) fn ending(answer: &Answer) -> Ending {
+    let done = match answer {
+        Answer::Claim(reply) => matches!(reply.outcome, Some(claim_reply::Outcome::Claimed(_))),
+        Answer::Save(reply) => matches!(reply.outcome, Some(save_reply::Outcome::Saved(_))),
+        Answer::Rename(reply) => matches!(reply.outcome, Some(rename_reply::Outcome::Done(_))),
+        Answer::Remove(reply) => matches!(reply.outcome, Some(remove_reply::Outcome::Done(_))),
+        Answer::Release(reply) => matches!(reply.outcome, Some(release_reply::Outcome::Done(_))),
+        Answer::Check(reply) => matches!(reply.outcome, Some(check_reply::Outcome::Current(_))),
+        Answer::Touch(_) => true,
+        Answer::Refusal(_) => return Ending::Refused,
+        Answer::Unknown(_) => return Ending::Unknown,
+    };
+    if done { Ending::Done } else { Ending::Declined }
+}
+
+/// A whole record.
+fn session(session: &Session) -> v1::Session {
+    v1::Session {
+        version: session.version.0,
+        epoch: session.epoch.0,
+        created_version: session.created_version.0,
+        owner: Some(owner(&session.owner)),
+        created_ms: session.created_ms,
+        last_access_ms: session.last_access_ms,
+        max_idle_seconds: session.max_idle_seconds,
+        login: session.login.as_deref().map(login),
+        attributes: session.attributes.iter().map(attribute).collect(),
+    }
+}
+
+/// Who holds a session.
+pub(in super::super) fn owner(owner: &Owner) -> v1::Owner {
+    v1::Owner {
+        node: owner.node.to_string(),
+        instance: owner.instance,
+    }
+}
+
+/// The key of a session.
+pub(in super::super) fn session_key(key: &SessionKey) -> v1::SessionKey {
+    v1::SessionKey {
+        application: key.application.to_string(),
+        key: Bytes::copy_from_slice(&key.key),
+    }
+}
+
+fn attribute(attribute: &Attribute) -> v1::Attribute {
+    v1::Attribute {
+        name: attribute.name.to_string(),
+        version: attribute.version.0,
+        r#type: attribute.type_tag,
+        value: attribute.value.clone(),
+    }
+}
+
+fn login(login: &Login) -> v1::Login {
+    v1::Login {
+        principal: login.principal.to_string(),
+        roles: login.roles.iter().map(|role| role.to_string()).collect(),
+        auth_type: login.auth_type.to_string(),
+    }
+}
+
+fn merged(merged: &Merged) -> v1::Merged {
+    v1::Merged {
+        attributes: merged.attributes.iter().map(attribute).collect(),
+        removals: merged.removals,
+        names: merged.names.iter().map(|name| name.to_string()).collect(),
+        login: merged.login.as_ref().map(login),
+        max_idle_seconds: merged.max_idle_seconds,
+    }
+}
+
+fn fenced(holder: &Owner) -> v1::Fenced {
+    v1::Fenced {
+        owner: Some(owner(holder)),
+    }
+}
+
+fn gone(tombstone: Version) -> v1::Gone {
+    v1::Gone {
+        tombstone: tombstone.0,
+    }
+}

@@ -1,0 +1,315 @@
+//! Requests of the wire as commands of the table.
+
+use std::sync::Arc;
+
+use remora_proto::v1;
+use remora_proto::v1::request::Ask;
+
+use crate::metrics::Kind;
+use crate::session::{
+    Attribute, Command, Epoch, ListFilter, Login, Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX,
+    Touched, Version,
+};
+
+use super::super::status::malformed;
+use super::{Asker, Checked, application, key, key_bytes};
+
+/// Longest attribute, principal or role name, in bytes (session.proto).
+const NAME_BYTES_MAX: usize = 256;
+/// Most roles of one login (session.proto, Login.roles).
+const ROLES_MAX: usize = 256;
+/// Longest name of a login method, in bytes (session.proto, Login.auth_type).
+const AUTH_TYPE_BYTES_MAX: usize = 32;
+/// Longest address of an application server, in bytes (registry.proto).
+const URL_BYTES_MAX: usize = 256;
+/// Most applications that one server announces (registry.proto).
+const APPLICATIONS_MAX: usize = 256;
+/// Longest life of a registry entry that is not renewed, in seconds (registry.proto).
+const LIFETIME_SECONDS_MAX: u32 = 3_600;
+/// Digits of a whole key in hexadecimal.
+const KEY_DIGITS: usize = 2 * crate::session::KEY_BYTES;
+
+/// A request as the node works on it.
+#[derive(Debug, Clone)]
+pub(in super::super) enum Request {
+    /// Goes through the log, unless it is a claim that a read answers.
+    Propose {
+        /// What kind of answer is due.
+        kind: Kind,
+        /// The session whose eviction the answer waits for, if it may take the session from another owner.
+        takes: Option<SessionKey>,
+        /// What is proposed.
+        proposal: Proposal,
+    },
+    /// A linearizable read.
+    Check {
+        /// Which session.
+        session: SessionKey,
+        /// The caller's ownership.
+        epoch: Epoch,
+        /// Version of the caller's copy.
+        version: Version,
+    },
+}
+
+/// A request of a stream.
+pub(in super::super) fn request(asker: &Asker, serial: u64, ask: Option<Ask>) -> Checked<Request> {
+    match ask.ok_or_else(|| malformed("the request asks nothing: it is empty or of a later protocol"))? {
+        Ask::Claim(ask) => claim(asker, serial, ask),
+        Ask::Save(ask) => save(asker, serial, ask),
+        Ask::Touch(ask) => touch(asker, serial, ask),
+        Ask::Rename(ask) => rename(asker, serial, ask),
+        Ask::Remove(ask) => remove(asker, serial, ask),
+        Ask::Release(ask) => release(asker, serial, ask),
+        Ask::Check(ask) => check(ask),
+    }
+}
+
+fn propose(
+    asker: &Asker,
+    serial: u64,
+    kind: Kind,
+    takes: Option<SessionKey>,
+    command: Command,
+) -> Checked<Request> {
+    let request_id = Some(asker.request_id(serial)?);
+    let proposal = Proposal {
+        request_id,
+        node: Arc::clone(&asker.node),
+        command,
+    };
+    Ok(Request::Propose {
+        kind,
+        takes,
+        proposal,
+    })
+}
+
+/// Take ownership.
+pub(in super::super) fn claim(asker: &Asker, serial: u64, ask: v1::ClaimRequest) -> Checked<Request> {
+    let session = key(ask.session)?;
+    propose(
+        asker,
+        serial,
+        Kind::Claim,
+        Some(session.clone()),
+        Command::Claim { session },
+    )
+}
+
+/// Store what changed.
+pub(in super::super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Checked<Request> {
+    let session = key(ask.session)?;
+    let takes = ask.retake.then(|| session.clone());
+    let save = Save {
+        session,
+        epoch: Epoch(ask.epoch),
+        base: Version(ask.base),
+        changed: ask.changed.into_iter().map(attribute).collect::<Checked<_>>()?,
+        removed: ask
+            .removed
+            .iter()
+            .map(|text| name("an attribute name", text))
+            .collect::<Checked<_>>()?,
+        login: ask.login.map(login).transpose()?,
+        max_idle_seconds: ask.max_idle_seconds,
+        retake: ask.retake,
+        created_ms: ask.created_ms,
+        last_access_ms: ask.last_access_ms,
+    };
+    if save.epoch == Epoch(0) && save.max_idle_seconds.is_none() {
+        return Err(malformed(
+            "max_idle_seconds is missing: a save that creates a session must set it",
+        ));
+    }
+    propose(asker, serial, Kind::Save, takes, Command::Save(save))
+}
+
+/// Move deadlines.
+pub(in super::super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Checked<Request> {
+    if ask.sessions.len() > TOUCHED_MAX {
+        return Err(malformed(format!(
+            "the touch names {} sessions: {TOUCHED_MAX} are allowed, send several",
+            ask.sessions.len()
+        )));
+    }
+    let sessions = ask.sessions.into_iter().map(|touched| {
+        Ok(Touched {
+            session: key(touched.session)?,
+            epoch: Epoch(touched.epoch),
+            last_access_ms: touched.last_access_ms,
+        })
+    });
+    let command = Command::Touch {
+        sessions: sessions.collect::<Checked<_>>()?,
+    };
+    propose(asker, serial, Kind::Touch, None, command)
+}
+
+/// Give a session another id.
+pub(in super::super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Checked<Request> {
+    let session = key(ask.session)?;
+    let new_key = key_bytes(&ask.new_key)?;
+    if new_key[0] != session.slot() {
+        return Err(malformed(
+            "the first byte of new_key is not that of the present key: draw ids until the slot fits",
+        ));
+    }
+    if new_key == session.key {
+        return Err(malformed("new_key is the present key: draw another id"));
+    }
+    let command = Command::Rename {
+        session,
+        new_key,
+        epoch: Epoch(ask.epoch),
+    };
+    propose(asker, serial, Kind::Rename, None, command)
+}
+
+/// End a session.
+pub(in super::super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Checked<Request> {
+    use v1::remove_request::Reason;
+    let reason = match ask.reason() {
+        Reason::Logout => RemoveReason::Logout,
+        Reason::Operator => RemoveReason::Operator,
+        Reason::Expiry => RemoveReason::Expiry,
+        Reason::Unspecified => return Err(malformed("reason is missing: say why the session is removed")),
+    };
+    let command = Command::Remove {
+        session: key(ask.session)?,
+        created_version: Version(ask.created_version),
+        epoch: Epoch(ask.epoch),
+        reason,
+    };
+    propose(asker, serial, Kind::Remove, None, command)
+}
+
+/// Give up ownership.
+pub(in super::super) fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Checked<Request> {
+    let command = Command::Release {
+        session: key(ask.session)?,
+        epoch: Epoch(ask.epoch),
+    };
+    propose(asker, serial, Kind::Release, None, command)
+}
+
+/// Is a near copy still the truth?
+pub(in super::super) fn check(ask: v1::CheckRequest) -> Checked<Request> {
+    Ok(Request::Check {
+        session: key(ask.session)?,
+        epoch: Epoch(ask.epoch),
+        version: Version(ask.version),
+    })
+}
+
+/// Enter or renew an application server.
+pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Checked<Proposal> {
+    let (asker, serial) = super::caller(ask.caller.as_ref())?;
+    if asker.node.is_empty() {
+        return Err(malformed(
+            "caller.node is empty: it is the name under which the server is entered",
+        ));
+    }
+    if ask.url.is_empty() || ask.url.len() > URL_BYTES_MAX {
+        return Err(malformed(format!(
+            "url has {} bytes: it must have 1 to {URL_BYTES_MAX}",
+            ask.url.len()
+        )));
+    }
+    if ask.applications.len() > APPLICATIONS_MAX {
+        return Err(malformed(format!(
+            "{} applications are announced: {APPLICATIONS_MAX} are allowed",
+            ask.applications.len()
+        )));
+    }
+    if !(1..=LIFETIME_SECONDS_MAX).contains(&ask.lifetime_seconds) {
+        return Err(malformed(format!(
+            "lifetime_seconds must be 1 to {LIFETIME_SECONDS_MAX}"
+        )));
+    }
+    let applications = ask
+        .applications
+        .iter()
+        .map(|name| application(name))
+        .collect::<Checked<_>>()?;
+    let command = Command::Announce {
+        url: Arc::from(ask.url),
+        applications,
+        lifetime_seconds: ask.lifetime_seconds,
+    };
+    Ok(Proposal {
+        request_id: Some(asker.request_id(serial)?),
+        node: asker.node,
+        command,
+    })
+}
+
+/// Take an application server out.
+pub(in super::super) fn retire(ask: &v1::RetireRequest) -> Checked<Proposal> {
+    let (asker, serial) = super::caller(ask.caller.as_ref())?;
+    Ok(Proposal {
+        request_id: Some(asker.request_id(serial)?),
+        node: asker.node,
+        command: Command::Retire,
+    })
+}
+
+/// Which sessions an operator means.
+pub(in super::super) fn filter(filter: Option<v1::SessionFilter>) -> Checked<ListFilter> {
+    let filter = filter.unwrap_or_default();
+    let digits = filter.key_prefix.to_ascii_lowercase();
+    if digits.len() > KEY_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(malformed(format!(
+            "key_prefix must be at most {KEY_DIGITS} hexadecimal digits: copy it from the list of sessions"
+        )));
+    }
+    let given = |text: String| (!text.is_empty()).then_some(text);
+    Ok(ListFilter {
+        application: given(filter.application),
+        principal: given(filter.principal),
+        owner: given(filter.owner),
+        key_prefix: digits,
+    })
+}
+
+fn attribute(attribute: v1::Attribute) -> Checked<Attribute> {
+    Ok(Attribute {
+        name: name("an attribute name", &attribute.name)?,
+        version: Version(0),
+        type_tag: attribute.r#type,
+        value: attribute.value,
+    })
+}
+
+fn login(login: v1::Login) -> Checked<Login> {
+    if login.roles.len() > ROLES_MAX {
+        return Err(malformed(format!(
+            "the login has {} roles: {ROLES_MAX} are allowed",
+            login.roles.len()
+        )));
+    }
+    if login.auth_type.len() > AUTH_TYPE_BYTES_MAX {
+        return Err(malformed(format!(
+            "auth_type is longer than {AUTH_TYPE_BYTES_MAX} bytes"
+        )));
+    }
+    Ok(Login {
+        principal: name("the principal name", &login.principal)?,
+        roles: login
+            .roles
+            .iter()
+            .map(|role| name("a role name", role))
+            .collect::<Checked<_>>()?,
+        auth_type: Arc::from(login.auth_type),
+    })
+}
+
+fn name(what: &str, text: &str) -> Checked<Arc<str>> {
+    if text.len() > NAME_BYTES_MAX {
+        return Err(malformed(format!(
+            "{what} has {} bytes: {NAME_BYTES_MAX} are allowed",
+            text.len()
+        )));
+    }
+    Ok(Arc::from(text))
+}

@@ -1,0 +1,263 @@
+//! What the wire may say and what it may not.
+
+use bytes::Bytes;
+use remora_proto::v1::refusal::Reason;
+use remora_proto::v1::request::Ask;
+
+use crate::metrics::Kind;
+use crate::session::Command;
+
+use super::*;
+
+fn asker() -> Asker {
+    Asker::new(9, "n1").unwrap()
+}
+
+fn wire_key() -> Option<v1::SessionKey> {
+    Some(v1::SessionKey {
+        application: "localhost/shop".to_owned(),
+        key: Bytes::from_static(&[1; 16]),
+    })
+}
+
+fn creating() -> v1::SaveRequest {
+    v1::SaveRequest {
+        session: wire_key(),
+        max_idle_seconds: Some(1_800),
+        ..v1::SaveRequest::default()
+    }
+}
+
+fn why(result: Checked<Request>) -> String {
+    let refusal = result.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::Malformed);
+    refusal.message
+}
+
+#[test]
+fn a_save_becomes_a_proposal_with_its_request_id() {
+    let request = request(
+        &asker(),
+        4,
+        Some(Ask::Save(v1::SaveRequest {
+            retake: true,
+            ..creating()
+        })),
+    )
+    .unwrap();
+    let Request::Propose {
+        kind: Kind::Save,
+        takes: Some(_),
+        proposal,
+    } = request
+    else {
+        panic!("{request:?}")
+    };
+    assert_eq!(
+        proposal.request_id,
+        Some(RequestId {
+            instance: 9,
+            serial: 4
+        })
+    );
+    assert!(
+        matches!(proposal.command, Command::Save(save) if save.retake && save.max_idle_seconds == Some(1_800))
+    );
+}
+
+#[test]
+fn who_asks_must_say_so() {
+    assert!(caller(None).unwrap_err().message.starts_with("caller is missing"));
+    assert!(
+        Asker::new(0, "n1")
+            .unwrap_err()
+            .message
+            .starts_with("instance is 0")
+    );
+    assert!(
+        Asker::new(1, &"n".repeat(65))
+            .unwrap_err()
+            .message
+            .contains("65 bytes: 64 are allowed")
+    );
+    assert!(why(save(&asker(), 0, creating())).starts_with("serial is 0"));
+}
+
+#[test]
+fn keys_of_any_other_length_are_refused() {
+    for length in [0, 15, 17] {
+        let session = v1::SessionKey {
+            application: "a".to_owned(),
+            key: Bytes::from(vec![1; length]),
+        };
+        let ask = v1::ClaimRequest {
+            caller: None,
+            session: Some(session),
+        };
+        assert!(why(claim(&asker(), 1, ask)).contains(&format!("{length} bytes: it must have exactly 16")));
+    }
+    assert!(why(claim(&asker(), 1, v1::ClaimRequest::default())).starts_with("session is missing"));
+    for name in [String::new(), "a".repeat(257)] {
+        let session = v1::SessionKey {
+            application: name,
+            key: Bytes::from_static(&[1; 16]),
+        };
+        let ask = v1::ClaimRequest {
+            caller: None,
+            session: Some(session),
+        };
+        assert!(why(claim(&asker(), 1, ask)).starts_with("the application name"));
+    }
+}
+
+#[test]
+fn names_and_counts_beyond_the_protocol_are_refused() {
+    let long = "x".repeat(257);
+    let attribute = v1::Attribute {
+        name: long.clone(),
+        ..v1::Attribute::default()
+    };
+    assert!(
+        why(save(
+            &asker(),
+            1,
+            v1::SaveRequest {
+                changed: vec![attribute],
+                ..creating()
+            }
+        ))
+        .contains("257 bytes")
+    );
+    assert!(
+        why(save(
+            &asker(),
+            1,
+            v1::SaveRequest {
+                removed: vec![long.clone()],
+                ..creating()
+            }
+        ))
+        .contains("257")
+    );
+    let login = v1::Login {
+        principal: long,
+        ..v1::Login::default()
+    };
+    assert!(
+        why(save(
+            &asker(),
+            1,
+            v1::SaveRequest {
+                login: Some(login),
+                ..creating()
+            }
+        ))
+        .contains("principal")
+    );
+    let login = v1::Login {
+        roles: vec![String::new(); 257],
+        ..v1::Login::default()
+    };
+    assert!(
+        why(save(
+            &asker(),
+            1,
+            v1::SaveRequest {
+                login: Some(login),
+                ..creating()
+            }
+        ))
+        .contains("257 roles")
+    );
+    let touched = vec![
+        v1::TouchedSession {
+            session: wire_key(),
+            ..v1::TouchedSession::default()
+        };
+        1_001
+    ];
+    assert!(
+        why(touch(
+            &asker(),
+            1,
+            v1::TouchRequest {
+                caller: None,
+                sessions: touched
+            }
+        ))
+        .contains("1001 sessions")
+    );
+}
+
+#[test]
+fn a_creating_save_says_how_long_the_session_may_idle() {
+    let ask = v1::SaveRequest {
+        max_idle_seconds: None,
+        ..creating()
+    };
+    assert!(why(save(&asker(), 1, ask)).starts_with("max_idle_seconds is missing"));
+    let ask = v1::SaveRequest {
+        max_idle_seconds: None,
+        epoch: 3,
+        ..creating()
+    };
+    assert!(save(&asker(), 1, ask).is_ok());
+}
+
+#[test]
+fn a_rename_keeps_the_slot() {
+    let ask = |new_key: &'static [u8]| v1::RenameRequest {
+        session: wire_key(),
+        new_key: Bytes::from_static(new_key),
+        ..v1::RenameRequest::default()
+    };
+    assert!(why(rename(&asker(), 1, ask(&[2; 16]))).contains("first byte"));
+    assert!(why(rename(&asker(), 1, ask(&[1; 16]))).contains("is the present key"));
+    assert!(
+        rename(
+            &asker(),
+            1,
+            ask(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_request_that_asks_nothing_is_refused() {
+    assert!(why(request(&asker(), 1, None)).starts_with("the request asks nothing"));
+    let ask = v1::RemoveRequest {
+        session: wire_key(),
+        ..v1::RemoveRequest::default()
+    };
+    assert!(why(remove(&asker(), 1, ask)).starts_with("reason is missing"));
+}
+
+#[test]
+fn a_key_prefix_is_hexadecimal() {
+    let with = |digits: &str| {
+        filter(Some(v1::SessionFilter {
+            key_prefix: digits.to_owned(),
+            ..Default::default()
+        }))
+    };
+    assert_eq!(with("0AfF").unwrap().key_prefix, "0aff");
+    assert!(with("xyz").is_err());
+    assert!(with(&"0".repeat(33)).is_err());
+}
+
+#[test]
+fn every_outcome_of_a_command_has_its_reply_and_no_other() {
+    use crate::session::{Outcome, Version};
+    let gone = Outcome::Gone {
+        tombstone: Version(3),
+    };
+    for kind in [Kind::Claim, Kind::Save, Kind::Rename, Kind::Remove, Kind::Release] {
+        assert!(answer(kind, gone.clone()).is_some(), "{kind:?}");
+        assert!(answer(kind, Outcome::Renamed).is_some(), "{kind:?}");
+        assert!(answer(kind, Outcome::Stale).is_some(), "{kind:?}");
+        assert!(answer(kind, Outcome::Ticked).is_none(), "{kind:?}");
+    }
+    assert!(answer(Kind::Touch, gone).is_none());
+    assert!(answer(Kind::Claim, Outcome::Released).is_none());
+}

@@ -1,0 +1,394 @@
+//! The stream of a session manager: Hello, then many requests and replies in flight, pushes and confirmations.
+//!
+//! One stream is one future that tonic polls: whatever is ready when the connection takes a message goes out together,
+//! without a linger, and nothing is read while the connection takes none, so a manager that does not read its replies
+//! is held back by its own unread bytes. The requests of one message reach the proposer as one batch.
+//!
+//! Invariants: every request gets exactly one reply, unless the stream ends first, which a manager treats as unknown;
+//! `confirmed` is said only for a ReadIndex round that began after the confirmation before; the stream ends with a
+//! refusal when leadership is lost, so no confirmation of a later term follows one of an earlier.
+//!
+//! Left out on purpose: a task per stream. The answers of proposals and pushes wait in the [`Outbox`] until polled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
+use remora_proto::v1;
+use remora_proto::v1::refusal::Reason;
+use remora_proto::v1::reply::Answer as WireAnswer;
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
+use tonic::{Status, Streaming};
+
+use crate::metrics::Kind;
+use crate::raft::{Answer, Ask, Leadership, Replies};
+use crate::session::SessionKey;
+
+use super::convert::{self, Asker, Request};
+use super::desk::{Admitted, Desk, Phase, Read, ReadResult};
+use super::hub::Registration;
+use super::outbox::{Cut, Outbox};
+use super::parcel::Parcel;
+use super::status::{malformed, not_leader, refusal, refused};
+
+/// The protocol that this program speaks.
+const PROTOCOL_VERSION: u32 = 1;
+
+/// How long a stream may be open without its Hello: managers send it at once.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often near copies are confirmed: several times in the second for which a confirmation counts.
+const CONFIRM_EVERY: Duration = Duration::from_millis(200);
+
+/// Requests of one stream in flight; beyond it the stream is not read until some are answered. Far above the threads of
+/// one Tomcat, each of which has one request in flight.
+const IN_FLIGHT_MAX: usize = 16_384;
+
+/// A request that waits for its answer.
+struct InFlight {
+    serial: u64,
+    kind: Kind,
+    /// The session whose evictions the answer waits for.
+    takes: Option<SessionKey>,
+    began: Instant,
+}
+
+/// What a future of this stream gives when it is done.
+enum Waited {
+    /// Reads, by token.
+    Read(Vec<(u64, ReadResult)>),
+    /// An answer whose evictions are settled, by token.
+    Evicted(u64, Box<Answer>),
+}
+
+struct Exchange {
+    desk: Arc<Desk>,
+    asker: Asker,
+    /// Absent once the manager has closed its side.
+    inbound: Option<Streaming<v1::ExchangeRequest>>,
+    outbox: Arc<Outbox>,
+    /// The same outbox, as the proposer knows it: one pointer for all groups, so that it delivers them together.
+    replies: Arc<dyn Replies>,
+    in_flight: HashMap<u64, InFlight>,
+    last_token: u64,
+    waiting: FuturesUnordered<BoxFuture<'static, Waited>>,
+    parcel: Parcel,
+    leadership: watch::Receiver<Leadership>,
+    term: u64,
+    phase: watch::Receiver<Phase>,
+    ticks: Interval,
+    confirmed_at: Instant,
+    ending: Option<Status>,
+    _registration: Registration,
+}
+
+/// Opens a stream: waits for its Hello, refuses what must be refused, and gives what goes out.
+pub(super) async fn open(
+    desk: Arc<Desk>,
+    mut inbound: Streaming<v1::ExchangeRequest>,
+) -> Result<BoxStream<'static, Result<v1::ExchangeReply, Status>>, Status> {
+    let first = tokio::time::timeout(HELLO_WITHIN, inbound.message())
+        .await
+        .map_err(|_| {
+            refused(&malformed(
+                "no Hello came: the first message of a stream must carry it",
+            ))
+        })??;
+    let asker = hello(&desk, first.unwrap_or_default()).map_err(|refusal| refused(&refusal))?;
+    let exchange = Exchange::new(desk, asker, inbound);
+    Ok(futures::stream::unfold(exchange, Exchange::next).boxed())
+}
+
+/// Checks the first message.
+fn hello(desk: &Desk, first: v1::ExchangeRequest) -> Result<Asker, v1::Refusal> {
+    let hello = first
+        .hello
+        .ok_or_else(|| malformed("the first message of a stream must carry a Hello"))?;
+    if !first.requests.is_empty() || !first.acknowledged.is_empty() {
+        return Err(malformed(
+            "the first message of a stream must carry a Hello and nothing else",
+        ));
+    }
+    if hello.protocol_version != PROTOCOL_VERSION {
+        let sentence = format!(
+            "the client speaks protocol version {} and this store {PROTOCOL_VERSION}: upgrade the older one",
+            hello.protocol_version
+        );
+        return Err(refusal(Reason::WrongCluster, sentence));
+    }
+    let asker = Asker::new(hello.instance, &hello.node)?;
+    desk.open()?;
+    let cluster = desk.raft.cluster();
+    if !hello.cluster.is_empty() && !cluster.is_empty() && hello.cluster != cluster {
+        let sentence = format!(
+            "the client means cluster {} and this store is {cluster}: check the store addresses, or restart the client \
+             if the store was set up anew",
+            hello.cluster
+        );
+        return Err(refusal(Reason::WrongCluster, sentence));
+    }
+    if desk.raft.leadership().borrow().leader == Some(desk.node) {
+        Ok(asker)
+    } else {
+        Err(not_leader(desk.leader_hint()))
+    }
+}
+
+impl Exchange {
+    fn new(desk: Arc<Desk>, asker: Asker, inbound: Streaming<v1::ExchangeRequest>) -> Exchange {
+        let outbox = Arc::new(Outbox::default());
+        let leadership = desk.raft.leadership();
+        let term = leadership.borrow().term;
+        let mut ticks = tokio::time::interval(CONFIRM_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let welcome = v1::Welcome {
+            cluster: desk.raft.cluster(),
+            nodes: desk.raft.client_addresses(),
+            session_bytes_max: desk.limits.session_bytes_max,
+            attributes_max: desk.limits.attributes_max,
+        };
+        Exchange {
+            _registration: desk.hub.register(asker.instance, Arc::clone(&outbox)),
+            replies: Arc::clone(&outbox) as Arc<dyn Replies>,
+            outbox,
+            asker,
+            inbound: Some(inbound),
+            in_flight: HashMap::new(),
+            last_token: 0,
+            waiting: FuturesUnordered::new(),
+            parcel: Parcel::welcome(welcome),
+            leadership,
+            term,
+            phase: desk.phase.clone(),
+            ticks,
+            confirmed_at: Instant::now(),
+            ending: None,
+            desk,
+        }
+    }
+
+    /// The next message, or the end of the stream.
+    async fn next(mut self) -> Option<(Result<v1::ExchangeReply, Status>, Exchange)> {
+        loop {
+            self.collect();
+            if let Some(message) = self.parcel.take() {
+                return Some((Ok(message), self));
+            }
+            if let Some(status) = self.ending.take() {
+                self.inbound = None;
+                self.in_flight.clear();
+                self.waiting.clear();
+                return Some((Err(status), self));
+            }
+            if self.inbound.is_none() && self.in_flight.is_empty() && self.waiting.is_empty() {
+                return None;
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Waits until anything happens, and takes it in.
+    async fn wait(&mut self) {
+        let room = self.in_flight.len() < IN_FLIGHT_MAX;
+        let inbound = async {
+            match &mut self.inbound {
+                Some(inbound) if room => inbound.message().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.outbox.filled() => {}
+            Some(waited) = self.waiting.next(), if !self.waiting.is_empty() => self.waited(waited),
+            message = inbound => match message {
+                Ok(Some(message)) => self.take_in(message),
+                Ok(None) => self.inbound = None,
+                Err(status) => self.ending = Some(status),
+            },
+            _ = self.ticks.tick() => self.confirm(),
+            changed = self.leadership.changed() => self.led(changed.is_ok()),
+            changed = self.phase.changed() => self.closed(changed.is_ok()),
+        }
+    }
+
+    /// Takes everything that is ready without waiting.
+    fn collect(&mut self) {
+        let taken = self.outbox.take();
+        for (token, answer) in taken.answers {
+            self.answered(token, answer);
+        }
+        self.parcel.pushes.extend(taken.pushes);
+        match taken.cut {
+            None => {}
+            Some(Cut::Replaced) => {
+                self.ending = Some(Status::aborted(
+                    "the same instance opened another stream: only the newest stays",
+                ));
+            }
+            Some(Cut::Slow) => {
+                self.ending = Some(Status::resource_exhausted(
+                    "the client does not read or acknowledge what it is told about its sessions: open a new stream",
+                ));
+            }
+        }
+        while let Some(Some(waited)) = self.waiting.next().now_or_never() {
+            self.waited(waited);
+        }
+    }
+
+    /// One message of the manager.
+    fn take_in(&mut self, message: v1::ExchangeRequest) {
+        if message.hello.is_some() {
+            self.ending = Some(refused(&malformed(
+                "a second Hello came: only the first message may carry one",
+            )));
+            return;
+        }
+        for push in message.acknowledged {
+            self.desk.hub.acknowledged(self.asker.instance, push);
+        }
+        if message.requests.is_empty() {
+            return;
+        }
+        let began = Instant::now();
+        let mut asks = Vec::with_capacity(message.requests.len());
+        let mut reads = Vec::new();
+        for request in message.requests {
+            let serial = request.serial;
+            let kind = kind_of(request.ask.as_ref());
+            let request = self
+                .desk
+                .open()
+                .and_then(|()| convert::request(&self.asker, serial, request.ask));
+            let takes = match &request {
+                Ok(Request::Propose { takes, .. }) => takes.clone(),
+                _ => None,
+            };
+            self.last_token += 1;
+            let token = self.last_token;
+            self.in_flight.insert(
+                token,
+                InFlight {
+                    serial,
+                    kind,
+                    takes,
+                    began,
+                },
+            );
+            match request.and_then(|request| self.desk.admit(request)) {
+                Ok(Admitted::Propose(proposal)) => asks.push(Ask { token, proposal }),
+                Ok(Admitted::Read(read)) => reads.push((token, read)),
+                Err(refusal) => self.reply(token, WireAnswer::Refusal(refusal)),
+            }
+        }
+        if !asks.is_empty() {
+            self.desk.raft.submit(asks, &self.replies);
+        }
+        if !reads.is_empty() {
+            self.read(reads);
+        }
+    }
+
+    fn read(&mut self, reads: Vec<(u64, Read)>) {
+        let desk = Arc::clone(&self.desk);
+        let (tokens, reads): (Vec<u64>, Vec<Read>) = reads.into_iter().unzip();
+        self.waiting.push(
+            async move { Waited::Read(tokens.into_iter().zip(desk.read(reads).await).collect()) }.boxed(),
+        );
+    }
+
+    fn waited(&mut self, waited: Waited) {
+        match waited {
+            Waited::Evicted(token, answer) => self.settle(token, *answer),
+            Waited::Read(results) => {
+                let mut asks = Vec::new();
+                for (token, result) in results {
+                    match result {
+                        ReadResult::Answer(answer) => self.reply(token, answer),
+                        ReadResult::Propose(proposal) => asks.push(Ask { token, proposal }),
+                    }
+                }
+                if !asks.is_empty() {
+                    self.desk.raft.submit(asks, &self.replies);
+                }
+            }
+        }
+    }
+
+    /// The proposer's answer came: it goes out now, or once the previous owner has dropped its copy.
+    fn answered(&mut self, token: u64, answer: Answer) {
+        let takes = self
+            .in_flight
+            .get_mut(&token)
+            .and_then(|in_flight| in_flight.takes.take());
+        if let (Some(session), Answer::Done(_)) = (takes, &answer)
+            && let Some(evicted) = self.desk.hub.evictions(&session)
+        {
+            let answer = Box::new(answer);
+            self.waiting
+                .push(evicted.map(move |()| Waited::Evicted(token, answer)).boxed());
+            return;
+        }
+        self.settle(token, answer);
+    }
+
+    fn settle(&mut self, token: u64, answer: Answer) {
+        if let Some(in_flight) = self.in_flight.get(&token) {
+            let answer = self.desk.settled(in_flight.kind, answer);
+            self.reply(token, answer);
+        }
+    }
+
+    fn reply(&mut self, token: u64, answer: WireAnswer) {
+        if let Some(in_flight) = self.in_flight.remove(&token) {
+            let took = in_flight.began.elapsed();
+            self.desk
+                .answers
+                .answered(in_flight.kind, convert::ending(&answer), took);
+            self.parcel.replies.push_back(v1::Reply {
+                serial: in_flight.serial,
+                answer: Some(answer),
+            });
+        }
+    }
+
+    /// Confirms near copies if a majority has answered since the confirmation before.
+    fn confirm(&mut self) {
+        let now = Instant::now();
+        let round = *self.desk.raft.rounds().borrow();
+        if round.is_some_and(|round| round.began >= self.confirmed_at) {
+            self.parcel.confirmed = true;
+            self.confirmed_at = now;
+        }
+    }
+
+    /// Ends the stream when this node leads no more, or leads again in another term.
+    fn led(&mut self, alive: bool) {
+        let now = *self.leadership.borrow_and_update();
+        if !alive || now.leader != Some(self.desk.node) || now.term != self.term {
+            self.ending = Some(refused(&not_leader(self.desk.leader_hint())));
+        }
+    }
+
+    fn closed(&mut self, alive: bool) {
+        if !alive || *self.phase.borrow_and_update() == Phase::Closed {
+            self.ending = Some(refused(&self.desk.stopping()));
+        }
+    }
+}
+
+/// What a request is about, for the metrics; a request that asks nothing counts as a check, which it is refused as.
+fn kind_of(ask: Option<&v1::request::Ask>) -> Kind {
+    use v1::request::Ask;
+    match ask {
+        Some(Ask::Claim(_)) => Kind::Claim,
+        Some(Ask::Save(_)) => Kind::Save,
+        Some(Ask::Touch(_)) => Kind::Touch,
+        Some(Ask::Rename(_)) => Kind::Rename,
+        Some(Ask::Remove(_)) => Kind::Remove,
+        Some(Ask::Release(_)) => Kind::Release,
+        Some(Ask::Check(_)) | None => Kind::Check,
+    }
+}

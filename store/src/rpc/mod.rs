@@ -1,0 +1,165 @@
+//! The only place that names tonic: services for clients and peers, links to peers, wire to domain and back.
+//!
+//! `sessions` (unary) and `exchange` (the stream) convert requests (`convert`) and answer them at the `desk`; `hub` knows
+//! the live streams, tells owners what happened to their sessions and holds a claim's answer until the previous owner
+//! has dropped its copy; `outbox` and `parcel` group what leaves on a stream; `forward` takes a unary call one hop to the
+//! leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
+//! away to a gRPC status, once. `peers` and `links` are the two ends of the consensus traffic.
+//!
+//! Invariants: no wire type leaves this directory inwards; no request is retried here; every refusal carries a sentence
+//! that says what to do; a session's key appears in no log line beyond 8 hexadecimal digits.
+
+mod admin;
+mod convert;
+mod desk;
+mod exchange;
+mod forward;
+mod hub;
+mod links;
+mod outbox;
+mod parcel;
+mod peers;
+mod registry;
+mod sessions;
+mod status;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use remora_proto::v1::registry_server::RegistryServer;
+use remora_proto::v1::session_store_server::SessionStoreServer;
+use remora_proto::v1::store_admin_server::StoreAdminServer;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::transport::Server;
+use tonic::transport::server::{Router, TcpIncoming};
+
+use crate::metrics::{Answers, Streams};
+use crate::raft::{EventSink, NodeId, PeerEndpoint, RaftHandle};
+use crate::session::Limits;
+
+use desk::Desk;
+use forward::Forwards;
+use hub::Hub;
+
+pub use desk::Phase;
+pub use links::GrpcLinks;
+
+use links::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+
+/// Largest message either way between clients and the store, as session.proto says: 4 MiB.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// Calls and streams of one connection at a time; a manager needs one, a gateway a few hundred.
+const CALLS_PER_CONNECTION_MAX: u32 = 1_024;
+
+/// How often a silent connection is asked whether it still lives: an owner that vanished without a word is found
+/// within [`KEEPALIVE_EVERY`] and [`KEEPALIVE_WITHIN`].
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// How long it may take to answer.
+const KEEPALIVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why a listener ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("the {address} listener stopped: {source}")]
+pub struct ServeError {
+    address: &'static str,
+    source: tonic::transport::Error,
+}
+
+/// Whoever takes the table's events; made before consensus, which feeds it.
+#[derive(Clone)]
+pub struct Events(Arc<Hub>);
+
+impl Events {
+    /// Without streams. The process's metrics recorder must be installed.
+    pub fn new() -> Events {
+        Events(Arc::new(Hub::new(Streams::new())))
+    }
+
+    /// As consensus knows it.
+    pub fn sink(&self) -> Arc<dyn EventSink> {
+        Arc::clone(&self.0) as Arc<dyn EventSink>
+    }
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Events::new()
+    }
+}
+
+/// What the services for clients are made of.
+pub struct Services {
+    /// This node.
+    pub node: NodeId,
+    /// Consensus.
+    pub raft: RaftHandle,
+    /// The same that consensus was given.
+    pub events: Events,
+    /// Limits on sessions and on the table.
+    pub limits: Limits,
+    /// Where the node is in its life.
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// Serves clients and operators on the client address until `stop` completes, then ends when all calls have.
+pub async fn serve_clients(
+    listener: TcpListener,
+    services: Services,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let desk = Arc::new(Desk {
+        node: services.node,
+        raft: services.raft,
+        hub: services.events.0,
+        limits: services.limits,
+        phase: services.phase,
+        answers: Answers::new(),
+    });
+    let forwards = Arc::new(Forwards::default());
+    let sessions = sessions::Sessions { desk: Arc::clone(&desk), forwards: Arc::clone(&forwards) };
+    let admin = admin::Admin { desk: Arc::clone(&desk), forwards: Arc::clone(&forwards), started: Instant::now() };
+    let registry = registry::Registered { desk, forwards };
+    let router = server()
+        .add_service(
+            SessionStoreServer::new(sessions)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(StoreAdminServer::new(admin).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(RegistryServer::new(registry));
+    serve("client", listener, router, stop).await
+}
+
+/// Serves the other nodes on the peer address until `stop` completes.
+pub async fn serve_peers(
+    listener: TcpListener,
+    endpoint: PeerEndpoint,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    serve("peer", listener, server().add_service(peers::peer_service(endpoint)), stop).await
+}
+
+fn server() -> Server {
+    Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+        .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
+}
+
+async fn serve(
+    address: &'static str,
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    router
+        .serve_with_incoming_shutdown(incoming, stop)
+        .await
+        .map_err(|source| ServeError { address, source })
+}

@@ -1,0 +1,147 @@
+//! What goes out on a stream next: everything that is ready, in messages that keep to the limit.
+
+use std::collections::VecDeque;
+
+use prost::Message;
+use remora_proto::v1;
+
+use super::MESSAGE_BYTES_MAX;
+
+/// Bytes of replies after which a message is full. One more reply of the largest session still fits the limit only
+/// when it goes alone, so a large one does.
+const FULL_BYTES: usize = MESSAGE_BYTES_MAX / 4;
+
+/// Pushes in one message: about 100 KiB.
+const PUSHES_MAX: usize = 1_024;
+
+/// The next message of a stream as it fills.
+pub(super) struct Parcel {
+    welcome: Option<v1::Welcome>,
+    /// Replies that are due.
+    pub(super) replies: VecDeque<v1::Reply>,
+    /// Pushes that are due.
+    pub(super) pushes: VecDeque<v1::Push>,
+    /// Whether near copies are confirmed.
+    pub(super) confirmed: bool,
+}
+
+impl Parcel {
+    /// A parcel whose first message opens the stream.
+    pub(super) fn welcome(welcome: v1::Welcome) -> Parcel {
+        Parcel {
+            welcome: Some(welcome),
+            replies: VecDeque::new(),
+            pushes: VecDeque::new(),
+            confirmed: false,
+        }
+    }
+
+    /// The next message; none when nothing is due. Pushes go before the confirmation that follows them, and a
+    /// confirmation only with the last of them.
+    pub(super) fn take(&mut self) -> Option<v1::ExchangeReply> {
+        if let Some(welcome) = self.welcome.take() {
+            return Some(v1::ExchangeReply {
+                welcome: Some(welcome),
+                ..v1::ExchangeReply::default()
+            });
+        }
+        if self.replies.is_empty() && self.pushes.is_empty() && !self.confirmed {
+            return None;
+        }
+        let pushes: Vec<v1::Push> = self.pushes.drain(..self.pushes.len().min(PUSHES_MAX)).collect();
+        let replies = self.fitting_replies();
+        let confirmed = self.pushes.is_empty() && std::mem::take(&mut self.confirmed);
+        Some(v1::ExchangeReply {
+            welcome: None,
+            replies,
+            pushes,
+            confirmed,
+        })
+    }
+
+    fn fitting_replies(&mut self) -> Vec<v1::Reply> {
+        let mut bytes = 0;
+        let fitting = self.replies.iter().take_while(|reply| {
+            let own = reply.encoded_len();
+            let fits = bytes == 0 || bytes + own <= FULL_BYTES;
+            bytes += own;
+            fits
+        });
+        let count = fitting.count();
+        self.replies.drain(..count).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn reply(serial: u64, bytes: usize) -> v1::Reply {
+        let attribute = v1::Attribute {
+            value: Bytes::from(vec![7; bytes]),
+            ..v1::Attribute::default()
+        };
+        let session = v1::Session {
+            attributes: vec![attribute],
+            ..v1::Session::default()
+        };
+        let claim = v1::ClaimReply {
+            outcome: Some(v1::claim_reply::Outcome::Claimed(session)),
+        };
+        v1::Reply {
+            serial,
+            answer: Some(v1::reply::Answer::Claim(claim)),
+        }
+    }
+
+    fn empty() -> Parcel {
+        let mut parcel = Parcel::welcome(v1::Welcome::default());
+        assert!(
+            parcel.take().unwrap().welcome.is_some(),
+            "the first message is the welcome"
+        );
+        parcel
+    }
+
+    #[test]
+    fn what_is_ready_goes_together() {
+        let mut parcel = empty();
+        parcel.replies.extend([reply(1, 10), reply(2, 10)]);
+        parcel.pushes.push_back(v1::Push::default());
+        parcel.confirmed = true;
+        let message = parcel.take().unwrap();
+        assert_eq!(
+            (message.replies.len(), message.pushes.len(), message.confirmed),
+            (2, 1, true)
+        );
+        assert!(parcel.take().is_none());
+    }
+
+    #[test]
+    fn no_message_grows_beyond_the_limit() {
+        let mut parcel = empty();
+        parcel
+            .replies
+            .extend((0..40).map(|serial| reply(serial, 600 << 10)));
+        parcel.replies.push_back(reply(40, 3 << 20));
+        let mut serials = Vec::new();
+        while let Some(message) = parcel.take() {
+            assert!(message.encoded_len() < MESSAGE_BYTES_MAX);
+            serials.extend(message.replies.iter().map(|reply| reply.serial));
+        }
+        assert_eq!(serials, (0..=40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_confirmation_never_overtakes_a_push() {
+        let mut parcel = empty();
+        parcel
+            .pushes
+            .extend((0..=PUSHES_MAX).map(|_| v1::Push::default()));
+        parcel.confirmed = true;
+        assert!(!parcel.take().unwrap().confirmed);
+        assert!(parcel.take().unwrap().confirmed);
+    }
+}

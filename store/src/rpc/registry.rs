@@ -1,0 +1,89 @@
+//! The registry of application servers: entered and taken out through the log, listed behind a barrier.
+
+use std::sync::Arc;
+
+use remora_proto::v1;
+use remora_proto::v1::registry_client::RegistryClient;
+use remora_proto::v1::registry_server::Registry;
+use tonic::{Request, Response, Status};
+
+use crate::session::Outcome;
+
+use super::convert;
+use super::desk::Desk;
+use super::forward::{Forwards, Way, onward};
+use super::status::{Turned, refused, status};
+
+/// The service.
+pub(super) struct Registered {
+    pub(super) desk: Arc<Desk>,
+    pub(super) forwards: Arc<Forwards>,
+}
+
+#[tonic::async_trait]
+impl Registry for Registered {
+    async fn announce(
+        &self,
+        request: Request<v1::AnnounceRequest>,
+    ) -> Result<Response<v1::AnnounceReply>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return RegistryClient::new(leader)
+                .announce(onward(request.into_inner()))
+                .await;
+        }
+        let proposal = convert::announce(request.into_inner()).map_err(|refusal| refused(&refusal))?;
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    async fn retire(&self, request: Request<v1::RetireRequest>) -> Result<Response<v1::RetireReply>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return RegistryClient::new(leader)
+                .retire(onward(request.into_inner()))
+                .await;
+        }
+        let proposal = convert::retire(request.get_ref()).map_err(|refusal| refused(&refusal))?;
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Retired { retired } => Ok(Response::new(v1::RetireReply { retired })),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    async fn list_servers(
+        &self,
+        request: Request<v1::ListServersRequest>,
+    ) -> Result<Response<v1::ListServersReply>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return RegistryClient::new(leader)
+                .list_servers(onward(request.into_inner()))
+                .await;
+        }
+        self.desk.barrier().await.map_err(status)?;
+        let table = self.desk.raft.table();
+        let now = table.table_time();
+        let servers = table
+            .servers()
+            .into_iter()
+            .map(|entry| v1::list_servers_reply::Server {
+                server: Some(convert::owner(&entry.server)),
+                url: entry.url.to_string(),
+                applications: entry.applications.iter().map(|name| name.to_string()).collect(),
+                lapses_in_seconds: entry.lapses.0.saturating_sub(now.0) / 1_000,
+            });
+        Ok(Response::new(v1::ListServersReply {
+            servers: servers.collect(),
+        }))
+    }
+}
+
+impl Registered {
+    fn unexpected(&self, outcome: &Outcome) -> Status {
+        tracing::error!(
+            ?outcome,
+            "the table gave an outcome of another command: answered as unknown"
+        );
+        status(Turned::Unknown(self.desk.unknown()))
+    }
+}
