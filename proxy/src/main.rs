@@ -1,2 +1,155 @@
-//! Placeholder.
-fn main() {}
+//! `remora-proxy`: the composition root. Flags to configuration to parts, then signals until the end.
+//!
+//! Two kinds of threads: this one runs what concerns the whole process (signals, checks, operators), the
+//! [`server`](remora_proxy::server) threads serve clients. They share the directory and nothing else.
+
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use remora_process::exit::{Failure, finish};
+use remora_process::signals::{Signal, Signals};
+use remora_process::{logging, ops};
+use remora_proxy::access_log::AccessLog;
+use remora_proxy::config::Config;
+use remora_proxy::directory::Directory;
+use remora_proxy::server::{Server, Workers};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long the last lines of the access log may take to be written.
+const LOG_CLOSE: Duration = Duration::from_secs(2);
+
+const EXAMPLES: &str = "\
+Examples:
+  remora-proxy --config /etc/remora/proxy.toml --check   say what is wrong with the file, or what it means
+  remora-proxy --config /etc/remora/proxy.toml           serve; SIGHUP reloads, SIGTERM finishes what is in flight
+
+A small configuration:
+  [[listen]]
+  bind = \"127.0.0.1:8080\"
+  [pool.tomcat]
+  sticky = { session = \"JSESSIONID\" }
+  [[pool.tomcat.member]]
+  url = \"http://127.0.0.1:8081\"
+  route = \"n1\"
+  [[route]]
+  path = \"/shop\"
+  to = \"tomcat/shop\"";
+
+/// The reverse proxy of Remora: sticks users to their Tomcat, and to the next one when it dies.
+#[derive(Parser)]
+#[command(name = "remora-proxy", version, after_help = EXAMPLES)]
+struct Arguments {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Check the file, print what it means, and end.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    finish("remora-proxy", run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let config = Config::load(&arguments.config)?;
+    if arguments.check {
+        say(&config.summary());
+        return Ok(());
+    }
+    logging::init("info")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::while_doing("cannot start", &error))?;
+    runtime.block_on(serve(arguments, config))
+}
+
+#[allow(clippy::print_stdout, reason = "the answer to --check")]
+fn say(text: &str) {
+    print!("{text}");
+}
+
+async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
+    // Before anything counts: what is counted earlier is lost.
+    ops::recorder();
+    let mut signals = Signals::install()?;
+    let directory = Directory::new(&config);
+    let server = Server::bind(&config.listen, config.threads)?;
+    let control = ops::bind(config.control, "control address").await?;
+    let log = open_log(&config)?;
+    let starting = server.start(&directory, &log);
+    let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
+    let mut beside = pin!(ops::serve(
+        control,
+        ops::router(readiness(&workers)),
+        std::future::pending()
+    ));
+    tracing::info!(listen = ?config.listen, control = %config.control, threads = config.threads, "serving");
+    loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Stop => break,
+                Signal::Reload => reload(arguments, &config, &directory, &log),
+            },
+            () = workers.one_ended() => return Err(Failure::Runtime("a proxy thread ended".to_owned())),
+            ended = &mut beside => return ended,
+        }
+    }
+    let grace = directory.current().limits.stop;
+    tracing::info!(grace = ?grace, "stopping: no new clients, answers in flight go on");
+    tokio::select! {
+        () = workers.stop(grace) => {}
+        ended = &mut beside => ended?,
+    }
+    if !log.close(LOG_CLOSE) {
+        tracing::warn!("the last lines of the access log could not be written in time");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Takes over what a new file says, if there is nothing wrong with it.
+fn reload(arguments: &Arguments, running: &Config, directory: &Directory, log: &AccessLog) {
+    log.reopen();
+    match Config::load(&arguments.config) {
+        Ok(new) => {
+            let fixed = running.fixed_differences(&new);
+            if !fixed.is_empty() {
+                tracing::warn!(keys = ?fixed, "these keys change at a restart only");
+            }
+            directory.reload(&new);
+        }
+        Err(faults) => tracing::error!(%faults, "the new configuration is faulty; the old one stays"),
+    }
+}
+
+fn open_log(config: &Config) -> Result<AccessLog, Failure> {
+    let failure = |error: std::io::Error| Failure::while_doing("cannot open the access log", &error);
+    let (log, writer) = AccessLog::open(&config.access_log).map_err(failure)?;
+    if let Some(writer) = writer {
+        thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || writer.run())
+            .map_err(failure)?;
+    }
+    Ok(log)
+}
+
+fn readiness(workers: &Workers) -> ops::Readiness {
+    let accepting = workers.accepting();
+    Arc::new(move || {
+        if accepting() {
+            Ok(())
+        } else {
+            Err("not accepting clients".to_owned())
+        }
+    })
+}

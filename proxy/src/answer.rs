@@ -1,0 +1,136 @@
+//! The answers that the proxy gives itself: small, readable, and never with a cookie.
+//!
+//! Invariants: an error answer names no upstream and nothing that the request carried; it never replaces or removes a
+//! session cookie, because the session is not at fault.
+
+use bytes::Bytes;
+
+use crate::failover::GiveUp;
+use crate::http::strict::Refusal;
+use crate::http::{Body, ResponseHead};
+
+/// Seconds after which a client may ask again when nobody could serve it: about what a failover takes.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// An answer of ours: status, body, and what the access log says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnAnswer {
+    /// The status code.
+    pub status: u16,
+    /// One sentence for people.
+    pub sentence: &'static str,
+    /// Whether the connection ends with it, because what follows could be misread.
+    pub close: bool,
+}
+
+impl OwnAnswer {
+    /// For a request that is refused by its head.
+    #[must_use]
+    pub fn refused(refusal: Refusal) -> Self {
+        Self {
+            status: refusal.status,
+            sentence: refusal.reason,
+            close: true,
+        }
+    }
+
+    /// For a path that is malformed or ambiguous.
+    #[must_use]
+    pub fn bad_path(sentence: &'static str) -> Self {
+        Self {
+            status: 400,
+            sentence,
+            close: true,
+        }
+    }
+
+    /// For a path that no route has.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self {
+            status: 404,
+            sentence: "There is nothing at this address.",
+            close: false,
+        }
+    }
+
+    /// For a client whose body broke off or stalled.
+    #[must_use]
+    pub fn body_missing() -> Self {
+        Self {
+            status: 408,
+            sentence: "The rest of the request did not arrive.",
+            close: true,
+        }
+    }
+
+    /// For an exchange that found no answer.
+    #[must_use]
+    pub fn gave_up(how: GiveUp) -> Self {
+        let (status, sentence) = match how {
+            GiveUp::Unavailable | GiveUp::PassOn => {
+                (503, "No server could take this request. Please try again.")
+            }
+            GiveUp::BadGateway | GiveUp::Cut => (
+                502,
+                "The server failed while it worked on this request. It may or may not have been carried out.",
+            ),
+            GiveUp::GatewayTimeout => (
+                504,
+                "The server did not answer in time. The request may or may not have been carried out.",
+            ),
+        };
+        Self {
+            status,
+            sentence,
+            close: false,
+        }
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn into_response(self) -> (ResponseHead, Body) {
+        let mut head = ResponseHead::new(self.status);
+        head.fields.push(b"content-type", b"text/plain; charset=utf-8");
+        head.fields.push(b"cache-control", b"no-store");
+        if self.status == 503 {
+            head.fields.push(b"retry-after", RETRY_AFTER_SECONDS.as_bytes());
+        }
+        if self.status == 405 {
+            head.fields
+                .push(b"allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+        }
+        if self.close {
+            head.fields.push(b"connection", b"close");
+        }
+        let text = format!("{} {}\n", self.status, self.sentence);
+        (head, Body::whole(Bytes::from(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_answer_of_ours_touches_a_cookie() {
+        for how in [GiveUp::Unavailable, GiveUp::BadGateway, GiveUp::GatewayTimeout] {
+            let (head, body) = OwnAnswer::gave_up(how).into_response();
+            assert!(!head.fields.contains("set-cookie"));
+            assert!(body.remaining().is_some_and(|length| length > 0));
+        }
+    }
+
+    #[test]
+    fn only_nobody_there_invites_another_try() {
+        let invites = |how| {
+            OwnAnswer::gave_up(how)
+                .into_response()
+                .0
+                .fields
+                .contains("retry-after")
+        };
+        assert!(invites(GiveUp::Unavailable));
+        assert!(!invites(GiveUp::BadGateway) && !invites(GiveUp::GatewayTimeout));
+    }
+}

@@ -1,0 +1,339 @@
+//! One request from its head to the last byte of its answer: the only retry loop in the program.
+//!
+//! Pick an upstream, make an attempt, ask what may have happened, decide. The decisions are pure and live in `route`,
+//! `upstream` and `failover`; this file only walks from one to the next.
+//!
+//! Invariants: a request keeps the snapshot that it started with · nothing is passed to the client before an attempt
+//! has succeeded, and nothing is repeated afterwards · every way out leaves one story in the access log · an answer of
+//! our own never touches a cookie.
+//!
+//! Left out on purpose: waiting for an upstream to come back. Nobody up is answered at once; the client knows best
+//! how long to wait.
+
+mod delivery;
+mod heads;
+mod story;
+
+use std::cell::RefCell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::access_log::AccessLog;
+use crate::answer::OwnAnswer;
+use crate::directory::{Directory, Snapshot};
+use crate::failover::{
+    Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, Verdict, decide, give_up, is_idempotent,
+};
+use crate::forward::{Attempt, Unanswered};
+use crate::headers::{Client, Origin, Scheme, declines, route_cookie};
+use crate::http::inbound::{Handler, Reply};
+use crate::http::outbound::Answer;
+use crate::http::{Body, RequestHead, ResponseHead, strict};
+use crate::pool::Pool;
+use crate::replay::Replay;
+use crate::route::{MappedPath, PathFault, Pick, RouteKey, pick};
+use crate::upstream::{self, Balance, Belief, Observation, Upstream, UpstreamId};
+use delivery::Delivery;
+use story::Story;
+
+/// What all connections of one thread share.
+pub struct Site {
+    /// Who the upstreams are and what is believed of them.
+    pub directory: Directory,
+    /// Idle connections.
+    pub pool: Pool,
+    log: AccessLog,
+    balance: RefCell<Balance>,
+    retries: RefCell<RetryBudget>,
+    /// The moment from which the retry budget counts time.
+    began: Instant,
+}
+
+/// What all requests of one client connection share.
+pub struct Visitor {
+    site: Rc<Site>,
+    address: IpAddr,
+    /// The port on which the connection was accepted.
+    port: u16,
+    scheme: Scheme,
+}
+
+impl Site {
+    /// A thread's share of the site.
+    #[must_use]
+    pub fn new(directory: Directory, log: AccessLog) -> Self {
+        let retries = RetryBudget::new(directory.current().limits.retry, Duration::ZERO);
+        Self {
+            directory,
+            pool: Pool::default(),
+            log,
+            balance: RefCell::new(Balance::new()),
+            retries: RefCell::new(retries),
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Visitor {
+    /// A client's connection.
+    #[must_use]
+    pub fn new(site: Rc<Site>, client: SocketAddr, port: u16, scheme: Scheme) -> Self {
+        Self {
+            site,
+            address: client.ip(),
+            port,
+            scheme,
+        }
+    }
+}
+
+impl Handler for Visitor {
+    async fn handle(self: Rc<Self>, head: RequestHead, body: Body) -> Reply {
+        let snapshot = self.site.directory.current();
+        let head = Rc::new(head);
+        let mut story = Story::begin(&self.site, &snapshot, self.address, &head);
+        let (answer, body) = match self.serve(&snapshot, &head, body, &mut story).await {
+            Ok(Answer::Response(head, body)) => (head, body),
+            Ok(Answer::Switched(head, tunnel)) => {
+                story.status(head.status);
+                story.tunnel();
+                return Reply::Switch {
+                    head,
+                    tunnel,
+                    idle: snapshot.limits.idle,
+                    until_end: Box::new(story),
+                };
+            }
+            Err(answer) if head.method() == "HEAD" => (answer.into_response().0, Body::empty()),
+            Err(answer) => answer.into_response(),
+        };
+        story.status(answer.status);
+        Reply::Response(
+            answer,
+            Body::from_source(Delivery::new(body, snapshot.limits.idle, story)),
+        )
+    }
+}
+
+impl Visitor {
+    /// Refuses, maps, and lets the exchange run.
+    async fn serve(
+        &self,
+        snapshot: &Snapshot,
+        head: &RequestHead,
+        body: Body,
+        story: &mut Story,
+    ) -> Result<Answer, OwnAnswer> {
+        strict::check(head, snapshot.limits.target_bytes).map_err(OwnAnswer::refused)?;
+        let asked = head.path_and_query();
+        let mapped = snapshot.paths.map(asked).map_err(|fault| match fault {
+            PathFault::NoRoute => OwnAnswer::no_route(),
+            PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
+        })?;
+        let pool = &snapshot.upstreams.pools[mapped.route.pool];
+        story.pool(mapped.route.pool);
+        let exchange = Exchange {
+            visitor: self,
+            snapshot,
+            pool,
+            key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
+            mapped,
+            head,
+            replay: Replay::new(body, snapshot.limits.replay_bytes),
+            tried: Vec::new(),
+            attempts: 0,
+            began: Instant::now(),
+        };
+        exchange.run(story).await
+    }
+
+    fn client<'a>(&self, snapshot: &Snapshot, head: &'a RequestHead) -> Client<'a> {
+        Client {
+            address: self.address,
+            trusted: snapshot.trust.includes(self.address),
+            scheme: self.scheme,
+            host: head.fields.get("host").unwrap_or_default(),
+            port: self.port,
+        }
+    }
+}
+
+/// All attempts of one request.
+struct Exchange<'a> {
+    visitor: &'a Visitor,
+    snapshot: &'a Snapshot,
+    pool: &'a upstream::Pool,
+    key: RouteKey<'a>,
+    mapped: MappedPath<'a>,
+    head: &'a RequestHead,
+    replay: Replay,
+    tried: Vec<UpstreamId>,
+    attempts: u32,
+    began: Instant,
+}
+
+impl<'a> Exchange<'a> {
+    /// The retry loop.
+    async fn run(mut self, story: &mut Story) -> Result<Answer, OwnAnswer> {
+        self.site().retries.borrow_mut().earn(self.site().began.elapsed());
+        let mut chosen = self
+            .choose(story)
+            .ok_or(OwnAnswer::gave_up(GiveUp::Unavailable))?;
+        let mut reuse = true;
+        loop {
+            let (failure, declined) = match self.attempt(chosen, reuse, story).await {
+                Ok(Answer::Response(head, body)) if declined(&head) => {
+                    (Failure::new(Phase::Declined, Cause::Declined), Some((head, body)))
+                }
+                Ok(answer) => return Ok(self.finish(chosen, answer)),
+                Err(Unanswered::Client(_)) => return Err(OwnAnswer::body_missing()),
+                Err(Unanswered::Upstream(failure)) => (failure, None),
+            };
+            story.failed(&failure);
+            let next = match decide(&failure, self.shape(), &self.budget()) {
+                Verdict::SameUpstream => Ok(chosen),
+                Verdict::NextUpstream => {
+                    self.tried.push(chosen.id);
+                    self.choose(story).ok_or(give_up(&failure))
+                }
+                Verdict::GiveUp(how) => Err(how),
+            };
+            match (next, declined) {
+                (Ok(next), _) => {
+                    // A kept-alive connection that was found closed says that its sisters are likely closed too.
+                    reuse = next.id != chosen.id;
+                    chosen = next;
+                    self.site().retries.borrow_mut().spend();
+                    story.repeats();
+                }
+                (Err(GiveUp::PassOn), Some((head, body))) => {
+                    return Ok(self.finish(chosen, Answer::Response(head, body)));
+                }
+                (Err(how), _) => return Err(OwnAnswer::gave_up(how)),
+            }
+        }
+    }
+
+    /// The next upstream to try; none when all were tried.
+    fn choose(&self, story: &mut Story) -> Option<&'a Upstream> {
+        let picked = pick(self.pool, &self.key, &self.tried);
+        story.picked(&picked);
+        let mut balance = self.site().balance.borrow_mut();
+        match picked {
+            Pick::Sticky(upstream) | Pick::Moved(upstream) => {
+                balance.count(self.pool, upstream.id);
+                Some(upstream)
+            }
+            Pick::Fresh => balance.choose(self.pool, &self.tried),
+            Pick::None => None,
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        upstream: &'a Upstream,
+        reuse: bool,
+        story: &mut Story,
+    ) -> Result<Answer, Unanswered> {
+        self.attempts += 1;
+        story.attempts(upstream);
+        let client = self.visitor.client(self.snapshot, self.head);
+        let streamed = self.replay.is_streamed();
+        let head = heads::to_upstream(
+            self.head,
+            &self.mapped.target,
+            &client,
+            &upstream.authority,
+            streamed,
+        );
+        let attempt = Attempt {
+            pool: &self.site().pool,
+            upstream,
+            head: &head,
+            replay: &self.replay,
+            limits: &self.snapshot.limits,
+            began: self.began,
+        };
+        match attempt.run(reuse, || self.is_better_elsewhere(upstream)).await? {
+            Answer::Switched(..) if !heads::wants_tunnel(self.head) => Err(Unanswered::Upstream(
+                Failure::new(Phase::Waiting, Cause::Malformed),
+            )),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Whether a request that waits should leave: its upstream was believed up and has been found down or frozen,
+    /// another one is up, and the request may be repeated.
+    fn is_better_elsewhere(&self, upstream: &Upstream) -> bool {
+        if upstream.health.belief() != Belief::Up {
+            return false;
+        }
+        let now = self.site().directory.current();
+        let Some((pool, member)) = now.upstreams.find(upstream.id) else {
+            return false;
+        };
+        let is_up = |other: &Upstream| other.health.belief() == Belief::Up && !self.tried.contains(&other.id);
+        let failure = Failure::new(Phase::Waiting, Cause::Frozen);
+        member.health.belief() == Belief::Down
+            && pool.members.iter().any(is_up)
+            && decide(&failure, self.shape(), &self.budget()) == Verdict::NextUpstream
+    }
+
+    /// An upstream answered: the head as the client must see it.
+    fn finish(&self, upstream: &Upstream, answer: Answer) -> Answer {
+        self.replay.forget();
+        upstream.counters.answered();
+        self.site().directory.observe(upstream.id, Observation::Answered);
+        let scheme = self.visitor.scheme;
+        let origin = Origin {
+            route: self.mapped.route,
+            upstream: &upstream.authority,
+            host: self.head.fields.get("host").unwrap_or_default(),
+            scheme,
+        };
+        let moved = self.key.route != Some(upstream.route.as_bytes());
+        let cookie = if moved {
+            route_cookie(&self.pool.sticky, &upstream.route, scheme)
+        } else {
+            None
+        };
+        match answer {
+            Answer::Response(head, body) => {
+                let streamed = body.remaining().is_none();
+                Answer::Response(
+                    heads::to_client(&head, &origin, streamed, cookie.as_deref()),
+                    body,
+                )
+            }
+            Answer::Switched(head, tunnel) => {
+                Answer::Switched(heads::to_client(&head, &origin, false, cookie.as_deref()), tunnel)
+            }
+        }
+    }
+
+    fn shape(&self) -> RequestShape {
+        RequestShape {
+            idempotent: is_idempotent(self.head.method().as_bytes()),
+            replayable: self.replay.can_repeat(),
+        }
+    }
+
+    fn budget(&self) -> Budget {
+        let moved = self
+            .replay
+            .last_moved()
+            .map_or(self.began, |moved| moved.max(self.began));
+        let time = self.snapshot.limits.response.saturating_sub(moved.elapsed());
+        self.site().retries.borrow().budget(self.attempts, time)
+    }
+
+    fn site(&self) -> &'a Site {
+        &self.visitor.site
+    }
+}
+
+/// Whether an upstream says that it did not begin the request.
+fn declined(head: &ResponseHead) -> bool {
+    head.fields.iter().any(|(name, value)| declines(name, value))
+}

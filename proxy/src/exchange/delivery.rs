@@ -1,0 +1,86 @@
+//! The body of an answer on its way to the client, watched until its end.
+//!
+//! Invariants: a body that breaks or stalls ends with an error, and so the client's connection is cut; the exchange
+//! counts as in flight, and is told to the access log, until this value is dropped, whatever the reason.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use super::story::Story;
+use crate::http::{Body, BodyError, Piece, Source};
+
+/// A body, the longest pause between two of its pieces, and what is told when it ends.
+pub(super) struct Delivery {
+    body: Body,
+    idle: Duration,
+    /// Runs only while the sender is silent.
+    silence: Option<Pin<Box<Sleep>>>,
+    ended: bool,
+    failed: bool,
+    story: Story,
+}
+
+impl Delivery {
+    pub(super) fn new(body: Body, idle: Duration, story: Story) -> Self {
+        Self {
+            body,
+            idle,
+            silence: None,
+            ended: false,
+            failed: false,
+            story,
+        }
+    }
+
+    fn watch_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let idle = self.idle;
+        self.silence
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)))
+            .as_mut()
+            .poll(context)
+    }
+}
+
+impl Source for Delivery {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
+        let polled = match self.body.poll_piece(context) {
+            Poll::Pending => match self.watch_silence(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => Some(Err(BodyError::Stalled)),
+            },
+            Poll::Ready(piece) => {
+                self.silence = None;
+                piece
+            }
+        };
+        match &polled {
+            Some(Ok(Piece::Data(data))) => self.story.sent(data.len()),
+            Some(Err(error)) => {
+                self.failed = true;
+                self.story.broke(*error);
+            }
+            Some(Ok(Piece::Trailers(_))) | None => self.ended = true,
+        }
+        Poll::Ready(polled)
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        self.body.remaining()
+    }
+
+    fn is_end(&self) -> bool {
+        self.body.is_end()
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if !self.failed && (self.ended || self.body.is_end()) {
+            self.story.complete();
+        }
+    }
+}

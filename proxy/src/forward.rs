@@ -1,0 +1,152 @@
+//! One attempt: one request to one upstream, until the head of its answer.
+//!
+//! Invariants: an attempt that is dropped or fails closes its connection; every failure says how far it had come and
+//! so what may have happened; a fault of the client is never reported as one of the upstream.
+//!
+//! While it waits it looks around every [`WATCH_EVERY`]: whether the upstream's time is up, whether the client still
+//! sends its body, and whether the caller wants to go elsewhere. One timer serves all three, and a request that is
+//! answered sooner never fires it.
+
+use std::io;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use crate::config::Limits;
+use crate::failover::{Cause, Failure, Phase};
+use crate::http::outbound::{Answer, Link, SendFailure};
+use crate::http::{BodyError, RequestHead};
+use crate::pool::Pool;
+use crate::replay::Replay;
+use crate::upstream::Upstream;
+
+/// How often a waiting attempt looks around: a fifth of what a user notices, and ten wake-ups a second for a request
+/// that is slow anyway.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The upstream failed.
+    Upstream(Failure),
+    /// The client's body broke off or stalled. It says nothing about the upstream.
+    Client(BodyError),
+}
+
+/// What an attempt needs.
+pub struct Attempt<'a> {
+    /// This thread's idle connections.
+    pub pool: &'a Pool,
+    /// Where to.
+    pub upstream: &'a Upstream,
+    /// The head to send.
+    pub head: &'a RequestHead,
+    /// The body to send.
+    pub replay: &'a Replay,
+    /// How long it may take.
+    pub limits: &'a Limits,
+    /// When the exchange began; the deadline is over all its attempts.
+    pub began: Instant,
+}
+
+impl Attempt<'_> {
+    /// Sends the request and waits for the answer's head. A connection that has served before is used if `reuse` says
+    /// so. `leave` is asked while waiting: true ends the attempt as frozen.
+    ///
+    /// # Errors
+    /// [`Unanswered`], with the phase in which it happened.
+    pub async fn run(&self, reuse: bool, leave: impl Fn() -> bool) -> Result<Answer, Unanswered> {
+        let pooled = if reuse {
+            self.pool.take(self.upstream.id)
+        } else {
+            None
+        };
+        let reused = pooled.is_some();
+        let link = match pooled {
+            Some(link) => link,
+            None => Link::connect(&self.upstream.authority, self.limits.connect)
+                .await
+                .map_err(no_connection)?,
+        };
+        let shelf = self
+            .pool
+            .shelf(self.upstream.id, self.limits.upstream_connections_idle);
+        let mut sending = pin!(link.send(self.head, self.replay.body(), shelf));
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut sending => {
+                    return answered.map_err(|failed| self.failure(failed, reused));
+                }
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
+            if let Some(unanswered) = self.look_around(reused, &leave) {
+                return Err(unanswered);
+            }
+        }
+    }
+
+    fn look_around(&self, reused: bool, leave: &impl Fn() -> bool) -> Option<Unanswered> {
+        if let Some(since) = self.replay.waiting_since() {
+            return (since.elapsed() >= self.limits.idle).then_some(Unanswered::Client(BodyError::Stalled));
+        }
+        let phase = self.phase();
+        let moved = self
+            .replay
+            .last_moved()
+            .map_or(self.began, |moved| moved.max(self.began));
+        if moved.elapsed() >= self.limits.response {
+            return Some(Unanswered::Upstream(Failure {
+                phase,
+                cause: Cause::TimedOut,
+                reused,
+            }));
+        }
+        leave().then_some(Unanswered::Upstream(Failure {
+            phase,
+            cause: Cause::Frozen,
+            reused,
+        }))
+    }
+
+    fn failure(&self, failed: SendFailure, reused: bool) -> Unanswered {
+        if let Some(error) = self.replay.failure() {
+            return Unanswered::Client(error);
+        }
+        let phase = if failed.written {
+            self.phase()
+        } else {
+            Phase::Connecting
+        };
+        let cause = if failed.malformed {
+            Cause::Malformed
+        } else {
+            Cause::Broken
+        };
+        Unanswered::Upstream(Failure { phase, cause, reused })
+    }
+
+    fn phase(&self) -> Phase {
+        if self.replay.is_complete() {
+            Phase::Waiting
+        } else {
+            Phase::Sending
+        }
+    }
+}
+
+/// A connect that failed. Want of sockets or ports on our side is no refusal by the upstream.
+fn no_connection(error: io::Error) -> Unanswered {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, NotFound,
+        TimedOut,
+    };
+    let cause = match error.kind() {
+        TimedOut => Cause::TimedOut,
+        ConnectionRefused | HostUnreachable | NetworkUnreachable | NotFound => Cause::Refused,
+        ConnectionReset | ConnectionAborted => Cause::Broken,
+        _ if error.raw_os_error().is_none() => Cause::Refused,
+        _ => Cause::Broken,
+    };
+    tracing::debug!(%error, "an upstream could not be reached");
+    Unanswered::Upstream(Failure::new(Phase::Connecting, cause))
+}

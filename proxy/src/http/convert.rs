@@ -1,0 +1,82 @@
+//! Between our heads and hyper's.
+//!
+//! Invariants: what a client sent goes out again in its order and with its bytes; names go out in lower case, which is
+//! what hyper keeps. A field that hyper refuses to send is left out, never altered; the parsers on our two sides let
+//! none of that kind in.
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::http::{request, response};
+use hyper::{Method, Request, Response, StatusCode, Uri};
+
+use super::body::Body;
+use super::fields::Fields;
+use super::head::{RequestHead, ResponseHead, Version};
+
+/// Room for the fields that we add ourselves, so that the buffer grows once at most.
+const ROOM: usize = 256;
+
+pub(super) fn fields_from(map: &HeaderMap) -> Fields {
+    let size: usize = map
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    let mut fields = Fields::with_capacity(size + ROOM, map.len() + 8);
+    for (name, value) in map {
+        fields.push(name.as_str().as_bytes(), value.as_bytes());
+    }
+    fields
+}
+
+pub(super) fn fields_into(fields: &Fields) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(fields.len());
+    for (name, value) in fields.iter() {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+pub(super) fn request_head(parts: &request::Parts) -> RequestHead {
+    let fields = fields_from(&parts.headers);
+    let method = parts.method.as_str();
+    let version = version(parts.version);
+    match parts.uri.path_and_query() {
+        Some(target) if parts.uri.authority().is_none() => {
+            RequestHead::with_fields(method, target.as_str().as_bytes(), version, fields)
+        }
+        _ => RequestHead::with_fields(method, parts.uri.to_string().as_bytes(), version, fields),
+    }
+}
+
+pub(super) fn response_head(parts: &response::Parts) -> ResponseHead {
+    ResponseHead {
+        status: parts.status.as_u16(),
+        version: version(parts.version),
+        fields: fields_from(&parts.headers),
+    }
+}
+
+/// None when hyper refuses the method or the target.
+pub(super) fn into_request(head: &RequestHead, body: Body) -> Option<Request<Body>> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::from_bytes(head.method().as_bytes()).ok()?;
+    *request.uri_mut() = Uri::try_from(head.target()).ok()?;
+    *request.headers_mut() = fields_into(&head.fields);
+    Some(request)
+}
+
+pub(super) fn into_response(head: &ResponseHead, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = fields_into(&head.fields);
+    response
+}
+
+fn version(version: hyper::Version) -> Version {
+    if version == hyper::Version::HTTP_10 {
+        Version::Http10
+    } else {
+        Version::Http11
+    }
+}

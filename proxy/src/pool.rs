@@ -1,0 +1,92 @@
+//! Idle connections to upstreams, one pool per thread.
+//!
+//! Invariants: only a connection whose last answer ended cleanly comes in; every connection is checked when it is
+//! taken out, because a pooled connection may have been closed by the far side meanwhile; the newest goes first, so
+//! that the rest can grow old and be swept.
+//!
+//! Left out on purpose: sharing between threads. It would put a lock on every request's way.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::http::outbound::{Link, Shelf};
+use crate::upstream::UpstreamId;
+
+/// Pause between two sweeps.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// All idle connections of a thread.
+#[derive(Default)]
+pub struct Pool {
+    /// By [`UpstreamId::index`].
+    places: RefCell<Vec<Rc<Place>>>,
+}
+
+/// The idle connections to one upstream, oldest first.
+#[derive(Default)]
+struct Place {
+    idle: RefCell<Vec<(Link, Instant)>>,
+    /// How many may rest here; set at each exchange, because a reload may change it.
+    room: Cell<usize>,
+}
+
+impl Pool {
+    /// An idle connection to this upstream that is still open.
+    #[must_use]
+    pub fn take(&self, upstream: UpstreamId) -> Option<Link> {
+        let place = self.place(upstream);
+        let mut idle = place.idle.borrow_mut();
+        while let Some((mut link, _)) = idle.pop() {
+            if link.is_alive() {
+                return Some(link);
+            }
+        }
+        None
+    }
+
+    /// Where connections to this upstream go back to, if fewer than `room` rest there.
+    #[must_use]
+    pub fn shelf(&self, upstream: UpstreamId, room: usize) -> Rc<dyn Shelf> {
+        let place = self.place(upstream);
+        place.room.set(room);
+        place
+    }
+
+    /// Closes what is closed on the far side or has rested for `longest`.
+    pub fn sweep(&self, now: Instant, longest: Duration) {
+        for place in self.places.borrow().iter() {
+            place
+                .idle
+                .borrow_mut()
+                .retain_mut(|(link, since)| now.duration_since(*since) < longest && link.is_alive());
+        }
+    }
+
+    fn place(&self, upstream: UpstreamId) -> Rc<Place> {
+        let index = upstream.index();
+        let mut places = self.places.borrow_mut();
+        if places.len() <= index {
+            places.resize_with(index + 1, Rc::default);
+        }
+        Rc::clone(&places[index])
+    }
+}
+
+impl Shelf for Place {
+    fn put(&self, link: Link) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.room.get() {
+            idle.push((link, Instant::now()));
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Pool")
+            .field("places", &self.places.borrow().len())
+            .finish_non_exhaustive()
+    }
+}

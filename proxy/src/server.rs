@@ -1,0 +1,286 @@
+//! Threads that accept clients: one single-threaded runtime each, with its own listening sockets and its own
+//! connections to the upstreams, so that nothing on a request's way is shared or locked.
+//!
+//! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
+//! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients that are already in the accept
+//! queue are served, then the sockets close, then answers in flight end their connections, and what is left after
+//! the grace period is cut.
+//!
+//! Left out on purpose: TLS (later), and handing sockets over to a successor process.
+
+mod clients;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as Socket};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use remora_process::exit::Failure;
+use remora_process::ops::bind_failure;
+use socket2::{Domain, Protocol, SockRef, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_local;
+
+use crate::access_log::AccessLog;
+use crate::directory::Directory;
+use crate::exchange::{Site, Visitor};
+use crate::headers::Scheme;
+use crate::http::inbound::{self, Bounds};
+use crate::pool::SWEEP_EVERY;
+use clients::Clients;
+
+/// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
+const ACCEPT_QUEUE: i32 = 1024;
+/// Pause after an accept failed for want of sockets: long enough to let some close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bound addresses, not yet served.
+pub struct Server {
+    /// One set of sockets per thread.
+    sockets: Vec<Vec<Socket>>,
+}
+
+/// The threads at work.
+pub struct Workers {
+    stop: watch::Sender<Option<Duration>>,
+    ended: mpsc::Receiver<()>,
+    accepting: Arc<AtomicUsize>,
+    threads: usize,
+}
+
+impl Server {
+    /// Binds every address for each of `threads` threads.
+    ///
+    /// # Errors
+    /// A sentence that says which address could not be bound, and why.
+    pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Self, Failure> {
+        let mut sockets: Vec<Vec<Socket>> = (0..threads).map(|_| Vec::new()).collect();
+        for &address in addresses {
+            let failure = |error: io::Error| bind_failure(address, "listen address", &error);
+            drop(listen(address, false).map_err(failure)?);
+            for sockets in &mut sockets {
+                sockets.push(listen(address, true).map_err(failure)?);
+            }
+        }
+        Ok(Self { sockets })
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// The operating system refused a thread or a runtime.
+    pub fn start(self, directory: &Directory, log: &AccessLog) -> io::Result<Workers> {
+        let threads = self.sockets.len();
+        let (stop, stopped) = watch::channel(None);
+        let (ended_here, ended) = mpsc::channel(threads);
+        let accepting = Arc::new(AtomicUsize::new(0));
+        for (index, sockets) in self.sockets.into_iter().enumerate() {
+            let worker = Worker {
+                sockets,
+                threads,
+                directory: directory.clone(),
+                log: log.clone(),
+                stop: stopped.clone(),
+                accepting: Arc::clone(&accepting),
+            };
+            let ended = ended_here.clone();
+            thread::Builder::new()
+                .name(format!("proxy-{index}"))
+                .spawn(move || {
+                    if let Err(error) = worker.run() {
+                        tracing::error!(%error, "a proxy thread could not work");
+                    }
+                    // Nobody listens any more only when the whole process is about to end.
+                    let _nobody_waits = ended.blocking_send(());
+                })?;
+        }
+        Ok(Workers {
+            stop,
+            ended,
+            accepting,
+            threads,
+        })
+    }
+}
+
+impl Workers {
+    /// Whether all threads accept clients, for the readiness page.
+    pub fn accepting(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let (accepting, threads) = (Arc::clone(&self.accepting), self.threads);
+        move || accepting.load(Ordering::Acquire) == threads
+    }
+
+    /// Completes when a thread has ended, which it does unasked only by a fault of the program.
+    pub async fn one_ended(&mut self) {
+        self.ended.recv().await;
+    }
+
+    /// Stops accepting, lets answers in flight end for at most `grace`, and waits for all threads.
+    pub async fn stop(mut self, grace: Duration) {
+        self.stop.send_replace(Some(grace));
+        while self.ended.recv().await.is_some() {}
+    }
+}
+
+/// What one thread works with.
+struct Worker {
+    sockets: Vec<Socket>,
+    threads: usize,
+    directory: Directory,
+    log: AccessLog,
+    stop: watch::Receiver<Option<Duration>>,
+    accepting: Arc<AtomicUsize>,
+}
+
+impl Worker {
+    fn run(self) -> io::Result<()> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build_local(LocalOptions::default())?;
+        runtime.block_on(self.work())
+    }
+
+    async fn work(mut self) -> io::Result<()> {
+        let site = Rc::new(Site::new(self.directory.clone(), self.log.clone()));
+        let clients = Rc::new(Clients::default());
+        let sweeping = spawn_local(sweep(Rc::clone(&site)));
+        let mut accepting = Vec::new();
+        for socket in std::mem::take(&mut self.sockets) {
+            let acceptor = Acceptor {
+                port: socket.local_addr()?.port(),
+                listener: TcpListener::from_std(socket)?,
+                site: Rc::clone(&site),
+                clients: Rc::clone(&clients),
+                threads: self.threads,
+            };
+            accepting.push(spawn_local(acceptor.run(self.stop.clone())));
+        }
+        self.accepting.fetch_add(1, Ordering::AcqRel);
+        let grace = match self.stop.wait_for(Option::is_some).await {
+            Ok(grace) => grace.unwrap_or_default(),
+            Err(_) => Duration::ZERO,
+        };
+        self.accepting.fetch_sub(1, Ordering::AcqRel);
+        for task in accepting {
+            // A task that panicked has been reported by the panic itself.
+            let _reported = task.await;
+        }
+        clients.stop();
+        if tokio::time::timeout(grace, clients.all_gone()).await.is_err() {
+            tracing::warn!(
+                clients = clients.count(),
+                "the grace period is over: cutting the rest"
+            );
+        }
+        sweeping.abort();
+        Ok(())
+    }
+}
+
+/// Accepts clients on one socket.
+struct Acceptor {
+    listener: TcpListener,
+    port: u16,
+    site: Rc<Site>,
+    clients: Rc<Clients>,
+    threads: usize,
+}
+
+impl Acceptor {
+    async fn run(self, mut stop: watch::Receiver<Option<Duration>>) {
+        loop {
+            let limits = self.site.directory.current().limits;
+            self.clients.room(limits.connections.div_ceil(self.threads)).await;
+            tokio::select! {
+                biased;
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, client)) => self.welcome(stream, client),
+                    Err(error) => {
+                        tracing::warn!(%error, "a client could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                _ = stop.wait_for(Option::is_some) => break,
+            }
+        }
+        self.welcome_queued();
+    }
+
+    /// Takes over who is in the accept queue. Asks the kernel itself: tokio may not have been told of them yet.
+    fn welcome_queued(self) {
+        let Self {
+            listener,
+            port,
+            site,
+            clients,
+            threads,
+        } = self;
+        let Ok(socket) = listener.into_std() else { return };
+        let Ok(listener) = socket.try_clone().and_then(TcpListener::from_std) else {
+            return;
+        };
+        let acceptor = Self {
+            listener,
+            port,
+            site,
+            clients,
+            threads,
+        };
+        while let Ok((stream, client)) = socket.accept() {
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                acceptor.welcome(stream, client);
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, client: SocketAddr) {
+        let limits = self.site.directory.current().limits;
+        // Without these the connection works all the same: later packets, or a dead client noticed later.
+        let _later_packets = stream.set_nodelay(true);
+        let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
+        let bounds = Bounds {
+            head_bytes: limits.request_head_bytes,
+            fields: limits.request_fields,
+            patience: limits.client_idle.max(limits.request_head),
+        };
+        let visitor = Rc::new(Visitor::new(
+            Rc::clone(&self.site),
+            client,
+            self.port,
+            Scheme::Http,
+        ));
+        let ticket = self.clients.enter();
+        spawn_local(async move {
+            ticket.here().await;
+            inbound::serve(stream, visitor, bounds, || ticket.is_stopping()).await;
+        });
+    }
+}
+
+/// Closes idle upstream connections in time, for ever.
+async fn sweep(site: Rc<Site>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        site.pool
+            .sweep(Instant::now(), site.directory.current().limits.upstream_idle);
+    }
+}
+
+/// A listening socket; `shared` ones let other threads listen at the same address.
+fn listen(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of an earlier process that linger in the kernel do not count as somebody who listens.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.bind(&address.into())?;
+    socket.listen(ACCEPT_QUEUE)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,94 @@
+//! The client connections of one thread: how many there are, and how they learn that it is time to end.
+//!
+//! Every connection leaves its task's waker here. So a connection that waits for a request costs nothing until the
+//! stop, which wakes all of them once; no connection polls a channel on every turn.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use tokio::sync::Notify;
+
+use crate::metrics::CLIENTS;
+
+/// The connections of a thread.
+#[derive(Default)]
+pub(super) struct Clients {
+    stopping: Cell<bool>,
+    next: Cell<u64>,
+    tasks: RefCell<BTreeMap<u64, Waker>>,
+    /// Told whenever one leaves.
+    left: Notify,
+}
+
+/// One connection's place; it leaves when this is dropped.
+pub(super) struct Ticket {
+    clients: Rc<Clients>,
+    number: u64,
+}
+
+impl Clients {
+    /// A connection comes in. Its task says where it can be woken with [`Ticket::here`].
+    pub(super) fn enter(self: &Rc<Self>) -> Ticket {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        self.tasks.borrow_mut().insert(number, Waker::noop().clone());
+        metrics::gauge!(CLIENTS).increment(1.0);
+        Ticket {
+            clients: Rc::clone(self),
+            number,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    /// Waits until there are fewer than `most`.
+    pub(super) async fn room(&self, most: usize) {
+        while self.count() >= most.max(1) {
+            self.left.notified().await;
+        }
+    }
+
+    /// Tells all that it is time to end.
+    pub(super) fn stop(&self) {
+        self.stopping.set(true);
+        for waker in self.tasks.borrow().values() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Waits until there is none.
+    pub(super) async fn all_gone(&self) {
+        while self.count() > 0 {
+            self.left.notified().await;
+        }
+    }
+}
+
+impl Ticket {
+    /// The calling task serves the connection: it is woken when it is time to end.
+    pub(super) async fn here(&self) {
+        let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+        self.clients.tasks.borrow_mut().insert(self.number, waker);
+    }
+
+    /// Whether it is time to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.clients.stopping.get()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.clients.tasks.borrow_mut().remove(&self.number);
+        metrics::gauge!(CLIENTS).decrement(1.0);
+        // Both accept loops and the stop may wait; a permit is kept for whoever comes first.
+        self.clients.left.notify_waiters();
+        self.clients.left.notify_one();
+    }
+}

@@ -1,0 +1,198 @@
+//! Claim: what a client and an upstream say to each other arrives whole, in both directions.
+
+mod support;
+
+use support::process::{Config, Proxy};
+use support::upstream::{Act, Upstream};
+
+#[test]
+fn a_get_is_answered_by_the_upstream() {
+    let upstream = Upstream::named("hello");
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    let response = client.get("/shop/cart?x=%2F", "");
+    assert_eq!((response.status, response.text().as_str()), (200, "hello"));
+    assert_eq!(upstream.seen()[0].target, "/shop/cart?x=%2F");
+    assert_eq!(client.get("/again", "").status, 200, "the connection is kept");
+}
+
+#[test]
+fn upstream_connections_are_reused() {
+    let upstream = Upstream::named("hello");
+    let proxy = Proxy::start(&Config::new(&[&upstream]).one_thread());
+    for _ in 0..20 {
+        assert_eq!(proxy.client().get("/", "").status, 200);
+    }
+    let connections: std::collections::BTreeSet<_> =
+        upstream.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(
+        connections.len(),
+        1,
+        "twenty requests, one after the other, on one connection"
+    );
+}
+
+#[test]
+fn large_bodies_pass_in_both_directions() {
+    let upstream = Upstream::start(|seen| {
+        let mut answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", seen.body.len()).into_bytes();
+        answer.extend_from_slice(&seen.body);
+        Act::Say(answer)
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let body: Vec<u8> = (0..10 * 1024 * 1024_u32)
+        .map(|index| (index % 251).to_le_bytes()[0])
+        .collect();
+    let mut client = proxy.client();
+    client.send(format!(
+        "POST /upload HTTP/1.1\r\nHost: shop\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    ));
+    client.send(&body);
+    let response = client.response();
+    assert_eq!(response.status, 200);
+    assert!(
+        response.complete && response.body == body,
+        "10 MB come back as they were sent"
+    );
+    assert_eq!(upstream.seen()[0].field("content-length"), Some("10485760"));
+}
+
+#[test]
+fn chunks_and_trailers_pass_in_both_directions() {
+    let upstream = Upstream::start(|_| {
+        let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n\
+                      5\r\nhello\r\n6\r\n world\r\n0\r\nx-sum: 11\r\n\r\n";
+        Act::Say(answer.as_bytes().to_vec())
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    client.send(
+        "POST / HTTP/1.1\r\nHost: shop\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\nTrailer: x-count\r\n\r\n\
+         3\r\nabc\r\n2\r\nde\r\n0\r\nx-count: 5\r\n\r\n",
+    );
+    let response = client.response();
+    assert_eq!(
+        (response.text().as_str(), response.trailers.as_str()),
+        ("hello world", "x-sum: 11\n")
+    );
+    let seen = &upstream.seen()[0];
+    assert_eq!(
+        (seen.body.as_slice(), seen.trailers.as_str()),
+        (&b"abcde"[..], "x-count: 5\n")
+    );
+    assert_eq!(
+        client.get("/", "").text(),
+        "hello world",
+        "the connection is kept"
+    );
+}
+
+#[test]
+fn answers_without_body_keep_their_fields() {
+    let upstream = Upstream::start(|seen| match seen.target.as_str() {
+        "/none" => Act::Say(b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n".to_vec()),
+        "/same" => Act::Say(b"HTTP/1.1 304 Not Modified\r\nETag: \"e\"\r\n\r\n".to_vec()),
+        _ => Act::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n".to_vec()),
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    let head = client.request("HEAD", "/", "", "");
+    assert_eq!((head.status, head.field("content-length")), (200, Some("1234")));
+    let none = client.get("/none", "");
+    assert_eq!((none.status, none.field("x-a")), (204, Some("b")));
+    let same = client.get("/same", "");
+    assert_eq!((same.status, same.field("etag")), (304, Some("\"e\"")));
+}
+
+#[test]
+fn a_body_waits_for_100_continue() {
+    let upstream = Upstream::start(|seen| Act::text(&String::from_utf8_lossy(&seen.body)));
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    assert_eq!(client.response().status, 100);
+    client.send("body");
+    let response = client.response();
+    assert_eq!((response.status, response.text().as_str()), (200, "body"));
+    assert_eq!(
+        upstream.seen()[0].field("expect"),
+        None,
+        "the expectation is met on our side"
+    );
+}
+
+#[test]
+fn an_http_1_0_client_is_served_and_closed() {
+    let upstream = Upstream::start(|_| {
+        Act::Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".to_vec())
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    let response = client.response();
+    assert_eq!(
+        (response.status, response.text().as_str(), response.complete),
+        (200, "abc", true)
+    );
+    assert_eq!(
+        response.field("transfer-encoding"),
+        None,
+        "HTTP/1.0 knows no chunks"
+    );
+    let host = upstream.seen()[0].field("host").map(str::to_owned);
+    assert_eq!(
+        host,
+        Some(upstream.address.to_string()),
+        "Tomcat refuses HTTP/1.1 without Host"
+    );
+}
+
+#[test]
+fn websocket_bytes_pass_after_the_101_alone() {
+    let upstream = Upstream::start(|seen| {
+        if seen.target == "/ws" {
+            let accepted =
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhi";
+            Act::Echo(accepted.as_bytes().to_vec())
+        } else {
+            Act::text("no tunnel here")
+        }
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    let upgrade = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n";
+    let refused = client.get("/", upgrade);
+    assert_eq!((refused.status, refused.text().as_str()), (200, "no tunnel here"));
+
+    client.send(format!("GET /ws HTTP/1.1\r\nHost: shop\r\n{upgrade}\r\nearly"));
+    let switched = client.response();
+    assert_eq!(
+        (switched.status, switched.field("upgrade")),
+        (101, Some("websocket"))
+    );
+    assert_eq!(
+        switched.field("connection").map(str::to_ascii_lowercase),
+        Some("upgrade".to_owned())
+    );
+    assert_eq!(client.bytes(7), b"hiearly");
+    client.send("more");
+    assert_eq!(client.bytes(4), b"more");
+    client.finish();
+    assert!(client.is_closed(), "the end of one side reaches the other");
+}
+
+#[test]
+fn other_protocols_are_not_upgraded_to() {
+    let upstream = Upstream::named("plain");
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let fields =
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+    assert_eq!(proxy.client().get("/", fields).text(), "plain");
+    let seen = &upstream.seen()[0];
+    assert_eq!(
+        (seen.field("upgrade"), seen.field("http2-settings")),
+        (None, None)
+    );
+}

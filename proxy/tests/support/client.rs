@@ -1,0 +1,191 @@
+//! A client that sends exactly the bytes it is given.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use super::{PATIENCE, fields_of, head_end, values};
+
+/// One connection to the proxy.
+pub(crate) struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// One response.
+#[derive(Clone, Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: String,
+    /// Whether the body ended as its framing promised.
+    pub(crate) complete: bool,
+}
+
+impl Response {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        values(&self.fields, name).first().copied()
+    }
+
+    pub(crate) fn fields(&self, name: &str) -> Vec<&str> {
+        values(&self.fields, name)
+    }
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("the proxy accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        stream.set_nodelay(true).expect("no delay");
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("the proxy reads");
+    }
+
+    /// Ends the sending direction.
+    pub(crate) fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write).expect("an open socket");
+    }
+
+    /// A GET with `Host: shop` and these whole field lines.
+    pub(crate) fn get(&mut self, target: &str, fields: &str) -> Response {
+        self.request("GET", target, fields, "")
+    }
+
+    /// Any request with a Content-Length.
+    pub(crate) fn request(&mut self, method: &str, target: &str, fields: &str, body: &str) -> Response {
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Length: {length}\r\n"),
+        };
+        self.send(format!(
+            "{method} {target} HTTP/1.1\r\nHost: shop\r\n{fields}{length}\r\n{body}"
+        ));
+        self.response_to(method)
+    }
+
+    /// The next response; panics when there is none.
+    pub(crate) fn response(&mut self) -> Response {
+        self.response_to("GET")
+    }
+
+    /// The next response, given the method that it answers.
+    pub(crate) fn response_to(&mut self, method: &str) -> Response {
+        self.try_response(method).expect("a response")
+    }
+
+    /// The next response, or none when the proxy closed before its head was complete.
+    pub(crate) fn try_response(&mut self, method: &str) -> Option<Response> {
+        let end = loop {
+            if let Some(end) = head_end(&self.buffer) {
+                break end;
+            }
+            self.fill().ok().filter(|read| *read > 0)?;
+        };
+        let head: Vec<u8> = self.buffer.drain(..end).collect();
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .expect("a status line");
+        let fields = fields_of(&head);
+        let mut response = Response {
+            status,
+            head,
+            fields,
+            body: Vec::new(),
+            trailers: String::new(),
+            complete: true,
+        };
+        if method == "HEAD" || status < 200 || status == 204 || status == 304 {
+            return Some(response);
+        }
+        if response.field("transfer-encoding") == Some("chunked") {
+            response.complete = self.read_chunks(&mut response).is_some();
+        } else if let Some(length) = response.field("content-length") {
+            let length: usize = length.parse().expect("a number");
+            while self.buffer.len() < length && self.fill().is_ok_and(|read| read > 0) {}
+            response.complete = self.buffer.len() >= length;
+            response.body = self.buffer.drain(..length.min(self.buffer.len())).collect();
+        } else {
+            let ended = loop {
+                match self.fill() {
+                    Ok(0) => break true,
+                    Ok(_) => {}
+                    Err(_) => break false,
+                }
+            };
+            response.complete = ended;
+            response.body = std::mem::take(&mut self.buffer);
+        }
+        Some(response)
+    }
+
+    fn read_chunks(&mut self, response: &mut Response) -> Option<()> {
+        loop {
+            let size = self.line()?;
+            let size = usize::from_str_radix(size.trim(), 16).ok()?;
+            if size == 0 {
+                break;
+            }
+            while self.buffer.len() < size + 2 {
+                self.fill().ok().filter(|read| *read > 0)?;
+            }
+            response.body.extend(self.buffer.drain(..size));
+            self.buffer.drain(..2);
+        }
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                return Some(());
+            }
+            response.trailers.push_str(&line);
+            response.trailers.push('\n');
+        }
+    }
+
+    fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(at) = self.buffer.windows(2).position(|window| window == b"\r\n") {
+                let line = String::from_utf8_lossy(&self.buffer[..at]).into_owned();
+                self.buffer.drain(..at + 2);
+                return Some(line);
+            }
+            self.fill().ok().filter(|read| *read > 0)?;
+        }
+    }
+
+    /// Exactly `length` bytes.
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
+        while self.buffer.len() < length {
+            assert!(self.fill().expect("bytes in time") > 0, "the proxy closed");
+        }
+        self.buffer.drain(..length).collect()
+    }
+
+    /// Whether the proxy has closed the connection; waits for it.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        match self.fill() {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<usize> {
+        let mut chunk = [0; 64 * 1024];
+        let read = self.stream.read(&mut chunk)?;
+        self.buffer.extend_from_slice(&chunk[..read]);
+        Ok(read)
+    }
+}

@@ -1,0 +1,232 @@
+//! The real program, started with a configuration of the test's own.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use super::client::Client;
+use super::upstream::Upstream;
+use super::wait_until;
+
+/// A running `remora-proxy`; killed when dropped.
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    pub(crate) control: SocketAddr,
+    child: Child,
+    directory: tempfile::TempDir,
+    log: Arc<Mutex<String>>,
+}
+
+/// Pieces of a configuration file.
+#[derive(Clone)]
+pub(crate) struct Config {
+    top: String,
+    text: String,
+}
+
+impl Config {
+    /// Pool `tomcat`, mode 2, with these members as routes n1, n2, ...; everything goes there.
+    pub(crate) fn new(members: &[&Upstream]) -> Self {
+        Self::with(
+            r#"sticky = { session = "JSESSIONID" }"#,
+            members,
+            r#"path = "/""#,
+            r#"to = "tomcat""#,
+        )
+    }
+
+    /// The same in mode 1.
+    pub(crate) fn with_route_cookie(members: &[&Upstream]) -> Self {
+        Self::with(
+            r#"sticky = { route_cookie = "ROUTEID" }"#,
+            members,
+            r#"path = "/""#,
+            r#"to = "tomcat""#,
+        )
+    }
+
+    /// The same in mode 2 with another route line.
+    pub(crate) fn mapped(members: &[&Upstream], path: &str, to: &str) -> Self {
+        let session = r#"sticky = { session = "JSESSIONID" }"#;
+        Self::with(
+            session,
+            members,
+            &format!("path = {path:?}"),
+            &format!("to = {to:?}"),
+        )
+    }
+
+    fn with(sticky: &str, members: &[&Upstream], path: &str, to: &str) -> Self {
+        let mut text = format!("[pool.tomcat]\n{sticky}\nhealth = {{ every = \"200ms\" }}\n");
+        for (index, member) in members.iter().enumerate() {
+            let number = index + 1;
+            writeln!(
+                text,
+                "[[pool.tomcat.member]]\nurl = \"http://{}\"\nroute = \"n{number}\"",
+                member.address
+            )
+            .expect("a string takes everything");
+        }
+        writeln!(text, "[[route]]\n{path}\n{to}").expect("a string takes everything");
+        Self {
+            top: String::new(),
+            text,
+        }
+    }
+
+    /// One thread, so that all clients share its connections.
+    pub(crate) fn one_thread(mut self) -> Self {
+        self.top.push_str("threads = 1\n");
+        self
+    }
+
+    /// Adds a table or lines of one.
+    pub(crate) fn table(mut self, lines: &str) -> Self {
+        self.text.push_str(lines);
+        self.text.push('\n');
+        self
+    }
+
+    /// Adds a line to the pool.
+    pub(crate) fn pool_line(mut self, line: &str) -> Self {
+        self.text = self
+            .text
+            .replacen("[pool.tomcat]\n", &format!("[pool.tomcat]\n{line}\n"), 1);
+        self
+    }
+
+    /// The whole file, for a proxy at these addresses.
+    pub(crate) fn at(&self, address: SocketAddr, control: SocketAddr) -> String {
+        let Self { top, text } = self;
+        format!("{top}[[listen]]\nbind = \"{address}\"\n[control]\nbind = \"{control}\"\n{text}")
+    }
+}
+
+/// An address that was free a moment ago.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+}
+
+impl Proxy {
+    /// Starts one and waits until it is ready.
+    pub(crate) fn start(config: &Config) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (address, control) = (free_address(), free_address());
+        let file = directory.path().join("proxy.toml");
+        std::fs::write(&file, config.at(address, control)).expect("a writable directory");
+        let mut child = command(&file)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stderr = child.stderr.take().expect("a piped stderr");
+        let log = Arc::new(Mutex::new(String::new()));
+        let into = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = into.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut proxy = Self {
+            address,
+            control,
+            child,
+            directory,
+            log,
+        };
+        wait_until("the proxy is ready", || {
+            let ended = proxy.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "the proxy ended with {ended:?}: {}", proxy.log());
+            proxy.is_ready()
+        });
+        proxy
+    }
+
+    /// A new connection.
+    pub(crate) fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.directory.path().join("proxy.toml")
+    }
+
+    /// Writes another configuration, for the same addresses, and asks for a reload.
+    pub(crate) fn reload(&self, config: &Config) {
+        self.reload_text(&config.at(self.address, self.control));
+    }
+
+    pub(crate) fn reload_text(&self, text: &str) {
+        std::fs::write(self.file(), text).expect("a writable directory");
+        self.signal("HUP");
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status()
+            .expect("kill exists");
+        assert!(status.success());
+    }
+
+    /// Waits for the end; answers with the exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let mut code = None;
+        wait_until("the proxy ends", || {
+            code = self.child.try_wait().expect("a child");
+            code.is_some()
+        });
+        code.and_then(|status| status.code())
+    }
+
+    /// Whether `/readyz` answers 200.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.control_page("/readyz")
+            .is_some_and(|(status, _)| status == 200)
+    }
+
+    /// Status and text of a page of the control address.
+    pub(crate) fn control_page(&self, path: &str) -> Option<(u16, String)> {
+        std::net::TcpStream::connect(self.control).ok()?;
+        let mut client = Client::connect(self.control);
+        client.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n\r\n"
+        ));
+        let response = client.try_response("GET")?;
+        Some((response.status, response.text()))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("--- log of the proxy\n{}", self.log());
+        }
+    }
+}
+
+/// The program with this file, its output left to the caller.
+pub(crate) fn command(file: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_remora-proxy"));
+    command
+        .arg("--config")
+        .arg(file)
+        .stdout(Stdio::null())
+        .stdin(Stdio::null());
+    command
+}
