@@ -53,7 +53,7 @@ impl RaftHandle {
     /// Proposes a group at the cost of one wake-up; answers go to `replies` by token, in any order, also before this
     /// returns.
     pub fn submit(&self, asks: Vec<Ask>, replies: &Arc<dyn Replies>) {
-        self.inner.proposer.submit(asks, replies);
+        self.inner.proposer.submit(asks, Arc::clone(replies));
     }
 
     /// Waits until everything that was committed when this was called is applied here, proven by a majority

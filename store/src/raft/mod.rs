@@ -28,7 +28,7 @@ mod settings;
 mod snapshots;
 mod start;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod types;
 mod wire;
 

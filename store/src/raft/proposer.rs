@@ -6,8 +6,8 @@
 //! Invariant: every proposal taken is answered exactly once. It is Refused only if it never reached the log.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,6 +46,18 @@ struct Item {
     replies: Arc<dyn Replies>,
 }
 
+/// Proposals that came together, by token, encoded.
+struct Group {
+    items: Vec<(u64, Bytes)>,
+    replies: Arc<dyn Replies>,
+}
+
+impl Group {
+    fn bytes(&self) -> usize {
+        self.items.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+}
+
 /// What waits: counted where it enters and where it leaves.
 #[derive(Default)]
 struct Waiting {
@@ -53,10 +65,22 @@ struct Waiting {
     bytes: AtomicUsize,
 }
 
+impl Waiting {
+    fn enter(&self, proposals: usize, bytes: usize) {
+        self.proposals.fetch_add(proposals, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn leave(&self, proposals: usize, bytes: usize) {
+        self.proposals.fetch_sub(proposals, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
 /// The way in. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Proposer {
-    groups: mpsc::Sender<Vec<Item>>,
+    groups: mpsc::Sender<Group>,
     waiting: Arc<Waiting>,
     leadership: watch::Receiver<Leadership>,
     stopping: watch::Receiver<bool>,
@@ -91,46 +115,42 @@ impl Proposer {
     }
 
     /// Takes a group of proposals.
-    pub(super) fn submit(&self, asks: Vec<Ask>, replies: &Arc<dyn Replies>) {
-        let Some(refusal) = self.refusal(asks.len()) else {
-            let items: Vec<Item> = asks
-                .into_iter()
-                .map(|ask| Item {
-                    token: ask.token,
-                    bytes: encode_proposal(&ask.proposal),
-                    replies: Arc::clone(replies),
-                })
-                .collect();
-            self.waiting.proposals.fetch_add(items.len(), Ordering::Relaxed);
-            self.waiting
-                .bytes
-                .fetch_add(total_bytes(&items), Ordering::Relaxed);
-            if let Err(error) = self.groups.try_send(items) {
-                let (items, refusal) = match error {
-                    mpsc::error::TrySendError::Full(items) => (items, Refusal::Overloaded),
-                    mpsc::error::TrySendError::Closed(items) => (items, Refusal::Stopping),
-                };
-                self.waiting.proposals.fetch_sub(items.len(), Ordering::Relaxed);
-                self.waiting
-                    .bytes
-                    .fetch_sub(total_bytes(&items), Ordering::Relaxed);
-                answer_all(items, &Answer::Refused(refusal));
-            }
+    pub(super) fn submit(&self, asks: Vec<Ask>, replies: Arc<dyn Replies>) {
+        if let Some(refusal) = self.refusal(asks.len()) {
+            replies.deliver(
+                asks.iter()
+                    .map(|ask| (ask.token, Answer::Refused(refusal)))
+                    .collect(),
+            );
             return;
+        }
+        let encoded = asks
+            .into_iter()
+            .map(|ask| (ask.token, encode_proposal(&ask.proposal)));
+        let group = Group {
+            items: encoded.collect(),
+            replies,
         };
-        replies.deliver(
-            asks.iter()
-                .map(|ask| (ask.token, Answer::Refused(refusal)))
-                .collect(),
-        );
+        self.waiting.enter(group.items.len(), group.bytes());
+        if let Err(error) = self.groups.try_send(group) {
+            let (group, refusal) = match error {
+                mpsc::error::TrySendError::Full(group) => (group, Refusal::Overloaded),
+                mpsc::error::TrySendError::Closed(group) => (group, Refusal::Stopping),
+            };
+            self.waiting.leave(group.items.len(), group.bytes());
+            let refused = group
+                .items
+                .iter()
+                .map(|(token, _)| (*token, Answer::Refused(refusal)));
+            group.replies.deliver(refused.collect());
+        }
     }
 
     /// Proposes one command and waits.
     pub(super) async fn propose(&self, proposal: Proposal) -> Answer {
         let (sender, answer) = oneshot::channel();
-        let replies: Arc<dyn Replies> = Arc::new(One(std::sync::Mutex::new(Some(sender))));
-        self.submit(vec![Ask { token: 0, proposal }], &replies);
-        drop(replies);
+        let replies = Arc::new(One(Mutex::new(Some(sender))));
+        self.submit(vec![Ask { token: 0, proposal }], replies);
         answer.await.unwrap_or(Answer::Unknown)
     }
 
@@ -154,15 +174,11 @@ impl Proposer {
 }
 
 /// Takes the one answer of [`Proposer::propose`].
-struct One(std::sync::Mutex<Option<oneshot::Sender<Answer>>>);
+struct One(Mutex<Option<oneshot::Sender<Answer>>>);
 
 impl Replies for One {
     fn deliver(&self, answers: Vec<(u64, Answer)>) {
-        let sender = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some(sender), Some((_, answer))) = (sender, answers.into_iter().next()) {
             // Whoever asked may have gone away; the answer is then nobody's.
             let _ = sender.send(answer);
@@ -182,26 +198,35 @@ struct Worker {
 }
 
 impl Worker {
-    async fn run(mut self, mut incoming: mpsc::Receiver<Vec<Item>>) {
+    async fn run(mut self, mut incoming: mpsc::Receiver<Group>) {
         let mut in_flight = FuturesUnordered::new();
         let mut leadership = self.leadership.clone();
         loop {
-            while let Ok(items) = incoming.try_recv() {
-                self.queue.extend(items);
+            while let Ok(group) = incoming.try_recv() {
+                self.take(group);
             }
             while in_flight.len() < IN_FLIGHT_MAX && !self.queue.is_empty() {
                 in_flight.push(self.propose_entry().await);
             }
             tokio::select! {
                 Some(returned) = in_flight.next(), if !in_flight.is_empty() => self.settle(returned),
-                items = incoming.recv() => match items {
-                    Some(items) => self.queue.extend(items),
+                group = incoming.recv() => match group {
+                    Some(group) => self.take(group),
                     None if in_flight.is_empty() && self.queue.is_empty() => return,
                     None => if let Some(returned) = in_flight.next().await { self.settle(returned) },
                 },
                 Ok(()) = leadership.changed() => self.refuse_waiting(),
             }
         }
+    }
+
+    fn take(&mut self, Group { items, replies }: Group) {
+        let items = items.into_iter().map(|(token, bytes)| Item {
+            token,
+            bytes,
+            replies: Arc::clone(&replies),
+        });
+        self.queue.extend(items);
     }
 
     /// Makes one entry of the front of the queue and hands it to openraft.
@@ -259,15 +284,9 @@ impl Worker {
     }
 
     fn left(&self, items: &[Item]) {
-        self.waiting.proposals.fetch_sub(items.len(), Ordering::Relaxed);
         self.waiting
-            .bytes
-            .fetch_sub(total_bytes(items), Ordering::Relaxed);
+            .leave(items.len(), items.iter().map(|item| item.bytes.len()).sum());
     }
-}
-
-fn total_bytes(items: &[Item]) -> usize {
-    items.iter().map(|item| item.bytes.len()).sum()
 }
 
 fn answer_all(items: Vec<Item>, answer: &Answer) {

@@ -6,18 +6,22 @@
 //!
 //! Left out on purpose: a length limit of the replication stream. It lives as long as the leadership does.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, Stream, StreamExt};
 use remora_proto::v1;
 use remora_proto::v1::peer_client::PeerClient;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::raft::{LinkError, LinkResult, LinkStream, NodeId, PeerLink, PeerLinks};
+
+#[cfg(test)]
+mod tests;
 
 /// How long a connection may take; on a local network it takes a round trip.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -89,6 +93,22 @@ fn link_error(status: &Status) -> LinkError {
     }
 }
 
+/// What is streamed to a peer. A named type, because the compiler cannot prove a call over a boxed one to be Send.
+struct Outgoing<T>(BoxStream<'static, T>);
+
+impl<T> Stream for Outgoing<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.as_mut().poll_next(context)
+    }
+}
+
+/// One item of a stream of replies.
+fn stream_item<T>(reply: Result<T, Status>) -> LinkResult<T> {
+    reply.map_err(|status| link_error(&status))
+}
+
 impl PeerLink for GrpcLink {
     fn append(
         &self,
@@ -96,10 +116,8 @@ impl PeerLink for GrpcLink {
     ) -> BoxFuture<'static, LinkResult<LinkStream<v1::AppendReply>>> {
         let mut client = self.client.clone();
         Box::pin(async move {
-            let replies = within(OPEN_WITHIN, client.append(requests)).await?;
-            Ok(replies
-                .map(|reply| reply.map_err(|status| link_error(&status)))
-                .boxed())
+            let replies = within(OPEN_WITHIN, client.append(Outgoing(requests))).await?;
+            Ok(replies.map(stream_item).boxed())
         })
     }
 
@@ -127,7 +145,7 @@ impl PeerLink for GrpcLink {
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>> {
         let mut client = self.client.clone();
-        Box::pin(async move { within(deadline, client.snapshot(chunks)).await })
+        Box::pin(async move { within(deadline, client.snapshot(Outgoing(chunks))).await })
     }
 
     fn transfer_leader(

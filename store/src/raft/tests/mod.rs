@@ -15,7 +15,7 @@ use bytes::Bytes;
 use crate::session::{Attribute, Command, Epoch, Outcome, Proposal, RequestId, Save, SessionKey, Version};
 
 /// A session of user number `user`.
-fn key(user: u64) -> SessionKey {
+pub(crate) fn key(user: u64) -> SessionKey {
     let mut key = [0; 16];
     key[8..].copy_from_slice(&user.to_be_bytes());
     SessionKey {
@@ -25,7 +25,7 @@ fn key(user: u64) -> SessionKey {
 }
 
 /// A save that creates the session of a user, with a value of `bytes` bytes.
-fn create(user: u64, bytes: usize) -> Proposal {
+pub(crate) fn create(user: u64, bytes: usize) -> Proposal {
     Proposal {
         request_id: Some(RequestId {
             instance: 7,
