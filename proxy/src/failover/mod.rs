@@ -91,3 +91,6 @@ pub fn give_up(failure: &Failure) -> GiveUp {
         (Phase::Sending | Phase::Waiting, _) => GiveUp::BadGateway,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,3 +11,6 @@ pub mod rendezvous;
 pub use key::RouteKey;
 pub use paths::{MappedPath, PathFault, PathMap, PathRoute};
 pub use pick::{Pick, pick};
+
+#[cfg(test)]
+mod tests;

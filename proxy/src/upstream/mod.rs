@@ -20,3 +20,8 @@ pub use balance::Balance;
 pub use counters::Counters;
 pub use health::{Belief, Health, Observation};
 pub use set::{Pool, Sticky, Upstream, UpstreamId, UpstreamSet};
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

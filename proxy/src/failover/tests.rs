@@ -1,0 +1,259 @@
+//! Every failure with every request, and the budget.
+
+use std::time::Duration;
+
+use super::budget::RetryLimits;
+use super::*;
+
+const PLENTY: Budget = Budget {
+    attempts: 3,
+    token: true,
+    time: Duration::from_secs(10),
+};
+
+const PHASES: [Phase; 5] = [
+    Phase::Connecting,
+    Phase::Sending,
+    Phase::Waiting,
+    Phase::Declined,
+    Phase::Passing,
+];
+
+fn shape(idempotent: bool, replayable: bool) -> RequestShape {
+    RequestShape {
+        idempotent,
+        replayable,
+    }
+}
+
+fn shown(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::SameUpstream => "same".to_owned(),
+        Verdict::NextUpstream => "next".to_owned(),
+        Verdict::GiveUp(how) => format!("{how:?}"),
+    }
+}
+
+#[test]
+fn the_verdict_on_every_failure_of_every_request() {
+    let failures = [
+        Failure::new(Phase::Connecting, Cause::Refused),
+        Failure::new(Phase::Connecting, Cause::TimedOut),
+        Failure::on_reused(Phase::Connecting, Cause::Broken),
+        Failure::new(Phase::Sending, Cause::Broken),
+        Failure::on_reused(Phase::Sending, Cause::Broken),
+        Failure::new(Phase::Waiting, Cause::Broken),
+        Failure::on_reused(Phase::Waiting, Cause::Broken),
+        Failure::new(Phase::Waiting, Cause::Malformed),
+        Failure::on_reused(Phase::Waiting, Cause::Frozen),
+        Failure::new(Phase::Waiting, Cause::TimedOut),
+        Failure::new(Phase::Declined, Cause::Declined),
+        Failure::new(Phase::Passing, Cause::Broken),
+    ];
+    let mut table = String::new();
+    for failure in failures {
+        let cells = [
+            shape(true, true),
+            shape(false, true),
+            shape(true, false),
+            shape(false, false),
+        ]
+        .map(|shape| shown(decide(&failure, shape, &PLENTY)));
+        let connection = if failure.reused { "reused" } else { "fresh" };
+        let name = format!("{:?} {:?} {connection}", failure.phase, failure.cause);
+        table.push_str(&format!("{name:28}{}\n", cells.join(" | ")));
+    }
+    // Columns: GET with its body at hand, POST with its body at hand, PUT and POST whose body is gone.
+    let expected = "\
+Connecting Refused fresh    next | next | Unavailable | Unavailable
+Connecting TimedOut fresh   next | next | Unavailable | Unavailable
+Connecting Broken reused    same | same | Unavailable | Unavailable
+Sending Broken fresh        next | BadGateway | BadGateway | BadGateway
+Sending Broken reused       same | BadGateway | BadGateway | BadGateway
+Waiting Broken fresh        next | BadGateway | BadGateway | BadGateway
+Waiting Broken reused       same | BadGateway | BadGateway | BadGateway
+Waiting Malformed fresh     next | BadGateway | BadGateway | BadGateway
+Waiting Frozen reused       next | GatewayTimeout | GatewayTimeout | GatewayTimeout
+Waiting TimedOut fresh      next | GatewayTimeout | GatewayTimeout | GatewayTimeout
+Declined Declined fresh     next | next | PassOn | PassOn
+Passing Broken fresh        Cut | Cut | Cut | Cut
+";
+    assert_eq!(table, expected, "\n{table}");
+}
+
+#[test]
+fn a_request_that_may_have_run_is_repeated_only_if_idempotent() {
+    let causes = [
+        Cause::Refused,
+        Cause::TimedOut,
+        Cause::Broken,
+        Cause::Malformed,
+        Cause::Frozen,
+    ];
+    for phase in [Phase::Sending, Phase::Waiting] {
+        for cause in causes {
+            for reused in [false, true] {
+                let verdict = decide(&Failure { phase, cause, reused }, shape(false, true), &PLENTY);
+                assert!(
+                    matches!(verdict, Verdict::GiveUp(_)),
+                    "{phase:?} {cause:?} {reused}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_follows_once_the_head_has_left() {
+    for cause in [Cause::TimedOut, Cause::Broken, Cause::Malformed] {
+        for reused in [false, true] {
+            let failure = Failure {
+                phase: Phase::Passing,
+                cause,
+                reused,
+            };
+            assert_eq!(
+                decide(&failure, shape(true, true), &PLENTY),
+                Verdict::GiveUp(GiveUp::Cut)
+            );
+        }
+    }
+}
+
+#[test]
+fn every_part_of_the_budget_stops_a_repeat() {
+    let failure = Failure::new(Phase::Connecting, Cause::Refused);
+    let spent = [
+        Budget {
+            attempts: 0,
+            ..PLENTY
+        },
+        Budget {
+            token: false,
+            ..PLENTY
+        },
+        Budget {
+            time: Duration::ZERO,
+            ..PLENTY
+        },
+    ];
+    for budget in spent {
+        assert_eq!(
+            decide(&failure, shape(true, true), &budget),
+            Verdict::GiveUp(GiveUp::Unavailable)
+        );
+    }
+}
+
+#[test]
+fn methods_are_idempotent_by_the_standard() {
+    let safe: [&[u8]; 6] = [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"];
+    let others: [&[u8]; 7] = [b"POST", b"PATCH", b"CONNECT", b"LOCK", b"get", b"PROPFIND", b""];
+    assert!(safe.iter().all(|method| is_idempotent(method)));
+    assert!(!others.iter().any(|method| is_idempotent(method)));
+}
+
+#[test]
+fn health_hears_of_failures_but_not_of_stale_connections_or_declined_requests() {
+    use crate::upstream::Observation;
+    let cases = [
+        (
+            Failure::new(Phase::Connecting, Cause::Refused),
+            Some(Observation::Refused),
+        ),
+        (
+            Failure::new(Phase::Connecting, Cause::TimedOut),
+            Some(Observation::ConnectTimedOut),
+        ),
+        (
+            Failure::new(Phase::Waiting, Cause::Broken),
+            Some(Observation::Broken),
+        ),
+        (Failure::on_reused(Phase::Waiting, Cause::Broken), None),
+        (
+            Failure::new(Phase::Waiting, Cause::TimedOut),
+            Some(Observation::TimedOut),
+        ),
+        (Failure::new(Phase::Waiting, Cause::Frozen), None),
+        (
+            Failure::new(Phase::Declined, Cause::Declined),
+            Some(Observation::Answered),
+        ),
+        (
+            Failure::on_reused(Phase::Passing, Cause::Broken),
+            Some(Observation::Broken),
+        ),
+        (Failure::new(Phase::Passing, Cause::TimedOut), None),
+    ];
+    for (failure, expected) in cases {
+        assert_eq!(failure.observation(), expected, "{failure:?}");
+    }
+}
+
+#[test]
+fn every_phase_has_its_effect() {
+    let effects = PHASES.map(|phase| Failure::new(phase, Cause::Broken).effect());
+    let expected = [
+        Effect::None,
+        Effect::Possible,
+        Effect::Possible,
+        Effect::None,
+        Effect::Certain,
+    ];
+    assert_eq!(effects, expected);
+}
+
+fn limits(percent: u32, per_second: u32, burst: u32) -> RetryLimits {
+    RetryLimits {
+        attempts: 4,
+        percent,
+        per_second,
+        burst,
+    }
+}
+
+fn spend_all(budget: &mut RetryBudget) -> u32 {
+    let mut spent = 0;
+    while budget.budget(1, Duration::from_secs(1)).allows_another() {
+        budget.spend();
+        spent += 1;
+    }
+    spent
+}
+
+#[test]
+fn tokens_come_with_traffic_with_time_and_never_above_the_burst() {
+    let second = Duration::from_secs(1);
+    let mut budget = RetryBudget::new(limits(20, 10, 50), second);
+    assert_eq!(spend_all(&mut budget), 50);
+    for _ in 0..10 {
+        budget.earn(second);
+    }
+    assert_eq!(spend_all(&mut budget), 2, "a fifth of ten exchanges");
+    budget.earn(second * 3);
+    assert_eq!(spend_all(&mut budget), 20, "two seconds at ten");
+    budget.earn(second * 1_000_000);
+    assert_eq!(spend_all(&mut budget), 50);
+    budget.earn(second);
+    assert_eq!(spend_all(&mut budget), 0, "a moment that is past earns nothing");
+}
+
+#[test]
+fn an_outage_multiplies_load_by_the_share_at_most() {
+    let mut budget = RetryBudget::new(limits(20, 0, 100), Duration::ZERO);
+    let mut repeats = 0;
+    for _ in 0..10_000 {
+        budget.earn(Duration::ZERO);
+        for attempts in 1..4 {
+            if budget.budget(attempts, Duration::from_secs(1)).allows_another() {
+                budget.spend();
+                repeats += 1;
+            }
+        }
+    }
+    assert_eq!(
+        repeats,
+        100 + 2_000 - 1,
+        "the burst and a fifth; the first share met a full budget"
+    );
+}

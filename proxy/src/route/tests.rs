@@ -1,0 +1,234 @@
+//! Keys and picks as tables, and the promise that no bytes break them.
+
+use super::*;
+use crate::upstream::testing::pool;
+use crate::upstream::{Pool, Sticky, UpstreamId};
+
+fn key(route_cookie: Option<&str>, target: &str, cookies: &[&str]) -> String {
+    let sticky = Sticky::new("JSESSIONID", route_cookie);
+    let cookies = cookies.iter().map(|cookie| cookie.as_bytes());
+    let key = RouteKey::read(&sticky, target.as_bytes(), cookies);
+    let text =
+        |part: Option<&[u8]>| part.map_or("-".to_owned(), |part| String::from_utf8(part.to_vec()).unwrap());
+    format!("{} {}", text(key.session), text(key.route))
+}
+
+#[test]
+fn mode_2_reads_session_and_route_from_cookie_path_and_query() {
+    let cases: [(&str, &[&str], &str); 24] = [
+        ("/", &["JSESSIONID=A.n1"], "A n1"),
+        ("/", &["JSESSIONID=A"], "A -"),
+        ("/", &["a=b; JSESSIONID=A.n1; c=d"], "A n1"),
+        ("/", &["a=b", "JSESSIONID=A.n1"], "A n1"),
+        ("/", &["JSESSIONID = A.n1"], "A n1"),
+        // The first dot ends the bare id; the rest is the route, dots and all.
+        ("/", &["JSESSIONID=AA.BB.2"], "AA BB.2"),
+        // The first usable cookie wins, as in Tomcat.
+        ("/", &["JSESSIONID=A.1; JSESSIONID=B.2"], "A 1"),
+        ("/", &["JSESSIONID=\"A.2\"; JSESSIONID=B.2"], "B 2"),
+        // Names match whole and with their case.
+        ("/", &["XJSESSIONID=A.1; JSESSIONID=B.2"], "B 2"),
+        ("/", &["jsessionid=A.1"], "- -"),
+        // The cookie comes before the URL, the path before the query.
+        ("/x;jsessionid=P.2?jsessionid=Q.3", &["JSESSIONID=C.1"], "C 1"),
+        ("/x;jsessionid=P.2?jsessionid=Q.3", &[], "P 2"),
+        ("/x?jsessionid=Q.3", &[], "Q 3"),
+        ("/x?a=b&jsessionid=Q.3&c=d", &[], "Q 3"),
+        // Only real parameters steer: no substring, no escape, no part of another name.
+        ("/m1/jsessionid=A.2", &[], "- -"),
+        ("/m1;foojsessionid=A.2", &[], "- -"),
+        ("/m1%3Bjsessionid=A.2", &[], "- -"),
+        ("/m1?foojsessionid=A.2", &[], "- -"),
+        ("/a;x=y;jsessionid=A.2/b;jsessionid=B.3;z", &[], "B 3"),
+        // Values that make no sense are no values.
+        ("/", &["JSESSIONID="], "- -"),
+        ("/", &["JSESSIONID=.n1"], "- -"),
+        ("/", &["JSESSIONID=A."], "A -"),
+        ("/", &["JSESSIONID=A b"], "- -"),
+        ("/", &["JSESSIONID=A,B"], "- -"),
+    ];
+    for (target, cookies, expected) in cases {
+        assert_eq!(key(None, target, cookies), expected, "{target} {cookies:?}");
+    }
+}
+
+#[test]
+fn mode_1_reads_the_route_from_its_own_cookie_only() {
+    let cases: [(&str, &[&str], &str); 8] = [
+        ("/", &["ROUTEID=.n1; JSESSIONID=A"], "A n1"),
+        ("/", &["ROUTEID=n1"], "- n1"),
+        ("/", &["ROUTEID=."], "- -"),
+        ("/", &["ROUTEID="], "- -"),
+        ("/", &["ROUTEID=\"n1\""], "- -"),
+        ("/", &["JSESSIONID=A.n1"], "A -"),
+        ("/", &["JSESSIONID=A.n2; ROUTEID=.n1"], "A n1"),
+        ("/?ROUTEID=.n2", &["ROUTEID=.n1"], "- n1"),
+    ];
+    for (target, cookies, expected) in cases {
+        assert_eq!(
+            key(Some("ROUTEID"), target, cookies),
+            expected,
+            "{target} {cookies:?}"
+        );
+    }
+}
+
+#[test]
+fn absurd_values_are_no_values() {
+    let long = format!("JSESSIONID={}.n1", "A".repeat(300));
+    assert_eq!(key(None, "/", &[&long]), "- -");
+    let long_route = format!("JSESSIONID=A.{}", "n".repeat(65));
+    assert_eq!(key(None, "/", &[&long_route]), "A -");
+    assert_eq!(key(None, "/", &["JSESSIONID=\u{e4}.n1"]), "- -");
+    assert_eq!(key(None, "/", &["JSESSIONID=A\\.n1"]), "- -");
+}
+
+/// Bytes that look like the real thing in parts, from a fixed seed.
+pub(crate) fn noise(count: u32) -> impl Iterator<Item = Vec<u8>> {
+    let words: [&[u8]; 22] = [
+        b"JSESSIONID=",
+        b"jsessionid=",
+        b"ROUTEID=",
+        b"/",
+        b";",
+        b"?",
+        b"&",
+        b".",
+        b"..",
+        b"%2e",
+        b"%2F",
+        b"%",
+        b"=",
+        b"shop",
+        b"n1",
+        b"\"",
+        b"\0",
+        b"\xff",
+        b" ",
+        b"A",
+        b"%00",
+        b"\\",
+    ];
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap()
+    };
+    (0..count).map(move |_| {
+        let length = next() % 12;
+        (0..length)
+            .flat_map(|_| words[next() % words.len()].to_vec())
+            .collect()
+    })
+}
+
+#[test]
+fn no_bytes_break_the_key() {
+    let sticky = Sticky::new("JSESSIONID", Some("ROUTEID"));
+    let plain = Sticky::new("JSESSIONID", None);
+    let texts: Vec<Vec<u8>> = noise(20_000).collect();
+    for pair in texts.windows(2) {
+        for sticky in [&sticky, &plain] {
+            let key = RouteKey::read(sticky, &pair[0], std::iter::once(&pair[1][..]));
+            for part in [key.session, key.route].into_iter().flatten() {
+                assert!(!part.is_empty() && part.len() <= key::VALUE_MAX);
+                assert!(part.iter().all(u8::is_ascii_graphic));
+            }
+            assert!(!key.session.is_some_and(|session| session.contains(&b'.')));
+        }
+    }
+}
+
+fn picked<'a>(pool: &Pool, session: &'a str, route: &'a str, tried: &[u32]) -> String {
+    let part = |text: &'a str| (!text.is_empty()).then_some(text.as_bytes());
+    let tried: Vec<UpstreamId> = tried.iter().map(|id| UpstreamId(*id)).collect();
+    let pick = pick(
+        pool,
+        &RouteKey {
+            session: part(session),
+            route: part(route),
+        },
+        &tried,
+    );
+    match pick {
+        Pick::Sticky(upstream) | Pick::Moved(upstream) => format!("{} {}", pick.as_str(), upstream.route),
+        Pick::Fresh | Pick::None => pick.as_str().to_owned(),
+    }
+}
+
+#[test]
+fn a_usable_route_is_followed() {
+    let three = pool(&["n1 up", "n2 up", "n3 up"]);
+    assert_eq!(picked(&three, "A", "n2", &[]), "sticky n2");
+    assert_eq!(picked(&three, "", "n2", &[]), "sticky n2");
+    assert_eq!(picked(&three, "", "", &[]), "fresh");
+    assert_eq!(picked(&three, "", "n9", &[]), "fresh");
+    assert_eq!(
+        picked(&three, "A", "N2", &[]),
+        "moved n3",
+        "routes are compared byte for byte"
+    );
+}
+
+#[test]
+fn an_unusable_route_gives_the_stand_in_of_its_session() {
+    let whole = pool(&["n1 up", "n2 up", "n3 up"]);
+    assert_eq!(picked(&whole, "A", "n9", &[]), "moved n3", "unknown");
+    assert_eq!(picked(&whole, "A", "", &[]), "moved n3", "missing");
+    let second = picked(&whole, "A", "n3", &[2]);
+    assert_ne!(second, "moved n3", "tried");
+    for state in ["n3 down", "n3 probing", "n3 up drained"] {
+        let pool = pool(&["n1 up", "n2 up", state]);
+        assert_eq!(picked(&pool, "A", "n3", &[]), second, "{state}");
+    }
+    assert_eq!(picked(&whole, "A", "n2", &[0, 1, 2]), "none");
+    assert_eq!(picked(&whole, "", "n2", &[1]), "fresh");
+}
+
+#[test]
+fn drained_upstreams_are_the_last_that_are_up_and_then_panic_rules() {
+    let drained = pool(&["n1 down", "n2 up drained"]);
+    assert_eq!(picked(&drained, "A", "n2", &[]), "sticky n2");
+    assert_eq!(picked(&drained, "A", "n1", &[]), "moved n2");
+    let nobody = pool(&["n1 down", "n2 down"]);
+    assert_eq!(picked(&nobody, "A", "n1", &[]), "sticky n1");
+    assert_eq!(picked(&nobody, "", "", &[]), "fresh");
+}
+
+#[test]
+fn the_stand_in_does_not_depend_on_order_or_on_others_that_fall() {
+    let one = pool(&["n1 up", "n2 up", "n3 up", "n4 up"]);
+    let other = pool(&["n4 up", "n3 up", "n2 up", "n1 up"]);
+    let fewer = pool(&["n1 up", "n2 up", "n3 up", "n4 down"]);
+    let mut moved = 0;
+    let mut counts = [0u32; 5];
+    for session in 0..1_000 {
+        let session = format!("{session:032X}");
+        let stand_in = picked(&one, &session, "", &[]);
+        assert_eq!(stand_in, picked(&other, &session, "", &[]));
+        let without = picked(&fewer, &session, "", &[]);
+        if stand_in == "moved n4" {
+            moved += 1;
+        } else {
+            assert_eq!(stand_in, without, "only the sessions of the fallen upstream move");
+        }
+        counts[usize::from(stand_in.as_bytes()[7] - b'0')] += 1;
+    }
+    assert!(moved > 0);
+    assert!(
+        counts[1..].iter().all(|count| (200..300).contains(count)),
+        "spread evenly: {counts:?}"
+    );
+}
+
+/// The figures were computed by another implementation.
+#[test]
+fn the_hash_is_fixed_for_ever() {
+    assert_eq!(rendezvous::rank(b"", b""), 0x25fc_6dd3_6ce0_4b20);
+    assert_eq!(
+        rendezvous::rank(b"3F2504E04F8911D39A0C0305E82C3301", b"n1"),
+        0x9ef6_95d8_88fe_2749
+    );
+}
