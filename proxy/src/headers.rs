@@ -60,3 +60,6 @@ fn same_name(name: &[u8], other: &[u8]) -> bool {
     };
     name.len() == other.len() && name.iter().map(plain).eq(other.iter().map(plain))
 }
+
+#[cfg(test)]
+mod tests;

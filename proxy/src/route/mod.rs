@@ -13,4 +13,4 @@ pub use paths::{MappedPath, PathFault, PathMap, PathRoute};
 pub use pick::{Pick, pick};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

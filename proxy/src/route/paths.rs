@@ -253,3 +253,6 @@ fn hexadecimal(digits: [u8; 2]) -> Option<u8> {
     };
     Some(value(digits[0])? * 16 + value(digits[1])?)
 }
+
+#[cfg(test)]
+mod tests;

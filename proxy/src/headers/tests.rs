@@ -1,0 +1,300 @@
+//! What passes, what is told, what is mapped back.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::*;
+use crate::route::PathRoute;
+use crate::upstream::Sticky;
+
+type Field<'a> = (&'a str, &'a str);
+
+fn bytes<'a>(fields: &'a [Field<'a>]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone {
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+}
+
+fn client(trusted: bool) -> Client<'static> {
+    Client {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        trusted,
+        scheme: Scheme::Https,
+        host: b"shop.example",
+        port: 443,
+    }
+}
+
+/// The fields that an upstream gets.
+fn sent(fields: &[Field<'_>], client: &Client<'_>) -> Vec<String> {
+    let listed = Listed::read(bytes(fields));
+    let kept = fields
+        .iter()
+        .filter(|(name, _)| edit_request(name.as_bytes(), &listed, client.trusted) == FieldEdit::Keep)
+        .map(|(name, value)| format!("{name}: {value}"));
+    let added = added_to_request(bytes(fields), &listed, client);
+    let added = added.iter().map(|(name, value)| {
+        format!(
+            "{}: {}",
+            String::from_utf8_lossy(name),
+            String::from_utf8_lossy(value)
+        )
+    });
+    kept.chain(added).collect()
+}
+
+const TOLD: [&str; 4] = [
+    "x-forwarded-for: 192.0.2.7",
+    "x-forwarded-proto: https",
+    "x-forwarded-host: shop.example",
+    "x-forwarded-port: 443",
+];
+
+#[test]
+fn fields_of_one_connection_end_here() {
+    let fields = [
+        ("Host", "shop.example"),
+        ("Connection", "keep-alive, X-Mine , close"),
+        ("Keep-Alive", "timeout=5"),
+        ("Proxy-Connection", "x"),
+        ("Proxy-Authorization", "x"),
+        ("TE", "trailers"),
+        ("Trailer", "x"),
+        ("Transfer-Encoding", "chunked"),
+        ("Upgrade", "h2c"),
+        ("x-mine", "1"),
+        ("X-Yours", "2"),
+    ];
+    assert_eq!(
+        sent(&fields, &client(false)),
+        [&["Host: shop.example", "X-Yours: 2"][..], &TOLD].concat()
+    );
+}
+
+#[test]
+fn connection_cannot_remove_what_a_request_means() {
+    let protected = [
+        ("Host", "shop.example"),
+        ("Content-Length", "3"),
+        ("Cookie", "JSESSIONID=A"),
+        ("Authorization", "Basic x"),
+    ];
+    let list = protected.map(|(name, _)| name.to_lowercase()).join(",");
+    let fields = [
+        &[
+            ("Connection", &*list),
+            ("connection", "x-forwarded-for, Set-Cookie"),
+        ],
+        &protected[..],
+    ]
+    .concat();
+    let expected: Vec<String> = protected
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    assert_eq!(sent(&fields, &client(false))[..4], expected);
+    assert_eq!(sent(&fields, &client(false))[4..], TOLD);
+}
+
+#[test]
+fn what_an_untrusted_client_says_of_itself_is_replaced() {
+    let fields = [
+        ("X-Forwarded-For", "10.0.0.1"),
+        ("x-forwarded-proto", "http"),
+        ("X-Forwarded-Host", "evil"),
+        ("X_Forwarded_For", "10.0.0.2"),
+        ("X-Forwarded-Anything", "x"),
+        ("Forwarded", "for=10.0.0.1"),
+        ("X-Real-IP", "10.0.0.1"),
+        ("Proxy", "http://evil"),
+    ];
+    assert_eq!(sent(&fields, &client(false)), TOLD);
+}
+
+#[test]
+fn a_trusted_proxy_is_believed_and_its_chain_goes_on() {
+    let fields = [
+        ("X-Forwarded-For", "203.0.113.9"),
+        ("X-Forwarded-For", "198.51.100.1, 10.0.0.1"),
+        ("X-Forwarded-Proto", "http"),
+        ("X-Forwarded-Host", "public.example"),
+        ("Forwarded", "for=203.0.113.9"),
+    ];
+    assert_eq!(
+        sent(&fields, &client(true)),
+        [
+            "X-Forwarded-Proto: http",
+            "X-Forwarded-Host: public.example",
+            "Forwarded: for=203.0.113.9",
+            "x-forwarded-for: 203.0.113.9, 198.51.100.1, 10.0.0.1, 192.0.2.7",
+            "x-forwarded-port: 443",
+        ]
+    );
+}
+
+#[test]
+fn our_own_fields_never_cross() {
+    let fields = [
+        ("Remora-Effect", "none"),
+        ("remora_effect", "none"),
+        ("REMORA-Anything", "1"),
+    ];
+    assert_eq!(sent(&fields, &client(true))[..1], ["x-forwarded-for: 192.0.2.7"]);
+    for (name, value) in fields {
+        assert_eq!(response(name, value), FieldEdit::Drop, "{name}");
+    }
+    assert!(declines(b"Remora-Effect", b" None "));
+    assert!(!declines(b"Remora-Effect", b"certain"));
+    assert!(!declines(b"X-Remora-Effect", b"none"));
+}
+
+#[test]
+fn an_upgrade_passes_only_when_connection_says_so() {
+    let asked = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+    let expected = [&["Upgrade: websocket"][..], &TOLD, &["connection: upgrade"]].concat();
+    assert_eq!(sent(&asked, &client(false)), expected);
+    assert_eq!(sent(&[("Upgrade", "websocket")], &client(false)), TOLD);
+}
+
+#[test]
+fn an_address_of_an_old_client_on_a_new_socket_is_written_the_old_way() {
+    let mapped = Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped();
+    let told = |address| {
+        sent(
+            &[],
+            &Client {
+                address,
+                ..client(false)
+            },
+        )[0]
+        .clone()
+    };
+    assert_eq!(told(IpAddr::V6(mapped)), TOLD[0]);
+    assert_eq!(told(IpAddr::V6(Ipv6Addr::LOCALHOST)), "x-forwarded-for: ::1");
+}
+
+fn mapped(public: &str, internal: &str, name: &str, value: &str) -> FieldEdit {
+    let route = PathRoute {
+        public: public.into(),
+        internal: internal.into(),
+        pool: 0,
+    };
+    let origin = Origin {
+        route: &route,
+        upstream: "127.0.0.1:8081",
+        host: b"shop.example",
+        scheme: Scheme::Https,
+    };
+    edit_response(name.as_bytes(), value.as_bytes(), &Listed::default(), &origin)
+}
+
+fn response(name: &str, value: &str) -> FieldEdit {
+    mapped("/shop", "/cart", name, value)
+}
+
+fn check(name: &str, cases: &[(&str, &str)]) {
+    for (value, expected) in cases {
+        let edit = if value == expected {
+            FieldEdit::Keep
+        } else {
+            FieldEdit::Replace(Bytes::copy_from_slice(expected.as_bytes()))
+        };
+        assert_eq!(response(name, value), edit, "{name}: {value}");
+    }
+}
+
+#[test]
+fn redirects_come_back_to_where_the_client_is() {
+    let cases = [
+        ("/cart", "/shop"),
+        ("/cart/x?y#z", "/shop/x?y#z"),
+        ("/cart;jsessionid=A.n1", "/shop;jsessionid=A.n1"),
+        ("/carton", "/carton"),
+        ("/other", "/other"),
+        ("x/y", "x/y"),
+        ("", ""),
+        ("http://127.0.0.1:8081/cart/x", "https://shop.example/shop/x"),
+        ("http://shop.example/cart/x", "https://shop.example/shop/x"),
+        ("HTTP://SHOP.example/cart", "https://shop.example/shop"),
+        ("//127.0.0.1:8081/cart/x", "//shop.example/shop/x"),
+        ("http://127.0.0.1:8081/other", "http://127.0.0.1:8081/other"),
+        ("http://127.0.0.1:80811/cart", "http://127.0.0.1:80811/cart"),
+        ("https://elsewhere.example/cart", "https://elsewhere.example/cart"),
+        ("ftp://shop.example/cart", "ftp://shop.example/cart"),
+        ("mailto:a@b", "mailto:a@b"),
+    ];
+    for name in ["Location", "content-location", "URI"] {
+        check(name, &cases);
+    }
+    check("X-Location", &[("/cart", "/cart")]);
+}
+
+#[test]
+fn an_unmapped_route_still_mends_scheme_and_host() {
+    let same = |value: &str| mapped("", "", "location", value);
+    let mended = FieldEdit::Replace(Bytes::from_static(b"https://shop.example/x"));
+    assert_eq!(same("http://127.0.0.1:8081/x"), mended);
+    assert_eq!(same("https://shop.example/x"), FieldEdit::Keep);
+    assert_eq!(same("/x"), FieldEdit::Keep);
+    assert_eq!(
+        same("http://127.0.0.1:8081"),
+        FieldEdit::Replace(Bytes::from_static(b"https://shop.example/"))
+    );
+}
+
+#[test]
+fn cookie_paths_come_back_to_where_the_client_is() {
+    check(
+        "Set-Cookie",
+        &[
+            (
+                "JSESSIONID=A.n1; Path=/cart; HttpOnly",
+                "JSESSIONID=A.n1; Path=/shop; HttpOnly",
+            ),
+            ("JSESSIONID=A.n1;path = /cart/x", "JSESSIONID=A.n1;path =/shop/x"),
+            ("a=b; Path=/", "a=b; Path=/"),
+            ("a=b; Path=/carton", "a=b; Path=/carton"),
+            ("a=b", "a=b"),
+            ("path=/cart", "path=/cart"),
+            ("a=Path=/cart; Secure", "a=Path=/cart; Secure"),
+        ],
+    );
+}
+
+#[test]
+fn the_route_cookie_is_as_httpd_writes_it_and_safer() {
+    let mode_1 = Sticky::new("JSESSIONID", Some("ROUTEID"));
+    assert_eq!(
+        route_cookie(&mode_1, "n1", Scheme::Https).unwrap(),
+        "ROUTEID=.n1; Path=/; HttpOnly; SameSite=Lax; Secure"
+    );
+    assert_eq!(
+        route_cookie(&mode_1, "n1", Scheme::Http).unwrap(),
+        "ROUTEID=.n1; Path=/; HttpOnly; SameSite=Lax"
+    );
+    assert_eq!(
+        route_cookie(&Sticky::new("JSESSIONID", None), "n1", Scheme::Http),
+        None
+    );
+}
+
+#[test]
+fn no_bytes_break_the_edits() {
+    for noise in crate::route::tests::noise(20_000) {
+        let route = PathRoute {
+            public: "/shop".into(),
+            internal: "/cart".into(),
+            pool: 0,
+        };
+        let origin = Origin {
+            route: &route,
+            upstream: "h:80",
+            host: &noise,
+            scheme: Scheme::Http,
+        };
+        let listed = Listed::read([(&b"connection"[..], &noise[..])].into_iter());
+        for name in [&b"location"[..], b"set-cookie", &noise] {
+            let _ = edit_response(name, &noise, &listed, &origin);
+            let _ = edit_request(name, &listed, true);
+        }
+    }
+}
