@@ -26,13 +26,15 @@ import remora.tomcat.store.TouchOutcome;
 public final class GrpcSessionStore implements SessionStore {
 
   private final StoreClient client;
+  private final long instance;
   private final long timeoutMillis;
   private final Map<String, PushListener> listening = new ConcurrentHashMap<>();
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  private GrpcSessionStore(StoreClient client, long timeoutMillis) {
-    this.client = client;
-    this.timeoutMillis = timeoutMillis;
+  private GrpcSessionStore(StoreOptions options, long instance) {
+    this.client = StoreClient.acquire(options, instance);
+    this.timeoutMillis = options.timeoutMillis();
+    this.instance = instance;
   }
 
   /**
@@ -43,12 +45,17 @@ public final class GrpcSessionStore implements SessionStore {
    * @return a handle, to be closed once
    */
   public static SessionStore open(StoreOptions options) {
-    return new GrpcSessionStore(StoreClient.acquire(options), options.timeoutMillis());
+    return openAs(options, StoreClient.INSTANCE);
+  }
+
+  /** Opens a handle that speaks as a given instance; so one JVM can play several servers. */
+  static SessionStore openAs(StoreOptions options, long instance) {
+    return new GrpcSessionStore(options, instance);
   }
 
   @Override
   public long instance() {
-    return StoreClient.INSTANCE;
+    return instance;
   }
 
   @Override
@@ -108,6 +115,15 @@ public final class GrpcSessionStore implements SessionStore {
   @Override
   public boolean nearCopyTrusted(long readAtNanos) {
     return client.trusts(readAtNanos);
+  }
+
+  /**
+   * Which node the shared connection leads to, for logs and status pages.
+   *
+   * @return the leader's client address; empty while none is known
+   */
+  public String leader() {
+    return client.leader();
   }
 
   @Override

@@ -57,13 +57,13 @@ final class StoreClient implements Link.Events {
   private final LeaderFinder finder;
   private int handles;
 
-  private StoreClient(String sharedAs, StoreOptions options) {
+  private StoreClient(String sharedAs, StoreOptions options, long instance) {
     this.sharedAs = sharedAs;
     Hello hello =
         Hello.newBuilder()
             .setProtocolVersion(PROTOCOL_VERSION)
             .setNode(options.node())
-            .setInstance(INSTANCE)
+            .setInstance(instance)
             .build();
     finder = new LeaderFinder(options.addresses(), hello, outbox, this);
     new Threads("link").newThread(finder).start();
@@ -83,11 +83,12 @@ final class StoreClient implements Link.Events {
     return SERIALS.incrementAndGet();
   }
 
-  /** The shared client for these addresses; to be given back with {@link #release}. */
-  static StoreClient acquire(StoreOptions options) {
-    String sharedAs = String.join(",", new TreeSet<>(options.addresses()));
+  /** The instance's shared client for these addresses; to be given back with {@link #release}. */
+  static StoreClient acquire(StoreOptions options, long instance) {
+    String sharedAs = String.join(",", new TreeSet<>(options.addresses())) + " as " + instance;
     synchronized (SHARED) {
-      StoreClient client = SHARED.computeIfAbsent(sharedAs, key -> new StoreClient(key, options));
+      StoreClient client =
+          SHARED.computeIfAbsent(sharedAs, key -> new StoreClient(key, options, instance));
       client.handles++;
       return client;
     }
@@ -112,6 +113,11 @@ final class StoreClient implements Link.Events {
 
   Pushes pushes() {
     return pushes;
+  }
+
+  String leader() {
+    Link link = outbox.link();
+    return link == null ? "" : link.address;
   }
 
   boolean trusts(long readAtNanos) {

@@ -1,0 +1,323 @@
+package remora.tomcat.codec;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.OffsetDateTime;
+import java.time.Period;
+import java.time.ZonedDateTime;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Date;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.LinkedList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+
+/**
+ * Writes one value in the adapter's own format, or finds that it cannot.
+ *
+ * <p>Equal contents give equal bytes: hash maps and hash sets are written in the order of their
+ * elements' bytes, so that a copy built on another node is not taken for a change.
+ */
+final class TypedWriter {
+
+  /** Levels of nested collections. */
+  static final int DEPTH_MAX = 32;
+
+  /** What {@link #write} says of a value that the format does not know. */
+  static final int UNKNOWN = -1;
+
+  private final ByteSink sink;
+
+  /** Mutable objects met so far; one met twice needs Java serialization. */
+  private final Map<Object, Boolean> met = new IdentityHashMap<>();
+
+  TypedWriter(ByteSink sink) {
+    this.sink = sink;
+  }
+
+  /** Writes the value's layout and returns its tag, or {@link #UNKNOWN}: drop what was written. */
+  int write(Object value) {
+    return write(value, 0);
+  }
+
+  private int write(Object value, int depth) {
+    if (value == null) {
+      return Tag.NULL;
+    }
+    Class<?> type = value.getClass();
+    if (type == String.class) {
+      return writeString((String) value);
+    }
+    int tag = writeNumber(type, value);
+    if (tag == UNKNOWN) {
+      tag = writeTime(type, value);
+    }
+    if (tag == UNKNOWN) {
+      tag = writeOther(type, value);
+    }
+    return tag == UNKNOWN ? writeContainer(type, value, depth) : tag;
+  }
+
+  private int writeString(String value) {
+    Charset utf8 = StandardCharsets.UTF_8;
+    byte[] bytes = value.getBytes(utf8);
+    if (hasSurrogate(value) && !new String(bytes, utf8).equals(value)) {
+      sink.writeBlock(utf16(value));
+      return Tag.STRING_UTF16;
+    }
+    sink.writeBlock(bytes);
+    return Tag.STRING;
+  }
+
+  private static boolean hasSurrogate(String value) {
+    for (int i = 0; i < value.length(); i++) {
+      if (Character.isSurrogate(value.charAt(i))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Java's own UTF-16 encoder replaces unpaired surrogates; this keeps them. */
+  private static byte[] utf16(String value) {
+    byte[] bytes = new byte[value.length() * 2];
+    for (int i = 0; i < value.length(); i++) {
+      bytes[2 * i] = (byte) (value.charAt(i) >> 8);
+      bytes[2 * i + 1] = (byte) value.charAt(i);
+    }
+    return bytes;
+  }
+
+  private int writeNumber(Class<?> type, Object value) {
+    if (type == Integer.class) {
+      sink.write4((Integer) value);
+      return Tag.INTEGER;
+    } else if (type == Long.class) {
+      sink.write8((Long) value);
+      return Tag.LONG;
+    } else if (type == Boolean.class) {
+      sink.write((Boolean) value ? 1 : 0);
+      return Tag.BOOLEAN;
+    } else if (type == Double.class) {
+      sink.write8(Double.doubleToRawLongBits((Double) value));
+      return Tag.DOUBLE;
+    } else if (type == Float.class) {
+      sink.write4(Float.floatToRawIntBits((Float) value));
+      return Tag.FLOAT;
+    } else if (type == Short.class) {
+      sink.write2((Short) value);
+      return Tag.SHORT;
+    } else if (type == Byte.class) {
+      sink.write((Byte) value);
+      return Tag.BYTE;
+    } else if (type == Character.class) {
+      sink.write2((Character) value);
+      return Tag.CHARACTER;
+    } else if (type == BigInteger.class) {
+      sink.writeBlock(((BigInteger) value).toByteArray());
+      return Tag.BIG_INTEGER;
+    } else if (type == BigDecimal.class) {
+      sink.write4(((BigDecimal) value).scale());
+      sink.writeBlock(((BigDecimal) value).unscaledValue().toByteArray());
+      return Tag.BIG_DECIMAL;
+    }
+    return UNKNOWN;
+  }
+
+  private int writeTime(Class<?> type, Object value) {
+    if (type == Instant.class) {
+      sink.write8(((Instant) value).getEpochSecond());
+      sink.write4(((Instant) value).getNano());
+      return Tag.INSTANT;
+    } else if (type == LocalDate.class) {
+      sink.write8(((LocalDate) value).toEpochDay());
+      return Tag.LOCAL_DATE;
+    } else if (type == LocalTime.class) {
+      sink.write8(((LocalTime) value).toNanoOfDay());
+      return Tag.LOCAL_TIME;
+    } else if (type == LocalDateTime.class) {
+      writeLocal((LocalDateTime) value);
+      return Tag.LOCAL_DATE_TIME;
+    } else if (type == OffsetDateTime.class) {
+      writeLocal(((OffsetDateTime) value).toLocalDateTime());
+      sink.write4(((OffsetDateTime) value).getOffset().getTotalSeconds());
+      return Tag.OFFSET_DATE_TIME;
+    } else if (type == ZonedDateTime.class) {
+      writeLocal(((ZonedDateTime) value).toLocalDateTime());
+      sink.write4(((ZonedDateTime) value).getOffset().getTotalSeconds());
+      sink.writeText(((ZonedDateTime) value).getZone().getId());
+      return Tag.ZONED_DATE_TIME;
+    } else if (type == Duration.class) {
+      sink.write8(((Duration) value).getSeconds());
+      sink.write4(((Duration) value).getNano());
+      return Tag.DURATION;
+    } else if (type == Period.class) {
+      sink.write4(((Period) value).getYears());
+      sink.write4(((Period) value).getMonths());
+      sink.write4(((Period) value).getDays());
+      return Tag.PERIOD;
+    }
+    return UNKNOWN;
+  }
+
+  private void writeLocal(LocalDateTime value) {
+    sink.write8(value.toLocalDate().toEpochDay());
+    sink.write8(value.toLocalTime().toNanoOfDay());
+  }
+
+  private int writeOther(Class<?> type, Object value) {
+    if (type == UUID.class) {
+      sink.write8(((UUID) value).getMostSignificantBits());
+      sink.write8(((UUID) value).getLeastSignificantBits());
+      return Tag.UUID;
+    } else if (type == Locale.class) {
+      String tag = ((Locale) value).toLanguageTag();
+      if (!Locale.forLanguageTag(tag).equals(value)) {
+        return UNKNOWN;
+      }
+      sink.writeText(tag);
+      return Tag.LOCALE;
+    } else if (value instanceof Enum) {
+      sink.writeText(((Enum<?>) value).getDeclaringClass().getName());
+      sink.writeText(((Enum<?>) value).name());
+      return Tag.ENUM;
+    }
+    return UNKNOWN;
+  }
+
+  /** Mutable things: all that holds others, and all whose identity could be shared. */
+  private int writeContainer(Class<?> type, Object value, int depth) {
+    int tag = containerTag(type, value);
+    if (tag == UNKNOWN || depth >= DEPTH_MAX || met.put(value, true) != null) {
+      return UNKNOWN;
+    }
+    boolean written;
+    if (tag == Tag.DATE) {
+      sink.write8(((Date) value).getTime());
+      written = true;
+    } else if (tag == Tag.BYTES) {
+      sink.writeBlock((byte[]) value);
+      written = true;
+    } else if (tag == Tag.STRINGS) {
+      written = writeElements(Arrays.asList((String[]) value), depth);
+    } else if (tag >= Tag.HASH_MAP) {
+      written = writeEntries((Map<?, ?>) value, tag == Tag.HASH_MAP, depth);
+    } else if (tag == Tag.HASH_SET) {
+      written = writeSorted((Collection<?>) value, depth);
+    } else {
+      written = writeElements((Collection<?>) value, depth);
+    }
+    return written ? tag : UNKNOWN;
+  }
+
+  private static int containerTag(Class<?> type, Object value) {
+    if (type == ArrayList.class) {
+      return Tag.ARRAY_LIST;
+    } else if (type == HashMap.class) {
+      return Tag.HASH_MAP;
+    } else if (type == LinkedHashMap.class) {
+      return Tag.LINKED_HASH_MAP;
+    } else if (type == byte[].class) {
+      return Tag.BYTES;
+    } else if (type == Date.class) {
+      return Tag.DATE;
+    } else if (type == String[].class) {
+      return Tag.STRINGS;
+    } else if (type == LinkedList.class) {
+      return Tag.LINKED_LIST;
+    } else if (type == HashSet.class) {
+      return Tag.HASH_SET;
+    } else if (type == LinkedHashSet.class) {
+      return Tag.LINKED_HASH_SET;
+    } else if (type == TreeSet.class && ((TreeSet<?>) value).comparator() == null) {
+      return Tag.TREE_SET;
+    } else if (type == TreeMap.class && ((TreeMap<?, ?>) value).comparator() == null) {
+      return Tag.TREE_MAP;
+    }
+    return UNKNOWN;
+  }
+
+  private boolean writeElement(Object value, int depth) {
+    int at = sink.size();
+    sink.write(0);
+    int tag = write(value, depth + 1);
+    if (tag == UNKNOWN) {
+      return false;
+    }
+    sink.set(at, tag);
+    return true;
+  }
+
+  private boolean writeElements(Collection<?> values, int depth) {
+    Object[] snapshot = values.toArray();
+    sink.writeVarint(snapshot.length);
+    for (Object value : snapshot) {
+      if (!writeElement(value, depth)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean writeSorted(Collection<?> values, int depth) {
+    List<byte[]> pieces = new ArrayList<>(values.size());
+    int start = sink.size();
+    for (Object value : values) {
+      if (!writeElement(value, depth)) {
+        return false;
+      }
+      pieces.add(sink.takeFrom(start));
+    }
+    writePieces(pieces, true);
+    return true;
+  }
+
+  private boolean writeEntries(Map<?, ?> map, boolean sorted, int depth) {
+    List<byte[]> pieces = new ArrayList<>(map.size());
+    int start = sink.size();
+    for (Map.Entry<?, ?> entry : map.entrySet()) {
+      if (!writeElement(entry.getKey(), depth) || !writeElement(entry.getValue(), depth)) {
+        return false;
+      }
+      pieces.add(sink.takeFrom(start));
+    }
+    writePieces(pieces, sorted);
+    return true;
+  }
+
+  private void writePieces(List<byte[]> pieces, boolean sorted) {
+    if (sorted) {
+      pieces.sort(TypedWriter::compareBytes);
+    }
+    sink.writeVarint(pieces.size());
+    pieces.forEach(piece -> sink.write(piece, 0, piece.length));
+  }
+
+  private static int compareBytes(byte[] left, byte[] right) {
+    int common = Math.min(left.length, right.length);
+    for (int i = 0; i < common; i++) {
+      int difference = left[i] - right[i];
+      if (difference != 0) {
+        return difference;
+      }
+    }
+    return left.length - right.length;
+  }
+}
