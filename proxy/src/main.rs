@@ -18,6 +18,8 @@ use remora_proxy::access_log::AccessLog;
 use remora_proxy::config::Config;
 use remora_proxy::directory::Directory;
 use remora_proxy::server::{Server, Workers};
+use remora_proxy::{control, prober};
+use tokio::net::TcpListener;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -87,11 +89,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     let log = open_log(&config)?;
     let starting = server.start(&directory, &log);
     let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
-    let mut beside = pin!(ops::serve(
-        control,
-        ops::router(readiness(&workers)),
-        std::future::pending()
-    ));
+    let mut beside = pin!(beside(control, directory.clone(), readiness(&workers)));
     tracing::info!(listen = ?config.listen, control = %config.control, threads = config.threads, "serving");
     loop {
         tokio::select! {
@@ -114,6 +112,18 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What runs beside the clients for as long as the process lives: checks of the upstreams, and operators' requests.
+async fn beside(
+    control: TcpListener,
+    directory: Directory,
+    readiness: ops::Readiness,
+) -> Result<(), Failure> {
+    tokio::select! {
+        () = prober::run(directory.clone()) => Ok(()),
+        ended = control::serve(control, directory, readiness, std::future::pending()) => ended,
+    }
 }
 
 /// Takes over what a new file says, if there is nothing wrong with it.

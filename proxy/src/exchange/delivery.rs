@@ -1,6 +1,7 @@
 //! The body of an answer on its way to the client, watched until its end.
 //!
-//! Invariants: a body that breaks or stalls ends with an error, and so the client's connection is cut; the exchange
+//! Invariants: a body that breaks or stalls ends with an error, and so the client's connection is cut, but not before the
+//! head and what came of the body have left: a client that sees nothing at all may send its request again; the exchange
 //! counts as in flight, and is told to the access log, until this value is dropped, whatever the reason.
 
 use std::future::Future;
@@ -20,7 +21,8 @@ pub(super) struct Delivery {
     /// Runs only while the sender is silent.
     silence: Option<Pin<Box<Sleep>>>,
     ended: bool,
-    failed: bool,
+    /// Why the body ended early; told to the sender one turn after it was found.
+    failed: Option<BodyError>,
     story: Story,
 }
 
@@ -31,7 +33,7 @@ impl Delivery {
             idle,
             silence: None,
             ended: false,
-            failed: false,
+            failed: None,
             story,
         }
     }
@@ -47,6 +49,9 @@ impl Delivery {
 
 impl Source for Delivery {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
+        if let Some(error) = self.failed {
+            return Poll::Ready(Some(Err(error)));
+        }
         let polled = match self.body.poll_piece(context) {
             Poll::Pending => match self.watch_silence(context) {
                 Poll::Pending => return Poll::Pending,
@@ -60,8 +65,11 @@ impl Source for Delivery {
         match &polled {
             Some(Ok(Piece::Data(data))) => self.story.sent(data.len()),
             Some(Err(error)) => {
-                self.failed = true;
+                self.failed = Some(*error);
                 self.story.broke(*error);
+                // The sender flushes when it finds nothing to send.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             Some(Ok(Piece::Trailers(_))) | None => self.ended = true,
         }
@@ -79,7 +87,7 @@ impl Source for Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if !self.failed && (self.ended || self.body.is_end()) {
+        if self.failed.is_none() && (self.ended || self.body.is_end()) {
             self.story.complete();
         }
     }

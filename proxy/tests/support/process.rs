@@ -83,6 +83,12 @@ impl Config {
         self
     }
 
+    /// Where the access log goes.
+    pub(crate) fn access_log(mut self, file: &std::path::Path) -> Self {
+        writeln!(self.top, "access_log = {file:?}").expect("a string takes everything");
+        self
+    }
+
     /// Adds a table or lines of one.
     pub(crate) fn table(mut self, lines: &str) -> Self {
         self.text.push_str(lines);
@@ -90,11 +96,9 @@ impl Config {
         self
     }
 
-    /// Adds a line to the pool.
-    pub(crate) fn pool_line(mut self, line: &str) -> Self {
-        self.text = self
-            .text
-            .replacen("[pool.tomcat]\n", &format!("[pool.tomcat]\n{line}\n"), 1);
+    /// Other checks than every 200 ms.
+    pub(crate) fn health(mut self, line: &str) -> Self {
+        self.text = self.text.replacen("health = { every = \"200ms\" }", line, 1);
         self
     }
 

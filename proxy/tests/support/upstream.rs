@@ -36,10 +36,12 @@ pub(crate) enum Act {
     SayAndClose(Vec<u8>),
     /// Write these bytes and reset the connection.
     SayAndReset(Vec<u8>),
-    /// Say nothing and keep the connection open until [`Upstream::release`].
-    Hold,
     /// Wait for [`Upstream::release`], then write these bytes.
     HoldThenSay(Vec<u8>),
+    /// Wait for [`Upstream::release`], then close.
+    HoldThenClose,
+    /// Write these bytes and keep the connection open until [`Upstream::release`].
+    SayAndHold(Vec<u8>),
     /// Write these bytes, then send back every byte that comes.
     Echo(Vec<u8>),
 }
@@ -73,6 +75,8 @@ struct Inner {
     frozen: AtomicBool,
     /// Whether connections are closed as soon as they are accepted.
     dead: AtomicBool,
+    /// Whether the listening socket is to be closed.
+    closing: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     released: (Mutex<bool>, Condvar),
 }
@@ -88,12 +92,16 @@ impl Upstream {
             connections: AtomicUsize::new(0),
             frozen: AtomicBool::new(false),
             dead: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             open: Mutex::default(),
             released: (Mutex::new(false), Condvar::new()),
         });
         let accepting = Arc::clone(&inner);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
+                if accepting.closing.load(Ordering::SeqCst) {
+                    return;
+                }
                 let number = accepting.connections.fetch_add(1, Ordering::SeqCst) + 1;
                 if accepting.dead.load(Ordering::SeqCst) {
                     continue;
@@ -133,6 +141,17 @@ impl Upstream {
     /// From now on closes what is open and whatever is accepted.
     pub(crate) fn die(&self) {
         self.inner.dead.store(true, Ordering::SeqCst);
+        self.close_all();
+    }
+
+    /// Stops listening: from now on connects are refused.
+    pub(crate) fn stop_listening(&self) {
+        self.inner.closing.store(true, Ordering::SeqCst);
+        // Wakes the accept loop, which then drops its socket.
+        let _ = TcpStream::connect(self.address);
+        super::wait_until("connects are refused", || {
+            TcpStream::connect(self.address).is_err()
+        });
         self.close_all();
     }
 
@@ -192,8 +211,15 @@ impl Inner {
                 self.forget(stream);
                 false
             }
-            Act::Hold => {
+            Act::SayAndHold(bytes) => {
+                let _ = stream.write_all(&bytes);
                 self.wait_for_release();
+                let _ = stream.shutdown(Shutdown::Both);
+                false
+            }
+            Act::HoldThenClose => {
+                self.wait_for_release();
+                let _ = stream.shutdown(Shutdown::Both);
                 false
             }
             Act::HoldThenSay(bytes) => {

@@ -1,0 +1,177 @@
+//! Claim: starting, reloading, draining and stopping lose nobody, and what is wrong is said in a sentence.
+
+mod support;
+
+use std::net::TcpListener;
+use std::process::Stdio;
+
+use support::client::Client;
+use support::process::{Config, Proxy, command, free_address};
+use support::upstream::{Act, Upstream};
+use support::wait_until;
+
+#[test]
+fn a_stop_answers_what_is_in_flight_and_exits_0() {
+    let upstream =
+        Upstream::start(|_| Act::HoldThenSay(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate".to_vec()));
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut idle = proxy.client();
+    let mut busy = proxy.client();
+    busy.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+    wait_until("the request is in flight", || upstream.seen().len() == 1);
+    proxy.signal("TERM");
+    wait_until("no longer ready", || !proxy.is_ready());
+    wait_until("no new clients", || {
+        std::net::TcpStream::connect(proxy.address).is_err()
+    });
+    upstream.release();
+    let response = busy.response();
+    assert_eq!(
+        (response.text().as_str(), response.field("connection")),
+        ("late", Some("close"))
+    );
+    idle.finish();
+    assert!(busy.is_closed());
+    assert_eq!(proxy.exit_code(), Some(0));
+    assert!(proxy.log().contains("stopped"));
+}
+
+#[test]
+fn a_stop_does_not_wait_for_ever() {
+    let upstream = Upstream::start(|_| Act::HoldThenClose);
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]).table("[limits]\nstop = \"300ms\""));
+    let mut busy = proxy.client();
+    busy.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+    wait_until("the request is in flight", || upstream.seen().len() == 1);
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0));
+    assert!(busy.is_closed());
+}
+
+#[test]
+fn clients_in_the_accept_queue_are_served_on_stop() {
+    let upstream = Upstream::named("ok");
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut clients: Vec<Client> = Vec::new();
+    proxy.signal("STOP");
+    for _ in 0..50 {
+        let mut client = proxy.client();
+        client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+        clients.push(client);
+    }
+    proxy.signal("TERM");
+    proxy.signal("CONT");
+    for client in &mut clients {
+        assert_eq!(client.response().text(), "ok");
+    }
+    assert_eq!(proxy.exit_code(), Some(0));
+}
+
+#[test]
+fn a_reload_changes_members_and_keeps_connections() {
+    let (old, new) = (Upstream::named("old"), Upstream::named("new"));
+    let proxy = Proxy::start(&Config::new(&[&old]));
+    let mut client = proxy.client();
+    assert_eq!(client.get("/", "").text(), "old");
+    proxy.reload(&Config::new(&[&new]));
+    wait_until("the new member serves", || client.get("/", "").text() == "new");
+}
+
+#[test]
+fn a_bad_file_changes_nothing_and_is_logged() {
+    let upstream = Upstream::named("ok");
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    proxy.reload_text("[pool.tomcat]\nstikcy = {}\n");
+    wait_until("the fault is logged", || proxy.log().contains("stikcy"));
+    assert_eq!(proxy.client().get("/", "").text(), "ok");
+}
+
+#[test]
+fn a_busy_port_is_an_error_with_a_sentence() {
+    let upstream = Upstream::named("ok");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("proxy.toml");
+    let running = Proxy::start(&Config::new(&[&upstream]));
+    let foreign = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    for busy in [running.address, foreign.local_addr().expect("a bound socket")] {
+        std::fs::write(&file, Config::new(&[&upstream]).at(busy, free_address()))
+            .expect("a writable directory");
+        let ended = command(&file)
+            .stderr(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(&busy.to_string()) && said.contains("in use"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn check_says_what_holds_or_what_is_wrong() {
+    let upstream = Upstream::named("ok");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("proxy.toml");
+    let text = Config::new(&[&upstream]).at(free_address(), free_address());
+    std::fs::write(&file, &text).expect("a writable directory");
+    let good = command(&file)
+        .arg("--check")
+        .stdout(Stdio::piped())
+        .output()
+        .expect("the program starts");
+    assert_eq!(good.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&good.stdout).contains("n1"));
+    std::fs::write(&file, text.replace("sticky", "stikcy")).expect("a writable directory");
+    let bad = command(&file)
+        .arg("--check")
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert_eq!(bad.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("stikcy") && said.contains("sticky"),
+        "it names the nearest known key: {said}"
+    );
+}
+
+#[test]
+fn figures_and_the_access_log_tell_of_an_exchange_without_its_session() {
+    let upstream = Upstream::named("ok");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = directory.path().join("access.log");
+    let config = Config::new(&[&upstream]).access_log(&log);
+    let mut proxy = Proxy::start(&config);
+    let cookie = "Cookie: JSESSIONID=SECRET.n1\r\n";
+    assert_eq!(
+        proxy.client().get("/a;jsessionid=SECRET.n1?b", cookie).status,
+        200
+    );
+    assert_eq!(proxy.client().request("TRACE", "/", "", "").status, 405);
+    let (_, figures) = proxy.control_page("/metrics").expect("a page");
+    assert!(
+        figures.contains("remora_proxy_exchanges_total{pool=\"tomcat\",class=\"2xx\"} 1"),
+        "{figures}"
+    );
+    assert!(
+        figures.contains("remora_proxy_picks_total{pool=\"tomcat\",pick=\"sticky\"} 1"),
+        "{figures}"
+    );
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0));
+    let lines = std::fs::read_to_string(&log).expect("the log was written");
+    assert!(
+        lines.contains("pool=tomcat route=n1 pick=sticky attempts=1"),
+        "{lines}"
+    );
+    assert!(
+        lines.contains("end=complete") && lines.contains(" 405 "),
+        "{lines}"
+    );
+    assert!(
+        !lines.contains("SECRET") && !proxy.log().contains("SECRET"),
+        "a session id is a credential"
+    );
+}
