@@ -1,1 +1,318 @@
-//! Claims about the configuration.
+//! What a file means, and what each fault is called.
+
+use std::net::IpAddr;
+
+use super::*;
+
+const GOOD: &str = r#"
+threads = 2
+trust = ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"]
+access_log = "/var/log/remora/access.log"
+[[listen]]
+bind = "127.0.0.1:8080"
+[pool.tomcat]
+sticky = { session = "JSESSIONID" }
+health = { every = "1s" }
+[[pool.tomcat.member]]
+url = "http://127.0.0.1:8081"
+route = "n1"
+[[pool.tomcat.member]]
+url = "http://tomcat-2/"
+route = "n2"
+weight = 3
+[pool.old]
+sticky = { route_cookie = "ROUTEID" }
+health = { every = "5s", timeout = "2s", path = "/healthz" }
+[[pool.old.member]]
+url = "http://[::1]:8082"
+route = "o.1"
+[[route]]
+path = "/shop"
+to = "tomcat/cart"
+[[route]]
+path = "/"
+to = "old"
+[[route]]
+path = "/bare/"
+to = "old/"
+[control]
+bind = "127.0.0.1:7410"
+[limits]
+response = "5s"
+replay_bytes = 0
+[retry]
+attempts = 2
+"#;
+
+fn read(text: &str) -> Result<Config, String> {
+    Config::read(&Source::from_text("proxy.toml", text)).map_err(|faults| faults.to_string())
+}
+
+/// The report on the good file with one line replaced.
+fn fault(line: &str, wrong: &str) -> String {
+    assert!(GOOD.contains(line), "{line}");
+    read(&GOOD.replacen(line, wrong, 1)).expect_err(wrong)
+}
+
+#[test]
+fn a_complete_file_is_shown_as_it_holds() {
+    let config = read(GOOD).unwrap();
+    assert_eq!(
+        config.summary(),
+        "\
+listen   127.0.0.1:8080
+control  127.0.0.1:7410
+threads  2
+trust    127.0.0.1/32, 10.0.0.0/8, 2001:db8::/32
+access   /var/log/remora/access.log
+pool     old: route in cookie ROUTEID, session in JSESSIONID; GET /healthz every 5s, 2s for an answer
+  member o.1 at http://[::1]:8082, weight 1
+pool     tomcat: session and route in JSESSIONID; OPTIONS * every 1s, 700ms for an answer
+  member n1 at http://127.0.0.1:8081, weight 1
+  member n2 at http://tomcat-2:80, weight 3
+route    /shop -> tomcat/cart
+route    / -> old/
+route    /bare -> old/
+"
+    );
+    assert_eq!(config.limits.response, Duration::from_secs(5));
+    assert_eq!(config.limits.replay_bytes, 0);
+    assert_eq!(config.limits.retry.attempts, 2);
+    assert_eq!(config.limits.connect, Limits::default().connect);
+}
+
+#[test]
+fn little_is_enough() {
+    let config = read(
+        "[[listen]]\nbind = \"127.0.0.1:0\"\n[[pool.p.member]]\nurl = \"http://h\"\nroute = \"r\"\n[[route]]\npath = \"/\"\nto = \"p\"\n",
+    )
+    .unwrap();
+    assert_eq!(config.control.to_string(), CONTROL_ADDRESS);
+    assert_eq!(config.access_log, LogTarget::Stdout);
+    assert_eq!(config.pools[0].sticky, Sticky::new("JSESSIONID", None));
+    assert_eq!(config.limits, Limits::default());
+    assert!(config.threads >= 1);
+}
+
+#[test]
+fn the_access_log_goes_where_it_is_told() {
+    let target = |value: &str| {
+        read(&GOOD.replace("/var/log/remora/access.log", value))
+            .unwrap()
+            .access_log
+    };
+    assert_eq!(target("off"), LogTarget::Off);
+    assert_eq!(target("stderr"), LogTarget::Stderr);
+    assert_eq!(target("stdout"), LogTarget::Stdout);
+    assert_eq!(target("access.log"), LogTarget::File("access.log".into()));
+}
+
+#[test]
+fn each_fault_is_a_sentence_with_its_line() {
+    let cases = [
+        (
+            "threads = 2",
+            "threads = 0",
+            "proxy.toml:2: threads is 0: choose 1 to 256",
+        ),
+        (
+            "threads = 2",
+            "treads = 2",
+            "proxy.toml:2: treads: unknown key `treads`; did you mean `threads`?",
+        ),
+        (
+            "\"127.0.0.1/32\", ",
+            "\"10.0.0.0/33\", ",
+            "proxy.toml:3: `10.0.0.0/33` is not a network",
+        ),
+        (
+            "bind = \"127.0.0.1:7410\"",
+            "bind = \"0.0.0.0:7410\"",
+            "everybody who reaches it drain upstreams",
+        ),
+        (
+            "bind = \"127.0.0.1:8080\"",
+            "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\" }",
+            "tls is not served yet",
+        ),
+        (
+            "\"http://127.0.0.1:8081\"",
+            "\"https://h\"",
+            "proxy.toml:11: member url `https://h`: TLS to upstreams",
+        ),
+        (
+            "\"http://127.0.0.1:8081\"",
+            "\"h:1\"",
+            "not an http URL; write http://HOST:PORT",
+        ),
+        (
+            "\"http://127.0.0.1:8081\"",
+            "\"http://h:1/cart\"",
+            "no path (a route's `to` carries the path)",
+        ),
+        (
+            "\"http://127.0.0.1:8081\"",
+            "\"http://u@h:1\"",
+            "must have a host, a port and no path",
+        ),
+        (
+            "\"http://127.0.0.1:8081\"",
+            "\"http://h:99999\"",
+            "has no usable port",
+        ),
+        (
+            "\"http://127.0.0.1:8081\"",
+            "\"http://tomcat-2:80\"",
+            "two members at tomcat-2:80",
+        ),
+        (
+            "route = \"n2\"",
+            "route = \"n1\"",
+            "proxy.toml:15: pool `tomcat` has two members with route `n1`",
+        ),
+        (
+            "route = \"n2\"",
+            "route = \"n 2\"",
+            "route `n 2` cannot stand in a cookie",
+        ),
+        (
+            "route = \"n2\"",
+            "route = \".n2\"",
+            "route `.n2` cannot stand in a cookie",
+        ),
+        ("weight = 3", "weight = 0", "weight is 0: choose 1 to 1000"),
+        ("every = \"5s\"", "every = \"5\"", "`5` is not a duration"),
+        (
+            "every = \"5s\"",
+            "every = \"1ms\"",
+            "health.every is 1ms: choose 100ms to 60s",
+        ),
+        (
+            "path = \"/healthz\"",
+            "path = \"healthz\"",
+            "health.path `healthz` is not a path",
+        ),
+        (
+            "session = \"JSESSIONID\"",
+            "session = \"J S\"",
+            "`J S` cannot be the name of a cookie",
+        ),
+        (
+            "\"ROUTEID\"",
+            "\"JSESSIONID\"",
+            "route_cookie and session are the same cookie",
+        ),
+        (
+            "path = \"/shop\"",
+            "path = \"/\"",
+            "path `/` is routed twice: the second is never reached",
+        ),
+        (
+            "path = \"/shop\"",
+            "path = \"/bare\"",
+            "path `/bare/` is routed twice",
+        ),
+        (
+            "path = \"/shop\"",
+            "path = \"shop\"",
+            "path `shop` must begin with a slash",
+        ),
+        (
+            "path = \"/shop\"",
+            "path = \"/a/../b\"",
+            "must not have empty or dot segments",
+        ),
+        (
+            "path = \"/shop\"",
+            "path = \"/a//b\"",
+            "must not have empty or dot segments",
+        ),
+        ("path = \"/shop\"", "path = \"/a;b\"", "must be a plain path"),
+        (
+            "to = \"tomcat/cart\"",
+            "to = \"tomcat/a%20b\"",
+            "to `/a%20b` must be a plain path",
+        ),
+        (
+            "to = \"tomcat/cart\"",
+            "to = \"tomcta/cart\"",
+            "unknown pool `tomcta`; did you mean `tomcat`?",
+        ),
+        (
+            "to = \"tomcat/cart\"",
+            "to = \"/cart\"",
+            "unknown pool ``; it begins with the name of a [pool.NAME]",
+        ),
+        ("attempts = 2", "attempts = 0", "attempts is 0: choose 1 to 16"),
+        (
+            "replay_bytes = 0",
+            "replay_bytes = 99999999",
+            "replay_bytes is 99999999: choose 0 to 16777216",
+        ),
+    ];
+    for (line, wrong, expected) in cases {
+        let report = fault(line, wrong);
+        assert!(
+            report.contains(expected),
+            "{wrong}\n  expected {expected}\n  found    {report}"
+        );
+    }
+}
+
+#[test]
+fn all_faults_come_in_one_report() {
+    let report = read("[pool.empty]\n[pool.\"a b\"]\n[[pool.\"a b\".member]]\nurl = \"x\"\nroute = \"\"\n")
+        .unwrap_err();
+    for expected in [
+        "6 faults in the configuration",
+        "proxy.toml: no listener is configured",
+        "proxy.toml: no route is configured",
+        "pool `empty` has no member",
+        "pool `a b`: a name has letters",
+        "proxy.toml:4: member url `x`",
+        "proxy.toml:5: route `` cannot",
+    ] {
+        assert!(report.contains(expected), "expected {expected}\n{report}");
+    }
+    assert!(read("").unwrap_err().contains("no pool is configured"));
+}
+
+#[test]
+fn trust_is_by_network() {
+    let trust = read(GOOD).unwrap().trust;
+    let cases = [
+        ("127.0.0.1", true),
+        ("127.0.0.2", false),
+        ("10.255.0.1", true),
+        ("11.0.0.1", false),
+        ("::ffff:10.0.0.1", true),
+        ("2001:db8:ffff::1", true),
+        ("2001:db9::1", false),
+    ];
+    for (peer, trusted) in cases {
+        assert_eq!(trust.includes(peer.parse::<IpAddr>().unwrap()), trusted, "{peer}");
+    }
+    assert!(!Trust::default().includes(IpAddr::from([127, 0, 0, 1])));
+    let everybody: Network = "0.0.0.0/0".parse().unwrap();
+    assert!(
+        Trust {
+            networks: vec![everybody]
+        }
+        .includes(IpAddr::from([8, 8, 8, 8]))
+    );
+}
+
+#[test]
+fn what_a_reload_cannot_change_is_named() {
+    let config = read(GOOD).unwrap();
+    assert!(config.fixed_differences(&config).is_empty());
+    let other = read(
+        &GOOD
+            .replace(":8080", ":8090")
+            .replace("threads = 2", "threads = 3"),
+    )
+    .unwrap();
+    assert_eq!(config.fixed_differences(&other), ["listen", "threads"]);
+    let reloadable = read(&GOOD.replace("weight = 3", "weight = 4")).unwrap();
+    assert!(config.fixed_differences(&reloadable).is_empty());
+}

@@ -1,1 +1,146 @@
-//! Claims about the directory.
+//! What the directory publishes, keeps over reloads and costs.
+
+use remora_process::config::Source;
+
+use super::*;
+
+fn config(members: &[(&str, u16)]) -> Config {
+    let mut text = "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n".to_owned();
+    for (route, port) in members {
+        text.push_str(&format!(
+            "[[pool.p.member]]\nurl = \"http://127.0.0.1:{port}\"\nroute = \"{route}\"\n"
+        ));
+    }
+    Config::read(&Source::from_text("test", &text)).unwrap()
+}
+
+/// `generation: route#id belief drained`, for each upstream.
+fn shown(directory: &Directory) -> String {
+    let snapshot = directory.current();
+    let members = snapshot.upstreams.pools.iter().flat_map(|pool| &pool.members);
+    let members: Vec<String> = members
+        .map(|member| {
+            let drained = if member.draining { " drained" } else { "" };
+            format!(
+                "{}#{} {}{drained}",
+                member.route,
+                member.id.0,
+                member.health.belief().as_str()
+            )
+        })
+        .collect();
+    format!("{}: {}", snapshot.generation, members.join(", "))
+}
+
+fn two() -> Directory {
+    Directory::new(&config(&[("n1", 1), ("n2", 2)]))
+}
+
+#[test]
+fn a_refused_connect_is_seen_by_the_very_next_pick() {
+    let directory = two();
+    let before = directory.current();
+    directory.observe(UpstreamId(0), Observation::Refused);
+    assert_eq!(shown(&directory), "2: n1#0 down, n2#1 up");
+    assert_eq!(
+        before.upstreams.pools[0].members[0].health.belief(),
+        Belief::Up,
+        "a snapshot never changes"
+    );
+}
+
+#[test]
+fn observations_that_change_nothing_publish_nothing() {
+    let directory = two();
+    let before = directory.current();
+    directory.observe(UpstreamId(0), Observation::Answered);
+    directory.observe(UpstreamId(0), Observation::CheckPassed);
+    directory.observe(UpstreamId(9), Observation::Refused);
+    assert!(Arc::ptr_eq(&before, &directory.current()));
+    // The lock is not even asked for: a writer that holds it delays nobody who brings no news.
+    let held = directory.lock();
+    directory.observe(UpstreamId(0), Observation::Answered);
+    drop(held);
+}
+
+#[test]
+fn a_drain_names_a_route_and_survives_reloads() {
+    let directory = two();
+    assert_eq!(
+        directory.drain("n9").unwrap_err().to_string(),
+        "no pool has an upstream with route `n9`; known here: n1, n2"
+    );
+    directory.drain("n1").unwrap();
+    assert_eq!(shown(&directory), "2: n1#0 up drained, n2#1 up");
+    directory.reload(&config(&[("n2", 2)]));
+    assert_eq!(shown(&directory), "3: n2#1 up");
+    directory.reload(&config(&[("n1", 1), ("n2", 2)]));
+    assert_eq!(shown(&directory), "4: n1#2 up drained, n2#1 up");
+    directory.undrain("n1").unwrap();
+    assert_eq!(shown(&directory), "5: n1#2 up, n2#1 up");
+}
+
+#[test]
+fn a_drain_ends_also_while_no_pool_has_the_route() {
+    let directory = two();
+    directory.drain("n1").unwrap();
+    directory.reload(&config(&[("n2", 2)]));
+    directory.undrain("n1").unwrap();
+    directory.reload(&config(&[("n1", 1)]));
+    assert_eq!(shown(&directory), "5: n1#2 up");
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_of_members_that_stay() {
+    let directory = two();
+    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.current().upstreams.pools[0].members[1]
+        .counters
+        .answered();
+    directory.reload(&config(&[("n3", 3), ("n2", 2), ("n1", 1)]));
+    assert_eq!(shown(&directory), "3: n3#2 up, n2#1 up, n1#0 down");
+    let counters = &directory.current().upstreams.pools[0].members[1].counters;
+    assert_eq!(counters.answered_so_far(), 1);
+}
+
+#[test]
+fn another_address_is_another_upstream() {
+    let directory = two();
+    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.drain("n1").unwrap();
+    directory.reload(&config(&[("n1", 9), ("n2", 2)]));
+    assert_eq!(shown(&directory), "4: n1#2 up drained, n2#1 up");
+}
+
+#[test]
+fn every_change_is_announced() {
+    let directory = two();
+    let mut changes = directory.changes();
+    assert!(!changes.has_changed().unwrap());
+    directory.observe(UpstreamId(1), Observation::CheckSilent);
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(*changes.borrow_and_update(), 2);
+}
+
+#[test]
+fn writers_on_many_threads_lose_no_change() {
+    let members: Vec<(String, u16)> = (1..=40).map(|port| (format!("n{port}"), port)).collect();
+    let members: Vec<(&str, u16)> = members.iter().map(|(route, port)| (&**route, *port)).collect();
+    let directory = Directory::new(&config(&members));
+    std::thread::scope(|scope| {
+        for thread in 0..4u32 {
+            let directory = &directory;
+            scope.spawn(move || {
+                for id in (0..40).filter(|id| id % 4 == thread) {
+                    directory.observe(UpstreamId(id), Observation::Refused);
+                }
+            });
+        }
+    });
+    let snapshot = directory.current();
+    let down = snapshot.upstreams.pools[0]
+        .members
+        .iter()
+        .filter(|member| member.health.belief() == Belief::Down);
+    assert_eq!((down.count(), snapshot.generation), (40, 41));
+}

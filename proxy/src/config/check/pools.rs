@@ -1,0 +1,170 @@
+//! Pools and their members.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use remora_process::config::Spanned;
+
+use super::super::file::{HealthTable, Member, Pool, StickyTable};
+use super::super::{HealthConfig, MemberConfig, PoolConfig};
+use super::Checker;
+use crate::route::key::ROUTE_MAX;
+use crate::upstream::Sticky;
+
+/// Checks of one member: not so often that they are load, not so seldom that they are none.
+const HEALTH_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+/// Time between two checks unless configured.
+const HEALTH_EVERY_DEFAULT: Duration = Duration::from_secs(1);
+/// Patience of a check unless configured. With the prober's suspicion of 250 ms a frozen process is found within a
+/// second, while pauses of a garbage collector (rarely above half a second) pass unnoticed.
+const HEALTH_TIMEOUT_DEFAULT: Duration = Duration::from_millis(700);
+/// Shares of new users.
+const WEIGHT: RangeInclusive<u32> = 1..=1_000;
+
+impl Checker<'_> {
+    pub(super) fn pool(&mut self, name: &str, pool: Pool) -> PoolConfig {
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        {
+            self.report(
+                None,
+                format!("pool `{name}`: a name has letters, digits, _ and - only"),
+            );
+        }
+        if pool.member.is_empty() {
+            self.report(
+                None,
+                format!("pool `{name}` has no member: add [[pool.{name}.member]] with url and route"),
+            );
+        }
+        let mut members: Vec<MemberConfig> = Vec::new();
+        for member in &pool.member {
+            let checked = self.member(member);
+            if members.iter().any(|other| other.route == checked.route) {
+                let sentence = format!(
+                    "pool `{name}` has two members with route `{}`: rename one",
+                    checked.route
+                );
+                self.report(Some(member.route.span()), sentence);
+            }
+            if members.iter().any(|other| other.authority == checked.authority) {
+                let sentence = format!(
+                    "pool `{name}` has two members at {}: remove one",
+                    checked.authority
+                );
+                self.report(Some(member.url.span()), sentence);
+            }
+            members.push(checked);
+        }
+        PoolConfig {
+            name: name.into(),
+            sticky: self.sticky(&pool.sticky),
+            health: self.health(&pool.health),
+            members,
+        }
+    }
+
+    fn member(&mut self, member: &Member) -> MemberConfig {
+        let authority = authority_of(member.url.get_ref()).unwrap_or_else(|sentence| {
+            self.report(Some(member.url.span()), sentence);
+            member.url.get_ref().clone()
+        });
+        let route = member.route.get_ref();
+        let letters = route
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if route.is_empty() || route.len() > ROUTE_MAX || !letters || route.starts_with('.') {
+            let sentence = format!(
+                "route `{route}` cannot stand in a cookie: use 1 to {ROUTE_MAX} letters, digits, _, - and dots (not first), as in Tomcat's jvmRoute"
+            );
+            self.report(Some(member.route.span()), sentence);
+        }
+        let weight = member
+            .weight
+            .as_ref()
+            .map_or(1, |weight| self.within("weight", weight, WEIGHT));
+        MemberConfig {
+            authority: authority.into(),
+            route: route.as_str().into(),
+            weight,
+        }
+    }
+
+    fn sticky(&mut self, table: &StickyTable) -> Sticky {
+        for name in [&table.session, &table.route_cookie].into_iter().flatten() {
+            let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            if name.get_ref().is_empty() || !name.get_ref().bytes().all(token) {
+                self.report(
+                    Some(name.span()),
+                    format!("`{}` cannot be the name of a cookie", name.get_ref()),
+                );
+            }
+        }
+        let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
+        let route_cookie = table.route_cookie.as_ref().map(|name| name.get_ref().as_str());
+        if route_cookie == Some(session) {
+            let span = table.route_cookie.as_ref().map(Spanned::span);
+            self.report(
+                span,
+                "route_cookie and session are the same cookie: leave route_cookie out (mode 2)",
+            );
+        }
+        Sticky::new(session, route_cookie)
+    }
+
+    fn health(&mut self, table: &HealthTable) -> HealthConfig {
+        let every = table.every.as_ref().map_or(HEALTH_EVERY_DEFAULT, |every| {
+            self.period("health.every", every, HEALTH_EVERY)
+        });
+        let timeout = table.timeout.as_ref().map_or(HEALTH_TIMEOUT_DEFAULT, |timeout| {
+            self.period("health.timeout", timeout, HEALTH_EVERY)
+        });
+        if let Some(path) = &table.path
+            && (!path.get_ref().starts_with('/')
+                || !path.get_ref().bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            self.report(
+                Some(path.span()),
+                format!("health.path `{}` is not a path", path.get_ref()),
+            );
+        }
+        HealthConfig {
+            every,
+            timeout,
+            path: table.path.as_ref().map(|path| path.get_ref().as_str().into()),
+        }
+    }
+}
+
+/// `host:port` of a member's URL.
+fn authority_of(url: &str) -> Result<String, String> {
+    let example = "write http://HOST:PORT";
+    let Some(rest) = url.strip_prefix("http://") else {
+        let reason = if url.starts_with("https://") {
+            "TLS to upstreams is not served yet"
+        } else {
+            "not an http URL"
+        };
+        return Err(format!("member url `{url}`: {reason}; {example}"));
+    };
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, "80"),
+    };
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let host_fits = bracketed.map_or_else(
+        || !host.is_empty() && host.bytes().all(name),
+        |address| address.parse::<std::net::Ipv6Addr>().is_ok(),
+    );
+    match port.parse::<u16>() {
+        _ if !host_fits || authority.contains('/') => Err(format!(
+            "member url `{url}` must have a host, a port and no path (a route's `to` carries the path); {example}"
+        )),
+        Ok(port) if port > 0 => Ok(format!("{host}:{port}")),
+        _ => Err(format!("member url `{url}` has no usable port; {example}")),
+    }
+}

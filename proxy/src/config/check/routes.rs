@@ -1,0 +1,82 @@
+//! Path routes.
+
+use std::collections::BTreeMap;
+
+use remora_process::config::{Spanned, nearest};
+
+use super::super::PoolConfig;
+use super::super::file::Route;
+use super::Checker;
+use crate::route::PathRoute;
+
+impl Checker<'_> {
+    pub(super) fn routes(&mut self, routes: &[Route], pools: &[PoolConfig]) -> Vec<PathRoute> {
+        if routes.is_empty() {
+            self.report(
+                None,
+                "no route is configured: add [[route]] with path and to, as in path = \"/\", to = \"POOL\"",
+            );
+        }
+        let positions: BTreeMap<&str, usize> = pools
+            .iter()
+            .enumerate()
+            .map(|(position, pool)| (&*pool.name, position))
+            .collect();
+        let mut checked: Vec<PathRoute> = Vec::new();
+        for route in routes {
+            let Some(public) = self.path("path", &route.path, route.path.get_ref()) else {
+                continue;
+            };
+            if checked.iter().any(|other| *other.public == *public) {
+                let sentence = format!(
+                    "path `{}` is routed twice: the second is never reached",
+                    route.path.get_ref()
+                );
+                self.report(Some(route.path.span()), sentence);
+            }
+            let (name, rest) = split_target(route.to.get_ref());
+            let Some(pool) = positions.get(name) else {
+                let known = match nearest(name, positions.keys().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "it begins with the name of a [pool.NAME]".to_owned(),
+                };
+                self.report(Some(route.to.span()), format!("unknown pool `{name}`; {known}"));
+                continue;
+            };
+            let internal = match rest {
+                None => Some(public.clone()),
+                Some(rest) => self.path("to", &route.to, rest),
+            };
+            checked.extend(internal.map(|internal| PathRoute {
+                public,
+                internal,
+                pool: *pool,
+            }));
+        }
+        checked
+    }
+
+    /// A path of whole segments without its last slash; the root is empty.
+    fn path(&mut self, key: &str, written: &Spanned<String>, path: &str) -> Option<Box<str>> {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte);
+        let trimmed = path.strip_suffix('/').unwrap_or(path);
+        let dots = trimmed.split('/').any(|segment| matches!(segment, "." | ".."));
+        let sentence = if !path.starts_with('/') {
+            "must begin with a slash"
+        } else if dots || trimmed.contains("//") {
+            "must not have empty or dot segments"
+        } else if !path.bytes().all(unreserved) {
+            "must be a plain path: no escapes, parameters, query or spaces"
+        } else {
+            return Some(trimmed.into());
+        };
+        self.report(Some(written.span()), format!("{key} `{path}` {sentence}"));
+        None
+    }
+}
+
+/// A route's target: the pool's name, and the path on the upstream if one is given.
+fn split_target(to: &str) -> (&str, Option<&str>) {
+    to.find('/')
+        .map_or((to, None), |slash| (&to[..slash], Some(&to[slash..])))
+}
