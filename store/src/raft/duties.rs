@@ -62,11 +62,7 @@ pub(super) async fn watch_leadership(
             leading,
             node: identity.node,
         };
-        leadership.send_if_modified(|last| {
-            let changed = *last != now;
-            *last = now;
-            changed
-        });
+        publish(&leadership, now);
         if let Err(fatal) = raft.metrics().borrow_watched().running_state.clone() {
             if !*stopping.borrow() {
                 identity.fail(format!("consensus ended on this node: {fatal}"));
@@ -77,6 +73,24 @@ pub(super) async fn watch_leadership(
             changed = server.changed() => if changed.is_err() && *stopping.borrow() { return },
             _ = look.tick() => {}
         }
+    }
+}
+
+/// Publishes and logs a change of leadership.
+fn publish(leadership: &watch::Sender<Leadership>, now: Leadership) {
+    let before = *leadership.borrow();
+    if before == now {
+        return;
+    }
+    leadership.send_replace(now);
+    if before.leader != now.leader || (before.term != now.term && now.leader.is_some()) {
+        match now.leader {
+            Some(leader) if leader == now.node => tracing::info!(term = now.term, "this node leads"),
+            Some(leader) => tracing::info!(term = now.term, leader, "another node leads"),
+            None => tracing::info!(term = now.term, "no leader is known"),
+        }
+    } else if before.leading && !now.leading {
+        tracing::warn!(term = now.term, "this node leads, but no majority answers it");
     }
 }
 

@@ -48,16 +48,16 @@ pub(super) async fn introduce(
             from: Some(from),
             to_node: peer,
         };
-        let heard = match link.introduce(request, INTRODUCE_WITHIN).await {
-            Ok(reply) => take(&identity, peer, reply, &introductions),
-            Err(super::LinkError::Refused(sentence)) => Err(sentence),
-            Err(super::LinkError::Unreachable(_)) => Ok(()),
+        let trouble = match link.introduce(request, INTRODUCE_WITHIN).await {
+            Ok(reply) => take(&identity, peer, reply, &introductions).err(),
+            Err(error) => Some(error.to_string()),
         };
-        if let Err(sentence) = heard
-            && said.as_ref() != Some(&sentence)
-        {
-            tracing::warn!(peer, "{sentence}");
-            said = Some(sentence);
+        if said.is_some() != trouble.is_some() || (said.is_some() && said != trouble) {
+            match &trouble {
+                Some(sentence) => tracing::warn!(peer, "{sentence}"),
+                None => tracing::info!(peer, "peer answers"),
+            }
+            said = trouble;
         }
         tokio::time::sleep(if formed { INTRODUCE_EVERY } else { FORM_EVERY }).await;
     }

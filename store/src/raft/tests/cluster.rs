@@ -30,6 +30,9 @@ pub(super) struct Wires(Arc<Mutex<State>>);
 struct State {
     endpoints: BTreeMap<NodeId, PeerEndpoint>,
     cut: BTreeSet<NodeId>,
+    deaf: BTreeSet<NodeId>,
+    /// Votes and pre-votes asked for by each node, also those that a cut wire swallowed.
+    candidacies: BTreeMap<NodeId, usize>,
 }
 
 impl Wires {
@@ -44,7 +47,19 @@ impl Wires {
 
     /// Mends what was cut.
     pub(super) fn mend(&self, node: NodeId) {
-        self.state().cut.remove(&node);
+        let mut state = self.state();
+        state.cut.remove(&node);
+        state.deaf.remove(&node);
+    }
+
+    /// Lets a node speak, but not hear what others answer.
+    pub(super) fn deafen(&self, node: NodeId) {
+        self.state().deaf.insert(node);
+    }
+
+    /// How often a node asked for a vote or a pre-vote.
+    pub(super) fn candidacies(&self, node: NodeId) -> usize {
+        self.state().candidacies.get(&node).copied().unwrap_or(0)
     }
 
     fn broken(&self, from: NodeId, to: NodeId) -> bool {
@@ -52,6 +67,16 @@ impl Wires {
         state.cut.contains(&from) || state.cut.contains(&to)
     }
 
+    /// The way back.
+    fn answer(&self, from: NodeId, to: NodeId) -> LinkResult<()> {
+        let deaf = self.state().deaf.contains(&from);
+        if deaf || self.broken(from, to) {
+            return Err(LinkError::Unreachable(format!("no way back from {to} to {from}")));
+        }
+        Ok(())
+    }
+
+    /// The way there.
     fn reach(&self, from: NodeId, to: NodeId) -> LinkResult<PeerEndpoint> {
         let unreachable = || LinkError::Unreachable(format!("no wire from {from} to {to}"));
         if self.broken(from, to) {
@@ -98,7 +123,7 @@ impl MemoryLink {
         Box::pin(async move {
             let endpoint = link.wires.reach(link.from, link.to)?;
             let answer = tokio::time::timeout(deadline, ask(endpoint)).await;
-            link.wires.reach(link.from, link.to)?;
+            link.wires.answer(link.from, link.to)?;
             answer
                 .map_err(|_| LinkError::Unreachable("too late".to_owned()))?
                 .map_err(link_error)
@@ -128,7 +153,7 @@ impl PeerLink for MemoryLink {
             });
             let wires = link.wires.clone();
             let replies = endpoint.append(sent.boxed()).map(move |reply| {
-                wires.reach(link.from, link.to)?;
+                wires.answer(link.from, link.to)?;
                 reply.map_err(link_error)
             });
             Ok(replies.boxed())
@@ -148,6 +173,7 @@ impl PeerLink for MemoryLink {
         request: v1::VoteRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::VoteReply>> {
+        *self.wires.state().candidacies.entry(self.from).or_default() += 1;
         self.call(deadline, move |peer| async move { peer.vote(request).await })
     }
 
@@ -323,8 +349,9 @@ impl Cluster {
 /// Waits for a condition.
 pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
+    let mut look = tokio::time::interval(Duration::from_millis(5));
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        look.tick().await;
     }
 }

@@ -1,14 +1,14 @@
 //! Who leads, who may vote, and what a node that does not lead answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use remora_proto::v1;
 
-use crate::raft::{Answer, PeerError, Refusal, Role};
+use crate::raft::{Answer, Ask, PeerError, Refusal, Replies, Role};
 
 use super::cluster::{Cluster, eventually};
-use super::{create, saved};
+use super::{create, key, saved};
 
 #[tokio::test]
 async fn three_nodes_form_one_cluster_by_themselves() {
@@ -143,5 +143,115 @@ async fn idle_leaders_keep_table_time_moving_only_for_sessions() {
     let saved = node.table().table_time();
     eventually("a tick moved table time", || node.table().table_time() > saved).await;
     assert!(idle <= 2, "an empty table was ticked: {idle} entries");
-    let _ = Arc::new(node);
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_does_not_disturb_the_term() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let leader = cluster.leader().await;
+    let term = cluster.nodes[&leader].status().term;
+    let lonely = leader % 3 + 1;
+    cluster.wires.cut(lonely);
+    let node = &cluster.nodes[&lonely];
+    let asked = cluster.wires.candidacies(lonely);
+    // Two peers are asked each time.
+    eventually("it stood three times", || {
+        cluster.wires.candidacies(lonely) >= asked + 6
+    })
+    .await;
+    cluster.wires.mend(lonely);
+    eventually("it follows again", || node.ready()).await;
+    assert_eq!(
+        cluster.nodes[&leader].status().term,
+        term,
+        "pre-vote was granted without a majority"
+    );
+    assert_eq!(cluster.leader().await, leader);
+}
+
+/// Keeps answers by token.
+#[derive(Default)]
+struct Kept(Mutex<Vec<(u64, Answer)>>);
+
+impl Replies for Kept {
+    fn deliver(&self, answers: Vec<(u64, Answer)>) {
+        self.0.lock().unwrap().extend(answers);
+    }
+}
+
+fn asks(users: std::ops::Range<u64>) -> Vec<Ask> {
+    users
+        .map(|user| Ask {
+            token: user,
+            proposal: create(user, 100),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn what_a_deposed_leader_refused_never_happened() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(0).await;
+    let old = cluster.leader().await;
+    let kept = Arc::new(Kept::default());
+    let replies: Arc<dyn Replies> = Arc::<Kept>::clone(&kept);
+    // First it is heard but hears nothing, so that what it appends reaches the others unknown to it; then it is alone.
+    let mut pace = tokio::time::interval(Duration::from_millis(1));
+    for user in 1..=500 {
+        match user {
+            100 => cluster.wires.deafen(old),
+            150 => cluster.wires.cut(old),
+            _ => {}
+        }
+        cluster.nodes[&old].submit(asks(user..user + 1), &replies);
+        pace.tick().await;
+    }
+    let others: Vec<_> = cluster.nodes.iter().filter(|(node, _)| **node != old).collect();
+    eventually("another leads", || {
+        others.iter().any(|(_, node)| node.leadership().borrow().leading)
+    })
+    .await;
+    cluster.wires.mend(old);
+    eventually("every proposal is answered", || {
+        kept.0.lock().unwrap().len() == 500
+    })
+    .await;
+    cluster.save(2_000).await;
+    let leader = cluster.lead().await;
+    leader.barrier().await.unwrap();
+    let answers = std::mem::take(&mut *kept.0.lock().unwrap());
+    let mut tokens: Vec<u64> = answers.iter().map(|(token, _)| *token).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 500, "a proposal was answered twice");
+    for (user, answer) in &answers {
+        let there = leader.table().get(&key(*user)).is_some();
+        assert!(
+            !(there && matches!(answer, Answer::Refused(_))),
+            "{user}: {answer:?}, but it is there"
+        );
+        assert!(there || !saved(answer), "{user}: {answer:?}, but it is lost");
+    }
+    assert!(
+        answers.iter().any(|(_, answer)| *answer == Answer::Unknown),
+        "nothing was unknown: no claim"
+    );
+}
+
+#[tokio::test]
+async fn more_than_a_node_can_hold_is_refused_at_once() {
+    let cluster = Cluster::started(1).await;
+    let node = cluster.lead().await;
+    let kept = Arc::new(Kept::default());
+    let replies: Arc<dyn Replies> = Arc::<Kept>::clone(&kept);
+    node.submit(asks(0..65_537), &replies);
+    let answers = std::mem::take(&mut *kept.0.lock().unwrap());
+    assert_eq!(answers.len(), 65_537);
+    assert!(
+        answers
+            .iter()
+            .all(|(_, answer)| *answer == Answer::Refused(Refusal::Overloaded))
+    );
+    assert!(saved(&node.propose(create(1, 10)).await));
 }

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use openraft::RaftSnapshotBuilder;
+
 use crate::raft::SnapshotPolicy;
+use crate::raft::snapshots::{self, SnapshotBuilder, Snapshots};
+use crate::raft::types::{StoredMembership, log_id};
+use crate::session::SessionTable;
+use crate::snapshot::SnapshotStore;
 
 use super::cluster::{Cluster, eventually};
 use super::key;
@@ -67,4 +73,19 @@ fn purged(node: &crate::raft::RaftHandle) -> u64 {
     use openraft::async_runtime::watch::WatchReceiver;
     let metrics = node.inner.raft.metrics();
     metrics.borrow_watched().purged.map_or(0, |purged| purged.index)
+}
+
+#[tokio::test]
+async fn an_older_snapshot_never_replaces_a_newer_one() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let snapshots = Snapshots::new(SnapshotStore::open(directory.path()).unwrap());
+    let build = |index| SnapshotBuilder {
+        snapshots: snapshots.clone(),
+        meta: snapshots::meta(Some(log_id(1, index)), StoredMembership::default()),
+        image: Some(SessionTable::new().image()),
+    };
+    build(10).build_snapshot().await.unwrap();
+    build(5).build_snapshot().await.unwrap();
+    let newest = snapshots.newest().await.unwrap().unwrap();
+    assert_eq!(newest.meta.last_log_id, Some(log_id(1, 10)));
 }

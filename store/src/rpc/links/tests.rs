@@ -142,7 +142,11 @@ impl Three {
                     return began.elapsed();
                 }
             }
-            self.client.block_on(tokio::time::sleep(Duration::from_millis(2)));
+            let mut leadership = self.nodes.values().next().unwrap().handle.leadership();
+            self.client.block_on(async {
+                // Looks again when something changed, and anyway soon.
+                let _ = tokio::time::timeout(Duration::from_millis(2), leadership.changed()).await;
+            });
         }
         panic!("session {user} was never saved");
     }
