@@ -1,1 +1,124 @@
-//! Claims about the operator service.
+//! The operator service over a real socket, as the command line speaks to it.
+
+use std::sync::Arc;
+
+use remora_process::config::Source;
+use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tonic::Code;
+
+use super::*;
+use crate::config::Config;
+use crate::upstream::Observation;
+
+const FILE: &str = r#"
+[[listen]]
+bind = "127.0.0.1:0"
+[[route]]
+path = "/"
+to = "a"
+[[pool.a.member]]
+url = "http://127.0.0.1:1"
+route = "n1"
+[[pool.a.member]]
+url = "http://127.0.0.1:2"
+route = "n2"
+[[pool.b.member]]
+url = "http://127.0.0.1:3"
+route = "n1"
+"#;
+
+async fn started() -> (
+    String,
+    Directory,
+    oneshot::Sender<()>,
+    tokio::task::JoinHandle<Result<(), Failure>>,
+) {
+    // As main does: figures that are made before the recorder is there go nowhere.
+    ops::recorder();
+    let directory = Directory::new(&Config::read(&Source::from_text("test", FILE)).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let readiness: Readiness = Arc::new(|| Ok(()));
+    let serving = serve(listener, directory.clone(), readiness, async {
+        let _ = stopped.await;
+    });
+    (address, directory, stop, tokio::spawn(serving))
+}
+
+fn shown(upstreams: &[UpstreamStatus]) -> Vec<String> {
+    let drained = |upstream: &UpstreamStatus| if upstream.draining { " drained" } else { "" };
+    upstreams
+        .iter()
+        .map(|one| format!("{} {} {}{}", one.pool, one.route, one.health, drained(one)))
+        .collect()
+}
+
+#[tokio::test]
+async fn operators_see_and_drain_a_route_in_every_pool() {
+    let (address, directory, stop, server) = started().await;
+    let mut client = ProxyAdminClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let first = directory.current().upstreams.pools[0].members[0].clone();
+    directory.observe(first.id, Observation::Refused);
+    first.counters.answered();
+    first.counters.failed();
+    let _in_flight = first.counters.begin();
+
+    let status = client.status(ProxyStatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(shown(&status.upstreams), ["a n1 down", "a n2 up", "b n1 up"]);
+    let one = &status.upstreams[0];
+    assert_eq!(
+        (one.url.as_str(), one.reason.as_str()),
+        ("http://127.0.0.1:1", "a connect was refused")
+    );
+    assert_eq!((one.in_flight, one.answered, one.failed), (1, 1, 1));
+    assert_eq!(status.generation, 2);
+
+    let route = "n1".to_owned();
+    let reply = client
+        .drain(DrainRequest { route: route.clone() })
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(shown(&reply.upstreams), ["a n1 down drained", "b n1 up drained"]);
+    let reply = client.undrain(DrainRequest { route }).await.unwrap().into_inner();
+    assert_eq!(shown(&reply.upstreams), ["a n1 down", "b n1 up"]);
+
+    let unknown = client
+        .drain(DrainRequest {
+            route: "n9".to_owned(),
+        })
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    assert_eq!(
+        unknown.message(),
+        "no pool has an upstream with route `n9`; known here: n1, n2"
+    );
+    drop(client);
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_ops_pages_share_the_address() {
+    let (address, _, _stop, _server) = started().await;
+    for (path, expected) in [
+        ("/healthz", "ok\n"),
+        ("/readyz", "ready\n"),
+        ("/metrics", "remora_proxy_upstream_health"),
+    ] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(expected), "{path}: {answer}");
+    }
+}

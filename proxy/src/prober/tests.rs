@@ -1,1 +1,273 @@
-//! Claims about the checks.
+//! Checks against real sockets: what each behaviour of an upstream is taken for, and how soon.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+
+use remora_process::config::Source;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::config::Config;
+use crate::upstream::Belief;
+
+/// How long a test waits for what it expects: several times what is promised, because the machine may be busy.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What an upstream does with a request.
+#[derive(Clone, Copy, PartialEq)]
+enum Manner {
+    Answers(u16),
+    IsSilent,
+    HangsUp,
+    TalksNonsense,
+}
+
+/// An upstream whose manners can be changed, and what it was asked.
+struct Stub {
+    address: String,
+    manner: Rc<Cell<Manner>>,
+    connections: Rc<Cell<u32>>,
+    asked: Rc<std::cell::RefCell<Vec<String>>>,
+}
+
+impl Stub {
+    async fn start(manner: Manner) -> (Stub, impl Future<Output = ()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stub = Stub {
+            address: listener.local_addr().unwrap().to_string(),
+            manner: Rc::new(Cell::new(manner)),
+            connections: Rc::default(),
+            asked: Rc::default(),
+        };
+        let (manner, connections, asked) =
+            (stub.manner.clone(), stub.connections.clone(), stub.asked.clone());
+        let serving = async move {
+            let mut clients = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    Ok((stream, _)) = listener.accept() => {
+                        connections.set(connections.get() + 1);
+                        clients.push(serve(stream, manner.clone(), asked.clone()));
+                    }
+                    Some(_) = clients.next() => {}
+                }
+            }
+        };
+        (stub, serving)
+    }
+
+    fn directory(&self, health: &str) -> Directory {
+        directory(&self.address, health)
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    manner: Rc<Cell<Manner>>,
+    asked: Rc<std::cell::RefCell<Vec<String>>>,
+) -> io::Result<()> {
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        asked.borrow_mut().push(
+            String::from_utf8_lossy(&head)
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        );
+        match manner.get() {
+            Manner::Answers(status) => {
+                let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nok");
+                stream.write_all(answer.as_bytes()).await?;
+            }
+            Manner::IsSilent => std::future::pending().await,
+            Manner::HangsUp => return Ok(()),
+            Manner::TalksNonsense => stream.write_all(b"\x15\x03\x01 no HTTP at all\r\n\r\n").await?,
+        }
+    }
+}
+
+fn directory(address: &str, health: &str) -> Directory {
+    let text = format!(
+        "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n[pool.p]\nhealth = {{ {health} }}\n\
+         [[pool.p.member]]\nurl = \"http://{address}\"\nroute = \"n1\"\n"
+    );
+    Directory::new(&Config::read(&Source::from_text("test", &text)).unwrap())
+}
+
+fn upstream(directory: &Directory) -> Upstream {
+    directory.current().upstreams.pools[0].members[0].clone()
+}
+
+/// Lets the prober and the upstream run until the test's own steps are done.
+async fn beside<T>(
+    directory: &Directory,
+    serving: impl Future<Output = ()>,
+    steps: impl Future<Output = T>,
+) -> T {
+    tokio::select! {
+        () = run(directory.clone()) => panic!("the prober never ends"),
+        () = serving => panic!("the upstream never ends"),
+        done = tokio::time::timeout(DEADLINE, steps) => done.expect("in time"),
+    }
+}
+
+async fn becomes(directory: &Directory, belief: Belief) -> Duration {
+    let began = Instant::now();
+    let mut changes = directory.changes();
+    while upstream(directory).health.belief() != belief {
+        changes.changed().await.unwrap();
+    }
+    began.elapsed()
+}
+
+#[tokio::test]
+async fn tomcat_is_asked_without_an_application_over_a_connection_that_is_kept() {
+    let (stub, serving) = Stub::start(Manner::Answers(200)).await;
+    let directory = stub.directory("every = \"100ms\"");
+    beside(&directory, serving, async {
+        while stub.asked.borrow().len() < 4 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(
+        stub.asked
+            .borrow()
+            .iter()
+            .all(|line| line == "OPTIONS * HTTP/1.1"),
+        "{:?}",
+        stub.asked
+    );
+    assert_eq!(stub.connections.get(), 1);
+    assert_eq!(upstream(&directory).health.belief(), Belief::Up);
+}
+
+#[tokio::test]
+async fn a_configured_path_is_asked_with_get_and_judged_by_its_status() {
+    let (stub, serving) = Stub::start(Manner::Answers(503)).await;
+    let directory = stub.directory("every = \"100ms\", path = \"/healthz\"");
+    beside(&directory, serving, async {
+        becomes(&directory, Belief::Down).await;
+        assert_eq!(
+            upstream(&directory).health.reason(),
+            "a check was answered with 500 or above"
+        );
+        stub.manner.set(Manner::Answers(404));
+        becomes(&directory, Belief::Up).await;
+    })
+    .await;
+    assert!(
+        stub.asked
+            .borrow()
+            .iter()
+            .all(|line| line == "GET /healthz HTTP/1.1"),
+        "{:?}",
+        stub.asked
+    );
+}
+
+#[tokio::test]
+async fn a_connect_proves_nothing_and_an_answer_lets_back() {
+    let (stub, serving) = Stub::start(Manner::IsSilent).await;
+    let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
+    beside(&directory, serving, async {
+        becomes(&directory, Belief::Down).await;
+        assert!(upstream(&directory).health.is_frozen());
+        let seen = stub.connections.get();
+        while stub.connections.get() < seen + 3 {
+            tokio::task::yield_now().await;
+            assert_eq!(
+                upstream(&directory).health.belief(),
+                Belief::Down,
+                "connects are accepted all the time"
+            );
+        }
+        stub.manner.set(Manner::Answers(200));
+        becomes(&directory, Belief::Up).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn broken_answers_and_nonsense_mark_an_upstream() {
+    for manner in [Manner::HangsUp, Manner::TalksNonsense] {
+        let (stub, serving) = Stub::start(manner).await;
+        let directory = stub.directory("every = \"100ms\"");
+        beside(&directory, serving, becomes(&directory, Belief::Down)).await;
+        assert_eq!(upstream(&directory).health.reason(), "a check's connection broke");
+    }
+}
+
+#[tokio::test]
+async fn nobody_listening_is_seen_at_the_first_check() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let directory = directory(&address, "every = \"100ms\"");
+    beside(
+        &directory,
+        std::future::pending(),
+        becomes(&directory, Belief::Down),
+    )
+    .await;
+    assert_eq!(upstream(&directory).health.reason(), "a check could not connect");
+}
+
+#[tokio::test]
+async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_interval() {
+    let (stub, serving) = Stub::start(Manner::Answers(200)).await;
+    let directory = stub.directory("every = \"60s\"");
+    beside(&directory, serving, async {
+        stub.manner.set(Manner::IsSilent);
+        let _waiting = upstream(&directory).counters.begin();
+        let took = becomes(&directory, Belief::Down).await;
+        assert!(upstream(&directory).health.is_frozen());
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_busy_upstream_that_answers_requests_is_not_called_frozen() {
+    let (stub, serving) = Stub::start(Manner::IsSilent).await;
+    let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
+    beside(&directory, serving, async {
+        while stub.asked.borrow().len() < 10 {
+            let busy = upstream(&directory);
+            busy.counters.answered();
+            directory.observe(busy.id, Observation::Answered);
+            tokio::task::yield_now().await;
+            assert_eq!(upstream(&directory).health.belief(), Belief::Up);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reloads_are_followed() {
+    let (stub, serving) = Stub::start(Manner::Answers(200)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let directory = directory(&gone, "every = \"100ms\"");
+    let text = format!(
+        "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n[pool.p.health]\nevery = \"100ms\"\n\
+         [[pool.p.member]]\nurl = \"http://{}\"\nroute = \"n2\"\n",
+        stub.address
+    );
+    beside(&directory, serving, async {
+        becomes(&directory, Belief::Down).await;
+        directory.reload(&Config::read(&Source::from_text("test", &text)).unwrap());
+        while stub.asked.borrow().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(upstream(&directory).health.belief(), Belief::Up);
+    })
+    .await;
+}
