@@ -65,7 +65,7 @@ impl Attempt<'_> {
             Some(link) => link,
             None => Link::connect(&self.upstream.authority, self.limits.connect)
                 .await
-                .map_err(no_connection)?,
+                .map_err(|error| no_connection(&error))?,
         };
         let shelf = self
             .pool
@@ -135,7 +135,7 @@ impl Attempt<'_> {
 }
 
 /// A connect that failed. Want of sockets or ports on our side is no refusal by the upstream.
-fn no_connection(error: io::Error) -> Unanswered {
+fn no_connection(error: &io::Error) -> Unanswered {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, NotFound,
         TimedOut,

@@ -253,9 +253,7 @@ mod tests {
                 Poll::Ready(None) => return text + "$",
                 Poll::Ready(Some(Err(_))) => return text + "!",
                 Poll::Ready(Some(Ok(Piece::Data(data)))) => text.push_str(&String::from_utf8_lossy(&data)),
-                Poll::Ready(Some(Ok(Piece::Trailers(fields)))) => {
-                    text.push_str(&format!("+{}", fields.len()))
-                }
+                Poll::Ready(Some(Ok(Piece::Trailers(fields)))) => text = format!("{text}+{}", fields.len()),
             }
         }
         text

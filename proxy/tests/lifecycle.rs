@@ -37,6 +37,31 @@ fn a_stop_answers_what_is_in_flight_and_exits_0() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_connections_that_bring_no_request() {
+    let upstream = Upstream::named("ok");
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]));
+    let (mut unused, mut resting) = (proxy.client(), proxy.client());
+    assert_eq!(resting.get("/", "").status, 200);
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0), "long before the 30 s of grace");
+    assert!(unused.is_closed() && resting.is_closed());
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_cut() {
+    let upstream = Upstream::start(|_| Act::text(&"x".repeat(20 * 1024 * 1024)));
+    let proxy = Proxy::start(&Config::new(&[&upstream]).table("[limits]\nidle = \"300ms\""));
+    let mut client = proxy.client();
+    client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+    wait_until("the answer is on its way", || {
+        proxy.figure("remora_proxy_client_connections") == Some(1.0)
+    });
+    wait_until("the client is gone", || {
+        proxy.figure("remora_proxy_client_connections") == Some(0.0)
+    });
+}
+
+#[test]
 fn a_stop_does_not_wait_for_ever() {
     let upstream = Upstream::start(|_| Act::HoldThenClose);
     let mut proxy = Proxy::start(&Config::new(&[&upstream]).table("[limits]\nstop = \"300ms\""));

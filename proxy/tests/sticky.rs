@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use support::process::{Config, Proxy};
-use support::upstream::Upstream;
+use support::upstream::{Act, Upstream};
 use support::wait_until;
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -118,7 +118,9 @@ fn a_user_is_not_moved_back_when_the_dead_upstream_returns() {
     let upstreams = three();
     let proxy = Proxy::start(&Config::with_route_cookie(&refs(&upstreams)));
     let cookie = "JSESSIONID=ABC; ROUTEID=";
+    let believed = r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#;
     upstreams[0].die();
+    wait_until("it is believed down", || proxy.figure(believed) == Some(0.0));
     let moved = proxy.client().get("/", &format!("Cookie: {cookie}.n1\r\n"));
     let set = moved.field("set-cookie").expect("the new route").to_owned();
     let route = set.split(['=', ';']).nth(1).expect("a value").to_owned();
@@ -130,4 +132,41 @@ fn a_user_is_not_moved_back_when_the_dead_upstream_returns() {
         let response = proxy.client().get("/", &format!("Cookie: {cookie}{route}\r\n"));
         assert_eq!(response.text(), moved.text());
     }
+}
+
+#[test]
+fn drained_upstream_takes_nothing_new_and_loses_nobody() {
+    let slow = Upstream::start(|seen| match seen.target.as_str() {
+        "/slow" => Act::HoldThenSay(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow".to_vec()),
+        _ => Act::text("drained"),
+    });
+    let other = Upstream::named("other");
+    let proxy = Proxy::start(&Config::new(&[&slow, &other]));
+    let cookie = "Cookie: JSESSIONID=ABC.n1\r\n";
+    let mut in_flight = proxy.client();
+    in_flight.send(format!("GET /slow HTTP/1.1\r\nHost: shop\r\n{cookie}\r\n"));
+    wait_until("a request is in flight", || slow.seen().len() == 1);
+    proxy.drain("n1");
+    for _ in 0..10 {
+        assert_eq!(
+            proxy.client().get("/", "").text(),
+            "other",
+            "new users go elsewhere"
+        );
+        assert_eq!(
+            proxy.client().get("/", cookie).text(),
+            "other",
+            "so do its own, at once"
+        );
+    }
+    slow.release();
+    assert_eq!(
+        in_flight.response().text(),
+        "slow",
+        "what was in flight ends there"
+    );
+    other.stop_listening();
+    wait_until("a drained one is better than none", || {
+        proxy.client().get("/", cookie).text() == "drained"
+    });
 }

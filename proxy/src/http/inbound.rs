@@ -19,7 +19,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -39,6 +39,10 @@ use super::tunnel::Tunnel;
 /// Bytes read ahead of the parser, per connection: bounds what an unfinished head can hold, and is large enough for
 /// uploads to move in few reads.
 const READ_AHEAD_BYTES: usize = 64 * 1024;
+
+/// How long a connection that has brought no request yet may still bring one once we are stopping: its request may be
+/// on the way, but browsers also open connections that they never use.
+const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// Bounds on one client connection.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +90,8 @@ struct Switched {
 #[derive(Default)]
 struct Memory {
     switched: RefCell<Option<Switched>>,
+    /// Whether a request has been read.
+    used: Cell<bool>,
     /// Whether the end of the answer is told by closing only, as for an HTTP/1.0 client.
     unframed: Cell<bool>,
 }
@@ -109,10 +115,18 @@ pub async fn serve<H: Handler + 'static>(
         .max_buf_size(READ_AHEAD_BYTES.max(bounds.head_bytes))
         .serve_connection(TokioIo::new(stream), service);
     let mut told = false;
+    let mut last_call = pin!(None);
     let outcome = poll_fn(|context| {
         if !told && stopping() {
             told = true;
             Pin::new(&mut connection).graceful_shutdown();
+            last_call.set(Some(tokio::time::sleep(LAST_CALL)));
+        }
+        if let Some(last_call) = last_call.as_mut().as_pin_mut()
+            && !memory.used.get()
+            && last_call.poll(context).is_ready()
+        {
+            return Poll::Ready(true);
         }
         match Pin::new(&mut connection).poll(context) {
             Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
@@ -138,6 +152,7 @@ async fn answer<H: Handler>(
     memory: Rc<Memory>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
+    memory.used.set(true);
     let (parts, incoming) = request.into_parts();
     let head = convert::request_head(&parts);
     let version = head.version;

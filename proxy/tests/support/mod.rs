@@ -2,6 +2,7 @@
 //!
 //! Nothing here sleeps for a guess: reads have a deadline, conditions are polled until they hold.
 #![allow(dead_code, reason = "each test file uses its part of the support")]
+#![allow(clippy::print_stdout, reason = "a failing test shows the log of its proxy")]
 
 pub(crate) mod client;
 pub(crate) mod process;

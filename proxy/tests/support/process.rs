@@ -132,7 +132,7 @@ impl Proxy {
         let into = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut log = into.lock().unwrap();
+                let mut log = into.lock().expect("nobody panics with it");
                 log.push_str(&line);
                 log.push('\n');
             }
@@ -159,7 +159,7 @@ impl Proxy {
 
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.log.lock().expect("nobody panics with it").clone()
     }
 
     pub(crate) fn file(&self) -> PathBuf {
@@ -200,6 +200,31 @@ impl Proxy {
     pub(crate) fn is_ready(&self) -> bool {
         self.control_page("/readyz")
             .is_some_and(|(status, _)| status == 200)
+    }
+
+    /// Drains a route, as the command line does.
+    pub(crate) fn drain(&self, route: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let address = format!("http://{}", self.control);
+        let request = remora_proto::v1::DrainRequest {
+            route: route.to_owned(),
+        };
+        runtime.block_on(async {
+            let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
+            let channel = endpoint.connect().await.expect("the control address answers");
+            let mut admin = remora_proto::v1::proxy_admin_client::ProxyAdminClient::new(channel);
+            admin.drain(request).await.expect("the route is known");
+        });
+    }
+
+    /// The figure whose name and labels begin like this.
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        let (_, page) = self.control_page("/metrics")?;
+        let line = page.lines().find(|line| line.starts_with(name))?;
+        line.rsplit(' ').next()?.parse().ok()
     }
 
     /// Status and text of a page of the control address.

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use super::{fields_of, head_end, values};
 
+/// Why a lock is never poisoned: no thread of an upstream panics while it holds one.
+const WHOLE: &str = "nobody panics with it";
+
 /// One request as it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -109,7 +112,7 @@ impl Upstream {
                 accepting
                     .open
                     .lock()
-                    .unwrap()
+                    .expect(WHOLE)
                     .push(stream.try_clone().expect("a second handle"));
                 let inner = Arc::clone(&accepting);
                 std::thread::spawn(move || inner.serve(stream, number));
@@ -125,7 +128,7 @@ impl Upstream {
 
     /// All requests seen so far, health checks left out.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.inner.seen.lock().unwrap().clone()
+        self.inner.seen.lock().expect(WHOLE).clone()
     }
 
     /// Connections accepted so far.
@@ -162,14 +165,14 @@ impl Upstream {
 
     /// Closes every open connection, idle ones included.
     pub(crate) fn close_all(&self) {
-        for stream in self.inner.open.lock().unwrap().drain(..) {
+        for stream in self.inner.open.lock().expect(WHOLE).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
     /// Lets held requests go on.
     pub(crate) fn release(&self) {
-        *self.inner.released.0.lock().unwrap() = true;
+        *self.inner.released.0.lock().expect(WHOLE) = true;
         self.inner.released.1.notify_all();
     }
 }
@@ -188,7 +191,7 @@ impl Inner {
                 continue;
             }
             let act = (self.script)(&seen);
-            self.seen.lock().unwrap().push(seen);
+            self.seen.lock().expect(WHOLE).push(seen);
             if !self.perform(&mut stream, act) {
                 return;
             }
@@ -245,15 +248,15 @@ impl Inner {
         let address = stream.peer_addr().ok();
         self.open
             .lock()
-            .unwrap()
+            .expect(WHOLE)
             .retain(|open| open.peer_addr().ok() != address);
     }
 
     fn wait_for_release(&self) {
         let (released, changed) = &self.released;
-        let mut released = released.lock().unwrap();
+        let mut released = released.lock().expect(WHOLE);
         while !*released {
-            released = changed.wait(released).unwrap();
+            released = changed.wait(released).expect(WHOLE);
         }
     }
 
