@@ -47,6 +47,8 @@ impl Process {
         let output = output.with_context(|| format!("open {}", log.display()))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        // A tail of a log must hold the sentence of a panic, not the frames behind it.
+        command.env("RUST_BACKTRACE", "0");
         prepare(&mut command);
         let errors = output
             .try_clone()

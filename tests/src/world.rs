@@ -148,7 +148,7 @@ fn tell(text: &str) {
 }
 
 impl Plan {
-    /// Three stores unless said.
+    /// Three stores unless said; with none, Tomcat keeps its own session manager: for claims about the proxy alone.
     #[must_use]
     pub fn stores(mut self, count: usize) -> Self {
         self.stores = count;
@@ -244,12 +244,12 @@ impl Plan {
         let node = format!("n{number}");
         let mut manager = self.manager.clone();
         let jvm_route = self.sticky == Sticky::SessionSuffix;
-        if !jvm_route {
+        if !jvm_route && self.stores > 0 {
             manager.push(("node".to_owned(), node.clone()));
         }
         let port = place::free_port()?;
         let (store, signals) = (
-            Some(world.stores.client_list()),
+            (self.stores > 0).then(|| world.stores.client_list()),
             world.signals.directory().to_path_buf(),
         );
         Ok(TomcatPlan {
@@ -266,7 +266,9 @@ impl Plan {
 
 impl World {
     fn wait_ready(&mut self) -> Outcome {
-        self.stores.wait_ready()?;
+        if !self.stores.ids().is_empty() {
+            self.stores.wait_ready()?;
+        }
         for tomcat in &self.tomcats {
             tomcat.wait_ready()?;
         }

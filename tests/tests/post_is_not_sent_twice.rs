@@ -49,6 +49,7 @@ fn killed_in_the_middle(
 
 fn not_twice(sticky: Sticky) -> Outcome {
     World::plan()
+        .stores(0)
         .tomcats(&[Version::V10, Version::V10])
         .sticky(sticky)
         .run(|world| {
