@@ -1,0 +1,158 @@
+package remora.tomcat.store.grpc;
+
+import io.grpc.Metadata;
+import io.grpc.Server;
+import io.grpc.Status;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.StreamObserver;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.BiConsumer;
+import remora.proto.v1.CheckReply;
+import remora.proto.v1.ExchangeReply;
+import remora.proto.v1.ExchangeRequest;
+import remora.proto.v1.Hello;
+import remora.proto.v1.Push;
+import remora.proto.v1.Refusal;
+import remora.proto.v1.Reply;
+import remora.proto.v1.Request;
+import remora.proto.v1.SessionStoreGrpc;
+import remora.proto.v1.Welcome;
+
+/** A store node that does as the test says: leads or refuses, answers or keeps silent. */
+final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements AutoCloseable {
+
+  private static final Metadata.Key<byte[]> REFUSAL =
+      Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
+
+  /** Every message with requests that came, in order. */
+  final List<ExchangeRequest> messages = new CopyOnWriteArrayList<>();
+
+  /** Every push that was acknowledged. */
+  final List<Long> acknowledged = new CopyOnWriteArrayList<>();
+
+  /** Every Hello that came. */
+  final List<Hello> hellos = new CopyOnWriteArrayList<>();
+
+  /** Answers requests; by default every check with "current". */
+  volatile BiConsumer<Request, Stream> script = (request, stream) -> stream.current(request);
+
+  /** When set, streams are refused. */
+  volatile Refusal refusal;
+
+  /** When true, streams are accepted and never welcomed. */
+  volatile boolean frozen;
+
+  volatile Stream stream;
+  private final Server server;
+  private final int port;
+
+  FakeNode() throws IOException {
+    server =
+        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+            .addService(this)
+            .build()
+            .start();
+    port = server.getPort();
+  }
+
+  String address() {
+    return "127.0.0.1:" + port;
+  }
+
+  /** The node's side of one stream. */
+  static final class Stream {
+    private final StreamObserver<ExchangeReply> replies;
+
+    Stream(StreamObserver<ExchangeReply> replies) {
+      this.replies = replies;
+    }
+
+    synchronized void send(ExchangeReply.Builder message) {
+      replies.onNext(message.build());
+    }
+
+    void reply(Reply.Builder reply) {
+      send(ExchangeReply.newBuilder().addReplies(reply));
+    }
+
+    void current(Request request) {
+      CheckReply current =
+          CheckReply.newBuilder().setCurrent(CheckReply.Current.getDefaultInstance()).build();
+      reply(Reply.newBuilder().setSerial(request.getSerial()).setCheck(current));
+    }
+
+    void refuse(Request request, Refusal.Reason reason, String leader) {
+      Refusal refusal =
+          Refusal.newBuilder()
+              .setReason(reason)
+              .setMessage("a test says so")
+              .setLeader(leader)
+              .build();
+      reply(Reply.newBuilder().setSerial(request.getSerial()).setRefusal(refusal));
+    }
+
+    void confirm() {
+      send(ExchangeReply.newBuilder().setConfirmed(true));
+    }
+
+    void push(Push push) {
+      send(ExchangeReply.newBuilder().addPushes(push));
+    }
+
+    synchronized void end() {
+      replies.onCompleted();
+    }
+  }
+
+  @Override
+  public StreamObserver<ExchangeRequest> exchange(StreamObserver<ExchangeReply> replies) {
+    Stream opened = new Stream(replies);
+    return new StreamObserver<ExchangeRequest>() {
+      @Override
+      public void onNext(ExchangeRequest message) {
+        received(opened, replies, message);
+      }
+
+      @Override
+      public void onError(Throwable gone) {}
+
+      @Override
+      public void onCompleted() {
+        opened.end();
+      }
+    };
+  }
+
+  private void received(
+      Stream opened, StreamObserver<ExchangeReply> replies, ExchangeRequest message) {
+    if (message.hasHello()) {
+      hellos.add(message.getHello());
+      Refusal refused = refusal;
+      if (refused != null) {
+        Metadata trailers = new Metadata();
+        trailers.put(REFUSAL, refused.toByteArray());
+        replies.onError(Status.UNAVAILABLE.asRuntimeException(trailers));
+      } else if (!frozen) {
+        stream = opened;
+        opened.send(
+            ExchangeReply.newBuilder()
+                .setWelcome(Welcome.newBuilder().setCluster("c1").addNodes(address())));
+      }
+      return;
+    }
+    acknowledged.addAll(message.getAcknowledgedList());
+    if (message.getRequestsCount() > 0) {
+      messages.add(message);
+      message.getRequestsList().forEach(request -> script.accept(request, opened));
+    }
+  }
+
+  @Override
+  public void close() {
+    server.shutdownNow();
+  }
+}

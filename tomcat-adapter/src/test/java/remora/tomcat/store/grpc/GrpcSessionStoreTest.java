@@ -1,0 +1,387 @@
+package remora.tomcat.store.grpc;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.protobuf.ByteString;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import remora.proto.v1.Push;
+import remora.proto.v1.Refusal;
+import remora.proto.v1.Reply;
+import remora.proto.v1.Request;
+import remora.proto.v1.Unknown;
+import remora.tomcat.store.CheckOutcome;
+import remora.tomcat.store.PushListener;
+import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreRefusedException;
+import remora.tomcat.store.StoreUnavailableException;
+
+/**
+ * How the client finds the leader, repeats, groups and trusts; against nodes that obey a script.
+ */
+@Timeout(60)
+class GrpcSessionStoreTest {
+
+  private static final AtomicLong INSTANCES = new AtomicLong(1000);
+  private static final SessionKey KEY = new SessionKey("localhost/shop", new byte[16]);
+
+  private final List<AutoCloseable> open = new ArrayList<>();
+  private FakeNode first;
+  private FakeNode second;
+
+  @BeforeEach
+  void start() throws Exception {
+    first = new FakeNode();
+    second = new FakeNode();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    for (AutoCloseable each : open) {
+      each.close();
+    }
+    first.close();
+    second.close();
+  }
+
+  private SessionStore store(long timeoutMillis, String... addresses) {
+    StoreOptions options = new StoreOptions(String.join(",", addresses), "n1", timeoutMillis);
+    SessionStore store = GrpcSessionStore.openAs(options, INSTANCES.incrementAndGet());
+    open.add(store);
+    return store;
+  }
+
+  private static void await(String what, Callable<Boolean> condition) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    while (!condition.call()) {
+      assertTrue(System.nanoTime() - deadline < 0, "no " + what);
+      TimeUnit.MILLISECONDS.sleep(2);
+    }
+  }
+
+  private static Refusal notLeader(String leader) {
+    return Refusal.newBuilder()
+        .setReason(Refusal.Reason.REASON_NOT_LEADER)
+        .setMessage("another node leads")
+        .setLeader(leader)
+        .build();
+  }
+
+  private static void check(SessionStore store) {
+    assertEquals(CheckOutcome.Kind.CURRENT, store.check(KEY, 1, 1).kind());
+  }
+
+  @Test
+  void aRefusedStreamFollowsTheHintToANodeItWasNotTold() {
+    first.refusal = notLeader(second.address());
+    check(store(5_000, first.address()));
+    assertEquals(0, first.messages.size());
+    assertEquals(1, second.messages.size());
+  }
+
+  @Test
+  void anElectionIsWaitedOutUnseen() throws Exception {
+    first.refusal = notLeader("");
+    second.refusal = notLeader("");
+    SessionStore store = store(5_000, first.address(), second.address());
+    ExecutorService thread = Executors.newSingleThreadExecutor();
+    Future<?> call = thread.submit(() -> check(store));
+    await("search", () -> first.hellos.size() > 3);
+    second.refusal = null;
+    call.get();
+    thread.shutdown();
+  }
+
+  @Test
+  void whatABrokenStreamDidNotAnswerGoesAgainWithItsSerialAndOnceOnly() throws Exception {
+    second.refusal = notLeader("");
+    first.script =
+        (request, stream) -> {
+          second.refusal = null;
+          first.refusal = notLeader(second.address());
+          stream.end();
+        };
+    check(store(5_000, first.address(), second.address()));
+    assertEquals(first.messages.get(0).getRequests(0), second.messages.get(0).getRequests(0));
+    assertEquals(1, second.messages.size());
+  }
+
+  @Test
+  void unknownAndOverloadedAreRepeatedWithTheSameSerial() {
+    AtomicInteger asked = new AtomicInteger();
+    List<Long> serials = new ArrayList<>();
+    first.script =
+        (request, stream) -> {
+          serials.add(request.getSerial());
+          int time = asked.getAndIncrement();
+          if (time == 0) {
+            Unknown unknown = Unknown.getDefaultInstance();
+            stream.reply(Reply.newBuilder().setSerial(request.getSerial()).setUnknown(unknown));
+          } else if (time == 1) {
+            stream.refuse(request, Refusal.Reason.REASON_OVERLOADED, "");
+          } else {
+            stream.current(request);
+          }
+        };
+    check(store(5_000, first.address()));
+    assertEquals(3, serials.size());
+    assertEquals(1, serials.stream().distinct().count());
+  }
+
+  @Test
+  void aNodeThatLosesLeadershipWithinTheStreamIsLeft() {
+    second.refusal = notLeader(first.address());
+    first.script =
+        (request, stream) -> {
+          first.refusal = notLeader(second.address());
+          second.refusal = null;
+          stream.refuse(request, Refusal.Reason.REASON_NOT_LEADER, second.address());
+        };
+    check(store(5_000, first.address(), second.address()));
+    assertEquals(1, second.messages.size());
+  }
+
+  @Test
+  void aLeaderThatFallsSilentIsLeft() {
+    second.refusal = notLeader("");
+    first.script =
+        (request, stream) -> {
+          first.frozen = true;
+          second.refusal = null;
+        };
+    check(store(5_000, first.address(), second.address()));
+  }
+
+  @Test
+  void aNodeThatNeverWelcomesHoldsUpNobody() {
+    first.frozen = true;
+    long begun = System.nanoTime();
+    check(store(5_000, first.address(), second.address()));
+    assertTrue(System.nanoTime() - begun < TimeUnit.SECONDS.toNanos(3));
+  }
+
+  @Test
+  void refusalsForGoodThrowAtOnceWithTheirSentence() {
+    first.script = (request, stream) -> stream.refuse(request, Refusal.Reason.REASON_TOO_LARGE, "");
+    SessionStore store = store(5_000, first.address());
+    StoreRefusedException large =
+        assertThrows(StoreRefusedException.class, () -> store.check(KEY, 1, 1));
+    assertEquals(StoreRefusedException.Reason.TOO_LARGE, large.reason());
+    assertEquals("a test says so", large.getMessage());
+    first.script = (request, stream) -> stream.refuse(request, Refusal.Reason.REASON_MALFORMED, "");
+    StoreRefusedException malformed =
+        assertThrows(StoreRefusedException.class, () -> store.check(KEY, 1, 1));
+    assertEquals(StoreRefusedException.Reason.MALFORMED, malformed.reason());
+    assertEquals(2, first.messages.size());
+  }
+
+  @Test
+  void noAnswerInTimeThrowsAndSaysWhatIsWrong() {
+    first.close();
+    SessionStore store = store(300, first.address());
+    long begun = System.nanoTime();
+    StoreUnavailableException gone =
+        assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
+    long waited = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - begun);
+    assertTrue(waited >= 300 && waited < 3_000, "waited " + waited + " ms");
+    assertTrue(gone.getMessage().contains(first.address()), gone.getMessage());
+    assertTrue(gone.getMessage().contains("300 ms"), gone.getMessage());
+  }
+
+  @Test
+  void anInterruptIsKeptAndEndsNoCallEarly() {
+    SessionStore store = store(5_000, first.address());
+    Thread.currentThread().interrupt();
+    check(store);
+    assertTrue(Thread.interrupted());
+  }
+
+  @Test
+  void aCallAloneLeavesAtOnceAndUnderPressureCallsShareMessages() throws Exception {
+    List<Request> held = new ArrayList<>();
+    CountDownLatch full = new CountDownLatch(Outbox.GROUPS_IN_FLIGHT_MAX);
+    first.script =
+        (request, stream) -> {
+          synchronized (held) {
+            held.add(request);
+          }
+          full.countDown();
+        };
+    SessionStore store = store(20_000, first.address());
+    ExecutorService threads = Executors.newCachedThreadPool();
+    List<Future<?>> calls = new ArrayList<>();
+    for (int i = 0; i < Outbox.GROUPS_IN_FLIGHT_MAX; i++) {
+      int sent = i + 1;
+      calls.add(threads.submit(() -> check(store)));
+      await("message " + sent, () -> first.messages.size() == sent);
+    }
+    full.await();
+    for (int i = 0; i < 50; i++) {
+      calls.add(threads.submit(() -> check(store)));
+    }
+    await("fifty waiting calls", () -> parked() >= Outbox.GROUPS_IN_FLIGHT_MAX + 50);
+    assertEquals(Outbox.GROUPS_IN_FLIGHT_MAX, first.messages.size());
+    first.script = (request, stream) -> stream.current(request);
+    synchronized (held) {
+      held.forEach(first.stream::current);
+    }
+    for (Future<?> call : calls) {
+      call.get();
+    }
+    threads.shutdown();
+    assertEquals(Outbox.GROUPS_IN_FLIGHT_MAX + 1, first.messages.size());
+    assertEquals(50, first.messages.get(Outbox.GROUPS_IN_FLIGHT_MAX).getRequestsCount());
+  }
+
+  private static long parked() {
+    return Thread.getAllStackTraces().values().stream()
+        .filter(
+            stack ->
+                Arrays.stream(stack)
+                    .anyMatch(frame -> frame.getClassName().equals(Call.class.getName())))
+        .count();
+  }
+
+  @Test
+  void pushesReachTheirListenerAndAreAcknowledgedAfterwards() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    CountDownLatch release = new CountDownLatch(1);
+    List<PushListener.Kind> heard = new ArrayList<>();
+    store.onPush(
+        KEY.application(),
+        (key, kind, epoch) -> {
+          assertEquals(KEY, key);
+          heard.add(kind);
+          try {
+            release.await();
+          } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+          }
+        });
+    check(store);
+    remora.proto.v1.SessionKey key =
+        remora.proto.v1.SessionKey.newBuilder()
+            .setApplication(KEY.application())
+            .setKey(ByteString.copyFrom(KEY.hash()))
+            .build();
+    Push.Builder push = Push.newBuilder().setSession(key).setKind(Push.Kind.KIND_OWNERSHIP_LOST);
+    first.stream.push(push.setId(7).build());
+    check(store);
+    assertEquals(0, first.acknowledged.size());
+    release.countDown();
+    await("acknowledgement", () -> first.acknowledged.contains(7L));
+    assertEquals(Arrays.asList(PushListener.Kind.OWNERSHIP_LOST), heard);
+  }
+
+  @Test
+  void nearCopiesAreTrustedOnlyOnAnUnbrokenConfirmedStream() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    long beforeTheStream = System.nanoTime();
+    check(store);
+    long readAt = System.nanoTime();
+    check(store);
+    assertFalse(store.nearCopyTrusted(readAt), "nothing was confirmed");
+    first.stream.confirm();
+    check(store);
+    assertFalse(store.nearCopyTrusted(readAt), "one confirmation says when, but not since when");
+    first.stream.confirm();
+    await("trust", () -> store.nearCopyTrusted(readAt));
+    assertFalse(store.nearCopyTrusted(beforeTheStream), "the stream is younger than the copy");
+
+    first.stream.end();
+    await("another stream", () -> first.hellos.size() == 2);
+    check(store);
+    first.stream.confirm();
+    first.stream.confirm();
+    long readAgain = System.nanoTime();
+    check(store);
+    await("trust", () -> store.nearCopyTrusted(readAgain));
+    assertFalse(store.nearCopyTrusted(readAt), "the stream broke since the copy was read");
+  }
+
+  @Test
+  void trustEndsASecondAfterTheLastButOneConfirmation() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    check(store);
+    long readAt = System.nanoTime();
+    first.stream.confirm();
+    first.stream.confirm();
+    await("trust", () -> store.nearCopyTrusted(readAt));
+    for (int i = 0; i < 4 && store.nearCopyTrusted(readAt); i++) {
+      TimeUnit.MILLISECONDS.sleep(400);
+      check(store);
+    }
+    assertFalse(store.nearCopyTrusted(readAt));
+    assertEquals(1, first.hellos.size(), "the stream lived on");
+  }
+
+  @Test
+  void theSecondStreamNamesTheClusterOfTheFirst() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    check(store);
+    first.stream.end();
+    await("another stream", () -> first.hellos.size() == 2);
+    assertEquals(Arrays.asList("", "c1"), clusters());
+  }
+
+  private List<String> clusters() {
+    return first.hellos.stream().map(hello -> hello.getCluster()).collect(Collectors.toList());
+  }
+
+  @Test
+  void handlesShareOneStreamAndTheLastOneEndsItAndItsThreads() throws Exception {
+    StoreOptions options = new StoreOptions(first.address(), "n1", 5_000);
+    long instance = INSTANCES.incrementAndGet();
+    SessionStore one = GrpcSessionStore.openAs(options, instance);
+    SessionStore two = GrpcSessionStore.openAs(options, instance);
+    check(one);
+    check(two);
+    assertEquals(1, first.hellos.size());
+    for (Thread thread : storeThreads()) {
+      assertTrue(thread.isDaemon(), thread.getName());
+      assertSame(getClass().getClassLoader(), thread.getContextClassLoader(), thread.getName());
+    }
+    assertFalse(storeThreads().isEmpty());
+    one.close();
+    one.close();
+    check(two);
+    two.close();
+    await("end of all threads", () -> storeThreads().isEmpty());
+    assertThrows(StoreUnavailableException.class, () -> two.check(KEY, 1, 1));
+  }
+
+  private static List<Thread> storeThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("remora-store"))
+        .collect(Collectors.toList());
+  }
+
+  @Test
+  void badAddressesAreRefusedWithASentence() {
+    for (String wrong : Arrays.asList("", "localhost", "a:1,,b:2", "a:0", "a:99999", ":7400")) {
+      IllegalArgumentException refused =
+          assertThrows(IllegalArgumentException.class, () -> new StoreOptions(wrong, "n1", 1_000));
+      assertTrue(refused.getMessage().contains("host:port"), refused.getMessage());
+    }
+  }
+}
