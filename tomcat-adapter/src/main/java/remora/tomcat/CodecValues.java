@@ -1,0 +1,81 @@
+package remora.tomcat;
+
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
+import remora.tomcat.codec.AttributeCodec;
+import remora.tomcat.codec.ClassFilter;
+import remora.tomcat.codec.CodecException;
+import remora.tomcat.codec.Encoded;
+import remora.tomcat.codec.Undecodable;
+
+/**
+ * Attribute values through the adapter's codec, with messages that name the attribute. What cannot
+ * be decoded keeps its bytes and is reported once per attribute and reason.
+ */
+final class CodecValues implements AttributeValues {
+
+  private static final Log log = LogFactory.getLog(CodecValues.class);
+
+  /** How many different complaints are told apart; more say nothing new. */
+  private static final int REPORTED_MAX = 1000;
+
+  private final AttributeCodec codec;
+  private final Set<String> reported = ConcurrentHashMap.newKeySet();
+
+  /**
+   * Makes the values of one application.
+   *
+   * @param loader the application's class loader
+   * @param allowed what the names of deserialized classes must match, or null for all that are not
+   *     known to be dangerous
+   */
+  CodecValues(ClassLoader loader, Pattern allowed) {
+    codec =
+        new AttributeCodec(
+            loader, new ClassFilter(allowed), AttributeCodec.VALUE_BYTES_MAX_DEFAULT);
+  }
+
+  @Override
+  public EncodedValue encode(String name, Object value) {
+    try {
+      Encoded encoded = codec.encode(value);
+      return new EncodedValue(encoded.type(), encoded.bytes());
+    } catch (CodecException notSerializable) {
+      throw new SaveFailedException(
+          "session attribute \""
+              + name
+              + "\": "
+              + notSerializable.getMessage()
+              + ". Make it Serializable, keep it out of the session, or keep it on this Tomcat"
+              + " alone with sessionAttributeNameFilter or sessionAttributeValueClassNameFilter in"
+              + " the <Manager> element.",
+          notSerializable);
+    }
+  }
+
+  @Override
+  public Object decode(String name, EncodedValue encoded) {
+    Object value = codec.decode(encoded.type(), encoded.bytes());
+    if (!(value instanceof Undecodable)) {
+      return value;
+    }
+    String complaint = ((Undecodable) value).cause().getMessage();
+    if (reported.size() < REPORTED_MAX && reported.add(name + ": " + complaint)) {
+      log.warn(
+          "Session attribute \""
+              + name
+              + "\" is hidden from this application: "
+              + complaint
+              + ". Its bytes stay in the store for an application that can read them.");
+    }
+    return null;
+  }
+
+  @Override
+  public boolean isMutable(Object value) {
+    return !AttributeCodec.isImmutable(value);
+  }
+}

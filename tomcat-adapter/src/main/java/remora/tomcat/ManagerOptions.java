@@ -1,0 +1,143 @@
+package remora.tomcat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Paths;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.catalina.Context;
+import remora.tomcat.store.StoreOptions;
+
+/**
+ * The attributes of the {@code <Manager>} element as written, and what they mean. Tomcat only logs
+ * what a setter throws, so the texts are judged when the manager starts.
+ */
+final class ManagerOptions {
+
+  /** The store takes no longer application names, in bytes of UTF-8. */
+  private static final int APPLICATION_BYTES_MAX = 256;
+
+  /** Shorter keys can be tried out. */
+  private static final int KEY_BYTES_MIN = 16;
+
+  private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s)");
+
+  String store;
+  String app;
+  String node;
+  String onStoreLoss = "refuse";
+  String storeTimeout;
+  String key;
+  String keyFile;
+
+  /**
+   * The application's name in the store.
+   *
+   * @param context the manager's context
+   * @return {@code app:host/path##version}
+   * @throws IllegalArgumentException with a sentence for the administrator if it is too long
+   */
+  String application(Context context) {
+    String version = context.getWebappVersion();
+    String name =
+        (app == null || app.isEmpty() ? "" : app + ":")
+            + context.getParent().getName()
+            + context.getPath()
+            + (version == null || version.isEmpty() ? "" : "##" + version);
+    if (name.getBytes(StandardCharsets.UTF_8).length > APPLICATION_BYTES_MAX) {
+      throw new IllegalArgumentException(
+          "The application's name \""
+              + name
+              + "\" is longer than "
+              + APPLICATION_BYTES_MAX
+              + " bytes: choose a shorter app=\"...\" or context path.");
+    }
+    return name;
+  }
+
+  /**
+   * Refuses what this version does not do.
+   *
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  void checkOnStoreLoss() {
+    if ("serve".equals(onStoreLoss)) {
+      throw new IllegalArgumentException(
+          "onStoreLoss=\"serve\" is not built yet; it follows. Use onStoreLoss=\"refuse\" or leave"
+              + " it out: while the store does not answer, requests with sessions get a 503.");
+    }
+    if (!"refuse".equals(onStoreLoss)) {
+      throw new IllegalArgumentException(
+          "onStoreLoss=\"" + onStoreLoss + "\" is not known: the only value is \"refuse\".");
+    }
+  }
+
+  /**
+   * Where the store is.
+   *
+   * @param jvmRoute the Engine's route, or null
+   * @return options for the shared connection
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  StoreOptions storeOptions(String jvmRoute) {
+    if (store == null || store.trim().isEmpty()) {
+      throw new IllegalArgumentException(
+          "The <Manager> element needs store=\"host:port,host:port,...\": the client addresses of"
+              + " the session store's nodes.");
+    }
+    String name = node != null ? node : jvmRoute != null ? jvmRoute : hostName();
+    return new StoreOptions(store, name, timeoutMillis());
+  }
+
+  private static String hostName() {
+    String name = System.getenv("HOSTNAME");
+    return name == null || name.isEmpty() ? "tomcat" : name;
+  }
+
+  private long timeoutMillis() {
+    if (storeTimeout == null) {
+      return StoreOptions.TIMEOUT_MILLIS_DEFAULT;
+    }
+    Matcher matcher = DURATION.matcher(storeTimeout.trim());
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException(
+          "storeTimeout=\"" + storeTimeout + "\" is not a duration such as \"5s\" or \"800ms\".");
+    }
+    long number = Long.parseLong(matcher.group(1));
+    return "s".equals(matcher.group(2)) ? number * 1000 : number;
+  }
+
+  /**
+   * The key under which ids are hashed.
+   *
+   * @return its bytes, or null for none
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  byte[] secret() {
+    if (key == null && keyFile == null) {
+      return null;
+    }
+    if (key != null && keyFile != null) {
+      throw new IllegalArgumentException("Give either key or keyFile, not both.");
+    }
+    byte[] secret;
+    try {
+      String text =
+          key != null
+              ? key
+              : new String(Files.readAllBytes(Paths.get(keyFile)), StandardCharsets.UTF_8).trim();
+      secret = text.getBytes(StandardCharsets.UTF_8);
+    } catch (IOException unreadable) {
+      throw new IllegalArgumentException(
+          "keyFile=\"" + keyFile + "\" cannot be read: " + unreadable, unreadable);
+    }
+    if (secret.length < KEY_BYTES_MIN) {
+      throw new IllegalArgumentException(
+          "The key for session ids must have at least "
+              + KEY_BYTES_MIN
+              + " bytes; the same on every Tomcat of the application.");
+    }
+    return secret;
+  }
+}

@@ -1,0 +1,26 @@
+package remora.tomcat;
+
+/** A change of a session is not stored, or not known to be. The response must not reveal it. */
+final class SaveFailedException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  /**
+   * Says why.
+   *
+   * @param message a sentence for the administrator
+   */
+  SaveFailedException(String message) {
+    super(message);
+  }
+
+  /**
+   * Says why.
+   *
+   * @param message a sentence for the administrator
+   * @param cause what went wrong
+   */
+  SaveFailedException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

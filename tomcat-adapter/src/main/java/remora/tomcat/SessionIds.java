@@ -1,0 +1,112 @@
+package remora.tomcat;
+
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
+import remora.tomcat.store.SessionKey;
+
+/**
+ * What an id is: its bare part up to the first dot, the route behind it, and the key under which
+ * the store knows it. Immutable.
+ *
+ * <p>The id is a credential; only its hash leaves this JVM. Ids that no generator of ours could
+ * have made are told apart here, so that a forged cookie costs no round trip.
+ */
+final class SessionIds {
+
+  /** Shorter bare ids can be guessed, and Tomcat makes none: 4 random bytes in hexadecimal. */
+  static final int BARE_CHARS_MIN = 8;
+
+  /** Tomcat makes 32 characters; four times that leaves room for any sane generator. */
+  static final int BARE_CHARS_MAX = 128;
+
+  /** Longest route with its dot; the store takes node names of 64 bytes. */
+  static final int SUFFIX_CHARS_MAX = 65;
+
+  private final String application;
+  private final byte[] secret;
+
+  /**
+   * Ids of one application.
+   *
+   * @param application as in {@link SessionKey#application()}
+   * @param secret key for HMAC-SHA-256, or null for plain SHA-256
+   */
+  SessionIds(String application, byte[] secret) {
+    this.application = application;
+    this.secret = secret == null ? null : secret.clone();
+  }
+
+  /**
+   * The part of an id that names the session.
+   *
+   * @param id an id with or without a route
+   * @return the id up to its first dot
+   */
+  static String bare(String id) {
+    int dot = id.indexOf('.');
+    return dot < 0 ? id : id.substring(0, dot);
+  }
+
+  /**
+   * An id with another route.
+   *
+   * @param id an id with or without a route
+   * @param route the route, or null to leave the id as it is
+   * @return the bare id, a dot and the route
+   */
+  static String withRoute(String id, String route) {
+    return route == null ? id : bare(id) + '.' + route;
+  }
+
+  /**
+   * Whether a generator could have made this id. What is not plausible is answered without asking
+   * the store.
+   *
+   * @param id as a client sent it
+   * @return false for absurd lengths and foreign characters
+   */
+  static boolean isPlausible(String id) {
+    int dot = id.indexOf('.');
+    int bareLength = dot < 0 ? id.length() : dot;
+    if (bareLength < BARE_CHARS_MIN
+        || bareLength > BARE_CHARS_MAX
+        || id.length() - bareLength > SUFFIX_CHARS_MAX) {
+      return false;
+    }
+    for (int i = 0; i < id.length(); i++) {
+      char c = id.charAt(i);
+      boolean letterOrDigit = c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z';
+      if (!letterOrDigit && c != '-' && c != '_' && !(c == '.' && i >= bareLength)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * The key under which the store keeps a session.
+   *
+   * @param bareId an id without route
+   * @return the first 16 bytes of (HMAC-)SHA-256 of the bare id, with the application
+   */
+  SessionKey key(String bareId) {
+    byte[] text = bareId.getBytes(StandardCharsets.UTF_8);
+    byte[] hash;
+    try {
+      if (secret == null) {
+        hash = MessageDigest.getInstance("SHA-256").digest(text);
+      } else {
+        Mac mac = Mac.getInstance("HmacSHA256");
+        mac.init(new SecretKeySpec(secret, "HmacSHA256"));
+        hash = mac.doFinal(text);
+      }
+    } catch (GeneralSecurityException impossible) {
+      throw new IllegalStateException("every Java platform must have SHA-256", impossible);
+    }
+    return new SessionKey(application, Arrays.copyOf(hash, SessionKey.HASH_BYTES));
+  }
+}

@@ -1,0 +1,348 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import javax.servlet.AsyncContext;
+import org.apache.catalina.LifecycleState;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import remora.tomcat.Tomcats.Answer;
+import remora.tomcat.Tomcats.Node;
+import remora.tomcat.Tomcats.Work;
+
+/** What users may rely on, shown with real Tomcats over a store in memory. */
+class RemoraManagerTest {
+
+  private static final Work SET =
+      (request, response) -> {
+        request.getSession().setAttribute("cart", "apples");
+        response.getWriter().print("set");
+      };
+
+  private static final Work GET =
+      (request, response) ->
+          response
+              .getWriter()
+              .print(
+                  request.getSession(false) == null
+                      ? "none"
+                      : "" + request.getSession(false).getAttribute("cart"));
+
+  private Tomcats tomcats;
+  private Node one;
+  private Node two;
+
+  @BeforeEach
+  void start() throws Exception {
+    tomcats = new Tomcats();
+    one = tomcats.start("one", null);
+    two = tomcats.start("two", null);
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    tomcats.close();
+  }
+
+  @Test
+  void a_session_follows_its_user_to_another_tomcat_with_the_same_id() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer answer = two.get("/", cookie, GET);
+    assertEquals("apples", answer.body());
+    assertNull(answer.header("Set-Cookie"));
+    assertEquals(1, two.store.count("claim"));
+  }
+
+  @Test
+  void a_read_only_request_asks_the_store_nothing_and_a_changing_one_once() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    int before = one.store.countAll();
+    assertEquals("apples", one.get("/", cookie, GET).body());
+    assertEquals(before, one.store.countAll());
+    one.get("/", cookie, (q, a) -> q.getSession().setAttribute("cart", "pears"));
+    assertEquals(before + 1, one.store.countAll());
+    one.get("/", cookie, (q, a) -> q.getSession().setAttribute("cart", "pears"));
+    assertEquals(before + 1, one.store.countAll(), "the same value again is no change");
+  }
+
+  @Test
+  void a_value_mutated_in_place_is_stored() throws Exception {
+    Work list =
+        (request, response) -> {
+          List<String> items = new ArrayList<>();
+          items.add("apples");
+          request.getSession().setAttribute("cart", items);
+        };
+    String cookie = one.get("/", null, list).cookie();
+    one.get(
+        "/",
+        cookie,
+        (request, response) -> {
+          @SuppressWarnings("unchecked")
+          List<String> items = (List<String>) request.getSession().getAttribute("cart");
+          items.add("pears");
+        });
+    assertEquals("[apples, pears]", two.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_failed_save_shows_neither_cookie_nor_body() throws Exception {
+    one.store.savesFail = true;
+    Answer answer = one.get("/", null, SET);
+    assertRefused(answer, "certain");
+  }
+
+  @Test
+  void a_failed_save_shows_nothing_of_a_redirect_a_flush_an_error_or_a_large_body()
+      throws Exception {
+    one.store.savesFail = true;
+    Work[] ways = {
+      (q, a) -> {
+        SET.serve(q, a);
+        a.sendRedirect("/elsewhere");
+      },
+      (q, a) -> {
+        SET.serve(q, a);
+        a.flushBuffer();
+        a.getWriter().print("after the flush");
+      },
+      (q, a) -> {
+        SET.serve(q, a);
+        a.sendError(404);
+      },
+      (q, a) -> {
+        SET.serve(q, a);
+        throw new IllegalStateException("broken page");
+      },
+      (q, a) -> {
+        SET.serve(q, a);
+        for (int i = 0; i < 100_000; i++) {
+          a.getWriter().print("0123456789");
+        }
+      },
+      (q, a) -> {
+        SET.serve(q, a);
+        AsyncContext async = q.startAsync();
+        new Thread(async::complete).start();
+      },
+      (q, a) -> {
+        AsyncContext async = q.startAsync();
+        new Thread(
+                () -> {
+                  q.getSession().setAttribute("cart", "late");
+                  async.complete();
+                })
+            .start();
+      },
+    };
+    for (Work way : ways) {
+      assertRefused(one.get("/", null, way), "certain");
+    }
+    one.store.savesFail = false;
+    assertEquals("none", one.get("/", null, GET).body());
+  }
+
+  private static void assertRefused(Answer answer, String effect) {
+    assertEquals(503, answer.status(), answer.text);
+    assertNull(answer.header("Set-Cookie"), answer.text);
+    assertEquals("", answer.body());
+    assertEquals("0", answer.header("Content-Length"));
+    assertNotNull(answer.header("Retry-After"));
+    assertEquals(effect, answer.header("Remora-Effect"));
+  }
+
+  @Test
+  void a_store_outage_is_a_503_before_the_application_runs_and_keeps_the_cookie() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    two.store.down = true;
+    two.work = (q, a) -> a.getWriter().print("ran");
+    assertRefused(two.get("/", cookie), "none");
+    assertEquals("ran", two.get("/", null).body(), "requests without a session go on");
+    two.store.down = false;
+    assertEquals("apples", two.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void unsaved_state_is_not_served_after_a_failed_save() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.store.savesFail = true;
+    Answer failed = one.get("/", cookie, (q, a) -> q.getSession().setAttribute("cart", "unsaved"));
+    assertRefused(failed, "certain");
+    one.store.savesFail = false;
+    assertEquals("apples", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_redirect_a_flush_and_an_early_large_body_are_stored_before_they_are_seen()
+      throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    CountDownLatch seen = new CountDownLatch(1);
+    String[] elsewhere = new String[1];
+    one.get(
+        "/",
+        cookie,
+        (q, a) -> {
+          q.getSession().setAttribute("cart", "flushed");
+          a.flushBuffer();
+          elsewhere[0] = two.get("/", cookie, GET).body();
+          seen.countDown();
+        });
+    assertTrue(seen.await(10, TimeUnit.SECONDS));
+    assertEquals("flushed", elsewhere[0]);
+  }
+
+  @Test
+  void two_tomcats_merge_different_attributes_and_refuse_the_same_one() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer merged =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              q.getSession().setAttribute("mine", "1");
+              two.get("/", cookie, (q2, a2) -> q2.getSession().setAttribute("theirs", "2"));
+            });
+    assertEquals(200, merged.status());
+    assertEquals(
+        "12",
+        one.get(
+                "/",
+                cookie,
+                (q, a) ->
+                    a.getWriter()
+                        .print(
+                            ""
+                                + q.getSession().getAttribute("mine")
+                                + q.getSession().getAttribute("theirs")))
+            .body());
+    Answer conflict =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              q.getSession().setAttribute("cart", "here");
+              two.get("/", cookie, (q2, a2) -> q2.getSession().setAttribute("cart", "there"));
+            });
+    assertRefused(conflict, "certain");
+    assertEquals("there", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_logout_is_true_everywhere_before_it_is_answered() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    two.get("/", cookie, (q, a) -> q.getSession().invalidate());
+    assertEquals("none", one.get("/", cookie, GET).body());
+    assertEquals("none", two.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_logout_that_the_store_does_not_confirm_is_refused_and_the_session_lives()
+      throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.store.savesFail = true;
+    assertRefused(one.get("/", cookie, (q, a) -> q.getSession().invalidate()), "certain");
+    one.store.savesFail = false;
+    assertEquals("apples", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_slow_request_does_not_bring_a_logged_out_session_back() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer slow =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              q.getSession().setAttribute("cart", "revived");
+              two.get("/", cookie, (q2, a2) -> q2.getSession().invalidate());
+            });
+    assertRefused(slow, "certain");
+    assertEquals("none", two.get("/", cookie, GET).body());
+    assertEquals("none", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_rotated_id_closes_the_old_one_and_keeps_the_session() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer rotated = one.get("/", cookie, (q, a) -> q.changeSessionId());
+    assertNotNull(rotated.cookie());
+    assertNotEquals(cookie, rotated.cookie());
+    assertEquals("apples", two.get("/", rotated.cookie(), GET).body());
+    assertEquals("none", two.get("/", cookie, GET).body());
+    assertEquals("none", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void an_id_from_a_client_is_never_adopted() throws Exception {
+    String planted = "JSESSIONID=AAAAAAAABBBBBBBBCCCCCCCCDDDDDDDD";
+    Answer answer = one.get("/", planted, SET);
+    assertNotNull(answer.cookie());
+    assertNotEquals(planted, answer.cookie());
+  }
+
+  @Test
+  void an_absurd_id_costs_no_round_trip_and_an_unknown_one_a_single_one() throws Exception {
+    one.get("/", "JSESSIONID=../../etc/passwd", GET);
+    one.get("/", "JSESSIONID=short", GET);
+    assertEquals(0, one.store.countAll());
+    one.get("/", "JSESSIONID=AAAAAAAABBBBBBBBCCCCCCCCDDDDDDDD", GET);
+    assertEquals(1, one.store.countAll());
+  }
+
+  @Test
+  void a_copy_that_may_be_old_is_checked_before_it_is_used() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.store.untrusted = true; // and hears no pushes
+    two.get("/", cookie, (q, a) -> q.getSession().setAttribute("cart", "newer"));
+    assertEquals("newer", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_stopped_tomcat_hands_its_sessions_over_and_destroys_none() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.tomcat.stop();
+    assertEquals(1, one.store.count("release"));
+    assertEquals(0, one.store.count("remove"));
+    assertEquals("apples", two.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_second_manager_of_the_same_application_refuses_to_start() throws Exception {
+    Node third = tomcats.start("one", null);
+    assertFalse(third.context.getState().isAvailable());
+    assertEquals(LifecycleState.STARTED, one.context.getState());
+  }
+
+  @Test
+  void an_attribute_that_cannot_be_serialized_fails_its_request_and_nothing_else()
+      throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer answer =
+        one.get("/", cookie, (q, a) -> q.getSession().setAttribute("thread", new Object()));
+    assertRefused(answer, "certain");
+    assertEquals("apples", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void with_a_route_the_cookie_follows_the_failover_and_the_bare_id_stays() throws Exception {
+    Node a = tomcats.start("three", "n1");
+    Node b = tomcats.start("four", "n2");
+    String cookie = a.get("/", null, SET).cookie();
+    assertTrue(cookie.endsWith(".n1"), cookie);
+    Answer moved = b.get("/", cookie, GET);
+    assertEquals("apples", moved.body());
+    assertEquals(cookie.replace(".n1", ".n2"), moved.cookie());
+    assertEquals(0, b.store.count("rename"));
+    assertNull(b.get("/", moved.cookie(), GET).cookie());
+  }
+}

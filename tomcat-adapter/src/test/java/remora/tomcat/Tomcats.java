@@ -1,0 +1,166 @@
+package remora.tomcat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import javax.servlet.http.HttpServlet;
+import javax.servlet.http.HttpServletRequest;
+import javax.servlet.http.HttpServletResponse;
+import org.apache.catalina.Context;
+import org.apache.catalina.LifecycleException;
+import org.apache.catalina.startup.Tomcat;
+import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreOptions;
+
+/** Real Tomcats in this JVM whose managers share a {@link FakeStore.Table}. */
+final class Tomcats implements AutoCloseable {
+
+  /** What the application does with a request. */
+  @FunctionalInterface
+  interface Work {
+    void serve(HttpServletRequest request, HttpServletResponse response) throws Exception;
+  }
+
+  /** One Tomcat. */
+  static final class Node {
+    final Tomcat tomcat = new Tomcat();
+    final FakeStore store;
+    final RemoraManager manager;
+    final Context context;
+    volatile Work work;
+
+    private Node(FakeStore.Table table, Path base, String name, String route)
+        throws LifecycleException {
+      store = new FakeStore(table);
+      tomcat.setBaseDir(base.toString());
+      tomcat.setPort(0);
+      tomcat.getConnector().setProperty("address", "127.0.0.1");
+      tomcat.getEngine().setJvmRoute(route);
+      context = tomcat.addContext("", base.toString());
+      Tomcat.addServlet(
+              context,
+              "work",
+              new HttpServlet() {
+                private static final long serialVersionUID = 1L;
+
+                @Override
+                protected void service(HttpServletRequest request, HttpServletResponse response)
+                    throws IOException {
+                  try {
+                    work.serve(request, response);
+                  } catch (IOException | RuntimeException passOn) {
+                    throw passOn;
+                  } catch (Exception broken) {
+                    throw new IllegalStateException(broken);
+                  }
+                }
+              })
+          .setAsyncSupported(true);
+      context.addServletMappingDecoded("/*", "work");
+      manager =
+          new RemoraManager() {
+            @Override
+            SessionStore openStore(StoreOptions options) {
+              return store;
+            }
+          };
+      manager.setStore("127.0.0.1:1");
+      manager.setApp(name);
+      context.setManager(manager);
+      tomcat.start();
+    }
+
+    /** One request on a connection of its own. */
+    Answer get(String path, String cookie, Work served) throws IOException {
+      work = served;
+      return get(path, cookie);
+    }
+
+    Answer get(String path, String cookie) throws IOException {
+      try (Socket socket = new Socket("127.0.0.1", tomcat.getConnector().getLocalPort())) {
+        socket.setSoTimeout(20_000);
+        OutputStream out = socket.getOutputStream();
+        String head =
+            "GET "
+                + path
+                + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                + (cookie == null ? "" : "Cookie: " + cookie + "\r\n")
+                + "\r\n";
+        out.write(head.getBytes(StandardCharsets.ISO_8859_1));
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        byte[] buffer = new byte[8192];
+        InputStream in = socket.getInputStream();
+        try {
+          for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+            all.write(buffer, 0, n);
+          }
+        } catch (IOException cut) {
+          // what arrived before the cut is the answer
+        }
+        return new Answer(new String(all.toByteArray(), StandardCharsets.ISO_8859_1));
+      }
+    }
+  }
+
+  /** An answer as it came over the wire. */
+  static final class Answer {
+    final String text;
+
+    private Answer(String text) {
+      this.text = text;
+    }
+
+    int status() {
+      return text.isEmpty() ? 0 : Integer.parseInt(text.substring(9, 12));
+    }
+
+    String header(String name) {
+      for (String line : text.substring(0, Math.max(0, text.indexOf("\r\n\r\n"))).split("\r\n")) {
+        if (line.toLowerCase().startsWith(name.toLowerCase() + ":")) {
+          return line.substring(name.length() + 1).trim();
+        }
+      }
+      return null;
+    }
+
+    String body() {
+      int end = text.indexOf("\r\n\r\n");
+      return end < 0 ? "" : text.substring(end + 4);
+    }
+
+    /** The session cookie as a client sends it back; null if none was set. */
+    String cookie() {
+      String set = header("Set-Cookie");
+      return set == null ? null : set.substring(0, set.indexOf(';'));
+    }
+  }
+
+  private final FakeStore.Table table = new FakeStore.Table();
+  private final List<Node> nodes = new ArrayList<>();
+  private final Path base;
+
+  Tomcats() throws IOException {
+    base = Files.createTempDirectory("remora-tomcats");
+  }
+
+  Node start(String name, String route) throws LifecycleException, IOException {
+    Node node = new Node(table, Files.createDirectories(base.resolve(name)), name, route);
+    nodes.add(node);
+    return node;
+  }
+
+  @Override
+  public void close() throws LifecycleException {
+    for (Node node : nodes) {
+      node.tomcat.stop();
+      node.tomcat.destroy();
+    }
+  }
+}
