@@ -25,6 +25,17 @@ final class Channels implements AutoCloseable {
 
   private static final Executor DIRECT = Runnable::run;
 
+  /** From this Java on, the JVM prints warnings when a library reaches for raw memory. */
+  private static final double JAVA_WITH_WARNINGS = 24;
+
+  static {
+    if (Double.parseDouble(System.getProperty("java.specification.version"))
+        >= JAVA_WITH_WARNINGS) {
+      // Relocated with the library that reads it, so that no other copy of Netty is meant.
+      System.setProperty("io.grpc.netty.shaded.io.netty.noUnsafe", "true");
+    }
+  }
+
   private final EventLoopGroup eventLoop = new NioEventLoopGroup(1, new Threads("io"));
   private final ExecutorService lookups = Executors.newSingleThreadExecutor(new Threads("lookup"));
 
