@@ -91,6 +91,10 @@ pub(super) fn format(entry: &Entry<'_>, now: Duration) -> Vec<u8> {
     line.0.into_bytes()
 }
 
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
 struct Line(String);
 
 impl Line {
@@ -105,7 +109,6 @@ impl Line {
         self.escaped(&hide_sessions(entry.referer.unwrap_or(b"-"), entry.parameter));
         self.0.push_str("\" \"");
         self.escaped(entry.agent.unwrap_or(b"-"));
-        let or_dash = |text| if text == "" { "-" } else { text };
         let (pool, route, pick) = (or_dash(entry.pool), or_dash(entry.route), or_dash(entry.pick));
         write!(
             self.0,

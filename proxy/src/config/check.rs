@@ -37,14 +37,11 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     let limits = checker.limits(file.limits, file.retry);
     let pools: Vec<PoolConfig> = file
         .pool
-        .into_iter()
-        .map(|(name, pool)| checker.pool(&name, pool))
+        .iter()
+        .map(|(name, pool)| checker.pool(name, pool))
         .collect();
     if pools.is_empty() {
-        checker.report(
-            None,
-            "no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]",
-        );
+        checker.report_whole("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
     }
     let routes = checker.routes(&file.route, &pools);
     let access_log = match file.access_log {
@@ -78,20 +75,17 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn report(&mut self, span: Option<std::ops::Range<usize>>, message: impl Into<String>) {
-        // Every file has a first byte to point at; a fault without a place of its own names the file alone.
-        let fault = self.source.fault(span.clone().unwrap_or(0..0), message);
-        let place = if span.is_some() {
-            fault.place
-        } else {
-            fault
-                .place
-                .rsplit_once(':')
-                .map_or(fault.place.clone(), |(file, _)| file.to_owned())
-        };
+    fn report(&mut self, span: std::ops::Range<usize>, message: impl Into<String>) {
+        self.faults.push(self.source.fault(span, message));
+    }
+
+    /// A fault of the file as a whole, which has no line.
+    fn report_whole(&mut self, message: impl Into<String>) {
+        let Fault { place, message } = self.source.fault(0..0, message);
+        let file = place.rsplit_once(':').map(|(file, _)| file.to_owned());
         self.faults.push(Fault {
-            place,
-            message: fault.message,
+            place: file.unwrap_or(place),
+            message,
         });
     }
 
@@ -105,7 +99,7 @@ impl Checker<'_> {
         if !range.contains(&given) {
             let (least, most) = range.into_inner();
             self.report(
-                Some(value.span()),
+                value.span(),
                 format!("{key} is {given}: choose {least} to {most}"),
             );
         }
@@ -121,30 +115,27 @@ impl Checker<'_> {
                 range.start(),
                 range.end()
             );
-            self.report(Some(value.span()), sentence);
+            self.report(value.span(), sentence);
         }
         given
     }
 
     fn listeners(&mut self, listeners: &[Listen]) -> Vec<SocketAddr> {
         if listeners.is_empty() {
-            self.report(
-                None,
-                "no listener is configured: add [[listen]] with bind = \"IP:PORT\"",
-            );
+            self.report_whole("no listener is configured: add [[listen]] with bind = \"IP:PORT\"");
         }
         let mut addresses = Vec::new();
         for listener in listeners {
             let address = *listener.bind.get_ref();
             if address.port() != 0 && addresses.contains(&address) {
                 self.report(
-                    Some(listener.bind.span()),
+                    listener.bind.span(),
                     format!("{address} is bound twice: remove one [[listen]]"),
                 );
             }
             if let Some(tls) = &listener.tls {
                 self.report(
-                    Some(tls.span()),
+                    tls.span(),
                     "tls is not served yet: remove it, and end TLS in front of the proxy",
                 );
             }
@@ -162,7 +153,7 @@ impl Checker<'_> {
             let sentence = format!(
                 "control on {address} lets everybody who reaches it drain upstreams: bind it to the loopback, or add allow_plaintext = true"
             );
-            self.report(Some(control.bind.span()), sentence);
+            self.report(control.bind.span(), sentence);
         }
         address
     }
@@ -172,7 +163,7 @@ impl Checker<'_> {
         for network in trust {
             match network.get_ref().parse::<Network>() {
                 Ok(parsed) => networks.push(parsed),
-                Err(sentence) => self.report(Some(network.span()), sentence),
+                Err(sentence) => self.report(network.span(), sentence),
             }
         }
         Trust { networks }

@@ -107,150 +107,152 @@ fn the_access_log_goes_where_it_is_told() {
     assert_eq!(target("access.log"), LogTarget::File("access.log".into()));
 }
 
+/// A line of the good file, what stands there instead, and part of the report.
+const FAULTS: &[(&str, &str, &str)] = &[
+    (
+        "threads = 2",
+        "threads = 0",
+        "proxy.toml:2: threads is 0: choose 1 to 256",
+    ),
+    (
+        "threads = 2",
+        "treads = 2",
+        "proxy.toml:2: treads: unknown key `treads`; did you mean `threads`?",
+    ),
+    (
+        "\"127.0.0.1/32\", ",
+        "\"10.0.0.0/33\", ",
+        "proxy.toml:3: `10.0.0.0/33` is not a network",
+    ),
+    (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"0.0.0.0:7410\"",
+        "everybody who reaches it drain upstreams",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\" }",
+        "tls is not served yet",
+    ),
+    (
+        "\"http://127.0.0.1:8081\"",
+        "\"https://h\"",
+        "proxy.toml:11: member url `https://h`: TLS to upstreams",
+    ),
+    (
+        "\"http://127.0.0.1:8081\"",
+        "\"h:1\"",
+        "not an http URL; write http://HOST:PORT",
+    ),
+    (
+        "\"http://127.0.0.1:8081\"",
+        "\"http://h:1/cart\"",
+        "no path (a route's `to` carries the path)",
+    ),
+    (
+        "\"http://127.0.0.1:8081\"",
+        "\"http://u@h:1\"",
+        "must have a host, a port and no path",
+    ),
+    (
+        "\"http://127.0.0.1:8081\"",
+        "\"http://h:99999\"",
+        "has no usable port",
+    ),
+    (
+        "\"http://127.0.0.1:8081\"",
+        "\"http://tomcat-2:80\"",
+        "two members at tomcat-2:80",
+    ),
+    (
+        "route = \"n2\"",
+        "route = \"n1\"",
+        "proxy.toml:15: pool `tomcat` has two members with route `n1`",
+    ),
+    (
+        "route = \"n2\"",
+        "route = \"n 2\"",
+        "route `n 2` cannot stand in a cookie",
+    ),
+    (
+        "route = \"n2\"",
+        "route = \".n2\"",
+        "route `.n2` cannot stand in a cookie",
+    ),
+    ("weight = 3", "weight = 0", "weight is 0: choose 1 to 1000"),
+    ("every = \"5s\"", "every = \"5\"", "`5` is not a duration"),
+    (
+        "every = \"5s\"",
+        "every = \"1ms\"",
+        "health.every is 1ms: choose 100ms to 60s",
+    ),
+    (
+        "path = \"/healthz\"",
+        "path = \"healthz\"",
+        "health.path `healthz` is not a path",
+    ),
+    (
+        "session = \"JSESSIONID\"",
+        "session = \"J S\"",
+        "`J S` cannot be the name of a cookie",
+    ),
+    (
+        "\"ROUTEID\"",
+        "\"JSESSIONID\"",
+        "route_cookie and session are the same cookie",
+    ),
+    (
+        "path = \"/shop\"",
+        "path = \"/\"",
+        "path `/` is routed twice: the second is never reached",
+    ),
+    (
+        "path = \"/shop\"",
+        "path = \"/bare\"",
+        "path `/bare/` is routed twice",
+    ),
+    (
+        "path = \"/shop\"",
+        "path = \"shop\"",
+        "path `shop` must begin with a slash",
+    ),
+    (
+        "path = \"/shop\"",
+        "path = \"/a/../b\"",
+        "must not have empty or dot segments",
+    ),
+    (
+        "path = \"/shop\"",
+        "path = \"/a//b\"",
+        "must not have empty or dot segments",
+    ),
+    ("path = \"/shop\"", "path = \"/a;b\"", "must be a plain path"),
+    (
+        "to = \"tomcat/cart\"",
+        "to = \"tomcat/a%20b\"",
+        "to `/a%20b` must be a plain path",
+    ),
+    (
+        "to = \"tomcat/cart\"",
+        "to = \"tomcta/cart\"",
+        "unknown pool `tomcta`; did you mean `tomcat`?",
+    ),
+    (
+        "to = \"tomcat/cart\"",
+        "to = \"/cart\"",
+        "unknown pool ``; it begins with the name of a [pool.NAME]",
+    ),
+    ("attempts = 2", "attempts = 0", "attempts is 0: choose 1 to 16"),
+    (
+        "replay_bytes = 0",
+        "replay_bytes = 99999999",
+        "replay_bytes is 99999999: choose 0 to 16777216",
+    ),
+];
+
 #[test]
 fn each_fault_is_a_sentence_with_its_line() {
-    let cases = [
-        (
-            "threads = 2",
-            "threads = 0",
-            "proxy.toml:2: threads is 0: choose 1 to 256",
-        ),
-        (
-            "threads = 2",
-            "treads = 2",
-            "proxy.toml:2: treads: unknown key `treads`; did you mean `threads`?",
-        ),
-        (
-            "\"127.0.0.1/32\", ",
-            "\"10.0.0.0/33\", ",
-            "proxy.toml:3: `10.0.0.0/33` is not a network",
-        ),
-        (
-            "bind = \"127.0.0.1:7410\"",
-            "bind = \"0.0.0.0:7410\"",
-            "everybody who reaches it drain upstreams",
-        ),
-        (
-            "bind = \"127.0.0.1:8080\"",
-            "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\" }",
-            "tls is not served yet",
-        ),
-        (
-            "\"http://127.0.0.1:8081\"",
-            "\"https://h\"",
-            "proxy.toml:11: member url `https://h`: TLS to upstreams",
-        ),
-        (
-            "\"http://127.0.0.1:8081\"",
-            "\"h:1\"",
-            "not an http URL; write http://HOST:PORT",
-        ),
-        (
-            "\"http://127.0.0.1:8081\"",
-            "\"http://h:1/cart\"",
-            "no path (a route's `to` carries the path)",
-        ),
-        (
-            "\"http://127.0.0.1:8081\"",
-            "\"http://u@h:1\"",
-            "must have a host, a port and no path",
-        ),
-        (
-            "\"http://127.0.0.1:8081\"",
-            "\"http://h:99999\"",
-            "has no usable port",
-        ),
-        (
-            "\"http://127.0.0.1:8081\"",
-            "\"http://tomcat-2:80\"",
-            "two members at tomcat-2:80",
-        ),
-        (
-            "route = \"n2\"",
-            "route = \"n1\"",
-            "proxy.toml:15: pool `tomcat` has two members with route `n1`",
-        ),
-        (
-            "route = \"n2\"",
-            "route = \"n 2\"",
-            "route `n 2` cannot stand in a cookie",
-        ),
-        (
-            "route = \"n2\"",
-            "route = \".n2\"",
-            "route `.n2` cannot stand in a cookie",
-        ),
-        ("weight = 3", "weight = 0", "weight is 0: choose 1 to 1000"),
-        ("every = \"5s\"", "every = \"5\"", "`5` is not a duration"),
-        (
-            "every = \"5s\"",
-            "every = \"1ms\"",
-            "health.every is 1ms: choose 100ms to 60s",
-        ),
-        (
-            "path = \"/healthz\"",
-            "path = \"healthz\"",
-            "health.path `healthz` is not a path",
-        ),
-        (
-            "session = \"JSESSIONID\"",
-            "session = \"J S\"",
-            "`J S` cannot be the name of a cookie",
-        ),
-        (
-            "\"ROUTEID\"",
-            "\"JSESSIONID\"",
-            "route_cookie and session are the same cookie",
-        ),
-        (
-            "path = \"/shop\"",
-            "path = \"/\"",
-            "path `/` is routed twice: the second is never reached",
-        ),
-        (
-            "path = \"/shop\"",
-            "path = \"/bare\"",
-            "path `/bare/` is routed twice",
-        ),
-        (
-            "path = \"/shop\"",
-            "path = \"shop\"",
-            "path `shop` must begin with a slash",
-        ),
-        (
-            "path = \"/shop\"",
-            "path = \"/a/../b\"",
-            "must not have empty or dot segments",
-        ),
-        (
-            "path = \"/shop\"",
-            "path = \"/a//b\"",
-            "must not have empty or dot segments",
-        ),
-        ("path = \"/shop\"", "path = \"/a;b\"", "must be a plain path"),
-        (
-            "to = \"tomcat/cart\"",
-            "to = \"tomcat/a%20b\"",
-            "to `/a%20b` must be a plain path",
-        ),
-        (
-            "to = \"tomcat/cart\"",
-            "to = \"tomcta/cart\"",
-            "unknown pool `tomcta`; did you mean `tomcat`?",
-        ),
-        (
-            "to = \"tomcat/cart\"",
-            "to = \"/cart\"",
-            "unknown pool ``; it begins with the name of a [pool.NAME]",
-        ),
-        ("attempts = 2", "attempts = 0", "attempts is 0: choose 1 to 16"),
-        (
-            "replay_bytes = 0",
-            "replay_bytes = 99999999",
-            "replay_bytes is 99999999: choose 0 to 16777216",
-        ),
-    ];
-    for (line, wrong, expected) in cases {
+    for (line, wrong, expected) in FAULTS {
         let report = fault(line, wrong);
         assert!(
             report.contains(expected),

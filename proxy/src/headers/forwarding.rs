@@ -73,14 +73,15 @@ pub fn added_to_request<'a>(
     client: &Client<'_>,
 ) -> Vec<AddedField> {
     let believed = |name: &[u8]| client.trusted && fields.clone().any(|(sent, _)| same_name(sent, name));
-    let mut added: Vec<AddedField> = vec![(FOR, forwarded_for(fields.clone(), client))];
-    if !believed(PROTO) {
+    let (proto, host, port) = (believed(PROTO), believed(HOST), believed(PORT));
+    let mut added: Vec<AddedField> = vec![(FOR, forwarded_for(fields, client))];
+    if !proto {
         added.push((PROTO, Bytes::from_static(client.scheme.as_str().as_bytes())));
     }
-    if !believed(HOST) && !client.host.is_empty() {
+    if !host && !client.host.is_empty() {
         added.push((HOST, Bytes::copy_from_slice(client.host)));
     }
-    if !believed(PORT) {
+    if !port {
         added.push((PORT, Bytes::from(client.port.to_string())));
     }
     if listed.has_upgrade() {

@@ -9,12 +9,11 @@ fn shown(health: &Health) -> String {
         .chars()
         .find(char::is_ascii_digit)
         .filter(|count| *count != '0');
-    let word = match (health.belief(), count) {
+    match (health.belief(), count) {
         (Belief::Up, Some(strikes)) => format!("up({strikes})"),
         (Belief::Probing, Some(passed)) => format!("probing({passed})"),
         (belief, _) => belief.as_str().to_owned(),
-    };
-    word
+    }
 }
 
 #[test]

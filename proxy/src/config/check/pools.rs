@@ -3,8 +3,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use remora_process::config::Spanned;
-
 use super::super::file::{HealthTable, Member, Pool, StickyTable};
 use super::super::{HealthConfig, MemberConfig, PoolConfig};
 use super::Checker;
@@ -22,22 +20,18 @@ const HEALTH_TIMEOUT_DEFAULT: Duration = Duration::from_millis(700);
 const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 
 impl Checker<'_> {
-    pub(super) fn pool(&mut self, name: &str, pool: Pool) -> PoolConfig {
+    pub(super) fn pool(&mut self, name: &str, pool: &Pool) -> PoolConfig {
         if name.is_empty()
             || !name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         {
-            self.report(
-                None,
-                format!("pool `{name}`: a name has letters, digits, _ and - only"),
-            );
+            self.report_whole(format!("pool `{name}`: a name has letters, digits, _ and - only"));
         }
         if pool.member.is_empty() {
-            self.report(
-                None,
-                format!("pool `{name}` has no member: add [[pool.{name}.member]] with url and route"),
-            );
+            self.report_whole(format!(
+                "pool `{name}` has no member: add [[pool.{name}.member]] with url and route"
+            ));
         }
         let mut members: Vec<MemberConfig> = Vec::new();
         for member in &pool.member {
@@ -47,14 +41,14 @@ impl Checker<'_> {
                     "pool `{name}` has two members with route `{}`: rename one",
                     checked.route
                 );
-                self.report(Some(member.route.span()), sentence);
+                self.report(member.route.span(), sentence);
             }
             if members.iter().any(|other| other.authority == checked.authority) {
                 let sentence = format!(
                     "pool `{name}` has two members at {}: remove one",
                     checked.authority
                 );
-                self.report(Some(member.url.span()), sentence);
+                self.report(member.url.span(), sentence);
             }
             members.push(checked);
         }
@@ -68,7 +62,7 @@ impl Checker<'_> {
 
     fn member(&mut self, member: &Member) -> MemberConfig {
         let authority = authority_of(member.url.get_ref()).unwrap_or_else(|sentence| {
-            self.report(Some(member.url.span()), sentence);
+            self.report(member.url.span(), sentence);
             member.url.get_ref().clone()
         });
         let route = member.route.get_ref();
@@ -79,7 +73,7 @@ impl Checker<'_> {
             let sentence = format!(
                 "route `{route}` cannot stand in a cookie: use 1 to {ROUTE_MAX} letters, digits, _, - and dots (not first), as in Tomcat's jvmRoute"
             );
-            self.report(Some(member.route.span()), sentence);
+            self.report(member.route.span(), sentence);
         }
         let weight = member
             .weight
@@ -97,21 +91,20 @@ impl Checker<'_> {
             let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.get_ref().is_empty() || !name.get_ref().bytes().all(token) {
                 self.report(
-                    Some(name.span()),
+                    name.span(),
                     format!("`{}` cannot be the name of a cookie", name.get_ref()),
                 );
             }
         }
         let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
-        let route_cookie = table.route_cookie.as_ref().map(|name| name.get_ref().as_str());
-        if route_cookie == Some(session) {
-            let span = table.route_cookie.as_ref().map(Spanned::span);
+        let route_cookie = table.route_cookie.as_ref();
+        if let Some(same) = route_cookie.filter(|name| name.get_ref() == session) {
             self.report(
-                span,
+                same.span(),
                 "route_cookie and session are the same cookie: leave route_cookie out (mode 2)",
             );
         }
-        Sticky::new(session, route_cookie)
+        Sticky::new(session, route_cookie.map(|name| name.get_ref().as_str()))
     }
 
     fn health(&mut self, table: &HealthTable) -> HealthConfig {
@@ -126,7 +119,7 @@ impl Checker<'_> {
                 || !path.get_ref().bytes().all(|byte| byte.is_ascii_graphic()))
         {
             self.report(
-                Some(path.span()),
+                path.span(),
                 format!("health.path `{}` is not a path", path.get_ref()),
             );
         }

@@ -12,8 +12,7 @@ use crate::route::PathRoute;
 impl Checker<'_> {
     pub(super) fn routes(&mut self, routes: &[Route], pools: &[PoolConfig]) -> Vec<PathRoute> {
         if routes.is_empty() {
-            self.report(
-                None,
+            self.report_whole(
                 "no route is configured: add [[route]] with path and to, as in path = \"/\", to = \"POOL\"",
             );
         }
@@ -32,7 +31,7 @@ impl Checker<'_> {
                     "path `{}` is routed twice: the second is never reached",
                     route.path.get_ref()
                 );
-                self.report(Some(route.path.span()), sentence);
+                self.report(route.path.span(), sentence);
             }
             let (name, rest) = split_target(route.to.get_ref());
             let Some(pool) = positions.get(name) else {
@@ -40,7 +39,7 @@ impl Checker<'_> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "it begins with the name of a [pool.NAME]".to_owned(),
                 };
-                self.report(Some(route.to.span()), format!("unknown pool `{name}`; {known}"));
+                self.report(route.to.span(), format!("unknown pool `{name}`; {known}"));
                 continue;
             };
             let internal = match rest {
@@ -70,7 +69,7 @@ impl Checker<'_> {
         } else {
             return Some(trimmed.into());
         };
-        self.report(Some(written.span()), format!("{key} `{path}` {sentence}"));
+        self.report(written.span(), format!("{key} `{path}` {sentence}"));
         None
     }
 }
