@@ -14,18 +14,33 @@ final class Candidate {
   /** Longest wait after a failed connection: the node is down, probably for longer. */
   private static final long FAILED_WAIT_NANOS_MAX = 250_000_000L;
 
+  /** How long an attempt may take from connecting to welcome before it is begun afresh. */
+  private static final long ATTEMPT_NANOS_MAX = 1_000_000_000L;
+
+  /** The same for a learned address, which keeps the others waiting meanwhile. */
+  private static final long LEARNED_ATTEMPT_NANOS_MAX = 300_000_000L;
+
   final String address;
+
+  /** Whether the administrator named it; other addresses are learned from nodes. */
+  final boolean configured;
+
   ManagedChannel channel;
   Link attempt;
   long nextTryNanos;
   private long waitNanos = WAIT_NANOS_MIN;
 
-  Candidate(String address, long nowNanos) {
+  Candidate(String address, boolean configured, long nowNanos) {
     this.address = address;
+    this.configured = configured;
     this.nextTryNanos = nowNanos;
   }
 
-  /** Somebody named it as leader, or it led: try at once. */
+  long patience() {
+    return configured ? ATTEMPT_NANOS_MAX : LEARNED_ATTEMPT_NANOS_MAX;
+  }
+
+  /** The leader was lost: try at once. */
   void hint(long nowNanos) {
     waitNanos = WAIT_NANOS_MIN;
     nextTryNanos = nowNanos;

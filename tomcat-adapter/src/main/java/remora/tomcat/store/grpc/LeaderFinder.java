@@ -17,10 +17,10 @@ import remora.tomcat.store.StoreOptions;
 /**
  * Keeps one stream open to whoever leads the store.
  *
- * <p>While there is none, every known node is asked at once and the first to say welcome wins: so a
- * dead or frozen node costs nothing but its own attempt. A stream is given up when it ends, when
- * the node says that it does not lead, and when the node is silent for longer than a leader ever
- * is.
+ * <p>While there is none, every configured node is asked at once and the first to say welcome wins:
+ * so a dead or frozen node costs nothing but its own attempt. A stream is given up when it ends,
+ * when the node says that it does not lead, and when the node is silent for longer than a leader
+ * ever is.
  *
  * <p>One thread owns all that is here; others post events. The event queue is bounded by its
  * sources: one opening and one end per attempt, one retry per call.
@@ -33,8 +33,8 @@ final class LeaderFinder implements Runnable {
    */
   private static final long SILENCE_NANOS_MAX = 750_000_000L;
 
-  /** How long an attempt may take from connecting to welcome before it is begun afresh. */
-  private static final long ATTEMPT_NANOS_MAX = 1_000_000_000L;
+  /** How long a search may last before the log hears of it: longer than any election. */
+  private static final long COMPLAINT_NANOS = 2_000_000_000L;
 
   /** Nodes worth knowing; hints from nodes could otherwise grow the list without end. */
   private static final int CANDIDATES_MAX = 16;
@@ -54,6 +54,8 @@ final class LeaderFinder implements Runnable {
       new PriorityQueue<>(Comparator.comparingLong((Call call) -> call.retryAtNanos));
   private String cluster = "";
   private boolean stopped;
+  private boolean complained;
+  private long lostNanos = System.nanoTime();
   private volatile String lastProblem = "no store node has answered yet";
 
   LeaderFinder(Iterable<String> addresses, Hello hello, Outbox outbox, Link.Events streamEvents) {
@@ -61,7 +63,7 @@ final class LeaderFinder implements Runnable {
     this.hello = hello;
     this.streamEvents = streamEvents;
     for (String address : addresses) {
-      candidates.put(address, new Candidate(address, System.nanoTime()));
+      candidates.put(address, new Candidate(address, true, System.nanoTime()));
     }
   }
 
@@ -139,22 +141,44 @@ final class LeaderFinder implements Runnable {
   }
 
   private void ask(long now) {
+    if (!complained && now - lostNanos > COMPLAINT_NANOS) {
+      complained = true;
+      LOG.warn("session store: no node leads or can be reached; the last problem: " + lastProblem);
+    }
     for (Candidate candidate : candidates.values()) {
-      if (candidate.attempt != null) {
-        if (now - candidate.attempt.begunNanos > ATTEMPT_NANOS_MAX) {
-          lastProblem = candidate.address + " accepts connections but does not answer";
-          candidate.disconnect();
-          candidate.failed(now);
-        }
-      } else if (candidate.nextTryNanos - now <= 0) {
-        if (candidate.channel == null) {
-          int millis = (int) TimeUnit.NANOSECONDS.toMillis(ATTEMPT_NANOS_MAX);
-          candidate.channel = channels.connect(candidate.address, millis);
-        }
-        Hello named = hello.toBuilder().setCluster(cluster).build();
-        candidate.attempt = Link.open(candidate.address, candidate.channel, named, streamEvents);
+      if (candidate.attempt != null && now - candidate.attempt.begunNanos > candidate.patience()) {
+        lastProblem = candidate.address + " accepts connections but does not answer";
+        candidate.disconnect();
+        candidate.failed(now);
       }
     }
+    for (Candidate candidate : candidates.values()) {
+      if (candidate.attempt == null && candidate.nextTryNanos - now <= 0 && mayAsk(candidate)) {
+        open(candidate);
+      }
+    }
+  }
+
+  /**
+   * Configured nodes are asked all at once. A learned address may be another name of one of them,
+   * and a node cuts the older of two streams of one instance; so it is asked by itself.
+   */
+  private boolean mayAsk(Candidate next) {
+    for (Candidate other : candidates.values()) {
+      if (other.attempt != null && (!next.configured || !other.configured)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void open(Candidate candidate) {
+    if (candidate.channel == null) {
+      int millis = (int) TimeUnit.NANOSECONDS.toMillis(candidate.patience());
+      candidate.channel = channels.connect(candidate.address, millis);
+    }
+    Hello named = hello.toBuilder().setCluster(cluster).build();
+    candidate.attempt = Link.open(candidate.address, candidate.channel, named, streamEvents);
   }
 
   private long nextDue(long now) {
@@ -167,12 +191,11 @@ final class LeaderFinder implements Runnable {
       return Math.min(due, now + SILENCE_NANOS_MAX - link.silentNanos(now) + 1);
     }
     for (Candidate candidate : candidates.values()) {
-      due =
-          Math.min(
-              due,
-              candidate.attempt == null
-                  ? candidate.nextTryNanos
-                  : candidate.attempt.begunNanos + ATTEMPT_NANOS_MAX + 1);
+      if (candidate.attempt != null) {
+        due = Math.min(due, candidate.attempt.begunNanos + candidate.patience() + 1);
+      } else if (mayAsk(candidate)) {
+        due = Math.min(due, candidate.nextTryNanos);
+      }
     }
     return due;
   }
@@ -192,6 +215,7 @@ final class LeaderFinder implements Runnable {
         other.hint(now);
       }
     }
+    complained = false;
     LOG.info("session store: " + link.address + " leads");
     outbox.attach(link);
   }
@@ -204,7 +228,7 @@ final class LeaderFinder implements Runnable {
     lastProblem = text;
     boolean wasUsed = outbox.detach(link);
     long now = System.nanoTime();
-    if (refusal == null) {
+    if (refusal == null || refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER) {
       candidate.failed(now);
     } else {
       candidate.refused(now);
@@ -231,6 +255,7 @@ final class LeaderFinder implements Runnable {
   }
 
   private void lost(String text) {
+    lostNanos = System.nanoTime();
     LOG.warn("session store: lost the leader (" + text + "); asking the other nodes");
   }
 
@@ -255,7 +280,7 @@ final class LeaderFinder implements Runnable {
     if (!candidates.containsKey(address)
         && candidates.size() < CANDIDATES_MAX
         && StoreOptions.isAddress(address)) {
-      candidates.put(address, new Candidate(address, now));
+      candidates.put(address, new Candidate(address, false, now));
     }
   }
 }

@@ -5,8 +5,8 @@
  * request and hands it to the client that all managers of the JVM with the same store share. There
  * it waits in the outbox; the request thread that finds room on the stream sends all that waits in
  * one message and parks until its own reply. A single thread, the leader finder, keeps one stream
- * to whoever leads: it opens streams to all known nodes at once, the first to say welcome wins, and
- * everything unanswered is sent again there with the serials it had.
+ * to whoever leads: it opens streams to all configured nodes at once, the first to say welcome
+ * wins, and everything unanswered is sent again there with the serials it had.
  *
  * <p>Left out on purpose: unary calls (they cost five to eight times the CPU), timers on the hot
  * path, gRPC's own retries, back-off and keepalive (the leader speaks several times a second, so
