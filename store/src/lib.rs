@@ -53,6 +53,7 @@
 
 pub mod clock;
 pub mod config;
+mod disk;
 pub mod log;
 pub mod metrics;
 pub mod node;

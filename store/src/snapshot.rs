@@ -1,12 +1,31 @@
-//! Table images on disk.
+//! Table images on disk: written aside, checksummed, synced, renamed. The newest valid one wins.
+//!
+//! A file is a sequence of frames, each a length, a CRC-32 and its bytes, little-endian: first the head (format, what the
+//! image stands for), then the image's chunks, then an empty frame, so that a file that was cut is not taken for whole.
+//! A peer is sent exactly the file, and what it receives is verified frame by frame before it stands for anything.
+//!
+//! Left out on purpose: more than one image. The log behind the newest one is kept; an older image would need a log
+//! that is gone.
 
-use std::io;
-use std::path::Path;
+mod frames;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::disk::{self, NewFile};
 use crate::log::LogId;
-use crate::session::TableImage;
+use crate::session::{ImageDecoder, TableImage};
+use frames::{FrameReader, decode_meta, encode_meta, invalid, write_frame};
+
+/// How much of a file is sent to a peer at a time, in bytes: large against a message's cost, small beside a heartbeat.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Ends the name of an image.
+const IMAGE: &str = ".image";
 
 /// What an image stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,68 +38,235 @@ pub struct SnapshotMeta {
 
 /// The images of one data directory; all calls read or write the disk: not for a runtime's thread.
 #[derive(Debug)]
-pub struct SnapshotStore {}
+pub struct SnapshotStore {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    directory: PathBuf,
+    newest: Mutex<Newest>,
+}
+
+#[derive(Debug, Default)]
+struct Newest {
+    image: Option<(SnapshotMeta, PathBuf)>,
+    /// Files begun so far; makes the names of those being written unique.
+    begun: u64,
+}
 
 /// Reads an image's file from the front, for a peer.
 #[derive(Debug)]
-pub struct SnapshotReader {}
+pub struct SnapshotReader {
+    meta: SnapshotMeta,
+    file: File,
+}
 
 /// Takes an image's file from a peer, aside until it is complete and verified.
 #[derive(Debug)]
-pub struct SnapshotReceiver {}
+pub struct SnapshotReceiver {
+    shared: Arc<Shared>,
+    new: NewFile,
+}
 
 impl SnapshotStore {
     /// Opens the directory, verifies the newest image, and deletes what is old, broken or half-written.
-    pub fn open(_directory: &Path) -> io::Result<Self> {
-        todo!()
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn open(directory: &Path) -> io::Result<Self> {
+        disk::make_directory(directory)?;
+        disk::sweep(directory)?;
+        let mut images: Vec<PathBuf> = fs::read_dir(directory)?
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        images.retain(|path| path.to_string_lossy().ends_with(IMAGE));
+        images.sort();
+        let mut newest = None;
+        while let Some(path) = images.pop() {
+            match File::open(&path).and_then(verify) {
+                Ok(meta) if newest.is_none() => newest = Some((meta, path)),
+                Ok(_) => fs::remove_file(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    tracing::warn!(file = %path.display(), %error, "set a damaged table image aside");
+                    fs::rename(&path, path.with_extension("damaged"))?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let newest = Mutex::new(Newest {
+            image: newest,
+            begun: 0,
+        });
+        Ok(Self {
+            shared: Arc::new(Shared {
+                directory: directory.to_path_buf(),
+                newest,
+            }),
+        })
     }
 
     /// The newest image's meta.
     pub fn latest(&self) -> Option<SnapshotMeta> {
-        todo!()
+        self.shared.lock().image.as_ref().map(|(meta, _)| meta.clone())
     }
 
-    /// Writes an image; on return it is durable and the newest, and older ones are gone.
-    pub fn save(&self, _meta: &SnapshotMeta, _image: TableImage) -> io::Result<()> {
-        todo!()
+    /// Writes an image; on return it is durable and the newest, and older ones are gone. An image that was overtaken
+    /// by a newer one while it was written is dropped: what it stands for is in the newer one.
+    ///
+    /// # Errors
+    /// The disk failed; the newest image is what it was.
+    pub fn save(&self, meta: &SnapshotMeta, image: TableImage) -> io::Result<()> {
+        let mut new = self.shared.begin()?;
+        let mut out = io::BufWriter::with_capacity(PIECE_BYTES, new.file());
+        write_frame(&mut out, &encode_meta(meta))?;
+        for chunk in image.into_chunks() {
+            write_frame(&mut out, &chunk)?;
+        }
+        write_frame(&mut out, &[])?;
+        out.flush()?;
+        drop(out);
+        self.shared.publish(new, meta).map(drop)
     }
 
     /// Reads the newest image.
+    ///
+    /// # Errors
+    /// The disk failed or the file is damaged.
     pub fn load(&self) -> io::Result<Option<(SnapshotMeta, TableImage)>> {
-        todo!()
+        let Some(reader) = self.read()? else {
+            return Ok(None);
+        };
+        let mut frames = FrameReader::new(reader.file);
+        let meta = decode_meta(&frames.next_frame()?)?;
+        let mut decoder = ImageDecoder::new();
+        loop {
+            let chunk = frames.next_frame()?;
+            if chunk.is_empty() {
+                break;
+            }
+            decoder
+                .push(&chunk)
+                .map_err(|error| invalid(&error.to_string()))?;
+        }
+        let image = decoder.finish().map_err(|error| invalid(&error.to_string()))?;
+        Ok(Some((meta, image)))
     }
 
     /// Opens the newest image to send it. It can be read to its end even if a newer one replaces it meanwhile.
+    ///
+    /// # Errors
+    /// The disk failed.
     pub fn read(&self) -> io::Result<Option<SnapshotReader>> {
-        todo!()
+        let newest = self.shared.lock();
+        let Some((meta, path)) = &newest.image else {
+            return Ok(None);
+        };
+        Ok(Some(SnapshotReader {
+            meta: meta.clone(),
+            file: File::open(path)?,
+        }))
     }
 
     /// Begins to receive an image.
+    ///
+    /// # Errors
+    /// The disk failed.
     pub fn receive(&self) -> io::Result<SnapshotReceiver> {
-        todo!()
+        Ok(SnapshotReceiver {
+            shared: Arc::clone(&self.shared),
+            new: self.shared.begin()?,
+        })
     }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Newest> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) -> io::Result<NewFile> {
+        let mut newest = self.lock();
+        newest.begun += 1;
+        NewFile::begin(&self.directory, &format!("{}", newest.begun))
+    }
+
+    /// Makes a file the newest image, unless a newer one came first; says whether it did.
+    fn publish(&self, new: NewFile, meta: &SnapshotMeta) -> io::Result<bool> {
+        let mut newest = self.lock();
+        if newest
+            .image
+            .as_ref()
+            .is_some_and(|(known, _)| known.last_applied > meta.last_applied)
+        {
+            return Ok(false);
+        }
+        let id = meta.last_applied.unwrap_or_default();
+        let path = self
+            .directory
+            .join(format!("{:020}-{:020}-{:020}{IMAGE}", id.index, id.term, id.node));
+        new.publish(&path)?;
+        let before = newest.image.replace((meta.clone(), path.clone()));
+        if let Some((_, old)) = before.filter(|(_, old)| *old != path) {
+            fs::remove_file(old)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Reads a whole file and says what it stands for; damage is [`io::ErrorKind::InvalidData`].
+fn verify(file: File) -> io::Result<SnapshotMeta> {
+    let mut frames = FrameReader::new(file);
+    let meta = decode_meta(&frames.next_frame()?)?;
+    while !frames.next_frame()?.is_empty() {}
+    frames.expect_end()?;
+    Ok(meta)
 }
 
 impl SnapshotReader {
     /// What the image stands for.
     pub fn meta(&self) -> &SnapshotMeta {
-        todo!()
+        &self.meta
     }
 
     /// The next piece, at most 256 KiB; none at the end.
+    ///
+    /// # Errors
+    /// The disk failed.
     pub fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
-        todo!()
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        Read::by_ref(&mut self.file)
+            .take(PIECE_BYTES as u64)
+            .read_to_end(&mut piece)?;
+        Ok((!piece.is_empty()).then(|| Bytes::from(piece)))
     }
 }
 
 impl SnapshotReceiver {
     /// Takes the next piece.
-    pub fn write(&mut self, _chunk: &[u8]) -> io::Result<()> {
-        todo!()
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.new.file().write_all(chunk)
     }
 
     /// Verifies all of it, makes it durable and the newest. Dropped before that, nothing has happened.
-    pub fn finish(self) -> io::Result<SnapshotMeta> {
-        todo!()
+    ///
+    /// # Errors
+    /// What came is damaged or incomplete, or the disk failed.
+    pub fn finish(mut self) -> io::Result<SnapshotMeta> {
+        self.new.file().seek(SeekFrom::Start(0))?;
+        let meta = verify(self.new.file().try_clone()?)?;
+        if self.shared.publish(self.new, &meta)? {
+            return Ok(meta);
+        }
+        Err(io::Error::other(
+            "a newer table image came while this one was received",
+        ))
     }
 }
+
+#[cfg(test)]
+mod tests;

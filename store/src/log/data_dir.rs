@@ -1,8 +1,17 @@
 //! The data directory: whose it is, and that only one process uses it.
+//!
+//! A directory that was emptied, swapped or restored from elsewhere must not vote under the old name: it would vote away
+//! saves that the old disk had acknowledged. So each directory draws a disk id at birth, and the cluster knows it.
 
 use std::fmt;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::disk;
+
+/// First line of the identity file; raised when its layout changes.
+const FORMAT: &str = "remora-store data directory, format 1";
 
 /// Drawn at random when a data directory is created: an emptied or swapped disk is noticed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,31 +62,236 @@ pub enum DataDirError {
 
 /// An open data directory. It stays locked until this is dropped.
 #[derive(Debug)]
-pub struct DataDir {}
+pub struct DataDir {
+    directory: PathBuf,
+    identity: Identity,
+    _lock: File,
+}
 
 impl DataDir {
     /// Opens or creates the data directory of a node.
-    pub fn open(_directory: &Path, _node_id: u64) -> Result<Self, DataDirError> {
-        todo!()
+    ///
+    /// # Errors
+    /// Another process uses it, it belongs to another node, it holds files that are not ours, or the disk failed.
+    pub fn open(directory: &Path, node_id: u64) -> Result<Self, DataDirError> {
+        let at = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| DataDirError::Io { path, source }
+        };
+        disk::make_directory(directory).map_err(at(directory))?;
+        let lock = lock(directory)?;
+        disk::sweep(directory).map_err(at(directory))?;
+        let path = identity_path(directory);
+        let identity = match std::fs::read_to_string(&path) {
+            Ok(text) => parse(&path, &text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(directory, node_id)?,
+            Err(error) => return Err(at(&path)(error)),
+        };
+        if identity.node_id != node_id {
+            return Err(DataDirError::Refused(format!(
+                "data directory {} belongs to node {}, and this is node {node_id}: give each node a directory of its \
+                 own, or correct --node-id",
+                directory.display(),
+                identity.node_id
+            )));
+        }
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            identity,
+            _lock: lock,
+        })
     }
 
     /// Whose it is.
     pub fn identity(&self) -> Identity {
-        todo!()
+        self.identity
     }
 
     /// Records, once and durably, the cluster that this node belongs to. Another one than the recorded is refused.
-    pub fn join_cluster(&mut self, _cluster: ClusterId) -> Result<(), DataDirError> {
-        todo!()
+    ///
+    /// # Errors
+    /// The directory belongs to another cluster, or the disk failed.
+    pub fn join_cluster(&mut self, cluster: ClusterId) -> Result<(), DataDirError> {
+        match self.identity.cluster {
+            Some(known) if known == cluster => Ok(()),
+            Some(known) => Err(DataDirError::Refused(format!(
+                "data directory {} belongs to cluster {known}, and the peers are cluster {cluster}: check --cluster and \
+                 --data-dir",
+                self.directory.display()
+            ))),
+            None => {
+                let identity = Identity {
+                    cluster: Some(cluster),
+                    ..self.identity
+                };
+                write(&self.directory, &identity)?;
+                self.identity = identity;
+                Ok(())
+            }
+        }
     }
 
     /// Where the log lives.
     pub fn log_directory(&self) -> PathBuf {
-        todo!()
+        self.directory.join("log")
     }
 
     /// Where table images live.
     pub fn snapshot_directory(&self) -> PathBuf {
-        todo!()
+        self.directory.join("snapshots")
+    }
+}
+
+fn identity_path(directory: &Path) -> PathBuf {
+    directory.join("identity")
+}
+
+fn lock(directory: &Path) -> Result<File, DataDirError> {
+    let path = directory.join("lock");
+    let opened = File::options().create(true).append(true).open(&path);
+    let file = opened.map_err(|source| DataDirError::Io {
+        path: path.clone(),
+        source,
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(DataDirError::Refused(format!(
+            "data directory {} is in use by another process: stop that one first, or give this node its own --data-dir",
+            directory.display()
+        ))),
+        Err(TryLockError::Error(source)) => Err(DataDirError::Io { path, source }),
+    }
+}
+
+/// A log without an identity is a directory that lost a part: taking it for new would forget its vote.
+fn create(directory: &Path, node_id: u64) -> Result<Identity, DataDirError> {
+    let foreign = std::fs::read_dir(directory)
+        .map_err(|source| DataDirError::Io {
+            path: directory.to_path_buf(),
+            source,
+        })?
+        .flatten()
+        .find(|entry| entry.file_name() != "lock");
+    if let Some(foreign) = foreign {
+        return Err(DataDirError::Refused(format!(
+            "data directory {} has no identity file but is not empty ({}): name an empty directory, or restore the \
+             whole of this one",
+            directory.display(),
+            foreign.file_name().display()
+        )));
+    }
+    let identity = Identity {
+        node_id,
+        disk_id: DiskId(rand::random()),
+        cluster: None,
+    };
+    write(directory, &identity)?;
+    Ok(identity)
+}
+
+fn write(directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
+    let Identity {
+        node_id,
+        disk_id,
+        cluster,
+    } = identity;
+    let mut text = format!("{FORMAT}\nnode {node_id}\ndisk {disk_id}\n");
+    if let Some(cluster) = cluster {
+        text.push_str(&format!("cluster {cluster}\n"));
+    }
+    let path = identity_path(directory);
+    disk::replace(&path, text.as_bytes()).map_err(|source| DataDirError::Io { path, source })
+}
+
+fn parse(path: &Path, text: &str) -> Result<Identity, DataDirError> {
+    let damaged = || {
+        DataDirError::Refused(format!(
+            "{} is not an identity file of this version of remora-store: restore it, or use the version that wrote it",
+            path.display()
+        ))
+    };
+    let mut lines = text.lines();
+    if lines.next() != Some(FORMAT) {
+        return Err(damaged());
+    }
+    let (mut node, mut disk, mut cluster) = (None, None, None);
+    for line in lines {
+        match line.split_once(' ') {
+            Some(("node", id)) => node = id.parse().ok(),
+            Some(("disk", id)) => disk = u64::from_str_radix(id, 16).ok().map(DiskId),
+            Some(("cluster", id)) => {
+                cluster = Some(ClusterId(u64::from_str_radix(id, 16).map_err(|_| damaged())?));
+            }
+            _ => return Err(damaged()),
+        }
+    }
+    match (node, disk) {
+        (Some(node_id), Some(disk_id)) => Ok(Identity {
+            node_id,
+            disk_id,
+            cluster,
+        }),
+        _ => Err(damaged()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(result: Result<DataDir, DataDirError>) -> String {
+        match result {
+            Err(DataDirError::Refused(sentence)) => sentence,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_directory_keeps_its_identity() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut opened = DataDir::open(directory.path(), 1).unwrap();
+        opened.join_cluster(ClusterId(7)).unwrap();
+        let identity = opened.identity();
+        drop(opened);
+        assert_eq!(DataDir::open(directory.path(), 1).unwrap().identity(), identity);
+        assert_eq!(identity.cluster, Some(ClusterId(7)));
+    }
+
+    #[test]
+    fn two_processes_cannot_share_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let _first = DataDir::open(directory.path(), 1).unwrap();
+        assert!(refusal(DataDir::open(directory.path(), 1)).contains("in use"));
+    }
+
+    #[test]
+    fn another_node_and_another_cluster_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut opened = DataDir::open(directory.path(), 1).unwrap();
+        opened.join_cluster(ClusterId(7)).unwrap();
+        assert!(opened.join_cluster(ClusterId(8)).is_err());
+        drop(opened);
+        assert!(refusal(DataDir::open(directory.path(), 2)).contains("belongs to node 1"));
+    }
+
+    #[test]
+    fn an_emptied_directory_is_another_disk() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = DataDir::open(one.path(), 1).unwrap().identity();
+        assert_ne!(
+            DataDir::open(other.path(), 1).unwrap().identity().disk_id,
+            first.disk_id
+        );
+    }
+
+    #[test]
+    fn a_log_that_lost_its_identity_is_not_taken_for_new() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(DataDir::open(directory.path(), 1).unwrap());
+        std::fs::create_dir(directory.path().join("log")).unwrap();
+        std::fs::remove_file(identity_path(directory.path())).unwrap();
+        assert!(refusal(DataDir::open(directory.path(), 1)).contains("not empty"));
+        std::fs::write(identity_path(directory.path()), "scribble").unwrap();
+        assert!(refusal(DataDir::open(directory.path(), 1)).contains("identity file"));
     }
 }

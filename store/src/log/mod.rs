@@ -2,8 +2,12 @@
 
 mod data_dir;
 mod raft_log_store;
+mod records;
 mod types;
 
 pub use data_dir::{ClusterId, DataDir, DataDirError, DiskId, Identity};
 pub use raft_log_store::RaftLogStore;
 pub use types::{Completion, GROUP, LogBounds, LogEntry, LogId, LogStore, Payload, Vote};
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,15 @@
 
 mod codec;
 mod command;
+mod image;
 mod limits;
+mod merge;
+mod names;
 mod outcome;
 mod reader;
+mod repeat;
+mod rules;
+mod slot;
 mod table;
 mod types;
 
@@ -15,7 +21,8 @@ pub use command::{
 pub use limits::{LimitError, Limits};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::{ListFilter, RegisteredServer, TableReader};
-pub use table::{SessionTable, TableImage};
+pub use image::TableImage;
+pub use table::SessionTable;
 pub use types::{
     Attribute, Epoch, KEY_BYTES, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, RequestId, Session,
     SessionKey, Stamp, TableTime, Version,

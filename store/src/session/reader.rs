@@ -1,13 +1,21 @@
 //! Reads of the table, concurrent with apply.
+//!
+//! A read sees one key at one moment; it is linearizable only if the caller waited for a barrier first. Reads never
+//! change anything: what is past its deadline looks absent and stays where it is until a sweep is applied.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::outcome::{Checked, Outcome};
-use super::types::{Epoch, KEY_BYTES, Owner, Session, SessionKey, TableTime, Version};
+use super::slot::{Contents, Found, Slot, Standing};
+use super::types::{Epoch, Owner, Session, SessionKey, TableTime, Version};
 
-/// Reads the table while its owner applies. Cheap to clone. A read is linearizable only behind a barrier.
+/// Reads the table while its writer applies. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct TableReader {}
+pub struct TableReader {
+    contents: Arc<Contents>,
+}
 
 /// Which sessions are meant: all conditions that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,9 +24,9 @@ pub struct ListFilter {
     pub application: Option<String>,
     /// Exact principal name.
     pub principal: Option<String>,
-    /// Exact node name of the owner.
+    /// Exact node name of the owner; a released session has none.
     pub owner: Option<String>,
-    /// Leading hexadecimal digits of the key, lower case; empty means any.
+    /// Leading hexadecimal digits of the key, in either case; empty means any.
     pub key_prefix: String,
 }
 
@@ -38,71 +46,125 @@ pub struct RegisteredServer {
 }
 
 impl TableReader {
-    /// Table time of the last applied entry.
+    pub(super) fn new(contents: Arc<Contents>) -> Self {
+        Self { contents }
+    }
+
+    /// Table time of the last entry begun.
     pub fn table_time(&self) -> TableTime {
-        todo!()
+        self.contents.now()
     }
 
     /// The change counter.
     pub fn version(&self) -> Version {
-        todo!()
+        Version(self.contents.version.load(Ordering::Acquire))
     }
 
-    /// Live sessions, those past their deadline that are not swept yet included.
+    /// Live sessions; those past their deadline that are not swept yet included.
     pub fn sessions(&self) -> u64 {
-        todo!()
+        self.contents.sessions.load(Ordering::Relaxed)
     }
 
     /// Bytes of session keys, attributes and logins.
     pub fn bytes(&self) -> u64 {
-        todo!()
+        self.contents.bytes.load(Ordering::Relaxed)
     }
 
-    /// The live record under exactly this key.
-    pub fn get(&self, _key: &SessionKey) -> Option<Arc<Session>> {
-        todo!()
+    /// The live record under exactly this key; renames are not followed.
+    pub fn get(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        match self.contents.slot(key)? {
+            Slot::Live(session) => Some(session),
+            Slot::Tombstone(_) | Slot::Alias(_) => None,
+        }
     }
 
     /// Is a near copy still the truth?
-    pub fn check(&self, _key: &SessionKey, _epoch: Epoch, _version: Version) -> Checked {
-        todo!()
+    pub fn check(&self, key: &SessionKey, epoch: Epoch, version: Version) -> Checked {
+        let Found { moved, what, .. } = self.contents.find(key);
+        match what {
+            Standing::Live(session) if session.epoch == epoch && session.version == version => Checked::Current,
+            Standing::Live(session) if session.epoch == epoch => Checked::Newer(session),
+            Standing::Live(_) if moved => Checked::Renamed,
+            Standing::Live(session) => Checked::Moved { owner: session.owner.clone() },
+            Standing::Tombstone(tombstone) if !moved => Checked::Gone { tombstone: tombstone.version },
+            Standing::Tombstone(_) | Standing::Absent => Checked::Gone { tombstone: Version(0) },
+        }
     }
 
-    /// The answer to a claim that needs no proposal (Gone, Renamed); none if the claim must be proposed.
-    pub fn claim_preview(&self, _key: &SessionKey) -> Option<Outcome> {
-        todo!()
+    /// The answer to a claim that needs no proposal (Gone, Renamed); none if the claim must be proposed. So a forged
+    /// cookie costs no write.
+    pub fn claim_preview(&self, key: &SessionKey) -> Option<Outcome> {
+        let Found { moved, what, .. } = self.contents.find(key);
+        match what {
+            _ if moved => Some(Outcome::Renamed),
+            Standing::Live(_) => None,
+            Standing::Tombstone(tombstone) => Some(Outcome::Gone { tombstone: tombstone.version }),
+            Standing::Absent => Some(Outcome::Gone { tombstone: Version(0) }),
+        }
     }
 
-    /// Live sessions that match, in the order of their keys, behind `after`, at most `limit`. Walks the whole table.
+    /// Live sessions that match, in the order of their keys, behind `after`, at most `limit`. Walks the whole table
+    /// and keeps no more than a page: for people, not for requests.
     pub fn list(
         &self,
-        _filter: &ListFilter,
-        _after: Option<&SessionKey>,
-        _limit: usize,
+        filter: &ListFilter,
+        after: Option<&SessionKey>,
+        limit: usize,
     ) -> Vec<(SessionKey, Arc<Session>)> {
-        todo!()
+        let now = self.contents.now();
+        let mut page: BTreeMap<SessionKey, Arc<Session>> = BTreeMap::new();
+        for slot in self.contents.slots.iter() {
+            let Slot::Live(session) = slot.value() else { continue };
+            let behind = after.is_none_or(|after| slot.key() > after);
+            let beyond = page.len() >= limit && page.last_key_value().is_none_or(|(last, _)| slot.key() > last);
+            if !behind || beyond || now > session.deadline || !filter.matches(slot.key(), session) {
+                continue;
+            }
+            page.insert(slot.key().clone(), Arc::clone(session));
+            if page.len() > limit {
+                page.pop_last();
+            }
+        }
+        page.into_iter().collect()
     }
 
     /// The application servers whose entries have not lapsed, by node name.
     pub fn servers(&self) -> Vec<RegisteredServer> {
-        todo!()
+        let now = self.contents.now();
+        self.contents.servers().values().filter(|entry| now <= entry.lapses).cloned().collect()
     }
 
-    /// The earliest deadline of anything in the table, sessions, tombstones and registry entries alike.
+    /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, registry entries.
     pub fn next_deadline(&self) -> Option<TableTime> {
-        todo!()
+        let next = TableTime(self.contents.next_deadline.load(Ordering::Acquire));
+        (next != TableTime::NEVER).then_some(next)
     }
 
     /// Whether a sweep would remove something at the present table time.
     pub fn due(&self) -> bool {
-        todo!()
+        self.next_deadline().is_some_and(|next| next < self.table_time())
     }
 
-    /// Whether the table holds nothing at all: then nothing needs ticks.
+    /// Whether the table holds nothing: then its clock needs no ticks.
     pub fn is_empty(&self) -> bool {
-        todo!()
+        self.sessions() == 0 && self.next_deadline().is_none()
     }
+}
 
-    /// The first `KEY_BYTES` digits are not needed here.
-    fn _unused(_: [u8; KEY_BYTES]) {}
+impl ListFilter {
+    fn matches(&self, key: &SessionKey, session: &Session) -> bool {
+        let principal = || session.login.as_ref().map_or("", |login| &*login.principal);
+        let owner = || if session.owner.instance == 0 { "" } else { &*session.owner.node };
+        self.application.as_deref().is_none_or(|wanted| wanted == &*key.application)
+            && self.principal.as_deref().is_none_or(|wanted| wanted == principal())
+            && self.owner.as_deref().is_none_or(|wanted| wanted == owner())
+            && has_prefix(key, &self.key_prefix)
+    }
+}
+
+/// Whether the key in hexadecimal digits begins so.
+fn has_prefix(key: &SessionKey, prefix: &str) -> bool {
+    let digits = key.key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    prefix.len() <= 2 * key.key.len()
+        && prefix.chars().zip(digits).all(|(wanted, digit)| wanted.to_digit(16) == Some(u32::from(digit)))
 }

@@ -1,47 +1,236 @@
-//! The writer of the table.
+//! The writer of the table: one per node, owned by whoever applies the log.
+//!
+//! Invariants: the same entries in the same order give the same table on every replica; the index of deadlines holds
+//! exactly the slots that have one; counters equal what a walk over the slots would find.
+//! The rules themselves are in `rules/`, one file per kind of command; this file has what they share.
 
-use super::command::Proposal;
-use super::outcome::{Event, Outcome};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::command::{Command, Proposal};
+use super::image::TableImage;
+use super::names::Names;
+use super::outcome::{Event, EventKind, Outcome};
 use super::reader::TableReader;
-use super::types::Stamp;
+use super::slot::{Contents, Slot, record_bytes};
+use super::types::{Owner, RequestId, Session, SessionKey, Stamp, TableTime, Version};
 
-/// The table's one writer; owned by whoever applies the log.
+/// Table time that one entry can add at most, in milliseconds: neither an outage nor a clock that was set forward
+/// expires anybody. The leader proposes a tick after half of it without an entry.
+const ENTRY_ADDS_MAX_MS: u64 = 10_000;
+
+/// The table's one writer.
 #[derive(Debug)]
-pub struct SessionTable {}
+pub struct SessionTable {
+    pub(super) contents: Arc<Contents>,
+    pub(super) previous_stamp: Stamp,
+    pub(super) version: Version,
+    /// Every slot that has a deadline, by deadline.
+    pub(super) deadlines: BTreeSet<(TableTime, SessionKey)>,
+    /// Every registry entry, by the time it lapses.
+    pub(super) lapses: BTreeSet<(TableTime, Arc<str>)>,
+    pub(super) names: Names,
+}
 
-/// The whole table at one point of the log.
-#[derive(Clone, Debug)]
-pub struct TableImage {}
+/// Who asks, and where to put what owners must be told.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) proposal: &'a Proposal,
+    pub(super) events: &'a mut Vec<Event>,
+}
+
+impl Call<'_> {
+    pub(super) fn id(&self) -> Option<RequestId> {
+        self.proposal.request_id
+    }
+
+    /// The instance that asks; 0 when the store itself does.
+    pub(super) fn instance(&self) -> u64 {
+        self.proposal.request_id.map_or(0, |id| id.instance)
+    }
+
+    /// Tells the owner of a session what happened to it, unless it asked for that itself or there is none.
+    pub(super) fn tell(&mut self, key: &SessionKey, session: &Session, kind: EventKind) {
+        let instance = session.owner.instance;
+        if instance != 0 && instance != self.instance() {
+            self.events.push(Event { session: key.clone(), kind, instance, epoch: session.epoch });
+        }
+    }
+}
+
+impl Default for SessionTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl SessionTable {
     /// An empty table at time 0.
-    #[allow(clippy::new_without_default, reason = "temporary, for a quarter of an hour")]
     pub fn new() -> Self {
-        todo!()
+        Self {
+            contents: Arc::new(Contents::new()),
+            previous_stamp: Stamp::default(),
+            version: Version::default(),
+            deadlines: BTreeSet::new(),
+            lapses: BTreeSet::new(),
+            names: Names::default(),
+        }
     }
 
-    /// Moves table time. Once per log entry, before its proposals.
-    pub fn begin_entry(&mut self, _stamp: Stamp) {
-        todo!()
+    /// Moves table time by what the leader's clock moved since the entry before: never back, never far. Once per log
+    /// entry, before its proposals.
+    pub fn begin_entry(&mut self, stamp: Stamp) {
+        let elapsed = stamp.0.saturating_sub(self.previous_stamp.0).min(ENTRY_ADDS_MAX_MS);
+        self.previous_stamp = stamp;
+        let now = self.now().plus_ms(elapsed);
+        self.contents.time.store(now.0, Ordering::Release);
     }
 
-    /// Applies one proposal. What owners must be told is appended to `events`.
-    pub fn apply(&mut self, _proposal: &Proposal, _events: &mut Vec<Event>) -> Outcome {
-        todo!()
+    /// Applies one proposal. What owners must be told is appended to `events`; only a leader passes it on.
+    pub fn apply(&mut self, proposal: &Proposal, events: &mut Vec<Event>) -> Outcome {
+        let mut call = Call { proposal, events };
+        let outcome = match &proposal.command {
+            Command::Claim { session } => self.claim(&mut call, session),
+            Command::Save(save) => self.save(&mut call, save),
+            Command::Touch { sessions } => self.touch(sessions),
+            Command::Rename { session, new_key, epoch } => self.rename(&call, session, new_key, *epoch),
+            Command::Remove { session, created_version, epoch, reason } => {
+                self.remove(&mut call, session, *created_version, *epoch, *reason)
+            }
+            Command::Release { session, epoch } => self.release(&call, session, *epoch),
+            Command::Sweep { limit } => self.sweep(&mut call, *limit),
+            Command::Announce { url, applications, lifetime_seconds } => {
+                self.announce(&call, url, applications, *lifetime_seconds)
+            }
+            Command::Retire => self.retire(&call),
+            Command::Kill { sessions } => self.kill(&mut call, sessions),
+            Command::Tick => Outcome::Ticked,
+        };
+        self.publish();
+        outcome
     }
 
     /// A reader of this table; readers survive [`SessionTable::restore`].
     pub fn reader(&self) -> TableReader {
-        todo!()
+        TableReader::new(Arc::clone(&self.contents))
     }
 
-    /// The table as it is now: only counts references, so the pause is short.
+    /// The table as it is now. It only counts references, so the pause is short: about 50 ns a record.
     pub fn image(&self) -> TableImage {
-        todo!()
+        TableImage {
+            time: self.now(),
+            previous_stamp: self.previous_stamp,
+            version: self.version,
+            slots: self.contents.slots.iter().map(|slot| (slot.key().clone(), slot.value().clone())).collect(),
+            servers: self.contents.servers().values().cloned().collect(),
+            names: Names::default(),
+        }
     }
 
-    /// Replaces everything by an image.
-    pub fn restore(&mut self, _image: TableImage) {
-        todo!()
+    /// Replaces everything by an image. Readers that look meanwhile see a mixture: a node does not answer reads while
+    /// it installs an image.
+    pub fn restore(&mut self, image: TableImage) {
+        self.contents.clear();
+        self.previous_stamp = image.previous_stamp;
+        self.version = image.version;
+        self.names = image.names;
+        self.deadlines.clear();
+        self.lapses = image.servers.iter().map(|entry| (entry.lapses, Arc::clone(&entry.server.node))).collect();
+        self.contents.time.store(image.time.0, Ordering::Release);
+        *self.contents.servers_mut() =
+            image.servers.into_iter().map(|entry| (Arc::clone(&entry.server.node), entry)).collect();
+        for (key, slot) in image.slots {
+            self.put(&key, slot);
+        }
+        self.publish();
+    }
+
+    /// Table time now.
+    pub(super) fn now(&self) -> TableTime {
+        self.contents.now()
+    }
+
+    /// Counts one change.
+    pub(super) fn next_version(&mut self) -> Version {
+        self.version = Version(self.version.0 + 1);
+        self.version
+    }
+
+    /// The owner that a command of this caller makes.
+    pub(super) fn owner(&mut self, call: &Call<'_>) -> Owner {
+        Owner { node: self.names.share(&call.proposal.node), instance: call.instance() }
+    }
+
+    /// Puts a slot under a key, whatever stood there, and keeps index and counters true.
+    pub(super) fn put(&mut self, key: &SessionKey, slot: Slot) {
+        let key = SessionKey { application: self.names.share(&key.application), key: key.key };
+        if slot.deadline() != TableTime::NEVER {
+            self.deadlines.insert((slot.deadline(), key.clone()));
+        }
+        if let Slot::Live(session) = &slot {
+            self.contents.count(record_bytes(&key, session));
+        }
+        let before = self.contents.slots.insert(key.clone(), slot);
+        self.forget(&key, before);
+    }
+
+    /// What stands under a key, past its deadline or not.
+    pub(super) fn standing(&self, key: &SessionKey) -> Option<Slot> {
+        self.contents.slots.get(key).map(|slot| slot.clone())
+    }
+
+    /// Takes away what stands under a key.
+    pub(super) fn take(&mut self, key: &SessionKey) -> Option<Slot> {
+        let before = self.contents.slots.remove(key).map(|(_, slot)| slot);
+        self.forget(key, before.clone());
+        before
+    }
+
+    /// Changes a live record in place: without a copy, unless a reader holds it at this moment.
+    pub(super) fn change<T>(&mut self, key: &SessionKey, edit: impl FnOnce(&mut Session, &mut Names) -> T) -> Option<T> {
+        let mut guard = self.contents.slots.get_mut(key)?;
+        let (key, slot) = guard.pair_mut();
+        let Slot::Live(shared) = slot else { return None };
+        let session = Arc::make_mut(shared);
+        let (deadline, bytes) = (session.deadline, session.bytes());
+        let result = edit(session, &mut self.names);
+        self.contents.recount(bytes, session.bytes());
+        if session.deadline != deadline {
+            self.deadlines.remove(&(deadline, key.clone()));
+            if session.deadline != TableTime::NEVER {
+                self.deadlines.insert((session.deadline, key.clone()));
+            }
+        }
+        Some(result)
+    }
+
+    /// Takes a slot that is no longer there out of index and counters, unless its successor has the same deadline.
+    fn forget(&mut self, key: &SessionKey, before: Option<Slot>) {
+        let Some(before) = before else { return };
+        let after = self.contents.slots.get(key).map(|slot| slot.deadline());
+        if after != Some(before.deadline()) {
+            self.deadlines.remove(&(before.deadline(), key.clone()));
+        }
+        if let Slot::Live(session) = before {
+            self.contents.uncount(record_bytes(key, &session));
+        }
+    }
+
+    /// Shows readers the counter and the next deadline.
+    fn publish(&self) {
+        let slot = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let server = self.lapses.first().map(|(deadline, _)| *deadline);
+        let next = slot.into_iter().chain(server).min().unwrap_or(TableTime::NEVER);
+        self.contents.next_deadline.store(next.0, Ordering::Release);
+        self.contents.version.store(self.version.0, Ordering::Release);
+    }
+}
+
+/// The deadline of a record that was used at `now`.
+pub(super) fn deadline(now: TableTime, max_idle_seconds: i32) -> TableTime {
+    match u64::try_from(max_idle_seconds) {
+        Ok(seconds) if seconds > 0 => now.plus_ms(seconds * 1_000),
+        _ => TableTime::NEVER,
     }
 }

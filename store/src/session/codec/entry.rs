@@ -1,0 +1,85 @@
+//! A log entry: group, the leader's stamp, and the proposals that waited together, each already encoded.
+
+use bytes::Bytes;
+
+use super::CodecError;
+use super::bytes::{Reader, Writer};
+use crate::session::types::Stamp;
+
+/// The layout below. Raised when it changes; a node refuses entries of a version it does not know.
+const ENTRY_VERSION: u8 = 1;
+/// Version, group, stamp, count: what stands before the proposals, in bytes.
+const HEADER_BYTES: usize = 1 + 4 + 8 + 4;
+/// Where the count stands.
+const COUNT_AT: usize = HEADER_BYTES - 4;
+
+/// Packs encoded proposals into one log entry.
+#[derive(Debug)]
+pub struct EntryBuilder {
+    buffer: Vec<u8>,
+    count: u32,
+}
+
+impl EntryBuilder {
+    /// An empty entry of a group.
+    pub fn new(group: u32, stamp: Stamp) -> Self {
+        let mut buffer = Vec::with_capacity(HEADER_BYTES);
+        let mut writer = Writer(&mut buffer);
+        writer.u8(ENTRY_VERSION);
+        writer.u32(group);
+        writer.u64(stamp.0);
+        writer.u32(0);
+        Self { buffer, count: 0 }
+    }
+
+    /// Adds a proposal that [`super::encode_proposal`] made.
+    pub fn push(&mut self, proposal: &[u8]) {
+        Writer(&mut self.buffer).bytes(proposal);
+        self.count += 1;
+    }
+
+    /// Encoded bytes so far.
+    pub fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Proposals so far.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The entry.
+    pub fn finish(mut self) -> Bytes {
+        self.buffer[COUNT_AT..HEADER_BYTES].copy_from_slice(&self.count.to_le_bytes());
+        self.buffer.into()
+    }
+}
+
+/// A log entry taken apart; its proposals are still encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The group.
+    pub group: u32,
+    /// The leader's clock at the proposal.
+    pub stamp: Stamp,
+    /// The proposals in order: slices of the entry's bytes, each for [`super::decode_proposal`].
+    pub proposals: Vec<Bytes>,
+}
+
+impl Entry {
+    /// Takes an entry apart.
+    ///
+    /// # Errors
+    /// The bytes are no entry of a known version.
+    pub fn decode(bytes: &Bytes) -> Result<Self, CodecError> {
+        let mut reader = Reader::new("a log entry", bytes);
+        if reader.u8()? != ENTRY_VERSION {
+            return Err(reader.error("its version is unknown to this program"));
+        }
+        let group = reader.u32()?;
+        let stamp = Stamp(reader.u64()?);
+        let proposals = reader.list(4, Reader::bytes)?;
+        reader.end()?;
+        Ok(Self { group, stamp, proposals })
+    }
+}

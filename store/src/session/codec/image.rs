@@ -1,0 +1,152 @@
+//! A table image as a stream: a header, then every slot in the order of the keys, then the registry by node name.
+//!
+//! Equal tables give equal bytes. Each record stands behind its length, so that the reader needs no more than one
+//! record in memory beside the image it builds, however the stream was cut.
+
+use std::mem;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::CodecError;
+use super::bytes::{Read, Reader, Writer};
+use super::record::{read_server, read_slot, write_server, write_slot};
+use crate::session::image::TableImage;
+use crate::session::names::Names;
+use crate::session::types::{Stamp, TableTime, Version};
+
+/// The layout below. Raised when it changes; a node refuses images of a version it does not know.
+const IMAGE_VERSION: u8 = 1;
+/// Version, time, previous stamp, change counter, slots, servers.
+const HEADER_BYTES: usize = 1 + 5 * 8;
+/// Where a chunk ends, in bytes: large enough that writing and sending cost little each, small enough to send beside
+/// other messages. A chunk holds whole records, so a large session makes a large chunk.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+impl TableImage {
+    /// The image as a stream of chunks of about 64 KiB.
+    pub fn into_chunks(mut self) -> impl Iterator<Item = Bytes> + Send {
+        self.slots.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        let mut writer = Writer(&mut header);
+        writer.u8(IMAGE_VERSION);
+        writer.u64(self.time.0);
+        writer.u64(self.previous_stamp.0);
+        writer.u64(self.version.0);
+        writer.u64(self.slots.len() as u64);
+        writer.u64(self.servers.len() as u64);
+        let mut slots = self.slots.into_iter();
+        let mut servers = self.servers.into_iter();
+        let mut buffer = header;
+        std::iter::from_fn(move || {
+            while buffer.len() < CHUNK_BYTES {
+                if let Some((key, slot)) = slots.next() {
+                    write_record(&mut buffer, |writer| write_slot(writer, &key, &slot));
+                } else if let Some(entry) = servers.next() {
+                    write_record(&mut buffer, |writer| write_server(writer, &entry));
+                } else {
+                    break;
+                }
+            }
+            let chunk = mem::take(&mut buffer);
+            (!chunk.is_empty()).then(|| Bytes::from(chunk))
+        })
+    }
+}
+
+/// Writes a record behind its length.
+fn write_record(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+    let at = buffer.len();
+    Writer(buffer).u32(0);
+    write(&mut Writer(buffer));
+    let length = u32::try_from(buffer.len() - at - 4).unwrap_or(u32::MAX);
+    buffer[at..at + 4].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Puts an image together from its chunks, however they were cut.
+#[derive(Debug, Default)]
+pub struct ImageDecoder {
+    waiting: BytesMut,
+    image: Option<TableImage>,
+    slots_left: u64,
+    servers_left: u64,
+}
+
+impl ImageDecoder {
+    /// Nothing received yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// They are no part of an image of a known version; the decoder is of no use afterwards.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), CodecError> {
+        self.waiting.extend_from_slice(chunk);
+        if self.image.is_none() {
+            if self.waiting.len() < HEADER_BYTES {
+                return Ok(());
+            }
+            self.header()?;
+        }
+        while let Some(length) = self.waiting.first_chunk().map(|length| u32::from_le_bytes(*length) as usize) {
+            if self.waiting.len() - 4 < length {
+                break;
+            }
+            self.waiting.advance(4);
+            let record = self.waiting.split_to(length).freeze();
+            self.record(&record)?;
+        }
+        Ok(())
+    }
+
+    /// The image.
+    ///
+    /// # Errors
+    /// It is not complete, or more came than it announced.
+    pub fn finish(self) -> Result<TableImage, CodecError> {
+        let complete = self.slots_left == 0 && self.servers_left == 0 && self.waiting.is_empty();
+        self.image.filter(|_| complete).ok_or(CodecError {
+            what: "a table image",
+            why: "it ends too early",
+            at: self.waiting.len(),
+        })
+    }
+
+    fn header(&mut self) -> Read<()> {
+        let header = self.waiting.split_to(HEADER_BYTES).freeze();
+        let mut reader = Reader::new("a table image", &header);
+        if reader.u8()? != IMAGE_VERSION {
+            return Err(reader.error("its version is unknown to this program"));
+        }
+        let (time, previous_stamp) = (TableTime(reader.u64()?), Stamp(reader.u64()?));
+        let version = Version(reader.u64()?);
+        (self.slots_left, self.servers_left) = (reader.u64()?, reader.u64()?);
+        let (slots, servers, names) = (Vec::new(), Vec::new(), Names::default());
+        self.image = Some(TableImage { time, previous_stamp, version, slots, servers, names });
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Bytes) -> Read<()> {
+        let mut reader = Reader::new("a record of a table image", record);
+        let Some(image) = &mut self.image else { return Err(reader.error("no header stands before it")) };
+        if self.slots_left > 0 {
+            let (key, slot) = read_slot(&mut reader, &mut image.names)?;
+            if image.slots.last().is_some_and(|(before, _)| *before >= key) {
+                return Err(reader.error("it is not in the order of the keys"));
+            }
+            image.slots.push((key, slot));
+            self.slots_left -= 1;
+        } else if self.servers_left > 0 {
+            let entry = read_server(&mut reader, &mut image.names)?;
+            if image.servers.last().is_some_and(|before| before.server.node >= entry.server.node) {
+                return Err(reader.error("it is not in the order of the node names"));
+            }
+            image.servers.push(entry);
+            self.servers_left -= 1;
+        } else {
+            return Err(reader.error("it is one more than announced"));
+        }
+        reader.end()
+    }
+}

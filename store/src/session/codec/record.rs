@@ -1,0 +1,192 @@
+//! What stands under a key, as table images hold it, and the registry's entries.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::bytes::{Read, Reader, Writer};
+use super::proposal::{read_key, read_request_id, write_key, write_request_id};
+use crate::session::names::Names;
+use crate::session::reader::RegisteredServer;
+use crate::session::slot::{Alias, Slot, Tombstone};
+use crate::session::types::{
+    Attribute, Epoch, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, TableTime,
+    Version,
+};
+
+/// The kinds of slots on disk. A number is never used again for something else.
+mod kind {
+    pub(super) const LIVE: u8 = 1;
+    pub(super) const TOMBSTONE: u8 = 2;
+    pub(super) const ALIAS: u8 = 3;
+}
+
+pub(super) fn write_slot(writer: &mut Writer<'_>, key: &SessionKey, slot: &Slot) {
+    write_key(writer, key);
+    match slot {
+        Slot::Live(session) => {
+            writer.u8(kind::LIVE);
+            write_session(writer, session);
+        }
+        Slot::Tombstone(tombstone) => {
+            writer.u8(kind::TOMBSTONE);
+            writer.u64(tombstone.version.0);
+            writer.u64(tombstone.created_version.0);
+            writer.u64(tombstone.deadline.0);
+            writer.option(tombstone.removed_by, write_request_id);
+        }
+        Slot::Alias(alias) => {
+            writer.u8(kind::ALIAS);
+            writer.array(&alias.target);
+            writer.u64(alias.deadline.0);
+        }
+    }
+}
+
+pub(super) fn read_slot(reader: &mut Reader<'_>, names: &mut Names) -> Read<(SessionKey, Slot)> {
+    let mut key = read_key(reader)?;
+    key.application = names.share(&key.application);
+    let slot = match reader.u8()? {
+        kind::LIVE => Slot::Live(Arc::new(read_session(reader, names)?)),
+        kind::TOMBSTONE => Slot::Tombstone(Arc::new(Tombstone {
+            version: Version(reader.u64()?),
+            created_version: Version(reader.u64()?),
+            deadline: TableTime(reader.u64()?),
+            removed_by: reader.option(read_request_id)?,
+        })),
+        kind::ALIAS => {
+            Slot::Alias(Arc::new(Alias { target: reader.array()?, deadline: TableTime(reader.u64()?) }))
+        }
+        _ => return Err(reader.error("its kind is unknown to this program")),
+    };
+    Ok((key, slot))
+}
+
+fn write_session(writer: &mut Writer<'_>, session: &Session) {
+    writer.u64(session.version.0);
+    writer.u64(session.epoch.0);
+    writer.u64(session.created_version.0);
+    write_owner(writer, &session.owner);
+    writer.u64(session.created_ms);
+    writer.u64(session.last_access_ms);
+    writer.i32(session.max_idle_seconds);
+    writer.u64(session.max_idle_version.0);
+    writer.u64(session.deadline.0);
+    writer.option(session.login.as_deref(), write_login);
+    writer.u64(session.login_version.0);
+    writer.u64(session.removal_version.0);
+    writer.count(session.attributes.len());
+    for attribute in &session.attributes {
+        writer.text(&attribute.name);
+        writer.u64(attribute.version.0);
+        writer.u32(attribute.type_tag);
+        writer.bytes(&attribute.value);
+    }
+    writer.option(session.last_claim, |writer, claim| {
+        write_request_id(writer, claim.id);
+        writer.u64(claim.epoch.0);
+    });
+    writer.option(session.last_change, |writer, change| {
+        write_request_id(writer, change.id);
+        writer.u64(change.version.0);
+        writer.u8(recorded_byte(change.kind));
+    });
+}
+
+fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
+    /// Name's length, version, type tag, value's length.
+    const ATTRIBUTE_BYTES: usize = 4 + 8 + 4 + 4;
+    let session = Session {
+        version: Version(reader.u64()?),
+        epoch: Epoch(reader.u64()?),
+        created_version: Version(reader.u64()?),
+        owner: read_owner(reader, names)?,
+        created_ms: reader.u64()?,
+        last_access_ms: reader.u64()?,
+        max_idle_seconds: reader.i32()?,
+        max_idle_version: Version(reader.u64()?),
+        deadline: TableTime(reader.u64()?),
+        login: reader.option(read_login)?.map(Arc::new),
+        login_version: Version(reader.u64()?),
+        removal_version: Version(reader.u64()?),
+        attributes: reader.list(ATTRIBUTE_BYTES, |reader| {
+            Ok(Attribute {
+                name: names.share(&reader.text()?),
+                version: Version(reader.u64()?),
+                type_tag: reader.u32()?,
+                // Copied: a slice would keep the chunk of the image alive that it came in.
+                value: Bytes::copy_from_slice(&reader.bytes()?),
+            })
+        })?,
+        last_claim: reader.option(|reader| {
+            Ok(RecordedClaim { id: read_request_id(reader)?, epoch: Epoch(reader.u64()?) })
+        })?,
+        last_change: reader.option(|reader| {
+            let (id, version) = (read_request_id(reader)?, Version(reader.u64()?));
+            Ok(RecordedChange { id, version, kind: read_recorded(reader)? })
+        })?,
+    };
+    if !session.attributes.is_sorted_by(|one, next| one.name < next.name) {
+        return Err(reader.error("its attributes are not in the order of their names"));
+    }
+    Ok(session)
+}
+
+pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {
+    write_owner(writer, &entry.server);
+    writer.text(&entry.url);
+    writer.count(entry.applications.len());
+    entry.applications.iter().for_each(|application| writer.text(application));
+    writer.u64(entry.lapses.0);
+    writer.u64(entry.version.0);
+}
+
+pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<RegisteredServer> {
+    Ok(RegisteredServer {
+        server: read_owner(reader, names)?,
+        url: reader.text()?,
+        applications: reader.list(4, |reader| Ok(names.share(&reader.text()?)))?,
+        lapses: TableTime(reader.u64()?),
+        version: Version(reader.u64()?),
+    })
+}
+
+pub(super) fn write_login(writer: &mut Writer<'_>, login: &Login) {
+    writer.text(&login.principal);
+    writer.text(&login.auth_type);
+    writer.count(login.roles.len());
+    login.roles.iter().for_each(|role| writer.text(role));
+}
+
+pub(super) fn read_login(reader: &mut Reader<'_>) -> Read<Login> {
+    let (principal, auth_type) = (reader.text()?, reader.text()?);
+    Ok(Login { principal, auth_type, roles: reader.list(4, Reader::text)? })
+}
+
+fn write_owner(writer: &mut Writer<'_>, owner: &Owner) {
+    writer.text(&owner.node);
+    writer.u64(owner.instance);
+}
+
+fn read_owner(reader: &mut Reader<'_>, names: &mut Names) -> Read<Owner> {
+    Ok(Owner { node: names.share(&reader.text()?), instance: reader.u64()? })
+}
+
+fn recorded_byte(kind: RecordedKind) -> u8 {
+    match kind {
+        RecordedKind::Saved => 1,
+        RecordedKind::SavedNewEpoch => 2,
+        RecordedKind::Rekeyed => 3,
+        RecordedKind::Released => 4,
+    }
+}
+
+fn read_recorded(reader: &mut Reader<'_>) -> Read<RecordedKind> {
+    match reader.u8()? {
+        1 => Ok(RecordedKind::Saved),
+        2 => Ok(RecordedKind::SavedNewEpoch),
+        3 => Ok(RecordedKind::Rekeyed),
+        4 => Ok(RecordedKind::Released),
+        _ => Err(reader.error("its remembered outcome is unknown to this program")),
+    }
+}

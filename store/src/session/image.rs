@@ -1,0 +1,27 @@
+//! The whole table at one point of the log.
+
+use super::names::Names;
+use super::reader::RegisteredServer;
+use super::slot::Slot;
+use super::types::{SessionKey, Stamp, TableTime, Version};
+
+/// The whole table at one point of the log: shares its records with the table it was taken from.
+#[derive(Clone, Debug)]
+pub struct TableImage {
+    pub(super) time: TableTime,
+    pub(super) previous_stamp: Stamp,
+    pub(super) version: Version,
+    /// In no order until it is encoded.
+    pub(super) slots: Vec<(SessionKey, Slot)>,
+    /// By node name.
+    pub(super) servers: Vec<RegisteredServer>,
+    /// The names that the slots share, if the image was decoded.
+    pub(super) names: Names,
+}
+
+impl TableImage {
+    /// Slots in the image: sessions, tombstones and keys that were given up.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+}

@@ -1,0 +1,115 @@
+//! Remove, Kill and Sweep: how sessions end.
+//!
+//! A logout, an operator and an owner who finds a session expired leave a tombstone, so that nothing which is still
+//! under way brings the session back. A sweep leaves none: it only takes away what was absent to everybody already.
+
+use std::sync::Arc;
+
+use crate::session::command::{KILLED_MAX, Killed, RemoveReason, SWEPT_MAX};
+use crate::session::outcome::{EventKind, Outcome};
+use crate::session::repeat;
+use crate::session::slot::{Found, Slot, Standing, Tombstone};
+use crate::session::table::{Call, SessionTable};
+use crate::session::types::{Epoch, Session, SessionKey, Version};
+
+/// A tombstone lives as long as a copy in some Tomcat might: the idle limit, but at least this, in seconds.
+const TOMBSTONE_SECONDS_MIN: u64 = 60 * 60;
+/// And at most this, in seconds, also for sessions that never expire: a tombstone costs memory.
+const TOMBSTONE_SECONDS_MAX: u64 = 24 * 60 * 60;
+
+impl SessionTable {
+    /// Ends one session. An operator's wish follows a rename; everybody else needs the current epoch at a key that
+    /// was given up.
+    pub(in crate::session) fn remove(
+        &mut self,
+        call: &mut Call<'_>,
+        session: &SessionKey,
+        created_version: Version,
+        epoch: Epoch,
+        reason: RemoveReason,
+    ) -> Outcome {
+        let Found { moved, key, what } = self.contents.find(session);
+        let current = match what {
+            Standing::Live(current) => current,
+            Standing::Tombstone(tombstone) => return repeated(&tombstone, call, moved),
+            Standing::Absent => return Outcome::Gone { tombstone: Version(0) },
+        };
+        if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
+            return outcome;
+        }
+        if moved && reason != RemoveReason::Operator && epoch != current.epoch {
+            return Outcome::Renamed;
+        }
+        if created_version != current.created_version {
+            return Outcome::Gone { tombstone: Version(0) };
+        }
+        if reason == RemoveReason::Expiry && epoch != current.epoch {
+            return Outcome::Fenced { owner: current.owner.clone() };
+        }
+        Outcome::Removed { tombstone: self.bury(call, &key, &current) }
+    }
+
+    /// Ends the sessions that an operator named. A session that was renamed meanwhile is found; another life of the
+    /// key is not touched.
+    pub(in crate::session) fn kill(&mut self, call: &mut Call<'_>, sessions: &[Killed]) -> Outcome {
+        let mut killed = 0;
+        for target in sessions.iter().take(KILLED_MAX) {
+            let Found { key, what, .. } = self.contents.find(&target.session);
+            match what {
+                Standing::Live(current) if current.created_version == target.created_version => {
+                    self.bury(call, &key, &current);
+                    killed += 1;
+                }
+                Standing::Tombstone(tombstone) if call.id().is_some() && tombstone.removed_by == call.id() => {
+                    killed += 1;
+                }
+                _ => {}
+            }
+        }
+        Outcome::Killed { killed }
+    }
+
+    /// Takes away what is past its deadline, earliest first: bounded, and in an order that every replica shares.
+    pub(in crate::session) fn sweep(&mut self, call: &mut Call<'_>, limit: u32) -> Outcome {
+        let limit = limit.min(SWEPT_MAX);
+        let now = self.now();
+        let mut removed = 0;
+        while removed < limit {
+            let Some((_, key)) = self.deadlines.first().filter(|(deadline, _)| *deadline < now).cloned() else {
+                break;
+            };
+            if let Some(Slot::Live(session)) = self.take(&key) {
+                call.tell(&key, &session, EventKind::Expired);
+            }
+            removed += 1;
+        }
+        while removed < limit && self.drop_lapsed_server(now) {
+            removed += 1;
+        }
+        Outcome::Swept { removed }
+    }
+
+    fn bury(&mut self, call: &mut Call<'_>, key: &SessionKey, session: &Session) -> Version {
+        call.tell(key, session, EventKind::Gone);
+        let idle = u64::try_from(session.max_idle_seconds).ok().filter(|seconds| *seconds > 0);
+        let seconds =
+            idle.map_or(TOMBSTONE_SECONDS_MAX, |idle| idle.clamp(TOMBSTONE_SECONDS_MIN, TOMBSTONE_SECONDS_MAX));
+        let version = self.next_version();
+        let tombstone = Tombstone {
+            version,
+            created_version: session.created_version,
+            deadline: self.now().plus_ms(seconds * 1_000),
+            removed_by: call.id(),
+        };
+        self.put(key, Slot::Tombstone(Arc::new(tombstone)));
+        version
+    }
+}
+
+/// A remove that finds a tombstone: its own, then it is a repeat, or somebody else's.
+fn repeated(tombstone: &Tombstone, call: &Call<'_>, moved: bool) -> Outcome {
+    if call.id().is_some() && tombstone.removed_by == call.id() {
+        return Outcome::Removed { tombstone: tombstone.version };
+    }
+    Outcome::Gone { tombstone: if moved { Version(0) } else { tombstone.version } }
+}

@@ -1,0 +1,89 @@
+//! Claim and Release: who holds a session.
+
+use std::sync::Arc;
+
+use crate::session::command::Command;
+use crate::session::outcome::{EventKind, Outcome};
+use crate::session::repeat;
+use crate::session::slot::{Found, Standing};
+use crate::session::table::{Call, SessionTable, deadline};
+use crate::session::types::{Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version};
+
+impl SessionTable {
+    /// The caller owns the session from now on. A key that was given up serves no claim: that is how a planted id
+    /// never opens a login.
+    pub(in crate::session) fn claim(&mut self, call: &mut Call<'_>, session: &SessionKey) -> Outcome {
+        let found = self.contents.find(session);
+        let current = match found {
+            Found { moved: true, .. } => return Outcome::Renamed,
+            Found { what: Standing::Live(current), .. } => current,
+            Found { what: Standing::Tombstone(tombstone), .. } => return Outcome::Gone { tombstone: tombstone.version },
+            Found { what: Standing::Absent, .. } => return Outcome::Gone { tombstone: Version(0) },
+        };
+        if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
+            return outcome;
+        }
+        call.tell(session, &current, EventKind::OwnershipLost);
+        drop(current);
+
+        let version = self.next_version();
+        let (owner, now) = (self.owner(call), self.now());
+        let epoch = Epoch(version.0);
+        let last_claim = call.id().map(|id| RecordedClaim { id, epoch });
+        self.change(session, |record, _| {
+            record.version = version;
+            record.epoch = epoch;
+            record.owner = owner;
+            record.deadline = deadline(now, record.max_idle_seconds);
+            record.last_claim = last_claim;
+        });
+        match self.contents.find(session).what {
+            Standing::Live(claimed) => Outcome::Claimed(claimed),
+            _ => Outcome::Gone { tombstone: Version(0) },
+        }
+    }
+
+    /// Nobody owns the session from now on; the epoch ends, so that nothing the caller still has under way applies.
+    pub(in crate::session) fn release(&mut self, call: &Call<'_>, session: &SessionKey, epoch: Epoch) -> Outcome {
+        let (key, current) = match self.owned(call, session, epoch) {
+            Ok(owned) => owned,
+            Err(outcome) => return outcome,
+        };
+        drop(current);
+        let version = self.next_version();
+        let last_change = call.id().map(|id| RecordedChange { id, version, kind: RecordedKind::Released });
+        self.change(&key, |record, _| {
+            record.version = version;
+            record.epoch = Epoch(version.0);
+            record.owner.instance = 0;
+            record.last_change = last_change;
+        });
+        Outcome::Released
+    }
+
+    /// The live record that the caller owns and the key it is under, or the answer if there is none.
+    pub(super) fn owned(
+        &self,
+        call: &Call<'_>,
+        session: &SessionKey,
+        epoch: Epoch,
+    ) -> Result<(SessionKey, Arc<Session>), Outcome> {
+        let Found { moved, key, what } = self.contents.find(session);
+        let current = match what {
+            Standing::Live(current) => current,
+            Standing::Tombstone(tombstone) if !moved => return Err(Outcome::Gone { tombstone: tombstone.version }),
+            _ => return Err(Outcome::Gone { tombstone: Version(0) }),
+        };
+        if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
+            return Err(outcome);
+        }
+        let gives_up_again = matches!(call.proposal.command, Command::Rename { .. });
+        if moved && (gives_up_again || epoch != current.epoch) {
+            return Err(Outcome::Renamed);
+        }
+        if epoch != current.epoch {
+            return Err(Outcome::Fenced { owner: current.owner.clone() });
+        }
+        Ok((key, current))
+    }
+}

@@ -1,0 +1,60 @@
+//! Announce and Retire: which application servers run. Entries lapse by table time unless they are renewed.
+
+use std::sync::Arc;
+
+use crate::session::outcome::Outcome;
+use crate::session::reader::RegisteredServer;
+use crate::session::table::{Call, SessionTable};
+use crate::session::types::TableTime;
+
+impl SessionTable {
+    /// Enters or renews the caller's node. The last to announce a node name holds it: a restarted server has another
+    /// instance.
+    pub(in crate::session) fn announce(
+        &mut self,
+        call: &Call<'_>,
+        url: &Arc<str>,
+        applications: &[Arc<str>],
+        lifetime_seconds: u32,
+    ) -> Outcome {
+        let version = self.next_version();
+        let server = self.owner(call);
+        let node = Arc::clone(&server.node);
+        let applications = applications.iter().map(|application| self.names.share(application)).collect();
+        let lapses = self.now().plus_ms(u64::from(lifetime_seconds) * 1_000);
+        let entry = RegisteredServer { server, url: Arc::clone(url), applications, lapses, version };
+        let before = self.contents.servers_mut().insert(Arc::clone(&node), entry);
+        if let Some(before) = before {
+            self.lapses.remove(&(before.lapses, Arc::clone(&node)));
+        }
+        self.lapses.insert((lapses, node));
+        Outcome::Announced { version }
+    }
+
+    /// Takes the caller's node out, unless another instance holds the name now.
+    pub(in crate::session) fn retire(&mut self, call: &Call<'_>) -> Outcome {
+        let now = self.now();
+        let node = &call.proposal.node;
+        let mut servers = self.contents.servers_mut();
+        let held = servers
+            .get(node)
+            .is_some_and(|entry| entry.server.instance == call.instance() && now <= entry.lapses);
+        if !held {
+            return Outcome::Retired { retired: false };
+        }
+        if let Some(entry) = servers.remove(node) {
+            self.lapses.remove(&(entry.lapses, entry.server.node));
+        }
+        Outcome::Retired { retired: true }
+    }
+
+    /// Takes out the entry that lapsed first; false if none has.
+    pub(super) fn drop_lapsed_server(&mut self, now: TableTime) -> bool {
+        let Some((_, node)) = self.lapses.first().filter(|(lapses, _)| *lapses < now).cloned() else {
+            return false;
+        };
+        self.lapses.pop_first();
+        self.contents.servers_mut().remove(&node);
+        true
+    }
+}

@@ -1,0 +1,215 @@
+//! What may stand under a key, and where the table keeps it so that readers can look while the writer works.
+//!
+//! Invariants: only the table's writer changes anything here; a change of one key is seen whole or not at all; a slot
+//! past its deadline is absent to everybody but the sweep.
+//! Left out on purpose: every rule about commands; this file only finds.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use dashmap::DashMap;
+
+use super::reader::RegisteredServer;
+use super::types::{KEY_BYTES, RequestId, Session, SessionKey, TableTime, Version};
+
+/// Renames that a lookup follows from a key that was given up. More rotations of one session within the 30 s that a
+/// key lives on are no login but a loop, and the oldest keys then stop to serve.
+const HOPS_MAX: usize = 4;
+
+/// Separately locked parts of the map, a power of two. A part that grows, or that a listing walks, keeps the writer
+/// waiting: many small ones keep that short.
+const SHARDS: usize = 256;
+
+/// What stands under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A session.
+    Live(Arc<Session>),
+    /// A session that was removed.
+    Tombstone(Arc<Tombstone>),
+    /// A key that was given up at a rename.
+    Alias(Arc<Alias>),
+}
+
+/// What is left of a removed session, so that nobody brings it back by accident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Tombstone {
+    /// Version of the removal.
+    pub(super) version: Version,
+    /// The life of the key that ended.
+    pub(super) created_version: Version,
+    /// Table time after which the tombstone is gone.
+    pub(super) deadline: TableTime,
+    /// The request that removed the session, for its repeat.
+    pub(super) removed_by: Option<RequestId>,
+}
+
+/// Where a renamed session went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Alias {
+    /// The new key in the same application.
+    pub(super) target: [u8; KEY_BYTES],
+    /// Table time after which the old key serves nobody.
+    pub(super) deadline: TableTime,
+}
+
+impl Slot {
+    /// Table time after which the slot is absent.
+    pub(super) fn deadline(&self) -> TableTime {
+        match self {
+            Self::Live(session) => session.deadline,
+            Self::Tombstone(tombstone) => tombstone.deadline,
+            Self::Alias(alias) => alias.deadline,
+        }
+    }
+}
+
+/// What a lookup found, aliases followed.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// Whether the key asked for was given up at a rename and another one was looked at instead.
+    pub(super) moved: bool,
+    /// The key looked at last.
+    pub(super) key: SessionKey,
+    /// What stands there.
+    pub(super) what: Standing,
+}
+
+/// What stands under the key that a lookup ended at.
+#[derive(Clone, Debug)]
+pub(super) enum Standing {
+    /// A session.
+    Live(Arc<Session>),
+    /// A removed session.
+    Tombstone(Arc<Tombstone>),
+    /// Nothing, or nothing any more.
+    Absent,
+}
+
+/// The keys are hashes already: one multiplication spreads them over shards and buckets, the same in every process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, half: u64) {
+        self.0 = (self.0 ^ half).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+    }
+}
+
+/// The slots by key.
+pub(super) type Slots = DashMap<SessionKey, Slot, BuildHasherDefault<KeyHasher>>;
+
+/// The table's contents, shared by its writer and all readers.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) slots: Slots,
+    servers: RwLock<BTreeMap<Arc<str>, RegisteredServer>>,
+    /// Table time of the last entry begun, in milliseconds.
+    pub(super) time: AtomicU64,
+    /// The change counter.
+    pub(super) version: AtomicU64,
+    /// Live sessions.
+    pub(super) sessions: AtomicU64,
+    /// Bytes of keys, attributes and logins of live sessions.
+    pub(super) bytes: AtomicU64,
+    /// The earliest deadline of anything, in milliseconds of table time.
+    pub(super) next_deadline: AtomicU64,
+}
+
+impl Contents {
+    /// Nothing, at time 0.
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Slots::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS),
+            servers: RwLock::default(),
+            time: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+            sessions: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            next_deadline: AtomicU64::new(TableTime::NEVER.0),
+        }
+    }
+
+    /// Table time now.
+    pub(super) fn now(&self) -> TableTime {
+        TableTime(self.time.load(Ordering::Acquire))
+    }
+
+    /// One more live record of so many bytes.
+    pub(super) fn count(&self, bytes: u64) {
+        self.sessions.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// One live record less.
+    pub(super) fn uncount(&self, bytes: u64) {
+        self.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// A live record has another size.
+    pub(super) fn recount(&self, before: u64, after: u64) {
+        self.bytes.fetch_add(after, Ordering::Relaxed);
+        self.bytes.fetch_sub(before, Ordering::Relaxed);
+    }
+
+    /// Nothing stands anywhere; the clock and the counter stay for the caller to set.
+    pub(super) fn clear(&self) {
+        self.slots.clear();
+        self.servers_mut().clear();
+        self.sessions.store(0, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// The registry. A panic elsewhere cannot leave it half-changed: every change is one insertion or removal.
+    pub(super) fn servers(&self) -> RwLockReadGuard<'_, BTreeMap<Arc<str>, RegisteredServer>> {
+        self.servers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The registry, for the writer.
+    pub(super) fn servers_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, RegisteredServer>> {
+        self.servers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What stands under a key, if it is not past its deadline.
+    pub(super) fn slot(&self, key: &SessionKey) -> Option<Slot> {
+        let slot = self.slots.get(key)?;
+        (self.now() <= slot.deadline()).then(|| slot.clone())
+    }
+
+    /// What a command that names this key is about.
+    pub(super) fn find(&self, key: &SessionKey) -> Found {
+        let mut found = Found { moved: false, key: key.clone(), what: Standing::Absent };
+        for _ in 0..=HOPS_MAX {
+            match self.slot(&found.key) {
+                Some(Slot::Alias(alias)) => {
+                    found.key = found.key.with_key(alias.target);
+                    found.moved = true;
+                    continue;
+                }
+                Some(Slot::Live(session)) => found.what = Standing::Live(session),
+                Some(Slot::Tombstone(tombstone)) => found.what = Standing::Tombstone(tombstone),
+                None => {}
+            }
+            break;
+        }
+        found
+    }
+}
+
+/// What a live session counts towards the node's byte limit.
+pub(super) fn record_bytes(key: &SessionKey, session: &Session) -> u64 {
+    (KEY_BYTES + key.application.len()) as u64 + session.bytes()
+}

@@ -1,0 +1,127 @@
+//! The frames of an image's file: length, CRC-32, bytes. Reads nothing that it has not checked.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+
+use bytes::Bytes;
+
+use super::SnapshotMeta;
+use crate::log::LogId;
+
+/// Begins the head; raised when the layout changes.
+const FORMAT: &[u8; 8] = b"remoraS1";
+
+/// Longest frame that is believed, in bytes: a chunk holds whole records, and no record is larger than the largest
+/// session that can be configured.
+const FRAME_BYTES_MAX: u32 = 64 * 1024 * 1024;
+
+/// Writes one frame; an empty one ends the file.
+pub(super) fn write_frame(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len())
+        .ok()
+        .filter(|length| *length <= FRAME_BYTES_MAX);
+    let length = length.ok_or_else(|| invalid("a piece of the table is larger than a frame takes"))?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(&crc32fast::hash(bytes).to_le_bytes())?;
+    out.write_all(bytes)
+}
+
+/// Reads frames from the front.
+pub(super) struct FrameReader {
+    input: BufReader<File>,
+}
+
+impl FrameReader {
+    /// From wherever the file stands.
+    pub(super) fn new(file: File) -> FrameReader {
+        FrameReader {
+            input: BufReader::with_capacity(super::PIECE_BYTES, file),
+        }
+    }
+
+    /// The next frame, checked. A file that ends too early is damaged, not short.
+    pub(super) fn next_frame(&mut self) -> io::Result<Bytes> {
+        let length = u32::from_le_bytes(self.four()?);
+        let checksum = u32::from_le_bytes(self.four()?);
+        if length > FRAME_BYTES_MAX {
+            return Err(invalid("a frame's length is absurd"));
+        }
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| invalid("a frame's length is absurd"))?];
+        self.exact(&mut bytes)?;
+        if crc32fast::hash(&bytes) == checksum {
+            Ok(bytes.into())
+        } else {
+            Err(invalid("a frame's checksum is wrong"))
+        }
+    }
+
+    /// Nothing may stand behind the last frame.
+    pub(super) fn expect_end(&mut self) -> io::Result<()> {
+        let mut byte = [0];
+        if self.input.read(&mut byte)? == 0 {
+            Ok(())
+        } else {
+            Err(invalid("something stands behind the last frame"))
+        }
+    }
+
+    fn four(&mut self) -> io::Result<[u8; 4]> {
+        let mut bytes = [0; 4];
+        self.exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn exact(&mut self, bytes: &mut [u8]) -> io::Result<()> {
+        self.input.read_exact(bytes).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => invalid("the file ends too early"),
+            _ => error,
+        })
+    }
+}
+
+/// The head: format, whether something was applied, its id, the membership.
+pub(super) fn encode_meta(meta: &SnapshotMeta) -> Vec<u8> {
+    let LogId { term, node, index } = meta.last_applied.unwrap_or_default();
+    let mut head = FORMAT.to_vec();
+    head.push(u8::from(meta.last_applied.is_some()));
+    for number in [term, node, index] {
+        head.extend_from_slice(&number.to_le_bytes());
+    }
+    head.extend_from_slice(&meta.membership);
+    head
+}
+
+/// Reads a head.
+pub(super) fn decode_meta(head: &Bytes) -> io::Result<SnapshotMeta> {
+    let (format, rest) = head
+        .split_first_chunk()
+        .ok_or_else(|| invalid("the head is too short"))?;
+    if format != FORMAT {
+        return Err(invalid(
+            "the format is not one that this version of remora-store knows",
+        ));
+    }
+    let (&[applied], rest) = rest
+        .split_first_chunk()
+        .ok_or_else(|| invalid("the head is too short"))?;
+    let (term, rest) = number(rest)?;
+    let (node, rest) = number(rest)?;
+    let (index, membership) = number(rest)?;
+    let last_applied = (applied != 0).then_some(LogId { term, node, index });
+    Ok(SnapshotMeta {
+        last_applied,
+        membership: head.slice_ref(membership),
+    })
+}
+
+fn number(bytes: &[u8]) -> io::Result<(u64, &[u8])> {
+    let (number, rest) = bytes
+        .split_first_chunk()
+        .ok_or_else(|| invalid("the head is too short"))?;
+    Ok((u64::from_le_bytes(*number), rest))
+}
+
+/// Damage, as a sentence.
+pub(super) fn invalid(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_owned())
+}

@@ -1,0 +1,134 @@
+//! Claims about images on disk.
+
+use super::*;
+use crate::session::{SessionTable, Stamp};
+
+fn meta(index: u64) -> SnapshotMeta {
+    SnapshotMeta {
+        last_applied: Some(LogId {
+            term: 2,
+            node: 1,
+            index,
+        }),
+        membership: Bytes::from_static(b"members"),
+    }
+}
+
+fn image(stamp: u64) -> TableImage {
+    let mut table = SessionTable::new();
+    table.begin_entry(Stamp(stamp));
+    table.image()
+}
+
+fn bytes_of(image: TableImage) -> Vec<u8> {
+    image.into_chunks().flatten().collect()
+}
+
+fn only_file(directory: &Path) -> PathBuf {
+    let mut files = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let file = files.next().unwrap();
+    assert_eq!(files.next(), None);
+    file
+}
+
+#[test]
+fn the_newest_image_is_kept_and_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(directory.path()).unwrap();
+    assert!(store.load().unwrap().is_none());
+    store.save(&meta(5), image(5)).unwrap();
+    store.save(&meta(9), image(9)).unwrap();
+    only_file(directory.path());
+    let (read, table) = SnapshotStore::open(directory.path())
+        .unwrap()
+        .load()
+        .unwrap()
+        .unwrap();
+    assert_eq!(read, meta(9));
+    assert_eq!(bytes_of(table), bytes_of(image(9)));
+}
+
+#[test]
+fn an_overtaken_image_does_not_replace_a_newer_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(directory.path()).unwrap();
+    store.save(&meta(9), image(9)).unwrap();
+    store.save(&meta(5), image(5)).unwrap();
+    assert_eq!(store.latest(), Some(meta(9)));
+}
+
+#[test]
+fn every_flipped_byte_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    SnapshotStore::open(directory.path())
+        .unwrap()
+        .save(&meta(5), image(5))
+        .unwrap();
+    let path = only_file(directory.path());
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        fs::write(&path, damaged).unwrap();
+        let error = verify(File::open(&path).unwrap()).expect_err("a flipped byte was not found");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "byte {at}");
+    }
+}
+
+#[test]
+fn every_cut_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    SnapshotStore::open(directory.path())
+        .unwrap()
+        .save(&meta(5), image(5))
+        .unwrap();
+    let path = only_file(directory.path());
+    let whole = fs::read(&path).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        assert!(verify(File::open(&path).unwrap()).is_err(), "cut at {length}");
+    }
+}
+
+#[test]
+fn a_damaged_image_is_set_aside_and_not_used() {
+    let directory = tempfile::tempdir().unwrap();
+    SnapshotStore::open(directory.path())
+        .unwrap()
+        .save(&meta(5), image(5))
+        .unwrap();
+    let path = only_file(directory.path());
+    fs::write(&path, b"scribble").unwrap();
+    assert_eq!(SnapshotStore::open(directory.path()).unwrap().latest(), None);
+    assert!(path.with_extension("damaged").exists());
+}
+
+#[test]
+fn an_image_travels_piece_by_piece() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = SnapshotStore::open(here.path()).unwrap();
+    from.save(&meta(5), image(5)).unwrap();
+    let to = SnapshotStore::open(there.path()).unwrap();
+    let mut reader = from.read().unwrap().unwrap();
+    let mut receiver = to.receive().unwrap();
+    while let Some(piece) = reader.next_chunk().unwrap() {
+        receiver.write(&piece).unwrap();
+    }
+    assert_eq!(receiver.finish().unwrap(), meta(5));
+    assert_eq!(to.load().unwrap().unwrap().0, meta(5));
+}
+
+#[test]
+fn an_image_that_ends_early_is_refused_and_leaves_nothing() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let from = SnapshotStore::open(here.path()).unwrap();
+    from.save(&meta(5), image(5)).unwrap();
+    let to = SnapshotStore::open(there.path()).unwrap();
+    let mut receiver = to.receive().unwrap();
+    let piece = from.read().unwrap().unwrap().next_chunk().unwrap().unwrap();
+    receiver.write(&piece[..piece.len() - 1]).unwrap();
+    assert!(receiver.finish().is_err());
+    assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0);
+}
