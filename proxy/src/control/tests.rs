@@ -7,7 +7,6 @@ use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tonic::Code;
 
 use super::*;
 use crate::config::Config;
@@ -95,7 +94,7 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
         })
         .await
         .unwrap_err();
-    assert_eq!(unknown.code(), Code::NotFound);
+    assert_eq!(unknown.code(), Status::not_found("").code());
     assert_eq!(
         unknown.message(),
         "no pool has an upstream with route `n9`; known here: n1, n2"

@@ -150,6 +150,17 @@ enum State {
     Down,
 }
 
+impl State {
+    /// What a fallen upstream is after so many passed checks in a row.
+    fn after_passing(passed: u8) -> State {
+        if passed < ANSWERS_TO_RETURN {
+            State::Probing { passed }
+        } else {
+            State::Up { strikes: 0 }
+        }
+    }
+}
+
 impl Default for Health {
     fn default() -> Health {
         Health::new()
@@ -199,13 +210,10 @@ impl Health {
             }
             (State::Up { .. }, Sign::Strike | Sign::Death) => State::Down,
 
-            (State::Down, Sign::Pass) => State::Probing { passed: 1 },
+            (State::Down, Sign::Pass) => State::after_passing(1),
             (State::Down, Sign::Life | Sign::Strike | Sign::Death) => State::Down,
 
-            (State::Probing { passed }, Sign::Pass) if passed + 1 < ANSWERS_TO_RETURN => {
-                State::Probing { passed: passed + 1 }
-            }
-            (State::Probing { .. }, Sign::Pass) => State::Up { strikes: 0 },
+            (State::Probing { passed }, Sign::Pass) => State::after_passing(passed + 1),
             (State::Probing { passed }, Sign::Life) => State::Probing { passed },
             (State::Probing { .. }, Sign::Strike | Sign::Death) => State::Down,
         };
