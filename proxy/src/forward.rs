@@ -3,7 +3,7 @@
 //! Invariants: an attempt that is dropped or fails closes its connection; every failure says how far it had come and
 //! so what may have happened; a fault of the client is never reported as one of the upstream.
 //!
-//! While it waits it looks around every [`WATCH_EVERY`]: whether the upstream's time is up, whether the client still
+//! While it waits it looks around ten times a second: whether the upstream's time is up, whether the client still
 //! sends its body, and whether the caller wants to go elsewhere. One timer serves all three, and a request that is
 //! answered sooner never fires it.
 

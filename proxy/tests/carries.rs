@@ -196,3 +196,83 @@ fn other_protocols_are_not_upgraded_to() {
         (None, None)
     );
 }
+
+#[test]
+fn an_answer_that_ends_with_its_connection_is_whole() {
+    let upstream = Upstream::start(|_| Act::SayAndClose(b"HTTP/1.0 200 OK\r\n\r\nold style".to_vec()));
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    for _ in 0..3 {
+        let response = client.get("/", "");
+        assert_eq!((response.text().as_str(), response.complete), ("old style", true));
+    }
+    assert_eq!(upstream.seen().len(), 3);
+}
+
+#[test]
+fn an_upstream_that_closes_after_each_answer_is_asked_on_new_connections() {
+    let upstream = Upstream::start(|_| {
+        Act::SayAndClose(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok".to_vec())
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]).one_thread());
+    for _ in 0..5 {
+        assert_eq!(proxy.client().request("POST", "/", "", "a=1").text(), "ok");
+    }
+    assert_eq!(upstream.seen().len(), 5);
+}
+
+#[test]
+fn an_answer_may_come_before_the_request_has_ended() {
+    let upstream = Upstream::start_with_heads(|_| Act::answer("413 Content Too Large", "", "too much"));
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 300000\r\n\r\n");
+    client.send(vec![b'x'; 100_000]);
+    let response = client.response();
+    assert_eq!((response.status, response.text().as_str()), (413, "too much"));
+}
+
+#[test]
+fn a_101_that_nobody_asked_for_is_a_bad_gateway() {
+    let upstream = Upstream::start(|_| {
+        Act::Echo(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".to_vec(),
+        )
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    assert_eq!(proxy.client().request("POST", "/", "", "a=1").status, 502);
+}
+
+#[test]
+fn interim_answers_of_the_upstream_are_consumed() {
+    let upstream = Upstream::start(|_| {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n";
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        Act::Say(format!("{hints}{hints}{answer}").into_bytes())
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    assert_eq!(client.get("/", "").text(), "ok");
+    assert_eq!(client.get("/", "").text(), "ok");
+}
+
+#[test]
+fn bytes_that_nobody_asked_for_spoil_a_connection() {
+    let upstream = Upstream::start(|seen| {
+        let extra = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            &seen.target[1..]
+        );
+        Act::Say(format!("{answer}{extra}").into_bytes())
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]).one_thread());
+    let mut client = proxy.client();
+    for target in ["/aa", "/bb", "/cc"] {
+        assert_eq!(
+            client.get(target, "").text(),
+            target[1..],
+            "each gets its own answer"
+        );
+    }
+}

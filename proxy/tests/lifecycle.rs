@@ -3,10 +3,9 @@
 mod support;
 
 use std::net::TcpListener;
-use std::process::Stdio;
 
 use support::client::Client;
-use support::process::{Config, Proxy, command, free_address};
+use support::process::{Config, Proxy, free_address, run};
 use support::upstream::{Act, Upstream};
 use support::wait_until;
 
@@ -121,12 +120,8 @@ fn a_busy_port_is_an_error_with_a_sentence() {
     for busy in [running.address, foreign.local_addr().expect("a bound socket")] {
         std::fs::write(&file, Config::new(&[&upstream]).at(busy, free_address()))
             .expect("a writable directory");
-        let ended = command(&file)
-            .stderr(Stdio::piped())
-            .output()
-            .expect("the program starts");
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert_eq!(ended.status.code(), Some(1), "{said}");
+        let (code, _, said) = run(&file, &[]);
+        assert_eq!(code, Some(1), "{said}");
         assert!(
             said.contains(&busy.to_string()) && said.contains("in use"),
             "{said}"
@@ -141,21 +136,12 @@ fn check_says_what_holds_or_what_is_wrong() {
     let file = directory.path().join("proxy.toml");
     let text = Config::new(&[&upstream]).at(free_address(), free_address());
     std::fs::write(&file, &text).expect("a writable directory");
-    let good = command(&file)
-        .arg("--check")
-        .stdout(Stdio::piped())
-        .output()
-        .expect("the program starts");
-    assert_eq!(good.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&good.stdout).contains("n1"));
+    let (code, said, _) = run(&file, &["--check"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("n1"));
     std::fs::write(&file, text.replace("sticky", "stikcy")).expect("a writable directory");
-    let bad = command(&file)
-        .arg("--check")
-        .stderr(Stdio::piped())
-        .output()
-        .expect("the program starts");
-    let said = String::from_utf8_lossy(&bad.stderr).into_owned();
-    assert_eq!(bad.status.code(), Some(2), "{said}");
+    let (code, _, said) = run(&file, &["--check"]);
+    assert_eq!(code, Some(2), "{said}");
     assert!(
         said.contains("stikcy") && said.contains("sticky"),
         "it names the nearest known key: {said}"
@@ -199,4 +185,30 @@ fn figures_and_the_access_log_tell_of_an_exchange_without_its_session() {
         !lines.contains("SECRET") && !proxy.log().contains("SECRET"),
         "a session id is a credential"
     );
+}
+
+#[test]
+fn clients_over_the_limit_wait_for_their_turn() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream])
+        .one_thread()
+        .table("[limits]\nconnections = 2");
+    let proxy = Proxy::start(&config);
+    let (mut first, mut second) = (proxy.client(), proxy.client());
+    assert_eq!(
+        (first.get("/", "").status, second.get("/", "").status),
+        (200, 200)
+    );
+    let mut third = proxy.client();
+    third.send("GET /third HTTP/1.1\r\nHost: shop\r\n\r\n");
+    assert_eq!(
+        (first.get("/", "").status, second.get("/", "").status),
+        (200, 200)
+    );
+    assert!(
+        upstream.seen().iter().all(|seen| seen.target != "/third"),
+        "two are served, the third waits"
+    );
+    drop(first);
+    assert_eq!(third.response().text(), "ok");
 }

@@ -117,20 +117,30 @@ pub async fn serve<H: Handler + 'static>(
     let mut told = false;
     let mut last_call = pin!(None);
     let outcome = poll_fn(|context| {
-        if !told && stopping() {
-            told = true;
-            Pin::new(&mut connection).graceful_shutdown();
-            last_call.set(Some(tokio::time::sleep(LAST_CALL)));
-        }
-        if let Some(last_call) = last_call.as_mut().as_pin_mut()
-            && !memory.used.get()
-            && last_call.poll(context).is_ready()
-        {
-            return Poll::Ready(true);
-        }
-        match Pin::new(&mut connection).poll(context) {
-            Poll::Ready(outcome) => Poll::Ready(outcome.is_ok()),
-            Poll::Pending => Poll::Pending,
+        loop {
+            // Told any sooner, hyper would close on a request that is still on its way.
+            let tell = !told && memory.used.get() && stopping();
+            if tell {
+                told = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            match Pin::new(&mut connection).poll(context) {
+                Poll::Ready(outcome) => return Poll::Ready(outcome.is_ok()),
+                Poll::Pending if told || !stopping() => return Poll::Pending,
+                // A request came with this very turn: tell now.
+                Poll::Pending if memory.used.get() => {}
+                Poll::Pending => {
+                    if last_call.is_none() {
+                        last_call.set(Some(tokio::time::sleep(LAST_CALL)));
+                    }
+                    let over = last_call.as_mut().as_pin_mut().map(|timer| timer.poll(context));
+                    return if over.is_some_and(|over| over.is_ready()) {
+                        Poll::Ready(true)
+                    } else {
+                        Poll::Pending
+                    };
+                }
+            }
         }
     })
     .await;

@@ -249,8 +249,28 @@ impl Drop for Proxy {
     }
 }
 
+/// Runs the program until it ends by itself: exit code, standard output, standard error.
+pub(crate) fn run(file: &std::path::Path, flags: &[&str]) -> (Option<i32>, String, String) {
+    let mut child = command(file)
+        .args(flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let began = std::time::Instant::now();
+    while child.try_wait().expect("a child").is_none() {
+        if began.elapsed() > super::PATIENCE {
+            child.kill().expect("a child");
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+    let ended = child.wait_with_output().expect("a child");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (ended.status.code(), text(&ended.stdout), text(&ended.stderr))
+}
+
 /// The program with this file, its output left to the caller.
-pub(crate) fn command(file: &std::path::Path) -> Command {
+fn command(file: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_remora-proxy"));
     command
         .arg("--config")

@@ -72,6 +72,8 @@ pub(crate) struct Upstream {
 
 struct Inner {
     script: Box<Script>,
+    /// Whether bodies are read.
+    bodies: bool,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
     /// Whether nothing is read or answered any more, as if the process were stopped.
@@ -87,10 +89,20 @@ struct Inner {
 impl Upstream {
     /// Starts one on a free port.
     pub(crate) fn start(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
+        Self::with_bodies(true, script)
+    }
+
+    /// One that acts when it has read a head, and takes no notice of what follows.
+    pub(crate) fn start_with_heads(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
+        Self::with_bodies(false, script)
+    }
+
+    fn with_bodies(bodies: bool, script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let inner = Arc::new(Inner {
             script: Box::new(script),
+            bodies,
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
             frozen: AtomicBool::new(false),
@@ -278,6 +290,9 @@ impl Inner {
             trailers: String::new(),
             connection,
         };
+        if !self.bodies {
+            return Some(seen);
+        }
         if seen.field("transfer-encoding") == Some("chunked") {
             self.read_chunks(stream, buffer, &mut seen)?;
         } else if let Some(length) = seen.field("content-length") {
