@@ -11,12 +11,15 @@ use remora_store::node::Node;
 
 const PROGRAM: &str = "remora-store";
 
+/// openraft warns many times a second while a peer is down; `raft` says the same once per change.
+const LOG_FILTER: &str = "info,openraft=error";
+
 fn main() -> ExitCode {
     finish(PROGRAM, run(Flags::parse()))
 }
 
 fn run(flags: Flags) -> Result<(), Failure> {
-    logging::init("info")?;
+    logging::init(LOG_FILTER)?;
     let config = flags.config()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

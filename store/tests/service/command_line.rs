@@ -1,0 +1,173 @@
+//! The program as people start it: clear sentences and exit codes for what is wrong, an orderly end for SIGTERM.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn store(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_remora-store"));
+    command
+        .args(arguments)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null());
+    command
+}
+
+fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = store(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+const FREE: [&str; 6] = [
+    "--client-addr",
+    "127.0.0.1:0",
+    "--peer-addr",
+    "127.0.0.1:0",
+    "--ops-addr",
+    "127.0.0.1:0",
+];
+
+fn on_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, FREE.as_slice()].concat()
+}
+
+/// A child that dies with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn ended(child: &mut Child) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "the node does not end");
+        std::thread::yield_now();
+    }
+}
+
+fn wait_for_line(log: &Path, part: &str) {
+    let began = Instant::now();
+    while !std::fs::read_to_string(log).unwrap().contains(part) {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "no {part:?} in the log"
+        );
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn help_shows_examples() {
+    let output = store(&["--help"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        text.contains("Examples:") && text.contains("--cluster 1=127.0.0.1:7501"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap().to_string();
+    let data = directory.path().join("d");
+    let (code, said) = refused(&[
+        "--data-dir",
+        data.to_str().unwrap(),
+        "--client-addr",
+        &address,
+        "--peer-addr",
+        "127.0.0.1:0",
+        "--ops-addr",
+        "127.0.0.1:0",
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains(&format!("remora-store: {address} is in use: ")),
+        "{said}"
+    );
+    assert!(!data.exists(), "a start that fails on a port leaves no trace");
+}
+
+#[test]
+fn unknown_keys_and_flags_are_usage_errors_with_a_suggestion() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "data-dir = \"d\"\nnode-di = 3").unwrap();
+    let (code, said) = refused(&["--config", file.path().to_str().unwrap()]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains(":2: node-di: unknown key `node-di`; did you mean `node-id`?"),
+        "{said}"
+    );
+    let (code, said) = refused(&["--data-dri", "d"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("--data-dir"), "{said}");
+}
+
+#[test]
+fn a_data_directory_belongs_to_one_node_and_one_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("d");
+    let log = directory.path().join("log");
+    let arguments = ["--data-dir", data.to_str().unwrap()];
+    let stderr = std::fs::File::create(&log).unwrap();
+    let mut running = Running(store(&on_free_ports(&arguments)).stderr(stderr).spawn().unwrap());
+    wait_for_line(&log, "listening");
+    let (code, said) = refused(&on_free_ports(&arguments));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("remora-store: cannot start: "), "{said}");
+
+    let pid = running.0.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(
+        ended(&mut running.0).code(),
+        Some(0),
+        "{}",
+        std::fs::read_to_string(&log).unwrap()
+    );
+    let (code, said) = refused(&on_free_ports(&[
+        "--node-id",
+        "2",
+        "--data-dir",
+        data.to_str().unwrap(),
+    ]));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("node 1"),
+        "the sentence names the node it belongs to: {said}"
+    );
+}
+
+#[test]
+fn a_start_says_what_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let data = directory.path().join("d");
+    let stderr = std::fs::File::create(&log).unwrap();
+    let arguments = ["--data-dir", data.to_str().unwrap(), "--election-max-ms", "300"];
+    let _running = Running(store(&on_free_ports(&arguments)).stderr(stderr).spawn().unwrap());
+    wait_for_line(&log, "listening");
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(
+        said.contains("election-max-ms=300") && said.contains("heartbeat-ms=30"),
+        "{said}"
+    );
+}

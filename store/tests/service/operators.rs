@@ -1,0 +1,268 @@
+//! What operators and the registry are told, on a real node.
+
+use super::common::{Running, Who, creation, refusal, saved, single, until};
+use remora_proto::v1;
+use remora_proto::v1::refusal::Reason;
+use remora_proto::v1::registry_client::RegistryClient;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::Code;
+
+async fn fill(node: &Running, count: u8) {
+    let mut store = node.sessions().await;
+    let mut tomcat = Who::new(1);
+    for tail in 1..=count {
+        let login = v1::Login {
+            principal: format!("user{}", tail % 2),
+            auth_type: "FORM".to_owned(),
+            ..Default::default()
+        };
+        let save = v1::SaveRequest {
+            caller: tomcat.caller(),
+            login: Some(login),
+            ..creation(tail, "cart", "apple")
+        };
+        saved(store.save(save).await.unwrap().into_inner());
+    }
+}
+
+fn filter(principal: &str, key_prefix: &str) -> Option<v1::SessionFilter> {
+    Some(v1::SessionFilter {
+        principal: principal.to_owned(),
+        key_prefix: key_prefix.to_owned(),
+        ..v1::SessionFilter::default()
+    })
+}
+
+#[tokio::test]
+async fn sessions_are_listed_page_by_page_without_gaps() {
+    let (node, _directory) = single().await;
+    fill(&node, 25).await;
+    let mut admin = node.admin().await;
+    let mut keys = Vec::new();
+    let mut page = bytes::Bytes::new();
+    loop {
+        let ask = v1::ListSessionsRequest {
+            filter: None,
+            page_size: 10,
+            page,
+        };
+        let reply = admin.list_sessions(ask).await.unwrap().into_inner();
+        assert!(reply.sessions.len() <= 10);
+        keys.extend(
+            reply
+                .sessions
+                .into_iter()
+                .map(|session| session.session.unwrap().key),
+        );
+        page = reply.next_page;
+        if page.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(keys.len(), 25);
+    assert!(keys.is_sorted());
+    let ask = v1::ListSessionsRequest {
+        filter: filter("user1", ""),
+        page_size: 0,
+        page: bytes::Bytes::new(),
+    };
+    let reply = admin.list_sessions(ask).await.unwrap().into_inner();
+    assert_eq!(reply.sessions.len(), 13);
+    let summary = &reply.sessions[0];
+    assert_eq!(
+        (summary.principal.as_str(), summary.attributes, summary.bytes),
+        ("user1", 1, 9)
+    );
+    assert!(summary.expires_in_seconds.unwrap() > 1_700);
+    for (page_size, page) in [(1_001, bytes::Bytes::new()), (1, bytes::Bytes::from_static(b"x"))] {
+        let ask = v1::ListSessionsRequest {
+            filter: None,
+            page_size,
+            page,
+        };
+        assert_eq!(
+            admin.list_sessions(ask).await.unwrap_err().code(),
+            Code::InvalidArgument
+        );
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn one_session_is_shown_without_its_values_and_two_are_an_error() {
+    let (node, _directory) = single().await;
+    fill(&node, 2).await;
+    let mut admin = node.admin().await;
+    let show = |filter| v1::ShowSessionRequest { filter };
+    let detail = admin
+        .show_session(show(filter("user0", "")))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(
+        (detail.auth_type.as_str(), detail.max_idle_seconds),
+        ("FORM", 1_800)
+    );
+    assert_eq!(
+        (detail.attributes[0].name.as_str(), detail.attributes[0].bytes),
+        ("cart", 5)
+    );
+    assert_eq!(
+        admin
+            .show_session(show(filter("nobody", "")))
+            .await
+            .unwrap_err()
+            .code(),
+        Code::NotFound
+    );
+    assert_eq!(
+        admin.show_session(show(None)).await.unwrap_err().code(),
+        Code::FailedPrecondition
+    );
+    assert_eq!(
+        admin
+            .show_session(show(filter("", "xyz")))
+            .await
+            .unwrap_err()
+            .code(),
+        Code::InvalidArgument
+    );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_kill_ends_what_matches_and_an_empty_filter_must_be_meant() {
+    let (node, _directory) = single().await;
+    fill(&node, 9).await;
+    let mut admin = node.admin().await;
+    let status = admin
+        .kill_sessions(v1::KillSessionsRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refusal(&status).reason(), Reason::Malformed);
+    let kill = v1::KillSessionsRequest {
+        filter: filter("user1", ""),
+        all: false,
+    };
+    assert_eq!(
+        admin
+            .kill_sessions(kill.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .killed,
+        5
+    );
+    assert_eq!(admin.kill_sessions(kill).await.unwrap().into_inner().killed, 0);
+    assert_eq!(node.status().await.sessions, 4);
+    let all = v1::KillSessionsRequest {
+        filter: None,
+        all: true,
+    };
+    assert_eq!(admin.kill_sessions(all).await.unwrap().into_inner().killed, 4);
+    assert_eq!(node.status().await.sessions, 0);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn application_servers_enter_the_registry_and_leave_it() {
+    let (node, _directory) = single().await;
+    let mut registry = RegistryClient::connect(format!("http://{}", node.client))
+        .await
+        .unwrap();
+    let mut tomcat = Who::new(1);
+    let announce = v1::AnnounceRequest {
+        caller: tomcat.caller(),
+        url: "http://127.0.0.1:8081".to_owned(),
+        applications: vec!["localhost/shop".to_owned()],
+        lifetime_seconds: 30,
+    };
+    assert!(
+        registry
+            .announce(announce.clone())
+            .await
+            .unwrap()
+            .into_inner()
+            .version
+            > 0
+    );
+    let servers = registry
+        .list_servers(v1::ListServersRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .servers;
+    assert_eq!(servers.len(), 1);
+    assert_eq!(
+        (servers[0].url.as_str(), &servers[0].applications),
+        (announce.url.as_str(), &announce.applications)
+    );
+    assert!((25..=30).contains(&servers[0].lapses_in_seconds));
+
+    let stranger = v1::RetireRequest {
+        caller: Who::new(2).caller().map(|caller| v1::Caller {
+            node: "n1".to_owned(),
+            ..caller
+        }),
+    };
+    assert!(
+        !registry.retire(stranger).await.unwrap().into_inner().retired,
+        "another instance may not retire it"
+    );
+    let retire = v1::RetireRequest {
+        caller: tomcat.caller(),
+    };
+    assert!(registry.retire(retire).await.unwrap().into_inner().retired);
+    assert!(
+        registry
+            .list_servers(v1::ListServersRequest {})
+            .await
+            .unwrap()
+            .into_inner()
+            .servers
+            .is_empty()
+    );
+    let forever = v1::AnnounceRequest {
+        caller: tomcat.caller(),
+        lifetime_seconds: 3_601,
+        ..announce
+    };
+    let status = registry.announce(forever).await.unwrap_err();
+    assert!(
+        status.message().contains("lifetime_seconds must be 1 to 3600"),
+        "{status:?}"
+    );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics_are_served() {
+    let (node, _directory) = single().await;
+    fill(&node, 3).await;
+    assert!(get(&node, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(get(&node, "/readyz").await.starts_with("HTTP/1.1 200"));
+    until("the gauges are set", async || {
+        get(&node, "/metrics").await.contains("remora_store_sessions 3")
+    })
+    .await;
+    let text = get(&node, "/metrics").await;
+    for name in [
+        "remora_store_answers_total{request=\"save\",ending=\"done\"}",
+        "remora_store_answer_seconds_bucket{request=\"save\"",
+        "remora_store_raft_term",
+        "remora_store_streams",
+    ] {
+        assert!(text.contains(name), "{name} is not in\n{text}");
+    }
+    node.stop().await;
+}
+
+async fn get(node: &Running, path: &str) -> String {
+    let mut stream = TcpStream::connect(node.ops).await.unwrap();
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
