@@ -79,12 +79,12 @@ final class Departure {
     if (session.epoch() == 0 || session.isLost() || session.unusable) {
       return;
     }
-    saver.settle(session, session.failures, System.nanoTime());
-    session.begin();
+    saver.settle(session, session.flights.failures(), System.nanoTime());
+    session.flights.begin();
     try {
       store.release(store.nextSerial(), session.key(), session.epoch());
     } finally {
-      session.land(false);
+      session.flights.land(false);
     }
   }
 }

@@ -159,7 +159,7 @@ final class NearCopies {
    * @return how it stands
    */
   private Standing check(RemoraSession session) {
-    session.begin();
+    session.flights.begin();
     try {
       long before = System.nanoTime();
       long epoch = session.epoch();
@@ -180,7 +180,7 @@ final class NearCopies {
       session.checkedAtNanos = before;
       return Standing.TRUE;
     } finally {
-      session.land(false);
+      session.flights.land(false);
     }
   }
 
@@ -206,11 +206,11 @@ final class NearCopies {
     if (old == null) {
       return claimAlone(slot, id, null);
     }
-    old.begin();
+    old.flights.begin();
     try {
       return claimAlone(slot, id, old);
     } finally {
-      old.land(false);
+      old.flights.land(false);
     }
   }
 

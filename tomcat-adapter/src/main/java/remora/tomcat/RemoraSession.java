@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.apache.catalina.session.StandardSession;
 import remora.tomcat.store.Login;
@@ -43,22 +42,10 @@ public class RemoraSession extends StandardSession {
   /** Guards the ledger and the flags below it. */
   final transient ReentrantLock lock = new ReentrantLock();
 
-  /** Signalled when a save has ended. */
-  final transient Condition landed = lock.newCondition();
-
   final transient Ledger ledger = new Ledger();
 
-  /** Whether a request is telling the store of this session. */
-  transient boolean saving;
-
-  /** How many saves have started. */
-  transient long flights;
-
-  /** The last save that started and succeeded. */
-  transient long lastLanded;
-
-  /** How many saves have failed; a request that saw an earlier count saw unsaved state. */
-  transient volatile int failures;
+  /** Guarded by the lock too. */
+  final transient Flights flights = new Flights(lock);
 
   /** Whether the copy must be read anew before it is used again. */
   transient volatile boolean unusable;
@@ -163,43 +150,6 @@ public class RemoraSession extends StandardSession {
 
   long lastAccessMillis() {
     return Math.max(thisAccessedTime, lastAccessedTime);
-  }
-
-  /** Waits until nothing about this session is being told to the store, and keeps it so. */
-  void begin() {
-    lock.lock();
-    try {
-      while (saving) {
-        landed.awaitUninterruptibly();
-      }
-      takeOff();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Starts a flight. Asked under the lock, while nothing is in flight. */
-  void takeOff() {
-    saving = true;
-    flights++;
-  }
-
-  /**
-   * Ends what {@link #begin} or {@link #takeOff} began.
-   *
-   * @param savedAll whether everything that had changed when it began is stored now
-   */
-  void land(boolean savedAll) {
-    lock.lock();
-    try {
-      saving = false;
-      if (savedAll) {
-        lastLanded = flights;
-      }
-      landed.signalAll();
-    } finally {
-      lock.unlock();
-    }
   }
 
   // ---- What Tomcat calls

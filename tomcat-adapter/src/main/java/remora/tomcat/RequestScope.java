@@ -87,7 +87,7 @@ final class RequestScope implements CommitHook.Guard {
    * @param session the session
    */
   synchronized void touch(RemoraSession session) {
-    failuresSeen.putIfAbsent(session, session.failures);
+    failuresSeen.putIfAbsent(session, session.flights.failures());
   }
 
   /**
@@ -172,7 +172,7 @@ final class RequestScope implements CommitHook.Guard {
       log.warn(
           request.getMethod()
               + " "
-              + request.getRequestURI()
+              + request.getDecodedRequestURI()
               + " is answered 503, the session cookie stays as it is: "
               + failure.getMessage());
     }

@@ -67,26 +67,26 @@ final class SessionSaver {
   boolean settle(RemoraSession session, int failuresSeen, long startedNanos) {
     session.lock.lock();
     try {
-      long covering = session.flights + 1;
+      long flight = session.flights.next();
       while (true) {
-        if (session.failures != failuresSeen) {
+        if (session.flights.failures() != failuresSeen) {
           throw new SaveFailedException("a change that this request may have seen was not stored");
         }
         if (!session.isLive()) {
           return false;
         }
-        if (session.lastLanded >= covering) {
+        if (session.flights.hasSaved(flight)) {
           return true;
         }
-        if (!session.saving) {
+        if (!session.flights.isFlying()) {
           break;
         }
-        session.landed.awaitUninterruptibly();
+        session.flights.awaitLanding();
       }
       if (!session.mayHaveChanged()) {
         return false;
       }
-      session.takeOff();
+      session.flights.takeOff();
     } finally {
       session.lock.unlock();
     }
@@ -116,7 +116,7 @@ final class SessionSaver {
       if (!succeeded) {
         giveUp(session, marks.keySet());
       }
-      session.land(succeeded);
+      session.flights.land(succeeded);
     }
   }
 
@@ -126,7 +126,7 @@ final class SessionSaver {
       Set<String> doubtful = new LinkedHashSet<>(marked);
       doubtful.addAll(session.readAttributes());
       session.ledger.discard(doubtful);
-      session.failures++;
+      session.flights.fail();
       session.unusable = true;
     } finally {
       session.lock.unlock();
@@ -332,7 +332,7 @@ final class SessionSaver {
    * @throws SaveFailedException if the session is not this Tomcat's any more
    */
   boolean rename(RemoraSession session, SessionKey newKey) {
-    session.begin();
+    session.flights.begin();
     boolean succeeded = false;
     try {
       if (session.epoch() == 0) {
@@ -361,7 +361,7 @@ final class SessionSaver {
       if (!succeeded) {
         giveUp(session, Collections.<String>emptySet());
       }
-      session.land(false);
+      session.flights.land(false);
     }
   }
 
@@ -382,7 +382,7 @@ final class SessionSaver {
    * @throws StoreUnavailableException if the store does not answer; the session lives on
    */
   void remove(RemoraSession session) {
-    session.begin();
+    session.flights.begin();
     try {
       if (session.epoch() == 0) {
         return;
@@ -401,7 +401,7 @@ final class SessionSaver {
       }
       throw new SaveFailedException("later commands of this Tomcat overtook the logout");
     } finally {
-      session.land(false);
+      session.flights.land(false);
     }
   }
 }
