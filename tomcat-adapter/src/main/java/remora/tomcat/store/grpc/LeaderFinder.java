@@ -36,6 +36,9 @@ final class LeaderFinder implements Runnable {
   /** How long a search may last before the log hears of it: longer than any election. */
   private static final long COMPLAINT_NANOS = 2_000_000_000L;
 
+  /** A stream that lasted this long was no mistake; its loss is worth a line in the log. */
+  private static final long STEADY_NANOS = 1_000_000_000L;
+
   /** Nodes worth knowing; hints from nodes could otherwise grow the list without end. */
   private static final int CANDIDATES_MAX = 16;
 
@@ -55,6 +58,7 @@ final class LeaderFinder implements Runnable {
   private String cluster = "";
   private boolean stopped;
   private boolean complained;
+  private boolean announce = true;
   private long lostNanos = System.nanoTime();
   private volatile String lastProblem = "no store node has answered yet";
 
@@ -215,8 +219,10 @@ final class LeaderFinder implements Runnable {
         other.hint(now);
       }
     }
-    complained = false;
-    LOG.info("session store: " + link.address + " leads");
+    if (announce) {
+      LOG.info("session store: " + link.address + " leads");
+    }
+    announce = false;
     outbox.attach(link);
   }
 
@@ -235,7 +241,7 @@ final class LeaderFinder implements Runnable {
       follow(refusal.getLeader(), now);
     }
     if (wasUsed) {
-      lost(text);
+      lost(link, text, now);
       askAllAtOnce(candidate, now);
     }
   }
@@ -251,12 +257,17 @@ final class LeaderFinder implements Runnable {
     candidate.refused(now);
     follow(leader, now);
     askAllAtOnce(candidate, now);
-    lost(text);
+    lost(link, text, now);
   }
 
-  private void lost(String text) {
-    lostNanos = System.nanoTime();
-    LOG.warn("session store: lost the leader (" + text + "); asking the other nodes");
+  /** Streams that end soon after they began are one outage: logged at its beginning only. */
+  private void lost(Link link, String text, long now) {
+    if (now - link.begunNanos > STEADY_NANOS) {
+      lostNanos = now;
+      complained = false;
+      announce = true;
+      LOG.warn("session store: lost the leader (" + text + "); asking the other nodes");
+    }
   }
 
   private void askAllAtOnce(Candidate but, long now) {
