@@ -195,7 +195,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     ClassLoader loader = context.getLoader().getClassLoader();
     values = new CodecValues(loader, getSessionAttributeValueClassNamePattern());
     store = openStore(storeOptions);
-    PauseTicker ticker = PauseTicker.shared();
+    PauseTicker ticker = ticker();
     NearCopies copies = new NearCopies(store, ids, this);
     housekeeper = new Housekeeper(store, copies, loader, application);
     services = new SessionServices(copies, new SessionSaver(store, ticker), ticker);
@@ -228,6 +228,15 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
    */
   SessionStore openStore(StoreOptions storeOptions) {
     return GrpcSessionStore.open(storeOptions);
+  }
+
+  /**
+   * What notices pauses of this process. Tests put their own in its place.
+   *
+   * @return a ticker
+   */
+  PauseTicker ticker() {
+    return PauseTicker.shared();
   }
 
   private void pushed(SessionKey key, PushListener.Kind kind, long epoch) {

@@ -34,6 +34,7 @@ final class Tomcats implements AutoCloseable {
     final FakeStore store;
     final RemoraManager manager;
     final Context context;
+    final PauseTicker ticker = new PauseTicker(System.nanoTime(), System.currentTimeMillis());
     volatile Work work;
 
     private Node(FakeStore.Table table, Path base, String name, String route)
@@ -70,11 +71,21 @@ final class Tomcats implements AutoCloseable {
             SessionStore openStore(StoreOptions options) {
               return store;
             }
+
+            @Override
+            PauseTicker ticker() {
+              return ticker;
+            }
           };
       manager.setStore("127.0.0.1:1");
       manager.setApp(name);
       context.setManager(manager);
       tomcat.start();
+    }
+
+    /** The process stood still and has just woken. */
+    void pause() {
+      ticker.tick(System.nanoTime() + 2 * PauseTicker.PAUSE_NANOS, System.currentTimeMillis());
     }
 
     /** One request on a connection of its own. */
