@@ -250,12 +250,14 @@ impl<'a> Exchange<'a> {
         let attempt = Attempt {
             pool: &self.site().pool,
             upstream,
-            head: &head,
             replay: &self.replay,
             limits: &self.snapshot.limits,
             began: self.began,
         };
-        match attempt.run(reuse, || self.is_better_elsewhere(upstream)).await? {
+        match attempt
+            .run(head, reuse, || self.is_better_elsewhere(upstream))
+            .await?
+        {
             Answer::Switched(..) if !heads::wants_tunnel(self.head) => Err(Unanswered::Upstream(
                 Failure::new(Phase::Waiting, Cause::Malformed),
             )),

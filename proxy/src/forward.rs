@@ -38,8 +38,6 @@ pub struct Attempt<'a> {
     pub pool: &'a Pool,
     /// Where to.
     pub upstream: &'a Upstream,
-    /// The head to send.
-    pub head: &'a RequestHead,
     /// The body to send.
     pub replay: &'a Replay,
     /// How long it may take.
@@ -54,7 +52,12 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// [`Unanswered`], with the phase in which it happened.
-    pub async fn run(&self, reuse: bool, leave: impl Fn() -> bool) -> Result<Answer, Unanswered> {
+    pub async fn run(
+        &self,
+        head: RequestHead,
+        reuse: bool,
+        leave: impl Fn() -> bool,
+    ) -> Result<Answer, Unanswered> {
         let pooled = if reuse {
             self.pool.take(self.upstream.id)
         } else {
@@ -70,7 +73,7 @@ impl Attempt<'_> {
         let shelf = self
             .pool
             .shelf(self.upstream.id, self.limits.upstream_connections_idle);
-        let mut sending = pin!(link.send(self.head, self.replay.body(), shelf));
+        let mut sending = pin!(link.send(head, self.replay.body(), shelf));
         loop {
             tokio::select! {
                 biased;

@@ -5,9 +5,10 @@
 //! that a Tomcat whose connections are all taken by users is not called dead, and a fresh one when that was closed.
 //!
 //! A frozen process (accepting, not answering) must be found within about a second although checks are a second
-//! apart. So a check is also made out of turn as soon as requests wait on an upstream that has answered nobody for
-//! [`SUSPICION`]; and a check that gets no answer in time counts as silence only if no request was answered meanwhile
-//! either, so that a busy upstream is not mistaken for a frozen one.
+//! apart. So a check is also made out of turn as soon as requests wait on an upstream that has answered nobody for a
+//! quarter of a second. An unanswered check counts as silence, which marks an upstream at once, only if requests waited
+//! beside it and none was answered; a busy upstream that answers its users, or an idle one that pauses for a moment,
+//! gets a second chance.
 //!
 //! One task for all upstreams; it follows reloads. Left out on purpose: what an observation means (`upstream::health`).
 
@@ -83,11 +84,16 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
         let answered = upstream.counters.answered_so_far();
         let observation = match tokio::time::timeout(config.timeout, checker.ask(&upstream, &config)).await {
             Ok(outcome) => outcome.observation(),
-            Err(_) if upstream.counters.answered_so_far() > answered => Observation::CheckSlow,
-            Err(_) => Observation::CheckSilent,
+            Err(_) if wait_in_vain(&upstream, answered) => Observation::CheckSilent,
+            Err(_) => Observation::CheckSlow,
         };
         directory.observe(id, observation);
     }
+}
+
+/// Whether requests wait on an upstream and none was answered since it had answered so many.
+fn wait_in_vain(upstream: &Upstream, answered: u64) -> bool {
+    upstream.counters.in_flight_now() > 0 && upstream.counters.answered_so_far() == answered
 }
 
 /// Waits until a check is due: `pause` after the last one began, or sooner when the upstream has become suspicious.

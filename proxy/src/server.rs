@@ -198,6 +198,7 @@ impl Acceptor {
             self.clients.room(limits.connections.div_ceil(self.threads)).await;
             tokio::select! {
                 biased;
+                _ = stop.wait_for(Option::is_some) => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, client)) => self.welcome(stream, client),
                     Err(error) => {
@@ -205,7 +206,6 @@ impl Acceptor {
                         tokio::time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                _ = stop.wait_for(Option::is_some) => break,
             }
         }
         self.welcome_queued();

@@ -276,3 +276,19 @@ fn bytes_that_nobody_asked_for_spoil_a_connection() {
         );
     }
 }
+
+#[test]
+fn a_client_that_leaves_in_the_middle_spoils_no_connection() {
+    let upstream = Upstream::start(|seen| match seen.target.as_str() {
+        "/big" => Act::text(&"x".repeat(20 * 1024 * 1024)),
+        _ => Act::text("small"),
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]).one_thread());
+    for _ in 0..3 {
+        let mut leaving = proxy.client();
+        leaving.send("GET /big HTTP/1.1\r\nHost: shop\r\n\r\n");
+        assert!(leaving.bytes(15).starts_with(b"HTTP/1.1 200 OK"));
+        drop(leaving);
+        assert_eq!(proxy.client().get("/", "").text(), "small");
+    }
+}

@@ -179,7 +179,7 @@ impl hyper::body::Body for Body {
             piece.map(|piece| {
                 piece.map(|piece| match piece {
                     Piece::Data(data) => Frame::data(data),
-                    Piece::Trailers(fields) => Frame::trailers(fields_into(&fields)),
+                    Piece::Trailers(fields) => Frame::trailers(fields_into(fields)),
                 })
             })
         })

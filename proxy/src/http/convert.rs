@@ -4,6 +4,7 @@
 //! what hyper keeps. A field that hyper refuses to send is left out, never altered; the parsers on our two sides let
 //! none of that kind in.
 
+use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::{request, response};
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -27,14 +28,21 @@ pub(super) fn fields_from(map: &HeaderMap) -> Fields {
     fields
 }
 
-pub(super) fn fields_into(fields: &Fields) -> HeaderMap {
+pub(super) fn fields_into(fields: Fields) -> HeaderMap {
+    into_map(fields).1
+}
+
+/// The map's values are slices of the buffer, which is answered too.
+fn into_map(fields: Fields) -> (Bytes, HeaderMap) {
     let mut map = HeaderMap::with_capacity(fields.len());
-    for (name, value) in fields.iter() {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+    let (buffer, ranges) = fields.into_shared();
+    for (name, value) in ranges {
+        let name = HeaderName::from_bytes(&buffer[name]);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(buffer.slice(value))) {
             map.append(name, value);
         }
     }
-    map
+    (buffer, map)
 }
 
 pub(super) fn request_head(parts: &request::Parts) -> RequestHead {
@@ -58,18 +66,20 @@ pub(super) fn response_head(parts: &response::Parts) -> ResponseHead {
 }
 
 /// None when hyper refuses the method or the target.
-pub(super) fn into_request(head: &RequestHead, body: Body) -> Option<Request<Body>> {
+pub(super) fn into_request(head: RequestHead, body: Body) -> Option<Request<Body>> {
+    let (method, target) = head.line();
+    let (buffer, map) = into_map(head.fields);
     let mut request = Request::new(body);
-    *request.method_mut() = Method::from_bytes(head.method().as_bytes()).ok()?;
-    *request.uri_mut() = Uri::try_from(head.target()).ok()?;
-    *request.headers_mut() = fields_into(&head.fields);
+    *request.method_mut() = Method::from_bytes(&buffer[method]).ok()?;
+    *request.uri_mut() = Uri::from_maybe_shared(buffer.slice(target)).ok()?;
+    *request.headers_mut() = map;
     Some(request)
 }
 
-pub(super) fn into_response(head: &ResponseHead, body: Body) -> Response<Body> {
+pub(super) fn into_response(head: ResponseHead, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    *response.headers_mut() = fields_into(&head.fields);
+    *response.headers_mut() = fields_into(head.fields);
     response
 }
 

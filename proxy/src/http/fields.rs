@@ -7,6 +7,9 @@
 //! dozen fields, and a scan over spans is cheaper than hashing each name.
 
 use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
 
 /// A piece of the buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +141,16 @@ impl Fields {
         }
     }
 
+    /// The buffer as shared bytes, and where names and values are in it, in order: for a sender that slices instead of
+    /// copying.
+    pub(super) fn into_shared(self) -> (Bytes, impl Iterator<Item = (Range<usize>, Range<usize>)>) {
+        let ranges = self
+            .fields
+            .into_iter()
+            .map(|field| (field.name.range(), field.value.range()));
+        (Bytes::from(self.bytes), ranges)
+    }
+
     /// The bytes of a span handed out by [`Fields::store`].
     pub(super) fn at(&self, span: Span) -> &[u8] {
         &self.bytes[span.range()]
@@ -145,7 +158,7 @@ impl Fields {
 }
 
 impl Span {
-    fn range(self) -> std::ops::Range<usize> {
+    pub(super) fn range(self) -> Range<usize> {
         self.start..self.end
     }
 }

@@ -4,6 +4,8 @@
 //!
 //! Left out on purpose: what an HTTP library calls a header map. Nothing outside `src/http/` sees one.
 
+use std::ops::Range;
+
 use super::fields::{Fields, Span};
 
 /// The protocol version of a message.
@@ -92,6 +94,13 @@ impl RequestHead {
         let end = authority_end(target)?;
         let start = scheme_end(target)?;
         Some(&target[start..end])
+    }
+}
+
+impl RequestHead {
+    /// Where method and target are in the fields' buffer.
+    pub(super) fn line(&self) -> (Range<usize>, Range<usize>) {
+        (self.method.range(), self.target.range())
     }
 }
 

@@ -171,7 +171,7 @@ async fn answer<H: Handler>(
             memory
                 .unframed
                 .set(version == Version::Http10 && body.remaining().is_none());
-            Ok(convert::into_response(&head, body))
+            Ok(convert::into_response(head, body))
         }
         Reply::Switch {
             head,
@@ -184,7 +184,7 @@ async fn answer<H: Handler>(
                 idle,
                 until_end,
             }));
-            Ok(convert::into_response(&head, Body::empty()))
+            Ok(convert::into_response(head, Body::empty()))
         }
     }
 }

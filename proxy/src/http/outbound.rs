@@ -33,8 +33,6 @@ use super::tunnel::Tunnel;
 
 /// Bytes that the head of an answer may have; Tomcat's own default is 8 KiB, and applications raise it.
 const ANSWER_HEAD_BYTES: usize = 64 * 1024;
-/// Fields that an answer may have; a login page sets a dozen cookies at most.
-const ANSWER_FIELDS: usize = 256;
 
 type Wire = http1::Connection<TokioIo<Counted>, Body>;
 
@@ -83,7 +81,6 @@ impl Link {
         let io = TokioIo::new(Counted::new(stream, Rc::clone(&written)));
         let (sender, wire) = http1::Builder::new()
             .max_header_size(ANSWER_HEAD_BYTES)
-            .max_headers(ANSWER_FIELDS)
             .handshake(io)
             .await
             .map_err(io::Error::other)?;
@@ -116,7 +113,7 @@ impl Link {
     /// [`SendFailure`] when the connection ended, or broke the protocol, before the head was complete.
     pub async fn send(
         mut self,
-        head: &RequestHead,
+        head: RequestHead,
         body: Body,
         shelf: Rc<dyn Shelf>,
     ) -> Result<Answer, SendFailure> {
@@ -144,7 +141,6 @@ impl Link {
         }
         let body = AnswerBody {
             incoming,
-            clean: false,
             link: Some(self),
             shelf,
         };
@@ -173,7 +169,6 @@ impl Link {
 /// The body of an answer, together with the connection that it comes from.
 pub(super) struct AnswerBody {
     incoming: Incoming,
-    clean: bool,
     link: Option<Link>,
     shelf: Rc<dyn Shelf>,
 }
@@ -187,10 +182,8 @@ impl AnswerBody {
             }
             polled = poll_incoming(&mut self.incoming, context);
         }
-        match &polled {
-            Poll::Ready(Some(Err(_))) => self.link = None,
-            Poll::Ready(None | Some(Ok(Piece::Trailers(_)))) => self.clean = true,
-            _ => {}
+        if matches!(polled, Poll::Ready(Some(Err(_)))) {
+            self.link = None;
         }
         polled
     }
@@ -206,9 +199,8 @@ impl AnswerBody {
 
 impl Drop for AnswerBody {
     fn drop(&mut self) {
-        let clean = self.clean || self.incoming.is_end_stream();
+        // A connection whose answer has not ended is not ready, and is closed by being dropped.
         if let Some(mut link) = self.link.take()
-            && clean
             && link.is_alive()
         {
             self.shelf.put(link);

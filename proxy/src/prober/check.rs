@@ -67,7 +67,7 @@ impl Checker {
         config: &HealthConfig,
     ) -> Result<Outcome, SendFailure> {
         let head = request(upstream, config);
-        let (status, mut body) = match link.send(&head, Body::empty(), self.kept.clone()).await? {
+        let (status, mut body) = match link.send(head, Body::empty(), self.kept.clone()).await? {
             Answer::Response(head, body) => (head.status, body),
             Answer::Switched(..) => return Ok(Outcome::Broken),
         };

@@ -9,7 +9,7 @@ const WHILE_DOWN: Duration = Duration::from_secs(1);
 /// Pause between the checks that let an upstream back.
 const WHILE_PROBING: Duration = Duration::from_millis(200);
 /// Least time between two checks out of turn: a slow application is suspicious all the time.
-pub(super) const BETWEEN_SUSPICIONS: Duration = Duration::from_millis(500);
+pub(super) const BETWEEN_SUSPICIONS: Duration = Duration::from_millis(300);
 
 /// The pauses of one upstream: a tenth more or less than configured, so that the checks of several upstreams and
 /// proxies spread instead of falling together.

@@ -178,7 +178,10 @@ async fn a_connect_proves_nothing_and_an_answer_lets_back() {
     let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
     beside(&directory, serving, async {
         becomes(&directory, Belief::Down).await;
-        assert!(upstream(&directory).health.is_frozen());
+        assert_eq!(
+            upstream(&directory).health.reason(),
+            "a check was not answered in time"
+        );
         let seen = stub.connections.get();
         while stub.connections.get() < seen + 3 {
             tokio::task::yield_now().await;
@@ -227,8 +230,33 @@ async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_i
         stub.manner.set(Manner::IsSilent);
         let _waiting = upstream(&directory).counters.begin();
         let took = becomes(&directory, Belief::Down).await;
-        assert!(upstream(&directory).health.is_frozen());
+        assert_eq!(
+            upstream(&directory).health.reason(),
+            "it accepts but answers nothing"
+        );
         assert!(took < Duration::from_millis(1_500), "{took:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_idle_upstream_that_pauses_for_a_moment_is_not_marked() {
+    let (stub, serving) = Stub::start(Manner::IsSilent).await;
+    let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
+    beside(&directory, serving, async {
+        while stub.asked.borrow().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stub.manner.set(Manner::Answers(200));
+        while stub.asked.borrow().len() < 5 {
+            tokio::task::yield_now().await;
+            assert_eq!(upstream(&directory).health.belief(), Belief::Up);
+        }
+        assert_eq!(
+            stub.connections.get(),
+            2,
+            "the first check was given up, the others were answered"
+        );
     })
     .await;
 }

@@ -58,9 +58,9 @@ pub enum Observation {
     CheckPassed,
     /// A check could not connect.
     CheckRefused,
-    /// A check got no answer in time, and no request did either while it waited: the process is frozen.
+    /// A check got no answer in time while requests waited too, and none of them was answered: the process is frozen.
     CheckSilent,
-    /// A check got no answer in time, while requests were answered: busy, or the check itself hangs.
+    /// A check got no answer in time, and no request tells more: some were answered, or none waited.
     CheckSlow,
     /// A check's connection broke, or its answer was not HTTP.
     CheckBroken,
@@ -186,12 +186,6 @@ impl Health {
             State::Probing { .. } => Belief::Probing,
             State::Down => Belief::Down,
         }
-    }
-
-    /// Whether requests that wait on this upstream wait in vain: it is down because it answers nothing.
-    #[must_use]
-    pub fn is_frozen(&self) -> bool {
-        self.state == State::Down && self.reason == Some(Observation::CheckSilent)
     }
 
     /// The last observation that changed the belief, in words.
