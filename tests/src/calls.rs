@@ -215,7 +215,7 @@ impl Calls {
                 bail!("{what}: {:?}: {}", status.code(), status.message());
             }
             self.preferred = (self.preferred + 1) % self.channels.len();
-            self.runtime.block_on(tokio::time::sleep(RETRY));
+            self.runtime.block_on(async { tokio::time::sleep(RETRY).await });
         }
     }
 }

@@ -15,8 +15,8 @@ use remora_tests::tomcat::Version;
 use remora_tests::visitor::told;
 use remora_tests::{Outcome, World};
 
-/// Milliseconds: a cold JVM's first connection fits, and the claim ends soon.
-const STORE_TIMEOUT: &str = "1500";
+/// A cold JVM's first connection fits, and the claim ends soon.
+const STORE_TIMEOUT: &str = "1500ms";
 
 const WAYS: [(&str, &str); 7] = [
     ("plain", "set.jsp"),

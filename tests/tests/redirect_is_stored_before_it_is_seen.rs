@@ -83,7 +83,7 @@ fn held_back(world: &mut World, caller: &Caller, way: &str, page: &str) -> Resul
 fn stored_before_seen(version: Version) -> Outcome {
     World::plan()
         .tomcats(&[version, version])
-        .manager("storeTimeout", "20000")
+        .manager("storeTimeout", "20s")
         .run(|world| {
             let (first, second) = (world.tomcat("n1")?.address(), world.tomcat("n2")?.address());
             for (way, page) in WAYS {
