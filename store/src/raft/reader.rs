@@ -89,7 +89,7 @@ struct Worker {
 impl Worker {
     async fn run(self, mut incoming: mpsc::Receiver<Waiter>) {
         let mut rounds = FuturesUnordered::new();
-        let mut probe = tokio::time::interval(PROBE_EVERY / 2);
+        let mut probe = tokio::time::interval(PROBE_EVERY);
         probe.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut leadership = self.leadership.clone();
         let mut waiting: Vec<Waiter> = Vec::new();

@@ -24,7 +24,7 @@ use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::snapshots::Snapshots;
 use super::types::Raft;
-use super::{duties, forming};
+use super::{NodeId, duties, forming};
 
 /// How long a snapshot may take to be sent and installed. Generous: too short a limit sends it again for ever.
 const SNAPSHOT_WITHIN_MS: u64 = 60_000;
@@ -59,7 +59,17 @@ pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
     let began = Instant::now();
     let opened = Opened::open(&mut settings).await?;
-    let silent_until = guard(&opened.raft, &opened.identity, &settings.timers).await?;
+    let silent_until = match known_members(&opened).await {
+        Ok(voters) => guard(&opened.raft, voters, &settings.timers),
+        Err(error) => {
+            opened
+                .raft
+                .shutdown()
+                .await
+                .map_err(|error| StartError::Raft(error.to_string()))?;
+            return Err(error);
+        }
+    };
     let handle = assemble(&settings, opened, silent_until);
     let identity = &handle.inner.identity;
     tracing::info!(
@@ -260,17 +270,33 @@ fn config(settings: &Settings) -> Result<Config, StartError> {
     .map_err(|error| StartError::Settings(format!("election timers: {error}")))
 }
 
+/// Takes over the membership that the disk knows, and checks it against the settings. Gives the number of voters.
+async fn known_members(opened: &Opened) -> Result<usize, StartError> {
+    let stored = opened
+        .raft
+        .with_raft_state(|state| Arc::clone(state.membership_state.effective()))
+        .await;
+    let stored = stored.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+    let membership = stored.membership();
+    opened.identity.set_members(membership);
+    let known: Vec<NodeId> = membership.nodes().map(|(node, _)| *node).collect();
+    let configured: Vec<NodeId> = opened.identity.configured.keys().copied().collect();
+    if known.is_empty() || known == configured {
+        return Ok(membership.voter_ids().count());
+    }
+    Err(StartError::Settings(format!(
+        "this data directory belongs to a cluster of nodes {known:?}, but --cluster names {configured:?}: name the \
+         same nodes"
+    )))
+}
+
 /// The restart guard: a node that comes back neither votes nor stands for the longest election timeout, because before
 /// its restart it may have acknowledged a leader that still counts on it. A pristine node and one that is alone have
 /// promised nobody anything.
-async fn guard(raft: &Raft, identity: &Identity, timers: &Timers) -> Result<Option<Instant>, StartError> {
-    let initialized = raft
-        .is_initialized()
-        .await
-        .map_err(|fatal| StartError::Raft(fatal.to_string()))?;
-    if !initialized || identity.configured.len() == 1 {
+fn guard(raft: &Raft, voters: usize, timers: &Timers) -> Option<Instant> {
+    if voters < 2 {
         raft.runtime_config().elect(true);
-        return Ok(None);
+        return None;
     }
-    Ok(Some(Instant::now() + timers.election_max))
+    Some(Instant::now() + timers.election_max)
 }

@@ -294,7 +294,33 @@ impl Cluster {
 
     /// Starts a node and connects it.
     pub(super) async fn start(&mut self, node: NodeId) -> RaftHandle {
-        self.try_start(node).await.unwrap()
+        let deadline = Instant::now() + PATIENCE;
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            match self.try_start(node).await {
+                Ok(handle) => return handle,
+                // A call from a peer that is just ending still holds the data directory of the node's former life.
+                Err(StartError::DataDir(error)) if Instant::now() < deadline => {
+                    assert!(error.to_string().contains("in use"), "{error}");
+                    look.tick().await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Why a node with these settings does not start.
+    pub(super) async fn refusal(&self, settings: impl Fn() -> Settings) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match start(settings()).await {
+                Ok(_) => panic!("it started"),
+                Err(error) if error.to_string().contains("in use") && Instant::now() < deadline => {
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => return error.to_string(),
+            }
+        }
     }
 
     /// Starts a node and connects it, if its data directory can be used.

@@ -1,8 +1,9 @@
 //! Who belongs to a cluster, and which disk.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::raft::{Answer, PeerError, StartError};
+use crate::raft::{Answer, PeerError, Settings};
 
 use super::cluster::{Cluster, PATIENCE, eventually};
 
@@ -65,20 +66,24 @@ async fn a_data_directory_of_another_node_is_refused() {
     let mut cluster = Cluster::started(1).await;
     cluster.save(1).await;
     cluster.crash(1).await;
-    let mut settings = cluster.settings(1);
-    settings.node = 2;
-    let refused = crate::raft::start(settings).await;
-    assert!(matches!(refused, Err(StartError::DataDir(_))));
+    let sentence = cluster
+        .refusal(|| Settings {
+            node: 2,
+            ..cluster.settings(1)
+        })
+        .await;
+    assert!(sentence.contains("belongs to node 1"), "{sentence}");
 }
 
 #[tokio::test]
 async fn a_cluster_list_without_this_node_is_refused() {
     let cluster = Cluster::new(3);
-    let mut settings = cluster.settings(1);
-    settings.node = 4;
-    let Err(StartError::Settings(sentence)) = crate::raft::start(settings).await else {
-        panic!("started without being in its own cluster");
-    };
+    let sentence = cluster
+        .refusal(|| Settings {
+            node: 4,
+            ..cluster.settings(1)
+        })
+        .await;
     assert!(sentence.contains("--cluster does not name node 4"), "{sentence}");
 }
 
@@ -94,4 +99,19 @@ async fn a_minority_neither_saves_nor_forms_anything_new() {
     eventually("the survivor notices", || !node.leadership().borrow().leading).await;
     let answer = tokio::time::timeout(Duration::from_secs(1), node.propose(super::create(2, 10))).await;
     assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn another_cluster_list_than_the_cluster_formed_with_is_refused() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    cluster.crash(1).await;
+    let alone = || Settings {
+        cluster: BTreeMap::new(),
+        ..cluster.settings(1)
+    };
+    let sentence = cluster.refusal(alone).await;
+    assert!(sentence.contains("cluster of nodes [1, 2, 3]"), "{sentence}");
+    cluster.start(1).await;
+    cluster.save(2).await;
 }
