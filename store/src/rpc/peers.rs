@@ -24,10 +24,7 @@ pub(super) struct Peers {
 
 /// What a peer streams, up to its end or to the break of its connection.
 fn incoming<T: Send + 'static>(request: Request<Streaming<T>>) -> Incoming<T> {
-    let messages = request.into_inner();
-    messages
-        .map_while(|message| std::future::ready(message.ok()))
-        .boxed()
+    tokio_stream::StreamExt::map_while(request.into_inner(), Result::ok).boxed()
 }
 
 fn status(error: PeerError) -> Status {
