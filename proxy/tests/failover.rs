@@ -273,3 +273,29 @@ fn parallel_users_of_a_dead_upstream_all_get_through() {
         assert_eq!(client.response().text(), "other");
     }
 }
+
+#[test]
+fn a_killed_upstream_costs_no_get() {
+    let (killed, other) = (Upstream::named("killed"), Upstream::named("other"));
+    let proxy = Proxy::start(&Config::new(&[&killed, &other]));
+    let users: Vec<_> = (0..8)
+        .map(|user| {
+            let mut client = proxy.client();
+            let cookie = format!("Cookie: JSESSIONID=USER{user}.n1\r\n");
+            std::thread::spawn(move || {
+                // Until this user was moved, and a while longer.
+                let mut moved = 0;
+                while moved < 50 {
+                    let response = client.get("/", &cookie);
+                    assert_eq!(response.status, 200);
+                    moved += u32::from(response.text() == "other");
+                }
+            })
+        })
+        .collect();
+    wait_until("all are at work", || killed.seen().len() > 400);
+    killed.stop_listening();
+    for user in users {
+        user.join().expect("every answer was a 200");
+    }
+}
