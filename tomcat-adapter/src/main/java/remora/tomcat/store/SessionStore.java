@@ -124,7 +124,8 @@ public interface SessionStore extends AutoCloseable {
   /**
    * Whether a near copy may be used without asking: the stream to the leader has not broken since
    * {@code readAtNanos}, and the leader confirmed within the last second that a majority answers
-   * it. Cheap; takes no lock and no round trip. While it says no, {@link #check} decides.
+   * it; and no push waits inside this JVM for longer than a moment. Cheap; takes no lock and no
+   * round trip. While it says no, {@link #check} decides.
    *
    * @param readAtNanos {@link System#nanoTime()} taken <em>before</em> the call that read, saved or
    *     checked the copy, so that an answer repeated over a younger stream is not trusted

@@ -91,10 +91,11 @@ final class LeaderFinder implements Runnable {
     events.add(() -> onLeave(link, leader, text));
   }
 
-  /** Offer this call again after a while. */
-  void retry(Call call, long waitNanos) {
+  /** Offer this call again after a while. The text says why, for people. */
+  void retry(Call call, long waitNanos, String text) {
     events.add(
         () -> {
+          lastProblem = text;
           call.retryAtNanos = System.nanoTime() + waitNanos;
           retries.add(call);
         });
@@ -211,6 +212,7 @@ final class LeaderFinder implements Runnable {
       return;
     }
     cluster = welcome.getCluster();
+    lastProblem = link.address + " leads but did not answer";
     long now = System.nanoTime();
     welcome.getNodesList().forEach(address -> learn(address, now));
     for (Candidate other : new ArrayList<>(candidates.values())) {

@@ -25,12 +25,23 @@ final class Pushes implements AutoCloseable {
    */
   private static final int WAITING_MAX = 10_000;
 
+  /**
+   * How long a push may be under way inside this JVM while near copies are trusted: half of what
+   * the store waits for the acknowledgement before it answers the session's next owner.
+   */
+  private static final long LATE_NANOS = 50_000_000L;
+
   private static final Log LOG = LogFactory.getLog(Pushes.class);
 
   private final Map<String, PushListener> listeners = new ConcurrentHashMap<>();
   private final ExecutorService thread =
       new ThreadPoolExecutor(
           1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(WAITING_MAX), new Threads("push"));
+
+  /** When the push that is being delivered came; only read while {@code delivering}. */
+  private volatile long cameNanos;
+
+  private volatile boolean delivering;
 
   void listen(String application, PushListener listener) {
     listeners.put(application, listener);
@@ -43,11 +54,23 @@ final class Pushes implements AutoCloseable {
   /** Delivers a push, then runs the acknowledgement. False when too many wait. */
   boolean deliver(Push push, Runnable acknowledgement) {
     try {
-      thread.execute(() -> deliverNow(push, acknowledgement));
+      long now = System.nanoTime();
+      thread.execute(
+          () -> {
+            cameNanos = now;
+            delivering = true;
+            deliverNow(push, acknowledgement);
+            delivering = false;
+          });
       return true;
     } catch (RejectedExecutionException full) {
       return false;
     }
+  }
+
+  /** Whether a copy that another server may own by now may still be here. */
+  boolean isLate(long nowNanos) {
+    return delivering && nowNanos - cameNanos > LATE_NANOS;
   }
 
   private void deliverNow(Push push, Runnable acknowledgement) {

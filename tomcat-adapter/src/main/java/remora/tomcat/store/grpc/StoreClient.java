@@ -122,7 +122,8 @@ final class StoreClient implements Link.Events {
 
   boolean trusts(long readAtNanos) {
     Link link = outbox.link();
-    return link != null && link.trusts(readAtNanos, System.nanoTime());
+    long now = System.nanoTime();
+    return link != null && link.trusts(readAtNanos, now) && !pushes.isLate(now);
   }
 
   /**
@@ -191,7 +192,7 @@ final class StoreClient implements Link.Events {
       if (!leader.isEmpty() && !leader.equals(link.address)) {
         finder.leave(link, leader, "leadership passed from " + link.address + " to " + leader);
       }
-      finder.retry(call, RETRY_NANOS);
+      finder.retry(call, RETRY_NANOS, link.address + ": the outcome is not known yet");
     } else {
       call.answer(reply);
     }
@@ -203,7 +204,7 @@ final class StoreClient implements Link.Events {
       case REASON_NO_QUORUM:
       case REASON_STOPPING:
         finder.leave(link, refusal.getLeader(), link.address + ": " + refusal.getMessage());
-        finder.retry(call, MOVED_NANOS);
+        finder.retry(call, MOVED_NANOS, link.address + ": " + refusal.getMessage());
         break;
       case REASON_TOO_LARGE:
         call.refuse(
@@ -211,7 +212,7 @@ final class StoreClient implements Link.Events {
                 StoreRefusedException.Reason.TOO_LARGE, refusal.getMessage()));
         break;
       case REASON_OVERLOADED:
-        finder.retry(call, RETRY_NANOS);
+        finder.retry(call, RETRY_NANOS, link.address + ": " + refusal.getMessage());
         break;
       default:
         call.refuse(

@@ -210,6 +210,17 @@ class GrpcSessionStoreTest {
   }
 
   @Test
+  void aStoreThatStaysOverloadedIsNamedAsTheReason() {
+    first.script =
+        (request, stream) -> stream.refuse(request, Refusal.Reason.REASON_OVERLOADED, "");
+    SessionStore store = store(300, first.address());
+    StoreUnavailableException busy =
+        assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
+    assertTrue(busy.getMessage().contains("a test says so"), busy.getMessage());
+    assertTrue(first.messages.size() > 3, "tried only " + first.messages.size() + " times");
+  }
+
+  @Test
   void anInterruptIsKeptAndEndsNoCallEarly() {
     SessionStore store = store(5_000, first.address());
     Thread.currentThread().interrupt();
@@ -280,6 +291,8 @@ class GrpcSessionStoreTest {
           }
         });
     check(store);
+    long readAt = System.nanoTime();
+    await("trust", () -> trustedWhileConfirmed(store, readAt));
     remora.proto.v1.SessionKey key =
         remora.proto.v1.SessionKey.newBuilder()
             .setApplication(KEY.application())
@@ -290,9 +303,16 @@ class GrpcSessionStoreTest {
     await("push", () -> !heard.isEmpty());
     check(store);
     assertEquals(0, first.acknowledged.size(), "acknowledged while the listener still works");
+    await("distrust of copies that may be lost", () -> !trustedWhileConfirmed(store, readAt));
     release.countDown();
     await("acknowledgement", () -> first.acknowledged.contains(7L));
     assertEquals(Arrays.asList(PushListener.Kind.OWNERSHIP_LOST), heard);
+    await("trust", () -> trustedWhileConfirmed(store, readAt));
+  }
+
+  private boolean trustedWhileConfirmed(SessionStore store, long readAt) {
+    first.stream.confirm();
+    return store.nearCopyTrusted(readAt);
   }
 
   @Test
