@@ -1,7 +1,14 @@
-//! What is refused before it is proposed.
+//! What is refused before it is proposed: nothing happened, and the asker is told in a sentence.
+//!
+//! Checked against the table as it is now. Commands that are under way may move the table past a limit by what is in
+//! flight; that is bounded by the proposer's queue, and the table itself never refuses: replicas must agree.
+//! New sessions are refused before saves of existing ones: who is logged in stays logged in.
 
-use super::command::Proposal;
+use std::collections::BTreeSet;
+
+use super::command::{Command, Proposal, Save};
 use super::reader::TableReader;
+use super::types::Attribute;
 
 /// A limit that a proposal breaks, as a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +39,87 @@ pub struct Limits {
 
 impl Limits {
     /// Checks a proposal by itself and against what the table holds now.
-    pub fn check(&self, _proposal: &Proposal, _table: &TableReader) -> Result<(), LimitError> {
-        todo!()
+    ///
+    /// # Errors
+    /// The first limit that it breaks.
+    pub fn check(&self, proposal: &Proposal, table: &TableReader) -> Result<(), LimitError> {
+        match &proposal.command {
+            Command::Save(save) => self.check_save(save, table),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_save(&self, save: &Save, table: &TableReader) -> Result<(), LimitError> {
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let changed = save.changed.iter().map(|attribute| &*attribute.name);
+        for name in changed.chain(save.removed.iter().map(|name| &**name)) {
+            if !names.insert(name) {
+                return Err(LimitError::Malformed(format!(
+                    "attribute {name:?} is named twice: name each once"
+                )));
+            }
+        }
+        let present = table.get(&save.session);
+        let before = present.as_ref().map_or(0, |session| session.bytes());
+        let mut bytes = before + save.changed.iter().map(Attribute::bytes).sum::<u64>();
+        let mut attributes =
+            present.as_ref().map_or(0, |session| session.attributes.len()) + save.changed.len();
+        for replaced in names.iter().filter_map(|name| present.as_ref()?.attribute(name)) {
+            bytes -= replaced.bytes();
+            attributes -= 1;
+        }
+        if let Some(login) = &save.login {
+            let replaced = present.as_ref().and_then(|session| session.login.as_ref());
+            bytes = bytes + login.bytes() - replaced.map_or(0, |login| login.bytes());
+        }
+        self.check_session(save, bytes, attributes)?;
+        self.check_table(table, present.is_none(), bytes.saturating_sub(before))
+    }
+
+    fn check_session(&self, save: &Save, bytes: u64, attributes: usize) -> Result<(), LimitError> {
+        if bytes > self.session_bytes_max {
+            let largest = save.changed.iter().max_by_key(|attribute| attribute.bytes());
+            let largest = largest.map_or(String::new(), |attribute| {
+                format!(
+                    "; the largest of this save is {:?} with {} bytes",
+                    attribute.name,
+                    attribute.bytes()
+                )
+            });
+            return Err(LimitError::TooLarge(format!(
+                "the session would hold {bytes} bytes and may hold {}{largest}: keep less in it, or raise \
+                 session-bytes-max on every node",
+                self.session_bytes_max
+            )));
+        }
+        if attributes > usize::try_from(self.attributes_max).unwrap_or(usize::MAX) {
+            return Err(LimitError::TooLarge(format!(
+                "the session would hold {attributes} attributes and may hold {}: keep fewer, or raise attributes-max \
+                 on every node",
+                self.attributes_max
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_table(&self, table: &TableReader, is_new: bool, growth: u64) -> Result<(), LimitError> {
+        if is_new && table.sessions() >= self.sessions_max {
+            return Err(LimitError::Full(format!(
+                "the store holds {} sessions, its limit: sessions that exist go on, new ones wait until some expire, or \
+                 until sessions-max is raised on every node",
+                table.sessions()
+            )));
+        }
+        // Who is logged in may still grow a little when newcomers are refused already.
+        let slack = if is_new { 0 } else { self.table_bytes_max / 10 };
+        if growth > 0 && table.bytes() + growth > self.table_bytes_max + slack {
+            return Err(LimitError::Full(format!(
+                "the store holds {} bytes of sessions, at its limit of {}: wait until some expire, or raise bytes-max \
+                 on every node",
+                table.bytes(),
+                self.table_bytes_max
+            )));
+        }
+        Ok(())
     }
 }

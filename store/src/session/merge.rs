@@ -12,7 +12,10 @@ use super::types::{Attribute, Login, Session, Version};
 /// Whether something that the save changes or removes is newer than its base.
 pub(super) fn conflicts(session: &Session, save: &Save) -> bool {
     let newer = |name: &str| {
-        session.attribute(name).map_or(session.removal_version, |attribute| attribute.version) > save.base
+        session
+            .attribute(name)
+            .map_or(session.removal_version, |attribute| attribute.version)
+            > save.base
     };
     save.changed.iter().any(|attribute| newer(&attribute.name))
         || save.removed.iter().any(|name| newer(name))
@@ -27,22 +30,39 @@ pub(super) fn conflicts(session: &Session, save: &Save) -> bool {
 /// is always safe, for `names` is the whole truth.
 pub(super) fn merged(session: &Session, base: Version, own: Option<Version>) -> Option<Merged> {
     let told = |version: Version| version > base && Some(version) != own;
-    let attributes: Vec<Attribute> =
-        session.attributes.iter().filter(|attribute| told(attribute.version)).cloned().collect();
+    let attributes: Vec<Attribute> = session
+        .attributes
+        .iter()
+        .filter(|attribute| told(attribute.version))
+        .cloned()
+        .collect();
     let removals = session.removal_version > base;
     let names = if removals { names(session) } else { Vec::new() };
     let login = told(session.login_version).then(|| login(session));
     let max_idle_seconds = told(session.max_idle_version).then_some(session.max_idle_seconds);
-    let merged = Merged { attributes, removals, names, login, max_idle_seconds };
+    let merged = Merged {
+        attributes,
+        removals,
+        names,
+        login,
+        max_idle_seconds,
+    };
     (merged != Merged::default()).then_some(merged)
 }
 
 /// All attribute names of a record.
 pub(super) fn names(session: &Session) -> Vec<Arc<str>> {
-    session.attributes.iter().map(|attribute| Arc::clone(&attribute.name)).collect()
+    session
+        .attributes
+        .iter()
+        .map(|attribute| Arc::clone(&attribute.name))
+        .collect()
 }
 
 /// The login as a merge says it: without a principal when nobody is logged in.
 fn login(session: &Session) -> Login {
-    session.login.as_ref().map_or_else(Login::default, |login| (**login).clone())
+    session
+        .login
+        .as_ref()
+        .map_or_else(Login::default, |login| (**login).clone())
 }

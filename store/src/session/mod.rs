@@ -18,12 +18,15 @@ pub use codec::{CodecError, Entry, EntryBuilder, ImageDecoder, decode_proposal, 
 pub use command::{
     Command, KILLED_MAX, Killed, Proposal, RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
 };
+pub use image::TableImage;
 pub use limits::{LimitError, Limits};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::{ListFilter, RegisteredServer, TableReader};
-pub use image::TableImage;
 pub use table::SessionTable;
 pub use types::{
-    Attribute, Epoch, KEY_BYTES, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, RequestId, Session,
-    SessionKey, Stamp, TableTime, Version,
+    Attribute, Epoch, KEY_BYTES, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, RequestId,
+    Session, SessionKey, Stamp, TableTime, Version,
 };
+
+#[cfg(test)]
+mod tests;

@@ -82,12 +82,20 @@ impl TableReader {
     pub fn check(&self, key: &SessionKey, epoch: Epoch, version: Version) -> Checked {
         let Found { moved, what, .. } = self.contents.find(key);
         match what {
-            Standing::Live(session) if session.epoch == epoch && session.version == version => Checked::Current,
+            Standing::Live(session) if session.epoch == epoch && session.version == version => {
+                Checked::Current
+            }
             Standing::Live(session) if session.epoch == epoch => Checked::Newer(session),
             Standing::Live(_) if moved => Checked::Renamed,
-            Standing::Live(session) => Checked::Moved { owner: session.owner.clone() },
-            Standing::Tombstone(tombstone) if !moved => Checked::Gone { tombstone: tombstone.version },
-            Standing::Tombstone(_) | Standing::Absent => Checked::Gone { tombstone: Version(0) },
+            Standing::Live(session) => Checked::Moved {
+                owner: session.owner.clone(),
+            },
+            Standing::Tombstone(tombstone) if !moved => Checked::Gone {
+                tombstone: tombstone.version,
+            },
+            Standing::Tombstone(_) | Standing::Absent => Checked::Gone {
+                tombstone: Version(0),
+            },
         }
     }
 
@@ -98,8 +106,12 @@ impl TableReader {
         match what {
             _ if moved => Some(Outcome::Renamed),
             Standing::Live(_) => None,
-            Standing::Tombstone(tombstone) => Some(Outcome::Gone { tombstone: tombstone.version }),
-            Standing::Absent => Some(Outcome::Gone { tombstone: Version(0) }),
+            Standing::Tombstone(tombstone) => Some(Outcome::Gone {
+                tombstone: tombstone.version,
+            }),
+            Standing::Absent => Some(Outcome::Gone {
+                tombstone: Version(0),
+            }),
         }
     }
 
@@ -114,9 +126,12 @@ impl TableReader {
         let now = self.contents.now();
         let mut page: BTreeMap<SessionKey, Arc<Session>> = BTreeMap::new();
         for slot in self.contents.slots.iter() {
-            let Slot::Live(session) = slot.value() else { continue };
+            let Slot::Live(session) = slot.value() else {
+                continue;
+            };
             let behind = after.is_none_or(|after| slot.key() > after);
-            let beyond = page.len() >= limit && page.last_key_value().is_none_or(|(last, _)| slot.key() > last);
+            let beyond =
+                page.len() >= limit && page.last_key_value().is_none_or(|(last, _)| slot.key() > last);
             if !behind || beyond || now > session.deadline || !filter.matches(slot.key(), session) {
                 continue;
             }
@@ -131,7 +146,12 @@ impl TableReader {
     /// The application servers whose entries have not lapsed, by node name.
     pub fn servers(&self) -> Vec<RegisteredServer> {
         let now = self.contents.now();
-        self.contents.servers().values().filter(|entry| now <= entry.lapses).cloned().collect()
+        self.contents
+            .servers()
+            .values()
+            .filter(|entry| now <= entry.lapses)
+            .cloned()
+            .collect()
     }
 
     /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, registry entries.
@@ -154,9 +174,20 @@ impl TableReader {
 impl ListFilter {
     fn matches(&self, key: &SessionKey, session: &Session) -> bool {
         let principal = || session.login.as_ref().map_or("", |login| &*login.principal);
-        let owner = || if session.owner.instance == 0 { "" } else { &*session.owner.node };
-        self.application.as_deref().is_none_or(|wanted| wanted == &*key.application)
-            && self.principal.as_deref().is_none_or(|wanted| wanted == principal())
+        let owner = || {
+            if session.owner.instance == 0 {
+                ""
+            } else {
+                &*session.owner.node
+            }
+        };
+        self.application
+            .as_deref()
+            .is_none_or(|wanted| wanted == &*key.application)
+            && self
+                .principal
+                .as_deref()
+                .is_none_or(|wanted| wanted == principal())
             && self.owner.as_deref().is_none_or(|wanted| wanted == owner())
             && has_prefix(key, &self.key_prefix)
     }
@@ -166,5 +197,8 @@ impl ListFilter {
 fn has_prefix(key: &SessionKey, prefix: &str) -> bool {
     let digits = key.key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     prefix.len() <= 2 * key.key.len()
-        && prefix.chars().zip(digits).all(|(wanted, digit)| wanted.to_digit(16) == Some(u32::from(digit)))
+        && prefix
+            .chars()
+            .zip(digits)
+            .all(|(wanted, digit)| wanted.to_digit(16) == Some(u32::from(digit)))
 }

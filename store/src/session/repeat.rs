@@ -16,7 +16,11 @@ pub(super) fn answer(session: &Arc<Session>, id: Option<RequestId>, command: &Co
     let id = id?;
     if let Some(claim) = session.last_claim.filter(|claim| claim.id == id) {
         let stands = matches!(command, Command::Claim { .. }) && claim.epoch == session.epoch;
-        return Some(if stands { Outcome::Claimed(Arc::clone(session)) } else { Outcome::Stale });
+        return Some(if stands {
+            Outcome::Claimed(Arc::clone(session))
+        } else {
+            Outcome::Stale
+        });
     }
     if let Some(change) = session.last_change.filter(|change| change.id == id) {
         return Some(recorded(session, change, command));
@@ -32,7 +36,9 @@ fn recorded(session: &Session, change: RecordedChange, command: &Command) -> Out
     let version = change.version;
     match (change.kind, command) {
         (RecordedKind::Saved, Command::Save(save)) => saved(session, version, save.epoch, save.base),
-        (RecordedKind::SavedNewEpoch, Command::Save(save)) => saved(session, version, Epoch(version.0), save.base),
+        (RecordedKind::SavedNewEpoch, Command::Save(save)) => {
+            saved(session, version, Epoch(version.0), save.base)
+        }
         (RecordedKind::Rekeyed, Command::Rename { .. }) => Outcome::Rekeyed { version },
         (RecordedKind::Released, Command::Release { .. }) => Outcome::Released,
         _ => Outcome::Stale,
@@ -42,6 +48,15 @@ fn recorded(session: &Session, change: RecordedChange, command: &Command) -> Out
 fn saved(session: &Session, version: Version, epoch: Epoch, base: Version) -> Outcome {
     // The save that created the session had nothing before it that could be merged.
     let creator = session.created_version == version;
-    let merged = if creator { None } else { merge::merged(session, base, Some(version)) };
-    Outcome::Saved(Saved { version, epoch, created_version: session.created_version, merged })
+    let merged = if creator {
+        None
+    } else {
+        merge::merged(session, base, Some(version))
+    };
+    Outcome::Saved(Saved {
+        version,
+        epoch,
+        created_version: session.created_version,
+        merged,
+    })
 }

@@ -104,7 +104,9 @@ impl Hasher for KeyHasher {
     }
 
     fn write_u64(&mut self, half: u64) {
-        self.0 = (self.0 ^ half).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        self.0 = (self.0 ^ half)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(29);
     }
 }
 
@@ -191,7 +193,11 @@ impl Contents {
 
     /// What a command that names this key is about.
     pub(super) fn find(&self, key: &SessionKey) -> Found {
-        let mut found = Found { moved: false, key: key.clone(), what: Standing::Absent };
+        let mut found = Found {
+            moved: false,
+            key: key.clone(),
+            what: Standing::Absent,
+        };
         for _ in 0..=HOPS_MAX {
             match self.slot(&found.key) {
                 Some(Slot::Alias(alias)) => {

@@ -54,7 +54,12 @@ impl Call<'_> {
     pub(super) fn tell(&mut self, key: &SessionKey, session: &Session, kind: EventKind) {
         let instance = session.owner.instance;
         if instance != 0 && instance != self.instance() {
-            self.events.push(Event { session: key.clone(), kind, instance, epoch: session.epoch });
+            self.events.push(Event {
+                session: key.clone(),
+                kind,
+                instance,
+                epoch: session.epoch,
+            });
         }
     }
 }
@@ -81,7 +86,10 @@ impl SessionTable {
     /// Moves table time by what the leader's clock moved since the entry before: never back, never far. Once per log
     /// entry, before its proposals.
     pub fn begin_entry(&mut self, stamp: Stamp) {
-        let elapsed = stamp.0.saturating_sub(self.previous_stamp.0).min(ENTRY_ADDS_MAX_MS);
+        let elapsed = stamp
+            .0
+            .saturating_sub(self.previous_stamp.0)
+            .min(ENTRY_ADDS_MAX_MS);
         self.previous_stamp = stamp;
         let now = self.now().plus_ms(elapsed);
         self.contents.time.store(now.0, Ordering::Release);
@@ -94,15 +102,24 @@ impl SessionTable {
             Command::Claim { session } => self.claim(&mut call, session),
             Command::Save(save) => self.save(&mut call, save),
             Command::Touch { sessions } => self.touch(sessions),
-            Command::Rename { session, new_key, epoch } => self.rename(&call, session, new_key, *epoch),
-            Command::Remove { session, created_version, epoch, reason } => {
-                self.remove(&mut call, session, *created_version, *epoch, *reason)
-            }
+            Command::Rename {
+                session,
+                new_key,
+                epoch,
+            } => self.rename(&call, session, new_key, *epoch),
+            Command::Remove {
+                session,
+                created_version,
+                epoch,
+                reason,
+            } => self.remove(&mut call, session, *created_version, *epoch, *reason),
             Command::Release { session, epoch } => self.release(&call, session, *epoch),
             Command::Sweep { limit } => self.sweep(&mut call, *limit),
-            Command::Announce { url, applications, lifetime_seconds } => {
-                self.announce(&call, url, applications, *lifetime_seconds)
-            }
+            Command::Announce {
+                url,
+                applications,
+                lifetime_seconds,
+            } => self.announce(&call, url, applications, *lifetime_seconds),
             Command::Retire => self.retire(&call),
             Command::Kill { sessions } => self.kill(&mut call, sessions),
             Command::Tick => Outcome::Ticked,
@@ -122,7 +139,12 @@ impl SessionTable {
             time: self.now(),
             previous_stamp: self.previous_stamp,
             version: self.version,
-            slots: self.contents.slots.iter().map(|slot| (slot.key().clone(), slot.value().clone())).collect(),
+            slots: self
+                .contents
+                .slots
+                .iter()
+                .map(|slot| (slot.key().clone(), slot.value().clone()))
+                .collect(),
             servers: self.contents.servers().values().cloned().collect(),
             names: Names::default(),
         }
@@ -136,10 +158,17 @@ impl SessionTable {
         self.version = image.version;
         self.names = image.names;
         self.deadlines.clear();
-        self.lapses = image.servers.iter().map(|entry| (entry.lapses, Arc::clone(&entry.server.node))).collect();
+        self.lapses = image
+            .servers
+            .iter()
+            .map(|entry| (entry.lapses, Arc::clone(&entry.server.node)))
+            .collect();
         self.contents.time.store(image.time.0, Ordering::Release);
-        *self.contents.servers_mut() =
-            image.servers.into_iter().map(|entry| (Arc::clone(&entry.server.node), entry)).collect();
+        *self.contents.servers_mut() = image
+            .servers
+            .into_iter()
+            .map(|entry| (Arc::clone(&entry.server.node), entry))
+            .collect();
         for (key, slot) in image.slots {
             self.put(&key, slot);
         }
@@ -159,12 +188,18 @@ impl SessionTable {
 
     /// The owner that a command of this caller makes.
     pub(super) fn owner(&mut self, call: &Call<'_>) -> Owner {
-        Owner { node: self.names.share(&call.proposal.node), instance: call.instance() }
+        Owner {
+            node: self.names.share(&call.proposal.node),
+            instance: call.instance(),
+        }
     }
 
     /// Puts a slot under a key, whatever stood there, and keeps index and counters true.
     pub(super) fn put(&mut self, key: &SessionKey, slot: Slot) {
-        let key = SessionKey { application: self.names.share(&key.application), key: key.key };
+        let key = SessionKey {
+            application: self.names.share(&key.application),
+            key: key.key,
+        };
         if slot.deadline() != TableTime::NEVER {
             self.deadlines.insert((slot.deadline(), key.clone()));
         }
@@ -188,7 +223,11 @@ impl SessionTable {
     }
 
     /// Changes a live record in place: without a copy, unless a reader holds it at this moment.
-    pub(super) fn change<T>(&mut self, key: &SessionKey, edit: impl FnOnce(&mut Session, &mut Names) -> T) -> Option<T> {
+    pub(super) fn change<T>(
+        &mut self,
+        key: &SessionKey,
+        edit: impl FnOnce(&mut Session, &mut Names) -> T,
+    ) -> Option<T> {
         let mut guard = self.contents.slots.get_mut(key)?;
         let (key, slot) = guard.pair_mut();
         let Slot::Live(shared) = slot else { return None };

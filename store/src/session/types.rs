@@ -31,7 +31,10 @@ impl SessionKey {
 
     /// The same application with another hash: where a rename leads.
     pub fn with_key(&self, key: [u8; KEY_BYTES]) -> Self {
-        Self { application: Arc::clone(&self.application), key }
+        Self {
+            application: Arc::clone(&self.application),
+            key,
+        }
     }
 }
 
@@ -236,7 +239,9 @@ impl Session {
 
     /// The attribute of this name.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        let found = self.attributes.binary_search_by(|attribute| (*attribute.name).cmp(name));
+        let found = self
+            .attributes
+            .binary_search_by(|attribute| (*attribute.name).cmp(name));
         found.ok().map(|at| &self.attributes[at])
     }
 }

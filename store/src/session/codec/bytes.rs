@@ -72,12 +72,20 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn error(&self, why: &'static str) -> CodecError {
-        CodecError { what: self.what, why, at: self.at }
+        CodecError {
+            what: self.what,
+            why,
+            at: self.at,
+        }
     }
 
     /// Everything must have been read.
     pub(super) fn end(&self) -> Read<()> {
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.error("more bytes than expected")) }
+        if self.at == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(self.error("more bytes than expected"))
+        }
     }
 
     pub(super) fn left(&self) -> usize {
@@ -144,11 +152,19 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
-        if self.bool()? { read(self).map(Some) } else { Ok(None) }
+        if self.bool()? {
+            read(self).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// So many things in a row, each at least `least` bytes.
-    pub(super) fn list<T>(&mut self, least: usize, mut read: impl FnMut(&mut Self) -> Read<T>) -> Read<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        least: usize,
+        mut read: impl FnMut(&mut Self) -> Read<T>,
+    ) -> Read<Vec<T>> {
         let count = self.count(least)?;
         let mut list = Vec::with_capacity(count);
         for _ in 0..count {

@@ -80,6 +80,10 @@ impl Entry {
         let stamp = Stamp(reader.u64()?);
         let proposals = reader.list(4, Reader::bytes)?;
         reader.end()?;
-        Ok(Self { group, stamp, proposals })
+        Ok(Self {
+            group,
+            stamp,
+            proposals,
+        })
     }
 }

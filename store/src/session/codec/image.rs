@@ -89,7 +89,11 @@ impl ImageDecoder {
             }
             self.header()?;
         }
-        while let Some(length) = self.waiting.first_chunk().map(|length| u32::from_le_bytes(*length) as usize) {
+        while let Some(length) = self
+            .waiting
+            .first_chunk()
+            .map(|length| u32::from_le_bytes(*length) as usize)
+        {
             if self.waiting.len() - 4 < length {
                 break;
             }
@@ -123,13 +127,22 @@ impl ImageDecoder {
         let version = Version(reader.u64()?);
         (self.slots_left, self.servers_left) = (reader.u64()?, reader.u64()?);
         let (slots, servers, names) = (Vec::new(), Vec::new(), Names::default());
-        self.image = Some(TableImage { time, previous_stamp, version, slots, servers, names });
+        self.image = Some(TableImage {
+            time,
+            previous_stamp,
+            version,
+            slots,
+            servers,
+            names,
+        });
         Ok(())
     }
 
     fn record(&mut self, record: &Bytes) -> Read<()> {
         let mut reader = Reader::new("a record of a table image", record);
-        let Some(image) = &mut self.image else { return Err(reader.error("no header stands before it")) };
+        let Some(image) = &mut self.image else {
+            return Err(reader.error("no header stands before it"));
+        };
         if self.slots_left > 0 {
             let (key, slot) = read_slot(&mut reader, &mut image.names)?;
             if image.slots.last().is_some_and(|(before, _)| *before >= key) {
@@ -139,7 +152,11 @@ impl ImageDecoder {
             self.slots_left -= 1;
         } else if self.servers_left > 0 {
             let entry = read_server(&mut reader, &mut image.names)?;
-            if image.servers.last().is_some_and(|before| before.server.node >= entry.server.node) {
+            if image
+                .servers
+                .last()
+                .is_some_and(|before| before.server.node >= entry.server.node)
+            {
                 return Err(reader.error("it is not in the order of the node names"));
             }
             image.servers.push(entry);

@@ -50,13 +50,21 @@ pub fn decode_proposal(bytes: &Bytes) -> Result<Proposal, CodecError> {
     let node = reader.text()?;
     let command = read_command(&mut reader)?;
     reader.end()?;
-    Ok(Proposal { request_id, node, command })
+    Ok(Proposal {
+        request_id,
+        node,
+        command,
+    })
 }
 
 /// Room for the values of a save, so that its buffer is allocated once.
 fn values(command: &Command) -> usize {
     match command {
-        Command::Save(save) => save.changed.iter().map(|changed| changed.name.len() + changed.value.len() + 16).sum(),
+        Command::Save(save) => save
+            .changed
+            .iter()
+            .map(|changed| changed.name.len() + changed.value.len() + 16)
+            .sum(),
         Command::Touch { sessions } => sessions.len() * 64,
         _ => 0,
     }
@@ -81,13 +89,22 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
                 writer.u64(touched.last_access_ms);
             }
         }
-        Command::Rename { session, new_key, epoch } => {
+        Command::Rename {
+            session,
+            new_key,
+            epoch,
+        } => {
             writer.u8(kind::RENAME);
             write_key(writer, session);
             writer.array(new_key);
             writer.u64(epoch.0);
         }
-        Command::Remove { session, created_version, epoch, reason } => {
+        Command::Remove {
+            session,
+            created_version,
+            epoch,
+            reason,
+        } => {
             writer.u8(kind::REMOVE);
             write_key(writer, session);
             writer.u64(created_version.0);
@@ -103,11 +120,17 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
             writer.u8(kind::SWEEP);
             writer.u32(*limit);
         }
-        Command::Announce { url, applications, lifetime_seconds } => {
+        Command::Announce {
+            url,
+            applications,
+            lifetime_seconds,
+        } => {
             writer.u8(kind::ANNOUNCE);
             writer.text(url);
             writer.count(applications.len());
-            applications.iter().for_each(|application| writer.text(application));
+            applications
+                .iter()
+                .for_each(|application| writer.text(application));
             writer.u32(*lifetime_seconds);
         }
         Command::Retire => writer.u8(kind::RETIRE),
@@ -127,9 +150,13 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
     /// An application's length, the key, and at least one number.
     const LISTED_BYTES: usize = 4 + 16 + 8;
     Ok(match reader.u8()? {
-        kind::CLAIM => Command::Claim { session: read_key(reader)? },
+        kind::CLAIM => Command::Claim {
+            session: read_key(reader)?,
+        },
         kind::SAVE => Command::Save(read_save(reader)?),
-        kind::TOUCH => Command::Touch { sessions: reader.list(LISTED_BYTES, read_touched)? },
+        kind::TOUCH => Command::Touch {
+            sessions: reader.list(LISTED_BYTES, read_touched)?,
+        },
         kind::RENAME => Command::Rename {
             session: read_key(reader)?,
             new_key: reader.array()?,
@@ -141,7 +168,10 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
             epoch: Epoch(reader.u64()?),
             reason: read_reason(reader)?,
         },
-        kind::RELEASE => Command::Release { session: read_key(reader)?, epoch: Epoch(reader.u64()?) },
+        kind::RELEASE => Command::Release {
+            session: read_key(reader)?,
+            epoch: Epoch(reader.u64()?),
+        },
         kind::SWEEP => Command::Sweep { limit: reader.u32()? },
         kind::ANNOUNCE => Command::Announce {
             url: reader.text()?,
@@ -149,7 +179,9 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
             lifetime_seconds: reader.u32()?,
         },
         kind::RETIRE => Command::Retire,
-        kind::KILL => Command::Kill { sessions: reader.list(LISTED_BYTES, read_killed)? },
+        kind::KILL => Command::Kill {
+            sessions: reader.list(LISTED_BYTES, read_killed)?,
+        },
         kind::TICK => Command::Tick,
         _ => return Err(reader.error("its kind is unknown to this program")),
     })
@@ -198,11 +230,18 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
 
 fn read_touched(reader: &mut Reader<'_>) -> Read<Touched> {
     let session = read_key(reader)?;
-    Ok(Touched { session, epoch: Epoch(reader.u64()?), last_access_ms: reader.u64()? })
+    Ok(Touched {
+        session,
+        epoch: Epoch(reader.u64()?),
+        last_access_ms: reader.u64()?,
+    })
 }
 
 fn read_killed(reader: &mut Reader<'_>) -> Read<Killed> {
-    Ok(Killed { session: read_key(reader)?, created_version: Version(reader.u64()?) })
+    Ok(Killed {
+        session: read_key(reader)?,
+        created_version: Version(reader.u64()?),
+    })
 }
 
 pub(super) fn write_key(writer: &mut Writer<'_>, key: &SessionKey) {
@@ -211,7 +250,10 @@ pub(super) fn write_key(writer: &mut Writer<'_>, key: &SessionKey) {
 }
 
 pub(super) fn read_key(reader: &mut Reader<'_>) -> Read<SessionKey> {
-    Ok(SessionKey { application: reader.text()?, key: reader.array()? })
+    Ok(SessionKey {
+        application: reader.text()?,
+        key: reader.array()?,
+    })
 }
 
 pub(super) fn write_request_id(writer: &mut Writer<'_>, id: RequestId) {
@@ -220,7 +262,10 @@ pub(super) fn write_request_id(writer: &mut Writer<'_>, id: RequestId) {
 }
 
 pub(super) fn read_request_id(reader: &mut Reader<'_>) -> Read<RequestId> {
-    Ok(RequestId { instance: reader.u64()?, serial: reader.u64()? })
+    Ok(RequestId {
+        instance: reader.u64()?,
+        serial: reader.u64()?,
+    })
 }
 
 fn reason_byte(reason: RemoveReason) -> u8 {

@@ -10,8 +10,8 @@ use crate::session::names::Names;
 use crate::session::reader::RegisteredServer;
 use crate::session::slot::{Alias, Slot, Tombstone};
 use crate::session::types::{
-    Attribute, Epoch, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, TableTime,
-    Version,
+    Attribute, Epoch, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey,
+    TableTime, Version,
 };
 
 /// The kinds of slots on disk. A number is never used again for something else.
@@ -54,9 +54,10 @@ pub(super) fn read_slot(reader: &mut Reader<'_>, names: &mut Names) -> Read<(Ses
             deadline: TableTime(reader.u64()?),
             removed_by: reader.option(read_request_id)?,
         })),
-        kind::ALIAS => {
-            Slot::Alias(Arc::new(Alias { target: reader.array()?, deadline: TableTime(reader.u64()?) }))
-        }
+        kind::ALIAS => Slot::Alias(Arc::new(Alias {
+            target: reader.array()?,
+            deadline: TableTime(reader.u64()?),
+        })),
         _ => return Err(reader.error("its kind is unknown to this program")),
     };
     Ok((key, slot))
@@ -119,11 +120,18 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
             })
         })?,
         last_claim: reader.option(|reader| {
-            Ok(RecordedClaim { id: read_request_id(reader)?, epoch: Epoch(reader.u64()?) })
+            Ok(RecordedClaim {
+                id: read_request_id(reader)?,
+                epoch: Epoch(reader.u64()?),
+            })
         })?,
         last_change: reader.option(|reader| {
             let (id, version) = (read_request_id(reader)?, Version(reader.u64()?));
-            Ok(RecordedChange { id, version, kind: read_recorded(reader)? })
+            Ok(RecordedChange {
+                id,
+                version,
+                kind: read_recorded(reader)?,
+            })
         })?,
     };
     if !session.attributes.is_sorted_by(|one, next| one.name < next.name) {
@@ -136,7 +144,10 @@ pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {
     write_owner(writer, &entry.server);
     writer.text(&entry.url);
     writer.count(entry.applications.len());
-    entry.applications.iter().for_each(|application| writer.text(application));
+    entry
+        .applications
+        .iter()
+        .for_each(|application| writer.text(application));
     writer.u64(entry.lapses.0);
     writer.u64(entry.version.0);
 }
@@ -160,7 +171,11 @@ pub(super) fn write_login(writer: &mut Writer<'_>, login: &Login) {
 
 pub(super) fn read_login(reader: &mut Reader<'_>) -> Read<Login> {
     let (principal, auth_type) = (reader.text()?, reader.text()?);
-    Ok(Login { principal, auth_type, roles: reader.list(4, Reader::text)? })
+    Ok(Login {
+        principal,
+        auth_type,
+        roles: reader.list(4, Reader::text)?,
+    })
 }
 
 fn write_owner(writer: &mut Writer<'_>, owner: &Owner) {
@@ -169,7 +184,10 @@ fn write_owner(writer: &mut Writer<'_>, owner: &Owner) {
 }
 
 fn read_owner(reader: &mut Reader<'_>, names: &mut Names) -> Read<Owner> {
-    Ok(Owner { node: names.share(&reader.text()?), instance: reader.u64()? })
+    Ok(Owner {
+        node: names.share(&reader.text()?),
+        instance: reader.u64()?,
+    })
 }
 
 fn recorded_byte(kind: RecordedKind) -> u8 {

@@ -32,7 +32,11 @@ impl SessionTable {
         let current = match what {
             Standing::Live(current) => current,
             Standing::Tombstone(tombstone) => return repeated(&tombstone, call, moved),
-            Standing::Absent => return Outcome::Gone { tombstone: Version(0) },
+            Standing::Absent => {
+                return Outcome::Gone {
+                    tombstone: Version(0),
+                };
+            }
         };
         if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
             return outcome;
@@ -41,12 +45,18 @@ impl SessionTable {
             return Outcome::Renamed;
         }
         if created_version != current.created_version {
-            return Outcome::Gone { tombstone: Version(0) };
+            return Outcome::Gone {
+                tombstone: Version(0),
+            };
         }
         if reason == RemoveReason::Expiry && epoch != current.epoch {
-            return Outcome::Fenced { owner: current.owner.clone() };
+            return Outcome::Fenced {
+                owner: current.owner.clone(),
+            };
         }
-        Outcome::Removed { tombstone: self.bury(call, &key, &current) }
+        Outcome::Removed {
+            tombstone: self.bury(call, &key, &current),
+        }
     }
 
     /// Ends the sessions that an operator named. A session that was renamed meanwhile is found; another life of the
@@ -60,7 +70,9 @@ impl SessionTable {
                     self.bury(call, &key, &current);
                     killed += 1;
                 }
-                Standing::Tombstone(tombstone) if call.id().is_some() && tombstone.removed_by == call.id() => {
+                Standing::Tombstone(tombstone)
+                    if call.id().is_some() && tombstone.removed_by == call.id() =>
+                {
                     killed += 1;
                 }
                 _ => {}
@@ -75,7 +87,12 @@ impl SessionTable {
         let now = self.now();
         let mut removed = 0;
         while removed < limit {
-            let Some((_, key)) = self.deadlines.first().filter(|(deadline, _)| *deadline < now).cloned() else {
+            let Some((_, key)) = self
+                .deadlines
+                .first()
+                .filter(|(deadline, _)| *deadline < now)
+                .cloned()
+            else {
                 break;
             };
             if let Some(Slot::Live(session)) = self.take(&key) {
@@ -91,9 +108,12 @@ impl SessionTable {
 
     fn bury(&mut self, call: &mut Call<'_>, key: &SessionKey, session: &Session) -> Version {
         call.tell(key, session, EventKind::Gone);
-        let idle = u64::try_from(session.max_idle_seconds).ok().filter(|seconds| *seconds > 0);
-        let seconds =
-            idle.map_or(TOMBSTONE_SECONDS_MAX, |idle| idle.clamp(TOMBSTONE_SECONDS_MIN, TOMBSTONE_SECONDS_MAX));
+        let idle = u64::try_from(session.max_idle_seconds)
+            .ok()
+            .filter(|seconds| *seconds > 0);
+        let seconds = idle.map_or(TOMBSTONE_SECONDS_MAX, |idle| {
+            idle.clamp(TOMBSTONE_SECONDS_MIN, TOMBSTONE_SECONDS_MAX)
+        });
         let version = self.next_version();
         let tombstone = Tombstone {
             version,
@@ -109,7 +129,11 @@ impl SessionTable {
 /// A remove that finds a tombstone: its own, then it is a repeat, or somebody else's.
 fn repeated(tombstone: &Tombstone, call: &Call<'_>, moved: bool) -> Outcome {
     if call.id().is_some() && tombstone.removed_by == call.id() {
-        return Outcome::Removed { tombstone: tombstone.version };
+        return Outcome::Removed {
+            tombstone: tombstone.version,
+        };
     }
-    Outcome::Gone { tombstone: if moved { Version(0) } else { tombstone.version } }
+    Outcome::Gone {
+        tombstone: if moved { Version(0) } else { tombstone.version },
+    }
 }

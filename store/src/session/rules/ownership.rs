@@ -7,7 +7,9 @@ use crate::session::outcome::{EventKind, Outcome};
 use crate::session::repeat;
 use crate::session::slot::{Found, Standing};
 use crate::session::table::{Call, SessionTable, deadline};
-use crate::session::types::{Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version};
+use crate::session::types::{
+    Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version,
+};
 
 impl SessionTable {
     /// The caller owns the session from now on. A key that was given up serves no claim: that is how a planted id
@@ -16,9 +18,26 @@ impl SessionTable {
         let found = self.contents.find(session);
         let current = match found {
             Found { moved: true, .. } => return Outcome::Renamed,
-            Found { what: Standing::Live(current), .. } => current,
-            Found { what: Standing::Tombstone(tombstone), .. } => return Outcome::Gone { tombstone: tombstone.version },
-            Found { what: Standing::Absent, .. } => return Outcome::Gone { tombstone: Version(0) },
+            Found {
+                what: Standing::Live(current),
+                ..
+            } => current,
+            Found {
+                what: Standing::Tombstone(tombstone),
+                ..
+            } => {
+                return Outcome::Gone {
+                    tombstone: tombstone.version,
+                };
+            }
+            Found {
+                what: Standing::Absent,
+                ..
+            } => {
+                return Outcome::Gone {
+                    tombstone: Version(0),
+                };
+            }
         };
         if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
             return outcome;
@@ -39,19 +58,30 @@ impl SessionTable {
         });
         match self.contents.find(session).what {
             Standing::Live(claimed) => Outcome::Claimed(claimed),
-            _ => Outcome::Gone { tombstone: Version(0) },
+            _ => Outcome::Gone {
+                tombstone: Version(0),
+            },
         }
     }
 
     /// Nobody owns the session from now on; the epoch ends, so that nothing the caller still has under way applies.
-    pub(in crate::session) fn release(&mut self, call: &Call<'_>, session: &SessionKey, epoch: Epoch) -> Outcome {
+    pub(in crate::session) fn release(
+        &mut self,
+        call: &Call<'_>,
+        session: &SessionKey,
+        epoch: Epoch,
+    ) -> Outcome {
         let (key, current) = match self.owned(call, session, epoch) {
             Ok(owned) => owned,
             Err(outcome) => return outcome,
         };
         drop(current);
         let version = self.next_version();
-        let last_change = call.id().map(|id| RecordedChange { id, version, kind: RecordedKind::Released });
+        let last_change = call.id().map(|id| RecordedChange {
+            id,
+            version,
+            kind: RecordedKind::Released,
+        });
         self.change(&key, |record, _| {
             record.version = version;
             record.epoch = Epoch(version.0);
@@ -71,8 +101,16 @@ impl SessionTable {
         let Found { moved, key, what } = self.contents.find(session);
         let current = match what {
             Standing::Live(current) => current,
-            Standing::Tombstone(tombstone) if !moved => return Err(Outcome::Gone { tombstone: tombstone.version }),
-            _ => return Err(Outcome::Gone { tombstone: Version(0) }),
+            Standing::Tombstone(tombstone) if !moved => {
+                return Err(Outcome::Gone {
+                    tombstone: tombstone.version,
+                });
+            }
+            _ => {
+                return Err(Outcome::Gone {
+                    tombstone: Version(0),
+                });
+            }
         };
         if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
             return Err(outcome);
@@ -82,7 +120,9 @@ impl SessionTable {
             return Err(Outcome::Renamed);
         }
         if epoch != current.epoch {
-            return Err(Outcome::Fenced { owner: current.owner.clone() });
+            return Err(Outcome::Fenced {
+                owner: current.owner.clone(),
+            });
         }
         Ok((key, current))
     }

@@ -20,9 +20,18 @@ impl SessionTable {
         let version = self.next_version();
         let server = self.owner(call);
         let node = Arc::clone(&server.node);
-        let applications = applications.iter().map(|application| self.names.share(application)).collect();
+        let applications = applications
+            .iter()
+            .map(|application| self.names.share(application))
+            .collect();
         let lapses = self.now().plus_ms(u64::from(lifetime_seconds) * 1_000);
-        let entry = RegisteredServer { server, url: Arc::clone(url), applications, lapses, version };
+        let entry = RegisteredServer {
+            server,
+            url: Arc::clone(url),
+            applications,
+            lapses,
+            version,
+        };
         let before = self.contents.servers_mut().insert(Arc::clone(&node), entry);
         if let Some(before) = before {
             self.lapses.remove(&(before.lapses, Arc::clone(&node)));

@@ -32,10 +32,17 @@ impl SessionTable {
         let renamed = Arc::make_mut(&mut record);
         renamed.version = version;
         renamed.deadline = deadline(now, renamed.max_idle_seconds);
-        renamed.last_change = call.id().map(|id| RecordedChange { id, version, kind: RecordedKind::Rekeyed });
+        renamed.last_change = call.id().map(|id| RecordedChange {
+            id,
+            version,
+            kind: RecordedKind::Rekeyed,
+        });
         // The new key first: a reader between the two steps finds the session under either.
         self.put(&target, Slot::Live(record));
-        let alias = Alias { target: *new_key, deadline: now.plus_ms(ALIAS_LIVES_MS) };
+        let alias = Alias {
+            target: *new_key,
+            deadline: now.plus_ms(ALIAS_LIVES_MS),
+        };
         self.put(&key, Slot::Alias(Arc::new(alias)));
         Outcome::Rekeyed { version }
     }

@@ -26,10 +26,14 @@ impl SessionTable {
                 if creates && save.base == tombstone.version {
                     return self.create(call, save);
                 }
-                Outcome::Gone { tombstone: tombstone.version }
+                Outcome::Gone {
+                    tombstone: tombstone.version,
+                }
             }
             Standing::Absent if creates => self.create(call, save),
-            _ => Outcome::Gone { tombstone: Version(0) },
+            _ => Outcome::Gone {
+                tombstone: Version(0),
+            },
         }
     }
 
@@ -50,12 +54,21 @@ impl SessionTable {
         }
         // A base from before the session began is about an earlier life of the key, which nobody may bring back.
         if retakes && !(save.retake && save.base >= current.created_version) {
-            return Outcome::Fenced { owner: current.owner.clone() };
+            return Outcome::Fenced {
+                owner: current.owner.clone(),
+            };
         }
         let behind = save.base < current.version;
-        let mut merged = if behind { merge::merged(&current, save.base, None) } else { None };
+        let mut merged = if behind {
+            merge::merged(&current, save.base, None)
+        } else {
+            None
+        };
         if behind && merge::conflicts(&current, save) {
-            return Outcome::Conflict { version: current.version, merged: merged.unwrap_or_default() };
+            return Outcome::Conflict {
+                version: current.version,
+                merged: merged.unwrap_or_default(),
+            };
         }
         if retakes {
             call.tell(key, &current, EventKind::OwnershipLost);
@@ -66,7 +79,11 @@ impl SessionTable {
         let version = self.next_version();
         let new_owner = retakes.then(|| self.owner(call));
         let epoch = if retakes { Epoch(version.0) } else { epoch };
-        let kind = if retakes { RecordedKind::SavedNewEpoch } else { RecordedKind::Saved };
+        let kind = if retakes {
+            RecordedKind::SavedNewEpoch
+        } else {
+            RecordedKind::Saved
+        };
         let last_change = call.id().map(|id| RecordedChange { id, version, kind });
         let now = self.now();
         let wants_names = merged.as_ref().is_some_and(|merged| merged.removals);
@@ -77,12 +94,21 @@ impl SessionTable {
             if let Some(owner) = new_owner {
                 record.owner = owner;
             }
-            if wants_names { merge::names(record) } else { Vec::new() }
+            if wants_names {
+                merge::names(record)
+            } else {
+                Vec::new()
+            }
         });
         if let (Some(merged), Some(names)) = (&mut merged, names) {
             merged.names = names;
         }
-        Outcome::Saved(Saved { version, epoch, created_version, merged })
+        Outcome::Saved(Saved {
+            version,
+            epoch,
+            created_version,
+            merged,
+        })
     }
 
     fn create(&mut self, call: &mut Call<'_>, save: &Save) -> Outcome {
@@ -113,7 +139,12 @@ impl SessionTable {
         let now = self.now();
         store(&mut record, save, version, now, &mut self.names);
         self.put(&save.session, Slot::Live(Arc::new(record)));
-        Outcome::Saved(Saved { version, epoch, created_version: version, merged: None })
+        Outcome::Saved(Saved {
+            version,
+            epoch,
+            created_version: version,
+            merged: None,
+        })
     }
 }
 
@@ -121,14 +152,20 @@ impl SessionTable {
 /// must not live as long as the session does.
 fn store(record: &mut Session, save: &Save, version: Version, now: TableTime, names: &mut Names) {
     for name in &save.removed {
-        if let Ok(at) = record.attributes.binary_search_by(|attribute| attribute.name.cmp(name)) {
+        if let Ok(at) = record
+            .attributes
+            .binary_search_by(|attribute| attribute.name.cmp(name))
+        {
             record.attributes.remove(at);
             record.removal_version = version;
         }
     }
     for changed in &save.changed {
         let value = Bytes::copy_from_slice(&changed.value);
-        match record.attributes.binary_search_by(|attribute| attribute.name.cmp(&changed.name)) {
+        match record
+            .attributes
+            .binary_search_by(|attribute| attribute.name.cmp(&changed.name))
+        {
             Ok(at) => {
                 let attribute = &mut record.attributes[at];
                 attribute.version = version;
@@ -137,7 +174,15 @@ fn store(record: &mut Session, save: &Save, version: Version, now: TableTime, na
             }
             Err(at) => {
                 let name = names.share(&changed.name);
-                record.attributes.insert(at, Attribute { name, version, type_tag: changed.type_tag, value });
+                record.attributes.insert(
+                    at,
+                    Attribute {
+                        name,
+                        version,
+                        type_tag: changed.type_tag,
+                        value,
+                    },
+                );
             }
         }
     }

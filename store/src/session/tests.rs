@@ -1,0 +1,95 @@
+//! The table's rules as golden scripts, and replicas that must not diverge.
+//!
+//! A script in `scripts/` is a story: commands, a line `---`, and what the table answered. After a wanted change of a
+//! rule, `UPDATE_GOLDENFILES=1 cargo test -p remora-store scripts` writes the answers anew, to be read before they are
+//! committed. Every answer passes through [`stage::Stage`], which is the notation's only place.
+
+mod random;
+mod stage;
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Command, Epoch, Outcome, Proposal, RemoveReason, Save, SessionKey, SessionTable, Stamp, Version,
+};
+use stage::Stage;
+
+/// What one entry moves table time by at most, in milliseconds.
+const ENTRY_MS: u64 = 10_000;
+
+fn scripts() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/session/scripts");
+    let mut scripts: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    scripts.sort();
+    scripts
+}
+
+#[test]
+fn scripts_tell_the_rules() {
+    let scripts = scripts();
+    assert!(scripts.len() > 10, "the scripts are gone");
+    for script in scripts {
+        let told = goldenscript::run(&mut Stage::new(), &script);
+        told.unwrap_or_else(|error| panic!("{}: {error}", script.display()));
+    }
+}
+
+/// The entries of ten seconds each until a sweep takes away the tombstone of a session with this idle limit.
+fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
+    let session = SessionKey {
+        application: "shop".into(),
+        key: [7; 16],
+    };
+    let save = Save {
+        session: session.clone(),
+        epoch: Epoch(0),
+        base: Version(0),
+        changed: Vec::new(),
+        removed: Vec::new(),
+        login: None,
+        max_idle_seconds: Some(max_idle_seconds),
+        retake: false,
+        created_ms: 0,
+        last_access_ms: 0,
+    };
+    let remove = Command::Remove {
+        session,
+        created_version: Version(1),
+        epoch: Epoch(0),
+        reason: RemoveReason::Logout,
+    };
+    let mut table = SessionTable::new();
+    let ask = |table: &mut SessionTable, command: Command| {
+        let proposal = Proposal {
+            request_id: None,
+            node: "n1".into(),
+            command,
+        };
+        table.apply(&proposal, &mut Vec::new())
+    };
+    ask(&mut table, Command::Save(save));
+    let removed = ask(&mut table, remove);
+    assert_eq!(
+        removed,
+        Outcome::Removed {
+            tombstone: Version(2)
+        }
+    );
+    let swept = |entry: &u64| {
+        table.begin_entry(Stamp(entry * ENTRY_MS));
+        ask(&mut table, Command::Sweep { limit: 1 }) == Outcome::Swept { removed: 1 }
+    };
+    (1..).find(swept).unwrap()
+}
+
+#[test]
+fn a_tombstone_lives_for_the_idle_limit_within_an_hour_and_a_day() {
+    let hour = 3_600_000 / ENTRY_MS;
+    assert_eq!(tombstone_lives_entries(60), hour + 1);
+    assert_eq!(tombstone_lives_entries(7_200), 2 * hour + 1);
+    assert_eq!(tombstone_lives_entries(7 * 24 * 3_600), 24 * hour + 1);
+    assert_eq!(tombstone_lives_entries(0), 24 * hour + 1);
+}

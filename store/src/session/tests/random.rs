@@ -1,0 +1,222 @@
+//! Replicas that apply the same entries never diverge, wherever a snapshot falls, and what the table counts is so.
+
+use bytes::Bytes;
+
+use super::stage::restored;
+use crate::session::{
+    Attribute, Command, Epoch, Killed, ListFilter, Login, Outcome, Proposal, RemoveReason, RequestId, Save,
+    SessionKey, SessionTable, Stamp, Touched, Version,
+};
+
+/// Commands of each seed.
+const COMMANDS: u64 = 2_000;
+
+/// Seeds tried; each is a different bad day.
+const SEEDS: u64 = 20;
+
+/// A linear congruential generator (Knuth's MMIX constants): the same numbers everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+fn key(number: u64) -> SessionKey {
+    let mut key = [0; 16];
+    key[15] = u8::try_from(number).unwrap();
+    SessionKey {
+        application: "shop".into(),
+        key,
+    }
+}
+
+/// A command whose epochs and versions are near what the table holds, so that all rules are met.
+fn command(dice: &mut Dice, table: &SessionTable) -> Command {
+    let session = key(dice.below(8));
+    let known = table.reader().get(&session);
+    let epoch = match dice.below(4) {
+        0 => Epoch(0),
+        1 => Epoch(dice.below(50)),
+        _ => known.as_ref().map_or(Epoch(0), |session| session.epoch),
+    };
+    let version = known
+        .as_ref()
+        .map_or(table.reader().version(), |session| session.version);
+    let base = Version(version.0.saturating_sub(dice.below(4)));
+    let created_version = known
+        .as_ref()
+        .map_or(Version(1), |session| session.created_version);
+    match dice.below(12) {
+        0..6 => Command::Save(save(dice, session, epoch, base)),
+        6 => Command::Claim { session },
+        7 => Command::Rename {
+            session,
+            new_key: key(dice.below(8)).key,
+            epoch,
+        },
+        8 => {
+            let reason = if dice.below(2) == 0 {
+                RemoveReason::Logout
+            } else {
+                RemoveReason::Expiry
+            };
+            Command::Remove {
+                session,
+                created_version,
+                epoch,
+                reason,
+            }
+        }
+        9 => Command::Release { session, epoch },
+        10 => Command::Touch {
+            sessions: vec![Touched {
+                session,
+                epoch,
+                last_access_ms: dice.below(1_000),
+            }],
+        },
+        _ if dice.below(3) == 0 => Command::Kill {
+            sessions: vec![Killed {
+                session,
+                created_version,
+            }],
+        },
+        _ => Command::Sweep { limit: 3 },
+    }
+}
+
+fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Save {
+    let name = ["cart", "user", "note"][usize::try_from(dice.below(3)).unwrap()];
+    let removes = dice.below(4) == 0;
+    let value = Bytes::from(vec![b'x'; usize::try_from(dice.below(20)).unwrap()]);
+    let attribute = Attribute {
+        name: name.into(),
+        version: Version(0),
+        type_tag: 1,
+        value,
+    };
+    let login = Login {
+        principal: if dice.below(2) == 0 { "ada" } else { "" }.into(),
+        ..Login::default()
+    };
+    Save {
+        session,
+        epoch,
+        base,
+        changed: if removes { Vec::new() } else { vec![attribute] },
+        removed: if removes { vec![name.into()] } else { Vec::new() },
+        login: (dice.below(5) == 0).then_some(login),
+        max_idle_seconds: (dice.below(3) == 0).then_some(20),
+        retake: dice.below(2) == 0,
+        created_ms: 0,
+        last_access_ms: 0,
+    }
+}
+
+fn bytes_of(table: &SessionTable) -> Vec<u8> {
+    table.image().into_chunks().flatten().collect()
+}
+
+/// What one of three Tomcats asks.
+fn proposal(dice: &mut Dice, serial: u64, table: &SessionTable) -> Proposal {
+    let instance = 1 + dice.below(3);
+    Proposal {
+        request_id: Some(RequestId { instance, serial }),
+        node: format!("n{instance}").into(),
+        command: command(dice, table),
+    }
+}
+
+#[test]
+fn replicas_agree_wherever_a_snapshot_falls() {
+    for seed in 0..SEEDS {
+        let mut dice = Dice(seed);
+        let (mut leader, mut follower) = (SessionTable::new(), SessionTable::new());
+        let mut stamp = 0;
+        let mut last: Option<Proposal> = None;
+        for serial in 1..=COMMANDS {
+            stamp += dice.below(3_000);
+            let repeated = last.take().filter(|_| dice.below(10) == 0);
+            let proposal = repeated.unwrap_or_else(|| proposal(&mut dice, serial, &leader));
+            let (mut here, mut there) = (Vec::new(), Vec::new());
+            leader.begin_entry(Stamp(stamp));
+            follower.begin_entry(Stamp(stamp));
+            let told = leader.apply(&proposal, &mut here);
+            assert_eq!(
+                told,
+                follower.apply(&proposal, &mut there),
+                "seed {seed}, {proposal:?}"
+            );
+            assert_eq!(here, there, "seed {seed}, {proposal:?}");
+            check_outcome(&proposal, &told, &leader);
+            last = Some(proposal);
+            if dice.below(50) == 0 {
+                follower = restored(&follower).unwrap();
+            }
+        }
+        assert_eq!(bytes_of(&leader), bytes_of(&follower), "seed {seed}");
+        check_counters(&leader, seed);
+    }
+}
+
+/// What a caller may rely on after each answer.
+fn check_outcome(proposal: &Proposal, outcome: &Outcome, table: &SessionTable) {
+    let (Command::Save(save), Outcome::Saved(saved)) = (&proposal.command, outcome) else {
+        return;
+    };
+    let session = table.reader().get(&save.session);
+    // A repeat, or a save through a key that was given up, may be answered from a record that went on.
+    if let Some(session) = session.filter(|session| session.version == saved.version) {
+        assert_eq!(session.epoch, saved.epoch);
+        for attribute in &save.changed {
+            assert_eq!(session.attribute(&attribute.name).unwrap().version, saved.version);
+        }
+    }
+}
+
+fn check_counters(table: &SessionTable, seed: u64) {
+    let reader = table.reader();
+    let sessions = reader.list(&ListFilter::default(), None, usize::MAX);
+    assert!(sessions.len() as u64 <= reader.sessions(), "seed {seed}");
+    let fresh = restored(table).unwrap().reader();
+    assert_eq!(
+        (fresh.sessions(), fresh.bytes()),
+        (reader.sessions(), reader.bytes()),
+        "seed {seed}"
+    );
+    assert_eq!(fresh.next_deadline(), reader.next_deadline(), "seed {seed}");
+}
+
+#[test]
+fn damaged_bytes_are_an_error_and_never_a_panic() {
+    let mut dice = Dice(7);
+    let mut table = SessionTable::new();
+    for serial in 1..200 {
+        let command = command(&mut dice, &table);
+        let request_id = Some(RequestId { instance: 1, serial });
+        table.apply(
+            &Proposal {
+                request_id,
+                node: "n1".into(),
+                command,
+            },
+            &mut Vec::new(),
+        );
+    }
+    let whole = bytes_of(&table);
+    for _ in 0..5_000 {
+        let mut damaged = whole.clone();
+        let at = usize::try_from(dice.below(whole.len() as u64)).unwrap();
+        damaged[at] ^= u8::try_from(1 + dice.below(255)).unwrap();
+        damaged.truncate(whole.len() - usize::try_from(dice.below(3)).unwrap());
+        let mut decoder = crate::session::ImageDecoder::new();
+        // Either is fine: an image that differs in a value, or an error. A panic fails the test.
+        let _ = decoder.push(&damaged).and_then(|()| decoder.finish().map(drop));
+    }
+}

@@ -1,0 +1,440 @@
+//! The notation of the scripts.
+//!
+//! Nodes are written `n1` (instance 1) or `n1/7` (instance 7), so that a restarted node can be told from itself. Sessions
+//! are names; `name.3` is in slot 3, all others in slot 0; `name@5` is a session and the epoch or version meant. Serials rise by themselves; `serial=4` repeats. In answers `v`
+//! is a version, `e` an epoch, `c` the version that created the session, `†` a tombstone.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+
+use bytes::Bytes;
+
+use crate::session::{
+    Attribute, Checked, Command, Epoch, Event, EventKind, ImageDecoder, Killed, ListFilter, Login, Merged,
+    Outcome, Owner, Proposal, RemoveReason, RequestId, Save, Session, SessionKey, SessionTable, Stamp,
+    TableTime, Touched, Version,
+};
+
+type Fault = Box<dyn Error>;
+type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
+
+/// A table and the actors before it.
+pub(super) struct Stage {
+    table: SessionTable,
+    serials: BTreeMap<u64, u64>,
+}
+
+impl Stage {
+    pub(super) fn new() -> Stage {
+        Stage {
+            table: SessionTable::new(),
+            serials: BTreeMap::new(),
+        }
+    }
+
+    fn propose(&mut self, who: &str, serial: Option<&str>, command: Command) -> Result<String, Fault> {
+        let (node, instance) = actor(who)?;
+        let last = self.serials.entry(instance).or_default();
+        let serial = match serial {
+            Some(serial) => serial.parse()?,
+            None => {
+                *last += 1;
+                *last
+            }
+        };
+        let request_id = Some(RequestId { instance, serial });
+        Ok(self.apply(&Proposal {
+            request_id,
+            node: node.into(),
+            command,
+        }))
+    }
+
+    fn apply(&mut self, proposal: &Proposal) -> String {
+        let mut events = Vec::new();
+        let outcome = self.table.apply(proposal, &mut events);
+        let mut told = show_outcome(&outcome);
+        for event in &events {
+            let _ = write!(told, "\n  {}", show_event(event));
+        }
+        told
+    }
+
+    fn run(&mut self, command: &goldenscript::Command) -> Result<String, Fault> {
+        let mut arguments = command.consume_args();
+        let serial = arguments.take_key("serial");
+        let mut next = || arguments.next_pos().ok_or("a word is missing");
+        let told = match command.name.as_str() {
+            "at" => {
+                self.table.begin_entry(Stamp(next()?.parse()?));
+                format!("table time {}", self.table.reader().table_time().0)
+            }
+            "claim" => {
+                let (session, who) = (key(next()?), next()?);
+                self.propose(who, serial, Command::Claim { session })?
+            }
+            "save" => {
+                let (session, who) = (key(next()?), next()?);
+                let save = save(session, &mut arguments)?;
+                self.propose(who, serial, Command::Save(save))?
+            }
+            "touch" => {
+                let who = next()?;
+                let sessions = pairs(&mut arguments)?;
+                let touched = |(session, epoch)| Touched {
+                    session,
+                    epoch: Epoch(epoch),
+                    last_access_ms: 0,
+                };
+                self.propose(
+                    who,
+                    serial,
+                    Command::Touch {
+                        sessions: sessions.into_iter().map(touched).collect(),
+                    },
+                )?
+            }
+            "rename" => {
+                let (session, target, who) = (key(next()?), key(next()?), next()?);
+                let epoch = Epoch(number(&mut arguments, "epoch")?);
+                self.propose(
+                    who,
+                    serial,
+                    Command::Rename {
+                        session,
+                        new_key: target.key,
+                        epoch,
+                    },
+                )?
+            }
+            "remove" => {
+                let (session, who) = (key(next()?), next()?);
+                let command = remove(session, &mut arguments)?;
+                self.propose(who, serial, command)?
+            }
+            "release" => {
+                let (session, who) = (key(next()?), next()?);
+                let epoch = Epoch(number(&mut arguments, "epoch")?);
+                self.propose(who, serial, Command::Release { session, epoch })?
+            }
+            _ => self.run_others(command, &mut arguments)?,
+        };
+        arguments.reject_next()?;
+        Ok(told)
+    }
+
+    fn run_others(
+        &mut self,
+        command: &goldenscript::Command,
+        arguments: &mut Arguments<'_>,
+    ) -> Result<String, Fault> {
+        match command.name.as_str() {
+            "sweep" => {
+                let limit = arguments.next_pos().ok_or("how many")?.parse()?;
+                Ok(self.apply(&Proposal {
+                    request_id: None,
+                    node: "".into(),
+                    command: Command::Sweep { limit },
+                }))
+            }
+            "kill" => {
+                let who = arguments.next_pos().ok_or("who")?;
+                let killed = |(session, version)| Killed {
+                    session,
+                    created_version: Version(version),
+                };
+                let sessions = pairs(arguments)?.into_iter().map(killed).collect();
+                self.propose(who, None, Command::Kill { sessions })
+            }
+            "announce" => {
+                let who = arguments.next_pos().ok_or("who")?;
+                let lifetime_seconds = u32::try_from(number(arguments, "life")?)?;
+                let applications = vec!["shop".into()];
+                self.propose(
+                    who,
+                    None,
+                    Command::Announce {
+                        url: "http://h".into(),
+                        applications,
+                        lifetime_seconds,
+                    },
+                )
+            }
+            "retire" => self.propose(arguments.next_pos().ok_or("who")?, None, Command::Retire),
+            "check" => {
+                let session = key(arguments.next_pos().ok_or("which")?);
+                let (epoch, version) = (number(arguments, "epoch")?, number(arguments, "version")?);
+                Ok(show_checked(&self.table.reader().check(
+                    &session,
+                    Epoch(epoch),
+                    Version(version),
+                )))
+            }
+            "preview" => {
+                let preview = self
+                    .table
+                    .reader()
+                    .claim_preview(&key(arguments.next_pos().ok_or("which")?));
+                Ok(preview.map_or("must be proposed".into(), |outcome| show_outcome(&outcome)))
+            }
+            "servers" => {
+                let servers = self.table.reader().servers();
+                Ok(lines(servers.iter().map(|entry| {
+                    format!("{} until {}", show_owner(&entry.server), entry.lapses.0)
+                })))
+            }
+            "table" => Ok(self.dump()),
+            "restart" => {
+                self.table = restored(&self.table)?;
+                Ok(format!(
+                    "table time {}, version {}",
+                    self.table.reader().table_time().0,
+                    self.table.reader().version()
+                ))
+            }
+            name => Err(format!("no command {name}").into()),
+        }
+    }
+
+    fn dump(&self) -> String {
+        let reader = self.table.reader();
+        let sessions = reader.list(&ListFilter::default(), None, usize::MAX);
+        let counted = format!("{} sessions, {} bytes", reader.sessions(), reader.bytes());
+        let shown = sessions
+            .iter()
+            .map(|(key, session)| format!("{}: {}", name(key), show_session(session)));
+        lines(shown.chain([counted]))
+    }
+}
+
+impl goldenscript::Runner for Stage {
+    type Command = goldenscript::Command;
+
+    fn run(&mut self, command: &goldenscript::Command, _: &goldenscript::Context) -> Result<String, Fault> {
+        Stage::run(self, command)
+    }
+}
+
+/// The table after its image has been written and read.
+pub(super) fn restored(table: &SessionTable) -> Result<SessionTable, Fault> {
+    let mut decoder = ImageDecoder::new();
+    for chunk in table.image().into_chunks() {
+        decoder.push(&chunk)?;
+    }
+    let mut fresh = SessionTable::new();
+    fresh.restore(decoder.finish()?);
+    Ok(fresh)
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn actor(text: &str) -> Result<(&str, u64), Fault> {
+    let (node, instance) = text
+        .split_once('/')
+        .unwrap_or((text, text.trim_start_matches('n')));
+    Ok((node, instance.parse()?))
+}
+
+fn key(text: &str) -> SessionKey {
+    let (name, slot) = text.split_once('.').unwrap_or((text, "0"));
+    let mut key = [0; 16];
+    key[0] = slot.parse().unwrap_or_default();
+    let fits = name.len().min(15);
+    key[1..=fits].copy_from_slice(&name.as_bytes()[..fits]);
+    SessionKey {
+        application: "shop".into(),
+        key,
+    }
+}
+
+fn name(key: &SessionKey) -> String {
+    let name: Vec<u8> = key.key[1..]
+        .iter()
+        .copied()
+        .take_while(|byte| *byte != 0)
+        .collect();
+    String::from_utf8_lossy(&name).into_owned()
+}
+
+fn number(arguments: &mut Arguments<'_>, key: &str) -> Result<u64, Fault> {
+    Ok(arguments.take_key(key).unwrap_or("0").parse()?)
+}
+
+fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<(SessionKey, u64)>, Fault> {
+    let mut pairs = Vec::new();
+    while let Some(word) = arguments.next_pos() {
+        let (session, number) = word.split_once('@').ok_or("session@number")?;
+        pairs.push((key(session), number.parse()?));
+    }
+    Ok(pairs)
+}
+
+fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Fault> {
+    let mut save = Save {
+        session,
+        epoch: Epoch(number(arguments, "epoch")?),
+        base: Version(number(arguments, "base")?),
+        changed: Vec::new(),
+        removed: Vec::new(),
+        login: arguments.take_key("login").map(login),
+        max_idle_seconds: arguments.take_key("idle").map(str::parse).transpose()?,
+        retake: false,
+        created_ms: 0,
+        last_access_ms: 0,
+    };
+    while let Some(name) = arguments.take_key("without") {
+        save.removed.push(name.into());
+    }
+    match arguments.next_pos() {
+        None => {}
+        Some("retake") => save.retake = true,
+        Some(word) => return Err(format!("what is {word}?").into()),
+    }
+    while let Some((name, value)) = arguments.next_key() {
+        let value = Bytes::copy_from_slice(value.as_bytes());
+        save.changed.push(Attribute {
+            name: name.into(),
+            version: Version(0),
+            type_tag: 1,
+            value,
+        });
+    }
+    Ok(save)
+}
+
+fn login(principal: &str) -> Login {
+    let principal = if principal == "nobody" { "" } else { principal };
+    Login {
+        principal: principal.into(),
+        roles: vec!["user".into()],
+        auth_type: "FORM".into(),
+    }
+}
+
+fn remove(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Command, Fault> {
+    let reason = match arguments.take_key("by").unwrap_or("logout") {
+        "logout" => RemoveReason::Logout,
+        "operator" => RemoveReason::Operator,
+        "expiry" => RemoveReason::Expiry,
+        other => return Err(format!("no reason {other}").into()),
+    };
+    let created_version = Version(number(arguments, "created")?);
+    Ok(Command::Remove {
+        session,
+        created_version,
+        epoch: Epoch(number(arguments, "epoch")?),
+        reason,
+    })
+}
+
+fn show_owner(owner: &Owner) -> String {
+    if owner.instance == 0 {
+        "nobody".into()
+    } else {
+        format!("{}/{}", owner.node, owner.instance)
+    }
+}
+
+fn show_session(session: &Session) -> String {
+    let mut text = format!(
+        "v{} e{} c{} {}",
+        session.version,
+        session.epoch,
+        session.created_version,
+        show_owner(&session.owner)
+    );
+    if session.deadline != TableTime::NEVER {
+        let _ = write!(text, " until {}", session.deadline.0);
+    }
+    if let Some(login) = &session.login {
+        let _ = write!(text, " login {}", login.principal);
+    }
+    text + &show_attributes(&session.attributes)
+}
+
+fn show_attributes(attributes: &[Attribute]) -> String {
+    let shown = |attribute: &Attribute| {
+        format!(
+            " {}={}@{}",
+            attribute.name,
+            String::from_utf8_lossy(&attribute.value),
+            attribute.version
+        )
+    };
+    attributes.iter().map(shown).collect()
+}
+
+fn show_merged(merged: &Merged) -> String {
+    let mut text = format!("; merged{}", show_attributes(&merged.attributes));
+    if merged.removals {
+        let names: Vec<&str> = merged.names.iter().map(|name| &**name).collect();
+        let _ = write!(text, " only [{}] exist", names.join(" "));
+    }
+    if let Some(login) = &merged.login {
+        let who = if login.is_logout() {
+            "nobody"
+        } else {
+            &login.principal
+        };
+        let _ = write!(text, " login {who}");
+    }
+    if let Some(seconds) = merged.max_idle_seconds {
+        let _ = write!(text, " idle {seconds}");
+    }
+    text
+}
+
+fn show_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Claimed(session) => format!("claimed {}", show_session(session)),
+        Outcome::Saved(saved) => {
+            let merged = saved.merged.as_ref().map_or(String::new(), show_merged);
+            format!(
+                "saved v{} e{} c{}{merged}",
+                saved.version, saved.epoch, saved.created_version
+            )
+        }
+        Outcome::Conflict { version, merged } => format!("conflict v{version}{}", show_merged(merged)),
+        Outcome::Fenced { owner } => format!("fenced: {} owns it", show_owner(owner)),
+        Outcome::Gone { tombstone } => format!("gone †{tombstone}"),
+        Outcome::Renamed => "renamed".into(),
+        Outcome::Stale => "stale".into(),
+        Outcome::Touched { fenced, gone } => format!("touched, fenced {fenced:?}, gone {gone:?}"),
+        Outcome::Rekeyed { version } => format!("rekeyed v{version}"),
+        Outcome::Taken => "taken".into(),
+        Outcome::Removed { tombstone } => format!("removed †{tombstone}"),
+        Outcome::Released => "released".into(),
+        Outcome::Swept { removed } => format!("swept {removed}"),
+        Outcome::Announced { version } => format!("announced v{version}"),
+        Outcome::Retired { retired } => format!("retired: {retired}"),
+        Outcome::Killed { killed } => format!("killed {killed}"),
+        Outcome::Ticked => "ticked".into(),
+    }
+}
+
+fn show_checked(checked: &Checked) -> String {
+    match checked {
+        Checked::Current => "current".into(),
+        Checked::Newer(session) => format!("newer {}", show_session(session)),
+        Checked::Moved { owner } => format!("moved: {} owns it", show_owner(owner)),
+        Checked::Renamed => "renamed".into(),
+        Checked::Gone { tombstone } => format!("gone †{tombstone}"),
+    }
+}
+
+fn show_event(event: &Event) -> String {
+    let what = match event.kind {
+        EventKind::OwnershipLost => "lost",
+        EventKind::Gone => "gone",
+        EventKind::Expired => "expired",
+    };
+    format!(
+        "tell {}: {what} {} e{}",
+        event.instance,
+        name(&event.session),
+        event.epoch
+    )
+}
