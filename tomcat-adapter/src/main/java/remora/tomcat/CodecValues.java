@@ -1,5 +1,6 @@
 package remora.tomcat;
 
+import java.io.NotSerializableException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
@@ -21,6 +22,11 @@ final class CodecValues implements AttributeValues {
 
   /** How many different complaints are told apart; more say nothing new. */
   private static final int REPORTED_MAX = 1000;
+
+  private static final String REMEDY =
+      ". Make it Serializable, keep it out of the session, or keep it on this Tomcat alone with"
+          + " sessionAttributeNameFilter or sessionAttributeValueClassNameFilter in the <Manager>"
+          + " element";
 
   private final AttributeCodec codec;
   private final Set<String> reported = ConcurrentHashMap.newKeySet();
@@ -49,9 +55,7 @@ final class CodecValues implements AttributeValues {
               + name
               + "\": "
               + notSerializable.getMessage()
-              + ". Make it Serializable, keep it out of the session, or keep it on this Tomcat"
-              + " alone with sessionAttributeNameFilter or sessionAttributeValueClassNameFilter in"
-              + " the <Manager> element.",
+              + (notSerializable.getCause() instanceof NotSerializableException ? REMEDY : ""),
           notSerializable);
     }
   }

@@ -202,6 +202,22 @@ final class NearCopies {
     return !paused; // it was the truth when the request began
   }
 
+  /**
+   * Asks about a copy that nobody uses: ends it here if it has ended, and never takes it back from
+   * another Tomcat.
+   *
+   * @param session a session
+   * @throws StoreUnavailableException if the store does not answer
+   */
+  void review(RemoraSession session) {
+    if (session.epoch() != 0
+        && session.isLive()
+        && !session.isLost()
+        && check(session) == Standing.GONE) {
+      session.expireGone();
+    }
+  }
+
   private RemoraSession claim(Slot slot, String id, RemoraSession old) {
     if (old == null) {
       return claimAlone(slot, id, null);

@@ -192,7 +192,16 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
       throw new LifecycleException(notUnderstood.getMessage(), notUnderstood);
     }
     Installed.enter(application, context.getParent());
-    ClassLoader loader = context.getLoader().getClassLoader();
+    try {
+      open(storeOptions, context.getLoader().getClassLoader());
+    } catch (RuntimeException notOpened) {
+      Installed.leave(application, context.getParent());
+      throw new LifecycleException("The connection to the session store failed", notOpened);
+    }
+    setState(LifecycleState.STARTING);
+  }
+
+  private void open(StoreOptions storeOptions, ClassLoader loader) {
     values = new CodecValues(loader, getSessionAttributeValueClassNamePattern());
     store = openStore(storeOptions);
     PauseTicker ticker = ticker();
@@ -201,7 +210,6 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     services = new SessionServices(copies, new SessionSaver(store, ticker), ticker);
     store.onPush(application, this::pushed);
     housekeeper.start();
-    setState(LifecycleState.STARTING);
   }
 
   @Override
@@ -451,10 +459,8 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     List<RemoraSession> sessions = running.copies().all();
     try {
       for (RemoraSession session : sessions) {
-        if (session.epoch() != 0
-            && !session.isLost()
-            && session.isIdleTooLong(2 * Housekeeper.TOUCH_MILLIS)) {
-          running.copies().find(session.getIdInternal());
+        if (session.isIdleTooLong(2 * Housekeeper.TOUCH_MILLIS)) {
+          running.copies().review(session);
         }
       }
     } catch (StoreUnavailableException silent) {

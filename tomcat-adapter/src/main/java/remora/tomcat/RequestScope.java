@@ -27,7 +27,7 @@ final class RequestScope implements CommitHook.Guard {
 
   private final Request request;
   private final long startedNanos = System.nanoTime();
-  private final Map<RemoraSession, Integer> failuresSeen = new IdentityHashMap<>();
+  private final Map<RemoraSession, Integer> failuresSeen = new IdentityHashMap<>(2);
   private RuntimeException failure;
   private boolean reported;
   private volatile boolean applicationRan;
@@ -169,12 +169,7 @@ final class RequestScope implements CommitHook.Guard {
     }
     if (!reported) {
       reported = true;
-      log.warn(
-          request.getMethod()
-              + " "
-              + request.getDecodedRequestURI()
-              + " is answered 503, the session cookie stays as it is: "
-              + failure.getMessage());
+      FailureLog.write(request.getMethod(), request.getDecodedRequestURI(), failure.getMessage());
     }
     return true;
   }

@@ -1,24 +1,34 @@
 package remora.tomcat;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.servlet.AsyncContext;
+import javax.servlet.http.HttpSessionActivationListener;
+import javax.servlet.http.HttpSessionEvent;
 import org.apache.catalina.LifecycleState;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
+import remora.tomcat.store.SessionChange;
+import remora.tomcat.store.StoredSession;
 
 /** What users may rely on, shown with real Tomcats over a store in memory. */
 class RemoraManagerTest {
@@ -344,5 +354,129 @@ class RemoraManagerTest {
     assertEquals(cookie.replace(".n1", ".n2"), moved.cookie());
     assertEquals(0, b.store.count("rename"));
     assertNull(b.get("/", moved.cookie(), GET).cookie());
+  }
+
+  /** An attribute that counts how often it hears that it has moved. */
+  public static final class Traveller implements HttpSessionActivationListener, Serializable {
+    private static final long serialVersionUID = 1L;
+    private static final AtomicInteger arrivals = new AtomicInteger();
+
+    @Override
+    public void sessionDidActivate(HttpSessionEvent event) {
+      assertEquals("apples", event.getSession().getAttribute("cart"));
+      arrivals.incrementAndGet();
+    }
+  }
+
+  @Test
+  void an_attribute_hears_once_that_it_has_moved_when_it_is_first_asked_for() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.get("/", cookie, (q, a) -> q.getSession().setAttribute("traveller", new Traveller()));
+    Work ask = (q, a) -> assertNotNull(q.getSession().getAttribute("traveller"));
+    assertEquals(200, two.get("/", cookie, ask).status());
+    assertEquals(200, two.get("/", cookie, ask).status());
+    assertEquals(1, Traveller.arrivals.get());
+  }
+
+  @Test
+  void an_attribute_that_cannot_be_read_is_hidden_and_keeps_its_bytes() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
+    byte[] foreign = {1, 2, 3};
+    one.store.save(
+        one.store.nextSerial(),
+        session.key(),
+        SessionChange.of(session.epoch(), session.ledger.version())
+            .set("foreign", 9999, foreign)
+            .build());
+    Work names =
+        (q, a) -> {
+          q.getSession().setAttribute("cart", "pears");
+          a.getWriter().print(q.getSession().getAttribute("foreign"));
+          a.getWriter().print(Collections.list(q.getSession().getAttributeNames()));
+        };
+    assertEquals("null[cart]", two.get("/", cookie, names).body());
+    session = (RemoraSession) two.manager.findSessions()[0];
+    StoredSession record = one.store.claim(one.store.nextSerial(), session.key()).session();
+    assertEquals(2, record.attributes().size());
+    assertArrayEquals(foreign, record.attributes().get(1).bytes());
+  }
+
+  @Test
+  void a_change_after_the_head_has_left_that_cannot_be_stored_cuts_the_connection()
+      throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer answer =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              a.getWriter().print("early");
+              a.flushBuffer();
+              q.getSession().setAttribute("cart", "late");
+              one.store.savesFail = true;
+            });
+    one.store.savesFail = false;
+    assertEquals(200, answer.status());
+    assertFalse(answer.text.endsWith("0\r\n\r\n"), "a whole answer: " + answer.text);
+    assertEquals("apples", one.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void a_change_after_the_head_has_left_is_stored_before_the_answer_ends() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    Answer answer =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              a.getWriter().print("early");
+              a.flushBuffer();
+              q.getSession().setAttribute("cart", "late");
+            });
+    assertTrue(answer.text.endsWith("0\r\n\r\n"), answer.text);
+    assertEquals("late", two.get("/", cookie, GET).body());
+  }
+
+  @Test
+  void an_idle_copy_that_moved_unheard_is_not_taken_back() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.get("/", cookie, (q, a) -> q.getSession().setMaxInactiveInterval(1));
+    one.store.untrusted = true; // and hears no pushes
+    two.get("/", cookie, GET);
+    ((RemoraSession) one.manager.findSessions()[0])
+        .setCreationTime(System.currentTimeMillis() - 60_000);
+    int claims = one.store.count("claim");
+    int checks = one.store.count("check");
+    one.manager.processExpires();
+    assertEquals(checks + 1, one.store.count("check"));
+    assertEquals(claims, one.store.count("claim"));
+  }
+
+  @Test
+  void what_is_wrong_with_the_manager_element_is_said_in_a_sentence() throws Exception {
+    ManagerOptions options = new ManagerOptions();
+    options.onStoreLoss = "serve";
+    assertSays("it follows", options::checkOnStoreLoss);
+    options.onStoreLoss = "panic";
+    assertSays("the only value is \"refuse\"", options::checkOnStoreLoss);
+    assertSays("needs store=", () -> options.storeOptions(null));
+    options.store = "h1";
+    assertSays("host:port", () -> options.storeOptions(null));
+    options.store = "h1:7400";
+    options.storeTimeout = "5";
+    assertSays("not a duration", () -> options.storeOptions(null));
+    options.storeTimeout = "800ms";
+    assertEquals(800, options.storeOptions(null).timeoutMillis());
+    assertEquals("n1", options.storeOptions("n1").node());
+    options.key = "short";
+    assertSays("at least 16 bytes", options::secret);
+    options.keyFile = "also";
+    assertSays("not both", options::secret);
+  }
+
+  private static void assertSays(String part, Executable refused) {
+    String message = assertThrows(IllegalArgumentException.class, refused).getMessage();
+    assertTrue(message.contains(part), message);
   }
 }
