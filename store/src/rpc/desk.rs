@@ -44,7 +44,10 @@ pub(super) struct Desk {
 }
 
 /// A request that needs a linearizable read before it can be answered or proposed.
-#[expect(clippy::large_enum_variant, reason = "moved once, and as large as the proposals beside which it travels")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, and as large as the proposals beside which it travels"
+)]
 #[derive(Debug, Clone)]
 pub(super) enum Read {
     /// Is a near copy still the truth?

@@ -119,8 +119,15 @@ pub async fn serve_clients(
         answers: Answers::new(),
     });
     let forwards = Arc::new(Forwards::default());
-    let sessions = sessions::Sessions { desk: Arc::clone(&desk), forwards: Arc::clone(&forwards) };
-    let admin = admin::Admin { desk: Arc::clone(&desk), forwards: Arc::clone(&forwards), started: Instant::now() };
+    let sessions = sessions::Sessions {
+        desk: Arc::clone(&desk),
+        forwards: Arc::clone(&forwards),
+    };
+    let admin = admin::Admin {
+        desk: Arc::clone(&desk),
+        forwards: Arc::clone(&forwards),
+        started: Instant::now(),
+    };
     let registry = registry::Registered { desk, forwards };
     let router = server()
         .add_service(
@@ -139,7 +146,13 @@ pub async fn serve_peers(
     endpoint: PeerEndpoint,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    serve("peer", listener, server().add_service(peers::peer_service(endpoint)), stop).await
+    serve(
+        "peer",
+        listener,
+        server().add_service(peers::peer_service(endpoint)),
+        stop,
+    )
+    .await
 }
 
 fn server() -> Server {

@@ -30,7 +30,10 @@ const LIFETIME_SECONDS_MAX: u32 = 3_600;
 const KEY_DIGITS: usize = 2 * crate::session::KEY_BYTES;
 
 /// A request as the node works on it.
-#[expect(clippy::large_enum_variant, reason = "nearly all are proposals: boxing them would cost each an allocation")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are proposals: boxing them would cost each an allocation"
+)]
 #[derive(Debug, Clone)]
 pub(in super::super) enum Request {
     /// Goes through the log, unless it is a claim that a read answers.
