@@ -8,11 +8,9 @@ use remora_process::{logging, signals::Signals};
 use remora_store::clock::Clock;
 use remora_store::config::Flags;
 use remora_store::node::Node;
+use remora_store::raft::LOG_FILTER;
 
 const PROGRAM: &str = "remora-store";
-
-/// openraft warns many times a second while a peer is down; `raft` says the same once per change.
-const LOG_FILTER: &str = "info,openraft=error";
 
 fn main() -> ExitCode {
     finish(PROGRAM, run(Flags::parse()))

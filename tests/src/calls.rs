@@ -215,7 +215,7 @@ impl Calls {
                 bail!("{what}: {:?}: {}", status.code(), status.message());
             }
             self.preferred = (self.preferred + 1) % self.channels.len();
-            self.runtime.block_on(async { tokio::time::sleep(RETRY).await });
+            self.runtime.block_on(crate::wait::pause_in_runtime(RETRY));
         }
     }
 }

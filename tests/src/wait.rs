@@ -57,6 +57,11 @@ pub fn holds_for(what: &str, span: Duration, mut condition: impl FnMut() -> bool
     Ok(())
 }
 
+/// A step between two tries of a call, during which the runtime's connections go on.
+pub(crate) async fn pause_in_runtime(step: Duration) {
+    tokio::time::sleep(step).await;
+}
+
 #[allow(
     clippy::disallowed_methods,
     reason = "the step between two looks at a condition that has a deadline"

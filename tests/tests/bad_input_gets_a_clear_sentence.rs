@@ -29,6 +29,9 @@ use remora_tests::{Outcome, World, wait_until};
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 
+/// How much of a record a power cut leaves in these claims: not even its whole head.
+const TORN_BYTES: usize = 7;
+
 /// Runs a program that must end by itself, with this code and with all these words in its last sentence.
 fn ends_with(name: &str, arguments: &[String], code: i32, words: &[&str]) -> Outcome {
     let directory = tempfile::tempdir()?;
@@ -283,8 +286,10 @@ fn torn_log_tail_is_repaired() -> Outcome {
                 .map(|node| node.data.clone())
                 .unwrap_or_default();
             // What a power cut leaves: the beginning of a record that nobody was told of.
-            let mut file = std::fs::File::options().append(true).open(log_file(&data)?)?;
-            file.write_all(&[0x17, 0, 0, 0, 0, 0, 0])?;
+            let path = log_file(&data)?;
+            let beginning = std::fs::read(&path)?[..TORN_BYTES].to_vec();
+            let mut file = std::fs::File::options().append(true).open(path)?;
+            file.write_all(&beginning)?;
         }
         for id in world.stores.ids() {
             world.stores.launch(id)?;

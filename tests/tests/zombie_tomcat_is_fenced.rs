@@ -87,10 +87,14 @@ fn woken_near_copy_is_not_shown() -> Outcome {
         let home = ada.sign_in("ada", "lovelace")?.node;
         ada.add("mask")?;
         world.tomcat(&home)?.process()?.pause()?;
+        // A click that may be repeated elsewhere; a POST that a frozen Tomcat has in hand is never sent twice.
+        let seen = ada.look()?;
+        ensure!(seen.node != home, "the proxy fails over from {home}: {seen:?}");
         let moved = ada.add("fins")?;
         ensure!(
-            moved.node != home && moved.cart == "mask:1,fins:1",
-            "the proxy fails over from {home}: {moved:?}"
+            moved.node == seen.node && moved.cart == "mask:1,fins:1",
+            "she goes on at {}: {moved:?}",
+            seen.node
         );
 
         world.tomcat(&home)?.process()?.resume()?;

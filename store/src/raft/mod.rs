@@ -32,6 +32,10 @@ pub(crate) mod tests;
 mod types;
 mod wire;
 
+/// What a node logs unless told otherwise. openraft warns many times a second while a peer is down, and the log's library
+/// reports every lock and file: what matters of both is said once, in our words.
+pub const LOG_FILTER: &str = "info,openraft=error,chunked_wal=error,raft_log=error";
+
 pub use answer::{Answer, Ask, Refusal, Replies};
 pub use endpoint::{Incoming, PeerEndpoint, PeerError};
 pub use handle::{Leadership, MemberStatus, RaftHandle, Role, Status};
