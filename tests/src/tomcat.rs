@@ -22,7 +22,7 @@ use crate::stores::loopback;
 use crate::wait::{START, wait_until};
 
 /// A quick start counts for more than a fast server here; 256 MiB are plenty for two small applications.
-const JAVA_OPTIONS: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms64m -Xmx256m -Xshare:auto";
+pub const QUICK_START: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms64m -Xmx256m -Xshare:auto";
 
 /// What a Tomcat is to be.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct TomcatPlan {
     pub store: Option<String>,
     /// More attributes of the Manager line: (name, value).
     pub manager: Vec<(String, String)>,
+    /// Options of the JVM; [`QUICK_START`] for claims.
+    pub java_options: String,
     /// Directory for the files by which pages and claims talk.
     pub signals: PathBuf,
 }
@@ -81,8 +83,8 @@ impl Tomcat {
         let name = format!("tomcat {}", self.plan.node);
         let signals = self.plan.signals.display();
         let options = format!(
-            "{JAVA_OPTIONS} -Dshop.node={} -Dprobe.dir={signals}",
-            self.plan.node
+            "{} -Dshop.node={} -Dprobe.dir={signals}",
+            self.plan.java_options, self.plan.node
         );
         let process = Process::start(&name, Path::new("sh"), &self.log, |command| {
             command.arg(&script).arg("run");

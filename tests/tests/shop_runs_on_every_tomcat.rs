@@ -8,7 +8,7 @@ use anyhow::ensure;
 use remora_tests::Outcome;
 use remora_tests::place::free_port;
 use remora_tests::probe::{Caller, Signals, change};
-use remora_tests::tomcat::{Tomcat, TomcatPlan, Version};
+use remora_tests::tomcat::{QUICK_START, Tomcat, TomcatPlan, Version};
 use remora_tests::visitor::{Visitor, told};
 
 fn shop_and_probe_serve(version: Version) -> Outcome {
@@ -21,6 +21,7 @@ fn shop_and_probe_serve(version: Version) -> Outcome {
         port: free_port()?,
         store: None,
         manager: Vec::new(),
+        java_options: QUICK_START.to_owned(),
         signals: signals.directory().to_path_buf(),
     };
     let tomcat = Tomcat::start(directory.path(), plan)?;

@@ -145,8 +145,7 @@ fn collect(base: &Path, directory: &Path, extensions: &[&str], found: &mut Vec<S
                 collect(base, &path, extensions, found);
             }
         } else if extensions.iter().any(|extension| name.ends_with(extension)) {
-            let text =
-                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let text = fs::read_to_string(&path).expect("sources are readable text");
             let path = path
                 .strip_prefix(base)
                 .expect("found below the base")

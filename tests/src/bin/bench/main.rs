@@ -1,0 +1,61 @@
+//! `make bench`: what Remora costs beside its peers, in one run, as one table.
+//!
+//! Saves per second of three syncing store nodes; proxied GETs beside nginx; Tomcat requests beside StandardManager.
+//! Rows of one kind are measured minutes apart at most, on the same machine, so their ratios mean more than their
+//! values. `make bench ONLY=store,proxy,tomcat` measures some of them. What is not installed is named, not skipped in
+//! silence.
+//!
+//! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.
+
+mod cpu;
+mod proxy;
+mod store;
+mod table;
+mod tomcat;
+mod wrk;
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+
+use crate::table::Table;
+
+/// What can be measured, in this order.
+const PARTS: [&str; 3] = ["store", "proxy", "tomcat"];
+
+fn main() -> Result<()> {
+    let wanted = std::env::var("ONLY").unwrap_or_default();
+    let wanted: Vec<&str> = wanted
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(part)) {
+        bail!("ONLY={unknown}: there are only {}", PARTS.join(", "));
+    }
+    let mut table = Table::default();
+    for part in PARTS {
+        if wanted.is_empty() || wanted.contains(&part) {
+            say(&format!("measuring: {part} ..."))?;
+            measure(part, &mut table).with_context(|| format!("the {part} bench"))?;
+        }
+    }
+    say("")?;
+    table.print(&mut std::io::stdout().lock())?;
+    Ok(())
+}
+
+fn measure(part: &str, table: &mut Table) -> Result<()> {
+    match part {
+        "store" => store::measure(table),
+        "proxy" => proxy::measure(table),
+        _ => tomcat::measure(table),
+    }
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
