@@ -5,7 +5,7 @@
 //! is held back by its own unread bytes. The requests of one message reach the proposer as one batch.
 //!
 //! Invariants: every request gets exactly one reply, unless the stream ends first, which a manager treats as unknown;
-//! `confirmed` is said only for a ReadIndex round that began after the confirmation before; the stream ends with a
+//! `confirmed` names a probe that arrived before the ReadIndex round which confirms it began; the stream ends with a
 //! refusal when leadership is lost, so no confirmation of a later term follows one of an earlier.
 //!
 //! Left out on purpose: a task per stream. The answers of proposals and pushes wait in the [`Outbox`] until polled.
@@ -80,7 +80,8 @@ struct Exchange {
     term: u64,
     phase: watch::Receiver<Phase>,
     ticks: Interval,
-    confirmed_at: Instant,
+    /// The newest probe that came, and when; none once it is confirmed.
+    probe: Option<(u64, Instant)>,
     ending: Option<Status>,
     _registration: Registration,
 }
@@ -97,8 +98,10 @@ pub(super) async fn open(
                 "no Hello came: the first message of a stream must carry it",
             ))
         })??;
-    let asker = hello(&desk, first.unwrap_or_default()).map_err(|refusal| refused(&refusal))?;
-    let exchange = Exchange::new(desk, asker, inbound);
+    let first = first.unwrap_or_default();
+    let probe = first.probe;
+    let asker = hello(&desk, first).map_err(|refusal| refused(&refusal))?;
+    let exchange = Exchange::new(desk, asker, inbound, probe);
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())
 }
 
@@ -138,7 +141,7 @@ fn hello(desk: &Desk, first: v1::ExchangeRequest) -> Result<Asker, v1::Refusal> 
 }
 
 impl Exchange {
-    fn new(desk: Arc<Desk>, asker: Asker, inbound: Streaming<v1::ExchangeRequest>) -> Exchange {
+    fn new(desk: Arc<Desk>, asker: Asker, inbound: Streaming<v1::ExchangeRequest>, probe: u64) -> Exchange {
         let outbox = Arc::new(Outbox::default());
         let leadership = desk.raft.leadership();
         let term = leadership.borrow().term;
@@ -164,7 +167,7 @@ impl Exchange {
             term,
             phase: desk.phase.clone(),
             ticks,
-            confirmed_at: Instant::now(),
+            probe: arrived(probe),
             ending: None,
             desk,
         }
@@ -249,6 +252,7 @@ impl Exchange {
         for push in message.acknowledged {
             self.desk.hub.acknowledged(self.asker.instance, push);
         }
+        self.probe = arrived(message.probe).or(self.probe);
         if message.requests.is_empty() {
             return;
         }
@@ -354,13 +358,12 @@ impl Exchange {
         }
     }
 
-    /// Confirms near copies if a majority has answered since the confirmation before.
+    /// Confirms near copies if a majority has answered since the last probe came.
     fn confirm(&mut self) {
-        let now = Instant::now();
         let round = *self.desk.raft.rounds().borrow();
-        if round.is_some_and(|round| round.began >= self.confirmed_at) {
-            self.parcel.confirmed = true;
-            self.confirmed_at = now;
+        let confirms = |(_, came): &(u64, Instant)| round.is_some_and(|round| round.began >= *came);
+        if let Some((probe, _)) = self.probe.take_if(|probe| confirms(probe)) {
+            self.parcel.confirmed = probe;
         }
     }
 
@@ -377,6 +380,11 @@ impl Exchange {
             self.ending = Some(refused(&self.desk.stopping()));
         }
     }
+}
+
+/// A probe that has just come; 0 stands for none.
+fn arrived(probe: u64) -> Option<(u64, Instant)> {
+    (probe != 0).then(|| (probe, Instant::now()))
 }
 
 /// What a request is about, for the metrics; a request that asks nothing counts as a check, which it is refused as.

@@ -21,8 +21,8 @@ pub(super) struct Parcel {
     pub(super) replies: VecDeque<v1::Reply>,
     /// Pushes that are due.
     pub(super) pushes: VecDeque<v1::Push>,
-    /// Whether near copies are confirmed.
-    pub(super) confirmed: bool,
+    /// The probe that is confirmed; 0 for none.
+    pub(super) confirmed: u64,
 }
 
 impl Parcel {
@@ -32,7 +32,7 @@ impl Parcel {
             welcome: Some(welcome),
             replies: VecDeque::new(),
             pushes: VecDeque::new(),
-            confirmed: false,
+            confirmed: 0,
         }
     }
 
@@ -45,12 +45,16 @@ impl Parcel {
                 ..v1::ExchangeReply::default()
             });
         }
-        if self.replies.is_empty() && self.pushes.is_empty() && !self.confirmed {
+        if self.replies.is_empty() && self.pushes.is_empty() && self.confirmed == 0 {
             return None;
         }
         let pushes: Vec<v1::Push> = self.pushes.drain(..self.pushes.len().min(PUSHES_MAX)).collect();
         let replies = self.fitting_replies();
-        let confirmed = self.pushes.is_empty() && std::mem::take(&mut self.confirmed);
+        let confirmed = if self.pushes.is_empty() {
+            std::mem::take(&mut self.confirmed)
+        } else {
+            0
+        };
         Some(v1::ExchangeReply {
             welcome: None,
             replies,
@@ -110,11 +114,11 @@ mod tests {
         let mut parcel = empty();
         parcel.replies.extend([reply(1, 10), reply(2, 10)]);
         parcel.pushes.push_back(v1::Push::default());
-        parcel.confirmed = true;
+        parcel.confirmed = 7;
         let message = parcel.take().unwrap();
         assert_eq!(
             (message.replies.len(), message.pushes.len(), message.confirmed),
-            (2, 1, true)
+            (2, 1, 7)
         );
         assert!(parcel.take().is_none());
     }
@@ -140,8 +144,8 @@ mod tests {
         parcel
             .pushes
             .extend((0..=PUSHES_MAX).map(|_| v1::Push::default()));
-        parcel.confirmed = true;
-        assert!(!parcel.take().unwrap().confirmed);
-        assert!(parcel.take().unwrap().confirmed);
+        parcel.confirmed = 7;
+        assert_eq!(parcel.take().unwrap().confirmed, 0);
+        assert_eq!(parcel.take().unwrap().confirmed, 7);
     }
 }

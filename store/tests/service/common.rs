@@ -270,6 +270,7 @@ impl Manager {
         let (requests, outgoing) = mpsc::channel(64);
         let first = v1::ExchangeRequest {
             hello: Some(hello),
+            probe: 1,
             ..v1::ExchangeRequest::default()
         };
         requests.send(first).await.unwrap();
@@ -290,6 +291,14 @@ impl Manager {
         });
         let message = v1::ExchangeRequest {
             requests: requests.collect(),
+            ..v1::ExchangeRequest::default()
+        };
+        self.requests.send(message).await.unwrap();
+    }
+
+    pub(crate) async fn probe(&self, probe: u64) {
+        let message = v1::ExchangeRequest {
+            probe,
             ..v1::ExchangeRequest::default()
         };
         self.requests.send(message).await.unwrap();

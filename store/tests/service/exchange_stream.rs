@@ -227,17 +227,43 @@ async fn an_owner_hears_of_logouts_elsewhere() {
 }
 
 #[tokio::test]
+async fn nothing_is_confirmed_without_a_probe() {
+    let (node, _directory) = single().await;
+    let mut silent = Manager::open(&node, hello(1)).await.unwrap();
+    let mut other = Manager::open(&node, hello(2)).await.unwrap();
+    let first = |message: v1::ExchangeReply| message.confirmed == 1;
+    assert!(first(
+        soon("a confirmation", silent.replies.message())
+            .await
+            .unwrap()
+            .unwrap()
+    ));
+    // The other goes on probing; the silent one must hear nothing all the while.
+    for expected in 1..=4 {
+        let message = soon("a confirmation", other.replies.message())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(message.confirmed, expected);
+        other.probe(expected + 1).await;
+    }
+    let heard = futures::FutureExt::now_or_never(silent.replies.message());
+    assert!(heard.is_none(), "{heard:?}");
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn a_silent_stream_is_confirmed_several_times_a_second() {
     let (node, _directory) = single().await;
     let mut manager = Manager::open(&node, hello(1)).await.unwrap();
     let began = Instant::now();
-    let mut confirmed = 0;
-    while confirmed < 6 {
+    for expected in 1..=6 {
         let message = soon("a confirmation", manager.replies.message())
             .await
             .unwrap()
             .unwrap();
-        confirmed += u32::from(message.confirmed);
+        assert_eq!(message.confirmed, expected, "each probe once, in order");
+        manager.probe(expected + 1).await;
     }
     let took = began.elapsed();
     assert!(took < Duration::from_secs(4), "6 confirmations took {took:?}");

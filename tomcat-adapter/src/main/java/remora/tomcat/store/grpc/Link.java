@@ -35,7 +35,7 @@ final class Link {
   private static final Metadata.Key<byte[]> REFUSAL =
       Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
-  /** How long one confirmation lets near copies be trusted; the protocol's word. */
+  /** How long after a probe its confirmation lets near copies be trusted; the protocol's word. */
   private static final long TRUST_NANOS = 1_000_000_000L;
 
   final String address;
@@ -53,8 +53,12 @@ final class Link {
   private volatile long openedNanos;
   private volatile long heardNanos = begunNanos;
   private volatile long trustedUntilNanos = begunNanos;
-  private boolean confirmedBefore;
-  private long confirmedNanos;
+
+  /** The newest probe and when it left; the time is written first. One is under way at a time. */
+  private volatile long probeNanos = begunNanos;
+
+  private volatile long probe = 1;
+  private volatile boolean probeDue;
 
   private Link(String address, ClientCall<ExchangeRequest, ExchangeReply> call) {
     this.address = address;
@@ -68,7 +72,7 @@ final class Link {
     Link link = new Link(address, call);
     call.start(link.listener(events), new Metadata());
     call.request(1);
-    call.sendMessage(ExchangeRequest.newBuilder().setHello(hello).build());
+    call.sendMessage(ExchangeRequest.newBuilder().setHello(hello).setProbe(1).build());
     return link;
   }
 
@@ -117,25 +121,38 @@ final class Link {
     }
   }
 
-  /** Notes the time. The trust that a confirmation gives counts from the one before it. */
+  /**
+   * Notes the time. The trust that a confirmation gives counts from the sending of its probe, not
+   * from its receipt: after a pause of this process or of the network, old confirmations come in a
+   * row.
+   */
   private void heard(ExchangeReply message) {
     long now = System.nanoTime();
     heardNanos = now;
     if (message.hasWelcome()) {
       openedNanos = now;
     }
-    if (message.getConfirmed()) {
-      if (confirmedBefore) {
-        trustedUntilNanos = confirmedNanos + TRUST_NANOS;
-      }
-      confirmedBefore = true;
-      confirmedNanos = now;
+    if (message.getConfirmed() == probe) {
+      trustedUntilNanos = probeNanos + TRUST_NANOS;
+      probeDue = true;
     }
   }
 
   /** Whether the transport takes a message without queueing it without bound. */
   boolean isReady() {
     return call.isReady();
+  }
+
+  /** Whether the last probe was confirmed and the next one should leave. */
+  boolean isProbeDue() {
+    return probeDue;
+  }
+
+  /** Adds the next probe to a message that leaves now; under the send lock. */
+  void addProbe(ExchangeRequest.Builder message) {
+    probeDue = false;
+    probeNanos = System.nanoTime();
+    message.setProbe(++probe);
   }
 
   void send(ExchangeRequest message) {

@@ -162,7 +162,9 @@ final class Outbox {
     Link current = link;
     return current != null
         && current.isReady()
-        && (!acknowledgements.isEmpty() || (!waiting.isEmpty() && hasRoom(current)));
+        && (current.isProbeDue()
+            || !acknowledgements.isEmpty()
+            || (!waiting.isEmpty() && hasRoom(current)));
   }
 
   private static boolean hasRoom(Link current) {
@@ -179,7 +181,11 @@ final class Outbox {
       if (hasRoom(current)) {
         collect(current, message);
       }
-      if (message.getRequestsCount() > 0 || message.getAcknowledgedCount() > 0) {
+      boolean probes = current.isProbeDue();
+      if (probes) {
+        current.addProbe(message);
+      }
+      if (probes || message.getRequestsCount() > 0 || message.getAcknowledgedCount() > 0) {
         current.send(message.build());
       }
     }

@@ -170,6 +170,9 @@ final class StoreClient implements Link.Events {
     if (message.hasWelcome()) {
       finder.opened(link, message.getWelcome());
     }
+    if (link.isProbeDue()) {
+      outbox.pump();
+    }
     for (Reply reply : message.getRepliesList()) {
       replied(link, reply);
     }

@@ -67,6 +67,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   static final class Stream {
     private final StreamObserver<ExchangeReply> replies;
 
+    /** The newest probe that came. */
+    volatile long probe;
+
     Stream(StreamObserver<ExchangeReply> replies) {
       this.replies = replies;
     }
@@ -95,8 +98,13 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       reply(Reply.newBuilder().setSerial(request.getSerial()).setRefusal(refusal));
     }
 
+    /** Confirms the newest probe that came, also one that was confirmed before. */
     void confirm() {
-      send(ExchangeReply.newBuilder().setConfirmed(true));
+      confirm(probe);
+    }
+
+    void confirm(long probe) {
+      send(ExchangeReply.newBuilder().setConfirmed(probe));
     }
 
     void push(Push push) {
@@ -114,6 +122,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     return new StreamObserver<ExchangeRequest>() {
       @Override
       public void onNext(ExchangeRequest message) {
+        if (message.getProbe() != 0) {
+          opened.probe = message.getProbe();
+        }
         received(opened, replies, message);
       }
 

@@ -324,16 +324,12 @@ class GrpcSessionStoreTest {
     check(store);
     assertFalse(store.nearCopyTrusted(readAt), "nothing was confirmed");
     first.stream.confirm();
-    check(store);
-    assertFalse(store.nearCopyTrusted(readAt), "one confirmation says when, but not since when");
-    first.stream.confirm();
     await("trust", () -> store.nearCopyTrusted(readAt));
     assertFalse(store.nearCopyTrusted(beforeTheStream), "the stream is younger than the copy");
 
     first.stream.end();
     await("another stream", () -> first.hellos.size() == 2);
     check(store);
-    first.stream.confirm();
     first.stream.confirm();
     long readAgain = System.nanoTime();
     check(store);
@@ -342,25 +338,26 @@ class GrpcSessionStoreTest {
   }
 
   @Test
-  void trustEndsASecondAfterTheLastConfirmationButOne() throws Exception {
+  void aConfirmationThatWaitedIsWorthWhatIsLeftOfItsProbesSecond() throws Exception {
     SessionStore store = store(5_000, first.address());
     check(store);
+    first.stream.confirm();
+    await("the second probe", () -> first.stream.probe == 2);
+    long probed = System.nanoTime();
     long readAt = System.nanoTime();
-    first.stream.confirm();
     check(store);
-    while (System.nanoTime() - readAt < TimeUnit.MILLISECONDS.toNanos(800)) {
-      TimeUnit.MILLISECONDS.sleep(20);
+    // What a pause does to a reader: words that are more than a second old, read just now.
+    while (System.nanoTime() - probed < TimeUnit.MILLISECONDS.toNanos(1_100)) {
       check(store);
     }
-    first.stream.confirm();
+    first.stream.confirm(2);
+    await("the third probe", () -> first.stream.probe == 3);
+    assertFalse(store.nearCopyTrusted(readAt), "trusted by a confirmation of long ago");
+    first.stream.confirm(2);
     check(store);
-    long lastConfirmed = System.nanoTime();
-    while (store.nearCopyTrusted(readAt)) {
-      TimeUnit.MILLISECONDS.sleep(20);
-      check(store);
-    }
-    long trusted = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - lastConfirmed);
-    assertTrue(trusted < 900, "trusted for " + trusted + " ms after the last confirmation");
+    assertFalse(store.nearCopyTrusted(readAt), "trusted by a confirmation that came twice");
+    first.stream.confirm(3);
+    await("trust", () -> store.nearCopyTrusted(readAt));
     assertEquals(1, first.hellos.size(), "the stream lived on");
   }
 
