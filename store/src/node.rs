@@ -4,7 +4,7 @@
 //! spawns besides the accept loops and the tasks of consensus.
 //!
 //! A planned stop: readiness goes, new requests are refused, leadership is handed over and what was proposed finishes,
-//! streams end with a hint to the next leader; all of it within [`STOP_WITHIN`], or the rest is dropped.
+//! streams end with a hint to the next leader; all of it within `STOP_WITHIN`, or the rest is dropped.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

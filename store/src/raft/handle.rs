@@ -30,7 +30,7 @@ pub struct RaftHandle {
     pub(super) inner: Arc<Parts>,
 }
 
-/// What [`super::start`] put together.
+/// What [`super::start()`] put together.
 pub(super) struct Parts {
     pub(super) raft: Raft,
     pub(super) identity: Arc<Identity>,

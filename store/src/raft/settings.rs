@@ -9,7 +9,7 @@ use crate::session::{Event, Stamp};
 
 use super::{NodeId, PeerLinks};
 
-/// Everything that [`super::start`] needs.
+/// Everything that [`super::start()`] needs.
 pub struct Settings {
     /// This node's id, from 1.
     pub node: NodeId,
