@@ -146,7 +146,7 @@ impl Shared {
         let Some(log) = state.log.as_mut() else { return };
         let waiting = std::mem::take(&mut state.waiting);
         let shared = Arc::downgrade(self);
-        let done = Flushed(Box::new(move |result| ended(&shared, waiting, result)));
+        let done = Flushed(Box::new(move |result| ended(&shared, waiting, &result)));
         state.flushing = true;
         if let Err(error) = log.flush(true, Some(done)) {
             // The completions went down with the call: whoever waited learns it by the failure that all calls get.
@@ -156,12 +156,12 @@ impl Shared {
 }
 
 /// A flush ended: starts the next one first, so that the disk never waits for those who are told.
-fn ended(shared: &Weak<Shared>, waiting: Waiting, result: io::Result<()>) {
+fn ended(shared: &Weak<Shared>, waiting: Waiting, result: &io::Result<()>) {
     let mut late = Waiting::default();
     if let Some(shared) = shared.upgrade() {
         let mut state = shared.lock();
         state.flushing = false;
-        match &result {
+        match result {
             Ok(()) => shared.flush(&mut state),
             Err(error) => {
                 state.fail(error);
@@ -169,8 +169,8 @@ fn ended(shared: &Weak<Shared>, waiting: Waiting, result: io::Result<()>) {
             }
         }
     }
-    waiting.tell(&result);
-    late.tell(&result);
+    waiting.tell(result);
+    late.tell(result);
 }
 
 impl State {

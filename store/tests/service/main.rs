@@ -2,6 +2,12 @@
 //!
 //! One binary for all claims, because linking a store node takes longer than most of them run.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as loudly as the tests themselves"
+)]
+
 mod command_line;
 mod common;
 mod exchange_stream;

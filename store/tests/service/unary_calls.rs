@@ -8,7 +8,7 @@ use remora_proto::v1::{check_reply, claim_reply, release_reply, remove_reply, re
 use tonic::Code;
 
 #[tokio::test]
-async fn a_session_lives_from_its_first_save_to_its_removal() {
+async fn a_session_is_created_changed_and_a_repeat_changes_nothing() {
     let (node, _directory) = single().await;
     let mut store = node.sessions().await;
     let mut tomcat = Who::new(1);
@@ -37,6 +37,28 @@ async fn a_session_lives_from_its_first_save_to_its_removal() {
         repeated.version, changed.version,
         "a repeat changes nothing and gets the same answer"
     );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_copy_is_touched_and_checked() {
+    let (node, _directory) = single().await;
+    let mut store = node.sessions().await;
+    let mut tomcat = Who::new(1);
+    let created = v1::SaveRequest {
+        caller: tomcat.caller(),
+        ..creation(1, "cart", "apple")
+    };
+    let created = saved(store.save(created).await.unwrap().into_inner());
+    let changed = v1::SaveRequest {
+        caller: tomcat.caller(),
+        session: key(1),
+        epoch: created.epoch,
+        base: created.version,
+        changed: vec![attribute("cart", "apple, pear")],
+        ..v1::SaveRequest::default()
+    };
+    let changed = saved(store.save(changed).await.unwrap().into_inner());
 
     let touched = v1::TouchedSession {
         session: key(1),
@@ -75,6 +97,19 @@ async fn a_session_lives_from_its_first_save_to_its_removal() {
         panic!("{newer:?}")
     };
     assert_eq!(newer.attributes[0].value, Bytes::from("apple, pear"));
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_is_released_and_removed_for_good() {
+    let (node, _directory) = single().await;
+    let mut store = node.sessions().await;
+    let mut tomcat = Who::new(1);
+    let created = v1::SaveRequest {
+        caller: tomcat.caller(),
+        ..creation(1, "cart", "apple")
+    };
+    let created = saved(store.save(created).await.unwrap().into_inner());
 
     let release = v1::ReleaseRequest {
         caller: tomcat.caller(),
@@ -130,20 +165,15 @@ async fn a_claim_moves_the_session_and_fences_the_previous_owner() {
     assert_ne!(session.epoch, created.epoch);
     assert_eq!(session.attributes[0].value, Bytes::from("apple"));
 
-    let late = |caller, retake, name: &str| v1::SaveRequest {
-        caller,
+    let late = v1::SaveRequest {
+        caller: first.caller(),
         session: key(1),
         epoch: created.epoch,
         base: created.version,
-        changed: vec![attribute(name, "late")],
-        retake,
+        changed: vec![attribute("cart", "late")],
         ..v1::SaveRequest::default()
     };
-    let fenced = store
-        .save(late(first.caller(), false, "cart"))
-        .await
-        .unwrap()
-        .into_inner();
+    let fenced = store.save(late).await.unwrap().into_inner();
     let Some(save_reply::Outcome::Fenced(fenced)) = fenced.outcome else {
         panic!("{fenced:?}")
     };
@@ -158,6 +188,33 @@ async fn a_claim_moves_the_session_and_fences_the_previous_owner() {
         matches!(moved.outcome, Some(check_reply::Outcome::Moved(_))),
         "{moved:?}"
     );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_retake_merges_what_is_disjoint_and_conflicts_otherwise() {
+    let (node, _directory) = single().await;
+    let mut store = node.sessions().await;
+    let (mut first, mut second) = (Who::new(1), Who::new(2));
+    let created = v1::SaveRequest {
+        caller: first.caller(),
+        ..creation(1, "cart", "apple")
+    };
+    let created = saved(store.save(created).await.unwrap().into_inner());
+    let claim = v1::ClaimRequest {
+        caller: second.caller(),
+        session: key(1),
+    };
+    let session = claimed(store.claim(claim).await.unwrap().into_inner());
+    let late = |caller, name: &str| v1::SaveRequest {
+        caller,
+        session: key(1),
+        epoch: created.epoch,
+        base: created.version,
+        changed: vec![attribute(name, "late")],
+        retake: true,
+        ..v1::SaveRequest::default()
+    };
 
     let other = v1::SaveRequest {
         caller: second.caller(),
@@ -170,7 +227,7 @@ async fn a_claim_moves_the_session_and_fences_the_previous_owner() {
     saved(store.save(other).await.unwrap().into_inner());
     let merged = saved(
         store
-            .save(late(first.caller(), true, "colour"))
+            .save(late(first.caller(), "colour"))
             .await
             .unwrap()
             .into_inner(),
@@ -181,7 +238,7 @@ async fn a_claim_moves_the_session_and_fences_the_previous_owner() {
         Bytes::from("apple, pear")
     );
     let conflict = store
-        .save(late(second.caller(), true, "cart"))
+        .save(late(second.caller(), "cart"))
         .await
         .unwrap()
         .into_inner();

@@ -48,6 +48,12 @@ impl Writer<'_> {
         self.bytes(value.as_bytes());
     }
 
+    /// So many things in a row, behind their count.
+    pub(super) fn list<T>(&mut self, values: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.count(values.len());
+        values.iter().for_each(|value| write(self, value));
+    }
+
     /// A flag, then the value if there is one.
     pub(super) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         self.bool(value.is_some());

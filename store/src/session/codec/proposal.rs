@@ -82,12 +82,11 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
         }
         Command::Touch { sessions } => {
             writer.u8(kind::TOUCH);
-            writer.count(sessions.len());
-            for touched in sessions {
+            writer.list(sessions, |writer, touched| {
                 write_key(writer, &touched.session);
                 writer.u64(touched.epoch.0);
                 writer.u64(touched.last_access_ms);
-            }
+            });
         }
         Command::Rename {
             session,
@@ -127,20 +126,16 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
         } => {
             writer.u8(kind::ANNOUNCE);
             writer.text(url);
-            writer.count(applications.len());
-            applications
-                .iter()
-                .for_each(|application| writer.text(application));
+            writer.list(applications, |writer, application| writer.text(application));
             writer.u32(*lifetime_seconds);
         }
         Command::Retire => writer.u8(kind::RETIRE),
         Command::Kill { sessions } => {
             writer.u8(kind::KILL);
-            writer.count(sessions.len());
-            for killed in sessions {
+            writer.list(sessions, |writer, killed| {
                 write_key(writer, &killed.session);
                 writer.u64(killed.created_version.0);
-            }
+            });
         }
         Command::Tick => writer.u8(kind::TICK),
     }

@@ -73,7 +73,7 @@ impl SessionTable {
     ) -> Outcome {
         let (key, current) = match self.owned(call, session, epoch) {
             Ok(owned) => owned,
-            Err(outcome) => return outcome,
+            Err(outcome) => return *outcome,
         };
         drop(current);
         let version = self.next_version();
@@ -97,32 +97,32 @@ impl SessionTable {
         call: &Call<'_>,
         session: &SessionKey,
         epoch: Epoch,
-    ) -> Result<(SessionKey, Arc<Session>), Outcome> {
+    ) -> Result<(SessionKey, Arc<Session>), Box<Outcome>> {
         let Found { moved, key, what } = self.contents.find(session);
         let current = match what {
             Standing::Live(current) => current,
             Standing::Tombstone(tombstone) if !moved => {
-                return Err(Outcome::Gone {
+                return Err(Box::new(Outcome::Gone {
                     tombstone: tombstone.version,
-                });
+                }));
             }
             _ => {
-                return Err(Outcome::Gone {
+                return Err(Box::new(Outcome::Gone {
                     tombstone: Version(0),
-                });
+                }));
             }
         };
         if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
-            return Err(outcome);
+            return Err(Box::new(outcome));
         }
         let gives_up_again = matches!(call.proposal.command, Command::Rename { .. });
         if moved && (gives_up_again || epoch != current.epoch) {
-            return Err(Outcome::Renamed);
+            return Err(Box::new(Outcome::Renamed));
         }
         if epoch != current.epoch {
-            return Err(Outcome::Fenced {
+            return Err(Box::new(Outcome::Fenced {
                 owner: current.owner.clone(),
-            });
+            }));
         }
         Ok((key, current))
     }

@@ -21,7 +21,7 @@ impl SessionTable {
     ) -> Outcome {
         let (key, mut record) = match self.owned(call, session, epoch) {
             Ok(owned) => owned,
-            Err(outcome) => return outcome,
+            Err(outcome) => return *outcome,
         };
         let target = key.with_key(*new_key);
         if target.slot() != key.slot() || self.contents.slots.contains_key(&target) {
