@@ -46,7 +46,8 @@
 //!
 //! - a wire type or an async function inside [`session`]; a clock anywhere but in [`clock`]
 //! - a read without a barrier; an answer before a majority has synced
-//! - a refusal after the command reached the log, or an unknown outcome told as a refusal
+//! - a refusal after the command reached the log, but for the table's own word that nothing changed
+//!   ([`session::Outcome::TooLarge`]); an unknown outcome told as a refusal
 //! - openraft or tonic named outside [`raft`] and [`rpc`]
 //! - a session id, or more than 8 hexadecimal digits of its hash, in a log line or a metric
 //! - expiry by anything but a log entry

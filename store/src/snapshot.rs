@@ -121,8 +121,11 @@ impl SnapshotStore {
         let mut new = self.shared.begin()?;
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, new.file());
         write_frame(&mut out, &encode_meta(meta))?;
+        // A chunk holds whole records and may be large; its reader takes any cut.
         for chunk in image.into_chunks() {
-            write_frame(&mut out, &chunk)?;
+            for piece in chunk.chunks(PIECE_BYTES) {
+                write_frame(&mut out, piece)?;
+            }
         }
         write_frame(&mut out, &[])?;
         out.flush()?;

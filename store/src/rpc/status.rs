@@ -56,6 +56,17 @@ pub(super) fn limit(error: LimitError) -> v1::Refusal {
     }
 }
 
+/// The table refused a save that would have made its record larger than a message: nothing happened.
+pub(super) fn record_too_large(bytes: u64) -> v1::Refusal {
+    refusal(
+        Reason::TooLarge,
+        format!(
+            "the session would take {bytes} bytes in a message, with what was saved at the same time, and messages end \
+             at 4 MiB: keep less in it"
+        ),
+    )
+}
+
 /// Consensus refused to propose. `leader` is the leader's client address, empty when unknown.
 pub(super) fn consensus(why: crate::raft::Refusal, leader: String) -> v1::Refusal {
     use crate::raft::Refusal;

@@ -1,14 +1,16 @@
 //! What is refused before it is proposed: nothing happened, and the asker is told in a sentence.
 //!
 //! Checked against the table as it is now. Commands that are under way may move the table past a limit by what is in
-//! flight; that is bounded by the proposer's queue, and the table itself never refuses: replicas must agree.
-//! New sessions are refused before saves of existing ones: who is logged in stays logged in.
+//! flight; for the node that is bounded by the proposer's queue, for one session by what the table itself never exceeds
+//! ([`Outcome::TooLarge`](super::Outcome::TooLarge)), because these limits may differ between nodes and replicas must
+//! agree. New sessions are refused before saves of existing ones: who is logged in stays logged in. A session that is
+//! over a limit, because the limit was lowered, may shrink.
 
 use std::collections::BTreeSet;
 
 use super::command::{Command, Proposal, Save};
 use super::reader::TableReader;
-use super::types::Attribute;
+use super::types::{Attribute, Epoch, Session};
 
 /// A limit that a proposal breaks, as a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +39,22 @@ pub struct Limits {
     pub table_bytes_max: u64,
 }
 
+/// What of a session is limited.
+#[derive(Clone, Copy)]
+struct Size {
+    bytes: u64,
+    attributes: usize,
+}
+
+impl Size {
+    fn of(session: Option<&Session>) -> Self {
+        Self {
+            bytes: session.map_or(0, Session::bytes),
+            attributes: session.map_or(0, |session| session.attributes.len()),
+        }
+    }
+}
+
 impl Limits {
     /// Checks a proposal by itself and against what the table holds now.
     ///
@@ -59,25 +77,31 @@ impl Limits {
                 )));
             }
         }
-        let present = table.get(&save.session);
-        let before = present.as_ref().map_or(0, |session| session.bytes());
-        let mut bytes = before + save.changed.iter().map(Attribute::bytes).sum::<u64>();
-        let mut attributes =
-            present.as_ref().map_or(0, |session| session.attributes.len()) + save.changed.len();
+        let present = table.standing(&save.session);
+        let before = Size::of(present.as_deref());
+        let mut after = before;
+        after.bytes += save.changed.iter().map(Attribute::bytes).sum::<u64>();
+        after.attributes += save.changed.len();
         for replaced in names.iter().filter_map(|name| present.as_ref()?.attribute(name)) {
-            bytes -= replaced.bytes();
-            attributes -= 1;
+            after.bytes -= replaced.bytes();
+            after.attributes -= 1;
         }
         if let Some(login) = &save.login {
             let replaced = present.as_ref().and_then(|session| session.login.as_ref());
-            bytes = bytes + login.bytes() - replaced.map_or(0, |login| login.bytes());
+            after.bytes = after.bytes + login.bytes() - replaced.map_or(0, |login| login.bytes());
         }
-        self.check_session(save, bytes, attributes)?;
-        self.check_table(table, present.is_none(), bytes.saturating_sub(before))
+        self.check_session(save, before, after)?;
+        let is_new = present.is_none() && save.epoch == Epoch(0);
+        if present.is_none() && !is_new {
+            // The session is gone, and that is what its owner must learn, however full the table is.
+            return Ok(());
+        }
+        self.check_table(table, is_new, after.bytes.saturating_sub(before.bytes))
     }
 
-    fn check_session(&self, save: &Save, bytes: u64, attributes: usize) -> Result<(), LimitError> {
-        if bytes > self.session_bytes_max {
+    fn check_session(&self, save: &Save, before: Size, after: Size) -> Result<(), LimitError> {
+        let Size { bytes, attributes } = after;
+        if bytes > self.session_bytes_max && bytes >= before.bytes {
             let largest = save.changed.iter().max_by_key(|attribute| attribute.bytes());
             let largest = largest.map_or(String::new(), |attribute| {
                 format!(
@@ -92,7 +116,8 @@ impl Limits {
                 self.session_bytes_max
             )));
         }
-        if attributes > usize::try_from(self.attributes_max).unwrap_or(usize::MAX) {
+        let attributes_max = usize::try_from(self.attributes_max).unwrap_or(usize::MAX);
+        if attributes > attributes_max && attributes >= before.attributes {
             return Err(LimitError::TooLarge(format!(
                 "the session would hold {attributes} attributes and may hold {}: keep fewer, or raise attributes-max \
                  on every node",
@@ -123,3 +148,6 @@ impl Limits {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,12 @@ pub enum Outcome {
     /// A repeat that is older than the last command of that instance on the session, or a claim's repeat after the
     /// ownership it began has passed on. Nothing happened.
     Stale,
+    /// Save: the record would not fit a message any more. Nothing changed. Only reached by saves that were in flight
+    /// together: alone, each would have been refused before it was proposed.
+    TooLarge {
+        /// What the record would take in a reply.
+        bytes: u64,
+    },
     /// Touch: positions, from 0, of the sessions that were not touched.
     Touched {
         /// Somebody else owns them, or the key was given up.

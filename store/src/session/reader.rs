@@ -78,6 +78,14 @@ impl TableReader {
         }
     }
 
+    /// The live record that a command naming this key is about: renames are followed.
+    pub(super) fn standing(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        match self.contents.find(key).what {
+            Standing::Live(session) => Some(session),
+            Standing::Tombstone(_) | Standing::Absent => None,
+        }
+    }
+
     /// Is a near copy still the truth?
     pub fn check(&self, key: &SessionKey, epoch: Epoch, version: Version) -> Checked {
         let Found { moved, what, .. } = self.contents.find(key);

@@ -2,7 +2,8 @@
 //!
 //! A record remembers its last claim and its last change, a tombstone its removal. That is enough because an adapter
 //! has one change per session in flight. Outcomes that changed nothing (Conflict, Fenced, Gone) need no memory: their
-//! reasons only grow, so the repeat meets them again.
+//! reasons only grow, so the repeat meets them again. TooLarge may have lost its reason by then; the repeat is then
+//! applied, for the first and only time.
 
 use std::sync::Arc;
 

@@ -12,6 +12,20 @@ use bytes::Bytes;
 /// Bytes in the hashed part of a session key.
 pub const KEY_BYTES: usize = 16;
 
+/// What a record may take in a reply at most, in bytes (see [`Session::bytes`] for what people are told). A record must
+/// fit one message of 4 MiB, beside 1,024 pushes and the reply's own frame, or nobody could claim it any more.
+///
+/// The table itself refuses a save above it, because limits are checked against a table that does not hold yet what is
+/// in flight. So it is a part of what a log entry means: it changes only with the version of the entries. Every session
+/// that the configuration allows (3 MiB, 2,048 attributes) stays below it.
+pub(super) const RECORD_BYTES_MAX: u64 = 3_932_160;
+
+/// What the wire adds to an attribute at most: tags, lengths, version and type, and once more tag and length of the name.
+const ATTRIBUTE_FRAME_BYTES: u64 = 36;
+
+/// What the wire adds to a role: tag and length.
+const ROLE_FRAME_BYTES: u64 = 4;
+
 /// The key of a record: the application it belongs to and the hash of the session's bare id.
 ///
 /// The session id itself is a credential and never reaches the store.
@@ -136,6 +150,11 @@ impl Attribute {
     pub fn bytes(&self) -> u64 {
         (self.name.len() + self.value.len()) as u64
     }
+
+    /// What it takes in a reply at most: a merge may list the name once more.
+    pub(super) fn reply_bytes(&self) -> u64 {
+        self.bytes() + self.name.len() as u64 + ATTRIBUTE_FRAME_BYTES
+    }
 }
 
 /// The container login of a session.
@@ -159,6 +178,11 @@ impl Login {
     pub fn bytes(&self) -> u64 {
         let roles: usize = self.roles.iter().map(|role| role.len()).sum();
         (self.principal.len() + self.auth_type.len() + roles) as u64
+    }
+
+    /// What it takes in a reply at most, but for a fixed part.
+    pub(super) fn reply_bytes(&self) -> u64 {
+        self.bytes() + self.roles.len() as u64 * ROLE_FRAME_BYTES
     }
 }
 
@@ -235,6 +259,13 @@ impl Session {
     pub fn bytes(&self) -> u64 {
         let attributes: u64 = self.attributes.iter().map(Attribute::bytes).sum();
         attributes + self.login.as_ref().map_or(0, |login| login.bytes())
+    }
+
+    /// What a reply that tells the whole record takes at most, in bytes, but for a fixed part: what
+    /// [`RECORD_BYTES_MAX`] limits.
+    pub(super) fn reply_bytes(&self) -> u64 {
+        let attributes: u64 = self.attributes.iter().map(Attribute::reply_bytes).sum();
+        attributes + self.login.as_ref().map_or(0, |login| login.reply_bytes())
     }
 
     /// The attribute of this name.

@@ -11,8 +11,8 @@ use crate::log::LogId;
 /// Begins the head; raised when the layout changes.
 const FORMAT: &[u8; 8] = b"remoraS1";
 
-/// Longest frame that is believed, in bytes: a chunk holds whole records, and no record is larger than the largest
-/// session that can be configured.
+/// Longest frame that is believed, in bytes. Frames are written no longer than a piece; this is far above, so that files
+/// of earlier programs, which wrote whole records, can be read.
 const FRAME_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// Writes one frame; an empty one ends the file.

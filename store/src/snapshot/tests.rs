@@ -132,3 +132,22 @@ fn an_image_that_ends_early_is_refused_and_leaves_nothing() {
     assert!(receiver.finish().is_err());
     assert_eq!(fs::read_dir(there.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_large_record_is_written_in_pieces() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(directory.path()).unwrap();
+    let mut table = SessionTable::new();
+    table.apply(&crate::raft::tests::create(1, 3 << 20), &mut Vec::new());
+    store.save(&meta(5), table.image()).unwrap();
+    let mut frames = FrameReader::new(File::open(only_file(directory.path())).unwrap());
+    loop {
+        let frame = frames.next_frame().unwrap();
+        assert!(frame.len() <= PIECE_BYTES, "a frame of {} bytes", frame.len());
+        if frame.is_empty() {
+            break;
+        }
+    }
+    let (_, read) = store.load().unwrap().unwrap();
+    assert_eq!(bytes_of(read), bytes_of(table.image()));
+}

@@ -5,11 +5,15 @@ use remora_proto::v1;
 use remora_proto::v1::reply::Answer;
 use remora_proto::v1::{check_reply, claim_reply, release_reply, remove_reply, rename_reply, save_reply};
 
+use super::super::status;
 use crate::metrics::{Ending, Kind};
 use crate::session::{Attribute, Checked, Login, Merged, Outcome, Owner, Session, SessionKey, Version};
 
 /// The reply to a command; none when the table's outcome is of no command of this kind, which no correct table gives.
 pub(in super::super) fn answer(kind: Kind, outcome: Outcome) -> Option<Answer> {
+    if let (Kind::Save, Outcome::TooLarge { bytes }) = (kind, &outcome) {
+        return Some(Answer::Refusal(status::record_too_large(*bytes)));
+    }
     Some(match kind {
         Kind::Claim => Answer::Claim(v1::ClaimReply {
             outcome: Some(claim(outcome)?),

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use remora_proto::v1::refusal::Reason;
+use remora_proto::v1::reply::Answer;
 use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
-use crate::session::Command;
+use crate::session::{Command, Outcome};
 
 use super::*;
 
@@ -110,6 +111,17 @@ fn keys_of_any_other_length_are_refused() {
     }
 }
 
+fn saving(request: v1::SaveRequest) -> Checked<Request> {
+    save(&asker(), 1, request)
+}
+
+fn logging_in(login: v1::Login) -> v1::SaveRequest {
+    v1::SaveRequest {
+        login: Some(login),
+        ..creating()
+    }
+}
+
 #[test]
 fn names_and_counts_beyond_the_protocol_are_refused() {
     let long = "x".repeat(257);
@@ -117,76 +129,35 @@ fn names_and_counts_beyond_the_protocol_are_refused() {
         name: long.clone(),
         ..v1::Attribute::default()
     };
-    assert!(
-        why(save(
-            &asker(),
-            1,
-            v1::SaveRequest {
-                changed: vec![attribute],
-                ..creating()
-            }
-        ))
-        .contains("257 bytes")
-    );
-    assert!(
-        why(save(
-            &asker(),
-            1,
-            v1::SaveRequest {
-                removed: vec![long.clone()],
-                ..creating()
-            }
-        ))
-        .contains("257")
-    );
+    let changing = v1::SaveRequest {
+        changed: vec![attribute],
+        ..creating()
+    };
+    assert!(why(saving(changing)).contains("257 bytes"));
+    let removing = v1::SaveRequest {
+        removed: vec![long.clone()],
+        ..creating()
+    };
+    assert!(why(saving(removing)).contains("257"));
     let login = v1::Login {
         principal: long,
         ..v1::Login::default()
     };
-    assert!(
-        why(save(
-            &asker(),
-            1,
-            v1::SaveRequest {
-                login: Some(login),
-                ..creating()
-            }
-        ))
-        .contains("principal")
-    );
+    assert!(why(saving(logging_in(login))).contains("principal"));
     let login = v1::Login {
         roles: vec![String::new(); 257],
         ..v1::Login::default()
     };
-    assert!(
-        why(save(
-            &asker(),
-            1,
-            v1::SaveRequest {
-                login: Some(login),
-                ..creating()
-            }
-        ))
-        .contains("257 roles")
-    );
-    let touched = vec![
-        v1::TouchedSession {
-            session: wire_key(),
-            ..v1::TouchedSession::default()
-        };
-        1_001
-    ];
-    assert!(
-        why(touch(
-            &asker(),
-            1,
-            v1::TouchRequest {
-                caller: None,
-                sessions: touched
-            }
-        ))
-        .contains("1001 sessions")
-    );
+    assert!(why(saving(logging_in(login))).contains("257 roles"));
+    let one = v1::TouchedSession {
+        session: wire_key(),
+        ..v1::TouchedSession::default()
+    };
+    let touching = v1::TouchRequest {
+        caller: None,
+        sessions: vec![one; 1_001],
+    };
+    assert!(why(touch(&asker(), 1, touching)).contains("1001 sessions"));
 }
 
 #[test]
@@ -248,7 +219,7 @@ fn a_key_prefix_is_hexadecimal() {
 
 #[test]
 fn every_outcome_of_a_command_has_its_reply_and_no_other() {
-    use crate::session::{Outcome, Version};
+    use crate::session::Version;
     let gone = Outcome::Gone {
         tombstone: Version(3),
     };
@@ -260,4 +231,15 @@ fn every_outcome_of_a_command_has_its_reply_and_no_other() {
     }
     assert!(answer(Kind::Touch, gone).is_none());
     assert!(answer(Kind::Claim, Outcome::Released).is_none());
+}
+
+#[test]
+fn a_save_that_the_table_found_too_large_is_refused_as_such() {
+    let outcome = Outcome::TooLarge { bytes: 5_000_000 };
+    let Some(Answer::Refusal(refusal)) = answer(Kind::Save, outcome.clone()) else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.reason(), Reason::TooLarge);
+    assert!(refusal.message.contains("5000000 bytes"), "{}", refusal.message);
+    assert!(answer(Kind::Claim, outcome).is_none());
 }

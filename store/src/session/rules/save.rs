@@ -12,7 +12,8 @@ use crate::session::repeat;
 use crate::session::slot::{Found, Slot, Standing};
 use crate::session::table::{Call, SessionTable, deadline};
 use crate::session::types::{
-    Attribute, Epoch, Login, RecordedChange, RecordedKind, Session, SessionKey, TableTime, Version,
+    Attribute, Epoch, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind, Session, SessionKey, TableTime,
+    Version,
 };
 
 impl SessionTable {
@@ -70,6 +71,9 @@ impl SessionTable {
                 merged: merged.unwrap_or_default(),
             };
         }
+        if let Some(outcome) = too_large(Some(&current), save) {
+            return outcome;
+        }
         if retakes {
             call.tell(key, &current, EventKind::OwnershipLost);
         }
@@ -112,6 +116,9 @@ impl SessionTable {
     }
 
     fn create(&mut self, call: &mut Call<'_>, save: &Save) -> Outcome {
+        if let Some(outcome) = too_large(None, save) {
+            return outcome;
+        }
         // What stands here past its deadline is absent to this command, but its owner may not know yet.
         if let Some(Slot::Live(expired)) = self.standing(&save.session) {
             call.tell(&save.session, &expired, EventKind::Expired);
@@ -146,6 +153,30 @@ impl SessionTable {
             merged: None,
         })
     }
+}
+
+/// The answer to a save that would make the record larger than a message takes. A record that is over it already may
+/// shrink.
+fn too_large(current: Option<&Session>, save: &Save) -> Option<Outcome> {
+    let before = current.map_or(0, Session::reply_bytes);
+    let added: u64 = save.changed.iter().map(Attribute::reply_bytes).sum();
+    let login = save.login.as_ref().map_or(0, Login::reply_bytes);
+    // Nearly every save ends here, without a look at what it replaces.
+    if before + added + login <= RECORD_BYTES_MAX {
+        return None;
+    }
+    let attribute = |name: &str| current.and_then(|session| session.attribute(name));
+    let changed = save.changed.iter().map(|attribute| &*attribute.name);
+    let named = changed.chain(save.removed.iter().map(|name| &**name));
+    let replaced: u64 = named.filter_map(attribute).map(Attribute::reply_bytes).sum();
+    let login_before = current.and_then(|session| session.login.as_deref());
+    let login_replaced = save
+        .login
+        .as_ref()
+        .and(login_before)
+        .map_or(0, Login::reply_bytes);
+    let bytes = (before + added + login).saturating_sub(replaced + login_replaced);
+    (bytes > RECORD_BYTES_MAX && bytes > before).then_some(Outcome::TooLarge { bytes })
 }
 
 /// Writes what a save says into a record. Values are copied here, once: they are slices of a whole log entry, which

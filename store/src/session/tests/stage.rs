@@ -402,6 +402,7 @@ fn show_outcome(outcome: &Outcome) -> String {
         Outcome::Gone { tombstone } => format!("gone †{tombstone}"),
         Outcome::Renamed => "renamed".into(),
         Outcome::Stale => "stale".into(),
+        Outcome::TooLarge { bytes } => format!("too large: {bytes}"),
         Outcome::Touched { fenced, gone } => format!("touched, fenced {fenced:?}, gone {gone:?}"),
         Outcome::Rekeyed { version } => format!("rekeyed v{version}"),
         Outcome::Taken => "taken".into(),
