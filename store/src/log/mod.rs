@@ -2,7 +2,9 @@
 
 mod data_dir;
 mod raft_log_store;
+mod recent;
 mod records;
+mod tail;
 mod types;
 
 pub use data_dir::{ClusterId, DataDir, DataDirError, DiskId, Identity};

@@ -11,12 +11,15 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
 
 use raft_log::api::raft_log_writer::RaftLogWriter;
 use raft_log::{Config, RaftLog};
 
+use super::recent::Recent;
 use super::records::{Flushed, Records, StoredLogId, StoredPayload, StoredVote};
+use super::tail;
 use super::types::{Completion, LogBounds, LogEntry, LogId, LogStore, Vote};
 
 /// Size at which a file of the log is closed and the next begun, in bytes. Purging and the cache work file by file, so
@@ -26,8 +29,11 @@ const FILE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Entries kept in memory for followers and for apply, in bytes: two files, because the open one is always kept.
 const CACHE_BYTES_MAX: usize = 2 * FILE_BYTES_MAX;
 
-/// Bytes that may wait for the disk. Far above what the proposer lets into flight: reaching it would block the runtime.
-const QUEUE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes that may wait for the disk: no bound. At a bound the crate blocks whoever appends, who holds the lock that the
+/// end of a flush needs: nobody would move again. What waits is bounded before: the proposer has 4 entries of 512 KiB,
+/// or of one message, on their way, and openraft keeps one append message of at most 1 MiB, or one entry, a follower
+/// stream in flight.
+const QUEUE_BYTES_MAX: usize = usize::MAX / 2;
 
 /// A log in a directory. Clones share it; the last one dropped closes it after what waits is on disk.
 #[derive(Clone, Debug)]
@@ -40,14 +46,18 @@ pub struct RaftLogStore {
 struct Owner(Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared(Mutex<State>);
+struct Shared {
+    state: Mutex<State>,
+    /// The first failure. Outside of the lock, because a flush that cannot even be asked for fails under it.
+    failure: OnceLock<(io::ErrorKind, String)>,
+}
 
 struct State {
     /// Absent once closed.
     log: Option<RaftLog<Records>>,
     flushing: bool,
     waiting: Waiting,
-    failure: Option<(io::ErrorKind, String)>,
+    recent: Recent,
 }
 
 /// Who waits for the next flush.
@@ -62,13 +72,20 @@ struct Waiting {
 impl RaftLogStore {
     /// Opens or creates the log in `directory`. Reads all of it: not for a runtime's thread.
     ///
-    /// A torn tail, which a crash in the middle of a write leaves, is cut: nothing in it was ever acknowledged.
+    /// A torn tail, which a crash in the middle of a write leaves, is cut: nothing in it was ever acknowledged. What
+    /// the log holds on return is durable, also what a process that died had written and not synced.
     ///
     /// # Errors
     /// The disk failed, another process has the log, or the log is damaged elsewhere than at its end.
     pub fn open(directory: &Path) -> io::Result<Self> {
+        Self::open_with(directory, FILE_BYTES_MAX).map_err(|error| explained(directory, &error))
+    }
+
+    /// The same with files of another size, so that a test may fill several.
+    pub(super) fn open_with(directory: &Path, file_bytes_max: usize) -> io::Result<Self> {
         let before = files_bytes(directory)?;
-        let log = RaftLog::open(Arc::new(config(directory))).map_err(|error| explained(directory, &error))?;
+        tail::check(directory)?;
+        let log = RaftLog::open(Arc::new(config(directory, file_bytes_max)))?;
         let cut = before.saturating_sub(files_bytes(directory)?);
         if cut > 0 {
             tracing::warn!(
@@ -80,22 +97,57 @@ impl RaftLogStore {
             log: Some(log),
             flushing: false,
             waiting: Waiting::default(),
-            failure: None,
+            recent: Recent::new(CACHE_BYTES_MAX as u64),
         };
-        Ok(Self {
-            owner: Arc::new(Owner(Arc::new(Shared(Mutex::new(state))))),
-        })
+        let opened = Self {
+            owner: Arc::new(Owner(Arc::new(Shared {
+                state: Mutex::new(state),
+                failure: OnceLock::new(),
+            }))),
+        };
+        let (done, synced) = mpsc::sync_channel(1);
+        opened.sync(Box::new(move |result| {
+            // The receiver waits below.
+            let _ = done.send(result);
+        }));
+        synced.recv().map_err(io::Error::other)??;
+        Ok(opened)
     }
 
     fn shared(&self) -> &Arc<Shared> {
         &self.owner.0
     }
+
+    /// How often the disk was asked to make something durable.
+    #[cfg(test)]
+    pub(super) fn syncs(&self) -> u64 {
+        let syncs = |log: &RaftLog<Records>| log.stat().flush_metrics.sync_batch_count;
+        self.shared().lock().read(syncs).unwrap_or_default()
+    }
+
+    /// One entry, under a lock of its own: an append must not wait while a follower that was away is sent a file.
+    fn entry(&self, index: u64) -> io::Result<LogEntry> {
+        let shared = self.shared();
+        let mut state = shared.lock();
+        let log = shared.open(&mut state.log)?;
+        let entry = log.read(index, index + 1).next();
+        let (log_id, payload) = entry.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("log entry {index} is not in the log"),
+            )
+        })??;
+        Ok(LogEntry {
+            log_id: log_id.0,
+            payload: payload.0,
+        })
+    }
 }
 
-fn config(directory: &Path) -> Config {
+fn config(directory: &Path, file_bytes_max: usize) -> Config {
     let mut config = Config::new(directory.display());
     config.log_cache_capacity = Some(CACHE_BYTES_MAX);
-    config.wal.chunk_max_size = Some(FILE_BYTES_MAX);
+    config.wal.chunk_max_size = Some(file_bytes_max);
     config.wal.read_buffer_size = Some(FILE_BYTES_MAX);
     config.wal.flush_batch_wait = Some(std::time::Duration::ZERO);
     config.wal.flush_queue_max_bytes = Some(QUEUE_BYTES_MAX);
@@ -122,36 +174,73 @@ fn explained(directory: &Path, error: &io::Error) -> io::Error {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` on the log, then asks for a flush if none is under way. A failure of `work` that the disk caused
-    /// is final; one that refuses the call (a vote that goes back) changes nothing.
+    /// Runs `work` on the log. A failure that the disk caused is final; one that refuses the call (a vote that goes
+    /// back, an entry that leaves a hole: the crate says so before it writes anything) changes nothing.
+    fn work<T>(
+        &self,
+        state: &mut State,
+        work: impl FnOnce(&mut RaftLog<Records>, &mut Recent) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let done = work(self.open(&mut state.log)?, &mut state.recent);
+        if let Err(error) = &done
+            && error.kind() != io::ErrorKind::InvalidInput
+        {
+            self.fail(error);
+        }
+        done
+    }
+
+    /// Runs `work`, then asks for a flush if none is under way.
     fn write(
         self: &Arc<Self>,
-        work: impl FnOnce(&mut RaftLog<Records>) -> io::Result<()>,
+        work: impl FnOnce(&mut RaftLog<Records>, &mut Recent) -> io::Result<()>,
         wait: impl FnOnce(&mut Waiting),
     ) -> io::Result<()> {
         let mut state = self.lock();
-        work(state.open()?)?;
+        self.work(&mut state, work)?;
         wait(&mut state.waiting);
         self.flush(&mut state);
         Ok(())
     }
 
+    /// The log, unless it failed or was closed.
+    fn open<'s>(&self, log: &'s mut Option<RaftLog<Records>>) -> io::Result<&'s mut RaftLog<Records>> {
+        if let Some((kind, sentence)) = self.failure.get() {
+            return Err(io::Error::new(*kind, sentence.clone()));
+        }
+        log.as_mut().ok_or_else(|| io::Error::other("the log is closed"))
+    }
+
+    fn fail(&self, error: &io::Error) {
+        self.failure.get_or_init(|| {
+            (
+                error.kind(),
+                format!("an earlier write to the log failed: {error}"),
+            )
+        });
+    }
+
     fn flush(self: &Arc<Self>, state: &mut State) {
-        if state.flushing || state.waiting.is_empty() || state.failure.is_some() {
+        if state.flushing || state.waiting.is_empty() || self.failure.get().is_some() {
             return;
         }
         let Some(log) = state.log.as_mut() else { return };
         let waiting = std::mem::take(&mut state.waiting);
         let shared = Arc::downgrade(self);
-        let done = Flushed(Box::new(move |result| ended(&shared, waiting, &result)));
+        let asked = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&asked);
+        let done = Flushed::new(move |result| match result {
+            Some(result) => ended(&shared, waiting, &result),
+            None => lost(&shared, waiting, seen.load(Ordering::Acquire)),
+        });
         state.flushing = true;
         if let Err(error) = log.flush(true, Some(done)) {
-            // The completions went down with the call: whoever waited learns it by the failure that all calls get.
-            state.fail(&error);
+            self.fail(&error);
         }
+        asked.store(true, Ordering::Release);
     }
 }
 
@@ -164,7 +253,7 @@ fn ended(shared: &Weak<Shared>, waiting: Waiting, result: &io::Result<()>) {
         match result {
             Ok(()) => shared.flush(&mut state),
             Err(error) => {
-                state.fail(error);
+                shared.fail(error);
                 late = std::mem::take(&mut state.waiting);
             }
         }
@@ -173,25 +262,22 @@ fn ended(shared: &Weak<Shared>, waiting: Waiting, result: &io::Result<()>) {
     late.tell(result);
 }
 
-impl State {
-    fn open(&mut self) -> io::Result<&mut RaftLog<Records>> {
-        if let Some((kind, sentence)) = &self.failure {
-            return Err(io::Error::new(*kind, sentence.clone()));
+/// A flush will never end. While it is still being asked for, the lock is held and nobody else waits yet.
+fn lost(shared: &Weak<Shared>, waiting: Waiting, asked: bool) {
+    let error = io::Error::new(io::ErrorKind::BrokenPipe, "the log's thread has ended");
+    let mut late = Waiting::default();
+    if let Some(shared) = shared.upgrade() {
+        shared.fail(&error);
+        if asked {
+            late = std::mem::take(&mut shared.lock().waiting);
         }
-        self.log
-            .as_mut()
-            .ok_or_else(|| io::Error::other("the log is closed"))
     }
+    let result = Err(error);
+    waiting.tell(&result);
+    late.tell(&result);
+}
 
-    fn fail(&mut self, error: &io::Error) {
-        self.failure.get_or_insert_with(|| {
-            (
-                error.kind(),
-                format!("an earlier write to the log failed: {error}"),
-            )
-        });
-    }
-
+impl State {
     fn read<T>(&self, look: impl FnOnce(&RaftLog<Records>) -> T) -> Option<T> {
         self.log.as_ref().map(look)
     }
@@ -220,7 +306,6 @@ impl std::fmt::Debug for State {
             .debug_struct("State")
             .field("open", &self.log.is_some())
             .field("flushing", &self.flushing)
-            .field("failure", &self.failure)
             .finish_non_exhaustive()
     }
 }
@@ -267,7 +352,7 @@ impl LogStore for RaftLogStore {
     fn save_vote(&self, vote: Vote, done: Completion) {
         let mut done = Some(done);
         let saved = self.shared().write(
-            |log| log.save_vote(StoredVote(vote)).map(drop),
+            |log, _| log.save_vote(StoredVote(vote)).map(drop),
             |waiting| waiting.others.extend(done.take()),
         );
         if let (Err(error), Some(done)) = (saved, done) {
@@ -276,73 +361,67 @@ impl LogStore for RaftLogStore {
     }
 
     fn save_committed(&self, committed: LogId) -> io::Result<()> {
-        let mut state = self.shared().lock();
-        let log = state.open()?;
-        let known = log.log_state();
-        let hint = known.last().map_or(committed, |last| committed.min(last.0));
-        let is_news = known.last().is_some() && known.committed().is_none_or(|earlier| earlier.0 < hint);
-        if is_news {
-            log.commit(StoredLogId(hint)).map(drop)
-        } else {
-            Ok(())
-        }
+        let shared = self.shared();
+        shared.work(&mut shared.lock(), |log, _| {
+            let known = log.log_state();
+            let hint = known.last().map_or(committed, |last| committed.min(last.0));
+            let is_news = known.last().is_some() && known.committed().is_none_or(|earlier| earlier.0 < hint);
+            if is_news {
+                log.commit(StoredLogId(hint)).map(drop)
+            } else {
+                Ok(())
+            }
+        })
     }
 
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()> {
-        let entries = entries
-            .into_iter()
-            .map(|entry| (StoredLogId(entry.log_id), StoredPayload(entry.payload)));
         self.shared().write(
-            |log| log.append(entries).map(drop),
+            |log, recent| {
+                for LogEntry { log_id, payload } in entries {
+                    let bytes = payload.bytes();
+                    log.append([(StoredLogId(log_id), StoredPayload(payload))])?;
+                    recent.appended(log_id.index, bytes);
+                }
+                Ok(())
+            },
             |waiting| waiting.append = Some(done),
         )
     }
 
     fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>> {
-        let mut state = self.shared().lock();
-        let log = state.open()?;
         let mut entries = Vec::new();
         let mut bytes = 0;
-        for entry in log.read(range.start, range.end) {
-            let (log_id, payload) = entry?;
-            let expected = range.start + entries.len() as u64;
-            if log_id.0.index != expected {
+        for index in range {
+            let entry = self.entry(index)?;
+            bytes += entry.payload.bytes();
+            if bytes > bytes_max && !entries.is_empty() {
                 break;
             }
-            bytes += payload.0.bytes();
-            if bytes > bytes_max && !entries.is_empty() {
-                return Ok(entries);
-            }
-            entries.push(LogEntry {
-                log_id: log_id.0,
-                payload: payload.0,
-            });
+            entries.push(entry);
         }
-        if entries.len() as u64 == range.end.saturating_sub(range.start) {
-            return Ok(entries);
-        }
-        let missing = range.start + entries.len() as u64;
-        Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!("log entry {missing} is not in the log"),
-        ))
+        Ok(entries)
+    }
+
+    fn in_memory(&self, index: u64) -> bool {
+        self.shared().lock().recent.holds(index)
     }
 
     fn truncate_after(&self, last: Option<u64>) -> io::Result<()> {
-        let mut state = self.shared().lock();
-        let log = state.open()?;
-        let first_gone = last.map_or(0, |last| last + 1);
-        let end = log.log_state().last().map_or(0, |last| last.0.index + 1);
-        if first_gone >= end {
+        let shared = self.shared();
+        shared.work(&mut shared.lock(), |log, recent| {
+            let first_gone = last.map_or(0, |last| last + 1);
+            let end = log.log_state().last().map_or(0, |last| last.0.index + 1);
+            if first_gone < end {
+                log.truncate(first_gone)?;
+                recent.truncated(first_gone);
+            }
             Ok(())
-        } else {
-            log.truncate(first_gone).map(drop)
-        }
+        })
     }
 
     fn purge_to(&self, upto: LogId) -> io::Result<()> {
         self.shared().write(
-            |log| log.purge(StoredLogId(upto)).map(drop),
+            |log, _| log.purge(StoredLogId(upto)).map(drop),
             |waiting| waiting.others.push(Box::new(|_| ())),
         )
     }
@@ -351,7 +430,7 @@ impl LogStore for RaftLogStore {
         let mut done = Some(done);
         let asked = self
             .shared()
-            .write(|_| Ok(()), |waiting| waiting.others.extend(done.take()));
+            .write(|_, _| Ok(()), |waiting| waiting.others.extend(done.take()));
         if let (Err(error), Some(done)) = (asked, done) {
             done(Err(error));
         }

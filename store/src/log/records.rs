@@ -38,12 +38,31 @@ impl Types for Records {
     }
 }
 
-/// What is called on the log's thread when a flush ended.
-pub(super) struct Flushed(pub(super) Box<dyn FnOnce(io::Result<()>) + Send>);
+/// What is called on the log's thread when a flush ended, with none if it never will: the log's thread is gone.
+pub(super) struct Flushed(Option<Done>);
+
+type Done = Box<dyn FnOnce(Option<io::Result<()>>) + Send>;
+
+impl Flushed {
+    /// Calls `done` once, whatever becomes of the flush.
+    pub(super) fn new(done: impl FnOnce(Option<io::Result<()>>) + Send + 'static) -> Self {
+        Self(Some(Box::new(done)))
+    }
+}
 
 impl Callback for Flushed {
-    fn send(self, result: io::Result<()>) {
-        (self.0)(result);
+    fn send(mut self, result: io::Result<()>) {
+        if let Some(done) = self.0.take() {
+            done(Some(result));
+        }
+    }
+}
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            done(None);
+        }
     }
 }
 

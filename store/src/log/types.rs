@@ -99,8 +99,12 @@ pub trait LogStore: Send + Sync + 'static {
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()>;
 
     /// Reads entries from the front of `range` until they hold `bytes_max` payload bytes, at least one if the range
-    /// is not empty. A missing entry is an error. May read the disk: not for a runtime's thread when entries are old.
+    /// is not empty. A missing entry is an error. Reads the disk for what is not [`LogStore::in_memory`]: then not for a
+    /// runtime's thread.
     fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>>;
+
+    /// Whether the entry at `index` and all behind it can be read without the disk.
+    fn in_memory(&self, index: u64) -> bool;
 
     /// Removes every entry behind index `last`, or all if there is none. Ordered before the next append.
     fn truncate_after(&self, last: Option<u64>) -> io::Result<()>;

@@ -33,10 +33,6 @@ const REPLICATED_BYTES_MAX: u64 = 1 << 20;
 /// Payload bytes held while applying or replaying.
 const APPLIED_BYTES_MAX: u64 = 4 << 20;
 
-/// Entries from the end of the log that are in its cache for certain: its 32 MiB hold 64 entries of the largest size
-/// that the proposer makes (512 KiB). Older entries may need the disk and are read on a blocking thread.
-const CACHED_ENTRIES: u64 = 64;
-
 /// The durable log as openraft sees it. Its clones read the same log.
 #[derive(Clone)]
 pub(super) struct RaftLog {
@@ -49,13 +45,12 @@ impl RaftLog {
         Self { log }
     }
 
-    /// Reads from the front of a range until the entries hold `bytes_max`.
+    /// Reads from the front of a range until the entries hold `bytes_max`; what needs the disk, on a blocking thread.
     async fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        let last = self.log.bounds().last.map_or(0, |last| last.index);
-        let entries = if range.start + CACHED_ENTRIES > last {
+        let entries = if self.log.in_memory(range.start) {
             self.log.read(range, bytes_max)?
         } else {
             let log = Arc::clone(&self.log);

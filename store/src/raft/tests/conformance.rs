@@ -65,6 +65,10 @@ impl LogStore for FromAnyIndex {
         self.0.read(first.unwrap_or(range.end)..range.end, bytes_max)
     }
 
+    fn in_memory(&self, index: u64) -> bool {
+        self.0.in_memory(index)
+    }
+
     fn truncate_after(&self, last: Option<u64>) -> io::Result<()> {
         self.0.truncate_after(last)
     }
