@@ -45,7 +45,7 @@ impl NewFile {
         self.file.sync_all()?;
         fs::rename(&self.aside, path)?;
         self.published = true;
-        sync_directory(path.parent().unwrap_or(Path::new(".")))
+        sync_directory(parent(path))
     }
 }
 
@@ -60,7 +60,7 @@ impl Drop for NewFile {
 
 /// Replaces a small file.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = parent(path);
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -71,17 +71,32 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     new.publish(path)
 }
 
-/// Makes a directory, and makes its name durable.
+/// Makes a directory and those above it that are missing, and makes their names durable; its own also if it exists
+/// already, because whoever made it may have died before that.
 pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
+    make_directory_with(path, sync_directory)
+}
+
+fn make_directory_with(path: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut named = vec![path];
+    named.extend(path.ancestors().skip(1).take_while(|above| is_missing(above)));
     fs::create_dir_all(path)?;
-    sync_directory(
-        path.parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    )
+    // From the top: a name is durable only if those above it are.
+    named.iter().rev().try_for_each(|made| sync(parent(made)))
+}
+
+fn is_missing(path: &Path) -> bool {
+    !path.as_os_str().is_empty() && !path.is_dir()
+}
+
+/// The directory that holds a name.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        // A name alone stands in the working directory; the root is its own parent.
+        Some(_) => Path::new("."),
+        None => path,
+    }
 }
 
 /// Makes the names in a directory durable.
@@ -123,5 +138,37 @@ mod tests {
         fs::write(directory.path().join("7"), b"whole").unwrap();
         sweep(directory.path()).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    fn synced_for(path: &Path) -> Vec<PathBuf> {
+        let mut synced = Vec::new();
+        make_directory_with(path, |directory| {
+            synced.push(directory.to_path_buf());
+            sync_directory(directory)
+        })
+        .unwrap();
+        synced
+    }
+
+    #[test]
+    fn every_name_on_the_way_to_a_new_directory_is_synced() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        let (a, b) = (root.join("a"), root.join("a/b"));
+        let path = root.join("a/b/c");
+        assert_eq!(synced_for(&path), [root.to_path_buf(), a, b.clone()]);
+        assert!(path.is_dir());
+        assert_eq!(
+            synced_for(&path),
+            [b],
+            "it exists, and its name may not be durable yet"
+        );
+    }
+
+    #[test]
+    fn a_name_alone_stands_in_the_working_directory() {
+        assert_eq!(parent(Path::new("data")), Path::new("."));
+        assert_eq!(parent(Path::new("/")), Path::new("/"));
+        assert_eq!(parent(Path::new("/data")), Path::new("/"));
     }
 }
