@@ -30,6 +30,10 @@ const PAGE_DEFAULT: u32 = 100;
 /// Sessions in a page at most (admin.proto): a page stays far below the message limit.
 const PAGE_MAX: u32 = 1_000;
 
+/// Sessions that one walk of the table collects for a kill: a walk of millions for every command would never end. Some
+/// MiB of keys.
+const KILL_PAGE: usize = 65_536;
+
 /// The service.
 pub(super) struct Admin {
     pub(super) desk: Arc<Desk>,
@@ -69,9 +73,8 @@ impl StoreAdmin for Admin {
             }
         };
         self.desk.barrier().await.map_err(status)?;
-        let table = self.desk.raft.table();
-        let now = table.table_time();
-        let mut found = table.list(&filter, after.as_ref(), limit as usize + 1);
+        let now = self.desk.raft.table().table_time();
+        let mut found = self.list(filter, after, limit as usize + 1).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next_page = match found.last() {
@@ -94,10 +97,10 @@ impl StoreAdmin for Admin {
         }
         let filter = convert::filter(request.into_inner().filter).map_err(|refusal| refused(&refusal))?;
         self.desk.barrier().await.map_err(status)?;
-        let table = self.desk.raft.table();
-        match table.list(&filter, None, 2).as_slice() {
+        let now = self.desk.raft.table().table_time();
+        match self.list(filter, None, 2).await?.as_slice() {
             [] => Err(Status::not_found("no live session matches")),
-            [(key, session)] => Ok(Response::new(detail(key, session, table.table_time()))),
+            [(key, session)] => Ok(Response::new(detail(key, session, now))),
             _ => Err(Status::failed_precondition(
                 "several sessions match: give more digits of the key, or list them first",
             )),
@@ -117,44 +120,63 @@ impl StoreAdmin for Admin {
             let sentence = "the filter is empty: say `all` if every session is meant";
             return Err(refused(&malformed(sentence)));
         }
-        let killed = self.kill(&filter).await?;
+        let killed = self.kill(filter).await?;
         tracing::info!(killed, "an operator ended sessions");
         Ok(Response::new(v1::KillSessionsReply { killed }))
     }
 }
 
 impl Admin {
+    /// Walks the table on a blocking thread: with millions of sessions a walk takes as long as an election.
+    async fn list(
+        &self,
+        filter: ListFilter,
+        after: Option<SessionKey>,
+        limit: usize,
+    ) -> Result<Vec<(SessionKey, Arc<Session>)>, Status> {
+        let table = self.desk.raft.table().clone();
+        tokio::task::spawn_blocking(move || table.list(&filter, after.as_ref(), limit))
+            .await
+            .map_err(|error| Status::internal(format!("the table could not be walked: {error}")))
+    }
+
     /// Kills page by page what matched when it was read. Sessions created behind the page that is read stay.
-    async fn kill(&self, filter: &ListFilter) -> Result<u64, Status> {
+    async fn kill(&self, filter: ListFilter) -> Result<u64, Status> {
         self.desk.barrier().await.map_err(status)?;
         let mut ended = 0;
         let mut after = None;
         loop {
-            let page = self.desk.raft.table().list(filter, after.as_ref(), KILLED_MAX);
+            let page = self.list(filter.clone(), after, KILL_PAGE).await?;
             let Some((last, _)) = page.last() else {
                 return Ok(ended);
             };
             after = Some(last.clone());
-            let sessions = page.into_iter().map(|(session, record)| Killed {
-                session,
-                created_version: record.created_version,
-            });
-            let command = Command::Kill {
-                sessions: sessions.collect(),
-            };
-            let proposal = Proposal {
-                request_id: None,
-                node: Arc::from("operator"),
-                command,
-            };
-            match self.desk.propose(proposal).await.map_err(status)? {
-                Outcome::Killed { killed } => ended += u64::from(killed),
-                other => {
-                    tracing::error!(outcome = ?other, "the table gave an outcome of another command");
-                    return Err(Status::internal(
-                        "the kill was answered by the outcome of another command",
-                    ));
-                }
+            let targets: Vec<Killed> = page
+                .into_iter()
+                .map(|(session, record)| Killed {
+                    session,
+                    created_version: record.created_version,
+                })
+                .collect();
+            for sessions in targets.chunks(KILLED_MAX) {
+                ended += u64::from(self.kill_these(sessions.to_vec()).await?);
+            }
+        }
+    }
+
+    async fn kill_these(&self, sessions: Vec<Killed>) -> Result<u32, Status> {
+        let proposal = Proposal {
+            request_id: None,
+            node: Arc::from("operator"),
+            command: Command::Kill { sessions },
+        };
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Killed { killed } => Ok(killed),
+            other => {
+                tracing::error!(outcome = ?other, "the table gave an outcome of another command");
+                Err(Status::internal(
+                    "the kill was answered by the outcome of another command",
+                ))
             }
         }
     }
