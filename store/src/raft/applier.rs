@@ -3,10 +3,13 @@
 //! The table lives in memory; what survives a restart is the newest snapshot, the log behind it and the hint how far
 //! it is committed. Applying has no error of its own: an entry that cannot be decoded is not this program's, and stops
 //! the node, because a replica that skips an entry diverges.
+//!
+//! What walks the whole table (copying it for a snapshot, restoring it) runs on a blocking thread: openraft applies
+//! nothing meanwhile, but heartbeats share the runtime's one thread.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{Stream, StreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
@@ -26,7 +29,8 @@ const APPLIED_BEFORE_YIELD: usize = 8;
 
 /// Applies the log to the table.
 pub(super) struct Applier {
-    table: SessionTable,
+    /// Never contended: whoever walks the table is waited for before the next entry is applied.
+    table: Arc<Mutex<SessionTable>>,
     last_applied: Option<LogId>,
     membership: StoredMembership,
     snapshots: Snapshots,
@@ -39,7 +43,7 @@ impl Applier {
     /// Over an empty table; openraft restores the newest snapshot itself.
     pub(super) fn new(snapshots: Snapshots, events: Arc<dyn EventSink>) -> Self {
         Self {
-            table: SessionTable::new(),
+            table: Arc::default(),
             last_applied: None,
             membership: StoredMembership::default(),
             snapshots,
@@ -50,7 +54,7 @@ impl Applier {
 
     /// A reader of the table.
     pub(super) fn reader(&self) -> TableReader {
-        self.table.reader()
+        lock(&self.table).reader()
     }
 
     /// The shared count of bytes since the last snapshot.
@@ -69,18 +73,25 @@ impl Applier {
         }
         self.bytes_since_snapshot
             .fetch_add(commands.0.len() as u64, Ordering::Relaxed);
-        self.table.begin_entry(entry.stamp);
+        let mut table = lock(&self.table);
+        table.begin_entry(entry.stamp);
         let mut events: Vec<Event> = Vec::new();
         let mut outcomes = Vec::with_capacity(entry.proposals.len());
         for bytes in &entry.proposals {
             let proposal = decode_proposal(bytes).map_err(io::Error::other)?;
-            outcomes.push(self.table.apply(&proposal, &mut events));
+            outcomes.push(table.apply(&proposal, &mut events));
         }
+        drop(table);
         if !events.is_empty() {
             self.events.happened(&events);
         }
         Ok(outcomes)
     }
+}
+
+/// A panic while the table was changed has ended consensus: nobody looks at it afterwards.
+fn lock(table: &Mutex<SessionTable>) -> MutexGuard<'_, SessionTable> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RaftStateMachine<Types> for Applier {
@@ -120,10 +131,12 @@ impl RaftStateMachine<Types> for Applier {
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         self.bytes_since_snapshot.store(0, Ordering::Relaxed);
+        let table = Arc::clone(&self.table);
+        let image = tokio::task::spawn_blocking(move || lock(&table).image()).await;
         SnapshotBuilder {
             snapshots: self.snapshots.clone(),
             meta: snapshots::meta(self.last_applied, self.membership.clone()),
-            image: Some(self.table.image()),
+            image: image.ok(),
         }
     }
 
@@ -133,7 +146,10 @@ impl RaftStateMachine<Types> for Applier {
         snapshot: SnapshotData,
     ) -> Result<(), io::Error> {
         let image = self.snapshots.install(meta, snapshot).await?;
-        self.table.restore(image);
+        let table = Arc::clone(&self.table);
+        tokio::task::spawn_blocking(move || lock(&table).restore(image))
+            .await
+            .map_err(io::Error::other)?;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.bytes_since_snapshot.store(0, Ordering::Relaxed);
