@@ -67,6 +67,8 @@ pub struct SnapshotReader {
 pub struct SnapshotReceiver {
     shared: Arc<Shared>,
     new: NewFile,
+    /// What it stands for, once all of it was read and found whole.
+    verified: Option<SnapshotMeta>,
 }
 
 impl SnapshotStore {
@@ -180,6 +182,7 @@ impl SnapshotStore {
         Ok(SnapshotReceiver {
             shared: Arc::clone(&self.shared),
             new: self.shared.begin()?,
+            verified: None,
         })
     }
 }
@@ -252,7 +255,22 @@ impl SnapshotReceiver {
     /// # Errors
     /// The disk failed.
     pub fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+        self.verified = None;
         self.new.file().write_all(chunk)
+    }
+
+    /// Reads all of it again and says what it stands for; nothing may be written afterwards.
+    ///
+    /// # Errors
+    /// What came is damaged or incomplete ([`io::ErrorKind::InvalidData`]), or the disk failed.
+    pub fn verify(&mut self) -> io::Result<SnapshotMeta> {
+        if let Some(verified) = &self.verified {
+            return Ok(verified.clone());
+        }
+        self.new.file().seek(SeekFrom::Start(0))?;
+        let meta = verify(self.new.file().try_clone()?)?;
+        self.verified = Some(meta.clone());
+        Ok(meta)
     }
 
     /// Verifies all of it, makes it durable and the newest. Dropped before that, nothing has happened.
@@ -260,8 +278,7 @@ impl SnapshotReceiver {
     /// # Errors
     /// What came is damaged or incomplete, or the disk failed.
     pub fn finish(mut self) -> io::Result<SnapshotMeta> {
-        self.new.file().seek(SeekFrom::Start(0))?;
-        let meta = verify(self.new.file().try_clone()?)?;
+        let meta = self.verify()?;
         if self.shared.publish(self.new, &meta)? {
             return Ok(meta);
         }

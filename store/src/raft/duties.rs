@@ -139,9 +139,16 @@ fn own(command: Command) -> Proposal {
 }
 
 /// Takes a snapshot when the log behind the last one is long; openraft then purges the log.
-pub(super) async fn take_snapshots(raft: Raft, policy: SnapshotPolicy, bytes: Arc<AtomicU64>) {
+pub(super) async fn take_snapshots(
+    raft: Raft,
+    policy: SnapshotPolicy,
+    bytes: Arc<AtomicU64>,
+    table: TableReader,
+) {
     let mut check = tokio::time::interval(policy.check_every);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // A snapshot that could not be written is tried again when the next would be due, not at once.
+    let mut tried = 0;
     loop {
         check.tick().await;
         let (applied, taken) = {
@@ -150,10 +157,12 @@ pub(super) async fn take_snapshots(raft: Raft, policy: SnapshotPolicy, bytes: Ar
             let index = |position: Option<super::types::LogId>| position.map_or(0, |position| position.index);
             (index(metrics.last_applied), index(metrics.snapshot))
         };
-        let due = applied - taken.min(applied) >= policy.entries
-            || (applied > taken && bytes.load(Ordering::Relaxed) >= policy.bytes);
-        if due && raft.trigger().snapshot().await.is_err() {
-            return;
+        let entries = applied.saturating_sub(taken.max(tried));
+        if policy.due(entries, bytes.load(Ordering::Relaxed), table.bytes()) {
+            tried = applied;
+            if raft.trigger().snapshot().await.is_err() {
+                return;
+            }
         }
     }
 }

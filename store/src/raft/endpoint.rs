@@ -1,18 +1,24 @@
 //! The receiving side: what peers send, checked before openraft sees it.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::stream::{BoxStream, StreamExt};
 use openraft::type_config::alias::SnapshotOf;
 use remora_proto::v1;
 
+use crate::snapshot::SnapshotReceiver;
+
 use super::identity::Identity;
 use super::reader::Reader;
-use super::snapshots::{SnapshotData, Snapshots};
+use super::snapshots::{self, SnapshotData, Snapshots};
 use super::types::{Raft, SnapshotMeta, Types};
 use super::wire::{self, Malformed};
 use super::{NodeId, Refusal};
+
+/// How long a snapshot may be silent on its way: a leader that reads 256 KiB from its disk does not take that long.
+const SILENT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why a peer's message was not handled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -154,28 +160,7 @@ impl PeerEndpoint {
             last_log_id: head.last_log.map(wire::from_position),
             last_membership: wire::from_stored_membership(head.membership)?,
         };
-        let mut receiver = self
-            .inner
-            .snapshots
-            .receive()
-            .await
-            .map_err(|error| disk(&error))?;
-        loop {
-            let chunk = chunks.next().await;
-            let chunk = chunk.ok_or_else(|| PeerError::Unavailable("the snapshot was cut off".to_owned()))?;
-            if chunk.last {
-                break;
-            }
-            let written = tokio::task::spawn_blocking(move || {
-                receiver.write(&chunk.data)?;
-                Ok(receiver)
-            });
-            receiver = written
-                .await
-                .map_err(std::io::Error::other)
-                .flatten()
-                .map_err(|error| disk(&error))?;
-        }
+        let receiver = self.received(chunks, &meta).await?;
         let data = SnapshotData::Received(receiver);
         let snapshot: SnapshotOf<Types, SnapshotData> = openraft::Snapshot { meta, snapshot: data };
         let reply = self
@@ -187,6 +172,43 @@ impl PeerEndpoint {
         Ok(v1::SnapshotReply {
             vote: Some(wire::vote(&reply.vote)),
         })
+    }
+
+    /// Takes the pieces of a snapshot and verifies the whole before consensus hears of it: what a broken wire or disk made
+    /// of it is sent again, while openraft would end this node over it.
+    async fn received(
+        &self,
+        mut chunks: Incoming<v1::SnapshotChunk>,
+        meta: &SnapshotMeta,
+    ) -> Result<SnapshotReceiver, PeerError> {
+        let mut receiver = self
+            .inner
+            .snapshots
+            .receive()
+            .await
+            .map_err(|error| disk(&error))?;
+        loop {
+            let chunk = tokio::time::timeout(SILENT_WITHIN, chunks.next()).await;
+            let chunk =
+                chunk.map_err(|_| PeerError::Unavailable("the snapshot stopped on its way".to_owned()))?;
+            let chunk = chunk.ok_or_else(|| PeerError::Unavailable("the snapshot was cut off".to_owned()))?;
+            if chunk.last {
+                break;
+            }
+            receiver = on_disk(move || {
+                receiver.write(&chunk.data)?;
+                Ok(receiver)
+            })
+            .await?;
+        }
+        let announced = snapshots::to_disk(meta);
+        on_disk(move || {
+            if receiver.verify()? != announced {
+                return Err(io::Error::other("it is not the one that was announced"));
+            }
+            Ok(receiver)
+        })
+        .await
     }
 
     /// A hand-over of leadership.
@@ -213,7 +235,8 @@ impl PeerEndpoint {
                 Refusal::NotLeader { leader: Some(leader) } => format!("node {leader} leads, not this one"),
                 Refusal::NotLeader { leader: None } => "this node does not lead".to_owned(),
                 Refusal::NoQuorum => "no majority answers this leader".to_owned(),
-                Refusal::Stopping | Refusal::Overloaded => "this node stops".to_owned(),
+                Refusal::Overloaded => "too many reads wait on this node".to_owned(),
+                Refusal::Stopping => "this node stops".to_owned(),
             })
         })?;
         Ok(v1::ReadIndexReply {
@@ -272,6 +295,18 @@ fn stopped(error: impl std::fmt::Display) -> PeerError {
     PeerError::Unavailable(format!("consensus has stopped on this node: {error}"))
 }
 
-fn disk(error: &std::io::Error) -> PeerError {
-    PeerError::Unavailable(format!("cannot store the snapshot: {error}"))
+/// Works on a snapshot that is received; what goes wrong is logged here and tried again by the leader.
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, PeerError> {
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked
+        .map_err(io::Error::other)
+        .flatten()
+        .map_err(|error| disk(&error))
+}
+
+fn disk(error: &io::Error) -> PeerError {
+    tracing::warn!(%error, "cannot take the snapshot that the leader sends");
+    PeerError::Unavailable(format!("cannot take the snapshot: {error}"))
 }

@@ -62,7 +62,8 @@ impl Default for Timers {
 pub struct SnapshotPolicy {
     /// Log entries.
     pub entries: u64,
-    /// Bytes of log entries.
+    /// Bytes of log entries; with a table that is larger, as many as it holds, so that no more is written for snapshots
+    /// than for the log itself.
     pub bytes: u64,
     /// Log entries that stay after a snapshot, so that a follower that was away shortly needs no snapshot.
     pub keep_entries: u64,
@@ -71,14 +72,22 @@ pub struct SnapshotPolicy {
 }
 
 impl Default for SnapshotPolicy {
-    /// A restart replays at most 256 MiB; a follower may miss about a second of full load without a snapshot.
+    /// A restart replays at most 256 MiB, or as much as the table holds. A follower may miss about ten seconds of full load
+    /// without needing a snapshot, and those are written while a snapshot of some GiB is sent, so it can catch up then.
     fn default() -> Self {
         Self {
             entries: 100_000,
             bytes: 256 << 20,
-            keep_entries: 5_000,
+            keep_entries: 50_000,
             check_every: Duration::from_secs(1),
         }
+    }
+}
+
+impl SnapshotPolicy {
+    /// Whether a snapshot is due after so many entries of so many bytes, with a table of that size.
+    pub(super) fn due(&self, entries: u64, bytes: u64, table_bytes: u64) -> bool {
+        entries >= self.entries || (entries > 0 && bytes >= self.bytes.max(table_bytes))
     }
 }
 
@@ -87,4 +96,24 @@ impl Default for SnapshotPolicy {
 pub trait EventSink: Send + Sync + 'static {
     /// Takes the events of one entry, in order.
     fn happened(&self, events: &[Event]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_waits_until_the_log_outweighs_the_table() {
+        let policy = SnapshotPolicy {
+            entries: 100,
+            bytes: 1_000,
+            ..SnapshotPolicy::default()
+        };
+        assert!(policy.due(1, 1_000, 10));
+        assert!(!policy.due(1, 999, 10));
+        assert!(!policy.due(1, 4_999, 5_000), "the table is larger than the log");
+        assert!(policy.due(1, 5_000, 5_000));
+        assert!(!policy.due(0, 5_000, 10), "nothing came since the last one");
+        assert!(policy.due(100, 1, 5_000));
+    }
 }

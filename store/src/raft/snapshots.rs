@@ -5,6 +5,7 @@
 //! may be purged; a received one changes nothing before openraft has accepted it.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub(super) struct Snapshots {
     store: Arc<SnapshotStore>,
     /// Held while the newest snapshot is compared and replaced.
     replacing: Arc<Mutex<()>>,
+    /// Whether the last snapshot found the disk full: said once.
+    full: Arc<AtomicBool>,
 }
 
 impl Snapshots {
@@ -42,7 +45,8 @@ impl Snapshots {
     pub(super) fn new(store: SnapshotStore) -> Self {
         Self {
             store: Arc::new(store),
-            replacing: Arc::new(Mutex::new(())),
+            replacing: Arc::default(),
+            full: Arc::default(),
         }
     }
 
@@ -56,6 +60,26 @@ impl Snapshots {
             meta,
             snapshot: SnapshotData::Stored(reader),
         }))
+    }
+
+    /// Whether a snapshot was written, or the disk is full: then the one before stands and the log behind it is kept.
+    /// Whoever loses the log's disk to that will stop; a snapshot alone is no reason to.
+    pub(super) fn unless_full(&self, saved: io::Result<()>) -> io::Result<()> {
+        match saved {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                if !self.full.swap(true, Ordering::Relaxed) {
+                    tracing::error!(
+                        %error,
+                        "the disk is too full for a snapshot: the log grows until one can be written; make room"
+                    );
+                }
+                Ok(())
+            }
+            saved => {
+                self.full.store(false, Ordering::Relaxed);
+                saved
+            }
+        }
     }
 
     /// Begins to receive one.
@@ -119,13 +143,13 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
     type SnapshotData = SnapshotData;
 
     async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
-        let image = self
-            .image
-            .take()
-            .ok_or_else(|| io::Error::other("a snapshot is built once"))?;
+        let image = self.image.take().ok_or_else(|| {
+            io::Error::other("there is no copy of the table to write, or it was written already")
+        })?;
         let meta = to_disk(&self.meta);
         let replacing = Arc::clone(&self.snapshots.replacing);
-        self.snapshots
+        let saved = self
+            .snapshots
             .blocking(move |store| {
                 let _replacing = replacing.lock().unwrap_or_else(PoisonError::into_inner);
                 let newest = store.latest().and_then(|newest| newest.last_applied);
@@ -135,9 +159,10 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
                     store.save(&meta, image)
                 }
             })
-            .await?;
+            .await;
+        self.snapshots.unless_full(saved)?;
         let newest = self.snapshots.newest().await?;
-        newest.ok_or_else(|| io::Error::other("the snapshot just written is gone"))
+        newest.ok_or_else(|| io::Error::other("there is no snapshot, and none could be written"))
     }
 }
 
@@ -190,7 +215,7 @@ pub(super) fn chunks(
 }
 
 /// What a snapshot is, as the disk keeps it.
-fn to_disk(meta: &SnapshotMeta) -> snapshot::SnapshotMeta {
+pub(super) fn to_disk(meta: &SnapshotMeta) -> snapshot::SnapshotMeta {
     snapshot::SnapshotMeta {
         last_applied: meta.last_log_id.map(|last| {
             let position = wire::position(last);

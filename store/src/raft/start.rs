@@ -1,6 +1,7 @@
 //! Puts consensus together and starts its tasks.
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::log::{DataDir, DataDirError, RaftLogStore};
+use crate::log::{DataDir, DataDirError, LogStore, RaftLogStore};
 use crate::session::TableReader;
 use crate::snapshot::SnapshotStore;
 
@@ -26,8 +27,9 @@ use super::snapshots::Snapshots;
 use super::types::Raft;
 use super::{NodeId, duties, forming};
 
-/// How long a snapshot may take to be sent and installed. Generous: too short a limit sends it again for ever.
-const SNAPSHOT_WITHIN_MS: u64 = 60_000;
+/// How long a snapshot may take to be sent and installed: 4 GiB at 10 MB/s. Too short a limit sends it again for ever; a
+/// connection that broke ends it sooner.
+const SNAPSHOT_WITHIN_MS: u64 = 600_000;
 /// Entries in one replication message; the byte cap of the log reader comes first for all but tiny entries.
 const MESSAGE_ENTRIES_MAX: u64 = 1_024;
 /// Messages that wait for openraft's core; proposals are bounded before, by bytes.
@@ -94,9 +96,11 @@ struct Opened {
 
 impl Opened {
     async fn open(settings: &mut Settings) -> Result<Self, StartError> {
-        let data_dir = DataDir::open(&settings.data_dir, settings.node)?;
-        let log = RaftLogStore::open(&data_dir.log_directory()).map_err(StartError::Log)?;
-        let store = SnapshotStore::open(&data_dir.snapshot_directory()).map_err(StartError::Snapshots)?;
+        let (path, node) = (settings.data_dir.clone(), settings.node);
+        let disk = tokio::task::spawn_blocking(move || open_disk(&path, node));
+        let (data_dir, log, store) = disk
+            .await
+            .map_err(|error| StartError::Log(io::Error::other(error)))??;
         let snapshots = Snapshots::new(store);
         let identity = Arc::new(Identity::new(
             data_dir,
@@ -120,6 +124,36 @@ impl Opened {
             bytes_since_snapshot,
         })
     }
+}
+
+/// Opens what is on the disk: reads all of the log and of the newest table image.
+fn open_disk(path: &Path, node: NodeId) -> Result<(DataDir, RaftLogStore, SnapshotStore), StartError> {
+    let data_dir = DataDir::open(path, node)?;
+    let log = RaftLogStore::open(&data_dir.log_directory()).map_err(StartError::Log)?;
+    let directory = data_dir.snapshot_directory();
+    let store = SnapshotStore::open(&directory).map_err(StartError::Snapshots)?;
+    let imaged = store.latest().and_then(|newest| newest.last_applied);
+    if let Some(purged) = log
+        .bounds()
+        .purged
+        .filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
+    {
+        let found = imaged.map_or_else(
+            || "there is no table image".to_owned(),
+            |imaged| format!("the newest table image ends at entry {}", imaged.index),
+        );
+        return Err(StartError::Snapshots(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!(
+                "the log begins behind entry {}, and in {} {found} that is whole: what lies between is lost on this disk, \
+                 so this node must not go on with it. Keep the other nodes running, they hold the sessions; restore \
+                 this data directory from a copy of the whole disk, or leave the node out",
+                purged.index,
+                directory.display()
+            ),
+        )));
+    }
+    Ok((data_dir, log, store))
 }
 
 /// Builds the parts around openraft and starts their tasks.
@@ -177,6 +211,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         raft.clone(),
         settings.snapshots,
         bytes_since_snapshot,
+        table.clone(),
     )));
     tasks.extend(spawn_forming(&raft, &endpoint, &identity, peers));
     tasks.extend(silent_until.map(|until| tokio::spawn(duties::stand_after(raft.clone(), until))));

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use openraft::RaftSnapshotBuilder;
+use remora_proto::v1;
 
-use crate::raft::SnapshotPolicy;
 use crate::raft::snapshots::{self, SnapshotBuilder, Snapshots};
 use crate::raft::types::{StoredMembership, log_id};
+use crate::raft::{PeerError, SnapshotPolicy, wire};
 use crate::session::SessionTable;
 use crate::snapshot::SnapshotStore;
 
@@ -88,4 +90,93 @@ async fn an_older_snapshot_never_replaces_a_newer_one() {
     build(5).build_snapshot().await.unwrap();
     let newest = snapshots.newest().await.unwrap().unwrap();
     assert_eq!(newest.meta.last_log_id, Some(log_id(1, 10)));
+}
+
+#[tokio::test]
+async fn a_damaged_image_without_its_log_is_one_clear_sentence_at_every_start() {
+    let mut cluster = started(1).await;
+    for user in 0..70 {
+        cluster.save(user).await;
+    }
+    let node = cluster.lead().await;
+    eventually("the log is purged", || purged(&node) > 0).await;
+    drop(node);
+    cluster.crash(1).await;
+    for image in std::fs::read_dir(cluster.data_dir(1).join("snapshots")).unwrap() {
+        std::fs::write(image.unwrap().path(), b"scribble").unwrap();
+    }
+    for _ in 0..2 {
+        let sentence = cluster.refusal(|| cluster.settings(1)).await;
+        assert!(
+            sentence.contains("there is no table image that is whole"),
+            "{sentence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_the_snapshot_before() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let snapshots = Snapshots::new(SnapshotStore::open(directory.path()).unwrap());
+    let full = || Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
+    snapshots.unless_full(full()).unwrap();
+    snapshots.unless_full(full()).unwrap();
+    snapshots.unless_full(Ok(())).unwrap();
+    let other = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    assert!(snapshots.unless_full(Err(other)).is_err());
+}
+
+/// A snapshot as a leader sends it, with one byte flipped.
+fn damaged(
+    head: v1::snapshot_chunk::Head,
+    piece: Vec<u8>,
+) -> futures::stream::BoxStream<'static, v1::SnapshotChunk> {
+    let chunk = |head, data: Vec<u8>, last| v1::SnapshotChunk {
+        head,
+        data: data.into(),
+        last,
+    };
+    futures::stream::iter([
+        chunk(Some(head), Vec::new(), false),
+        chunk(None, piece, false),
+        chunk(None, Vec::new(), true),
+    ])
+    .boxed()
+}
+
+#[tokio::test]
+async fn a_snapshot_that_was_damaged_on_its_way_does_not_end_the_node() {
+    let cluster = started(1).await;
+    for user in 0..30 {
+        cluster.save(user).await;
+    }
+    let node = cluster.lead().await;
+    let snapshots = Snapshots::new(SnapshotStore::open(&cluster.data_dir(1).join("elsewhere")).unwrap());
+    let mut builder = SnapshotBuilder {
+        snapshots: snapshots.clone(),
+        meta: snapshots::meta(Some(log_id(99, 1_000)), StoredMembership::default()),
+        image: Some(SessionTable::new().image()),
+    };
+    builder.build_snapshot().await.unwrap();
+    let stored = std::fs::read_dir(cluster.data_dir(1).join("elsewhere"))
+        .unwrap()
+        .next();
+    let mut piece = std::fs::read(stored.unwrap().unwrap().path()).unwrap();
+    let last = piece.len() - 12;
+    piece[last] ^= 1;
+    let identity = &node.inner.identity;
+    let own = identity.members().remove(&1).unwrap();
+    let head = v1::snapshot_chunk::Head {
+        envelope: Some(identity.envelope(1, &own)),
+        vote: Some(v1::Vote {
+            term: 99,
+            committed: true,
+            ..v1::Vote::default()
+        }),
+        last_log: Some(wire::position(log_id(99, 1_000))),
+        membership: Some(wire::stored_membership(&StoredMembership::default())),
+    };
+    let refused = node.endpoint().snapshot(damaged(head, piece)).await;
+    assert!(matches!(refused, Err(PeerError::Unavailable(_))), "{refused:?}");
+    cluster.save(30).await;
 }
