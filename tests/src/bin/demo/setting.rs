@@ -108,8 +108,12 @@ impl Setting {
 
     /// What a person can try while everything runs.
     pub(crate) fn invitation(&self) -> String {
-        let remora =
-            place::program("remora").map_or_else(|_| "remora".to_owned(), |path| path.display().to_string());
+        let remora = place::program("remora").unwrap_or_else(|_| "remora".into());
+        // As short as a person would type it, where make runs.
+        let remora = remora
+            .strip_prefix(place::repository())
+            .unwrap_or(&remora)
+            .display();
         let (stores, proxy) = (self.stores.client_list(), self.proxy.control);
         let pids: Vec<String> = self.tomcats.iter().filter_map(Tomcat::description).collect();
         format!(
