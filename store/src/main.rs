@@ -6,7 +6,7 @@ use clap::Parser;
 use remora_process::exit::{Failure, finish};
 use remora_process::{logging, signals::Signals};
 use remora_store::clock::Clock;
-use remora_store::config::Flags;
+use remora_store::config::{Config, Flags};
 use remora_store::node::Node;
 use remora_store::raft::LOG_FILTER;
 
@@ -23,16 +23,27 @@ fn run(flags: Flags) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::while_doing("cannot start the runtime", &error))?;
-    runtime.block_on(async {
-        let mut signals = Signals::install()?;
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config, "starting");
-        let node = Node::start(config, Clock::system()).await?;
-        tracing::info!(
-            clients = %node.client_addr(),
-            peers = %node.peer_addr(),
-            operators = %node.ops_addr(),
-            "listening"
-        );
-        node.run(signals.stop()).await
-    })
+    let ended = runtime.block_on(serve(config));
+    // A disk that is still being read must not hold up the end; a reader leaves nothing half-done.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let mut signals = Signals::install()?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config, "starting");
+    let node = tokio::select! {
+        node = Node::start(config, Clock::system()) => node?,
+        () = signals.stop() => {
+            tracing::info!("stopped before the sessions were restored");
+            return Ok(());
+        }
+    };
+    tracing::info!(
+        clients = %node.client_addr(),
+        peers = %node.peer_addr(),
+        operators = %node.ops_addr(),
+        "listening"
+    );
+    node.run(signals.stop()).await
 }

@@ -1,13 +1,14 @@
 //! The composition root: puts a node together from its configuration, runs it, stops it.
 //!
-//! Addresses are bound before anything is read or written, so that a busy port leaves no trace. The only place that
-//! spawns besides the accept loops and the tasks of consensus.
+//! Addresses are bound before anything is read or written, so that a busy port leaves no trace; health and metrics are
+//! served from then on, while the table is restored. The only place that spawns besides the accept loops and the tasks
+//! of consensus.
 //!
 //! A planned stop: readiness goes, new requests are refused, leadership is handed over and what was proposed finishes,
 //! streams end with a hint to the next leader; all of it within `STOP_WITHIN`, or the rest is dropped.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use remora_process::exit::{Failure, chain};
@@ -42,18 +43,23 @@ pub struct Node {
 }
 
 impl Node {
-    /// Binds the addresses, opens the data directory and starts serving. Must run inside a tokio runtime.
+    /// Binds the addresses, opens the data directory and starts serving. Must run inside a tokio runtime. Dropped before
+    /// it is done, it leaves a data directory that can be started again.
     pub async fn start(config: Config, clock: Clock) -> Result<Node, Failure> {
         let client = ops::bind(config.client_addr, "client-addr").await?;
         let peer = ops::bind(config.peer_addr, "peer-addr").await?;
         let operators = ops::bind(config.ops_addr, "ops-addr").await?;
         ops::recorder();
         let addresses = (bound(&client)?, bound(&peer)?, bound(&operators)?);
+        let (phase, phase_seen) = watch::channel(Phase::Serving);
+        let started = Started::default();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve_ops(operators, Arc::clone(&started), phase_seen.clone()));
         let events = Events::new();
         let raft = raft::start(settings(&config, addresses, clock, &events))
             .await
             .map_err(failure)?;
-        let (phase, phase_seen) = watch::channel(Phase::Serving);
+        started.get_or_init(|| raft.clone());
         let services = Services {
             node: config.node,
             raft: raft.clone(),
@@ -61,7 +67,6 @@ impl Node {
             limits: config.limits,
             phase: phase_seen.clone(),
         };
-        let mut tasks = JoinSet::new();
         tasks.spawn(rpc::serve_clients(
             client,
             services,
@@ -72,7 +77,6 @@ impl Node {
             raft.endpoint(),
             reached(phase_seen.clone(), Phase::Closed),
         ));
-        tasks.spawn(serve_ops(operators, raft.clone(), phase_seen.clone()));
         tasks.spawn(sample(raft.clone(), phase_seen));
         let (client_addr, peer_addr, ops_addr) = addresses;
         Ok(Node {
@@ -172,23 +176,29 @@ async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
     let _ = phase.wait_for(|now| *now >= wanted).await;
 }
 
+/// Consensus, once it has started.
+type Started = Arc<OnceLock<RaftHandle>>;
+
 async fn serve_ops(
     listener: TcpListener,
-    raft: RaftHandle,
+    started: Started,
     phase: watch::Receiver<Phase>,
 ) -> Result<(), ServeError> {
     let seen = phase.clone();
-    let readiness: ops::Readiness = Arc::new(move || ready(&raft, *seen.borrow()));
+    let readiness: ops::Readiness = Arc::new(move || ready(started.get(), *seen.borrow()));
     if let Err(failure) = ops::serve(listener, ops::router(readiness), reached(phase, Phase::Closed)).await {
         tracing::error!(%failure, "health and metrics are no longer served");
     }
     Ok(())
 }
 
-fn ready(raft: &RaftHandle, phase: Phase) -> Result<(), String> {
+fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
     if phase != Phase::Serving {
         return Err("this node stops".to_owned());
     }
+    let Some(raft) = raft else {
+        return Err("this node is restoring its sessions from the disk".to_owned());
+    };
     let status = raft.status();
     if status.ready {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The program as people start it: clear sentences and exit codes for what is wrong, an orderly end for SIGTERM.
 
-use std::io::Write;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -53,6 +53,32 @@ fn ended(child: &mut Child) -> ExitStatus {
         assert!(began.elapsed() < Duration::from_secs(20), "the node does not end");
         std::thread::yield_now();
     }
+}
+
+fn terminate(running: &Running) {
+    let pid = running.0.id().to_string();
+    let kill = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(kill.unwrap().success());
+}
+
+/// What an operator's address answers, once it does.
+fn ask(address: &str, path: &str) -> String {
+    let began = Instant::now();
+    let mut stream = loop {
+        match TcpStream::connect(address) {
+            Ok(stream) => break stream,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(20), "{address}: {error}"),
+        }
+        std::thread::yield_now();
+    };
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn wait_for_line(log: &Path, part: &str) {
@@ -129,14 +155,7 @@ fn a_data_directory_belongs_to_one_node_and_one_process() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("remora-store: cannot start: "), "{said}");
 
-    let pid = running.0.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    terminate(&running);
     assert_eq!(
         ended(&mut running.0).code(),
         Some(0),
@@ -170,4 +189,30 @@ fn a_start_says_what_holds() {
         said.contains("election-max-ms=300") && said.contains("heartbeat-ms=30"),
         "{said}"
     );
+}
+
+#[test]
+fn a_node_that_restores_is_healthy_not_ready_and_stops_when_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, log) = (directory.path().join("d"), directory.path().join("log"));
+    let data = data.to_str().unwrap();
+    let stderr = || std::fs::File::create(&log).unwrap();
+    let arguments = on_free_ports(&["--data-dir", data]);
+    let mut first = Running(store(&arguments).stderr(stderr()).spawn().unwrap());
+    wait_for_line(&log, "listening");
+    terminate(&first);
+    ended(&mut first.0);
+    // A pipe that nobody writes to, in place of a file of the log: reading it takes for ever.
+    let pipe = Path::new(data).join("log/r-99_999_999_999_999_999_999.wal");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let ops = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ops = ops.to_string();
+    let mut arguments = on_free_ports(&["--data-dir", data]);
+    *arguments.last_mut().unwrap() = &ops;
+    let mut restoring = Running(store(&arguments).stderr(stderr()).spawn().unwrap());
+    assert!(ask(&ops, "/healthz").contains("200 OK"));
+    let ready = ask(&ops, "/readyz");
+    assert!(ready.contains(" 503 ") && ready.contains("restoring"), "{ready}");
+    terminate(&restoring);
+    assert_eq!(ended(&mut restoring.0).code(), Some(0));
 }
