@@ -4,7 +4,8 @@
 //! without a linger, and nothing is read while the connection takes none, so a manager that does not read its replies
 //! is held back by its own unread bytes. The requests of one message reach the proposer as one batch.
 //!
-//! Invariants: every request gets exactly one reply, unless the stream ends first, which a manager treats as unknown;
+//! Invariants: every request that was taken in gets exactly one reply, at the latest before the status with which the node
+//! ends the stream; of what a broken connection swallowed, a manager knows as little as of an unknown outcome;
 //! `confirmed` names a probe that arrived before the ReadIndex round which confirms it began; the stream ends with a
 //! refusal when leadership is lost, so no confirmation of a later term follows one of an earlier.
 //!
@@ -53,7 +54,35 @@ struct InFlight {
     kind: Kind,
     /// The session whose evictions the answer waits for.
     takes: Option<SessionKey>,
+    /// Whether it reached the proposer: then it may have happened.
+    proposed: bool,
     began: Instant,
+}
+
+/// How the node ends a stream.
+struct End {
+    status: Status,
+    /// The answer to reads that still wait.
+    unread: v1::Refusal,
+}
+
+impl End {
+    /// With the same refusal for the stream and for what was not answered on it.
+    fn refused(refusal: v1::Refusal) -> End {
+        End {
+            status: refused(&refusal),
+            unread: refusal,
+        }
+    }
+
+    /// For a reason that concerns the stream alone.
+    fn of_stream(status: Status) -> End {
+        let sentence = "the stream ended before this was answered: ask again on a new one";
+        End {
+            status,
+            unread: refusal(Reason::Overloaded, sentence),
+        }
+    }
 }
 
 /// What a future of this stream gives when it is done.
@@ -82,7 +111,7 @@ struct Exchange {
     ticks: Interval,
     /// The newest probe that came, and when; none once it is confirmed.
     probe: Option<(u64, Instant)>,
-    ending: Option<Status>,
+    ending: Option<End>,
     _registration: Registration,
 }
 
@@ -177,13 +206,11 @@ impl Exchange {
     async fn next(mut self) -> Option<(Result<v1::ExchangeReply, Status>, Exchange)> {
         loop {
             self.collect();
+            self.wind_up();
             if let Some(message) = self.parcel.take() {
                 return Some((Ok(message), self));
             }
-            if let Some(status) = self.ending.take() {
-                self.inbound = None;
-                self.in_flight.clear();
-                self.waiting.clear();
+            if let Some(End { status, .. }) = self.ending.take() {
                 return Some((Err(status), self));
             }
             if self.inbound.is_none() && self.in_flight.is_empty() && self.waiting.is_empty() {
@@ -208,7 +235,7 @@ impl Exchange {
             message = inbound => match message {
                 Ok(Some(message)) => self.take_in(message),
                 Ok(None) => self.inbound = None,
-                Err(status) => self.ending = Some(status),
+                Err(status) => self.ending = Some(End::of_stream(status)),
             },
             _ = self.ticks.tick() => self.confirm(),
             changed = self.leadership.changed() => self.led(changed.is_ok()),
@@ -226,14 +253,14 @@ impl Exchange {
         match taken.cut {
             None => {}
             Some(Cut::Replaced) => {
-                self.ending = Some(Status::aborted(
+                self.ending = Some(End::of_stream(Status::aborted(
                     "the same instance opened another stream: only the newest stays",
-                ));
+                )));
             }
             Some(Cut::Slow) => {
-                self.ending = Some(Status::resource_exhausted(
+                self.ending = Some(End::of_stream(Status::resource_exhausted(
                     "the client does not read or acknowledge what it is told about its sessions: open a new stream",
-                ));
+                )));
             }
         }
         while let Some(Some(waited)) = self.waiting.next().now_or_never() {
@@ -241,10 +268,35 @@ impl Exchange {
         }
     }
 
+    /// Answers what is in flight once the stream ends: a manager that is told so repeats at once, at whoever leads now,
+    /// instead of guessing.
+    fn wind_up(&mut self) {
+        let Some(End { unread, .. }) = &self.ending else {
+            return;
+        };
+        let unread = WireAnswer::Refusal(unread.clone());
+        self.inbound = None;
+        self.waiting.clear();
+        let mut tokens: Vec<u64> = self.in_flight.keys().copied().collect();
+        tokens.sort_unstable();
+        for token in tokens {
+            let proposed = self
+                .in_flight
+                .get(&token)
+                .is_some_and(|in_flight| in_flight.proposed);
+            let answer = if proposed {
+                WireAnswer::Unknown(self.desk.unknown())
+            } else {
+                unread.clone()
+            };
+            self.reply(token, answer);
+        }
+    }
+
     /// One message of the manager.
     fn take_in(&mut self, message: v1::ExchangeRequest) {
         if message.hello.is_some() {
-            self.ending = Some(refused(&malformed(
+            self.ending = Some(End::refused(malformed(
                 "a second Hello came: only the first message may carry one",
             )));
             return;
@@ -278,6 +330,7 @@ impl Exchange {
                     serial,
                     kind,
                     takes,
+                    proposed: false,
                     began,
                 },
             );
@@ -287,12 +340,22 @@ impl Exchange {
                 Err(refusal) => self.reply(token, WireAnswer::Refusal(refusal)),
             }
         }
-        if !asks.is_empty() {
-            self.desk.raft.submit(asks, &self.replies);
-        }
+        self.submit(asks);
         if !reads.is_empty() {
             self.read(reads);
         }
+    }
+
+    fn submit(&mut self, asks: Vec<Ask>) {
+        if asks.is_empty() {
+            return;
+        }
+        for ask in &asks {
+            if let Some(in_flight) = self.in_flight.get_mut(&ask.token) {
+                in_flight.proposed = true;
+            }
+        }
+        self.desk.raft.submit(asks, &self.replies);
     }
 
     fn read(&mut self, reads: Vec<(u64, Read)>) {
@@ -314,9 +377,7 @@ impl Exchange {
                         ReadResult::Propose(proposal) => asks.push(Ask { token, proposal }),
                     }
                 }
-                if !asks.is_empty() {
-                    self.desk.raft.submit(asks, &self.replies);
-                }
+                self.submit(asks);
             }
         }
     }
@@ -371,13 +432,13 @@ impl Exchange {
     fn led(&mut self, alive: bool) {
         let now = *self.leadership.borrow_and_update();
         if !alive || now.leader != Some(self.desk.node) || now.term != self.term {
-            self.ending = Some(refused(&not_leader(self.desk.leader_hint())));
+            self.ending = Some(End::refused(not_leader(self.desk.leader_hint())));
         }
     }
 
     fn closed(&mut self, alive: bool) {
         if !alive || *self.phase.borrow_and_update() == Phase::Closed {
-            self.ending = Some(refused(&self.desk.stopping()));
+            self.ending = Some(End::refused(self.desk.stopping()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A node that does not lead forwards a unary call one hop and refuses a stream with the leader's address; a leader that
 //! stops hands over.
 
-use super::common::{Manager, Who, claimed, creation, hello, key, refusal, saved, three, until};
+use super::common::{Manager, Who, claimed, creation, hello, key, refusal, saved, soon, three, until};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
 use remora_proto::v1::reply::Answer;
@@ -123,4 +123,42 @@ async fn a_leader_that_stops_hands_over_and_keeps_every_acknowledged_save() {
     for node in nodes {
         node.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_answers_what_it_took_in_first() {
+    let (mut nodes, _directory) = three().await;
+    let mut manager = Manager::open(&nodes[0], hello(1)).await.unwrap();
+    manager
+        .send(vec![(1, Ask::Save(creation(1, "cart", "apple")))])
+        .await;
+    manager.replies(1).await;
+    let (second, first) = (nodes.pop().unwrap(), nodes.pop().unwrap());
+    tokio::join!(second.stop(), first.stop());
+    // Without a majority neither is answered; the third is at once, and shows that the message was taken in.
+    let check = v1::CheckRequest {
+        session: key(1),
+        ..v1::CheckRequest::default()
+    };
+    let asks = vec![
+        (2, Ask::Save(creation(2, "cart", "pear"))),
+        (3, Ask::Check(check)),
+        (4, Ask::Save(v1::SaveRequest::default())),
+    ];
+    manager.send(asks).await;
+    let mut answers = manager.replies(1).await;
+    // The same instance opens another stream, which ends this one, unless the lost majority has ended it already.
+    let _newer = Manager::open(&nodes[0], hello(1)).await;
+    while let Ok(message) = soon("the end of the stream", manager.replies.message()).await {
+        for reply in message.unwrap().replies {
+            answers.insert(reply.serial, reply.answer.unwrap());
+        }
+    }
+    assert!(
+        matches!(answers[&2], Answer::Unknown(_) | Answer::Refusal(_)),
+        "{answers:?}"
+    );
+    assert!(matches!(answers[&3], Answer::Refusal(_)), "{answers:?}");
+    assert!(matches!(answers[&4], Answer::Refusal(_)), "{answers:?}");
+    nodes.remove(0).stop().await;
 }
