@@ -106,7 +106,7 @@ impl SessionTable {
                 session,
                 new_key,
                 epoch,
-            } => self.rename(&call, session, new_key, *epoch),
+            } => self.rename(&mut call, session, new_key, *epoch),
             Command::Remove {
                 session,
                 created_version,

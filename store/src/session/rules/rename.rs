@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::session::outcome::Outcome;
+use crate::session::outcome::{EventKind, Outcome};
 use crate::session::slot::{Alias, Slot};
 use crate::session::table::{Call, SessionTable, deadline};
 use crate::session::types::{Epoch, KEY_BYTES, RecordedChange, RecordedKind, SessionKey};
@@ -14,7 +14,7 @@ const ALIAS_LIVES_MS: u64 = 30_000;
 impl SessionTable {
     pub(in crate::session) fn rename(
         &mut self,
-        call: &Call<'_>,
+        call: &mut Call<'_>,
         session: &SessionKey,
         new_key: &[u8; KEY_BYTES],
         epoch: Epoch,
@@ -24,8 +24,12 @@ impl SessionTable {
             Err(outcome) => return *outcome,
         };
         let target = key.with_key(*new_key);
-        if target.slot() != key.slot() || self.contents.slots.contains_key(&target) {
+        // What stands there past its deadline is absent to this command, but its owner may not know yet.
+        if target.slot() != key.slot() || self.contents.slot(&target).is_some() {
             return Outcome::Taken;
+        }
+        if let Some(Slot::Live(expired)) = self.standing(&target) {
+            call.tell(&target, &expired, EventKind::Expired);
         }
         let version = self.next_version();
         let now = self.now();

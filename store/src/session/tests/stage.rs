@@ -118,7 +118,7 @@ impl Stage {
                 let epoch = Epoch(number(&mut arguments, "epoch")?);
                 self.propose(who, serial, Command::Release { session, epoch })?
             }
-            _ => self.run_others(command, &mut arguments)?,
+            _ => self.run_others(command, serial, &mut arguments)?,
         };
         arguments.reject_next()?;
         Ok(told)
@@ -127,6 +127,7 @@ impl Stage {
     fn run_others(
         &mut self,
         command: &goldenscript::Command,
+        serial: Option<&str>,
         arguments: &mut Arguments<'_>,
     ) -> Result<String, Fault> {
         match command.name.as_str() {
@@ -145,7 +146,7 @@ impl Stage {
                     created_version: Version(version),
                 };
                 let sessions = pairs(arguments)?.into_iter().map(killed).collect();
-                self.propose(who, None, Command::Kill { sessions })
+                self.propose(who, serial, Command::Kill { sessions })
             }
             "announce" => {
                 let who = arguments.next_pos().ok_or("who")?;
