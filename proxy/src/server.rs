@@ -194,12 +194,11 @@ struct Acceptor {
 impl Acceptor {
     async fn run(self, mut stop: watch::Receiver<Option<Duration>>) {
         loop {
-            let limits = self.site.directory.current().limits;
-            self.clients.room(limits.connections.div_ceil(self.threads)).await;
+            // The wait for room too: clients that never leave must not hold up a stop.
             tokio::select! {
                 biased;
                 _ = stop.wait_for(Option::is_some) => break,
-                accepted = self.listener.accept() => match accepted {
+                accepted = self.next() => match accepted {
                     Ok((stream, client)) => self.welcome(stream, client),
                     Err(error) => {
                         tracing::warn!(%error, "a client could not be accepted");
@@ -211,7 +210,15 @@ impl Acceptor {
         self.welcome_queued();
     }
 
-    /// Takes over who is in the accept queue. Asks the kernel itself: tokio may not have been told of them yet.
+    /// The next client, once there is room for it.
+    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let limits = self.site.directory.current().limits;
+        self.clients.room(limits.connections.div_ceil(self.threads)).await;
+        self.listener.accept().await
+    }
+
+    /// Takes over who is in the accept queue, room or not. Asks the kernel itself: tokio may not have been told of them
+    /// yet. Takes no more than the queue holds, so that a rush of new clients cannot hold up the stop.
     fn welcome_queued(self) {
         let Self {
             listener,
@@ -231,7 +238,10 @@ impl Acceptor {
             clients,
             threads,
         };
-        while let Ok((stream, client)) = socket.accept() {
+        for _ in 0..ACCEPT_QUEUE {
+            let Ok((stream, client)) = socket.accept() else {
+                break;
+            };
             if stream.set_nonblocking(true).is_ok()
                 && let Ok(stream) = TcpStream::from_std(stream)
             {

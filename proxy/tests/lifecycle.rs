@@ -73,6 +73,27 @@ fn a_stop_does_not_wait_for_ever() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_room_for_another_client() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream])
+        .one_thread()
+        .table("[limits]\nconnections = 2");
+    let mut proxy = Proxy::start(&config);
+    let users = [(); 2].map(|()| {
+        let mut client = proxy.client();
+        assert_eq!(client.get("/", "").status, 200);
+        std::thread::spawn(move || while client.keeps_asking() {})
+    });
+    let asked = upstream.seen().len();
+    wait_until("both keep asking", || upstream.seen().len() > asked + 20);
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0), "long before the 30 s of grace");
+    for user in users {
+        user.join().expect("both ended with the proxy");
+    }
+}
+
+#[test]
 fn clients_in_the_accept_queue_are_served_on_stop() {
     let upstream = Upstream::named("ok");
     let mut proxy = Proxy::start(&Config::new(&[&upstream]));

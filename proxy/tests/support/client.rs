@@ -52,6 +52,12 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).expect("the proxy reads");
     }
 
+    /// Whether another GET was answered; not so once the proxy has closed.
+    pub(crate) fn keeps_asking(&mut self) -> bool {
+        let sent = self.stream.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+        sent.is_ok() && self.try_response("GET").is_some()
+    }
+
     /// Ends the sending direction.
     pub(crate) fn finish(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("an open socket");
