@@ -26,7 +26,7 @@ use crate::failover::{
     Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, Verdict, decide, give_up, is_idempotent,
 };
 use crate::forward::{Attempt, Unanswered};
-use crate::headers::{Client, Origin, Scheme, declines, route_cookie};
+use crate::headers::{Client, Origin, Scheme, client_scheme, declines, route_cookie};
 use crate::http::inbound::{Handler, Reply};
 use crate::http::outbound::Answer;
 use crate::http::{Body, RequestHead, ResponseHead, strict};
@@ -140,6 +140,11 @@ impl Visitor {
             key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
             mapped,
             head,
+            scheme: client_scheme(
+                head.fields.iter(),
+                snapshot.trust.includes(self.address),
+                self.scheme,
+            ),
             replay: Replay::new(body, snapshot.limits.replay_bytes),
             tried: Vec::new(),
             attempts: 0,
@@ -167,6 +172,8 @@ struct Exchange<'a> {
     key: RouteKey<'a>,
     mapped: MappedPath<'a>,
     head: &'a RequestHead,
+    /// How the client speaks to the site.
+    scheme: Scheme,
     replay: Replay,
     tried: Vec<UpstreamId>,
     attempts: u32,
@@ -287,16 +294,15 @@ impl<'a> Exchange<'a> {
         self.replay.forget();
         upstream.counters.answered();
         self.site().directory.observe(upstream.id, Observation::Answered);
-        let scheme = self.visitor.scheme;
         let origin = Origin {
             route: self.mapped.route,
             upstream: &upstream.authority,
             host: self.head.fields.get("host").unwrap_or_default(),
-            scheme,
+            scheme: self.scheme,
         };
         let moved = self.key.route != Some(upstream.route.as_bytes());
         let cookie = if moved {
-            route_cookie(&self.pool.sticky, &upstream.route, scheme)
+            route_cookie(&self.pool.sticky, &upstream.route, self.scheme)
         } else {
             None
         };

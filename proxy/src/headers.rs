@@ -11,7 +11,7 @@ pub mod forwarding;
 pub mod hops;
 pub mod reverse;
 
-pub use forwarding::{Client, Scheme, added_to_request, edit_request};
+pub use forwarding::{Client, Scheme, added_to_request, client_scheme, edit_request};
 pub use hops::{Listed, is_protected};
 pub use reverse::{Origin, edit_response, route_cookie};
 

@@ -12,6 +12,7 @@ fn a_mapped_path_is_mapped_back_in_redirects_and_cookies() {
         let location = match seen.target.as_str() {
             "/inner/relative" => "/inner/next?a=b".to_owned(),
             "/inner/host" => "http://shop/inner/next".to_owned(),
+            "/inner/secure" => "https://shop/inner/next".to_owned(),
             "/inner/foreign" => "http://elsewhere/inner/next".to_owned(),
             _ => own,
         };
@@ -24,6 +25,7 @@ fn a_mapped_path_is_mapped_back_in_redirects_and_cookies() {
         ("/outer/own", "http://shop/outer/next"),
         ("/outer/relative", "/outer/next?a=b"),
         ("/outer/host", "http://shop/outer/next"),
+        ("/outer/secure", "https://shop/outer/next"),
         ("/outer/foreign", "http://elsewhere/inner/next"),
     ] {
         let response = proxy.client().get(target, &own);
@@ -105,4 +107,25 @@ fn fields_keep_their_order_and_their_repetitions() {
         2
     );
     assert_eq!(response.fields("b"), ["1", "3"]);
+}
+
+#[test]
+fn behind_a_trusted_proxy_that_ends_tls_the_client_speaks_https() {
+    let upstream = Upstream::start(|seen| {
+        let own = seen.field("x-own").unwrap_or("none");
+        Act::answer("302 Found", &format!("Location: http://{own}/next\r\n"), "")
+    });
+    let own = format!("X-Own: {}\r\nX-Forwarded-Proto: https\r\n", upstream.address);
+    let config = Config::with_route_cookie(&[&upstream]);
+    for (config, scheme) in [
+        (config.clone(), "http"),
+        (config.top("trust = [\"127.0.0.1\"]"), "https"),
+    ] {
+        let proxy = Proxy::start(&config);
+        let response = proxy.client().get("/", &own);
+        let location = format!("{scheme}://shop/next");
+        assert_eq!(response.field("location"), Some(location.as_str()));
+        let cookie = response.field("set-cookie").expect("a new user is marked");
+        assert_eq!(cookie.ends_with("; Secure"), scheme == "https", "{cookie}");
+    }
 }

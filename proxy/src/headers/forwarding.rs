@@ -31,6 +31,21 @@ impl Scheme {
     }
 }
 
+/// How the client of a request speaks to the site: to the proxy, or to a trusted proxy in front of it that says so.
+pub fn client_scheme<'a>(
+    mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    trusted: bool,
+    scheme: Scheme,
+) -> Scheme {
+    let said = fields.find(|(name, _)| trusted && same_name(name, PROTO));
+    // Of a chain of proxies the first has seen the client.
+    let first = said.and_then(|(_, value)| value.split(|byte| *byte == b',').next());
+    match first {
+        Some(first) if first.trim_ascii().eq_ignore_ascii_case(b"https") => Scheme::Https,
+        _ => scheme,
+    }
+}
+
 /// The client of one request, as the proxy sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Client<'a> {

@@ -15,7 +15,7 @@ pub struct Origin<'a> {
     pub upstream: &'a str,
     /// The request's Host.
     pub host: &'a [u8],
-    /// How the client speaks to the proxy.
+    /// How the client speaks to the site ([`client_scheme`](super::client_scheme)).
     pub scheme: Scheme,
 }
 
@@ -68,38 +68,46 @@ impl Origin<'_> {
             .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
             .unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
-        if !self.is_ours(authority) {
+        let by_client = !self.host.is_empty() && authority.eq_ignore_ascii_case(self.host);
+        if !by_client && !self.is_upstream(authority) {
             return None;
         }
-        let path = if path.first() == Some(&b'/') {
-            path.to_vec()
+        let public = if path.first() == Some(&b'/') {
+            self.route.to_public(path)?
         } else {
-            [b"/", path].concat()
+            self.route.to_public(&[b"/", path].concat())?
         };
-        let public = self.route.to_public(&path)?;
+        let mapped = if by_client {
+            // The application means the client's own address: whether http or https is its decision.
+            [&value[..value.len() - path.len()], &public].concat()
+        } else {
+            self.absolute(!scheme.is_empty(), authority, &public)
+        };
+        (mapped != value).then_some(mapped)
+    }
+
+    /// What the upstream said of itself, as an address that the client can reach.
+    fn absolute(&self, with_scheme: bool, authority: &[u8], path: &[u8]) -> Vec<u8> {
         let host = if self.host.is_empty() {
             authority
         } else {
             self.host
         };
-        let scheme: &[u8] = if scheme.is_empty() {
-            b""
+        let (scheme, colon) = if with_scheme {
+            (self.scheme.as_str(), ":")
         } else {
-            self.scheme.as_str().as_bytes()
+            ("", "")
         };
-        let colon: &[u8] = if scheme.is_empty() { b"" } else { b":" };
-        let mapped = [scheme, colon, b"//", host, &public].concat();
-        (mapped != value).then_some(mapped)
+        [scheme.as_bytes(), colon.as_bytes(), b"//", host, path].concat()
     }
 
-    /// Whether an authority names the upstream, or the host that the client asked for.
-    fn is_ours(&self, authority: &[u8]) -> bool {
+    /// Whether an authority names the upstream.
+    fn is_upstream(&self, authority: &[u8]) -> bool {
         let upstream = self.upstream.as_bytes();
         authority.eq_ignore_ascii_case(upstream)
             || upstream
                 .strip_suffix(b":80")
                 .is_some_and(|host| authority.eq_ignore_ascii_case(host))
-            || (!self.host.is_empty() && authority.eq_ignore_ascii_case(self.host))
     }
 
     /// The cookie with its path as the client must see it; `None` when it is right as it is.

@@ -213,8 +213,10 @@ fn redirects_come_back_to_where_the_client_is() {
         ("x/y", "x/y"),
         ("", ""),
         ("http://127.0.0.1:8081/cart/x", "https://shop.example/shop/x"),
-        ("http://shop.example/cart/x", "https://shop.example/shop/x"),
-        ("HTTP://SHOP.example/cart", "https://shop.example/shop"),
+        ("http://shop.example/cart/x", "http://shop.example/shop/x"),
+        ("https://shop.example/cart/x", "https://shop.example/shop/x"),
+        ("HTTP://SHOP.example/cart", "HTTP://SHOP.example/shop"),
+        ("//shop.example/cart/x", "//shop.example/shop/x"),
         ("//127.0.0.1:8081/cart/x", "//shop.example/shop/x"),
         ("http://127.0.0.1:8081/other", "http://127.0.0.1:8081/other"),
         ("http://127.0.0.1:80811/cart", "http://127.0.0.1:80811/cart"),
@@ -239,6 +241,42 @@ fn an_unmapped_route_still_mends_scheme_and_host() {
         same("http://127.0.0.1:8081"),
         FieldEdit::Replace(Bytes::from_static(b"https://shop.example/"))
     );
+}
+
+#[test]
+fn a_redirect_to_the_client_s_own_host_keeps_its_scheme() {
+    let route = PathRoute {
+        public: "/shop".into(),
+        internal: "/cart".into(),
+        pool: 0,
+    };
+    let origin = Origin {
+        route: &route,
+        upstream: "127.0.0.1:8081",
+        host: b"shop.example",
+        scheme: Scheme::Http,
+    };
+    let edit = |value: &str| edit_response(b"location", value.as_bytes(), &Listed::default(), &origin);
+    let mapped = FieldEdit::Replace(Bytes::from_static(b"https://shop.example/shop/login"));
+    assert_eq!(edit("https://shop.example/cart/login"), mapped);
+    let mended = FieldEdit::Replace(Bytes::from_static(b"http://shop.example/shop"));
+    assert_eq!(edit("https://127.0.0.1:8081/cart"), mended);
+}
+
+#[test]
+fn only_a_trusted_proxy_says_that_its_client_speaks_https() {
+    for (value, trusted, expected) in [
+        ("https", true, Scheme::Https),
+        ("HTTPS, http", true, Scheme::Https),
+        ("http, https", true, Scheme::Http),
+        ("https", false, Scheme::Http),
+        ("", true, Scheme::Http),
+    ] {
+        let fields = [("Host", "shop"), ("X-Forwarded-Proto", value)];
+        let scheme = client_scheme(bytes(&fields), trusted, Scheme::Http);
+        assert_eq!(scheme, expected, "{value} {trusted}");
+    }
+    assert_eq!(client_scheme(bytes(&[]), true, Scheme::Https), Scheme::Https);
 }
 
 #[test]

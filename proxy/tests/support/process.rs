@@ -77,6 +77,13 @@ impl Config {
         }
     }
 
+    /// Adds a line before all tables.
+    pub(crate) fn top(mut self, line: &str) -> Self {
+        self.top.push_str(line);
+        self.top.push('\n');
+        self
+    }
+
     /// One thread, so that all clients share its connections.
     pub(crate) fn one_thread(mut self) -> Self {
         self.top.push_str("threads = 1\n");
