@@ -7,14 +7,13 @@
 //! sends its body, and whether the caller wants to go elsewhere. One timer serves all three, and a request that is
 //! answered sooner never fires it.
 
-use std::io;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
 use crate::failover::{Cause, Failure, Phase};
 use crate::http::outbound::{Answer, Link, SendFailure};
-use crate::http::{BodyError, RequestHead};
+use crate::http::{BodyError, ConnectFault, RequestHead};
 use crate::pool::Pool;
 use crate::replay::Replay;
 use crate::upstream::Upstream;
@@ -68,7 +67,7 @@ impl Attempt<'_> {
             Some(link) => link,
             None => Link::connect(&self.upstream.authority, self.limits.connect)
                 .await
-                .map_err(|error| no_connection(&error))?,
+                .map_err(no_connection)?,
         };
         let shelf = self
             .pool
@@ -137,19 +136,13 @@ impl Attempt<'_> {
     }
 }
 
-/// A connect that failed. Want of sockets or ports on our side is no refusal by the upstream.
-fn no_connection(error: &io::Error) -> Unanswered {
-    use io::ErrorKind::{
-        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, NotFound,
-        TimedOut,
+/// A connect that failed.
+fn no_connection(fault: ConnectFault) -> Unanswered {
+    let cause = match fault {
+        ConnectFault::Refused => Cause::Refused,
+        ConnectFault::TimedOut => Cause::TimedOut,
+        ConnectFault::Broken => Cause::Broken,
+        ConnectFault::Ours => Cause::Ours,
     };
-    let cause = match error.kind() {
-        TimedOut => Cause::TimedOut,
-        ConnectionRefused | HostUnreachable | NetworkUnreachable | NotFound => Cause::Refused,
-        ConnectionReset | ConnectionAborted => Cause::Broken,
-        _ if error.raw_os_error().is_none() => Cause::Refused,
-        _ => Cause::Broken,
-    };
-    tracing::debug!(%error, "an upstream could not be reached");
     Unanswered::Upstream(Failure::new(Phase::Connecting, cause))
 }

@@ -33,7 +33,7 @@
 //! | [`http`] | both HTTP/1.1 sides; the only place that names hyper |
 //! | [`directory`], [`prober`] | the one writer of snapshots; active checks |
 //! | [`control`], [`access_log`], [`metrics`], [`answer`] | what operators ask and see; what clients see of a failure |
-//! | [`config`] | the file, checked |
+//! | [`config`], [`open_files`] | the file, checked; room for sockets |
 //!
 //! # The life of a request
 //!
@@ -69,6 +69,7 @@ pub mod forward;
 pub mod headers;
 pub mod http;
 pub mod metrics;
+pub mod open_files;
 pub mod pool;
 pub mod prober;
 pub mod replay;

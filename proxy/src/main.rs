@@ -18,7 +18,7 @@ use remora_proxy::access_log::AccessLog;
 use remora_proxy::config::Config;
 use remora_proxy::directory::Directory;
 use remora_proxy::server::{Server, Workers};
-use remora_proxy::{control, prober};
+use remora_proxy::{control, open_files, prober};
 use tokio::net::TcpListener;
 
 #[global_allocator]
@@ -83,6 +83,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     // Before anything counts: what is counted earlier is lost.
     ops::recorder();
     let mut signals = Signals::install()?;
+    open_files::make_room(config.limits.connections);
     let directory = Directory::new(&config);
     let server = Server::bind(&config.listen, config.threads)?;
     let control = ops::bind(config.control, "control address").await?;
@@ -135,6 +136,7 @@ fn reload(arguments: &Arguments, running: &Config, directory: &Directory, log: &
             if !fixed.is_empty() {
                 tracing::warn!(keys = ?fixed, "these keys change at a restart only");
             }
+            open_files::make_room(new.limits.connections);
             directory.reload(&new);
         }
         Err(faults) => tracing::error!(%faults, "the new configuration is faulty; the old one stays"),

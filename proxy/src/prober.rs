@@ -84,10 +84,12 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
         let answered = upstream.counters.answered_so_far();
         let observation = match tokio::time::timeout(config.timeout, checker.ask(&upstream, &config)).await {
             Ok(outcome) => outcome.observation(),
-            Err(_) if wait_in_vain(&upstream, answered) => Observation::CheckSilent,
-            Err(_) => Observation::CheckSlow,
+            Err(_) if wait_in_vain(&upstream, answered) => Some(Observation::CheckSilent),
+            Err(_) => Some(Observation::CheckSlow),
         };
-        directory.observe(id, observation);
+        if let Some(observation) = observation {
+            directory.observe(id, observation);
+        }
     }
 }
 
@@ -124,12 +126,14 @@ fn find(directory: &Directory, id: UpstreamId) -> Option<(Upstream, HealthConfig
 }
 
 impl Outcome {
-    fn observation(self) -> Observation {
+    /// What it says about the upstream, if anything.
+    fn observation(self) -> Option<Observation> {
         match self {
-            Outcome::Answered(status) if status < 500 => Observation::CheckPassed,
-            Outcome::Answered(_) => Observation::CheckRejected,
-            Outcome::Refused => Observation::CheckRefused,
-            Outcome::Broken => Observation::CheckBroken,
+            Outcome::Answered(status) if status < 500 => Some(Observation::CheckPassed),
+            Outcome::Answered(_) => Some(Observation::CheckRejected),
+            Outcome::Refused => Some(Observation::CheckRefused),
+            Outcome::Broken => Some(Observation::CheckBroken),
+            Outcome::NotMade => None,
         }
     }
 }

@@ -299,3 +299,26 @@ fn a_killed_upstream_costs_no_get() {
         user.join().expect("every answer was a 200");
     }
 }
+
+#[test]
+fn want_of_sockets_in_the_proxy_is_no_fault_of_an_upstream() {
+    let closes = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
+    let upstream = Upstream::start(|_| Act::SayAndClose(closes.to_vec()));
+    let proxy = Proxy::start_with_files(&Config::new(&[&upstream]).one_thread(), 40, 40);
+    let mut client = proxy.client();
+    assert_eq!(client.get("/", "").status, 200);
+    let mut others = Vec::new();
+    wait_until("there is no socket left for a connection to the upstream", || {
+        others.push(proxy.client());
+        client.get("/", "").status == 503
+    });
+    for _ in 0..5 {
+        assert_eq!(client.get("/", "").status, 503);
+    }
+    drop(others);
+    wait_until("there are sockets again", || client.get("/", "").status == 200);
+    assert!(
+        !proxy.log().contains("upstream is down"),
+        "it was well all the time"
+    );
+}

@@ -233,3 +233,23 @@ fn clients_over_the_limit_wait_for_their_turn() {
     drop(first);
     assert_eq!(third.response().text(), "ok");
 }
+
+#[test]
+fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream]).table("[limits]\nconnections = 100");
+    let proxy = Proxy::start_with_files(&config, 64, 4_096);
+    let words: Vec<String> = proxy
+        .files_limit()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(
+        words[3..5],
+        ["712", "4096"],
+        "two for each client, and some beside"
+    );
+    assert!(!proxy.log().contains("open files"));
+    let proxy = Proxy::start_with_files(&config, 64, 64);
+    wait_until("the operator is told", || proxy.log().contains("open files"));
+}

@@ -20,12 +20,14 @@ pub enum Phase {
 /// Why an attempt failed. Faults of the client (its body broke off, it went away) are not failures of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Connect refused, no route, unknown host.
+    /// Connect refused, or no route.
     Refused,
     /// The limit of this phase passed: connect limit, deadline until the head, idle limit of the body.
     TimedOut,
-    /// The connection was closed or reset.
+    /// The connection was closed or reset, or the upstream's name not found.
     Broken,
+    /// The proxy had no socket, port or memory for a connection.
+    Ours,
     /// What came back was not HTTP, or framed inconsistently.
     Malformed,
     /// The prober found the upstream frozen while the request waited on it.
@@ -99,7 +101,7 @@ impl Failure {
     pub fn observation(&self) -> Option<Observation> {
         match (self.phase, self.cause) {
             (Phase::Declined, _) | (_, Cause::Declined) => Some(Observation::Answered),
-            (_, Cause::Frozen) => None,
+            (_, Cause::Frozen | Cause::Ours) => None,
             (_, Cause::Refused) => Some(Observation::Refused),
             (Phase::Connecting, Cause::TimedOut) => Some(Observation::ConnectTimedOut),
             (Phase::Sending | Phase::Waiting, Cause::TimedOut) => Some(Observation::TimedOut),

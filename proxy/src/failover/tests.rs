@@ -39,6 +39,7 @@ fn the_verdict_on_every_failure_of_every_request() {
     let failures = [
         Failure::new(Phase::Connecting, Cause::Refused),
         Failure::new(Phase::Connecting, Cause::TimedOut),
+        Failure::new(Phase::Connecting, Cause::Ours),
         Failure::on_reused(Phase::Connecting, Cause::Broken),
         Failure::new(Phase::Sending, Cause::Broken),
         Failure::on_reused(Phase::Sending, Cause::Broken),
@@ -67,6 +68,7 @@ fn the_verdict_on_every_failure_of_every_request() {
     let expected = "\
 Connecting Refused fresh    next | next | Unavailable | Unavailable
 Connecting TimedOut fresh   next | next | Unavailable | Unavailable
+Connecting Ours fresh       next | next | Unavailable | Unavailable
 Connecting Broken reused    same | same | Unavailable | Unavailable
 Sending Broken fresh        next | BadGateway | BadGateway | BadGateway
 Sending Broken reused       same | BadGateway | BadGateway | BadGateway
@@ -165,6 +167,7 @@ fn health_hears_of_failures_but_not_of_stale_connections_or_declined_requests() 
             Failure::new(Phase::Connecting, Cause::TimedOut),
             Some(Observation::ConnectTimedOut),
         ),
+        (Failure::new(Phase::Connecting, Cause::Ours), None),
         (
             Failure::new(Phase::Waiting, Cause::Broken),
             Some(Observation::Broken),

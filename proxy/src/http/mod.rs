@@ -6,6 +6,7 @@
 //! Left out on purpose: HTTP/2 and TLS (later), decisions of any kind (see `exchange.rs`).
 
 mod body;
+mod connect;
 mod convert;
 mod counted;
 mod fields;
@@ -16,6 +17,7 @@ pub mod strict;
 mod tunnel;
 
 pub use body::{Body, BodyError, Piece, Source};
+pub use connect::ConnectFault;
 pub use fields::Fields;
 pub use head::{RequestHead, ResponseHead, Version};
 pub use tunnel::{Tunnel, TunnelEnd};

@@ -14,7 +14,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -23,9 +22,9 @@ use std::time::Duration;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::body::{Body, BodyError, Piece, poll_incoming};
+use super::connect::{ConnectFault, connect};
 use super::convert;
 use super::counted::Counted;
 use super::head::{RequestHead, ResponseHead};
@@ -71,19 +70,17 @@ impl Link {
     /// Connects to `host:port` within `limit`, looking the name up if it is one.
     ///
     /// # Errors
-    /// The operating system's, and `TimedOut` after `limit`.
-    pub async fn connect(authority: &str, limit: Duration) -> io::Result<Self> {
-        let stream = tokio::time::timeout(limit, TcpStream::connect(authority))
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-        stream.set_nodelay(true)?;
+    /// Why there is no connection.
+    pub async fn connect(authority: &str, limit: Duration) -> Result<Self, ConnectFault> {
+        let stream = connect(authority, limit).await?;
+        stream.set_nodelay(true).map_err(|_| ConnectFault::Broken)?;
         let written = Rc::new(Cell::new(0));
         let io = TokioIo::new(Counted::new(stream, Rc::clone(&written)));
         let (sender, wire) = http1::Builder::new()
             .max_header_size(ANSWER_HEAD_BYTES)
             .handshake(io)
             .await
-            .map_err(io::Error::other)?;
+            .map_err(|_| ConnectFault::Broken)?;
         Ok(Self {
             sender,
             wire: Box::new(wire),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::config::HealthConfig;
 use crate::http::outbound::{Answer, Link, SendFailure, Shelf};
-use crate::http::{Body, Piece, RequestHead, Version};
+use crate::http::{Body, ConnectFault, Piece, RequestHead, Version};
 use crate::upstream::Upstream;
 
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
@@ -18,8 +18,10 @@ pub(super) enum Outcome {
     Answered(u16),
     /// No connection.
     Refused,
-    /// The connection broke, or what came was not HTTP.
+    /// The connection broke, or what came was not HTTP, or the name was not found.
     Broken,
+    /// The proxy lacked what a connection needs.
+    NotMade,
 }
 
 /// Asks one upstream, over a connection that it keeps.
@@ -56,7 +58,9 @@ impl Checker {
                 .exchange(link, upstream, config)
                 .await
                 .unwrap_or(Outcome::Broken),
-            Err(_) => Outcome::Refused,
+            Err(ConnectFault::Refused | ConnectFault::TimedOut) => Outcome::Refused,
+            Err(ConnectFault::Broken) => Outcome::Broken,
+            Err(ConnectFault::Ours) => Outcome::NotMade,
         }
     }
 

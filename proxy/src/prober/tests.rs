@@ -203,7 +203,10 @@ async fn broken_answers_and_nonsense_mark_an_upstream() {
         let (stub, serving) = Stub::start(manner).await;
         let directory = stub.directory("every = \"100ms\"");
         beside(&directory, serving, becomes(&directory, Belief::Down)).await;
-        assert_eq!(upstream(&directory).health.reason(), "a check's connection broke");
+        assert_eq!(
+            upstream(&directory).health.reason(),
+            "a check's connection failed"
+        );
     }
 }
 

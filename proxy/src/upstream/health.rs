@@ -46,11 +46,11 @@ impl Belief {
 pub enum Observation {
     /// A request got a response head, of any status.
     Answered,
-    /// A request could not connect: refused, no route to the host, unknown host.
+    /// A request could not connect: refused, or no route to the host.
     Refused,
     /// A request could not connect in time.
     ConnectTimedOut,
-    /// A fresh connection broke, or carried no HTTP, before a response head was complete.
+    /// A fresh connection broke, or carried no HTTP, before a response head was complete; or the name was not found.
     Broken,
     /// A request got no response head before its deadline.
     TimedOut,
@@ -62,7 +62,7 @@ pub enum Observation {
     CheckSilent,
     /// A check got no answer in time, and no request tells more: some were answered, or none waited.
     CheckSlow,
-    /// A check's connection broke, or its answer was not HTTP.
+    /// A check's connection broke, or its answer was not HTTP, or the name was not found.
     CheckBroken,
     /// A check got an answer of 500 or above.
     CheckRejected,
@@ -91,13 +91,13 @@ impl Observation {
             Observation::Answered => "a request was answered",
             Observation::Refused => "a connect was refused",
             Observation::ConnectTimedOut => "a connect timed out",
-            Observation::Broken => "a connection broke before the response",
+            Observation::Broken => "a connection failed before the response",
             Observation::TimedOut => "a request was not answered in time",
             Observation::CheckPassed => "a check was answered",
             Observation::CheckRefused => "a check could not connect",
             Observation::CheckSilent => "it accepts but answers nothing",
             Observation::CheckSlow => "a check was not answered in time",
-            Observation::CheckBroken => "a check's connection broke",
+            Observation::CheckBroken => "a check's connection failed",
             Observation::CheckRejected => "a check was answered with 500 or above",
         }
     }

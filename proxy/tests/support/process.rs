@@ -126,6 +126,25 @@ pub(crate) fn free_address() -> SocketAddr {
 impl Proxy {
     /// Starts one and waits until it is ready.
     pub(crate) fn start(config: &Config) -> Self {
+        Self::start_as(config, command)
+    }
+
+    /// The same with a limit on open files: soft, hard.
+    pub(crate) fn start_with_files(config: &Config, soft: u32, hard: u32) -> Self {
+        Self::start_as(config, |file| {
+            let mut limited = Command::new("prlimit");
+            limited
+                .arg(format!("--nofile={soft}:{hard}"))
+                .arg(env!("CARGO_BIN_EXE_remora-proxy"))
+                .arg("--config")
+                .arg(file)
+                .stdout(Stdio::null())
+                .stdin(Stdio::null());
+            limited
+        })
+    }
+
+    fn start_as(config: &Config, command: impl Fn(&std::path::Path) -> Command) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (address, control) = (free_address(), free_address());
         let file = directory.path().join("proxy.toml");
@@ -181,6 +200,13 @@ impl Proxy {
     pub(crate) fn reload_text(&self, text: &str) {
         std::fs::write(self.file(), text).expect("a writable directory");
         self.signal("HUP");
+    }
+
+    /// The line of `/proc/PID/limits` about open files.
+    pub(crate) fn files_limit(&self) -> String {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).expect("Linux");
+        let line = limits.lines().find(|line| line.starts_with("Max open files"));
+        line.expect("a limit").to_owned()
     }
 
     /// Sends a signal.

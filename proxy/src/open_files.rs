@@ -1,0 +1,70 @@
+//! How many files and sockets this process may have open.
+//!
+//! Each client needs a socket, and each request in flight one more. Where the limit is lower than that the proxy runs
+//! out of sockets under load, and clients wait or are answered 503 although every upstream is well. So the soft limit
+//! is raised as far as the hard one allows, and the operator is told when that is not enough.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Files beside the clients and their requests: listeners, logs, runtimes, checks, operators, resting connections.
+const BESIDE: u64 = 512;
+
+/// Makes room for so many clients, and logs if there is none.
+pub fn make_room(connections: usize) {
+    let clients = u64::try_from(connections).unwrap_or(u64::MAX);
+    let needed = clients.saturating_mul(2).saturating_add(BESIDE);
+    let limit = getrlimit(Resource::Nofile);
+    let raised = raised(&limit, needed);
+    let refused = raised.is_some_and(|current| {
+        let new = Rlimit {
+            current: Some(current),
+            ..limit.clone()
+        };
+        setrlimit(Resource::Nofile, new).is_err()
+    });
+    let holds = if refused {
+        limit.current
+    } else {
+        raised.or(limit.current)
+    };
+    if let Some(holds) = holds
+        && holds < needed
+    {
+        tracing::warn!(
+            limit = holds,
+            needed,
+            connections,
+            "the limit on open files is too low for limits.connections: raise it (LimitNOFILE=, ulimit -n), or lower that"
+        );
+    }
+}
+
+/// The soft limit to set, if the present one is too low and can be raised. A limit that is absent is infinite.
+fn raised(limit: &Rlimit, needed: u64) -> Option<u64> {
+    let current = limit.current?;
+    let most = limit.maximum.map_or(needed, |hard| hard.min(needed));
+    (most > current).then_some(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_rises_as_far_as_needed_and_allowed() {
+        for (current, maximum, expected) in [
+            (Some(1_024), Some(524_288), Some(20_512)),
+            (Some(1_024), None, Some(20_512)),
+            (Some(1_024), Some(4_096), Some(4_096)),
+            (Some(1_024), Some(1_024), None),
+            (Some(65_536), Some(65_536), None),
+            (None, None, None),
+        ] {
+            assert_eq!(
+                raised(&Rlimit { current, maximum }, 20_512),
+                expected,
+                "{current:?} {maximum:?}"
+            );
+        }
+    }
+}
