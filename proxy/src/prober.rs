@@ -82,11 +82,8 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
         };
         last = Instant::now();
         let answered = upstream.counters.answered_so_far();
-        let observation = match tokio::time::timeout(config.timeout, checker.ask(&upstream, &config)).await {
-            Ok(outcome) => outcome.observation(),
-            Err(_) if wait_in_vain(&upstream, answered) => Some(Observation::CheckSilent),
-            Err(_) => Some(Observation::CheckSlow),
-        };
+        let outcome = checker.ask(&upstream, &config).await;
+        let observation = outcome.observation(|| wait_in_vain(&upstream, answered));
         if let Some(observation) = observation {
             directory.observe(id, observation);
         }
@@ -127,8 +124,10 @@ fn find(directory: &Directory, id: UpstreamId) -> Option<(Upstream, HealthConfig
 
 impl Outcome {
     /// What it says about the upstream, if anything.
-    fn observation(self) -> Option<Observation> {
+    fn observation(self, wait_in_vain: impl Fn() -> bool) -> Option<Observation> {
         match self {
+            Outcome::Unanswered if wait_in_vain() => Some(Observation::CheckSilent),
+            Outcome::Unanswered => Some(Observation::CheckSlow),
             Outcome::Answered(status) if status < 500 => Some(Observation::CheckPassed),
             Outcome::Answered(_) => Some(Observation::CheckRejected),
             Outcome::Refused => Some(Observation::CheckRefused),

@@ -11,13 +11,15 @@ use crate::upstream::Upstream;
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
 const BODY_BYTES: usize = 64 * 1024;
 
-/// What a check saw. That it was not answered in time is for the caller to see.
+/// What a check saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// A complete answer with this status.
     Answered(u16),
-    /// No connection.
+    /// The connect was refused.
     Refused,
+    /// No answer in time, to the connect or to the request: the two limits are one, and either may end first.
+    Unanswered,
     /// The connection broke, or what came was not HTTP, or the name was not found.
     Broken,
     /// The proxy lacked what a connection needs.
@@ -40,8 +42,13 @@ impl Shelf for Kept {
 }
 
 impl Checker {
-    /// Asks. The caller limits the time; dropping the future closes the connection.
+    /// Asks, within the time that is configured.
     pub(super) async fn ask(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
+        let asked = tokio::time::timeout(config.timeout, self.ask_at_leisure(upstream, config)).await;
+        asked.unwrap_or(Outcome::Unanswered)
+    }
+
+    async fn ask_at_leisure(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
         let kept = self
             .kept
             .0
@@ -58,7 +65,8 @@ impl Checker {
                 .exchange(link, upstream, config)
                 .await
                 .unwrap_or(Outcome::Broken),
-            Err(ConnectFault::Refused | ConnectFault::TimedOut) => Outcome::Refused,
+            Err(ConnectFault::Refused) => Outcome::Refused,
+            Err(ConnectFault::TimedOut) => Outcome::Unanswered,
             Err(ConnectFault::Broken) => Outcome::Broken,
             Err(ConnectFault::Ours) => Outcome::NotMade,
         }

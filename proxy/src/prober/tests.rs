@@ -226,6 +226,51 @@ async fn nobody_listening_is_seen_at_the_first_check() {
 }
 
 #[tokio::test]
+async fn a_connect_that_nobody_answers_is_one_strike_and_no_refusal() {
+    let full = FullQueue::new();
+    let directory = directory(&full.address, "every = \"100ms\", timeout = \"100ms\"");
+    beside(&directory, std::future::pending(), async {
+        becomes(&directory, Belief::Down).await;
+    })
+    .await;
+    assert_eq!(
+        upstream(&directory).health.reason(),
+        "a check was not answered in time"
+    );
+}
+
+/// A listener that accepts nobody and whose queue is full, so that the kernel drops every SYN.
+struct FullQueue {
+    address: String,
+    _listener: socket2::Socket,
+    _queued: Vec<socket2::Socket>,
+}
+
+impl FullQueue {
+    fn new() -> FullQueue {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        let any: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+        listener.bind(&any.into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queued = Vec::new();
+        loop {
+            let client = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            let connected = client.connect_timeout(&address, Duration::from_millis(200));
+            queued.push(client);
+            if connected.is_err() {
+                break;
+            }
+        }
+        FullQueue {
+            address: address.as_socket().unwrap().to_string(),
+            _listener: listener,
+            _queued: queued,
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_interval() {
     let (stub, serving) = Stub::start(Manner::Answers(200)).await;
     let directory = stub.directory("every = \"60s\"");
