@@ -4,6 +4,7 @@ mod support;
 
 use support::process::{Config, Proxy};
 use support::upstream::{Act, Upstream};
+use support::wait_until;
 
 #[test]
 fn a_get_is_answered_by_the_upstream() {
@@ -290,5 +291,20 @@ fn a_client_that_leaves_in_the_middle_spoils_no_connection() {
         assert!(leaving.bytes(15).starts_with(b"HTTP/1.1 200 OK"));
         drop(leaving);
         assert_eq!(proxy.client().get("/", "").text(), "small");
+    }
+}
+
+#[test]
+fn a_client_that_leaves_while_its_request_waits_frees_the_upstream() {
+    let upstream = Upstream::start(|_| Act::AwaitClose);
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    for (number, method) in [(1, "GET"), (2, "POST")] {
+        let mut leaving = proxy.client();
+        leaving.send(format!(
+            "{method} / HTTP/1.1\r\nHost: shop\r\nContent-Length: 2\r\n\r\nhi"
+        ));
+        wait_until("the request waits", || upstream.seen().len() == number);
+        drop(leaving);
+        wait_until("its connection is closed", || upstream.abandoned() == number);
     }
 }

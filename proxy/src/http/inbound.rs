@@ -1,9 +1,10 @@
 //! One client connection, over hyper's HTTP/1.1 server.
 //!
 //! Contract, also for a leaner codec that may replace it: requests reach the handler one at a time and in order; a
-//! reply's body that fails cuts the connection so that the client cannot take it for complete; a 100 is sent when the
-//! handler first asks for the body of a request that expects it; once `stopping` says so (and the task is woken) the
-//! connection ends with the answer in flight, which carries `Connection: close`.
+//! reply's body that fails cuts the connection so that the client cannot take it for complete; a client that closes
+//! while its request waits drops the handler's future (unless it has already sent more, which is read later); a 100 is
+//! sent when the handler first asks for the body of a request that expects it; once `stopping` says so (and the task is
+//! woken) the connection ends with the answer in flight, which carries `Connection: close`.
 //!
 //! Rows of strictness (see `strict.rs`) that hyper hides from us, and what it makes of them. All are re-framed: what
 //! we send on carries none of the ambiguity.
@@ -107,7 +108,9 @@ pub async fn serve<H: Handler + 'static>(
     let for_service = Rc::clone(&memory);
     let service = service_fn(move |request| answer(Rc::clone(&handler), Rc::clone(&for_service), request));
     let mut connection = http1::Builder::new()
-        .half_close(true)
+        // A client that closes while its request waits has left: its request must not hold an upstream any longer. One
+        // that only ends its sending direction cannot be told from it; nginx gives it up too.
+        .half_close(false)
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.patience)
         .max_header_size(bounds.head_bytes)

@@ -41,6 +41,8 @@ pub(crate) enum Act {
     SayAndReset(Vec<u8>),
     /// Wait for [`Upstream::release`], then write these bytes.
     HoldThenSay(Vec<u8>),
+    /// Say nothing until the proxy closes; see [`Upstream::abandoned`].
+    AwaitClose,
     /// Wait for [`Upstream::release`], then close.
     HoldThenClose,
     /// Write these bytes and keep the connection open until [`Upstream::release`].
@@ -76,6 +78,8 @@ struct Inner {
     bodies: bool,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
+    /// Connections that the proxy closed while it was owed an answer.
+    abandoned: AtomicUsize,
     /// Whether nothing is read or answered any more, as if the process were stopped.
     frozen: AtomicBool,
     /// Whether connections are closed as soon as they are accepted.
@@ -105,6 +109,7 @@ impl Upstream {
             bodies,
             seen: Mutex::default(),
             connections: AtomicUsize::new(0),
+            abandoned: AtomicUsize::new(0),
             frozen: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -146,6 +151,11 @@ impl Upstream {
     /// Connections accepted so far.
     pub(crate) fn connections(&self) -> usize {
         self.inner.connections.load(Ordering::SeqCst)
+    }
+
+    /// How often the proxy closed a connection on which it was owed an answer ([`Act::AwaitClose`]).
+    pub(crate) fn abandoned(&self) -> usize {
+        self.inner.abandoned.load(Ordering::SeqCst)
     }
 
     /// From now on accepts, but reads and answers nothing, health checks included.
@@ -230,6 +240,12 @@ impl Inner {
                 let _ = stream.write_all(&bytes);
                 self.wait_for_release();
                 let _ = stream.shutdown(Shutdown::Both);
+                false
+            }
+            Act::AwaitClose => {
+                let mut chunk = [0; 4096];
+                while let Ok(1..) = stream.read(&mut chunk) {}
+                self.abandoned.fetch_add(1, Ordering::SeqCst);
                 false
             }
             Act::HoldThenClose => {
