@@ -57,6 +57,7 @@ impl Attempt<'_> {
         reuse: bool,
         leave: impl Fn() -> bool,
     ) -> Result<Answer, Unanswered> {
+        let _until_the_head = self.upstream.counters.wait();
         let pooled = if reuse {
             self.pool.take(self.upstream.id)
         } else {

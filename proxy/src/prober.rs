@@ -5,8 +5,8 @@
 //! that a Tomcat whose connections are all taken by users is not called dead, and a fresh one when that was closed.
 //!
 //! A frozen process (accepting, not answering) must be found within about a second although checks are a second
-//! apart. So a check is also made out of turn as soon as requests wait on an upstream that has answered nobody for a
-//! quarter of a second. An unanswered check counts as silence, which marks an upstream at once, only if requests waited
+//! apart. So a check is also made out of turn as soon as requests wait for the head of an answer from an upstream that
+//! has answered nobody for a quarter of a second. An unanswered check counts as silence, which marks an upstream at once, only if requests waited
 //! beside it and none was answered; a busy upstream that answers its users, or an idle one that pauses for a moment,
 //! gets a second chance.
 //!
@@ -92,7 +92,7 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
 
 /// Whether requests wait on an upstream and none was answered since it had answered so many.
 fn wait_in_vain(upstream: &Upstream, answered: u64) -> bool {
-    upstream.counters.in_flight_now() > 0 && upstream.counters.answered_so_far() == answered
+    upstream.counters.waiting_now() > 0 && upstream.counters.answered_so_far() == answered
 }
 
 /// Waits until a check is due: `pause` after the last one began, or sooner when the upstream has become suspicious.
@@ -106,7 +106,7 @@ async fn wait(directory: &Directory, id: UpstreamId, last: Instant, pause: Durat
             return;
         };
         let so_far = Some(upstream.counters.answered_so_far());
-        if so_far != answered || upstream.counters.in_flight_now() == 0 {
+        if so_far != answered || upstream.counters.waiting_now() == 0 {
             quiet_since = Instant::now();
             answered = so_far;
         }

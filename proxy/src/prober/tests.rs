@@ -276,7 +276,7 @@ async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_i
     let directory = stub.directory("every = \"60s\"");
     beside(&directory, serving, async {
         stub.manner.set(Manner::IsSilent);
-        let _waiting = upstream(&directory).counters.begin();
+        let _waiting = upstream(&directory).counters.wait();
         let took = becomes(&directory, Belief::Down).await;
         assert_eq!(
             upstream(&directory).health.reason(),
@@ -291,6 +291,8 @@ async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_i
 async fn an_idle_upstream_that_pauses_for_a_moment_is_not_marked() {
     let (stub, serving) = Stub::start(Manner::IsSilent).await;
     let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
+    // An open WebSocket or stream: its answer has begun, and nothing waits.
+    let _streaming = upstream(&directory).counters.begin();
     beside(&directory, serving, async {
         while stub.asked.borrow().is_empty() {
             tokio::task::yield_now().await;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 #[derive(Debug, Default)]
 pub struct Counters {
     in_flight: AtomicU64,
+    waiting: AtomicU64,
     answered: AtomicU64,
     failed: AtomicU64,
 }
@@ -17,6 +18,13 @@ impl Counters {
     pub fn begin(self: &std::sync::Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
         InFlight(self.clone())
+    }
+
+    /// An attempt waits for the head of its answer, until the guard is dropped.
+    #[must_use = "the wait ends when the guard is dropped"]
+    pub fn wait(self: &std::sync::Arc<Self>) -> Waiting {
+        self.waiting.fetch_add(1, Relaxed);
+        Waiting(self.clone())
     }
 
     /// A response head arrived.
@@ -33,6 +41,13 @@ impl Counters {
     #[must_use]
     pub fn in_flight_now(&self) -> u64 {
         self.in_flight.load(Relaxed)
+    }
+
+    /// Attempts that wait for the head of their answer. Answers in progress (streams, tunnels) do not count: an idle
+    /// one waits for nothing.
+    #[must_use]
+    pub fn waiting_now(&self) -> u64 {
+        self.waiting.load(Relaxed)
     }
 
     /// Response heads that have arrived.
@@ -55,5 +70,15 @@ pub struct InFlight(std::sync::Arc<Counters>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// One attempt that waits for a head; counted until it is dropped.
+#[derive(Debug)]
+pub struct Waiting(std::sync::Arc<Counters>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
     }
 }
