@@ -20,6 +20,8 @@ const ANSWERED: &[Row] = &[
         "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
         &[400],
     ),
+    row("an empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", &[400]),
+    row("an empty Host of old", "GET / HTTP/1.0\r\nHost: \r\n\r\n", &[400]),
     row("no Host", "GET / HTTP/1.1\r\n\r\n", &[400]),
     row(
         "a Host that is none",

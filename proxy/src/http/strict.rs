@@ -64,6 +64,10 @@ fn check_host(head: &RequestHead) -> Result<(), Refusal> {
             Ok(())
         };
     };
+    if host.is_empty() {
+        // RFC 9110 allows it, but a Tomcat would be told of no host, or of two when we put in one.
+        return refuse(400, "The Host must not be empty.");
+    }
     if !host
         .iter()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]%".contains(byte))
@@ -135,6 +139,7 @@ mod tests {
             (400, "GET", "a", &[host]),
             (400, "GET", "/", &[]),
             (400, "GET", "/", &[host, host]),
+            (400, "GET", "/", &[("host", "")]),
             (400, "GET", "/", &[("host", "a b")]),
             (400, "GET", "/", &[("host", "u@h")]),
             (400, "GET", "http://other/", &[host]),
