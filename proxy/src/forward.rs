@@ -59,7 +59,7 @@ impl Attempt<'_> {
     ) -> Result<Answer, Unanswered> {
         let _until_the_head = self.upstream.counters.wait();
         let pooled = if reuse {
-            self.pool.take(self.upstream.id)
+            self.pool.take(self.upstream.id, self.limits.upstream_idle)
         } else {
             None
         };

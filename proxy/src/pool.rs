@@ -32,13 +32,14 @@ struct Place {
 }
 
 impl Pool {
-    /// An idle connection to this upstream that is still open.
+    /// An idle connection to this upstream that is still open and has rested for less than `longest`. Sweeps come too
+    /// seldom to keep that bound, and behind it the upstream may close at any moment.
     #[must_use]
-    pub fn take(&self, upstream: UpstreamId) -> Option<Link> {
+    pub fn take(&self, upstream: UpstreamId, longest: Duration) -> Option<Link> {
         let place = self.place(upstream);
         let mut idle = place.idle.borrow_mut();
-        while let Some((mut link, _)) = idle.pop() {
-            if link.is_alive() {
+        while let Some((mut link, since)) = idle.pop() {
+            if since.elapsed() < longest && link.is_alive() {
                 return Some(link);
             }
         }
@@ -88,5 +89,31 @@ impl std::fmt::Debug for Pool {
             .debug_struct("Pool")
             .field("places", &self.places.borrow().len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_has_rested_for_too_long_is_not_taken() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let pool = Pool::default();
+        let upstream = UpstreamId(0);
+        let second = Duration::from_secs(1);
+        let mut open = Vec::new();
+        for _ in 0..2 {
+            let link = Link::connect(&authority, second).await.unwrap();
+            open.push(listener.accept().await.unwrap());
+            pool.shelf(upstream, 2).put(link);
+        }
+        assert!(pool.take(upstream, Duration::from_secs(60)).is_some());
+        assert!(pool.take(upstream, Duration::ZERO).is_none());
+        assert!(
+            pool.take(upstream, Duration::from_secs(60)).is_none(),
+            "and it is closed"
+        );
     }
 }
