@@ -63,7 +63,7 @@ impl Site {
     /// A thread's share of the site.
     #[must_use]
     pub fn new(directory: Directory, log: AccessLog) -> Self {
-        let retries = RetryBudget::new(directory.current().limits.retry, Duration::ZERO);
+        let retries = RetryBudget::new(&directory.current().limits.retry, Duration::ZERO);
         Self {
             directory,
             pool: Pool::default(),
@@ -183,7 +183,10 @@ struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// The retry loop.
     async fn run(mut self, story: &mut Story) -> Result<Answer, OwnAnswer> {
-        self.site().retries.borrow_mut().earn(self.site().began.elapsed());
+        let site = self.site();
+        site.retries
+            .borrow_mut()
+            .earn(&self.snapshot.limits.retry, site.began.elapsed());
         let mut chosen = self
             .choose(story)
             .ok_or(OwnAnswer::gave_up(GiveUp::Unavailable))?;
@@ -333,7 +336,8 @@ impl<'a> Exchange<'a> {
             .last_moved()
             .map_or(self.began, |moved| moved.max(self.began));
         let time = self.snapshot.limits.response.saturating_sub(moved.elapsed());
-        self.site().retries.borrow().budget(self.attempts, time)
+        let limits = &self.snapshot.limits.retry;
+        self.site().retries.borrow().budget(limits, self.attempts, time)
     }
 
     fn site(&self) -> &'a Site {

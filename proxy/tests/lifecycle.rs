@@ -123,6 +123,18 @@ fn a_reload_changes_members_and_keeps_connections() {
 }
 
 #[test]
+fn a_reload_takes_over_how_often_requests_are_repeated() {
+    let dying = Upstream::start(|_| Act::SayAndClose(Vec::new()));
+    let other = Upstream::named("other");
+    let config = Config::new(&[&dying, &other]);
+    let proxy = Proxy::start(&config);
+    let get = || proxy.client().get("/", "Cookie: JSESSIONID=ABC.n1\r\n").status;
+    assert_eq!(get(), 200, "asked again at the other");
+    proxy.reload(&config.table("[retry]\nattempts = 1"));
+    wait_until("one attempt is all", || get() == 502);
+}
+
+#[test]
 fn a_bad_file_changes_nothing_and_is_logged() {
     let upstream = Upstream::named("ok");
     let proxy = Proxy::start(&Config::new(&[&upstream]));

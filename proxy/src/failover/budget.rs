@@ -58,7 +58,6 @@ const PARTS: u64 = 100_000;
 /// The tokens of one thread.
 #[derive(Debug)]
 pub struct RetryBudget {
-    limits: RetryLimits,
     /// In [`PARTS`] of a token.
     tokens: u64,
     /// When time last earned tokens.
@@ -66,26 +65,26 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// A full budget. Times are counted from any fixed moment, the same for all calls.
+    /// A full budget. Times are counted from any fixed moment, the same for all calls; limits may differ from call to
+    /// call, because a reload may change them.
     #[must_use]
-    pub fn new(limits: RetryLimits, now: Duration) -> RetryBudget {
+    pub fn new(limits: &RetryLimits, now: Duration) -> RetryBudget {
         RetryBudget {
-            limits,
             tokens: u64::from(limits.burst) * PARTS,
             earned_until: now,
         }
     }
 
     /// An exchange begins: earns its share, and what the time since the last one earned.
-    pub fn earn(&mut self, now: Duration) {
+    pub fn earn(&mut self, limits: &RetryLimits, now: Duration) {
         let elapsed = now.saturating_sub(self.earned_until);
         self.earned_until = self.earned_until.max(now);
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let by_time = millis
-            .saturating_mul(u64::from(self.limits.per_second))
+            .saturating_mul(u64::from(limits.per_second))
             .saturating_mul(PARTS / 1_000);
-        let by_traffic = u64::from(self.limits.percent) * (PARTS / 100);
-        let most = u64::from(self.limits.burst) * PARTS;
+        let by_traffic = u64::from(limits.percent) * (PARTS / 100);
+        let most = u64::from(limits.burst) * PARTS;
         self.tokens = self
             .tokens
             .saturating_add(by_time)
@@ -95,9 +94,9 @@ impl RetryBudget {
 
     /// What an exchange may still do that has begun `attempts` and has `time` until its deadline.
     #[must_use]
-    pub fn budget(&self, attempts: u32, time: Duration) -> Budget {
+    pub fn budget(&self, limits: &RetryLimits, attempts: u32, time: Duration) -> Budget {
         Budget {
-            attempts: self.limits.attempts.saturating_sub(attempts),
+            attempts: limits.attempts.saturating_sub(attempts),
             token: self.tokens >= PARTS,
             time,
         }

@@ -215,9 +215,9 @@ fn limits(percent: u32, per_second: u32, burst: u32) -> RetryLimits {
     }
 }
 
-fn spend_all(budget: &mut RetryBudget) -> u32 {
+fn spend_all(budget: &mut RetryBudget, limits: &RetryLimits) -> u32 {
     let mut spent = 0;
-    while budget.budget(1, Duration::from_secs(1)).allows_another() {
+    while budget.budget(limits, 1, Duration::from_secs(1)).allows_another() {
         budget.spend();
         spent += 1;
     }
@@ -227,28 +227,37 @@ fn spend_all(budget: &mut RetryBudget) -> u32 {
 #[test]
 fn tokens_come_with_traffic_with_time_and_never_above_the_burst() {
     let second = Duration::from_secs(1);
-    let mut budget = RetryBudget::new(limits(20, 10, 50), second);
-    assert_eq!(spend_all(&mut budget), 50);
+    let limits = limits(20, 10, 50);
+    let mut budget = RetryBudget::new(&limits, second);
+    assert_eq!(spend_all(&mut budget, &limits), 50);
     for _ in 0..10 {
-        budget.earn(second);
+        budget.earn(&limits, second);
     }
-    assert_eq!(spend_all(&mut budget), 2, "a fifth of ten exchanges");
-    budget.earn(second * 3);
-    assert_eq!(spend_all(&mut budget), 20, "two seconds at ten");
-    budget.earn(second * 1_000_000);
-    assert_eq!(spend_all(&mut budget), 50);
-    budget.earn(second);
-    assert_eq!(spend_all(&mut budget), 0, "a moment that is past earns nothing");
+    assert_eq!(spend_all(&mut budget, &limits), 2, "a fifth of ten exchanges");
+    budget.earn(&limits, second * 3);
+    assert_eq!(spend_all(&mut budget, &limits), 20, "two seconds at ten");
+    budget.earn(&limits, second * 1_000_000);
+    assert_eq!(spend_all(&mut budget, &limits), 50);
+    budget.earn(&limits, second);
+    assert_eq!(
+        spend_all(&mut budget, &limits),
+        0,
+        "a moment that is past earns nothing"
+    );
 }
 
 #[test]
 fn an_outage_multiplies_load_by_the_share_at_most() {
-    let mut budget = RetryBudget::new(limits(20, 0, 100), Duration::ZERO);
+    let limits = limits(20, 0, 100);
+    let mut budget = RetryBudget::new(&limits, Duration::ZERO);
     let mut repeats = 0;
     for _ in 0..10_000 {
-        budget.earn(Duration::ZERO);
+        budget.earn(&limits, Duration::ZERO);
         for attempts in 1..4 {
-            if budget.budget(attempts, Duration::from_secs(1)).allows_another() {
+            if budget
+                .budget(&limits, attempts, Duration::from_secs(1))
+                .allows_another()
+            {
                 budget.spend();
                 repeats += 1;
             }
