@@ -119,7 +119,13 @@ impl Origin<'_> {
                 && part[..equals].trim_ascii().eq_ignore_ascii_case(b"path")
             {
                 let path = part[equals + 1..].trim_ascii();
-                let public = self.route.to_public(path).filter(|public| public != path)?;
+                let mut public = self.route.to_public(path)?;
+                if path == b"/" && public.len() > 1 {
+                    // The root of an upstream has no other name than a slash; its public form is a whole segment, and a
+                    // cookie of `/shop/` would not be sent to `/shop`.
+                    public.pop();
+                }
+                let public = Some(public).filter(|public| public != path)?;
                 let head = &value[..start + equals + 1];
                 return Some([head, &public, &value[start + part.len()..]].concat());
             }

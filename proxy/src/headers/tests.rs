@@ -299,6 +299,18 @@ fn cookie_paths_come_back_to_where_the_client_is() {
 }
 
 #[test]
+fn the_cookie_of_a_root_application_covers_its_public_path_itself() {
+    let edit = |value: &str| mapped("/shop", "", "set-cookie", value);
+    let replaced = |value: &str| FieldEdit::Replace(Bytes::copy_from_slice(value.as_bytes()));
+    assert_eq!(
+        edit("A=B; Path=/; HttpOnly"),
+        replaced("A=B; Path=/shop; HttpOnly")
+    );
+    assert_eq!(edit("A=B; Path=/x/"), replaced("A=B; Path=/shop/x/"));
+    assert_eq!(mapped("", "", "set-cookie", "A=B; Path=/"), FieldEdit::Keep);
+}
+
+#[test]
 fn the_route_cookie_is_as_httpd_writes_it_and_safer() {
     let mode_1 = Sticky::new("JSESSIONID", Some("ROUTEID"));
     assert_eq!(
