@@ -86,11 +86,12 @@ pub(crate) enum Sessions {
     /// End sessions: their users are logged out
     Kill {
         /// Leading hexadecimal digits of one session's key
+        #[arg(conflicts_with_all = ["application", "principal", "owner", "all"])]
         key: Option<String>,
         #[command(flatten)]
         filter: Filter,
         /// Every session of every application
-        #[arg(long, conflicts_with = "key")]
+        #[arg(long)]
         all: bool,
         /// Do it without asking; needed for anything but a single key
         #[arg(long)]
@@ -154,5 +155,13 @@ mod tests {
     #[test]
     fn a_key_and_everything_cannot_both_be_meant() {
         assert!(Arguments::try_parse_from(["remora", "sessions", "kill", "3fa4", "--all"]).is_err());
+    }
+
+    #[test]
+    fn a_key_and_a_filter_cannot_both_be_meant() {
+        for filter in ["--application", "--principal", "--owner"] {
+            let line = ["remora", "sessions", "kill", "3fa4", filter, "x"];
+            assert!(Arguments::try_parse_from(line).is_err(), "{filter}");
+        }
     }
 }
