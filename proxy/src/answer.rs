@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::failover::GiveUp;
 use crate::http::strict::Refusal;
-use crate::http::{Body, ResponseHead};
+use crate::http::{Body, BodyError, ResponseHead};
 
 /// Seconds after which a client may ask again when nobody could serve it: about what a failover takes.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -54,12 +54,16 @@ impl OwnAnswer {
         }
     }
 
-    /// For a client whose body broke off or stalled.
+    /// For a client whose body ended early.
     #[must_use]
-    pub fn body_missing() -> Self {
+    pub fn no_body(error: BodyError) -> Self {
+        let (status, sentence) = match error {
+            BodyError::Broken | BodyError::Stalled => (408, "The rest of the request did not arrive."),
+            BodyError::Malformed => (400, "The body of the request is framed wrongly."),
+        };
         Self {
-            status: 408,
-            sentence: "The rest of the request did not arrive.",
+            status,
+            sentence,
             close: true,
         }
     }

@@ -197,7 +197,7 @@ impl<'a> Exchange<'a> {
                     (Failure::new(Phase::Declined, Cause::Declined), Some((head, body)))
                 }
                 Ok(answer) => return Ok(self.finish(chosen, answer)),
-                Err(Unanswered::Client(_)) => return Err(OwnAnswer::body_missing()),
+                Err(Unanswered::Client(error)) => return Err(OwnAnswer::no_body(error)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
             story.failed(&failure);

@@ -102,7 +102,17 @@ const ANSWERED: &[Row] = &[
     row(
         "a bare LF after a chunk size",
         "POST /tomcat HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n",
-        &[400, 408, 502],
+        &[400],
+    ),
+    row(
+        "a chunk size that is no number",
+        "POST /tomcat HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n",
+        &[400],
+    ),
+    row(
+        "a chunk longer than its size",
+        "POST /tomcat HTTP/1.1\r\nHost: shop\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n",
+        &[400],
     ),
 ];
 

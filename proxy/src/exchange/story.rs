@@ -125,6 +125,7 @@ impl Story {
     pub(super) fn broke(&mut self, error: BodyError) {
         let cause = match error {
             BodyError::Broken => Cause::Broken,
+            BodyError::Malformed => Cause::Malformed,
             BodyError::Stalled => Cause::TimedOut,
         };
         self.end = End::UpstreamCut;

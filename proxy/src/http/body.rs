@@ -6,7 +6,9 @@
 //!
 //! Left out on purpose: collecting a body into memory. Only `replay.rs` keeps bytes, and it has a limit.
 
+use std::error::Error as _;
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -29,9 +31,12 @@ pub enum Piece {
 /// Why a body ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
-    /// The sender's connection broke, or its framing was wrong.
+    /// The sender's connection broke.
     #[error("the connection broke in the middle of the body")]
     Broken,
+    /// The sender's framing was wrong.
+    #[error("the body is framed wrongly")]
+    Malformed,
     /// The sender was silent for longer than the idle limit.
     #[error("the body stalled")]
     Stalled,
@@ -152,7 +157,7 @@ pub(super) fn poll_incoming(
         let frame = match Pin::new(&mut *incoming).poll_frame(context) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(BodyError::Broken))),
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(body_error(&error)))),
             Poll::Ready(Some(Ok(frame))) => frame,
         };
         match frame.into_data() {
@@ -164,6 +169,15 @@ pub(super) fn poll_incoming(
                 }
             }
         }
+    }
+}
+
+/// hyper's decoder reports wrong framing as invalid input or data, and a connection that ended as what ended it.
+fn body_error(error: &hyper::Error) -> BodyError {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause.map(io::Error::kind) {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => BodyError::Malformed,
+        _ => BodyError::Broken,
     }
 }
 
