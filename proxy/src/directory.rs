@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub limits: Limits,
     /// Peers whose forwarding fields are believed.
     pub trust: Trust,
+    /// Names under which session ids stand in paths and queries, of all pools; what is logged hides them.
+    pub session_parameters: Arc<[Arc<str>]>,
     /// Handles of the pools' figures, by the pools' positions.
     pub metrics: Vec<PoolMetrics>,
     /// How the members of each pool are checked, by the pools' positions.
@@ -199,6 +201,7 @@ impl Directory {
             paths: current.paths.clone(),
             limits: current.limits,
             trust: current.trust.clone(),
+            session_parameters: current.session_parameters.clone(),
             metrics: current.metrics.clone(),
             checks: current.checks.clone(),
         };
@@ -234,6 +237,11 @@ impl Writer {
             paths: PathMap::new(config.routes.clone()),
             limits: config.limits,
             trust: config.trust.clone(),
+            session_parameters: config
+                .pools
+                .iter()
+                .map(|pool| pool.sticky.parameter.clone())
+                .collect(),
             metrics: config
                 .pools
                 .iter()

@@ -221,6 +221,28 @@ fn figures_and_the_access_log_tell_of_an_exchange_without_its_session() {
 }
 
 #[test]
+fn the_access_log_hides_sessions_of_refused_requests_too() {
+    let upstream = Upstream::named("ok");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = directory.path().join("access.log");
+    let config = Config::mapped(&[&upstream], "/shop", "tomcat/shop").access_log(&log);
+    let mut proxy = Proxy::start(&config.sticky(r#"sticky = { session = "SID" }"#));
+    for (target, status) in [
+        ("/elsewhere;SID=SECRET.n1", 404),
+        ("/elsewhere?sid=SECRET.n1", 404),
+        ("/shop/%00?SID=SECRET.n1", 400),
+    ] {
+        let referer = "Referer: http://shop/shop;SID=SECRET.n1\r\n";
+        assert_eq!(proxy.client().get(target, referer).status, status, "{target}");
+    }
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0));
+    let lines = std::fs::read_to_string(&log).expect("the log was written");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    assert!(!lines.contains("SECRET"), "{lines}");
+}
+
+#[test]
 fn clients_over_the_limit_wait_for_their_turn() {
     let upstream = Upstream::named("ok");
     let config = Config::new(&[&upstream])

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// What stands in for a session id.
@@ -46,8 +47,8 @@ pub struct Entry<'a> {
     pub target: &'a [u8],
     /// Protocol of the request, as in `HTTP/1.1`.
     pub version: &'a str,
-    /// Name of the session parameter of the pool; empty when no pool was found.
-    pub parameter: &'a str,
+    /// Names of the session parameters of all pools: a request that was refused, or a Referer, may carry any of them.
+    pub parameters: &'a [Arc<str>],
     /// Status that the client got; 0 when it got none.
     pub status: u16,
     /// Bytes of the response body that were sent.
@@ -104,9 +105,9 @@ impl Line {
         self.0.push_str("] \"");
         self.escaped(entry.method);
         self.0.push(' ');
-        self.escaped(&hide_sessions(entry.target, entry.parameter));
+        self.escaped(&hide_sessions(entry.target, entry.parameters));
         write!(self.0, " {}\" {} {} \"", entry.version, entry.status, entry.bytes)?;
-        self.escaped(&hide_sessions(entry.referer.unwrap_or(b"-"), entry.parameter));
+        self.escaped(&hide_sessions(entry.referer.unwrap_or(b"-"), entry.parameters));
         self.0.push_str("\" \"");
         self.escaped(entry.agent.unwrap_or(b"-"));
         let (pool, route, pick) = (or_dash(entry.pool), or_dash(entry.route), or_dash(entry.pick));
@@ -184,12 +185,12 @@ fn civil(mut days: u64) -> (u64, usize, u64) {
 }
 
 /// The bytes with the values of session parameters replaced, in path and query, whatever the case of the name.
-fn hide_sessions(bytes: &[u8], parameter: &str) -> Vec<u8> {
+fn hide_sessions(bytes: &[u8], parameters: &[Arc<str>]) -> Vec<u8> {
     let mut shown = Vec::with_capacity(bytes.len());
     for piece in bytes.split_inclusive(|byte| matches!(byte, b';' | b'?' | b'&' | b'/' | b'#')) {
         let equals = piece.iter().position(|byte| *byte == b'=');
         match equals.map(|equals| piece.split_at(equals + 1)) {
-            Some((name, value)) if is_session_name(&name[..name.len() - 1], parameter) => {
+            Some((name, value)) if is_session_name(&name[..name.len() - 1], parameters) => {
                 shown.extend_from_slice(name);
                 shown.extend_from_slice(HIDDEN);
                 shown.extend(
@@ -204,7 +205,7 @@ fn hide_sessions(bytes: &[u8], parameter: &str) -> Vec<u8> {
     shown
 }
 
-fn is_session_name(name: &[u8], parameter: &str) -> bool {
-    name.eq_ignore_ascii_case(b"jsessionid")
-        || (!parameter.is_empty() && name.eq_ignore_ascii_case(parameter.as_bytes()))
+fn is_session_name(name: &[u8], parameters: &[Arc<str>]) -> bool {
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    is(b"jsessionid") || parameters.iter().any(|parameter| is(parameter.as_bytes()))
 }

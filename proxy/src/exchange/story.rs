@@ -158,7 +158,7 @@ impl Drop for Story {
             method: self.request.method().as_bytes(),
             target: self.request.target(),
             version: self.request.version.name(),
-            parameter: pool.map_or("", |pool| &pool.sticky.parameter),
+            parameters: &self.snapshot.session_parameters,
             status: self.answered.map_or(0, |(status, _)| status),
             bytes: self.bytes,
             referer: self.request.fields.get("referer"),

@@ -109,6 +109,13 @@ impl Config {
         self
     }
 
+    /// Other stickiness than by `JSESSIONID` alone.
+    pub(crate) fn sticky(mut self, line: &str) -> Self {
+        let usual = r#"sticky = { session = "JSESSIONID" }"#;
+        self.text = self.text.replacen(usual, line, 1);
+        self
+    }
+
     /// The whole file, for a proxy at these addresses.
     pub(crate) fn at(&self, address: SocketAddr, control: SocketAddr) -> String {
         let Self { top, text } = self;
