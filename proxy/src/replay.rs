@@ -1,11 +1,12 @@
 //! A request body that can be sent again.
 //!
-//! What an attempt reads from the client is kept up to a limit; the next attempt gets the kept pieces first
-//! and then what is still to come. A body that outgrew the limit goes on streaming, but [`Replay::can_repeat`] is false
+//! What an attempt reads from the client is kept up to a limit; the next attempt gets the kept bytes first and then what
+//! is still to come. A body that outgrew the limit goes on streaming, but [`Replay::can_repeat`] is false
 //! from then on, unless no attempt has read from it.
 //!
 //! Invariants: a piece is either kept or passed on exactly once, so no attempt sees a body with a hole; one attempt
-//! reads at a time.
+//! reads at a time; what is kept is a copy, so that many small pieces hold no more memory than their bytes, and no
+//! buffer of the client's connection.
 //!
 //! Left out on purpose: spooling to disk. A large upload that fails half-way is the client's to repeat.
 
@@ -23,8 +24,7 @@ pub struct Replay(Option<Rc<RefCell<State>>>);
 
 struct State {
     client: Body,
-    kept: Vec<Bytes>,
-    kept_bytes: usize,
+    kept: Vec<u8>,
     /// Bytes that may be kept.
     limit: usize,
     trailers: Option<Fields>,
@@ -50,7 +50,6 @@ impl Replay {
         Self(Some(Rc::new(RefCell::new(State {
             client: body,
             kept: Vec::new(),
-            kept_bytes: 0,
             limit,
             trailers: None,
             keeping: true,
@@ -72,6 +71,7 @@ impl Replay {
                 Body::from_source(Attempt {
                     state: Rc::clone(state),
                     position: 0,
+                    trailers_read: false,
                 })
             }
         }
@@ -129,24 +129,25 @@ impl Replay {
 /// The body as one attempt reads it.
 struct Attempt {
     state: Rc<RefCell<State>>,
-    /// How many kept pieces this attempt has read.
+    /// How many kept bytes this attempt has read.
     position: usize,
+    trailers_read: bool,
 }
 
 impl Source for Attempt {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
         let state = &mut *self.state.borrow_mut();
-        if let Some(piece) = state.kept.get(self.position) {
-            self.position += 1;
-            return Poll::Ready(Some(Ok(Piece::Data(piece.clone()))));
+        if let Some(kept) = state.kept.get(self.position..).filter(|kept| !kept.is_empty()) {
+            let piece = Piece::Data(Bytes::copy_from_slice(kept));
+            self.position = state.kept.len();
+            return Poll::Ready(Some(Ok(piece)));
         }
         if let Some(error) = state.failed {
             return Poll::Ready(Some(Err(error)));
         }
         if state.ended {
-            let behind_all = self.position == state.kept.len();
-            self.position += 1;
-            let trailers = if behind_all { state.trailers.clone() } else { None };
+            let trailers = state.trailers.clone().filter(|_| !self.trailers_read);
+            self.trailers_read = true;
             return Poll::Ready(trailers.map(|fields| Ok(Piece::Trailers(fields))));
         }
         let polled = state.client.poll_piece(context);
@@ -157,49 +158,47 @@ impl Source for Attempt {
         state.waiting = None;
         state.moved = Instant::now();
         if let Poll::Ready(piece) = &polled {
-            self.position = state.note(piece.as_ref(), self.position);
+            state.note(piece.as_ref());
+            self.position = state.kept.len();
+            self.trailers_read = state.trailers.is_some();
         }
         polled
     }
 
     fn remaining(&self) -> Option<u64> {
         let state = self.state.borrow();
-        let kept: usize = state.kept.iter().skip(self.position).map(Bytes::len).sum();
+        let kept = state.kept.len().saturating_sub(self.position);
         Some(state.client.remaining()? + u64::try_from(kept).ok()?)
     }
 
     fn is_end(&self) -> bool {
         let state = self.state.borrow();
-        let trailers_read = state.trailers.is_none() || self.position > state.kept.len();
+        let trailers_read = state.trailers.is_none() || self.trailers_read;
         self.position >= state.kept.len() && trailers_read && (state.ended || state.client.is_end())
     }
 }
 
 impl State {
-    /// Remembers what the client sent; answers with the reader's new position.
-    fn note(&mut self, piece: Option<&Result<Piece, BodyError>>, position: usize) -> usize {
+    /// Remembers what the client sent.
+    fn note(&mut self, piece: Option<&Result<Piece, BodyError>>) {
         match piece {
             None => self.ended = true,
             Some(Err(error)) => self.failed = Some(*error),
             Some(Ok(Piece::Trailers(fields))) => {
                 self.trailers = Some(fields.clone());
                 self.ended = true;
-                return self.kept.len() + 1;
             }
             Some(Ok(Piece::Data(data))) => {
                 self.ended = self.client.is_end();
-                if self.keeping && self.kept_bytes + data.len() <= self.limit {
-                    self.kept_bytes += data.len();
-                    self.kept.push(data.clone());
-                    return position + 1;
+                if self.keeping && self.kept.len() + data.len() <= self.limit {
+                    self.kept.extend_from_slice(data);
+                } else {
+                    self.keeping = false;
+                    self.lost = true;
+                    self.kept = Vec::new();
                 }
-                self.keeping = false;
-                self.lost = true;
-                self.kept.clear();
-                return 0;
             }
         }
-        position
     }
 }
 
@@ -286,6 +285,20 @@ mod tests {
         let rest = read(&mut first, 9);
         assert!(rest.ends_with("xend$") && rest.len() == half.len() + 4);
         assert!(!replay.can_repeat());
+    }
+
+    #[test]
+    fn many_small_pieces_are_kept_as_their_bytes() {
+        let replay = replay((0..LIMIT).map(|_| data(b"x")).chain([None]).collect());
+        assert_eq!(read(&mut replay.body(), LIMIT + 1).len(), LIMIT + 1);
+        let state = replay.0.as_ref().expect("a body").borrow();
+        assert!(state.kept.capacity() <= 2 * LIMIT, "{}", state.kept.capacity());
+        drop(state);
+        assert_eq!(
+            read(&mut replay.body(), 2).len(),
+            LIMIT + 1,
+            "as one piece, and the end"
+        );
     }
 
     #[test]

@@ -30,7 +30,9 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
     pub replay_bytes: usize,
-    /// Clients connected at a time, over all threads. 10,000: some 300 MB at worst.
+    /// Clients connected at a time, over all threads. 10,000. One that rests costs some KiB; one in the middle of large
+    /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and `replay_bytes`), so if
+    /// all of them are, 3.2 GB.
     pub connections: usize,
     /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
     pub upstream_connections_idle: usize,

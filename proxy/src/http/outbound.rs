@@ -33,6 +33,10 @@ use super::tunnel::Tunnel;
 /// Bytes that the head of an answer may have; Tomcat's own default is 8 KiB, and applications raise it.
 const ANSWER_HEAD_BYTES: usize = 64 * 1024;
 
+/// Bytes buffered in each direction, per connection: room for the largest head, and large enough for downloads to move
+/// in few reads. hyper's own bound is above 400 KiB.
+const BUFFER_BYTES: usize = ANSWER_HEAD_BYTES;
+
 type Wire = http1::Connection<TokioIo<Counted>, Body>;
 
 /// Where a connection rests between two exchanges.
@@ -78,6 +82,7 @@ impl Link {
         let io = TokioIo::new(Counted::new(stream, Rc::clone(&written)));
         let (sender, wire) = http1::Builder::new()
             .max_header_size(ANSWER_HEAD_BYTES)
+            .max_buf_size(BUFFER_BYTES)
             .handshake(io)
             .await
             .map_err(|_| ConnectFault::Broken)?;
