@@ -1,21 +1,12 @@
 package remora.tomcat;
 
 import java.security.Principal;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Enumeration;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReentrantLock;
-import org.apache.catalina.session.StandardSession;
-import remora.tomcat.store.Login;
-import remora.tomcat.store.Merged;
 import remora.tomcat.store.SessionKey;
-import remora.tomcat.store.StoredAttribute;
-import remora.tomcat.store.StoredSession;
 
 /**
  * A session of Tomcat's whose changes are known: the near copy of a record in the store.
@@ -25,30 +16,18 @@ import remora.tomcat.store.StoredSession;
  * Tomcat runs it, through failed saves and lost ownership, so that parallel requests never change
  * two copies; what the store says is put into the object that they hold.
  *
- * <p>Invariants: {@link #ledger} and the flags beside it are guarded by {@link #lock}, which is
- * never held across a round trip. The attribute map holds an {@link EncodedValue} where nobody has
- * asked for the attribute yet. Nothing here names a servlet type, so that one class file serves
- * Tomcat 9.0, 10.1 and 11.0.
+ * <p>Nothing here names a servlet type, so that one class file serves Tomcat 9.0, 10.1 and 11.0.
  *
  * <p>Left out on purpose: expiry by the local clock. Only the store decides; see {@link #isValid}.
  */
-public class RemoraSession extends StandardSession {
+public class RemoraSession extends MirroredSession {
 
   private static final long serialVersionUID = 1L;
 
   private final transient RemoraManager remora;
-  private final transient AttributeValues values;
 
-  /** Guards the ledger and the flags below it. */
-  final transient ReentrantLock lock = new ReentrantLock();
-
-  final transient Ledger ledger = new Ledger();
-
-  /** Guarded by the lock too. */
+  /** Guarded by the lock. */
   final transient Flights flights = new Flights(lock);
-
-  /** Whether the copy must be read anew before it is used again. */
-  transient volatile boolean unusable;
 
   /** Monotonic time before the call that last read, checked or saved the copy. */
   transient volatile long checkedAtNanos;
@@ -56,7 +35,6 @@ public class RemoraSession extends StandardSession {
   private transient volatile SessionKey key;
   private transient volatile NearCopies.Slot slot;
   private transient volatile boolean goneFromStore;
-  private final transient Set<String> read = ConcurrentHashMap.newKeySet();
   private transient int requests;
 
   /**
@@ -66,9 +44,8 @@ public class RemoraSession extends StandardSession {
    * @param values how its attributes are encoded
    */
   RemoraSession(RemoraManager manager, AttributeValues values) {
-    super(manager);
+    super(manager, values);
     this.remora = manager;
-    this.values = values;
   }
 
   // ---- Where the copy stands
@@ -101,20 +78,6 @@ public class RemoraSession extends StandardSession {
     NearCopies.Slot current = slot;
     long epoch = epoch();
     return epoch != 0 && current != null && current.lostEpoch() == epoch;
-  }
-
-  /**
-   * The ownership under which the copy is held.
-   *
-   * @return 0 while the store has no record
-   */
-  long epoch() {
-    lock.lock();
-    try {
-      return ledger.epoch();
-    } finally {
-      lock.unlock();
-    }
   }
 
   /**
@@ -193,7 +156,7 @@ public class RemoraSession extends StandardSession {
     if (value instanceof EncodedValue) {
       value = materialize(name, (EncodedValue) value, true);
     }
-    if (value != null && values.isMutable(value)) {
+    if (value != null && values().isMutable(value)) {
       read.add(name);
     }
     return value;
@@ -219,7 +182,7 @@ public class RemoraSession extends StandardSession {
     super.setAttribute(name, value, notify);
     if (value != null) {
       mark(name);
-      if (values.isMutable(value)) {
+      if (values().isMutable(value)) {
         read.add(name);
       }
     }
@@ -324,7 +287,7 @@ public class RemoraSession extends StandardSession {
     if (encoded.isUndecodable()) {
       return null;
     }
-    Object value = values.decode(name, encoded);
+    Object value = values().decode(name, encoded);
     if (value == null) {
       encoded.markUndecodable();
       return null;
@@ -341,193 +304,9 @@ public class RemoraSession extends StandardSession {
 
   /** Tells one late decoded attribute that it has moved here, with this session's own facade. */
   private void activateOnly(String name, Object value) {
-    RemoraSession messenger = new RemoraSession(remora, values);
+    RemoraSession messenger = new RemoraSession(remora, values());
     messenger.attributes.put(name, value);
     messenger.facade = facade;
     messenger.activate();
-  }
-
-  // ---- What the store says
-
-  /**
-   * Fills a new session from its record.
-   *
-   * @param newId its id, with this Tomcat's route
-   * @param record what was claimed
-   */
-  void load(String newId, StoredSession record) {
-    id = newId;
-    setCreationTime(record.createdMillis());
-    lastAccessedTime = record.lastAccessMillis();
-    thisAccessedTime = record.lastAccessMillis();
-    isNew = false;
-    isValid = true;
-    refresh(record);
-  }
-
-  /**
-   * Puts a newer record into this session. What the application has changed and not yet told stays.
-   *
-   * @param record what was claimed or checked
-   */
-  void refresh(StoredSession record) {
-    lock.lock();
-    try {
-      Set<String> there = new HashSet<>();
-      for (StoredAttribute attribute : record.attributes()) {
-        there.add(attribute.name());
-      }
-      ledger.own(record.version(), record.epoch(), record.createdVersion());
-      Set<String> others = applyAttributes(record.attributes());
-      others.addAll(removeOthers(there));
-      if (!Principals.same(record.login(), ledger.login())) {
-        applyLogin(record.login(), others);
-      }
-      if (ledger.maxIdleSeconds() != record.maxIdleSeconds()) {
-        applyMaxIdle(record.maxIdleSeconds(), others);
-      }
-      ledger.rebaseMarks(others);
-      unusable = false;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
-   * Puts what others changed into this session, after a save that was stored on top of it.
-   *
-   * @param merged what others changed
-   */
-  void merge(Merged merged) {
-    lock.lock();
-    try {
-      Set<String> others = applyAttributes(merged.attributes());
-      Set<String> kept = new HashSet<>();
-      for (String name : attributes.keySet()) {
-        if (!merged.removes(name)) {
-          kept.add(name);
-        }
-      }
-      others.addAll(removeOthers(kept));
-      if (merged.login() != null) {
-        applyLogin(merged.login(), others);
-      }
-      if (merged.maxIdleSeconds() != null) {
-        applyMaxIdle(merged.maxIdleSeconds(), others);
-      }
-      ledger.rebaseMarks(others);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private Set<String> applyAttributes(List<StoredAttribute> stored) {
-    Set<String> others = new HashSet<>();
-    for (StoredAttribute attribute : stored) {
-      String name = attribute.name();
-      if (!ledger.isNewer(name, attribute.version())) {
-        continue;
-      }
-      others.add(name);
-      if (ledger.isMarked(name)) {
-        continue;
-      }
-      Object old = attributes.get(name);
-      if (old != null && read.contains(name)) {
-        ledger.orphan(name, old);
-      }
-      EncodedValue encoded = new EncodedValue(attribute.type(), attribute.bytes());
-      ledger.know(name, attribute.version(), encoded.fingerprint());
-      if (FormNotes.ATTRIBUTE.equals(name)) {
-        FormNotes.restore(values.decode(name, encoded), notes, id);
-      } else {
-        attributes.put(name, encoded);
-      }
-    }
-    return others;
-  }
-
-  private Set<String> removeOthers(Set<String> there) {
-    Set<String> others = new HashSet<>();
-    for (Map.Entry<String, Object> entry : attributes.entrySet()) {
-      String name = entry.getKey();
-      if (there.contains(name) || isLocal(name, entry.getValue())) {
-        continue;
-      }
-      if (ledger.isMarked(name)) {
-        if (ledger.knows(name)) {
-          others.add(name);
-        }
-        continue;
-      }
-      if (read.contains(name)) {
-        ledger.orphan(name, entry.getValue());
-      }
-      ledger.forget(name);
-      attributes.remove(name);
-      others.add(name);
-    }
-    return others;
-  }
-
-  private void applyLogin(Login login, Set<String> others) {
-    others.add(Ledger.LOGIN);
-    ledger.knowLogin(login);
-    if (!ledger.isMarked(Ledger.LOGIN)) {
-      principal = login.isNone() ? null : Principals.principal(login);
-      authType = login.authType().isEmpty() ? null : login.authType();
-    }
-  }
-
-  private void applyMaxIdle(int seconds, Set<String> others) {
-    others.add(Ledger.IDLE);
-    ledger.knowMaxIdle(seconds);
-    if (!ledger.isMarked(Ledger.IDLE)) {
-      maxInactiveInterval = seconds;
-    }
-  }
-
-  // ---- What the saver asks
-
-  /**
-   * Attributes that requests in progress have in their hands and may have changed in place.
-   *
-   * @return names
-   */
-  List<String> readAttributes() {
-    return new ArrayList<>(read);
-  }
-
-  /**
-   * Whether there may be anything to tell the store. Asked under the lock.
-   *
-   * @return false only if certainly not
-   */
-  boolean mayHaveChanged() {
-    return ledger.epoch() == 0 || ledger.hasMarks() || ledger.hasOrphans() || !read.isEmpty();
-  }
-
-  Object liveValue(String name) {
-    return FormNotes.ATTRIBUTE.equals(name) ? FormNotes.describe(notes) : attributes.get(name);
-  }
-
-  Login liveLogin() {
-    return Principals.login(principal, authType);
-  }
-
-  AttributeValues values() {
-    return values;
-  }
-
-  /**
-   * Whether an attribute is kept here and never told the store, by Tomcat's own list or by the
-   * manager's {@code sessionAttributeNameFilter} and {@code sessionAttributeValueClassNameFilter}.
-   *
-   * @param name its name
-   * @param value its live value
-   * @return whether it stays here
-   */
-  boolean isLocal(String name, Object value) {
-    return !(value instanceof EncodedValue) && exclude(name, value);
   }
 }

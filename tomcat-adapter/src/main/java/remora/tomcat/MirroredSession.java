@@ -1,0 +1,253 @@
+package remora.tomcat;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import org.apache.catalina.Manager;
+import org.apache.catalina.session.StandardSession;
+import remora.tomcat.store.Login;
+import remora.tomcat.store.Merged;
+import remora.tomcat.store.StoredAttribute;
+import remora.tomcat.store.StoredSession;
+
+/**
+ * The side of a session that faces the store: what a record or another Tomcat's changes make of it,
+ * and what there is to tell. {@link RemoraSession} adds the side that faces Tomcat.
+ *
+ * <p>Invariants: the ledger and the flags beside it are guarded by {@link #lock}, which is never
+ * held across a round trip. The attribute map holds an {@link EncodedValue} where nobody has asked
+ * for the attribute yet.
+ */
+abstract class MirroredSession extends StandardSession {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient AttributeValues values;
+
+  /** Guards the ledger and the flags below it. */
+  final transient ReentrantLock lock = new ReentrantLock();
+
+  final transient Ledger ledger = new Ledger();
+
+  /** Attributes that requests in progress have in their hands. */
+  final transient Set<String> read = ConcurrentHashMap.newKeySet();
+
+  /** Whether the copy must be read anew before it is used again. */
+  transient volatile boolean unusable;
+
+  MirroredSession(Manager manager, AttributeValues values) {
+    super(manager);
+    this.values = values;
+  }
+
+  /**
+   * The ownership under which the copy is held.
+   *
+   * @return 0 while the store has no record
+   */
+  long epoch() {
+    lock.lock();
+    try {
+      return ledger.epoch();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  boolean hasMarks() {
+    lock.lock();
+    try {
+      return ledger.hasMarks();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // ---- What the store says
+
+  /**
+   * Fills a new session from its record.
+   *
+   * @param newId its id, with this Tomcat's route
+   * @param record what was claimed
+   */
+  void load(String newId, StoredSession record) {
+    id = newId;
+    setCreationTime(record.createdMillis());
+    lastAccessedTime = record.lastAccessMillis();
+    thisAccessedTime = record.lastAccessMillis();
+    isNew = false;
+    isValid = true;
+    refresh(record);
+  }
+
+  /**
+   * Puts a newer record into this session. What the application has changed and not yet told stays.
+   *
+   * @param record what was claimed or checked
+   */
+  void refresh(StoredSession record) {
+    lock.lock();
+    try {
+      Set<String> there = new HashSet<>();
+      for (StoredAttribute attribute : record.attributes()) {
+        there.add(attribute.name());
+      }
+      ledger.own(record.version(), record.epoch(), record.createdVersion());
+      Set<String> others = applyAttributes(record.attributes());
+      others.addAll(removeOthers(there));
+      if (!Principals.same(record.login(), ledger.login())) {
+        applyLogin(record.login(), others);
+      }
+      if (ledger.maxIdleSeconds() != record.maxIdleSeconds()) {
+        applyMaxIdle(record.maxIdleSeconds(), others);
+      }
+      ledger.rebaseMarks(others);
+      unusable = false;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Puts what others changed into this session, after a save that was stored on top of it.
+   *
+   * @param merged what others changed
+   */
+  void merge(Merged merged) {
+    lock.lock();
+    try {
+      Set<String> others = applyAttributes(merged.attributes());
+      Set<String> kept = new HashSet<>();
+      for (String name : attributes.keySet()) {
+        if (!merged.removes(name)) {
+          kept.add(name);
+        }
+      }
+      others.addAll(removeOthers(kept));
+      if (merged.login() != null) {
+        applyLogin(merged.login(), others);
+      }
+      if (merged.maxIdleSeconds() != null) {
+        applyMaxIdle(merged.maxIdleSeconds(), others);
+      }
+      ledger.rebaseMarks(others);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Set<String> applyAttributes(List<StoredAttribute> stored) {
+    Set<String> others = new HashSet<>();
+    for (StoredAttribute attribute : stored) {
+      String name = attribute.name();
+      if (!ledger.isNewer(name, attribute.version())) {
+        continue;
+      }
+      others.add(name);
+      if (ledger.isMarked(name)) {
+        continue;
+      }
+      Object old = attributes.get(name);
+      if (old != null && read.contains(name)) {
+        ledger.orphan(name, old);
+      }
+      EncodedValue encoded = new EncodedValue(attribute.type(), attribute.bytes());
+      ledger.know(name, attribute.version(), encoded.fingerprint());
+      if (FormNotes.ATTRIBUTE.equals(name)) {
+        FormNotes.restore(values.decode(name, encoded), notes, id);
+      } else {
+        attributes.put(name, encoded);
+      }
+    }
+    return others;
+  }
+
+  private Set<String> removeOthers(Set<String> there) {
+    Set<String> others = new HashSet<>();
+    for (Map.Entry<String, Object> entry : attributes.entrySet()) {
+      String name = entry.getKey();
+      if (there.contains(name) || isLocal(name, entry.getValue())) {
+        continue;
+      }
+      if (ledger.isMarked(name)) {
+        if (ledger.knows(name)) {
+          others.add(name);
+        }
+        continue;
+      }
+      if (read.contains(name)) {
+        ledger.orphan(name, entry.getValue());
+      }
+      ledger.forget(name);
+      attributes.remove(name);
+      others.add(name);
+    }
+    return others;
+  }
+
+  private void applyLogin(Login login, Set<String> others) {
+    others.add(Ledger.LOGIN);
+    ledger.knowLogin(login);
+    if (!ledger.isMarked(Ledger.LOGIN)) {
+      principal = login.isNone() ? null : Principals.principal(login);
+      authType = login.authType().isEmpty() ? null : login.authType();
+    }
+  }
+
+  private void applyMaxIdle(int seconds, Set<String> others) {
+    others.add(Ledger.IDLE);
+    ledger.knowMaxIdle(seconds);
+    if (!ledger.isMarked(Ledger.IDLE)) {
+      maxInactiveInterval = seconds;
+    }
+  }
+
+  // ---- What the saver asks
+
+  /**
+   * Attributes that requests in progress have in their hands and may have changed in place.
+   *
+   * @return names
+   */
+  List<String> readAttributes() {
+    return new ArrayList<>(read);
+  }
+
+  /**
+   * Whether there may be anything to tell the store. Asked under the lock.
+   *
+   * @return false only if certainly not
+   */
+  boolean mayHaveChanged() {
+    return ledger.epoch() == 0 || ledger.hasMarks() || ledger.hasOrphans() || !read.isEmpty();
+  }
+
+  Object liveValue(String name) {
+    return FormNotes.ATTRIBUTE.equals(name) ? FormNotes.describe(notes) : attributes.get(name);
+  }
+
+  Login liveLogin() {
+    return Principals.login(principal, authType);
+  }
+
+  AttributeValues values() {
+    return values;
+  }
+
+  /**
+   * Whether an attribute is kept here and never told the store, by Tomcat's own list or by the
+   * manager's {@code sessionAttributeNameFilter} and {@code sessionAttributeValueClassNameFilter}.
+   *
+   * @param name its name
+   * @param value its live value
+   * @return whether it stays here
+   */
+  boolean isLocal(String name, Object value) {
+    return !(value instanceof EncodedValue) && exclude(name, value);
+  }
+}
