@@ -122,6 +122,19 @@ final class RequestScope implements CommitHook.Guard {
   }
 
   @Override
+  public synchronized boolean owesSave() {
+    if (finished) {
+      return false;
+    }
+    for (RemoraSession session : failuresSeen.keySet()) {
+      if (session.hasMarks()) {
+        return true;
+      }
+    }
+    return failure != null;
+  }
+
+  @Override
   public boolean mayProceed(boolean committed) {
     if (finished) {
       return true;

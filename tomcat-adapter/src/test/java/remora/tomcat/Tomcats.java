@@ -16,6 +16,7 @@ import javax.servlet.http.HttpServletResponse;
 import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.coyote.http2.Http2Protocol;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 
@@ -43,6 +44,7 @@ final class Tomcats implements AutoCloseable {
       tomcat.setBaseDir(base.toString());
       tomcat.setPort(0);
       tomcat.getConnector().setProperty("address", "127.0.0.1");
+      tomcat.getConnector().addUpgradeProtocol(new Http2Protocol());
       tomcat.getEngine().setJvmRoute(route);
       context = tomcat.addContext("", base.toString());
       Tomcat.addServlet(

@@ -34,6 +34,14 @@ public final class CommitHook implements ActionHook {
     boolean mayProceed(boolean committed);
 
     /**
+     * Whether something is known to be unsaved. Asked before each chunk of a body, so cheap: what
+     * only a comparison would show waits for the next flush or the end.
+     *
+     * @return whether the guard must be asked before the chunk leaves
+     */
+    boolean owesSave();
+
+    /**
      * What may have happened on this side when the head was replaced.
      *
      * @return value of the header Remora-Effect
@@ -43,6 +51,11 @@ public final class CommitHook implements ActionHook {
 
   /** Under which coyote attribute a request carries its hook. */
   private static final String ATTRIBUTE = "remora.CommitHook";
+
+  /** By name, because the oldest Tomcats do not have it. */
+  private static final String EARLY_HINTS = "EARLY_HINTS";
+
+  private static final int SWITCHING_PROTOCOLS = 101;
 
   private static final int SERVICE_UNAVAILABLE = 503;
 
@@ -55,15 +68,16 @@ public final class CommitHook implements ActionHook {
   private final Response response;
   private final ActionHook next;
   private final Guard guard;
-  private OutputBuffer replaced;
-  private boolean upgrading;
+  private final OutputBuffer output;
+  private final Gate gate = new Gate();
   private boolean refused;
   private boolean cutOff;
 
-  private CommitHook(Request request, Response response, ActionHook next, Guard guard) {
+  private CommitHook(Request request, Response response, Guard guard) {
     this.request = request;
     this.response = response;
-    this.next = next;
+    this.next = response.hook;
+    this.output = response.outputBuffer;
     this.guard = guard;
   }
 
@@ -80,8 +94,9 @@ public final class CommitHook implements ActionHook {
     if (current instanceof CommitHook) {
       ((CommitHook) current).takeOff(); // left by a request that broke off
     }
-    CommitHook hook = new CommitHook(request, response, response.hook, guard);
+    CommitHook hook = new CommitHook(request, response, guard);
     response.hook = hook;
+    response.setOutputBuffer(hook.gate);
     request.setAttribute(ATTRIBUTE, hook);
     return hook;
   }
@@ -123,13 +138,18 @@ public final class CommitHook implements ActionHook {
         break;
       case CLOSE:
         ask();
-        next.action(code, parameter);
+        if (!cutOff) {
+          next.action(code, parameter); // with HTTP/2 it would end a cut answer like a whole one
+        }
         takeOff();
         return;
-      case UPGRADE:
-        upgrading = true;
-        break;
       default:
+        if (EARLY_HINTS.equals(code.name())) {
+          ask(); // hints are headers, and headers may name a session
+          if (refused) {
+            return;
+          }
+        }
         break;
     }
     next.action(code, parameter);
@@ -161,7 +181,7 @@ public final class CommitHook implements ActionHook {
   }
 
   private void refuse() {
-    if (upgrading || hasWriteListener()) {
+    if (response.getStatus() == SWITCHING_PROTOCOLS || hasWriteListener()) {
       cut(); // the protocol has changed hands, or reset would strand the listener
       return;
     }
@@ -174,17 +194,31 @@ public final class CommitHook implements ActionHook {
     response.setHeader("Remora-Effect", guard.effect());
     Map<String, Object> attributes = request.getAttributes();
     attributes.remove(SENDFILE);
-    if (!request.protocol().toString().startsWith("HTTP/1")) {
-      replaced = response.outputBuffer;
-      response.setOutputBuffer(new Nowhere(replaced));
-    }
   }
 
   private void cut() {
     refused = true;
     cutOff = true;
+    breakStreamAtItsEnd();
     next.action(ActionCode.CLOSE_NOW, null);
     response.setCommitted(true); // so that closing does not send the head after all
+  }
+
+  /**
+   * The HTTP/2 processor closes the stream by itself in the end, whatever happened to it. The
+   * exception by which Tomcat itself has a stream reset stops it before it says that the answer is
+   * whole, and trailers are the last that it asks for.
+   */
+  private void breakStreamAtItsEnd() {
+    if (request.protocol().toString().startsWith("HTTP/2")) {
+      response.setTrailerFields(
+          () -> CommitHook.<RuntimeException>sneak(new CloseNowException("the answer was cut")));
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <E extends Exception> Map<String, String> sneak(Exception exception) throws E {
+    throw (E) exception;
   }
 
   private boolean hasWriteListener() {
@@ -201,22 +235,32 @@ public final class CommitHook implements ActionHook {
     if (response.hook == this) {
       response.hook = next;
     }
-    if (replaced != null) {
-      response.setOutputBuffer(replaced);
-      replaced = null;
+    if (response.outputBuffer == gate) {
+      response.setOutputBuffer(output);
     }
   }
 
-  /** Swallows the body that an application writes under a head that is not its own. */
-  private static final class Nowhere implements OutputBuffer {
-    private final OutputBuffer unused;
-
-    private Nowhere(OutputBuffer unused) {
-      this.unused = unused;
-    }
+  /**
+   * Stands before the protocol's own output for as long as the hook stands before its actions. Asks
+   * before the first chunk, which protocols take in before they commit, and before chunks that
+   * follow a change; swallows the body that an application writes under a head that is not its own.
+   */
+  private final class Gate implements OutputBuffer {
 
     @Override
     public int doWrite(ByteBuffer chunk) throws IOException {
+      if (request.getAttribute(ATTRIBUTE) != CommitHook.this) {
+        takeOff(); // the request broke off, and the response serves another one by now
+        return output.doWrite(chunk);
+      }
+      if (!response.isCommitted()) {
+        response.commit();
+      } else if (guard.owesSave()) {
+        ask(); // what the chunk says may be what is not stored yet
+      }
+      if (!refused) {
+        return output.doWrite(chunk);
+      }
       int swallowed = chunk.remaining();
       chunk.position(chunk.limit());
       return swallowed;
@@ -224,7 +268,7 @@ public final class CommitHook implements ActionHook {
 
     @Override
     public long getBytesWritten() {
-      return unused.getBytesWritten();
+      return output.getBytesWritten();
     }
   }
 }
