@@ -80,11 +80,6 @@ final class Departure {
       return;
     }
     saver.settle(session, session.flights.failures(), System.nanoTime());
-    session.flights.begin();
-    try {
-      store.release(store.nextSerial(), session.key(), session.epoch());
-    } finally {
-      session.flights.land(false);
-    }
+    session.flights.alone(() -> store.release(store.nextSerial(), session.key(), session.epoch()));
   }
 }

@@ -2,6 +2,8 @@ package remora.tomcat;
 
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import remora.tomcat.store.StoreUnavailableException;
 
 /**
  * Lets one command about a session be on its way to the store at a time, and tells those who wait
@@ -17,6 +19,8 @@ final class Flights {
   private boolean flying;
   private long started;
   private long lastSaved;
+  private long lastTold;
+  private final SharedSilence silence = new SharedSilence();
   private volatile int failures;
 
   Flights(ReentrantLock lock) {
@@ -24,13 +28,35 @@ final class Flights {
     this.landed = lock.newCondition();
   }
 
-  /** Waits until nothing is in flight, and starts. */
-  void begin() {
+  /**
+   * Runs a command by itself: waits until nothing is in flight, and lets nothing start meanwhile.
+   *
+   * @param command asks the store; not a save
+   * @param <T> what it answers
+   * @return the command's answer
+   * @throws StoreUnavailableException if the store does not answer it, or did not answer a command
+   *     that this one waited for
+   */
+  <T> T alone(Supplier<T> command) {
+    begin();
+    try {
+      return command.get();
+    } catch (StoreUnavailableException silent) {
+      unanswered(silent);
+      throw silent;
+    } finally {
+      land(false, false);
+    }
+  }
+
+  private void begin() {
+    long began = System.nanoTime();
     lock.lock();
     try {
       while (flying) {
-        landed.awaitUninterruptibly();
+        awaitLanding();
       }
+      silence.rethrow(began);
       takeOff();
     } finally {
       lock.unlock();
@@ -47,13 +73,17 @@ final class Flights {
    * Ends the flight.
    *
    * @param savedAll whether everything that had changed when it started is stored now
+   * @param told whether the store was told something, which vouches for the copy
    */
-  void land(boolean savedAll) {
+  void land(boolean savedAll, boolean told) {
     lock.lock();
     try {
       flying = false;
       if (savedAll) {
         lastSaved = started;
+      }
+      if (told) {
+        lastTold = started;
       }
       landed.signalAll();
     } finally {
@@ -93,6 +123,41 @@ final class Flights {
    */
   boolean hasSaved(long flight) {
     return lastSaved >= flight;
+  }
+
+  /**
+   * Whether a flight of this number or a later one has told the store something. Called under the
+   * lock.
+   *
+   * @param flight from {@link #next}
+   * @return false if there was nothing to tell, so that nothing is known about the copy either
+   */
+  boolean hasTold(long flight) {
+    return lastTold >= flight;
+  }
+
+  /**
+   * Shares the news that the flight was not answered.
+   *
+   * @param silent what the store threw
+   */
+  void unanswered(StoreUnavailableException silent) {
+    lock.lock();
+    try {
+      silence.remember(silent);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Spares a waiter a silence after another one. Called under the lock.
+   *
+   * @param sinceNanos monotonic time at which it began to wait
+   * @throws StoreUnavailableException if a flight that it waited for was not answered
+   */
+  void rethrowSilence(long sinceNanos) {
+    silence.rethrow(sinceNanos);
   }
 
   /** Counts a save that failed. Called under the lock. */

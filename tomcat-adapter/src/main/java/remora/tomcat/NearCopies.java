@@ -19,7 +19,7 @@ import remora.tomcat.store.StoredSession;
  *
  * <p>A slot is there before the claim that fills it is sent, so that the news that the session is
  * lost again is never missed, however the reply and the news overtake each other. Parallel look-ups
- * of one session share one round trip.
+ * of one session share one round trip, and the wait for a store that does not answer it.
  */
 final class NearCopies {
 
@@ -34,6 +34,7 @@ final class NearCopies {
     private final ReentrantLock lock = new ReentrantLock();
     private final String bareId;
     private final SessionKey key;
+    private final SharedSilence silence = new SharedSilence();
     private volatile RemoraSession session;
     private volatile long lostEpoch;
     private volatile long lostAtNanos;
@@ -90,6 +91,7 @@ final class NearCopies {
     if (!SessionIds.isPlausible(id)) {
       return null;
     }
+    long began = System.nanoTime();
     String bareId = SessionIds.bare(id);
     while (true) {
       Slot slot = byId.get(bareId);
@@ -103,14 +105,24 @@ final class NearCopies {
       } else {
         slot = slotOf(bareId);
       }
-      slot.lock.lock();
-      try {
-        if (byId.get(bareId) == slot) {
-          return findLocked(slot, id);
-        }
-      } finally {
-        slot.lock.unlock();
+      Found found = findIn(slot, id, began);
+      if (found != null) {
+        return found.session;
       }
+    }
+  }
+
+  private Found findIn(Slot slot, String id, long began) {
+    slot.lock.lock();
+    try {
+      slot.silence.rethrow(began);
+      if (byId.get(slot.bareId) != slot) {
+        return null;
+      }
+      return findLocked(slot, id);
+    } finally {
+      forgetIfEmpty(slot);
+      slot.lock.unlock();
     }
   }
 
@@ -123,23 +135,37 @@ final class NearCopies {
                 && store.nearCopyTrusted(session.checkedAtNanos));
   }
 
-  private RemoraSession findLocked(Slot slot, String id) {
+  private Found findLocked(Slot slot, String id) {
     RemoraSession session = slot.session;
-    if (session == null || !session.isLive()) {
-      return claim(slot, id, null);
+    try {
+      if (session == null || !session.isLive()) {
+        return new Found(claim(slot, id, null));
+      }
+      if (isUsable(session)) {
+        return new Found(session);
+      }
+      Standing standing = session.unusable || session.isLost() ? Standing.MOVED : check(session);
+      if (standing == Standing.MOVED) {
+        return new Found(claim(slot, id, session));
+      } else if (standing == Standing.GONE) {
+        absent.add(slot.bareId);
+        session.expireGone();
+        return new Found(null);
+      }
+      return new Found(session);
+    } catch (StoreUnavailableException silent) {
+      slot.silence.remember(silent);
+      throw silent;
     }
-    if (isUsable(session)) {
-      return session;
+  }
+
+  /** What a look-up ends with. */
+  private static final class Found {
+    private final RemoraSession session;
+
+    private Found(RemoraSession session) {
+      this.session = session;
     }
-    Standing standing = session.unusable || session.isLost() ? Standing.MOVED : check(session);
-    if (standing == Standing.MOVED) {
-      return claim(slot, id, session);
-    } else if (standing == Standing.GONE) {
-      absent.add(slot.bareId);
-      session.expireGone();
-      return null;
-    }
-    return session;
   }
 
   /** What a check found. */
@@ -159,29 +185,32 @@ final class NearCopies {
    * @return how it stands
    */
   private Standing check(RemoraSession session) {
-    session.flights.begin();
-    try {
-      long before = System.nanoTime();
-      long epoch = session.epoch();
-      CheckOutcome outcome = store.check(session.key(), epoch, session.ledger.version());
-      switch (outcome.kind()) {
-        case CURRENT:
-          break;
-        case NEWER:
-          session.refresh(outcome.session());
-          break;
-        case GONE:
-          lost(session.key(), epoch);
-          return Standing.GONE;
-        default:
-          lost(session.key(), epoch);
-          return Standing.MOVED;
-      }
-      session.checkedAtNanos = before;
-      return Standing.TRUE;
-    } finally {
-      session.flights.land(false);
+    long asked = System.nanoTime();
+    return session.flights.alone(() -> checkAlone(session, asked));
+  }
+
+  private Standing checkAlone(RemoraSession session, long asked) {
+    if (session.checkedAtNanos - asked >= 0 && !session.unusable && !session.isLost()) {
+      return Standing.TRUE; // the one in front has asked since
     }
+    long before = System.nanoTime();
+    long epoch = session.epoch();
+    CheckOutcome outcome = store.check(session.key(), epoch, session.ledger.version());
+    switch (outcome.kind()) {
+      case CURRENT:
+        break;
+      case NEWER:
+        session.refresh(outcome.session());
+        break;
+      case GONE:
+        lost(session.key(), epoch);
+        return Standing.GONE;
+      default:
+        lost(session.key(), epoch);
+        return Standing.MOVED;
+    }
+    session.checkedAtNanos = before;
+    return Standing.TRUE;
   }
 
   /**
@@ -219,15 +248,9 @@ final class NearCopies {
   }
 
   private RemoraSession claim(Slot slot, String id, RemoraSession old) {
-    if (old == null) {
-      return claimAlone(slot, id, null);
-    }
-    old.flights.begin();
-    try {
-      return claimAlone(slot, id, old);
-    } finally {
-      old.flights.land(false);
-    }
+    return old == null
+        ? claimAlone(slot, id, null)
+        : old.flights.alone(() -> claimAlone(slot, id, old));
   }
 
   private RemoraSession claimAlone(Slot slot, String id, RemoraSession old) {
@@ -259,12 +282,25 @@ final class NearCopies {
   }
 
   private Slot slotOf(String bareId) {
-    return byId.computeIfAbsent(
-        bareId,
-        absentId -> {
-          Slot slot = new Slot(absentId, ids.key(absentId));
-          byKey.put(slot.key, slot);
-          return slot;
+    return byId.computeIfAbsent(bareId, this::newSlot);
+  }
+
+  private Slot newSlot(String bareId) {
+    Slot slot = new Slot(bareId, ids.key(bareId));
+    byKey.put(slot.key, slot);
+    return slot;
+  }
+
+  /** A look-up that found nothing leaves nothing, unless a session was entered meanwhile. */
+  private void forgetIfEmpty(Slot slot) {
+    byId.computeIfPresent(
+        slot.bareId,
+        (bareId, present) -> {
+          if (present != slot || slot.session != null) {
+            return present;
+          }
+          byKey.remove(slot.key, slot);
+          return null;
         });
   }
 
@@ -280,8 +316,14 @@ final class NearCopies {
    * @param session a session with an id
    */
   void add(RemoraSession session) {
-    Slot slot = slotOf(SessionIds.bare(session.getIdInternal()));
-    slot.session = session;
+    Slot slot =
+        byId.compute(
+            SessionIds.bare(session.getIdInternal()),
+            (bareId, present) -> {
+              Slot entered = present == null ? newSlot(bareId) : present;
+              entered.session = session;
+              return entered;
+            });
     session.place(slot.key, slot);
   }
 

@@ -207,7 +207,9 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     PauseTicker ticker = ticker();
     NearCopies copies = new NearCopies(store, ids, this);
     housekeeper = new Housekeeper(store, copies, loader, application);
-    services = new SessionServices(copies, new SessionSaver(store, ticker), ticker);
+    services =
+        new SessionServices(
+            copies, new SessionSaver(store, ticker), new SessionCommands(store), ticker);
     store.onPush(application, this::pushed);
     housekeeper.start();
   }
@@ -406,7 +408,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
 
   private boolean rename(RemoraSession session, SessionKey newKey) {
     try {
-      return services().saver().rename(session, newKey);
+      return services().commands().rename(session, newKey);
     } catch (RuntimeException notRenamed) {
       failCurrentRequest(notRenamed);
       throw notRenamed;
@@ -428,7 +430,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
    */
   void removeFromStore(RemoraSession session) {
     try {
-      services().saver().remove(session);
+      services().commands().remove(session);
     } catch (RuntimeException notRemoved) {
       failCurrentRequest(notRemoved);
       throw notRemoved;

@@ -1,18 +1,14 @@
 package remora.tomcat;
 
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import remora.tomcat.store.CommandOutcome;
 import remora.tomcat.store.Login;
-import remora.tomcat.store.RemoveReason;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionChange;
-import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreRefusedException;
 import remora.tomcat.store.StoreUnavailableException;
@@ -29,9 +25,6 @@ final class SessionSaver {
 
   /** A create over a tombstone must name it; the second try does. */
   private static final int CREATE_TRIES = 2;
-
-  /** A serial that was overtaken by another of this JVM is drawn again, once. */
-  private static final int STALE_TRIES = 2;
 
   private final SessionStore store;
   private final PauseTicker ticker;
@@ -63,8 +56,10 @@ final class SessionSaver {
    * @param startedNanos monotonic time at which the request began
    * @return whether this call or one that it waited for told the store something
    * @throws SaveFailedException if something that the request may have seen is not stored
+   * @throws StoreUnavailableException if a command that this call waited for was not answered
    */
   boolean settle(RemoraSession session, int failuresSeen, long startedNanos) {
+    long began = System.nanoTime();
     session.lock.lock();
     try {
       long flight = session.flights.next();
@@ -76,8 +71,9 @@ final class SessionSaver {
           return false;
         }
         if (session.flights.hasSaved(flight)) {
-          return true;
+          return session.flights.hasTold(flight);
         }
+        session.flights.rethrowSilence(began);
         if (!session.flights.isFlying()) {
           break;
         }
@@ -95,10 +91,11 @@ final class SessionSaver {
 
   private boolean fly(RemoraSession session, long startedNanos) {
     boolean succeeded = false;
+    boolean tells = false;
     Map<String, Long> marks = new LinkedHashMap<>();
     try {
       Draft draft = draft(session, marks);
-      boolean tells = !draft.isEmpty() || session.epoch() == 0;
+      tells = !draft.isEmpty() || session.epoch() == 0;
       if (tells) {
         send(session, draft, startedNanos);
       }
@@ -106,8 +103,11 @@ final class SessionSaver {
       return tells;
     } catch (SaveFailedException failed) {
       throw failed;
-    } catch (StoreUnavailableException | StoreRefusedException noAnswer) {
-      throw new SaveFailedException(noAnswer.getMessage(), noAnswer);
+    } catch (StoreUnavailableException silent) {
+      session.flights.unanswered(silent);
+      throw new SaveFailedException(silent.getMessage(), silent);
+    } catch (StoreRefusedException refused) {
+      throw new SaveFailedException(refused.getMessage(), refused);
     } catch (RuntimeException | StackOverflowError brokenAttribute) {
       throw new SaveFailedException(
           "an attribute of the session broke while it was serialized: " + brokenAttribute,
@@ -116,11 +116,17 @@ final class SessionSaver {
       if (!succeeded) {
         giveUp(session, marks.keySet());
       }
-      session.flights.land(succeeded);
+      session.flights.land(succeeded, succeeded && tells);
     }
   }
 
-  private static void giveUp(RemoraSession session, Set<String> marked) {
+  /**
+   * Takes a copy out of use whose state in the store is not known, or not what the copy says.
+   *
+   * @param session the session
+   * @param marked names whose changes are given up beside those in requests' hands
+   */
+  static void giveUp(RemoraSession session, Set<String> marked) {
     session.lock.lock();
     try {
       Set<String> doubtful = new LinkedHashSet<>(marked);
@@ -320,88 +326,6 @@ final class SessionSaver {
       session.checkedAtNanos = before;
     } finally {
       session.lock.unlock();
-    }
-  }
-
-  /**
-   * Gives the session another key in the store. Nothing else changes it meanwhile.
-   *
-   * @param session a session
-   * @param newKey a key with the same slot
-   * @return false if the key is in use: draw another
-   * @throws SaveFailedException if the session is not this Tomcat's any more
-   */
-  boolean rename(RemoraSession session, SessionKey newKey) {
-    session.flights.begin();
-    boolean succeeded = false;
-    try {
-      if (session.epoch() == 0) {
-        succeeded = true;
-        return true;
-      }
-      for (int i = 0; i < STALE_TRIES; i++) {
-        CommandOutcome outcome =
-            store.rename(store.nextSerial(), session.key(), newKey, session.epoch());
-        if (outcome.kind() == CommandOutcome.Kind.STALE) {
-          continue;
-        }
-        succeeded =
-            outcome.kind() == CommandOutcome.Kind.DONE
-                || outcome.kind() == CommandOutcome.Kind.TAKEN;
-        if (outcome.kind() == CommandOutcome.Kind.DONE) {
-          renamed(session, outcome.version());
-          return true;
-        } else if (succeeded) {
-          return false;
-        }
-        throw new SaveFailedException("the session moved while its id changed: " + outcome.kind());
-      }
-      throw new SaveFailedException("later commands of this Tomcat overtook the change of the id");
-    } finally {
-      if (!succeeded) {
-        giveUp(session, Collections.<String>emptySet());
-      }
-      session.flights.land(false);
-    }
-  }
-
-  private static void renamed(RemoraSession session, long version) {
-    session.lock.lock();
-    try {
-      session.ledger.rename(version);
-      session.ledger.rebaseMarks(Collections.<String>emptySet());
-    } finally {
-      session.lock.unlock();
-    }
-  }
-
-  /**
-   * Ends the session in the store, whoever owns it. Nothing else changes it meanwhile.
-   *
-   * @param session a session
-   * @throws StoreUnavailableException if the store does not answer; the session lives on
-   */
-  void remove(RemoraSession session) {
-    session.flights.begin();
-    try {
-      if (session.epoch() == 0) {
-        return;
-      }
-      for (int i = 0; i < STALE_TRIES; i++) {
-        CommandOutcome outcome =
-            store.remove(
-                store.nextSerial(),
-                session.key(),
-                session.ledger.createdVersion(),
-                session.epoch(),
-                RemoveReason.LOGOUT);
-        if (outcome.kind() != CommandOutcome.Kind.STALE) {
-          return;
-        }
-      }
-      throw new SaveFailedException("later commands of this Tomcat overtook the logout");
-    } finally {
-      session.flights.land(false);
     }
   }
 }

@@ -5,11 +5,14 @@ final class SessionServices {
 
   private final NearCopies copies;
   private final SessionSaver saver;
+  private final SessionCommands commands;
   private final PauseTicker ticker;
 
-  SessionServices(NearCopies copies, SessionSaver saver, PauseTicker ticker) {
+  SessionServices(
+      NearCopies copies, SessionSaver saver, SessionCommands commands, PauseTicker ticker) {
     this.copies = copies;
     this.saver = saver;
+    this.commands = commands;
     this.ticker = ticker;
   }
 
@@ -19,6 +22,10 @@ final class SessionServices {
 
   SessionSaver saver() {
     return saver;
+  }
+
+  SessionCommands commands() {
+    return commands;
   }
 
   PauseTicker ticker() {

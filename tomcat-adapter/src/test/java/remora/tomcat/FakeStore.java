@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import remora.tomcat.store.CheckOutcome;
@@ -79,6 +81,9 @@ final class FakeStore implements SessionStore {
   /** While set, no call is answered. */
   volatile boolean down;
 
+  /** While set, calls wait until it opens, and are not answered then. */
+  volatile CountDownLatch silence;
+
   /** While set, nothing is answered that changes the table. */
   volatile boolean savesFail;
 
@@ -109,9 +114,23 @@ final class FakeStore implements SessionStore {
 
   private void called(String call) {
     calls.computeIfAbsent(call, absent -> new AtomicInteger()).incrementAndGet();
+    waitInSilence();
     if (down || savesFail && !"claim".equals(call) && !"check".equals(call)) {
       throw new StoreUnavailableException("the fake store is down");
     }
+  }
+
+  private void waitInSilence() {
+    CountDownLatch end = silence;
+    if (end == null) {
+      return;
+    }
+    try {
+      end.await(20, TimeUnit.SECONDS);
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
+    throw new StoreUnavailableException("the fake store is silent");
   }
 
   /** Ends a session as the sweep or an operator does. */

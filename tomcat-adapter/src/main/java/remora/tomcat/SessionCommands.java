@@ -1,0 +1,105 @@
+package remora.tomcat;
+
+import java.util.Collections;
+import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.RemoveReason;
+import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreUnavailableException;
+
+/**
+ * Gives sessions another id in the store, and ends them there. Saves are {@link SessionSaver}'s.
+ */
+final class SessionCommands {
+
+  /** A serial that was overtaken by another of this JVM is drawn again, once. */
+  private static final int STALE_TRIES = 2;
+
+  private final SessionStore store;
+
+  SessionCommands(SessionStore store) {
+    this.store = store;
+  }
+
+  /**
+   * Gives the session another key in the store. Nothing else changes it meanwhile.
+   *
+   * @param session a session
+   * @param newKey a key with the same slot
+   * @return false if the key is in use: draw another
+   * @throws SaveFailedException if the session is not this Tomcat's any more
+   */
+  boolean rename(RemoraSession session, SessionKey newKey) {
+    return session.flights.alone(() -> renameAlone(session, newKey));
+  }
+
+  private boolean renameAlone(RemoraSession session, SessionKey newKey) {
+    if (session.epoch() == 0) {
+      return true;
+    }
+    boolean succeeded = false;
+    try {
+      for (int i = 0; i < STALE_TRIES; i++) {
+        CommandOutcome outcome =
+            store.rename(store.nextSerial(), session.key(), newKey, session.epoch());
+        if (outcome.kind() == CommandOutcome.Kind.STALE) {
+          continue;
+        }
+        succeeded =
+            outcome.kind() == CommandOutcome.Kind.DONE
+                || outcome.kind() == CommandOutcome.Kind.TAKEN;
+        if (outcome.kind() == CommandOutcome.Kind.DONE) {
+          renamed(session, outcome.version());
+          return true;
+        } else if (succeeded) {
+          return false;
+        }
+        throw new SaveFailedException("the session moved while its id changed: " + outcome.kind());
+      }
+      throw new SaveFailedException("later commands of this Tomcat overtook the change of the id");
+    } finally {
+      if (!succeeded) {
+        SessionSaver.giveUp(session, Collections.<String>emptySet());
+      }
+    }
+  }
+
+  private static void renamed(RemoraSession session, long version) {
+    session.lock.lock();
+    try {
+      session.ledger.rename(version);
+      session.ledger.rebaseMarks(Collections.<String>emptySet());
+    } finally {
+      session.lock.unlock();
+    }
+  }
+
+  /**
+   * Ends the session in the store, whoever owns it. Nothing else changes it meanwhile.
+   *
+   * @param session a session
+   * @throws StoreUnavailableException if the store does not answer; the session lives on
+   */
+  void remove(RemoraSession session) {
+    session.flights.alone(() -> removeAlone(session));
+  }
+
+  private CommandOutcome removeAlone(RemoraSession session) {
+    if (session.epoch() == 0) {
+      return null;
+    }
+    for (int i = 0; i < STALE_TRIES; i++) {
+      CommandOutcome outcome =
+          store.remove(
+              store.nextSerial(),
+              session.key(),
+              session.ledger.createdVersion(),
+              session.epoch(),
+              RemoveReason.LOGOUT);
+      if (outcome.kind() != CommandOutcome.Kind.STALE) {
+        return outcome;
+      }
+    }
+    throw new SaveFailedException("later commands of this Tomcat overtook the logout");
+  }
+}

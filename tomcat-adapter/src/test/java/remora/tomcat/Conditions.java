@@ -1,0 +1,36 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+
+/** Waiting for what will be true soon. */
+final class Conditions {
+
+  private Conditions() {}
+
+  static void await(String what, Callable<Boolean> condition) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(15);
+    while (!condition.call()) {
+      assertTrue(System.nanoTime() - deadline < 0, "no " + what);
+      TimeUnit.MILLISECONDS.sleep(2);
+    }
+  }
+
+  /** How many threads are inside a method. */
+  static int threadsIn(Class<?> type, String method) {
+    int count = 0;
+    for (StackTraceElement[] stack : Thread.getAllStackTraces().values()) {
+      if (Arrays.stream(stack)
+          .anyMatch(
+              frame ->
+                  frame.getClassName().equals(type.getName())
+                      && frame.getMethodName().equals(method))) {
+        count++;
+      }
+    }
+    return count;
+  }
+}

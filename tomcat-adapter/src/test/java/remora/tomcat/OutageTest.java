@@ -1,0 +1,156 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.reflect.Field;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import remora.tomcat.Tomcats.Answer;
+import remora.tomcat.Tomcats.Node;
+import remora.tomcat.Tomcats.Work;
+
+/** What requests wait for while the store does not answer. */
+class OutageTest {
+
+  private static final int REQUESTS = 10;
+
+  private static final Work READ =
+      (q, a) -> a.getWriter().print(q.getSession().getAttribute("cart"));
+
+  private final ExecutorService clients = Executors.newFixedThreadPool(REQUESTS);
+  private Tomcats tomcats;
+  private Node one;
+  private Node two;
+  private String cookie;
+
+  @BeforeEach
+  void start() throws Exception {
+    tomcats = new Tomcats();
+    one = tomcats.start("one", null);
+    two = tomcats.start("two", null);
+    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    clients.shutdownNow();
+    tomcats.close();
+  }
+
+  private List<Future<Answer>> all(Node node) {
+    List<Future<Answer>> answers = new ArrayList<>();
+    for (int i = 0; i < REQUESTS; i++) {
+      answers.add(clients.submit(() -> node.get("/", cookie)));
+    }
+    return answers;
+  }
+
+  private static void assertRefused(List<Future<Answer>> answers) throws Exception {
+    for (Future<Answer> answer : answers) {
+      assertEquals(503, answer.get(20, TimeUnit.SECONDS).status());
+    }
+  }
+
+  @Test
+  void parallel_look_ups_of_a_session_wait_for_one_silence_and_not_for_each_others()
+      throws Exception {
+    two.work = READ;
+    two.store.silence = new CountDownLatch(1);
+    List<Future<Answer>> answers = all(two);
+    Conditions.await("queue", () -> Conditions.threadsIn(NearCopies.class, "findIn") == REQUESTS);
+    two.store.silence.countDown();
+    assertRefused(answers);
+    assertEquals(1, two.store.count("claim"));
+    two.store.silence = null;
+    assertEquals("apples", two.get("/", cookie).body());
+  }
+
+  @Test
+  void parallel_requests_of_a_session_end_with_one_silence_and_not_with_each_others()
+      throws Exception {
+    CountDownLatch together = new CountDownLatch(REQUESTS);
+    one.work =
+        (q, a) -> {
+          READ.serve(q, a);
+          together.countDown();
+          together.await(20, TimeUnit.SECONDS);
+          one.store.untrusted = true;
+        };
+    one.store.silence = new CountDownLatch(1);
+    List<Future<Answer>> answers = all(one);
+    Conditions.await(
+        "queue", () -> Conditions.threadsIn(Flights.class, "awaitLanding") == REQUESTS - 1);
+    one.store.silence.countDown();
+    assertRefused(answers);
+    assertEquals(1, one.store.count("check"));
+  }
+
+  @Test
+  void a_request_that_waited_for_a_silent_check_does_not_try_a_save_after_it() throws Exception {
+    one.store.silence = new CountDownLatch(1);
+    RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
+    one.store.untrusted = true;
+    one.work = READ;
+    Future<Answer> checking = clients.submit(() -> one.get("/", cookie));
+    Conditions.await("check", () -> one.store.count("check") == 1);
+    session.setAttribute("cart", "pears");
+    Future<?> saving =
+        clients.submit(() -> session.services().saver().settle(session, 0, System.nanoTime()));
+    Conditions.await("queue", () -> Conditions.threadsIn(Flights.class, "awaitLanding") == 1);
+    int saves = one.store.count("save");
+    one.store.silence.countDown();
+    assertEquals(503, checking.get(20, TimeUnit.SECONDS).status());
+    assertTrue(failed(saving).contains("silent"));
+    assertEquals(saves, one.store.count("save"));
+  }
+
+  private static String failed(Future<?> future) throws Exception {
+    try {
+      future.get(20, TimeUnit.SECONDS);
+      return "";
+    } catch (ExecutionException failure) {
+      return failure.getMessage();
+    }
+  }
+
+  @Test
+  void who_waited_for_a_flight_that_told_nothing_has_not_heard_that_the_copy_is_fresh()
+      throws Exception {
+    RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
+    session.lock.lock();
+    session.flights.takeOff();
+    session.lock.unlock();
+    Future<Boolean> told =
+        clients.submit(() -> session.services().saver().settle(session, 0, System.nanoTime()));
+    Conditions.await("queue", () -> Conditions.threadsIn(Flights.class, "awaitLanding") == 1);
+    session.lock.lock();
+    session.flights.land(true, false);
+    session.flights.takeOff(); // the flight that the waiter may count on
+    session.lock.unlock();
+    session.flights.land(true, false);
+    assertFalse(told.get(20, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void look_ups_that_the_store_does_not_answer_leave_nothing_behind() throws Exception {
+    two.work = READ;
+    two.store.down = true;
+    assertEquals(503, two.get("/", cookie).status());
+    Field slots = NearCopies.class.getDeclaredField("byId");
+    slots.setAccessible(true);
+    SessionServices services = two.manager.services();
+    assertEquals(0, ((Map<?, ?>) slots.get(services.copies())).size());
+  }
+}
