@@ -16,12 +16,9 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import javax.servlet.AsyncContext;
 import javax.servlet.http.HttpSessionActivationListener;
 import javax.servlet.http.HttpSessionEvent;
 import org.apache.catalina.LifecycleState;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import remora.tomcat.Tomcats.Answer;
@@ -31,38 +28,7 @@ import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.StoredSession;
 
 /** What users may rely on, shown with real Tomcats over a store in memory. */
-class RemoraManagerTest {
-
-  private static final Work SET =
-      (request, response) -> {
-        request.getSession().setAttribute("cart", "apples");
-        response.getWriter().print("set");
-      };
-
-  private static final Work GET =
-      (request, response) ->
-          response
-              .getWriter()
-              .print(
-                  request.getSession(false) == null
-                      ? "none"
-                      : "" + request.getSession(false).getAttribute("cart"));
-
-  private Tomcats tomcats;
-  private Node one;
-  private Node two;
-
-  @BeforeEach
-  void start() throws Exception {
-    tomcats = new Tomcats();
-    one = tomcats.start("one", null);
-    two = tomcats.start("two", null);
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    tomcats.close();
-  }
+class RemoraManagerTest extends TwoTomcats {
 
   @Test
   void a_session_follows_its_user_to_another_tomcat_with_the_same_id() throws Exception {
@@ -103,93 +69,6 @@ class RemoraManagerTest {
           items.add("pears");
         });
     assertEquals("[apples, pears]", two.get("/", cookie, GET).body());
-  }
-
-  @Test
-  void a_failed_save_shows_neither_cookie_nor_body() throws Exception {
-    one.store.savesFail = true;
-    Answer answer = one.get("/", null, SET);
-    assertRefused(answer, "certain");
-  }
-
-  @Test
-  void a_failed_save_shows_nothing_of_a_redirect_a_flush_an_error_or_a_large_body()
-      throws Exception {
-    one.store.savesFail = true;
-    Work[] ways = {
-      (q, a) -> {
-        SET.serve(q, a);
-        a.sendRedirect("/elsewhere");
-      },
-      (q, a) -> {
-        SET.serve(q, a);
-        a.flushBuffer();
-        a.getWriter().print("after the flush");
-      },
-      (q, a) -> {
-        SET.serve(q, a);
-        a.sendError(404);
-      },
-      (q, a) -> {
-        SET.serve(q, a);
-        throw new IllegalStateException("broken page");
-      },
-      (q, a) -> {
-        SET.serve(q, a);
-        for (int i = 0; i < 100_000; i++) {
-          a.getWriter().print("0123456789");
-        }
-      },
-      (q, a) -> {
-        SET.serve(q, a);
-        AsyncContext async = q.startAsync();
-        new Thread(async::complete).start();
-      },
-      (q, a) -> {
-        AsyncContext async = q.startAsync();
-        new Thread(
-                () -> {
-                  q.getSession().setAttribute("cart", "late");
-                  async.complete();
-                })
-            .start();
-      },
-    };
-    for (Work way : ways) {
-      assertRefused(one.get("/", null, way), "certain");
-    }
-    one.store.savesFail = false;
-    assertEquals("none", one.get("/", null, GET).body());
-  }
-
-  private static void assertRefused(Answer answer, String effect) {
-    assertEquals(503, answer.status(), answer.text);
-    assertNull(answer.header("Set-Cookie"), answer.text);
-    assertEquals("", answer.body());
-    assertEquals("0", answer.header("Content-Length"));
-    assertNotNull(answer.header("Retry-After"));
-    assertEquals(effect, answer.header("Remora-Effect"));
-  }
-
-  @Test
-  void a_store_outage_is_a_503_before_the_application_runs_and_keeps_the_cookie() throws Exception {
-    String cookie = one.get("/", null, SET).cookie();
-    two.store.down = true;
-    two.work = (q, a) -> a.getWriter().print("ran");
-    assertRefused(two.get("/", cookie), "none");
-    assertEquals("ran", two.get("/", null).body(), "requests without a session go on");
-    two.store.down = false;
-    assertEquals("apples", two.get("/", cookie, GET).body());
-  }
-
-  @Test
-  void unsaved_state_is_not_served_after_a_failed_save() throws Exception {
-    String cookie = one.get("/", null, SET).cookie();
-    one.store.savesFail = true;
-    Answer failed = one.get("/", cookie, (q, a) -> q.getSession().setAttribute("cart", "unsaved"));
-    assertRefused(failed, "certain");
-    one.store.savesFail = false;
-    assertEquals("apples", one.get("/", cookie, GET).body());
   }
 
   @Test
@@ -253,16 +132,6 @@ class RemoraManagerTest {
     two.get("/", cookie, (q, a) -> q.getSession().invalidate());
     assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals("none", two.get("/", cookie, GET).body());
-  }
-
-  @Test
-  void a_logout_that_the_store_does_not_confirm_is_refused_and_the_session_lives()
-      throws Exception {
-    String cookie = one.get("/", null, SET).cookie();
-    one.store.savesFail = true;
-    assertRefused(one.get("/", cookie, (q, a) -> q.getSession().invalidate()), "certain");
-    one.store.savesFail = false;
-    assertEquals("apples", one.get("/", cookie, GET).body());
   }
 
   @Test
@@ -334,16 +203,6 @@ class RemoraManagerTest {
   }
 
   @Test
-  void an_attribute_that_cannot_be_serialized_fails_its_request_and_nothing_else()
-      throws Exception {
-    String cookie = one.get("/", null, SET).cookie();
-    Answer answer =
-        one.get("/", cookie, (q, a) -> q.getSession().setAttribute("thread", new Object()));
-    assertRefused(answer, "certain");
-    assertEquals("apples", one.get("/", cookie, GET).body());
-  }
-
-  @Test
   void with_a_route_the_cookie_follows_the_failover_and_the_bare_id_stays() throws Exception {
     Node a = tomcats.start("three", "n1");
     Node b = tomcats.start("four", "n2");
@@ -400,26 +259,6 @@ class RemoraManagerTest {
     StoredSession record = one.store.claim(one.store.nextSerial(), session.key()).session();
     assertEquals(2, record.attributes().size());
     assertArrayEquals(foreign, record.attributes().get(1).bytes());
-  }
-
-  @Test
-  void a_change_after_the_head_has_left_that_cannot_be_stored_cuts_the_connection()
-      throws Exception {
-    String cookie = one.get("/", null, SET).cookie();
-    Answer answer =
-        one.get(
-            "/",
-            cookie,
-            (q, a) -> {
-              a.getWriter().print("early");
-              a.flushBuffer();
-              q.getSession().setAttribute("cart", "late");
-              one.store.savesFail = true;
-            });
-    one.store.savesFail = false;
-    assertEquals(200, answer.status());
-    assertFalse(answer.text.endsWith("0\r\n\r\n"), "a whole answer: " + answer.text);
-    assertEquals("apples", one.get("/", cookie, GET).body());
   }
 
   @Test
