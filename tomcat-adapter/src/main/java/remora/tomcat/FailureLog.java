@@ -1,23 +1,42 @@
 package remora.tomcat;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.regex.Pattern;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 
 /**
- * Says in the log which requests were refused. In an outage every request is: then one line a
- * second says how many more there were.
+ * Says in the log which requests were refused. In an outage every request is, for the same reason:
+ * then one line a second says how many more there were. Another reason is said at once.
  */
 final class FailureLog {
 
   private static final Log log = LogFactory.getLog(FailureLog.class);
 
-  /** Time between lines, nanoseconds. */
+  /** Time between lines about one reason, nanoseconds. */
   private static final long QUIET_NANOS = 1_000_000_000L;
 
-  private static long lastNanos = System.nanoTime() - QUIET_NANOS;
-  private static long unsaid;
+  /** Reasons that are told apart; the one that was said longest ago makes room. */
+  static final int REASONS_MAX = 64;
 
-  private FailureLog() {}
+  /** What would end a line, move the cursor or turn the reading direction: paths are decoded. */
+  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]");
+
+  private static final FailureLog SHARED = new FailureLog();
+
+  /** When a reason was last said, and how often it was not said since. */
+  private static final class Said {
+    private final long atNanos;
+    private long unsaid;
+
+    private Said(long atNanos) {
+      this.atNanos = atNanos;
+    }
+  }
+
+  /** In the order in which they were said. */
+  private final Map<String, Said> reasons = new LinkedHashMap<>();
 
   /**
    * Reports a refused request.
@@ -26,21 +45,41 @@ final class FailureLog {
    * @param path its path, without parameters: they may hold the session id
    * @param reason a sentence
    */
-  static synchronized void write(String method, String path, String reason) {
-    long now = System.nanoTime();
-    if (now - lastNanos < QUIET_NANOS) {
-      unsaid++;
-      return;
+  static void write(String method, String path, String reason) {
+    String line = SHARED.line(System.nanoTime(), method, path, reason);
+    if (line != null) {
+      log.warn(line);
     }
-    String more = unsaid == 0 ? "" : " (and " + unsaid + " more since the line before)";
-    lastNanos = now;
-    unsaid = 0;
-    log.warn(
+  }
+
+  /**
+   * What the log says about a refused request.
+   *
+   * @param nowNanos monotonic time
+   * @return a line, or null while its reason has just been said
+   */
+  synchronized String line(long nowNanos, String method, String path, String reason) {
+    Said before = reasons.get(reason);
+    if (before != null && nowNanos - before.atNanos < QUIET_NANOS) {
+      before.unsaid++;
+      return null;
+    }
+    reasons.remove(reason);
+    if (reasons.size() == REASONS_MAX) {
+      reasons.remove(reasons.keySet().iterator().next());
+    }
+    reasons.put(reason, new Said(nowNanos));
+    String more =
+        before == null || before.unsaid == 0
+            ? ""
+            : " (and " + before.unsaid + " more since the line before)";
+    String line =
         method
             + " "
             + path
             + " is answered 503, the session cookie stays as it is: "
             + reason
-            + more);
+            + more;
+    return UNPRINTABLE.matcher(line).replaceAll("?");
   }
 }
