@@ -147,6 +147,10 @@ final class RequestScope implements CommitHook.Guard {
       }
     } catch (RuntimeException notStored) {
       fail(notStored);
+    } catch (Error broken) {
+      // An application's writeObject may throw it. Passed on, Tomcat would end the response without
+      // asking again.
+      fail(new SaveFailedException("the session could not be saved: " + broken, broken));
     }
     return !report();
   }

@@ -70,7 +70,9 @@ public final class AttributeCodec {
       throw new CodecException(
           type + " cannot be saved: class " + missing.getMessage() + " is not Serializable",
           missing);
-    } catch (IOException | RuntimeException | LinkageError | StackOverflowError failed) {
+    } catch (OutOfMemoryError passedOn) {
+      throw passedOn;
+    } catch (IOException | RuntimeException | Error failed) {
       throw new CodecException(type + " cannot be saved: " + failed, failed);
     }
   }
@@ -122,7 +124,9 @@ public final class AttributeCodec {
           "the stored value does not fit its class or goes beyond the limits: "
               + changed.getMessage(),
           changed);
-    } catch (IOException | RuntimeException | LinkageError | StackOverflowError failed) {
+    } catch (OutOfMemoryError passedOn) {
+      throw passedOn;
+    } catch (IOException | RuntimeException | Error failed) {
       throw new CodecException("the stored value cannot be read: " + failed, failed);
     }
   }
