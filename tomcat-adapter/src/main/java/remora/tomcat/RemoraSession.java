@@ -283,23 +283,26 @@ public class RemoraSession extends MirroredSession {
     }
   }
 
+  /** Decodes what is there now: a refresh may replace the bytes while they are being decoded. */
   private Object materialize(String name, EncodedValue encoded, boolean activate) {
-    if (encoded.isUndecodable()) {
-      return null;
+    Object current = encoded;
+    while (current instanceof EncodedValue) {
+      EncodedValue bytes = (EncodedValue) current;
+      Object value = bytes.isUndecodable() ? null : values().decode(name, bytes);
+      if (value == null) {
+        bytes.markUndecodable();
+      } else if (attributes.replace(name, bytes, value)) {
+        if (activate) {
+          activateOnly(name, value);
+        }
+        return value;
+      }
+      current = attributes.get(name);
+      if (current == bytes) {
+        return null;
+      }
     }
-    Object value = values().decode(name, encoded);
-    if (value == null) {
-      encoded.markUndecodable();
-      return null;
-    }
-    if (!attributes.replace(name, encoded, value)) {
-      Object winner = attributes.get(name);
-      return winner instanceof EncodedValue ? null : winner;
-    }
-    if (activate) {
-      activateOnly(name, value);
-    }
-    return value;
+    return current;
   }
 
   /** Tells one late decoded attribute that it has moved here, with this session's own facade. */
