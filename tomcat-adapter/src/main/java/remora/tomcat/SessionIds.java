@@ -23,8 +23,11 @@ final class SessionIds {
   /** Tomcat makes 32 characters; four times that leaves room for any sane generator. */
   static final int BARE_CHARS_MAX = 128;
 
-  /** Longest route with its dot; the store takes node names of 64 bytes. */
-  static final int SUFFIX_CHARS_MAX = 65;
+  /** Longest id with its route: ample for a host's full name, which has 253 characters at most. */
+  static final int ID_CHARS_MAX = 512;
+
+  /** What of visible ASCII ends a cookie's value or a text in HTML, where ids may be put. */
+  private static final String NEVER_IN_ROUTES = "\"&',;<>\\";
 
   private final String application;
   private final byte[] secret;
@@ -64,27 +67,36 @@ final class SessionIds {
 
   /**
    * Whether a generator could have made this id. What is not plausible is answered without asking
-   * the store.
+   * the store. Other Tomcats' routes are unknown here, so that nearly everything may be one; ids
+   * that applications write into their pages come from clients, though.
    *
    * @param id as a client sent it
    * @return false for absurd lengths and foreign characters
    */
   static boolean isPlausible(String id) {
-    int dot = id.indexOf('.');
-    int bareLength = dot < 0 ? id.length() : dot;
-    if (bareLength < BARE_CHARS_MIN
-        || bareLength > BARE_CHARS_MAX
-        || id.length() - bareLength > SUFFIX_CHARS_MAX) {
+    int bareLength = bare(id).length();
+    if (bareLength < BARE_CHARS_MIN || bareLength > BARE_CHARS_MAX || id.length() > ID_CHARS_MAX) {
       return false;
     }
     for (int i = 0; i < id.length(); i++) {
       char c = id.charAt(i);
-      boolean letterOrDigit = c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z';
-      if (!letterOrDigit && c != '-' && c != '_' && !(c == '.' && i >= bareLength)) {
+      if (!(i < bareLength ? mayBeInBareId(c) : mayBeInRoute(c))) {
         return false;
       }
     }
     return true;
+  }
+
+  private static boolean mayBeInBareId(char c) {
+    return c >= '0' && c <= '9'
+        || c >= 'A' && c <= 'Z'
+        || c >= 'a' && c <= 'z'
+        || c == '-'
+        || c == '_';
+  }
+
+  private static boolean mayBeInRoute(char c) {
+    return c > ' ' && c < 0x7f && NEVER_IN_ROUTES.indexOf(c) < 0;
   }
 
   /**

@@ -41,6 +41,7 @@ class SessionIdsTest {
     assertTrue(SessionIds.isPlausible(ID));
     assertTrue(SessionIds.isPlausible(ID + ".n1"));
     assertTrue(SessionIds.isPlausible(ID + ".node-1.example_a"));
+    assertTrue(SessionIds.isPlausible(ID + ".node:1"));
     assertTrue(SessionIds.isPlausible("aB3-_678"));
     String[] absurd = {
       "",
@@ -48,6 +49,8 @@ class SessionIdsTest {
       ".n1",
       "1234567",
       ID + ".n 1",
+      ID + ".<b>",
+      ID + ".\u00e4",
       ID + "\u00e4",
       "../../../../etc/passwd",
       ID + "%00",
@@ -62,6 +65,10 @@ class SessionIdsTest {
     }
     assertTrue(SessionIds.isPlausible(longId.toString()));
     assertFalse(SessionIds.isPlausible(longId.append('a').toString()));
-    assertFalse(SessionIds.isPlausible(ID + "." + longId));
+    while (longId.length() < SessionIds.ID_CHARS_MAX - ID.length() - 1) {
+      longId.append('a');
+    }
+    assertTrue(SessionIds.isPlausible(ID + "." + longId));
+    assertFalse(SessionIds.isPlausible(ID + ".a" + longId));
   }
 }
