@@ -3,6 +3,7 @@ package remora.tomcat;
 import java.io.NotSerializableException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
@@ -28,6 +29,7 @@ final class CodecValues implements AttributeValues {
           + " sessionAttributeNameFilter or sessionAttributeValueClassNameFilter in the <Manager>"
           + " element";
 
+  private final ClassLoader loader;
   private final AttributeCodec codec;
   private final Set<String> reported = ConcurrentHashMap.newKeySet();
 
@@ -39,6 +41,7 @@ final class CodecValues implements AttributeValues {
    *     known to be dangerous
    */
   CodecValues(ClassLoader loader, Pattern allowed) {
+    this.loader = loader;
     codec =
         new AttributeCodec(
             loader, new ClassFilter(allowed), AttributeCodec.VALUE_BYTES_MAX_DEFAULT);
@@ -47,7 +50,7 @@ final class CodecValues implements AttributeValues {
   @Override
   public EncodedValue encode(String name, Object value) {
     try {
-      Encoded encoded = codec.encode(value);
+      Encoded encoded = asApplication(() -> codec.encode(value));
       return new EncodedValue(encoded.type(), encoded.bytes());
     } catch (CodecException notSerializable) {
       throw new SaveFailedException(
@@ -62,7 +65,7 @@ final class CodecValues implements AttributeValues {
 
   @Override
   public Object decode(String name, EncodedValue encoded) {
-    Object value = codec.decode(encoded.type(), encoded.bytes());
+    Object value = asApplication(() -> codec.decode(encoded.type(), encoded.bytes()));
     if (!(value instanceof Undecodable)) {
       return value;
     }
@@ -81,5 +84,23 @@ final class CodecValues implements AttributeValues {
   @Override
   public boolean isMutable(Object value) {
     return !AttributeCodec.isImmutable(value);
+  }
+
+  /**
+   * Runs an application's own serialization as a request would: sessions are settled in the Host's
+   * pipeline and on other threads too, where the context class loader is the server's.
+   */
+  private <T> T asApplication(Supplier<T> work) {
+    Thread thread = Thread.currentThread();
+    ClassLoader before = thread.getContextClassLoader();
+    if (before == loader) {
+      return work.get();
+    }
+    thread.setContextClassLoader(loader);
+    try {
+      return work.get();
+    } finally {
+      thread.setContextClassLoader(before);
+    }
   }
 }

@@ -1,0 +1,59 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
+import java.io.Serializable;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What an application sees of how its attributes are saved. */
+class CodecValuesTest {
+
+  private static final List<ClassLoader> seen = Collections.synchronizedList(new ArrayList<>());
+
+  /** Notes under which context class loader it is written and read. */
+  static final class Looks implements Serializable {
+    private static final long serialVersionUID = 1L;
+    private final boolean fails;
+
+    Looks(boolean fails) {
+      this.fails = fails;
+    }
+
+    private void writeObject(ObjectOutputStream output) throws IOException {
+      output.defaultWriteObject();
+      seen.add(Thread.currentThread().getContextClassLoader());
+      if (fails) {
+        throw new IOException("as asked");
+      }
+    }
+
+    private void readObject(ObjectInputStream input) throws IOException, ClassNotFoundException {
+      input.defaultReadObject();
+      seen.add(Thread.currentThread().getContextClassLoader());
+    }
+  }
+
+  private final ClassLoader application =
+      new URLClassLoader(new URL[0], CodecValuesTest.class.getClassLoader());
+  private final CodecValues values = new CodecValues(application, null);
+
+  @Test
+  void an_attribute_is_written_and_read_under_the_class_loader_of_its_application() {
+    seen.clear();
+    ClassLoader before = Thread.currentThread().getContextClassLoader();
+    values.decode("looks", values.encode("looks", new Looks(false)));
+    assertThrows(SaveFailedException.class, () -> values.encode("looks", new Looks(true)));
+    assertEquals(Collections.nCopies(3, application), seen);
+    assertSame(before, Thread.currentThread().getContextClassLoader());
+  }
+}
