@@ -10,7 +10,12 @@ use std::collections::BTreeSet;
 
 use super::command::{Command, Proposal, Save};
 use super::reader::TableReader;
+use super::slot::SLOT_BYTES;
 use super::types::{Attribute, Epoch, Session};
+
+/// Application servers in the registry: far above any pool. New names are refused at it, or a client that makes them up
+/// would fill every node and every answer of the registry.
+const SERVERS_MAX: usize = 1_024;
 
 /// A limit that a proposal breaks, as a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +40,8 @@ pub struct Limits {
     pub attributes_max: u32,
     /// Live sessions in the table; only new sessions are refused above it.
     pub sessions_max: u64,
-    /// Bytes of all sessions in the table; new sessions are refused above it, and growing saves above 110 % of it.
+    /// Bytes of all sessions in the table, with a fixed part for each and for what remains of removed ones; new sessions are
+    /// refused above it, and growing saves above 110 % of it.
     pub table_bytes_max: u64,
 }
 
@@ -63,6 +69,7 @@ impl Limits {
     pub fn check(&self, proposal: &Proposal, table: &TableReader) -> Result<(), LimitError> {
         match &proposal.command {
             Command::Save(save) => self.check_save(save, table),
+            Command::Announce { .. } => check_registry(&proposal.node, table),
             _ => Ok(()),
         }
     }
@@ -136,17 +143,31 @@ impl Limits {
             )));
         }
         // Who is logged in may still grow a little when newcomers are refused already.
-        let slack = if is_new { 0 } else { self.table_bytes_max / 10 };
-        if growth > 0 && table.bytes() + growth > self.table_bytes_max + slack {
+        let (slack, slot) = if is_new {
+            (0, SLOT_BYTES)
+        } else {
+            (self.table_bytes_max / 10, 0)
+        };
+        let weight = table.weight();
+        if growth + slot > 0 && weight + growth + slot > self.table_bytes_max + slack {
             return Err(LimitError::Full(format!(
-                "the store holds {} bytes of sessions, at its limit of {}: wait until some expire, or raise bytes-max \
-                 on every node",
-                table.bytes(),
+                "the store holds {weight} bytes of sessions and of what remains of removed ones, at its limit of {}: wait \
+                 until some expire, or raise bytes-max on every node",
                 self.table_bytes_max
             )));
         }
         Ok(())
     }
+}
+
+fn check_registry(node: &str, table: &TableReader) -> Result<(), LimitError> {
+    let (servers, known) = table.registered(node);
+    if known || servers < SERVERS_MAX {
+        return Ok(());
+    }
+    Err(LimitError::Full(format!(
+        "the registry holds {servers} application servers, its limit: retire some, or wait until they lapse"
+    )))
 }
 
 #[cfg(test)]

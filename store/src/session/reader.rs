@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::outcome::{Checked, Outcome};
-use super::slot::{Contents, Found, Slot, Standing};
+use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
 use super::types::{Epoch, Owner, Session, SessionKey, TableTime, Version};
 
 /// Reads the table while its writer applies. Cheap to clone.
@@ -68,6 +68,22 @@ impl TableReader {
     /// Bytes of session keys, attributes and logins.
     pub fn bytes(&self) -> u64 {
         self.contents.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Tombstones, and keys that were given up and still serve.
+    pub fn remains(&self) -> u64 {
+        self.contents.remains.load(Ordering::Relaxed)
+    }
+
+    /// What the table counts towards the node's byte limit: its bytes, and a fixed part for every slot.
+    pub(super) fn weight(&self) -> u64 {
+        self.bytes() + SLOT_BYTES * (self.sessions() + self.remains())
+    }
+
+    /// Registry entries, those that lapsed and are not swept yet included, and whether this node has one.
+    pub(super) fn registered(&self, node: &str) -> (usize, bool) {
+        let servers = self.contents.servers();
+        (servers.len(), servers.contains_key(node))
     }
 
     /// The live record under exactly this key; renames are not followed.

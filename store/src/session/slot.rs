@@ -22,6 +22,11 @@ const HOPS_MAX: usize = 4;
 /// waiting: many small ones keep that short.
 const SHARDS: usize = 256;
 
+/// What every slot counts towards the node's byte limit, in bytes: its place in the map and in the index of deadlines,
+/// and a record without attributes or what remains of one. So tombstones, which live for up to a day, cannot fill a
+/// node unseen.
+pub(super) const SLOT_BYTES: u64 = 256;
+
 /// What stands under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -124,6 +129,8 @@ pub(super) struct Contents {
     pub(super) version: AtomicU64,
     /// Live sessions.
     pub(super) sessions: AtomicU64,
+    /// Tombstones and keys that were given up.
+    pub(super) remains: AtomicU64,
     /// Bytes of keys, attributes and logins of live sessions.
     pub(super) bytes: AtomicU64,
     /// The earliest deadline of anything, in milliseconds of table time.
@@ -139,6 +146,7 @@ impl Contents {
             time: AtomicU64::new(0),
             version: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
+            remains: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             next_deadline: AtomicU64::new(TableTime::NEVER.0),
         }
@@ -149,16 +157,32 @@ impl Contents {
         TableTime(self.time.load(Ordering::Acquire))
     }
 
-    /// One more live record of so many bytes.
-    pub(super) fn count(&self, bytes: u64) {
-        self.sessions.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// One more slot.
+    pub(super) fn count(&self, key: &SessionKey, slot: &Slot) {
+        match slot {
+            Slot::Live(session) => {
+                self.sessions.fetch_add(1, Ordering::Relaxed);
+                self.bytes
+                    .fetch_add(record_bytes(key, session), Ordering::Relaxed);
+            }
+            Slot::Tombstone(_) | Slot::Alias(_) => {
+                self.remains.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
-    /// One live record less.
-    pub(super) fn uncount(&self, bytes: u64) {
-        self.sessions.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    /// One slot less.
+    pub(super) fn uncount(&self, key: &SessionKey, slot: &Slot) {
+        match slot {
+            Slot::Live(session) => {
+                self.sessions.fetch_sub(1, Ordering::Relaxed);
+                self.bytes
+                    .fetch_sub(record_bytes(key, session), Ordering::Relaxed);
+            }
+            Slot::Tombstone(_) | Slot::Alias(_) => {
+                self.remains.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// A live record has another size.
@@ -172,6 +196,7 @@ impl Contents {
         self.slots.clear();
         self.servers_mut().clear();
         self.sessions.store(0, Ordering::Relaxed);
+        self.remains.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
     }
 
@@ -215,7 +240,7 @@ impl Contents {
     }
 }
 
-/// What a live session counts towards the node's byte limit.
-pub(super) fn record_bytes(key: &SessionKey, session: &Session) -> u64 {
+/// What a live session counts towards the node's byte limit, beside its slot.
+fn record_bytes(key: &SessionKey, session: &Session) -> u64 {
     (KEY_BYTES + key.application.len()) as u64 + session.bytes()
 }

@@ -13,7 +13,7 @@ use super::image::TableImage;
 use super::names::Names;
 use super::outcome::{Event, EventKind, Outcome};
 use super::reader::TableReader;
-use super::slot::{Contents, Slot, record_bytes};
+use super::slot::{Contents, Slot};
 use super::types::{Owner, RequestId, Session, SessionKey, Stamp, TableTime, Version};
 
 /// Table time that one entry can add at most, in milliseconds: neither an outage nor a clock that was set forward
@@ -203,9 +203,7 @@ impl SessionTable {
         if slot.deadline() != TableTime::NEVER {
             self.deadlines.insert((slot.deadline(), key.clone()));
         }
-        if let Slot::Live(session) = &slot {
-            self.contents.count(record_bytes(&key, session));
-        }
+        self.contents.count(&key, &slot);
         let before = self.contents.slots.insert(key.clone(), slot);
         self.forget(&key, before);
     }
@@ -251,9 +249,7 @@ impl SessionTable {
         if after != Some(before.deadline()) {
             self.deadlines.remove(&(before.deadline(), key.clone()));
         }
-        if let Slot::Live(session) = before {
-            self.contents.uncount(record_bytes(key, &session));
-        }
+        self.contents.uncount(key, &before);
     }
 
     /// Shows readers the counter and the next deadline.

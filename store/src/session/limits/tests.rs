@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
-use crate::session::{Login, Outcome, RequestId, SessionKey, SessionTable, Stamp, Version};
+use crate::session::{Login, Outcome, RemoveReason, RequestId, SessionKey, SessionTable, Stamp, Version};
 
 const LIMITS: Limits = Limits {
     session_bytes_max: 100,
@@ -225,7 +225,7 @@ fn who_is_logged_in_may_grow_a_tenth_beyond_the_bytes_of_a_node() {
     let mut shop = Shop::new();
     let epoch = shop.create(key(1), vec![attribute("cart", 50)]);
     let mut limits = LIMITS;
-    limits.table_bytes_max = shop.table.reader().bytes();
+    limits.table_bytes_max = shop.table.reader().weight();
     assert!(matches!(
         shop.check(limits, save(key(2), vec![attribute("cart", 1)])),
         Err(LimitError::Full(_))
@@ -284,4 +284,48 @@ fn a_record_is_never_created_larger_than_a_message() {
     let huge = save(key(1), vec![attribute("cart", 4 << 20)]);
     assert!(matches!(shop.ask(Command::Save(huge)), Outcome::TooLarge { .. }));
     assert_eq!(shop.table.reader().sessions(), 0);
+}
+
+#[test]
+fn what_remains_of_removed_sessions_counts_towards_the_bytes_of_a_node() {
+    let mut shop = Shop::new();
+    for number in 1..=3 {
+        shop.create(key(number), vec![attribute("cart", 40)]);
+        shop.ask(Command::Remove {
+            session: key(number),
+            created_version: shop.table.reader().version(),
+            epoch: Epoch(0),
+            reason: RemoveReason::Logout,
+        });
+    }
+    let reader = shop.table.reader();
+    assert_eq!((reader.sessions(), reader.remains(), reader.bytes()), (0, 3, 0));
+    assert_eq!(reader.weight(), 3 * SLOT_BYTES);
+    assert!(matches!(
+        shop.check(LIMITS, save(key(4), vec![])),
+        Err(LimitError::Full(_))
+    ));
+}
+
+#[test]
+fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
+    let mut shop = Shop::new();
+    let announce = |node: usize| Proposal {
+        request_id: None,
+        node: format!("n{node}").into(),
+        command: Command::Announce {
+            url: Arc::from("http://h"),
+            applications: Vec::new(),
+            lifetime_seconds: 30,
+        },
+    };
+    for node in 0..SERVERS_MAX {
+        let proposal = announce(node);
+        LIMITS.check(&proposal, &shop.table.reader()).unwrap();
+        shop.table.apply(&proposal, &mut Vec::new());
+    }
+    let reader = shop.table.reader();
+    LIMITS.check(&announce(7), &reader).unwrap();
+    let beyond = LIMITS.check(&announce(SERVERS_MAX), &reader);
+    assert!(matches!(beyond, Err(LimitError::Full(_))), "{beyond:?}");
 }

@@ -186,8 +186,8 @@ fn check_counters(table: &SessionTable, seed: u64) {
     assert!(sessions.len() as u64 <= reader.sessions(), "seed {seed}");
     let fresh = restored(table).unwrap().reader();
     assert_eq!(
-        (fresh.sessions(), fresh.bytes()),
-        (reader.sessions(), reader.bytes()),
+        (fresh.sessions(), fresh.remains(), fresh.bytes()),
+        (reader.sessions(), reader.remains(), reader.bytes()),
         "seed {seed}"
     );
     assert_eq!(fresh.next_deadline(), reader.next_deadline(), "seed {seed}");
