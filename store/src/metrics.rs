@@ -12,6 +12,7 @@ use metrics::{
 };
 
 use crate::raft::{Role, Status};
+use crate::session::TableReader;
 
 /// What a request was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,11 +63,24 @@ const ENDINGS: [(Ending, &str); 4] = [
     (Ending::Unknown, "unknown"),
 ];
 
+/// The reasons of refusals, by their number on the wire (session.proto).
+const REASONS: [&str; 8] = [
+    "unspecified",
+    "not_leader",
+    "no_quorum",
+    "stopping",
+    "overloaded",
+    "malformed",
+    "too_large",
+    "wrong_cluster",
+];
+
 /// Counts and latencies of answers.
 #[derive(Clone)]
 pub struct Answers {
     counts: [[Counter; ENDINGS.len()]; KINDS.len()],
     seconds: [Histogram; KINDS.len()],
+    refusals: [Counter; REASONS.len()],
 }
 
 impl Answers {
@@ -81,6 +95,15 @@ impl Answers {
         Answers {
             counts: KINDS.map(|(_, kind)| count(kind)),
             seconds: KINDS.map(|(_, kind)| histogram!("remora_store_answer_seconds", "request" => kind)),
+            refusals: REASONS.map(|reason| counter!("remora_store_refusals_total", "reason" => reason)),
+        }
+    }
+
+    /// One of the answers was a refusal, for the reason with this number on the wire.
+    pub fn refused(&self, reason: i32) {
+        let known = usize::try_from(reason).ok();
+        if let Some(refusals) = known.and_then(|at| self.refusals.get(at)) {
+            refusals.increment(1);
         }
     }
 
@@ -128,14 +151,65 @@ impl Default for Streams {
     }
 }
 
+/// What consensus counts as it goes.
+#[derive(Clone)]
+pub struct Consensus {
+    /// Proposals in each entry that this node proposed: its count is that of the entries.
+    pub entry_proposals: Histogram,
+    /// ReadIndex rounds that a majority answered.
+    pub rounds: Counter,
+    /// ReadIndex rounds that failed.
+    pub rounds_failed: Counter,
+    /// Other leaders than the one before, as far as this node saw.
+    pub leader_changes: Counter,
+    /// Snapshots written.
+    pub snapshots: Counter,
+    /// Snapshots that could not be written.
+    pub snapshots_failed: Counter,
+}
+
+impl Consensus {
+    /// The handles; the process's recorder must be installed.
+    pub fn new() -> Consensus {
+        describe_consensus();
+        Consensus {
+            entry_proposals: histogram!("remora_store_entry_proposals"),
+            rounds: counter!("remora_store_read_rounds_total", "ending" => "done"),
+            rounds_failed: counter!("remora_store_read_rounds_total", "ending" => "failed"),
+            leader_changes: counter!("remora_store_leader_changes_total"),
+            snapshots: counter!("remora_store_snapshots_total", "ending" => "written"),
+            snapshots_failed: counter!("remora_store_snapshots_total", "ending" => "failed"),
+        }
+    }
+}
+
+impl Default for Consensus {
+    fn default() -> Self {
+        Consensus::new()
+    }
+}
+
 /// Sets the gauges from what the node knows of itself.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a gauge is a float by the format of Prometheus"
 )]
-pub fn sample(status: &Status, sessions: u64, session_bytes: u64) {
-    gauge!("remora_store_sessions").set(sessions as f64);
-    gauge!("remora_store_session_bytes").set(session_bytes as f64);
+pub fn sample(status: &Status, table: &TableReader) {
+    gauge!("remora_store_sessions").set(table.sessions() as f64);
+    gauge!("remora_store_session_bytes").set(table.bytes() as f64);
+    gauge!("remora_store_tombstones").set(table.remains() as f64);
+    gauge!("remora_store_table_time_seconds").set(table.table_time().0 as f64 / 1_000.0);
+    gauge!("remora_store_proposals_waiting").set(status.proposals_waiting as f64);
+    gauge!("remora_store_entries_since_snapshot").set(status.entries_since_snapshot as f64);
+    if let Some(bytes) = status.snapshot_bytes {
+        gauge!("remora_store_snapshot_bytes").set(bytes as f64);
+    }
+    if let Some(syncs) = status.log_syncs {
+        counter!("remora_store_log_syncs_total").absolute(syncs.count);
+        counter!("remora_store_log_bytes_total").absolute(syncs.bytes);
+        gauge!("remora_store_log_sync_seconds", "quantile" => "0.5").set(syncs.median.as_secs_f64());
+        gauge!("remora_store_log_sync_seconds", "quantile" => "0.99").set(syncs.p99.as_secs_f64());
+    }
     gauge!("remora_store_ready").set(f64::from(u8::from(status.ready)));
     gauge!("remora_store_leader").set(f64::from(u8::from(status.role == Role::Leader)));
     gauge!("remora_store_raft_term").set(status.term as f64);
@@ -197,6 +271,52 @@ fn describe() {
         "remora_store_members_reachable",
         "Members heard from within the last second"
     );
+}
+
+fn describe_consensus() {
+    describe_histogram!(
+        "remora_store_entry_proposals",
+        "Proposals in each log entry that this node proposed"
+    );
+    describe_counter!(
+        "remora_store_read_rounds_total",
+        "ReadIndex rounds, by how they ended"
+    );
+    describe_counter!(
+        "remora_store_leader_changes_total",
+        "Other leaders than the one before, as this node saw them"
+    );
+    describe_counter!(
+        "remora_store_snapshots_total",
+        "Table images of this node's own table, by whether they could be written"
+    );
+    describe_gauge!(
+        "remora_store_snapshot_bytes",
+        "Size of the newest table image on disk"
+    );
+    describe_gauge!(
+        "remora_store_entries_since_snapshot",
+        "Log entries that a restart would replay"
+    );
+    describe_gauge!(
+        "remora_store_proposals_waiting",
+        "Proposals that were taken and not answered yet"
+    );
+    describe_gauge!(
+        "remora_store_tombstones",
+        "What remains of removed and renamed sessions in this node's table"
+    );
+    describe_gauge!("remora_store_table_time_seconds", "The replicated clock");
+    describe_counter!(
+        "remora_store_log_syncs_total",
+        "Times the log's disk was asked to make entries durable"
+    );
+    describe_counter!("remora_store_log_bytes_total", "Bytes written to the log");
+    describe_gauge!(
+        "remora_store_log_sync_seconds",
+        "What a sync of the log took, by quantile since the start"
+    );
+    describe_counter!("remora_store_refusals_total", "Requests refused, by reason");
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ async fn sample(raft: RaftHandle, phase: watch::Receiver<Phase>) -> Result<(), S
     let sampling = async {
         loop {
             ticks.tick().await;
-            metrics::sample(&raft.status(), raft.table().sessions(), raft.table().bytes());
+            metrics::sample(&raft.status(), raft.table());
         }
     };
     tokio::select! {

@@ -36,7 +36,8 @@ pub struct SnapshotMeta {
     pub membership: Bytes,
 }
 
-/// The images of one data directory; all calls read or write the disk: not for a runtime's thread.
+/// The images of one data directory; all calls but [`SnapshotStore::latest_bytes`] read or write the disk: not for a
+/// runtime's thread.
 #[derive(Debug)]
 pub struct SnapshotStore {
     shared: Arc<Shared>,
@@ -112,6 +113,14 @@ impl SnapshotStore {
     /// The newest image's meta.
     pub fn latest(&self) -> Option<SnapshotMeta> {
         self.shared.lock().image.as_ref().map(|(meta, _)| meta.clone())
+    }
+
+    /// Size of the newest image's file; none also while a newer one is being made durable. The one call that waits for
+    /// nothing: the file system knows a size without the disk.
+    pub fn latest_bytes(&self) -> Option<u64> {
+        let newest = self.shared.newest.try_lock().ok()?;
+        let (_, path) = newest.image.as_ref()?;
+        Some(fs::metadata(path).ok()?.len())
     }
 
     /// Writes an image; on return it is durable and the newest, and older ones are gone. An image that was overtaken

@@ -8,7 +8,7 @@ mod tail;
 mod types;
 
 pub use data_dir::{ClusterId, DataDir, DataDirError, DiskId, Identity};
-pub use raft_log_store::RaftLogStore;
+pub use raft_log_store::{LogGauge, RaftLogStore, Syncs};
 pub use types::{Completion, GROUP, LogBounds, LogEntry, LogId, LogStore, Payload, Vote};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 use raft_log::api::raft_log_writer::RaftLogWriter;
 use raft_log::{Config, RaftLog};
@@ -39,6 +40,38 @@ const QUEUE_BYTES_MAX: usize = usize::MAX / 2;
 #[derive(Clone, Debug)]
 pub struct RaftLogStore {
     owner: Arc<Owner>,
+}
+
+/// Looks at the syncs of a log for as long as it is open.
+#[derive(Clone, Debug)]
+pub struct LogGauge(Weak<Shared>);
+
+/// What a log's syncs cost since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Syncs {
+    /// How often the disk was asked to make something durable.
+    pub count: u64,
+    /// Half of them took no longer than this.
+    pub median: Duration,
+    /// 99 of 100 took no longer than this.
+    pub p99: Duration,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+impl LogGauge {
+    /// The present figures; none once the log is closed.
+    pub fn syncs(&self) -> Option<Syncs> {
+        let shared = self.0.upgrade()?;
+        let state = shared.lock();
+        let flushes = state.log.as_ref()?.stat().flush_metrics;
+        Some(Syncs {
+            count: flushes.sync_batch_count,
+            median: Duration::from_micros(flushes.sync_percentiles.p50_us),
+            p99: Duration::from_micros(flushes.sync_percentiles.p99_us),
+            bytes: flushes.write_bytes,
+        })
+    }
 }
 
 /// Closes the log on the thread that gives it up: on the log's own thread, closing would wait for itself.
@@ -118,11 +151,9 @@ impl RaftLogStore {
         &self.owner.0
     }
 
-    /// How often the disk was asked to make something durable.
-    #[cfg(test)]
-    pub(super) fn syncs(&self) -> u64 {
-        let syncs = |log: &RaftLog<Records>| log.stat().flush_metrics.sync_batch_count;
-        self.shared().lock().read(syncs).unwrap_or_default()
+    /// A way to look at the log's syncs that does not keep it open.
+    pub fn gauge(&self) -> LogGauge {
+        LogGauge(Arc::downgrade(self.shared()))
     }
 
     /// One entry, under a lock of its own: an append must not wait while a follower that was away is sent a file.
@@ -149,7 +180,7 @@ fn config(directory: &Path, file_bytes_max: usize) -> Config {
     config.log_cache_capacity = Some(CACHE_BYTES_MAX);
     config.wal.chunk_max_size = Some(file_bytes_max);
     config.wal.read_buffer_size = Some(FILE_BYTES_MAX);
-    config.wal.flush_batch_wait = Some(std::time::Duration::ZERO);
+    config.wal.flush_batch_wait = Some(Duration::ZERO);
     config.wal.flush_queue_max_bytes = Some(QUEUE_BYTES_MAX);
     config
 }

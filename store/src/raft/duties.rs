@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use metrics::Counter;
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
@@ -33,7 +34,7 @@ pub(super) async fn watch_leadership(
     raft: Raft,
     identity: Arc<Identity>,
     rounds: watch::Receiver<Option<Round>>,
-    leadership: watch::Sender<Leadership>,
+    (leadership, changes): (watch::Sender<Leadership>, Counter),
     stopping: watch::Receiver<bool>,
 ) {
     let mut server = raft.server_metrics();
@@ -62,7 +63,7 @@ pub(super) async fn watch_leadership(
             leading,
             node: identity.node,
         };
-        publish(&leadership, now);
+        publish(&leadership, &changes, now);
         if let Err(fatal) = raft.metrics().borrow_watched().running_state.clone() {
             if !*stopping.borrow() {
                 identity.fail(format!("consensus ended on this node: {fatal}"));
@@ -77,12 +78,15 @@ pub(super) async fn watch_leadership(
 }
 
 /// Publishes and logs a change of leadership.
-fn publish(leadership: &watch::Sender<Leadership>, now: Leadership) {
+fn publish(leadership: &watch::Sender<Leadership>, changes: &Counter, now: Leadership) {
     let before = *leadership.borrow();
     if before == now {
         return;
     }
     leadership.send_replace(now);
+    if now.leader.is_some() && (before.leader, before.term) != (now.leader, now.term) {
+        changes.increment(1);
+    }
     if before.leader != now.leader || (before.term != now.term && now.leader.is_some()) {
         match now.leader {
             Some(leader) if leader == now.node => tracing::info!(term = now.term, "this node leads"),

@@ -9,12 +9,14 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::log::{LogGauge, Syncs};
 use crate::session::{Proposal, TableReader};
 
 use super::identity::{Identity, REACHABLE_WITHIN};
 use super::proposer::Proposer;
 use super::reader::Reader;
-use super::types::Raft;
+use super::snapshots::Snapshots;
+use super::types::{LogId, Raft};
 use super::{Answer, Ask, NodeId, PeerEndpoint, Refusal, Replies, Round};
 
 /// How long a stopping leader waits for its successor: an election by hand-over takes a few round trips.
@@ -41,6 +43,8 @@ pub(super) struct Parts {
     pub(super) stopping: watch::Sender<bool>,
     pub(super) table: TableReader,
     pub(super) endpoint: PeerEndpoint,
+    pub(super) snapshots: Snapshots,
+    pub(super) log: LogGauge,
     pub(super) tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -128,6 +132,7 @@ impl RaftHandle {
             reachable: identity.reachable(*node),
             matched_index: matched(*node),
         });
+        let index = |position: Option<LogId>| position.map_or(0, |position| position.index);
         let role = match metrics.state {
             _ if voters.is_empty() => Role::Forming,
             ServerState::Leader => Role::Leader,
@@ -143,9 +148,13 @@ impl RaftHandle {
             term: metrics.current_term,
             leader: metrics.current_leader,
             last_log_index: metrics.last_log_index.unwrap_or(0),
-            committed_index: metrics.cluster_committed.map_or(0, |position| position.index),
-            applied_index: metrics.last_applied.map_or(0, |position| position.index),
+            committed_index: index(metrics.cluster_committed),
+            applied_index: index(metrics.last_applied),
             members: members.collect(),
+            proposals_waiting: self.inner.proposer.unanswered(),
+            entries_since_snapshot: index(metrics.last_applied).saturating_sub(index(metrics.snapshot)),
+            snapshot_bytes: self.inner.snapshots.bytes(),
+            log_syncs: self.inner.log.syncs(),
         }
     }
 
@@ -289,6 +298,14 @@ pub struct Status {
     pub applied_index: u64,
     /// All members, by node id.
     pub members: Vec<MemberStatus>,
+    /// Proposals that were taken and not answered yet.
+    pub proposals_waiting: usize,
+    /// Log entries applied since the newest table image.
+    pub entries_since_snapshot: u64,
+    /// Size of the newest table image on disk.
+    pub snapshot_bytes: Option<u64>,
+    /// What the log's syncs cost; none while it is closed.
+    pub log_syncs: Option<Syncs>,
 }
 
 /// A member as this node sees it.

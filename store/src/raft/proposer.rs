@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
+use metrics::Histogram;
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader};
 use openraft::impls::OneshotResponder;
 use openraft::raft::ClientWriteResult;
@@ -93,6 +94,7 @@ impl Proposer {
         stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
         leadership: watch::Receiver<Leadership>,
         stopping: watch::Receiver<bool>,
+        entry_proposals: Histogram,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (groups, incoming) = mpsc::channel(GROUPS_MAX);
         let waiting = Arc::<Waiting>::default();
@@ -102,6 +104,7 @@ impl Proposer {
             waiting: Arc::clone(&waiting),
             leadership: leadership.clone(),
             queue: VecDeque::new(),
+            entry_proposals,
         };
         (
             Self {
@@ -195,6 +198,7 @@ struct Worker {
     waiting: Arc<Waiting>,
     leadership: watch::Receiver<Leadership>,
     queue: VecDeque<Item>,
+    entry_proposals: Histogram,
 }
 
 impl Worker {
@@ -242,6 +246,7 @@ impl Worker {
             entry.push(&next.bytes);
             items.extend(self.queue.pop_front());
         }
+        self.entry_proposals.record(f64::from(entry.count()));
         let (responder, result) = OneshotResponder::new_pair();
         let written = self
             .raft

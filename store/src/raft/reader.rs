@@ -16,6 +16,8 @@ use openraft::errors::{LinearizableReadError, RaftError};
 use remora_proto::v1;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::metrics::Consensus;
+
 use super::handle::Leadership;
 use super::identity::{ControlLinks, Identity};
 use super::types::{LogId, Raft};
@@ -55,6 +57,7 @@ impl Reader {
         leadership: watch::Receiver<Leadership>,
         identity: Arc<Identity>,
         peers: ControlLinks,
+        counts: Consensus,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (reads, incoming) = mpsc::channel(WAITING_MAX);
         let worker = Worker {
@@ -63,6 +66,7 @@ impl Reader {
             leadership,
             identity,
             peers: Arc::new(peers),
+            counts,
         };
         (Self { reads }, worker.run(incoming))
     }
@@ -84,6 +88,7 @@ struct Worker {
     leadership: watch::Receiver<Leadership>,
     identity: Arc<Identity>,
     peers: Arc<ControlLinks>,
+    counts: Consensus,
 }
 
 impl Worker {
@@ -128,6 +133,7 @@ impl Worker {
         let leader = self.leadership.borrow().leader;
         let identity = Arc::clone(&self.identity);
         let peers = Arc::clone(&self.peers);
+        let (done, failed) = (self.counts.rounds.clone(), self.counts.rounds_failed.clone());
         async move {
             let began = Instant::now();
             let probe_follower = waiting.is_empty() && leader.is_some_and(|leader| leader != identity.node);
@@ -141,6 +147,8 @@ impl Worker {
             } else {
                 lead(&raft).await
             };
+            let ended = if result.is_ok() { done } else { failed };
+            ended.increment(1);
             if result.is_ok() {
                 rounds.send_if_modified(|last| {
                     // Two rounds overlap and may end in either order; the later beginning is the better news.

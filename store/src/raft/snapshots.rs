@@ -16,6 +16,7 @@ use prost::Message;
 use remora_proto::v1;
 
 use crate::log;
+use crate::metrics::Consensus;
 use crate::session::TableImage;
 use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
 
@@ -38,12 +39,14 @@ pub(super) struct Snapshots {
     replacing: Arc<Mutex<()>>,
     /// Whether the last snapshot found the disk full: said once.
     full: Arc<AtomicBool>,
+    counts: Consensus,
 }
 
 impl Snapshots {
-    /// Over an open snapshot directory.
-    pub(super) fn new(store: SnapshotStore) -> Self {
+    /// Over an open snapshot directory, counted by whoever looks after consensus.
+    pub(super) fn counted(store: SnapshotStore, counts: Consensus) -> Self {
         Self {
+            counts,
             store: Arc::new(store),
             replacing: Arc::default(),
             full: Arc::default(),
@@ -60,6 +63,11 @@ impl Snapshots {
             meta,
             snapshot: SnapshotData::Stored(reader),
         }))
+    }
+
+    /// Size of the newest snapshot.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        self.store.latest_bytes()
     }
 
     /// Whether a snapshot was written, or the disk is full: then the one before stands and the log behind it is kept.
@@ -160,6 +168,13 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
                 }
             })
             .await;
+        let counts = &self.snapshots.counts;
+        let ended = if saved.is_ok() {
+            &counts.snapshots
+        } else {
+            &counts.snapshots_failed
+        };
+        ended.increment(1);
         self.snapshots.unless_full(saved)?;
         let newest = self.snapshots.newest().await?;
         newest.ok_or_else(|| io::Error::other("there is no snapshot, and none could be written"))

@@ -10,7 +10,8 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::log::{DataDir, DataDirError, LogStore, RaftLogStore};
+use crate::log::{DataDir, DataDirError, LogGauge, LogStore, RaftLogStore};
+use crate::metrics::Consensus;
 use crate::session::TableReader;
 use crate::snapshot::SnapshotStore;
 
@@ -92,6 +93,8 @@ struct Opened {
     snapshots: Snapshots,
     table: TableReader,
     bytes_since_snapshot: Arc<AtomicU64>,
+    log: LogGauge,
+    counts: Consensus,
 }
 
 impl Opened {
@@ -101,7 +104,8 @@ impl Opened {
         let (data_dir, log, store) = disk
             .await
             .map_err(|error| StartError::Log(io::Error::other(error)))??;
-        let snapshots = Snapshots::new(store);
+        let counts = Consensus::new();
+        let snapshots = Snapshots::counted(store, counts.clone());
         let identity = Arc::new(Identity::new(
             data_dir,
             std::mem::take(&mut settings.cluster),
@@ -113,6 +117,7 @@ impl Opened {
         let bytes_since_snapshot = applier.bytes_since_snapshot();
         let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
         let config = Arc::new(config(settings)?);
+        let gauge = log.gauge();
         let log = RaftLog::new(Arc::new(log));
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
@@ -122,6 +127,8 @@ impl Opened {
             snapshots,
             table,
             bytes_since_snapshot,
+            log: gauge,
+            counts,
         })
     }
 }
@@ -158,13 +165,6 @@ fn open_disk(path: &Path, node: NodeId) -> Result<(DataDir, RaftLogStore, Snapsh
 
 /// Builds the parts around openraft and starts their tasks.
 fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) -> RaftHandle {
-    let Opened {
-        raft,
-        identity,
-        snapshots,
-        table,
-        bytes_since_snapshot,
-    } = opened;
     let (rounds, rounds_seen) = watch::channel(None);
     let nobody = Leadership {
         node: settings.node,
@@ -172,63 +172,82 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     };
     let (leadership, leadership_seen) = watch::channel(nobody);
     let (stopping, stopping_seen) = watch::channel(false);
-    let peers = forming::control_links(&identity, &*settings.links);
+    let peers = forming::control_links(&opened.identity, &*settings.links);
     let mut tasks = vec![tokio::spawn(duties::watch_leadership(
-        raft.clone(),
-        Arc::clone(&identity),
+        opened.raft.clone(),
+        Arc::clone(&opened.identity),
         rounds_seen.clone(),
-        leadership,
+        (leadership, opened.counts.leader_changes.clone()),
         stopping_seen.clone(),
     ))];
 
     let (reader, reading) = Reader::new(
-        raft.clone(),
+        opened.raft.clone(),
         rounds,
         leadership_seen.clone(),
-        Arc::clone(&identity),
+        Arc::clone(&opened.identity),
         peers.clone(),
+        opened.counts.clone(),
     );
     tasks.push(tokio::spawn(reading));
     let stamp = Arc::clone(&settings.stamp);
-    let (proposer, proposing) = Proposer::new(raft.clone(), stamp, leadership_seen.clone(), stopping_seen);
+    let (proposer, proposing) = Proposer::new(
+        opened.raft.clone(),
+        stamp,
+        leadership_seen.clone(),
+        stopping_seen,
+        opened.counts.entry_proposals.clone(),
+    );
     tasks.push(tokio::spawn(proposing));
     let endpoint = PeerEndpoint::new(
-        raft.clone(),
-        Arc::clone(&identity),
-        snapshots,
+        opened.raft.clone(),
+        Arc::clone(&opened.identity),
+        opened.snapshots.clone(),
         reader.clone(),
         silent_until,
     );
 
-    let pulse = duties::pulse(
-        raft.clone(),
-        proposer.clone(),
-        table.clone(),
-        leadership_seen.clone(),
-    );
-    tasks.push(tokio::spawn(pulse));
-    tasks.push(tokio::spawn(duties::take_snapshots(
-        raft.clone(),
-        settings.snapshots,
-        bytes_since_snapshot,
-        table.clone(),
-    )));
-    tasks.extend(spawn_forming(&raft, &endpoint, &identity, peers));
-    tasks.extend(silent_until.map(|until| tokio::spawn(duties::stand_after(raft.clone(), until))));
+    tasks.extend(spawn_duties(settings, &opened, &proposer, &leadership_seen));
+    tasks.extend(spawn_forming(&opened.raft, &endpoint, &opened.identity, peers));
+    tasks.extend(silent_until.map(|until| tokio::spawn(duties::stand_after(opened.raft.clone(), until))));
     RaftHandle {
         inner: Arc::new(Parts {
-            raft,
-            identity,
+            raft: opened.raft,
+            identity: opened.identity,
             proposer,
             reader,
             rounds: rounds_seen,
             leadership: leadership_seen,
             stopping,
-            table,
+            table: opened.table,
             endpoint,
+            snapshots: opened.snapshots,
+            log: opened.log,
             tasks: Mutex::new(tasks),
         }),
     }
+}
+
+/// Starts what a node does by itself.
+fn spawn_duties(
+    settings: &Settings,
+    opened: &Opened,
+    proposer: &Proposer,
+    leadership: &watch::Receiver<Leadership>,
+) -> [JoinHandle<()>; 2] {
+    let pulse = duties::pulse(
+        opened.raft.clone(),
+        proposer.clone(),
+        opened.table.clone(),
+        leadership.clone(),
+    );
+    let snapshots = duties::take_snapshots(
+        opened.raft.clone(),
+        settings.snapshots,
+        Arc::clone(&opened.bytes_since_snapshot),
+        opened.table.clone(),
+    );
+    [tokio::spawn(pulse), tokio::spawn(snapshots)]
 }
 
 /// Starts to look for peers, and to form a cluster with them if there is none.

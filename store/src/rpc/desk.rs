@@ -8,6 +8,7 @@
 //! whoever asked decides.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
@@ -130,6 +131,14 @@ impl Desk {
     pub(super) fn unknown(&self) -> v1::Unknown {
         v1::Unknown {
             leader: self.leader_hint(),
+        }
+    }
+
+    /// Counts an answer.
+    pub(super) fn count(&self, kind: Kind, answer: &WireAnswer, took: Duration) {
+        self.answers.answered(kind, convert::ending(answer), took);
+        if let WireAnswer::Refusal(refusal) = answer {
+            self.answers.refused(refusal.reason);
         }
     }
 

@@ -409,9 +409,7 @@ impl Exchange {
     fn reply(&mut self, token: u64, answer: WireAnswer) {
         if let Some(in_flight) = self.in_flight.remove(&token) {
             let took = in_flight.began.elapsed();
-            self.desk
-                .answers
-                .answered(in_flight.kind, convert::ending(&answer), took);
+            self.desk.count(in_flight.kind, &answer, took);
             self.parcel.replies.push_back(v1::Reply {
                 serial: in_flight.serial,
                 answer: Some(answer),

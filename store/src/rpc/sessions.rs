@@ -35,9 +35,7 @@ impl Sessions {
             Ok(request) => self.desk.answer(request).await,
             Err(refusal) => Answer::Refusal(refusal),
         };
-        self.desk
-            .answers
-            .answered(kind, convert::ending(&answer), began.elapsed());
+        self.desk.count(kind, &answer, began.elapsed());
         match answer {
             Answer::Refusal(refusal) => Err(status(Turned::Refused(refusal))),
             Answer::Unknown(unknown) => Err(status(Turned::Unknown(unknown))),

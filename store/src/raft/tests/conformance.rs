@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::log::{
     ClusterId, Completion, DataDir, DiskId, LogBounds, LogEntry, LogId, LogStore, RaftLogStore, Vote,
 };
+use crate::metrics::Consensus;
 use crate::raft::applier::Applier;
 use crate::raft::log_store::RaftLog;
 use crate::raft::snapshots::Snapshots;
@@ -90,7 +91,10 @@ impl StoreBuilder<Types, RaftLog, Applier, (TempDir, DataDir)> for Files {
         let data_dir = DataDir::open(directory.path(), 1).unwrap();
         let log = RaftLogStore::open(&data_dir.log_directory()).unwrap();
         let snapshots = SnapshotStore::open(&data_dir.snapshot_directory()).unwrap();
-        let applier = Applier::new(Snapshots::new(snapshots), Arc::new(Heard::default()));
+        let applier = Applier::new(
+            Snapshots::counted(snapshots, Consensus::new()),
+            Arc::new(Heard::default()),
+        );
         Ok((
             (directory, data_dir),
             RaftLog::new(Arc::new(FromAnyIndex(log))),

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use openraft::RaftSnapshotBuilder;
 use remora_proto::v1;
 
+use crate::metrics::Consensus;
 use crate::raft::snapshots::{self, SnapshotBuilder, Snapshots};
 use crate::raft::types::{StoredMembership, log_id};
 use crate::raft::{PeerError, SnapshotPolicy, wire};
@@ -80,7 +81,7 @@ fn purged(node: &crate::raft::RaftHandle) -> u64 {
 #[tokio::test]
 async fn an_older_snapshot_never_replaces_a_newer_one() {
     let directory = tempfile::TempDir::new().unwrap();
-    let snapshots = Snapshots::new(SnapshotStore::open(directory.path()).unwrap());
+    let snapshots = Snapshots::counted(SnapshotStore::open(directory.path()).unwrap(), Consensus::new());
     let build = |index| SnapshotBuilder {
         snapshots: snapshots.clone(),
         meta: snapshots::meta(Some(log_id(1, index)), StoredMembership::default()),
@@ -117,7 +118,7 @@ async fn a_damaged_image_without_its_log_is_one_clear_sentence_at_every_start() 
 #[tokio::test]
 async fn a_full_disk_keeps_the_snapshot_before() {
     let directory = tempfile::TempDir::new().unwrap();
-    let snapshots = Snapshots::new(SnapshotStore::open(directory.path()).unwrap());
+    let snapshots = Snapshots::counted(SnapshotStore::open(directory.path()).unwrap(), Consensus::new());
     let full = || Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
     snapshots.unless_full(full()).unwrap();
     snapshots.unless_full(full()).unwrap();
@@ -151,7 +152,10 @@ async fn a_snapshot_that_was_damaged_on_its_way_does_not_end_the_node() {
         cluster.save(user).await;
     }
     let node = cluster.lead().await;
-    let snapshots = Snapshots::new(SnapshotStore::open(&cluster.data_dir(1).join("elsewhere")).unwrap());
+    let snapshots = Snapshots::counted(
+        SnapshotStore::open(&cluster.data_dir(1).join("elsewhere")).unwrap(),
+        Consensus::new(),
+    );
     let mut builder = SnapshotBuilder {
         snapshots: snapshots.clone(),
         meta: snapshots::meta(Some(log_id(99, 1_000)), StoredMembership::default()),
