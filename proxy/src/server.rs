@@ -258,7 +258,8 @@ impl Acceptor {
         let bounds = Bounds {
             head_bytes: limits.request_head_bytes,
             fields: limits.request_fields,
-            patience: limits.client_idle.max(limits.request_head),
+            first_head: limits.request_head,
+            patience: limits.client_idle,
         };
         let visitor = Rc::new(Visitor::new(
             Rc::clone(&self.site),

@@ -47,6 +47,18 @@ fn a_stop_does_not_wait_for_connections_that_bring_no_request() {
 }
 
 #[test]
+fn a_new_client_that_brings_no_request_in_time_is_cut_and_a_resting_one_is_not() {
+    let upstream = Upstream::named("ok");
+    let proxy = Proxy::start(&Config::new(&[&upstream]).table("[limits]\nrequest_head = \"300ms\""));
+    let mut resting = proxy.client();
+    assert_eq!(resting.get("/", "").status, 200);
+    let (mut silent, mut slow) = (proxy.client(), proxy.client());
+    slow.send("GET / HTTP/1.1\r\nHost: sh");
+    assert!(silent.is_closed() && slow.is_closed());
+    assert_eq!(resting.get("/", "").status, 200);
+}
+
+#[test]
 fn a_client_that_reads_nothing_is_cut() {
     let upstream = Upstream::start(|_| Act::text(&"x".repeat(20 * 1024 * 1024)));
     let proxy = Proxy::start(&Config::new(&[&upstream]).table("[limits]\nidle = \"300ms\""));

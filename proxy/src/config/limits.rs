@@ -14,9 +14,10 @@ pub struct Limits {
     pub response: Duration,
     /// How long a body or a tunnel may rest, in either direction. 60 s, as in other proxies.
     pub idle: Duration,
-    /// How long a client may take to send a request head. 30 s: slow links pass, held connections do not.
+    /// How long a new client may take to send its first request head. 30 s: slow links pass, held connections do not.
     pub request_head: Duration,
-    /// How long a client's connection may rest between requests. 75 s, above the 60 s of common load balancers.
+    /// How long a client's connection may rest between requests, the time for the next head included. 75 s, above the
+    /// 60 s of common load balancers. Where `request_head` is longer it counts here too.
     pub client_idle: Duration,
     /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
     pub upstream_idle: Duration,

@@ -13,12 +13,13 @@
 //! - An unknown Transfer-Encoding alone: 400 where we would say 501. `#` in the target: cut off with what follows.
 //! - A head over the limit is a bare 431, a malformed one a bare 400, neither logged as a request.
 //!
-//! Waiting for a request and waiting for the rest of its head share one time limit, because hyper has one timer. A
-//! slow head so costs what a resting connection costs.
+//! Behind the first request, waiting for a request and waiting for the rest of its head share one time limit, because
+//! hyper has one timer. A slow head so costs what a resting connection costs. The first head has a limit of its own.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -27,10 +28,11 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::body::Body;
 use super::convert;
@@ -52,7 +54,9 @@ pub struct Bounds {
     pub head_bytes: usize,
     /// Fields of a head; more is a 431.
     pub fields: usize,
-    /// Longest wait for a complete head, and between requests.
+    /// Longest wait for the first complete head.
+    pub first_head: Duration,
+    /// Longest wait for each later one, from the end of the answer before.
     pub patience: Duration,
 }
 
@@ -112,41 +116,12 @@ pub async fn serve<H: Handler + 'static>(
         // that only ends its sending direction cannot be told from it; nginx gives it up too.
         .half_close(false)
         .timer(TokioTimer::new())
-        .header_read_timeout(bounds.patience)
+        .header_read_timeout(bounds.patience.max(bounds.first_head))
         .max_header_size(bounds.head_bytes)
         .max_headers(bounds.fields)
         .max_buf_size(READ_AHEAD_BYTES.max(bounds.head_bytes))
         .serve_connection(TokioIo::new(stream), service);
-    let mut told = false;
-    let mut last_call = pin!(None);
-    let outcome = poll_fn(|context| {
-        loop {
-            // Told any sooner, hyper would close on a request that is still on its way.
-            let tell = !told && memory.used.get() && stopping();
-            if tell {
-                told = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            match Pin::new(&mut connection).poll(context) {
-                Poll::Ready(outcome) => return Poll::Ready(outcome.is_ok()),
-                Poll::Pending if told || !stopping() => return Poll::Pending,
-                // A request came with this very turn: tell now.
-                Poll::Pending if memory.used.get() => {}
-                Poll::Pending => {
-                    if last_call.is_none() {
-                        last_call.set(Some(tokio::time::sleep(LAST_CALL)));
-                    }
-                    let over = last_call.as_mut().as_pin_mut().map(|timer| timer.poll(context));
-                    return if over.is_some_and(|over| over.is_ready()) {
-                        Poll::Ready(true)
-                    } else {
-                        Poll::Pending
-                    };
-                }
-            }
-        }
-    })
-    .await;
+    let outcome = drive(&mut connection, &memory, bounds.first_head, stopping).await;
     let switched = memory.switched.take();
     if let Some(switched) = switched {
         let parts = connection.into_parts();
@@ -158,6 +133,48 @@ pub async fn serve<H: Handler + 'static>(
         // An orderly close would look like the end of the body. A reset that cannot be set is no worse than that.
         let _no_worse = connection.into_parts().io.into_inner().set_zero_linger();
     }
+}
+
+/// Drives a connection until it ends or is given up; false when it broke.
+async fn drive<S>(
+    connection: &mut http1::Connection<TokioIo<TcpStream>, S>,
+    memory: &Memory,
+    first_head: Duration,
+    stopping: impl Fn() -> bool,
+) -> bool
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut told = false;
+    let mut called = false;
+    let mut first_call = pin!(tokio::time::sleep(first_head));
+    poll_fn(|context| {
+        loop {
+            let (used, stopping) = (memory.used.get(), stopping());
+            // Told any sooner, hyper would close on a request that is still on its way.
+            if used && stopping && !told {
+                told = true;
+                Pin::new(&mut *connection).graceful_shutdown();
+            }
+            if let Poll::Ready(outcome) = Pin::new(&mut *connection).poll(context) {
+                return Poll::Ready(outcome.is_ok());
+            }
+            // A request that came with this very turn is told now.
+            if memory.used.get() && (told || !stopping) {
+                return Poll::Pending;
+            }
+            if !memory.used.get() {
+                let last_call = Instant::now() + LAST_CALL;
+                if stopping && !called && first_call.deadline() > last_call {
+                    first_call.as_mut().reset(last_call);
+                }
+                called = stopping;
+                return first_call.as_mut().poll(context).map(|()| true);
+            }
+        }
+    })
+    .await
 }
 
 async fn answer<H: Handler>(
