@@ -1,7 +1,8 @@
 //! How store nodes and proxies are asked; the only file that names tonic.
 //!
 //! The store is asked at any address that answers: a node that does not lead forwards the question. An election is
-//! waited out for a few seconds. A proxy is asked at exactly the address given, because each keeps its own books.
+//! waited out for a few seconds. What changes something is asked again only while it is known that nothing happened. A
+//! proxy is asked at exactly the address given, because each keeps its own books.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ use crate::commands::Failure;
 /// How long one address may take to connect or answer; a person is waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a kill may take to be answered: the store ends sessions page by page, and each page waits for a majority.
+const KILL_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How long an election or an overload is waited out; several times the slowest failover that we promise.
 const ELECTION_WAIT: Duration = Duration::from_secs(5);
 
@@ -34,13 +38,19 @@ pub(crate) struct Store {
 /// One question to the store, so that one loop serves them all.
 trait Question: Clone {
     type Answer;
+    /// How long one address may take to answer.
+    const TIMEOUT: Duration;
+    /// Whether asking twice is the same as asking once.
+    const IS_READ: bool;
     async fn ask(self, client: StoreAdminClient<Channel>) -> Result<Self::Answer, Status>;
 }
 
 macro_rules! question {
-    ($request:ty, $answer:ty, $method:ident) => {
+    ($request:ty, $answer:ty, $method:ident, $timeout:expr, $is_read:expr) => {
         impl Question for $request {
             type Answer = $answer;
+            const TIMEOUT: Duration = $timeout;
+            const IS_READ: bool = $is_read;
             async fn ask(self, mut client: StoreAdminClient<Channel>) -> Result<$answer, Status> {
                 client.$method(self).await.map(tonic::Response::into_inner)
             }
@@ -48,10 +58,43 @@ macro_rules! question {
     };
 }
 
-question!(StoreStatusRequest, StoreStatus, status);
-question!(ListSessionsRequest, ListSessionsReply, list_sessions);
-question!(ShowSessionRequest, SessionDetail, show_session);
-question!(KillSessionsRequest, KillSessionsReply, kill_sessions);
+question!(StoreStatusRequest, StoreStatus, status, ATTEMPT_TIMEOUT, true);
+question!(
+    ListSessionsRequest,
+    ListSessionsReply,
+    list_sessions,
+    ATTEMPT_TIMEOUT,
+    true
+);
+question!(
+    ShowSessionRequest,
+    SessionDetail,
+    show_session,
+    ATTEMPT_TIMEOUT,
+    true
+);
+question!(
+    KillSessionsRequest,
+    KillSessionsReply,
+    kill_sessions,
+    KILL_TIMEOUT,
+    false
+);
+
+/// Why a question has no answer.
+enum Missed {
+    /// It may be asked again, here or elsewhere.
+    Passing(Failure),
+    /// It must not, or it would be in vain.
+    Final(Failure),
+}
+
+impl Missed {
+    fn into_failure(self) -> Failure {
+        let (Missed::Passing(failure) | Missed::Final(failure)) = self;
+        failure
+    }
+}
 
 impl Store {
     /// A client for the given addresses; usage failure when there are none.
@@ -61,6 +104,7 @@ impl Store {
                 "say where the store is: --store HOST:PORT[,HOST:PORT], or set REMORA_STORE".into(),
             ));
         }
+        check_addresses(addresses)?;
         Ok(Store {
             addresses: addresses.to_vec(),
         })
@@ -75,7 +119,7 @@ impl Store {
     pub(crate) async fn status_of(address: &str) -> Result<StoreStatus, Failure> {
         attempt(address, StoreStatusRequest {})
             .await
-            .map_err(|status| failure(address, &status))
+            .map_err(Missed::into_failure)
     }
 
     /// One page of sessions.
@@ -93,7 +137,6 @@ impl Store {
         self.ask(request).await
     }
 
-    /// Every question here may be repeated: reads by nature, a kill because the dead stay dead.
     async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Failure> {
         let started = Instant::now();
         loop {
@@ -101,8 +144,8 @@ impl Store {
             for address in &self.addresses {
                 match attempt(address, question.clone()).await {
                     Ok(answer) => return Ok(answer),
-                    Err(status) if is_passing(&status) => last = Some(failure(address, &status)),
-                    Err(status) => return Err(failure(address, &status)),
+                    Err(Missed::Passing(failure)) => last = Some(failure),
+                    Err(Missed::Final(failure)) => return Err(failure),
                 }
             }
             if started.elapsed() > ELECTION_WAIT {
@@ -113,16 +156,52 @@ impl Store {
     }
 }
 
-async fn attempt<Q: Question>(address: &str, question: Q) -> Result<Q::Answer, Status> {
-    question.ask(StoreAdminClient::new(connect(address).await?)).await
+/// Whether the addresses can be ones, before anybody is asked.
+pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
+    let is_one = |address: &String| {
+        let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+        matches!(port, Some(Ok(1..))) && endpoint(address).is_ok()
+    };
+    match addresses.iter().find(|address| !is_one(address)) {
+        None => Ok(()),
+        Some(wrong) => Err(Failure::Usage(format!(
+            "{wrong:?} is not an address: write HOST:PORT"
+        ))),
+    }
 }
 
-async fn connect(address: &str) -> Result<Channel, Status> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}"))
-        .map_err(|_| Status::invalid_argument("not an address: write HOST:PORT"))?;
-    endpoint
+async fn attempt<Q: Question>(address: &str, question: Q) -> Result<Q::Answer, Missed> {
+    let channel = connect(address, Q::TIMEOUT)
+        .await
+        .map_err(|status| Missed::Passing(failure(address, &status)))?;
+    let answer = question.ask(StoreAdminClient::new(channel)).await;
+    answer.map_err(|status| match status {
+        status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
+            "{address}: unknown whether it was done; look again with `remora sessions list`"
+        ))),
+        status if is_passing(&status) => Missed::Passing(failure(address, &status)),
+        status => Missed::Final(failure(address, &status)),
+    })
+}
+
+/// Whether the store itself said what became of the question. A status with a source was made up on this side.
+fn is_learned(status: &Status) -> bool {
+    let vague = matches!(
+        status.code(),
+        Code::Unknown | Code::Cancelled | Code::DeadlineExceeded
+    );
+    !vague && std::error::Error::source(status).is_none()
+}
+
+fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    Endpoint::from_shared(format!("http://{address}"))
+}
+
+async fn connect(address: &str, timeout: Duration) -> Result<Channel, Status> {
+    endpoint(address)
+        .map_err(|_| Status::invalid_argument("not an address: write HOST:PORT"))?
         .connect_timeout(ATTEMPT_TIMEOUT)
-        .timeout(ATTEMPT_TIMEOUT)
+        .timeout(timeout)
         .connect()
         .await
         .map_err(|error| Status::unavailable(format!("no answer: {}", root_cause(&error))))
@@ -149,7 +228,7 @@ fn failure(address: &str, status: &Status) -> Failure {
 
 /// The status of one proxy.
 pub(crate) async fn proxy_status(address: &str) -> Result<ProxyStatus, Failure> {
-    let channel = connect(address)
+    let channel = connect(address, ATTEMPT_TIMEOUT)
         .await
         .map_err(|status| failure(address, &status))?;
     let answer = ProxyAdminClient::new(channel).status(ProxyStatusRequest {}).await;
@@ -160,7 +239,7 @@ pub(crate) async fn proxy_status(address: &str) -> Result<ProxyStatus, Failure> 
 
 /// Drains or undrains a route at one proxy.
 pub(crate) async fn set_drain(address: &str, route: &str, drain: bool) -> Result<DrainReply, Failure> {
-    let channel = connect(address)
+    let channel = connect(address, ATTEMPT_TIMEOUT)
         .await
         .map_err(|status| failure(address, &status))?;
     let mut client = ProxyAdminClient::new(channel);

@@ -4,7 +4,7 @@ use remora_proto::v1::UpstreamStatus;
 
 use super::Failure;
 use crate::args::Upstreams;
-use crate::client::{proxy_status, set_drain};
+use crate::client::{check_addresses, proxy_status, set_drain};
 use crate::render::{Cell, Report};
 
 /// Lists, drains or undrains. What any proxy refused is a trouble of the report; the others hold.
@@ -14,6 +14,7 @@ pub(super) async fn run(proxies: &[String], verb: Upstreams) -> Result<Report, F
             "say where the proxies are: --proxy HOST:PORT[,HOST:PORT], or set REMORA_PROXY".into(),
         ));
     }
+    check_addresses(proxies)?;
     let mut rows = Vec::new();
     let mut refusals = Vec::new();
     for address in proxies {
