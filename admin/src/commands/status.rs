@@ -4,7 +4,7 @@ use remora_proto::v1::UpstreamStatus;
 
 use super::nodes::{self, Node};
 use super::{Failure, upstreams};
-use crate::client::{Store, proxy_status};
+use crate::client::{Store, check_addresses, proxy_status};
 use crate::render::Report;
 
 /// Shows whatever was named: the store, the proxies, or both.
@@ -15,12 +15,18 @@ pub(super) async fn show(store: &[String], proxies: &[String]) -> Result<Report,
                 .into(),
         ));
     }
+    check_addresses(proxies)?;
     let mut troubles = Vec::new();
     let mut report = Report::default();
     if !store.is_empty() {
-        let nodes = nodes::ask_all(&Store::new(store)?).await?;
-        troubles.extend(store_troubles(&nodes));
-        report = nodes::add_table(report, &nodes);
+        // A store that is away is what an operator looks for; it must not hide the proxies.
+        match nodes::ask_all(&Store::new(store)?).await {
+            Ok(nodes) => {
+                troubles.extend(store_troubles(&nodes));
+                report = nodes::add_table(report, &nodes);
+            }
+            Err(failure) => troubles.push(format!("the store does not answer: {failure}")),
+        }
     }
     let mut rows = Vec::new();
     for address in proxies {

@@ -1,0 +1,262 @@
+//! Claim: the exit code tells scripts whether it was done (0), refused or not found (1), or asked wrongly (2), and a
+//! kill is asked for once.
+
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
+use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
+use remora_proto::v1::{
+    DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
+    ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest,
+    UpstreamStatus,
+};
+use tonic::transport::Server;
+use tonic::transport::server::{Router, TcpIncoming};
+use tonic::{Request, Response, Status};
+
+/// Longer than any other question may take.
+const SLOW: Duration = Duration::from_millis(2_500);
+
+/// A proxy that knows one route.
+struct Proxy {
+    route: &'static str,
+}
+
+impl Proxy {
+    fn upstreams(&self) -> Vec<UpstreamStatus> {
+        vec![UpstreamStatus {
+            pool: "tomcat".into(),
+            route: self.route.into(),
+            health: "up".into(),
+            ..UpstreamStatus::default()
+        }]
+    }
+
+    fn drained(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        if request.into_inner().route == self.route {
+            return Ok(Response::new(DrainReply {
+                upstreams: self.upstreams(),
+            }));
+        }
+        Err(Status::not_found("no pool has an upstream with that route"))
+    }
+}
+
+#[tonic::async_trait]
+impl ProxyAdmin for Proxy {
+    async fn status(&self, _: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
+        Ok(Response::new(ProxyStatus {
+            upstreams: self.upstreams(),
+            ..ProxyStatus::default()
+        }))
+    }
+
+    async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        self.drained(request)
+    }
+
+    async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        self.drained(request)
+    }
+}
+
+/// A store that has no session, and ends those of `slow` slowly and those of any other application who knows how.
+#[derive(Clone, Default)]
+struct Store {
+    kills: Arc<AtomicU32>,
+}
+
+#[tonic::async_trait]
+impl StoreAdmin for Store {
+    async fn status(&self, _: Request<StoreStatusRequest>) -> Result<Response<StoreStatus>, Status> {
+        Ok(Response::new(StoreStatus::default()))
+    }
+
+    async fn list_sessions(
+        &self,
+        _: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsReply>, Status> {
+        Ok(Response::new(ListSessionsReply::default()))
+    }
+
+    async fn show_session(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionDetail>, Status> {
+        Err(Status::not_found("no session has a key that begins like this"))
+    }
+
+    async fn kill_sessions(
+        &self,
+        request: Request<KillSessionsRequest>,
+    ) -> Result<Response<KillSessionsReply>, Status> {
+        self.kills.fetch_add(1, Ordering::SeqCst);
+        if request.into_inner().filter.unwrap_or_default().application != "slow" {
+            return Err(Status::unknown("the outcome was not learned"));
+        }
+        tokio::time::sleep(SLOW).await;
+        Ok(Response::new(KillSessionsReply { killed: 7 }))
+    }
+}
+
+/// Serves on a thread of its own until the test ends; its address.
+fn serve(router: impl FnOnce() -> Router + Send + 'static) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    listener.set_nonblocking(true).expect("a socket");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+            let serving = router().serve_with_incoming(TcpIncoming::from(listener));
+            serving.await.expect("a listening socket");
+        });
+    });
+    address.to_string()
+}
+
+fn proxy(route: &'static str) -> String {
+    serve(move || Server::builder().add_service(ProxyAdminServer::new(Proxy { route })))
+}
+
+fn store() -> (String, Store) {
+    let store = Store::default();
+    let serving = store.clone();
+    (
+        serve(move || Server::builder().add_service(StoreAdminServer::new(serving))),
+        store,
+    )
+}
+
+/// An address at which nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+        .to_string()
+}
+
+/// Exit code, standard output, standard error.
+fn remora(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_remora"))
+        .args(arguments)
+        .env_remove("REMORA_STORE")
+        .env_remove("REMORA_PROXY")
+        .output()
+        .expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (status.code(), text(&stdout), text(&stderr))
+}
+
+#[test]
+fn a_drain_of_a_known_route_is_done_and_of_an_unknown_one_refused() {
+    let proxy = proxy("n1");
+    assert_eq!(
+        remora(&["--proxy", &proxy, "upstreams", "drain", "n1"]).0,
+        Some(0)
+    );
+    let (code, said, _) = remora(&["--proxy", &proxy, "upstreams", "drain", "n9"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no pool has"), "{said}");
+}
+
+#[test]
+fn one_proxy_of_two_that_refuses_is_a_refusal_and_the_other_holds() {
+    let (one, other) = (proxy("n1"), proxy("n2"));
+    let both = format!("{one},{other}");
+    let (code, said, _) = remora(&["--proxy", &both, "upstreams", "drain", "n1"]);
+    assert_eq!(code, Some(1), "{said}");
+    let row = said.lines().find(|line| line.starts_with(&one));
+    assert!(row.is_some_and(|row| row.contains("n1")), "{said}");
+    assert!(said.contains(&format!("! {other}: ")), "{said}");
+}
+
+#[test]
+fn an_unknown_key_is_not_found() {
+    let (store, fake) = store();
+    for verb in ["show", "kill"] {
+        let (code, _, said) = remora(&["--store", &store, "sessions", verb, "3fa4"]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("no session has"), "{said}");
+    }
+    assert_eq!(fake.kills.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_slow_kill_is_asked_for_once_and_counted_right() {
+    let (store, fake) = store();
+    let line = [
+        "--store",
+        &store,
+        "sessions",
+        "kill",
+        "--application",
+        "slow",
+        "--yes",
+    ];
+    let (code, said, errors) = remora(&line);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(said.contains('7'), "{said}");
+    assert_eq!(fake.kills.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_kill_whose_outcome_is_not_known_is_not_repeated() {
+    let (store, fake) = store();
+    let line = [
+        "--store",
+        &store,
+        "sessions",
+        "kill",
+        "--application",
+        "x",
+        "--yes",
+    ];
+    let (code, _, said) = remora(&line);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("unknown whether") && said.contains("look again"),
+        "{said}"
+    );
+    assert_eq!(fake.kills.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_address_that_is_none_is_a_usage_error() {
+    for address in [
+        "localhost",
+        "localhost:",
+        "localhost:x",
+        "local host:1",
+        ":7401x",
+        "h:0",
+    ] {
+        for (flag, verb) in [("--store", "nodes"), ("--proxy", "upstreams")] {
+            let (code, _, said) = remora(&[flag, address, verb, "list"]);
+            assert_eq!(code, Some(2), "{flag} {address}: {said}");
+        }
+        let valid: SocketAddr = nobody().parse().expect("an address");
+        let both = format!("{valid},{address}");
+        assert_eq!(remora(&["--store", &both, "status"]).0, Some(2), "{both}");
+    }
+}
+
+#[test]
+fn status_shows_the_proxies_when_the_store_is_away() {
+    let (store, proxy) = (nobody(), proxy("n1"));
+    let (code, said, errors) = remora(&["--store", &store, "--proxy", &proxy, "status"]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(
+        said.contains("n1") && said.contains("the store does not answer"),
+        "{said}"
+    );
+}
