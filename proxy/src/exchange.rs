@@ -268,9 +268,12 @@ impl<'a> Exchange<'a> {
             .run(head, reuse, || self.is_better_elsewhere(upstream))
             .await?
         {
-            Answer::Switched(..) if !heads::wants_tunnel(self.head) => Err(Unanswered::Upstream(
-                Failure::new(Phase::Waiting, Cause::Malformed),
-            )),
+            Answer::Switched(answer, _)
+                if !(heads::wants_tunnel(self.head) && heads::gives_tunnel(&answer)) =>
+            {
+                let failure = Failure::new(Phase::Waiting, Cause::Malformed);
+                Err(Unanswered::Upstream(failure))
+            }
             answer => Ok(answer),
         }
     }

@@ -199,6 +199,33 @@ fn other_protocols_are_not_upgraded_to() {
 }
 
 #[test]
+fn a_tunnel_is_for_websocket_alone() {
+    let upstream = Upstream::start(|seen| match seen.target.as_str() {
+        "/other" => Act::Echo(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n".to_vec(),
+        ),
+        _ => Act::text("plain"),
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let websocket = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+    for (fields, body) in [
+        (format!("{websocket}Upgrade: h2c\r\n"), ""),
+        (format!("Upgrade: h2c\r\n{websocket}"), ""),
+        (websocket.to_owned(), "body"),
+    ] {
+        let response = proxy.client().request("GET", "/", &fields, body);
+        assert_eq!(response.text(), "plain");
+        let seen = upstream.seen().pop().expect("a request");
+        assert_eq!(seen.field("upgrade"), None, "{fields}");
+    }
+    assert_eq!(
+        proxy.client().get("/other", websocket).status,
+        502,
+        "another protocol than was asked for"
+    );
+}
+
+#[test]
 fn an_answer_that_ends_with_its_connection_is_whole() {
     let upstream = Upstream::start(|_| Act::SayAndClose(b"HTTP/1.0 200 OK\r\n\r\nold style".to_vec()));
     let proxy = Proxy::start(&Config::new(&[&upstream]));

@@ -12,16 +12,29 @@ const ADDED_BYTES: usize = 256;
 /// Room for the fields that are added, in fields.
 const ADDED_FIELDS: usize = 8;
 
-/// Whether a request asks for a tunnel that we give: WebSocket. Others (h2c above all) would carry requests past every
-/// rule of ours.
+/// Whether a request asks for a tunnel that we give: WebSocket, alone and without a body. Others (h2c above all) would
+/// carry requests past every rule of ours, and so would one that the upstream may choose from several.
 pub(super) fn wants_tunnel(head: &RequestHead) -> bool {
-    head.method() == "GET"
-        && head.version == Version::Http11
-        && head
+    let has_body = head.fields.contains("transfer-encoding")
+        || head
             .fields
-            .get("upgrade")
-            .is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
-        && Listed::read(head.fields.iter()).has_upgrade()
+            .get("content-length")
+            .is_some_and(|length| length != b"0");
+    head.method() == "GET" && head.version == Version::Http11 && !has_body && is_websocket(&head.fields)
+}
+
+/// Whether an upstream gives the tunnel that was asked for.
+pub(super) fn gives_tunnel(head: &ResponseHead) -> bool {
+    is_websocket(&head.fields)
+}
+
+fn is_websocket(fields: &Fields) -> bool {
+    let mut protocols = fields.all("upgrade");
+    protocols
+        .next()
+        .is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
+        && protocols.next().is_none()
+        && Listed::read(fields.iter()).has_upgrade()
 }
 
 /// The head for the upstream. `streamed` says that the body has no known length.
