@@ -19,6 +19,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::access_log::AccessLog;
 use crate::answer::OwnAnswer;
 use crate::directory::{Directory, Snapshot};
@@ -196,7 +198,7 @@ impl<'a> Exchange<'a> {
                 Ok(Answer::Response(head, body)) if declined(&head) => {
                     (Failure::new(Phase::Declined, Cause::Declined), Some((head, body)))
                 }
-                Ok(answer) => return Ok(self.finish(chosen, answer)),
+                Ok(answer) => return Ok(self.finish(chosen, answer, self.mark(chosen))),
                 Err(Unanswered::Client(error)) => return Err(OwnAnswer::no_body(error)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
@@ -218,7 +220,8 @@ impl<'a> Exchange<'a> {
                     story.repeats();
                 }
                 (Err(GiveUp::PassOn), Some((head, body))) => {
-                    return Ok(self.finish(chosen, Answer::Response(head, body)));
+                    // Whoever did not begin the request must not get its user.
+                    return Ok(self.finish(chosen, Answer::Response(head, body), None));
                 }
                 (Err(how), _) => return Err(OwnAnswer::gave_up(how)),
             }
@@ -295,8 +298,16 @@ impl<'a> Exchange<'a> {
             && decide(&failure, self.shape(), &self.budget()) == Verdict::NextUpstream
     }
 
+    /// The cookie that marks this upstream as the user's, where the route changes (mode 1).
+    fn mark(&self, upstream: &Upstream) -> Option<Bytes> {
+        let moved = self.key.route != Some(upstream.route.as_bytes());
+        moved
+            .then(|| route_cookie(&self.pool.sticky, &upstream.route, self.scheme))
+            .flatten()
+    }
+
     /// An upstream answered: the head as the client must see it.
-    fn finish(&self, upstream: &Upstream, answer: Answer) -> Answer {
+    fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<Bytes>) -> Answer {
         self.replay.forget();
         upstream.counters.answered();
         self.site().directory.observe(upstream.id, Observation::Answered);
@@ -306,23 +317,14 @@ impl<'a> Exchange<'a> {
             host: self.head.fields.get("host").unwrap_or_default(),
             scheme: self.scheme,
         };
-        let moved = self.key.route != Some(upstream.route.as_bytes());
-        let cookie = if moved {
-            route_cookie(&self.pool.sticky, &upstream.route, self.scheme)
-        } else {
-            None
-        };
+        let to_client =
+            |head: &ResponseHead, streamed| heads::to_client(head, &origin, streamed, cookie.as_deref());
         match answer {
             Answer::Response(head, body) => {
                 let streamed = body.remaining().is_none();
-                Answer::Response(
-                    heads::to_client(&head, &origin, streamed, cookie.as_deref()),
-                    body,
-                )
+                Answer::Response(to_client(&head, streamed), body)
             }
-            Answer::Switched(head, tunnel) => {
-                Answer::Switched(heads::to_client(&head, &origin, false, cookie.as_deref()), tunnel)
-            }
+            Answer::Switched(head, tunnel) => Answer::Switched(to_client(&head, false), tunnel),
         }
     }
 

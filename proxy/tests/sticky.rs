@@ -71,6 +71,23 @@ fn the_route_cookie_is_set_when_the_route_changes() {
 }
 
 #[test]
+fn an_upstream_that_declined_the_request_does_not_get_its_user() {
+    let declining = [(); 2].map(|()| {
+        Upstream::start(|seen| match seen.target.as_str() {
+            "/ok" => Act::text("ok"),
+            _ => Act::answer("503 Service Unavailable", "Remora-Effect: none\r\n", "no"),
+        })
+    });
+    let proxy = Proxy::start(&Config::with_route_cookie(&[&declining[0], &declining[1]]));
+    for cookie in ["", "Cookie: ROUTEID=.n1; JSESSIONID=A\r\n"] {
+        let response = proxy.client().get("/", cookie);
+        assert_eq!((response.status, response.text().as_str()), (503, "no"));
+        assert!(response.fields("set-cookie").is_empty(), "{cookie}");
+    }
+    assert_eq!(proxy.client().get("/ok", "").fields("set-cookie").len(), 1);
+}
+
+#[test]
 fn parallel_requests_of_one_user_choose_the_same_stand_in() {
     let upstreams = three();
     let config = Config::new(&refs(&upstreams));
