@@ -3,6 +3,7 @@ package remora.tomcat;
 import java.io.NotSerializableException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.apache.juli.logging.Log;
@@ -39,12 +40,11 @@ final class CodecValues implements AttributeValues {
    * @param loader the application's class loader
    * @param allowed what the names of deserialized classes must match, or null for all that are not
    *     known to be dangerous
+   * @param valueBytesMax the largest encoded value in bytes; asked for every value
    */
-  CodecValues(ClassLoader loader, Pattern allowed) {
+  CodecValues(ClassLoader loader, Pattern allowed, IntSupplier valueBytesMax) {
     this.loader = loader;
-    codec =
-        new AttributeCodec(
-            loader, new ClassFilter(allowed), AttributeCodec.VALUE_BYTES_MAX_DEFAULT);
+    codec = new AttributeCodec(loader, new ClassFilter(allowed), valueBytesMax);
   }
 
   @Override

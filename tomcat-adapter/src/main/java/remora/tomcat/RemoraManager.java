@@ -223,8 +223,9 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
   }
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
-    values = new CodecValues(loader, getSessionAttributeValueClassNamePattern());
     store = openStore(storeOptions);
+    values =
+        new CodecValues(loader, getSessionAttributeValueClassNamePattern(), store::sessionBytesMax);
     PauseTicker ticker = ticker();
     NearCopies copies = new NearCopies(store, ids, this);
     housekeeper = new Housekeeper(store, copies, loader, application);

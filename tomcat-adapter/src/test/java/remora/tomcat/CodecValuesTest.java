@@ -1,8 +1,10 @@
 package remora.tomcat;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.ObjectInputStream;
@@ -13,6 +15,7 @@ import java.net.URLClassLoader;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** What an application sees of how its attributes are saved. */
@@ -45,7 +48,8 @@ class CodecValuesTest {
 
   private final ClassLoader application =
       new URLClassLoader(new URL[0], CodecValuesTest.class.getClassLoader());
-  private final CodecValues values = new CodecValues(application, null);
+  private final AtomicInteger limit = new AtomicInteger(1000);
+  private final CodecValues values = new CodecValues(application, null, limit::get);
 
   @Test
   void an_attribute_is_written_and_read_under_the_class_loader_of_its_application() {
@@ -55,5 +59,15 @@ class CodecValuesTest {
     assertThrows(SaveFailedException.class, () -> values.encode("looks", new Looks(true)));
     assertEquals(Collections.nCopies(3, application), seen);
     assertSame(before, Thread.currentThread().getContextClassLoader());
+  }
+
+  @Test
+  void the_limit_of_a_value_is_the_one_that_holds_now() {
+    byte[] value = new byte[2000];
+    String refused =
+        assertThrows(SaveFailedException.class, () -> values.encode("big", value)).getMessage();
+    assertTrue(refused.contains("\"big\"") && refused.contains("1000 bytes"), refused);
+    limit.set(3000);
+    assertArrayEquals(value, (byte[]) values.decode("big", values.encode("big", value)));
   }
 }

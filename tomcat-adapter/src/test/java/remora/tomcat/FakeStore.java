@@ -392,6 +392,11 @@ final class FakeStore implements SessionStore {
   }
 
   @Override
+  public int sessionBytesMax() {
+    return SESSION_BYTES_MAX_DEFAULT;
+  }
+
+  @Override
   public void onPush(String application, PushListener listener) {
     this.application = application;
     listeners.clear();

@@ -5,6 +5,7 @@ import java.io.InvalidClassException;
 import java.io.NotSerializableException;
 import java.io.ObjectOutputStream;
 import java.util.ConcurrentModificationException;
+import java.util.function.IntSupplier;
 
 /**
  * Encodes and decodes attribute values for one application. Thread-safe.
@@ -14,24 +15,21 @@ import java.util.ConcurrentModificationException;
  */
 public final class AttributeCodec {
 
-  /** The largest encoded value unless configured: the store's default limit for a whole session. */
-  public static final int VALUE_BYTES_MAX_DEFAULT = 1024 * 1024;
-
   /** How often a value that another request changes meanwhile is tried. */
   private static final int TRIES = 4;
 
   private final ClassLoader loader;
   private final ClassFilter filter;
-  private final int valueBytesMax;
+  private final IntSupplier valueBytesMax;
 
   /**
    * Makes a codec.
    *
    * @param loader the application's class loader
    * @param filter which classes may be loaded
-   * @param valueBytesMax the largest encoded value in bytes, at least 1
+   * @param valueBytesMax the largest encoded value in bytes, at least 1; asked for every value
    */
-  public AttributeCodec(ClassLoader loader, ClassFilter filter, int valueBytesMax) {
+  public AttributeCodec(ClassLoader loader, ClassFilter filter, IntSupplier valueBytesMax) {
     this.loader = loader;
     this.filter = filter;
     this.valueBytesMax = valueBytesMax;
@@ -61,7 +59,7 @@ public final class AttributeCodec {
   private Encoded encodeNow(Object value) {
     String type = value.getClass().getName();
     try {
-      ByteSink sink = new ByteSink(valueBytesMax);
+      ByteSink sink = new ByteSink(valueBytesMax.getAsInt());
       int tag = new TypedWriter(sink).write(value);
       return tag == TypedWriter.UNKNOWN ? serialize(value) : new Encoded(tag, sink.toBytes());
     } catch (CodecException | ConcurrentModificationException known) {
@@ -78,7 +76,7 @@ public final class AttributeCodec {
   }
 
   private Encoded serialize(Object value) throws IOException {
-    ByteSink stream = new ByteSink(valueBytesMax);
+    ByteSink stream = new ByteSink(valueBytesMax.getAsInt());
     try (ObjectOutputStream output = new ObjectOutputStream(stream)) {
       output.writeObject(value);
     }

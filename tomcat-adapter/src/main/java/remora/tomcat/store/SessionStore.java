@@ -133,6 +133,17 @@ public interface SessionStore extends AutoCloseable {
    */
   boolean nearCopyTrusted(long readAtNanos);
 
+  /** The store's limit on a session unless it is configured, in bytes. */
+  int SESSION_BYTES_MAX_DEFAULT = 1024 * 1024;
+
+  /**
+   * The store's limit on one session's attributes, names and values together. Cheap.
+   *
+   * @return bytes, as the store said last; {@value #SESSION_BYTES_MAX_DEFAULT} before it said
+   *     anything
+   */
+  int sessionBytesMax();
+
   /**
    * Names who hears of sessions that this instance loses. One listener per application; a second
    * one replaces the first.

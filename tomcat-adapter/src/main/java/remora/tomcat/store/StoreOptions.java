@@ -1,5 +1,6 @@
 package remora.tomcat.store;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
@@ -24,19 +25,34 @@ public final class StoreOptions {
    *
    * @param addresses client addresses of store nodes as in context.xml: {@code host:port},
    *     separated by commas; at least one
-   * @param node route or node name for people, cut to {@value #NODE_BYTES_MAX} characters
+   * @param node route or node name for people, cut to {@value #NODE_BYTES_MAX} bytes of UTF-8
    * @param timeoutMillis how long a call waits for its answer, milliseconds, at least 1
    * @throws IllegalArgumentException with a sentence for the administrator if an address is not of
    *     that form or the timeout is out of range
    */
   public StoreOptions(String addresses, String node, long timeoutMillis) {
     this.addresses = parse(addresses);
-    this.node = node.length() <= NODE_BYTES_MAX ? node : node.substring(0, NODE_BYTES_MAX);
+    this.node = cut(node);
     this.timeoutMillis = timeoutMillis;
     if (timeoutMillis < 1) {
       throw new IllegalArgumentException(
           "storeTimeout must be at least 1 millisecond, not " + timeoutMillis);
     }
+  }
+
+  /** Cuts before the first character that has no room, never within one. */
+  private static String cut(String node) {
+    int bytes = 0;
+    int end = 0;
+    while (end < node.length()) {
+      int next = node.offsetByCodePoints(end, 1);
+      bytes += node.substring(end, next).getBytes(StandardCharsets.UTF_8).length;
+      if (bytes > NODE_BYTES_MAX) {
+        break;
+      }
+      end = next;
+    }
+    return node.substring(0, end);
   }
 
   private static List<String> parse(String addresses) {
@@ -87,7 +103,7 @@ public final class StoreOptions {
   /**
    * Route or node name for people.
    *
-   * @return at most {@value #NODE_BYTES_MAX} characters
+   * @return at most {@value #NODE_BYTES_MAX} bytes of UTF-8
    */
   public String node() {
     return node;

@@ -54,7 +54,7 @@ class AttributeCodecTest {
     return new AttributeCodec(
         AttributeCodecTest.class.getClassLoader(),
         new ClassFilter(allowed == null ? null : java.util.regex.Pattern.compile(allowed)),
-        AttributeCodec.VALUE_BYTES_MAX_DEFAULT);
+        () -> 1 << 20);
   }
 
   static Collection<Object> typedValues() {
@@ -174,7 +174,7 @@ class AttributeCodecTest {
 
   @Test
   void tooLargeValuesAreRefusedOnEitherWay() {
-    AttributeCodec small = new AttributeCodec(null, new ClassFilter(null), 1000);
+    AttributeCodec small = new AttributeCodec(null, new ClassFilter(null), () -> 1000);
     assertThrows(CodecException.class, () -> small.encode(new byte[1000]));
     assertThrows(CodecException.class, () -> small.encode(new long[200]));
     assertEquals(1000 - 2, small.encode(new byte[998 - 2]).bytes().length);
@@ -201,7 +201,7 @@ class AttributeCodecTest {
     Encoded item = codec.encode(new Item("tea", 1));
     ClassLoader without =
         new URLClassLoader(new URL[0], ClassLoader.getSystemClassLoader().getParent());
-    AttributeCodec elsewhere = new AttributeCodec(without, new ClassFilter(null), 1000);
+    AttributeCodec elsewhere = new AttributeCodec(without, new ClassFilter(null), () -> 1000);
     Undecodable missing =
         assertInstanceOf(Undecodable.class, elsewhere.decode(item.type(), item.bytes()));
     assertSame(item.bytes(), missing.bytes());

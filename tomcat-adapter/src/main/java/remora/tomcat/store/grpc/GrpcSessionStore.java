@@ -117,6 +117,11 @@ public final class GrpcSessionStore implements SessionStore {
     return client.trusts(readAtNanos);
   }
 
+  @Override
+  public int sessionBytesMax() {
+    return client.sessionBytesMax();
+  }
+
   /**
    * Which node the shared connection leads to, for logs and status pages.
    *

@@ -13,6 +13,8 @@ import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
+import remora.proto.v1.Welcome;
+import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
 import remora.tomcat.store.StoreUnavailableException;
@@ -55,6 +57,7 @@ final class StoreClient implements Link.Events {
   private final Outbox outbox = new Outbox();
   private final Pushes pushes = new Pushes();
   private final LeaderFinder finder;
+  private volatile int sessionBytesMax = SessionStore.SESSION_BYTES_MAX_DEFAULT;
   private int handles;
 
   private StoreClient(String sharedAs, StoreOptions options, long instance) {
@@ -109,6 +112,11 @@ final class StoreClient implements Link.Events {
     }
     finder.stop();
     pushes.close();
+  }
+
+  /** See {@link SessionStore#sessionBytesMax}. */
+  int sessionBytesMax() {
+    return sessionBytesMax;
   }
 
   Pushes pushes() {
@@ -168,6 +176,7 @@ final class StoreClient implements Link.Events {
   @Override
   public void received(Link link, ExchangeReply message) {
     if (message.hasWelcome()) {
+      welcomed(message.getWelcome());
       finder.opened(link, message.getWelcome());
     }
     if (link.isProbeDue()) {
@@ -180,6 +189,13 @@ final class StoreClient implements Link.Events {
       if (!pushes.deliver(push, () -> outbox.acknowledge(link, push.getId()))) {
         finder.leave(link, "", "more pushes came than listeners could take");
       }
+    }
+  }
+
+  private void welcomed(Welcome welcome) {
+    long said = welcome.getSessionBytesMax(); // unsigned
+    if (said != 0) {
+      sessionBytesMax = said < 0 || said > REQUEST_BYTES_MAX ? REQUEST_BYTES_MAX : (int) said;
     }
   }
 

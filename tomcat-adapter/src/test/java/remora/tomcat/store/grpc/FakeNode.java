@@ -43,6 +43,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   /** When set, streams are refused. */
   volatile Refusal refusal;
 
+  /** What nodes say that a session may take; 0 for nothing. */
+  volatile long sessionBytesMax;
+
   /** When true, streams are accepted and never welcomed. */
   volatile boolean frozen;
 
@@ -151,7 +154,11 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
         stream = opened;
         opened.send(
             ExchangeReply.newBuilder()
-                .setWelcome(Welcome.newBuilder().setCluster("c1").addNodes(address())));
+                .setWelcome(
+                    Welcome.newBuilder()
+                        .setCluster("c1")
+                        .addNodes(address())
+                        .setSessionBytesMax(sessionBytesMax)));
       }
       return;
     }
