@@ -1,7 +1,9 @@
 package remora.tomcat.store.grpc;
 
 import java.util.Map;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -23,7 +25,7 @@ final class Pushes implements AutoCloseable {
    * Pushes that may wait. One more and the stream is given up: near copies are then asked for
    * instead of trusted, which is slower and as safe.
    */
-  private static final int WAITING_MAX = 10_000;
+  static final int WAITING_MAX = 10_000;
 
   /**
    * How long a push may be under way inside this JVM while near copies are trusted: half of what
@@ -38,10 +40,8 @@ final class Pushes implements AutoCloseable {
       new ThreadPoolExecutor(
           1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(WAITING_MAX), new Threads("push"));
 
-  /** When the push that is being delivered came; only read while {@code delivering}. */
-  private volatile long cameNanos;
-
-  private volatile boolean delivering;
+  /** When the pushes came that wait or are being delivered; the oldest first. */
+  private final Queue<Long> arrivals = new ConcurrentLinkedQueue<>();
 
   void listen(String application, PushListener listener) {
     listeners.put(application, listener);
@@ -53,24 +53,28 @@ final class Pushes implements AutoCloseable {
 
   /** Delivers a push, then runs the acknowledgement. False when too many wait. */
   boolean deliver(Push push, Runnable acknowledgement) {
+    Long came = System.nanoTime();
+    arrivals.add(came); // before the thread may run, so that no moment is unseen
     try {
-      long now = System.nanoTime();
       thread.execute(
           () -> {
-            cameNanos = now;
-            delivering = true;
-            deliverNow(push, acknowledgement);
-            delivering = false;
+            try {
+              deliverNow(push, acknowledgement);
+            } finally {
+              arrivals.remove(came);
+            }
           });
       return true;
     } catch (RejectedExecutionException full) {
+      arrivals.remove(came);
       return false;
     }
   }
 
   /** Whether a copy that another server may own by now may still be here. */
   boolean isLate(long nowNanos) {
-    return delivering && nowNanos - cameNanos > LATE_NANOS;
+    Long oldest = arrivals.peek();
+    return oldest != null && nowNanos - oldest > LATE_NANOS;
   }
 
   private void deliverNow(Push push, Runnable acknowledgement) {
