@@ -123,7 +123,7 @@ final class Housekeeper {
       copies.lost(fenced.key(), fenced.epoch());
     }
     for (Touch gone : outcome.gone()) {
-      RemoraSession session = copies.lost(gone.key(), gone.epoch());
+      RemoraSession session = copies.ended(gone.key(), gone.epoch());
       if (session != null) {
         endNow(session);
       }

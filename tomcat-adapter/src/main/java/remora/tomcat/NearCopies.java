@@ -7,7 +7,6 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.locks.ReentrantLock;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
-import remora.tomcat.store.PushListener;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreUnavailableException;
@@ -37,6 +36,7 @@ final class NearCopies {
     private final SharedSilence silence = new SharedSilence();
     private volatile RemoraSession session;
     private volatile long lostEpoch;
+    private volatile long endedEpoch;
     private volatile long lostAtNanos;
 
     private Slot(String bareId, SessionKey key) {
@@ -45,12 +45,34 @@ final class NearCopies {
     }
 
     /**
-     * The last ownership that this Tomcat was told to have lost.
+     * Whether an ownership has ended, as far as this Tomcat was told.
      *
-     * @return an epoch, 0 for none
+     * @param epoch an ownership of this Tomcat
+     * @return true from the news of its end, or of a later one's, on
      */
-    long lostEpoch() {
-      return lostEpoch;
+    boolean hasLost(long epoch) {
+      return Long.compareUnsigned(lostEpoch, epoch) >= 0;
+    }
+
+    /**
+     * Whether the session itself ended while this Tomcat owned it.
+     *
+     * @param epoch an ownership of this Tomcat
+     * @return true from the news on
+     */
+    boolean hasEnded(long epoch) {
+      return endedEpoch == epoch;
+    }
+
+    /** Ownerships end in order: late news of an old one says nothing about a newer one. */
+    private synchronized void lose(long epoch, boolean ended) {
+      if (Long.compareUnsigned(epoch, lostEpoch) > 0) {
+        lostEpoch = epoch;
+        lostAtNanos = System.nanoTime();
+      }
+      if (ended && Long.compareUnsigned(epoch, endedEpoch) > 0) {
+        endedEpoch = epoch;
+      }
     }
   }
 
@@ -107,6 +129,9 @@ final class NearCopies {
       }
       Found found = findIn(slot, id, began);
       if (found != null) {
+        if (found.ended != null) {
+          found.ended.expireGone();
+        }
         return found.session;
       }
     }
@@ -139,20 +164,20 @@ final class NearCopies {
     RemoraSession session = slot.session;
     try {
       if (session == null || !session.isLive()) {
-        return new Found(claim(slot, id, null));
+        return claim(slot, id, null);
       }
       if (isUsable(session)) {
-        return new Found(session);
+        return new Found(session, null);
       }
       Standing standing = session.unusable || session.isLost() ? Standing.MOVED : check(session);
       if (standing == Standing.MOVED) {
-        return new Found(claim(slot, id, session));
+        return claim(slot, id, session);
       } else if (standing == Standing.GONE) {
         absent.add(slot.bareId);
-        session.expireGone();
-        return new Found(null);
+        forget(slot);
+        return new Found(null, session);
       }
-      return new Found(session);
+      return new Found(session, null);
     } catch (StoreUnavailableException silent) {
       slot.silence.remember(silent);
       throw silent;
@@ -163,8 +188,12 @@ final class NearCopies {
   private static final class Found {
     private final RemoraSession session;
 
-    private Found(RemoraSession session) {
+    /** A session that has ended here; its listeners are called without a lock. */
+    private final RemoraSession ended;
+
+    private Found(RemoraSession session, RemoraSession ended) {
       this.session = session;
+      this.ended = ended;
     }
   }
 
@@ -203,7 +232,7 @@ final class NearCopies {
         session.refresh(outcome.session());
         break;
       case GONE:
-        lost(session.key(), epoch);
+        ended(session.key(), epoch);
         return Standing.GONE;
       default:
         lost(session.key(), epoch);
@@ -247,13 +276,13 @@ final class NearCopies {
     }
   }
 
-  private RemoraSession claim(Slot slot, String id, RemoraSession old) {
+  private Found claim(Slot slot, String id, RemoraSession old) {
     return old == null
         ? claimAlone(slot, id, null)
         : old.flights.alone(() -> claimAlone(slot, id, old));
   }
 
-  private RemoraSession claimAlone(Slot slot, String id, RemoraSession old) {
+  private Found claimAlone(Slot slot, String id, RemoraSession old) {
     for (int i = 0; i < STALE_TRIES; i++) {
       long before = System.nanoTime();
       ClaimOutcome outcome = store.claim(store.nextSerial(), slot.key);
@@ -266,15 +295,17 @@ final class NearCopies {
           old.refresh(record);
         }
         session.checkedAtNanos = before;
-        return session;
+        return new Found(session, null);
       }
       if (outcome.kind() != ClaimOutcome.Kind.STALE) {
         absent.add(slot.bareId);
         forget(slot);
-        if (old != null) {
+        if (old != null && outcome.kind() == ClaimOutcome.Kind.GONE && old.hasEndedHere()) {
+          return new Found(null, old);
+        } else if (old != null) {
           old.vanish();
         }
-        return null;
+        return new Found(null, null);
       }
     }
     throw new StoreUnavailableException(
@@ -352,34 +383,35 @@ final class NearCopies {
   }
 
   /**
-   * Remembers that an ownership has ended. Quick; asks nobody.
+   * Remembers that an ownership has ended: its copy is out of use when this returns. Quick; asks
+   * nobody.
    *
    * @param key which session
    * @param epoch the ownership
-   * @return the session whose copy was held under it, or null
    */
-  RemoraSession lost(SessionKey key, long epoch) {
+  void lost(SessionKey key, long epoch) {
+    Slot slot = byKey.get(key);
+    if (slot != null) {
+      slot.lose(epoch, false);
+    }
+  }
+
+  /**
+   * As {@link #lost}, for a session that has ended under that ownership: its listeners are called
+   * here.
+   *
+   * @param key which session
+   * @param epoch the ownership
+   * @return a session to be ended with its listeners, or null
+   */
+  RemoraSession ended(SessionKey key, long epoch) {
     Slot slot = byKey.get(key);
     if (slot == null) {
       return null;
     }
-    slot.lostAtNanos = System.nanoTime();
-    slot.lostEpoch = epoch;
+    slot.lose(epoch, true);
     RemoraSession session = slot.session;
-    return session != null && session.isLost() ? session : null;
-  }
-
-  /**
-   * What a push means here: the copy is out of use when this returns.
-   *
-   * @param key which session
-   * @param kind what happened
-   * @param epoch the ownership that was lost
-   * @return a session to be ended with its listeners, or null
-   */
-  RemoraSession pushed(SessionKey key, PushListener.Kind kind, long epoch) {
-    RemoraSession session = lost(key, epoch);
-    return kind == PushListener.Kind.OWNERSHIP_LOST ? null : session;
+    return session != null && session.epoch() == epoch ? session : null;
   }
 
   /**

@@ -276,7 +276,11 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     if (running == null) {
       return;
     }
-    RemoraSession ended = running.copies().pushed(key, kind, epoch);
+    if (kind == PushListener.Kind.OWNERSHIP_LOST) {
+      running.copies().lost(key, epoch);
+      return;
+    }
+    RemoraSession ended = running.copies().ended(key, epoch);
     if (ended != null) {
       housekeeper.end(ended);
     }

@@ -35,6 +35,8 @@ public class RemoraSession extends MirroredSession {
   private transient volatile SessionKey key;
   private transient volatile NearCopies.Slot slot;
   private transient volatile boolean goneFromStore;
+  private transient volatile boolean droppedChanges;
+  private transient volatile boolean vanished;
   private transient int requests;
 
   /**
@@ -77,7 +79,37 @@ public class RemoraSession extends MirroredSession {
   boolean isLost() {
     NearCopies.Slot current = slot;
     long epoch = epoch();
-    return epoch != 0 && current != null && current.lostEpoch() == epoch;
+    return epoch != 0 && current != null && current.hasLost(epoch);
+  }
+
+  /**
+   * Whether this Tomcat owned the session to its end, if it has ended: then its listeners are to be
+   * called here and nowhere else.
+   *
+   * @return false if another Tomcat has taken it before
+   */
+  boolean hasEndedHere() {
+    NearCopies.Slot current = slot;
+    long epoch = epoch();
+    return epoch != 0 && current != null && (!current.hasLost(epoch) || current.hasEnded(epoch));
+  }
+
+  /**
+   * Whether a change is lost because the store ended the session before it was told of it.
+   *
+   * @return true if no request that may have seen the change may be answered
+   */
+  boolean hasDroppedChanges() {
+    return droppedChanges;
+  }
+
+  /**
+   * Whether the session lives on elsewhere, or ended there.
+   *
+   * @return true after {@link #vanish}
+   */
+  boolean hasVanished() {
+    return vanished;
   }
 
   /**
@@ -253,15 +285,26 @@ public class RemoraSession extends MirroredSession {
 
   /** Ends the session here with its listeners; the store has already ended it. */
   void expireGone() {
-    goneFromStore = true;
+    leaveStore();
     expire(true);
   }
 
-  /** Ends the session here without a word: its listeners were or will be called elsewhere. */
+  /**
+   * Takes the copy out without calling listeners. Not for sessions that ended under this Tomcat's
+   * own ownership: theirs are called nowhere else.
+   */
   void vanish() {
-    goneFromStore = true;
+    leaveStore();
+    vanished = true;
     setValid(false);
     remora.remove(this, false);
+  }
+
+  private void leaveStore() {
+    if (isValid) {
+      droppedChanges |= hasMarks();
+    }
+    goneFromStore = true;
   }
 
   private void mark(String name) {

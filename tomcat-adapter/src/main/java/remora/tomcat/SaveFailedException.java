@@ -1,7 +1,7 @@
 package remora.tomcat;
 
 /** A change of a session is not stored, or not known to be. The response must not reveal it. */
-final class SaveFailedException extends RuntimeException {
+class SaveFailedException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 

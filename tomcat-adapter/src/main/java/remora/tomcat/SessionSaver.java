@@ -59,6 +59,38 @@ final class SessionSaver {
    * @throws StoreUnavailableException if a command that this call waited for was not answered
    */
   boolean settle(RemoraSession session, int failuresSeen, long startedNanos) {
+    Turn turn = awaitTurn(session, failuresSeen);
+    if (turn == Turn.ENDED) {
+      requireNothingDropped(session);
+    }
+    if (turn != Turn.MINE) {
+      return turn == Turn.TOLD;
+    }
+    try {
+      return fly(session, startedNanos);
+    } catch (EndedException ended) {
+      if (ended.gone && session.hasEndedHere()) {
+        session.expireGone();
+      } else {
+        session.vanish();
+      }
+      throw ended;
+    }
+  }
+
+  /** How a request stands that wants everything stored. */
+  private enum Turn {
+    /** It has taken off: the flight is its own. */
+    MINE,
+    /** A flight that it waited for has told everything. */
+    TOLD,
+    /** There is nothing to tell. */
+    IDLE,
+    /** The session does not live here any more. */
+    ENDED
+  }
+
+  private Turn awaitTurn(RemoraSession session, int failuresSeen) {
     long began = System.nanoTime();
     session.lock.lock();
     try {
@@ -68,10 +100,10 @@ final class SessionSaver {
           throw new SaveFailedException("a change that this request may have seen was not stored");
         }
         if (!session.isLive()) {
-          return false;
+          return Turn.ENDED;
         }
         if (session.flights.hasSaved(flight)) {
-          return session.flights.hasTold(flight);
+          return session.flights.hasTold(flight) ? Turn.TOLD : Turn.IDLE;
         }
         session.flights.rethrowSilence(began);
         if (!session.flights.isFlying()) {
@@ -80,13 +112,31 @@ final class SessionSaver {
         session.flights.awaitLanding();
       }
       if (!session.mayHaveChanged()) {
-        return false;
+        return Turn.IDLE;
       }
       session.flights.takeOff();
+      return Turn.MINE;
     } finally {
       session.lock.unlock();
     }
-    return fly(session, startedNanos);
+  }
+
+  /** The session ended although this Tomcat's application did not end it. */
+  private static final class EndedException extends SaveFailedException {
+    private static final long serialVersionUID = 1L;
+    private final boolean gone;
+
+    private EndedException(boolean gone) {
+      super("the session was ended or its id changed elsewhere");
+      this.gone = gone;
+    }
+  }
+
+  private void requireNothingDropped(RemoraSession session) {
+    if (session.hasDroppedChanges()
+        || session.hasVanished() && !draft(session, new LinkedHashMap<>()).isEmpty()) {
+      throw new SaveFailedException("the session ended elsewhere before a change was stored");
+    }
   }
 
   private boolean fly(RemoraSession session, long startedNanos) {
@@ -291,9 +341,9 @@ final class SessionSaver {
         throw new SaveFailedException(
             "the session belongs to " + outcome.owner() + " since this Tomcat stood still");
       case GONE:
+        throw new EndedException(true);
       case RENAMED:
-        session.vanish();
-        throw new SaveFailedException("the session was ended or its id changed elsewhere");
+        throw new EndedException(false);
       default:
         throw new SaveFailedException("a later command of this Tomcat overtook the save");
     }

@@ -212,6 +212,9 @@ final class FakeStore implements SessionStore {
     long lostEpoch = 0;
     SaveOutcome outcome;
     synchronized (table) {
+      if (table.renamed.contains(name(key))) {
+        return SaveOutcome.bare(SaveOutcome.Kind.RENAMED);
+      }
       Record record = table.records.get(name(key));
       if (record == null && change.epoch() == 0) {
         long tombstone = table.tombstones.getOrDefault(name(key), 0L);
@@ -308,6 +311,9 @@ final class FakeStore implements SessionStore {
   public CheckOutcome check(SessionKey key, long epoch, long version) {
     called("check");
     synchronized (table) {
+      if (table.renamed.contains(name(key))) {
+        return new CheckOutcome(CheckOutcome.Kind.RENAMED, null, null);
+      }
       Record record = table.records.get(name(key));
       if (record == null) {
         return new CheckOutcome(CheckOutcome.Kind.GONE, null, null);
@@ -383,7 +389,19 @@ final class FakeStore implements SessionStore {
   @Override
   public TouchOutcome touch(List<Touch> touches) {
     called("touch");
-    return new TouchOutcome(Collections.<Touch>emptyList(), Collections.<Touch>emptyList());
+    List<Touch> fenced = new ArrayList<>();
+    List<Touch> gone = new ArrayList<>();
+    synchronized (table) {
+      for (Touch touch : touches) {
+        Record record = table.records.get(name(touch.key()));
+        if (record == null) {
+          gone.add(touch);
+        } else if (record.epoch != touch.epoch()) {
+          fenced.add(touch);
+        }
+      }
+    }
+    return new TouchOutcome(fenced, gone);
   }
 
   @Override

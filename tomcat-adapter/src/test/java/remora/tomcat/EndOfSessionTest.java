@@ -1,0 +1,226 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.servlet.http.HttpSessionEvent;
+import javax.servlet.http.HttpSessionListener;
+import org.apache.catalina.Session;
+import org.apache.catalina.core.StandardContext;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import remora.tomcat.Tomcats.Answer;
+import remora.tomcat.Tomcats.Node;
+import remora.tomcat.Tomcats.Work;
+import remora.tomcat.store.PushListener;
+
+/** Sessions that end, or take another id, while requests of this Tomcat still use them. */
+class EndOfSessionTest {
+
+  private static final Work READ =
+      (q, a) ->
+          a.getWriter()
+              .print(
+                  q.getSession(false) == null
+                      ? "none"
+                      : "" + q.getSession(false).getAttribute("cart"));
+
+  private final ExecutorService thread = Executors.newCachedThreadPool();
+  private final AtomicInteger destroyed = new AtomicInteger();
+  private Tomcats tomcats;
+  private Node one;
+  private Node two;
+  private String cookie;
+  private RemoraSession session;
+
+  @BeforeEach
+  void start() throws Exception {
+    tomcats = new Tomcats();
+    one = tomcats.start("one", null);
+    two = tomcats.start("two", null);
+    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+    session = (RemoraSession) one.manager.findSessions()[0];
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    thread.shutdownNow();
+    tomcats.close();
+  }
+
+  private void onDestroyed(Runnable then) {
+    HttpSessionListener listener =
+        new HttpSessionListener() {
+          @Override
+          public void sessionCreated(HttpSessionEvent event) {}
+
+          @Override
+          public void sessionDestroyed(HttpSessionEvent event) {
+            destroyed.incrementAndGet();
+            then.run();
+          }
+        };
+    ((StandardContext) one.context).addApplicationLifecycleListener(listener);
+  }
+
+  /** A second request of the same session, while the first one is under way. */
+  private void alsoReads() throws Exception {
+    Work first = one.work;
+    one.get("/", cookie, READ);
+    one.work = first;
+  }
+
+  @Test
+  void a_change_to_a_session_that_a_parallel_request_found_gone_is_not_answered_as_done()
+      throws Exception {
+    Answer answer =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              q.getSession().setAttribute("cart", "pears");
+              one.store.untrusted = true;
+              two.get("/", cookie, (q2, a2) -> q2.getSession().invalidate());
+              alsoReads();
+            });
+    assertEquals(503, answer.status());
+  }
+
+  @Test
+  void a_change_to_a_session_that_a_parallel_request_found_renamed_is_not_answered_as_done()
+      throws Exception {
+    Answer answer =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              q.getSession().setAttribute("cart", "pears");
+              one.store.untrusted = true;
+              two.get("/", cookie, (q2, a2) -> q2.changeSessionId());
+              alsoReads();
+            });
+    assertEquals(503, answer.status());
+  }
+
+  @Test
+  void a_change_in_place_is_not_answered_as_done_either() throws Exception {
+    one.get("/", cookie, (q, a) -> q.getSession().setAttribute("list", new ArrayList<>()));
+    Work changes =
+        (q, a) -> {
+          @SuppressWarnings("unchecked")
+          List<String> list = (List<String>) q.getSession().getAttribute("list");
+          one.store.untrusted = true;
+          two.get("/", cookie, (q2, a2) -> q2.changeSessionId());
+          alsoReads();
+          list.add("pears");
+        };
+    assertEquals(503, one.get("/", cookie, changes).status());
+  }
+
+  @Test
+  void what_only_read_a_session_that_then_ended_is_answered() throws Exception {
+    Answer answer =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              a.getWriter().print(q.getSession().getAttribute("cart"));
+              one.store.untrusted = true;
+              two.get("/", cookie, (q2, a2) -> q2.getSession().invalidate());
+              alsoReads();
+            });
+    assertEquals(200, answer.status());
+    assertEquals("apples", answer.body());
+  }
+
+  @Test
+  void late_news_of_an_old_ownership_do_not_undo_the_news_of_a_newer_one() {
+    NearCopies copies = session.services().copies();
+    long epoch = session.epoch();
+    copies.lost(session.key(), epoch - 1);
+    assertEquals(false, session.isLost());
+    copies.lost(session.key(), epoch);
+    copies.lost(session.key(), epoch - 1);
+    assertTrue(session.isLost());
+  }
+
+  @Test
+  void listeners_hear_of_an_end_that_a_request_sees_before_the_housekeeper_does() throws Exception {
+    one.get("/", null, (q, a) -> q.getSession());
+    CountDownLatch release = new CountDownLatch(1);
+    CountDownLatch blocked = new CountDownLatch(1);
+    onDestroyed(
+        () -> {
+          blocked.countDown();
+          try {
+            release.await(20, TimeUnit.SECONDS);
+          } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+          }
+        });
+    for (Session other : one.manager.findSessions()) {
+      if (other != session) {
+        one.store.end(((RemoraSession) other).key(), PushListener.Kind.EXPIRED);
+      }
+    }
+    assertTrue(blocked.await(20, TimeUnit.SECONDS));
+    one.store.end(session.key(), PushListener.Kind.EXPIRED);
+    one.work = READ;
+    Future<Answer> answer = thread.submit(() -> one.get("/", cookie));
+    Conditions.await("second end", () -> destroyed.get() == 2);
+    release.countDown();
+    assertEquals("none", answer.get(20, TimeUnit.SECONDS).body());
+    assertEquals(2, destroyed.get());
+  }
+
+  @Test
+  void listeners_hear_of_an_end_that_a_save_finds() throws Exception {
+    onDestroyed(() -> {});
+    Answer answer =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              q.getSession().setAttribute("cart", "pears");
+              one.store.untrusted = true; // hears no pushes
+              one.store.end(session.key(), PushListener.Kind.EXPIRED);
+            });
+    assertEquals(503, answer.status());
+    assertEquals(1, destroyed.get());
+  }
+
+  @Test
+  void listeners_of_a_session_that_moved_and_ended_elsewhere_hear_nothing_here() throws Exception {
+    onDestroyed(() -> {});
+    two.get("/", cookie, (q, a) -> q.getSession().invalidate());
+    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals(0, destroyed.get());
+  }
+
+  @Test
+  void a_listener_may_wait_for_another_request_of_the_session_that_ends() throws Exception {
+    List<String> answers = new ArrayList<>();
+    onDestroyed(
+        () -> {
+          try {
+            answers.add(thread.submit(() -> one.get("/", cookie)).get(10, TimeUnit.SECONDS).body());
+          } catch (Exception stuck) {
+            answers.add(stuck.toString());
+          }
+        });
+    one.store.untrusted = true; // hears no pushes
+    one.store.end(session.key(), PushListener.Kind.EXPIRED);
+    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals(1, answers.size());
+    assertEquals("none", answers.get(0));
+  }
+}
