@@ -87,6 +87,14 @@ final class NearCopies {
      * @return the session, placed and listed
      */
     RemoraSession activate(String id, StoredSession record);
+
+    /**
+     * Finds out what became of a change of a session's id.
+     *
+     * @param session a session with a {@link RemoraSession#pendingRename}, which is null afterwards
+     * @return the id that the session has now
+     */
+    String finishRename(RemoraSession session);
   }
 
   private final SessionStore store;
@@ -121,6 +129,9 @@ final class NearCopies {
         RemoraSession session = slot.session;
         if (session != null && isUsable(session)) {
           return session;
+        }
+        if (session != null && session.isLive() && session.pendingRename != null) {
+          return find(host.finishRename(session));
         }
       } else if (absent.contains(bareId)) {
         return null;

@@ -402,7 +402,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     for (int i = 0; i < RENAME_DRAWS_MAX; i++) {
       String newId = generateSessionId();
       SessionKey newKey = ids.key(SessionIds.bare(newId));
-      if (newKey.slot() == slot && rename((RemoraSession) session, newKey)) {
+      if (newKey.slot() == slot && rename((RemoraSession) session, newKey, newId)) {
         super.changeSessionId(session, newId, true, true);
         return newId;
       }
@@ -424,7 +424,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     String bareId = SessionIds.bare(newId);
     if (!bareId.equals(SessionIds.bare(session.getIdInternal()))) {
       SessionKey newKey = ids.key(bareId);
-      if (newKey.slot() != ours.key().slot() || !rename(ours, newKey)) {
+      if (newKey.slot() != ours.key().slot() || !rename(ours, newKey, newId)) {
         throw new IllegalArgumentException(
             "a session cannot take this id: let the manager draw one with rotateSessionId");
       }
@@ -432,9 +432,18 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     super.changeSessionId(session, newId, notifySessionListeners, notifyContainer);
   }
 
-  private boolean rename(RemoraSession session, SessionKey newKey) {
+  @Override
+  public String finishRename(RemoraSession session) {
+    String oldId = session.getIdInternal();
+    if (services().commands().finishRename(session)) {
+      session.tellChangedSessionId(session.getIdInternal(), oldId, true, true);
+    }
+    return session.getIdInternal();
+  }
+
+  private boolean rename(RemoraSession session, SessionKey newKey, String newId) {
     try {
-      return services().commands().rename(session, newKey);
+      return services().commands().rename(session, newKey, newId);
     } catch (RuntimeException notRenamed) {
       failCurrentRequest(notRenamed);
       throw notRenamed;

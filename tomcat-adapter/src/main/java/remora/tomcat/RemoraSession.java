@@ -32,6 +32,9 @@ public class RemoraSession extends MirroredSession {
   /** Monotonic time before the call that last read, checked or saved the copy. */
   transient volatile long checkedAtNanos;
 
+  /** A change of the id whose outcome is not known; null for none. */
+  transient volatile PendingRename pendingRename;
+
   private transient volatile SessionKey key;
   private transient volatile NearCopies.Slot slot;
   private transient volatile boolean goneFromStore;

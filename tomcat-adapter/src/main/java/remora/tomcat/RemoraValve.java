@@ -72,8 +72,7 @@ public class RemoraValve extends ValveBase {
     }
     try {
       Session session = request.getSessionInternal(false);
-      String route = manager.getJvmRoute();
-      if (session != null && route != null && !asked.equals(session.getIdInternal())) {
+      if (session != null && isAnother(session.getIdInternal(), asked, manager.getJvmRoute())) {
         request.changeSessionId(session.getIdInternal());
       }
       return true;
@@ -81,6 +80,11 @@ public class RemoraValve extends ValveBase {
       scope.fail(noAnswer);
       return false;
     }
+  }
+
+  /** By its route after a failover; by all of it where a change of the id was finished only now. */
+  private static boolean isAnother(String id, String asked, String route) {
+    return route == null ? !SessionIds.bare(id).equals(SessionIds.bare(asked)) : !id.equals(asked);
   }
 
   private void next(Request request, Response response) throws IOException {

@@ -26,22 +26,24 @@ final class SessionCommands {
    *
    * @param session a session
    * @param newKey a key with the same slot
+   * @param newId the id that the key belongs to
    * @return false if the key is in use: draw another
    * @throws SaveFailedException if the session is not this Tomcat's any more
    */
-  boolean rename(RemoraSession session, SessionKey newKey) {
-    return session.flights.alone(() -> renameAlone(session, newKey));
+  boolean rename(RemoraSession session, SessionKey newKey, String newId) {
+    return session.flights.alone(() -> renameAlone(session, newKey, newId));
   }
 
-  private boolean renameAlone(RemoraSession session, SessionKey newKey) {
+  private boolean renameAlone(RemoraSession session, SessionKey newKey, String newId) {
     if (session.epoch() == 0) {
       return true;
     }
     boolean succeeded = false;
     try {
       for (int i = 0; i < STALE_TRIES; i++) {
-        CommandOutcome outcome =
-            store.rename(store.nextSerial(), session.key(), newKey, session.epoch());
+        PendingRename rename =
+            new PendingRename(store.nextSerial(), newKey, newId, session.epoch());
+        CommandOutcome outcome = ask(session, rename);
         if (outcome.kind() == CommandOutcome.Kind.STALE) {
           continue;
         }
@@ -62,6 +64,41 @@ final class SessionCommands {
         SessionSaver.giveUp(session, Collections.<String>emptySet());
       }
     }
+  }
+
+  private CommandOutcome ask(RemoraSession session, PendingRename rename) {
+    try {
+      return store.rename(rename.serial, session.key(), rename.newKey, rename.epoch);
+    } catch (StoreUnavailableException unknown) {
+      session.pendingRename = rename;
+      throw unknown;
+    }
+  }
+
+  /**
+   * Repeats a rename whose outcome was not learned, and gives the session its new id if it is done:
+   * under the old one the store would know it no more.
+   *
+   * @param session a session
+   * @return whether this call gave it the new id; nobody was told of it yet
+   */
+  boolean finishRename(RemoraSession session) {
+    return session.flights.alone(() -> finishAlone(session));
+  }
+
+  private boolean finishAlone(RemoraSession session) {
+    PendingRename rename = session.pendingRename;
+    if (rename == null) {
+      return false; // the one in front has finished it
+    }
+    CommandOutcome outcome = ask(session, rename);
+    boolean done = outcome.kind() == CommandOutcome.Kind.DONE;
+    if (done) {
+      renamed(session, outcome.version());
+      session.setId(rename.newId, false);
+    }
+    session.pendingRename = null;
+    return done;
   }
 
   private static void renamed(RemoraSession session, long version) {

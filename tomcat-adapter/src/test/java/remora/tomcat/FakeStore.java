@@ -45,6 +45,7 @@ final class FakeStore implements SessionStore {
     private final Map<String, Record> records = new HashMap<>();
     private final Map<String, Long> tombstones = new HashMap<>();
     private final Set<String> renamed = new HashSet<>();
+    private final Map<Long, CommandOutcome> renames = new HashMap<>();
     private final Map<Long, FakeStore> handles = new ConcurrentHashMap<>();
     private long changes = 100;
   }
@@ -80,6 +81,9 @@ final class FakeStore implements SessionStore {
 
   /** While set, no call is answered. */
   volatile boolean down;
+
+  /** Calls of this name do what they are asked, and their answer is lost. */
+  volatile String answerLost;
 
   /** While set, calls wait until it opens, and are not answered then. */
   volatile CountDownLatch silence;
@@ -131,6 +135,12 @@ final class FakeStore implements SessionStore {
       Thread.currentThread().interrupt();
     }
     throw new StoreUnavailableException("the fake store is silent");
+  }
+
+  private void answered(String call) {
+    if (call.equals(answerLost)) {
+      throw new StoreUnavailableException("the fake store's answer is lost");
+    }
   }
 
   /** Ends a session as the sweep or an operator does. */
@@ -331,6 +341,19 @@ final class FakeStore implements SessionStore {
   @Override
   public CommandOutcome rename(long serial, SessionKey key, SessionKey newKey, long epoch) {
     called("rename");
+    CommandOutcome outcome;
+    synchronized (table) {
+      outcome = table.renames.get(serial);
+      if (outcome == null) {
+        outcome = renameNow(key, newKey, epoch);
+        table.renames.put(serial, outcome);
+      }
+    }
+    answered("rename");
+    return outcome;
+  }
+
+  private CommandOutcome renameNow(SessionKey key, SessionKey newKey, long epoch) {
     synchronized (table) {
       Record record = table.records.get(name(key));
       if (record == null) {

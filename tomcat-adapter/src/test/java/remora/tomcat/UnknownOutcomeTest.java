@@ -1,0 +1,102 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.util.ArrayList;
+import java.util.List;
+import javax.servlet.http.HttpSessionIdListener;
+import org.apache.catalina.core.StandardContext;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import remora.tomcat.Tomcats.Answer;
+import remora.tomcat.Tomcats.Node;
+import remora.tomcat.Tomcats.Work;
+
+/** Commands that the store may have carried out although it never answered. */
+class UnknownOutcomeTest {
+
+  private static final Work READ =
+      (q, a) ->
+          a.getWriter()
+              .print(
+                  q.getSession(false) == null
+                      ? "none"
+                      : "" + q.getSession(false).getAttribute("cart"));
+
+  private final List<String> oldIds = new ArrayList<>();
+  private Tomcats tomcats;
+  private Node one;
+  private Node two;
+  private String cookie;
+
+  @BeforeEach
+  void start() throws Exception {
+    tomcats = new Tomcats();
+    one = tomcats.start("one", null);
+    two = tomcats.start("two", null);
+    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+    HttpSessionIdListener listener = (event, oldId) -> oldIds.add(oldId);
+    ((StandardContext) one.context).addApplicationEventListener(listener);
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    tomcats.close();
+  }
+
+  private void assertFinished(Answer next) throws Exception {
+    assertEquals("apples", next.body());
+    assertNotNull(next.cookie());
+    assertNotEquals(cookie, next.cookie());
+    assertEquals("apples", one.get("/", next.cookie(), READ).body());
+    assertEquals("apples", two.get("/", next.cookie(), READ).body());
+    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals(1, oldIds.size());
+  }
+
+  @Test
+  void a_change_of_the_id_that_was_made_but_not_answered_is_finished_by_the_next_request()
+      throws Exception {
+    one.store.answerLost = "rename";
+    Answer refused = one.get("/", cookie, (q, a) -> q.changeSessionId());
+    assertEquals(503, refused.status());
+    assertNull(refused.cookie());
+    one.store.answerLost = null;
+    assertFinished(one.get("/", cookie, READ));
+  }
+
+  @Test
+  void a_change_of_the_id_that_was_not_made_is_made_by_the_next_request() throws Exception {
+    one.store.savesFail = true;
+    assertEquals(503, one.get("/", cookie, (q, a) -> q.changeSessionId()).status());
+    one.store.savesFail = false;
+    assertFinished(one.get("/", cookie, READ));
+  }
+
+  @Test
+  void while_the_store_stays_silent_the_session_is_refused_and_not_replaced() throws Exception {
+    one.store.answerLost = "rename";
+    one.get("/", cookie, (q, a) -> q.changeSessionId());
+    Answer still = one.get("/", cookie, READ);
+    assertEquals(503, still.status());
+    assertNull(still.cookie());
+    one.store.answerLost = null;
+    assertFinished(one.get("/", cookie, READ));
+  }
+
+  @Test
+  void a_change_of_the_id_that_another_tomcat_overtook_leaves_the_session_its_id()
+      throws Exception {
+    one.store.savesFail = true;
+    one.get("/", cookie, (q, a) -> q.changeSessionId());
+    one.store.savesFail = false;
+    assertEquals("apples", two.get("/", cookie, READ).body());
+    Answer back = one.get("/", cookie, READ);
+    assertEquals("apples", back.body());
+    assertNull(back.cookie());
+  }
+}
