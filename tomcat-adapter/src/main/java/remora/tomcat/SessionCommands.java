@@ -115,10 +115,17 @@ final class SessionCommands {
    * Ends the session in the store, whoever owns it. Nothing else changes it meanwhile.
    *
    * @param session a session
-   * @throws StoreUnavailableException if the store does not answer; the session lives on
+   * @throws StoreUnavailableException if the store does not answer; the session may live on, so
+   *     that its copy is read anew before it is used again
+   * @throws SaveFailedException if the session is not where this Tomcat looked for it
    */
   void remove(RemoraSession session) {
-    session.flights.alone(() -> removeAlone(session));
+    try {
+      session.flights.alone(() -> removeAlone(session));
+    } catch (RuntimeException notEnded) {
+      session.unusable = true;
+      throw notEnded;
+    }
   }
 
   private CommandOutcome removeAlone(RemoraSession session) {
@@ -133,6 +140,9 @@ final class SessionCommands {
               session.ledger.createdVersion(),
               session.epoch(),
               RemoveReason.LOGOUT);
+      if (outcome.kind() == CommandOutcome.Kind.RENAMED) {
+        throw new SaveFailedException("the session lives on: its id has changed elsewhere");
+      }
       if (outcome.kind() != CommandOutcome.Kind.STALE) {
         return outcome;
       }

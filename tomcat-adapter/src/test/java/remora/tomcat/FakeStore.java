@@ -380,6 +380,9 @@ final class FakeStore implements SessionStore {
     long owner;
     long lostEpoch;
     synchronized (table) {
+      if (table.renamed.contains(name(key))) {
+        return new CommandOutcome(CommandOutcome.Kind.RENAMED, 0, null);
+      }
       Record record = table.records.get(name(key));
       if (record == null || record.created != createdVersion) {
         return new CommandOutcome(CommandOutcome.Kind.GONE, 0, null);
@@ -392,6 +395,7 @@ final class FakeStore implements SessionStore {
     if (owner != instance) {
       push(owner, key, PushListener.Kind.GONE, lostEpoch);
     }
+    answered("remove");
     return new CommandOutcome(CommandOutcome.Kind.DONE, table.changes, null);
   }
 

@@ -99,4 +99,38 @@ class UnknownOutcomeTest {
     assertEquals("apples", back.body());
     assertNull(back.cookie());
   }
+
+  @Test
+  void a_logout_that_was_made_but_not_answered_leaves_no_copy_that_is_trusted() throws Exception {
+    one.store.answerLost = "remove";
+    assertEquals(503, one.get("/", cookie, (q, a) -> q.getSession().invalidate()).status());
+    one.store.answerLost = null;
+    assertEquals("none", one.get("/", cookie, READ).body());
+  }
+
+  @Test
+  void a_logout_that_was_not_made_leaves_the_session_as_the_store_has_it() throws Exception {
+    one.store.savesFail = true;
+    assertEquals(503, one.get("/", cookie, (q, a) -> q.getSession().invalidate()).status());
+    one.store.savesFail = false;
+    int claims = one.store.count("claim");
+    assertEquals("apples", one.get("/", cookie, READ).body());
+    assertEquals(claims + 1, one.store.count("claim"));
+  }
+
+  @Test
+  void a_logout_under_an_id_that_has_changed_elsewhere_is_refused() throws Exception {
+    String[] renamed = new String[1];
+    Answer refused =
+        one.get(
+            "/",
+            cookie,
+            (q, a) -> {
+              one.store.untrusted = true; // hears no pushes
+              renamed[0] = two.get("/", cookie, (q2, a2) -> q2.changeSessionId()).cookie();
+              q.getSession().invalidate();
+            });
+    assertEquals(503, refused.status());
+    assertEquals("apples", two.get("/", renamed[0], READ).body());
+  }
 }
