@@ -24,6 +24,17 @@ interface AttributeValues {
   Object decode(String name, EncodedValue encoded);
 
   /**
+   * The fingerprint that a value has when it is encoded again unchanged. Java serialization does
+   * not write the same bytes again after a round trip: the capacity of a map differs, for example.
+   *
+   * @param name the attribute, for messages
+   * @param encoded what the value was decoded from
+   * @param value the value, not changed since
+   * @return that of the bytes that the next comparison would make
+   */
+  EncodedValue.Fingerprint fingerprintAgain(String name, EncodedValue encoded, Object value);
+
+  /**
    * Whether a value may change without {@code setAttribute}.
    *
    * @param value a live value

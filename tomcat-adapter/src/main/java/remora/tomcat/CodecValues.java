@@ -82,6 +82,19 @@ final class CodecValues implements AttributeValues {
   }
 
   @Override
+  public EncodedValue.Fingerprint fingerprintAgain(
+      String name, EncodedValue encoded, Object value) {
+    if (AttributeCodec.isCanonical(encoded.type())) {
+      return encoded.fingerprint();
+    }
+    try {
+      return encode(name, value).fingerprint();
+    } catch (SaveFailedException notAgain) {
+      return encoded.fingerprint(); // the request that changes the session will say why
+    }
+  }
+
+  @Override
   public boolean isMutable(Object value) {
     return !AttributeCodec.isImmutable(value);
   }

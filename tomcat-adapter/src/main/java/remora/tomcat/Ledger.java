@@ -119,6 +119,19 @@ final class Ledger {
     known.put(name, new Known(attributeVersion, fingerprint));
   }
 
+  /**
+   * Compares an attribute by another fingerprint of the same value.
+   *
+   * @param name an attribute; nothing happens if it is not known
+   * @param fingerprint of its value, encoded anew
+   */
+  void compareBy(String name, EncodedValue.Fingerprint fingerprint) {
+    Known stored = known.get(name);
+    if (stored != null) {
+      known.put(name, new Known(stored.version, fingerprint));
+    }
+  }
+
   void forget(String name) {
     known.remove(name);
   }

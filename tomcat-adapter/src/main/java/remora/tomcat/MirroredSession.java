@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiConsumer;
 import org.apache.catalina.Manager;
 import org.apache.catalina.session.StandardSession;
 import remora.tomcat.store.Login;
@@ -62,6 +63,51 @@ abstract class MirroredSession extends StandardSession {
     lock.lock();
     try {
       return ledger.hasMarks();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Decodes an attribute that the store holds.
+   *
+   * @param name the attribute
+   * @param encoded what the attribute map held
+   * @param decoded hears of the value if this call put it into the map
+   * @return the live value that it holds now, or null if there is none that can be read
+   */
+  Object decode(String name, EncodedValue encoded, BiConsumer<String, Object> decoded) {
+    Object there = encoded;
+    while (there instanceof EncodedValue) {
+      EncodedValue current = (EncodedValue) there;
+      Object value = current.isUndecodable() ? null : values.decode(name, current);
+      if (value == null) {
+        current.markUndecodable();
+      } else if (replace(name, current, value)) {
+        decoded.accept(name, value);
+        return value;
+      }
+      there = attributes.get(name); // another request or another Tomcat was faster
+      if (there == current) {
+        return null;
+      }
+    }
+    return there;
+  }
+
+  /**
+   * Puts a live value in the place of its bytes. Where encoding it again makes other bytes although
+   * nobody has changed it, it is compared by those from now on; it is not handed out yet.
+   */
+  private boolean replace(String name, EncodedValue encoded, Object value) {
+    EncodedValue.Fingerprint again = values.fingerprintAgain(name, encoded, value);
+    lock.lock();
+    try {
+      if (!attributes.replace(name, encoded, value)) {
+        return false;
+      }
+      ledger.compareBy(name, again);
+      return true;
     } finally {
       lock.unlock();
     }
@@ -152,10 +198,7 @@ abstract class MirroredSession extends StandardSession {
       if (ledger.isMarked(name)) {
         continue;
       }
-      Object old = attributes.get(name);
-      if (old != null && read.contains(name)) {
-        ledger.orphan(name, old);
-      }
+      orphan(name, attributes.get(name));
       EncodedValue encoded = new EncodedValue(attribute.type(), attribute.bytes());
       ledger.know(name, attribute.version(), encoded.fingerprint());
       if (FormNotes.ATTRIBUTE.equals(name)) {
@@ -165,6 +208,13 @@ abstract class MirroredSession extends StandardSession {
       }
     }
     return others;
+  }
+
+  /** A request may have the live object in its hands; what nobody has decoded nobody can have. */
+  private void orphan(String name, Object old) {
+    if (old != null && !(old instanceof EncodedValue) && read.remove(name)) {
+      ledger.orphan(name, old);
+    }
   }
 
   private Set<String> removeOthers(Set<String> there) {
@@ -180,9 +230,7 @@ abstract class MirroredSession extends StandardSession {
         }
         continue;
       }
-      if (read.contains(name)) {
-        ledger.orphan(name, entry.getValue());
-      }
+      orphan(name, entry.getValue());
       ledger.forget(name);
       attributes.remove(name);
       others.add(name);

@@ -6,6 +6,7 @@ import java.util.Enumeration;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import remora.tomcat.store.SessionKey;
 
 /**
@@ -23,6 +24,9 @@ import remora.tomcat.store.SessionKey;
 public class RemoraSession extends MirroredSession {
 
   private static final long serialVersionUID = 1L;
+
+  /** Hears nothing of a value that is decoded only to be replaced. */
+  private static final BiConsumer<String, Object> NOBODY = (name, value) -> {};
 
   private final transient RemoraManager remora;
 
@@ -189,7 +193,7 @@ public class RemoraSession extends MirroredSession {
   public Object getAttribute(String name) {
     Object value = super.getAttribute(name);
     if (value instanceof EncodedValue) {
-      value = materialize(name, (EncodedValue) value, true);
+      value = decode(name, (EncodedValue) value, this::activateOnly);
     }
     if (value != null && values().isMutable(value)) {
       read.add(name);
@@ -324,31 +328,9 @@ public class RemoraSession extends MirroredSession {
 
   private void materializeOld(String name, boolean notify) {
     Object old = notify ? attributes.get(name) : null;
-    if (old instanceof EncodedValue && materialize(name, (EncodedValue) old, false) == null) {
+    if (old instanceof EncodedValue && decode(name, (EncodedValue) old, NOBODY) == null) {
       attributes.remove(name, old); // nobody could read it: to listeners it was not there
     }
-  }
-
-  /** Decodes what is there now: a refresh may replace the bytes while they are being decoded. */
-  private Object materialize(String name, EncodedValue encoded, boolean activate) {
-    Object current = encoded;
-    while (current instanceof EncodedValue) {
-      EncodedValue bytes = (EncodedValue) current;
-      Object value = bytes.isUndecodable() ? null : values().decode(name, bytes);
-      if (value == null) {
-        bytes.markUndecodable();
-      } else if (attributes.replace(name, bytes, value)) {
-        if (activate) {
-          activateOnly(name, value);
-        }
-        return value;
-      }
-      current = attributes.get(name);
-      if (current == bytes) {
-        return null;
-      }
-    }
-    return current;
   }
 
   /** Tells one late decoded attribute that it has moved here, with this session's own facade. */

@@ -130,6 +130,16 @@ public final class AttributeCodec {
   }
 
   /**
+   * Whether equal values give equal bytes, so that a decoded value encodes to what it came from.
+   *
+   * @param type a type tag
+   * @return false for Java serialization
+   */
+  public static boolean isCanonical(int type) {
+    return type != Tag.JAVA;
+  }
+
+  /**
    * Whether a value cannot change in place, so that it need not be compared at the end of a
    * request.
    *
