@@ -290,12 +290,15 @@ abstract class MirroredSession extends StandardSession {
   /**
    * Whether an attribute is kept here and never told the store, by Tomcat's own list or by the
    * manager's {@code sessionAttributeNameFilter} and {@code sessionAttributeValueClassNameFilter}.
+   * They are about the application's attributes, not about ours.
    *
    * @param name its name
    * @param value its live value
    * @return whether it stays here
    */
   boolean isLocal(String name, Object value) {
-    return !(value instanceof EncodedValue) && exclude(name, value);
+    return !(value instanceof EncodedValue)
+        && !FormNotes.ATTRIBUTE.equals(name)
+        && exclude(name, value);
   }
 }

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import javax.servlet.http.HttpServlet;
 import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpServletResponse;
@@ -38,7 +39,8 @@ final class Tomcats implements AutoCloseable {
     final PauseTicker ticker = new PauseTicker(System.nanoTime(), System.currentTimeMillis());
     volatile Work work;
 
-    private Node(FakeStore.Table table, Path base, String name, String route)
+    private Node(
+        FakeStore.Table table, Path base, String name, String route, Consumer<Node> prepare)
         throws LifecycleException {
       store = new FakeStore(table);
       tomcat.setBaseDir(base.toString());
@@ -82,6 +84,7 @@ final class Tomcats implements AutoCloseable {
       manager.setStore("127.0.0.1:1");
       manager.setApp(name);
       context.setManager(manager);
+      prepare.accept(this);
       tomcat.start();
     }
 
@@ -164,7 +167,14 @@ final class Tomcats implements AutoCloseable {
   }
 
   Node start(String name, String route) throws LifecycleException, IOException {
-    Node node = new Node(table, Files.createDirectories(base.resolve(name)), name, route);
+    return start(name, route, node -> {});
+  }
+
+  /** A Tomcat that is prepared before it starts. */
+  Node start(String name, String route, Consumer<Node> prepare)
+      throws LifecycleException, IOException {
+    Path home = Files.createDirectories(base.resolve(name));
+    Node node = new Node(table, home, name, route, prepare);
     nodes.add(node);
     return node;
   }
