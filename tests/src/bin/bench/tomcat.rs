@@ -1,6 +1,6 @@
 //! Requests per second of one Tomcat, read-only and changing, with our session manager and with Tomcat's own.
 //!
-//! The probe application reads or sets one attribute of 32 users' sessions. Tomcat, the load and, for ours, three
+//! The probe application reads or changes one attribute of 32 users' sessions. Tomcat, the load and, for ours, three
 //! syncing store nodes share this machine, which is what "beside StandardManager" costs at worst. Each row is warmed up
 //! first, because a JVM that is still compiling measures itself.
 
@@ -29,6 +29,9 @@ const MEASURE_SECONDS: u64 = 8;
 
 /// Size of the attributes that each session holds beside the one that changes.
 const SESSION_BYTES: usize = 2_048;
+
+/// Size of what a request changes, a few digits apart.
+const CHANGE_BYTES: usize = 190;
 
 /// As Tomcat sites run it: both compilers, a collector for servers, a heap that is not the subject.
 const JAVA_OPTIONS: &str = "-XX:+UseParallelGC -Xms512m -Xmx512m";
@@ -86,15 +89,16 @@ fn run(
     let mut tomcat = Tomcat::start(directory, plan)?;
     tomcat.wait_ready()?;
     let at = tomcat.address();
-    let script = directory.join(format!("{who}.lua"));
-    std::fs::write(&script, users(at)?)?;
+    let cookies = cookies(at)?;
     let pid = tomcat.process()?.id();
     let mut rows = Vec::new();
     for (what, page) in [
-        ("read-only", "get.jsp"),
-        ("changing", "set.jsp?name=count&value=1"),
+        ("read-only", "get.jsp?nothing="),
+        ("changing", "set.jsp?name=changed&value="),
     ] {
         let url = format!("http://{at}/probe/{page}");
+        let script = directory.join(format!("{who}-{what}.lua"));
+        std::fs::write(&script, requests(&cookies))?;
         load(&url, WARM_UP_SECONDS, USERS, Some(&script))?;
         let before = Usage::of(&[pid])?;
         let seen = load(&url, MEASURE_SECONDS, USERS, Some(&script))?;
@@ -113,19 +117,24 @@ fn run(
     Ok(rows)
 }
 
-/// A script for wrk that takes turns among the users' cookies.
-fn users(at: SocketAddr) -> Result<String> {
+/// Session cookies of users whose sessions hold something already.
+fn cookies(at: SocketAddr) -> Result<Vec<String>> {
     let filler = "x".repeat(SESSION_BYTES);
-    let mut cookies = Vec::new();
-    for _ in 0..USERS {
+    let cookie = |_| {
         let mut caller = Caller::new(at);
         caller.set("filler", &filler)?;
         let id = caller.browser.cookie("JSESSIONID").context("no session cookie")?;
-        cookies.push(format!("\"JSESSIONID={id}\""));
-    }
-    Ok(format!(
-        "local cookies = {{ {} }}\nlocal turn = 0\nfunction request()\n  turn = turn % #cookies + 1\n  \
-         return wrk.format(\"GET\", nil, {{ Cookie = cookies[turn] }})\nend\n",
+        Ok(format!("\"JSESSIONID={id}\""))
+    };
+    (0..USERS).map(cookie).collect()
+}
+
+/// A script for wrk: the users take turns, and every request ends in another value, so that a change is one.
+fn requests(cookies: &[String]) -> String {
+    format!(
+        "local cookies = {{ {} }}\nlocal turn = 0\nlocal padding = string.rep('x', {CHANGE_BYTES})\nfunction request()\n  \
+         turn = turn + 1\n  return wrk.format('GET', wrk.path .. padding .. turn, \
+         {{ Cookie = cookies[turn % #cookies + 1] }})\nend\n",
         cookies.join(", ")
-    ))
+    )
 }

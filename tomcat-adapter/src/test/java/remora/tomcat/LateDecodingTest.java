@@ -35,6 +35,12 @@ class LateDecodingTest {
         }
 
         @Override
+        public EncodedValue.Fingerprint fingerprintAgain(
+            String name, EncodedValue encoded, Object value) {
+          return encoded.fingerprint();
+        }
+
+        @Override
         public boolean isMutable(Object value) {
           return false;
         }
