@@ -5,8 +5,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.store.SessionStore;
@@ -16,7 +18,8 @@ import remora.tomcat.store.TouchOutcome;
 
 /**
  * What a manager does beside requests, on one thread of its own: tells the store every few seconds
- * which sessions were used, and ends sessions that the store has ended, with their listeners.
+ * which sessions were used, and at once where one would expire before that; saves what was changed
+ * outside requests; and ends sessions that the store has ended, with their listeners.
  */
 final class Housekeeper {
 
@@ -28,13 +31,22 @@ final class Housekeeper {
   private final SessionStore store;
   private final NearCopies copies;
   private final ClassLoader applicationLoader;
+  private final SessionSaver saver;
   private final Set<RemoraSession> used = ConcurrentHashMap.newKeySet();
+  private final Set<RemoraSession> changed = ConcurrentHashMap.newKeySet();
+  private final AtomicBoolean touchDue = new AtomicBoolean();
+  private final AtomicBoolean saveDue = new AtomicBoolean();
   private final ScheduledExecutorService thread;
   private boolean storeSilent;
 
   Housekeeper(
-      SessionStore store, NearCopies copies, ClassLoader applicationLoader, String application) {
+      SessionStore store,
+      NearCopies copies,
+      SessionSaver saver,
+      ClassLoader applicationLoader,
+      String application) {
     this.store = store;
+    this.saver = saver;
     this.copies = copies;
     this.applicationLoader = applicationLoader;
     thread =
@@ -62,6 +74,56 @@ final class Housekeeper {
    */
   void used(RemoraSession session) {
     used.add(session);
+  }
+
+  /**
+   * Remembers that a session was used that may expire before the next touch, and tells the store at
+   * once.
+   *
+   * @param session a session
+   */
+  void usedLate(RemoraSession session) {
+    used.add(session);
+    soon(touchDue, this::touch);
+  }
+
+  /**
+   * Saves a session that was changed while no request used it.
+   *
+   * @param session a session
+   */
+  void changedOutside(RemoraSession session) {
+    changed.add(session);
+    soon(saveDue, this::saveChanged);
+  }
+
+  private void soon(AtomicBoolean due, Runnable work) {
+    if (!due.compareAndSet(false, true)) {
+      return;
+    }
+    try {
+      thread.execute(
+          () -> {
+            due.set(false);
+            work.run();
+          });
+    } catch (RejectedExecutionException stopping) {
+      log.debug("The manager stops and saves what is open by itself", stopping);
+    }
+  }
+
+  private void saveChanged() {
+    for (RemoraSession session : new ArrayList<>(changed)) {
+      changed.remove(session);
+      if (session.isInUse() || !session.hasMarks()) {
+        continue; // the end of the request saves it
+      }
+      try {
+        saver.settle(session, session.flights.failures(), System.nanoTime());
+      } catch (RuntimeException | Error notSaved) {
+        log.error("A change that was made outside requests is lost", notSaved);
+      }
+    }
   }
 
   /**

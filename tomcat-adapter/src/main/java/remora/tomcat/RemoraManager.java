@@ -228,10 +228,10 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
         new CodecValues(loader, getSessionAttributeValueClassNamePattern(), store::sessionBytesMax);
     PauseTicker ticker = ticker();
     NearCopies copies = new NearCopies(store, ids, this);
-    housekeeper = new Housekeeper(store, copies, loader, application);
+    SessionSaver saver = new SessionSaver(store, ticker);
+    housekeeper = new Housekeeper(store, copies, saver, loader, application);
     services =
-        new SessionServices(
-            copies, new SessionSaver(store, ticker), new SessionCommands(store), ticker);
+        new SessionServices(copies, saver, new SessionCommands(store), ticker);
     store.onPush(application, this::pushed);
     housekeeper.start();
   }
@@ -480,6 +480,28 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
   void accessed(RemoraSession session) {
     if (services != null) {
       housekeeper.used(session);
+    }
+  }
+
+  /**
+   * Remembers that a session is used that the store may be about to end.
+   *
+   * @param session a session
+   */
+  void accessedLate(RemoraSession session) {
+    if (services != null) {
+      housekeeper.usedLate(session);
+    }
+  }
+
+  /**
+   * Remembers that a session was changed while no request used it.
+   *
+   * @param session a session
+   */
+  void changedOutside(RemoraSession session) {
+    if (services != null) {
+      housekeeper.changedOutside(session);
     }
   }
 

@@ -140,7 +140,7 @@ public class RemoraSession extends MirroredSession {
   /**
    * Whether the local clock says that the session has been idle for too long. Only a reason to ask.
    *
-   * @param graceMillis added to the idle limit
+   * @param graceMillis added to the idle limit; negative to ask whether that is near
    * @return false while a request uses it or if it never expires
    */
   boolean isIdleTooLong(long graceMillis) {
@@ -164,17 +164,23 @@ public class RemoraSession extends MirroredSession {
 
   @Override
   public void access() {
+    boolean late;
     lock.lock();
     try {
+      late = isIdleTooLong(-2 * Housekeeper.TOUCH_MILLIS);
       super.access();
       requests++;
     } finally {
       lock.unlock();
     }
+    if (late) {
+      remora.accessedLate(this);
+    }
   }
 
   @Override
   public void endAccess() {
+    boolean open;
     lock.lock();
     try {
       super.endAccess();
@@ -183,10 +189,14 @@ public class RemoraSession extends MirroredSession {
         read.clear();
         ledger.dropOrphans();
       }
+      open = isChangedOutside();
     } finally {
       lock.unlock();
     }
     remora.accessed(this);
+    if (open) {
+      remora.changedOutside(this);
+    }
   }
 
   @Override
@@ -318,12 +328,22 @@ public class RemoraSession extends MirroredSession {
     if (lock == null) {
       return; // StandardSession's constructor calls setters in some Tomcat versions
     }
+    boolean open;
     lock.lock();
     try {
       ledger.mark(name, System.nanoTime());
+      open = isChangedOutside();
     } finally {
       lock.unlock();
     }
+    if (open) {
+      remora.changedOutside(this);
+    }
+  }
+
+  /** No response waits for a change that is made while no request uses the session. */
+  private boolean isChangedOutside() {
+    return requests <= 0 && ledger.epoch() != 0 && ledger.hasMarks();
   }
 
   private void materializeOld(String name, boolean notify) {

@@ -75,6 +75,7 @@ final class FakeStore implements SessionStore {
   private final long instance = SERIALS.incrementAndGet();
   private final List<PushListener> listeners = new ArrayList<>();
   private volatile String application;
+  private final Map<String, Integer> touched = new ConcurrentHashMap<>();
 
   /** How many calls went to the store, and of which kind. */
   final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();
@@ -102,6 +103,10 @@ final class FakeStore implements SessionStore {
   int count(String call) {
     AtomicInteger count = calls.get(call);
     return count == null ? 0 : count.get();
+  }
+
+  int touched(SessionKey key) {
+    return touched.getOrDefault(name(key), 0);
   }
 
   int countAll() {
@@ -420,6 +425,7 @@ final class FakeStore implements SessionStore {
     List<Touch> gone = new ArrayList<>();
     synchronized (table) {
       for (Touch touch : touches) {
+        touched.merge(name(touch.key()), 1, Integer::sum);
         Record record = table.records.get(name(touch.key()));
         if (record == null) {
           gone.add(touch);

@@ -1,0 +1,78 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import javax.servlet.http.HttpSession;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import remora.tomcat.Tomcats.Node;
+import remora.tomcat.Tomcats.Work;
+
+/** What the store hears of sessions while no response waits for it. */
+class HousekeeperTest {
+
+  private static final Work READ =
+      (q, a) -> a.getWriter().print(q.getSession().getAttribute("cart"));
+
+  private Tomcats tomcats;
+  private Node one;
+  private Node two;
+  private String cookie;
+
+  @BeforeEach
+  void start() throws Exception {
+    tomcats = new Tomcats();
+    one = tomcats.start("one", null);
+    two = tomcats.start("two", null);
+    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    tomcats.close();
+  }
+
+  private RemoraSession session() {
+    return (RemoraSession) one.manager.findSessions()[0];
+  }
+
+  @Test
+  void a_session_that_is_used_shortly_before_its_limit_is_touched_at_once() throws Exception {
+    one.get("/", cookie, (q, a) -> q.getSession().setMaxInactiveInterval(60));
+    session().setCreationTime(System.currentTimeMillis() - 55_000); // so long has it been idle
+    long began = System.nanoTime();
+    one.get("/", cookie, READ);
+    Conditions.await("touch of this session", () -> one.store.touched(session().key()) > 0);
+    long waited = (System.nanoTime() - began) / 1_000_000;
+    assertEquals(true, waited < Housekeeper.TOUCH_MILLIS, "only after " + waited + " ms");
+  }
+
+  @Test
+  void a_change_outside_requests_is_stored() throws Exception {
+    HttpSession[] kept = new HttpSession[1];
+    one.get("/", cookie, (q, a) -> kept[0] = q.getSession());
+    Conditions.await("end of the request", () -> !session().isInUse());
+    int saves = one.store.count("save");
+    kept[0].setAttribute("cart", "pears");
+    Conditions.await("save", () -> one.store.count("save") > saves);
+    Conditions.await("landing", () -> !session().hasMarks());
+    assertEquals("pears", two.get("/", cookie, READ).body());
+  }
+
+  @Test
+  void a_change_that_a_thread_makes_after_the_answer_is_stored() throws Exception {
+    HttpSession[] kept = new HttpSession[1];
+    one.get(
+        "/",
+        cookie,
+        (q, a) -> {
+          kept[0] = q.getSession();
+          a.setContentLength(0);
+          a.getOutputStream().close();
+          kept[0].setAttribute("cart", "late");
+        });
+    Conditions.await("save", () -> !session().hasMarks());
+    assertEquals("late", two.get("/", cookie, READ).body());
+  }
+}
