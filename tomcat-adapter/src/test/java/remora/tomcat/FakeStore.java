@@ -450,6 +450,7 @@ final class FakeStore implements SessionStore {
   @Override
   public void onPush(String application, PushListener listener) {
     this.application = application;
+    table.handles.put(instance, this); // again, if a manager was started anew
     listeners.clear();
     listeners.add(listener);
   }
