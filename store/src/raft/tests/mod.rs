@@ -3,6 +3,7 @@
 mod cluster;
 mod conformance;
 mod durability;
+mod forgetful;
 mod leadership;
 mod membership;
 mod snapshot;
