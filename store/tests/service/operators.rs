@@ -252,6 +252,13 @@ async fn health_readiness_and_metrics_are_served() {
         "remora_store_answer_seconds_bucket{request=\"save\"",
         "remora_store_raft_term",
         "remora_store_streams",
+        "remora_store_log_syncs_total",
+        "remora_store_log_sync_seconds{quantile=\"0.99\"}",
+        "remora_store_entry_proposals_count",
+        "remora_store_read_rounds_total{ending=\"done\"}",
+        "remora_store_leader_changes_total",
+        "remora_store_table_time_seconds",
+        "remora_store_tombstones",
     ] {
         assert!(text.contains(name), "{name} is not in\n{text}");
     }
