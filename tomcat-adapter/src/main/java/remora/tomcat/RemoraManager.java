@@ -230,8 +230,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     NearCopies copies = new NearCopies(store, ids, this);
     SessionSaver saver = new SessionSaver(store, ticker);
     housekeeper = new Housekeeper(store, copies, saver, loader, application);
-    services =
-        new SessionServices(copies, saver, new SessionCommands(store), ticker);
+    services = new SessionServices(copies, saver, new SessionCommands(store), ticker);
     store.onPush(application, this::pushed);
     housekeeper.start();
   }
