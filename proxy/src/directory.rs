@@ -230,8 +230,13 @@ impl Writer {
             .map(|pool| self.derive_pool(pool, current))
             .collect();
         let upstreams = UpstreamSet { pools };
-        self.attached
-            .retain(|attached| upstreams.find(attached.id).is_some());
+        self.attached.retain(|attached| {
+            let stays = upstreams.find(attached.id).is_some();
+            if !stays {
+                attached.metrics.clear();
+            }
+            stays
+        });
         Snapshot {
             generation: current.map_or(1, |current| current.generation + 1),
             paths: PathMap::new(config.routes.clone()),
@@ -290,7 +295,8 @@ impl Writer {
         id
     }
 
-    /// Publishes the figures of a snapshot.
+    /// Publishes the figures of a snapshot. An upstream that was replaced (another address) has cleared the same figures
+    /// before.
     fn show(&self, snapshot: &Snapshot) {
         for attached in &self.attached {
             if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {

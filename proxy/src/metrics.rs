@@ -18,7 +18,7 @@ pub const PICKS: &str = "remora_proxy_picks_total";
 pub const REPEATS: &str = "remora_proxy_repeats_total";
 /// Attempts that failed, by pool and route.
 pub const FAILURES: &str = "remora_proxy_attempt_failures_total";
-/// What is believed of an upstream: 1 up, 0.5 probing, 0 down; by pool and route.
+/// What is believed of an upstream: 1 up, 0.5 probing, 0 down or no longer configured; by pool and route.
 pub const HEALTH: &str = "remora_proxy_upstream_health";
 /// Whether an operator drains an upstream: 1 or 0; by pool and route.
 pub const DRAINING: &str = "remora_proxy_upstream_draining";
@@ -85,6 +85,12 @@ impl UpstreamMetrics {
             health: gauge(HEALTH),
             draining: gauge(DRAINING),
         }
+    }
+
+    /// The upstream is no more. Figures cannot be taken back; 0 is what an alert on `== 1` and a sum expect.
+    pub(crate) fn clear(&self) {
+        self.health.set(0.0);
+        self.draining.set(0.0);
     }
 
     pub(crate) fn set(&self, belief: Belief, draining: bool) {

@@ -135,6 +135,28 @@ fn a_reload_changes_members_and_keeps_connections() {
 }
 
 #[test]
+fn figures_of_a_removed_member_go_to_zero() {
+    let (one, two) = (Upstream::named("one"), Upstream::named("two"));
+    let proxy = Proxy::start(&Config::new(&[&one, &two]));
+    let figure = |name: &str, route: &str| {
+        proxy.figure(&format!(
+            "remora_proxy_upstream_{name}{{pool=\"tomcat\",route=\"{route}\"}}"
+        ))
+    };
+    proxy.drain("n2");
+    assert_eq!(
+        (figure("health", "n2"), figure("draining", "n2")),
+        (Some(1.0), Some(1.0))
+    );
+    proxy.reload(&Config::new(&[&one]));
+    wait_until("the member is no more", || figure("health", "n2") == Some(0.0));
+    assert_eq!(
+        (figure("health", "n1"), figure("draining", "n2")),
+        (Some(1.0), Some(0.0))
+    );
+}
+
+#[test]
 fn a_reload_takes_over_how_often_requests_are_repeated() {
     let dying = Upstream::start(|_| Act::SayAndClose(Vec::new()));
     let other = Upstream::named("other");
