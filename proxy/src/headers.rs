@@ -3,7 +3,7 @@
 //!
 //! The functions see one field at a time as two byte slices and answer with an edit, so they know no head type.
 //!
-//! Invariants: `Remora-*` never crosses the proxy in either direction · `Connection` cannot remove a protected field
+//! Invariants: `Remora-*` never crosses the proxy in either direction, in a head or behind a body ([`may_trail`]) · `Connection` cannot remove a protected field
 //! ([`is_protected`]) · forwarding fields of a client that is not trusted are replaced, never extended · Host passes as
 //! the client sent it (redirects and cookie domains then fit without repair).
 
@@ -12,7 +12,7 @@ pub mod hops;
 pub mod reverse;
 
 pub use forwarding::{Client, Scheme, added_to_request, client_scheme, edit_request};
-pub use hops::{Listed, is_protected};
+pub use hops::{Listed, is_protected, may_trail};
 pub use reverse::{Origin, edit_response, route_cookie};
 
 use bytes::Bytes;

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::headers::may_trail;
 use crate::http::{Body, BodyError, Fields, Piece, Source};
 
 /// The body of one request, over all its attempts. Costs nothing for a request without body.
@@ -150,13 +151,16 @@ impl Source for Attempt {
             self.trailers_read = true;
             return Poll::Ready(trailers.map(|fields| Ok(Piece::Trailers(fields))));
         }
-        let polled = state.client.poll_piece(context);
+        let mut polled = state.client.poll_piece(context);
         if polled.is_pending() {
             state.waiting.get_or_insert_with(Instant::now);
             return Poll::Pending;
         }
         state.waiting = None;
         state.moved = Instant::now();
+        if let Poll::Ready(Some(Ok(Piece::Trailers(fields)))) = &mut polled {
+            fields.retain(|name, _| may_trail(name));
+        }
         if let Poll::Ready(piece) = &polled {
             state.note(piece.as_ref());
             self.position = state.kept.len();

@@ -91,6 +91,35 @@ fn chunks_and_trailers_pass_in_both_directions() {
 }
 
 #[test]
+fn trailers_pass_under_the_rules_of_heads() {
+    let upstream = Upstream::start(|_| {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum, set-cookie, remora-effect\r\n\r\n";
+        let rest = "2\r\nok\r\n0\r\nset-cookie: a=b\r\nx-sum: 11\r\nremora-effect: none\r\n\r\n";
+        Act::Say(format!("{head}{rest}").into_bytes())
+    });
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = proxy.client();
+    for (trailers, passed) in [
+        (
+            "x-forwarded-for: 6.6.6.6\r\nx-count: 5\r\ncookie: a=b\r\n",
+            "x-count: 5\n",
+        ),
+        ("x-forwarded-for: 6.6.6.6\r\n", ""),
+    ] {
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: shop\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\
+             Trailer: x-count, x-forwarded-for, cookie\r\n\r\n1\r\na\r\n0\r\n{trailers}\r\n"
+        ));
+        let response = client.response();
+        assert_eq!(
+            (response.text().as_str(), response.trailers.as_str()),
+            ("ok", "x-sum: 11\n")
+        );
+        assert_eq!(upstream.seen().pop().expect("a request").trailers, passed);
+    }
+}
+
+#[test]
 fn answers_without_body_keep_their_fields() {
     let upstream = Upstream::start(|seen| match seen.target.as_str() {
         "/none" => Act::Say(b"HTTP/1.1 204 No Content\r\nX-A: b\r\n\r\n".to_vec()),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Sleep;
 
 use super::story::Story;
+use crate::headers::may_trail;
 use crate::http::{Body, BodyError, Piece, Source};
 
 /// A body, the longest pause between two of its pieces, and what is told when it ends.
@@ -52,7 +53,7 @@ impl Source for Delivery {
         if let Some(error) = self.failed {
             return Poll::Ready(Some(Err(error)));
         }
-        let polled = match self.body.poll_piece(context) {
+        let mut polled = match self.body.poll_piece(context) {
             Poll::Pending => match self.watch_silence(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => Some(Err(BodyError::Stalled)),
@@ -62,7 +63,7 @@ impl Source for Delivery {
                 piece
             }
         };
-        match &polled {
+        match &mut polled {
             Some(Ok(Piece::Data(data))) => self.story.sent(data.len()),
             Some(Err(error)) => {
                 self.failed = Some(*error);
@@ -71,7 +72,11 @@ impl Source for Delivery {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Some(Ok(Piece::Trailers(_))) | None => self.ended = true,
+            Some(Ok(Piece::Trailers(fields))) => {
+                fields.retain(|name, _| may_trail(name));
+                self.ended = true;
+            }
+            None => self.ended = true,
         }
         Poll::Ready(polled)
     }

@@ -38,6 +38,24 @@ pub(super) fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(name.len(), 2..=19) && HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
 }
 
+/// Whether a field may stand behind a body. There it has passed every rule for heads, so nothing may that one of them is
+/// about, or that says how the message is framed, addressed or read (RFC 9110 section 6.5.1).
+#[must_use]
+pub fn may_trail(name: &[u8]) -> bool {
+    let ends = is_protected(name) || is_hop_by_hop(name) || same_name(name, b"x-real-ip");
+    let reads = [
+        &b"content-encoding"[..],
+        b"content-type",
+        b"content-range",
+        b"expect",
+        b"location",
+        b"proxy",
+        b"range",
+        b"www-authenticate",
+    ];
+    !ends && !reads.iter().any(|field| name.eq_ignore_ascii_case(field))
+}
+
 /// The names that the Connection fields of one head list, without those that mean nothing or are protected. Nearly
 /// always empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -148,6 +148,27 @@ fn our_own_fields_never_cross() {
 }
 
 #[test]
+fn nothing_that_a_rule_is_about_may_trail() {
+    for name in [
+        "Cookie",
+        "Set-Cookie",
+        "HOST",
+        "content-length",
+        "Authorization",
+        "X-Forwarded-For",
+        "x_forwarded_proto",
+        "Remora-Effect",
+        "Connection",
+        "Transfer-Encoding",
+        "Content-Type",
+        "Location",
+    ] {
+        assert!(!may_trail(name.as_bytes()), "{name}");
+    }
+    assert!(may_trail(b"X-Checksum") && may_trail(b"Server-Timing") && may_trail(b"Digest"));
+}
+
+#[test]
 fn an_upgrade_passes_only_when_connection_says_so() {
     let asked = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
     let expected = [&["Upgrade: websocket"][..], &TOLD, &["connection: upgrade"]].concat();
