@@ -1,5 +1,6 @@
 //! Threads that accept clients: one single-threaded runtime each, with its own listening sockets and its own
-//! connections to the upstreams, so that nothing on a request's way is shared or locked.
+//! connections to the upstreams. What a request shares with those of other threads is the current snapshot (read
+//! without waiting), counts (one atomic each), and the buffer of the access log (locked for the copy of a line).
 //!
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
 //! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients that are already in the accept

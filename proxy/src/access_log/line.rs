@@ -59,9 +59,9 @@ pub struct Entry<'a> {
     pub agent: Option<&'a [u8]>,
     /// Name of the pool; empty when none was found.
     pub pool: &'a str,
-    /// Route of the upstream that answered; empty when none did.
+    /// Route of the upstream that was tried last, whether it answered or not; empty when none was tried.
     pub route: &'a str,
-    /// Why it was this one: sticky, moved, fresh, none.
+    /// Why it was this one: sticky, moved, fresh; or none, when nobody was left to be tried.
     pub pick: &'a str,
     /// Attempts made.
     pub attempts: u32,

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Config, LogTarget, PoolConfig};
+use super::{Config, Limits, LogTarget, PoolConfig};
+use crate::failover::budget::RetryLimits;
 
-/// What holds, one line for each listener, pool, member and route.
+/// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, so the results carry nothing.
@@ -34,6 +35,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         LogTarget::Off => writeln!(text, "access   off")?,
         LogTarget::File(path) => writeln!(text, "access   {}", path.display())?,
     }
+    write_limits(&config.limits, text)?;
     config.pools.iter().try_for_each(|pool| write_pool(pool, text))?;
     for route in &config.routes {
         let pool = config.pools.get(route.pool).map_or("", |pool| &pool.name);
@@ -52,6 +54,41 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// Each bound under its own key.
+fn write_limits(limits: &Limits, text: &mut String) -> std::fmt::Result {
+    for (key, limit) in [
+        ("connect", limits.connect),
+        ("response", limits.response),
+        ("idle", limits.idle),
+        ("request_head", limits.request_head),
+        ("client_idle", limits.client_idle),
+        ("upstream_idle", limits.upstream_idle),
+        ("stop", limits.stop),
+    ] {
+        writeln!(text, "limit    {key} {limit:?}")?;
+    }
+    for (key, limit) in [
+        ("request_head_bytes", limits.request_head_bytes),
+        ("request_fields", limits.request_fields),
+        ("target_bytes", limits.target_bytes),
+        ("replay_bytes", limits.replay_bytes),
+        ("connections", limits.connections),
+        ("upstream_connections_idle", limits.upstream_connections_idle),
+    ] {
+        writeln!(text, "limit    {key} {limit}")?;
+    }
+    let RetryLimits {
+        attempts,
+        percent,
+        per_second,
+        burst,
+    } = limits.retry;
+    writeln!(
+        text,
+        "retry    attempts {attempts}, percent {percent}, per_second {per_second}, burst {burst}"
+    )
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {

@@ -65,6 +65,20 @@ control  127.0.0.1:7410
 threads  2
 trust    127.0.0.1/32, 10.0.0.0/8, 2001:db8::/32
 access   /var/log/remora/access.log
+limit    connect 1s
+limit    response 5s
+limit    idle 60s
+limit    request_head 30s
+limit    client_idle 75s
+limit    upstream_idle 15s
+limit    stop 30s
+limit    request_head_bytes 16384
+limit    request_fields 100
+limit    target_bytes 8192
+limit    replay_bytes 0
+limit    connections 10000
+limit    upstream_connections_idle 64
+retry    attempts 2, percent 20, per_second 10, burst 1000
 pool     old: route in cookie ROUTEID, session in JSESSIONID; GET /healthz every 5s, 2s for an answer
   member o.1 at http://[::1]:8082, weight 1
 pool     tomcat: session and route in JSESSIONID; OPTIONS * every 1s, 700ms for an answer
