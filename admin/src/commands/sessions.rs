@@ -149,15 +149,19 @@ fn wire_filter(filter: &Filter, key_prefix: &str) -> SessionFilter {
     }
 }
 
-/// Refuses what cannot be a key here, so that nobody pastes a session id and waits for a "not found".
+/// Refuses what cannot be a key here, so that nobody pastes a session id and waits for a "not found". Tomcat writes its
+/// ids as 32 digits with upper-case letters, and keys are shown in lower case.
 fn key_digits(key: &str) -> Result<String, Failure> {
     let fits = (1..=32).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if fits {
+    let is_session_id = key.len() == 32 && key.bytes().any(|byte| byte.is_ascii_uppercase());
+    if fits && !is_session_id {
         return Ok(key.to_ascii_lowercase());
     }
-    Err(Failure::Usage(format!(
-        "{key:?} is not a key: give the leading hexadecimal digits that `remora sessions list` shows, not a session id"
-    )))
+    // The sentence must not repeat what may be a credential.
+    Err(Failure::Usage(
+        "that is not a key: give the leading hexadecimal digits that `remora sessions list` shows, not a session id"
+            .into(),
+    ))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -246,6 +250,10 @@ mod tests {
     fn a_pasted_session_id_is_refused_before_it_travels() {
         let refused = key_digits("4DF1C0FFEE.n1").unwrap_err();
         assert_eq!(refused.exit_code(), 2);
+        let whole = key_digits("4DF1C0FFEE4DF1C0FFEE4DF1C0FFEE00").unwrap_err();
+        assert_eq!(whole.exit_code(), 2);
+        assert!(!whole.to_string().contains("4DF1"), "it may be a credential");
+        assert!(key_digits("4df1c0ffee4df1c0ffee4df1c0ffee00").is_ok());
         assert_eq!(key_digits("3FA4").unwrap(), "3fa4");
     }
 
