@@ -222,6 +222,40 @@ fn users_of_a_frozen_upstream_are_answered_elsewhere() {
 }
 
 #[test]
+fn a_frozen_upstream_that_wakes_is_let_back_by_its_answers() {
+    let (frozen, other) = (Upstream::named("frozen"), Upstream::named("other"));
+    let proxy = Proxy::start(&Config::new(&[&frozen, &other]));
+    let health = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#);
+    frozen.freeze();
+    assert_eq!(proxy.client().get("/", &sticky(1)).text(), "other");
+    wait_until("it is believed down", || health() == Some(0.0));
+    let before = frozen.connections();
+    wait_until("it accepts more checks", || frozen.connections() > before + 2);
+    assert_eq!(health(), Some(0.0), "a connect proves nothing");
+    frozen.thaw();
+    wait_until("its answers let it back", || health() == Some(1.0));
+    assert_eq!(proxy.client().get("/", &sticky(1)).text(), "frozen");
+}
+
+#[test]
+fn a_page_whose_answer_is_no_http_takes_no_upstream_down() {
+    let script = |seen: &support::upstream::Seen| match seen.target.as_str() {
+        "/long" => Act::answer("200 OK", &format!("X: {}\r\n", "x".repeat(100_000)), ""),
+        "/odd" => Act::SayAndClose(b"\x15\x03\x01 no HTTP at all\r\n\r\n".to_vec()),
+        _ => Act::text("well"),
+    };
+    let members = [Upstream::start(script), Upstream::start(script)];
+    let proxy = Proxy::start(&without_checks(&[&members[0], &members[1]]));
+    for target in ["/long", "/odd"] {
+        for _ in 0..4 {
+            assert_eq!(proxy.client().get(target, &sticky(1)).status, 502, "{target}");
+        }
+    }
+    assert_eq!(proxy.client().get("/", &sticky(1)).text(), "well");
+    assert!(!proxy.log().contains("upstream is down"), "{}", proxy.log());
+}
+
+#[test]
 fn a_post_on_a_frozen_upstream_gets_504_at_its_deadline() {
     let (frozen, other) = (Upstream::named("frozen"), Upstream::named("other"));
     let config = Config::new(&[&frozen, &other]).table("[limits]\nresponse = \"1500ms\"");

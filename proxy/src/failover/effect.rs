@@ -28,7 +28,7 @@ pub enum Cause {
     Broken,
     /// The proxy had no socket, port or memory for a connection.
     Ours,
-    /// What came back was not HTTP, or framed inconsistently.
+    /// What came back was not HTTP, framed inconsistently, or had too long a head.
     Malformed,
     /// The prober found the upstream frozen while the request waited on it.
     Frozen,
@@ -101,13 +101,15 @@ impl Failure {
     pub fn observation(&self) -> Option<Observation> {
         match (self.phase, self.cause) {
             (Phase::Declined, _) | (_, Cause::Declined) => Some(Observation::Answered),
-            (_, Cause::Frozen | Cause::Ours) => None,
+            // Malformed: applications write heads, too long ones among them, and one page must not take every upstream
+            // down that it is tried at. Whether an upstream speaks HTTP at all is for the check to judge.
+            (_, Cause::Frozen | Cause::Ours | Cause::Malformed) => None,
             (_, Cause::Refused) => Some(Observation::Refused),
             (Phase::Connecting, Cause::TimedOut) => Some(Observation::ConnectTimedOut),
             (Phase::Sending | Phase::Waiting, Cause::TimedOut) => Some(Observation::TimedOut),
             (Phase::Passing, Cause::TimedOut) => None,
             (_, Cause::Broken) if self.is_stale_connection() => None,
-            (_, Cause::Broken | Cause::Malformed) => Some(Observation::Broken),
+            (_, Cause::Broken) => Some(Observation::Broken),
         }
     }
 }

@@ -178,6 +178,8 @@ fn health_hears_of_failures_but_not_of_stale_connections_or_declined_requests() 
             Some(Observation::TimedOut),
         ),
         (Failure::new(Phase::Waiting, Cause::Frozen), None),
+        (Failure::new(Phase::Waiting, Cause::Malformed), None),
+        (Failure::new(Phase::Passing, Cause::Malformed), None),
         (
             Failure::new(Phase::Declined, Cause::Declined),
             Some(Observation::Answered),

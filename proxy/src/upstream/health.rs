@@ -7,7 +7,8 @@
 //! a request that began before the failure.
 //!
 //! Answers of any status are signs of life: what an application answers never counts against its Tomcat, gateway
-//! errors and `Remora-Effect` answers included. Only the active check judges a status.
+//! errors and `Remora-Effect` answers included, nor does an answer that is no HTTP or too long. Only the active check
+//! judges a status and what was said.
 //!
 //! Left out on purpose: time. The prober decides when to ask; the table only says what an answer means.
 
@@ -50,7 +51,7 @@ pub enum Observation {
     Refused,
     /// A request could not connect in time.
     ConnectTimedOut,
-    /// A fresh connection broke, or carried no HTTP, before a response head was complete; or the name was not found.
+    /// A fresh connection broke before a response head was complete, or the name was not found.
     Broken,
     /// A request got no response head before its deadline.
     TimedOut,

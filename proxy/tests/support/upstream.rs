@@ -163,6 +163,11 @@ impl Upstream {
         self.inner.frozen.store(true, Ordering::SeqCst);
     }
 
+    /// Goes on after [`Upstream::freeze`].
+    pub(crate) fn thaw(&self) {
+        self.inner.frozen.store(false, Ordering::SeqCst);
+    }
+
     /// From now on closes what is open and whatever is accepted.
     pub(crate) fn die(&self) {
         self.inner.dead.store(true, Ordering::SeqCst);
