@@ -157,6 +157,29 @@ fn figures_of_a_removed_member_go_to_zero() {
 }
 
 #[test]
+fn a_drain_holds_over_reloads() {
+    let members = [
+        Upstream::named("one"),
+        Upstream::named("two"),
+        Upstream::named("three"),
+    ];
+    let [one, two, three] = &members;
+    let proxy = Proxy::start(&Config::new(&[one, two]));
+    let cookie = "Cookie: JSESSIONID=ABC.n1\r\n";
+    let draining = |route: &str| {
+        proxy.figure(&format!(
+            "remora_proxy_upstream_draining{{pool=\"tomcat\",route=\"{route}\"}}"
+        ))
+    };
+    proxy.drain("n1");
+    assert_ne!(proxy.client().get("/", cookie).text(), "one");
+    proxy.reload(&Config::new(&[one, two, three]));
+    wait_until("the new file holds", || draining("n3") == Some(0.0));
+    assert_eq!(draining("n1"), Some(1.0));
+    assert_ne!(proxy.client().get("/", cookie).text(), "one");
+}
+
+#[test]
 fn a_reload_takes_over_how_often_requests_are_repeated() {
     let dying = Upstream::start(|_| Act::SayAndClose(Vec::new()));
     let other = Upstream::named("other");
