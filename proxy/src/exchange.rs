@@ -198,7 +198,7 @@ impl<'a> Exchange<'a> {
                 Ok(Answer::Response(head, body)) if declined(&head) => {
                     (Failure::new(Phase::Declined, Cause::Declined), Some((head, body)))
                 }
-                Ok(answer) => return Ok(self.finish(chosen, answer, self.mark(chosen))),
+                Ok(answer) => return Ok(self.finish(chosen, answer, self.mark(chosen).as_deref())),
                 Err(Unanswered::Client(error)) => return Err(OwnAnswer::no_body(error)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
@@ -307,7 +307,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// An upstream answered: the head as the client must see it.
-    fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<Bytes>) -> Answer {
+    fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<&[u8]>) -> Answer {
         self.replay.forget();
         upstream.counters.answered();
         self.site().directory.observe(upstream.id, Observation::Answered);
@@ -317,8 +317,7 @@ impl<'a> Exchange<'a> {
             host: self.head.fields.get("host").unwrap_or_default(),
             scheme: self.scheme,
         };
-        let to_client =
-            |head: &ResponseHead, streamed| heads::to_client(head, &origin, streamed, cookie.as_deref());
+        let to_client = |head: &ResponseHead, streamed| heads::to_client(head, &origin, streamed, cookie);
         match answer {
             Answer::Response(head, body) => {
                 let streamed = body.remaining().is_none();

@@ -18,7 +18,7 @@ pub fn make_room(connections: usize) {
     let refused = raised.is_some_and(|current| {
         let new = Rlimit {
             current: Some(current),
-            ..limit.clone()
+            ..limit
         };
         setrlimit(Resource::Nofile, new).is_err()
     });
