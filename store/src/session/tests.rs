@@ -5,6 +5,7 @@
 //! committed. Every answer passes through [`stage::Stage`], which is the notation's only place.
 
 mod random;
+mod show;
 mod stage;
 
 use std::path::{Path, PathBuf};

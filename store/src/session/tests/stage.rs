@@ -1,8 +1,9 @@
 //! The notation of the scripts.
 //!
 //! Nodes are written `n1` (instance 1) or `n1/7` (instance 7), so that a restarted node can be told from itself. Sessions
-//! are names; `name.3` is in slot 3, all others in slot 0; `name@5` is a session and the epoch or version meant. Serials rise by themselves; `serial=4` repeats. In answers `v`
-//! is a version, `e` an epoch, `c` the version that created the session, `†` a tombstone.
+//! are names; `name.3` is in slot 3, all others in slot 0; `name@5` is a session and the epoch or version meant. Serials
+//! rise by themselves; `serial=4` repeats. In answers `v` is a version, `e` an epoch, `c` the version that created the
+//! session, `†` a tombstone.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,12 +11,11 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
+use super::show::{name, show_checked, show_event, show_outcome, show_owner, show_session};
 use crate::session::{
-    Attribute, Checked, Command, Epoch, Event, EventKind, ImageDecoder, Killed, ListFilter, Login, Merged,
-    Outcome, Owner, Proposal, RemoveReason, RequestId, Save, Session, SessionKey, SessionTable, Stamp,
-    TableTime, Touched, Version,
+    Attribute, Command, Epoch, ImageDecoder, Killed, ListFilter, Login, Proposal, RemoveReason, RequestId,
+    Save, SessionKey, SessionTable, Stamp, Touched, Version,
 };
-
 type Fault = Box<dyn Error>;
 type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
 
@@ -251,15 +251,6 @@ fn key(text: &str) -> SessionKey {
     }
 }
 
-fn name(key: &SessionKey) -> String {
-    let name: Vec<u8> = key.key[1..]
-        .iter()
-        .copied()
-        .take_while(|byte| *byte != 0)
-        .collect();
-    String::from_utf8_lossy(&name).into_owned()
-}
-
 fn number(arguments: &mut Arguments<'_>, key: &str) -> Result<u64, Fault> {
     Ok(arguments.take_key(key).unwrap_or("0").parse()?)
 }
@@ -329,114 +320,4 @@ fn remove(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Command,
         epoch: Epoch(number(arguments, "epoch")?),
         reason,
     })
-}
-
-fn show_owner(owner: &Owner) -> String {
-    if owner.instance == 0 {
-        "nobody".into()
-    } else {
-        format!("{}/{}", owner.node, owner.instance)
-    }
-}
-
-fn show_session(session: &Session) -> String {
-    let mut text = format!(
-        "v{} e{} c{} {}",
-        session.version,
-        session.epoch,
-        session.created_version,
-        show_owner(&session.owner)
-    );
-    if session.deadline != TableTime::NEVER {
-        let _ = write!(text, " until {}", session.deadline.0);
-    }
-    if let Some(login) = &session.login {
-        let _ = write!(text, " login {}", login.principal);
-    }
-    text + &show_attributes(&session.attributes)
-}
-
-fn show_attributes(attributes: &[Attribute]) -> String {
-    let shown = |attribute: &Attribute| {
-        format!(
-            " {}={}@{}",
-            attribute.name,
-            String::from_utf8_lossy(&attribute.value),
-            attribute.version
-        )
-    };
-    attributes.iter().map(shown).collect()
-}
-
-fn show_merged(merged: &Merged) -> String {
-    let mut text = format!("; merged{}", show_attributes(&merged.attributes));
-    if merged.removals {
-        let names: Vec<&str> = merged.names.iter().map(|name| &**name).collect();
-        let _ = write!(text, " only [{}] exist", names.join(" "));
-    }
-    if let Some(login) = &merged.login {
-        let who = if login.is_logout() {
-            "nobody"
-        } else {
-            &login.principal
-        };
-        let _ = write!(text, " login {who}");
-    }
-    if let Some(seconds) = merged.max_idle_seconds {
-        let _ = write!(text, " idle {seconds}");
-    }
-    text
-}
-
-fn show_outcome(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Claimed(session) => format!("claimed {}", show_session(session)),
-        Outcome::Saved(saved) => {
-            let merged = saved.merged.as_ref().map_or(String::new(), show_merged);
-            format!(
-                "saved v{} e{} c{}{merged}",
-                saved.version, saved.epoch, saved.created_version
-            )
-        }
-        Outcome::Conflict { version, merged } => format!("conflict v{version}{}", show_merged(merged)),
-        Outcome::Fenced { owner } => format!("fenced: {} owns it", show_owner(owner)),
-        Outcome::Gone { tombstone } => format!("gone †{tombstone}"),
-        Outcome::Renamed => "renamed".into(),
-        Outcome::Stale => "stale".into(),
-        Outcome::TooLarge { bytes } => format!("too large: {bytes}"),
-        Outcome::Touched { fenced, gone } => format!("touched, fenced {fenced:?}, gone {gone:?}"),
-        Outcome::Rekeyed { version } => format!("rekeyed v{version}"),
-        Outcome::Taken => "taken".into(),
-        Outcome::Removed { tombstone } => format!("removed †{tombstone}"),
-        Outcome::Released => "released".into(),
-        Outcome::Swept { removed } => format!("swept {removed}"),
-        Outcome::Announced { version } => format!("announced v{version}"),
-        Outcome::Retired { retired } => format!("retired: {retired}"),
-        Outcome::Killed { killed } => format!("killed {killed}"),
-        Outcome::Ticked => "ticked".into(),
-    }
-}
-
-fn show_checked(checked: &Checked) -> String {
-    match checked {
-        Checked::Current => "current".into(),
-        Checked::Newer(session) => format!("newer {}", show_session(session)),
-        Checked::Moved { owner } => format!("moved: {} owns it", show_owner(owner)),
-        Checked::Renamed => "renamed".into(),
-        Checked::Gone { tombstone } => format!("gone †{tombstone}"),
-    }
-}
-
-fn show_event(event: &Event) -> String {
-    let what = match event.kind {
-        EventKind::OwnershipLost => "lost",
-        EventKind::Gone => "gone",
-        EventKind::Expired => "expired",
-    };
-    format!(
-        "tell {}: {what} {} e{}",
-        event.instance,
-        name(&event.session),
-        event.epoch
-    )
 }

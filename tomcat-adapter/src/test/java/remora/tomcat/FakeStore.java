@@ -2,13 +2,11 @@ package remora.tomcat;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -17,7 +15,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
-import remora.tomcat.store.Login;
 import remora.tomcat.store.Merged;
 import remora.tomcat.store.Owner;
 import remora.tomcat.store.PushListener;
@@ -27,7 +24,6 @@ import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreUnavailableException;
-import remora.tomcat.store.StoredAttribute;
 import remora.tomcat.store.StoredSession;
 import remora.tomcat.store.Touch;
 import remora.tomcat.store.TouchOutcome;
@@ -42,31 +38,12 @@ final class FakeStore implements SessionStore {
 
   /** The table that several handles share. */
   static final class Table {
-    private final Map<String, Record> records = new HashMap<>();
+    private final Map<String, FakeRecord> records = new HashMap<>();
     private final Map<String, Long> tombstones = new HashMap<>();
     private final Set<String> renamed = new HashSet<>();
     private final Map<Long, CommandOutcome> renames = new HashMap<>();
     private final Map<Long, FakeStore> handles = new ConcurrentHashMap<>();
     private long changes = 100;
-  }
-
-  private static final class Record {
-    private final Map<String, StoredAttribute> attributes = new TreeMap<>();
-    private final long created;
-    private final long createdMillis;
-    private long version;
-    private long epoch;
-    private long owner;
-    private long lastRemoval;
-    private Login login = Login.NONE;
-    private long loginVersion;
-    private int maxIdleSeconds;
-    private long maxIdleVersion;
-
-    private Record(long created, long createdMillis) {
-      this.created = created;
-      this.createdMillis = createdMillis;
-    }
   }
 
   private static final AtomicLong SERIALS = new AtomicLong();
@@ -153,7 +130,7 @@ final class FakeStore implements SessionStore {
     long owner;
     long epoch;
     synchronized (table) {
-      Record record = table.records.remove(name(key));
+      FakeRecord record = table.records.remove(name(key));
       table.tombstones.put(name(key), ++table.changes);
       owner = record.owner;
       epoch = record.epoch;
@@ -190,7 +167,7 @@ final class FakeStore implements SessionStore {
       if (table.renamed.contains(name(key))) {
         return new ClaimOutcome(ClaimOutcome.Kind.RENAMED, null, 0);
       }
-      Record record = table.records.get(name(key));
+      FakeRecord record = table.records.get(name(key));
       if (record == null) {
         return new ClaimOutcome(
             ClaimOutcome.Kind.GONE, null, table.tombstones.getOrDefault(name(key), 0L));
@@ -199,25 +176,12 @@ final class FakeStore implements SessionStore {
       oldEpoch = record.epoch;
       record.owner = instance;
       record.epoch = ++table.changes;
-      claimed = image(record);
+      claimed = record.image();
     }
     if (oldOwner != instance) {
       push(oldOwner, key, PushListener.Kind.OWNERSHIP_LOST, oldEpoch);
     }
     return new ClaimOutcome(ClaimOutcome.Kind.CLAIMED, claimed, 0);
-  }
-
-  private StoredSession image(Record record) {
-    return new StoredSession(
-        record.version,
-        record.epoch,
-        record.created,
-        new Owner("n" + record.owner, record.owner),
-        record.createdMillis,
-        record.createdMillis,
-        record.maxIdleSeconds,
-        record.login,
-        new ArrayList<>(record.attributes.values()));
   }
 
   @Override
@@ -230,13 +194,13 @@ final class FakeStore implements SessionStore {
       if (table.renamed.contains(name(key))) {
         return SaveOutcome.bare(SaveOutcome.Kind.RENAMED);
       }
-      Record record = table.records.get(name(key));
+      FakeRecord record = table.records.get(name(key));
       if (record == null && change.epoch() == 0) {
         long tombstone = table.tombstones.getOrDefault(name(key), 0L);
         if (tombstone != change.base()) {
           return SaveOutcome.gone(tombstone);
         }
-        record = new Record(table.changes + 1, change.createdMillis());
+        record = new FakeRecord(table.changes + 1, change.createdMillis());
         record.epoch = table.changes + 1;
         record.owner = instance;
         table.records.put(name(key), record);
@@ -246,80 +210,24 @@ final class FakeStore implements SessionStore {
         if (!change.retake() || change.epoch() == 0) {
           return SaveOutcome.fenced(new Owner("n" + record.owner, record.owner));
         }
-        if (conflicts(record, change)) {
-          return SaveOutcome.conflict(record.version, merged(record, change));
+        if (record.conflicts(change)) {
+          return SaveOutcome.conflict(record.version, record.merged(change));
         }
         lostOwner = record.owner;
         lostEpoch = record.epoch;
         record.owner = instance;
         record.epoch = table.changes + 1;
-      } else if (conflicts(record, change)) {
-        return SaveOutcome.conflict(record.version, merged(record, change));
+      } else if (record.conflicts(change)) {
+        return SaveOutcome.conflict(record.version, record.merged(change));
       }
-      Merged merged = merged(record, change);
-      apply(record, change, ++table.changes);
+      Merged merged = record.merged(change);
+      record.apply(change, ++table.changes);
       outcome = SaveOutcome.saved(record.version, record.epoch, record.created, merged);
     }
     if (lostOwner != 0 && lostOwner != instance) {
       push(lostOwner, key, PushListener.Kind.OWNERSHIP_LOST, lostEpoch);
     }
     return outcome;
-  }
-
-  private static boolean conflicts(Record record, SessionChange change) {
-    List<String> names = new ArrayList<>(change.removed());
-    for (StoredAttribute attribute : change.changed()) {
-      names.add(attribute.name());
-    }
-    for (String name : names) {
-      StoredAttribute there = record.attributes.get(name);
-      if ((there == null ? record.lastRemoval : there.version()) > change.base()) {
-        return true;
-      }
-    }
-    return change.login() != null && record.loginVersion > change.base()
-        || change.maxIdleSeconds() != null && record.maxIdleVersion > change.base();
-  }
-
-  private static Merged merged(Record record, SessionChange change) {
-    List<StoredAttribute> newer = new ArrayList<>();
-    for (StoredAttribute attribute : record.attributes.values()) {
-      if (attribute.version() > change.base()) {
-        newer.add(attribute);
-      }
-    }
-    boolean removals = record.lastRemoval > change.base();
-    Set<String> names = new HashSet<>(record.attributes.keySet());
-    for (StoredAttribute attribute : change.changed()) {
-      names.add(attribute.name());
-    }
-    return new Merged(
-        newer,
-        removals,
-        removals ? names : Collections.<String>emptySet(),
-        record.loginVersion > change.base() ? record.login : null,
-        record.maxIdleVersion > change.base() ? record.maxIdleSeconds : null);
-  }
-
-  private static void apply(Record record, SessionChange change, long version) {
-    record.version = version;
-    for (StoredAttribute attribute : change.changed()) {
-      record.attributes.put(
-          attribute.name(),
-          new StoredAttribute(attribute.name(), version, attribute.type(), attribute.bytes()));
-    }
-    for (String name : change.removed()) {
-      record.attributes.remove(name);
-      record.lastRemoval = version;
-    }
-    if (change.login() != null) {
-      record.login = change.login();
-      record.loginVersion = version;
-    }
-    if (change.maxIdleSeconds() != null) {
-      record.maxIdleSeconds = change.maxIdleSeconds();
-      record.maxIdleVersion = version;
-    }
   }
 
   @Override
@@ -329,7 +237,7 @@ final class FakeStore implements SessionStore {
       if (table.renamed.contains(name(key))) {
         return new CheckOutcome(CheckOutcome.Kind.RENAMED, null, null);
       }
-      Record record = table.records.get(name(key));
+      FakeRecord record = table.records.get(name(key));
       if (record == null) {
         return new CheckOutcome(CheckOutcome.Kind.GONE, null, null);
       }
@@ -339,7 +247,7 @@ final class FakeStore implements SessionStore {
       }
       return record.version == version
           ? new CheckOutcome(CheckOutcome.Kind.CURRENT, null, null)
-          : new CheckOutcome(CheckOutcome.Kind.NEWER, image(record), null);
+          : new CheckOutcome(CheckOutcome.Kind.NEWER, record.image(), null);
     }
   }
 
@@ -360,7 +268,7 @@ final class FakeStore implements SessionStore {
 
   private CommandOutcome renameNow(SessionKey key, SessionKey newKey, long epoch) {
     synchronized (table) {
-      Record record = table.records.get(name(key));
+      FakeRecord record = table.records.get(name(key));
       if (record == null) {
         return new CommandOutcome(CommandOutcome.Kind.GONE, 0, null);
       }
@@ -388,7 +296,7 @@ final class FakeStore implements SessionStore {
       if (table.renamed.contains(name(key))) {
         return new CommandOutcome(CommandOutcome.Kind.RENAMED, 0, null);
       }
-      Record record = table.records.get(name(key));
+      FakeRecord record = table.records.get(name(key));
       if (record == null || record.created != createdVersion) {
         return new CommandOutcome(CommandOutcome.Kind.GONE, 0, null);
       }
@@ -408,7 +316,7 @@ final class FakeStore implements SessionStore {
   public CommandOutcome release(long serial, SessionKey key, long epoch) {
     called("release");
     synchronized (table) {
-      Record record = table.records.get(name(key));
+      FakeRecord record = table.records.get(name(key));
       if (record == null || record.epoch != epoch) {
         return new CommandOutcome(CommandOutcome.Kind.FENCED, 0, null);
       }
@@ -426,7 +334,7 @@ final class FakeStore implements SessionStore {
     synchronized (table) {
       for (Touch touch : touches) {
         touched.merge(name(touch.key()), 1, Integer::sum);
-        Record record = table.records.get(name(touch.key()));
+        FakeRecord record = table.records.get(name(touch.key()));
         if (record == null) {
           gone.add(touch);
         } else if (record.epoch != touch.epoch()) {

@@ -1,0 +1,126 @@
+//! How scripts show what the table answers: one line an outcome, in the order in which people read.
+
+use std::fmt::Write;
+
+use crate::session::{
+    Attribute, Checked, Event, EventKind, Merged, Outcome, Owner, Session, SessionKey, TableTime,
+};
+
+pub(super) fn name(key: &SessionKey) -> String {
+    let name: Vec<u8> = key.key[1..]
+        .iter()
+        .copied()
+        .take_while(|byte| *byte != 0)
+        .collect();
+    String::from_utf8_lossy(&name).into_owned()
+}
+
+pub(super) fn show_owner(owner: &Owner) -> String {
+    if owner.instance == 0 {
+        "nobody".into()
+    } else {
+        format!("{}/{}", owner.node, owner.instance)
+    }
+}
+
+pub(super) fn show_session(session: &Session) -> String {
+    let mut text = format!(
+        "v{} e{} c{} {}",
+        session.version,
+        session.epoch,
+        session.created_version,
+        show_owner(&session.owner)
+    );
+    if session.deadline != TableTime::NEVER {
+        let _ = write!(text, " until {}", session.deadline.0);
+    }
+    if let Some(login) = &session.login {
+        let _ = write!(text, " login {}", login.principal);
+    }
+    text + &show_attributes(&session.attributes)
+}
+
+fn show_attributes(attributes: &[Attribute]) -> String {
+    let shown = |attribute: &Attribute| {
+        format!(
+            " {}={}@{}",
+            attribute.name,
+            String::from_utf8_lossy(&attribute.value),
+            attribute.version
+        )
+    };
+    attributes.iter().map(shown).collect()
+}
+
+fn show_merged(merged: &Merged) -> String {
+    let mut text = format!("; merged{}", show_attributes(&merged.attributes));
+    if merged.removals {
+        let names: Vec<&str> = merged.names.iter().map(|name| &**name).collect();
+        let _ = write!(text, " only [{}] exist", names.join(" "));
+    }
+    if let Some(login) = &merged.login {
+        let who = if login.is_logout() {
+            "nobody"
+        } else {
+            &login.principal
+        };
+        let _ = write!(text, " login {who}");
+    }
+    if let Some(seconds) = merged.max_idle_seconds {
+        let _ = write!(text, " idle {seconds}");
+    }
+    text
+}
+
+pub(super) fn show_outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Claimed(session) => format!("claimed {}", show_session(session)),
+        Outcome::Saved(saved) => {
+            let merged = saved.merged.as_ref().map_or(String::new(), show_merged);
+            format!(
+                "saved v{} e{} c{}{merged}",
+                saved.version, saved.epoch, saved.created_version
+            )
+        }
+        Outcome::Conflict { version, merged } => format!("conflict v{version}{}", show_merged(merged)),
+        Outcome::Fenced { owner } => format!("fenced: {} owns it", show_owner(owner)),
+        Outcome::Gone { tombstone } => format!("gone †{tombstone}"),
+        Outcome::Renamed => "renamed".into(),
+        Outcome::Stale => "stale".into(),
+        Outcome::TooLarge { bytes } => format!("too large: {bytes}"),
+        Outcome::Touched { fenced, gone } => format!("touched, fenced {fenced:?}, gone {gone:?}"),
+        Outcome::Rekeyed { version } => format!("rekeyed v{version}"),
+        Outcome::Taken => "taken".into(),
+        Outcome::Removed { tombstone } => format!("removed †{tombstone}"),
+        Outcome::Released => "released".into(),
+        Outcome::Swept { removed } => format!("swept {removed}"),
+        Outcome::Announced { version } => format!("announced v{version}"),
+        Outcome::Retired { retired } => format!("retired: {retired}"),
+        Outcome::Killed { killed } => format!("killed {killed}"),
+        Outcome::Ticked => "ticked".into(),
+    }
+}
+
+pub(super) fn show_checked(checked: &Checked) -> String {
+    match checked {
+        Checked::Current => "current".into(),
+        Checked::Newer(session) => format!("newer {}", show_session(session)),
+        Checked::Moved { owner } => format!("moved: {} owns it", show_owner(owner)),
+        Checked::Renamed => "renamed".into(),
+        Checked::Gone { tombstone } => format!("gone †{tombstone}"),
+    }
+}
+
+pub(super) fn show_event(event: &Event) -> String {
+    let what = match event.kind {
+        EventKind::OwnershipLost => "lost",
+        EventKind::Gone => "gone",
+        EventKind::Expired => "expired",
+    };
+    format!(
+        "tell {}: {what} {} e{}",
+        event.instance,
+        name(&event.session),
+        event.epoch
+    )
+}
