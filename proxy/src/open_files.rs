@@ -12,20 +12,11 @@ const BESIDE: u64 = 512;
 /// Makes room for so many clients, and logs if there is none.
 pub fn make_room(connections: usize) {
     let clients = u64::try_from(connections).unwrap_or(u64::MAX);
-    let needed = clients.saturating_mul(2).saturating_add(BESIDE);
+    let needed = clients.saturating_mul(2);
     let limit = getrlimit(Resource::Nofile);
-    let raised = raised(&limit, needed);
-    let refused = raised.is_some_and(|current| {
-        let new = Rlimit {
-            current: Some(current),
-            ..limit
-        };
-        setrlimit(Resource::Nofile, new).is_err()
-    });
-    let holds = if refused {
-        limit.current
-    } else {
-        raised.or(limit.current)
+    let holds = match raised(&limit, needed.saturating_add(BESIDE)) {
+        Some(current) if raise(&limit, current) => Some(current),
+        _ => limit.current,
     };
     if let Some(holds) = holds
         && holds < needed
@@ -37,6 +28,15 @@ pub fn make_room(connections: usize) {
             "the limit on open files is too low for limits.connections: raise it (LimitNOFILE=, ulimit -n), or lower that"
         );
     }
+}
+
+/// Whether the soft limit could be set.
+fn raise(limit: &Rlimit, current: u64) -> bool {
+    let new = Rlimit {
+        current: Some(current),
+        ..*limit
+    };
+    setrlimit(Resource::Nofile, new).is_ok()
 }
 
 /// The soft limit to set, if the present one is too low and can be raised. A limit that is absent is infinite.
