@@ -151,7 +151,29 @@ impl Proxy {
         })
     }
 
+    /// Another program may take an address between the choice and the start; then there is another choice.
     fn start_as(config: &Config, command: impl Fn(&std::path::Path) -> Command) -> Self {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let mut proxy = Self::spawn(config, &command);
+            let mut ended = None;
+            wait_until("the proxy is ready or ends", || {
+                ended = proxy.child.try_wait().expect("a child");
+                ended.is_some() || proxy.is_ready()
+            });
+            if ended.is_none() {
+                return proxy;
+            }
+            wait_until("its last words are read", || {
+                proxy.log().contains("remora-proxy: ")
+            });
+            let taken = attempts < 5 && proxy.log().contains("is in use");
+            assert!(taken, "the proxy ended with {ended:?}: {}", proxy.log());
+        }
+    }
+
+    fn spawn(config: &Config, command: impl Fn(&std::path::Path) -> Command) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (address, control) = (free_address(), free_address());
         let file = directory.path().join("proxy.toml");
@@ -170,19 +192,13 @@ impl Proxy {
                 log.push('\n');
             }
         });
-        let mut proxy = Self {
+        Self {
             address,
             control,
             child,
             directory,
             log,
-        };
-        wait_until("the proxy is ready", || {
-            let ended = proxy.child.try_wait().expect("a child");
-            assert!(ended.is_none(), "the proxy ended with {ended:?}: {}", proxy.log());
-            proxy.is_ready()
-        });
-        proxy
+        }
     }
 
     /// A new connection.
