@@ -31,7 +31,9 @@ const FRESH: Duration = Duration::from_secs(1);
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// What peers said of themselves, and when.
-pub(super) type Introductions = Arc<Mutex<BTreeMap<NodeId, (Instant, v1::Introduction)>>>;
+pub(super) type Introductions = Arc<Mutex<Heard>>;
+
+type Heard = BTreeMap<NodeId, (Instant, v1::Introduction)>;
 
 /// Introduces this node to one peer, again and again.
 pub(super) async fn introduce(
@@ -78,16 +80,27 @@ fn take(
         ));
     }
     let theirs = Some(ClusterId(from.cluster)).filter(|cluster| cluster.0 != 0);
-    if reply.your_disk != 0 && reply.your_disk != identity.disk.0 {
-        let cluster = theirs.unwrap_or(ClusterId(0));
-        identity.fail(identity.other_disk(cluster, DiskId(reply.your_disk)));
-        return Ok(());
-    }
+    let mut introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
+    introductions.insert(peer, (Instant::now(), from.clone()));
     match (identity.cluster(), theirs) {
-        (Some(mine), Some(theirs)) if mine != theirs => Err(format!(
-            "node {peer} belongs to cluster {theirs}, but this data directory to cluster {mine}: one of the two has \
-             the data directory of another cluster"
-        )),
+        (Some(mine), Some(theirs)) if mine != theirs => {
+            if outnumbered(identity, mine, &introductions) {
+                identity.fail(format!(
+                    "most nodes of --cluster belong to cluster {theirs}, but this data directory to cluster {mine}: start \
+                     the node with its own data directory"
+                ));
+            }
+            Err(format!(
+                "node {peer} belongs to cluster {theirs}, but this data directory to cluster {mine}: one of the two has \
+                 the data directory of another cluster"
+            ))
+        }
+        // Only the own cluster is believed: a stranger's memory of this node's id must not end a healthy node.
+        (_, cluster) if reply.your_disk != 0 && reply.your_disk != identity.disk.0 => {
+            let cluster = cluster.unwrap_or(ClusterId(0));
+            identity.fail(identity.other_disk(cluster, DiskId(reply.your_disk)));
+            Ok(())
+        }
         _ => {
             identity.introduced(&from);
             let list = identity.cluster_list();
@@ -97,11 +110,17 @@ fn take(
                     from.cluster_list
                 )
             });
-            let mut introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
-            introductions.insert(peer, (Instant::now(), from));
             other_list.map_or(Ok(()), Err)
         }
     }
+}
+
+/// Whether most of the configured nodes belong to another cluster than this one.
+fn outnumbered(identity: &Identity, mine: ClusterId, heard: &Heard) -> bool {
+    let strangers = heard
+        .values()
+        .filter(|(_, from)| from.cluster != 0 && from.cluster != mine.0);
+    strangers.count() > identity.configured.len() / 2
 }
 
 /// Forms the cluster if it is this node's part to do so. Ends when the node belongs to a cluster.

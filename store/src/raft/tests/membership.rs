@@ -36,6 +36,30 @@ async fn an_emptied_data_directory_of_a_known_node_ends_the_node() {
 }
 
 #[tokio::test]
+async fn a_data_directory_of_another_cluster_ends_its_node_and_no_other() {
+    let (mut cluster, mut other) = (Cluster::started(3).await, Cluster::started(3).await);
+    cluster.save(1).await;
+    other.save(1).await;
+    // The strayed node comes up beside one peer at first, which must not take its word for the cluster's.
+    for node in [1, 2] {
+        cluster.crash(node).await;
+    }
+    other.crash(1).await;
+    std::fs::remove_dir_all(cluster.data_dir(1)).unwrap();
+    std::fs::rename(other.data_dir(1), cluster.data_dir(1)).unwrap();
+    let strayed = cluster.start(1).await;
+    let healthy = cluster.start(2).await;
+    let sentence = tokio::time::timeout(PATIENCE, strayed.failed()).await.unwrap();
+    assert!(sentence.contains("most nodes of --cluster"), "{sentence}");
+    assert!(
+        futures::FutureExt::now_or_never(healthy.failed()).is_none(),
+        "a healthy node ended"
+    );
+    cluster.crash(1).await;
+    cluster.save(2).await;
+}
+
+#[tokio::test]
 async fn a_message_for_another_disk_node_or_cluster_is_refused() {
     let cluster = Cluster::started(3).await;
     cluster.save(1).await;
