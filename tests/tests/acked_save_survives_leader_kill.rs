@@ -4,8 +4,9 @@
 //! then. Commands whose outcome is unknown are repeated with the same request id. Afterwards every session must hold
 //! exactly the last value that its writer saw acknowledged: nothing lost, nothing applied that came later, no
 //! session of which a save was done twice (its version would say so).
-//! Broken once to see it fail: the flush in the log seam (`store/src/log`), acknowledged without the sync, together
-//! with a SIGKILL of all nodes; and the repeat rule in the harness (a new serial for each try).
+//! Broken once to see it fail: appends in the log seam (`store/src/log`) acknowledged before the disk has them (a
+//! writer then meets Gone after all nodes died); the repeat rule in the harness, a new serial for each try (then
+//! Conflict).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,7 +58,12 @@ impl Writers {
     fn wait_for_more(&self) -> Result<()> {
         let goal = self.acknowledged.load(Ordering::Acquire) + SAVES_BETWEEN;
         let reached = || self.acknowledged.load(Ordering::Acquire) >= goal;
-        wait_until(&format!("{SAVES_BETWEEN} more saves"), SOON, reached).map(|_| ())
+        // A writer that has ended before it was told to met something wrong, which `finish` tells.
+        let ended = || self.threads.iter().any(JoinHandle::is_finished);
+        wait_until(&format!("{SAVES_BETWEEN} more saves"), SOON, || {
+            reached() || ended()
+        })
+        .map(|_| ())
     }
 
     fn finish(self) -> Result<Vec<Written>> {

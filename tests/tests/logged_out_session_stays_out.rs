@@ -4,7 +4,8 @@
 //! the user signs out in another window. The slow request then ends; the old cookie must open nothing on either
 //! Tomcat, and the store must hold no session of the user: not at once, and not after all stores were restarted
 //! from their disks. The same with the slow request on one Tomcat and the sign-out on the other.
-//! Broken once to see it fail: the tombstone in the table's Remove; the adapter's create over a Gone.
+//! Broken once to see it fail: a save that meets the tombstone made a create, by the table or by the adapter (the
+//! late save then brings the session back).
 
 use anyhow::{Result, ensure};
 use remora_proto::v1::SessionFilter;

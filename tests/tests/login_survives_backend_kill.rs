@@ -3,8 +3,8 @@
 //! Shown in both sticky modes: ada signs in through the proxy and fills her cart; the Tomcat that serves her is
 //! killed with SIGKILL; her very next click is answered by the other one, signed in, cart intact, within a second or
 //! two, and she can go on buying. Also from Tomcat 9.0 to 11.0, whose login objects differ.
-//! Broken once to see it fail: the login left out of the claimed record in the adapter; the proxy's retry after a
-//! refused connect.
+//! Broken once to see it fail: the login left out of the claimed record in the adapter (then the login page
+//! follows); the proxy's repeat after a refused connect (then a 503).
 
 use std::time::Duration;
 

@@ -4,8 +4,9 @@
 //! Shown: an attacker fetches the login page, plants its session id in the victim's browser, and the victim signs in with
 //! it. The attacker's id must open nothing on either Tomcat: at once, after a failover, and while requests race the
 //! login. An id that the attacker made up is never taken over at all. And the store never holds the id itself.
-//! Broken once to see it fail: Tomcat's change of the session id at login switched off; the answer Renamed to a claim of the
-//! old key.
+//! Broken once to see it fail: the change of the session id at login in the manager (the id then stays); the answer
+//! Renamed to a claim of the old key, in the rule and in its preview (the planted id then opens the login); the id
+//! itself as its key (the disks then hold it).
 
 use anyhow::{Result, ensure};
 use remora_tests::stores::loopback;

@@ -4,8 +4,9 @@
 //! Shown: a session is filled on n1 (strings, a list changed in place, an attribute removed again), then the same
 //! browser goes straight to n2, back to n1, and again; each answer must show what the other one wrote last, and the
 //! bare session id must stay the same. Nobody dies here: both copies are alive, so a stale one would show.
-//! Broken once to see it fail: the eviction push in the store (the old owner then serves its stale copy), the hash of
-//! attributes read and changed in place, and the removal in the delta.
+//! Broken once to see it fail: the eviction push in the store (the old owner then serves its stale copy), the note
+//! of attributes read and changed in place (the list then stays short), and the removal in the delta (the attribute
+//! is back).
 
 use anyhow::{Result, ensure};
 use remora_tests::probe::{Caller, Held};

@@ -2,7 +2,8 @@
 //!
 //! Shown with Tomcat's own session manager, so that whoever sees a claim fail knows that the applications are not to
 //! blame: sign in, fill the cart, sign out; and every probe page answers.
-//! Broken once to see it fail: the probe's `<async-supported>`; the shop's form-login-page.
+//! Broken once to see it fail: the probe's `<async-supported>` (async then answers 500); the shop's form-login-page
+//! (then no login page comes).
 
 use anyhow::ensure;
 use remora_tests::Outcome;

@@ -4,8 +4,8 @@
 //! Shown: sessions are saved, one is logged out; then all nodes stop (once by SIGKILL, once by SIGTERM) and start
 //! again from their disks. Values, versions and epochs are as before, the removed session is still refused, and the
 //! cluster goes on counting versions above the old ones.
-//! Broken once to see it fail: the data directories emptied in between (the nodes then refuse to start at all, which
-//! `bad_input_gets_a_clear_sentence` shows), and the restore of the table from log and snapshot in `store/src/raft`.
+//! Broken once to see it fail: commands replayed from the log in `store/src/raft` taken for blank ones (s0 is then
+//! lost).
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! Shown in both sticky modes: ada's Tomcat dies, she moves; it returns and the proxy sends it new users again; ada's
 //! clicks, old windows with the old route in their cookies included, stay where she is.
-//! Broken once to see it fail: the rewriting of the cookie's route after a claim (mode 2), the proxy's own cookie on a
-//! moved route (mode 1).
+//! Broken once to see it fail: the rewriting of the cookie's route after a claim (mode 2), the proxy's own cookie on
+//! a moved route (mode 1): the next click then moved back.
 
 use anyhow::ensure;
 use remora_tests::proxy::Sticky;
