@@ -1,18 +1,22 @@
 //! Promise 2: when a save fails, the answer shows nothing of the change: 503, no cookie, nothing of the body.
 //!
-//! Shown with `onStoreLoss="refuse"` and two of three stores dead: for each way in which an answer leaves (plain,
+//! Shown with `onStoreLoss="refuse"` and two of three stores stopped: for each way in which an answer leaves (plain,
 //! redirect, flush, big body, exception with the application's own error page, sendError, async), for a session that
 //! exists and for one that the request would begin. Straight at the Tomcat, so that nothing hides behind the proxy; the
-//! answer says `Remora-Effect`. Then the stores return: the old value stands, the failed one is nowhere.
-//! Broken once to see it fail: the head's replacement in the commit hook (Tomcat then sends a 500 with the cookie).
+//! answer says `Remora-Effect`. Then the stores return: no session is lost, and each has its old value or, where the
+//! outcome stayed unknown, the new one.
+//! Broken once to see it fail: the head's replacement in the commit hook (every way then sends its own head, and a
+//! new session its cookie).
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use remora_tests::http::Answer;
 use remora_tests::probe::{Caller, change};
 use remora_tests::tomcat::Version;
 use remora_tests::visitor::told;
+use remora_tests::wait::SOON;
 use remora_tests::{Outcome, World};
 
 /// A cold JVM's first connection fits, and the claim ends soon.
@@ -36,7 +40,39 @@ fn send(caller: &mut Caller, way: &str, page: &str, value: &str) -> Result<Answe
     caller.browser.send(&request)
 }
 
-fn shows_nothing(answer: &Answer, case: &str) -> Result<()> {
+/// Stops two of three stores at a moment at which the Tomcat serves sessions without asking them: otherwise requests
+/// fail when they begin, and nothing of theirs is left to show. Gives who was stopped.
+fn stop_majority(world: &mut World, callers: &mut [Caller]) -> Result<Vec<u64>> {
+    let began = Instant::now();
+    loop {
+        let leader = world.stores.wait_ready()?;
+        for caller in callers.iter_mut() {
+            caller.set("way", "before")?;
+        }
+        let followers: Vec<u64> = world
+            .stores
+            .ids()
+            .into_iter()
+            .filter(|id| *id != leader)
+            .collect();
+        for id in &followers {
+            world.stores.process(*id)?.pause()?;
+        }
+        if callers[0].held().is_ok() {
+            return Ok(followers);
+        }
+        for id in &followers {
+            world.stores.process(*id)?.resume()?;
+        }
+        ensure!(
+            began.elapsed() < SOON,
+            "the Tomcat asks the stores before it shows a session that nobody else has"
+        );
+    }
+}
+
+/// Gives whether the application ran, so that it was the save that failed.
+fn shows_nothing(answer: &Answer, case: &str) -> Result<bool> {
     ensure!(answer.status == 503, "{case}: expected 503: {}", told(answer));
     ensure!(
         answer.field("set-cookie").is_none(),
@@ -58,12 +94,13 @@ fn shows_nothing(answer: &Answer, case: &str) -> Result<()> {
         "{case}: nothing of the head may show: {}",
         told(answer)
     );
+    let effect = answer.field("remora-effect");
     ensure!(
-        answer.field("remora-effect").is_some(),
+        effect.is_some(),
         "{case}: it says what may have happened: {}",
         told(answer)
     );
-    Ok(())
+    Ok(effect == Some("certain"))
 }
 
 /// Sends every way at once, each for a session that exists and for one that it would begin.
@@ -78,17 +115,24 @@ fn all_ways_show_nothing(callers: &[Caller], tomcat: SocketAddr) -> Outcome {
             }
         }
         // All are told, not only the first that fails.
-        let failed: Vec<String> = (cases.into_iter())
-            .filter_map(|case| match case.join() {
-                Ok(outcome) => outcome.err().map(|error| format!("{error:#}")),
-                Err(_) => Some("a client panicked".to_owned()),
-            })
-            .collect();
+        let (mut ran, mut failed) = (0, Vec::new());
+        for case in cases {
+            match case.join() {
+                Ok(Ok(application_ran)) => ran += usize::from(application_ran),
+                Ok(Err(error)) => failed.push(format!("{error:#}")),
+                Err(_) => failed.push("a client panicked".to_owned()),
+            }
+        }
         ensure!(
             failed.is_empty(),
             "{} cases show something:\n{}",
             failed.len(),
             failed.join("\n")
+        );
+        // On a slow machine the last of them may find the Tomcat's trust in its copies ended.
+        ensure!(
+            ran > WAYS.len(),
+            "only {ran} requests got as far as a save, so none of an existing session may have"
         );
         Ok(())
     })
@@ -106,15 +150,12 @@ fn failed_save(version: Version) -> Outcome {
             // Compiles the page, and gives the way a session of its own.
             let mut caller = Caller::new(tomcat);
             send(&mut caller, way, page, "before")?;
-            caller.set("way", "before")?;
             callers.push(caller);
         }
-        for id in [1, 2] {
-            world.stores.kill(id)?;
-        }
+        let stopped = stop_majority(world, &mut callers)?;
         all_ways_show_nothing(&callers, tomcat)?;
-        for id in [1, 2] {
-            world.stores.launch(id)?;
+        for id in stopped {
+            world.stores.process(id)?.resume()?;
         }
         world.stores.wait_ready()?;
         for ((way, _), caller) in WAYS.iter().zip(&mut callers) {

@@ -3,8 +3,8 @@
 //! Shown for each way in which an answer leaves early (redirect, flush, big body, error page, sendError, async) and for
 //! the plain one: two of three stores are stopped with SIGSTOP, so no majority answers; the request must not get a
 //! single byte of an answer meanwhile. Then they continue: the answer comes, and the other Tomcat shows the change.
-//! Broken once to see it fail: the commit hook of the adapter left out (a flush then answers at once), and with it
-//! the question at the end of the pipeline (then a plain page does too).
+//! Broken once to see it fail: the commit hook of the adapter left out (every early way but the redirect then
+//! answers at once), and with it the question at the end of the pipeline (then all seven do).
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -45,8 +45,8 @@ fn has_bytes(connection: &TcpStream) -> bool {
 fn stop_majority(world: &mut World, caller: &Caller) -> Result<Vec<u64>> {
     let began = Instant::now();
     loop {
-        caller.clone().set("way", "before")?;
         let leader = world.stores.wait_ready()?;
+        caller.clone().set("way", "before")?;
         let followers: Vec<u64> = world
             .stores
             .ids()
