@@ -19,42 +19,26 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
-import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
 import remora.tomcat.store.PushListener;
 
 /** Sessions that end, or take another id, while requests of this Tomcat still use them. */
-class EndOfSessionTest {
-
-  private static final Work READ =
-      (q, a) ->
-          a.getWriter()
-              .print(
-                  q.getSession(false) == null
-                      ? "none"
-                      : "" + q.getSession(false).getAttribute("cart"));
+class EndOfSessionTest extends TwoTomcats {
 
   private final ExecutorService thread = Executors.newCachedThreadPool();
   private final AtomicInteger destroyed = new AtomicInteger();
-  private Tomcats tomcats;
-  private Node one;
-  private Node two;
   private String cookie;
   private RemoraSession session;
 
   @BeforeEach
-  void start() throws Exception {
-    tomcats = new Tomcats();
-    one = tomcats.start("one", null);
-    two = tomcats.start("two", null);
-    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+  void begin() throws Exception {
+    cookie = one.get("/", null, SET).cookie();
     session = (RemoraSession) one.manager.findSessions()[0];
   }
 
   @AfterEach
-  void stop() throws Exception {
+  void endClients() {
     thread.shutdownNow();
-    tomcats.close();
   }
 
   private void onDestroyed(Runnable then) {
@@ -75,7 +59,7 @@ class EndOfSessionTest {
   /** A second request of the same session, while the first one is under way. */
   private void alsoReads() throws Exception {
     Work first = one.work;
-    one.get("/", cookie, READ);
+    one.get("/", cookie, GET);
     one.work = first;
   }
 
@@ -174,7 +158,7 @@ class EndOfSessionTest {
     }
     assertTrue(blocked.await(20, TimeUnit.SECONDS));
     one.store.end(session.key(), PushListener.Kind.EXPIRED);
-    one.work = READ;
+    one.work = GET;
     Future<Answer> answer = thread.submit(() -> one.get("/", cookie));
     Conditions.await("second end", () -> destroyed.get() == 2);
     release.countDown();
@@ -202,7 +186,7 @@ class EndOfSessionTest {
   void listeners_of_a_session_that_moved_and_ended_elsewhere_hear_nothing_here() throws Exception {
     onDestroyed(() -> {});
     two.get("/", cookie, (q, a) -> q.getSession().invalidate());
-    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(0, destroyed.get());
   }
 
@@ -219,7 +203,7 @@ class EndOfSessionTest {
         });
     one.store.untrusted = true; // hears no pushes
     one.store.end(session.key(), PushListener.Kind.EXPIRED);
-    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(1, answers.size());
     assertEquals("none", answers.get(0));
   }

@@ -3,34 +3,21 @@ package remora.tomcat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import javax.servlet.http.HttpSession;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
 
 /** What the store hears of sessions while no response waits for it. */
-class HousekeeperTest {
+class HousekeeperTest extends TwoTomcats {
 
   private static final Work READ =
       (q, a) -> a.getWriter().print(q.getSession().getAttribute("cart"));
 
-  private Tomcats tomcats;
-  private Node one;
-  private Node two;
   private String cookie;
 
   @BeforeEach
-  void start() throws Exception {
-    tomcats = new Tomcats();
-    one = tomcats.start("one", null);
-    two = tomcats.start("two", null);
-    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    tomcats.close();
+  void begin() throws Exception {
+    cookie = one.get("/", null, SET).cookie();
   }
 
   private RemoraSession session() {

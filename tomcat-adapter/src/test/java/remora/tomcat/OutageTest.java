@@ -22,7 +22,7 @@ import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
 
 /** What requests wait for while the store does not answer. */
-class OutageTest {
+class OutageTest extends TwoTomcats {
 
   private static final int REQUESTS = 10;
 
@@ -30,23 +30,16 @@ class OutageTest {
       (q, a) -> a.getWriter().print(q.getSession().getAttribute("cart"));
 
   private final ExecutorService clients = Executors.newFixedThreadPool(REQUESTS);
-  private Tomcats tomcats;
-  private Node one;
-  private Node two;
   private String cookie;
 
   @BeforeEach
-  void start() throws Exception {
-    tomcats = new Tomcats();
-    one = tomcats.start("one", null);
-    two = tomcats.start("two", null);
-    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+  void begin() throws Exception {
+    cookie = one.get("/", null, SET).cookie();
   }
 
   @AfterEach
-  void stop() throws Exception {
+  void endClients() {
     clients.shutdownNow();
-    tomcats.close();
   }
 
   private List<Future<Answer>> all(Node node) {

@@ -24,28 +24,21 @@ import remora.tomcat.Tomcats.Node;
 import remora.tomcat.store.PushListener;
 
 /** What holds when several requests, several Tomcats and the store's own mind meet in a session. */
-class ParallelRequestsTest {
+class ParallelRequestsTest extends TwoTomcats {
 
   private static final int REQUESTS = 20;
 
   private final ExecutorService clients = Executors.newFixedThreadPool(REQUESTS);
-  private Tomcats tomcats;
-  private Node one;
-  private Node two;
   private String cookie;
 
   @BeforeEach
-  void start() throws Exception {
-    tomcats = new Tomcats();
-    one = tomcats.start("one", null);
-    two = tomcats.start("two", null);
-    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+  void begin() throws Exception {
+    cookie = one.get("/", null, SET).cookie();
   }
 
   @AfterEach
-  void stop() throws Exception {
+  void endClients() {
     clients.shutdownNow();
-    tomcats.close();
   }
 
   private static String read(Node node, String cookie, String name) throws Exception {

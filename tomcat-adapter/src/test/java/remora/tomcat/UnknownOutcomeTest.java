@@ -9,52 +9,30 @@ import java.util.ArrayList;
 import java.util.List;
 import javax.servlet.http.HttpSessionIdListener;
 import org.apache.catalina.core.StandardContext;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
-import remora.tomcat.Tomcats.Node;
-import remora.tomcat.Tomcats.Work;
 
 /** Commands that the store may have carried out although it never answered. */
-class UnknownOutcomeTest {
-
-  private static final Work READ =
-      (q, a) ->
-          a.getWriter()
-              .print(
-                  q.getSession(false) == null
-                      ? "none"
-                      : "" + q.getSession(false).getAttribute("cart"));
+class UnknownOutcomeTest extends TwoTomcats {
 
   private final List<String> oldIds = new ArrayList<>();
-  private Tomcats tomcats;
-  private Node one;
-  private Node two;
   private String cookie;
 
   @BeforeEach
-  void start() throws Exception {
-    tomcats = new Tomcats();
-    one = tomcats.start("one", null);
-    two = tomcats.start("two", null);
-    cookie = one.get("/", null, (q, a) -> q.getSession().setAttribute("cart", "apples")).cookie();
+  void begin() throws Exception {
+    cookie = one.get("/", null, SET).cookie();
     HttpSessionIdListener listener = (event, oldId) -> oldIds.add(oldId);
     ((StandardContext) one.context).addApplicationEventListener(listener);
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    tomcats.close();
   }
 
   private void assertFinished(Answer next) throws Exception {
     assertEquals("apples", next.body());
     assertNotNull(next.cookie());
     assertNotEquals(cookie, next.cookie());
-    assertEquals("apples", one.get("/", next.cookie(), READ).body());
-    assertEquals("apples", two.get("/", next.cookie(), READ).body());
-    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals("apples", one.get("/", next.cookie(), GET).body());
+    assertEquals("apples", two.get("/", next.cookie(), GET).body());
+    assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(1, oldIds.size());
   }
 
@@ -66,7 +44,7 @@ class UnknownOutcomeTest {
     assertEquals(503, refused.status());
     assertNull(refused.cookie());
     one.store.answerLost = null;
-    assertFinished(one.get("/", cookie, READ));
+    assertFinished(one.get("/", cookie, GET));
   }
 
   @Test
@@ -74,18 +52,18 @@ class UnknownOutcomeTest {
     one.store.savesFail = true;
     assertEquals(503, one.get("/", cookie, (q, a) -> q.changeSessionId()).status());
     one.store.savesFail = false;
-    assertFinished(one.get("/", cookie, READ));
+    assertFinished(one.get("/", cookie, GET));
   }
 
   @Test
   void while_the_store_stays_silent_the_session_is_refused_and_not_replaced() throws Exception {
     one.store.answerLost = "rename";
     one.get("/", cookie, (q, a) -> q.changeSessionId());
-    Answer still = one.get("/", cookie, READ);
+    Answer still = one.get("/", cookie, GET);
     assertEquals(503, still.status());
     assertNull(still.cookie());
     one.store.answerLost = null;
-    assertFinished(one.get("/", cookie, READ));
+    assertFinished(one.get("/", cookie, GET));
   }
 
   @Test
@@ -94,8 +72,8 @@ class UnknownOutcomeTest {
     one.store.savesFail = true;
     one.get("/", cookie, (q, a) -> q.changeSessionId());
     one.store.savesFail = false;
-    assertEquals("apples", two.get("/", cookie, READ).body());
-    Answer back = one.get("/", cookie, READ);
+    assertEquals("apples", two.get("/", cookie, GET).body());
+    Answer back = one.get("/", cookie, GET);
     assertEquals("apples", back.body());
     assertNull(back.cookie());
   }
@@ -105,7 +83,7 @@ class UnknownOutcomeTest {
     one.store.answerLost = "remove";
     assertEquals(503, one.get("/", cookie, (q, a) -> q.getSession().invalidate()).status());
     one.store.answerLost = null;
-    assertEquals("none", one.get("/", cookie, READ).body());
+    assertEquals("none", one.get("/", cookie, GET).body());
   }
 
   @Test
@@ -114,7 +92,7 @@ class UnknownOutcomeTest {
     assertEquals(503, one.get("/", cookie, (q, a) -> q.getSession().invalidate()).status());
     one.store.savesFail = false;
     int claims = one.store.count("claim");
-    assertEquals("apples", one.get("/", cookie, READ).body());
+    assertEquals("apples", one.get("/", cookie, GET).body());
     assertEquals(claims + 1, one.store.count("claim"));
   }
 
@@ -131,6 +109,6 @@ class UnknownOutcomeTest {
               q.getSession().invalidate();
             });
     assertEquals(503, refused.status());
-    assertEquals("apples", two.get("/", renamed[0], READ).body());
+    assertEquals("apples", two.get("/", renamed[0], GET).body());
   }
 }
