@@ -25,7 +25,7 @@ const INTRODUCE_EVERY: Duration = Duration::from_millis(400);
 const FORM_EVERY: Duration = Duration::from_millis(50);
 /// How long an introduction may take.
 const INTRODUCE_WITHIN: Duration = Duration::from_millis(400);
-/// How old an introduction may be to form a cluster on it.
+/// How old an introduction may be to form a cluster on it, or to end a node that most others do not know.
 const FRESH: Duration = Duration::from_secs(1);
 /// How often an operator is told what a forming cluster waits for.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -115,11 +115,12 @@ fn take(
     }
 }
 
-/// Whether most of the configured nodes belong to another cluster than this one.
+/// Whether most of the configured nodes belong to another cluster than this one, as they said lately: one that strayed long
+/// ago and is gone must not count beside one that strays now.
 fn outnumbered(identity: &Identity, mine: ClusterId, heard: &Heard) -> bool {
     let strangers = heard
         .values()
-        .filter(|(_, from)| from.cluster != 0 && from.cluster != mine.0);
+        .filter(|(at, from)| at.elapsed() < FRESH && from.cluster != 0 && from.cluster != mine.0);
     strangers.count() > identity.configured.len() / 2
 }
 
