@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use crate::session::Stamp;
+use remora_table::Stamp;
 
 /// A clock in milliseconds since 1970. Cheap to clone; clones show the same time.
 #[derive(Debug, Clone)]

@@ -14,7 +14,7 @@ use remora_process::config::{Faults, load};
 use serde::Deserialize;
 
 use crate::raft::{NodeId, SnapshotPolicy, Timers};
-use crate::session::Limits;
+use remora_table::Limits;
 
 /// Where clients reach a node unless it is told otherwise.
 const CLIENT_ADDR: &str = "127.0.0.1:7401";

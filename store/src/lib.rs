@@ -19,7 +19,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`session`] | pure: the table, its commands and rules; no async, clock, IO, log lines |
+//! | `remora_table` | its own crate, pure: the table, its commands and rules; no async, clock, IO, log lines |
 //! | [`log`] | the durable log behind a small trait, and the data directory |
 //! | [`snapshot`] | table images on disk: written aside, synced, renamed |
 //! | [`raft`] | the only place that names openraft: proposer, reader, applier, forming |
@@ -33,7 +33,7 @@
 //! and makes a command of it; the desk (`rpc::desk`) checks the limits and submits it, with all others of the same
 //! message, to the proposer (`raft::proposer`), which packs what waits into one log entry. openraft appends it here and
 //! on the followers; each disk syncs before it answers; when a majority has, the applier hands the entry to
-//! `session::SessionTable`, whose outcome goes back the same way. Events of the table (an owner lost a session) reach the
+//! `remora_table::SessionTable`, whose outcome goes back the same way. Events of the table (an owner lost a session) reach the
 //! hub (`rpc::hub`) first, so a claim's answer can wait until the previous owner has dropped its copy.
 //!
 //! # Life of a read
@@ -44,10 +44,10 @@
 //!
 //! # What must never be
 //!
-//! - a wire type or an async function inside [`session`]; a clock anywhere but in [`clock`]
+//! - a wire type or an async function inside `remora_table`; a clock anywhere but in [`clock`]
 //! - a read without a barrier; an answer before a majority has synced
 //! - a refusal after the command reached the log, but for the table's own word that nothing changed
-//!   ([`session::Outcome::TooLarge`]); an unknown outcome told as a refusal
+//!   ([`remora_table::Outcome::TooLarge`]); an unknown outcome told as a refusal
 //! - openraft or tonic named outside [`raft`] and [`rpc`]
 //! - a session id, or more than 8 hexadecimal digits of its hash, in a log line or a metric
 //! - expiry by anything but a log entry
@@ -60,5 +60,4 @@ pub mod metrics;
 pub mod node;
 pub mod raft;
 pub mod rpc;
-pub mod session;
 pub mod snapshot;

@@ -12,7 +12,7 @@ use metrics::{
 };
 
 use crate::raft::{Role, Status};
-use crate::session::TableReader;
+use remora_table::TableReader;
 
 /// What a request was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

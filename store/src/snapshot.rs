@@ -18,8 +18,8 @@ use bytes::Bytes;
 
 use crate::disk::{self, NewFile};
 use crate::log::LogId;
-use crate::session::{ImageDecoder, TableImage};
 use frames::{FrameReader, decode_meta, encode_meta, invalid, write_frame};
+use remora_table::{ImageDecoder, TableImage};
 
 /// How much of a file is sent to a peer at a time, in bytes: large against a message's cost, small beside a heartbeat.
 const PIECE_BYTES: usize = 256 * 1024;

@@ -15,7 +15,7 @@ const JAVA_METHOD_LINES_MAX: usize = 70;
 
 /// Directories whose code is a function from values to values.
 const PURE: [&str; 4] = [
-    "store/src/session",
+    "store/table/src",
     "proxy/src/route",
     "proxy/src/upstream",
     "proxy/src/failover",

@@ -1,6 +1,6 @@
 //! What became of a proposal: the three effects as a type, so that no caller can forget one.
 
-use crate::session::{Outcome, Proposal};
+use remora_table::{Outcome, Proposal};
 
 use super::NodeId;
 

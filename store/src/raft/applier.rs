@@ -17,7 +17,7 @@ use openraft::type_config::alias::SnapshotOf;
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::log::GROUP;
-use crate::session::{Entry, Event, Outcome, SessionTable, TableReader, decode_proposal};
+use remora_table::{Entry, Event, Outcome, SessionTable, TableReader, decode_proposal};
 
 use super::settings::EventSink;
 use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};

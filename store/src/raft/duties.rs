@@ -9,7 +9,7 @@ use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 
-use crate::session::{Command, Outcome, Proposal, SWEPT_MAX, TableReader};
+use remora_table::{Command, Outcome, Proposal, SWEPT_MAX, TableReader};
 
 use super::handle::Leadership;
 use super::identity::Identity;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::log::{LogGauge, Syncs};
-use crate::session::{Proposal, TableReader};
+use remora_table::{Proposal, TableReader};
 
 use super::identity::{Identity, REACHABLE_WITHIN};
 use super::proposer::Proposer;

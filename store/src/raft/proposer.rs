@@ -19,7 +19,7 @@ use openraft::raft::ClientWriteResult;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::GROUP;
-use crate::session::{EntryBuilder, Proposal, Stamp, encode_proposal};
+use remora_table::{EntryBuilder, Proposal, Stamp, encode_proposal};
 
 use super::handle::Leadership;
 use super::types::{Commands, Raft, Types};

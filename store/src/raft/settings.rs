@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::session::{Event, Stamp};
+use remora_table::{Event, Stamp};
 
 use super::{NodeId, PeerLinks};
 

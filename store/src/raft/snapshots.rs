@@ -17,8 +17,8 @@ use remora_proto::v1;
 
 use crate::log;
 use crate::metrics::Consensus;
-use crate::session::TableImage;
 use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
+use remora_table::TableImage;
 
 use super::types::{LogId, SnapshotMeta, StoredMembership, Types, log_id};
 use super::wire;

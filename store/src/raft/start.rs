@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::log::{DataDir, DataDirError, LogGauge, LogStore, RaftLogStore};
 use crate::metrics::Consensus;
-use crate::session::TableReader;
 use crate::snapshot::SnapshotStore;
+use remora_table::TableReader;
 
 use super::applier::Applier;
 use super::endpoint::PeerEndpoint;

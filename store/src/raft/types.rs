@@ -11,7 +11,7 @@ use openraft::type_config::alias;
 use openraft::{AnyError, Entry, EntryPayload, RaftTypeConfig, vote};
 
 use crate::log::{ClusterId, DiskId};
-use crate::session::Outcome;
+use remora_table::Outcome;
 
 use super::applier::Applier;
 

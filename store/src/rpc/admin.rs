@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::raft::Role;
-use crate::session::{
+use remora_table::{
     Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
 };
 
@@ -261,7 +261,7 @@ fn summary(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionSu
         bytes: session
             .attributes
             .iter()
-            .map(crate::session::Attribute::bytes)
+            .map(remora_table::Attribute::bytes)
             .sum(),
         attributes: u32::try_from(session.attributes.len()).unwrap_or(u32::MAX),
         version: session.version.0,

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::metrics::{Answers, Kind};
 use crate::raft::{Answer, NodeId, RaftHandle};
-use crate::session::{Command, Epoch, Limits, Outcome, Proposal, SessionKey, Version};
+use remora_table::{Command, Epoch, Limits, Outcome, Proposal, SessionKey, Version};
 
 use super::convert::{self, Request};
 use super::hub::Hub;

@@ -26,7 +26,7 @@ use tonic::{Status, Streaming};
 
 use crate::metrics::Kind;
 use crate::raft::{Answer, Ask, Leadership, Replies};
-use crate::session::SessionKey;
+use remora_table::SessionKey;
 
 use super::convert::{self, Asker, Request};
 use super::desk::{Admitted, Desk, Phase, Read, ReadResult};

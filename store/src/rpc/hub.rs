@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::Streams;
 use crate::raft::EventSink;
-use crate::session::{Event, EventKind, SessionKey};
+use remora_table::{Event, EventKind, SessionKey};
 
 use super::convert::session_key;
 use super::outbox::{Cut, Outbox};

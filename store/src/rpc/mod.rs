@@ -36,7 +36,7 @@ use tonic::transport::server::{Router, TcpIncoming};
 
 use crate::metrics::{Answers, Streams};
 use crate::raft::{EventSink, NodeId, PeerEndpoint, RaftHandle};
-use crate::session::Limits;
+use remora_table::Limits;
 
 use desk::Desk;
 use forward::Forwards;

@@ -7,7 +7,7 @@ use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::registry_server::Registry;
 use tonic::{Request, Response, Status};
 
-use crate::session::Outcome;
+use remora_table::Outcome;
 
 use super::convert;
 use super::desk::Desk;

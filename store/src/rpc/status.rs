@@ -10,7 +10,7 @@ use remora_proto::v1::refusal::Reason;
 use tonic::metadata::{Ascii, Binary, MetadataKey, MetadataValue};
 use tonic::{Code, Status};
 
-use crate::session::LimitError;
+use remora_table::LimitError;
 
 /// Binary metadata under which a status carries its refusal.
 pub(super) const REFUSAL_METADATA: &str = "remora-refusal-bin";

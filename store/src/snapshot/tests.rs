@@ -1,7 +1,7 @@
 //! Claims about images on disk.
 
 use super::*;
-use crate::session::{SessionTable, Stamp};
+use remora_table::{SessionTable, Stamp};
 
 fn meta(index: u64) -> SnapshotMeta {
     SnapshotMeta {

@@ -15,7 +15,7 @@ use crate::raft::{
     Answer, EventSink, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink,
     PeerLinks, RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
 };
-use crate::session::{Event, Stamp};
+use remora_table::{Event, Stamp};
 
 use super::create;
 

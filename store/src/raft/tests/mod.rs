@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::session::{Attribute, Command, Epoch, Outcome, Proposal, RequestId, Save, SessionKey, Version};
+use remora_table::{Attribute, Command, Epoch, Outcome, Proposal, RequestId, Save, SessionKey, Version};
 
 /// A session of user number `user`.
 pub(crate) fn key(user: u64) -> SessionKey {

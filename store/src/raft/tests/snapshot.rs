@@ -10,8 +10,8 @@ use crate::metrics::Consensus;
 use crate::raft::snapshots::{self, SnapshotBuilder, Snapshots};
 use crate::raft::types::{StoredMembership, log_id};
 use crate::raft::{PeerError, SnapshotPolicy, wire};
-use crate::session::SessionTable;
 use crate::snapshot::SnapshotStore;
+use remora_table::SessionTable;
 
 use super::cluster::{Cluster, eventually};
 use super::key;

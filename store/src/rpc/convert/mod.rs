@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use remora_proto::v1;
 
-use crate::session::{KEY_BYTES, RequestId, SessionKey};
+use remora_table::{KEY_BYTES, RequestId, SessionKey};
 
 use super::status::malformed;
 

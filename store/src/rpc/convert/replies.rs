@@ -7,7 +7,7 @@ use remora_proto::v1::{check_reply, claim_reply, release_reply, remove_reply, re
 
 use super::super::status;
 use crate::metrics::{Ending, Kind};
-use crate::session::{Attribute, Checked, Login, Merged, Outcome, Owner, Session, SessionKey, Version};
+use remora_table::{Attribute, Checked, Login, Merged, Outcome, Owner, Session, SessionKey, Version};
 
 /// The reply to a command; none when the table's outcome is of no command of this kind, which no correct table gives.
 pub(in super::super) fn answer(kind: Kind, outcome: Outcome) -> Option<Answer> {

@@ -6,7 +6,7 @@ use remora_proto::v1;
 use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
-use crate::session::{
+use remora_table::{
     Attribute, Command, Epoch, ListFilter, Login, Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX,
     Touched, Version,
 };
@@ -27,7 +27,7 @@ const APPLICATIONS_MAX: usize = 256;
 /// Longest life of a registry entry that is not renewed, in seconds (registry.proto).
 const LIFETIME_SECONDS_MAX: u32 = 3_600;
 /// Digits of a whole key in hexadecimal.
-const KEY_DIGITS: usize = 2 * crate::session::KEY_BYTES;
+const KEY_DIGITS: usize = 2 * remora_table::KEY_BYTES;
 
 /// A request as the node works on it.
 #[expect(

@@ -6,7 +6,7 @@ use remora_proto::v1::reply::Answer;
 use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
-use crate::session::{Command, Outcome};
+use remora_table::{Command, Outcome};
 
 use super::*;
 
@@ -219,7 +219,7 @@ fn a_key_prefix_is_hexadecimal() {
 
 #[test]
 fn every_outcome_of_a_command_has_its_reply_and_no_other() {
-    use crate::session::Version;
+    use remora_table::Version;
     let gone = Outcome::Gone {
         tombstone: Version(3),
     };

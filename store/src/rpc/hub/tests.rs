@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 
-use crate::session::Epoch;
+use remora_table::Epoch;
 
 use super::*;
 

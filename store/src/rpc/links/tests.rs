@@ -16,7 +16,7 @@ use crate::raft::tests::{create, key};
 use crate::raft::{Answer, EventSink, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start};
 use crate::rpc::links::{CONNECTION_WINDOW_BYTES, GrpcLinks, STREAM_WINDOW_BYTES};
 use crate::rpc::peers::peer_service;
-use crate::session::{Event, Outcome, Stamp};
+use remora_table::{Event, Outcome, Stamp};
 
 /// How long a condition may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);

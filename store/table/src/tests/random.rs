@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::stage::restored;
-use crate::session::{
+use crate::{
     Attribute, Command, Epoch, Killed, ListFilter, Login, Outcome, Proposal, RemoveReason, RequestId, Save,
     SessionKey, SessionTable, Stamp, Touched, Version,
 };
@@ -215,7 +215,7 @@ fn damaged_bytes_are_an_error_and_never_a_panic() {
         let at = usize::try_from(dice.below(whole.len() as u64)).unwrap();
         damaged[at] ^= u8::try_from(1 + dice.below(255)).unwrap();
         damaged.truncate(whole.len() - usize::try_from(dice.below(3)).unwrap());
-        let mut decoder = crate::session::ImageDecoder::new();
+        let mut decoder = crate::ImageDecoder::new();
         // Either is fine: an image that differs in a value, or an error. A panic fails the test.
         let _ = decoder.push(&damaged).and_then(|()| decoder.finish().map(drop));
     }

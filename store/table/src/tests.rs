@@ -1,7 +1,7 @@
 //! The table's rules as golden scripts, and replicas that must not diverge.
 //!
 //! A script in `scripts/` is a story: commands, a line `---`, and what the table answered. After a wanted change of a
-//! rule, `UPDATE_GOLDENFILES=1 cargo test -p remora-store scripts` writes the answers anew, to be read before they are
+//! rule, `UPDATE_GOLDENFILES=1 cargo test -p remora-table scripts` writes the answers anew, to be read before they are
 //! committed. Every answer passes through [`stage::Stage`], which is the notation's only place.
 
 mod random;
@@ -18,8 +18,9 @@ use stage::Stage;
 /// What one entry moves table time by at most, in milliseconds.
 const ENTRY_MS: u64 = 10_000;
 
+#[expect(clippy::disallowed_methods, reason = "the scripts are files beside the crate")]
 fn scripts() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/session/scripts");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
     let mut scripts: Vec<PathBuf> = std::fs::read_dir(directory)
         .unwrap()
         .map(|file| file.unwrap().path())

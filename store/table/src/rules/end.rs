@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use crate::session::command::{KILLED_MAX, Killed, RemoveReason, SWEPT_MAX};
-use crate::session::outcome::{EventKind, Outcome};
-use crate::session::repeat;
-use crate::session::slot::{Found, Slot, Standing, Tombstone};
-use crate::session::table::{Call, SessionTable};
-use crate::session::types::{Epoch, Session, SessionKey, Version};
+use crate::command::{KILLED_MAX, Killed, RemoveReason, SWEPT_MAX};
+use crate::outcome::{EventKind, Outcome};
+use crate::repeat;
+use crate::slot::{Found, Slot, Standing, Tombstone};
+use crate::table::{Call, SessionTable};
+use crate::types::{Epoch, Session, SessionKey, Version};
 
 /// A tombstone lives as long as a copy in some Tomcat might: the idle limit, but at least this, in seconds.
 const TOMBSTONE_SECONDS_MIN: u64 = 60 * 60;
@@ -20,7 +20,7 @@ const TOMBSTONE_SECONDS_MAX: u64 = 24 * 60 * 60;
 impl SessionTable {
     /// Ends one session. An operator's wish follows a rename; everybody else needs the current epoch at a key that
     /// was given up.
-    pub(in crate::session) fn remove(
+    pub(crate) fn remove(
         &mut self,
         call: &mut Call<'_>,
         session: &SessionKey,
@@ -61,7 +61,7 @@ impl SessionTable {
 
     /// Ends the sessions that an operator named. A session that was renamed meanwhile is found; another life of the
     /// key is not touched.
-    pub(in crate::session) fn kill(&mut self, call: &mut Call<'_>, sessions: &[Killed]) -> Outcome {
+    pub(crate) fn kill(&mut self, call: &mut Call<'_>, sessions: &[Killed]) -> Outcome {
         let mut killed = 0;
         for target in sessions.iter().take(KILLED_MAX) {
             let Found { key, what, .. } = self.contents.find(&target.session);
@@ -82,7 +82,7 @@ impl SessionTable {
     }
 
     /// Takes away what is past its deadline, earliest first: bounded, and in an order that every replica shares.
-    pub(in crate::session) fn sweep(&mut self, call: &mut Call<'_>, limit: u32) -> Outcome {
+    pub(crate) fn sweep(&mut self, call: &mut Call<'_>, limit: u32) -> Outcome {
         let limit = limit.min(SWEPT_MAX);
         let now = self.now();
         let mut removed = 0;

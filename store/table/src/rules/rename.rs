@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::session::outcome::{EventKind, Outcome};
-use crate::session::slot::{Alias, Slot};
-use crate::session::table::{Call, SessionTable, deadline};
-use crate::session::types::{Epoch, KEY_BYTES, RecordedChange, RecordedKind, SessionKey};
+use crate::outcome::{EventKind, Outcome};
+use crate::slot::{Alias, Slot};
+use crate::table::{Call, SessionTable, deadline};
+use crate::types::{Epoch, KEY_BYTES, RecordedChange, RecordedKind, SessionKey};
 
 /// How long the old key serves commands that carry the current epoch, in milliseconds: requests that a browser had
 /// under way with the old cookie. As long as such a request may plausibly take.
 const ALIAS_LIVES_MS: u64 = 30_000;
 
 impl SessionTable {
-    pub(in crate::session) fn rename(
+    pub(crate) fn rename(
         &mut self,
         call: &mut Call<'_>,
         session: &SessionKey,

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::session::outcome::Outcome;
-use crate::session::reader::RegisteredServer;
-use crate::session::table::{Call, SessionTable};
-use crate::session::types::TableTime;
+use crate::outcome::Outcome;
+use crate::reader::RegisteredServer;
+use crate::table::{Call, SessionTable};
+use crate::types::TableTime;
 
 impl SessionTable {
     /// Enters or renews the caller's node. The last to announce a node name holds it: a restarted server has another
     /// instance.
-    pub(in crate::session) fn announce(
+    pub(crate) fn announce(
         &mut self,
         call: &Call<'_>,
         url: &Arc<str>,
@@ -41,7 +41,7 @@ impl SessionTable {
     }
 
     /// Takes the caller's node out, unless another instance holds the name now.
-    pub(in crate::session) fn retire(&mut self, call: &Call<'_>) -> Outcome {
+    pub(crate) fn retire(&mut self, call: &Call<'_>) -> Outcome {
         let now = self.now();
         let node = &call.proposal.node;
         let mut servers = self.contents.servers_mut();

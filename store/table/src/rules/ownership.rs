@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::session::command::Command;
-use crate::session::outcome::{EventKind, Outcome};
-use crate::session::repeat;
-use crate::session::slot::{Found, Standing};
-use crate::session::table::{Call, SessionTable, deadline};
-use crate::session::types::{
-    Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version,
-};
+use crate::command::Command;
+use crate::outcome::{EventKind, Outcome};
+use crate::repeat;
+use crate::slot::{Found, Standing};
+use crate::table::{Call, SessionTable, deadline};
+use crate::types::{Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version};
 
 impl SessionTable {
     /// The caller owns the session from now on. A key that was given up serves no claim: that is how a planted id
     /// never opens a login.
-    pub(in crate::session) fn claim(&mut self, call: &mut Call<'_>, session: &SessionKey) -> Outcome {
+    pub(crate) fn claim(&mut self, call: &mut Call<'_>, session: &SessionKey) -> Outcome {
         let found = self.contents.find(session);
         let current = match found {
             Found { moved: true, .. } => return Outcome::Renamed,
@@ -65,12 +63,7 @@ impl SessionTable {
     }
 
     /// Nobody owns the session from now on; the epoch ends, so that nothing the caller still has under way applies.
-    pub(in crate::session) fn release(
-        &mut self,
-        call: &Call<'_>,
-        session: &SessionKey,
-        epoch: Epoch,
-    ) -> Outcome {
+    pub(crate) fn release(&mut self, call: &Call<'_>, session: &SessionKey, epoch: Epoch) -> Outcome {
         let (key, current) = match self.owned(call, session, epoch) {
             Ok(owned) => owned,
             Err(outcome) => return *outcome,

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::session::command::Save;
-use crate::session::merge;
-use crate::session::names::Names;
-use crate::session::outcome::{EventKind, Outcome, Saved};
-use crate::session::repeat;
-use crate::session::slot::{Found, Slot, Standing};
-use crate::session::table::{Call, SessionTable, deadline};
-use crate::session::types::{
+use crate::command::Save;
+use crate::merge;
+use crate::names::Names;
+use crate::outcome::{EventKind, Outcome, Saved};
+use crate::repeat;
+use crate::slot::{Found, Slot, Standing};
+use crate::table::{Call, SessionTable, deadline};
+use crate::types::{
     Attribute, Epoch, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind, Session, SessionKey, TableTime,
     Version,
 };
 
 impl SessionTable {
-    pub(in crate::session) fn save(&mut self, call: &mut Call<'_>, save: &Save) -> Outcome {
+    pub(crate) fn save(&mut self, call: &mut Call<'_>, save: &Save) -> Outcome {
         let creates = save.epoch == Epoch(0);
         let Found { moved, key, what } = self.contents.find(&save.session);
         match what {

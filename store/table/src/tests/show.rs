@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::session::{
-    Attribute, Checked, Event, EventKind, Merged, Outcome, Owner, Session, SessionKey, TableTime,
-};
+use crate::{Attribute, Checked, Event, EventKind, Merged, Outcome, Owner, Session, SessionKey, TableTime};
 
 pub(super) fn name(key: &SessionKey) -> String {
     let name: Vec<u8> = key.key[1..]

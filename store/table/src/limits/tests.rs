@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
-use crate::session::{Login, Outcome, RemoveReason, RequestId, SessionKey, SessionTable, Stamp, Version};
+use crate::{Login, Outcome, RemoveReason, RequestId, SessionKey, SessionTable, Stamp, Version};
 
 const LIMITS: Limits = Limits {
     session_bytes_max: 100,

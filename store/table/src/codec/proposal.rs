@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
 use super::record::{read_login, write_login};
-use crate::session::command::{Command, Killed, Proposal, RemoveReason, Save, Touched};
-use crate::session::types::{Attribute, Epoch, RequestId, SessionKey, Version};
+use crate::command::{Command, Killed, Proposal, RemoveReason, Save, Touched};
+use crate::types::{Attribute, Epoch, RequestId, SessionKey, Version};
 
 /// The layout below. Raised when it changes; a node refuses proposals of a version it does not know.
 const PROPOSAL_VERSION: u8 = 1;

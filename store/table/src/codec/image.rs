@@ -10,9 +10,9 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
 use super::record::{read_server, read_slot, write_server, write_slot};
-use crate::session::image::TableImage;
-use crate::session::names::Names;
-use crate::session::types::{Stamp, TableTime, Version};
+use crate::image::TableImage;
+use crate::names::Names;
+use crate::types::{Stamp, TableTime, Version};
 
 /// The layout below. Raised when it changes; a node refuses images of a version it does not know.
 const IMAGE_VERSION: u8 = 1;

@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use super::bytes::{Read, Reader, Writer};
 use super::proposal::{read_key, read_request_id, write_key, write_request_id};
-use crate::session::names::Names;
-use crate::session::reader::RegisteredServer;
-use crate::session::slot::{Alias, Slot, Tombstone};
-use crate::session::types::{
+use crate::names::Names;
+use crate::reader::RegisteredServer;
+use crate::slot::{Alias, Slot, Tombstone};
+use crate::types::{
     Attribute, Epoch, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey,
     TableTime, Version,
 };

@@ -2,13 +2,13 @@
 //!
 //! Not remembered for repeats and no change of version: a touch that is applied twice does no harm.
 
-use crate::session::command::{TOUCHED_MAX, Touched};
-use crate::session::outcome::Outcome;
-use crate::session::slot::Standing;
-use crate::session::table::{SessionTable, deadline};
+use crate::command::{TOUCHED_MAX, Touched};
+use crate::outcome::Outcome;
+use crate::slot::Standing;
+use crate::table::{SessionTable, deadline};
 
 impl SessionTable {
-    pub(in crate::session) fn touch(&mut self, sessions: &[Touched]) -> Outcome {
+    pub(crate) fn touch(&mut self, sessions: &[Touched]) -> Outcome {
         let (mut fenced, mut gone) = (Vec::new(), Vec::new());
         for (position, touched) in (0..).zip(sessions.iter().take(TOUCHED_MAX)) {
             let found = self.contents.find(&touched.session);

@@ -12,7 +12,7 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::show::{name, show_checked, show_event, show_outcome, show_owner, show_session};
-use crate::session::{
+use crate::{
     Attribute, Command, Epoch, ImageDecoder, Killed, ListFilter, Login, Proposal, RemoveReason, RequestId,
     Save, SessionKey, SessionTable, Stamp, Touched, Version,
 };

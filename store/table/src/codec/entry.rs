@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::CodecError;
 use super::bytes::{Reader, Writer};
-use crate::session::types::Stamp;
+use crate::types::Stamp;
 
 /// The layout below. Raised when it changes; a node refuses entries of a version it does not know.
 const ENTRY_VERSION: u8 = 1;
