@@ -95,7 +95,8 @@ impl SessionTable {
         self.contents.time.store(now.0, Ordering::Release);
     }
 
-    /// Applies one proposal. What owners must be told is appended to `events`; only a leader passes it on.
+    /// Applies one proposal. What owners must be told is appended to `events`, the same on every node: a hub without a stream
+    /// of that owner drops it.
     pub fn apply(&mut self, proposal: &Proposal, events: &mut Vec<Event>) -> Outcome {
         let mut call = Call { proposal, events };
         let outcome = match &proposal.command {
