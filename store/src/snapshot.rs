@@ -17,24 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::disk::{self, NewFile};
-use crate::log::LogId;
-use frames::{FrameReader, decode_meta, encode_meta, invalid, write_frame};
+use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, invalid, write_frame};
 use remora_table::{ImageDecoder, TableImage};
 
-/// How much of a file is sent to a peer at a time, in bytes: large against a message's cost, small beside a heartbeat.
-const PIECE_BYTES: usize = 256 * 1024;
+pub use frames::SnapshotMeta;
 
 /// Ends the name of an image.
 const IMAGE: &str = ".image";
-
-/// What an image stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotMeta {
-    /// The last entry that is in the image; absent if none was ever applied.
-    pub last_applied: Option<LogId>,
-    /// The last membership and its log id, encoded by `raft/`; opaque here.
-    pub membership: Bytes,
-}
 
 /// The images of one data directory; all calls but [`SnapshotStore::latest_bytes`] read or write the disk: not for a
 /// runtime's thread.

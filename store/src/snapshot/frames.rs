@@ -5,7 +5,6 @@ use std::io::{self, BufReader, Read, Write};
 
 use bytes::Bytes;
 
-use super::SnapshotMeta;
 use crate::log::LogId;
 
 /// Begins the head; raised when the layout changes.
@@ -14,6 +13,18 @@ const FORMAT: &[u8; 8] = b"remoraS1";
 /// Longest frame that is believed, in bytes. Frames are written no longer than a piece; this is far above, so that files
 /// of earlier programs, which wrote whole records, can be read.
 const FRAME_BYTES_MAX: u32 = 64 * 1024 * 1024;
+
+/// How much of a file is sent to a peer at a time, in bytes: large against a message's cost, small beside a heartbeat.
+pub(super) const PIECE_BYTES: usize = 256 * 1024;
+
+/// What an image stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotMeta {
+    /// The last entry that is in the image; absent if none was ever applied.
+    pub last_applied: Option<LogId>,
+    /// The last membership and its log id, encoded by `raft/`; opaque here.
+    pub membership: Bytes,
+}
 
 /// Writes one frame; an empty one ends the file.
 pub(super) fn write_frame(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
@@ -35,7 +46,7 @@ impl FrameReader {
     /// From wherever the file stands.
     pub(super) fn new(file: File) -> FrameReader {
         FrameReader {
-            input: BufReader::with_capacity(super::PIECE_BYTES, file),
+            input: BufReader::with_capacity(PIECE_BYTES, file),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Claims about images on disk.
 
 use super::*;
+use crate::log::LogId;
 use remora_table::{SessionTable, Stamp};
 
 fn meta(index: u64) -> SnapshotMeta {
