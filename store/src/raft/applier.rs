@@ -27,6 +27,9 @@ use super::types::{Commands, LogId, SnapshotMeta, StoredMembership, Types};
 /// at most 256 commands, about 0.3 ms.
 const APPLIED_BEFORE_YIELD: usize = 8;
 
+/// A running openraft, which applies to our table.
+pub(super) type Raft = openraft::Raft<Types, Applier>;
+
 /// Applies the log to the table.
 pub(super) struct Applier {
     /// Never contended: whoever walks the table is waited for before the next entry is applied.

@@ -11,12 +11,11 @@ use tokio::sync::watch;
 
 use remora_table::{Command, Outcome, Proposal, SWEPT_MAX, TableReader};
 
-use super::handle::Leadership;
+use super::applier::Raft;
 use super::identity::Identity;
 use super::proposer::Proposer;
 use super::settings::SnapshotPolicy;
-use super::types::Raft;
-use super::{Answer, Round};
+use super::{Answer, Leadership, Round};
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
 const LEADING_WITHIN: Duration = Duration::from_secs(1);
@@ -93,7 +92,7 @@ fn publish(leadership: &watch::Sender<Leadership>, changes: &Counter, now: Leade
             Some(leader) => tracing::info!(term = now.term, leader, "another node leads"),
             None => tracing::info!(term = now.term, "no leader is known"),
         }
-    } else if before.leading && !now.leading {
+    } else if before.leads() && !now.leads() {
         tracing::warn!(term = now.term, "this node leads, but no majority answers it");
     }
 }
@@ -114,7 +113,7 @@ pub(super) async fn pulse(
         if last_entry.0 != index {
             last_entry = (index, Instant::now());
         }
-        if !leadership.borrow().leading || table.is_empty() {
+        if !leadership.borrow().leads() || table.is_empty() {
             continue;
         }
         if last_entry.1.elapsed() >= TICK_AFTER {

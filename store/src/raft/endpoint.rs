@@ -10,29 +10,16 @@ use remora_proto::v1;
 
 use crate::snapshot::SnapshotReceiver;
 
+use super::applier::Raft;
 use super::identity::Identity;
 use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
-use super::types::{Raft, SnapshotMeta, Types};
+use super::types::{SnapshotMeta, Types};
 use super::wire::{self, Malformed};
-use super::{NodeId, Refusal};
+use super::{NodeId, PeerError, Refusal};
 
 /// How long a snapshot may be silent on its way: a leader that reads 256 KiB from its disk does not take that long.
 const SILENT_WITHIN: Duration = Duration::from_secs(30);
-
-/// Why a peer's message was not handled.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PeerError {
-    /// Another cluster, another node, another disk: an operator has to look.
-    #[error("{0}")]
-    Refused(String),
-    /// Not a message of ours.
-    #[error("{0}")]
-    Malformed(String),
-    /// Not now: try again.
-    #[error("{0}")]
-    Unavailable(String),
-}
 
 impl From<Malformed> for PeerError {
     fn from(error: Malformed) -> Self {

@@ -14,9 +14,10 @@ use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
 
+use super::applier::Raft;
 use super::identity::{ControlLinks, Identity};
 use super::link::PeerLink;
-use super::types::{Member, Raft};
+use super::types::Member;
 use super::{NodeId, PeerEndpoint};
 
 /// Pause between two introductions to one peer: two fit into the time after which it counts as unreachable.

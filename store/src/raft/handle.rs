@@ -9,15 +9,18 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::log::{LogGauge, Syncs};
+use crate::log::LogGauge;
 use remora_table::{Proposal, TableReader};
 
+use super::applier::Raft;
 use super::identity::{Identity, REACHABLE_WITHIN};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
-use super::types::{LogId, Raft};
-use super::{Answer, Ask, NodeId, PeerEndpoint, Refusal, Replies, Round};
+use super::types::LogId;
+use super::{
+    Answer, Ask, Leadership, MemberStatus, NodeId, PeerEndpoint, Refusal, Replies, Role, Round, Status,
+};
 
 /// How long a stopping leader waits for its successor: an election by hand-over takes a few round trips.
 const HAND_OVER_WITHIN: Duration = Duration::from_millis(500);
@@ -232,95 +235,4 @@ impl RaftHandle {
             let _ = task.await;
         }
     }
-}
-
-/// Who leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Leadership {
-    /// The present term.
-    pub term: u64,
-    /// The leader as far as this node knows.
-    pub leader: Option<NodeId>,
-    /// Whether this node leads and a majority has answered it within the last second.
-    pub leading: bool,
-    /// This node, so that [`Leadership::refusal`] needs no argument.
-    pub(super) node: NodeId,
-}
-
-impl Leadership {
-    /// Why this node proposes nothing now, if it does not.
-    pub fn refusal(&self) -> Option<Refusal> {
-        if self.leading {
-            None
-        } else if self.leader == Some(self.node) {
-            Some(Refusal::NoQuorum)
-        } else {
-            Some(Refusal::NotLeader { leader: self.leader })
-        }
-    }
-}
-
-/// What a node does at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Leads.
-    Leader,
-    /// Follows.
-    Follower,
-    /// Stands for election.
-    Candidate,
-    /// Listens without a vote.
-    Learner,
-    /// Belongs to no cluster yet.
-    Forming,
-}
-
-/// A node and the cluster as it sees it.
-#[derive(Debug, Clone)]
-pub struct Status {
-    /// This node.
-    pub node: NodeId,
-    /// Identity of the cluster in hexadecimal; empty while it is not formed.
-    pub cluster: String,
-    /// What it does.
-    pub role: Role,
-    /// Whether a ReadIndex round succeeded within the last second.
-    pub ready: bool,
-    /// The present term.
-    pub term: u64,
-    /// The leader as far as this node knows.
-    pub leader: Option<NodeId>,
-    /// Index of the last log entry; 0 when there is none.
-    pub last_log_index: u64,
-    /// Index of the last entry known to be committed; 0 when there is none.
-    pub committed_index: u64,
-    /// Index of the last entry applied to the table; 0 when there is none.
-    pub applied_index: u64,
-    /// All members, by node id.
-    pub members: Vec<MemberStatus>,
-    /// Proposals that were taken and not answered yet.
-    pub proposals_waiting: usize,
-    /// Log entries applied since the newest table image.
-    pub entries_since_snapshot: u64,
-    /// Size of the newest table image on disk.
-    pub snapshot_bytes: Option<u64>,
-    /// What the log's syncs cost; none while it is closed.
-    pub log_syncs: Option<Syncs>,
-}
-
-/// A member as this node sees it.
-#[derive(Debug, Clone)]
-pub struct MemberStatus {
-    /// Its id.
-    pub node: NodeId,
-    /// Where peers reach it.
-    pub peer_address: String,
-    /// Where clients reach it; empty when not learned yet.
-    pub client_address: String,
-    /// Whether it votes.
-    pub voter: bool,
-    /// Whether this node heard from it within the last second.
-    pub reachable: bool,
-    /// Index up to which its log matches the leader's; only known on the leader.
-    pub matched_index: Option<u64>,
 }

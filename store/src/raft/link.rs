@@ -31,6 +31,20 @@ pub enum LinkError {
     Refused(String),
 }
 
+/// Why a peer's message was not handled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// Another cluster, another node, another disk: an operator has to look.
+    #[error("{0}")]
+    Refused(String),
+    /// Not a message of ours.
+    #[error("{0}")]
+    Malformed(String),
+    /// Not now: try again.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
 /// One peer.
 pub trait PeerLink: Send + Sync + 'static {
     /// Opens a replication stream. Its length is not limited, only its silence is: openraft ends it.

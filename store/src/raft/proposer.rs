@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
 use metrics::Histogram;
-use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader};
+use openraft::errors::ClientWriteError;
 use openraft::impls::OneshotResponder;
 use openraft::raft::ClientWriteResult;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -21,9 +21,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::log::GROUP;
 use remora_table::{EntryBuilder, Proposal, Stamp, encode_proposal};
 
-use super::handle::Leadership;
-use super::types::{Commands, Raft, Types};
-use super::{Answer, Ask, Refusal, Replies};
+use super::applier::Raft;
+use super::types::{Commands, Types};
+use super::{Answer, Ask, Leadership, Refusal, Replies};
 
 /// Proposals in one entry: more gain nothing, measured in research/raft-prototype.md.
 const ENTRY_PROPOSALS_MAX: u32 = 256;
@@ -270,7 +270,7 @@ impl Worker {
                 deliver(items.into_iter().zip(answers));
             }
             Some(Err(ClientWriteError::ForwardToLeader(forward))) => {
-                answer_all(items, &Answer::Refused(refusal(&forward)));
+                answer_all(items, &Answer::Refused(Refusal::from(&forward)));
             }
             // Discarded at a change of leadership, too late, a stopped consensus, or an entry answered with another
             // number of outcomes: it may have happened.
@@ -319,15 +319,5 @@ fn deliver(answered: impl Iterator<Item = (Item, Answer)>) {
     }
     if let Some((replies, answers)) = batch {
         replies.deliver(answers);
-    }
-}
-
-/// Why openraft did not append.
-pub(super) fn refusal(forward: &ForwardToLeader<Types>) -> Refusal {
-    match forward.reason {
-        ForwardReason::LeaseExpired => Refusal::NoQuorum,
-        ForwardReason::NotLeader | ForwardReason::LeadershipTransfer => Refusal::NotLeader {
-            leader: forward.leader_id,
-        },
     }
 }

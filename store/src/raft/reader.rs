@@ -18,10 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::Consensus;
 
-use super::handle::Leadership;
+use super::applier::Raft;
 use super::identity::{ControlLinks, Identity};
-use super::types::{LogId, Raft};
-use super::{Refusal, proposer, wire};
+use super::types::LogId;
+use super::{Leadership, PeerLink, Refusal, wire};
 
 /// Rounds on their way: the second one begins for what came in behind the first.
 const ROUNDS_MAX: usize = 2;
@@ -177,9 +177,7 @@ async fn lead(raft: &Raft) -> Result<LogId, Refusal> {
         .get_read_linearizer(option)
         .await
         .map_err(|error| match error {
-            RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => {
-                proposer::refusal(&forward)
-            }
+            RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)) => Refusal::from(&forward),
             RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)) => Refusal::NoQuorum,
             RaftError::Fatal(_) => Refusal::Stopping,
         })?;
@@ -193,7 +191,7 @@ async fn lead(raft: &Raft) -> Result<LogId, Refusal> {
 /// A round that the leader makes and this follower catches up with.
 async fn follow(
     raft: &Raft,
-    leader: Option<(u64, &Arc<dyn super::PeerLink>)>,
+    leader: Option<(u64, &Arc<dyn PeerLink>)>,
     identity: &Identity,
 ) -> Result<LogId, Refusal> {
     let no_leader = Refusal::NotLeader { leader: None };

@@ -15,9 +15,9 @@ use crate::metrics::Consensus;
 use crate::snapshot::SnapshotStore;
 use remora_table::TableReader;
 
-use super::applier::Applier;
+use super::applier::{Applier, Raft};
 use super::endpoint::PeerEndpoint;
-use super::handle::{Leadership, Parts, RaftHandle};
+use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, Identity};
 use super::log_store::RaftLog;
 use super::network::Network;
@@ -25,8 +25,7 @@ use super::proposer::Proposer;
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::snapshots::Snapshots;
-use super::types::Raft;
-use super::{NodeId, duties, forming};
+use super::{Leadership, NodeId, duties, forming};
 
 /// How long a snapshot may take to be sent and installed: 4 GiB at 10 MB/s. Too short a limit sends it again for ever; a
 /// connection that broke ends it sooner.

@@ -13,8 +13,6 @@ use openraft::{AnyError, Entry, EntryPayload, RaftTypeConfig, vote};
 use crate::log::{ClusterId, DiskId};
 use remora_table::Outcome;
 
-use super::applier::Applier;
-
 /// Id of a node, from 1; never used again for another disk.
 pub type NodeId = u64;
 
@@ -44,8 +42,6 @@ impl RaftTypeConfig for Types {
     type ErrorSource = AnyError;
 }
 
-/// A running openraft.
-pub(super) type Raft = openraft::Raft<Types, Applier>;
 /// Place of an entry in the log.
 pub(super) type LogId = alias::LogIdOf<Types>;
 /// One log entry.

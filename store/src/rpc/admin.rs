@@ -19,7 +19,7 @@ use remora_table::{
     Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
 };
 
-use super::MESSAGE_BYTES_MAX;
+use super::bounds::MESSAGE_BYTES_MAX;
 use super::convert::{self, owner, session_key};
 use super::desk::Desk;
 use super::forward::{Forwards, Way, onward};

@@ -162,7 +162,7 @@ fn hello(desk: &Desk, first: v1::ExchangeRequest) -> Result<Asker, v1::Refusal> 
         );
         return Err(refusal(Reason::WrongCluster, sentence));
     }
-    if desk.raft.leadership().borrow().leader == Some(desk.node) {
+    if desk.raft.leadership().borrow().elected_here() {
         Ok(asker)
     } else {
         Err(not_leader(desk.leader_hint()))
@@ -429,7 +429,7 @@ impl Exchange {
     /// Ends the stream when this node leads no more, or leads again in another term.
     fn led(&mut self, alive: bool) {
         let now = *self.leadership.borrow_and_update();
-        if !alive || now.leader != Some(self.desk.node) || now.term != self.term {
+        if !alive || !now.elected_here() || now.term != self.term {
             self.ending = Some(End::refused(not_leader(self.desk.leader_hint())));
         }
     }

@@ -12,8 +12,8 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
+use super::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use super::desk::Desk;
-use super::links::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use super::status::{not_leader, refused};
 
 /// Metadata of a call that was forwarded already.
@@ -43,7 +43,7 @@ impl Forwards {
     /// Where this call is answered, or the status that refuses it.
     pub(super) fn way<T>(&self, desk: &Desk, request: &Request<T>) -> Result<Way, Status> {
         desk.open().map_err(|refusal| refused(&refusal))?;
-        if desk.raft.leadership().borrow().leader == Some(desk.node) {
+        if desk.raft.leadership().borrow().elected_here() {
             return Ok(Way::Here);
         }
         let leader = desk.leader_hint();

@@ -20,6 +20,8 @@ use tonic::{Code, Status};
 
 use crate::raft::{LinkError, LinkResult, LinkStream, NodeId, PeerLink, PeerLinks};
 
+use super::bounds::{CONNECTION_WINDOW_BYTES, PEER_MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES};
+
 #[cfg(test)]
 mod tests;
 
@@ -31,12 +33,6 @@ const OPEN_WITHIN: Duration = Duration::from_secs(1);
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// How long that sign may take before the connection is given up.
 const SILENT_WITHIN: Duration = Duration::from_secs(2);
-/// Flow-control window of a stream: a full disk batch must not wait for a window update (the default is 64 KiB).
-pub(super) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
-/// Flow-control window of a connection.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-/// Largest peer message. Entries are batched at 1 MiB, but a single one may hold several 1 MiB sessions.
-pub(super) const PEER_MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// Makes links without encryption.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,12 +4,13 @@
 //! the live streams, tells owners what happened to their sessions and holds a claim's answer until the previous owner
 //! has dropped its copy; `outbox` and `parcel` group what leaves on a stream; `forward` takes a unary call one hop to the
 //! leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
-//! away to a gRPC status, once. `peers` and `links` are the two ends of the consensus traffic.
+//! away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus traffic.
 //!
 //! Invariants: no wire type leaves this directory inwards; no request is retried here; every refusal carries a sentence
 //! that says what to do; a session's key appears in no log line beyond 8 hexadecimal digits.
 
 mod admin;
+mod bounds;
 mod convert;
 mod desk;
 mod exchange;
@@ -45,10 +46,7 @@ use hub::Hub;
 pub use desk::Phase;
 pub use links::GrpcLinks;
 
-use links::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
-
-/// Largest message either way between clients and the store, as session.proto says: 4 MiB.
-const MESSAGE_BYTES_MAX: usize = 4 << 20;
+use bounds::{CONNECTION_WINDOW_BYTES, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES};
 
 /// Calls and streams of one connection at a time; a manager needs one, a gateway a few hundred.
 const CALLS_PER_CONNECTION_MAX: u32 = 1_024;

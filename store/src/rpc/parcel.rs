@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use prost::Message;
 use remora_proto::v1;
 
-use super::MESSAGE_BYTES_MAX;
+use super::bounds::MESSAGE_BYTES_MAX;
 
 /// Bytes of replies after which a message is full. One more reply of the largest session still fits the limit only
 /// when it goes alone, so a large one does.

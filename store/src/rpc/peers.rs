@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::raft::{Incoming, PeerEndpoint, PeerError};
 
-use super::links::PEER_MESSAGE_BYTES_MAX;
+use super::bounds::PEER_MESSAGE_BYTES_MAX;
 
 /// The peer service over an endpoint of consensus.
 pub(super) fn peer_service(endpoint: PeerEndpoint) -> PeerServer<Peers> {

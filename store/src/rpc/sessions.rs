@@ -16,11 +16,12 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::metrics::Kind;
 
+use super::bounds::MESSAGE_BYTES_MAX;
 use super::convert::{self, Asker, Checked};
 use super::desk::Desk;
+use super::exchange;
 use super::forward::{Forwards, Way, onward};
 use super::status::{Turned, status};
-use super::{MESSAGE_BYTES_MAX, exchange};
 
 /// The service.
 pub(super) struct Sessions {

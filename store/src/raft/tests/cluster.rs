@@ -343,7 +343,7 @@ impl Cluster {
         let leading = || {
             self.nodes
                 .iter()
-                .find(|(_, node)| node.leadership().borrow().leading)
+                .find(|(_, node)| node.leadership().borrow().leads())
         };
         eventually("somebody leads", || leading().is_some()).await;
         let (node, _) = leading().unwrap();

@@ -60,7 +60,7 @@ async fn a_leader_without_a_majority_proposes_and_reads_nothing() {
     let answer = node.barrier().await;
     assert!(answer.is_err(), "a cut-off leader answered a read");
     eventually("it is not ready", || !node.ready()).await;
-    eventually("it says so", || !node.leadership().borrow().leading).await;
+    eventually("it says so", || !node.leadership().borrow().leads()).await;
     let answer = node.propose(create(2, 10)).await;
     assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
     cluster.wires.mend(leader);
@@ -81,7 +81,7 @@ async fn a_stopping_leader_hands_over_first() {
     });
     let began = Instant::now();
     eventually("another leads", || {
-        others.iter().any(|node| node.leadership().borrow().leading)
+        others.iter().any(|node| node.leadership().borrow().leads())
     })
     .await;
     let gap = began.elapsed();
@@ -209,7 +209,7 @@ async fn what_a_deposed_leader_refused_never_happened() {
     }
     let others: Vec<_> = cluster.nodes.iter().filter(|(node, _)| **node != old).collect();
     eventually("another leads", || {
-        others.iter().any(|(_, node)| node.leadership().borrow().leading)
+        others.iter().any(|(_, node)| node.leadership().borrow().leads())
     })
     .await;
     cluster.wires.mend(old);

@@ -120,7 +120,7 @@ async fn a_minority_neither_saves_nor_forms_anything_new() {
         cluster.crash(node).await;
     }
     let node = cluster.nodes[&survivor].clone();
-    eventually("the survivor notices", || !node.leadership().borrow().leading).await;
+    eventually("the survivor notices", || !node.leadership().borrow().leads()).await;
     let answer = tokio::time::timeout(Duration::from_secs(1), node.propose(super::create(2, 10))).await;
     assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
 }

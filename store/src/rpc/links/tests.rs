@@ -14,7 +14,8 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::raft::tests::{create, key};
 use crate::raft::{Answer, EventSink, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start};
-use crate::rpc::links::{CONNECTION_WINDOW_BYTES, GrpcLinks, STREAM_WINDOW_BYTES};
+use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
+use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
 use remora_table::{Event, Outcome, Stamp};
 
@@ -125,7 +126,7 @@ impl Three {
     }
 
     fn leader(&self) -> Option<NodeId> {
-        let leading = |node: &&NodeId| self.nodes[node].handle.leadership().borrow().leading;
+        let leading = |node: &&NodeId| self.nodes[node].handle.leadership().borrow().leads();
         self.nodes.keys().find(leading).copied()
     }
 

@@ -1,0 +1,55 @@
+//! What an operator sees of a node, taken at one moment and no more than a value.
+
+use crate::log::Syncs;
+
+use super::{NodeId, Role};
+
+/// A node and the cluster as it sees it.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// This node.
+    pub node: NodeId,
+    /// Identity of the cluster in hexadecimal; empty while it is not formed.
+    pub cluster: String,
+    /// What it does.
+    pub role: Role,
+    /// Whether a ReadIndex round succeeded within the last second.
+    pub ready: bool,
+    /// The present term.
+    pub term: u64,
+    /// The leader as far as this node knows.
+    pub leader: Option<NodeId>,
+    /// Index of the last log entry; 0 when there is none.
+    pub last_log_index: u64,
+    /// Index of the last entry known to be committed; 0 when there is none.
+    pub committed_index: u64,
+    /// Index of the last entry applied to the table; 0 when there is none.
+    pub applied_index: u64,
+    /// All members, by node id.
+    pub members: Vec<MemberStatus>,
+    /// Proposals that were taken and not answered yet.
+    pub proposals_waiting: usize,
+    /// Log entries applied since the newest table image.
+    pub entries_since_snapshot: u64,
+    /// Size of the newest table image on disk.
+    pub snapshot_bytes: Option<u64>,
+    /// What the log's syncs cost; none while it is closed.
+    pub log_syncs: Option<Syncs>,
+}
+
+/// A member as this node sees it.
+#[derive(Debug, Clone)]
+pub struct MemberStatus {
+    /// Its id.
+    pub node: NodeId,
+    /// Where peers reach it.
+    pub peer_address: String,
+    /// Where clients reach it; empty when not learned yet.
+    pub client_address: String,
+    /// Whether it votes.
+    pub voter: bool,
+    /// Whether this node heard from it within the last second.
+    pub reachable: bool,
+    /// Index up to which its log matches the leader's; only known on the leader.
+    pub matched_index: Option<u64>,
+}
