@@ -1,5 +1,4 @@
-//! Promise 8 and design section 5 (Rename): a session id that somebody knew before the login never opens the
-//! logged-in session.
+//! Promise 8: the session id is a credential. One that somebody knew before the login never opens the logged-in session.
 //!
 //! Shown: an attacker fetches the login page, plants its session id in the victim's browser, and the victim signs in with
 //! it. The attacker's id must open nothing on either Tomcat: at once, after a failover, and while requests race the

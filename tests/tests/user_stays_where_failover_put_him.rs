@@ -1,4 +1,4 @@
-//! Promise 4 and design section 7: no automatic fail-back. When the dead Tomcat returns, users who were moved stay.
+//! Promise 4: no automatic fail-back. When the dead Tomcat returns, users who were moved stay.
 //!
 //! Shown in both sticky modes: ada's Tomcat dies, she moves; it returns and the proxy sends it new users again; ada's
 //! clicks, old windows with the old route in their cookies included, stay where she is.

@@ -23,7 +23,7 @@ const LEADING_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The leader's pulse: how late an expiry may be noticed.
 const PULSE: Duration = Duration::from_millis(500);
-/// Without an entry for this long, the leader proposes a tick, so that table time goes on (design section 5).
+/// Without an entry for this long, the leader proposes a tick, so that table time goes on and deadlines are reached.
 const TICK_AFTER: Duration = Duration::from_secs(5);
 /// Sweeps in one pulse: at most 20,000 records a second are swept, so that a wave of expiries leaves room for saves.
 const SWEEPS_PER_PULSE: usize = 10;

