@@ -49,6 +49,7 @@ macro_rules! question {
     ($request:ty, $answer:ty, $method:ident, $timeout:expr, $is_read:expr) => {
         impl Question for $request {
             type Answer = $answer;
+            // The constant that the question was declared with, and its reason there.
             const TIMEOUT: Duration = $timeout;
             const IS_READ: bool = $is_read;
             async fn ask(self, mut client: StoreAdminClient<Channel>) -> Result<$answer, Status> {

@@ -240,6 +240,7 @@ mod tests {
         Some(Ok(Piece::Data(Bytes::copy_from_slice(bytes))))
     }
 
+    // Small, so that a test can exceed it.
     const LIMIT: usize = 1024;
 
     fn replay(pieces: Vec<Option<Result<Piece, BodyError>>>) -> Replay {

@@ -115,6 +115,7 @@ fn refuse(status: u16, reason: &'static str) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
+    // Short, so that a test can exceed it.
     const TARGET_BYTES: usize = 64;
 
     fn status(method: &str, target: &str, version: Version, fields: &[(&str, &str)]) -> u16 {

@@ -1,0 +1,181 @@
+//! What pure code must not name, and what its crate may live on.
+//!
+//! A crate that does not depend on tokio cannot name it, and its own clippy knows a type under any alias. So of a pure
+//! crate the manifest and the bans are held here, and its text for what neither of them sees: a macro of an old edition,
+//! a module of std, the keyword `async`.
+
+use std::collections::BTreeSet;
+
+use crate::Fault;
+use crate::tree::{Source, Tree};
+use crate::words::names;
+
+/// Directories whose code is a function from values to values.
+const PURE: [&str; 6] = [
+    "store/table/src",
+    "proxy/src/route",
+    "proxy/src/upstream",
+    "proxy/src/failover",
+    "proxy/src/headers",
+    "proxy/src/headers.rs",
+];
+
+/// In a pure directory for another reason than being pure: a snapshot of the upstreams carries its figures with it.
+const NOT_PURE_YET: [&str; 1] = ["proxy/src/upstream/counters.rs"];
+
+/// What pure code must not name, and why.
+const IMPURE: [(&str, &str); 41] = [
+    ("tokio", "an async runtime"),
+    ("async", "an async runtime"),
+    ("await", "an async runtime"),
+    ("futures", "an async runtime"),
+    ("spawn", "a thread or task"),
+    ("thread", "a thread or task"),
+    ("Instant", "a clock"),
+    ("SystemTime", "a clock"),
+    ("UNIX_EPOCH", "a clock"),
+    ("crate::clock", "a clock"),
+    ("fs", "IO"),
+    ("io", "IO"),
+    ("process", "IO"),
+    ("File", "IO"),
+    ("TcpStream", "IO"),
+    ("TcpListener", "IO"),
+    ("UdpSocket", "IO"),
+    ("ToSocketAddrs", "IO"),
+    ("env", "the environment"),
+    ("tracing", "log lines"),
+    ("log::", "log lines"),
+    ("metrics", "figures"),
+    ("rand", "randomness"),
+    ("getrandom", "randomness"),
+    ("RandomState", "randomness"),
+    ("HashMap", "an order that differs between nodes"),
+    ("HashSet", "an order that differs between nodes"),
+    ("Mutex", "a lock"),
+    ("Condvar", "a lock"),
+    ("OnceLock", "state that nobody passed in"),
+    ("LazyLock", "state that nobody passed in"),
+    ("thread_local", "state that nobody passed in"),
+    ("remora_proto", "wire types"),
+    ("prost", "wire types"),
+    ("crate::raft", "the machinery around the table"),
+    ("crate::rpc", "the machinery around the table"),
+    ("crate::log", "the machinery around the table"),
+    ("crate::node", "the machinery around the table"),
+    ("crate::http", "the machinery around the policy"),
+    ("crate::directory", "the machinery around the policy"),
+    ("crate::config", "the machinery around the policy"),
+];
+
+/// What the proxy's policy must not name besides: the table shares its records with readers, the policy shares nothing.
+const SHARED_STATE: [&str; 6] = [
+    "RwLock",
+    "AtomicBool",
+    "AtomicU32",
+    "AtomicU64",
+    "AtomicUsize",
+    "RefCell",
+];
+
+/// A pure crate: the libraries that it may use, and what its own clippy bans besides.
+struct PureCrate {
+    directory: &'static str,
+    dependencies: &'static [&'static str],
+    tests: &'static [&'static str],
+    bans: &'static [&'static str],
+}
+
+const PURE_CRATES: [PureCrate; 1] = [PureCrate {
+    directory: "store/table",
+    dependencies: &["bytes", "dashmap", "thiserror"],
+    tests: &["goldenscript"],
+    bans: &[
+        "std::collections::HashMap",
+        "std::collections::HashSet",
+        "std::time::Instant",
+        "std::time::SystemTime",
+        "std::thread::spawn",
+        "std::fs::File",
+        "std::net::TcpStream",
+    ],
+}];
+
+/// Pure code names nothing of the world around it.
+pub(crate) fn pure_names_nothing_impure(tree: &Tree) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let pure = |source: &&Source| source.is_in(&PURE) && !source.is_in(&NOT_PURE_YET);
+    for source in tree.rust().filter(pure) {
+        let policy = source.path.starts_with("proxy/");
+        for line in source.product() {
+            let general = IMPURE.iter().filter(|(word, _)| names(&line.code, word));
+            faults.extend(
+                general.map(|(word, what)| Fault::at(source, line.number, format!("`{word}` is {what}"))),
+            );
+            let shared = SHARED_STATE
+                .iter()
+                .filter(|word| policy && names(&line.code, word));
+            faults.extend(
+                shared.map(|word| Fault::at(source, line.number, format!("`{word}` is shared state"))),
+            );
+        }
+    }
+    faults
+}
+
+/// Pure crates depend on a listed few, and their clippy bans what they must not do.
+pub(crate) fn pure_crates_stay_poor(tree: &Tree) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for pure in &PURE_CRATES {
+        let manifest = format!("{}/Cargo.toml", pure.directory);
+        let Some(source) = tree.get(&manifest) else {
+            faults.push(Fault::new(&manifest, 1, "a pure crate without its manifest"));
+            continue;
+        };
+        faults.extend(strange_dependencies(source, "[dependencies]", pure.dependencies));
+        faults.extend(strange_dependencies(source, "[dev-dependencies]", pure.tests));
+        let clippy = format!("{}/clippy.toml", pure.directory);
+        let bans = tree.get(&clippy).map_or("", |source| source.text.as_str());
+        let missing = pure
+            .bans
+            .iter()
+            .filter(|ban| !bans.contains(&format!("\"{ban}\"")));
+        faults.extend(missing.map(|ban| Fault::new(&clippy, 1, format!("does not ban {ban}"))));
+    }
+    faults
+}
+
+/// Dependencies that are not listed, and listed ones that are not there.
+fn strange_dependencies(manifest: &Source, section: &str, listed: &[&str]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut found = BTreeSet::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        let code = line.code.trim();
+        if code.starts_with('[') {
+            inside = code == section;
+            let table = section.trim_matches(['[', ']']);
+            if code.starts_with('[') && !inside && code.contains(&format!("{table}.")) {
+                faults.push(Fault::at(
+                    manifest,
+                    line.number,
+                    "dependencies stand in one list, where they are seen",
+                ));
+            }
+        } else if inside && !code.is_empty() {
+            let name = code.split(['.', ' ', '=']).next().unwrap_or_default();
+            found.insert(name);
+            if !listed.contains(&name) {
+                faults.push(Fault::at(
+                    manifest,
+                    line.number,
+                    format!("`{name}` is not what this pure crate lives on"),
+                ));
+            }
+        }
+    }
+    let idle = listed.iter().filter(|name| !found.contains(**name));
+    faults
+        .extend(idle.map(|name| Fault::new(&manifest.path, 1, format!("`{name}` is listed and not there"))));
+    faults
+}

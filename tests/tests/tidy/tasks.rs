@@ -1,0 +1,81 @@
+//! Who starts threads and tasks.
+//!
+//! Owners are files. One that starts nothing is a fault: a list that allows more than is needed allows the next thread
+//! without a question.
+
+use std::collections::BTreeSet;
+
+use crate::Fault;
+use crate::tree::Tree;
+use crate::words::names;
+
+/// Where a program starts threads and tasks: composition roots, accept loops, owners of one thread of their own, and work
+/// for the disk, which must not be done on a thread that sends heartbeats.
+const STARTERS: [&str; 15] = [
+    "store/src/node.rs",
+    "store/src/raft/applier.rs",
+    "store/src/raft/endpoint.rs",
+    "store/src/raft/log_store.rs",
+    "store/src/raft/snapshots.rs",
+    "store/src/raft/start.rs",
+    "store/src/rpc/admin.rs",
+    "proxy/src/main.rs",
+    "proxy/src/server.rs",
+    "tomcat-adapter/src/main/java/remora/tomcat/Departure.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/Housekeeper.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/PauseTicker.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Channels.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Pushes.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Threads.java",
+];
+
+/// What starts a thread or task: every function of the runtimes that is called so, methods of a set, builder or scope
+/// included.
+const STARTS: [&str; 16] = [
+    "spawn(",
+    "spawn_on(",
+    "spawn_local(",
+    "spawn_local_on(",
+    "spawn_blocking(",
+    "spawn_blocking_on(",
+    "spawn_scoped(",
+    "spawn_unchecked(",
+    "thread::Builder",
+    "thread::scope",
+    "new Thread(",
+    "Executors.",
+    "new ThreadPoolExecutor(",
+    "new ForkJoinPool(",
+    "new Timer(",
+    "supplyAsync(",
+];
+
+/// Threads and tasks are started by their owners only, and each listed owner starts one.
+pub(crate) fn tasks_have_owners(tree: &Tree) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut idle = BTreeSet::from(STARTERS);
+    for source in tree.rust().chain(tree.java()) {
+        let starts: Vec<&&str> = STARTS
+            .iter()
+            .filter(|start| source.text.contains(**start))
+            .collect();
+        let listed = STARTERS.contains(&source.path.as_str());
+        for line in source
+            .product()
+            .filter(|line| starts.iter().any(|start| names(&line.code, start)))
+        {
+            if listed {
+                idle.remove(source.path.as_str());
+            } else {
+                faults.push(Fault::at(
+                    source,
+                    line.number,
+                    "starts a thread or task and is not listed for it",
+                ));
+            }
+        }
+    }
+    let what = "may start a thread or task and does not: its row can go";
+    faults.extend(idle.into_iter().map(|path| Fault::new(path, 1, what)));
+    faults
+}

@@ -1,0 +1,164 @@
+//! One place for each foreign vocabulary.
+//!
+//! Places are files, or directories that belong to one vocabulary as a whole. A place that no longer needs its permission
+//! is a fault, so the lists say what is and not what once was.
+
+use std::collections::BTreeSet;
+
+use crate::Fault;
+use crate::tree::{Source, Tree};
+use crate::words::names;
+
+/// A foreign word, and where alone it may stand.
+struct Vocabulary {
+    words: &'static [&'static str],
+    places: &'static [&'static str],
+}
+
+const VOCABULARIES: [Vocabulary; 8] = [
+    Vocabulary {
+        words: &["openraft"],
+        places: &["store/src/raft", "store/Cargo.toml"],
+    },
+    Vocabulary {
+        words: &["raft_log", "raft-log"],
+        places: &["store/src/log", "store/Cargo.toml"],
+    },
+    Vocabulary {
+        words: &[
+            "tonic",
+            "tonic_prost",
+            "tonic-prost",
+            "tonic_prost_build",
+            "tonic-prost-build",
+        ],
+        places: &[
+            "proto",
+            "store/src/rpc",
+            "store/tests",
+            "store/Cargo.toml",
+            "proxy/src/control.rs",
+            "proxy/tests/support/process.rs",
+            "proxy/Cargo.toml",
+            "admin/src/client.rs",
+            "admin/tests/exit_codes.rs",
+            "admin/Cargo.toml",
+            "tests/src",
+            "tests/Cargo.toml",
+        ],
+    },
+    Vocabulary {
+        words: &[
+            "hyper",
+            "hyper_util",
+            "hyper-util",
+            "http_body_util",
+            "http-body-util",
+        ],
+        places: &["proxy/src/http", "proxy/Cargo.toml"],
+    },
+    // The words on the wire. In the store: the services, and of the Raft part the files that speak with peers or keep
+    // the membership.
+    Vocabulary {
+        words: &["remora_proto", "remora-proto"],
+        places: &[
+            "store/src/rpc",
+            "store/src/raft/endpoint.rs",
+            "store/src/raft/forming.rs",
+            "store/src/raft/identity.rs",
+            "store/src/raft/link.rs",
+            "store/src/raft/log_store.rs",
+            "store/src/raft/network.rs",
+            "store/src/raft/reader.rs",
+            "store/src/raft/snapshots.rs",
+            "store/src/raft/wire.rs",
+            "store/src/raft/tests",
+            "store/tests",
+            "store/Cargo.toml",
+            "proxy/src/control.rs",
+            "proxy/src/control",
+            "proxy/tests/support/process.rs",
+            "proxy/Cargo.toml",
+            "admin/src/client.rs",
+            "admin/src/commands",
+            "admin/tests/exit_codes.rs",
+            "admin/Cargo.toml",
+            "tests/src",
+            "tests/tests",
+            "tests/Cargo.toml",
+        ],
+    },
+    Vocabulary {
+        words: &["dashmap"],
+        places: &["store/table/src/slot.rs", "store/table/Cargo.toml"],
+    },
+    Vocabulary {
+        words: &["io.grpc", "io.netty", "com.google.protobuf", "remora.proto"],
+        places: &[
+            "tomcat-adapter/src/main/java/remora/tomcat/store/grpc",
+            "tomcat-adapter/src/test/java/remora/tomcat/store/grpc",
+            // A client that speaks HTTP/2 to a Tomcat, made of the frames in the gRPC library.
+            "tomcat-adapter/src/test/java/remora/tomcat/Http2Client.java",
+        ],
+    },
+    Vocabulary {
+        words: &["org.apache.catalina", "org.apache.coyote", "org.apache.tomcat"],
+        places: &[
+            "tomcat-adapter/src/main/java/org/apache/coyote/CommitHook.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/FormNotes.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/Installed.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/ManagerOptions.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/MirroredSession.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/Principals.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/RemoraManager.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/RemoraValve.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/RequestScope.java",
+            "tomcat-adapter/src/test",
+        ],
+    },
+];
+
+/// Each foreign vocabulary stands in its places, and each of its places names it.
+pub(crate) fn vocabularies_have_one_place(tree: &Tree) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for Vocabulary { words, places } in &VOCABULARIES {
+        let mut idle: BTreeSet<&str> = places.iter().copied().collect();
+        for source in tree.all().filter(|source| has_vocabulary(source)) {
+            let Some((line, word)) = first_named(source, words) else {
+                continue;
+            };
+            match places.iter().find(|place| source.is_in([*place])) {
+                Some(place) => {
+                    idle.remove(place);
+                }
+                None => faults.push(Fault::at(
+                    source,
+                    line,
+                    format!("`{word}` belongs in {}", places[0]),
+                )),
+            }
+        }
+        let what = format!("may name `{}` and does not: its row can go", words[0]);
+        faults.extend(idle.into_iter().map(|place| Fault::new(place, 1, what.clone())));
+    }
+    faults
+}
+
+/// Sources and manifests, but not the root's, where versions are agreed on for all.
+fn has_vocabulary(source: &Source) -> bool {
+    source.is_rust() || source.is_java() || source.path.ends_with("/Cargo.toml")
+}
+
+/// The first line that names one of these words, tests included.
+fn first_named<'a>(source: &Source, words: &[&'a str]) -> Option<(usize, &'a str)> {
+    // Most files name none, and the whole text is searched faster than its lines.
+    let words: Vec<&str> = words
+        .iter()
+        .copied()
+        .filter(|word| source.text.contains(*word))
+        .collect();
+    source.lines().iter().find_map(|line| {
+        let word = words.iter().find(|word| names(&line.code, word))?;
+        Some((line.number, *word))
+    })
+}
