@@ -1,4 +1,10 @@
 //! What a node does by itself: notice who leads, keep table time moving, sweep what has expired, take snapshots.
+//!
+//! Invariants: expiry is a log entry like any other, proposed by the leader alone and small enough that saves pass
+//! between two; an empty table needs no time, so a cluster without sessions proposes nothing by itself. Leadership is
+//! published by one task, in the order in which it was seen; the same task says why consensus ended.
+//!
+//! Left out: elections and heartbeats, which are openraft's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

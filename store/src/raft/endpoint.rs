@@ -1,4 +1,10 @@
 //! The receiving side: what peers send, checked before openraft sees it.
+//!
+//! Invariants: every message but an introduction is checked for its sender and receiver (`identity`) and for its shape
+//! (`wire`) first, and what is wrong is refused with a sentence. No vote is given before the restart guard is over, but to
+//! a successor that the leader named. A snapshot is whole and is the announced one before openraft hears of it.
+//!
+//! Left out: the transport (`rpc::peers` over gRPC, memory in tests), and the sending side (`network`).
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,11 @@
 //! The handle by which the rest of the node uses consensus. Cheap to clone.
+//!
+//! It gives no openraft type away: what comes out is an [`Answer`], a [`Refusal`], a [`Status`], or a watch that says who
+//! leads and how fresh the last round is. Most of it passes a call on; what it owns is stopping, in this order: propose
+//! nothing more, let what is on its way finish, hand leadership over, end. So a planned stop costs clients no election
+//! timeout, and what was taken is answered while a majority answers.
+//!
+//! Left out: who may ask for what (`rpc`), and any decision about a command.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,8 @@
 //! What consensus must be told: who we are, who the others are, timers, limits.
+//!
+//! Relations that must hold: `heartbeat` < `election_min` < `election_max`, which openraft checks at start; a snapshot
+//! leaves more entries behind it than a follower misses while one is sent, else it would need the next one at once.
+//! Clock, links and whoever listens are handed in, so that consensus runs as well in memory, under a clock of the test.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,12 @@
-//! Puts consensus together and starts its tasks.
+//! Puts consensus together and starts its tasks: opens the disk, starts openraft on it, builds what stands around openraft.
+//!
+//! Invariants: nothing is started before all of the log and the newest whole table image have been read and fit
+//! together, for a node that lost what lies between must not go on. The membership on the disk and `--cluster` name the
+//! same nodes. A node of several that comes back neither votes nor stands before the longest election timeout is over
+//! (the restart guard). Every task started here ends with [`RaftHandle::stop`].
+//!
+//! Left out: what the tasks do (`duties`, `forming`, `proposer`, `reader`), and everything around consensus, which
+//! the composition root starts.
 
 use std::io;
 use std::path::Path;

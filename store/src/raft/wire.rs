@@ -1,4 +1,4 @@
-//! openraft's messages to ours and back; the only file that names both.
+//! openraft's messages to ours and back. Others make messages of their own, of which openraft knows nothing.
 //!
 //! What comes from a peer is checked here for shape: a missing field, a gap between entries or a membership with
 //! an unknown voter is a [`Malformed`], never a panic.

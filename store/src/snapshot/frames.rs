@@ -1,4 +1,8 @@
-//! The frames of an image's file: length, CRC-32, bytes. Reads nothing that it has not checked.
+//! The frames of an image's file: length, CRC-32, bytes; numbers in little-endian order.
+//!
+//! Invariants: nothing is given away that was not checked; a length is believed only up to a bound, so that a damaged one
+//! costs no memory; an empty frame ends the file, and nothing stands behind it, so a cut file is never taken for a short
+//! one. Left out: what the frames hold (the table's own codec), and files as such (the parent).
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
