@@ -11,18 +11,18 @@ use crate::tree::{Source, Tree};
 use crate::words::names;
 
 /// How files are called that a repository holds.
-const ENDINGS: [&str; 11] = [
+const ENDINGS: &[&str] = &[
     ".rs", ".java", ".md", ".proto", ".toml", ".script", ".sh", ".jsp", ".jspf", ".xml", ".css",
 ];
 
 /// Where this project's papers lie, which no reader has.
-const PAPERS: [&str; 4] = ["shared", "research", "cases", "design"];
+const PAPERS: &[&str] = &["shared", "research", "cases", "design"];
 
 /// Words for texts and programs that no reader has.
-const ABSENT: [&str; 3] = ["design section", "prototype", "house rule"];
+const ABSENT: &[&str] = &["design section", "prototype", "house rule"];
 
 /// Files of others, and whose.
-const FOREIGN: [(&str, &str); 6] = [
+const FOREIGN: &[(&str, &str)] = &[
     ("catalina.sh", "Tomcat's"),
     ("conf/context.xml", "Tomcat's"),
     ("conf/tomcat-users.xml", "Tomcat's"),
@@ -32,7 +32,7 @@ const FOREIGN: [(&str, &str); 6] = [
 ];
 
 /// Files whose citations are still to be mended.
-const TO_MEND: [&str; 2] = [
+const TO_MEND: &[&str] = &[
     "tomcat-adapter/src/main/java/remora/tomcat/store/SessionKey.java",
     "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Outbox.java",
 ];
@@ -43,7 +43,7 @@ pub(crate) fn citations_can_be_followed(tree: &Tree) -> Vec<Fault> {
     let mut needed = BTreeSet::new();
     for source in tree
         .all()
-        .filter(|source| speaks(source) && !source.is_in(&TO_MEND))
+        .filter(|source| speaks(source) && !source.is_in(TO_MEND))
     {
         for line in source.lines() {
             let absent = ABSENT.iter().find(|word| names(&line.comment, word));

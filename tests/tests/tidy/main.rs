@@ -56,7 +56,7 @@ struct Rule {
     faults: fn(&Tree) -> Vec<Fault>,
 }
 
-const RULES: [Rule; 14] = [
+const RULES: &[Rule] = &[
     Rule {
         name: "pure",
         says: "pure means pure: take values, give values, let the caller do the rest",
@@ -139,7 +139,7 @@ fn broken(rule: &Rule, tree: &Tree) -> Vec<Fault> {
 fn the_tree_keeps_every_rule() {
     let tree = Tree::read();
     let mut report = String::new();
-    for rule in &RULES {
+    for rule in RULES {
         let faults = broken(rule, &tree);
         if !faults.is_empty() {
             let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();

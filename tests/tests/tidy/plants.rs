@@ -327,7 +327,7 @@ fn every_plant_is_reported() {
 fn every_rule_is_planted_against() {
     let tree = Tree::read();
     let plants = plants(&tree);
-    for rule in &RULES {
+    for rule in RULES {
         assert!(
             plants.iter().any(|(name, _)| *name == rule.name),
             "nothing is planted against {}",

@@ -11,7 +11,7 @@ use crate::words::names;
 
 /// Where a program starts threads and tasks: composition roots, accept loops, owners of one thread of their own, and work
 /// for the disk, which must not be done on a thread that sends heartbeats.
-const STARTERS: [&str; 15] = [
+const STARTERS: &[&str] = &[
     "store/src/node.rs",
     "store/src/raft/applier.rs",
     "store/src/raft/endpoint.rs",
@@ -31,7 +31,7 @@ const STARTERS: [&str; 15] = [
 
 /// What starts a thread or task: every function of the runtimes that is called so, methods of a set, builder or scope
 /// included.
-const STARTS: [&str; 16] = [
+const STARTS: &[&str] = &[
     "spawn(",
     "spawn_on(",
     "spawn_local(",
@@ -53,7 +53,7 @@ const STARTS: [&str; 16] = [
 /// Threads and tasks are started by their owners only, and each listed owner starts one.
 pub(crate) fn tasks_have_owners(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut idle = BTreeSet::from(STARTERS);
+    let mut idle = STARTERS.iter().copied().collect::<BTreeSet<_>>();
     for source in tree.rust().chain(tree.java()) {
         let starts: Vec<&&str> = STARTS
             .iter()

@@ -9,7 +9,7 @@ use crate::words::names;
 
 /// The steps between two looks at a condition, one place for each harness; a server that is slow on purpose; a bench,
 /// which measures for a time.
-const SLEEPERS: [&str; 9] = [
+const SLEEPERS: &[&str] = &[
     "admin/tests/exit_codes.rs",
     "store/tests/service/common.rs",
     "tests/src/bin/bench/store.rs",
@@ -22,10 +22,10 @@ const SLEEPERS: [&str; 9] = [
 ];
 
 /// What sleeps, under any of its paths.
-const SLEEPS: [&str; 4] = ["sleep(", "sleep_until(", "sleep_ms(", "parkNanos("];
+const SLEEPS: &[&str] = &["sleep(", "sleep_until(", "sleep_ms(", "parkNanos("];
 
 /// Spelled in parts, as all below that looks at whole files, so that this file does not accuse itself.
-const LEFT_FOR_LATER: [&str; 5] = [
+const LEFT_FOR_LATER: &[&str] = &[
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
     concat!("XX", "X:"),
@@ -33,7 +33,7 @@ const LEFT_FOR_LATER: [&str; 5] = [
     concat!("@Dis", "abled"),
 ];
 
-const MACHINES_AND_SECRETS: [&str; 7] = [
+const MACHINES_AND_SECRETS: &[&str] = &[
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
     concat!("/ho", "me/"),
@@ -44,7 +44,7 @@ const MACHINES_AND_SECRETS: [&str; 7] = [
 ];
 
 /// Files of text whose words are ours.
-const OURS: [&str; 10] = [
+const OURS: &[&str] = &[
     ".rs", ".java", ".proto", ".toml", ".xml", ".sh", ".jsp", ".css", ".md", "Makefile",
 ];
 
@@ -71,12 +71,12 @@ pub(crate) fn tests_wait_for_conditions(tree: &Tree) -> Vec<Fault> {
 
 /// What is not done is an issue, not a comment.
 pub(crate) fn nothing_is_left_for_later(tree: &Tree) -> Vec<Fault> {
-    find(tree, &LEFT_FOR_LATER)
+    find(tree, LEFT_FOR_LATER)
 }
 
 /// No absolute paths, registries or secrets.
 pub(crate) fn nothing_names_a_machine(tree: &Tree) -> Vec<Fault> {
-    find(tree, &MACHINES_AND_SECRETS)
+    find(tree, MACHINES_AND_SECRETS)
 }
 
 fn find(tree: &Tree, words: &[&str]) -> Vec<Fault> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::lexer::{self, Line};
 
 /// What git does not hold: the builds' own directories and what `make demo` leaves.
-const UNTRACKED: [&str; 3] = ["target", ".git", ".demo"];
+const UNTRACKED: &[&str] = &["target", ".git", ".demo"];
 
 /// One file.
 pub(crate) struct Source {

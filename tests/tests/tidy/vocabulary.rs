@@ -15,7 +15,7 @@ struct Vocabulary {
     places: &'static [&'static str],
 }
 
-const VOCABULARIES: [Vocabulary; 8] = [
+const VOCABULARIES: &[Vocabulary] = &[
     Vocabulary {
         words: &["openraft"],
         places: &["store/src/raft", "store/Cargo.toml"],
@@ -121,7 +121,7 @@ const VOCABULARIES: [Vocabulary; 8] = [
 /// Each foreign vocabulary stands in its places, and each of its places names it.
 pub(crate) fn vocabularies_have_one_place(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for Vocabulary { words, places } in &VOCABULARIES {
+    for Vocabulary { words, places } in VOCABULARIES {
         let mut idle: BTreeSet<&str> = places.iter().copied().collect();
         for source in tree.all().filter(|source| has_vocabulary(source)) {
             let Some((line, word)) = first_named(source, words) else {
