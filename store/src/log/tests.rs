@@ -1,4 +1,4 @@
-//! One suite for all who implement [`LogStore`], and what becomes of damaged files.
+//! One suite for all who implement [`Log`], and what becomes of damaged files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,30 +36,30 @@ fn completion() -> (Completion, Receiver<std::io::Result<()>>) {
     )
 }
 
-fn syncs(log: &RaftLogStore) -> u64 {
+fn syncs(log: &FileLog) -> u64 {
     log.gauge().syncs().unwrap().count
 }
 
-fn synced(log: &RaftLogStore) {
+fn synced(log: &FileLog) {
     let (done, synced) = completion();
     log.sync(done);
     synced.recv_timeout(DISK_WAIT).unwrap().unwrap();
 }
 
-fn append(log: &RaftLogStore, term: u64, indices: std::ops::Range<u64>) {
+fn append(log: &FileLog, term: u64, indices: std::ops::Range<u64>) {
     let (done, durable) = completion();
     log.append(indices.map(|index| entry(term, index)).collect(), done)
         .unwrap();
     durable.recv_timeout(DISK_WAIT).unwrap().unwrap();
 }
 
-fn vote(log: &RaftLogStore, vote: Vote) -> std::io::Result<()> {
+fn vote(log: &FileLog, vote: Vote) -> std::io::Result<()> {
     let (done, durable) = completion();
     log.save_vote(vote, done);
     durable.recv_timeout(DISK_WAIT).unwrap()
 }
 
-fn indices(log: &RaftLogStore, range: std::ops::Range<u64>) -> Vec<u64> {
+fn indices(log: &FileLog, range: std::ops::Range<u64>) -> Vec<u64> {
     log.read(range, u64::MAX)
         .unwrap()
         .iter()
@@ -70,7 +70,7 @@ fn indices(log: &RaftLogStore, range: std::ops::Range<u64>) -> Vec<u64> {
 #[test]
 fn what_was_durable_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     let elected = Vote {
         term: 3,
         committed: true,
@@ -81,7 +81,7 @@ fn what_was_durable_is_there_after_a_restart() {
     log.save_committed(id(3, 4)).unwrap();
     synced(&log);
     drop(log);
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     assert_eq!(log.vote(), Some(elected));
     assert_eq!(log.committed(), Some(id(3, 4)));
     assert_eq!(
@@ -98,7 +98,7 @@ fn what_was_durable_is_there_after_a_restart() {
 #[test]
 fn a_vote_never_goes_back() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     let later = Vote {
         term: 3,
         committed: false,
@@ -123,14 +123,14 @@ fn a_vote_never_goes_back() {
 #[test]
 fn truncation_and_purging_hold_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     append(&log, 1, 0..10);
     log.truncate_after(Some(6)).unwrap();
     append(&log, 2, 7..9);
     log.purge_to(id(1, 3)).unwrap();
     synced(&log);
     drop(log);
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     assert_eq!(
         log.bounds(),
         LogBounds {
@@ -145,7 +145,7 @@ fn truncation_and_purging_hold_after_a_restart() {
 #[test]
 fn purging_may_pass_the_last_entry() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     append(&log, 1, 0..3);
     log.purge_to(id(4, 20)).unwrap();
     synced(&log);
@@ -163,7 +163,7 @@ fn purging_may_pass_the_last_entry() {
 #[test]
 fn a_read_ends_at_the_byte_limit_but_gives_at_least_one() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     append(&log, 1, 0..9);
     assert_eq!(log.read(2..9, 1).unwrap().len(), 1);
     assert_eq!(log.read(2..9, 150).unwrap().len(), 3);
@@ -174,21 +174,21 @@ fn a_read_ends_at_the_byte_limit_but_gives_at_least_one() {
 #[test]
 fn a_crowd_of_writers_is_answered_by_its_newest_append() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     for index in 0..500 {
         log.append(vec![entry(1, index)], Box::new(|_| ())).unwrap();
     }
     append(&log, 1, 500..501);
     drop(log);
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     assert_eq!(log.bounds().last, Some(id(1, 500)));
 }
 
 #[test]
 fn two_processes_cannot_share_a_log() {
     let directory = tempfile::tempdir().unwrap();
-    let _first = RaftLogStore::open(directory.path()).unwrap();
-    assert!(RaftLogStore::open(directory.path()).is_err());
+    let _first = FileLog::open(directory.path()).unwrap();
+    assert!(FileLog::open(directory.path()).is_err());
 }
 
 /// The files of a log, oldest first.
@@ -204,7 +204,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// Writes ten entries and gives the file that holds them.
 fn written(directory: &Path) -> PathBuf {
-    let log = RaftLogStore::open(directory).unwrap();
+    let log = FileLog::open(directory).unwrap();
     append(&log, 1, 0..10);
     drop(log);
     files(directory).pop().unwrap()
@@ -216,7 +216,7 @@ fn a_torn_tail_is_cut_and_the_rest_is_kept() {
     let file = written(directory.path());
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     assert_eq!(log.bounds().last, Some(id(1, 8)));
     append(&log, 1, 9..10);
     assert_eq!(indices(&log, 0..10).len(), 10);
@@ -230,7 +230,7 @@ fn damage_in_the_middle_is_refused_with_a_way_out() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     fs::write(&file, bytes).unwrap();
-    let error = RaftLogStore::open(directory.path())
+    let error = FileLog::open(directory.path())
         .expect_err("damage was not found")
         .to_string();
     assert!(error.contains("must not go on with it"), "{error}");
@@ -239,7 +239,7 @@ fn damage_in_the_middle_is_refused_with_a_way_out() {
 #[test]
 fn every_flipped_byte_before_the_last_record_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     vote(
         &log,
         Vote {
@@ -262,7 +262,7 @@ fn every_flipped_byte_before_the_last_record_is_refused() {
             damaged[at] ^= mask;
             fs::write(&file, &damaged).unwrap();
             assert!(
-                RaftLogStore::open(directory.path()).is_err(),
+                FileLog::open(directory.path()).is_err(),
                 "byte {at} xor {mask:#x}"
             );
             assert_eq!(
@@ -274,7 +274,7 @@ fn every_flipped_byte_before_the_last_record_is_refused() {
     }
     fs::write(&file, &whole).unwrap();
     assert_eq!(
-        RaftLogStore::open(directory.path()).unwrap().bounds().last,
+        FileLog::open(directory.path()).unwrap().bounds().last,
         Some(id(1, 5))
     );
 }
@@ -285,7 +285,7 @@ const SMALL_FILE: usize = 400;
 #[test]
 fn a_file_that_was_just_begun_does_not_hide_damage_in_the_one_before() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
     append(&log, 1, 0..9);
     drop(log);
     let mut files = files(directory.path());
@@ -296,7 +296,7 @@ fn a_file_that_was_just_begun_does_not_hide_damage_in_the_one_before() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x80;
         fs::write(&before, damaged).unwrap();
-        assert!(RaftLogStore::open(directory.path()).is_err(), "byte {at}");
+        assert!(FileLog::open(directory.path()).is_err(), "byte {at}");
     }
 }
 
@@ -304,14 +304,14 @@ fn a_file_that_was_just_begun_does_not_hide_damage_in_the_one_before() {
 fn what_a_dead_process_wrote_is_synced_before_it_counts() {
     let directory = tempfile::tempdir().unwrap();
     written(directory.path());
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     assert_eq!(syncs(&log), 1, "the log was opened and not synced");
 }
 
 #[test]
 fn a_completion_is_told_after_a_sync() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     for index in 0..50 {
         let before = syncs(&log);
         append(&log, 1, index..index + 1);
@@ -333,7 +333,7 @@ fn a_completion_is_told_after_a_sync() {
 #[test]
 fn purged_files_go_and_the_rest_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
     append(&log, 1, 0..60);
     let many = files(directory.path()).len();
     log.purge_to(id(1, 40)).unwrap();
@@ -341,7 +341,7 @@ fn purged_files_go_and_the_rest_is_there_after_a_restart() {
     drop(log);
     let few = files(directory.path()).len();
     assert!(few < many, "{many} files became {few}");
-    let log = RaftLogStore::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
     assert_eq!(log.bounds().purged, Some(id(1, 40)));
     let expected: Vec<LogEntry> = (41..60).map(|index| entry(1, index)).collect();
     assert_eq!(log.read(41..60, u64::MAX).unwrap(), expected);
@@ -353,7 +353,7 @@ fn purged_files_go_and_the_rest_is_there_after_a_restart() {
 fn a_failed_write_is_final_and_changes_no_earlier_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
-    let log = RaftLogStore::open_with(&path, SMALL_FILE).unwrap();
+    let log = FileLog::open_with(&path, SMALL_FILE).unwrap();
     append(&log, 1, 0..1);
     fs::rename(&path, directory.path().join("elsewhere")).unwrap();
     // The next file cannot be made where the directory was.
@@ -378,7 +378,7 @@ fn a_failed_write_is_final_and_changes_no_earlier_answer() {
 #[test]
 fn everybody_is_told_when_the_thread_of_the_log_ends() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
     append(&log, 1, 0..60);
     // The log's thread fails when it cannot remove what was purged.
     fs::remove_file(files(directory.path()).remove(0)).unwrap();
@@ -402,11 +402,11 @@ fn everybody_is_told_when_the_thread_of_the_log_ends() {
 #[test]
 fn what_was_appended_lately_is_in_memory_and_what_was_found_is_not_claimed() {
     let directory = tempfile::tempdir().unwrap();
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     append(&log, 1, 0..10);
     assert!(log.in_memory(0) && log.in_memory(9) && !log.in_memory(10));
     drop(log);
-    let log = RaftLogStore::open(directory.path()).unwrap();
+    let log = FileLog::open(directory.path()).unwrap();
     assert!(!log.in_memory(9));
     append(&log, 1, 10..11);
     assert!(log.in_memory(10));

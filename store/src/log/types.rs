@@ -1,4 +1,4 @@
-//! The values of the log seam: ids, votes, entries and the contract that a log store keeps.
+//! The values of the log seam: ids, votes, entries and the contract that a log keeps.
 //!
 //! No type of the Raft library appears here; `raft/` converts. Every record on disk carries its group, so that one
 //! data directory may later hold many groups.
@@ -78,7 +78,7 @@ pub type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 /// The durable log. All writes are one ordered stream: none becomes durable before an earlier one. After a failed
 /// write or sync every later call fails: a log that cannot trust its disk must not go on.
-pub trait LogStore: Send + Sync + 'static {
+pub trait Log: Send + Sync + 'static {
     /// What the log holds.
     fn bounds(&self) -> LogBounds;
 
@@ -99,7 +99,7 @@ pub trait LogStore: Send + Sync + 'static {
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()>;
 
     /// Reads entries from the front of `range` until they hold `bytes_max` payload bytes, at least one if the range
-    /// is not empty. A missing entry is an error. Reads the disk for what is not [`LogStore::in_memory`]: then not for a
+    /// is not empty. A missing entry is an error. Reads the disk for what is not [`Log::in_memory`]: then not for a
     /// runtime's thread.
     fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>>;
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{Stream, StreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
-use openraft::type_config::alias::SnapshotOf;
+use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::log::GROUP;
@@ -21,7 +21,7 @@ use remora_table::{Entry, Event, Outcome, SessionTable, TableReader, decode_prop
 
 use super::settings::EventSink;
 use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};
-use super::types::{Commands, LogId, SnapshotMeta, StoredMembership, Types};
+use super::types::{Commands, StoredMembership, Types};
 
 /// Entries applied before other tasks of the runtime get a turn: a replay must not starve heartbeats. An entry holds
 /// at most 256 commands, about 0.3 ms.
@@ -34,7 +34,7 @@ pub(super) type Raft = openraft::Raft<Types, Applier>;
 pub(super) struct Applier {
     /// Never contended: whoever walks the table is waited for before the next entry is applied.
     table: Arc<Mutex<SessionTable>>,
-    last_applied: Option<LogId>,
+    last_applied: Option<LogIdOf<Types>>,
     membership: StoredMembership,
     snapshots: Snapshots,
     events: Arc<dyn EventSink>,
@@ -101,7 +101,7 @@ impl RaftStateMachine<Types> for Applier {
     type SnapshotData = SnapshotData;
     type SnapshotBuilder = SnapshotBuilder;
 
-    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+    async fn applied_state(&mut self) -> Result<(Option<LogIdOf<Types>>, StoredMembership), io::Error> {
         Ok((self.last_applied, self.membership.clone()))
     }
 
@@ -145,7 +145,7 @@ impl RaftStateMachine<Types> for Applier {
 
     async fn install_snapshot(
         &mut self,
-        meta: &SnapshotMeta,
+        meta: &SnapshotMetaOf<Types>,
         snapshot: SnapshotData,
     ) -> Result<(), io::Error> {
         let image = self.snapshots.install(meta, snapshot).await?;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use metrics::Counter;
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::type_config::alias::LogIdOf;
 use tokio::sync::watch;
 
 use remora_table::{Command, Outcome, Proposal, SWEPT_MAX, TableReader};
@@ -21,6 +22,7 @@ use super::applier::Raft;
 use super::identity::Identity;
 use super::proposer::Proposer;
 use super::settings::SnapshotPolicy;
+use super::types::Types;
 use super::{Answer, Leadership, Round};
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
@@ -163,7 +165,7 @@ pub(super) async fn take_snapshots(
         let (applied, taken) = {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
-            let index = |position: Option<super::types::LogId>| position.map_or(0, |position| position.index);
+            let index = |position: Option<LogIdOf<Types>>| position.map_or(0, |position| position.index);
             (index(metrics.last_applied), index(metrics.snapshot))
         };
         let entries = applied.saturating_sub(taken.max(tried));

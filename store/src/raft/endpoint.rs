@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::stream::{BoxStream, StreamExt};
-use openraft::type_config::alias::SnapshotOf;
+use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use remora_proto::v1;
 
 use crate::snapshot::SnapshotReceiver;
@@ -20,7 +20,7 @@ use super::applier::Raft;
 use super::identity::Identity;
 use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
-use super::types::{SnapshotMeta, Types};
+use super::types::Types;
 use super::wire::{self, Malformed};
 use super::{NodeId, PeerError, Refusal};
 
@@ -149,7 +149,7 @@ impl PeerEndpoint {
         let head = first.ok_or_else(|| PeerError::Malformed("a snapshot has no head".to_owned()))?;
         self.inner.identity.check(head.envelope.as_ref())?;
         let vote = wire::from_vote(head.vote)?;
-        let meta = SnapshotMeta {
+        let meta = SnapshotMetaOf::<Types> {
             last_log_id: head.last_log.map(wire::from_position),
             last_membership: wire::from_stored_membership(head.membership)?,
         };
@@ -172,7 +172,7 @@ impl PeerEndpoint {
     async fn received(
         &self,
         mut chunks: Incoming<v1::SnapshotChunk>,
-        meta: &SnapshotMeta,
+        meta: &SnapshotMetaOf<Types>,
     ) -> Result<SnapshotReceiver, PeerError> {
         let mut receiver = self
             .inner

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
+use openraft::type_config::alias::LogIdOf;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -24,7 +25,7 @@ use super::identity::{Identity, REACHABLE_WITHIN};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
-use super::types::LogId;
+use super::types::Types;
 use super::{
     Answer, Ask, Leadership, MemberStatus, NodeId, PeerEndpoint, Refusal, Replies, Role, Round, Status,
 };
@@ -142,7 +143,7 @@ impl RaftHandle {
             reachable: identity.reachable(*node),
             matched_index: matched(*node),
         });
-        let index = |position: Option<LogId>| position.map_or(0, |position| position.index);
+        let index = |position: Option<LogIdOf<Types>>| position.map_or(0, |position| position.index);
         let role = match metrics.state {
             _ if voters.is_empty() => Role::Forming,
             ServerState::Leader => Role::Leader,

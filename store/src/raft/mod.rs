@@ -1,7 +1,7 @@
 //! Consensus: the only place that names openraft.
 //!
 //! Commands go in through [`RaftHandle`]: many waiting proposals become one log entry (`proposer`), many waiting
-//! reads share one ReadIndex round (`reader`). openraft decides; `log_store` gives it the durable log, `applier` the
+//! reads share one ReadIndex round (`reader`). openraft decides; `log_seam` gives it the durable log, `applier` the
 //! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send. `forming`
 //! makes a cluster out of empty data directories, once. `wire` translates: no openraft type reaches a disk
 //! or a wire, so that an upgrade of openraft changes no format.
@@ -21,7 +21,7 @@ mod handle;
 mod identity;
 mod leadership;
 mod link;
-mod log_store;
+mod log_seam;
 mod network;
 mod proposer;
 mod reader;

@@ -19,13 +19,14 @@ use openraft::raft::{
     AppendEntriesRequest, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
+use openraft::type_config::alias::VoteOf;
 use remora_proto::v1;
 
 use super::NodeId;
 use super::identity::Identity;
 use super::link::{LinkError, PeerLink, PeerLinks};
 use super::snapshots::{self, SnapshotData};
-use super::types::{Member, Types, Vote};
+use super::types::{Member, Types};
 use super::wire::{self, Malformed};
 
 /// Pause before an unreachable follower is tried again. Short and constant: a follower that restarts must be back
@@ -170,7 +171,7 @@ impl NetSnapshot<Types> for PeerNetwork {
 
     async fn full_snapshot(
         &mut self,
-        vote: Vote,
+        vote: VoteOf<Types>,
         snapshot: openraft::type_config::alias::SnapshotOf<Types, SnapshotData>,
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,

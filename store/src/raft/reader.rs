@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{FuturesUnordered, StreamExt};
 use openraft::LinearizerOption;
 use openraft::errors::{LinearizableReadError, RaftError};
+use openraft::type_config::alias::LogIdOf;
 use remora_proto::v1;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -20,7 +21,7 @@ use crate::metrics::Consensus;
 
 use super::applier::Raft;
 use super::identity::{ControlLinks, Identity};
-use super::types::LogId;
+use super::types::Types;
 use super::{Leadership, PeerLink, Refusal, wire};
 
 /// Rounds on their way: the second one begins for what came in behind the first.
@@ -41,7 +42,7 @@ pub struct Round {
     pub began: Instant,
 }
 
-type Waiter = oneshot::Sender<Result<LogId, Refusal>>;
+type Waiter = oneshot::Sender<Result<LogIdOf<Types>, Refusal>>;
 
 /// The way in. Cheap to clone.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ impl Reader {
     }
 
     /// Waits for a round that begins after this call.
-    pub(super) async fn read_index(&self) -> Result<LogId, Refusal> {
+    pub(super) async fn read_index(&self) -> Result<LogIdOf<Types>, Refusal> {
         let (done, answer) = oneshot::channel();
         self.reads.try_send(done).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refusal::Overloaded,
@@ -171,7 +172,7 @@ impl Worker {
 }
 
 /// A round as the leader.
-async fn lead(raft: &Raft) -> Result<LogId, Refusal> {
+async fn lead(raft: &Raft) -> Result<LogIdOf<Types>, Refusal> {
     let option = LinearizerOption::new(Some(Duration::ZERO), true).with_wait_timeout(ROUND_WITHIN);
     let linearizer = raft
         .get_read_linearizer(option)
@@ -193,7 +194,7 @@ async fn follow(
     raft: &Raft,
     leader: Option<(u64, &Arc<dyn PeerLink>)>,
     identity: &Identity,
-) -> Result<LogId, Refusal> {
+) -> Result<LogIdOf<Types>, Refusal> {
     let no_leader = Refusal::NotLeader { leader: None };
     let (leader, link) = leader.ok_or(no_leader)?;
     let member = identity.members().remove(&leader).ok_or(no_leader)?;

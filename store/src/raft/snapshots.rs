@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use openraft::RaftSnapshotBuilder;
-use openraft::type_config::alias::SnapshotOf;
+use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use prost::Message;
 use remora_proto::v1;
 
@@ -20,7 +20,7 @@ use crate::metrics::Consensus;
 use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
 use remora_table::TableImage;
 
-use super::types::{LogId, SnapshotMeta, StoredMembership, Types, log_id};
+use super::types::{StoredMembership, Types, log_id};
 use super::wire;
 
 /// A snapshot on its way.
@@ -96,7 +96,11 @@ impl Snapshots {
     }
 
     /// Makes a snapshot the newest on this disk if it is not yet, and loads it.
-    pub(super) async fn install(&self, meta: &SnapshotMeta, data: SnapshotData) -> io::Result<TableImage> {
+    pub(super) async fn install(
+        &self,
+        meta: &SnapshotMetaOf<Types>,
+        data: SnapshotData,
+    ) -> io::Result<TableImage> {
         let wanted = to_disk(meta);
         let replacing = Arc::clone(&self.replacing);
         self.blocking(move |store| {
@@ -143,7 +147,7 @@ fn copy(store: &SnapshotStore, mut reader: SnapshotReader) -> io::Result<Snapsho
 /// Writes one snapshot.
 pub(super) struct SnapshotBuilder {
     pub(super) snapshots: Snapshots,
-    pub(super) meta: SnapshotMeta,
+    pub(super) meta: SnapshotMetaOf<Types>,
     pub(super) image: Option<TableImage>,
 }
 
@@ -230,7 +234,7 @@ pub(super) fn chunks(
 }
 
 /// What a snapshot is, as the disk keeps it.
-pub(super) fn to_disk(meta: &SnapshotMeta) -> snapshot::SnapshotMeta {
+pub(super) fn to_disk(meta: &SnapshotMetaOf<Types>) -> snapshot::SnapshotMeta {
     snapshot::SnapshotMeta {
         last_applied: meta.last_log_id.map(|last| {
             let position = wire::position(last);
@@ -245,17 +249,20 @@ pub(super) fn to_disk(meta: &SnapshotMeta) -> snapshot::SnapshotMeta {
 }
 
 /// What a snapshot is, as openraft knows it.
-fn from_disk(meta: &snapshot::SnapshotMeta) -> io::Result<SnapshotMeta> {
+fn from_disk(meta: &snapshot::SnapshotMeta) -> io::Result<SnapshotMetaOf<Types>> {
     let stored = v1::StoredMembership::decode(meta.membership.clone()).map_err(io::Error::other)?;
-    Ok(SnapshotMeta {
+    Ok(SnapshotMetaOf::<Types> {
         last_log_id: meta.last_applied.map(|last| log_id(last.term, last.index)),
         last_membership: wire::from_stored_membership(Some(stored)).map_err(io::Error::other)?,
     })
 }
 
 /// What a snapshot of this state is.
-pub(super) fn meta(last_log_id: Option<LogId>, last_membership: StoredMembership) -> SnapshotMeta {
-    SnapshotMeta {
+pub(super) fn meta(
+    last_log_id: Option<LogIdOf<Types>>,
+    last_membership: StoredMembership,
+) -> SnapshotMetaOf<Types> {
+    SnapshotMetaOf::<Types> {
         last_log_id,
         last_membership,
     }

@@ -18,7 +18,7 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::log::{DataDir, DataDirError, LogGauge, LogStore, RaftLogStore};
+use crate::log::{DataDir, DataDirError, FileLog, Log, LogGauge};
 use crate::metrics::Consensus;
 use crate::snapshot::SnapshotStore;
 use remora_table::TableReader;
@@ -27,7 +27,7 @@ use super::applier::{Applier, Raft};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, Identity};
-use super::log_store::RaftLog;
+use super::log_seam::LogSeam;
 use super::network::Network;
 use super::proposer::Proposer;
 use super::reader::Reader;
@@ -125,7 +125,7 @@ impl Opened {
         let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
         let config = Arc::new(config(settings)?);
         let gauge = log.gauge();
-        let log = RaftLog::new(Arc::new(log));
+        let log = LogSeam::new(Arc::new(log));
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         Ok(Self {
@@ -141,9 +141,9 @@ impl Opened {
 }
 
 /// Opens what is on the disk: reads all of the log and of the newest table image.
-fn open_disk(path: &Path, node: NodeId) -> Result<(DataDir, RaftLogStore, SnapshotStore), StartError> {
+fn open_disk(path: &Path, node: NodeId) -> Result<(DataDir, FileLog, SnapshotStore), StartError> {
     let data_dir = DataDir::open(path, node)?;
-    let log = RaftLogStore::open(&data_dir.log_directory()).map_err(StartError::Log)?;
+    let log = FileLog::open(&data_dir.log_directory()).map_err(StartError::Log)?;
     let directory = data_dir.snapshot_directory();
     let store = SnapshotStore::open(&directory).map_err(StartError::Snapshots)?;
     let imaged = store.latest().and_then(|newest| newest.last_applied);

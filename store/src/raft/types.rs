@@ -1,4 +1,5 @@
-//! The types that openraft is configured with, and short names for those it derives from them.
+//! The types that openraft is configured with. What it derives from them goes by its own names (`VoteOf<Types>`,
+//! `LogIdOf<Types>`): the plain ones are those of `crate::log` and of the wire.
 //!
 //! Leader ids are those of the Raft paper (one leader per term), so that a log position is a term and an index.
 
@@ -7,7 +8,7 @@ use std::fmt;
 use bytes::Bytes;
 use openraft::batch::InlineBatch;
 use openraft::impls::{OneshotResponder, TokioRuntime};
-use openraft::type_config::alias;
+use openraft::type_config::alias::{self, LogIdOf};
 use openraft::{AnyError, Entry, EntryPayload, RaftTypeConfig, vote};
 
 use crate::log::{ClusterId, DiskId};
@@ -42,22 +43,14 @@ impl RaftTypeConfig for Types {
     type ErrorSource = AnyError;
 }
 
-/// Place of an entry in the log.
-pub(super) type LogId = alias::LogIdOf<Types>;
-/// One log entry.
-pub(super) type LogEntry = alias::EntryOf<Types>;
-/// A vote.
-pub(super) type Vote = alias::VoteOf<Types>;
 /// Who votes and who listens.
 pub(super) type Membership = openraft::Membership<NodeId, Member>;
 /// A membership and where in the log it stands.
 pub(super) type StoredMembership = alias::StoredMembershipOf<Types>;
-/// What a snapshot is.
-pub(super) type SnapshotMeta = alias::SnapshotMetaOf<Types>;
 
 /// The log position of a term and an index.
-pub(super) fn log_id(term: u64, index: u64) -> LogId {
-    LogId::new_term_index(term, index)
+pub(super) fn log_id(term: u64, index: u64) -> LogIdOf<Types> {
+    LogIdOf::<Types>::new_term_index(term, index)
 }
 
 /// The commands of one entry, encoded once by the proposer. The same bytes are the disk payload, the peer payload and

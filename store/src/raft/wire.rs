@@ -11,13 +11,13 @@ use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderError, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::type_config::alias;
+use openraft::type_config::alias::{self, EntryOf, LogIdOf, VoteOf};
 use openraft::vote::RaftLeaderId;
 use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
 
-use super::types::{Commands, LogEntry, LogId, Member, Membership, StoredMembership, Types, Vote, log_id};
+use super::types::{Commands, Member, Membership, StoredMembership, Types, log_id};
 
 /// A message that no node of ours sends.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ use super::types::{Commands, LogEntry, LogId, Member, Membership, StoredMembersh
 pub(super) struct Malformed(&'static str);
 
 /// Writes a log position.
-pub(super) fn position(id: LogId) -> v1::LogPosition {
+pub(super) fn position(id: LogIdOf<Types>) -> v1::LogPosition {
     v1::LogPosition {
         term: id.committed_leader_id().term,
         index: id.index,
@@ -33,12 +33,12 @@ pub(super) fn position(id: LogId) -> v1::LogPosition {
 }
 
 /// Reads a log position.
-pub(super) fn from_position(position: v1::LogPosition) -> LogId {
+pub(super) fn from_position(position: v1::LogPosition) -> LogIdOf<Types> {
     log_id(position.term, position.index)
 }
 
 /// Writes a vote.
-pub(super) fn vote(vote: &Vote) -> v1::Vote {
+pub(super) fn vote(vote: &VoteOf<Types>) -> v1::Vote {
     v1::Vote {
         term: vote.leader_id.term,
         node: vote.leader_id.voted_for,
@@ -47,9 +47,9 @@ pub(super) fn vote(vote: &Vote) -> v1::Vote {
 }
 
 /// Reads a vote.
-pub(super) fn from_vote(vote: Option<v1::Vote>) -> Result<Vote, Malformed> {
+pub(super) fn from_vote(vote: Option<v1::Vote>) -> Result<VoteOf<Types>, Malformed> {
     let vote = vote.ok_or(Malformed("a vote is missing"))?;
-    Ok(Vote {
+    Ok(VoteOf::<Types> {
         leader_id: alias::LeaderIdOf::<Types>::new(vote.term, vote.node),
         committed: vote.committed,
     })
@@ -123,7 +123,7 @@ pub(super) fn from_stored_membership(
 }
 
 /// Writes a log entry. The commands are not copied.
-fn entry(entry: LogEntry) -> v1::LogEntry {
+fn entry(entry: EntryOf<Types>) -> v1::LogEntry {
     let payload = match entry.payload {
         EntryPayload::Blank => None,
         EntryPayload::Normal(commands) => Some(v1::log_entry::Payload::Commands(commands.0)),
@@ -136,7 +136,7 @@ fn entry(entry: LogEntry) -> v1::LogEntry {
 }
 
 /// Reads a log entry. The commands stay a slice of what was received.
-fn from_entry(wire: v1::LogEntry) -> Result<LogEntry, Malformed> {
+fn from_entry(wire: v1::LogEntry) -> Result<EntryOf<Types>, Malformed> {
     let position = wire.position.ok_or(Malformed("an entry has no position"))?;
     let payload = match wire.payload {
         None => EntryPayload::Blank,
@@ -145,7 +145,7 @@ fn from_entry(wire: v1::LogEntry) -> Result<LogEntry, Malformed> {
             EntryPayload::Membership(from_membership(changed)?)
         }
     };
-    Ok(LogEntry::new(from_position(position), payload))
+    Ok(EntryOf::<Types>::new(from_position(position), payload))
 }
 
 /// Writes an append.

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 
-use crate::log::{
-    ClusterId, Completion, DataDir, DiskId, LogBounds, LogEntry, LogId, LogStore, RaftLogStore, Vote,
-};
+use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds, LogEntry, LogId, Vote};
 use crate::metrics::Consensus;
 use crate::raft::applier::Applier;
-use crate::raft::log_store::RaftLog;
+use crate::raft::log_seam::LogSeam;
 use crate::raft::snapshots::Snapshots;
 use crate::raft::types::{Member, Types};
 use crate::snapshot::SnapshotStore;
@@ -32,9 +30,9 @@ impl Default for Member {
 
 /// The suite begins some logs behind index 0 without a purge, which consensus never does and our log calls a missing
 /// entry. This skips the missing front, as the suite expects.
-struct FromAnyIndex(RaftLogStore);
+struct FromAnyIndex(FileLog);
 
-impl LogStore for FromAnyIndex {
+impl Log for FromAnyIndex {
     fn bounds(&self) -> LogBounds {
         self.0.bounds()
     }
@@ -85,11 +83,11 @@ impl LogStore for FromAnyIndex {
 
 struct Files;
 
-impl StoreBuilder<Types, RaftLog, Applier, (TempDir, DataDir)> for Files {
-    async fn build(&self) -> Result<((TempDir, DataDir), RaftLog, Applier), openraft::StorageError<Types>> {
+impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
+    async fn build(&self) -> Result<((TempDir, DataDir), LogSeam, Applier), openraft::StorageError<Types>> {
         let directory = TempDir::new().unwrap();
         let data_dir = DataDir::open(directory.path(), 1).unwrap();
-        let log = RaftLogStore::open(&data_dir.log_directory()).unwrap();
+        let log = FileLog::open(&data_dir.log_directory()).unwrap();
         let snapshots = SnapshotStore::open(&data_dir.snapshot_directory()).unwrap();
         let applier = Applier::new(
             Snapshots::counted(snapshots, Consensus::new()),
@@ -97,7 +95,7 @@ impl StoreBuilder<Types, RaftLog, Applier, (TempDir, DataDir)> for Files {
         );
         Ok((
             (directory, data_dir),
-            RaftLog::new(Arc::new(FromAnyIndex(log))),
+            LogSeam::new(Arc::new(FromAnyIndex(log))),
             applier,
         ))
     }

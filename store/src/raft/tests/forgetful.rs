@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use openraft::storage::{IOFlushed, RaftLogStorage};
-use openraft::type_config::{TypeConfigExt, alias};
+use openraft::type_config::TypeConfigExt;
+use openraft::type_config::alias::{self, EntryOf, VoteOf};
 use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, entry::RaftEntry};
 
-use crate::log::{self, Completion, LogBounds, LogStore};
-use crate::raft::log_store::RaftLog;
-use crate::raft::types::{Commands, LogEntry, Types, Vote, log_id};
+use crate::log::{self, Completion, Log, LogBounds};
+use crate::raft::log_seam::LogSeam;
+use crate::raft::types::{Commands, Types, log_id};
 
 #[derive(Clone, Default)]
 struct Contents {
@@ -65,7 +66,7 @@ impl ForgetfulDisk {
     }
 }
 
-impl LogStore for ForgetfulDisk {
+impl Log for ForgetfulDisk {
     fn bounds(&self) -> LogBounds {
         let state = self.state.lock().unwrap();
         LogBounds {
@@ -124,8 +125,8 @@ impl LogStore for ForgetfulDisk {
 /// Whether a vote was spoken before the sync, and whether it is there after a crash once it was spoken.
 async fn vote_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     let disk = ForgetfulDisk::new(speaks_early);
-    let mut log = RaftLog::new(Arc::clone(&disk) as Arc<dyn LogStore>);
-    let vote = Vote {
+    let mut log = LogSeam::new(Arc::clone(&disk) as Arc<dyn Log>);
+    let vote = VoteOf::<Types> {
         leader_id: alias::LeaderIdOf::<Types>::new(3, 1),
         committed: false,
     };
@@ -142,12 +143,15 @@ async fn vote_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
 /// The same of an entry.
 async fn entry_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     let disk = ForgetfulDisk::new(speaks_early);
-    let mut log = RaftLog::new(Arc::clone(&disk) as Arc<dyn LogStore>);
+    let mut log = LogSeam::new(Arc::clone(&disk) as Arc<dyn Log>);
     let commands = EntryPayload::Normal(Commands(Bytes::from_static(b"saves")));
     let (sender, mut spoken) = Types::oneshot();
-    log.append([LogEntry::new(log_id(3, 0), commands)], IOFlushed::signal(sender))
-        .await
-        .unwrap();
+    log.append(
+        [EntryOf::<Types>::new(log_id(3, 0), commands)],
+        IOFlushed::signal(sender),
+    )
+    .await
+    .unwrap();
     assert_eq!(disk.read(0..1, 1).unwrap().len(), 1, "it can be read on return");
     let early = futures::poll!(&mut spoken).is_ready();
     if !early {

@@ -14,16 +14,16 @@ use futures::Stream;
 use futures::stream::{self, StreamExt};
 use openraft::entry::RaftEntry;
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
-use openraft::type_config::alias;
+use openraft::type_config::alias::{self, EntryOf, LogIdOf, VoteOf};
 use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, OptionalSend};
 use prost::Message;
 use remora_proto::v1;
 use tokio::sync::oneshot;
 
-use crate::log::{self, LogStore};
+use crate::log::{Log, LogEntry, LogId, Payload, Vote};
 
-use super::types::{Commands, LogEntry, LogId, Types, Vote, log_id};
+use super::types::{Commands, Types, log_id};
 use super::wire;
 
 /// Payload bytes of one replication message. Large enough that a full disk batch fits, small enough that a lagging
@@ -35,18 +35,18 @@ const APPLIED_BYTES_MAX: u64 = 4 << 20;
 
 /// The durable log as openraft sees it. Its clones read the same log.
 #[derive(Clone)]
-pub(super) struct RaftLog {
-    log: Arc<dyn LogStore>,
+pub(super) struct LogSeam {
+    log: Arc<dyn Log>,
 }
 
-impl RaftLog {
+impl LogSeam {
     /// Over an open log.
-    pub(super) fn new(log: Arc<dyn LogStore>) -> Self {
+    pub(super) fn new(log: Arc<dyn Log>) -> Self {
         Self { log }
     }
 
     /// Reads from the front of a range until the entries hold `bytes_max`; what needs the disk, on a blocking thread.
-    async fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>> {
+    async fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<EntryOf<Types>>> {
         if range.is_empty() {
             return Ok(Vec::new());
         }
@@ -80,22 +80,26 @@ impl RaftLog {
     }
 }
 
-impl RaftLogReader<Types> for RaftLog {
+impl RaftLogReader<Types> for LogSeam {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
-    ) -> Result<Vec<LogEntry>, io::Error> {
+    ) -> Result<Vec<EntryOf<Types>>, io::Error> {
         self.read(self.held(&range), u64::MAX).await
     }
 
-    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<LogEntry>, io::Error> {
+    async fn limited_get_log_entries(
+        &mut self,
+        start: u64,
+        end: u64,
+    ) -> Result<Vec<EntryOf<Types>>, io::Error> {
         self.read(start..end, REPLICATED_BYTES_MAX).await
     }
 
     async fn entries_stream<RB>(
         &mut self,
         range: RB,
-    ) -> impl Stream<Item = Result<LogEntry, io::Error>> + OptionalSend
+    ) -> impl Stream<Item = Result<EntryOf<Types>, io::Error>> + OptionalSend
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
@@ -116,10 +120,10 @@ impl RaftLogReader<Types> for RaftLog {
         Box::pin(batches.flat_map(stream::iter))
     }
 
-    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+    async fn read_vote(&mut self) -> Result<Option<VoteOf<Types>>, io::Error> {
         Ok(self.log.vote().and_then(|vote| {
             let node = vote.node?;
-            Some(Vote {
+            Some(VoteOf::<Types> {
                 leader_id: alias::LeaderIdOf::<Types>::new(vote.term, node),
                 committed: vote.committed,
             })
@@ -127,7 +131,7 @@ impl RaftLogReader<Types> for RaftLog {
     }
 }
 
-impl RaftLogStorage<Types> for RaftLog {
+impl RaftLogStorage<Types> for LogSeam {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> Result<LogState<Types>, io::Error> {
@@ -142,8 +146,8 @@ impl RaftLogStorage<Types> for RaftLog {
         self.clone()
     }
 
-    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
-        let record = log::Vote {
+    async fn save_vote(&mut self, vote: &VoteOf<Types>) -> Result<(), io::Error> {
+        let record = Vote {
             term: vote.leader_id.term,
             committed: vote.committed,
             node: Some(vote.leader_id.voted_for),
@@ -161,17 +165,17 @@ impl RaftLogStorage<Types> for RaftLog {
             .map_err(|_| io::Error::other("the log ended before the vote was durable"))?
     }
 
-    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+    async fn save_committed(&mut self, committed: Option<LogIdOf<Types>>) -> Result<(), io::Error> {
         committed.map_or(Ok(()), |committed| self.log.save_committed(disk_id(committed)))
     }
 
-    async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
+    async fn read_committed(&mut self) -> Result<Option<LogIdOf<Types>>, io::Error> {
         Ok(self.log.committed().map(from_disk_id))
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
     where
-        I: IntoIterator<Item = LogEntry> + OptionalSend,
+        I: IntoIterator<Item = EntryOf<Types>> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
         let entries = entries.into_iter().map(to_disk).collect();
@@ -179,11 +183,11 @@ impl RaftLogStorage<Types> for RaftLog {
             .append(entries, Box::new(move |result| callback.io_completed(result)))
     }
 
-    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
+    async fn truncate_after(&mut self, last_log_id: Option<LogIdOf<Types>>) -> Result<(), io::Error> {
         self.log.truncate_after(last_log_id.map(|last| last.index))
     }
 
-    async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
+    async fn purge(&mut self, log_id: LogIdOf<Types>) -> Result<(), io::Error> {
         let log = Arc::clone(&self.log);
         let purged = tokio::task::spawn_blocking(move || log.purge_to(disk_id(log_id)));
         purged.await.map_err(io::Error::other)?
@@ -191,8 +195,8 @@ impl RaftLogStorage<Types> for RaftLog {
 }
 
 /// A log position as the log keeps it. With one leader per term the node says nothing that the term does not.
-fn disk_id(id: LogId) -> log::LogId {
-    log::LogId {
+fn disk_id(id: LogIdOf<Types>) -> LogId {
+    LogId {
         term: id.committed_leader_id().term,
         node: 0,
         index: id.index,
@@ -200,34 +204,34 @@ fn disk_id(id: LogId) -> log::LogId {
 }
 
 /// A log position as openraft knows it.
-fn from_disk_id(id: log::LogId) -> LogId {
+fn from_disk_id(id: LogId) -> LogIdOf<Types> {
     log_id(id.term, id.index)
 }
 
 /// An entry as the log keeps it. Commands are not copied.
-fn to_disk(entry: LogEntry) -> log::LogEntry {
+fn to_disk(entry: EntryOf<Types>) -> LogEntry {
     let payload = match entry.payload {
-        EntryPayload::Blank => log::Payload::Blank,
-        EntryPayload::Normal(commands) => log::Payload::Normal(commands.0),
+        EntryPayload::Blank => Payload::Blank,
+        EntryPayload::Normal(commands) => Payload::Normal(commands.0),
         EntryPayload::Membership(membership) => {
-            log::Payload::Membership(Bytes::from(wire::membership(&membership).encode_to_vec()))
+            Payload::Membership(Bytes::from(wire::membership(&membership).encode_to_vec()))
         }
     };
-    log::LogEntry {
+    LogEntry {
         log_id: disk_id(entry.log_id),
         payload,
     }
 }
 
 /// An entry as openraft knows it.
-fn from_disk(entry: log::LogEntry) -> io::Result<LogEntry> {
+fn from_disk(entry: LogEntry) -> io::Result<EntryOf<Types>> {
     let payload = match entry.payload {
-        log::Payload::Blank => EntryPayload::Blank,
-        log::Payload::Normal(commands) => EntryPayload::Normal(Commands(commands)),
-        log::Payload::Membership(bytes) => {
+        Payload::Blank => EntryPayload::Blank,
+        Payload::Normal(commands) => EntryPayload::Normal(Commands(commands)),
+        Payload::Membership(bytes) => {
             let wire = v1::Membership::decode(bytes).map_err(io::Error::other)?;
             EntryPayload::Membership(wire::from_membership(wire).map_err(io::Error::other)?)
         }
     };
-    Ok(LogEntry::new(from_disk_id(entry.log_id), payload))
+    Ok(EntryOf::<Types>::new(from_disk_id(entry.log_id), payload))
 }

@@ -1,4 +1,4 @@
-//! The log store over the raft-log crate, which is named only in this directory.
+//! The durable log in files, over the raft-log crate, which is named only in this directory.
 //!
 //! **The flush gate.** The crate's own batching is a fixed delay, so it is switched off, and the gate does better: a
 //! flush is asked for only when none is under way; whatever arrives meanwhile waits in memory and goes with the next
@@ -21,7 +21,7 @@ use raft_log::{Config, RaftLog};
 use super::recent::Recent;
 use super::records::{Flushed, Records, StoredLogId, StoredPayload, StoredVote};
 use super::tail;
-use super::types::{Completion, LogBounds, LogEntry, LogId, LogStore, Vote};
+use super::types::{Completion, Log, LogBounds, LogEntry, LogId, Vote};
 
 /// Size at which a file of the log is closed and the next begun, in bytes. Purging and the cache work file by file, so
 /// small files keep both tight: with files of 64 MiB and a cache of 192 MiB the slowest hundredth of saves took 9 ms, so 3.
@@ -38,13 +38,13 @@ const QUEUE_BYTES_MAX: usize = usize::MAX / 2;
 
 /// A log in a directory. Clones share it; the last one dropped closes it after what waits is on disk.
 #[derive(Clone, Debug)]
-pub struct RaftLogStore {
-    owner: Arc<Owner>,
+pub struct FileLog {
+    closer: Arc<Closer>,
 }
 
 /// Looks at the syncs of a log for as long as it is open.
 #[derive(Clone, Debug)]
-pub struct LogGauge(Weak<Shared>);
+pub struct LogGauge(Weak<Gate>);
 
 /// What a log's syncs cost since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub struct Syncs {
 impl LogGauge {
     /// The present figures; none once the log is closed.
     pub fn syncs(&self) -> Option<Syncs> {
-        let shared = self.0.upgrade()?;
-        let state = shared.lock();
+        let gate = self.0.upgrade()?;
+        let state = gate.lock();
         let flushes = state.log.as_ref()?.stat().flush_metrics;
         Some(Syncs {
             count: flushes.sync_batch_count,
@@ -76,33 +76,33 @@ impl LogGauge {
 
 /// Closes the log on the thread that gives it up: on the log's own thread, closing would wait for itself.
 #[derive(Debug)]
-struct Owner(Arc<Shared>);
+struct Closer(Arc<Gate>);
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct Gate {
+    state: Mutex<GateState>,
     /// The first failure. Outside of the lock, because a flush that cannot even be asked for fails under it.
     failure: OnceLock<(io::ErrorKind, String)>,
 }
 
-struct State {
+struct GateState {
     /// Absent once closed.
     log: Option<RaftLog<Records>>,
     flushing: bool,
-    waiting: Waiting,
+    waiting: Unflushed,
     recent: Recent,
 }
 
 /// Who waits for the next flush.
 #[derive(Default)]
-struct Waiting {
+struct Unflushed {
     /// The newest append: it stands for all before it.
     append: Option<Completion>,
     /// Votes and syncs, which are each answered.
     others: Vec<Completion>,
 }
 
-impl RaftLogStore {
+impl FileLog {
     /// Opens or creates the log in `directory`. Reads all of it: not for a runtime's thread.
     ///
     /// A torn tail, which a crash in the middle of a write leaves, is cut: nothing in it was ever acknowledged. What
@@ -126,14 +126,14 @@ impl RaftLogStore {
                 "cut a torn tail off the log: the last write before the stop was incomplete"
             );
         }
-        let state = State {
+        let state = GateState {
             log: Some(log),
             flushing: false,
-            waiting: Waiting::default(),
+            waiting: Unflushed::default(),
             recent: Recent::new(CACHE_BYTES_MAX as u64),
         };
         let opened = Self {
-            owner: Arc::new(Owner(Arc::new(Shared {
+            closer: Arc::new(Closer(Arc::new(Gate {
                 state: Mutex::new(state),
                 failure: OnceLock::new(),
             }))),
@@ -147,20 +147,20 @@ impl RaftLogStore {
         Ok(opened)
     }
 
-    fn shared(&self) -> &Arc<Shared> {
-        &self.owner.0
+    fn gate(&self) -> &Arc<Gate> {
+        &self.closer.0
     }
 
     /// A way to look at the log's syncs that does not keep it open.
     pub fn gauge(&self) -> LogGauge {
-        LogGauge(Arc::downgrade(self.shared()))
+        LogGauge(Arc::downgrade(self.gate()))
     }
 
     /// One entry, under a lock of its own: an append must not wait while a follower that was away is sent a file.
     fn entry(&self, index: u64) -> io::Result<LogEntry> {
-        let shared = self.shared();
-        let mut state = shared.lock();
-        let log = shared.open(&mut state.log)?;
+        let gate = self.gate();
+        let mut state = gate.lock();
+        let log = gate.open(&mut state.log)?;
         let entry = log.read(index, index + 1).next();
         let (log_id, payload) = entry.ok_or_else(|| {
             io::Error::new(
@@ -203,8 +203,8 @@ fn explained(directory: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), sentence)
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -212,7 +212,7 @@ impl Shared {
     /// back, an entry that leaves a hole: the crate says so before it writes anything) changes nothing.
     fn work<T>(
         &self,
-        state: &mut State,
+        state: &mut GateState,
         work: impl FnOnce(&mut RaftLog<Records>, &mut Recent) -> io::Result<T>,
     ) -> io::Result<T> {
         let done = work(self.open(&mut state.log)?, &mut state.recent);
@@ -228,7 +228,7 @@ impl Shared {
     fn write(
         self: &Arc<Self>,
         work: impl FnOnce(&mut RaftLog<Records>, &mut Recent) -> io::Result<()>,
-        wait: impl FnOnce(&mut Waiting),
+        wait: impl FnOnce(&mut Unflushed),
     ) -> io::Result<()> {
         let mut state = self.lock();
         self.work(&mut state, work)?;
@@ -254,18 +254,18 @@ impl Shared {
         });
     }
 
-    fn flush(self: &Arc<Self>, state: &mut State) {
+    fn flush(self: &Arc<Self>, state: &mut GateState) {
         if state.flushing || state.waiting.is_empty() || self.failure.get().is_some() {
             return;
         }
         let Some(log) = state.log.as_mut() else { return };
         let waiting = std::mem::take(&mut state.waiting);
-        let shared = Arc::downgrade(self);
+        let gate = Arc::downgrade(self);
         let asked = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&asked);
         let done = Flushed::new(move |result| match result {
-            Some(result) => ended(&shared, waiting, &result),
-            None => lost(&shared, waiting, seen.load(Ordering::Acquire)),
+            Some(result) => ended(&gate, waiting, &result),
+            None => lost(&gate, waiting, seen.load(Ordering::Acquire)),
         });
         state.flushing = true;
         if let Err(error) = log.flush(true, Some(done)) {
@@ -276,15 +276,15 @@ impl Shared {
 }
 
 /// A flush ended: starts the next one first, so that the disk never waits for those who are told.
-fn ended(shared: &Weak<Shared>, waiting: Waiting, result: &io::Result<()>) {
-    let mut late = Waiting::default();
-    if let Some(shared) = shared.upgrade() {
-        let mut state = shared.lock();
+fn ended(gate: &Weak<Gate>, waiting: Unflushed, result: &io::Result<()>) {
+    let mut late = Unflushed::default();
+    if let Some(gate) = gate.upgrade() {
+        let mut state = gate.lock();
         state.flushing = false;
         match result {
-            Ok(()) => shared.flush(&mut state),
+            Ok(()) => gate.flush(&mut state),
             Err(error) => {
-                shared.fail(error);
+                gate.fail(error);
                 late = std::mem::take(&mut state.waiting);
             }
         }
@@ -294,13 +294,13 @@ fn ended(shared: &Weak<Shared>, waiting: Waiting, result: &io::Result<()>) {
 }
 
 /// A flush will never end. While it is still being asked for, the lock is held and nobody else waits yet.
-fn lost(shared: &Weak<Shared>, waiting: Waiting, asked: bool) {
+fn lost(gate: &Weak<Gate>, waiting: Unflushed, asked: bool) {
     let error = io::Error::new(io::ErrorKind::BrokenPipe, "the log's thread has ended");
-    let mut late = Waiting::default();
-    if let Some(shared) = shared.upgrade() {
-        shared.fail(&error);
+    let mut late = Unflushed::default();
+    if let Some(gate) = gate.upgrade() {
+        gate.fail(&error);
         if asked {
-            late = std::mem::take(&mut shared.lock().waiting);
+            late = std::mem::take(&mut gate.lock().waiting);
         }
     }
     let result = Err(error);
@@ -308,13 +308,13 @@ fn lost(shared: &Weak<Shared>, waiting: Waiting, asked: bool) {
     late.tell(&result);
 }
 
-impl State {
+impl GateState {
     fn read<T>(&self, look: impl FnOnce(&RaftLog<Records>) -> T) -> Option<T> {
         self.log.as_ref().map(look)
     }
 }
 
-impl Waiting {
+impl Unflushed {
     fn is_empty(&self) -> bool {
         self.append.is_none() && self.others.is_empty()
     }
@@ -331,32 +331,32 @@ impl Waiting {
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for GateState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("State")
+            .debug_struct("GateState")
             .field("open", &self.log.is_some())
             .field("flushing", &self.flushing)
             .finish_non_exhaustive()
     }
 }
 
-impl Drop for Owner {
+impl Drop for Closer {
     fn drop(&mut self) {
         let log = {
             let mut state = self.0.lock();
             let log = state.log.take();
             // Those who still wait are told nothing: their process is going down.
-            state.waiting = Waiting::default();
+            state.waiting = Unflushed::default();
             log
         };
         drop(log);
     }
 }
 
-impl LogStore for RaftLogStore {
+impl Log for FileLog {
     fn bounds(&self) -> LogBounds {
-        let bounds = self.shared().lock().read(|log| {
+        let bounds = self.gate().lock().read(|log| {
             let state = log.log_state();
             LogBounds {
                 purged: state.purged().map(|id| id.0),
@@ -367,14 +367,14 @@ impl LogStore for RaftLogStore {
     }
 
     fn vote(&self) -> Option<Vote> {
-        self.shared()
+        self.gate()
             .lock()
             .read(|log| log.log_state().vote().map(|vote| vote.0))
             .flatten()
     }
 
     fn committed(&self) -> Option<LogId> {
-        self.shared()
+        self.gate()
             .lock()
             .read(|log| log.log_state().committed().map(|id| id.0))
             .flatten()
@@ -382,7 +382,7 @@ impl LogStore for RaftLogStore {
 
     fn save_vote(&self, vote: Vote, done: Completion) {
         let mut done = Some(done);
-        let saved = self.shared().write(
+        let saved = self.gate().write(
             |log, _| log.save_vote(StoredVote(vote)).map(drop),
             |waiting| waiting.others.extend(done.take()),
         );
@@ -392,8 +392,8 @@ impl LogStore for RaftLogStore {
     }
 
     fn save_committed(&self, committed: LogId) -> io::Result<()> {
-        let shared = self.shared();
-        shared.work(&mut shared.lock(), |log, _| {
+        let gate = self.gate();
+        gate.work(&mut gate.lock(), |log, _| {
             let known = log.log_state();
             let hint = known.last().map_or(committed, |last| committed.min(last.0));
             let is_news = known.last().is_some() && known.committed().is_none_or(|earlier| earlier.0 < hint);
@@ -406,7 +406,7 @@ impl LogStore for RaftLogStore {
     }
 
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()> {
-        self.shared().write(
+        self.gate().write(
             |log, recent| {
                 for LogEntry { log_id, payload } in entries {
                     let bytes = payload.bytes();
@@ -434,12 +434,12 @@ impl LogStore for RaftLogStore {
     }
 
     fn in_memory(&self, index: u64) -> bool {
-        self.shared().lock().recent.holds(index)
+        self.gate().lock().recent.holds(index)
     }
 
     fn truncate_after(&self, last: Option<u64>) -> io::Result<()> {
-        let shared = self.shared();
-        shared.work(&mut shared.lock(), |log, recent| {
+        let gate = self.gate();
+        gate.work(&mut gate.lock(), |log, recent| {
             let first_gone = last.map_or(0, |last| last + 1);
             let end = log.log_state().last().map_or(0, |last| last.0.index + 1);
             if first_gone < end {
@@ -451,7 +451,7 @@ impl LogStore for RaftLogStore {
     }
 
     fn purge_to(&self, upto: LogId) -> io::Result<()> {
-        self.shared().write(
+        self.gate().write(
             |log, _| log.purge(StoredLogId(upto)).map(drop),
             |waiting| waiting.others.push(Box::new(|_| ())),
         )
@@ -460,7 +460,7 @@ impl LogStore for RaftLogStore {
     fn sync(&self, done: Completion) {
         let mut done = Some(done);
         let asked = self
-            .shared()
+            .gate()
             .write(|_, _| Ok(()), |waiting| waiting.others.extend(done.take()));
         if let (Err(error), Some(done)) = (asked, done) {
             done(Err(error));
