@@ -17,7 +17,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use crate::directory::{Directory, Snapshot, UnknownRoute};
+use crate::directory::{Current, Directory, UnknownRoute};
+use crate::tally::Counters;
 use crate::upstream::{Pool, Upstream};
 
 /// Bytes of a request: a drain names one route.
@@ -59,12 +60,12 @@ struct Control {
 #[tonic::async_trait]
 impl ProxyAdmin for Control {
     async fn status(&self, _: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
-        let snapshot = self.directory.current();
+        let current = self.directory.current();
         Ok(Response::new(ProxyStatus {
             uptime_seconds: self.began.elapsed().as_secs(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
-            generation: snapshot.generation,
-            upstreams: statuses(&snapshot, |_| true),
+            generation: current.snapshot.generation,
+            upstreams: statuses(&current, |_| true),
         }))
     }
 
@@ -95,16 +96,16 @@ fn not_found(unknown: UnknownRoute) -> Status {
 }
 
 /// The upstreams that are wanted, in the order of the configuration.
-fn statuses(snapshot: &Snapshot, wanted: impl Fn(&Upstream) -> bool) -> Vec<UpstreamStatus> {
-    let pools = snapshot.upstreams.pools.iter();
+fn statuses(current: &Current, wanted: impl Fn(&Upstream) -> bool) -> Vec<UpstreamStatus> {
+    let pools = current.snapshot.upstreams.pools.iter();
     let members = pools.flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
     members
         .filter(|(_, member)| wanted(member))
-        .map(|(pool, member)| status_of(pool, member))
+        .map(|(pool, member)| status_of(pool, member, current.tally.upstream(member.id)))
         .collect()
 }
 
-fn status_of(pool: &Pool, upstream: &Upstream) -> UpstreamStatus {
+fn status_of(pool: &Pool, upstream: &Upstream, counters: &Counters) -> UpstreamStatus {
     UpstreamStatus {
         pool: pool.name.to_string(),
         route: upstream.route.to_string(),
@@ -112,9 +113,9 @@ fn status_of(pool: &Pool, upstream: &Upstream) -> UpstreamStatus {
         health: upstream.health.belief().as_str().to_owned(),
         reason: upstream.health.reason().to_owned(),
         draining: upstream.draining,
-        in_flight: upstream.counters.in_flight_now(),
-        answered: upstream.counters.answered_so_far(),
-        failed: upstream.counters.failed_so_far(),
+        in_flight: counters.in_flight_now(),
+        answered: counters.answered_so_far(),
+        failed: counters.failed_so_far(),
     }
 }
 

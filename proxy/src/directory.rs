@@ -18,11 +18,21 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::{Config, HealthConfig, Limits, PoolConfig, Trust};
-use crate::metrics::{GENERATION, PoolMetrics, UpstreamMetrics};
+use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::route::PathMap;
-use crate::upstream::{Belief, Counters, Health, Observation, Pool, Upstream, UpstreamId, UpstreamSet};
+use crate::tally::Tally;
+use crate::upstream::{Belief, Health, Observation, Pool, Upstream, UpstreamId, UpstreamSet};
 
-/// All that an exchange needs to know, at one moment.
+/// What the directory publishes: the values that decide, and beside them what is counted.
+pub struct Current {
+    /// All that an exchange needs to know, at one moment.
+    pub snapshot: Snapshot,
+    /// The counters of its pools and upstreams.
+    pub tally: Arc<Tally>,
+}
+
+/// All that an exchange needs to know, at one moment: plain values that never change.
+#[derive(Clone)]
 pub struct Snapshot {
     /// Rises with every change.
     pub generation: u64,
@@ -36,8 +46,6 @@ pub struct Snapshot {
     pub trust: Trust,
     /// Names under which session ids stand in paths and queries, of all pools; what is logged hides them.
     pub session_parameters: Arc<[Arc<str>]>,
-    /// Handles of the pools' figures, by the pools' positions.
-    pub metrics: Vec<PoolMetrics>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
 }
@@ -49,7 +57,7 @@ pub struct Directory {
 }
 
 struct Shared {
-    current: ArcSwap<Snapshot>,
+    current: ArcSwap<Current>,
     writer: Mutex<Writer>,
     changes: watch::Sender<u64>,
 }
@@ -59,6 +67,8 @@ struct Writer {
     next_id: u32,
     drained: BTreeSet<Arc<str>>,
     attached: Vec<Attached>,
+    /// Of every upstream that ever was.
+    tally: Tally,
 }
 
 /// What the directory keeps beside an upstream.
@@ -80,22 +90,23 @@ impl Directory {
             next_id: 0,
             drained: BTreeSet::new(),
             attached: Vec::new(),
+            tally: Tally::default(),
         };
-        let snapshot = writer.derive(config, None);
-        writer.show(&snapshot);
-        let (changes, _) = watch::channel(snapshot.generation);
+        let current = writer.derive(config, None);
+        writer.show(&current.snapshot);
+        let (changes, _) = watch::channel(current.snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
-                current: ArcSwap::from_pointee(snapshot),
+                current: ArcSwap::from_pointee(current),
                 writer: Mutex::new(writer),
                 changes,
             }),
         }
     }
 
-    /// The current snapshot. Never waits.
+    /// The current snapshot, with its counters. Never waits.
     #[must_use]
-    pub fn current(&self) -> Arc<Snapshot> {
+    pub fn current(&self) -> Arc<Current> {
         self.shared.current.load_full()
     }
 
@@ -109,9 +120,9 @@ impl Directory {
     /// ids (a reload took the upstream out) are ignored.
     pub fn observe(&self, id: UpstreamId, observation: Observation) {
         let current = self.shared.current.load();
-        let changes = |snapshot: &Snapshot| {
-            snapshot
-                .upstreams
+        let changes = |current: &Current| {
+            let upstreams = &current.snapshot.upstreams;
+            upstreams
                 .find(id)
                 .and_then(|(_, upstream)| upstream.health.observe(observation))
         };
@@ -150,12 +161,8 @@ impl Directory {
         let mut writer = self.lock();
         let current = self.current();
         let known = || {
-            current
-                .upstreams
-                .pools
-                .iter()
-                .flat_map(|pool| &pool.members)
-                .map(|member| &*member.route)
+            let pools = current.snapshot.upstreams.pools.iter();
+            pools.flat_map(|pool| &pool.members).map(|member| &*member.route)
         };
         if !known().any(|known| known == route) && !writer.drained.contains(route) {
             let known: BTreeSet<&str> = known().collect();
@@ -182,35 +189,32 @@ impl Directory {
         let current = self.current();
         let next = writer.derive(config, Some(&current));
         info!(
-            generation = next.generation,
-            pools = next.upstreams.pools.len(),
+            generation = next.snapshot.generation,
+            pools = next.snapshot.upstreams.pools.len(),
             "configuration taken over"
         );
         self.swap(&writer, next);
     }
 
     /// Publishes the current snapshot with `change` applied to each upstream.
-    fn publish(&self, writer: &Writer, current: &Snapshot, change: impl Fn(&mut Upstream)) {
-        let mut upstreams = current.upstreams.clone();
-        for upstream in upstreams.pools.iter_mut().flat_map(|pool| &mut pool.members) {
+    fn publish(&self, writer: &Writer, current: &Current, change: impl Fn(&mut Upstream)) {
+        let mut snapshot = current.snapshot.clone();
+        snapshot.generation += 1;
+        for upstream in snapshot
+            .upstreams
+            .pools
+            .iter_mut()
+            .flat_map(|pool| &mut pool.members)
+        {
             change(upstream);
         }
-        let next = Snapshot {
-            generation: current.generation + 1,
-            upstreams,
-            paths: current.paths.clone(),
-            limits: current.limits,
-            trust: current.trust.clone(),
-            session_parameters: current.session_parameters.clone(),
-            metrics: current.metrics.clone(),
-            checks: current.checks.clone(),
-        };
-        self.swap(writer, next);
+        let tally = Arc::clone(&current.tally);
+        self.swap(writer, Current { snapshot, tally });
     }
 
-    fn swap(&self, writer: &Writer, next: Snapshot) {
-        let generation = next.generation;
-        writer.show(&next);
+    fn swap(&self, writer: &Writer, next: Current) {
+        let generation = next.snapshot.generation;
+        writer.show(&next.snapshot);
         self.shared.current.store(Arc::new(next));
         self.shared.changes.send_replace(generation);
     }
@@ -222,12 +226,13 @@ impl Directory {
 }
 
 impl Writer {
-    /// The snapshot of a configuration, which takes over what is known of upstreams that stay.
-    fn derive(&mut self, config: &Config, current: Option<&Snapshot>) -> Snapshot {
+    /// What is published of a configuration: it takes over what is known of upstreams that stay.
+    fn derive(&mut self, config: &Config, current: Option<&Current>) -> Current {
+        let before = current.map(|current| &current.snapshot);
         let pools = config
             .pools
             .iter()
-            .map(|pool| self.derive_pool(pool, current))
+            .map(|pool| self.derive_pool(pool, before))
             .collect();
         let upstreams = UpstreamSet { pools };
         self.attached.retain(|attached| {
@@ -237,8 +242,8 @@ impl Writer {
             }
             stays
         });
-        Snapshot {
-            generation: current.map_or(1, |current| current.generation + 1),
+        let snapshot = Snapshot {
+            generation: before.map_or(1, |before| before.generation + 1),
             paths: PathMap::new(config.routes.clone()),
             limits: config.limits,
             trust: config.trust.clone(),
@@ -247,24 +252,17 @@ impl Writer {
                 .iter()
                 .map(|pool| pool.sticky.parameter.clone())
                 .collect(),
-            metrics: config
-                .pools
-                .iter()
-                .map(|pool| PoolMetrics::new(&pool.name))
-                .collect(),
             checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
             upstreams,
-        }
+        };
+        let names = config.pools.iter().map(|pool| &*pool.name);
+        let tally = Arc::new(self.tally.with_pools(names));
+        Current { snapshot, tally }
     }
 
-    fn derive_pool(&mut self, config: &PoolConfig, current: Option<&Snapshot>) -> Pool {
-        let before = current.and_then(|current| {
-            current
-                .upstreams
-                .pools
-                .iter()
-                .find(|pool| pool.name == config.name)
-        });
+    fn derive_pool(&mut self, config: &PoolConfig, before: Option<&Snapshot>) -> Pool {
+        let mut before = before.into_iter().flat_map(|before| &before.upstreams.pools);
+        let before = before.find(|pool| pool.name == config.name);
         let members = config.members.iter().map(|member| {
             let before = before.and_then(|pool| pool.member_by_route(member.route.as_bytes()));
             let stays = before.filter(|before| before.authority == member.authority);
@@ -275,7 +273,6 @@ impl Writer {
                 weight: member.weight,
                 health: stays.map_or_else(Health::new, |stays| stays.health),
                 draining: self.drained.contains(&member.route),
-                counters: stays.map_or_else(|| Arc::new(Counters::default()), |stays| stays.counters.clone()),
             }
         });
         Pool {
@@ -288,6 +285,7 @@ impl Writer {
     fn attach(&mut self, pool: &str, route: &str) -> UpstreamId {
         let id = UpstreamId(self.next_id);
         self.next_id += 1;
+        self.tally.add();
         self.attached.push(Attached {
             id,
             metrics: UpstreamMetrics::new(pool, route),

@@ -23,7 +23,7 @@ use bytes::Bytes;
 
 use crate::access_log::AccessLog;
 use crate::answer::OwnAnswer;
-use crate::directory::{Directory, Snapshot};
+use crate::directory::{Current, Directory, Snapshot};
 use crate::failover::{
     Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, Verdict, decide, give_up, is_idempotent,
 };
@@ -35,6 +35,7 @@ use crate::http::{Body, RequestHead, ResponseHead, strict};
 use crate::pool::Pool;
 use crate::replay::Replay;
 use crate::route::{MappedPath, PathFault, Pick, RouteKey, pick};
+use crate::tally::Tally;
 use crate::upstream::{self, Balance, Belief, Observation, Upstream, UpstreamId};
 use delivery::Delivery;
 use story::Story;
@@ -65,7 +66,7 @@ impl Site {
     /// A thread's share of the site.
     #[must_use]
     pub fn new(directory: Directory, log: AccessLog) -> Self {
-        let retries = RetryBudget::new(&directory.current().limits.retry, Duration::ZERO);
+        let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
         Self {
             directory,
             pool: Pool::default(),
@@ -92,10 +93,11 @@ impl Visitor {
 
 impl Handler for Visitor {
     async fn handle(self: Rc<Self>, head: RequestHead, body: Body) -> Reply {
-        let snapshot = self.site.directory.current();
+        let current = self.site.directory.current();
+        let idle = current.snapshot.limits.idle;
         let head = Rc::new(head);
-        let mut story = Story::begin(&self.site, &snapshot, self.address, &head);
-        let (answer, body) = match self.serve(&snapshot, &head, body, &mut story).await {
+        let mut story = Story::begin(&self.site, &current, self.address, &head);
+        let (answer, body) = match self.serve(&current, &head, body, &mut story).await {
             Ok(Answer::Response(head, body)) => (head, body),
             Ok(Answer::Switched(head, tunnel)) => {
                 story.status(head.status);
@@ -103,7 +105,7 @@ impl Handler for Visitor {
                 return Reply::Switch {
                     head,
                     tunnel,
-                    idle: snapshot.limits.idle,
+                    idle,
                     until_end: Box::new(story),
                 };
             }
@@ -111,10 +113,7 @@ impl Handler for Visitor {
             Err(answer) => answer.into_response(),
         };
         story.status(answer.status);
-        Reply::Response(
-            answer,
-            Body::from_source(Delivery::new(body, snapshot.limits.idle, story)),
-        )
+        Reply::Response(answer, Body::from_source(Delivery::new(body, idle, story)))
     }
 }
 
@@ -122,11 +121,12 @@ impl Visitor {
     /// Refuses, maps, and lets the exchange run.
     async fn serve(
         &self,
-        snapshot: &Snapshot,
+        current: &Current,
         head: &RequestHead,
         body: Body,
         story: &mut Story,
     ) -> Result<Answer, OwnAnswer> {
+        let snapshot = &current.snapshot;
         strict::check(head, snapshot.limits.target_bytes).map_err(OwnAnswer::refused)?;
         let asked = head.path_and_query();
         let mapped = snapshot.paths.map(asked).map_err(|fault| match fault {
@@ -138,6 +138,7 @@ impl Visitor {
         let exchange = Exchange {
             visitor: self,
             snapshot,
+            tally: &current.tally,
             pool,
             key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
             mapped,
@@ -170,6 +171,7 @@ impl Visitor {
 struct Exchange<'a> {
     visitor: &'a Visitor,
     snapshot: &'a Snapshot,
+    tally: &'a Tally,
     pool: &'a upstream::Pool,
     key: RouteKey<'a>,
     mapped: MappedPath<'a>,
@@ -263,6 +265,7 @@ impl<'a> Exchange<'a> {
         let attempt = Attempt {
             pool: &self.site().pool,
             upstream,
+            counters: self.tally.upstream(upstream.id),
             replay: &self.replay,
             limits: &self.snapshot.limits,
             began: self.began,
@@ -288,7 +291,7 @@ impl<'a> Exchange<'a> {
             return false;
         }
         let now = self.site().directory.current();
-        let Some((pool, member)) = now.upstreams.find(upstream.id) else {
+        let Some((pool, member)) = now.snapshot.upstreams.find(upstream.id) else {
             return false;
         };
         let is_up = |other: &Upstream| other.health.belief() == Belief::Up && !self.tried.contains(&other.id);
@@ -309,7 +312,7 @@ impl<'a> Exchange<'a> {
     /// An upstream answered: the head as the client must see it.
     fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<&[u8]>) -> Answer {
         self.replay.forget();
-        upstream.counters.answered();
+        self.tally.upstream(upstream.id).answered();
         self.site().directory.observe(upstream.id, Observation::Answered);
         let origin = Origin {
             route: self.mapped.route,

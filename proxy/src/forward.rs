@@ -8,6 +8,7 @@
 //! answered sooner never fires it.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
@@ -16,6 +17,7 @@ use crate::http::outbound::{Answer, Link, SendFailure};
 use crate::http::{BodyError, ConnectFault, RequestHead};
 use crate::pool::Pool;
 use crate::replay::Replay;
+use crate::tally::Counters;
 use crate::upstream::Upstream;
 
 /// How often a waiting attempt looks around: a fifth of what a user notices, and ten wake-ups a second for a request
@@ -37,6 +39,8 @@ pub struct Attempt<'a> {
     pub pool: &'a Pool,
     /// Where to.
     pub upstream: &'a Upstream,
+    /// What is counted there.
+    pub counters: &'a Arc<Counters>,
     /// The body to send.
     pub replay: &'a Replay,
     /// How long it may take.
@@ -57,7 +61,7 @@ impl Attempt<'_> {
         reuse: bool,
         leave: impl Fn() -> bool,
     ) -> Result<Answer, Unanswered> {
-        let _until_the_head = self.upstream.counters.wait();
+        let _until_the_head = self.counters.wait();
         let pooled = if reuse {
             self.pool.take(self.upstream.id, self.limits.upstream_idle)
         } else {

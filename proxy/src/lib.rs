@@ -31,7 +31,7 @@
 //! | [`exchange`] | one request from head to last byte; the only retry loop |
 //! | [`forward`], [`replay`], [`pool`] | one attempt; bodies that can be sent again; connections, per thread |
 //! | [`http`] | both HTTP/1.1 sides; the only place that names hyper |
-//! | [`directory`], [`prober`] | the one writer of snapshots; active checks |
+//! | [`directory`], [`tally`], [`prober`] | the one writer of snapshots; what is counted beside them; active checks |
 //! | [`control`], [`access_log`], [`metrics`], [`answer`] | what operators ask and see; what clients see of a failure |
 //! | [`config`], [`open_files`] | the file, checked; room for sockets |
 //!
@@ -75,4 +75,5 @@ pub mod prober;
 pub mod replay;
 pub mod route;
 pub mod server;
+pub mod tally;
 pub mod upstream;

@@ -102,7 +102,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
             ended = &mut beside => return ended,
         }
     }
-    let grace = directory.current().limits.stop;
+    let grace = directory.current().snapshot.limits.stop;
     tracing::info!(grace = ?grace, "stopping: no new clients, answers in flight go on");
     tokio::select! {
         () = workers.stop(grace) => {}

@@ -16,6 +16,7 @@ mod check;
 mod pace;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::config::HealthConfig;
 use crate::directory::Directory;
+use crate::tally::Counters;
 use crate::upstream::{Observation, Upstream, UpstreamId};
 use check::{Checker, Outcome};
 use pace::Pace;
@@ -41,8 +43,9 @@ pub async fn run(directory: Directory) {
     let mut watched: Vec<UpstreamId> = Vec::new();
     let mut watches = FuturesUnordered::new();
     loop {
-        let snapshot = directory.current();
-        for id in snapshot
+        let current = directory.current();
+        for id in current
+            .snapshot
             .upstreams
             .pools
             .iter()
@@ -54,7 +57,7 @@ pub async fn run(directory: Directory) {
                 watches.push(watch(directory.clone(), id));
             }
         }
-        drop(snapshot);
+        drop(current);
         tokio::select! {
             Some(gone) = watches.next() => watched.retain(|id| *id != gone),
             changed = changes.changed() => {
@@ -81,9 +84,10 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
             return id;
         };
         last = Instant::now();
-        let answered = upstream.counters.answered_so_far();
+        let counters = counters(&directory, id);
+        let answered = counters.answered_so_far();
         let outcome = checker.ask(&upstream, &config).await;
-        let observation = outcome.observation(|| wait_in_vain(&upstream, answered));
+        let observation = outcome.observation(|| wait_in_vain(&counters, answered));
         if let Some(observation) = observation {
             directory.observe(id, observation);
         }
@@ -91,22 +95,23 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
 }
 
 /// Whether requests wait on an upstream and none was answered since it had answered so many.
-fn wait_in_vain(upstream: &Upstream, answered: u64) -> bool {
-    upstream.counters.waiting_now() > 0 && upstream.counters.answered_so_far() == answered
+fn wait_in_vain(counters: &Counters, answered: u64) -> bool {
+    counters.waiting_now() > 0 && counters.answered_so_far() == answered
 }
 
 /// Waits until a check is due: `pause` after the last one began, or sooner when the upstream has become suspicious.
 async fn wait(directory: &Directory, id: UpstreamId, last: Instant, pause: Duration) {
+    let counters = counters(directory, id);
     let due = last + pause;
     let mut quiet_since = Instant::now();
     let mut answered = None;
     while Instant::now() < due {
         tokio::time::sleep_until(due.min(Instant::now() + LOOK_EVERY)).await;
-        let Some((upstream, _)) = find(directory, id) else {
+        if find(directory, id).is_none() {
             return;
-        };
-        let so_far = Some(upstream.counters.answered_so_far());
-        if so_far != answered || upstream.counters.waiting_now() == 0 {
+        }
+        let so_far = Some(counters.answered_so_far());
+        if so_far != answered || counters.waiting_now() == 0 {
             quiet_since = Instant::now();
             answered = so_far;
         }
@@ -117,9 +122,13 @@ async fn wait(directory: &Directory, id: UpstreamId, last: Instant, pause: Durat
 }
 
 fn find(directory: &Directory, id: UpstreamId) -> Option<(Upstream, HealthConfig)> {
-    let snapshot = directory.current();
+    let snapshot = &directory.current().snapshot;
     let mut pools = snapshot.upstreams.pools.iter().zip(&snapshot.checks);
     pools.find_map(|(pool, config)| pool.member(id).map(|member| (member.clone(), config.clone())))
+}
+
+fn counters(directory: &Directory, id: UpstreamId) -> Arc<Counters> {
+    Arc::clone(directory.current().tally.upstream(id))
 }
 
 impl Outcome {

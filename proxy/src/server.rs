@@ -213,7 +213,7 @@ impl Acceptor {
 
     /// The next client, once there is room for it.
     async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let limits = self.site.directory.current().limits;
+        let limits = self.site.directory.current().snapshot.limits;
         self.clients.room(limits.connections.div_ceil(self.threads)).await;
         self.listener.accept().await
     }
@@ -252,7 +252,7 @@ impl Acceptor {
     }
 
     fn welcome(&self, stream: TcpStream, client: SocketAddr) {
-        let limits = self.site.directory.current().limits;
+        let limits = self.site.directory.current().snapshot.limits;
         // Without these the connection works all the same: later packets, or a dead client noticed later.
         let _later_packets = stream.set_nodelay(true);
         let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
@@ -280,8 +280,10 @@ impl Acceptor {
 async fn sweep(site: Rc<Site>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        site.pool
-            .sweep(Instant::now(), site.directory.current().limits.upstream_idle);
+        site.pool.sweep(
+            Instant::now(),
+            site.directory.current().snapshot.limits.upstream_idle,
+        );
     }
 }
 

@@ -62,11 +62,13 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
     let mut client = ProxyAdminClient::connect(format!("http://{address}"))
         .await
         .unwrap();
-    let first = directory.current().upstreams.pools[0].members[0].clone();
-    directory.observe(first.id, Observation::Refused);
-    first.counters.answered();
-    first.counters.failed();
-    let _in_flight = first.counters.begin();
+    let current = directory.current();
+    let first = current.snapshot.upstreams.pools[0].members[0].id;
+    directory.observe(first, Observation::Refused);
+    let counters = current.tally.upstream(first);
+    counters.answered();
+    counters.failed();
+    let _in_flight = counters.begin();
 
     let status = client.status(ProxyStatusRequest {}).await.unwrap().into_inner();
     assert_eq!(shown(&status.upstreams), ["a n1 down", "a n2 up", "b n1 up"]);

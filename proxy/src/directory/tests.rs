@@ -16,7 +16,7 @@ fn config(members: &[(&str, u16)]) -> Config {
 
 /// `generation: route#id belief drained`, for each upstream.
 fn shown(directory: &Directory) -> String {
-    let snapshot = directory.current();
+    let snapshot = &directory.current().snapshot;
     let members = snapshot.upstreams.pools.iter().flat_map(|pool| &pool.members);
     let members: Vec<String> = members
         .map(|member| {
@@ -43,7 +43,7 @@ fn a_refused_connect_is_seen_by_the_very_next_pick() {
     directory.observe(UpstreamId(0), Observation::Refused);
     assert_eq!(shown(&directory), "2: n1#0 down, n2#1 up");
     assert_eq!(
-        before.upstreams.pools[0].members[0].health.belief(),
+        before.snapshot.upstreams.pools[0].members[0].health.belief(),
         Belief::Up,
         "a snapshot never changes"
     );
@@ -94,13 +94,12 @@ fn a_drain_ends_also_while_no_pool_has_the_route() {
 fn a_reload_keeps_what_is_known_of_members_that_stay() {
     let directory = two();
     directory.observe(UpstreamId(0), Observation::Refused);
-    directory.current().upstreams.pools[0].members[1]
-        .counters
-        .answered();
+    directory.current().tally.upstream(UpstreamId(1)).answered();
     directory.reload(&config(&[("n3", 3), ("n2", 2), ("n1", 1)]));
     assert_eq!(shown(&directory), "3: n3#2 up, n2#1 up, n1#0 down");
-    let counters = &directory.current().upstreams.pools[0].members[1].counters;
-    assert_eq!(counters.answered_so_far(), 1);
+    let tally = &directory.current().tally;
+    assert_eq!(tally.upstream(UpstreamId(1)).answered_so_far(), 1);
+    assert_eq!(tally.upstream(UpstreamId(2)).answered_so_far(), 0);
 }
 
 #[test]
@@ -137,7 +136,7 @@ fn writers_on_many_threads_lose_no_change() {
             });
         }
     });
-    let snapshot = directory.current();
+    let snapshot = &directory.current().snapshot;
     let down = snapshot.upstreams.pools[0]
         .members
         .iter()

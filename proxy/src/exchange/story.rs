@@ -10,26 +10,26 @@ use std::time::{Duration, Instant};
 
 use super::Site;
 use crate::access_log::{End, Entry};
-use crate::directory::Snapshot;
+use crate::directory::Current;
 use crate::failover::{Cause, Failure, Phase};
 use crate::http::{BodyError, RequestHead};
 use crate::metrics::{FAILURES, REFUSED};
 use crate::route::Pick;
-use crate::upstream::counters::InFlight;
+use crate::tally::InFlight;
 use crate::upstream::{Upstream, UpstreamId};
 
 /// The story of one exchange.
 pub(super) struct Story {
     site: Rc<Site>,
-    snapshot: Arc<Snapshot>,
+    current: Arc<Current>,
     client: IpAddr,
     request: Rc<RequestHead>,
     began: Instant,
     pool: Option<usize>,
     pick: &'static str,
     attempts: u32,
-    /// The upstream of the current attempt and its place in the count.
-    current: Option<(UpstreamId, InFlight)>,
+    /// The upstream of the last attempt and its place in the count.
+    upstream: Option<(UpstreamId, InFlight)>,
     /// Status, and when it was known; none while the client has no answer.
     answered: Option<(u16, Duration)>,
     bytes: u64,
@@ -39,20 +39,20 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn begin(
         site: &Rc<Site>,
-        snapshot: &Arc<Snapshot>,
+        current: &Arc<Current>,
         client: IpAddr,
         request: &Rc<RequestHead>,
     ) -> Self {
         Self {
             site: Rc::clone(site),
-            snapshot: Arc::clone(snapshot),
+            current: Arc::clone(current),
             client,
             request: Rc::clone(request),
             began: Instant::now(),
             pool: None,
             pick: "",
             attempts: 0,
-            current: None,
+            upstream: None,
             answered: None,
             bytes: 0,
             end: End::ClientGone,
@@ -68,27 +68,28 @@ impl Story {
     pub(super) fn picked(&mut self, pick: &Pick<'_>) {
         self.pick = pick.as_str();
         if let Some(pool) = self.pool {
-            self.snapshot.metrics[pool].picked(self.pick);
+            self.current.tally.pool(pool).picked(self.pick);
         }
     }
 
     /// An attempt begins.
     pub(super) fn attempts(&mut self, upstream: &Upstream) {
         self.attempts += 1;
-        self.current = Some((upstream.id, upstream.counters.begin()));
+        let counters = self.current.tally.upstream(upstream.id);
+        self.upstream = Some((upstream.id, counters.begin()));
     }
 
     /// The current attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure) {
-        let Some((id, _)) = &self.current else { return };
+        let Some((id, _)) = &self.upstream else { return };
         if let Some(observation) = failure.observation() {
             self.site.directory.observe(*id, observation);
         }
-        let Some((pool, upstream)) = self.snapshot.upstreams.find(*id) else {
+        let Some((pool, upstream)) = self.current.snapshot.upstreams.find(*id) else {
             return;
         };
         tracing::debug!(route = &*upstream.route, ?failure, "an attempt failed");
-        upstream.counters.failed();
+        self.current.tally.upstream(*id).failed();
         metrics::counter!(FAILURES, "pool" => pool.name.to_string(), "route" => upstream.route.to_string())
             .increment(1);
     }
@@ -96,7 +97,7 @@ impl Story {
     /// Another attempt follows.
     pub(super) fn repeats(&mut self) {
         if let Some(pool) = self.pool {
-            self.snapshot.metrics[pool].repeats.increment(1);
+            self.current.tally.pool(pool).repeats.increment(1);
         }
     }
 
@@ -106,7 +107,7 @@ impl Story {
         self.answered = Some((status, elapsed));
         match self.pool {
             Some(pool) => {
-                let figures = &self.snapshot.metrics[pool];
+                let figures = self.current.tally.pool(pool);
                 figures.answered(status);
                 figures.head_seconds.record(elapsed.as_secs_f64());
             }
@@ -148,9 +149,10 @@ impl Drop for Story {
         if !self.site.log.is_on() {
             return;
         }
-        let pool = self.pool.map(|pool| &self.snapshot.upstreams.pools[pool]);
+        let snapshot = &self.current.snapshot;
+        let pool = self.pool.map(|pool| &snapshot.upstreams.pools[pool]);
         let upstream = self
-            .current
+            .upstream
             .as_ref()
             .and_then(|(id, _)| pool.and_then(|pool| pool.member(*id)));
         self.site.log.note(&Entry {
@@ -158,7 +160,7 @@ impl Drop for Story {
             method: self.request.method().as_bytes(),
             target: self.request.target(),
             version: self.request.version.name(),
-            parameters: &self.snapshot.session_parameters,
+            parameters: &snapshot.session_parameters,
             status: self.answered.map_or(0, |(status, _)| status),
             bytes: self.bytes,
             referer: self.request.fields.get("referer"),

@@ -101,7 +101,11 @@ fn directory(address: &str, health: &str) -> Directory {
 }
 
 fn upstream(directory: &Directory) -> Upstream {
-    directory.current().upstreams.pools[0].members[0].clone()
+    directory.current().snapshot.upstreams.pools[0].members[0].clone()
+}
+
+fn counted(directory: &Directory) -> Arc<Counters> {
+    counters(directory, upstream(directory).id)
 }
 
 /// Lets the prober and the upstream run until the test's own steps are done.
@@ -276,7 +280,7 @@ async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_i
     let directory = stub.directory("every = \"60s\"");
     beside(&directory, serving, async {
         stub.manner.set(Manner::IsSilent);
-        let _waiting = upstream(&directory).counters.wait();
+        let _waiting = counted(&directory).wait();
         let took = becomes(&directory, Belief::Down).await;
         assert_eq!(
             upstream(&directory).health.reason(),
@@ -292,7 +296,7 @@ async fn an_idle_upstream_that_pauses_for_a_moment_is_not_marked() {
     let (stub, serving) = Stub::start(Manner::IsSilent).await;
     let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
     // An open WebSocket or stream: its answer has begun, and nothing waits.
-    let _streaming = upstream(&directory).counters.begin();
+    let _streaming = counted(&directory).begin();
     beside(&directory, serving, async {
         while stub.asked.borrow().is_empty() {
             tokio::task::yield_now().await;
@@ -317,9 +321,8 @@ async fn a_busy_upstream_that_answers_requests_is_not_called_frozen() {
     let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
     beside(&directory, serving, async {
         while stub.asked.borrow().len() < 10 {
-            let busy = upstream(&directory);
-            busy.counters.answered();
-            directory.observe(busy.id, Observation::Answered);
+            counted(&directory).answered();
+            directory.observe(upstream(&directory).id, Observation::Answered);
             tokio::task::yield_now().await;
             assert_eq!(upstream(&directory).health.belief(), Belief::Up);
         }

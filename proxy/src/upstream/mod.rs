@@ -7,17 +7,15 @@
 //! its id over a reload as long as pool, route and address stay · routes are unique within a pool · the order of
 //! members is that of the configuration.
 //!
-//! Left out on purpose: connections (they belong to a thread) and stickiness (`route`).
+//! Left out on purpose: connections (they belong to a thread), counters (they are shared) and stickiness (`route`).
 
 pub mod admission;
 pub mod balance;
-pub mod counters;
 pub mod health;
 pub mod set;
 
 pub use admission::{Admission, Tier};
 pub use balance::Balance;
-pub use counters::Counters;
 pub use health::{Belief, Health, Observation};
 pub use set::{Pool, Sticky, Upstream, UpstreamId, UpstreamSet};
 

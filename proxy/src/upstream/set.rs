@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Admission, Counters, Health, Tier};
+use super::{Admission, Health, Tier};
 
 /// Names an upstream for the life of the process. Small and dense, so that it can index a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,8 +31,6 @@ pub struct Upstream {
     pub health: Health,
     /// Whether an operator wants its users elsewhere.
     pub draining: bool,
-    /// What happened on it; shared by all snapshots.
-    pub counters: Arc<Counters>,
 }
 
 impl Upstream {

@@ -1,8 +1,6 @@
 //! Pools for tests, written as people say them.
 
-use std::sync::Arc;
-
-use super::{Counters, Health, Observation, Pool, Sticky, Upstream, UpstreamId};
+use super::{Health, Observation, Pool, Sticky, Upstream, UpstreamId};
 
 /// A pool from lines like `n1 up`, `n2 down`, `n3 up drained`, `n4 probing`, `n5 up weight=3`. Ids count from 0.
 pub(crate) fn pool(members: &[&str]) -> Pool {
@@ -29,7 +27,6 @@ fn upstream(id: u32, line: &str) -> Upstream {
         weight: 1,
         health: Health::new(),
         draining: false,
-        counters: Arc::new(Counters::default()),
     };
     for word in words {
         match word {

@@ -1,7 +1,53 @@
-//! What happened on one upstream since it was first configured. Written by the proxy threads, read by people, and by
-//! the prober to tell a frozen upstream from a slow check.
+//! What is counted of upstreams and pools, beside the snapshots that decide. Written by the proxy threads, read by
+//! people, and by the prober to tell a frozen upstream from a slow check.
+//!
+//! Invariants: an upstream keeps its counters for as long as it keeps its id, over every snapshot and reload · a tally has
+//! counters for each id that its snapshot names, because ids are dense and never given twice · nothing waits here.
+//!
+//! Left out on purpose: anything that a decision about a request rests on. That is a value in the snapshot.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::metrics::PoolMetrics;
+use crate::upstream::UpstreamId;
+
+/// The counters that belong to one snapshot.
+#[derive(Clone, Default)]
+pub struct Tally {
+    /// By [`UpstreamId::index`].
+    upstreams: Vec<Arc<Counters>>,
+    /// By the pools' positions.
+    pools: Vec<PoolMetrics>,
+}
+
+impl Tally {
+    /// Makes room for one more upstream: the one with the next id.
+    pub fn add(&mut self) {
+        self.upstreams.push(Arc::default());
+    }
+
+    /// The same upstreams, and the pools of these names in their order.
+    #[must_use]
+    pub fn with_pools<'a>(&self, names: impl Iterator<Item = &'a str>) -> Tally {
+        Tally {
+            upstreams: self.upstreams.clone(),
+            pools: names.map(PoolMetrics::new).collect(),
+        }
+    }
+
+    /// What is counted of this upstream.
+    #[must_use]
+    pub fn upstream(&self, id: UpstreamId) -> &Arc<Counters> {
+        &self.upstreams[id.index()]
+    }
+
+    /// The figures of the pool at this position.
+    #[must_use]
+    pub fn pool(&self, position: usize) -> &PoolMetrics {
+        &self.pools[position]
+    }
+}
 
 /// Counts of one upstream. Every method is one relaxed atomic: the figures order nothing.
 #[derive(Debug, Default)]
@@ -15,14 +61,14 @@ pub struct Counters {
 impl Counters {
     /// An attempt begins. It ends when the guard is dropped.
     #[must_use = "the attempt ends when the guard is dropped"]
-    pub fn begin(self: &std::sync::Arc<Self>) -> InFlight {
+    pub fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
         InFlight(self.clone())
     }
 
     /// An attempt waits for the head of its answer, until the guard is dropped.
     #[must_use = "the wait ends when the guard is dropped"]
-    pub fn wait(self: &std::sync::Arc<Self>) -> Waiting {
+    pub fn wait(self: &Arc<Self>) -> Waiting {
         self.waiting.fetch_add(1, Relaxed);
         Waiting(self.clone())
     }
@@ -65,7 +111,7 @@ impl Counters {
 
 /// One attempt in flight; counted until it is dropped.
 #[derive(Debug)]
-pub struct InFlight(std::sync::Arc<Counters>);
+pub struct InFlight(Arc<Counters>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
@@ -75,7 +121,7 @@ impl Drop for InFlight {
 
 /// One attempt that waits for a head; counted until it is dropped.
 #[derive(Debug)]
-pub struct Waiting(std::sync::Arc<Counters>);
+pub struct Waiting(Arc<Counters>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
