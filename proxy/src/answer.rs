@@ -4,8 +4,8 @@
 //! session cookie, because the session is not at fault.
 
 use bytes::Bytes;
+use remora_policy::GiveUp;
 
-use crate::failover::GiveUp;
 use crate::http::strict::Refusal;
 use crate::http::{Body, BodyError, ResponseHead};
 

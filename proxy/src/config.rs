@@ -17,10 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use remora_policy::{PathRoute, Sticky};
 use remora_process::config::{Faults, Source};
-
-use crate::route::PathRoute;
-use crate::upstream::Sticky;
 
 pub use limits::Limits;
 pub use trust::{Network, Trust};

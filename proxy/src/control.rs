@@ -7,6 +7,7 @@
 use std::future::Future;
 use std::time::Instant;
 
+use remora_policy::{Pool, Upstream};
 use remora_process::exit::Failure;
 use remora_process::ops::{self, Readiness};
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
@@ -19,7 +20,6 @@ use tonic::{Request, Response, Status};
 
 use crate::directory::{Current, Directory, UnknownRoute};
 use crate::tally::Counters;
-use crate::upstream::{Pool, Upstream};
 
 /// Bytes of a request: a drain names one route.
 const REQUEST_BYTES: usize = 4 * 1024;

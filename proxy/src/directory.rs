@@ -14,14 +14,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
+use remora_policy::{Belief, Health, Observation, PathMap, Pool, Upstream, UpstreamId, UpstreamSet};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::{Config, HealthConfig, Limits, PoolConfig, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
-use crate::route::PathMap;
 use crate::tally::Tally;
-use crate::upstream::{Belief, Health, Observation, Pool, Upstream, UpstreamId, UpstreamSet};
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
 pub struct Current {

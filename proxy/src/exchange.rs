@@ -19,24 +19,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use remora_policy::{
+    Balance, Belief, Budget, Cause, Client, Failure, GiveUp, MappedPath, Observation, Origin, PathFault,
+    Phase, Pick, RequestShape, RetryBudget, RouteKey, Scheme, Upstream, UpstreamId, Verdict, client_scheme,
+    decide, declines, give_up, is_idempotent, pick, route_cookie,
+};
 
 use crate::access_log::AccessLog;
 use crate::answer::OwnAnswer;
 use crate::directory::{Current, Directory, Snapshot};
-use crate::failover::{
-    Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, Verdict, decide, give_up, is_idempotent,
-};
 use crate::forward::{Attempt, Unanswered};
-use crate::headers::{Client, Origin, Scheme, client_scheme, declines, route_cookie};
 use crate::http::inbound::{Handler, Reply};
 use crate::http::outbound::Answer;
 use crate::http::{Body, RequestHead, ResponseHead, strict};
 use crate::pool::Pool;
 use crate::replay::Replay;
-use crate::route::{MappedPath, PathFault, Pick, RouteKey, pick};
 use crate::tally::Tally;
-use crate::upstream::{self, Balance, Belief, Observation, Upstream, UpstreamId};
 use delivery::Delivery;
 use story::Story;
 
@@ -172,7 +170,7 @@ struct Exchange<'a> {
     visitor: &'a Visitor,
     snapshot: &'a Snapshot,
     tally: &'a Tally,
-    pool: &'a upstream::Pool,
+    pool: &'a remora_policy::Pool,
     key: RouteKey<'a>,
     mapped: MappedPath<'a>,
     head: &'a RequestHead,
@@ -302,7 +300,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The cookie that marks this upstream as the user's, where the route changes (mode 1).
-    fn mark(&self, upstream: &Upstream) -> Option<Bytes> {
+    fn mark(&self, upstream: &Upstream) -> Option<String> {
         let moved = self.key.route != Some(upstream.route.as_bytes());
         moved
             .then(|| route_cookie(&self.pool.sticky, &upstream.route, self.scheme))
@@ -310,7 +308,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// An upstream answered: the head as the client must see it.
-    fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<&[u8]>) -> Answer {
+    fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<&str>) -> Answer {
         self.replay.forget();
         self.tally.upstream(upstream.id).answered();
         self.site().directory.observe(upstream.id, Observation::Answered);

@@ -11,14 +11,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use remora_policy::{Cause, Failure, Phase, Upstream};
+
 use crate::config::Limits;
-use crate::failover::{Cause, Failure, Phase};
 use crate::http::outbound::{Answer, Link, SendFailure};
 use crate::http::{BodyError, ConnectFault, RequestHead};
 use crate::pool::Pool;
 use crate::replay::Replay;
 use crate::tally::Counters;
-use crate::upstream::Upstream;
 
 /// How often a waiting attempt looks around: a fifth of what a user notices, and ten wake-ups a second for a request
 /// that is slow anyway.

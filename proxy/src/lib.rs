@@ -18,14 +18,10 @@
 //!
 //! # Map
 //!
-//! | pure | decides |
-//! |---|---|
-//! | [`route`] | which pool serves a path, which session a request belongs to, which upstream holds it |
-//! | [`upstream`] | what observations mean for health, who may be used, where new users go |
-//! | [`failover`] | whether a failed attempt may be followed by another |
-//! | [`headers`] | which fields pass, what upstreams are told of clients, redirects and cookies mapped back |
+//! What is decided (routing, pick order, belief, admission, retry by effect, header rules) is the crate
+//! [`remora_policy`]: functions from values to values. What is done is here:
 //!
-//! | shell | does |
+//! | module | does |
 //! |---|---|
 //! | [`server`] | listens, one task for each client, drains |
 //! | [`exchange`] | one request from head to last byte; the only retry loop |
@@ -39,12 +35,14 @@
 //!
 //! 1. [`server`] accepts a connection on one of its threads; [`http`] reads a head, strictly.
 //! 2. [`exchange`] takes the current snapshot from [`directory`] and keeps it to the end.
-//! 3. [`route::PathMap`] finds pool and upstream path; [`route::RouteKey`] finds bare id and route.
-//! 4. [`route::pick()`] says sticky, moved or fresh; a fresh user goes where [`upstream::Balance`] says.
-//! 5. [`forward`] makes one attempt: a connection from [`pool`], the head as [`headers`] edits it, the body through
+//! 3. [`PathMap`](remora_policy::PathMap) finds pool and upstream path; [`RouteKey`](remora_policy::RouteKey) finds bare
+//!    id and route.
+//! 4. [`pick`](remora_policy::pick) says sticky, moved or fresh; a fresh user goes where
+//!    [`Balance`](remora_policy::Balance) says.
+//! 5. [`forward`] makes one attempt: a connection from [`pool`], the head as the policy edits it, the body through
 //!    [`replay`].
-//! 6. A failure is an observation for [`directory`] and a question for [`failover::decide`]: the same upstream on a
-//!    fresh connection, the next one, or an answer of our own. Back to 4.
+//! 6. A failure is an observation for [`directory`] and a question for [`decide`](remora_policy::decide): the same
+//!    upstream on a fresh connection, the next one, or an answer of our own. Back to 4.
 //! 7. The first answer goes to the client, mapped back; from its head on bytes are only passed along.
 //! 8. What happened becomes one line in [`access_log`] and some figures in [`metrics`].
 //!
@@ -56,7 +54,7 @@
 //!
 //! A session or a copy of one · a connection to the store · a second retry loop · an answer of our own that touches a
 //! session cookie · a session id in a log, a figure or an answer · hyper outside [`http`], tonic outside [`control`] ·
-//! a clock, a task or IO in the four pure directories · a wait for an upstream to come back.
+//! a clock, a task or IO in what decides · a wait for an upstream to come back.
 
 pub mod access_log;
 pub mod answer;
@@ -64,16 +62,12 @@ pub mod config;
 pub mod control;
 pub mod directory;
 pub mod exchange;
-pub mod failover;
 pub mod forward;
-pub mod headers;
 pub mod http;
 pub mod metrics;
 pub mod open_files;
 pub mod pool;
 pub mod prober;
 pub mod replay;
-pub mod route;
 pub mod server;
 pub mod tally;
-pub mod upstream;

@@ -5,8 +5,7 @@
 //! Left out on purpose: per-user or per-path figures; they belong into the access log. Session ids appear nowhere.
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-
-use crate::upstream::Belief;
+use remora_policy::Belief;
 
 /// Exchanges by pool and class of the status that the client got (`2xx` ...).
 pub const EXCHANGES: &str = "remora_proxy_exchanges_total";
@@ -64,7 +63,7 @@ impl PoolMetrics {
         }
     }
 
-    /// An upstream was picked in this way ([`Pick::as_str`](crate::route::Pick::as_str)).
+    /// An upstream was picked in this way ([`Pick::as_str`](remora_policy::Pick::as_str)).
     pub fn picked(&self, kind: &str) {
         if let Some((_, counter)) = self.picks.iter().find(|(known, _)| *known == kind) {
             counter.increment(1);

@@ -10,8 +10,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use remora_policy::UpstreamId;
+
 use crate::http::outbound::{Link, Shelf};
-use crate::upstream::UpstreamId;
 
 /// Pause between two sweeps.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@
 //! beside it and none was answered; a busy upstream that answers its users, or an idle one that pauses for a moment,
 //! gets a second chance.
 //!
-//! One task for all upstreams; it follows reloads. Left out on purpose: what an observation means (`upstream::health`).
+//! One task for all upstreams; it follows reloads. Left out on purpose: what an observation means (`remora_policy`).
 
 mod check;
 mod pace;
@@ -21,12 +21,12 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use remora_policy::{Observation, Upstream, UpstreamId};
 use tokio::time::Instant;
 
 use crate::config::HealthConfig;
 use crate::directory::Directory;
 use crate::tally::Counters;
-use crate::upstream::{Observation, Upstream, UpstreamId};
 use check::{Checker, Outcome};
 use pace::Pace;
 

@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use remora_policy::may_trail;
 
-use crate::headers::may_trail;
 use crate::http::{Body, BodyError, Fields, Piece, Source};
 
 /// The body of one request, over all its attempts. Costs nothing for a request without body.

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use remora_policy::Scheme;
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
 use socket2::{Domain, Protocol, SockRef, Type};
@@ -30,7 +31,6 @@ use tokio::task::spawn_local;
 use crate::access_log::AccessLog;
 use crate::directory::Directory;
 use crate::exchange::{Site, Visitor};
-use crate::headers::Scheme;
 use crate::http::inbound::{self, Bounds};
 use crate::pool::SWEEP_EVERY;
 use clients::Clients;

@@ -9,8 +9,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use remora_policy::UpstreamId;
+
 use crate::metrics::PoolMetrics;
-use crate::upstream::UpstreamId;
 
 /// The counters that belong to one snapshot.
 #[derive(Clone, Default)]

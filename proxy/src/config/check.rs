@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use remora_policy::RetryLimits;
 use remora_process::config::{Fault, Faults, Period, Source, Spanned};
 
 use super::file::{Control, File, LimitsTable, Listen, RetryTable};
 use super::{CONTROL_ADDRESS, Config, Limits, LogTarget, Network, PoolConfig, Trust};
-use crate::failover::budget::RetryLimits;
 
 /// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
 const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::failover::budget::RetryLimits;
+use remora_policy::RetryLimits;
 
 /// Bounds on clients, upstreams and requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

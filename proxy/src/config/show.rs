@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use remora_policy::RetryLimits;
+
 use super::{Config, Limits, LogTarget, PoolConfig};
-use crate::failover::budget::RetryLimits;
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {

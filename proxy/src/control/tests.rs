@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use remora_policy::Observation;
 use remora_process::config::Source;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +11,6 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::Config;
-use crate::upstream::Observation;
 
 const FILE: &str = r#"
 [[listen]]

@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use remora_policy::may_trail;
 use tokio::time::Sleep;
 
 use super::story::Story;
-use crate::headers::may_trail;
 use crate::http::{Body, BodyError, Piece, Source};
 
 /// A body, the longest pause between two of its pieces, and what is told when it ends.

@@ -1,10 +1,11 @@
 //! The two heads of an exchange on their way through: what the upstream is sent, what the client is sent.
 //!
-//! The rules for each field are in `headers`; here they are applied to whole heads, and the few fields that only the
+//! The rules for each field are in `remora_policy`; here they are applied to whole heads, and the few fields that only the
 //! two connections together decide are added: `Upgrade` (WebSocket alone), `TE` and `Trailer`, and `Host` where an
 //! HTTP/1.0 client sent none.
 
-use crate::headers::{Client, FieldEdit, Listed, Origin, added_to_request, edit_request, edit_response};
+use remora_policy::{Client, FieldEdit, Listed, Origin, added_to_request, edit_request, edit_response};
+
 use crate::http::{Fields, RequestHead, ResponseHead, Version};
 
 /// Room for the fields that are added, in bytes.
@@ -84,7 +85,7 @@ pub(super) fn to_client(
     head: &ResponseHead,
     origin: &Origin<'_>,
     streamed: bool,
-    route_cookie: Option<&[u8]>,
+    route_cookie: Option<&str>,
 ) -> ResponseHead {
     let listed = Listed::read(head.fields.iter());
     let switching = head.status == 101;
@@ -107,7 +108,7 @@ pub(super) fn to_client(
         keep_trailer_names(&head.fields, &mut fields);
     }
     if let Some(cookie) = route_cookie {
-        fields.push(b"set-cookie", cookie);
+        fields.push(b"set-cookie", cookie.as_bytes());
     }
     ResponseHead {
         status: head.status,

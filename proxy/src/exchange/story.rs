@@ -8,15 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use remora_policy::{Cause, Failure, Phase, Pick, Upstream, UpstreamId};
+
 use super::Site;
 use crate::access_log::{End, Entry};
 use crate::directory::Current;
-use crate::failover::{Cause, Failure, Phase};
 use crate::http::{BodyError, RequestHead};
 use crate::metrics::{FAILURES, REFUSED};
-use crate::route::Pick;
 use crate::tally::InFlight;
-use crate::upstream::{Upstream, UpstreamId};
 
 /// The story of one exchange.
 pub(super) struct Story {

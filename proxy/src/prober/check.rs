@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use remora_policy::Upstream;
+
 use crate::config::HealthConfig;
 use crate::http::outbound::{Answer, Link, SendFailure, Shelf};
 use crate::http::{Body, ConnectFault, Piece, RequestHead, Version};
-use crate::upstream::Upstream;
 
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
 const BODY_BYTES: usize = 64 * 1024;

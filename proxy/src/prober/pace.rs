@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::upstream::{Belief, UpstreamId};
+use remora_policy::{Belief, UpstreamId};
 
 /// Longest pause while an upstream is down: whoever comes back must not wait for a leisurely check.
 const WHILE_DOWN: Duration = Duration::from_secs(1);

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 
+use remora_policy::Belief;
 use remora_process::config::Source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::config::Config;
-use crate::upstream::Belief;
 
 /// How long a test waits for what it expects: several times what is promised, because the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use remora_policy::{ROUTE_MAX, Sticky};
+
 use super::super::file::{HealthTable, Member, Pool, StickyTable};
 use super::super::{HealthConfig, MemberConfig, PoolConfig};
 use super::Checker;
-use crate::route::key::ROUTE_MAX;
-use crate::upstream::Sticky;
 
 /// Checks of one member: not so often that they are load, not so seldom that they are none.
 const HEALTH_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use remora_policy::PathRoute;
 use remora_process::config::{Spanned, nearest};
 
 use super::super::PoolConfig;
 use super::super::file::Route;
 use super::Checker;
-use crate::route::PathRoute;
 
 impl Checker<'_> {
     pub(super) fn routes(&mut self, routes: &[Route], pools: &[PoolConfig]) -> Vec<PathRoute> {

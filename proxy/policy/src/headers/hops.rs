@@ -1,6 +1,6 @@
 //! Fields that belong to one connection (RFC 9110 section 7.6.1) and end at each proxy.
 
-use super::{has_prefix, same_name};
+use super::names::{OWN_PREFIX, has_prefix, same_name};
 
 /// Never passed on, listed or not. `Transfer-Encoding` and `Trailer` are made anew by the side that sends.
 const HOP_BY_HOP: [&[u8]; 9] = [
@@ -25,16 +25,15 @@ const PROTECTED: [&[u8]; 5] = [
 ];
 
 /// Whether `Connection` cannot remove this field.
-#[must_use]
-pub fn is_protected(name: &[u8]) -> bool {
+fn is_protected(name: &[u8]) -> bool {
     PROTECTED.iter().any(|protected| same_name(name, protected))
         || has_prefix(name, b"x-forwarded-")
-        || has_prefix(name, super::OWN_PREFIX)
+        || has_prefix(name, OWN_PREFIX)
         || name.eq_ignore_ascii_case(b"set-cookie")
 }
 
 /// Whether this field ends here by its name alone.
-pub(super) fn is_hop_by_hop(name: &[u8]) -> bool {
+fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(name.len(), 2..=19) && HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
 }
 
@@ -95,8 +94,7 @@ impl Listed {
     }
 
     /// Whether this field ends here: by its name, or because it is listed.
-    #[must_use]
-    pub fn ends_here(&self, name: &[u8]) -> bool {
+    pub(super) fn ends_here(&self, name: &[u8]) -> bool {
         is_hop_by_hop(name) || self.names.iter().any(|listed| name.eq_ignore_ascii_case(listed))
     }
 }

@@ -15,7 +15,7 @@ use crate::upstream::Sticky;
 
 /// Longest session value, in bytes. Tomcat's ids are 32 hexadecimal digits and a route of at most 64 bytes; the rest
 /// is room for other id generators.
-pub const VALUE_MAX: usize = 256;
+pub(super) const VALUE_MAX: usize = 256;
 
 /// Longest route, in bytes; as in httpd.
 pub const ROUTE_MAX: usize = 64;

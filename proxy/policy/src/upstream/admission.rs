@@ -4,11 +4,11 @@
 //! asked. The last tier is the panic rule: when nobody is believed to be up, beliefs are ignored, because a wrong
 //! belief about everybody must not take the site down. Upstreams that have just answered a check come before the rest.
 
-use super::{Belief, Health};
+use super::health::{Belief, Health};
 
 /// What an upstream may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub(super) enum Admission {
     /// Everything: new users and its own.
     Open,
     /// Up, but its users are wanted elsewhere: only when no open upstream is left.
@@ -19,7 +19,7 @@ pub enum Admission {
 
 /// Groups of upstreams in the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tier {
+pub(super) enum Tier {
     /// Up and not drained.
     Open,
     /// Up and drained.
@@ -32,8 +32,7 @@ pub enum Tier {
 
 impl Admission {
     /// What an upstream of this health and drain may be given.
-    #[must_use]
-    pub fn of(health: &Health, draining: bool) -> Admission {
+    pub(super) fn of(health: &Health, draining: bool) -> Admission {
         match (health.belief(), draining) {
             (Belief::Up, false) => Admission::Open,
             (Belief::Up, true) => Admission::Drained,
@@ -42,8 +41,7 @@ impl Admission {
     }
 
     /// The tier it is asked in.
-    #[must_use]
-    pub fn tier(self) -> Tier {
+    pub(super) fn tier(self) -> Tier {
         match self {
             Admission::Open => Tier::Open,
             Admission::Drained => Tier::Drained,

@@ -1,7 +1,7 @@
 //! Upstreams as values: who they are, what is believed of them, whether they may be used.
 //!
-//! Everything here is pure: no clock, no randomness, no IO, no task. The [`directory`](crate::directory) owns the
-//! current set and publishes a new one whenever something changes; a request keeps the set that it started with.
+//! The proxy's directory owns the current set and publishes a new one whenever something changes; a request keeps the
+//! set that it started with.
 //!
 //! Invariants: a set never changes once published · ids are unique for the life of the process and an upstream keeps
 //! its id over a reload as long as pool, route and address stay · routes are unique within a pool · the order of
@@ -9,12 +9,11 @@
 //!
 //! Left out on purpose: connections (they belong to a thread), counters (they are shared) and stickiness (`route`).
 
-pub mod admission;
-pub mod balance;
-pub mod health;
-pub mod set;
+mod admission;
+mod balance;
+mod health;
+mod set;
 
-pub use admission::{Admission, Tier};
 pub use balance::Balance;
 pub use health::{Belief, Health, Observation};
 pub use set::{Pool, Sticky, Upstream, UpstreamId, UpstreamSet};

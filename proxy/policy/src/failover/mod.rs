@@ -8,13 +8,14 @@
 //! A complete answer is no failure and never comes here, except one that says `Remora-Effect: none`: its upstream
 //! did not begin the request and says so ([`Phase::Declined`]).
 //!
-//! Pure. The only loop that acts on a verdict is in `exchange`.
+//! The only loop that acts on a verdict is the proxy's `exchange`.
 
-pub mod budget;
-pub mod effect;
+mod budget;
+mod effect;
 
-pub use budget::{Budget, RetryBudget};
-pub use effect::{Cause, Effect, Failure, Phase};
+pub use budget::{Budget, RetryBudget, RetryLimits};
+use effect::Effect;
+pub use effect::{Cause, Failure, Phase};
 
 /// What the decision must know of a request, at the moment of the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,19 @@
 //! Response fields: redirects and cookie paths mapped back to what the client asked for, and the route cookie.
+//!
+//! A location or cookie path is mapped when it lies under the upstream path of the route that served the request, and,
+//! if it names a host, when that is the upstream's own or the one that the client asked. What names another host, another
+//! scheme than http, or another path passes unchanged: it is not ours to mend.
+//!
+//! Invariants: mapping back undoes exactly what mapping there did · a location on the client's own host keeps the scheme
+//! that the application wrote · the route cookie has one form, held by `formats/proxy/route-cookie.txt`, which no
+//! release may change: users bring it back to later ones.
+//!
+//! Left out on purpose: cookie domains (Host passes unchanged, so they fit), and links inside a body.
 
-use bytes::Bytes;
-
-use super::{FieldEdit, Listed, OWN_PREFIX, Scheme, has_prefix};
+use super::edit::FieldEdit;
+use super::forwarding::Scheme;
+use super::hops::Listed;
+use super::names::{OWN_PREFIX, has_prefix};
 use crate::route::PathRoute;
 use crate::upstream::Sticky;
 
@@ -35,7 +46,7 @@ pub fn edit_response(name: &[u8], value: &[u8], listed: &Listed, origin: &Origin
     } else {
         None
     };
-    mapped.map_or(FieldEdit::Keep, |value| FieldEdit::Replace(Bytes::from(value)))
+    mapped.map_or(FieldEdit::Keep, FieldEdit::Replace)
 }
 
 fn is_location(name: &[u8]) -> bool {
@@ -47,12 +58,10 @@ fn is_location(name: &[u8]) -> bool {
 /// The Set-Cookie value that marks a route in the proxy's own cookie (mode 1), as httpd's recipe writes it. `None` in
 /// mode 2.
 #[must_use]
-pub fn route_cookie(sticky: &Sticky, route: &str, scheme: Scheme) -> Option<Bytes> {
+pub fn route_cookie(sticky: &Sticky, route: &str, scheme: Scheme) -> Option<String> {
     let name = sticky.route_cookie.as_ref()?;
     let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
-    Some(Bytes::from(format!(
-        "{name}=.{route}; Path=/; HttpOnly; SameSite=Lax{secure}"
-    )))
+    Some(format!("{name}=.{route}; Path=/; HttpOnly; SameSite=Lax{secure}"))
 }
 
 impl Origin<'_> {

@@ -6,11 +6,11 @@
 //!
 //! The state belongs to one thread: threads need not agree, because each spreads its own share evenly.
 
-use super::{Pool, Upstream, UpstreamId};
+use super::set::{Pool, Upstream, UpstreamId};
 
 /// How far a credit may move from zero, in rounds (sums of weights). It bounds how many new users in a row an upstream
 /// gets that stood idle for long: enough to even out, too few to flood a process that has just started.
-pub const CREDIT_ROUNDS: i64 = 16;
+pub(super) const CREDIT_ROUNDS: i64 = 16;
 
 /// The balance state of one thread, for all pools.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ pub struct PathRoute {
     pub public: Box<str>,
     /// The same on the upstream; equal to `public` when the path stays as it is.
     pub internal: Box<str>,
-    /// Position of the pool in [`UpstreamSet::pools`](crate::upstream::UpstreamSet::pools).
+    /// Position of the pool in [`UpstreamSet::pools`](crate::UpstreamSet::pools).
     pub pool: usize,
 }
 
@@ -47,8 +47,7 @@ pub enum PathFault {
 
 impl PathRoute {
     /// The public form of a path on the upstream, with whatever follows it; `None` when the path is not the route's.
-    #[must_use]
-    pub fn to_public(&self, internal: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn to_public(&self, internal: &[u8]) -> Option<Vec<u8>> {
         let rest = internal.strip_prefix(self.internal.as_bytes())?;
         let ends_segment = rest
             .first()

@@ -1,10 +1,11 @@
 //! Request fields: what the upstream is told of the client.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
-use bytes::Bytes;
-
-use super::{AddedField, FieldEdit, Listed, OWN_PREFIX, has_prefix, same_name};
+use super::edit::{AddedField, FieldEdit};
+use super::hops::Listed;
+use super::names::{OWN_PREFIX, has_prefix, same_name};
 
 const FOR: &[u8] = b"x-forwarded-for";
 const PROTO: &[u8] = b"x-forwarded-proto";
@@ -85,31 +86,31 @@ fn tells_of_client(name: &[u8]) -> bool {
 pub fn added_to_request<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
     listed: &Listed,
-    client: &Client<'_>,
-) -> Vec<AddedField> {
+    client: &Client<'a>,
+) -> Vec<AddedField<'a>> {
     let believed = |name: &[u8]| client.trusted && fields.clone().any(|(sent, _)| same_name(sent, name));
     let (proto, host, port) = (believed(PROTO), believed(HOST), believed(PORT));
-    let mut added: Vec<AddedField> = vec![(FOR, forwarded_for(fields, client))];
+    let mut added: Vec<AddedField<'a>> = vec![(FOR, forwarded_for(fields, client).into())];
     if !proto {
-        added.push((PROTO, Bytes::from_static(client.scheme.as_str().as_bytes())));
+        added.push((PROTO, client.scheme.as_str().as_bytes().into()));
     }
     if !host && !client.host.is_empty() {
-        added.push((HOST, Bytes::copy_from_slice(client.host)));
+        added.push((HOST, client.host.into()));
     }
     if !port {
-        added.push((PORT, Bytes::from(client.port.to_string())));
+        added.push((PORT, client.port.to_string().into_bytes().into()));
     }
     if listed.has_upgrade() {
-        added.push((b"connection", Bytes::from_static(b"upgrade")));
+        added.push((b"connection", Cow::Borrowed(b"upgrade")));
     }
     added
 }
 
 /// The chain of addresses: what a trusted peer said, then the peer.
-fn forwarded_for<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, client: &Client<'_>) -> Bytes {
+fn forwarded_for<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, client: &Client<'_>) -> Vec<u8> {
     let address = client.address.to_canonical().to_string().into_bytes();
     if !client.trusted {
-        return Bytes::from(address);
+        return address;
     }
     let mut chain: Vec<u8> = Vec::new();
     for (_, value) in fields.filter(|(name, _)| same_name(name, FOR)) {
@@ -117,5 +118,5 @@ fn forwarded_for<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, client:
         chain.extend_from_slice(b", ");
     }
     chain.extend_from_slice(&address);
-    Bytes::from(chain)
+    chain
 }

@@ -1,8 +1,17 @@
-//! The immutable picture of all pools that one request works with.
+//! The immutable picture of all pools that one request works with: who the upstreams are, what is believed and wished
+//! of them, how their users stick.
+//!
+//! Invariants: a pool has at least one member, routes are unique in it, and the members keep the order of the
+//! configuration · candidates come from one tier only, the best that has a member which was not tried · a value here never
+//! changes; a change is another set.
+//!
+//! Left out on purpose: what was counted of an upstream and the connections to it, which are shared and change. They are
+//! kept elsewhere under its [`UpstreamId`].
 
 use std::sync::Arc;
 
-use super::{Admission, Health, Tier};
+use super::admission::{Admission, Tier};
+use super::health::Health;
 
 /// Names an upstream for the life of the process. Small and dense, so that it can index a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +44,7 @@ pub struct Upstream {
 
 impl Upstream {
     /// What it may be given.
-    #[must_use]
-    pub fn admission(&self) -> Admission {
+    pub(super) fn admission(&self) -> Admission {
         Admission::of(&self.health, self.draining)
     }
 }
@@ -96,7 +104,7 @@ impl Pool {
     }
 
     /// The members that may be tried now: those of the best tier that has one which was not tried yet.
-    pub fn candidates<'a, 'b>(
+    pub(crate) fn candidates<'a, 'b>(
         &'a self,
         tried: &'b [UpstreamId],
     ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {

@@ -1,4 +1,14 @@
 //! How an attempt failed, and what may have happened on the far side.
+//!
+//! A failure is three facts: how far the attempt had come ([`Phase`]), why it ended ([`Cause`]), and whether its
+//! connection had served before. The phase alone gives the effect; phase, cause and connection give what the failure
+//! says of the upstream's health.
+//!
+//! Invariants: the doubt is never settled in our favour (a byte that may have been written was) · nothing that a client
+//! does, and nothing that an application writes into an answer, is a sign against an upstream · our own want of
+//! sockets is none either.
+//!
+//! Left out on purpose: what follows a failure (`decide`, one file up), and how a failure was noticed.
 
 use crate::upstream::Observation;
 
@@ -38,7 +48,7 @@ pub enum Cause {
 
 /// What may have happened on the far side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
+pub(super) enum Effect {
     /// Nothing.
     None,
     /// Nothing, everything or a part.
@@ -69,19 +79,8 @@ impl Failure {
         }
     }
 
-    /// The same, on a connection that had served an exchange before.
-    #[must_use]
-    pub fn on_reused(phase: Phase, cause: Cause) -> Failure {
-        Failure {
-            phase,
-            cause,
-            reused: true,
-        }
-    }
-
     /// What may have happened on the far side.
-    #[must_use]
-    pub fn effect(&self) -> Effect {
+    pub(super) fn effect(&self) -> Effect {
         match self.phase {
             Phase::Connecting | Phase::Declined => Effect::None,
             Phase::Sending | Phase::Waiting => Effect::Possible,
@@ -91,8 +90,7 @@ impl Failure {
 
     /// Whether a kept-alive connection was closed under the request, as happens when the upstream's idle limit passes
     /// at that moment. It says nothing about the upstream.
-    #[must_use]
-    pub fn is_stale_connection(&self) -> bool {
+    pub(super) fn is_stale_connection(&self) -> bool {
         self.reused && self.cause == Cause::Broken && self.phase != Phase::Passing
     }
 

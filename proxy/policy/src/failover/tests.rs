@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::budget::RetryLimits;
 use super::*;
 
 const PLENTY: Budget = Budget {
@@ -26,6 +25,13 @@ fn shape(idempotent: bool, replayable: bool) -> RequestShape {
     }
 }
 
+fn on_reused(phase: Phase, cause: Cause) -> Failure {
+    Failure {
+        reused: true,
+        ..Failure::new(phase, cause)
+    }
+}
+
 fn shown(verdict: Verdict) -> String {
     match verdict {
         Verdict::SameUpstream => "same".to_owned(),
@@ -40,13 +46,13 @@ fn the_verdict_on_every_failure_of_every_request() {
         Failure::new(Phase::Connecting, Cause::Refused),
         Failure::new(Phase::Connecting, Cause::TimedOut),
         Failure::new(Phase::Connecting, Cause::Ours),
-        Failure::on_reused(Phase::Connecting, Cause::Broken),
+        on_reused(Phase::Connecting, Cause::Broken),
         Failure::new(Phase::Sending, Cause::Broken),
-        Failure::on_reused(Phase::Sending, Cause::Broken),
+        on_reused(Phase::Sending, Cause::Broken),
         Failure::new(Phase::Waiting, Cause::Broken),
-        Failure::on_reused(Phase::Waiting, Cause::Broken),
+        on_reused(Phase::Waiting, Cause::Broken),
         Failure::new(Phase::Waiting, Cause::Malformed),
-        Failure::on_reused(Phase::Waiting, Cause::Frozen),
+        on_reused(Phase::Waiting, Cause::Frozen),
         Failure::new(Phase::Waiting, Cause::TimedOut),
         Failure::new(Phase::Declined, Cause::Declined),
         Failure::new(Phase::Passing, Cause::Broken),
@@ -172,7 +178,7 @@ fn health_hears_of_failures_but_not_of_stale_connections_or_declined_requests() 
             Failure::new(Phase::Waiting, Cause::Broken),
             Some(Observation::Broken),
         ),
-        (Failure::on_reused(Phase::Waiting, Cause::Broken), None),
+        (on_reused(Phase::Waiting, Cause::Broken), None),
         (
             Failure::new(Phase::Waiting, Cause::TimedOut),
             Some(Observation::TimedOut),
@@ -185,7 +191,7 @@ fn health_hears_of_failures_but_not_of_stale_connections_or_declined_requests() 
             Some(Observation::Answered),
         ),
         (
-            Failure::on_reused(Phase::Passing, Cause::Broken),
+            on_reused(Phase::Passing, Cause::Broken),
             Some(Observation::Broken),
         ),
         (Failure::new(Phase::Passing, Cause::TimedOut), None),

@@ -11,7 +11,7 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// The rank of an upstream for a session; the highest rank serves it.
 #[must_use]
-pub fn rank(session: &[u8], route: &[u8]) -> u64 {
+pub(super) fn rank(session: &[u8], route: &[u8]) -> u64 {
     // A zero byte between the names: neither may contain one, so no two pairs give the same bytes.
     let bytes = session.iter().chain(&[0u8]).chain(route);
     let hash = bytes.fold(FNV_OFFSET, |hash, byte| {

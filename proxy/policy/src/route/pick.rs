@@ -1,6 +1,7 @@
 //! Which upstream serves a request, and why.
 
-use super::{RouteKey, rendezvous};
+use super::key::RouteKey;
+use super::rendezvous;
 use crate::upstream::{Pool, Upstream, UpstreamId};
 
 /// Which upstream, and why; the reason goes into the access log and the metrics as it is.
@@ -10,7 +11,7 @@ pub enum Pick<'a> {
     Sticky(&'a Upstream),
     /// The stand-in for a session whose route is unknown, missing, down, drained or already tried.
     Moved(&'a Upstream),
-    /// Nothing ties the request to an upstream: the thread's [`Balance`](crate::upstream::Balance) chooses.
+    /// Nothing ties the request to an upstream: the thread's [`Balance`](crate::Balance) chooses.
     Fresh,
     /// Every upstream was tried.
     None,

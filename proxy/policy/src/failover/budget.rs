@@ -19,8 +19,7 @@ pub struct Budget {
 
 impl Budget {
     /// Whether another attempt may be begun.
-    #[must_use]
-    pub fn allows_another(&self) -> bool {
+    pub(super) fn allows_another(&self) -> bool {
         self.attempts > 0 && self.token && !self.time.is_zero()
     }
 }

@@ -13,11 +13,11 @@
 //! Left out on purpose: time. The prober decides when to ask; the table only says what an answer means.
 
 /// Ambiguous failures in a row that make an upstream down. Two: the first may be a single broken request.
-pub const STRIKES_TO_FALL: u8 = 2;
+const STRIKES_TO_FALL: u8 = 2;
 
 /// Checks in a row that must be answered before an upstream is up again. Two: the first answer of a process that is
 /// starting or being resumed is often followed by a stall.
-pub const ANSWERS_TO_RETURN: u8 = 2;
+const ANSWERS_TO_RETURN: u8 = 2;
 
 /// What the proxy believes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,21 +70,6 @@ pub enum Observation {
 }
 
 impl Observation {
-    /// Every observation, in the order of the table.
-    pub const ALL: [Observation; 11] = [
-        Observation::Answered,
-        Observation::Refused,
-        Observation::ConnectTimedOut,
-        Observation::Broken,
-        Observation::TimedOut,
-        Observation::CheckPassed,
-        Observation::CheckRefused,
-        Observation::CheckSilent,
-        Observation::CheckSlow,
-        Observation::CheckBroken,
-        Observation::CheckRejected,
-    ];
-
     /// What was seen, for people.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,24 @@
+//! What happens to header fields on their way through: hop-by-hop fields, forwarding fields, redirects and cookie
+//! paths mapped back.
+//!
+//! The functions see one field at a time as two byte slices and answer with an edit, so they know no head type.
+//!
+//! Invariants: `Remora-*` never crosses the proxy in either direction, in a head or behind a body ([`may_trail`]) ·
+//! `Connection` cannot remove a field that a request's meaning rests on · forwarding fields of a client that is not
+//! trusted are replaced, never extended · Host passes as the client sent it (redirects and cookie domains then fit without
+//! repair).
+
+mod edit;
+mod forwarding;
+mod hops;
+mod names;
+mod reverse;
+
+pub use edit::FieldEdit;
+pub use forwarding::{Client, Scheme, added_to_request, client_scheme, edit_request};
+pub use hops::{Listed, may_trail};
+pub use names::declines;
+pub use reverse::{Origin, edit_response, route_cookie};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! How fields are named: by what prefix or word a server would know them, and which are the proxy's and the adapter's own.
+
+/// The fields that the proxy and the adapter speak among themselves begin with this.
+pub(super) const OWN_PREFIX: &[u8] = b"remora-";
+
+/// In a response: what happened to the request, `none` or `certain`.
+const EFFECT_FIELD: &[u8] = b"remora-effect";
+
+/// Whether a response field is the adapter's word that the application did not run.
+#[must_use]
+pub fn declines(name: &[u8], value: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(EFFECT_FIELD) && value.trim_ascii().eq_ignore_ascii_case(b"none")
+}
+
+/// Whether a name begins with a prefix, whatever its case; an underscore counts as the hyphen that many servers make
+/// of it.
+pub(super) fn has_prefix(name: &[u8], prefix: &[u8]) -> bool {
+    name.len() >= prefix.len() && same_name(&name[..prefix.len()], prefix)
+}
+
+/// Whether two names are the same to a server that takes underscores for hyphens.
+pub(super) fn same_name(name: &[u8], other: &[u8]) -> bool {
+    let plain = |byte: &u8| {
+        if *byte == b'_' {
+            b'-'
+        } else {
+            byte.to_ascii_lowercase()
+        }
+    };
+    name.len() == other.len() && name.iter().map(plain).eq(other.iter().map(plain))
+}

@@ -1,0 +1,72 @@
+//! What the proxy decides, and nothing else: functions from values to values. The proxy around it listens, connects,
+//! reads clocks and counts; here the same values always give the same answer.
+//!
+//! # Which pool, and which path there (`route::paths`)
+//!
+//! The path is matched as a servlet container will read it: parameters cut, percent escapes decoded once, empty
+//! segments dropped, dot segments resolved. The longest path route of whole segments wins, whatever the order; its
+//! `path` is replaced by what stands for it on the upstream, in the client's own bytes. No match is a 404; a path that
+//! two servers could read differently is a 400.
+//!
+//! # Which upstream, and why (`route::key`, `route::pick`, `upstream::balance`)
+//!
+//! 1. The key is the bare session id and the route: from the first usable session cookie, then the path parameter, then
+//!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no value.
+//! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission).
+//! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
+//! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
+//!    function is fixed for ever, so all proxies choose the same stand-in without talking.
+//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well.
+//! 6. Nobody who has clicked elsewhere is moved back.
+//!
+//! # What is believed of an upstream (`upstream::health`)
+//!
+//! Up, probing or down. Refusal and silence under waiting requests count at once; ambiguous failures (a broken
+//! connection, a deadline, a check that was slow or rejected) count when two come in a row. An answer of any status
+//! clears the count; what an application answers never counts against its Tomcat. Once down, only passed checks let an
+//! upstream back: one makes it probing, two in a row make it up.
+//!
+//! # Who may be asked (`upstream::admission`)
+//!
+//! Health and drain together give a tier: up · up and drained · probing · everybody (the panic rule: a wrong belief about
+//! everybody must not take the site down). Tiers are asked in that order and never mixed.
+//!
+//! # Whether another attempt may follow (`failover`)
+//!
+//! One question: what may have happened on the far side? Nothing was sent, or the answer says `Remora-Effect: none`:
+//! any method may follow. Sent and unanswered: only an idempotent method. Head passed on: nothing, the client is cut. In
+//! every case the body must be there from its first byte, and the budget must allow it: attempts of the exchange, tokens
+//! of the thread (earned by traffic and time, kept up to a burst), time until the deadline. A kept-alive connection
+//! that was found closed is repeated at the same upstream and says nothing about it.
+//!
+//! # What passes (`headers`)
+//!
+//! Fields of one connection end here, and so does what `Connection` lists, but for the fields that a request's meaning
+//! rests on. `Remora-*` never crosses in either direction. What a client says of itself is replaced unless its
+//! address is trusted; then it is continued. Redirects and cookie paths that name the upstream are mapped back to what the
+//! client asked for. The route cookie is written in one form only (`formats/proxy/route-cookie.txt`).
+//!
+//! # Invariants
+//!
+//! Total: any bytes give an answer, none a panic · no clock, no randomness, no unordered map, no shared state, no IO:
+//! `clippy.toml` beside this crate bans them by name · no type of an HTTP library, no wire type: fields are pairs of byte
+//! slices · a snapshot never changes once it is made.
+//!
+//! Left out on purpose: connections, bodies and deadlines (the proxy's), counters (its tally), configuration (its file;
+//! limits come as arguments), and all state but [`Balance`] and [`RetryBudget`], which the caller owns.
+
+mod failover;
+mod headers;
+mod route;
+mod upstream;
+
+pub use failover::{
+    Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, RetryLimits, Verdict, decide, give_up,
+    is_idempotent,
+};
+pub use headers::{
+    Client, FieldEdit, Listed, Origin, Scheme, added_to_request, client_scheme, declines, edit_request,
+    edit_response, may_trail, route_cookie,
+};
+pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
+pub use upstream::{Balance, Belief, Health, Observation, Pool, Sticky, Upstream, UpstreamId, UpstreamSet};
