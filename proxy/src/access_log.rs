@@ -22,7 +22,7 @@ use tracing::error;
 use crate::config::LogTarget;
 use crate::metrics::LOG_LINES_DROPPED;
 
-pub use line::{End, Entry};
+pub(crate) use line::{End, Entry};
 
 /// Bytes after which the writer writes at once: one system call for some two hundred lines.
 const BATCH_BYTES: usize = 32 * 1024;
@@ -67,7 +67,7 @@ enum Output {
 impl AccessLog {
     /// A log that goes nowhere.
     #[must_use]
-    pub fn off() -> AccessLog {
+    pub(crate) fn off() -> AccessLog {
         AccessLog { shared: None }
     }
 
@@ -91,12 +91,12 @@ impl AccessLog {
 
     /// Whether lines go anywhere; spares the caller the making of an entry.
     #[must_use]
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.shared.is_some()
     }
 
     /// Notes an exchange. Never waits for the output.
-    pub fn note(&self, entry: &Entry<'_>) {
+    pub(crate) fn note(&self, entry: &Entry<'_>) {
         let Some(shared) = &self.shared else { return };
         let line = line::format(entry, line::now());
         let mut state = shared.lock();

@@ -14,19 +14,19 @@ const RETRY_AFTER_SECONDS: &str = "1";
 
 /// An answer of ours: status, body, and what the access log says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OwnAnswer {
+pub(crate) struct OwnAnswer {
     /// The status code.
-    pub status: u16,
+    pub(crate) status: u16,
     /// One sentence for people.
-    pub sentence: &'static str,
+    pub(crate) sentence: &'static str,
     /// Whether the connection ends with it, because what follows could be misread.
-    pub close: bool,
+    pub(crate) close: bool,
 }
 
 impl OwnAnswer {
     /// For a request that is refused by its head.
     #[must_use]
-    pub fn refused(refusal: Refusal) -> Self {
+    pub(crate) fn refused(refusal: Refusal) -> Self {
         Self {
             status: refusal.status,
             sentence: refusal.reason,
@@ -36,7 +36,7 @@ impl OwnAnswer {
 
     /// For a path that is malformed or ambiguous.
     #[must_use]
-    pub fn bad_path(sentence: &'static str) -> Self {
+    pub(crate) fn bad_path(sentence: &'static str) -> Self {
         Self {
             status: 400,
             sentence,
@@ -46,7 +46,7 @@ impl OwnAnswer {
 
     /// For a path that no route has.
     #[must_use]
-    pub fn no_route() -> Self {
+    pub(crate) fn no_route() -> Self {
         Self {
             status: 404,
             sentence: "There is nothing at this address.",
@@ -56,7 +56,7 @@ impl OwnAnswer {
 
     /// For a client whose body ended early.
     #[must_use]
-    pub fn no_body(error: BodyError) -> Self {
+    pub(crate) fn no_body(error: BodyError) -> Self {
         let (status, sentence) = match error {
             BodyError::Broken | BodyError::Stalled => (408, "The rest of the request did not arrive."),
             BodyError::Malformed => (400, "The body of the request is framed wrongly."),
@@ -70,7 +70,7 @@ impl OwnAnswer {
 
     /// For an exchange that found no answer.
     #[must_use]
-    pub fn gave_up(how: GiveUp) -> Self {
+    pub(crate) fn gave_up(how: GiveUp) -> Self {
         let (status, sentence) = match how {
             GiveUp::Unavailable | GiveUp::PassOn => {
                 (503, "No server could take this request. Please try again.")
@@ -93,7 +93,7 @@ impl OwnAnswer {
 
     /// The response.
     #[must_use]
-    pub fn into_response(self) -> (ResponseHead, Body) {
+    pub(crate) fn into_response(self) -> (ResponseHead, Body) {
         let mut head = ResponseHead::new(self.status);
         head.fields.push(b"content-type", b"text/plain; charset=utf-8");
         head.fields.push(b"cache-control", b"no-store");

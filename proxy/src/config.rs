@@ -20,11 +20,11 @@ use std::time::Duration;
 use remora_policy::{PathRoute, Sticky};
 use remora_process::config::{Faults, Source};
 
-pub use limits::Limits;
-pub use trust::{Network, Trust};
+pub(crate) use limits::Limits;
+pub(crate) use trust::{Network, Trust};
 
 /// Where operators reach the proxy unless it is told otherwise.
-pub const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
+pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
 
 /// What holds: checked and complete.
 #[derive(Clone, Debug)]
@@ -36,15 +36,15 @@ pub struct Config {
     /// Threads that serve clients; at least 1.
     pub threads: usize,
     /// Peers whose forwarding fields are believed.
-    pub trust: Trust,
+    pub(crate) trust: Trust,
     /// Where each exchange is noted.
     pub access_log: LogTarget,
     /// Every bound that an owner may set.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// The pools, in the order of their names.
-    pub pools: Vec<PoolConfig>,
+    pub(crate) pools: Vec<PoolConfig>,
     /// The path routes; [`PathRoute::pool`] counts in `pools`.
-    pub routes: Vec<PathRoute>,
+    pub(crate) routes: Vec<PathRoute>,
 }
 
 /// Where the access log goes.
@@ -62,37 +62,37 @@ pub enum LogTarget {
 
 /// One pool as configured.
 #[derive(Clone, Debug)]
-pub struct PoolConfig {
+pub(crate) struct PoolConfig {
     /// Its name.
-    pub name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// How users stick.
-    pub sticky: Sticky,
+    pub(crate) sticky: Sticky,
     /// How its members are checked.
-    pub health: HealthConfig,
+    pub(crate) health: HealthConfig,
     /// Its members; at least one, routes unique.
-    pub members: Vec<MemberConfig>,
+    pub(crate) members: Vec<MemberConfig>,
 }
 
 /// How the members of a pool are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HealthConfig {
+pub(crate) struct HealthConfig {
     /// Time between two checks of one member.
-    pub every: Duration,
+    pub(crate) every: Duration,
     /// How long a check may stay unanswered.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Path that is asked with GET; `OPTIONS *` when absent.
-    pub path: Option<Arc<str>>,
+    pub(crate) path: Option<Arc<str>>,
 }
 
 /// One member of a pool as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberConfig {
+pub(crate) struct MemberConfig {
     /// `host:port`.
-    pub authority: Arc<str>,
+    pub(crate) authority: Arc<str>,
     /// Its name in session cookies.
-    pub route: Arc<str>,
+    pub(crate) route: Arc<str>,
     /// Share of the new users, 1 to 1,000.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 impl Config {
@@ -108,7 +108,7 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn read(source: &Source) -> Result<Config, Faults> {
+    pub(crate) fn read(source: &Source) -> Result<Config, Faults> {
         check::check(source, source.parse()?)
     }
 

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use remora_policy::{Belief, Health, Observation, PathMap, Pool, Upstream, UpstreamId, UpstreamSet};
@@ -23,28 +24,28 @@ use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
-pub struct Current {
+pub(crate) struct Current {
     /// All that an exchange needs to know, at one moment.
-    pub snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
     /// The counters of its pools and upstreams.
-    pub tally: Arc<Tally>,
+    pub(crate) tally: Arc<Tally>,
 }
 
 /// All that an exchange needs to know, at one moment: plain values that never change.
 #[derive(Clone)]
-pub struct Snapshot {
+pub(crate) struct Snapshot {
     /// Rises with every change.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// The pools and their upstreams.
-    pub upstreams: UpstreamSet,
+    pub(crate) upstreams: UpstreamSet,
     /// Which pool serves which path.
-    pub paths: PathMap,
+    pub(crate) paths: PathMap,
     /// Every bound that an owner may set.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// Peers whose forwarding fields are believed.
-    pub trust: Trust,
+    pub(crate) trust: Trust,
     /// Names under which session ids stand in paths and queries, of all pools; what is logged hides them.
-    pub session_parameters: Arc<[Arc<str>]>,
+    pub(crate) session_parameters: Arc<[Arc<str>]>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
 }
@@ -79,7 +80,7 @@ struct Attached {
 /// A drain or undrain named a route that no pool has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no pool has an upstream with route `{0}`; known here: {1}")]
-pub struct UnknownRoute(pub String, pub String);
+pub(crate) struct UnknownRoute(pub String, pub String);
 
 impl Directory {
     /// A directory of the configured upstreams, all believed to be up until something else is seen.
@@ -103,21 +104,27 @@ impl Directory {
         }
     }
 
+    /// How long requests may go on after a stop is asked for, as the current limits say.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.current().snapshot.limits.stop
+    }
+
     /// The current snapshot, with its counters. Never waits.
     #[must_use]
-    pub fn current(&self) -> Arc<Current> {
+    pub(crate) fn current(&self) -> Arc<Current> {
         self.shared.current.load_full()
     }
 
     /// Announces the generation of every new snapshot.
     #[must_use]
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }
 
     /// Something was seen of an upstream. Costs one look at the current snapshot unless it changes a belief. Unknown
     /// ids (a reload took the upstream out) are ignored.
-    pub fn observe(&self, id: UpstreamId, observation: Observation) {
+    pub(crate) fn observe(&self, id: UpstreamId, observation: Observation) {
         let current = self.shared.current.load();
         let changes = |current: &Current| {
             let upstreams = &current.snapshot.upstreams;
@@ -144,7 +151,7 @@ impl Directory {
     ///
     /// # Errors
     /// No pool has the route.
-    pub fn drain(&self, route: &str) -> Result<(), UnknownRoute> {
+    pub(crate) fn drain(&self, route: &str) -> Result<(), UnknownRoute> {
         self.set_drain(route, true)
     }
 
@@ -152,7 +159,7 @@ impl Directory {
     ///
     /// # Errors
     /// No pool has the route.
-    pub fn undrain(&self, route: &str) -> Result<(), UnknownRoute> {
+    pub(crate) fn undrain(&self, route: &str) -> Result<(), UnknownRoute> {
         self.set_drain(route, false)
     }
 

@@ -39,11 +39,11 @@ use delivery::Delivery;
 use story::Story;
 
 /// What all connections of one thread share.
-pub struct Site {
+pub(crate) struct Site {
     /// Who the upstreams are and what is believed of them.
-    pub directory: Directory,
+    pub(crate) directory: Directory,
     /// Idle connections.
-    pub pool: Pool,
+    pub(crate) pool: Pool,
     log: AccessLog,
     balance: RefCell<Balance>,
     retries: RefCell<RetryBudget>,
@@ -52,7 +52,7 @@ pub struct Site {
 }
 
 /// What all requests of one client connection share.
-pub struct Visitor {
+pub(crate) struct Visitor {
     site: Rc<Site>,
     address: IpAddr,
     /// The port on which the connection was accepted.
@@ -63,7 +63,7 @@ pub struct Visitor {
 impl Site {
     /// A thread's share of the site.
     #[must_use]
-    pub fn new(directory: Directory, log: AccessLog) -> Self {
+    pub(crate) fn new(directory: Directory, log: AccessLog) -> Self {
         let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
         Self {
             directory,
@@ -79,7 +79,7 @@ impl Site {
 impl Visitor {
     /// A client's connection.
     #[must_use]
-    pub fn new(site: Rc<Site>, client: SocketAddr, port: u16, scheme: Scheme) -> Self {
+    pub(crate) fn new(site: Rc<Site>, client: SocketAddr, port: u16, scheme: Scheme) -> Self {
         Self {
             site,
             address: client.ip(),

@@ -26,7 +26,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(100);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unanswered {
+pub(crate) enum Unanswered {
     /// The upstream failed.
     Upstream(Failure),
     /// The client's body broke off or stalled. It says nothing about the upstream.
@@ -34,19 +34,19 @@ pub enum Unanswered {
 }
 
 /// What an attempt needs.
-pub struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     /// This thread's idle connections.
-    pub pool: &'a Pool,
+    pub(crate) pool: &'a Pool,
     /// Where to.
-    pub upstream: &'a Upstream,
+    pub(crate) upstream: &'a Upstream,
     /// What is counted there.
-    pub counters: &'a Arc<Counters>,
+    pub(crate) counters: &'a Arc<Counters>,
     /// The body to send.
-    pub replay: &'a Replay,
+    pub(crate) replay: &'a Replay,
     /// How long it may take.
-    pub limits: &'a Limits,
+    pub(crate) limits: &'a Limits,
     /// When the exchange began; the deadline is over all its attempts.
-    pub began: Instant,
+    pub(crate) began: Instant,
 }
 
 impl Attempt<'_> {
@@ -55,7 +55,7 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// [`Unanswered`], with the phase in which it happened.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         head: RequestHead,
         reuse: bool,

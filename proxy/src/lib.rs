@@ -56,18 +56,26 @@
 //! session cookie · a session id in a log, a figure or an answer · hyper outside [`http`], tonic outside [`control`] ·
 //! a clock, a task or IO in what decides · a wait for an upstream to come back.
 
-pub mod access_log;
-pub mod answer;
-pub mod config;
-pub mod control;
-pub mod directory;
-pub mod exchange;
-pub mod forward;
-pub mod http;
-pub mod metrics;
-pub mod open_files;
-pub mod pool;
-pub mod prober;
-pub mod replay;
-pub mod server;
-pub mod tally;
+mod access_log;
+mod answer;
+mod config;
+mod control;
+mod directory;
+mod exchange;
+mod forward;
+mod http;
+mod metrics;
+mod open_files;
+mod pool;
+mod prober;
+mod replay;
+mod server;
+mod tally;
+
+pub use access_log::{AccessLog, LogWriter};
+pub use config::{Config, LogTarget};
+pub use control::serve as serve_operators;
+pub use directory::Directory;
+pub use open_files::make_room as make_room_for_sockets;
+pub use prober::run as check_upstreams;
+pub use server::{Server, Workers};

@@ -1,7 +1,7 @@
 //! `remora-proxy`: the composition root. Flags to configuration to parts, then signals until the end.
 //!
 //! Two kinds of threads: this one runs what concerns the whole process (signals, checks, operators), the
-//! [`server`](remora_proxy::server) threads serve clients. They share the directory and nothing else.
+//! [`Server`]'s threads serve clients. They share the directory and nothing else.
 
 use std::path::PathBuf;
 use std::pin::pin;
@@ -14,11 +14,9 @@ use clap::Parser;
 use remora_process::exit::{Failure, finish};
 use remora_process::signals::{Signal, Signals};
 use remora_process::{logging, ops};
-use remora_proxy::access_log::AccessLog;
-use remora_proxy::config::Config;
-use remora_proxy::directory::Directory;
-use remora_proxy::server::{Server, Workers};
-use remora_proxy::{control, open_files, prober};
+use remora_proxy::{
+    AccessLog, Config, Directory, Server, Workers, check_upstreams, make_room_for_sockets, serve_operators,
+};
 use tokio::net::TcpListener;
 
 #[global_allocator]
@@ -83,7 +81,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     // Before anything counts: what is counted earlier is lost.
     ops::recorder();
     let mut signals = Signals::install()?;
-    open_files::make_room(config.limits.connections);
+    make_room_for_sockets(&config);
     let directory = Directory::new(&config);
     let server = Server::bind(&config.listen, config.threads)?;
     let control = ops::bind(config.control, "control address").await?;
@@ -102,7 +100,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
             ended = &mut beside => return ended,
         }
     }
-    let grace = directory.current().snapshot.limits.stop;
+    let grace = directory.grace();
     tracing::info!(grace = ?grace, "stopping: no new clients, answers in flight go on");
     tokio::select! {
         () = workers.stop(grace) => {}
@@ -122,8 +120,8 @@ async fn beside(
     readiness: ops::Readiness,
 ) -> Result<(), Failure> {
     tokio::select! {
-        () = prober::run(directory.clone()) => Ok(()),
-        ended = control::serve(control, directory, readiness, std::future::pending()) => ended,
+        () = check_upstreams(directory.clone()) => Ok(()),
+        ended = serve_operators(control, directory, readiness, std::future::pending()) => ended,
     }
 }
 
@@ -136,7 +134,7 @@ fn reload(arguments: &Arguments, running: &Config, directory: &Directory, log: &
             if !fixed.is_empty() {
                 tracing::warn!(keys = ?fixed, "these keys change at a restart only");
             }
-            open_files::make_room(new.limits.connections);
+            make_room_for_sockets(&new);
             directory.reload(&new);
         }
         Err(faults) => tracing::error!(%faults, "the new configuration is faulty; the old one stays"),

@@ -8,43 +8,43 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use remora_policy::Belief;
 
 /// Exchanges by pool and class of the status that the client got (`2xx` ...).
-pub const EXCHANGES: &str = "remora_proxy_exchanges_total";
+pub(crate) const EXCHANGES: &str = "remora_proxy_exchanges_total";
 /// Seconds from the request head to the response head, by pool.
-pub const HEAD_SECONDS: &str = "remora_proxy_response_head_seconds";
+pub(crate) const HEAD_SECONDS: &str = "remora_proxy_response_head_seconds";
 /// Picks by pool and kind: sticky, moved, fresh, none.
-pub const PICKS: &str = "remora_proxy_picks_total";
+pub(crate) const PICKS: &str = "remora_proxy_picks_total";
 /// Attempts that were followed by another, by pool.
-pub const REPEATS: &str = "remora_proxy_repeats_total";
+pub(crate) const REPEATS: &str = "remora_proxy_repeats_total";
 /// Attempts that failed, by pool and route.
-pub const FAILURES: &str = "remora_proxy_attempt_failures_total";
+pub(crate) const FAILURES: &str = "remora_proxy_attempt_failures_total";
 /// What is believed of an upstream: 1 up, 0.5 probing, 0 down or no longer configured; by pool and route.
-pub const HEALTH: &str = "remora_proxy_upstream_health";
+pub(crate) const HEALTH: &str = "remora_proxy_upstream_health";
 /// Whether an operator drains an upstream: 1 or 0; by pool and route.
-pub const DRAINING: &str = "remora_proxy_upstream_draining";
+pub(crate) const DRAINING: &str = "remora_proxy_upstream_draining";
 /// Number of the current snapshot.
-pub const GENERATION: &str = "remora_proxy_snapshot_generation";
+pub(crate) const GENERATION: &str = "remora_proxy_snapshot_generation";
 /// Clients connected now.
-pub const CLIENTS: &str = "remora_proxy_client_connections";
+pub(crate) const CLIENTS: &str = "remora_proxy_client_connections";
 /// Requests refused before a pool was known, by status.
-pub const REFUSED: &str = "remora_proxy_refused_requests_total";
+pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
 /// Access log lines that were dropped because the writer was behind.
-pub const LOG_LINES_DROPPED: &str = "remora_proxy_access_log_lines_dropped_total";
+pub(crate) const LOG_LINES_DROPPED: &str = "remora_proxy_access_log_lines_dropped_total";
 
 /// Handles of one pool.
 #[derive(Clone)]
-pub struct PoolMetrics {
+pub(crate) struct PoolMetrics {
     classes: [Counter; 5],
     picks: [(&'static str, Counter); 4],
     /// Seconds from the request head to the response head.
-    pub head_seconds: Histogram,
+    pub(crate) head_seconds: Histogram,
     /// Attempts that were followed by another.
-    pub repeats: Counter,
+    pub(crate) repeats: Counter,
 }
 
 impl PoolMetrics {
     /// The handles of the pool with this name.
     #[must_use]
-    pub fn new(pool: &str) -> PoolMetrics {
+    pub(crate) fn new(pool: &str) -> PoolMetrics {
         let class = |class: &'static str| counter!(EXCHANGES, "pool" => pool.to_owned(), "class" => class);
         let pick = |kind: &'static str| (kind, counter!(PICKS, "pool" => pool.to_owned(), "pick" => kind));
         PoolMetrics {
@@ -56,7 +56,7 @@ impl PoolMetrics {
     }
 
     /// The client got this status; 101 counts as 1xx.
-    pub fn answered(&self, status: u16) {
+    pub(crate) fn answered(&self, status: u16) {
         let class = usize::from(status / 100).saturating_sub(1);
         if let Some(counter) = self.classes.get(class) {
             counter.increment(1);
@@ -64,7 +64,7 @@ impl PoolMetrics {
     }
 
     /// An upstream was picked in this way ([`Pick::as_str`](remora_policy::Pick::as_str)).
-    pub fn picked(&self, kind: &str) {
+    pub(crate) fn picked(&self, kind: &str) {
         if let Some((_, counter)) = self.picks.iter().find(|(known, _)| *known == kind) {
             counter.increment(1);
         }

@@ -6,11 +6,14 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::config::Config;
+
 /// Files beside the clients and their requests: listeners, logs, runtimes, checks, operators, resting connections.
 const BESIDE: u64 = 512;
 
-/// Makes room for so many clients, and logs if there is none.
-pub fn make_room(connections: usize) {
+/// Makes room for as many clients as may be connected, and logs if there is none.
+pub fn make_room(config: &Config) {
+    let connections = config.limits.connections;
     let clients = u64::try_from(connections).unwrap_or(u64::MAX);
     let needed = clients.saturating_mul(2);
     let limit = getrlimit(Resource::Nofile);

@@ -21,7 +21,7 @@ use remora_policy::may_trail;
 use crate::http::{Body, BodyError, Fields, Piece, Source};
 
 /// The body of one request, over all its attempts. Costs nothing for a request without body.
-pub struct Replay(Option<Rc<RefCell<State>>>);
+pub(crate) struct Replay(Option<Rc<RefCell<State>>>);
 
 struct State {
     client: Body,
@@ -44,7 +44,7 @@ struct State {
 impl Replay {
     /// Takes charge of a client's body; keeps at most `limit` bytes of it.
     #[must_use]
-    pub fn new(body: Body, limit: usize) -> Self {
+    pub(crate) fn new(body: Body, limit: usize) -> Self {
         if body.is_end() {
             return Self(None);
         }
@@ -64,7 +64,7 @@ impl Replay {
 
     /// The body for the next attempt, from its first byte. Only to be asked for while [`Replay::can_repeat`] holds.
     #[must_use]
-    pub fn body(&self) -> Body {
+    pub(crate) fn body(&self) -> Body {
         match &self.0 {
             None => Body::empty(),
             Some(state) => {
@@ -80,7 +80,7 @@ impl Replay {
 
     /// Whether another attempt would see the whole body.
     #[must_use]
-    pub fn can_repeat(&self) -> bool {
+    pub(crate) fn can_repeat(&self) -> bool {
         self.0.as_ref().is_none_or(|state| {
             let state = state.borrow();
             !state.lost && state.failed.is_none()
@@ -89,7 +89,7 @@ impl Replay {
 
     /// Whether its length is not known in advance.
     #[must_use]
-    pub fn is_streamed(&self) -> bool {
+    pub(crate) fn is_streamed(&self) -> bool {
         self.0
             .as_ref()
             .is_some_and(|state| state.borrow().client.remaining().is_none())
@@ -97,30 +97,30 @@ impl Replay {
 
     /// Whether the client has sent all of it.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.0.as_ref().is_none_or(|state| state.borrow().ended)
     }
 
     /// Why the client's side ended early, if it did.
     #[must_use]
-    pub fn failure(&self) -> Option<BodyError> {
+    pub(crate) fn failure(&self) -> Option<BodyError> {
         self.0.as_ref().and_then(|state| state.borrow().failed)
     }
 
     /// Since when the current attempt waits for the client's next piece; none if it does not.
     #[must_use]
-    pub fn waiting_since(&self) -> Option<Instant> {
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
         self.0.as_ref().and_then(|state| state.borrow().waiting)
     }
 
     /// When a piece last moved; none without a body.
     #[must_use]
-    pub fn last_moved(&self) -> Option<Instant> {
+    pub(crate) fn last_moved(&self) -> Option<Instant> {
         self.0.as_ref().map(|state| state.borrow().moved)
     }
 
     /// Stops keeping: no attempt will follow.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         if let Some(state) = &self.0 {
             state.borrow_mut().keeping = false;
         }

@@ -15,7 +15,7 @@ use crate::metrics::PoolMetrics;
 
 /// The counters that belong to one snapshot.
 #[derive(Clone, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// By [`UpstreamId::index`].
     upstreams: Vec<Arc<Counters>>,
     /// By the pools' positions.
@@ -24,13 +24,13 @@ pub struct Tally {
 
 impl Tally {
     /// Makes room for one more upstream: the one with the next id.
-    pub fn add(&mut self) {
+    pub(crate) fn add(&mut self) {
         self.upstreams.push(Arc::default());
     }
 
     /// The same upstreams, and the pools of these names in their order.
     #[must_use]
-    pub fn with_pools<'a>(&self, names: impl Iterator<Item = &'a str>) -> Tally {
+    pub(crate) fn with_pools<'a>(&self, names: impl Iterator<Item = &'a str>) -> Tally {
         Tally {
             upstreams: self.upstreams.clone(),
             pools: names.map(PoolMetrics::new).collect(),
@@ -39,20 +39,20 @@ impl Tally {
 
     /// What is counted of this upstream.
     #[must_use]
-    pub fn upstream(&self, id: UpstreamId) -> &Arc<Counters> {
+    pub(crate) fn upstream(&self, id: UpstreamId) -> &Arc<Counters> {
         &self.upstreams[id.index()]
     }
 
     /// The figures of the pool at this position.
     #[must_use]
-    pub fn pool(&self, position: usize) -> &PoolMetrics {
+    pub(crate) fn pool(&self, position: usize) -> &PoolMetrics {
         &self.pools[position]
     }
 }
 
 /// Counts of one upstream. Every method is one relaxed atomic: the figures order nothing.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     in_flight: AtomicU64,
     waiting: AtomicU64,
     answered: AtomicU64,
@@ -62,57 +62,57 @@ pub struct Counters {
 impl Counters {
     /// An attempt begins. It ends when the guard is dropped.
     #[must_use = "the attempt ends when the guard is dropped"]
-    pub fn begin(self: &Arc<Self>) -> InFlight {
+    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
         InFlight(self.clone())
     }
 
     /// An attempt waits for the head of its answer, until the guard is dropped.
     #[must_use = "the wait ends when the guard is dropped"]
-    pub fn wait(self: &Arc<Self>) -> Waiting {
+    pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
         self.waiting.fetch_add(1, Relaxed);
         Waiting(self.clone())
     }
 
     /// A response head arrived.
-    pub fn answered(&self) {
+    pub(crate) fn answered(&self) {
         self.answered.fetch_add(1, Relaxed);
     }
 
     /// An attempt failed.
-    pub fn failed(&self) {
+    pub(crate) fn failed(&self) {
         self.failed.fetch_add(1, Relaxed);
     }
 
     /// Attempts that have begun and not ended.
     #[must_use]
-    pub fn in_flight_now(&self) -> u64 {
+    pub(crate) fn in_flight_now(&self) -> u64 {
         self.in_flight.load(Relaxed)
     }
 
     /// Attempts that wait for the head of their answer. Answers in progress (streams, tunnels) do not count: an idle
     /// one waits for nothing.
     #[must_use]
-    pub fn waiting_now(&self) -> u64 {
+    pub(crate) fn waiting_now(&self) -> u64 {
         self.waiting.load(Relaxed)
     }
 
     /// Response heads that have arrived.
     #[must_use]
-    pub fn answered_so_far(&self) -> u64 {
+    pub(crate) fn answered_so_far(&self) -> u64 {
         self.answered.load(Relaxed)
     }
 
     /// Attempts that have failed.
     #[must_use]
-    pub fn failed_so_far(&self) -> u64 {
+    pub(crate) fn failed_so_far(&self) -> u64 {
         self.failed.load(Relaxed)
     }
 }
 
 /// One attempt in flight; counted until it is dropped.
 #[derive(Debug)]
-pub struct InFlight(Arc<Counters>);
+pub(crate) struct InFlight(Arc<Counters>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
@@ -122,7 +122,7 @@ impl Drop for InFlight {
 
 /// One attempt that waits for a head; counted until it is dropped.
 #[derive(Debug)]
-pub struct Waiting(Arc<Counters>);
+pub(crate) struct Waiting(Arc<Counters>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {

@@ -14,7 +14,7 @@ const MONTHS: [&str; 12] = [
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// The answer was sent whole.
     Complete,
     /// The upstream failed while its answer was passed on; the client was cut.
@@ -38,39 +38,39 @@ impl End {
 
 /// What a line says of an exchange.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// The peer of the connection.
-    pub client: IpAddr,
+    pub(crate) client: IpAddr,
     /// Request method.
-    pub method: &'a [u8],
+    pub(crate) method: &'a [u8],
     /// Request target as it came; session ids in it are hidden.
-    pub target: &'a [u8],
+    pub(crate) target: &'a [u8],
     /// Protocol of the request, as in `HTTP/1.1`.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// Names of the session parameters of all pools: a request that was refused, or a Referer, may carry any of them.
-    pub parameters: &'a [Arc<str>],
+    pub(crate) parameters: &'a [Arc<str>],
     /// Status that the client got; 0 when it got none.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Bytes of the response body that were sent.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
     /// Referer field; session ids in it are hidden.
-    pub referer: Option<&'a [u8]>,
+    pub(crate) referer: Option<&'a [u8]>,
     /// User-Agent field.
-    pub agent: Option<&'a [u8]>,
+    pub(crate) agent: Option<&'a [u8]>,
     /// Name of the pool; empty when none was found.
-    pub pool: &'a str,
+    pub(crate) pool: &'a str,
     /// Route of the upstream that was tried last, whether it answered or not; empty when none was tried.
-    pub route: &'a str,
+    pub(crate) route: &'a str,
     /// Why it was this one: sticky, moved, fresh; or none, when nobody was left to be tried.
-    pub pick: &'a str,
+    pub(crate) pick: &'a str,
     /// Attempts made.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// Time from the request head to the response head.
-    pub head: Option<Duration>,
+    pub(crate) head: Option<Duration>,
     /// Time from the request head to the end.
-    pub total: Duration,
+    pub(crate) total: Duration,
     /// How it ended.
-    pub end: End,
+    pub(crate) end: End,
 }
 
 /// Time since 1970.

@@ -6,15 +6,15 @@ use std::str::FromStr;
 
 /// Networks whose members are believed; nobody unless configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trust {
+pub(crate) struct Trust {
     /// The networks.
-    pub networks: Vec<Network>,
+    pub(crate) networks: Vec<Network>,
 }
 
 impl Trust {
     /// Whether a peer is believed.
     #[must_use]
-    pub fn includes(&self, peer: IpAddr) -> bool {
+    pub(crate) fn includes(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.networks.iter().any(|network| network.includes(peer))
     }
@@ -22,7 +22,7 @@ impl Trust {
 
 /// An address and the length of the prefix that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     address: IpAddr,
     prefix: u32,
 }

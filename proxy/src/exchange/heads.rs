@@ -112,7 +112,6 @@ pub(super) fn to_client(
     }
     ResponseHead {
         status: head.status,
-        version: Version::Http11,
         fields,
     }
 }

@@ -21,7 +21,7 @@ use super::outbound::AnswerBody;
 
 /// One piece of a body.
 #[derive(Debug)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// Bytes of content, never empty.
     Data(Bytes),
     /// The fields behind the content.
@@ -30,7 +30,7 @@ pub enum Piece {
 
 /// Why a body ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// The sender's connection broke.
     #[error("the connection broke in the middle of the body")]
     Broken,
@@ -43,7 +43,7 @@ pub enum BodyError {
 }
 
 /// A body made of another body: what `replay.rs` and `exchange.rs` wrap around one.
-pub trait Source {
+pub(crate) trait Source {
     /// The next piece, under the contract in the preface.
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>>;
 
@@ -55,7 +55,7 @@ pub trait Source {
 }
 
 /// A message body.
-pub struct Body(Origin);
+pub(crate) struct Body(Origin);
 
 enum Origin {
     Empty,
@@ -68,13 +68,13 @@ enum Origin {
 impl Body {
     /// A body without content.
     #[must_use]
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self(Origin::Empty)
     }
 
     /// A body of these bytes.
     #[must_use]
-    pub fn whole(bytes: Bytes) -> Self {
+    pub(crate) fn whole(bytes: Bytes) -> Self {
         if bytes.is_empty() {
             Self::empty()
         } else {
@@ -84,7 +84,7 @@ impl Body {
 
     /// A body that another part of the program produces.
     #[must_use]
-    pub fn from_source(source: impl Source + 'static) -> Self {
+    pub(crate) fn from_source(source: impl Source + 'static) -> Self {
         Self(Origin::Source(Box::new(source)))
     }
 
@@ -104,12 +104,12 @@ impl Body {
     ///
     /// # Errors
     /// [`BodyError`] when the body ends early; nothing more comes after it.
-    pub async fn next(&mut self) -> Option<Result<Piece, BodyError>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Piece, BodyError>> {
         poll_fn(|context| self.poll_piece(context)).await
     }
 
     /// The next piece, for wrappers.
-    pub fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
+    pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
         match &mut self.0 {
             Origin::Empty => Poll::Ready(None),
             Origin::Whole(bytes) => {
@@ -125,7 +125,7 @@ impl Body {
 
     /// How many bytes are still to come, if that is known.
     #[must_use]
-    pub fn remaining(&self) -> Option<u64> {
+    pub(crate) fn remaining(&self) -> Option<u64> {
         match &self.0 {
             Origin::Empty => Some(0),
             Origin::Whole(bytes) => u64::try_from(bytes.len()).ok(),
@@ -137,7 +137,7 @@ impl Body {
 
     /// Whether it is already known that nothing more comes.
     #[must_use]
-    pub fn is_end(&self) -> bool {
+    pub(crate) fn is_end(&self) -> bool {
         match &self.0 {
             Origin::Empty => true,
             Origin::Whole(_) => false,

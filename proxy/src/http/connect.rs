@@ -17,7 +17,7 @@ const OURS: [Errno; 5] = [
 
 /// Why there is no connection. Nothing has been sent in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectFault {
+pub(crate) enum ConnectFault {
     /// The far side refuses, or there is no way to it.
     #[error("refused")]
     Refused,

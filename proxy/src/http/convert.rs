@@ -60,7 +60,6 @@ pub(super) fn request_head(parts: &request::Parts) -> RequestHead {
 pub(super) fn response_head(parts: &response::Parts) -> ResponseHead {
     ResponseHead {
         status: parts.status.as_u16(),
-        version: version(parts.version),
         fields: fields_from(&parts.headers),
     }
 }

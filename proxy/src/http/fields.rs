@@ -27,7 +27,7 @@ struct Field {
 
 /// An ordered list of fields, with room in the same buffer for the start line of the head that owns it.
 #[derive(Clone, Default)]
-pub struct Fields {
+pub(crate) struct Fields {
     bytes: Vec<u8>,
     fields: Vec<Field>,
 }
@@ -35,7 +35,7 @@ pub struct Fields {
 impl Fields {
     /// An empty list with room for `bytes` bytes of names and values and for `fields` fields.
     #[must_use]
-    pub fn with_capacity(bytes: usize, fields: usize) -> Self {
+    pub(crate) fn with_capacity(bytes: usize, fields: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(bytes),
             fields: Vec::with_capacity(fields),
@@ -44,18 +44,12 @@ impl Fields {
 
     /// How many fields there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// Whether there is no field.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
-    }
-
     /// All fields in order, as (name, value).
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.fields
             .iter()
             .map(|field| (self.at(field.name), self.at(field.value)))
@@ -63,7 +57,7 @@ impl Fields {
 
     /// The first value of `name`.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter()
             .find(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
@@ -71,12 +65,12 @@ impl Fields {
 
     /// Whether there is a field of that name.
     #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
     /// All values of `name`, in order.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + Clone {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + Clone {
         self.iter()
             .filter(move |(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
@@ -86,48 +80,22 @@ impl Fields {
     ///
     /// The caller vouches that the name is a token and that the value holds no CR, LF or NUL; what came from a parser
     /// does, and what is written by hand is a literal.
-    pub fn push(&mut self, name: &[u8], value: &[u8]) {
+    pub(crate) fn push(&mut self, name: &[u8], value: &[u8]) {
         let name = self.store(name);
         let value = self.store(value);
         self.fields.push(Field { name, value });
     }
 
-    /// Replaces all fields of `name` by one behind all others.
-    pub fn set(&mut self, name: &str, value: &[u8]) {
-        self.remove(name);
-        self.push(name.as_bytes(), value);
-    }
-
-    /// Removes all fields of `name`; answers whether there was one.
-    pub fn remove(&mut self, name: &str) -> bool {
-        let before = self.fields.len();
-        self.retain(|own, _| !own.eq_ignore_ascii_case(name.as_bytes()));
-        self.fields.len() != before
-    }
-
     /// Keeps the fields (name, value) for which `keep` says so.
-    pub fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&[u8], &[u8]) -> bool) {
         let bytes = &self.bytes;
         self.fields
             .retain(|field| keep(&bytes[field.name.range()], &bytes[field.value.range()]));
     }
 
-    /// Offers each value of `name` to `change`; where it answers with bytes, they take the value's place, in order.
-    pub fn rewrite(&mut self, name: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
-        for index in 0..self.fields.len() {
-            let field = self.fields[index];
-            if !self.at(field.name).eq_ignore_ascii_case(name.as_bytes()) {
-                continue;
-            }
-            if let Some(value) = change(self.at(field.value)) {
-                self.fields[index].value = self.store(&value);
-            }
-        }
-    }
-
     /// Bytes of all names and values, as a measure of the head's size.
     #[must_use]
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
@@ -187,45 +155,11 @@ mod tests {
         fields
     }
 
-    fn text(fields: &Fields) -> Vec<String> {
-        fields
-            .iter()
-            .map(|(name, value)| {
-                format!(
-                    "{}: {}",
-                    String::from_utf8_lossy(name),
-                    String::from_utf8_lossy(value)
-                )
-            })
-            .collect()
-    }
-
     #[test]
     fn names_compare_without_case_and_order_is_kept() {
         let fields = fields(&[("Cookie", "a=1"), ("Host", "x"), ("cookie", "b=2")]);
         assert_eq!(fields.all("COOKIE").collect::<Vec<_>>(), [b"a=1", b"b=2"]);
         assert_eq!(fields.get("host"), Some(&b"x"[..]));
         assert_eq!(fields.get("hos"), None);
-    }
-
-    #[test]
-    fn set_replaces_every_field_of_that_name() {
-        let mut fields = fields(&[("A", "1"), ("B", "2"), ("a", "3")]);
-        fields.set("a", b"4");
-        assert_eq!(text(&fields), ["B: 2", "a: 4"]);
-        assert!(fields.remove("b"));
-        assert!(!fields.remove("b"));
-    }
-
-    #[test]
-    fn rewrite_keeps_the_place_of_a_value() {
-        let mut fields = fields(&[("Location", "http://in/a"), ("X", "y"), ("location", "other")]);
-        fields.rewrite("location", |value| {
-            value.starts_with(b"http://in").then(|| b"http://out/a".to_vec())
-        });
-        assert_eq!(
-            text(&fields),
-            ["Location: http://out/a", "X: y", "location: other"]
-        );
     }
 }

@@ -10,7 +10,7 @@ use super::fields::{Fields, Span};
 
 /// The protocol version of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub(crate) enum Version {
     /// HTTP/1.0: connections close unless asked otherwise, no chunked bodies.
     Http10,
     /// HTTP/1.1.
@@ -20,7 +20,7 @@ pub enum Version {
 impl Version {
     /// As it is written in a log line.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
@@ -30,25 +30,25 @@ impl Version {
 
 /// The head of a request.
 #[derive(Clone, Debug)]
-pub struct RequestHead {
+pub(crate) struct RequestHead {
     method: Span,
     target: Span,
     /// The version the sender spoke.
-    pub version: Version,
+    pub(crate) version: Version,
     /// The fields in order.
-    pub fields: Fields,
+    pub(crate) fields: Fields,
 }
 
 impl RequestHead {
     /// A head without fields.
     #[must_use]
-    pub fn new(method: &str, target: &[u8], version: Version) -> Self {
+    pub(crate) fn new(method: &str, target: &[u8], version: Version) -> Self {
         Self::with_fields(method, target, version, Fields::default())
     }
 
     /// A head with these fields.
     #[must_use]
-    pub fn with_fields(method: &str, target: &[u8], version: Version, mut fields: Fields) -> Self {
+    pub(crate) fn with_fields(method: &str, target: &[u8], version: Version, mut fields: Fields) -> Self {
         let method = fields.store(method.as_bytes());
         let target = fields.store(target);
         Self {
@@ -61,24 +61,19 @@ impl RequestHead {
 
     /// The method, in the sender's case; methods are case-sensitive.
     #[must_use]
-    pub fn method(&self) -> &str {
+    pub(crate) fn method(&self) -> &str {
         std::str::from_utf8(self.fields.at(self.method)).unwrap_or_default()
     }
 
     /// The target as the client wrote it: a path with query, an absolute address, or `*`.
     #[must_use]
-    pub fn target(&self) -> &[u8] {
+    pub(crate) fn target(&self) -> &[u8] {
         self.fields.at(self.target)
-    }
-
-    /// Gives the head another target.
-    pub fn set_target(&mut self, target: &[u8]) {
-        self.target = self.fields.store(target);
     }
 
     /// Path and query: the target without scheme and authority. `/` when an absolute address has no path.
     #[must_use]
-    pub fn path_and_query(&self) -> &[u8] {
+    pub(crate) fn path_and_query(&self) -> &[u8] {
         let target = self.target();
         match authority_end(target) {
             None => target,
@@ -89,7 +84,7 @@ impl RequestHead {
 
     /// The authority of an absolute address, without user and password; none for a plain path.
     #[must_use]
-    pub fn authority(&self) -> Option<&[u8]> {
+    pub(crate) fn authority(&self) -> Option<&[u8]> {
         let target = self.target();
         let end = authority_end(target)?;
         let start = scheme_end(target)?;
@@ -126,22 +121,19 @@ fn authority_end(target: &[u8]) -> Option<usize> {
 
 /// The head of a response.
 #[derive(Clone, Debug)]
-pub struct ResponseHead {
+pub(crate) struct ResponseHead {
     /// The status code, 100 to 999.
-    pub status: u16,
-    /// The version the sender spoke.
-    pub version: Version,
+    pub(crate) status: u16,
     /// The fields in order.
-    pub fields: Fields,
+    pub(crate) fields: Fields,
 }
 
 impl ResponseHead {
     /// A head without fields.
     #[must_use]
-    pub fn new(status: u16) -> Self {
+    pub(crate) fn new(status: u16) -> Self {
         Self {
             status,
-            version: Version::Http11,
             fields: Fields::default(),
         }
     }
@@ -157,12 +149,11 @@ mod tests {
 
     #[test]
     fn a_target_is_kept_byte_for_byte() {
-        let mut head = head("/a;jsessionid=X.n1?q=%2F#");
+        let head = head("/a;jsessionid=X.n1?q=%2F#");
         assert_eq!(head.target(), b"/a;jsessionid=X.n1?q=%2F#");
         assert_eq!(head.path_and_query(), head.target());
         assert_eq!(head.authority(), None);
-        head.set_target(b"/b");
-        assert_eq!((head.method(), head.target()), ("GET", &b"/b"[..]));
+        assert_eq!(head.method(), "GET");
     }
 
     #[test]

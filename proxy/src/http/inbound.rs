@@ -49,20 +49,20 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// Bounds on one client connection.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Bytes of a head; more is a 431.
-    pub head_bytes: usize,
+    pub(crate) head_bytes: usize,
     /// Fields of a head; more is a 431.
-    pub fields: usize,
+    pub(crate) fields: usize,
     /// Longest wait for the first complete head.
-    pub first_head: Duration,
+    pub(crate) first_head: Duration,
     /// Longest wait for each later one, from the end of the answer before.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 /// What a handler answers.
 #[derive(Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A response.
     Response(ResponseHead, Body),
     /// A 101, then the client's bytes to and from a tunnel.
@@ -79,7 +79,7 @@ pub enum Reply {
 }
 
 /// Answers requests of one connection.
-pub trait Handler {
+pub(crate) trait Handler {
     /// Answers one request. Dropped half-way when the client's connection breaks.
     fn handle(self: Rc<Self>, head: RequestHead, body: Body) -> impl Future<Output = Reply>;
 }
@@ -102,7 +102,7 @@ struct Memory {
 }
 
 /// Serves a connection until it ends.
-pub async fn serve<H: Handler + 'static>(
+pub(crate) async fn serve<H: Handler + 'static>(
     stream: TcpStream,
     handler: Rc<H>,
     bounds: Bounds,

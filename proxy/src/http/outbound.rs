@@ -40,13 +40,13 @@ const BUFFER_BYTES: usize = ANSWER_HEAD_BYTES;
 type Wire = http1::Connection<TokioIo<Counted>, Body>;
 
 /// Where a connection rests between two exchanges.
-pub trait Shelf {
+pub(crate) trait Shelf {
     /// Takes back a connection whose answer ended cleanly.
     fn put(&self, link: Link);
 }
 
 /// A connection to an upstream that carries no exchange.
-pub struct Link {
+pub(crate) struct Link {
     sender: http1::SendRequest<Body>,
     wire: Box<Wire>,
     written: Rc<Cell<u64>>,
@@ -54,7 +54,7 @@ pub struct Link {
 }
 
 /// What an upstream answered.
-pub enum Answer {
+pub(crate) enum Answer {
     /// A response.
     Response(ResponseHead, Body),
     /// A 101: from here on both sides exchange bytes.
@@ -63,11 +63,11 @@ pub enum Answer {
 
 /// An exchange that ended without a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendFailure {
+pub(crate) struct SendFailure {
     /// Whether a byte of the request was written to the socket.
-    pub written: bool,
+    pub(crate) written: bool,
     /// Whether something came back that is not HTTP.
-    pub malformed: bool,
+    pub(crate) malformed: bool,
 }
 
 impl Link {
@@ -75,7 +75,7 @@ impl Link {
     ///
     /// # Errors
     /// Why there is no connection.
-    pub async fn connect(authority: &str, limit: Duration) -> Result<Self, ConnectFault> {
+    pub(crate) async fn connect(authority: &str, limit: Duration) -> Result<Self, ConnectFault> {
         let stream = connect(authority, limit).await?;
         stream.set_nodelay(true).map_err(|_| ConnectFault::Broken)?;
         let written = Rc::new(Cell::new(0));
@@ -96,7 +96,7 @@ impl Link {
 
     /// Whether the far side has kept the connection open and said nothing unasked. Costs no system call while the
     /// socket is silent.
-    pub fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         self.advance(&mut Context::from_waker(Waker::noop()));
         !self.ended && self.sender.is_ready()
     }
@@ -113,7 +113,7 @@ impl Link {
     ///
     /// # Errors
     /// [`SendFailure`] when the connection ended, or broke the protocol, before the head was complete.
-    pub async fn send(
+    pub(crate) async fn send(
         mut self,
         head: RequestHead,
         body: Body,

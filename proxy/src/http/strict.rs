@@ -8,11 +8,11 @@ use super::head::{RequestHead, Version};
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The status of the answer.
-    pub status: u16,
+    pub(crate) status: u16,
     /// One sentence for whoever sent the request.
-    pub reason: &'static str,
+    pub(crate) reason: &'static str,
 }
 
 /// Checks what concerns the head alone; a target may have `target_bytes`.
@@ -20,7 +20,7 @@ pub struct Refusal {
 /// # Errors
 /// The first [`Refusal`] that applies. The connection must be closed after it: what follows may be framed otherwise
 /// than we believe.
-pub fn check(head: &RequestHead, target_bytes: usize) -> Result<(), Refusal> {
+pub(crate) fn check(head: &RequestHead, target_bytes: usize) -> Result<(), Refusal> {
     check_method(head.method())?;
     check_target(head, target_bytes)?;
     check_host(head)?;

@@ -14,20 +14,9 @@ use tokio::net::TcpStream;
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// One side of a connection that has left HTTP.
-pub struct Tunnel {
+pub(crate) struct Tunnel {
     stream: TcpStream,
     early: Bytes,
-}
-
-/// Why a tunnel ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TunnelEnd {
-    /// Both sides closed.
-    Closed,
-    /// A connection broke.
-    Broken,
-    /// Nothing moved in either direction for the idle limit.
-    Idle,
 }
 
 impl Tunnel {
@@ -37,7 +26,7 @@ impl Tunnel {
     }
 
     /// Relays until the end; `idle` is the longest time without a byte in either direction.
-    pub async fn relay(self, other: Self, idle: Duration) -> TunnelEnd {
+    pub(crate) async fn relay(self, other: Self, idle: Duration) {
         let (left_read, left_write) = tokio::io::split(self.stream);
         let (right_read, right_write) = tokio::io::split(other.stream);
         let moved = std::cell::Cell::new(Instant::now());
@@ -47,9 +36,10 @@ impl Tunnel {
                 copy(other.early, right_read, left_write, &moved),
             )
         };
+        // Both sides closed, one broke, or nothing moves: in every case both are closed now.
         tokio::select! {
-            done = both => if done.is_ok() { TunnelEnd::Closed } else { TunnelEnd::Broken },
-            () = silence(&moved, idle) => TunnelEnd::Idle,
+            _ = both => {}
+            () = silence(&moved, idle) => {}
         }
     }
 }

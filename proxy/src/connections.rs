@@ -15,11 +15,11 @@ use remora_policy::UpstreamId;
 use crate::http::outbound::{Link, Shelf};
 
 /// Pause between two sweeps.
-pub const SWEEP_EVERY: Duration = Duration::from_secs(5);
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// All idle connections of a thread.
 #[derive(Default)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// By [`UpstreamId::index`].
     places: RefCell<Vec<Rc<Place>>>,
 }
@@ -36,7 +36,7 @@ impl Pool {
     /// An idle connection to this upstream that is still open and has rested for less than `longest`. Sweeps come too
     /// seldom to keep that bound, and behind it the upstream may close at any moment.
     #[must_use]
-    pub fn take(&self, upstream: UpstreamId, longest: Duration) -> Option<Link> {
+    pub(crate) fn take(&self, upstream: UpstreamId, longest: Duration) -> Option<Link> {
         let place = self.place(upstream);
         let mut idle = place.idle.borrow_mut();
         while let Some((mut link, since)) = idle.pop() {
@@ -49,14 +49,14 @@ impl Pool {
 
     /// Where connections to this upstream go back to, if fewer than `room` rest there.
     #[must_use]
-    pub fn shelf(&self, upstream: UpstreamId, room: usize) -> Rc<dyn Shelf> {
+    pub(crate) fn shelf(&self, upstream: UpstreamId, room: usize) -> Rc<dyn Shelf> {
         let place = self.place(upstream);
         place.room.set(room);
         place
     }
 
     /// Closes what is closed on the far side or has rested for `longest`.
-    pub fn sweep(&self, now: Instant, longest: Duration) {
+    pub(crate) fn sweep(&self, now: Instant, longest: Duration) {
         for place in self.places.borrow().iter() {
             place
                 .idle
