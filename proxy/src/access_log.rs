@@ -34,17 +34,17 @@ const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Where exchanges are noted; clones share it.
 #[derive(Clone)]
 pub struct AccessLog {
-    shared: Option<Arc<Shared>>,
+    shared: Option<Arc<Handover>>,
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct Handover {
+    state: Mutex<Backlog>,
     wake: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct Backlog {
     buffer: Vec<u8>,
     reopen: bool,
     closed: bool,
@@ -53,7 +53,7 @@ struct State {
 
 /// The side that writes; [`LogWriter::run`] belongs on a thread of its own.
 pub struct LogWriter {
-    shared: Arc<Shared>,
+    shared: Arc<Handover>,
     target: LogTarget,
     output: Output,
 }
@@ -80,7 +80,7 @@ impl AccessLog {
             LogTarget::Off => return Ok((AccessLog::off(), None)),
             target => Output::open(target)?,
         };
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Handover::default());
         let writer = LogWriter {
             shared: shared.clone(),
             target: target.clone(),
@@ -157,13 +157,13 @@ impl LogWriter {
 
     /// Waits for a batch; false when the log is closed and empty.
     fn take(&mut self, batch: &mut Vec<u8>) -> bool {
-        let idle = |state: &mut State| state.buffer.is_empty() && !state.closed;
+        let idle = |state: &mut Backlog| state.buffer.is_empty() && !state.closed;
         let state = self
             .shared
             .wake
             .wait_while(self.shared.lock(), idle)
             .unwrap_or_else(PoisonError::into_inner);
-        let filling = |state: &mut State| state.buffer.len() < BATCH_BYTES && !state.closed;
+        let filling = |state: &mut Backlog| state.buffer.len() < BATCH_BYTES && !state.closed;
         let waited = self.shared.wake.wait_timeout_while(state, LINGER, filling);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.buffer, batch);
@@ -205,8 +205,8 @@ impl Output {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl Handover {
+    fn lock(&self) -> MutexGuard<'_, Backlog> {
         // The state is plain data that each holder leaves whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

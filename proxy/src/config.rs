@@ -9,6 +9,7 @@
 mod check;
 mod file;
 mod limits;
+mod report;
 mod show;
 mod trust;
 

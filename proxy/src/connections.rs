@@ -1,7 +1,7 @@
-//! Idle connections to upstreams, one pool per thread.
+//! Idle connections to upstreams, those of one thread.
 //!
 //! Invariants: only a connection whose last answer ended cleanly comes in; every connection is checked when it is
-//! taken out, because a pooled connection may have been closed by the far side meanwhile; the newest goes first, so
+//! taken out, because an idle connection may have been closed by the far side meanwhile; the newest goes first, so
 //! that the rest can grow old and be swept.
 //!
 //! Left out on purpose: sharing between threads. It would put a lock on every request's way.
@@ -19,7 +19,7 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// All idle connections of a thread.
 #[derive(Default)]
-pub(crate) struct Pool {
+pub(crate) struct Connections {
     /// By [`UpstreamId::index`].
     places: RefCell<Vec<Rc<Place>>>,
 }
@@ -32,7 +32,7 @@ struct Place {
     room: Cell<usize>,
 }
 
-impl Pool {
+impl Connections {
     /// An idle connection to this upstream that is still open and has rested for less than `longest`. Sweeps come too
     /// seldom to keep that bound, and behind it the upstream may close at any moment.
     #[must_use]
@@ -84,10 +84,10 @@ impl Shelf for Place {
     }
 }
 
-impl std::fmt::Debug for Pool {
+impl std::fmt::Debug for Connections {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("Pool")
+            .debug_struct("Connections")
             .field("places", &self.places.borrow().len())
             .finish_non_exhaustive()
     }
@@ -101,19 +101,19 @@ mod tests {
     async fn a_connection_that_has_rested_for_too_long_is_not_taken() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
-        let pool = Pool::default();
+        let connections = Connections::default();
         let upstream = UpstreamId(0);
         let second = Duration::from_secs(1);
         let mut open = Vec::new();
         for _ in 0..2 {
             let link = Link::connect(&authority, second).await.unwrap();
             open.push(listener.accept().await.unwrap());
-            pool.shelf(upstream, 2).put(link);
+            connections.shelf(upstream, 2).put(link);
         }
-        assert!(pool.take(upstream, Duration::from_secs(60)).is_some());
-        assert!(pool.take(upstream, Duration::ZERO).is_none());
+        assert!(connections.take(upstream, Duration::from_secs(60)).is_some());
+        assert!(connections.take(upstream, Duration::ZERO).is_none());
         assert!(
-            pool.take(upstream, Duration::from_secs(60)).is_none(),
+            connections.take(upstream, Duration::from_secs(60)).is_none(),
             "and it is closed"
         );
     }

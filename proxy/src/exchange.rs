@@ -21,18 +21,18 @@ use std::time::{Duration, Instant};
 
 use remora_policy::{
     Balance, Belief, Budget, Cause, Client, Failure, GiveUp, MappedPath, Observation, Origin, PathFault,
-    Phase, Pick, RequestShape, RetryBudget, RouteKey, Scheme, Upstream, UpstreamId, Verdict, client_scheme,
-    decide, declines, give_up, is_idempotent, pick, route_cookie,
+    Phase, Pick, Pool, RequestShape, RetryBudget, RouteKey, Scheme, Upstream, UpstreamId, Verdict,
+    client_scheme, decide, declines, give_up, is_idempotent, pick, route_cookie,
 };
 
 use crate::access_log::AccessLog;
 use crate::answer::OwnAnswer;
+use crate::connections::Connections;
 use crate::directory::{Current, Directory, Snapshot};
 use crate::forward::{Attempt, Unanswered};
 use crate::http::inbound::{Handler, Reply};
 use crate::http::outbound::Answer;
 use crate::http::{Body, RequestHead, ResponseHead, strict};
-use crate::pool::Pool;
 use crate::replay::Replay;
 use crate::tally::Tally;
 use delivery::Delivery;
@@ -43,7 +43,7 @@ pub(crate) struct Site {
     /// Who the upstreams are and what is believed of them.
     pub(crate) directory: Directory,
     /// Idle connections.
-    pub(crate) pool: Pool,
+    pub(crate) connections: Connections,
     log: AccessLog,
     balance: RefCell<Balance>,
     retries: RefCell<RetryBudget>,
@@ -67,7 +67,7 @@ impl Site {
         let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
         Self {
             directory,
-            pool: Pool::default(),
+            connections: Connections::default(),
             log,
             balance: RefCell::new(Balance::new()),
             retries: RefCell::new(retries),
@@ -170,7 +170,7 @@ struct Exchange<'a> {
     visitor: &'a Visitor,
     snapshot: &'a Snapshot,
     tally: &'a Tally,
-    pool: &'a remora_policy::Pool,
+    pool: &'a Pool,
     key: RouteKey<'a>,
     mapped: MappedPath<'a>,
     head: &'a RequestHead,
@@ -261,7 +261,7 @@ impl<'a> Exchange<'a> {
             streamed,
         );
         let attempt = Attempt {
-            pool: &self.site().pool,
+            connections: &self.site().connections,
             upstream,
             counters: self.tally.upstream(upstream.id),
             replay: &self.replay,

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use remora_policy::{Cause, Failure, Phase, Upstream};
 
 use crate::config::Limits;
+use crate::connections::Connections;
 use crate::http::outbound::{Answer, Link, SendFailure};
 use crate::http::{BodyError, ConnectFault, RequestHead};
-use crate::pool::Pool;
 use crate::replay::Replay;
 use crate::tally::Counters;
 
@@ -36,7 +36,7 @@ pub(crate) enum Unanswered {
 /// What an attempt needs.
 pub(crate) struct Attempt<'a> {
     /// This thread's idle connections.
-    pub(crate) pool: &'a Pool,
+    pub(crate) connections: &'a Connections,
     /// Where to.
     pub(crate) upstream: &'a Upstream,
     /// What is counted there.
@@ -62,20 +62,20 @@ impl Attempt<'_> {
         leave: impl Fn() -> bool,
     ) -> Result<Answer, Unanswered> {
         let _until_the_head = self.counters.wait();
-        let pooled = if reuse {
-            self.pool.take(self.upstream.id, self.limits.upstream_idle)
+        let idle = if reuse {
+            self.connections.take(self.upstream.id, self.limits.upstream_idle)
         } else {
             None
         };
-        let reused = pooled.is_some();
-        let link = match pooled {
+        let reused = idle.is_some();
+        let link = match idle {
             Some(link) => link,
             None => Link::connect(&self.upstream.authority, self.limits.connect)
                 .await
                 .map_err(no_connection)?,
         };
         let shelf = self
-            .pool
+            .connections
             .shelf(self.upstream.id, self.limits.upstream_connections_idle);
         let mut sending = pin!(link.send(head, self.replay.body(), shelf));
         loop {

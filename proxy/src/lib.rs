@@ -23,28 +23,28 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | [`server`] | listens, one task for each client, drains |
-//! | [`exchange`] | one request from head to last byte; the only retry loop |
-//! | [`forward`], [`replay`], [`pool`] | one attempt; bodies that can be sent again; connections, per thread |
-//! | [`http`] | both HTTP/1.1 sides; the only place that names hyper |
-//! | [`directory`], [`tally`], [`prober`] | the one writer of snapshots; what is counted beside them; active checks |
-//! | [`control`], [`access_log`], [`metrics`], [`answer`] | what operators ask and see; what clients see of a failure |
-//! | [`config`], [`open_files`] | the file, checked; room for sockets |
+//! | `server` | listens, one task for each client, drains |
+//! | `exchange` | one request from head to last byte; the only retry loop |
+//! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
+//! | `http` | both HTTP/1.1 sides; the only place that names hyper |
+//! | `directory`, `tally`, `prober` | the one writer of snapshots; what is counted beside them; active checks |
+//! | `control`, `access_log`, `metrics`, `answer` | what operators ask and see; what clients see of a failure |
+//! | `config`, `open_files` | the file, checked; room for sockets |
 //!
 //! # The life of a request
 //!
-//! 1. [`server`] accepts a connection on one of its threads; [`http`] reads a head, strictly.
-//! 2. [`exchange`] takes the current snapshot from [`directory`] and keeps it to the end.
+//! 1. `server` accepts a connection on one of its threads; `http` reads a head, strictly.
+//! 2. `exchange` takes the current snapshot from `directory` and keeps it to the end.
 //! 3. [`PathMap`](remora_policy::PathMap) finds pool and upstream path; [`RouteKey`](remora_policy::RouteKey) finds bare
 //!    id and route.
 //! 4. [`pick`](remora_policy::pick) says sticky, moved or fresh; a fresh user goes where
 //!    [`Balance`](remora_policy::Balance) says.
-//! 5. [`forward`] makes one attempt: a connection from [`pool`], the head as the policy edits it, the body through
-//!    [`replay`].
-//! 6. A failure is an observation for [`directory`] and a question for [`decide`](remora_policy::decide): the same
+//! 5. `forward` makes one attempt: a connection from `connections`, the head as the policy edits it, the body through
+//!    `replay`.
+//! 6. A failure is an observation for `directory` and a question for [`decide`](remora_policy::decide): the same
 //!    upstream on a fresh connection, the next one, or an answer of our own. Back to 4.
 //! 7. The first answer goes to the client, mapped back; from its head on bytes are only passed along.
-//! 8. What happened becomes one line in [`access_log`] and some figures in [`metrics`].
+//! 8. What happened becomes one line in `access_log` and some figures in `metrics`.
 //!
 //! When a Tomcat dies, step 4 finds its route not admitted and picks the stand-in; that Tomcat's session manager claims
 //! the session from the store and puts its own route into the cookie (mode 2), or the proxy does (mode 1). The user
@@ -53,12 +53,13 @@
 //! # What is never here
 //!
 //! A session or a copy of one · a connection to the store · a second retry loop · an answer of our own that touches a
-//! session cookie · a session id in a log, a figure or an answer · hyper outside [`http`], tonic outside [`control`] ·
+//! session cookie · a session id in a log, a figure or an answer · hyper outside `http`, tonic outside `control` ·
 //! a clock, a task or IO in what decides · a wait for an upstream to come back.
 
 mod access_log;
 mod answer;
 mod config;
+mod connections;
 mod control;
 mod directory;
 mod exchange;
@@ -66,7 +67,6 @@ mod forward;
 mod http;
 mod metrics;
 mod open_files;
-mod pool;
 mod prober;
 mod replay;
 mod server;

@@ -69,7 +69,7 @@ impl Replay {
             None => Body::empty(),
             Some(state) => {
                 state.borrow_mut().waiting = None;
-                Body::from_source(Attempt {
+                Body::from_source(Rereading {
                     state: Rc::clone(state),
                     position: 0,
                     trailers_read: false,
@@ -128,14 +128,14 @@ impl Replay {
 }
 
 /// The body as one attempt reads it.
-struct Attempt {
+struct Rereading {
     state: Rc<RefCell<State>>,
     /// How many kept bytes this attempt has read.
     position: usize,
     trailers_read: bool,
 }
 
-impl Source for Attempt {
+impl Source for Rereading {
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
         let state = &mut *self.state.borrow_mut();
         if let Some(kept) = state.kept.get(self.position..).filter(|kept| !kept.is_empty()) {

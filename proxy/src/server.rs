@@ -29,10 +29,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 
 use crate::access_log::AccessLog;
+use crate::connections::SWEEP_EVERY;
 use crate::directory::Directory;
 use crate::exchange::{Site, Visitor};
 use crate::http::inbound::{self, Bounds};
-use crate::pool::SWEEP_EVERY;
 use clients::Clients;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
@@ -280,7 +280,7 @@ impl Acceptor {
 async fn sweep(site: Rc<Site>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        site.pool.sweep(
+        site.connections.sweep(
             Instant::now(),
             site.directory.current().snapshot.limits.upstream_idle,
         );

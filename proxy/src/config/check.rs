@@ -8,9 +8,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use remora_policy::RetryLimits;
-use remora_process::config::{Fault, Faults, Period, Source, Spanned};
+use remora_process::config::{Faults, Source, Spanned};
 
-use super::file::{Control, File, LimitsTable, Listen, RetryTable};
+use super::file::{ControlTable, File, LimitsTable, ListenTable, RetryTable};
+use super::report::Report;
 use super::{CONTROL_ADDRESS, Config, Limits, LogTarget, Network, PoolConfig, Trust};
 
 /// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
@@ -24,26 +25,23 @@ const COUNT: RangeInclusive<usize> = 1..=1_000_000;
 
 /// Turns a file into what holds.
 pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
-    let mut checker = Checker {
-        source,
-        faults: Vec::new(),
-    };
-    let listen = checker.listeners(&file.listen);
-    let control = checker.control(file.control.as_ref());
+    let mut report = Report::on(source);
+    let listen = report.listeners(&file.listen);
+    let control = report.control(file.control.as_ref());
     let threads = file.threads.map_or_else(default_threads, |threads| {
-        checker.within("threads", &threads, THREADS)
+        report.within("threads", &threads, THREADS)
     });
-    let trust = checker.trust(&file.trust);
-    let limits = checker.limits(file.limits, file.retry);
+    let trust = report.trust(&file.trust);
+    let limits = report.limits(file.limits, file.retry);
     let pools: Vec<PoolConfig> = file
         .pool
         .iter()
-        .map(|(name, pool)| checker.pool(name, pool))
+        .map(|(name, pool)| report.pool(name, pool))
         .collect();
     if pools.is_empty() {
-        checker.report_whole("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
+        report.fault_of_file("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
     }
-    let routes = checker.routes(&file.route, &pools);
+    let routes = report.routes(&file.route, &pools);
     let access_log = match file.access_log {
         None => LogTarget::Stdout,
         Some(path) => match path.to_str() {
@@ -53,7 +51,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
             _ => LogTarget::File(path),
         },
     };
-    Faults(checker.faults).or(Config {
+    report.or(Config {
         listen,
         control,
         threads,
@@ -69,72 +67,22 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-struct Checker<'a> {
-    source: &'a Source,
-    faults: Vec<Fault>,
-}
-
-impl Checker<'_> {
-    fn report(&mut self, span: std::ops::Range<usize>, message: impl Into<String>) {
-        self.faults.push(self.source.fault(span, message));
-    }
-
-    /// A fault of the file as a whole, which has no line.
-    fn report_whole(&mut self, message: impl Into<String>) {
-        let Fault { place, message } = self.source.fault(0..0, message);
-        let file = place.rsplit_once(':').map(|(file, _)| file.to_owned());
-        self.faults.push(Fault {
-            place: file.unwrap_or(place),
-            message,
-        });
-    }
-
-    fn within<T: PartialOrd + Copy + std::fmt::Display>(
-        &mut self,
-        key: &str,
-        value: &Spanned<T>,
-        range: RangeInclusive<T>,
-    ) -> T {
-        let given = *value.get_ref();
-        if !range.contains(&given) {
-            let (least, most) = range.into_inner();
-            self.report(
-                value.span(),
-                format!("{key} is {given}: choose {least} to {most}"),
-            );
-        }
-        given
-    }
-
-    fn period(&mut self, key: &str, value: &Spanned<Period>, range: RangeInclusive<Duration>) -> Duration {
-        let given = value.get_ref().duration();
-        if !range.contains(&given) {
-            let sentence = format!(
-                "{key} is {}: choose {:?} to {:?}",
-                value.get_ref(),
-                range.start(),
-                range.end()
-            );
-            self.report(value.span(), sentence);
-        }
-        given
-    }
-
-    fn listeners(&mut self, listeners: &[Listen]) -> Vec<SocketAddr> {
+impl Report<'_> {
+    fn listeners(&mut self, listeners: &[ListenTable]) -> Vec<SocketAddr> {
         if listeners.is_empty() {
-            self.report_whole("no listener is configured: add [[listen]] with bind = \"IP:PORT\"");
+            self.fault_of_file("no listener is configured: add [[listen]] with bind = \"IP:PORT\"");
         }
         let mut addresses = Vec::new();
         for listener in listeners {
             let address = *listener.bind.get_ref();
             if address.port() != 0 && addresses.contains(&address) {
-                self.report(
+                self.fault(
                     listener.bind.span(),
                     format!("{address} is bound twice: remove one [[listen]]"),
                 );
             }
             if let Some(tls) = &listener.tls {
-                self.report(
+                self.fault(
                     tls.span(),
                     "tls is not served yet: remove it, and end TLS in front of the proxy",
                 );
@@ -144,7 +92,7 @@ impl Checker<'_> {
         addresses
     }
 
-    fn control(&mut self, control: Option<&Control>) -> SocketAddr {
+    fn control(&mut self, control: Option<&ControlTable>) -> SocketAddr {
         let Some(control) = control else {
             return CONTROL_ADDRESS.parse().expect("the constant is an address");
         };
@@ -153,7 +101,7 @@ impl Checker<'_> {
             let sentence = format!(
                 "control on {address} lets everybody who reaches it drain upstreams: bind it to the loopback, or add allow_plaintext = true"
             );
-            self.report(control.bind.span(), sentence);
+            self.fault(control.bind.span(), sentence);
         }
         address
     }
@@ -163,7 +111,7 @@ impl Checker<'_> {
         for network in trust {
             match network.get_ref().parse::<Network>() {
                 Ok(parsed) => networks.push(parsed),
-                Err(sentence) => self.report(network.span(), sentence),
+                Err(sentence) => self.fault(network.span(), sentence),
             }
         }
         Trust { networks }

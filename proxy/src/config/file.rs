@@ -1,4 +1,9 @@
-//! What may be written in the file: keys, types and nothing else.
+//! What may be written in the file: keys and types, one struct for each table.
+//!
+//! Invariants: an unknown key is a fault everywhere (`deny_unknown_fields`) · what the checks must be able to point at is
+//! [`Spanned`], so that a fault names its line · nothing is filled in here: what is absent stays absent.
+//!
+//! Left out on purpose: defaults, ranges and everything that one key means for another. That is `check`'s.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,12 +18,12 @@ use serde::de::IgnoredAny;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     #[serde(default)]
-    pub(super) listen: Vec<Listen>,
+    pub(super) listen: Vec<ListenTable>,
     #[serde(default)]
-    pub(super) pool: BTreeMap<String, Pool>,
+    pub(super) pool: BTreeMap<String, PoolTable>,
     #[serde(default)]
-    pub(super) route: Vec<Route>,
-    pub(super) control: Option<Control>,
+    pub(super) route: Vec<RouteTable>,
+    pub(super) control: Option<ControlTable>,
     pub(super) threads: Option<Spanned<usize>>,
     #[serde(default)]
     pub(super) trust: Vec<Spanned<String>>,
@@ -31,14 +36,14 @@ pub(super) struct File {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Listen {
+pub(super) struct ListenTable {
     pub(super) bind: Spanned<SocketAddr>,
     pub(super) tls: Option<Spanned<IgnoredAny>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Control {
+pub(super) struct ControlTable {
     pub(super) bind: Spanned<SocketAddr>,
     #[serde(default)]
     pub(super) allow_plaintext: bool,
@@ -46,13 +51,13 @@ pub(super) struct Control {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Pool {
+pub(super) struct PoolTable {
     #[serde(default)]
     pub(super) sticky: StickyTable,
     #[serde(default)]
     pub(super) health: HealthTable,
     #[serde(default)]
-    pub(super) member: Vec<Member>,
+    pub(super) member: Vec<MemberTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,7 +77,7 @@ pub(super) struct HealthTable {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Member {
+pub(super) struct MemberTable {
     pub(super) url: Spanned<String>,
     pub(super) route: Spanned<String>,
     pub(super) weight: Option<Spanned<u32>>,
@@ -80,7 +85,7 @@ pub(super) struct Member {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Route {
+pub(super) struct RouteTable {
     pub(super) path: Spanned<String>,
     pub(super) to: Spanned<String>,
 }

@@ -55,9 +55,9 @@ pub(crate) trait Source {
 }
 
 /// A message body.
-pub(crate) struct Body(Origin);
+pub(crate) struct Body(Content);
 
-enum Origin {
+enum Content {
     Empty,
     Whole(Bytes),
     Client(Incoming),
@@ -69,7 +69,7 @@ impl Body {
     /// A body without content.
     #[must_use]
     pub(crate) fn empty() -> Self {
-        Self(Origin::Empty)
+        Self(Content::Empty)
     }
 
     /// A body of these bytes.
@@ -78,26 +78,26 @@ impl Body {
         if bytes.is_empty() {
             Self::empty()
         } else {
-            Self(Origin::Whole(bytes))
+            Self(Content::Whole(bytes))
         }
     }
 
     /// A body that another part of the program produces.
     #[must_use]
     pub(crate) fn from_source(source: impl Source + 'static) -> Self {
-        Self(Origin::Source(Box::new(source)))
+        Self(Content::Source(Box::new(source)))
     }
 
     pub(super) fn from_client(incoming: Incoming) -> Self {
         if incoming.is_end_stream() {
             Self::empty()
         } else {
-            Self(Origin::Client(incoming))
+            Self(Content::Client(incoming))
         }
     }
 
     pub(super) fn from_upstream(body: AnswerBody) -> Self {
-        Self(Origin::Upstream(Box::new(body)))
+        Self(Content::Upstream(Box::new(body)))
     }
 
     /// The next piece.
@@ -111,15 +111,15 @@ impl Body {
     /// The next piece, for wrappers.
     pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
         match &mut self.0 {
-            Origin::Empty => Poll::Ready(None),
-            Origin::Whole(bytes) => {
+            Content::Empty => Poll::Ready(None),
+            Content::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
-                self.0 = Origin::Empty;
+                self.0 = Content::Empty;
                 Poll::Ready(Some(Ok(Piece::Data(bytes))))
             }
-            Origin::Client(incoming) => poll_incoming(incoming, context),
-            Origin::Upstream(body) => body.poll_piece(context),
-            Origin::Source(source) => source.poll_piece(context),
+            Content::Client(incoming) => poll_incoming(incoming, context),
+            Content::Upstream(body) => body.poll_piece(context),
+            Content::Source(source) => source.poll_piece(context),
         }
     }
 
@@ -127,11 +127,11 @@ impl Body {
     #[must_use]
     pub(crate) fn remaining(&self) -> Option<u64> {
         match &self.0 {
-            Origin::Empty => Some(0),
-            Origin::Whole(bytes) => u64::try_from(bytes.len()).ok(),
-            Origin::Client(incoming) => incoming.size_hint().exact(),
-            Origin::Upstream(body) => body.remaining(),
-            Origin::Source(source) => source.remaining(),
+            Content::Empty => Some(0),
+            Content::Whole(bytes) => u64::try_from(bytes.len()).ok(),
+            Content::Client(incoming) => incoming.size_hint().exact(),
+            Content::Upstream(body) => body.remaining(),
+            Content::Source(source) => source.remaining(),
         }
     }
 
@@ -139,11 +139,11 @@ impl Body {
     #[must_use]
     pub(crate) fn is_end(&self) -> bool {
         match &self.0 {
-            Origin::Empty => true,
-            Origin::Whole(_) => false,
-            Origin::Client(incoming) => incoming.is_end_stream(),
-            Origin::Upstream(body) => body.is_end(),
-            Origin::Source(source) => source.is_end(),
+            Content::Empty => true,
+            Content::Whole(_) => false,
+            Content::Client(incoming) => incoming.is_end_stream(),
+            Content::Upstream(body) => body.is_end(),
+            Content::Source(source) => source.is_end(),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use remora_policy::{ROUTE_MAX, Sticky};
 
-use super::super::file::{HealthTable, Member, Pool, StickyTable};
+use super::super::file::{HealthTable, MemberTable, PoolTable, StickyTable};
+use super::super::report::Report;
 use super::super::{HealthConfig, MemberConfig, PoolConfig};
-use super::Checker;
 
 /// Checks of one member: not so often that they are load, not so seldom that they are none.
 const HEALTH_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
@@ -19,17 +19,17 @@ const HEALTH_TIMEOUT_DEFAULT: Duration = Duration::from_millis(700);
 /// Shares of new users.
 const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 
-impl Checker<'_> {
-    pub(super) fn pool(&mut self, name: &str, pool: &Pool) -> PoolConfig {
+impl Report<'_> {
+    pub(super) fn pool(&mut self, name: &str, pool: &PoolTable) -> PoolConfig {
         if name.is_empty()
             || !name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         {
-            self.report_whole(format!("pool `{name}`: a name has letters, digits, _ and - only"));
+            self.fault_of_file(format!("pool `{name}`: a name has letters, digits, _ and - only"));
         }
         if pool.member.is_empty() {
-            self.report_whole(format!(
+            self.fault_of_file(format!(
                 "pool `{name}` has no member: add [[pool.{name}.member]] with url and route"
             ));
         }
@@ -41,14 +41,14 @@ impl Checker<'_> {
                     "pool `{name}` has two members with route `{}`: rename one",
                     checked.route
                 );
-                self.report(member.route.span(), sentence);
+                self.fault(member.route.span(), sentence);
             }
             if members.iter().any(|other| other.authority == checked.authority) {
                 let sentence = format!(
                     "pool `{name}` has two members at {}: remove one",
                     checked.authority
                 );
-                self.report(member.url.span(), sentence);
+                self.fault(member.url.span(), sentence);
             }
             members.push(checked);
         }
@@ -60,9 +60,9 @@ impl Checker<'_> {
         }
     }
 
-    fn member(&mut self, member: &Member) -> MemberConfig {
+    fn member(&mut self, member: &MemberTable) -> MemberConfig {
         let authority = authority_of(member.url.get_ref()).unwrap_or_else(|sentence| {
-            self.report(member.url.span(), sentence);
+            self.fault(member.url.span(), sentence);
             member.url.get_ref().clone()
         });
         let route = member.route.get_ref();
@@ -73,7 +73,7 @@ impl Checker<'_> {
             let sentence = format!(
                 "route `{route}` cannot stand in a cookie: use 1 to {ROUTE_MAX} letters, digits, _, - and dots (not first), as in Tomcat's jvmRoute"
             );
-            self.report(member.route.span(), sentence);
+            self.fault(member.route.span(), sentence);
         }
         let weight = member
             .weight
@@ -90,7 +90,7 @@ impl Checker<'_> {
         for name in [&table.session, &table.route_cookie].into_iter().flatten() {
             let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.get_ref().is_empty() || !name.get_ref().bytes().all(token) {
-                self.report(
+                self.fault(
                     name.span(),
                     format!("`{}` cannot be the name of a cookie", name.get_ref()),
                 );
@@ -99,7 +99,7 @@ impl Checker<'_> {
         let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
         let route_cookie = table.route_cookie.as_ref();
         if let Some(same) = route_cookie.filter(|name| name.get_ref() == session) {
-            self.report(
+            self.fault(
                 same.span(),
                 "route_cookie and session are the same cookie: leave route_cookie out (mode 2)",
             );
@@ -118,7 +118,7 @@ impl Checker<'_> {
             && (!path.get_ref().starts_with('/')
                 || !path.get_ref().bytes().all(|byte| byte.is_ascii_graphic()))
         {
-            self.report(
+            self.fault(
                 path.span(),
                 format!("health.path `{}` is not a path", path.get_ref()),
             );

@@ -6,13 +6,13 @@ use remora_policy::PathRoute;
 use remora_process::config::{Spanned, nearest};
 
 use super::super::PoolConfig;
-use super::super::file::Route;
-use super::Checker;
+use super::super::file::RouteTable;
+use super::super::report::Report;
 
-impl Checker<'_> {
-    pub(super) fn routes(&mut self, routes: &[Route], pools: &[PoolConfig]) -> Vec<PathRoute> {
+impl Report<'_> {
+    pub(super) fn routes(&mut self, routes: &[RouteTable], pools: &[PoolConfig]) -> Vec<PathRoute> {
         if routes.is_empty() {
-            self.report_whole(
+            self.fault_of_file(
                 "no route is configured: add [[route]] with path and to, as in path = \"/\", to = \"POOL\"",
             );
         }
@@ -31,7 +31,7 @@ impl Checker<'_> {
                     "path `{}` is routed twice: the second is never reached",
                     route.path.get_ref()
                 );
-                self.report(route.path.span(), sentence);
+                self.fault(route.path.span(), sentence);
             }
             let (name, rest) = split_target(route.to.get_ref());
             let Some(pool) = positions.get(name) else {
@@ -39,7 +39,7 @@ impl Checker<'_> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "it begins with the name of a [pool.NAME]".to_owned(),
                 };
-                self.report(route.to.span(), format!("unknown pool `{name}`; {known}"));
+                self.fault(route.to.span(), format!("unknown pool `{name}`; {known}"));
                 continue;
             };
             let internal = match rest {
@@ -69,7 +69,7 @@ impl Checker<'_> {
         } else {
             return Some(trimmed.into());
         };
-        self.report(written.span(), format!("{key} `{path}` {sentence}"));
+        self.fault(written.span(), format!("{key} `{path}` {sentence}"));
         None
     }
 }
