@@ -3,7 +3,7 @@
 //! Shown in both sticky modes: several users are signed in on n1, one of them has a slow request under way; the operator
 //! drains n1 with the command line. The slow request ends well; every user's next click is answered by n2, signed in, cart
 //! intact; new users all go to n2. After the undrain new users reach n1 again, and the moved ones stay.
-//! Broken once to see it fail: draining ignored for sticky requests in `proxy/src/route` (the next click then stays
+//! Broken once to see it fail: draining ignored for sticky requests in the policy's `route` (the next click then stays
 //! on n1).
 
 use anyhow::{Result, ensure};

@@ -4,7 +4,7 @@
 //! Shown by counting executions: a page writes a line per run. Its Tomcat is killed in the middle of it: the POST's
 //! client gets an error and there is one line; the GET's client gets its answer from the other Tomcat and there are two
 //! lines. Then a POST to a Tomcat that is already dead (nothing could be sent) is answered by the other one, once.
-//! Broken once to see it fail: the effect rule in `proxy/src/failover`, possible treated as none (the POST then ran
+//! Broken once to see it fail: the effect rule in the policy's `failover`, possible treated as none (the POST then ran
 //! on both).
 
 use anyhow::{Context, Result, ensure};

@@ -3,7 +3,7 @@
 //! Invariants: order is the order of arrival, and values of one name are never merged; names compare without regard to
 //! case; a removed field leaves its bytes in the buffer, which lives for one message only.
 //!
-//! Left out on purpose: any meaning of a field (see `headers.rs` and `strict.rs`), and a hash index: heads have a
+//! Left out on purpose: any meaning of a field (see `remora_policy` and `strict.rs`), and a hash index: heads have a
 //! dozen fields, and a scan over spans is cheaper than hashing each name.
 
 use std::fmt;

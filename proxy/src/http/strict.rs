@@ -2,7 +2,7 @@
 //!
 //! Invariant: what passes has one meaning for us and for every Tomcat: one Host, one framing, one target. The rows
 //! are those of the project's security list (research on what httpd, HAProxy and nginx let through); rows that hyper
-//! hides are named in `inbound.rs`, rows about paths are in `route/`.
+//! hides are named in `inbound.rs`, rows about paths are the policy's.
 
 use super::head::{RequestHead, Version};
 

@@ -9,7 +9,7 @@ use crate::{RULES, broken};
 
 /// A file in a pure directory of each part, in the store's services, in the proxy, in the jar's seam, among tests.
 const TABLE: &str = "store/table/src/planted.rs";
-const POLICY: &str = "proxy/src/failover/planted.rs";
+const POLICY: &str = "proxy/policy/src/failover/planted.rs";
 const SERVICE: &str = "store/src/rpc/planted.rs";
 const PROXY: &str = "proxy/src/planted.rs";
 const SEAM: &str = "tomcat-adapter/src/main/java/remora/tomcat/store/Planted.java";
