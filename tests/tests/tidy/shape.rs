@@ -57,13 +57,7 @@ const UNITS: &[&str] = &["BYTES", "MS", "NANOS", "MILLIS", "SECONDS"];
 /// Type names that one crate gives twice: crate, name, and why both are right.
 const NAMED_TWICE: &[(&str, &str, &str)] = &[
     ("store", "Identity", "to be renamed"),
-    ("store", "LogEntry", "to be renamed"),
-    ("store", "LogId", "to be renamed"),
     ("store", "Settings", "to be renamed"),
-    ("store", "Shared", "to be renamed"),
-    ("store", "SnapshotMeta", "to be renamed"),
-    ("store", "State", "to be renamed"),
-    ("store", "Vote", "to be renamed"),
     ("store", "Waiting", "to be renamed"),
     ("store", "Worker", "to be renamed"),
     (

@@ -15,7 +15,7 @@ const STARTERS: &[&str] = &[
     "store/src/node.rs",
     "store/src/raft/applier.rs",
     "store/src/raft/endpoint.rs",
-    "store/src/raft/log_store.rs",
+    "store/src/raft/log_seam.rs",
     "store/src/raft/snapshots.rs",
     "store/src/raft/start.rs",
     "store/src/rpc/admin.rs",

@@ -67,7 +67,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "store/src/raft/forming.rs",
             "store/src/raft/identity.rs",
             "store/src/raft/link.rs",
-            "store/src/raft/log_store.rs",
+            "store/src/raft/log_seam.rs",
             "store/src/raft/network.rs",
             "store/src/raft/reader.rs",
             "store/src/raft/snapshots.rs",
