@@ -18,10 +18,11 @@ import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.http2.Http2Protocol;
+import remora.tomcat.store.FakeStore;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 
-/** Real Tomcats in this JVM whose managers share a {@link FakeStore.Table}. */
+/** Real Tomcats in this JVM whose managers share a {@link FakeStore.Shared}. */
 final class Tomcats implements AutoCloseable {
 
   /** What the application does with a request. */
@@ -40,7 +41,7 @@ final class Tomcats implements AutoCloseable {
     volatile Work work;
 
     private Node(
-        FakeStore.Table table, Path base, String name, String route, Consumer<Node> prepare)
+        FakeStore.Shared table, Path base, String name, String route, Consumer<Node> prepare)
         throws LifecycleException {
       store = new FakeStore(table);
       tomcat.setBaseDir(base.toString());
@@ -158,7 +159,7 @@ final class Tomcats implements AutoCloseable {
     }
   }
 
-  private final FakeStore.Table table = new FakeStore.Table();
+  private final FakeStore.Shared table = new FakeStore.Shared();
   private final List<Node> nodes = new ArrayList<>();
   private final Path base;
 

@@ -1,0 +1,158 @@
+package remora.tomcat.store;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+
+/** One session in the {@link FakeTable}, and how changes meet in it. */
+final class FakeRecord implements FakeSlots.Slot {
+
+  /** What the last change was, for its repeat. */
+  enum Change {
+    SAVED,
+    SAVED_NEW_EPOCH,
+    RENAMED,
+    RELEASED
+  }
+
+  final Map<String, StoredAttribute> attributes = new TreeMap<>();
+  final long created;
+  final long createdMillis;
+  long lastAccessMillis;
+  long version;
+  long epoch;
+  Owner owner;
+  long deadline = FakeTable.NEVER;
+  long lastRemoval;
+  Login login = Login.NONE;
+  long loginVersion;
+  int maxIdleSeconds;
+  long maxIdleVersion;
+
+  /** Who claimed it last, and the ownership that this began. */
+  FakeTable.Caller claimedBy;
+
+  long claimedEpoch;
+
+  /** Who changed it last, how, and the version of that. */
+  FakeTable.Caller changedBy;
+
+  Change change;
+  long changedVersion;
+
+  FakeRecord(long created, long createdMillis) {
+    this.created = created;
+    this.createdMillis = createdMillis;
+    this.loginVersion = created;
+    this.maxIdleVersion = created;
+  }
+
+  @Override
+  public long deadline() {
+    return deadline;
+  }
+
+  /** It was used at this table time. */
+  void use(long now) {
+    deadline =
+        maxIdleSeconds > 0 ? now + TimeUnit.SECONDS.toMillis(maxIdleSeconds) : FakeTable.NEVER;
+  }
+
+  /** Remembers a change for its repeat. */
+  void remember(FakeTable.Caller caller, Change what) {
+    changedBy = caller;
+    change = what;
+    changedVersion = version;
+  }
+
+  StoredSession image() {
+    return new StoredSession(
+        version,
+        epoch,
+        created,
+        owner,
+        createdMillis,
+        lastAccessMillis,
+        maxIdleSeconds,
+        login,
+        new ArrayList<>(attributes.values()));
+  }
+
+  boolean conflicts(SessionChange change) {
+    List<String> names = new ArrayList<>(change.removed());
+    for (StoredAttribute attribute : change.changed()) {
+      names.add(attribute.name());
+    }
+    for (String name : names) {
+      StoredAttribute there = attributes.get(name);
+      if ((there == null ? lastRemoval : there.version()) > change.base()) {
+        return true;
+      }
+    }
+    return change.login() != null && loginVersion > change.base()
+        || change.maxIdleSeconds() != null && maxIdleVersion > change.base();
+  }
+
+  /**
+   * What others changed since a base. The asker is not told its own change of version {@code own},
+   * but for the names that exist now, which are the whole truth.
+   */
+  Merged merged(long base, long own, boolean removals) {
+    List<StoredAttribute> newer = new ArrayList<>();
+    for (StoredAttribute attribute : attributes.values()) {
+      if (isTold(attribute.version(), base, own)) {
+        newer.add(attribute);
+      }
+    }
+    Set<String> names =
+        removals ? new TreeSet<>(attributes.keySet()) : Collections.<String>emptySet();
+    return new Merged(
+        newer,
+        removals,
+        names,
+        isTold(loginVersion, base, own) ? login : null,
+        isTold(maxIdleVersion, base, own) ? maxIdleSeconds : null);
+  }
+
+  private static boolean isTold(long version, long base, long own) {
+    return version > base && version != own;
+  }
+
+  void apply(SessionChange change, long newVersion, long now) {
+    version = newVersion;
+    for (String name : change.removed()) {
+      if (attributes.remove(name) != null) {
+        lastRemoval = newVersion;
+      }
+    }
+    for (StoredAttribute attribute : change.changed()) {
+      attributes.put(
+          attribute.name(),
+          new StoredAttribute(attribute.name(), newVersion, attribute.type(), attribute.bytes()));
+    }
+    if (change.login() != null) {
+      login = change.login();
+      loginVersion = newVersion;
+    }
+    if (change.maxIdleSeconds() != null) {
+      maxIdleSeconds = change.maxIdleSeconds();
+      maxIdleVersion = newVersion;
+    }
+    lastAccessMillis = change.lastAccessMillis();
+    use(now);
+  }
+
+  /** What it counts towards the limits, in bytes: attribute names and values, and the login. */
+  long bytes() {
+    long bytes = FakeTable.bytes(login);
+    for (StoredAttribute attribute : attributes.values()) {
+      bytes += FakeTable.bytes(attribute);
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,268 @@
+package remora.tomcat.store;
+
+import java.nio.ByteBuffer;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+
+/**
+ * One Tomcat's handle to a {@link FakeTable}, and what may go wrong between the two. Handles of one
+ * {@link Shared} table in one JVM stand for several Tomcats.
+ *
+ * <p>It waits for nothing: where the real store would be waited for until the timeout, the fake has
+ * no answer at once. Pushes reach their listener within the command that caused them.
+ */
+public final class FakeStore implements SessionStore {
+
+  /** The table that several handles share, and who of them listens. */
+  public static final class Shared {
+    final FakeTable table = new FakeTable();
+    private final Map<Long, FakeStore> listening = new ConcurrentHashMap<>();
+    private long clock;
+
+    /** Lets table time pass, and sweeps. */
+    public void passTime(long millis) {
+      List<FakeTable.Event> events;
+      synchronized (table) {
+        clock += millis;
+        table.beginEntry(clock);
+        table.sweep(Integer.MAX_VALUE);
+        events = table.takeEvents();
+      }
+      events.forEach(this::push);
+    }
+
+    private void push(FakeTable.Event event) {
+      FakeStore handle = listening.get(event.instance);
+      if (handle != null && !handle.untrusted) {
+        handle.listeners.forEach(
+            (application, listener) ->
+                listener.pushed(
+                    new SessionKey(application, event.key.hash()), event.kind, event.epoch));
+      }
+    }
+  }
+
+  private static final AtomicLong SERIALS = new AtomicLong();
+
+  private final Shared shared;
+  private final FakeTable table;
+  private final long instance;
+  private final Map<String, PushListener> listeners = new ConcurrentHashMap<>();
+  private final Map<ByteBuffer, Integer> touched = new ConcurrentHashMap<>();
+
+  /** How many calls went to the store, and of which kind. */
+  private final Map<String, AtomicInteger> calls = new ConcurrentHashMap<>();
+
+  /** While set, no call is answered. */
+  public volatile boolean down;
+
+  /** Calls of this name do what they are asked, and their answer is lost. */
+  public volatile String answerLost;
+
+  /** While set, calls wait until it opens, and are not answered then. */
+  public volatile CountDownLatch silence;
+
+  /** While set, nothing is answered that changes the table. */
+  public volatile boolean savesFail;
+
+  /** While set, the stream has not been confirmed. */
+  public volatile boolean untrusted;
+
+  /** A handle of a Tomcat that has just started. */
+  public FakeStore(Shared shared) {
+    this(shared, SERIALS.incrementAndGet());
+  }
+
+  /** A handle of this instance. */
+  public FakeStore(Shared shared, long instance) {
+    this.shared = shared;
+    this.table = shared.table;
+    this.instance = instance;
+  }
+
+  /** How often a kind of call was made. */
+  public int count(String call) {
+    AtomicInteger count = calls.get(call);
+    return count == null ? 0 : count.get();
+  }
+
+  /** How often calls were made. */
+  public int countAll() {
+    return calls.values().stream().mapToInt(AtomicInteger::get).sum();
+  }
+
+  /** How often a session was touched. */
+  public int touched(SessionKey key) {
+    return touched.getOrDefault(ByteBuffer.wrap(key.hash()), 0);
+  }
+
+  /** Ends a session as the sweep or an operator does. */
+  public void end(SessionKey key, PushListener.Kind kind) {
+    List<FakeTable.Event> events;
+    synchronized (table) {
+      if (kind == PushListener.Kind.EXPIRED) {
+        table.expire(key);
+      } else {
+        table.kill(FakeTable.Caller.NOBODY, key, table.live(key).created);
+      }
+      events = table.takeEvents();
+    }
+    events.forEach(shared::push);
+  }
+
+  private <T> T ask(String call, Supplier<T> command) {
+    calls.computeIfAbsent(call, absent -> new AtomicInteger()).incrementAndGet();
+    waitInSilence();
+    if (down || savesFail && !"claim".equals(call) && !"check".equals(call)) {
+      throw new StoreUnavailableException("the fake store is down");
+    }
+    T outcome;
+    List<FakeTable.Event> events;
+    synchronized (table) {
+      outcome = command.get();
+      events = table.takeEvents();
+    }
+    events.forEach(shared::push);
+    if (call.equals(answerLost)) {
+      throw new StoreUnavailableException("the fake store's answer is lost");
+    }
+    return outcome;
+  }
+
+  private void waitInSilence() {
+    CountDownLatch end = silence;
+    if (end == null) {
+      return;
+    }
+    try {
+      end.await(20, TimeUnit.SECONDS);
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+    }
+    throw new StoreUnavailableException("the fake store is silent");
+  }
+
+  private FakeTable.Caller caller(long serial) {
+    return new FakeTable.Caller("n" + instance, instance, serial);
+  }
+
+  @Override
+  public long instance() {
+    return instance;
+  }
+
+  @Override
+  public long nextSerial() {
+    return SERIALS.incrementAndGet();
+  }
+
+  @Override
+  public ClaimOutcome claim(long serial, SessionKey key) {
+    return ask("claim", () -> table.claim(caller(serial), key));
+  }
+
+  @Override
+  public SaveOutcome save(long serial, SessionKey key, SessionChange change) {
+    return ask(
+        "save",
+        () -> {
+          refuse(table.live(key), change);
+          return table.save(caller(serial), key, change);
+        });
+  }
+
+  /** What the store refuses before it asks its table. */
+  private static void refuse(FakeRecord record, SessionChange change) {
+    Set<String> named = new HashSet<>(change.removed());
+    boolean once = named.size() == change.removed().size();
+    long before = record == null ? 0 : record.bytes();
+    long after = before;
+    for (StoredAttribute changed : change.changed()) {
+      once &= named.add(changed.name());
+      after += FakeTable.bytes(changed);
+    }
+    if (!once) {
+      throw new StoreRefusedException(
+          StoreRefusedException.Reason.MALFORMED, "an attribute is named twice: name each once");
+    }
+    if (change.login() != null) {
+      after += FakeTable.bytes(change.login());
+      after -= record == null ? 0 : FakeTable.bytes(record.login);
+    }
+    for (String name : named) {
+      StoredAttribute replaced = record == null ? null : record.attributes.get(name);
+      after -= replaced == null ? 0 : FakeTable.bytes(replaced);
+    }
+    if (after > SESSION_BYTES_MAX_DEFAULT && after >= before) {
+      throw new StoreRefusedException(
+          StoreRefusedException.Reason.TOO_LARGE,
+          "the session would hold " + after + " bytes and may hold " + SESSION_BYTES_MAX_DEFAULT);
+    }
+  }
+
+  @Override
+  public CheckOutcome check(SessionKey key, long epoch, long version) {
+    return ask("check", () -> table.check(key, epoch, version));
+  }
+
+  @Override
+  public CommandOutcome rename(long serial, SessionKey key, SessionKey newKey, long epoch) {
+    if (!key.application().equals(newKey.application()) || key.slot() != newKey.slot()) {
+      throw new IllegalArgumentException("a session keeps application and slot when renamed");
+    }
+    return ask("rename", () -> table.rename(caller(serial), key, newKey, epoch));
+  }
+
+  @Override
+  public CommandOutcome remove(
+      long serial, SessionKey key, long createdVersion, long epoch, RemoveReason reason) {
+    FakeTable.Why why = reason == RemoveReason.EXPIRY ? FakeTable.Why.EXPIRY : FakeTable.Why.LOGOUT;
+    return ask("remove", () -> table.remove(caller(serial), key, createdVersion, epoch, why));
+  }
+
+  @Override
+  public CommandOutcome release(long serial, SessionKey key, long epoch) {
+    return ask("release", () -> table.release(caller(serial), key, epoch));
+  }
+
+  @Override
+  public TouchOutcome touch(List<Touch> touches) {
+    return ask(
+        "touch",
+        () -> {
+          touches.forEach(
+              touch -> touched.merge(ByteBuffer.wrap(touch.key().hash()), 1, Integer::sum));
+          return table.touch(touches);
+        });
+  }
+
+  @Override
+  public boolean nearCopyTrusted(long readAtNanos) {
+    return !down && !untrusted;
+  }
+
+  @Override
+  public int sessionBytesMax() {
+    return SESSION_BYTES_MAX_DEFAULT;
+  }
+
+  @Override
+  public void onPush(String application, PushListener listener) {
+    shared.listening.put(instance, this);
+    listeners.put(application, listener);
+  }
+
+  @Override
+  public void close() {
+    shared.listening.remove(instance, this);
+    listeners.clear();
+  }
+}

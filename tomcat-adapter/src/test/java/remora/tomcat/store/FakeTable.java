@@ -1,0 +1,410 @@
+package remora.tomcat.store;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The store's table in memory, by the rules of the real one: the golden scripts of the store are
+ * replayed against it, so that what stands on it stands on the store's own word.
+ *
+ * <p>Time stands still until a test moves it. Not thread-safe. Left out: the registry of
+ * application servers, images, and the limits, which are no rules of the table.
+ */
+final class FakeTable {
+
+  /** The deadline of what never expires. */
+  static final long NEVER = Long.MAX_VALUE;
+
+  /** Table time that one entry adds at most, in milliseconds. */
+  private static final long ENTRY_ADDS_MILLIS_MAX = 10_000;
+
+  /** How long a key that a rename gave up serves the current epoch, in milliseconds. */
+  private static final long ALIAS_MILLIS = 30_000;
+
+  /** A tombstone lives for the idle limit, but at least so many seconds: copies may be as old. */
+  private static final long TOMBSTONE_SECONDS_MIN = TimeUnit.HOURS.toSeconds(1);
+
+  /** And at most so many seconds, also for a session that never expires. */
+  private static final long TOMBSTONE_SECONDS_MAX = TimeUnit.HOURS.toSeconds(24);
+
+  /** Who asks, and by which serial. */
+  static final class Caller {
+    /** The store itself, which is nobody's instance. */
+    static final Caller NOBODY = new Caller("", 0, 0);
+
+    final String node;
+    final long instance;
+    final long serial;
+
+    Caller(String node, long instance, long serial) {
+      this.node = node;
+      this.instance = instance;
+      this.serial = serial;
+    }
+
+    private boolean repeats(Caller first) {
+      return instance != 0 && first != null && first.instance == instance && first.serial == serial;
+    }
+
+    private boolean isOlderThan(Caller other) {
+      return other != null && other.instance == instance && other.serial > serial;
+    }
+  }
+
+  /** Why a session is removed: the seam's reasons, and an operator's wish. */
+  enum Why {
+    LOGOUT,
+    EXPIRY,
+    OPERATOR
+  }
+
+  /** What an owner must be told. */
+  static final class Event {
+    final SessionKey key;
+    final PushListener.Kind kind;
+    final long instance;
+    final long epoch;
+
+    private Event(SessionKey key, PushListener.Kind kind, FakeRecord record) {
+      this.key = key;
+      this.kind = kind;
+      this.instance = record.owner.instance();
+      this.epoch = record.epoch;
+    }
+  }
+
+  /** What the table remembers of a command. */
+  private enum Repeat {
+    NEW,
+    AGAIN,
+    STALE
+  }
+
+  private final FakeSlots slots = new FakeSlots();
+  private final List<Event> events = new ArrayList<>();
+  private long stamp;
+  private long now;
+  private long version;
+
+  /** Moves table time by what the leader's clock moved since the entry before. */
+  void beginEntry(long leadersClock) {
+    now += Math.min(Math.max(leadersClock - stamp, 0), ENTRY_ADDS_MILLIS_MAX);
+    stamp = leadersClock;
+  }
+
+  long now() {
+    return now;
+  }
+
+  long version() {
+    return version;
+  }
+
+  /** What owners must be told since this was asked last. */
+  List<Event> takeEvents() {
+    List<Event> taken = new ArrayList<>(events);
+    events.clear();
+    return taken;
+  }
+
+  /** The answer to a claim that needs no change; null if there is a session to claim. */
+  ClaimOutcome preview(SessionKey key) {
+    FakeSlots.Found found = slots.find(key, now);
+    if (found.moved) {
+      return new ClaimOutcome(ClaimOutcome.Kind.RENAMED, null, 0);
+    }
+    return found.live != null
+        ? null
+        : new ClaimOutcome(ClaimOutcome.Kind.GONE, null, found.tombstoneTold());
+  }
+
+  ClaimOutcome claim(Caller caller, SessionKey key) {
+    ClaimOutcome needless = preview(key);
+    if (needless != null) {
+      return needless;
+    }
+    FakeRecord record = slots.find(key, now).live;
+    Repeat repeat = repeat(record, caller, true);
+    if (repeat == Repeat.STALE) {
+      return new ClaimOutcome(ClaimOutcome.Kind.STALE, null, 0);
+    }
+    if (repeat == Repeat.NEW) {
+      tell(caller, key, record, PushListener.Kind.OWNERSHIP_LOST);
+      record.version = ++version;
+      record.epoch = version;
+      record.owner = new Owner(caller.node, caller.instance);
+      record.use(now);
+      record.claimedBy = caller;
+      record.claimedEpoch = version;
+    }
+    return new ClaimOutcome(ClaimOutcome.Kind.CLAIMED, record.image(), 0);
+  }
+
+  SaveOutcome save(Caller caller, SessionKey key, SessionChange change) {
+    FakeSlots.Found found = slots.find(key, now);
+    boolean creates = change.epoch() == 0;
+    if (found.live != null) {
+      return saveLive(caller, found, change);
+    } else if (creates && found.moved) {
+      return SaveOutcome.bare(SaveOutcome.Kind.RENAMED);
+    } else if (creates && (found.tombstone == null || change.base() == found.tombstone.version)) {
+      return create(caller, key, change);
+    }
+    return SaveOutcome.gone(found.tombstoneTold());
+  }
+
+  private SaveOutcome saveLive(Caller caller, FakeSlots.Found found, SessionChange change) {
+    FakeRecord record = found.live;
+    Repeat repeat =
+        repeat(record, caller, false, FakeRecord.Change.SAVED, FakeRecord.Change.SAVED_NEW_EPOCH);
+    if (repeat != Repeat.NEW) {
+      return repeat == Repeat.AGAIN
+          ? savedBefore(record, change)
+          : SaveOutcome.bare(SaveOutcome.Kind.STALE);
+    }
+    boolean retakes = change.epoch() != record.epoch;
+    if (retakes && found.moved) {
+      return SaveOutcome.bare(SaveOutcome.Kind.RENAMED);
+    }
+    if (retakes && !(change.retake() && change.base() >= record.created)) {
+      return SaveOutcome.fenced(record.owner);
+    }
+    boolean removals = record.lastRemoval > change.base();
+    if (record.conflicts(change)) {
+      return SaveOutcome.conflict(record.version, record.merged(change.base(), 0, removals));
+    }
+    if (retakes) {
+      tell(caller, found.key, record, PushListener.Kind.OWNERSHIP_LOST);
+    }
+    record.apply(change, ++version, now);
+    if (retakes) {
+      record.epoch = version;
+      record.owner = new Owner(caller.node, caller.instance);
+    }
+    record.remember(caller, retakes ? FakeRecord.Change.SAVED_NEW_EPOCH : FakeRecord.Change.SAVED);
+    Merged merged = record.merged(change.base(), version, removals);
+    return SaveOutcome.saved(version, record.epoch, record.created, merged);
+  }
+
+  /** The outcome of the last save, once more; others may have changed the record since. */
+  private static SaveOutcome savedBefore(FakeRecord record, SessionChange change) {
+    long saved = record.changedVersion;
+    boolean removals = record.lastRemoval > change.base();
+    return SaveOutcome.saved(
+        saved,
+        record.change == FakeRecord.Change.SAVED ? change.epoch() : saved,
+        record.created,
+        record.created == saved ? Merged.NOTHING : record.merged(change.base(), saved, removals));
+  }
+
+  private SaveOutcome create(Caller caller, SessionKey key, SessionChange change) {
+    tellExpired(caller, key);
+    FakeRecord record = new FakeRecord(++version, change.createdMillis());
+    record.apply(change, version, now);
+    record.epoch = version;
+    record.owner = new Owner(caller.node, caller.instance);
+    record.remember(caller, FakeRecord.Change.SAVED_NEW_EPOCH);
+    slots.put(key, record);
+    return SaveOutcome.saved(version, version, version, Merged.NOTHING);
+  }
+
+  CheckOutcome check(SessionKey key, long epoch, long copyVersion) {
+    FakeSlots.Found found = slots.find(key, now);
+    FakeRecord record = found.live;
+    if (record == null) {
+      return new CheckOutcome(CheckOutcome.Kind.GONE, null, null);
+    } else if (record.epoch == epoch) {
+      return record.version == copyVersion
+          ? new CheckOutcome(CheckOutcome.Kind.CURRENT, null, null)
+          : new CheckOutcome(CheckOutcome.Kind.NEWER, record.image(), null);
+    }
+    return found.moved
+        ? new CheckOutcome(CheckOutcome.Kind.RENAMED, null, null)
+        : new CheckOutcome(CheckOutcome.Kind.MOVED, null, record.owner);
+  }
+
+  CommandOutcome rename(Caller caller, SessionKey key, SessionKey newKey, long epoch) {
+    FakeSlots.Found found = slots.find(key, now);
+    CommandOutcome refused = refuse(caller, found, epoch, FakeRecord.Change.RENAMED);
+    if (refused != null) {
+      return refused;
+    }
+    if (newKey.slot() != key.slot() || slots.standing(newKey, now) != null) {
+      return new CommandOutcome(CommandOutcome.Kind.TAKEN, 0, null);
+    }
+    tellExpired(caller, newKey);
+    FakeRecord record = found.live;
+    record.version = ++version;
+    record.use(now);
+    record.remember(caller, FakeRecord.Change.RENAMED);
+    slots.put(newKey, record);
+    slots.put(found.key, new FakeSlots.Alias(newKey, now + ALIAS_MILLIS));
+    return new CommandOutcome(CommandOutcome.Kind.DONE, version, null);
+  }
+
+  CommandOutcome remove(Caller caller, SessionKey key, long created, long epoch, Why why) {
+    FakeSlots.Found found = slots.find(key, now);
+    FakeRecord record = found.live;
+    if (record == null) {
+      boolean again = found.tombstone != null && caller.repeats(found.tombstone.removedBy);
+      return again
+          ? new CommandOutcome(CommandOutcome.Kind.DONE, found.tombstone.version, null)
+          : new CommandOutcome(CommandOutcome.Kind.GONE, found.tombstoneTold(), null);
+    } else if (repeat(record, caller, false) == Repeat.STALE) {
+      return new CommandOutcome(CommandOutcome.Kind.STALE, 0, null);
+    } else if (found.moved && why != Why.OPERATOR && epoch != record.epoch) {
+      return new CommandOutcome(CommandOutcome.Kind.RENAMED, 0, null);
+    } else if (created != record.created) {
+      return new CommandOutcome(CommandOutcome.Kind.GONE, 0, null);
+    } else if (why == Why.EXPIRY && epoch != record.epoch) {
+      return new CommandOutcome(CommandOutcome.Kind.FENCED, 0, record.owner);
+    }
+    bury(caller, found);
+    return new CommandOutcome(CommandOutcome.Kind.DONE, version, null);
+  }
+
+  CommandOutcome release(Caller caller, SessionKey key, long epoch) {
+    FakeSlots.Found found = slots.find(key, now);
+    CommandOutcome refused = refuse(caller, found, epoch, FakeRecord.Change.RELEASED);
+    if (refused != null) {
+      return refused;
+    }
+    FakeRecord record = found.live;
+    record.version = ++version;
+    record.epoch = version;
+    record.owner = new Owner(record.owner.node(), 0);
+    record.remember(caller, FakeRecord.Change.RELEASED);
+    return new CommandOutcome(CommandOutcome.Kind.DONE, 0, null);
+  }
+
+  TouchOutcome touch(List<Touch> touches) {
+    List<Touch> fenced = new ArrayList<>();
+    List<Touch> gone = new ArrayList<>();
+    for (Touch touch : touches) {
+      FakeRecord record = slots.find(touch.key(), now).live;
+      if (record == null) {
+        gone.add(touch);
+      } else if (record.epoch != touch.epoch()) {
+        fenced.add(touch);
+      } else {
+        record.lastAccessMillis = touch.lastAccessMillis();
+        record.use(now);
+      }
+    }
+    return new TouchOutcome(fenced, gone);
+  }
+
+  /** An operator ends a session, unless it is another life of the key; true if this command did. */
+  boolean kill(Caller caller, SessionKey key, long created) {
+    FakeSlots.Found found = slots.find(key, now);
+    if (found.live != null && found.live.created == created) {
+      bury(caller, found);
+      return true;
+    }
+    return found.tombstone != null && caller.repeats(found.tombstone.removedBy);
+  }
+
+  /** Takes away what is past its deadline, earliest first; returns how many. */
+  int sweep(int limit) {
+    List<SessionKey> due = slots.due(now);
+    int removed = Math.min(limit, due.size());
+    due.subList(0, removed).forEach(this::expire);
+    return removed;
+  }
+
+  /** The session under this key expires, whatever its deadline. */
+  void expire(SessionKey key) {
+    FakeSlots.Slot swept = slots.take(key);
+    if (swept instanceof FakeRecord) {
+      tell(Caller.NOBODY, key, (FakeRecord) swept, PushListener.Kind.EXPIRED);
+    }
+  }
+
+  /** The live record under a key, renames followed; null if there is none. */
+  FakeRecord live(SessionKey key) {
+    return slots.find(key, now).live;
+  }
+
+  /** Live records by their keys, those past their deadline that are not swept yet included. */
+  Map<SessionKey, FakeRecord> records() {
+    return slots.records();
+  }
+
+  static long bytes(StoredAttribute attribute) {
+    return utf8(attribute.name()) + attribute.bytes().length;
+  }
+
+  static long bytes(Login login) {
+    return utf8(login.principal())
+        + utf8(login.authType())
+        + login.roles().stream().mapToLong(FakeTable::utf8).sum();
+  }
+
+  private static long utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
+  }
+
+  /** Why a command of the owner's is not done: null if it is to be. */
+  private CommandOutcome refuse(
+      Caller caller, FakeSlots.Found found, long epoch, FakeRecord.Change asked) {
+    FakeRecord record = found.live;
+    if (record == null) {
+      return new CommandOutcome(CommandOutcome.Kind.GONE, found.tombstoneTold(), null);
+    }
+    boolean renames = asked == FakeRecord.Change.RENAMED;
+    Repeat repeat = repeat(record, caller, false, asked);
+    if (repeat == Repeat.AGAIN) {
+      long told = renames ? record.changedVersion : 0;
+      return new CommandOutcome(CommandOutcome.Kind.DONE, told, null);
+    } else if (repeat == Repeat.STALE) {
+      return new CommandOutcome(CommandOutcome.Kind.STALE, 0, null);
+    } else if (found.moved && (renames || epoch != record.epoch)) {
+      return new CommandOutcome(CommandOutcome.Kind.RENAMED, 0, null);
+    }
+    return epoch == record.epoch
+        ? null
+        : new CommandOutcome(CommandOutcome.Kind.FENCED, 0, record.owner);
+  }
+
+  /** Whether a record remembers a command as its last claim or as one of these changes. */
+  private static Repeat repeat(
+      FakeRecord record, Caller caller, boolean claims, FakeRecord.Change... changes) {
+    if (caller.repeats(record.claimedBy)) {
+      return claims && record.claimedEpoch == record.epoch ? Repeat.AGAIN : Repeat.STALE;
+    }
+    if (caller.repeats(record.changedBy)) {
+      return Arrays.asList(changes).contains(record.change) ? Repeat.AGAIN : Repeat.STALE;
+    }
+    boolean older = caller.isOlderThan(record.claimedBy) || caller.isOlderThan(record.changedBy);
+    return older ? Repeat.STALE : Repeat.NEW;
+  }
+
+  private void bury(Caller caller, FakeSlots.Found found) {
+    FakeRecord record = found.live;
+    tell(caller, found.key, record, PushListener.Kind.GONE);
+    long idle = record.maxIdleSeconds > 0 ? record.maxIdleSeconds : TOMBSTONE_SECONDS_MAX;
+    long seconds = Math.max(TOMBSTONE_SECONDS_MIN, Math.min(idle, TOMBSTONE_SECONDS_MAX));
+    long deadline = now + TimeUnit.SECONDS.toMillis(seconds);
+    slots.put(found.key, new FakeSlots.Tombstone(++version, deadline, caller));
+  }
+
+  /** Tells the owner, unless it asked for this itself or there is none. */
+  private void tell(Caller caller, SessionKey key, FakeRecord record, PushListener.Kind kind) {
+    long owner = record.owner.instance();
+    if (owner != 0 && owner != caller.instance) {
+      events.add(new Event(key, kind, record));
+    }
+  }
+
+  /** What stands here past its deadline is absent, but its owner may not know yet. */
+  private void tellExpired(Caller caller, SessionKey key) {
+    FakeRecord expired = slots.record(key);
+    if (expired != null) {
+      tell(caller, key, expired, PushListener.Kind.EXPIRED);
+    }
+  }
+}
