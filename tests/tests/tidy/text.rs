@@ -15,9 +15,6 @@ const SLEEPERS: &[&str] = &[
     "tests/src/bin/bench/store.rs",
     "tests/src/wait.rs",
     "tomcat-adapter/src/test/java/remora/tomcat/Conditions.java",
-    "tomcat-adapter/src/test/java/remora/tomcat/store/grpc/GrpcSessionStoreTest.java",
-    "tomcat-adapter/src/test/java/remora/tomcat/store/grpc/PushesTest.java",
-    "tomcat-adapter/src/test/java/remora/tomcat/store/grpc/RealStoreIT.java",
     "tomcat-adapter/src/test/java/remora/tomcat/store/grpc/StoreCluster.java",
 ];
 

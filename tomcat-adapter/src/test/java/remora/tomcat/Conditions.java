@@ -7,12 +7,13 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 
 /** Waiting for what will be true soon. */
-final class Conditions {
+public final class Conditions {
 
   private Conditions() {}
 
-  static void await(String what, Callable<Boolean> condition) throws Exception {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(15);
+  /** Asks again and again until it is true; fails when it has not become true in good time. */
+  public static void await(String what, Callable<Boolean> condition) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
     while (!condition.call()) {
       assertTrue(System.nanoTime() - deadline < 0, "no " + what);
       TimeUnit.MILLISECONDS.sleep(2);

@@ -46,7 +46,7 @@ public final class CommandOutcome {
   }
 
   /**
-   * The renamed record's version, or the tombstone's.
+   * The renamed record's version; of a session that was removed now or before, the tombstone's.
    *
    * @return 0 if there is none
    */

@@ -7,6 +7,7 @@ import remora.proto.v1.Attribute;
 import remora.proto.v1.CheckReply;
 import remora.proto.v1.ClaimReply;
 import remora.proto.v1.Conflict;
+import remora.proto.v1.Gone;
 import remora.proto.v1.Push;
 import remora.proto.v1.ReleaseReply;
 import remora.proto.v1.RemoveReply;
@@ -100,7 +101,7 @@ final class FromWire {
       case FENCED:
         return fenced(reply.getFenced().getOwner());
       case GONE:
-        return bare(CommandOutcome.Kind.GONE);
+        return gone(reply.getGone());
       case RENAMED:
         return bare(CommandOutcome.Kind.RENAMED);
       case STALE:
@@ -119,7 +120,7 @@ final class FromWire {
       case FENCED:
         return fenced(reply.getFenced().getOwner());
       case GONE:
-        return bare(CommandOutcome.Kind.GONE);
+        return gone(reply.getGone());
       case RENAMED:
         return bare(CommandOutcome.Kind.RENAMED);
       case STALE:
@@ -136,7 +137,7 @@ final class FromWire {
       case FENCED:
         return fenced(reply.getFenced().getOwner());
       case GONE:
-        return bare(CommandOutcome.Kind.GONE);
+        return gone(reply.getGone());
       case RENAMED:
         return bare(CommandOutcome.Kind.RENAMED);
       case STALE:
@@ -170,6 +171,10 @@ final class FromWire {
 
   private static CommandOutcome fenced(remora.proto.v1.Owner owner) {
     return new CommandOutcome(CommandOutcome.Kind.FENCED, 0, owner(owner));
+  }
+
+  private static CommandOutcome gone(Gone gone) {
+    return new CommandOutcome(CommandOutcome.Kind.GONE, gone.getTombstone(), null);
   }
 
   private static CommandOutcome bare(CommandOutcome.Kind kind) {

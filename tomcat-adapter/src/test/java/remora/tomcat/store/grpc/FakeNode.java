@@ -4,6 +4,7 @@ import io.grpc.Metadata;
 import io.grpc.Server;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -11,6 +12,7 @@ import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
+import java.util.function.LongConsumer;
 import remora.proto.v1.CheckReply;
 import remora.proto.v1.ExchangeReply;
 import remora.proto.v1.ExchangeRequest;
@@ -39,6 +41,12 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
 
   /** Answers requests; by default every check with "current". */
   volatile BiConsumer<Request, Stream> script = (request, stream) -> stream.current(request);
+
+  /** Hears of every stream that is welcomed, just before it is. */
+  volatile BiConsumer<Hello, Stream> opened = (hello, stream) -> {};
+
+  /** Hears of every push that is acknowledged. */
+  volatile LongConsumer acknowledging = push -> {};
 
   /** When set, streams are refused. */
   volatile Refusal refusal;
@@ -69,6 +77,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   /** The node's side of one stream. */
   static final class Stream {
     private final StreamObserver<ExchangeReply> replies;
+    private volatile boolean over;
 
     /** The newest probe that came. */
     volatile long probe;
@@ -77,8 +86,15 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       this.replies = replies;
     }
 
+    /** Sends unless the stream has ended, as words on their way to a client may be lost. */
     synchronized void send(ExchangeReply.Builder message) {
-      replies.onNext(message.build());
+      if (!over) {
+        replies.onNext(message.build());
+      }
+    }
+
+    boolean isOver() {
+      return over;
     }
 
     void reply(Reply.Builder reply) {
@@ -115,20 +131,24 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     }
 
     synchronized void end() {
+      over = true;
       replies.onCompleted();
     }
   }
 
   @Override
   public StreamObserver<ExchangeRequest> exchange(StreamObserver<ExchangeReply> replies) {
-    Stream opened = new Stream(replies);
+    Stream opening = new Stream(replies);
+    // With a handler, a message to a client that has gone is dropped instead of thrown back.
+    ((ServerCallStreamObserver<ExchangeReply>) replies)
+        .setOnCancelHandler(() -> opening.over = true);
     return new StreamObserver<ExchangeRequest>() {
       @Override
       public void onNext(ExchangeRequest message) {
         if (message.getProbe() != 0) {
-          opened.probe = message.getProbe();
+          opening.probe = message.getProbe();
         }
-        received(opened, replies, message);
+        received(opening, replies, message);
       }
 
       @Override
@@ -136,13 +156,13 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
 
       @Override
       public void onCompleted() {
-        opened.end();
+        opening.end();
       }
     };
   }
 
   private void received(
-      Stream opened, StreamObserver<ExchangeReply> replies, ExchangeRequest message) {
+      Stream opening, StreamObserver<ExchangeReply> replies, ExchangeRequest message) {
     if (message.hasHello()) {
       hellos.add(message.getHello());
       Refusal refused = refusal;
@@ -151,8 +171,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
         trailers.put(REFUSAL, refused.toByteArray());
         replies.onError(Status.UNAVAILABLE.asRuntimeException(trailers));
       } else if (!frozen) {
-        stream = opened;
-        opened.send(
+        stream = opening;
+        opened.accept(message.getHello(), opening);
+        opening.send(
             ExchangeReply.newBuilder()
                 .setWelcome(
                     Welcome.newBuilder()
@@ -163,9 +184,10 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       return;
     }
     acknowledged.addAll(message.getAcknowledgedList());
+    message.getAcknowledgedList().forEach(acknowledging::accept);
     if (message.getRequestsCount() > 0) {
       messages.add(message);
-      message.getRequestsList().forEach(request -> script.accept(request, opened));
+      message.getRequestsList().forEach(request -> script.accept(request, opening));
     }
   }
 

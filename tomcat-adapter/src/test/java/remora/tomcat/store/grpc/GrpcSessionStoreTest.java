@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static remora.tomcat.Conditions.await;
 
 import com.google.protobuf.ByteString;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -70,14 +70,6 @@ class GrpcSessionStoreTest {
     SessionStore store = GrpcSessionStore.openAs(options, INSTANCES.incrementAndGet());
     open.add(store);
     return store;
-  }
-
-  private static void await(String what, Callable<Boolean> condition) throws Exception {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-    while (!condition.call()) {
-      assertTrue(System.nanoTime() - deadline < 0, "no " + what);
-      TimeUnit.MILLISECONDS.sleep(2);
-    }
   }
 
   private static Refusal notLeader(String leader) {
@@ -218,14 +210,6 @@ class GrpcSessionStoreTest {
         assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
     assertTrue(busy.getMessage().contains("a test says so"), busy.getMessage());
     assertTrue(first.messages.size() > 3, "tried only " + first.messages.size() + " times");
-  }
-
-  @Test
-  void anInterruptIsKeptAndEndsNoCallEarly() {
-    SessionStore store = store(5_000, first.address());
-    Thread.currentThread().interrupt();
-    check(store);
-    assertTrue(Thread.interrupted());
   }
 
   @Test

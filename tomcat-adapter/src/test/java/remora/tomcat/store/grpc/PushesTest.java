@@ -2,6 +2,7 @@ package remora.tomcat.store.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static remora.tomcat.Conditions.await;
 
 import com.google.protobuf.ByteString;
 import java.util.concurrent.CountDownLatch;
@@ -38,12 +39,8 @@ class PushesTest {
     return pushes.isLate(System.nanoTime() + TimeUnit.SECONDS.toNanos(1));
   }
 
-  private void awaitNotLate() throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
-    while (isLate()) {
-      assertTrue(System.nanoTime() - deadline < 0, "still late");
-      TimeUnit.MILLISECONDS.sleep(2);
-    }
+  private void awaitNotLate() throws Exception {
+    await("end of the waiting", () -> !isLate());
   }
 
   private void listenUntilReleased() {

@@ -1,0 +1,353 @@
+package remora.tomcat.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static remora.tomcat.Conditions.await;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * The contract that stands over {@link SessionStore}, bullet by bullet: whoever implements the seam
+ * extends this. How elections are waited out is not seen from here; the tests of the client that
+ * meets them show it.
+ */
+@Timeout(120)
+public abstract class SessionStoreContract extends CommandsContract {
+
+  /** A command about a session of the first Tomcat, as the caller of the seam repeats it. */
+  @FunctionalInterface
+  private interface Repeatable {
+    /** Says the kind of the outcome, and the version in it if it has one. */
+    String ask(SessionStore store, long serial);
+  }
+
+  /** What changes a session, each on one of its own; the claim's belongs to the other Tomcat. */
+  private Map<String, Repeatable> commands() {
+    SessionKey theirs = newKey();
+    SessionKey[] keys = {newKey(), newKey(), newKey(), newKey()};
+    create(second, theirs);
+    SaveOutcome[] mine = new SaveOutcome[keys.length];
+    for (int i = 0; i < keys.length; i++) {
+      mine[i] = create(first, keys[i]);
+    }
+    SessionKey renamed = newKeyLike(keys[1]);
+    SessionChange change = after(mine[0]).set("cart", 1, number(2)).build();
+    Map<String, Repeatable> commands = new LinkedHashMap<>();
+    commands.put(
+        "claim",
+        (store, serial) -> {
+          ClaimOutcome outcome = store.claim(serial, theirs);
+          StoredSession record = outcome.session();
+          return outcome.kind() + (record == null ? "" : " " + record.epoch());
+        });
+    commands.put(
+        "save",
+        (store, serial) -> {
+          SaveOutcome outcome = store.save(serial, keys[0], change);
+          return outcome.kind() + " " + outcome.version();
+        });
+    commands.put(
+        "rename", (store, serial) -> show(store.rename(serial, keys[1], renamed, mine[1].epoch())));
+    commands.put(
+        "remove",
+        (store, serial) ->
+            show(
+                store.remove(
+                    serial,
+                    keys[2],
+                    mine[2].createdVersion(),
+                    mine[2].epoch(),
+                    RemoveReason.LOGOUT)));
+    commands.put(
+        "release", (store, serial) -> show(store.release(serial, keys[3], mine[3].epoch())));
+    return commands;
+  }
+
+  private static String show(CommandOutcome outcome) {
+    return outcome.kind() + " " + outcome.version();
+  }
+
+  private static void assertDone(String outcome) {
+    assertTrue(outcome.matches("(CLAIMED|SAVED|DONE) \\d+"), outcome);
+  }
+
+  @Test
+  void an_instance_is_one_for_ever_and_names_the_owner() {
+    assertNotEquals(0, first.instance());
+    assertNotEquals(first.instance(), second.instance());
+    SessionKey key = newKey();
+    create(first, key);
+    assertEquals(first.instance(), claim(first, key).session().owner().instance());
+  }
+
+  @Test
+  void serials_rise_and_none_is_drawn_twice() throws Exception {
+    List<Callable<List<Long>>> drawing = new ArrayList<>();
+    for (SessionStore store : Arrays.asList(first, first, second, second)) {
+      drawing.add(
+          () -> {
+            List<Long> drawn = new ArrayList<>();
+            for (int i = 0; i < 1_000; i++) {
+              drawn.add(store.nextSerial());
+            }
+            return drawn;
+          });
+    }
+    Set<Long> all = new HashSet<>();
+    for (List<Long> drawn : atOnce(drawing)) {
+      assertTrue(drawn.get(0) >= 1);
+      for (int i = 1; i < drawn.size(); i++) {
+        assertTrue(drawn.get(i) > drawn.get(i - 1));
+      }
+      all.addAll(drawn);
+    }
+    assertEquals(4_000, all.size());
+  }
+
+  private static <T> List<T> atOnce(List<Callable<T>> tasks) throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(tasks.size());
+    try {
+      List<T> results = new ArrayList<>();
+      for (Future<T> each : threads.invokeAll(tasks)) {
+        results.add(each.get());
+      }
+      return results;
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  @TestFactory
+  Stream<DynamicTest> the_latest_serial_gets_the_recorded_outcome_again() {
+    return commands().entrySet().stream()
+        .map(
+            command ->
+                DynamicTest.dynamicTest(
+                    command.getKey(),
+                    () -> {
+                      long serial = first.nextSerial();
+                      String outcome = command.getValue().ask(first, serial);
+                      assertDone(outcome);
+                      assertEquals(outcome, command.getValue().ask(first, serial));
+                      assertEquals(outcome, command.getValue().ask(hasty, serial));
+                    }));
+  }
+
+  @Test
+  void an_earlier_serial_is_stale_and_has_no_effect() {
+    SessionKey key = newKey();
+    SessionKey to = newKeyLike(key);
+    long early = first.nextSerial();
+    SaveOutcome created = create(first, key);
+    SessionChange change = after(created).set("cart", 1, number(2)).build();
+    assertEquals(SaveOutcome.Kind.STALE, first.save(early, key, change).kind());
+    long epoch = created.epoch();
+    long life = created.createdVersion();
+    for (CommandOutcome outcome :
+        Arrays.asList(
+            first.rename(early, key, to, epoch),
+            first.remove(early, key, life, epoch, RemoveReason.LOGOUT),
+            first.release(early, key, epoch))) {
+      assertEquals(CommandOutcome.Kind.STALE, outcome.kind());
+    }
+    assertEquals(CheckOutcome.Kind.CURRENT, first.check(key, epoch, created.version()).kind());
+  }
+
+  @Test
+  void a_claim_is_stale_when_its_ownership_was_taken_back() {
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    long serial = second.nextSerial();
+    second.claim(serial, key);
+    SaveOutcome back = save(first, key, after(created).retake(true).set("cart", 1, number(2)));
+    assertEquals(ClaimOutcome.Kind.STALE, second.claim(serial, key).kind());
+    assertEquals(CheckOutcome.Kind.CURRENT, first.check(key, back.epoch(), back.version()).kind());
+  }
+
+  /** Silence of every kind: the call ends, and the repeat of its serial tells what happened. */
+  @TestFactory
+  Stream<DynamicTest> a_call_without_an_answer_ends_and_its_repeat_happens_once() {
+    return losses().stream()
+        .flatMap(loss -> commands().entrySet().stream().map(each -> lost(loss, each)));
+  }
+
+  private DynamicTest lost(Loss loss, Map.Entry<String, Repeatable> command) {
+    return DynamicTest.dynamicTest(
+        command.getKey() + ", " + loss,
+        () -> {
+          long serial = first.nextSerial();
+          lose(loss, command.getKey());
+          try {
+            assertThrows(
+                StoreUnavailableException.class, () -> command.getValue().ask(hasty, serial));
+          } finally {
+            recover();
+          }
+          String outcome = command.getValue().ask(first, serial);
+          assertDone(outcome);
+          assertEquals(outcome, command.getValue().ask(first, serial));
+        });
+  }
+
+  @Test
+  void what_cannot_be_stored_is_refused_with_a_sentence_and_nothing_happened() {
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    for (int bytes : new int[] {SessionStore.SESSION_BYTES_MAX_DEFAULT + 1, 8 << 20}) {
+      SessionChange.Builder large = after(created).set("a", 1, new byte[bytes]);
+      StoreRefusedException refused =
+          assertThrows(StoreRefusedException.class, () -> save(first, key, large));
+      assertEquals(StoreRefusedException.Reason.TOO_LARGE, refused.reason());
+      assertTrue(refused.getMessage().length() > 20, refused.getMessage());
+    }
+    SessionChange.Builder twice = after(created).set("a", 1, number(1)).remove("a");
+    StoreRefusedException malformed =
+        assertThrows(StoreRefusedException.class, () -> save(first, key, twice));
+    assertEquals(StoreRefusedException.Reason.MALFORMED, malformed.reason());
+    assertEquals(
+        CheckOutcome.Kind.CURRENT, first.check(key, created.epoch(), created.version()).kind());
+    assertEquals(SessionStore.SESSION_BYTES_MAX_DEFAULT, first.sessionBytesMax());
+  }
+
+  @Test
+  void an_interrupt_ends_no_call_and_is_kept() {
+    SessionKey key = newKey();
+    Thread.currentThread().interrupt();
+    SaveOutcome created = create(first, key);
+    assertTrue(Thread.interrupted());
+    assertEquals(SaveOutcome.Kind.SAVED, created.kind());
+  }
+
+  @Test
+  void many_threads_may_use_one_handle() throws Exception {
+    List<Callable<CheckOutcome.Kind>> savers = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      savers.add(
+          () -> {
+            SessionKey key = newKey();
+            SaveOutcome last = create(first, key);
+            for (int value = 2; value < 20; value++) {
+              last = save(first, key, after(last).set("cart", 1, number(value)));
+            }
+            return first.check(key, last.epoch(), last.version()).kind();
+          });
+    }
+    assertEquals(Collections.nCopies(savers.size(), CheckOutcome.Kind.CURRENT), atOnce(savers));
+  }
+
+  /** Listens for the first Tomcat; what it hears is shown as kind, key and epoch. */
+  private List<String> listen() {
+    List<String> heard = new CopyOnWriteArrayList<>();
+    first.onPush(APPLICATION, (key, kind, epoch) -> heard.add(shown(kind, key, epoch)));
+    return heard;
+  }
+
+  private static String shown(PushListener.Kind kind, SessionKey key, long epoch) {
+    return kind + " " + key + " " + epoch;
+  }
+
+  @Test
+  void a_claim_is_answered_when_the_owner_has_heard_of_it() {
+    List<String> heard = listen();
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    claim(second, key);
+    String lost = shown(PushListener.Kind.OWNERSHIP_LOST, key, created.epoch());
+    assertEquals(Collections.singletonList(lost), heard);
+  }
+
+  @Test
+  void an_owner_hears_of_retakes_removals_and_expiry_elsewhere_but_not_of_its_own_doing()
+      throws Exception {
+    List<String> heard = listen();
+    SessionKey[] keys = {newKey(), newKey(), newKey(), newKey()};
+    SaveOutcome own = create(first, keys[3]);
+    claim(first, keys[3]);
+    logout(first, keys[3], own.createdVersion(), 0);
+
+    SaveOutcome theirs = create(second, keys[0]);
+    StoredSession mine = claim(first, keys[0]).session();
+    save(second, keys[0], after(theirs).retake(true).set("cart", 1, number(2)));
+    String retaken = shown(PushListener.Kind.OWNERSHIP_LOST, keys[0], mine.epoch());
+    await("push of a retake", () -> heard.contains(retaken));
+
+    SaveOutcome removed = create(first, keys[1]);
+    logout(second, keys[1], removed.createdVersion(), 0);
+    String gone = shown(PushListener.Kind.GONE, keys[1], removed.epoch());
+    await("push of a removal", () -> heard.contains(gone));
+
+    SaveOutcome idle = save(first, keys[2], SessionChange.of(0, 0).maxIdleSeconds(1));
+    String expired = shown(PushListener.Kind.EXPIRED, keys[2], idle.epoch());
+    await(
+        "push of an expiry",
+        () -> {
+          passTime();
+          return heard.contains(expired);
+        });
+    assertEquals(ClaimOutcome.Kind.GONE, claim(first, keys[2]).kind());
+
+    assertEquals(Arrays.asList(retaken, gone, expired), heard);
+  }
+
+  @Test
+  void a_second_listener_of_an_application_replaces_the_first() {
+    List<String> before = listen();
+    List<String> heard = listen();
+    SessionKey key = newKey();
+    create(first, key);
+    claim(second, key);
+    assertEquals(1, heard.size());
+    assertEquals(0, before.size());
+  }
+
+  @Test
+  void a_closed_handle_hears_nothing_more() {
+    List<String> heard = listen();
+    SessionKey key = newKey();
+    create(first, key);
+    first.close();
+    claim(second, key);
+    assertEquals(0, heard.size());
+  }
+
+  @Test
+  void a_near_copy_is_trusted_while_the_store_answers_and_no_longer() throws Exception {
+    SessionKey key = newKey();
+    create(first, key);
+    long readAt = System.nanoTime();
+    claim(first, key);
+    await("trust", () -> first.nearCopyTrusted(readAt));
+    lose(Loss.SILENCE, "check");
+    try {
+      await("distrust", () -> !first.nearCopyTrusted(readAt));
+    } finally {
+      recover();
+    }
+    await(
+        "trust in what is read afterwards",
+        () -> {
+          long again = System.nanoTime();
+          claim(first, key);
+          return first.nearCopyTrusted(again);
+        });
+  }
+}
