@@ -5,23 +5,31 @@ MAVEN := mvn -B -q -f tomcat-adapter/pom.xml
 DENY := PATH="$(CURDIR)/target/tools/bin:$(PATH)" cargo deny
 export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 
-.PHONY: help demo test check fix build bench prerequisites checkers
+.PHONY: help demo test check check-fast check-crates check-adapter fix build programs bench prerequisites
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: build ## see a failover: a user stays logged in while Tomcat and the store's leader are killed (KEEP=1 leaves all running)
 	@target/debug/demo
 
-test: check ## all that CI runs: check, unit tests and the end-to-end claims
-	cargo test --workspace
+test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took
+	@MAKE="$(MAKE)" tools/test
 
-check: checkers build ## format, lints, documentation, house rules, dependencies, Maven verify; changes nothing
+check: check-crates check-adapter ## check-fast, documentation, dependencies, Maven verify; changes nothing
+
+check-fast: ## format, lints and house rules, without Maven and without building the programs
+	@tools/prerequisites rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	cargo test --quiet --workspace --test tidy --test one_version_one_licence
+
+check-crates: check-fast
+	@tools/prerequisites check
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	$(DENY) --log-level error check bans licenses sources
-	cargo test --quiet --workspace --test tidy
+
+check-adapter: prerequisites programs
 	$(MAVEN) verify
 
 fix: prerequisites ## the only target that edits: formats Rust and Java, applies clippy's safe suggestions
@@ -36,14 +44,13 @@ bench: ## measure beside the peers that are installed (nginx, StandardManager); 
 	@$(MAVEN) package -DskipTests
 	@target/release/bench
 
-build: prerequisites ## the programs and the jar
-	@echo "building the store, the proxy and the command line ..."
-	@cargo build --workspace --bins
+build: prerequisites programs ## the programs and the jar
 	@echo "building the Tomcat adapter (a minute the first time) ..."
 	@$(MAVEN) package -DskipTests
 
+programs:
+	@echo "building the store, the proxy and the command line ..."
+	@cargo build --workspace --bins
+
 prerequisites:
 	@tools/prerequisites
-
-checkers:
-	@tools/prerequisites check
