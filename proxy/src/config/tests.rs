@@ -309,6 +309,19 @@ fn trust_is_by_network() {
         assert_eq!(trust.includes(peer.parse::<IpAddr>().unwrap()), trusted, "{peer}");
     }
     assert!(!Trust::default().includes(IpAddr::from([127, 0, 0, 1])));
+    let one: Network = "192.0.2.1".parse().unwrap();
+    assert_eq!(one.to_string(), "192.0.2.1/32");
+    for wrong in [
+        "",
+        "10.0.0.0/",
+        "10.0.0/8",
+        "010.0.0.0/8",
+        "10.0.0.0/-1",
+        "::/129",
+        "localhost",
+    ] {
+        assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+    }
     let everybody: Network = "0.0.0.0/0".parse().unwrap();
     assert!(
         Trust {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// Networks whose members are believed; nobody unless configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trust {
@@ -16,59 +18,32 @@ impl Trust {
     #[must_use]
     pub(crate) fn includes(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.networks.iter().any(|network| network.includes(peer))
+        self.networks.iter().any(|network| network.0.contains(&peer))
     }
 }
 
-/// An address and the length of the prefix that counts.
+/// An address and the length of the prefix that counts; an address alone means itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
-
-impl Network {
-    fn includes(&self, peer: IpAddr) -> bool {
-        match (self.address, peer) {
-            (IpAddr::V4(address), IpAddr::V4(peer)) => {
-                same_prefix(address.to_bits().into(), peer.to_bits().into(), 32 - self.prefix)
-            }
-            (IpAddr::V6(address), IpAddr::V6(peer)) => {
-                same_prefix(address.to_bits(), peer.to_bits(), 128 - self.prefix)
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Whether two addresses are the same but for their last `rest` bits.
-fn same_prefix(one: u128, other: u128, rest: u32) -> bool {
-    (one ^ other).checked_shr(rest).unwrap_or(0) == 0
-}
+pub(crate) struct Network(IpNet);
 
 impl FromStr for Network {
     type Err = String;
 
+    /// The address is read by the standard library: ipnet's own parser takes `010.0.0.0`, which other programs read as
+    /// 8.0.0.0.
     fn from_str(text: &str) -> Result<Network, String> {
-        let wrong = || {
-            format!("`{text}` is not a network: write an address and a prefix length, as in \"10.0.0.0/8\"")
+        let network = || match text.split_once('/') {
+            Some((address, prefix)) => IpNet::new(address.parse().ok()?, prefix.parse().ok()?).ok(),
+            None => text.parse::<IpAddr>().ok().map(IpNet::from),
         };
-        let (address, prefix) = text
-            .split_once('/')
-            .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(longest), str::parse).map_err(|_| wrong())?;
-        if prefix > longest {
-            Err(wrong())
-        } else {
-            Ok(Network { address, prefix })
-        }
+        network().map(Network).ok_or_else(|| {
+            format!("`{text}` is not a network: write an address and a prefix length, as in \"10.0.0.0/8\"")
+        })
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
+        self.0.fmt(f)
     }
 }
