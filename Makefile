@@ -27,7 +27,7 @@ check-fast: ## format, lints and house rules, without Maven and without building
 check-crates: check-fast
 	@tools/prerequisites check
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
-	$(DENY) --log-level error check bans licenses sources
+	$(DENY) --log-level error check --deny unmatched-skip bans licenses sources
 
 check-adapter: prerequisites programs
 	$(MAVEN) verify
