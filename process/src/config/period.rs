@@ -1,4 +1,7 @@
-//! Durations as people write them: `250ms`, `1s`, `5m`, `2h`.
+//! Durations as people write them in a configuration: `250ms`, `1s`, `5m`, `2h`, `1m 30s`, `1.5s`.
+//!
+//! Invariant: whole milliseconds, because that is what limits are compared and shown in. What units there are is
+//! humantime's business; that a month or a nanosecond makes no sense for a limit is said by the range of that limit.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +9,10 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// Units and their milliseconds, longest first, so that `Display` finds the largest that divides.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+/// Nanoseconds of the smallest step.
+const STEP_NANOS: u32 = 1_000_000;
 
-/// A duration in whole milliseconds, written as a whole number and a unit: `250ms`, `1s`, `5m`, `2h`.
+/// A duration in whole milliseconds, written as a number and a unit: `250ms`, `1s`, `5m`, `2h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Period(Duration);
 
@@ -35,28 +38,17 @@ impl FromStr for Period {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Period, String> {
-        let wrong =
-            || format!("`{text}` is not a duration: write a whole number and ms, s, m or h, as in \"250ms\"");
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        number
-            .checked_mul(*millis)
-            .map(Period::from_millis)
-            .ok_or_else(wrong)
+        let parsed = humantime::parse_duration(text).ok();
+        let whole = parsed.filter(|duration| duration.subsec_nanos().is_multiple_of(STEP_NANOS));
+        whole.map(Period).ok_or_else(|| {
+            format!("`{text}` is not a duration: write a whole number and ms, s, m or h, as in \"250ms\"")
+        })
     }
 }
 
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = self.0.as_millis();
-        for (name, unit) in UNITS {
-            if millis.is_multiple_of(u128::from(unit)) && (millis > 0 || unit == 1) {
-                return write!(f, "{}{name}", millis / u128::from(unit));
-            }
-        }
-        write!(f, "{millis}ms")
+        humantime::format_duration(self.0).fmt(f)
     }
 }
 

@@ -76,13 +76,13 @@ fn a_key_like_none_is_answered_with_those_that_are_known() {
 #[test]
 fn all_faults_are_reported_together() {
     let report = faults(
-        "[[listen]]\nbnd = \"x\"\n[[listen]]\nbind = 7\n[pool.a]\nevery = \"1 second\"\n[[pool.a.member]]\nweight = 1\n\
+        "[[listen]]\nbnd = \"x\"\n[[listen]]\nbind = 7\n[pool.a]\nevery = \"1 fortnight\"\n[[pool.a.member]]\nweight = 1\n\
          [[pool.a.member]]\nurl = \"u\"\nweigth = 1\n",
     );
     for part in [
         "test.toml:2: listen.bnd: unknown key `bnd`; did you mean `bind`?",
         "test.toml:4: listen.bind: invalid type: integer `7`, expected a string",
-        "test.toml:6: pool.a.every: `1 second` is not a duration",
+        "test.toml:6: pool.a.every: `1 fortnight` is not a duration",
         "test.toml:7: pool.a.member: missing field `url`",
         "test.toml:11: pool.a.member.weigth: unknown key `weigth`; did you mean `weight`?",
     ] {
@@ -120,19 +120,29 @@ fn durations_are_read_and_shown_as_people_write_them() {
         ("1s", 1_000),
         ("5m", 300_000),
         ("2h", 7_200_000),
-        ("0ms", 0),
+        ("1m 30s", 90_000),
+        ("0s", 0),
     ] {
         let period: Period = text.parse().unwrap();
         assert_eq!(period.duration().as_millis(), millis);
         assert_eq!(period.to_string(), text);
     }
+    for (text, shown) in [
+        ("60s", "1m"),
+        ("1.5s", "1s 500ms"),
+        ("1 second", "1s"),
+        ("1m30s", "1m 30s"),
+    ] {
+        assert_eq!(text.parse::<Period>().unwrap().to_string(), shown);
+    }
     for text in [
         "",
         "5",
         "s",
-        "1.5s",
         "-1s",
-        "1 s",
+        "1 fortnight",
+        "250us",
+        "1.5ms",
         "99999999999999999999h",
         "18446744073709551615h",
     ] {
