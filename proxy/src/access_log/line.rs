@@ -5,12 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+
 /// What stands in for a session id.
 const HIDDEN: &[u8] = b"...";
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,14 +128,9 @@ impl Line {
 
     /// As httpd writes it: `24/Nov/2026:04:30:00 +0000`.
     fn time(&mut self, now: Duration) -> std::fmt::Result {
-        let (days, second) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
-        let (year, month, day) = civil(days);
-        let name = MONTHS.get(month).copied().unwrap_or("-");
-        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(
-            self.0,
-            "{day:02}/{name}/{year}:{hour:02}:{minute:02}:{second:02} +0000"
-        )
+        let second = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let time = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        write!(self.0, "{}", time.strftime("%d/%b/%Y:%H:%M:%S +0000"))
     }
 
     /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
@@ -150,38 +143,6 @@ impl Line {
             }
         }
     }
-}
-
-/// Year, month from 0 and day from 1 of a day since 1970, in the Gregorian calendar, by counting years and
-/// months: some seventy additions, which a formatted line does not notice.
-fn civil(mut days: u64) -> (u64, usize, u64) {
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let mut year = 1970;
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let lengths = [
-        31,
-        28 + u64::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    for (month, length) in lengths.into_iter().enumerate() {
-        if days < length {
-            return (year, month, days + 1);
-        }
-        days -= length;
-    }
-    (year, 11, 31)
 }
 
 /// The bytes with the values of session parameters replaced, in path and query, whatever the case of the name.
