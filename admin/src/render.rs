@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
 use serde_json::{Map, Value};
 
 use crate::args::Format;
@@ -163,36 +165,34 @@ fn as_text(report: &Report) -> String {
 }
 
 fn write_record(text: &mut String, fields: &[(&'static str, Cell)]) {
-    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, cell) in fields {
-        let _ = writeln!(text, "{name:<width$}  {}", cell.shown());
-    }
+    let mut table = Table::new();
+    table.add_rows(
+        fields
+            .iter()
+            .map(|(name, cell)| [(*name).to_owned(), cell.shown()]),
+    );
+    write_aligned(text, table, &[]);
 }
 
 fn write_table(text: &mut String, columns: &[&'static str], rows: &[Vec<Cell>]) {
-    let width_of = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].shown().chars().count());
-        cells.chain([columns[column].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns.len()).map(width_of).collect();
-    let right: Vec<bool> = (0..columns.len())
-        .map(|column| rows.iter().any(|row| row[column].is_number()))
-        .collect();
-    let mut line = |cells: Vec<String>| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| {
-            let width = widths[column];
-            if right[column] {
-                format!("{cell:>width$}")
-            } else {
-                format!("{cell:<width$}")
-            }
-        });
-        let _ = writeln!(text, "{}", padded.collect::<Vec<_>>().join("  ").trim_end());
-    };
-    line(columns.iter().map(|name| name.to_uppercase()).collect());
-    for row in rows {
-        line(row.iter().map(Cell::shown).collect());
+    let mut table = Table::new();
+    table.set_header(columns.iter().map(|name| name.to_uppercase()));
+    table.add_rows(rows.iter().map(|row| row.iter().map(Cell::shown)));
+    let is_number = |column: &usize| rows.iter().any(|row| row[*column].is_number());
+    let numbers: Vec<usize> = (0..columns.len()).filter(is_number).collect();
+    write_aligned(text, table, &numbers);
+}
+
+/// Two spaces between columns and nothing else, for eyes and for `cut`; numbers to the right.
+fn write_aligned(text: &mut String, mut table: Table, numbers: &[usize]) {
+    table.load_preset(NOTHING);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+        if numbers.contains(&column.index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
+    let _ = writeln!(text, "{}", table.trim_fmt());
 }
 
 fn shown_bytes(bytes: u64) -> String {
@@ -243,6 +243,14 @@ mod tests {
     fn people_get_aligned_columns() {
         let expected = "name    c1\nleader  -\n\nNODE  LOG SIZE\nn1     2.0 KiB\nn22        5 B\n";
         assert_eq!(render(&report(), Format::Table), expected);
+    }
+
+    #[test]
+    fn names_in_any_script_keep_the_columns() {
+        let rows = ["ada", "王小明", "Zoe\u{308}"].map(|user| vec![Cell::text(user), Cell::text("n1")]);
+        let report = Report::default().table("sessions", vec!["user", "owner"], rows.to_vec());
+        let expected = "USER    OWNER\nada     n1\n王小明  n1\nZoe\u{308}     n1\n";
+        assert_eq!(render(&report, Format::Table), expected);
     }
 
     #[test]
