@@ -1,4 +1,10 @@
-//! The flags and verbs, typed. Never touches the network.
+//! The flags and verbs, typed: what `--help` shows stands here, where clap reads it.
+//!
+//! What clap can refuse by itself it refuses here, with exit code 2: an unknown verb, a key beside a filter. What needs
+//! more than the command line (no address given, a key that looks like a session id) is refused by the verb, with the
+//! same code. Addresses are taken as text, because the same list may hold names.
+//!
+//! Left out on purpose: a configuration file. `REMORA_STORE` and `REMORA_PROXY` are all that a shell needs to keep.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 

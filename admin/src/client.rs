@@ -15,7 +15,7 @@ use remora_proto::v1::{
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-use crate::commands::Failure;
+use crate::failure::Failure;
 
 /// How long one address may take to connect or answer; a person is waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);

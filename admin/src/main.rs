@@ -2,13 +2,14 @@
 //!
 //! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
 //! only file that names tonic) → `render` (pure: a report as table or JSON) → standard output. Faults are one sentence
-//! on standard error. Exit codes: 0 done, 1 refused, unreachable or not found, 2 usage.
+//! on standard error (`failure`). Exit codes: 0 done, 1 refused, unreachable or not found, 2 usage.
 //!
 //! Left out on purpose: attribute values and session ids. The store has neither in clear.
 
 mod args;
 mod client;
 mod commands;
+mod failure;
 mod render;
 
 use std::io::Write;
@@ -16,12 +17,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::failure::Failure;
+
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
     let format = arguments.output;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&commands::Failure::Refused(format!("cannot start: {error}"))),
+        Err(error) => return fail(&Failure::Refused(format!("cannot start: {error}"))),
     };
     match runtime.block_on(commands::run(arguments)) {
         Ok(report) => match print(&render::render(&report, format)) {
@@ -34,16 +37,16 @@ fn main() -> ExitCode {
 }
 
 /// A closed pipe (`remora sessions list | head`) is the reader's wish, not a fault.
-fn print(text: &str) -> Result<(), commands::Failure> {
+fn print(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(commands::Failure::Refused(
-            format!("cannot write the answer: {error}"),
-        )),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Refused(format!("cannot write the answer: {error}")))
+        }
         _ => Ok(()),
     }
 }
 
-fn fail(failure: &commands::Failure) -> ExitCode {
+fn fail(failure: &Failure) -> ExitCode {
     // Nobody is left to tell when standard error is closed too.
     let _ = writeln!(std::io::stderr(), "remora: {failure}");
     ExitCode::from(failure.exit_code())

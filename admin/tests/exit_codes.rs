@@ -100,10 +100,15 @@ impl StoreAdmin for Store {
     }
 }
 
-/// Serves on a thread of its own until the test ends; its address.
-fn serve(router: impl FnOnce() -> Router + Send + 'static) -> String {
+fn listener() -> (std::net::TcpListener, SocketAddr) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
+    (listener, address)
+}
+
+/// Serves on a thread of its own until the test ends; its address.
+fn serve(router: impl FnOnce() -> Router + Send + 'static) -> String {
+    let (listener, address) = listener();
     listener.set_nonblocking(true).expect("a socket");
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -134,11 +139,7 @@ fn store() -> (String, Store) {
 
 /// An address at which nobody listens.
 fn nobody() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
-        .to_string()
+    listener().1.to_string()
 }
 
 /// Exit code, standard output, standard error.
@@ -155,6 +156,12 @@ fn remora(arguments: &[&str]) -> (Option<i32>, String, String) {
         .expect("the program starts");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (status.code(), text(&stdout), text(&stderr))
+}
+
+/// Ends the sessions of an application.
+fn kill(store: &str, application: &str) -> (Option<i32>, String, String) {
+    let verb = ["sessions", "kill", "--application", application, "--yes"];
+    remora(&[["--store", store].as_slice(), &verb].concat())
 }
 
 #[test]
@@ -194,16 +201,7 @@ fn an_unknown_key_is_not_found() {
 #[test]
 fn a_slow_kill_is_asked_for_once_and_counted_right() {
     let (store, fake) = store();
-    let line = [
-        "--store",
-        &store,
-        "sessions",
-        "kill",
-        "--application",
-        "slow",
-        "--yes",
-    ];
-    let (code, said, errors) = remora(&line);
+    let (code, said, errors) = kill(&store, "slow");
     assert_eq!(code, Some(0), "{errors}");
     assert!(said.contains('7'), "{said}");
     assert_eq!(fake.kills.load(Ordering::SeqCst), 1);
@@ -212,16 +210,7 @@ fn a_slow_kill_is_asked_for_once_and_counted_right() {
 #[test]
 fn a_kill_whose_outcome_is_not_known_is_not_repeated() {
     let (store, fake) = store();
-    let line = [
-        "--store",
-        &store,
-        "sessions",
-        "kill",
-        "--application",
-        "x",
-        "--yes",
-    ];
-    let (code, _, said) = remora(&line);
+    let (code, _, said) = kill(&store, "x");
     assert_eq!(code, Some(1));
     assert!(
         said.contains("unknown whether") && said.contains("look again"),
@@ -244,8 +233,7 @@ fn an_address_that_is_none_is_a_usage_error() {
             let (code, _, said) = remora(&[flag, address, verb, "list"]);
             assert_eq!(code, Some(2), "{flag} {address}: {said}");
         }
-        let valid: SocketAddr = nobody().parse().expect("an address");
-        let both = format!("{valid},{address}");
+        let both = format!("{},{address}", nobody());
         assert_eq!(remora(&["--store", &both, "status"]).0, Some(2), "{both}");
     }
 }

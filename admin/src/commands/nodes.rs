@@ -2,8 +2,8 @@
 
 use remora_proto::v1::{StoreMember, StoreStatus};
 
-use super::Failure;
 use crate::client::Store;
+use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// A member of the cluster and what it said of itself; nothing when it did not answer.

@@ -1,14 +1,22 @@
 //! `remora sessions list|show|kill`. A session is named by the leading digits of its key, which is a hash of its id:
 //! nothing shown here can be used to log in.
+//!
+//! Invariants: what could be a session id is refused before it travels, and is not repeated in the refusal. A kill says
+//! exactly what it is for: one key, which is looked up first so that a short prefix ends nobody else's session, or a
+//! filter, or `--all` in so many words; but for a single key nothing ends without `--yes`. A kill is sent once.
+//!
+//! Ages are reckoned against the operator's own clock. Left out on purpose: sorting, and values of attributes.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use remora_proto::v1::{
     AttributeDetail, KillSessionsRequest, ListSessionsRequest, SessionDetail, SessionFilter, SessionSummary,
     ShowSessionRequest,
 };
 
-use super::{Failure, wall_ms};
 use crate::args::{Filter, Sessions};
 use crate::client::Store;
+use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// Sessions asked for at a time; the most that the store gives.
@@ -240,6 +248,16 @@ fn attribute_row(attribute: &AttributeDetail) -> Vec<Cell> {
         Cell::Count(attribute.r#type.into()),
         Cell::Count(attribute.version),
     ]
+}
+
+/// The wall clock in milliseconds since 1970, against which people read the ages of sessions.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the operator's own clock, used for display only"
+)]
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use remora_proto::v1::UpstreamStatus;
 
 use super::nodes::{self, Node};
-use super::{Failure, upstreams};
+use super::upstreams;
 use crate::client::{Store, check_addresses, proxy_status};
+use crate::failure::Failure;
 use crate::render::Report;
 
 /// Shows whatever was named: the store, the proxies, or both.

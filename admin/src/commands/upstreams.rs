@@ -2,9 +2,9 @@
 
 use remora_proto::v1::UpstreamStatus;
 
-use super::Failure;
 use crate::args::Upstreams;
 use crate::client::{check_addresses, proxy_status, set_drain};
+use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// Lists, drains or undrains. What any proxy refused is a trouble of the report; the others hold.
