@@ -15,6 +15,7 @@ const EXAMPLES: &str = "Examples:
   remora sessions kill --principal ada --yes
   remora upstreams drain n1
   remora -o json nodes list
+  remora nodes upgrade --now
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
@@ -124,6 +125,24 @@ pub(crate) struct Filter {
 pub(crate) enum Nodes {
     /// List the store's nodes with their role and progress
     List,
+    /// Show what the cluster writes and what its nodes understand; a newer format is used a day after the last node
+    /// understands it, and from then on no older release can be put back
+    Upgrade(Upgrade),
+}
+
+/// An operator's word about the cluster's format.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub(crate) struct Upgrade {
+    /// Use the newest format that every node understands, now
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// Stay with the present format until told otherwise
+    #[arg(long)]
+    pub(crate) hold: bool,
+    /// End a hold
+    #[arg(long)]
+    pub(crate) release: bool,
 }
 
 /// Look at the Tomcats behind the proxies, and drain them.

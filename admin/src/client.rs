@@ -11,6 +11,7 @@ use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
     DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
     ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest,
+    UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -74,6 +75,8 @@ question!(
     ATTEMPT_TIMEOUT,
     true
 );
+// A wish that is said twice is the same wish.
+question!(UpgradeRequest, UpgradeReply, upgrade, ATTEMPT_TIMEOUT, true);
 question!(
     KillSessionsRequest,
     KillSessionsReply,
@@ -130,6 +133,11 @@ impl Store {
 
     /// One session.
     pub(crate) async fn show(&self, request: ShowSessionRequest) -> Result<SessionDetail, Failure> {
+        self.ask(request).await
+    }
+
+    /// Asks about the cluster's format, or says what it shall be.
+    pub(crate) async fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeReply, Failure> {
         self.ask(request).await
     }
 

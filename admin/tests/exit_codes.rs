@@ -12,7 +12,7 @@ use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
     DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
     ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest,
-    UpstreamStatus,
+    UpgradeReply, UpgradeRequest, UpstreamStatus,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -85,6 +85,10 @@ impl StoreAdmin for Store {
 
     async fn show_session(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionDetail>, Status> {
         Err(Status::not_found("no session has a key that begins like this"))
+    }
+
+    async fn upgrade(&self, _: Request<UpgradeRequest>) -> Result<Response<UpgradeReply>, Status> {
+        Err(Status::failed_precondition("node 2 understands format 1"))
     }
 
     async fn kill_sessions(

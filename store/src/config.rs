@@ -14,7 +14,9 @@ use remora_process::config::{Faults, load};
 use serde::Deserialize;
 
 use crate::raft::{NodeId, SnapshotPolicy, Timers};
-use remora_table::Limits;
+#[cfg(debug_assertions)]
+use remora_table::Format;
+use remora_table::{Formats, Limits};
 
 /// Where clients reach a node unless it is told otherwise.
 const CLIENT_ADDR: &str = "127.0.0.1:7401";
@@ -60,6 +62,11 @@ pub struct Flags {
     config: Option<PathBuf>,
     #[command(flatten)]
     settings: Settings,
+    /// Plays a later release that understands formats up to this one. Not in programs built for use: what they write
+    /// under a number must be what the number means.
+    #[cfg(debug_assertions)]
+    #[arg(long, hide = true, value_name = "N")]
+    newest_format: Option<u8>,
 }
 
 /// What was written, on the command line or in the file.
@@ -137,6 +144,8 @@ pub struct Config {
     pub allow_plaintext: bool,
     /// Timers of elections.
     pub timers: Timers,
+    /// What the program understands.
+    pub understands: Formats,
     /// When snapshots are taken.
     pub snapshots: SnapshotPolicy,
     /// Limits on sessions and on the table.
@@ -150,7 +159,16 @@ impl Flags {
             Some(path) => load(path)?,
             None => Settings::default(),
         };
-        self.settings.over(file).check()
+        let config = self.settings.over(file).check();
+        #[cfg(debug_assertions)]
+        let config = config.map(|config| Config {
+            understands: Formats {
+                newest: self.newest_format.map_or(Formats::OURS.newest, Format),
+                ..Formats::OURS
+            },
+            ..config
+        });
+        config
     }
 }
 
@@ -203,6 +221,7 @@ impl Settings {
             advertise_client_addr: self.advertise_client_addr,
             allow_plaintext: self.allow_plaintext.unwrap_or(false),
             timers: timers(self.heartbeat_ms, self.election_min_ms, self.election_max_ms),
+            understands: Formats::OURS,
             snapshots: SnapshotPolicy {
                 entries: self.snapshot_entries.unwrap_or(SnapshotPolicy::default().entries),
                 ..SnapshotPolicy::default()

@@ -150,6 +150,7 @@ fn settings(
             .clone()
             .unwrap_or_else(|| client.to_string()),
         data_dir: config.data_dir.clone(),
+        understands: config.understands,
         timers: config.timers,
         snapshots: config.snapshots,
         links: Arc::new(GrpcLinks),
@@ -211,6 +212,9 @@ fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
             "no leader is known in term {}: a majority of the nodes must run",
             status.term
         ),
+        Some(leader) if !raft.noted() => {
+            format!("the leader, node {leader}, has not noted yet what this program understands")
+        }
         Some(leader) if leader == status.node => "this node leads, but no majority answers it".to_owned(),
         Some(leader) => format!("this node has not caught up with the leader, node {leader}"),
     })

@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::disk::{self, NewFile};
 use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, invalid, write_frame};
-use remora_table::{ImageDecoder, TableImage};
+use remora_table::{Formats, ImageDecoder, TableImage};
 
 pub use frames::SnapshotMeta;
 
@@ -35,6 +35,7 @@ pub struct SnapshotStore {
 #[derive(Debug)]
 struct Shared {
     directory: PathBuf,
+    understood: Formats,
     newest: Mutex<Newest>,
 }
 
@@ -65,8 +66,9 @@ impl SnapshotStore {
     /// Opens the directory, verifies the newest image, and deletes what is old, broken or half-written.
     ///
     /// # Errors
-    /// The disk failed.
-    pub fn open(directory: &Path) -> io::Result<Self> {
+    /// The disk failed, or the newest image is of a format that is not understood ([`io::ErrorKind::Unsupported`]): a later
+    /// release wrote it, and taking an older image instead would lose what it holds.
+    pub fn open(directory: &Path, understood: Formats) -> io::Result<Self> {
         disk::make_directory(directory)?;
         disk::sweep(directory)?;
         let mut images: Vec<PathBuf> = fs::read_dir(directory)?
@@ -77,7 +79,7 @@ impl SnapshotStore {
         images.sort();
         let mut newest = None;
         while let Some(path) = images.pop() {
-            match File::open(&path).and_then(verify) {
+            match File::open(&path).and_then(|file| verify(file, understood)) {
                 Ok(meta) if newest.is_none() => newest = Some((meta, path)),
                 Ok(_) => fs::remove_file(&path)?,
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -94,6 +96,7 @@ impl SnapshotStore {
         Ok(Self {
             shared: Arc::new(Shared {
                 directory: directory.to_path_buf(),
+                understood,
                 newest,
             }),
         })
@@ -120,7 +123,7 @@ impl SnapshotStore {
     pub fn save(&self, meta: &SnapshotMeta, image: TableImage) -> io::Result<()> {
         let mut new = self.shared.begin()?;
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, new.file());
-        write_frame(&mut out, &encode_meta(meta))?;
+        write_frame(&mut out, &encode_meta(image.format(), meta))?;
         // A chunk holds whole records and may be large; its reader takes any cut.
         for chunk in image.into_chunks() {
             for piece in chunk.chunks(PIECE_BYTES) {
@@ -142,8 +145,8 @@ impl SnapshotStore {
             return Ok(None);
         };
         let mut frames = FrameReader::new(reader.file);
-        let meta = decode_meta(&frames.next_frame()?)?;
-        let mut decoder = ImageDecoder::new();
+        let meta = decode_meta(&frames.next_frame()?, self.shared.understood)?;
+        let mut decoder = ImageDecoder::new(self.shared.understood);
         loop {
             let chunk = frames.next_frame()?;
             if chunk.is_empty() {
@@ -209,7 +212,7 @@ impl Shared {
         let id = meta.last_applied.unwrap_or_default();
         let path = self
             .directory
-            .join(format!("{:020}-{:020}-{:020}{IMAGE}", id.index, id.term, id.node));
+            .join(format!("{:020}-{:020}{IMAGE}", id.index, id.term));
         new.publish(&path)?;
         let before = newest.image.replace((meta.clone(), path.clone()));
         if let Some((_, old)) = before.filter(|(_, old)| *old != path) {
@@ -219,10 +222,11 @@ impl Shared {
     }
 }
 
-/// Reads a whole file and says what it stands for; damage is [`io::ErrorKind::InvalidData`].
-fn verify(file: File) -> io::Result<SnapshotMeta> {
+/// Reads a whole file and says what it stands for; damage is [`io::ErrorKind::InvalidData`], a format that is not
+/// understood [`io::ErrorKind::Unsupported`].
+fn verify(file: File, understood: Formats) -> io::Result<SnapshotMeta> {
     let mut frames = FrameReader::new(file);
-    let meta = decode_meta(&frames.next_frame()?)?;
+    let meta = decode_meta(&frames.next_frame()?, understood)?;
     while !frames.next_frame()?.is_empty() {}
     frames.expect_end()?;
     Ok(meta)
@@ -266,7 +270,7 @@ impl SnapshotReceiver {
             return Ok(verified.clone());
         }
         self.new.file().seek(SeekFrom::Start(0))?;
-        let meta = verify(self.new.file().try_clone()?)?;
+        let meta = verify(self.new.file().try_clone()?, self.shared.understood)?;
         self.verified = Some(meta.clone());
         Ok(meta)
     }

@@ -5,7 +5,7 @@ mod sessions;
 mod status;
 mod upstreams;
 
-use crate::args::{Arguments, Nodes, Verb};
+use crate::args::{Arguments, Verb};
 use crate::failure::Failure;
 use crate::render::Report;
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
     match verb {
         Verb::Status => status::show(&store, &proxy).await,
         Verb::Sessions(verb) => sessions::run(&store, verb).await,
-        Verb::Nodes(Nodes::List) => nodes::list(&store).await,
+        Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Upstreams(verb) => upstreams::run(&proxy, verb).await,
     }
 }

@@ -1,7 +1,12 @@
-//! `remora nodes list`: every member of the store cluster, asked itself, so that what is shown is what it knows.
+//! The store's nodes.
+//!
+//! `remora nodes list` asks every member of the cluster itself, so that what is shown is what it knows. `remora nodes
+//! upgrade` tells what the cluster writes on its disks and wires, who understands more, and when it may write that.
 
-use remora_proto::v1::{StoreMember, StoreStatus};
+use remora_proto::v1::upgrade_request::Wish;
+use remora_proto::v1::{Formats, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest};
 
+use crate::args::{Nodes, Upgrade};
 use crate::client::Store;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
@@ -12,10 +17,59 @@ pub(super) struct Node {
     pub(super) status: Option<StoreStatus>,
 }
 
-/// Lists the nodes; a node that does not answer is shown as down, which is no failure of this command.
-pub(super) async fn list(addresses: &[String]) -> Result<Report, Failure> {
-    let nodes = ask_all(&Store::new(addresses)?).await?;
-    Ok(add_table(Report::default(), &nodes))
+/// Lists the nodes (one that does not answer is shown as down, which is no failure of this command), or asks about the
+/// cluster's format.
+pub(super) async fn run(addresses: &[String], verb: Nodes) -> Result<Report, Failure> {
+    let store = Store::new(addresses)?;
+    match verb {
+        Nodes::List => Ok(add_table(Report::default(), &ask_all(&store).await?)),
+        Nodes::Upgrade(wanted) => {
+            let wish = wish(&wanted);
+            let reply = store.upgrade(UpgradeRequest { wish: wish.into() }).await?;
+            Ok(formats(&reply))
+        }
+    }
+}
+
+fn wish(wanted: &Upgrade) -> Wish {
+    match wanted {
+        Upgrade { now: true, .. } => Wish::Now,
+        Upgrade { hold: true, .. } => Wish::Hold,
+        Upgrade { release: true, .. } => Wish::Release,
+        Upgrade { .. } => Wish::Unspecified,
+    }
+}
+
+/// What the cluster writes, and what its nodes understand.
+fn formats(reply: &UpgradeReply) -> Report {
+    let ready = Some(reply.ready_format).filter(|format| *format > 0);
+    let cluster = vec![
+        ("writes", Cell::Count(reply.format.into())),
+        (
+            "all understand",
+            ready.map_or(Cell::Nothing, |format| Cell::Count(format.into())),
+        ),
+        (
+            "rises in",
+            reply.rises_in_seconds.map_or(Cell::Nothing, Cell::Seconds),
+        ),
+        ("held", Cell::Flag(reply.held)),
+    ];
+    let rows = reply.members.iter().map(|member| {
+        let of = |number: fn(&Formats) -> u32| {
+            let formats = member.understands.as_ref();
+            formats.map_or(Cell::Nothing, |formats| Cell::Count(number(formats).into()))
+        };
+        vec![
+            Cell::Count(member.node_id),
+            of(|formats| formats.oldest),
+            of(|formats| formats.newest),
+        ]
+    });
+    let columns = vec!["node", "oldest", "newest"];
+    Report::default()
+        .record("format", cluster)
+        .table("nodes", columns, rows.collect())
 }
 
 /// Asks every member that the cluster names, in the order of their ids.

@@ -9,9 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk;
+use remora_table::{Format, Formats};
 
-/// First line of the identity file; raised when its layout changes.
-const FORMAT: &str = "remora-store data directory, format 1";
+/// Begins the first line of the identity file; the format follows.
+const TITLE: &str = "remora-store data directory, format ";
 
 /// Drawn at random when a data directory is created: an emptied or swapped disk is noticed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +43,11 @@ pub struct Identity {
     pub disk_id: DiskId,
     /// The cluster; absent until it is formed.
     pub cluster: Option<ClusterId>,
+    /// How often the directory was opened, from 1.
+    pub start: u64,
+    /// The cluster's format, as far as this node has applied it: no other file here is of a higher one, but for entries
+    /// that follow the rise and are not applied yet.
+    pub format: Format,
 }
 
 /// Why a data directory cannot be used, as a sentence for people.
@@ -69,11 +75,12 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Opens or creates the data directory of a node.
+    /// Opens or creates the data directory of a node, for a program that understands these formats, and counts the start.
     ///
     /// # Errors
-    /// Another process uses it, it belongs to another node, it holds files that are not ours, or the disk failed.
-    pub fn open(directory: &Path, node_id: u64) -> Result<Self, DataDirError> {
+    /// Another process uses it, it belongs to another node, it holds files that are not ours, a later release wrote it, or
+    /// the disk failed.
+    pub fn open(directory: &Path, node_id: u64, understood: Formats) -> Result<Self, DataDirError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
             move |source| DataDirError::Io { path, source }
@@ -82,8 +89,8 @@ impl DataDir {
         let lock = lock(directory)?;
         disk::sweep(directory).map_err(at(directory))?;
         let path = identity_path(directory);
-        let identity = match std::fs::read_to_string(&path) {
-            Ok(text) => parse(&path, &text)?,
+        let mut identity = match std::fs::read_to_string(&path) {
+            Ok(text) => parse(&path, &text, understood)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(directory, node_id)?,
             Err(error) => return Err(at(&path)(error)),
         };
@@ -95,6 +102,8 @@ impl DataDir {
                 identity.node_id
             )));
         }
+        identity.start += 1;
+        write(directory, &identity)?;
         Ok(Self {
             directory: directory.to_path_buf(),
             identity,
@@ -129,6 +138,20 @@ impl DataDir {
                 Ok(())
             }
         }
+    }
+
+    /// Records durably what the cluster writes from now on.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn set_format(&mut self, format: Format) -> Result<(), DataDirError> {
+        let identity = Identity {
+            format,
+            ..self.identity
+        };
+        write(&self.directory, &identity)?;
+        self.identity = identity;
+        Ok(())
     }
 
     /// Where the log lives.
@@ -180,13 +203,13 @@ fn create(directory: &Path, node_id: u64) -> Result<Identity, DataDirError> {
             foreign.file_name().display()
         )));
     }
-    let identity = Identity {
+    Ok(Identity {
         node_id,
         disk_id: DiskId(rand::random()),
         cluster: None,
-    };
-    write(directory, &identity)?;
-    Ok(identity)
+        start: 0,
+        format: Format::FIRST,
+    })
 }
 
 fn write(directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
@@ -194,8 +217,10 @@ fn write(directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
         node_id,
         disk_id,
         cluster,
+        start,
+        format,
     } = identity;
-    let mut text = format!("{FORMAT}\nnode {node_id}\ndisk {disk_id}\n");
+    let mut text = format!("{TITLE}{format}\nnode {node_id}\ndisk {disk_id}\nstart {start}\n");
     if let Some(cluster) = cluster {
         text.push_str(&format!("cluster {cluster}\n"));
     }
@@ -203,7 +228,7 @@ fn write(directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
     disk::replace(&path, text.as_bytes()).map_err(|source| DataDirError::Io { path, source })
 }
 
-fn parse(path: &Path, text: &str) -> Result<Identity, DataDirError> {
+fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataDirError> {
     let damaged = || {
         DataDirError::Refused(format!(
             "{} is not an identity file of this version of remora-store: restore it, or use the version that wrote it",
@@ -211,25 +236,36 @@ fn parse(path: &Path, text: &str) -> Result<Identity, DataDirError> {
         ))
     };
     let mut lines = text.lines();
-    if lines.next() != Some(FORMAT) {
-        return Err(damaged());
+    let format = lines
+        .next()
+        .and_then(|line| line.strip_prefix(TITLE)?.parse().ok());
+    let format = Format(format.ok_or_else(damaged)?);
+    if !understood.hold(format) {
+        return Err(DataDirError::Refused(format!(
+            "{} says that its cluster writes format {format}, and this program understands {understood}: start the release \
+             of remora-store that ran here last, or a later one",
+            path.display()
+        )));
     }
-    let (mut node, mut disk, mut cluster) = (None, None, None);
+    let (mut node, mut disk, mut start, mut cluster) = (None, None, None, None);
     for line in lines {
         match line.split_once(' ') {
             Some(("node", id)) => node = id.parse().ok(),
             Some(("disk", id)) => disk = u64::from_str_radix(id, 16).ok().map(DiskId),
+            Some(("start", number)) => start = number.parse().ok(),
             Some(("cluster", id)) => {
                 cluster = Some(ClusterId(u64::from_str_radix(id, 16).map_err(|_| damaged())?));
             }
             _ => return Err(damaged()),
         }
     }
-    match (node, disk) {
-        (Some(node_id), Some(disk_id)) => Ok(Identity {
+    match (node, disk, start) {
+        (Some(node_id), Some(disk_id), Some(start)) => Ok(Identity {
             node_id,
             disk_id,
             cluster,
+            start,
+            format,
         }),
         _ => Err(damaged()),
     }
@@ -249,37 +285,44 @@ mod tests {
     #[test]
     fn a_directory_keeps_its_identity() {
         let directory = tempfile::tempdir().unwrap();
-        let mut opened = DataDir::open(directory.path(), 1).unwrap();
+        let mut opened = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
         opened.join_cluster(ClusterId(7)).unwrap();
+        opened.set_format(Format::FIRST).unwrap();
         let identity = opened.identity();
+        assert_eq!((identity.cluster, identity.start), (Some(ClusterId(7)), 1));
         drop(opened);
-        assert_eq!(DataDir::open(directory.path(), 1).unwrap().identity(), identity);
-        assert_eq!(identity.cluster, Some(ClusterId(7)));
+        let again = DataDir::open(directory.path(), 1, Formats::OURS)
+            .unwrap()
+            .identity();
+        assert_eq!(again, Identity { start: 2, ..identity });
     }
 
     #[test]
     fn two_processes_cannot_share_a_directory() {
         let directory = tempfile::tempdir().unwrap();
-        let _first = DataDir::open(directory.path(), 1).unwrap();
-        assert!(refusal(DataDir::open(directory.path(), 1)).contains("in use"));
+        let _first = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
+        assert!(refusal(DataDir::open(directory.path(), 1, Formats::OURS)).contains("in use"));
     }
 
     #[test]
     fn another_node_and_another_cluster_are_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let mut opened = DataDir::open(directory.path(), 1).unwrap();
+        let mut opened = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
         opened.join_cluster(ClusterId(7)).unwrap();
         assert!(opened.join_cluster(ClusterId(8)).is_err());
         drop(opened);
-        assert!(refusal(DataDir::open(directory.path(), 2)).contains("belongs to node 1"));
+        assert!(refusal(DataDir::open(directory.path(), 2, Formats::OURS)).contains("belongs to node 1"));
     }
 
     #[test]
     fn an_emptied_directory_is_another_disk() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let first = DataDir::open(one.path(), 1).unwrap().identity();
+        let first = DataDir::open(one.path(), 1, Formats::OURS).unwrap().identity();
         assert_ne!(
-            DataDir::open(other.path(), 1).unwrap().identity().disk_id,
+            DataDir::open(other.path(), 1, Formats::OURS)
+                .unwrap()
+                .identity()
+                .disk_id,
             first.disk_id
         );
     }
@@ -287,11 +330,37 @@ mod tests {
     #[test]
     fn a_log_that_lost_its_identity_is_not_taken_for_new() {
         let directory = tempfile::tempdir().unwrap();
-        drop(DataDir::open(directory.path(), 1).unwrap());
+        drop(DataDir::open(directory.path(), 1, Formats::OURS).unwrap());
         std::fs::create_dir(directory.path().join("log")).unwrap();
         std::fs::remove_file(identity_path(directory.path())).unwrap();
-        assert!(refusal(DataDir::open(directory.path(), 1)).contains("not empty"));
+        assert!(refusal(DataDir::open(directory.path(), 1, Formats::OURS)).contains("not empty"));
         std::fs::write(identity_path(directory.path()), "scribble").unwrap();
-        assert!(refusal(DataDir::open(directory.path(), 1)).contains("identity file"));
+        assert!(refusal(DataDir::open(directory.path(), 1, Formats::OURS)).contains("identity file"));
+    }
+
+    #[test]
+    fn a_directory_of_a_later_release_is_refused_and_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut opened = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
+        opened.set_format(Format(2)).unwrap();
+        drop(opened);
+        let before = std::fs::read(identity_path(directory.path())).unwrap();
+        let sentence = refusal(DataDir::open(directory.path(), 1, Formats::OURS));
+        assert!(
+            sentence.contains("writes format 2, and this program understands format 1"),
+            "{sentence}"
+        );
+        assert_eq!(std::fs::read(identity_path(directory.path())).unwrap(), before);
+        let both = Formats {
+            newest: Format(2),
+            ..Formats::OURS
+        };
+        assert_eq!(
+            DataDir::open(directory.path(), 1, both)
+                .unwrap()
+                .identity()
+                .format,
+            Format(2)
+        );
     }
 }

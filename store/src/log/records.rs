@@ -14,6 +14,12 @@ const PAYLOAD_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// Stands for "for nobody yet" in a vote; no node has this id.
 const NOBODY: u64 = u64::MAX;
 
+/// Group, term, index.
+const LOG_ID_BYTES: usize = 4 + 2 * 8;
+
+/// Group, term, whether it is committed, node.
+const VOTE_BYTES: usize = 4 + 3 * 8;
+
 const BLANK: u8 = 0;
 const MEMBERSHIP: u8 = 1;
 const NORMAL: u8 = 2;
@@ -80,18 +86,18 @@ pub(super) struct StoredPayload(pub(super) Payload);
 
 impl Encode for StoredLogId {
     fn encode<W: Write>(&self, mut out: W) -> io::Result<usize> {
-        let LogId { term, node, index } = self.0;
+        let LogId { term, index } = self.0;
         write_group(&mut out)?;
-        write_numbers(&mut out, &[term, node, index])?;
-        Ok(4 + 3 * 8)
+        write_numbers(&mut out, &[term, index])?;
+        Ok(LOG_ID_BYTES)
     }
 }
 
 impl Decode for StoredLogId {
     fn decode<R: Read>(mut input: R) -> io::Result<Self> {
         read_group(&mut input)?;
-        let [term, node, index] = read_numbers(&mut input)?;
-        Ok(Self(LogId { term, node, index }))
+        let [term, index] = read_numbers(&mut input)?;
+        Ok(Self(LogId { term, index }))
     }
 }
 
@@ -104,7 +110,7 @@ impl Encode for StoredVote {
         } = self.0;
         write_group(&mut out)?;
         write_numbers(&mut out, &[term, u64::from(committed), node.unwrap_or(NOBODY)])?;
-        Ok(4 + 3 * 8)
+        Ok(VOTE_BYTES)
     }
 }
 

@@ -13,7 +13,7 @@ use super::*;
 const DISK_WAIT: Duration = Duration::from_secs(20);
 
 fn id(term: u64, index: u64) -> LogId {
-    LogId { term, node: 1, index }
+    LogId { term, index }
 }
 
 fn entry(term: u64, index: u64) -> LogEntry {

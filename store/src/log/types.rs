@@ -16,8 +16,6 @@ pub const GROUP: u32 = 0;
 pub struct LogId {
     /// Raft term in which the entry was proposed.
     pub term: u64,
-    /// Node that proposed it.
-    pub node: u64,
     /// Position in the log.
     pub index: u64,
 }

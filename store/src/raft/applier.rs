@@ -17,7 +17,7 @@ use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::log::GROUP;
-use remora_table::{Entry, Event, Outcome, SessionTable, TableReader, decode_proposal};
+use remora_table::{Entry, Event, Formats, Outcome, SessionTable, TableReader, decode_proposal};
 
 use super::settings::EventSink;
 use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};
@@ -36,6 +36,7 @@ pub(super) struct Applier {
     table: Arc<Mutex<SessionTable>>,
     last_applied: Option<LogIdOf<Types>>,
     membership: StoredMembership,
+    understands: Formats,
     snapshots: Snapshots,
     events: Arc<dyn EventSink>,
     /// Bytes of commands applied since the last snapshot began; shared with those who decide when the next is due.
@@ -44,11 +45,12 @@ pub(super) struct Applier {
 
 impl Applier {
     /// Over an empty table; openraft restores the newest snapshot itself.
-    pub(super) fn new(snapshots: Snapshots, events: Arc<dyn EventSink>) -> Self {
+    pub(super) fn new(understands: Formats, snapshots: Snapshots, events: Arc<dyn EventSink>) -> Self {
         Self {
             table: Arc::default(),
             last_applied: None,
             membership: StoredMembership::default(),
+            understands,
             snapshots,
             events,
             bytes_since_snapshot: Arc::default(),
@@ -67,7 +69,7 @@ impl Applier {
 
     /// Applies the commands of one entry, in order.
     fn apply_commands(&mut self, commands: &Commands) -> io::Result<Vec<Outcome>> {
-        let entry = Entry::decode(&commands.0).map_err(io::Error::other)?;
+        let entry = Entry::decode(&commands.0, self.understands).map_err(io::Error::other)?;
         if entry.group != GROUP {
             return Err(io::Error::other(format!(
                 "a log entry belongs to group {}",
@@ -81,7 +83,7 @@ impl Applier {
         let mut events: Vec<Event> = Vec::new();
         let mut outcomes = Vec::with_capacity(entry.proposals.len());
         for bytes in &entry.proposals {
-            let proposal = decode_proposal(bytes).map_err(io::Error::other)?;
+            let proposal = decode_proposal(bytes, self.understands).map_err(io::Error::other)?;
             outcomes.push(table.apply(&proposal, &mut events));
         }
         drop(table);
@@ -116,6 +118,8 @@ impl RaftStateMachine<Types> for Applier {
                 EntryPayload::Blank => Vec::new(),
                 EntryPayload::Normal(commands) => self.apply_commands(&commands)?,
                 EntryPayload::Membership(membership) => {
+                    let disks = membership.nodes().map(|(node, member)| (*node, member.disk.0));
+                    lock(&self.table).set_members(&disks.collect());
                     self.membership = StoredMembership::new(Some(entry.log_id), membership);
                     Vec::new()
                 }

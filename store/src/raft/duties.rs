@@ -141,7 +141,7 @@ pub(super) async fn pulse(
 }
 
 /// What the store asks of itself.
-fn own(command: Command) -> Proposal {
+pub(super) fn own(command: Command) -> Proposal {
     Proposal {
         request_id: None,
         node: Arc::from(""),

@@ -256,6 +256,7 @@ impl PeerEndpoint {
         Ok(v1::IntroduceReply {
             from: Some(self.introduction().await?),
             your_disk,
+            ..v1::IntroduceReply::default()
         })
     }
 
@@ -271,6 +272,10 @@ impl PeerEndpoint {
             peer_address: identity.peer_address.clone(),
             client_address: identity.client_address.clone(),
             cluster_list: identity.cluster_list(),
+            understands: Some(wire::formats(identity.understands)),
+            format: identity.cluster().map_or(0, |_| u32::from(identity.format().0)),
+            start: identity.start,
+            ..v1::Introduction::default()
         })
     }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
+use remora_table::Format;
 
 use super::applier::Raft;
 use super::identity::{ControlLinks, Identity};
@@ -96,6 +97,12 @@ fn take(
                  the data directory of another cluster"
             ))
         }
+        // A node of an older release that comes back after the cluster went on without it, or for the first time.
+        (_, Some(_)) if !understood(identity, &from) => {
+            let format = Format(u8::try_from(from.format).unwrap_or(u8::MAX));
+            identity.fail(identity.wrong_version(format));
+            Ok(())
+        }
         // Only the own cluster is believed: a stranger's memory of this node's id must not end a healthy node.
         (_, cluster) if reply.your_disk != 0 && reply.your_disk != identity.disk.0 => {
             let cluster = cluster.unwrap_or(ClusterId(0));
@@ -114,6 +121,11 @@ fn take(
             other_list.map_or(Ok(()), Err)
         }
     }
+}
+
+/// Whether this program understands what a peer's cluster writes.
+fn understood(identity: &Identity, from: &v1::Introduction) -> bool {
+    u8::try_from(from.format).is_ok_and(|format| identity.understands.hold(Format(format)))
 }
 
 /// Whether most of the configured nodes belong to another cluster than this one, as they said lately: one that strayed long

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::log::LogGauge;
-use remora_table::{Proposal, TableReader};
+use remora_table::{Format, Formats, Proposal, TableReader};
 
 use super::applier::Raft;
 use super::identity::{Identity, REACHABLE_WITHIN};
@@ -88,12 +88,32 @@ impl RaftHandle {
         self.inner.rounds.clone()
     }
 
-    /// Whether a ReadIndex round succeeded within the last second.
+    /// Whether a ReadIndex round succeeded within the last second, and the table knows what this program understands.
     pub fn ready(&self) -> bool {
-        self.inner
+        let caught_up = self
+            .inner
             .rounds
             .borrow()
-            .is_some_and(|round| round.began.elapsed() < REACHABLE_WITHIN)
+            .is_some_and(|round| round.began.elapsed() < REACHABLE_WITHIN);
+        caught_up && self.noted()
+    }
+
+    /// Whether the table knows what this program understands.
+    pub fn noted(&self) -> bool {
+        self.inner.identity.noted()
+    }
+
+    /// What this node writes to a client that understands these formats: the newest that is not above the cluster's. None
+    /// if there is no such format.
+    pub fn format_for(&self, client: Formats) -> Option<Format> {
+        let identity = &self.inner.identity;
+        let newest = client.newest.min(identity.format());
+        (client.hold(newest) && identity.understands.hold(newest)).then_some(newest)
+    }
+
+    /// What this program understands.
+    pub fn understands(&self) -> Formats {
+        self.inner.identity.understands
     }
 
     /// Who leads, and whether it is this node.

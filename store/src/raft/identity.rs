@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use remora_proto::v1;
 use tokio::sync::watch;
 
-use crate::log::{ClusterId, DataDir, DiskId, GROUP};
+use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP};
+use remora_table::{Format, Formats, TableReader};
 
 use super::link::PeerLink;
 use super::types::{Member, Membership};
+use super::wire;
 use super::{NodeId, PeerError};
 
 /// A peer counts as reachable when it was heard within this time.
@@ -32,6 +34,11 @@ pub(super) struct Identity {
     pub(super) client_address: String,
     /// The configured nodes by id with their peer addresses, this one included.
     pub(super) configured: BTreeMap<NodeId, String>,
+    /// What this program understands.
+    pub(super) understands: Formats,
+    /// How often this data directory was started.
+    pub(super) start: u64,
+    table: TableReader,
     data_dir: Mutex<DataDir>,
     known: Mutex<Known>,
     failure: watch::Sender<Option<String>>,
@@ -49,6 +56,8 @@ struct Known {
 struct Peer {
     heard: Option<Instant>,
     client_address: Option<String>,
+    /// Disk and formats as it introduced itself last.
+    understands: Option<(DiskId, Formats)>,
 }
 
 impl Identity {
@@ -56,11 +65,14 @@ impl Identity {
     pub(super) fn new(
         data_dir: DataDir,
         configured: BTreeMap<NodeId, String>,
-        peer_address: String,
-        client_address: String,
+        (peer_address, client_address): (String, String),
+        (understands, table): (Formats, TableReader),
     ) -> Self {
         let identity = data_dir.identity();
         Self {
+            understands,
+            start: identity.start,
+            table,
             node: identity.node_id,
             disk: identity.disk_id,
             peer_address,
@@ -83,12 +95,42 @@ impl Identity {
 
     /// Records the cluster durably before anything else is said or stored in its name.
     pub(super) fn join(&self, cluster: ClusterId) -> Result<(), PeerError> {
-        let mut data_dir = self.data_dir.lock().unwrap_or_else(PoisonError::into_inner);
-        data_dir
+        self.data_dir()
             .join_cluster(cluster)
             .map_err(|error| PeerError::Refused(error.to_string()))?;
         self.known().cluster = Some(cluster);
         Ok(())
+    }
+
+    /// What the cluster writes, as far as this node has applied it.
+    pub(super) fn format(&self) -> Format {
+        self.table.format()
+    }
+
+    /// What the data directory says that the cluster writes.
+    pub(super) fn recorded_format(&self) -> Format {
+        self.data_dir().identity().format
+    }
+
+    /// Records durably what the cluster writes.
+    pub(super) fn record_format(&self, format: Format) -> Result<(), DataDirError> {
+        self.data_dir().set_format(format)
+    }
+
+    /// Whether the table knows what this program understands: before that the cluster might rise past it.
+    pub(super) fn noted(&self) -> bool {
+        let known = self.table.cluster().members.get(&self.node).copied();
+        known.is_some_and(|member| member.disk == self.disk.0 && member.understood == Some(self.understands))
+    }
+
+    /// What a member's program understands, if it said so lately from this disk. This node's own is known.
+    pub(super) fn understood_by(&self, node: NodeId, disk: DiskId) -> Option<Formats> {
+        if node == self.node {
+            return (disk == self.disk).then_some(self.understands);
+        }
+        let known = self.known();
+        let said = known.peers.get(&node)?.understands;
+        said.filter(|(of, _)| *of == disk).map(|(_, formats)| formats)
     }
 
     /// Takes over the newest membership.
@@ -119,6 +161,15 @@ impl Identity {
             from_disk: self.disk.0,
             to_node: to,
             to_disk: member.disk.0,
+            format: u32::from(self.format().0),
+        }
+    }
+
+    /// The head of a message that is sent now: what the cluster writes may have changed since the link was made.
+    pub(super) fn stamp(&self, envelope: v1::Envelope) -> v1::Envelope {
+        v1::Envelope {
+            format: u32::from(self.format().0),
+            ..envelope
         }
     }
 
@@ -143,6 +194,12 @@ impl Identity {
                 "node {} belongs to cluster {mine}, but node {} speaks for cluster {cluster}",
                 self.node, envelope.from_node
             ));
+        }
+        let format = u8::try_from(envelope.format).map_or(Format(u8::MAX), Format);
+        if !self.understands.hold(format) {
+            let sentence = self.wrong_version(format);
+            self.fail(sentence.clone());
+            return refused(sentence);
         }
         if envelope.to_disk != self.disk.0 {
             let sentence = self.other_disk(cluster, DiskId(envelope.to_disk));
@@ -176,6 +233,15 @@ impl Identity {
         }
     }
 
+    /// What an operator must do when the cluster writes what this program does not understand.
+    pub(super) fn wrong_version(&self, format: Format) -> String {
+        format!(
+            "the cluster writes format {format}, and this program on node {} understands {}: start a later release of \
+             remora-store on this node",
+            self.node, self.understands
+        )
+    }
+
     /// What an operator must do when the cluster knows this node under another disk.
     pub(super) fn other_disk(&self, cluster: ClusterId, known: DiskId) -> String {
         format!(
@@ -207,6 +273,8 @@ impl Identity {
         let mut known = self.known();
         let peer = known.peers.entry(introduction.node).or_default();
         peer.heard = Some(Instant::now());
+        peer.understands =
+            wire::from_formats(introduction.understands).map(|formats| (DiskId(introduction.disk), formats));
         if !introduction.client_address.is_empty() {
             peer.client_address = Some(introduction.client_address.clone());
         }
@@ -253,6 +321,11 @@ impl Identity {
             .map(|(node, address)| format!("{node}={address}"))
             .collect();
         nodes.join(",")
+    }
+
+    fn data_dir(&self) -> MutexGuard<'_, DataDir> {
+        // Its methods change their memory only after the disk: a poisoned lock still holds what is on the disk.
+        self.data_dir.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

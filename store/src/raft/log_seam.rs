@@ -194,11 +194,10 @@ impl RaftLogStorage<Types> for LogSeam {
     }
 }
 
-/// A log position as the log keeps it. With one leader per term the node says nothing that the term does not.
+/// A log position as the log keeps it.
 fn disk_id(id: LogIdOf<Types>) -> LogId {
     LogId {
         term: id.committed_leader_id().term,
-        node: 0,
         index: id.index,
     }
 }

@@ -16,6 +16,7 @@ mod answer;
 mod applier;
 mod duties;
 mod endpoint;
+mod formats;
 mod forming;
 mod handle;
 mod identity;
@@ -40,6 +41,7 @@ pub const LOG_FILTER: &str = "info,openraft=error,chunked_wal=error,raft_log=err
 
 pub use answer::{Answer, Ask, Refusal, Replies};
 pub use endpoint::{Incoming, PeerEndpoint};
+pub use formats::RAISE_AFTER_MS;
 pub use handle::RaftHandle;
 pub use leadership::{Leadership, Role};
 pub use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};

@@ -80,6 +80,11 @@ impl PeerNetwork {
         self.link.clone().map_err(|error| rpc_error(&error))
     }
 
+    /// The head of a message that is sent now.
+    fn head(&self) -> v1::Envelope {
+        self.identity.stamp(self.envelope)
+    }
+
     /// What a peer answered, noted as a sign of life.
     fn answered<T>(&self, answer: Result<T, LinkError>) -> Result<T, RPCError<Types>> {
         let answer = answer.map_err(|error| rpc_error(&error))?;
@@ -117,19 +122,19 @@ impl NetStreamAppend<Types> for PeerNetwork {
     {
         Box::pin(async move {
             let link = self.link()?;
-            let envelope = self.envelope;
             if self.heartbeats {
                 let Some(request) = input.next().await else {
                     return Ok(stream::empty().boxed());
                 };
                 let reply = link
-                    .heartbeat(wire::append(envelope, request), option.hard_ttl())
+                    .heartbeat(wire::append(self.head(), request), option.hard_ttl())
                     .await;
                 let result =
                     wire::from_append_reply(self.answered(reply)?).map_err(|error| malformed(&error))?;
                 return Ok(stream::once(async move { Ok(result) }).boxed());
             }
-            let requests = input.map(move |request| wire::append(envelope, request));
+            let (envelope, identity) = (self.envelope, Arc::clone(&self.identity));
+            let requests = input.map(move |request| wire::append(identity.stamp(envelope), request));
             let replies = link
                 .append(requests.boxed())
                 .await
@@ -150,7 +155,7 @@ impl NetVote<Types> for PeerNetwork {
         rpc: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        let request = wire::vote_request(self.envelope, &rpc, false);
+        let request = wire::vote_request(self.head(), &rpc, false);
         let reply = self.link()?.vote(request, option.hard_ttl()).await;
         wire::from_vote_reply(self.answered(reply)?).map_err(|error| malformed(&error))
     }
@@ -160,7 +165,7 @@ impl NetVote<Types> for PeerNetwork {
         rpc: VoteRequest<Types>,
         option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        let request = wire::vote_request(self.envelope, &rpc, true);
+        let request = wire::vote_request(self.head(), &rpc, true);
         let reply = self.link()?.vote(request, option.hard_ttl()).await;
         wire::from_vote_reply(self.answered(reply)?).map_err(|error| malformed(&error))
     }
@@ -177,7 +182,7 @@ impl NetSnapshot<Types> for PeerNetwork {
         option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         let head = v1::snapshot_chunk::Head {
-            envelope: Some(self.envelope),
+            envelope: Some(self.head()),
             vote: Some(wire::vote(&vote)),
             last_log: snapshot.meta.last_log_id.map(wire::position),
             membership: Some(wire::stored_membership(&snapshot.meta.last_membership)),
@@ -201,7 +206,7 @@ impl NetTransferLeader<Types> for PeerNetwork {
         req: TransferLeaderRequest<Types>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
-        let request = wire::transfer(self.envelope, &req);
+        let request = wire::transfer(self.head(), &req);
         let reply = self.link()?.transfer_leader(request, option.hard_ttl()).await;
         wire::from_transfer_reply(self.answered(reply)?).map_err(|error| malformed(&error))
     }

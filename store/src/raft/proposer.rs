@@ -19,7 +19,7 @@ use openraft::raft::ClientWriteResult;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::GROUP;
-use remora_table::{EntryBuilder, Proposal, Stamp, encode_proposal};
+use remora_table::{EntryBuilder, Proposal, Stamp, TableReader, encode_proposal};
 
 use super::applier::Raft;
 use super::types::{Commands, Types};
@@ -84,6 +84,8 @@ impl Waiting {
 pub(super) struct Proposer {
     groups: mpsc::Sender<Group>,
     waiting: Arc<Waiting>,
+    /// What is written is of the cluster's format, as far as this node has applied it.
+    table: TableReader,
     leadership: watch::Receiver<Leadership>,
     stopping: watch::Receiver<bool>,
 }
@@ -92,7 +94,7 @@ impl Proposer {
     /// A proposer and the task that serves it until every way in is gone.
     pub(super) fn new(
         raft: Raft,
-        stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+        (stamp, table): (Arc<dyn Fn() -> Stamp + Send + Sync>, TableReader),
         leadership: watch::Receiver<Leadership>,
         stopping: watch::Receiver<bool>,
         entry_proposals: Histogram,
@@ -102,6 +104,7 @@ impl Proposer {
         let worker = Worker {
             raft,
             stamp,
+            table: table.clone(),
             waiting: Arc::clone(&waiting),
             leadership: leadership.clone(),
             queue: VecDeque::new(),
@@ -111,6 +114,7 @@ impl Proposer {
             Self {
                 groups,
                 waiting,
+                table,
                 leadership,
                 stopping,
             },
@@ -128,9 +132,10 @@ impl Proposer {
             );
             return;
         }
+        let format = self.table.format();
         let encoded = asks
             .into_iter()
-            .map(|ask| (ask.token, encode_proposal(&ask.proposal)));
+            .map(|ask| (ask.token, encode_proposal(format, &ask.proposal)));
         let group = Group {
             items: encoded.collect(),
             replies,
@@ -196,6 +201,7 @@ type Returned = (Vec<Item>, Option<ClientWriteResult<Types>>);
 struct Worker {
     raft: Raft,
     stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    table: TableReader,
     waiting: Arc<Waiting>,
     leadership: watch::Receiver<Leadership>,
     queue: VecDeque<Item>,
@@ -236,7 +242,7 @@ impl Worker {
 
     /// Makes one entry of the front of the queue and hands it to openraft.
     async fn propose_entry(&mut self) -> impl Future<Output = Returned> + Send + use<> {
-        let mut entry = EntryBuilder::new(GROUP, (self.stamp)());
+        let mut entry = EntryBuilder::new(self.table.format(), GROUP, (self.stamp)());
         let mut items = Vec::new();
         while let Some(next) = self.queue.front() {
             let full = entry.count() >= ENTRY_PROPOSALS_MAX

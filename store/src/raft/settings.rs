@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_table::{Event, Stamp};
+use remora_table::{Event, Formats, Stamp};
 
 use super::{NodeId, PeerLinks};
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub client_address: String,
     /// The data directory.
     pub data_dir: PathBuf,
+    /// What this program understands: [`Formats::OURS`], but where a test plays the next release.
+    pub understands: Formats,
     /// Timers of elections.
     pub timers: Timers,
     /// When snapshots are taken.

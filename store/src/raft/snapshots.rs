@@ -240,7 +240,6 @@ pub(super) fn to_disk(meta: &SnapshotMetaOf<Types>) -> snapshot::SnapshotMeta {
             let position = wire::position(last);
             log::LogId {
                 term: position.term,
-                node: 0,
                 index: position.index,
             }
         }),

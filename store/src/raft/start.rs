@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::log::{DataDir, DataDirError, FileLog, Log, LogGauge};
 use crate::metrics::Consensus;
 use crate::snapshot::SnapshotStore;
-use remora_table::TableReader;
+use remora_table::{Formats, TableReader};
 
 use super::applier::{Applier, Raft};
 use super::endpoint::PeerEndpoint;
@@ -33,7 +33,7 @@ use super::proposer::Proposer;
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::snapshots::Snapshots;
-use super::{Leadership, NodeId, duties, forming};
+use super::{Leadership, NodeId, duties, formats, forming};
 
 /// How long a snapshot may take to be sent and installed: 4 GiB at 10 MB/s. Too short a limit sends it again for ever; a
 /// connection that broke ends it sooner.
@@ -106,21 +106,21 @@ struct Opened {
 
 impl Opened {
     async fn open(settings: &mut Settings) -> Result<Self, StartError> {
-        let (path, node) = (settings.data_dir.clone(), settings.node);
-        let disk = tokio::task::spawn_blocking(move || open_disk(&path, node));
+        let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
+        let disk = tokio::task::spawn_blocking(move || open_disk(&path, node, understands));
         let (data_dir, log, store) = disk
             .await
             .map_err(|error| StartError::Log(io::Error::other(error)))??;
         let counts = Consensus::new();
         let snapshots = Snapshots::counted(store, counts.clone());
+        let applier = Applier::new(understands, snapshots.clone(), Arc::clone(&settings.events));
+        let table = applier.reader();
         let identity = Arc::new(Identity::new(
             data_dir,
             std::mem::take(&mut settings.cluster),
-            settings.peer_address.clone(),
-            settings.client_address.clone(),
+            (settings.peer_address.clone(), settings.client_address.clone()),
+            (understands, table.clone()),
         ));
-        let applier = Applier::new(snapshots.clone(), Arc::clone(&settings.events));
-        let table = applier.reader();
         let bytes_since_snapshot = applier.bytes_since_snapshot();
         let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
         let config = Arc::new(config(settings)?);
@@ -141,11 +141,15 @@ impl Opened {
 }
 
 /// Opens what is on the disk: reads all of the log and of the newest table image.
-fn open_disk(path: &Path, node: NodeId) -> Result<(DataDir, FileLog, SnapshotStore), StartError> {
-    let data_dir = DataDir::open(path, node)?;
+fn open_disk(
+    path: &Path,
+    node: NodeId,
+    understands: Formats,
+) -> Result<(DataDir, FileLog, SnapshotStore), StartError> {
+    let data_dir = DataDir::open(path, node, understands)?;
     let log = FileLog::open(&data_dir.log_directory()).map_err(StartError::Log)?;
     let directory = data_dir.snapshot_directory();
-    let store = SnapshotStore::open(&directory).map_err(StartError::Snapshots)?;
+    let store = SnapshotStore::open(&directory, understands).map_err(StartError::Snapshots)?;
     let imaged = store.latest().and_then(|newest| newest.last_applied);
     if let Some(purged) = log
         .bounds()
@@ -200,7 +204,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     let stamp = Arc::clone(&settings.stamp);
     let (proposer, proposing) = Proposer::new(
         opened.raft.clone(),
-        stamp,
+        (stamp, opened.table.clone()),
         leadership_seen.clone(),
         stopping_seen,
         opened.counts.entry_proposals.clone(),
@@ -241,7 +245,7 @@ fn spawn_duties(
     opened: &Opened,
     proposer: &Proposer,
     leadership: &watch::Receiver<Leadership>,
-) -> [JoinHandle<()>; 2] {
+) -> [JoinHandle<()>; 3] {
     let pulse = duties::pulse(
         opened.raft.clone(),
         proposer.clone(),
@@ -254,7 +258,17 @@ fn spawn_duties(
         Arc::clone(&opened.bytes_since_snapshot),
         opened.table.clone(),
     );
-    [tokio::spawn(pulse), tokio::spawn(snapshots)]
+    let formats = formats::keep(
+        Arc::clone(&opened.identity),
+        proposer.clone(),
+        opened.table.clone(),
+        leadership.clone(),
+    );
+    [
+        tokio::spawn(pulse),
+        tokio::spawn(snapshots),
+        tokio::spawn(formats),
+    ]
 }
 
 /// Starts to look for peers, and to form a cluster with them if there is none.

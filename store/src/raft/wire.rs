@@ -16,6 +16,7 @@ use openraft::vote::RaftLeaderId;
 use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
+use remora_table::{Format, Formats};
 
 use super::types::{Commands, Member, Membership, StoredMembership, Types, log_id};
 
@@ -23,6 +24,25 @@ use super::types::{Commands, Member, Membership, StoredMembership, Types, log_id
 #[derive(Debug, thiserror::Error)]
 #[error("malformed peer message: {0}")]
 pub(super) struct Malformed(&'static str);
+
+/// Writes a range of formats.
+pub(super) fn formats(formats: Formats) -> v1::Formats {
+    v1::Formats {
+        oldest: u32::from(formats.oldest.0),
+        newest: u32::from(formats.newest.0),
+    }
+}
+
+/// Reads a range of formats; none if it is missing or empty. What lies beyond the numbers of this program is cut off.
+pub(super) fn from_formats(formats: Option<v1::Formats>) -> Option<Formats> {
+    let v1::Formats { oldest, newest } = formats?;
+    let number = |number: u32| Format(u8::try_from(number).unwrap_or(u8::MAX));
+    let formats = Formats {
+        oldest: number(oldest),
+        newest: number(newest),
+    };
+    (oldest > 0 && oldest <= newest).then_some(formats)
+}
 
 /// Writes a log position.
 pub(super) fn position(id: LogIdOf<Types>) -> v1::LogPosition {

@@ -24,6 +24,7 @@ use super::convert::{self, owner, session_key};
 use super::desk::Desk;
 use super::forward::{Forwards, Way, onward};
 use super::status::{malformed, refused, status};
+use super::upgrade;
 
 /// Sessions in a page unless asked otherwise (admin.proto).
 const PAGE_DEFAULT: u32 = 100;
@@ -105,6 +106,18 @@ impl StoreAdmin for Admin {
                 "several sessions match: give more digits of the key, or list them first",
             )),
         }
+    }
+
+    async fn upgrade(
+        &self,
+        request: Request<v1::UpgradeRequest>,
+    ) -> Result<Response<v1::UpgradeReply>, Status> {
+        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
+            return client(leader).upgrade(onward(request.into_inner())).await;
+        }
+        self.desk.barrier().await.map_err(status)?;
+        upgrade::wish(&self.desk, request.get_ref().wish()).await?;
+        Ok(Response::new(upgrade::tell(&self.desk)))
     }
 
     async fn kill_sessions(

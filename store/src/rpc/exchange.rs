@@ -26,23 +26,18 @@ use tonic::{Status, Streaming};
 
 use crate::metrics::Kind;
 use crate::raft::{Answer, Ask, Leadership, Replies};
-use remora_table::SessionKey;
+use remora_table::{Format, SessionKey};
 
 use super::convert::{self, Asker, Request};
 use super::desk::{Admitted, Desk, Phase, Read, ReadResult};
+use super::hello::{self, CONFIRM_EVERY};
 use super::hub::Registration;
 use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
 use super::status::{malformed, not_leader, refusal, refused};
 
-/// The protocol that this program speaks.
-const PROTOCOL_VERSION: u32 = 1;
-
 /// How long a stream may be open without its Hello: managers send it at once.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
-
-/// How often near copies are confirmed: several times in the second for which a confirmation counts.
-const CONFIRM_EVERY: Duration = Duration::from_millis(200);
 
 /// Requests of one stream in flight; beyond it the stream is not read until some are answered. Far above the threads of
 /// one Tomcat, each of which has one request in flight.
@@ -129,59 +124,23 @@ pub(super) async fn open(
         })??;
     let first = first.unwrap_or_default();
     let probe = first.probe;
-    let asker = hello(&desk, first).map_err(|refusal| refused(&refusal))?;
-    let exchange = Exchange::new(desk, asker, inbound, probe);
+    let (asker, format) = hello::hear(&desk, first).map_err(|refusal| refused(&refusal))?;
+    let exchange = Exchange::new(desk, asker, format, (inbound, probe));
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())
 }
 
-/// Checks the first message.
-fn hello(desk: &Desk, first: v1::ExchangeRequest) -> Result<Asker, v1::Refusal> {
-    let hello = first
-        .hello
-        .ok_or_else(|| malformed("the first message of a stream must carry a Hello"))?;
-    if !first.requests.is_empty() || !first.acknowledged.is_empty() {
-        return Err(malformed(
-            "the first message of a stream must carry a Hello and nothing else",
-        ));
-    }
-    if hello.protocol_version != PROTOCOL_VERSION {
-        let sentence = format!(
-            "the client speaks protocol version {} and this store {PROTOCOL_VERSION}: upgrade the older one",
-            hello.protocol_version
-        );
-        return Err(refusal(Reason::WrongCluster, sentence));
-    }
-    let asker = Asker::new(hello.instance, &hello.node)?;
-    desk.open()?;
-    let cluster = desk.raft.cluster();
-    if !hello.cluster.is_empty() && !cluster.is_empty() && hello.cluster != cluster {
-        let sentence = format!(
-            "the client means cluster {} and this store is {cluster}: check the store addresses, or restart the client \
-             if the store was set up anew",
-            hello.cluster
-        );
-        return Err(refusal(Reason::WrongCluster, sentence));
-    }
-    if desk.raft.leadership().borrow().elected_here() {
-        Ok(asker)
-    } else {
-        Err(not_leader(desk.leader_hint()))
-    }
-}
-
 impl Exchange {
-    fn new(desk: Arc<Desk>, asker: Asker, inbound: Streaming<v1::ExchangeRequest>, probe: u64) -> Exchange {
+    fn new(
+        desk: Arc<Desk>,
+        asker: Asker,
+        format: Format,
+        (inbound, probe): (Streaming<v1::ExchangeRequest>, u64),
+    ) -> Exchange {
         let outbox = Arc::new(Outbox::default());
         let leadership = desk.raft.leadership();
         let term = leadership.borrow().term;
         let mut ticks = tokio::time::interval(CONFIRM_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let welcome = v1::Welcome {
-            cluster: desk.raft.cluster(),
-            nodes: desk.raft.client_addresses(),
-            session_bytes_max: desk.limits.session_bytes_max,
-            attributes_max: desk.limits.attributes_max,
-        };
         Exchange {
             _registration: desk.hub.register(asker.instance, Arc::clone(&outbox)),
             replies: Arc::clone(&outbox) as Arc<dyn Replies>,
@@ -191,7 +150,7 @@ impl Exchange {
             in_flight: HashMap::new(),
             last_token: 0,
             waiting: FuturesUnordered::new(),
-            parcel: Parcel::welcome(welcome),
+            parcel: Parcel::welcome(hello::welcome(&desk, format)),
             leadership,
             term,
             phase: desk.phase.clone(),
@@ -456,6 +415,6 @@ fn kind_of(ask: Option<&v1::request::Ask>) -> Kind {
         Some(Ask::Rename(_)) => Kind::Rename,
         Some(Ask::Remove(_)) => Kind::Remove,
         Some(Ask::Release(_)) => Kind::Release,
-        Some(Ask::Check(_)) | None => Kind::Check,
+        Some(Ask::Check(_) | Ask::Bury(_)) | None => Kind::Check,
     }
 }

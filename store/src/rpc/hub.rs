@@ -189,6 +189,7 @@ impl Hub {
             session: Some(session_key(&event.session)),
             kind: kind.into(),
             epoch: event.epoch.0,
+            ..v1::Push::default()
         });
         self.metrics.pushes.increment(1);
         if event.kind == EventKind::OwnershipLost {

@@ -15,6 +15,7 @@ mod convert;
 mod desk;
 mod exchange;
 mod forward;
+mod hello;
 mod hub;
 mod links;
 mod outbox;
@@ -23,6 +24,7 @@ mod peers;
 mod registry;
 mod sessions;
 mod status;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

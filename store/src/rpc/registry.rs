@@ -71,6 +71,9 @@ impl Registry for Registered {
                 url: entry.url.to_string(),
                 applications: entry.applications.iter().map(|name| name.to_string()).collect(),
                 lapses_in_seconds: entry.lapses.0.saturating_sub(now.0) / 1_000,
+                mode: entry.mode.to_string(),
+                version: entry.software.to_string(),
+                threads: entry.threads,
             });
         Ok(Response::new(v1::ListServersReply {
             servers: servers.collect(),

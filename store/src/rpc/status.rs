@@ -121,7 +121,7 @@ pub(super) fn refused(refusal: &v1::Refusal) -> Status {
         Reason::NotLeader | Reason::NoQuorum | Reason::Stopping => Code::Unavailable,
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::Malformed | Reason::TooLarge => Code::InvalidArgument,
-        Reason::WrongCluster => Code::FailedPrecondition,
+        Reason::WrongCluster | Reason::WrongVersion => Code::FailedPrecondition,
         Reason::Unspecified => Code::Internal,
     };
     let mut status = Status::new(code, refusal.message.clone());
@@ -146,6 +146,7 @@ mod tests {
             (Reason::Malformed, Code::InvalidArgument),
             (Reason::TooLarge, Code::InvalidArgument),
             (Reason::WrongCluster, Code::FailedPrecondition),
+            (Reason::WrongVersion, Code::FailedPrecondition),
         ] {
             let refusal = refusal(reason, "because");
             let status = status(Turned::Refused(refusal.clone()));

@@ -10,9 +10,10 @@ use std::io::{self, BufReader, Read, Write};
 use bytes::Bytes;
 
 use crate::log::LogId;
+use remora_table::{CodecError, Format, Formats};
 
-/// Begins the head; raised when the layout changes.
-const FORMAT: &[u8; 8] = b"remoraS1";
+/// Begins the head; the format follows.
+const MAGIC: &[u8; 7] = b"remoraS";
 
 /// Longest frame that is believed, in bytes. Frames are written no longer than a piece; this is far above, so that files
 /// of earlier programs, which wrote whole records, can be read.
@@ -95,34 +96,36 @@ impl FrameReader {
 }
 
 /// The head: format, whether something was applied, its id, the membership.
-pub(super) fn encode_meta(meta: &SnapshotMeta) -> Vec<u8> {
-    let LogId { term, node, index } = meta.last_applied.unwrap_or_default();
-    let mut head = FORMAT.to_vec();
+pub(super) fn encode_meta(format: Format, meta: &SnapshotMeta) -> Vec<u8> {
+    let LogId { term, index } = meta.last_applied.unwrap_or_default();
+    let mut head = MAGIC.to_vec();
+    head.push(format.0);
     head.push(u8::from(meta.last_applied.is_some()));
-    for number in [term, node, index] {
+    for number in [term, index] {
         head.extend_from_slice(&number.to_le_bytes());
     }
     head.extend_from_slice(&meta.membership);
     head
 }
 
-/// Reads a head.
-pub(super) fn decode_meta(head: &Bytes) -> io::Result<SnapshotMeta> {
-    let (format, rest) = head
+/// Reads a head. A format that is not understood is no damage: [`io::ErrorKind::Unsupported`].
+pub(super) fn decode_meta(head: &Bytes, understood: Formats) -> io::Result<SnapshotMeta> {
+    let rest = head.strip_prefix(MAGIC);
+    let rest = rest.ok_or_else(|| invalid("it does not begin as a table image does"))?;
+    let (&[format, applied], rest) = rest
         .split_first_chunk()
         .ok_or_else(|| invalid("the head is too short"))?;
-    if format != FORMAT {
-        return Err(invalid(
-            "the format is not one that this version of remora-store knows",
-        ));
+    if !understood.hold(Format(format)) {
+        let error = CodecError::WrongVersion {
+            what: "a table image",
+            found: Format(format),
+            understood,
+        };
+        return Err(io::Error::new(io::ErrorKind::Unsupported, error));
     }
-    let (&[applied], rest) = rest
-        .split_first_chunk()
-        .ok_or_else(|| invalid("the head is too short"))?;
     let (term, rest) = number(rest)?;
-    let (node, rest) = number(rest)?;
     let (index, membership) = number(rest)?;
-    let last_applied = (applied != 0).then_some(LogId { term, node, index });
+    let last_applied = (applied != 0).then_some(LogId { term, index });
     Ok(SnapshotMeta {
         last_applied,
         membership: head.slice_ref(membership),

@@ -6,11 +6,7 @@ use remora_table::{SessionTable, Stamp};
 
 fn meta(index: u64) -> SnapshotMeta {
     SnapshotMeta {
-        last_applied: Some(LogId {
-            term: 2,
-            node: 1,
-            index,
-        }),
+        last_applied: Some(LogId { term: 2, index }),
         membership: Bytes::from_static(b"members"),
     }
 }
@@ -37,12 +33,12 @@ fn only_file(directory: &Path) -> PathBuf {
 #[test]
 fn the_newest_image_is_kept_and_read_back() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path()).unwrap();
+    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
     assert!(store.load().unwrap().is_none());
     store.save(&meta(5), image(5)).unwrap();
     store.save(&meta(9), image(9)).unwrap();
     only_file(directory.path());
-    let (read, table) = SnapshotStore::open(directory.path())
+    let (read, table) = SnapshotStore::open(directory.path(), Formats::OURS)
         .unwrap()
         .load()
         .unwrap()
@@ -54,7 +50,7 @@ fn the_newest_image_is_kept_and_read_back() {
 #[test]
 fn an_overtaken_image_does_not_replace_a_newer_one() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path()).unwrap();
+    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
     store.save(&meta(9), image(9)).unwrap();
     store.save(&meta(5), image(5)).unwrap();
     assert_eq!(store.latest(), Some(meta(9)));
@@ -63,7 +59,7 @@ fn an_overtaken_image_does_not_replace_a_newer_one() {
 #[test]
 fn every_flipped_byte_is_found() {
     let directory = tempfile::tempdir().unwrap();
-    SnapshotStore::open(directory.path())
+    SnapshotStore::open(directory.path(), Formats::OURS)
         .unwrap()
         .save(&meta(5), image(5))
         .unwrap();
@@ -73,7 +69,8 @@ fn every_flipped_byte_is_found() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x10;
         fs::write(&path, damaged).unwrap();
-        let error = verify(File::open(&path).unwrap()).expect_err("a flipped byte was not found");
+        let error =
+            verify(File::open(&path).unwrap(), Formats::OURS).expect_err("a flipped byte was not found");
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "byte {at}");
     }
 }
@@ -81,7 +78,7 @@ fn every_flipped_byte_is_found() {
 #[test]
 fn every_cut_is_found() {
     let directory = tempfile::tempdir().unwrap();
-    SnapshotStore::open(directory.path())
+    SnapshotStore::open(directory.path(), Formats::OURS)
         .unwrap()
         .save(&meta(5), image(5))
         .unwrap();
@@ -89,29 +86,37 @@ fn every_cut_is_found() {
     let whole = fs::read(&path).unwrap();
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        assert!(verify(File::open(&path).unwrap()).is_err(), "cut at {length}");
+        assert!(
+            verify(File::open(&path).unwrap(), Formats::OURS).is_err(),
+            "cut at {length}"
+        );
     }
 }
 
 #[test]
 fn a_damaged_image_is_set_aside_and_not_used() {
     let directory = tempfile::tempdir().unwrap();
-    SnapshotStore::open(directory.path())
+    SnapshotStore::open(directory.path(), Formats::OURS)
         .unwrap()
         .save(&meta(5), image(5))
         .unwrap();
     let path = only_file(directory.path());
     fs::write(&path, b"scribble").unwrap();
-    assert_eq!(SnapshotStore::open(directory.path()).unwrap().latest(), None);
+    assert_eq!(
+        SnapshotStore::open(directory.path(), Formats::OURS)
+            .unwrap()
+            .latest(),
+        None
+    );
     assert!(path.with_extension("damaged").exists());
 }
 
 #[test]
 fn an_image_travels_piece_by_piece() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let from = SnapshotStore::open(here.path()).unwrap();
+    let from = SnapshotStore::open(here.path(), Formats::OURS).unwrap();
     from.save(&meta(5), image(5)).unwrap();
-    let to = SnapshotStore::open(there.path()).unwrap();
+    let to = SnapshotStore::open(there.path(), Formats::OURS).unwrap();
     let mut reader = from.read().unwrap().unwrap();
     let mut receiver = to.receive().unwrap();
     while let Some(piece) = reader.next_chunk().unwrap() {
@@ -124,9 +129,9 @@ fn an_image_travels_piece_by_piece() {
 #[test]
 fn an_image_that_ends_early_is_refused_and_leaves_nothing() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let from = SnapshotStore::open(here.path()).unwrap();
+    let from = SnapshotStore::open(here.path(), Formats::OURS).unwrap();
     from.save(&meta(5), image(5)).unwrap();
-    let to = SnapshotStore::open(there.path()).unwrap();
+    let to = SnapshotStore::open(there.path(), Formats::OURS).unwrap();
     let mut receiver = to.receive().unwrap();
     let piece = from.read().unwrap().unwrap().next_chunk().unwrap().unwrap();
     receiver.write(&piece[..piece.len() - 1]).unwrap();
@@ -137,7 +142,7 @@ fn an_image_that_ends_early_is_refused_and_leaves_nothing() {
 #[test]
 fn a_large_record_is_written_in_pieces() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path()).unwrap();
+    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
     let mut table = SessionTable::new();
     table.apply(&crate::raft::tests::create(1, 3 << 20), &mut Vec::new());
     store.save(&meta(5), table.image()).unwrap();

@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::types::{Attribute, Epoch, KEY_BYTES, Login, RequestId, SessionKey, Version};
+use super::formats::{Format, Formats};
+use super::types::{
+    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, RequestId, SessionKey, Version,
+};
 
 /// Sessions that one touch may name: bounded work per entry.
 pub const TOUCHED_MAX: usize = 1_000;
@@ -73,14 +76,7 @@ pub enum Command {
         limit: u32,
     },
     /// Enter or renew an application server in the registry, under the proposal's node and instance.
-    Announce {
-        /// Where a proxy reaches it.
-        url: Arc<str>,
-        /// What it serves.
-        applications: Vec<Arc<str>>,
-        /// Seconds of table time after which the entry lapses.
-        lifetime_seconds: u32,
-    },
+    Announce(Announcement),
     /// Take the proposal's node out of the registry, if its instance entered it.
     Retire,
     /// An operator ends sessions; at most [`KILLED_MAX`].
@@ -90,6 +86,25 @@ pub enum Command {
     },
     /// Only moves table time.
     Tick,
+    /// What a member's program understands.
+    Understands {
+        /// The member's node id.
+        node: u64,
+        /// Its disk.
+        disk: u64,
+        /// What its program understands.
+        formats: Formats,
+    },
+    /// Write a format from the next entry on, if every member understands it.
+    Raise {
+        /// Which.
+        format: Format,
+    },
+    /// An operator holds the cluster's format where it is, or lets it go.
+    Hold {
+        /// Whether it is held from now on.
+        held: bool,
+    },
 }
 
 /// What changed in a session.
@@ -105,8 +120,12 @@ pub struct Save {
     pub changed: Vec<Attribute>,
     /// Names of attributes removed.
     pub removed: Vec<Arc<str>>,
+    /// Attributes that turned local; what the record held under their names is removed.
+    pub local: Vec<LocalAttribute>,
     /// The login, when it changed; an empty principal logs out.
     pub login: Option<Login>,
+    /// All labels, when they changed.
+    pub labels: Option<Vec<Label>>,
     /// Idle limit in seconds, when it changed (always with epoch 0).
     pub max_idle_seconds: Option<i32>,
     /// Whether the save may take the session back from another owner, if nothing conflicts.
@@ -115,6 +134,33 @@ pub struct Save {
     pub created_ms: u64,
     /// Last access, milliseconds since 1970.
     pub last_access_ms: u64,
+}
+
+impl Save {
+    /// Every attribute name that the save is about, as it names them: set, removed, turned local.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let changed = self.changed.iter().map(|attribute| &*attribute.name);
+        let removed = self.removed.iter().map(|name| &**name);
+        let local = self.local.iter().map(|local| &*local.name);
+        changed.chain(removed).chain(local)
+    }
+}
+
+/// What an application server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Where a proxy reaches it.
+    pub url: Arc<str>,
+    /// What it serves.
+    pub applications: Vec<Arc<str>>,
+    /// Seconds of table time after which the entry lapses.
+    pub lifetime_seconds: u32,
+    /// How its session manager runs, for people. At most 32 bytes.
+    pub mode: Arc<str>,
+    /// Version of its session manager's jar, for people. At most 64 bytes.
+    pub software: Arc<str>,
+    /// Threads that serve requests; 0 when not known.
+    pub threads: u32,
 }
 
 /// One session that was used.

@@ -1,5 +1,6 @@
 //! The whole table at one point of the log.
 
+use super::formats::{ClusterFormat, Format};
 use super::names::Names;
 use super::reader::RegisteredServer;
 use super::slot::Slot;
@@ -15,11 +16,17 @@ pub struct TableImage {
     pub(super) slots: Vec<(SessionKey, Slot)>,
     /// By node name.
     pub(super) servers: Vec<RegisteredServer>,
+    pub(super) cluster: ClusterFormat,
     /// The names that the slots share, if the image was decoded.
     pub(super) names: Names,
 }
 
 impl TableImage {
+    /// What the cluster wrote at that point of the log: the image's own format.
+    pub fn format(&self) -> Format {
+        self.cluster.format
+    }
+
     /// Slots in the image: sessions, tombstones and keys that were given up.
     pub fn slots(&self) -> usize {
         self.slots.len()

@@ -2,6 +2,7 @@
 
 mod codec;
 mod command;
+mod formats;
 mod image;
 mod limits;
 mod merge;
@@ -16,16 +17,17 @@ mod types;
 
 pub use codec::{CodecError, Entry, EntryBuilder, ImageDecoder, decode_proposal, encode_proposal};
 pub use command::{
-    Command, KILLED_MAX, Killed, Proposal, RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
+    Announcement, Command, KILLED_MAX, Killed, Proposal, RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
 };
+pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready};
 pub use image::TableImage;
 pub use limits::{LimitError, Limits};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::{ListFilter, RegisteredServer, TableReader};
 pub use table::SessionTable;
 pub use types::{
-    Attribute, Epoch, KEY_BYTES, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, RequestId,
-    Session, SessionKey, Stamp, TableTime, Version,
+    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RecordedChange, RecordedClaim,
+    RecordedKind, RequestId, Session, SessionKey, Stamp, TableTime, Version,
 };
 
 #[cfg(test)]

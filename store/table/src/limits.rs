@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::command::{Command, Proposal, Save};
 use super::reader::TableReader;
 use super::slot::SLOT_BYTES;
-use super::types::{Attribute, Epoch, Session};
+use super::types::{Attribute, Epoch, Label, LocalAttribute, Session};
 
 /// Application servers in the registry: far above any pool. New names are refused at it, or a client that makes them up
 /// would fill every node and every answer of the registry.
@@ -56,7 +56,7 @@ impl Size {
     fn of(session: Option<&Session>) -> Self {
         Self {
             bytes: session.map_or(0, Session::bytes),
-            attributes: session.map_or(0, |session| session.attributes.len()),
+            attributes: session.map_or(0, |session| session.attributes.len() + session.local.len()),
         }
     }
 }
@@ -76,8 +76,7 @@ impl Limits {
 
     fn check_save(&self, save: &Save, table: &TableReader) -> Result<(), LimitError> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
-        let changed = save.changed.iter().map(|attribute| &*attribute.name);
-        for name in changed.chain(save.removed.iter().map(|name| &**name)) {
+        for name in save.names() {
             if !names.insert(name) {
                 return Err(LimitError::Malformed(format!(
                     "attribute {name:?} is named twice: name each once"
@@ -88,10 +87,19 @@ impl Limits {
         let before = Size::of(present.as_deref());
         let mut after = before;
         after.bytes += save.changed.iter().map(Attribute::bytes).sum::<u64>();
-        after.attributes += save.changed.len();
-        for replaced in names.iter().filter_map(|name| present.as_ref()?.attribute(name)) {
-            after.bytes -= replaced.bytes();
+        after.bytes += save.local.iter().map(LocalAttribute::bytes).sum::<u64>();
+        after.attributes += save.changed.len() + save.local.len();
+        for replaced in names.iter().filter_map(|name| present.as_ref()?.counted(name)) {
+            after.bytes -= replaced;
             after.attributes -= 1;
+        }
+        if let Some(labels) = &save.labels {
+            let replaced = present
+                .iter()
+                .flat_map(|session| &session.labels)
+                .map(Label::bytes)
+                .sum::<u64>();
+            after.bytes = after.bytes + labels.iter().map(Label::bytes).sum::<u64>() - replaced;
         }
         if let Some(login) = &save.login {
             let replaced = present.as_ref().and_then(|session| session.login.as_ref());

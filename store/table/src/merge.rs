@@ -17,9 +17,9 @@ pub(super) fn conflicts(session: &Session, save: &Save) -> bool {
             .map_or(session.removal_version, |attribute| attribute.version)
             > save.base
     };
-    save.changed.iter().any(|attribute| newer(&attribute.name))
-        || save.removed.iter().any(|name| newer(name))
+    save.names().any(newer)
         || (save.login.is_some() && session.login_version > save.base)
+        || (save.labels.is_some() && session.labels_version > save.base)
         || (save.max_idle_seconds.is_some() && session.max_idle_version > save.base)
 }
 
@@ -40,12 +40,14 @@ pub(super) fn merged(session: &Session, base: Version, own: Option<Version>) -> 
     let names = if removals { names(session) } else { Vec::new() };
     let login = told(session.login_version).then(|| login(session));
     let max_idle_seconds = told(session.max_idle_version).then_some(session.max_idle_seconds);
+    let labels = told(session.labels_version).then(|| session.labels.to_vec());
     let merged = Merged {
         attributes,
         removals,
         names,
         login,
         max_idle_seconds,
+        labels,
     };
     (merged != Merged::default()).then_some(merged)
 }

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::types::{Attribute, Epoch, Login, Owner, Session, SessionKey, Version};
+use super::formats::{Format, Formats};
+use super::types::{Attribute, Epoch, Label, Login, Owner, Session, SessionKey, Version};
 
 /// The answer to a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,27 @@ pub enum Outcome {
     },
     /// Tick: table time moved.
     Ticked,
+    /// Understands: it is noted.
+    Understood,
+    /// Understands: no member has this node id and disk. Raise: there is no member yet. Nothing changed.
+    NoMember,
+    /// Raise: what the cluster writes now; what was asked, or more than that already.
+    Raised {
+        /// The cluster's format.
+        format: Format,
+    },
+    /// Raise: a member has not said that it understands the format. Nothing changed.
+    NotUnderstood {
+        /// The first such member, by node id.
+        node: u64,
+        /// What it understands, if it has said so.
+        understood: Option<Formats>,
+    },
+    /// Hold.
+    Held {
+        /// Whether the format is held now.
+        held: bool,
+    },
 }
 
 /// A save that is in the record.
@@ -113,6 +135,8 @@ pub struct Merged {
     pub login: Option<Login>,
     /// Idle limit in seconds, when it is newer than the base.
     pub max_idle_seconds: Option<i32>,
+    /// All labels, when they are newer than the base.
+    pub labels: Option<Vec<Label>>,
 }
 
 /// The answer to a check: is a near copy still the truth?

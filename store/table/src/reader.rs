@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::formats::{ClusterFormat, Format};
 use super::outcome::{Checked, Outcome};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
 use super::types::{Epoch, Owner, Session, SessionKey, TableTime, Version};
@@ -43,6 +44,12 @@ pub struct RegisteredServer {
     pub lapses: TableTime,
     /// The change counter at its last announcement.
     pub version: Version,
+    /// How its session manager runs, for people.
+    pub mode: Arc<str>,
+    /// Version of its session manager's jar, for people.
+    pub software: Arc<str>,
+    /// Threads that serve requests; 0 when not known.
+    pub threads: u32,
 }
 
 impl TableReader {
@@ -58,6 +65,16 @@ impl TableReader {
     /// The change counter.
     pub fn version(&self) -> Version {
         Version(self.contents.version.load(Ordering::Acquire))
+    }
+
+    /// What the cluster writes: the format of whatever is encoded now.
+    pub fn format(&self) -> Format {
+        self.contents.cluster().format
+    }
+
+    /// What the cluster writes, what its members understand, and whether it may write more.
+    pub fn cluster(&self) -> ClusterFormat {
+        self.contents.cluster().clone()
     }
 
     /// Live sessions; those past their deadline that are not swept yet included.

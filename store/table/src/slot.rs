@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
 
+use super::formats::ClusterFormat;
 use super::reader::RegisteredServer;
 use super::types::{KEY_BYTES, RequestId, Session, SessionKey, TableTime, Version};
 
@@ -123,6 +124,7 @@ pub(super) type Slots = DashMap<SessionKey, Slot, BuildHasherDefault<KeyHasher>>
 pub(super) struct Contents {
     pub(super) slots: Slots,
     servers: RwLock<BTreeMap<Arc<str>, RegisteredServer>>,
+    cluster: RwLock<ClusterFormat>,
     /// Table time of the last entry begun, in milliseconds.
     pub(super) time: AtomicU64,
     /// The change counter.
@@ -143,6 +145,7 @@ impl Contents {
         Self {
             slots: Slots::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS),
             servers: RwLock::default(),
+            cluster: RwLock::default(),
             time: AtomicU64::new(0),
             version: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
@@ -208,6 +211,16 @@ impl Contents {
     /// The registry, for the writer.
     pub(super) fn servers_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, RegisteredServer>> {
         self.servers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the cluster writes. A panic elsewhere cannot leave it half-changed: whoever changes it computes first.
+    pub(super) fn cluster(&self) -> RwLockReadGuard<'_, ClusterFormat> {
+        self.cluster.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the cluster writes, for the writer.
+    pub(super) fn cluster_mut(&self) -> RwLockWriteGuard<'_, ClusterFormat> {
+        self.cluster.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What stands under a key, if it is not past its deadline.

@@ -4,7 +4,7 @@
 //! exactly the slots that have one; counters equal what a walk over the slots would find.
 //! The rules themselves are in `rules/`, one file per kind of command; this file has what they share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -116,17 +116,22 @@ impl SessionTable {
             } => self.remove(&mut call, session, *created_version, *epoch, *reason),
             Command::Release { session, epoch } => self.release(&call, session, *epoch),
             Command::Sweep { limit } => self.sweep(&mut call, *limit),
-            Command::Announce {
-                url,
-                applications,
-                lifetime_seconds,
-            } => self.announce(&call, url, applications, *lifetime_seconds),
+            Command::Announce(said) => self.announce(&call, said),
             Command::Retire => self.retire(&call),
             Command::Kill { sessions } => self.kill(&mut call, sessions),
             Command::Tick => Outcome::Ticked,
+            Command::Understands { node, disk, formats } => self.understands(*node, *disk, *formats),
+            Command::Raise { format } => self.raise(*format),
+            Command::Hold { held } => self.hold(*held),
         };
         self.publish();
         outcome
+    }
+
+    /// Takes over the members of the cluster, node ids with their disks, from a membership in the log.
+    pub fn set_members(&mut self, disks: &BTreeMap<u64, u64>) {
+        let now = self.now();
+        self.contents.cluster_mut().set_members(disks, now);
     }
 
     /// A reader of this table; readers survive [`SessionTable::restore`].
@@ -147,6 +152,7 @@ impl SessionTable {
                 .map(|slot| (slot.key().clone(), slot.value().clone()))
                 .collect(),
             servers: self.contents.servers().values().cloned().collect(),
+            cluster: self.contents.cluster().clone(),
             names: Names::default(),
         }
     }
@@ -165,6 +171,7 @@ impl SessionTable {
             .map(|entry| (entry.lapses, Arc::clone(&entry.server.node)))
             .collect();
         self.contents.time.store(image.time.0, Ordering::Release);
+        *self.contents.cluster_mut() = image.cluster;
         *self.contents.servers_mut() = image
             .servers
             .into_iter()

@@ -26,6 +26,9 @@ const ATTRIBUTE_FRAME_BYTES: u64 = 36;
 /// What the wire adds to a role: tag and length.
 const ROLE_FRAME_BYTES: u64 = 4;
 
+/// What the wire adds to a pair of texts, a label or a local attribute: three tags and lengths.
+const PAIR_FRAME_BYTES: u64 = 12;
+
 /// The key of a record: the application it belongs to and the hash of the session's bare id.
 ///
 /// The session id itself is a credential and never reaches the store.
@@ -93,7 +96,8 @@ pub struct Owner {
     pub instance: u64,
 }
 
-/// A value of the table's change counter. 0 is before every change.
+/// A value of the table's change counter. 0 is before every change. The upper 16 bits are the generation, 0 so far: a
+/// table that is restored from a copy goes on in the next one, so that no version of before is met again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
@@ -186,6 +190,49 @@ impl Login {
     }
 }
 
+/// A mark by which a session is found beside its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Such as `principal`. 1 to 64 bytes.
+    pub name: Arc<str>,
+    /// 1 to 256 bytes.
+    pub value: Arc<str>,
+}
+
+impl Label {
+    /// What it counts towards the limits, in bytes.
+    pub fn bytes(&self) -> u64 {
+        (self.name.len() + self.value.len()) as u64
+    }
+
+    /// What it takes in a reply at most.
+    pub(super) fn reply_bytes(&self) -> u64 {
+        self.bytes() + PAIR_FRAME_BYTES
+    }
+}
+
+/// An attribute that could not be stored: it stays on the Tomcat that set it, and nobody else finds a value under its
+/// name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAttribute {
+    /// Name. At most 256 bytes.
+    pub name: Arc<str>,
+    /// Class of its value, for people. At most 256 bytes.
+    pub class: Arc<str>,
+}
+
+impl LocalAttribute {
+    /// What it counts towards the limits, in bytes.
+    pub fn bytes(&self) -> u64 {
+        (self.name.len() + self.class.len()) as u64
+    }
+
+    /// What it takes in a reply at most.
+    pub(super) fn reply_bytes(&self) -> u64 {
+        self.bytes() + PAIR_FRAME_BYTES
+    }
+}
+
 /// The outcome that a repeat gets again, beside the version it happened at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordedKind {
@@ -226,6 +273,8 @@ pub struct Session {
     pub version: Version,
     /// The present ownership.
     pub epoch: Epoch,
+    /// The ownership before it; 0 when there was none.
+    pub previous_epoch: Epoch,
     /// Version of the command that created the session: names this life of the key, also across renames.
     pub created_version: Version,
     /// Who holds it.
@@ -246,8 +295,14 @@ pub struct Session {
     pub login_version: Version,
     /// Version of the last command that removed an attribute: the version of every absent attribute.
     pub removal_version: Version,
+    /// Labels, in the order of their names.
+    pub labels: Box<[Label]>,
+    /// Version of the command that last set the labels.
+    pub labels_version: Version,
     /// All attributes, in the order of their names.
     pub attributes: Vec<Attribute>,
+    /// Attributes that stay on one Tomcat, in the order of their names; none of them is in `attributes`.
+    pub local: Box<[LocalAttribute]>,
     /// For repeats of the last claim.
     pub last_claim: Option<RecordedClaim>,
     /// For repeats of the last save, rename or release.
@@ -255,17 +310,35 @@ pub struct Session {
 }
 
 impl Session {
-    /// What the record counts towards the limits, in bytes: attribute names and values, and the login.
+    /// What the record counts towards the limits, in bytes: attribute names and values, the login, labels, and the names
+    /// and classes of local attributes.
     pub fn bytes(&self) -> u64 {
         let attributes: u64 = self.attributes.iter().map(Attribute::bytes).sum();
-        attributes + self.login.as_ref().map_or(0, |login| login.bytes())
+        let labels: u64 = self.labels.iter().map(Label::bytes).sum();
+        let local: u64 = self.local.iter().map(LocalAttribute::bytes).sum();
+        attributes + labels + local + self.login.as_ref().map_or(0, |login| login.bytes())
     }
 
     /// What a reply that tells the whole record takes at most, in bytes, but for a fixed part: what
     /// [`RECORD_BYTES_MAX`] limits.
     pub(super) fn reply_bytes(&self) -> u64 {
         let attributes: u64 = self.attributes.iter().map(Attribute::reply_bytes).sum();
-        attributes + self.login.as_ref().map_or(0, |login| login.reply_bytes())
+        let labels: u64 = self.labels.iter().map(Label::reply_bytes).sum();
+        let local: u64 = self.local.iter().map(LocalAttribute::reply_bytes).sum();
+        attributes + labels + local + self.login.as_ref().map_or(0, |login| login.reply_bytes())
+    }
+
+    /// What an attribute of this name counts towards the limits, in bytes, stored or local.
+    pub(super) fn counted(&self, name: &str) -> Option<u64> {
+        let stored = self.attribute(name).map(Attribute::bytes);
+        stored.or_else(|| self.local_attribute(name).map(LocalAttribute::bytes))
+    }
+
+    /// Somebody owns the session from now on, or nobody does.
+    pub(super) fn begin_epoch(&mut self, epoch: Epoch, owner: Owner) {
+        self.previous_epoch = self.epoch;
+        self.epoch = epoch;
+        self.owner = owner;
     }
 
     /// The attribute of this name.
@@ -274,5 +347,11 @@ impl Session {
             .attributes
             .binary_search_by(|attribute| (*attribute.name).cmp(name));
         found.ok().map(|at| &self.attributes[at])
+    }
+
+    /// What is said of an attribute of this name that stays on one Tomcat.
+    pub(super) fn local_attribute(&self, name: &str) -> Option<&LocalAttribute> {
+        let found = self.local.binary_search_by(|local| (*local.name).cmp(name));
+        found.ok().map(|at| &self.local[at])
     }
 }

@@ -258,10 +258,11 @@ pub(crate) struct Manager {
 
 pub(crate) fn hello(instance: u64) -> v1::Hello {
     v1::Hello {
-        protocol_version: 1,
+        understands: Some(v1::Formats { oldest: 1, newest: 1 }),
         cluster: String::new(),
         node: format!("n{instance}"),
         instance,
+        ..v1::Hello::default()
     }
 }
 

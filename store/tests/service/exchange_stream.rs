@@ -20,34 +20,29 @@ fn create(tail: u8) -> Ask {
     Ask::Save(creation(tail, "cart", "apple"))
 }
 
-#[tokio::test]
-async fn a_stream_welcomes_who_says_hello_and_refuses_who_does_not() {
-    let (node, _directory) = single().await;
-    let manager = Manager::open(&node, hello(1)).await.unwrap();
-    let cluster = node.status().await.cluster;
-    assert_eq!(manager.welcome.cluster, cluster);
-    assert_eq!(manager.welcome.nodes, [node.client.to_string()]);
-    assert_eq!(
-        (manager.welcome.session_bytes_max, manager.welcome.attributes_max),
-        (1 << 20, 1_024)
-    );
-    let known = v1::Hello { cluster, ..hello(1) };
-    assert!(Manager::open(&node, known).await.is_ok());
-
-    for (hello, reason, code) in [
+/// What no stream is opened for, and why.
+fn refused_hellos() -> [(v1::Hello, Reason, Code); 5] {
+    let understands = Some(v1::Formats { oldest: 2, newest: 3 });
+    let (cluster, node) = ("ab".repeat(16), "n".repeat(65));
+    [
         (
             v1::Hello {
-                protocol_version: 2,
+                understands,
                 ..hello(1)
             },
-            Reason::WrongCluster,
+            Reason::WrongVersion,
             Code::FailedPrecondition,
         ),
         (
             v1::Hello {
-                cluster: "ab".repeat(16),
+                understands: None,
                 ..hello(1)
             },
+            Reason::Malformed,
+            Code::InvalidArgument,
+        ),
+        (
+            v1::Hello { cluster, ..hello(1) },
             Reason::WrongCluster,
             Code::FailedPrecondition,
         ),
@@ -60,14 +55,31 @@ async fn a_stream_welcomes_who_says_hello_and_refuses_who_does_not() {
             Code::InvalidArgument,
         ),
         (
-            v1::Hello {
-                node: "n".repeat(65),
-                ..hello(1)
-            },
+            v1::Hello { node, ..hello(1) },
             Reason::Malformed,
             Code::InvalidArgument,
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn a_stream_welcomes_who_says_hello_and_refuses_who_does_not() {
+    let (node, _directory) = single().await;
+    let manager = Manager::open(&node, hello(1)).await.unwrap();
+    let cluster = node.status().await.cluster;
+    assert_eq!(manager.welcome.cluster, cluster);
+    assert_eq!(manager.welcome.nodes, [node.client.to_string()]);
+    assert_eq!(
+        (manager.welcome.session_bytes_max, manager.welcome.attributes_max),
+        (1 << 20, 1_024)
+    );
+    assert_eq!(manager.welcome.format, 1);
+    let durations = manager.welcome.durations.unwrap();
+    assert_eq!((durations.trust_ms, durations.confirm_every_ms), (1_000, 200));
+    let known = v1::Hello { cluster, ..hello(1) };
+    assert!(Manager::open(&node, known).await.is_ok());
+
+    for (hello, reason, code) in refused_hellos() {
         let status = Manager::open(&node, hello).await.err().unwrap();
         assert_eq!(
             (status.code(), refusal(&status).reason()),

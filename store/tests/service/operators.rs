@@ -177,6 +177,9 @@ async fn application_servers_enter_the_registry_and_leave_it() {
         url: "http://127.0.0.1:8081".to_owned(),
         applications: vec!["localhost/shop".to_owned()],
         lifetime_seconds: 30,
+        mode: "normal".to_owned(),
+        version: "0.1.0".to_owned(),
+        threads: 200,
     };
     assert!(
         registry

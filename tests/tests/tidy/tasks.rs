@@ -15,6 +15,7 @@ const STARTERS: &[&str] = &[
     "store/src/node.rs",
     "store/src/raft/applier.rs",
     "store/src/raft/endpoint.rs",
+    "store/src/raft/formats.rs",
     "store/src/raft/log_seam.rs",
     "store/src/raft/snapshots.rs",
     "store/src/raft/start.rs",

@@ -15,7 +15,7 @@ use crate::raft::{
     Answer, EventSink, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink,
     PeerLinks, RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
 };
-use remora_table::{Event, Stamp};
+use remora_table::{Event, Formats, Stamp};
 
 use super::create;
 
@@ -231,6 +231,8 @@ pub(super) struct Cluster {
     pub(super) nodes: BTreeMap<NodeId, RaftHandle>,
     pub(super) snapshots: SnapshotPolicy,
     pub(super) timers: Timers,
+    /// What nodes understand that play another release than ours.
+    pub(super) understands: BTreeMap<NodeId, Formats>,
     directory: TempDir,
     size: u64,
     began: Instant,
@@ -249,6 +251,7 @@ impl Cluster {
                 election_min: Duration::from_millis(200),
                 election_max: Duration::from_millis(400),
             },
+            understands: BTreeMap::new(),
             directory: TempDir::new().unwrap(),
             size,
             began: Instant::now(),
@@ -281,6 +284,7 @@ impl Cluster {
             peer_address: format!("10.0.0.{node}:7500"),
             client_address: format!("10.0.0.{node}:7400"),
             data_dir: self.data_dir(node),
+            understands: self.understands.get(&node).copied().unwrap_or(Formats::OURS),
             timers: self.timers,
             snapshots: self.snapshots,
             links: Arc::new(MemoryLinks {

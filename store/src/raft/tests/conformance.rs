@@ -14,6 +14,7 @@ use crate::raft::log_seam::LogSeam;
 use crate::raft::snapshots::Snapshots;
 use crate::raft::types::{Member, Types};
 use crate::snapshot::SnapshotStore;
+use remora_table::Formats;
 
 use super::cluster::Heard;
 
@@ -86,10 +87,11 @@ struct Files;
 impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
     async fn build(&self) -> Result<((TempDir, DataDir), LogSeam, Applier), openraft::StorageError<Types>> {
         let directory = TempDir::new().unwrap();
-        let data_dir = DataDir::open(directory.path(), 1).unwrap();
+        let data_dir = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
         let log = FileLog::open(&data_dir.log_directory()).unwrap();
-        let snapshots = SnapshotStore::open(&data_dir.snapshot_directory()).unwrap();
+        let snapshots = SnapshotStore::open(&data_dir.snapshot_directory(), Formats::OURS).unwrap();
         let applier = Applier::new(
+            Formats::OURS,
             Snapshots::counted(snapshots, Consensus::new()),
             Arc::new(Heard::default()),
         );

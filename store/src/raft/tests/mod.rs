@@ -4,6 +4,7 @@ mod cluster;
 mod conformance;
 mod durability;
 mod forgetful;
+mod formats;
 mod leadership;
 mod membership;
 mod snapshot;
@@ -44,7 +45,9 @@ pub(crate) fn create(user: u64, bytes: usize) -> Proposal {
                 value: Bytes::from(vec![b'x'; bytes]),
             }],
             removed: Vec::new(),
+            local: Vec::new(),
             login: None,
+            labels: None,
             max_idle_seconds: Some(1_800),
             retake: false,
             created_ms: 0,

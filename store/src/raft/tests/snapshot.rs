@@ -11,7 +11,7 @@ use crate::raft::snapshots::{self, SnapshotBuilder, Snapshots};
 use crate::raft::types::{StoredMembership, log_id};
 use crate::raft::{PeerError, SnapshotPolicy, wire};
 use crate::snapshot::SnapshotStore;
-use remora_table::SessionTable;
+use remora_table::{Formats, SessionTable};
 
 use super::cluster::{Cluster, eventually};
 use super::key;
@@ -82,7 +82,10 @@ fn purged(node: &crate::raft::RaftHandle) -> u64 {
 #[tokio::test]
 async fn an_older_snapshot_never_replaces_a_newer_one() {
     let directory = tempfile::TempDir::new().unwrap();
-    let snapshots = Snapshots::counted(SnapshotStore::open(directory.path()).unwrap(), Consensus::new());
+    let snapshots = Snapshots::counted(
+        SnapshotStore::open(directory.path(), Formats::OURS).unwrap(),
+        Consensus::new(),
+    );
     let build = |index| SnapshotBuilder {
         snapshots: snapshots.clone(),
         meta: snapshots::meta(Some(log_id(1, index)), StoredMembership::default()),
@@ -119,7 +122,10 @@ async fn a_damaged_image_without_its_log_is_one_clear_sentence_at_every_start() 
 #[tokio::test]
 async fn a_full_disk_keeps_the_snapshot_before() {
     let directory = tempfile::TempDir::new().unwrap();
-    let snapshots = Snapshots::counted(SnapshotStore::open(directory.path()).unwrap(), Consensus::new());
+    let snapshots = Snapshots::counted(
+        SnapshotStore::open(directory.path(), Formats::OURS).unwrap(),
+        Consensus::new(),
+    );
     let full = || Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
     snapshots.unless_full(full()).unwrap();
     snapshots.unless_full(full()).unwrap();
@@ -154,7 +160,7 @@ async fn a_snapshot_that_was_damaged_on_its_way_does_not_end_the_node() {
     }
     let node = cluster.lead().await;
     let snapshots = Snapshots::counted(
-        SnapshotStore::open(&cluster.data_dir(1).join("elsewhere")).unwrap(),
+        SnapshotStore::open(&cluster.data_dir(1).join("elsewhere"), Formats::OURS).unwrap(),
         Consensus::new(),
     );
     let mut builder = SnapshotBuilder {

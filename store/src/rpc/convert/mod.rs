@@ -15,9 +15,9 @@ use remora_table::{KEY_BYTES, RequestId, SessionKey};
 
 use super::status::malformed;
 
-pub(super) use replies::{answer, checked, ending, owner, session_key};
+pub(super) use replies::{answer, checked, ending, owner, range, session_key};
 pub(super) use requests::{
-    Request, announce, check, claim, filter, release, remove, rename, request, retire, save, touch,
+    Request, announce, check, claim, filter, formats, release, remove, rename, request, retire, save, touch,
 };
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).

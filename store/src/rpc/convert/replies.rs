@@ -7,7 +7,10 @@ use remora_proto::v1::{check_reply, claim_reply, release_reply, remove_reply, re
 
 use super::super::status;
 use crate::metrics::{Ending, Kind};
-use remora_table::{Attribute, Checked, Login, Merged, Outcome, Owner, Session, SessionKey, Version};
+use remora_table::{
+    Attribute, Checked, Formats, Label, LocalAttribute, Login, Merged, Outcome, Owner, Session, SessionKey,
+    Version,
+};
 
 /// The reply to a command; none when the table's outcome is of no command of this kind, which no correct table gives.
 pub(in super::super) fn answer(kind: Kind, outcome: Outcome) -> Option<Answer> {
@@ -140,7 +143,7 @@ pub(in super::super) fn ending(answer: &Answer) -> Ending {
         Answer::Remove(reply) => matches!(reply.outcome, Some(remove_reply::Outcome::Done(_))),
         Answer::Release(reply) => matches!(reply.outcome, Some(release_reply::Outcome::Done(_))),
         Answer::Check(reply) => matches!(reply.outcome, Some(check_reply::Outcome::Current(_))),
-        Answer::Touch(_) => true,
+        Answer::Touch(_) | Answer::Bury(_) => true,
         Answer::Refusal(_) => return Ending::Refused,
         Answer::Unknown(_) => return Ending::Unknown,
     };
@@ -159,6 +162,9 @@ fn session(session: &Session) -> v1::Session {
         max_idle_seconds: session.max_idle_seconds,
         login: session.login.as_deref().map(login),
         attributes: session.attributes.iter().map(attribute).collect(),
+        previous_epoch: session.previous_epoch.0,
+        labels: session.labels.iter().map(label).collect(),
+        local: session.local.iter().map(local).collect(),
     }
 }
 
@@ -187,6 +193,28 @@ fn attribute(attribute: &Attribute) -> v1::Attribute {
     }
 }
 
+/// A range of formats.
+pub(in super::super) fn range(formats: Formats) -> v1::Formats {
+    v1::Formats {
+        oldest: u32::from(formats.oldest.0),
+        newest: u32::from(formats.newest.0),
+    }
+}
+
+fn label(label: &Label) -> v1::Label {
+    v1::Label {
+        name: label.name.to_string(),
+        value: label.value.to_string(),
+    }
+}
+
+fn local(local: &LocalAttribute) -> v1::LocalAttribute {
+    v1::LocalAttribute {
+        name: local.name.to_string(),
+        class: local.class.to_string(),
+    }
+}
+
 fn login(login: &Login) -> v1::Login {
     v1::Login {
         principal: login.principal.to_string(),
@@ -202,6 +230,9 @@ fn merged(merged: &Merged) -> v1::Merged {
         names: merged.names.iter().map(|name| name.to_string()).collect(),
         login: merged.login.as_ref().map(login),
         max_idle_seconds: merged.max_idle_seconds,
+        labels: merged.labels.as_deref().map(|labels| v1::Labels {
+            labels: labels.iter().map(label).collect(),
+        }),
     }
 }
 

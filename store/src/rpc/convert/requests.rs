@@ -1,5 +1,6 @@
 //! Requests of the wire as commands of the table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use remora_proto::v1;
@@ -7,8 +8,8 @@ use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
 use remora_table::{
-    Attribute, Command, Epoch, ListFilter, Login, Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX,
-    Touched, Version,
+    Announcement, Attribute, Command, Epoch, Format, Formats, Label, ListFilter, LocalAttribute, Login,
+    Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
 };
 
 use super::super::status::malformed;
@@ -26,6 +27,16 @@ const URL_BYTES_MAX: usize = 256;
 const APPLICATIONS_MAX: usize = 256;
 /// Longest life of a registry entry that is not renewed, in seconds (registry.proto).
 const LIFETIME_SECONDS_MAX: u32 = 3_600;
+/// Longest name of how a session manager runs, in bytes (registry.proto).
+const MODE_BYTES_MAX: usize = 32;
+/// Longest version of a session manager's jar, in bytes (registry.proto).
+const SOFTWARE_BYTES_MAX: usize = 64;
+/// Most labels of one session (session.proto, Labels).
+const LABELS_MAX: usize = 16;
+/// Longest name of a label, in bytes (session.proto, Label.name).
+const LABEL_NAME_BYTES_MAX: usize = 64;
+/// Longest value of a label, in bytes (session.proto, Label.value).
+const LABEL_VALUE_BYTES_MAX: usize = 256;
 /// Digits of a whole key in hexadecimal.
 const KEY_DIGITS: usize = 2 * remora_table::KEY_BYTES;
 
@@ -66,6 +77,9 @@ pub(in super::super) fn request(asker: &Asker, serial: u64, ask: Option<Ask>) ->
         Ask::Remove(ask) => remove(asker, serial, ask),
         Ask::Release(ask) => release(asker, serial, ask),
         Ask::Check(ask) => check(ask),
+        Ask::Bury(_) => Err(malformed(
+            "this store offers no expired sessions yet: nothing is there to bury",
+        )),
     }
 }
 
@@ -115,12 +129,19 @@ pub(in super::super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -
             .iter()
             .map(|text| name("an attribute name", text))
             .collect::<Checked<_>>()?,
+        local: ask.local.iter().map(local).collect::<Checked<_>>()?,
         login: ask.login.map(login).transpose()?,
+        labels: ask.labels.map(labels).transpose()?,
         max_idle_seconds: ask.max_idle_seconds,
         retake: ask.retake,
         created_ms: ask.created_ms,
         last_access_ms: ask.last_access_ms,
     };
+    if ask.late || ask.limit.is_some() {
+        return Err(malformed(
+            "late saves and limits are not known to this store yet: send neither",
+        ));
+    }
     if save.epoch == Epoch(0) && save.max_idle_seconds.is_none() {
         return Err(malformed(
             "max_idle_seconds is missing: a save that creates a session must set it",
@@ -236,11 +257,21 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Checked<Proposal> 
         .iter()
         .map(|name| application(name))
         .collect::<Checked<_>>()?;
-    let command = Command::Announce {
+    if ask.mode.len() > MODE_BYTES_MAX || ask.version.len() > SOFTWARE_BYTES_MAX {
+        return Err(malformed(format!(
+            "mode has {} bytes and version {}: {MODE_BYTES_MAX} and {SOFTWARE_BYTES_MAX} are allowed",
+            ask.mode.len(),
+            ask.version.len()
+        )));
+    }
+    let command = Command::Announce(Announcement {
         url: Arc::from(ask.url),
         applications,
         lifetime_seconds: ask.lifetime_seconds,
-    };
+        mode: Arc::from(ask.mode),
+        software: Arc::from(ask.version),
+        threads: ask.threads,
+    });
     Ok(Proposal {
         request_id: Some(asker.request_id(serial)?),
         node: asker.node,
@@ -282,6 +313,61 @@ fn attribute(attribute: v1::Attribute) -> Checked<Attribute> {
         version: Version(0),
         type_tag: attribute.r#type,
         value: attribute.value,
+    })
+}
+
+fn local(local: &v1::LocalAttribute) -> Checked<LocalAttribute> {
+    Ok(LocalAttribute {
+        name: name("the name of a local attribute", &local.name)?,
+        class: name("the class of a local attribute", &local.class)?,
+    })
+}
+
+fn labels(labels: v1::Labels) -> Checked<Vec<Label>> {
+    let labels = labels.labels;
+    if labels.len() > LABELS_MAX {
+        return Err(malformed(format!(
+            "the session has {} labels: {LABELS_MAX} are allowed",
+            labels.len()
+        )));
+    }
+    let mut names = BTreeSet::new();
+    for v1::Label { name, value } in &labels {
+        let fits = (1..=LABEL_NAME_BYTES_MAX).contains(&name.len())
+            && (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
+        if !fits {
+            return Err(malformed(format!(
+                "a label has a name of {} bytes and a value of {}: 1 to {LABEL_NAME_BYTES_MAX} and 1 to \
+                 {LABEL_VALUE_BYTES_MAX} are allowed",
+                name.len(),
+                value.len()
+            )));
+        }
+        if !names.insert(name) {
+            return Err(malformed(format!(
+                "label {name:?} is named twice: name each once"
+            )));
+        }
+    }
+    let label = |label: &v1::Label| Label {
+        name: Arc::from(label.name.as_str()),
+        value: Arc::from(label.value.as_str()),
+    };
+    Ok(labels.iter().map(label).collect())
+}
+
+/// What a client understands.
+pub(in super::super) fn formats(formats: Option<v1::Formats>) -> Checked<Formats> {
+    let formats = formats.unwrap_or_default();
+    let number = |number: u32| Format(u8::try_from(number).unwrap_or(u8::MAX));
+    if formats.oldest == 0 || formats.newest < formats.oldest {
+        return Err(malformed(
+            "understands is missing or empty: say the oldest and the newest format that the client understands, from 1",
+        ));
+    }
+    Ok(Formats {
+        oldest: number(formats.oldest),
+        newest: number(formats.newest),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::raft::{Answer, EventSink, NodeId, RaftHandle, Settings, SnapshotPolic
 use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
-use remora_table::{Event, Outcome, Stamp};
+use remora_table::{Event, Formats, Outcome, Stamp};
 
 /// How long a condition may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,6 +45,7 @@ impl Node {
             peer_address: String::new(),
             client_address: format!("127.0.0.1:{node}"),
             data_dir: directory.join(node.to_string()),
+            understands: Formats::OURS,
             timers,
             snapshots: SnapshotPolicy::default(),
             links: Arc::new(GrpcLinks),

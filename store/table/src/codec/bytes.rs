@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::CodecError;
+use crate::formats::{Format, Formats};
 
 /// Appends values to a buffer.
 pub(super) struct Writer<'a>(pub(super) &'a mut Vec<u8>);
@@ -33,6 +34,11 @@ impl Writer<'_> {
     /// A count of what follows. Every collection is bounded far below 2^32 by the limits on a message.
     pub(super) fn count(&mut self, value: usize) {
         self.u32(u32::try_from(value).unwrap_or(u32::MAX));
+    }
+
+    /// A place kept for what this program does not do yet.
+    pub(super) fn reserved<const N: usize>(&mut self) {
+        self.array(&[0; N]);
     }
 
     pub(super) fn array<const N: usize>(&mut self, value: &[u8; N]) {
@@ -78,10 +84,34 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn error(&self, why: &'static str) -> CodecError {
-        CodecError {
+        CodecError::Broken {
             what: self.what,
             why,
             at: self.at,
+        }
+    }
+
+    /// The format in front of what is read. One that this program does not understand says so, before anything behind it
+    /// is taken for damage.
+    pub(super) fn format(&mut self, understood: Formats) -> Read<Format> {
+        let found = Format(self.u8()?);
+        if understood.hold(found) {
+            Ok(found)
+        } else {
+            Err(CodecError::WrongVersion {
+                what: self.what,
+                found,
+                understood,
+            })
+        }
+    }
+
+    /// A place kept for what this program does not do yet: so many bytes, all 0.
+    pub(super) fn reserved<const N: usize>(&mut self) -> Read<()> {
+        if self.array::<N>()? == [0; N] {
+            Ok(())
+        } else {
+            Err(self.error("a reserved place is not empty"))
         }
     }
 

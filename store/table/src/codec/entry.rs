@@ -1,14 +1,13 @@
-//! A log entry: group, the leader's stamp, and the proposals that waited together, each already encoded.
+//! A log entry: format, group, the leader's stamp, and the proposals that waited together, each already encoded.
 
 use bytes::Bytes;
 
 use super::CodecError;
 use super::bytes::{Reader, Writer};
+use crate::formats::{Format, Formats};
 use crate::types::Stamp;
 
-/// The layout below. Raised when it changes; a node refuses entries of a version it does not know.
-const ENTRY_VERSION: u8 = 1;
-/// Version, group, stamp, count: what stands before the proposals, in bytes.
+/// Format, group, stamp, count: what stands before the proposals, in bytes.
 const HEADER_BYTES: usize = 1 + 4 + 8 + 4;
 /// Where the count stands.
 const COUNT_AT: usize = HEADER_BYTES - 4;
@@ -21,11 +20,11 @@ pub struct EntryBuilder {
 }
 
 impl EntryBuilder {
-    /// An empty entry of a group.
-    pub fn new(group: u32, stamp: Stamp) -> Self {
+    /// An empty entry of a group, in the cluster's format.
+    pub fn new(format: Format, group: u32, stamp: Stamp) -> Self {
         let mut buffer = Vec::with_capacity(HEADER_BYTES);
         let mut writer = Writer(&mut buffer);
-        writer.u8(ENTRY_VERSION);
+        writer.u8(format.0);
         writer.u32(group);
         writer.u64(stamp.0);
         writer.u32(0);
@@ -70,12 +69,10 @@ impl Entry {
     /// Takes an entry apart.
     ///
     /// # Errors
-    /// The bytes are no entry of a known version.
-    pub fn decode(bytes: &Bytes) -> Result<Self, CodecError> {
+    /// The bytes are no entry of a format that is understood.
+    pub fn decode(bytes: &Bytes, understood: Formats) -> Result<Self, CodecError> {
         let mut reader = Reader::new("a log entry", bytes);
-        if reader.u8()? != ENTRY_VERSION {
-            return Err(reader.error("its version is unknown to this program"));
-        }
+        reader.format(understood)?;
         let group = reader.u32()?;
         let stamp = Stamp(reader.u64()?);
         let proposals = reader.list(4, Reader::bytes)?;

@@ -1,48 +1,46 @@
-//! A table image as a stream: a header, then every slot in the order of the keys, then the registry by node name.
+//! A table image as a stream: a header, then every slot in the order of the keys, then the registry by node name, then the
+//! members of the cluster by node id.
 //!
 //! Equal tables give equal bytes. Each record stands behind its length, so that the reader needs no more than one
 //! record in memory beside the image it builds, however the stream was cut.
 
+use std::collections::BTreeMap;
 use std::mem;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
-use super::record::{read_server, read_slot, write_server, write_slot};
+use super::record::{read_member, read_server, read_slot, write_member, write_server, write_slot};
+use crate::formats::{ClusterFormat, Format, Formats, Ready};
 use crate::image::TableImage;
 use crate::names::Names;
 use crate::types::{Stamp, TableTime, Version};
 
-/// The layout below. Raised when it changes; a node refuses images of a version it does not know.
-const IMAGE_VERSION: u8 = 1;
-/// Version, time, previous stamp, change counter, slots, servers.
-const HEADER_BYTES: usize = 1 + 5 * 8;
+/// Format, time, previous stamp, change counter; slots, leavers, servers, members; held, ready format and since when.
+const HEADER_BYTES: usize = 1 + 3 * 8 + 4 * 8 + 1 + 1 + 8;
+/// Reserved in the header: how many expired sessions follow that are still to be offered to a Tomcat.
+const LEAVERS_BYTES: usize = 8;
 /// Where a chunk ends, in bytes: large enough that writing and sending cost little each, small enough to send beside
 /// other messages. A chunk holds whole records, so a large session makes a large chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 impl TableImage {
-    /// The image as a stream of chunks of about 64 KiB.
+    /// The image as a stream of chunks of about 64 KiB, in the cluster's format at that point of the log.
     pub fn into_chunks(mut self) -> impl Iterator<Item = Bytes> + Send {
         self.slots.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        let mut writer = Writer(&mut header);
-        writer.u8(IMAGE_VERSION);
-        writer.u64(self.time.0);
-        writer.u64(self.previous_stamp.0);
-        writer.u64(self.version.0);
-        writer.u64(self.slots.len() as u64);
-        writer.u64(self.servers.len() as u64);
+        let mut buffer = self.header();
         let mut slots = self.slots.into_iter();
         let mut servers = self.servers.into_iter();
-        let mut buffer = header;
+        let mut members = self.cluster.members.into_iter();
         std::iter::from_fn(move || {
             while buffer.len() < CHUNK_BYTES {
                 if let Some((key, slot)) = slots.next() {
                     write_record(&mut buffer, |writer| write_slot(writer, &key, &slot));
                 } else if let Some(entry) = servers.next() {
                     write_record(&mut buffer, |writer| write_server(writer, &entry));
+                } else if let Some((node, member)) = members.next() {
+                    write_record(&mut buffer, |writer| write_member(writer, node, member));
                 } else {
                     break;
                 }
@@ -50,6 +48,24 @@ impl TableImage {
             let chunk = mem::take(&mut buffer);
             (!chunk.is_empty()).then(|| Bytes::from(chunk))
         })
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let mut header = Vec::with_capacity(HEADER_BYTES);
+        let mut writer = Writer(&mut header);
+        writer.u8(self.cluster.format.0);
+        writer.u64(self.time.0);
+        writer.u64(self.previous_stamp.0);
+        writer.u64(self.version.0);
+        writer.u64(self.slots.len() as u64);
+        writer.reserved::<LEAVERS_BYTES>();
+        writer.u64(self.servers.len() as u64);
+        writer.u64(self.cluster.members.len() as u64);
+        writer.bool(self.cluster.held);
+        let ready = self.cluster.ready;
+        writer.u8(ready.map_or(0, |ready| ready.format.0));
+        writer.u64(ready.map_or(0, |ready| ready.since.0));
+        header
     }
 }
 
@@ -63,24 +79,33 @@ fn write_record(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
 }
 
 /// Puts an image together from its chunks, however they were cut.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ImageDecoder {
+    understood: Formats,
     waiting: BytesMut,
     image: Option<TableImage>,
     slots_left: u64,
     servers_left: u64,
+    members_left: u64,
 }
 
 impl ImageDecoder {
-    /// Nothing received yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing received yet; images of these formats are taken.
+    pub fn new(understood: Formats) -> Self {
+        Self {
+            understood,
+            waiting: BytesMut::new(),
+            image: None,
+            slots_left: 0,
+            servers_left: 0,
+            members_left: 0,
+        }
     }
 
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// They are no part of an image of a known version; the decoder is of no use afterwards.
+    /// They are no part of an image of a format that is understood; the decoder is of no use afterwards.
     pub fn push(&mut self, chunk: &[u8]) -> Result<(), CodecError> {
         self.waiting.extend_from_slice(chunk);
         if self.image.is_none() {
@@ -109,8 +134,9 @@ impl ImageDecoder {
     /// # Errors
     /// It is not complete, or more came than it announced.
     pub fn finish(self) -> Result<TableImage, CodecError> {
-        let complete = self.slots_left == 0 && self.servers_left == 0 && self.waiting.is_empty();
-        self.image.filter(|_| complete).ok_or(CodecError {
+        let left = self.slots_left + self.servers_left + self.members_left;
+        let complete = left == 0 && self.waiting.is_empty();
+        self.image.filter(|_| complete).ok_or(CodecError::Broken {
             what: "a table image",
             why: "it ends too early",
             at: self.waiting.len(),
@@ -120,20 +146,30 @@ impl ImageDecoder {
     fn header(&mut self) -> Read<()> {
         let header = self.waiting.split_to(HEADER_BYTES).freeze();
         let mut reader = Reader::new("a table image", &header);
-        if reader.u8()? != IMAGE_VERSION {
-            return Err(reader.error("its version is unknown to this program"));
-        }
+        let format = reader.format(self.understood)?;
         let (time, previous_stamp) = (TableTime(reader.u64()?), Stamp(reader.u64()?));
         let version = Version(reader.u64()?);
-        (self.slots_left, self.servers_left) = (reader.u64()?, reader.u64()?);
-        let (slots, servers, names) = (Vec::new(), Vec::new(), Names::default());
+        self.slots_left = reader.u64()?;
+        reader.reserved::<LEAVERS_BYTES>()?;
+        (self.servers_left, self.members_left) = (reader.u64()?, reader.u64()?);
+        let held = reader.bool()?;
+        let ready = Ready {
+            format: Format(reader.u8()?),
+            since: TableTime(reader.u64()?),
+        };
         self.image = Some(TableImage {
             time,
             previous_stamp,
             version,
-            slots,
-            servers,
-            names,
+            slots: Vec::new(),
+            servers: Vec::new(),
+            cluster: ClusterFormat {
+                format,
+                members: BTreeMap::new(),
+                ready: (ready.format > format).then_some(ready),
+                held,
+            },
+            names: Names::default(),
         });
         Ok(())
     }
@@ -161,6 +197,18 @@ impl ImageDecoder {
             }
             image.servers.push(entry);
             self.servers_left -= 1;
+        } else if self.members_left > 0 {
+            let (node, member) = read_member(&mut reader)?;
+            if image
+                .cluster
+                .members
+                .last_key_value()
+                .is_some_and(|(before, _)| *before >= node)
+            {
+                return Err(reader.error("it is not in the order of the node ids"));
+            }
+            image.cluster.members.insert(node, member);
+            self.members_left -= 1;
         } else {
             return Err(reader.error("it is one more than announced"));
         }

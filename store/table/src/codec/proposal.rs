@@ -1,17 +1,19 @@
-//! A proposal: version, request id, node, and the command behind its kind.
+//! A proposal: format, request id, node, and the command behind its kind.
 
 use bytes::Bytes;
 
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
-use super::record::{read_login, write_login};
-use crate::command::{Command, Killed, Proposal, RemoveReason, Save, Touched};
-use crate::types::{Attribute, Epoch, RequestId, SessionKey, Version};
+use super::words::{
+    PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_request_id, write_formats,
+    write_key, write_label, write_local, write_login, write_request_id,
+};
+use crate::command::{Announcement, Command, Killed, Proposal, RemoveReason, Save, Touched};
+use crate::formats::{Format, Formats};
+use crate::types::{Attribute, Epoch, Version};
 
-/// The layout below. Raised when it changes; a node refuses proposals of a version it does not know.
-const PROPOSAL_VERSION: u8 = 1;
-
-/// The kinds of commands on disk. A number is never used again for something else.
+/// The kinds of commands on disk. A number is never used again for something else; 15 is kept for burying the leavers of
+/// an expiry.
 mod kind {
     pub(super) const CLAIM: u8 = 1;
     pub(super) const SAVE: u8 = 2;
@@ -24,13 +26,16 @@ mod kind {
     pub(super) const RETIRE: u8 = 9;
     pub(super) const KILL: u8 = 10;
     pub(super) const TICK: u8 = 11;
+    pub(super) const UNDERSTANDS: u8 = 12;
+    pub(super) const RAISE: u8 = 13;
+    pub(super) const HOLD: u8 = 14;
 }
 
-/// Encodes a proposal.
-pub fn encode_proposal(proposal: &Proposal) -> Bytes {
+/// Encodes a proposal in the cluster's format.
+pub fn encode_proposal(format: Format, proposal: &Proposal) -> Bytes {
     let mut buffer = Vec::with_capacity(128 + values(&proposal.command));
     let mut writer = Writer(&mut buffer);
-    writer.u8(PROPOSAL_VERSION);
+    writer.u8(format.0);
     writer.option(proposal.request_id, write_request_id);
     writer.text(&proposal.node);
     write_command(&mut writer, &proposal.command);
@@ -40,12 +45,10 @@ pub fn encode_proposal(proposal: &Proposal) -> Bytes {
 /// Decodes a proposal; attribute values are slices of `bytes` and keep all of it alive.
 ///
 /// # Errors
-/// The bytes are no proposal of a known version.
-pub fn decode_proposal(bytes: &Bytes) -> Result<Proposal, CodecError> {
+/// The bytes are no proposal of a format that is understood.
+pub fn decode_proposal(bytes: &Bytes, understood: Formats) -> Result<Proposal, CodecError> {
     let mut reader = Reader::new("a proposal", bytes);
-    if reader.u8()? != PROPOSAL_VERSION {
-        return Err(reader.error("its version is unknown to this program"));
-    }
+    reader.format(understood)?;
     let request_id = reader.option(read_request_id)?;
     let node = reader.text()?;
     let command = read_command(&mut reader)?;
@@ -71,29 +74,20 @@ fn values(command: &Command) -> usize {
 }
 
 fn write_command(writer: &mut Writer<'_>, command: &Command) {
+    writer.u8(kind_byte(command));
     match command {
-        Command::Claim { session } => {
-            writer.u8(kind::CLAIM);
-            write_key(writer, session);
-        }
-        Command::Save(save) => {
-            writer.u8(kind::SAVE);
-            write_save(writer, save);
-        }
-        Command::Touch { sessions } => {
-            writer.u8(kind::TOUCH);
-            writer.list(sessions, |writer, touched| {
-                write_key(writer, &touched.session);
-                writer.u64(touched.epoch.0);
-                writer.u64(touched.last_access_ms);
-            });
-        }
+        Command::Claim { session } => write_key(writer, session),
+        Command::Save(save) => write_save(writer, save),
+        Command::Touch { sessions } => writer.list(sessions, |writer, touched| {
+            write_key(writer, &touched.session);
+            writer.u64(touched.epoch.0);
+            writer.u64(touched.last_access_ms);
+        }),
         Command::Rename {
             session,
             new_key,
             epoch,
         } => {
-            writer.u8(kind::RENAME);
             write_key(writer, session);
             writer.array(new_key);
             writer.u64(epoch.0);
@@ -104,40 +98,48 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
             epoch,
             reason,
         } => {
-            writer.u8(kind::REMOVE);
             write_key(writer, session);
             writer.u64(created_version.0);
             writer.u64(epoch.0);
             writer.u8(reason_byte(*reason));
         }
         Command::Release { session, epoch } => {
-            writer.u8(kind::RELEASE);
             write_key(writer, session);
             writer.u64(epoch.0);
         }
-        Command::Sweep { limit } => {
-            writer.u8(kind::SWEEP);
-            writer.u32(*limit);
+        Command::Sweep { limit } => writer.u32(*limit),
+        Command::Announce(said) => write_announcement(writer, said),
+        Command::Retire | Command::Tick => {}
+        Command::Kill { sessions } => writer.list(sessions, |writer, killed| {
+            write_key(writer, &killed.session);
+            writer.u64(killed.created_version.0);
+        }),
+        Command::Understands { node, disk, formats } => {
+            writer.u64(*node);
+            writer.u64(*disk);
+            write_formats(writer, *formats);
         }
-        Command::Announce {
-            url,
-            applications,
-            lifetime_seconds,
-        } => {
-            writer.u8(kind::ANNOUNCE);
-            writer.text(url);
-            writer.list(applications, |writer, application| writer.text(application));
-            writer.u32(*lifetime_seconds);
-        }
-        Command::Retire => writer.u8(kind::RETIRE),
-        Command::Kill { sessions } => {
-            writer.u8(kind::KILL);
-            writer.list(sessions, |writer, killed| {
-                write_key(writer, &killed.session);
-                writer.u64(killed.created_version.0);
-            });
-        }
-        Command::Tick => writer.u8(kind::TICK),
+        Command::Raise { format } => writer.u8(format.0),
+        Command::Hold { held } => writer.bool(*held),
+    }
+}
+
+fn kind_byte(command: &Command) -> u8 {
+    match command {
+        Command::Claim { .. } => kind::CLAIM,
+        Command::Save(_) => kind::SAVE,
+        Command::Touch { .. } => kind::TOUCH,
+        Command::Rename { .. } => kind::RENAME,
+        Command::Remove { .. } => kind::REMOVE,
+        Command::Release { .. } => kind::RELEASE,
+        Command::Sweep { .. } => kind::SWEEP,
+        Command::Announce(_) => kind::ANNOUNCE,
+        Command::Retire => kind::RETIRE,
+        Command::Kill { .. } => kind::KILL,
+        Command::Tick => kind::TICK,
+        Command::Understands { .. } => kind::UNDERSTANDS,
+        Command::Raise { .. } => kind::RAISE,
+        Command::Hold { .. } => kind::HOLD,
     }
 }
 
@@ -168,19 +170,27 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
             epoch: Epoch(reader.u64()?),
         },
         kind::SWEEP => Command::Sweep { limit: reader.u32()? },
-        kind::ANNOUNCE => Command::Announce {
-            url: reader.text()?,
-            applications: reader.list(4, Reader::text)?,
-            lifetime_seconds: reader.u32()?,
-        },
+        kind::ANNOUNCE => Command::Announce(read_announcement(reader)?),
         kind::RETIRE => Command::Retire,
         kind::KILL => Command::Kill {
             sessions: reader.list(LISTED_BYTES, read_killed)?,
         },
         kind::TICK => Command::Tick,
+        kind::UNDERSTANDS => Command::Understands {
+            node: reader.u64()?,
+            disk: reader.u64()?,
+            formats: read_formats(reader)?,
+        },
+        kind::RAISE => Command::Raise {
+            format: Format(reader.u8()?),
+        },
+        kind::HOLD => Command::Hold { held: reader.bool()? },
         _ => return Err(reader.error("its kind is unknown to this program")),
     })
 }
+
+/// Reserved in a save: whether it is late, and whether a limit follows.
+const LATE_AND_LIMIT_BYTES: usize = 2;
 
 fn write_save(writer: &mut Writer<'_>, save: &Save) {
     write_key(writer, &save.session);
@@ -194,9 +204,14 @@ fn write_save(writer: &mut Writer<'_>, save: &Save) {
     }
     writer.count(save.removed.len());
     save.removed.iter().for_each(|name| writer.text(name));
+    writer.list(&save.local, write_local);
     writer.option(save.login.as_ref(), write_login);
+    writer.option(save.labels.as_deref(), |writer, labels| {
+        writer.list(labels, write_label);
+    });
     writer.option(save.max_idle_seconds, Writer::i32);
     writer.bool(save.retake);
+    writer.reserved::<LATE_AND_LIMIT_BYTES>();
     writer.u64(save.created_ms);
     writer.u64(save.last_access_ms);
 }
@@ -215,11 +230,36 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
             })
         })?,
         removed: reader.list(4, Reader::text)?,
+        local: reader.list(PAIR_BYTES, read_local)?,
         login: reader.option(read_login)?,
+        labels: reader.option(|reader| reader.list(PAIR_BYTES, read_label))?,
         max_idle_seconds: reader.option(Reader::i32)?,
-        retake: reader.bool()?,
+        retake: reader.bool().and_then(|retake| {
+            reader.reserved::<LATE_AND_LIMIT_BYTES>()?;
+            Ok(retake)
+        })?,
         created_ms: reader.u64()?,
         last_access_ms: reader.u64()?,
+    })
+}
+
+fn write_announcement(writer: &mut Writer<'_>, said: &Announcement) {
+    writer.text(&said.url);
+    writer.list(&said.applications, |writer, application| writer.text(application));
+    writer.u32(said.lifetime_seconds);
+    writer.text(&said.mode);
+    writer.text(&said.software);
+    writer.u32(said.threads);
+}
+
+fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
+    Ok(Announcement {
+        url: reader.text()?,
+        applications: reader.list(4, Reader::text)?,
+        lifetime_seconds: reader.u32()?,
+        mode: reader.text()?,
+        software: reader.text()?,
+        threads: reader.u32()?,
     })
 }
 
@@ -236,30 +276,6 @@ fn read_killed(reader: &mut Reader<'_>) -> Read<Killed> {
     Ok(Killed {
         session: read_key(reader)?,
         created_version: Version(reader.u64()?),
-    })
-}
-
-pub(super) fn write_key(writer: &mut Writer<'_>, key: &SessionKey) {
-    writer.text(&key.application);
-    writer.array(&key.key);
-}
-
-pub(super) fn read_key(reader: &mut Reader<'_>) -> Read<SessionKey> {
-    Ok(SessionKey {
-        application: reader.text()?,
-        key: reader.array()?,
-    })
-}
-
-pub(super) fn write_request_id(writer: &mut Writer<'_>, id: RequestId) {
-    writer.u64(id.instance);
-    writer.u64(id.serial);
-}
-
-pub(super) fn read_request_id(reader: &mut Reader<'_>) -> Read<RequestId> {
-    Ok(RequestId {
-        instance: reader.u64()?,
-        serial: reader.u64()?,
     })
 }
 

@@ -1,17 +1,20 @@
-//! What stands under a key, as table images hold it, and the registry's entries.
+//! What stands under a key, as table images hold it, the registry's entries, and the members of the cluster.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::bytes::{Read, Reader, Writer};
-use super::proposal::{read_key, read_request_id, write_key, write_request_id};
+use super::words::{
+    PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_owner, read_request_id,
+    write_formats, write_key, write_label, write_local, write_login, write_owner, write_request_id,
+};
+use crate::formats::MemberFormats;
 use crate::names::Names;
 use crate::reader::RegisteredServer;
 use crate::slot::{Alias, Slot, Tombstone};
 use crate::types::{
-    Attribute, Epoch, Login, Owner, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey,
-    TableTime, Version,
+    Attribute, Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, TableTime, Version,
 };
 
 /// The kinds of slots on disk. A number is never used again for something else.
@@ -66,6 +69,7 @@ pub(super) fn read_slot(reader: &mut Reader<'_>, names: &mut Names) -> Read<(Ses
 fn write_session(writer: &mut Writer<'_>, session: &Session) {
     writer.u64(session.version.0);
     writer.u64(session.epoch.0);
+    writer.u64(session.previous_epoch.0);
     writer.u64(session.created_version.0);
     write_owner(writer, &session.owner);
     writer.u64(session.created_ms);
@@ -75,6 +79,8 @@ fn write_session(writer: &mut Writer<'_>, session: &Session) {
     writer.u64(session.deadline.0);
     writer.option(session.login.as_deref(), write_login);
     writer.u64(session.login_version.0);
+    writer.list(&session.labels, write_label);
+    writer.u64(session.labels_version.0);
     writer.u64(session.removal_version.0);
     writer.count(session.attributes.len());
     for attribute in &session.attributes {
@@ -83,6 +89,7 @@ fn write_session(writer: &mut Writer<'_>, session: &Session) {
         writer.u32(attribute.type_tag);
         writer.bytes(&attribute.value);
     }
+    writer.list(&session.local, write_local);
     writer.option(session.last_claim, |writer, claim| {
         write_request_id(writer, claim.id);
         writer.u64(claim.epoch.0);
@@ -100,6 +107,7 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
     let session = Session {
         version: Version(reader.u64()?),
         epoch: Epoch(reader.u64()?),
+        previous_epoch: Epoch(reader.u64()?),
         created_version: Version(reader.u64()?),
         owner: read_owner(reader, names)?,
         created_ms: reader.u64()?,
@@ -109,6 +117,8 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
         deadline: TableTime(reader.u64()?),
         login: reader.option(read_login)?.map(Arc::new),
         login_version: Version(reader.u64()?),
+        labels: reader.list(PAIR_BYTES, read_label)?.into(),
+        labels_version: Version(reader.u64()?),
         removal_version: Version(reader.u64()?),
         attributes: reader.list(ATTRIBUTE_BYTES, |reader| {
             Ok(Attribute {
@@ -119,6 +129,7 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
                 value: Bytes::copy_from_slice(&reader.bytes()?),
             })
         })?,
+        local: reader.list(PAIR_BYTES, read_local)?.into(),
         last_claim: reader.option(|reader| {
             Ok(RecordedClaim {
                 id: read_request_id(reader)?,
@@ -134,8 +145,11 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
             })
         })?,
     };
-    if !session.attributes.is_sorted_by(|one, next| one.name < next.name) {
-        return Err(reader.error("its attributes are not in the order of their names"));
+    let sorted = session.attributes.is_sorted_by(|one, next| one.name < next.name)
+        && session.local.is_sorted_by(|one, next| one.name < next.name)
+        && session.labels.is_sorted_by(|one, next| one.name < next.name);
+    if !sorted {
+        return Err(reader.error("its attributes or labels are not in the order of their names"));
     }
     Ok(session)
 }
@@ -150,6 +164,24 @@ pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {
         .for_each(|application| writer.text(application));
     writer.u64(entry.lapses.0);
     writer.u64(entry.version.0);
+    writer.text(&entry.mode);
+    writer.text(&entry.software);
+    writer.u32(entry.threads);
+}
+
+pub(super) fn write_member(writer: &mut Writer<'_>, node: u64, member: MemberFormats) {
+    writer.u64(node);
+    writer.u64(member.disk);
+    writer.option(member.understood, write_formats);
+}
+
+pub(super) fn read_member(reader: &mut Reader<'_>) -> Read<(u64, MemberFormats)> {
+    let node = reader.u64()?;
+    let member = MemberFormats {
+        disk: reader.u64()?,
+        understood: reader.option(read_formats)?,
+    };
+    Ok((node, member))
 }
 
 pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<RegisteredServer> {
@@ -159,34 +191,9 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
         applications: reader.list(4, |reader| Ok(names.share(&reader.text()?)))?,
         lapses: TableTime(reader.u64()?),
         version: Version(reader.u64()?),
-    })
-}
-
-pub(super) fn write_login(writer: &mut Writer<'_>, login: &Login) {
-    writer.text(&login.principal);
-    writer.text(&login.auth_type);
-    writer.count(login.roles.len());
-    login.roles.iter().for_each(|role| writer.text(role));
-}
-
-pub(super) fn read_login(reader: &mut Reader<'_>) -> Read<Login> {
-    let (principal, auth_type) = (reader.text()?, reader.text()?);
-    Ok(Login {
-        principal,
-        auth_type,
-        roles: reader.list(4, Reader::text)?,
-    })
-}
-
-fn write_owner(writer: &mut Writer<'_>, owner: &Owner) {
-    writer.text(&owner.node);
-    writer.u64(owner.instance);
-}
-
-fn read_owner(reader: &mut Reader<'_>, names: &mut Names) -> Read<Owner> {
-    Ok(Owner {
-        node: names.share(&reader.text()?),
-        instance: reader.u64()?,
+        mode: reader.text()?,
+        software: reader.text()?,
+        threads: reader.u32()?,
     })
 }
 

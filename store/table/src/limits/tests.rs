@@ -37,7 +37,9 @@ fn save(session: SessionKey, changed: Vec<Attribute>) -> Save {
         base: Version(0),
         changed,
         removed: Vec::new(),
+        local: Vec::new(),
         login: None,
+        labels: None,
         max_idle_seconds: None,
         retake: false,
         created_ms: 0,
@@ -313,11 +315,14 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
     let announce = |node: usize| Proposal {
         request_id: None,
         node: format!("n{node}").into(),
-        command: Command::Announce {
+        command: Command::Announce(crate::Announcement {
             url: Arc::from("http://h"),
             applications: Vec::new(),
             lifetime_seconds: 30,
-        },
+            mode: Arc::from(""),
+            software: Arc::from(""),
+            threads: 0,
+        }),
     };
     for node in 0..SERVERS_MAX {
         let proposal = announce(node);

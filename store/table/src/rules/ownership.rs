@@ -7,7 +7,7 @@ use crate::outcome::{EventKind, Outcome};
 use crate::repeat;
 use crate::slot::{Found, Standing};
 use crate::table::{Call, SessionTable, deadline};
-use crate::types::{Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version};
+use crate::types::{Epoch, Owner, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, Version};
 
 impl SessionTable {
     /// The caller owns the session from now on. A key that was given up serves no claim: that is how a planted id
@@ -49,8 +49,7 @@ impl SessionTable {
         let last_claim = call.id().map(|id| RecordedClaim { id, epoch });
         self.change(session, |record, _| {
             record.version = version;
-            record.epoch = epoch;
-            record.owner = owner;
+            record.begin_epoch(epoch, owner);
             record.deadline = deadline(now, record.max_idle_seconds);
             record.last_claim = last_claim;
         });
@@ -77,8 +76,11 @@ impl SessionTable {
         });
         self.change(&key, |record, _| {
             record.version = version;
-            record.epoch = Epoch(version.0);
-            record.owner.instance = 0;
+            let nobody = Owner {
+                instance: 0,
+                ..record.owner.clone()
+            };
+            record.begin_epoch(Epoch(version.0), nobody);
             record.last_change = last_change;
         });
         Outcome::Released

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::command::Announcement;
 use crate::outcome::Outcome;
 use crate::reader::RegisteredServer;
 use crate::table::{Call, SessionTable};
@@ -10,28 +11,24 @@ use crate::types::TableTime;
 impl SessionTable {
     /// Enters or renews the caller's node. The last to announce a node name holds it: a restarted server has another
     /// instance.
-    pub(crate) fn announce(
-        &mut self,
-        call: &Call<'_>,
-        url: &Arc<str>,
-        applications: &[Arc<str>],
-        lifetime_seconds: u32,
-    ) -> Outcome {
+    pub(crate) fn announce(&mut self, call: &Call<'_>, said: &Announcement) -> Outcome {
         let version = self.next_version();
         let server = self.owner(call);
         let node = Arc::clone(&server.node);
-        let applications = applications
-            .iter()
-            .map(|application| self.names.share(application))
-            .collect();
-        let lapses = self.now().plus_ms(u64::from(lifetime_seconds) * 1_000);
+        let applications = said.applications.iter();
         let entry = RegisteredServer {
             server,
-            url: Arc::clone(url),
-            applications,
-            lapses,
+            url: Arc::clone(&said.url),
+            applications: applications
+                .map(|application| self.names.share(application))
+                .collect(),
+            lapses: self.now().plus_ms(u64::from(said.lifetime_seconds) * 1_000),
             version,
+            mode: Arc::clone(&said.mode),
+            software: Arc::clone(&said.software),
+            threads: said.threads,
         };
+        let lapses = entry.lapses;
         let before = self.contents.servers_mut().insert(Arc::clone(&node), entry);
         if let Some(before) = before {
             self.lapses.remove(&(before.lapses, Arc::clone(&node)));

@@ -12,8 +12,8 @@ use crate::repeat;
 use crate::slot::{Found, Slot, Standing};
 use crate::table::{Call, SessionTable, deadline};
 use crate::types::{
-    Attribute, Epoch, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind, Session, SessionKey, TableTime,
-    Version,
+    Attribute, Epoch, Label, LocalAttribute, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind, Session,
+    SessionKey, TableTime, Version,
 };
 
 impl SessionTable {
@@ -93,10 +93,9 @@ impl SessionTable {
         let wants_names = merged.as_ref().is_some_and(|merged| merged.removals);
         let names = self.change(key, |record, names| {
             store(record, save, version, now, names);
-            record.epoch = epoch;
             record.last_change = last_change;
             if let Some(owner) = new_owner {
-                record.owner = owner;
+                record.begin_epoch(epoch, owner);
             }
             if wants_names {
                 merge::names(record)
@@ -129,6 +128,7 @@ impl SessionTable {
         let mut record = Session {
             version,
             epoch,
+            previous_epoch: Epoch(0),
             created_version: version,
             owner: self.owner(call),
             created_ms: save.created_ms,
@@ -138,8 +138,11 @@ impl SessionTable {
             deadline: TableTime::NEVER,
             login: None,
             login_version: version,
+            labels: Box::default(),
+            labels_version: version,
             removal_version: Version(0),
             attributes: Vec::with_capacity(save.changed.len()),
+            local: Box::default(),
             last_claim: None,
             last_change: call.id().map(|id| RecordedChange { id, version, kind }),
         };
@@ -159,67 +162,65 @@ impl SessionTable {
 /// shrink.
 fn too_large(current: Option<&Session>, save: &Save) -> Option<Outcome> {
     let before = current.map_or(0, Session::reply_bytes);
-    let added: u64 = save.changed.iter().map(Attribute::reply_bytes).sum();
-    let login = save.login.as_ref().map_or(0, Login::reply_bytes);
+    let added = added_bytes(save);
     // Nearly every save ends here, without a look at what it replaces.
-    if before + added + login <= RECORD_BYTES_MAX {
+    if before + added <= RECORD_BYTES_MAX {
         return None;
     }
-    let attribute = |name: &str| current.and_then(|session| session.attribute(name));
-    let changed = save.changed.iter().map(|attribute| &*attribute.name);
-    let named = changed.chain(save.removed.iter().map(|name| &**name));
-    let replaced: u64 = named.filter_map(attribute).map(Attribute::reply_bytes).sum();
-    let login_before = current.and_then(|session| session.login.as_deref());
-    let login_replaced = save
-        .login
-        .as_ref()
-        .and(login_before)
-        .map_or(0, Login::reply_bytes);
-    let bytes = (before + added + login).saturating_sub(replaced + login_replaced);
+    let replaced = current.map_or(0, |session| replaced_bytes(session, save));
+    let bytes = (before + added).saturating_sub(replaced);
     (bytes > RECORD_BYTES_MAX && bytes > before).then_some(Outcome::TooLarge { bytes })
 }
 
-/// Writes what a save says into a record. Values are copied here, once: they are slices of a whole log entry, which
-/// must not live as long as the session does.
+/// What a save brings, in bytes of a reply.
+fn added_bytes(save: &Save) -> u64 {
+    let attributes: u64 = save.changed.iter().map(Attribute::reply_bytes).sum();
+    let local: u64 = save.local.iter().map(LocalAttribute::reply_bytes).sum();
+    let labels: u64 = save.labels.iter().flatten().map(Label::reply_bytes).sum();
+    attributes + local + labels + save.login.as_ref().map_or(0, Login::reply_bytes)
+}
+
+/// What a save takes out of a record, in bytes of a reply.
+fn replaced_bytes(session: &Session, save: &Save) -> u64 {
+    let attributes: u64 = save
+        .names()
+        .filter_map(|name| session.attribute(name))
+        .map(Attribute::reply_bytes)
+        .sum();
+    let local: u64 = save
+        .names()
+        .filter_map(|name| session.local_attribute(name))
+        .map(LocalAttribute::reply_bytes)
+        .sum();
+    let labels: u64 = session.labels.iter().map(Label::reply_bytes).sum();
+    let login = session.login.as_deref().map_or(0, Login::reply_bytes);
+    let labels = save.labels.as_ref().map_or(0, |_| labels);
+    attributes + local + labels + save.login.as_ref().map_or(0, |_| login)
+}
+
+/// Writes what a save says into a record.
 fn store(record: &mut Session, save: &Save, version: Version, now: TableTime, names: &mut Names) {
-    for name in &save.removed {
-        if let Ok(at) = record
-            .attributes
-            .binary_search_by(|attribute| attribute.name.cmp(name))
-        {
+    let turned_local = save.local.iter().map(|local| &local.name);
+    for name in save.removed.iter().chain(turned_local) {
+        if let Ok(at) = find(&record.attributes, name) {
             record.attributes.remove(at);
             record.removal_version = version;
         }
     }
     for changed in &save.changed {
-        let value = Bytes::copy_from_slice(&changed.value);
-        match record
-            .attributes
-            .binary_search_by(|attribute| attribute.name.cmp(&changed.name))
-        {
-            Ok(at) => {
-                let attribute = &mut record.attributes[at];
-                attribute.version = version;
-                attribute.type_tag = changed.type_tag;
-                attribute.value = value;
-            }
-            Err(at) => {
-                let name = names.share(&changed.name);
-                record.attributes.insert(
-                    at,
-                    Attribute {
-                        name,
-                        version,
-                        type_tag: changed.type_tag,
-                        value,
-                    },
-                );
-            }
-        }
+        store_attribute(record, changed, version, names);
     }
+    store_local(record, save, names);
     if let Some(login) = &save.login {
         record.login = login_of(login);
         record.login_version = version;
+    }
+    if let Some(labels) = &save.labels {
+        record.labels = labels.iter().map(|label| shared(label, names)).collect();
+        record
+            .labels
+            .sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        record.labels_version = version;
     }
     if let Some(seconds) = save.max_idle_seconds {
         record.max_idle_seconds = seconds;
@@ -228,6 +229,63 @@ fn store(record: &mut Session, save: &Save, version: Version, now: TableTime, na
     record.version = version;
     record.last_access_ms = save.last_access_ms;
     record.deadline = deadline(now, record.max_idle_seconds);
+}
+
+/// Writes one attribute. Its value is copied here, once: it is a slice of a whole log entry, which must not live as long
+/// as the session does.
+fn store_attribute(record: &mut Session, changed: &Attribute, version: Version, names: &mut Names) {
+    let value = Bytes::copy_from_slice(&changed.value);
+    match find(&record.attributes, &changed.name) {
+        Ok(at) => {
+            let attribute = &mut record.attributes[at];
+            attribute.version = version;
+            attribute.type_tag = changed.type_tag;
+            attribute.value = value;
+        }
+        Err(at) => {
+            let attribute = Attribute {
+                name: names.share(&changed.name),
+                version,
+                type_tag: changed.type_tag,
+                value,
+            };
+            record.attributes.insert(at, attribute);
+        }
+    }
+}
+
+/// Lists the attributes that turned local, and forgets those that the save stores or removes.
+fn store_local(record: &mut Session, save: &Save, names: &mut Names) {
+    let named = record
+        .local
+        .iter()
+        .any(|local| save.names().any(|name| *name == *local.name));
+    if save.local.is_empty() && !named {
+        return;
+    }
+    let kept = record
+        .local
+        .iter()
+        .filter(|local| save.names().all(|name| *name != *local.name));
+    let mut local: Vec<LocalAttribute> = kept.cloned().collect();
+    local.extend(save.local.iter().map(|turned| LocalAttribute {
+        name: names.share(&turned.name),
+        class: names.share(&turned.class),
+    }));
+    local.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    record.local = local.into();
+}
+
+fn find(attributes: &[Attribute], name: &str) -> Result<usize, usize> {
+    attributes.binary_search_by(|attribute| (*attribute.name).cmp(name))
+}
+
+/// A label whose name is shared; values rarely repeat.
+fn shared(label: &Label, names: &mut Names) -> Label {
+    Label {
+        name: names.share(&label.name),
+        value: Arc::clone(&label.value),
+    }
 }
 
 fn login_of(login: &Login) -> Option<Arc<Login>> {

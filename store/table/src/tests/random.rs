@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::stage::restored;
 use crate::{
-    Attribute, Command, Epoch, Killed, ListFilter, Login, Outcome, Proposal, RemoveReason, RequestId, Save,
-    SessionKey, SessionTable, Stamp, Touched, Version,
+    Attribute, Command, Epoch, Formats, Killed, Label, ListFilter, LocalAttribute, Login, Outcome, Proposal,
+    RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched, Version,
 };
 
 /// Commands of each seed.
@@ -94,6 +94,7 @@ fn command(dice: &mut Dice, table: &SessionTable) -> Command {
 fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Save {
     let name = ["cart", "user", "note"][usize::try_from(dice.below(3)).unwrap()];
     let removes = dice.below(4) == 0;
+    let turned = if name == "cart" { "note" } else { "cart" };
     let value = Bytes::from(vec![b'x'; usize::try_from(dice.below(20)).unwrap()]);
     let attribute = Attribute {
         name: name.into(),
@@ -111,11 +112,27 @@ fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Sa
         base,
         changed: if removes { Vec::new() } else { vec![attribute] },
         removed: if removes { vec![name.into()] } else { Vec::new() },
+        local: (dice.below(6) == 0).then(|| local(turned)).into_iter().collect(),
         login: (dice.below(5) == 0).then_some(login),
+        labels: (dice.below(5) == 0).then(|| vec![label(name)]),
         max_idle_seconds: (dice.below(3) == 0).then_some(20),
         retake: dice.below(2) == 0,
         created_ms: 0,
         last_access_ms: 0,
+    }
+}
+
+fn local(name: &str) -> LocalAttribute {
+    LocalAttribute {
+        name: name.into(),
+        class: "Socket".into(),
+    }
+}
+
+fn label(value: &str) -> Label {
+    Label {
+        name: "principal".into(),
+        value: value.into(),
     }
 }
 
@@ -177,6 +194,9 @@ fn check_outcome(proposal: &Proposal, outcome: &Outcome, table: &SessionTable) {
         for attribute in &save.changed {
             assert_eq!(session.attribute(&attribute.name).unwrap().version, saved.version);
         }
+        for local in &save.local {
+            assert!(session.attribute(&local.name).is_none() && session.local.contains(local));
+        }
     }
 }
 
@@ -215,7 +235,7 @@ fn damaged_bytes_are_an_error_and_never_a_panic() {
         let at = usize::try_from(dice.below(whole.len() as u64)).unwrap();
         damaged[at] ^= u8::try_from(1 + dice.below(255)).unwrap();
         damaged.truncate(whole.len() - usize::try_from(dice.below(3)).unwrap());
-        let mut decoder = crate::ImageDecoder::new();
+        let mut decoder = crate::ImageDecoder::new(Formats::OURS);
         // Either is fine: an image that differs in a value, or an error. A panic fails the test.
         let _ = decoder.push(&damaged).and_then(|()| decoder.finish().map(drop));
     }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::{Attribute, Checked, Event, EventKind, Merged, Outcome, Owner, Session, SessionKey, TableTime};
+use crate::{
+    Attribute, Checked, ClusterFormat, Event, EventKind, Label, Merged, Outcome, Owner, Session, SessionKey,
+    TableTime,
+};
 
 pub(super) fn name(key: &SessionKey) -> String {
     let name: Vec<u8> = key.key[1..]
@@ -35,6 +38,10 @@ pub(super) fn show_session(session: &Session) -> String {
     if let Some(login) = &session.login {
         let _ = write!(text, " login {}", login.principal);
     }
+    text += &show_labels(&session.labels);
+    for local in &session.local {
+        let _ = write!(text, " {} is local, {}", local.name, local.class);
+    }
     text + &show_attributes(&session.attributes)
 }
 
@@ -48,6 +55,13 @@ fn show_attributes(attributes: &[Attribute]) -> String {
         )
     };
     attributes.iter().map(shown).collect()
+}
+
+fn show_labels(labels: &[Label]) -> String {
+    labels
+        .iter()
+        .map(|label| format!(" label {}={}", label.name, label.value))
+        .collect()
 }
 
 fn show_merged(merged: &Merged) -> String {
@@ -66,6 +80,17 @@ fn show_merged(merged: &Merged) -> String {
     }
     if let Some(seconds) = merged.max_idle_seconds {
         let _ = write!(text, " idle {seconds}");
+    }
+    if let Some(labels) = &merged.labels {
+        let _ = write!(
+            text,
+            " now{}",
+            if labels.is_empty() {
+                " no label".into()
+            } else {
+                show_labels(labels)
+            }
+        );
     }
     text
 }
@@ -96,6 +121,14 @@ pub(super) fn show_outcome(outcome: &Outcome) -> String {
         Outcome::Retired { retired } => format!("retired: {retired}"),
         Outcome::Killed { killed } => format!("killed {killed}"),
         Outcome::Ticked => "ticked".into(),
+        Outcome::Understood => "understood".into(),
+        Outcome::NoMember => "no member".into(),
+        Outcome::Raised { format } => format!("raised to {format}"),
+        Outcome::NotUnderstood { node, understood } => {
+            let said = understood.map_or("nothing yet".into(), |understood| understood.to_string());
+            format!("not understood: node {node} said {said}")
+        }
+        Outcome::Held { held } => format!("held: {held}"),
     }
 }
 
@@ -107,6 +140,23 @@ pub(super) fn show_checked(checked: &Checked) -> String {
         Checked::Renamed => "renamed".into(),
         Checked::Gone { tombstone } => format!("gone †{tombstone}"),
     }
+}
+
+pub(super) fn show_cluster(cluster: &ClusterFormat) -> String {
+    let mut text = format!("format {}", cluster.format);
+    for (node, member) in &cluster.members {
+        let said = member
+            .understood
+            .map_or("nothing yet".into(), |understood| understood.to_string());
+        let _ = write!(text, ", node {node} on disk {} said {said}", member.disk);
+    }
+    if let Some(ready) = cluster.ready {
+        let _ = write!(text, ", ready for {} since {}", ready.format, ready.since.0);
+    }
+    if cluster.held {
+        text += ", held";
+    }
+    text
 }
 
 pub(super) fn show_event(event: &Event) -> String {

@@ -4,6 +4,8 @@
 //! are names; `name.3` is in slot 3, all others in slot 0; `name@5` is a session and the epoch or version meant. Serials
 //! rise by themselves; `serial=4` repeats. In answers `v` is a version, `e` an epoch, `c` the version that created the
 //! session, `†` a tombstone.
+//! `local="socket:Socket"` turns an attribute local, `label="principal:ada"` sets the labels, `label=none` takes them away.
+//! `2@7` is node 2 on disk 7.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,11 +13,18 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::show::{name, show_checked, show_event, show_outcome, show_owner, show_session};
+use super::show::{name, show_checked, show_cluster, show_event, show_outcome, show_owner, show_session};
 use crate::{
-    Attribute, Command, Epoch, ImageDecoder, Killed, ListFilter, Login, Proposal, RemoveReason, RequestId,
-    Save, SessionKey, SessionTable, Stamp, Touched, Version,
+    Announcement, Attribute, Command, Epoch, Format, Formats, ImageDecoder, Killed, Label, ListFilter,
+    LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched,
+    Version,
 };
+/// What a stage understands: its scripts raise the format to ones that no program writes yet.
+const EVERY_FORMAT: Formats = Formats {
+    oldest: Format::FIRST,
+    newest: Format(u8::MAX),
+};
+
 type Fault = Box<dyn Error>;
 type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
 
@@ -133,11 +142,7 @@ impl Stage {
         match command.name.as_str() {
             "sweep" => {
                 let limit = arguments.next_pos().ok_or("how many")?.parse()?;
-                Ok(self.apply(&Proposal {
-                    request_id: None,
-                    node: "".into(),
-                    command: Command::Sweep { limit },
-                }))
+                Ok(self.own(Command::Sweep { limit }))
             }
             "kill" => {
                 let who = arguments.next_pos().ok_or("who")?;
@@ -152,15 +157,15 @@ impl Stage {
                 let who = arguments.next_pos().ok_or("who")?;
                 let lifetime_seconds = u32::try_from(number(arguments, "life")?)?;
                 let applications = vec!["shop".into()];
-                self.propose(
-                    who,
-                    None,
-                    Command::Announce {
-                        url: "http://h".into(),
-                        applications,
-                        lifetime_seconds,
-                    },
-                )
+                let said = Announcement {
+                    url: "http://h".into(),
+                    applications,
+                    lifetime_seconds,
+                    mode: "".into(),
+                    software: "".into(),
+                    threads: 0,
+                };
+                self.propose(who, None, Command::Announce(said))
             }
             "retire" => self.propose(arguments.next_pos().ok_or("who")?, None, Command::Retire),
             "check" => {
@@ -194,8 +199,47 @@ impl Stage {
                     self.table.reader().version()
                 ))
             }
-            name => Err(format!("no command {name}").into()),
+            name => self.format(name, arguments),
         }
+    }
+
+    /// What the store asks of itself.
+    fn own(&mut self, command: Command) -> String {
+        self.apply(&Proposal {
+            request_id: None,
+            node: "".into(),
+            command,
+        })
+    }
+
+    fn format(&mut self, name: &str, arguments: &mut Arguments<'_>) -> Result<String, Fault> {
+        let mut words = Vec::new();
+        while let Some(word) = arguments.next_pos() {
+            words.push(word);
+        }
+        let word = words.first().copied().unwrap_or_default();
+        let command = match name {
+            "members" => {
+                let disks = words.into_iter().map(disk).collect::<Result<_, _>>()?;
+                self.table.set_members(&disks);
+                return Ok(show_cluster(&self.table.reader().cluster()));
+            }
+            "formats" => return Ok(show_cluster(&self.table.reader().cluster())),
+            "understands" => {
+                let (node, disk) = disk(word)?;
+                let formats = Formats {
+                    oldest: Format(u8::try_from(number(arguments, "oldest")?)?),
+                    newest: Format(u8::try_from(number(arguments, "newest")?)?),
+                };
+                Command::Understands { node, disk, formats }
+            }
+            "raise" => Command::Raise {
+                format: Format(word.parse()?),
+            },
+            "hold" => Command::Hold { held: word == "on" },
+            _ => return Err(format!("no command {name}").into()),
+        };
+        Ok(self.own(command))
     }
 
     fn dump(&self) -> String {
@@ -219,7 +263,7 @@ impl goldenscript::Runner for Stage {
 
 /// The table after its image has been written and read.
 pub(super) fn restored(table: &SessionTable) -> Result<SessionTable, Fault> {
-    let mut decoder = ImageDecoder::new();
+    let mut decoder = ImageDecoder::new(EVERY_FORMAT);
     for chunk in table.image().into_chunks() {
         decoder.push(&chunk)?;
     }
@@ -264,6 +308,11 @@ fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<(SessionKey, u64)>, Fault>
     Ok(pairs)
 }
 
+fn disk(word: &str) -> Result<(u64, u64), Fault> {
+    let (node, disk) = word.split_once('@').ok_or("node@disk")?;
+    Ok((node.parse()?, disk.parse()?))
+}
+
 fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Fault> {
     let mut save = Save {
         session,
@@ -271,6 +320,14 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
         base: Version(number(arguments, "base")?),
         changed: Vec::new(),
         removed: Vec::new(),
+        local: named(arguments.take_key("local").unwrap_or("none"))?
+            .into_iter()
+            .map(local)
+            .collect(),
+        labels: match arguments.take_key("label") {
+            Some(text) => Some(named(text)?.into_iter().map(label).collect()),
+            None => None,
+        },
         login: arguments.take_key("login").map(login),
         max_idle_seconds: arguments.take_key("idle").map(str::parse).transpose()?,
         retake: false,
@@ -295,6 +352,28 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
         });
     }
     Ok(save)
+}
+
+/// Names and what belongs to them, as in `principal:ada oidc.sid:7`; `none` stands for nothing.
+fn named(text: &str) -> Result<Vec<(&str, &str)>, Fault> {
+    let words = text.split_whitespace().filter(|word| *word != "none");
+    words
+        .map(|word| word.split_once(':').ok_or_else(|| "name:value".into()))
+        .collect()
+}
+
+fn label((name, value): (&str, &str)) -> Label {
+    Label {
+        name: name.into(),
+        value: value.into(),
+    }
+}
+
+fn local((name, class): (&str, &str)) -> LocalAttribute {
+    LocalAttribute {
+        name: name.into(),
+        class: class.into(),
+    }
 }
 
 fn login(principal: &str) -> Login {

@@ -13,7 +13,8 @@ use remora_proto::v1::reply::Answer;
 use remora_proto::v1::save_reply::Outcome;
 use remora_proto::v1::session_store_client::SessionStoreClient;
 use remora_proto::v1::{
-    Attribute, ExchangeReply, ExchangeRequest, Hello, Request, SaveRequest, Saved, SessionKey, request,
+    Attribute, ExchangeReply, ExchangeRequest, Formats, Hello, Request, SaveRequest, Saved, SessionKey,
+    request,
 };
 use remora_tests::stores::{StorePorts, Stores, loopback};
 use tokio::sync::mpsc;
@@ -115,7 +116,7 @@ async fn load(leader: SocketAddr, number: usize, slots: usize, window: Window) -
     let (sender, receiver) = mpsc::channel(slots);
     let instance = u64::try_from(number)? + 1;
     let hello = Hello {
-        protocol_version: 1,
+        understands: Some(Formats { oldest: 1, newest: 1 }),
         node: format!("bench{number}"),
         instance,
         ..Hello::default()

@@ -236,7 +236,9 @@ final class LeaderFinder implements Runnable {
     lastProblem = text;
     boolean wasUsed = outbox.detach(link);
     long now = System.nanoTime();
-    if (refusal == null || refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER) {
+    if (refusal == null
+        || refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
+        || refusal.getReason() == Refusal.Reason.REASON_WRONG_VERSION) {
       candidate.failed(now);
     } else {
       candidate.refused(now);

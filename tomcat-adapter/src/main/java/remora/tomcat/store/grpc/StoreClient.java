@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import remora.proto.v1.ExchangeReply;
+import remora.proto.v1.Formats;
 import remora.proto.v1.Hello;
 import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
@@ -27,8 +28,8 @@ import remora.tomcat.store.StoreUnavailableException;
  */
 final class StoreClient implements Link.Events {
 
-  /** The protocol this adapter speaks. */
-  private static final int PROTOCOL_VERSION = 1;
+  /** The formats that this adapter understands. */
+  private static final Formats UNDERSTANDS = Formats.newBuilder().setOldest(1).setNewest(1).build();
 
   /**
    * Pause before a request whose outcome is unknown, or that met an overloaded node, goes again.
@@ -64,7 +65,7 @@ final class StoreClient implements Link.Events {
     this.sharedAs = sharedAs;
     Hello hello =
         Hello.newBuilder()
-            .setProtocolVersion(PROTOCOL_VERSION)
+            .setUnderstands(UNDERSTANDS)
             .setNode(options.node())
             .setInstance(instance)
             .build();

@@ -1,0 +1,102 @@
+//! Which format the cluster writes: what members say they understand goes into the log, and the rise when it is time.
+//!
+//! Every node introduces itself to every other again and again, and says what its program understands. The leader
+//! proposes what the table does not know yet, for itself and for its peers: so a node that is far behind, or cannot
+//! propose, is heard too. Once the table knows a higher format that everybody understands, it waits [`RAISE_AFTER_MS`]
+//! before it uses it: until then the older release can be put back.
+//!
+//! Invariant: what was decided is on disk before it matters: a node that has applied a rise records it beside its
+//! identity, where a program that does not understand it finds it before it reads anything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use remora_table::{ClusterFormat, Command, Format, Outcome, Ready, TableReader, TableTime};
+use tokio::sync::watch;
+
+use crate::log::DiskId;
+
+use super::Answer;
+use super::duties::own;
+use super::identity::Identity;
+use super::leadership::Leadership;
+use super::proposer::Proposer;
+
+/// How often the table is compared with what members say: how late a node may become ready after its start.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Table time, in milliseconds, between the moment at which the last member understands a format and its use: a working
+/// day and a night in which an operator may find that the new release must go.
+pub const RAISE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// Keeps the table's knowledge of formats and this node's record of it true, until it is aborted.
+pub(super) async fn keep(
+    identity: Arc<Identity>,
+    proposer: Proposer,
+    table: TableReader,
+    leadership: watch::Receiver<Leadership>,
+) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut recorded = identity.recorded_format();
+    loop {
+        look.tick().await;
+        let cluster = table.cluster();
+        if cluster.format > recorded {
+            record(&identity, cluster.format).await;
+            recorded = cluster.format;
+        }
+        if leadership.borrow().leads()
+            && let Some(command) = next(&identity, &cluster, table.table_time())
+        {
+            said(&command, &proposer.propose(own(command.clone())).await);
+        }
+    }
+}
+
+/// What a leader has to propose about formats now.
+fn next(identity: &Identity, cluster: &ClusterFormat, now: TableTime) -> Option<Command> {
+    let unheard = cluster.members.iter().find_map(|(node, member)| {
+        let formats = identity.understood_by(*node, DiskId(member.disk))?;
+        (member.understood != Some(formats)).then_some(Command::Understands {
+            node: *node,
+            disk: member.disk,
+            formats,
+        })
+    });
+    let due = |ready: &Ready| !cluster.held && now >= ready.since.plus_ms(RAISE_AFTER_MS);
+    let raise = || {
+        cluster
+            .ready
+            .filter(due)
+            .map(|ready| Command::Raise { format: ready.format })
+    };
+    unheard.or_else(raise)
+}
+
+/// Tells operators what came of it; whatever was not done is tried again at the next look.
+fn said(command: &Command, answer: &Answer) {
+    match (command, answer) {
+        (Command::Understands { node, formats, .. }, Answer::Done(Outcome::Understood)) => {
+            tracing::info!(node, "node understands {formats}");
+        }
+        (_, Answer::Done(Outcome::Raised { format })) => {
+            tracing::info!(%format, "the cluster's format rises");
+        }
+        _ => tracing::debug!(?command, ?answer, "formats are as they were"),
+    }
+}
+
+/// Writes the format beside the identity of this disk. A disk that cannot take it ends the node.
+async fn record(identity: &Arc<Identity>, format: Format) {
+    let of = Arc::clone(identity);
+    let written = tokio::task::spawn_blocking(move || of.record_format(format)).await;
+    match written {
+        Ok(Ok(())) => {
+            tracing::info!(%format, "the cluster writes a new format; an older release cannot be put back");
+        }
+        Ok(Err(error)) => identity.fail(format!("cannot record the cluster's format: {error}")),
+        // The runtime ends, and this node with it.
+        Err(_) => {}
+    }
+}
