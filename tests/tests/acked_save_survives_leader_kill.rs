@@ -1,4 +1,5 @@
-//! Promise 1: an acknowledged save is never lost while a majority of store disks lives.
+//! Promises 1 and 5: an acknowledged save is never lost while a majority of store disks lives, and a node that dies costs
+//! no save its answer.
 //!
 //! Shown: writers save without a pause while the leader is killed with SIGKILL, twice, each time the one that leads
 //! then. Commands whose outcome is unknown are repeated with the same request id. Afterwards every session must hold

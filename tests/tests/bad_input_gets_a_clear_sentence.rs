@@ -1,4 +1,4 @@
-//! Promise (issue 4): bad input everywhere gets a clear sentence and an exit code or a status.
+//! Beside the promises: bad input everywhere gets a clear sentence and an exit code or a status.
 //!
 //! Shown: an unknown key, a busy port, a data directory of another node or of another cluster, an emptied data directory of
 //! a known node, a log damaged in its middle: each ends the program with the right exit code and a sentence that names

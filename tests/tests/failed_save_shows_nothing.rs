@@ -1,4 +1,4 @@
-//! Promise 2: when a save fails, the answer shows nothing of the change: 503, no cookie, nothing of the body.
+//! Promises 2 and 5: when a save fails, the answer shows nothing of the change: 503, no cookie, nothing of the body.
 //!
 //! Shown with `onStoreLoss="refuse"` and two of three stores stopped: for each way in which an answer leaves (plain,
 //! redirect, flush, big body, exception with the application's own error page, sendError, async), for a session that

@@ -1,5 +1,5 @@
-//! Promise: when a user's requests reach another Tomcat, the session is there, whole, with every type of value, on
-//! every served line of Tomcat and from 9.0 to 11.0.
+//! Promises 3 and 9: when a user's requests reach another Tomcat, the session is there, whole, with every type of value,
+//! on every served line of Tomcat and from 9.0 to 11.0.
 //!
 //! Shown: a session is filled on n1 (strings, a list changed in place, an attribute removed again), then the same
 //! browser goes straight to n2, back to n1, and again; each answer must show what the other one wrote last, and the

@@ -1,4 +1,4 @@
-//! Promise: one shop WAR and one probe WAR, JSP only, serve on Tomcat 9.0, 10.1 and 11.0.
+//! Beside the promises: one shop WAR and one probe WAR, JSP only, serve on Tomcat 9.0, 10.1 and 11.0.
 //!
 //! Shown with Tomcat's own session manager, so that whoever sees a claim fail knows that the applications are not to
 //! blame: sign in, fill the cart, sign out; and every probe page answers.
