@@ -10,6 +10,7 @@
 mod citations;
 mod lexer;
 mod plants;
+mod promises;
 mod pure;
 mod shape;
 mod tasks;
@@ -106,6 +107,11 @@ const RULES: &[Rule] = &[
         name: "citations",
         says: "comments and documents cite only what the repository holds",
         faults: citations::citations_can_be_followed,
+    },
+    Rule {
+        name: "promises",
+        says: "each promise is shown by claims that say so, and told with a link to one",
+        faults: promises::promises_are_shown,
     },
     Rule {
         name: "conditions",

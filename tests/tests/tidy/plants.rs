@@ -14,6 +14,7 @@ const SERVICE: &str = "store/src/rpc/planted.rs";
 const PROXY: &str = "proxy/src/planted.rs";
 const SEAM: &str = "tomcat-adapter/src/main/java/remora/tomcat/store/Planted.java";
 const PROXY_TEST: &str = "proxy/tests/planted.rs";
+const CLAIM: &str = "tests/tests/planted.rs";
 const JAVA_TEST: &str = "tomcat-adapter/src/test/java/remora/tomcat/PlantedTest.java";
 const PAGE: &str = "PLANTED.md";
 
@@ -190,7 +191,7 @@ const UNSAID: &[Planted] = &[
     ("bounds", SEAM, "  public static final long STRAY_NANOS = 1;"),
 ];
 
-/// Names, guesses, marks, citations.
+/// Names, promises, guesses, marks, citations.
 const WORDS: &[Planted] = &[
     ("type names", PROXY, "struct Story;"),
     (
@@ -200,6 +201,10 @@ const WORDS: &[Planted] = &[
     ),
     ("type names", SERVICE, "pub(crate) type PeerLink = u8;"),
     ("type names", SEAM, "  private static final class Ledger {}"),
+    // A claim that shows nothing, one that nobody names, one of a promise that nobody made.
+    ("promises", CLAIM, "//! Planted: a claim of nothing."),
+    ("promises", CLAIM, "//! Promise 1: planted."),
+    ("promises", CLAIM, "//! Promises 1 and 12: planted."),
     (
         "conditions",
         PROXY_TEST,
@@ -281,6 +286,26 @@ const CHANGED: &[(&str, &str, &str, &str)] = &[
         "store/table/clippy.toml",
         "std::time::Instant",
         "std::time::Duration",
+    ),
+    // A row that names a claim which does not know of it; a guarantee that is missing, or links elsewhere.
+    (
+        "promises",
+        "ARCHITECTURE.md",
+        "| 8 | ",
+        "| 8 | [a](tests/tests/zombie_tomcat_is_fenced.rs) ",
+    ),
+    ("promises", "README.md", "\n6. ", "\n16. "),
+    (
+        "promises",
+        "README.md",
+        "drained_upstream_takes_nothing_new_and_loses_nobody",
+        "zombie_tomcat_is_fenced",
+    ),
+    (
+        "promises",
+        "tests/tests/zombie_tomcat_is_fenced.rs",
+        "Promise 3",
+        "Promise 6",
     ),
 ];
 
