@@ -1,5 +1,5 @@
-//! Claim: what an operator copies from `examples/` or the README works, and the defaults that it names are those that
-//! hold.
+//! Beside the promises: what an operator copies from `examples/` or the README works, and the defaults that it names are
+//! those that hold.
 //!
 //! Shown: the proxy accepts its example with `--check`; the store takes its own up to the address, which is one that no
 //! machine has. Both once more with every commented key in force, which must mean the same. The README shows the same

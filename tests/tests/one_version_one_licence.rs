@@ -1,4 +1,4 @@
-//! Claim: programs, jar and documents are of one version, one licence and one compiler.
+//! Beside the promises: programs, jar and documents are of one version, one licence and one compiler.
 //!
 //! Left out on purpose: that the README's map is right; tidy and readers see to that.
 //! Broken once to see it fail: the version in the adapter's pom.xml, the channel of rust-toolchain.toml, a word of the
