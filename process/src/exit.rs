@@ -10,10 +10,10 @@ use std::process::ExitCode;
 use crate::config::Faults;
 
 /// Exit code when the work could not be done.
-pub const RUNTIME: u8 = 1;
+const RUNTIME: u8 = 1;
 
 /// Exit code when the program was started wrongly: flags or configuration.
-pub const USAGE: u8 = 2;
+const USAGE: u8 = 2;
 
 /// Why a server ends other than as asked.
 #[derive(Debug)]

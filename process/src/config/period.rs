@@ -17,20 +17,9 @@ const STEP_NANOS: u32 = 1_000_000;
 pub struct Period(Duration);
 
 impl Period {
-    /// So many milliseconds.
-    pub const fn from_millis(millis: u64) -> Period {
-        Period(Duration::from_millis(millis))
-    }
-
     /// As the standard library's type.
     pub const fn duration(self) -> Duration {
         self.0
-    }
-}
-
-impl From<Period> for Duration {
-    fn from(period: Period) -> Duration {
-        period.0
     }
 }
 
