@@ -29,3 +29,22 @@ impl Table {
         writeln!(out, "{table}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_markdown_whose_columns_line_up() {
+        let mut table = Table::default();
+        table.row(["GET", "remora-proxy", "9", "25 µs", "-", ""].map(String::from));
+        let mut printed = Vec::new();
+        table.print(&mut printed).unwrap();
+        let expected = "\
+| what | who          | rate | CPU each | sleeps each | remarks |
+|------|--------------|------|----------|-------------|---------|
+| GET  | remora-proxy | 9    | 25 µs    | -           |         |
+";
+        assert_eq!(String::from_utf8(printed).unwrap(), expected);
+    }
+}
