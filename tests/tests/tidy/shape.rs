@@ -23,8 +23,6 @@ const SENTENCE_WORDS_MIN: usize = 4;
 
 /// Files whose preface is still to be written.
 const PREFACES_TO_COME: &[&str] = &[
-    "admin/src/args.rs",
-    "admin/src/commands/sessions.rs",
     "proxy/src/access_log/line.rs",
     "proxy/src/config/check.rs",
     "proxy/src/config/check/pools.rs",
