@@ -55,6 +55,8 @@
 pub mod clock;
 pub mod config;
 mod disk;
+#[cfg(test)]
+mod fixtures;
 pub mod log;
 pub mod metrics;
 pub mod node;

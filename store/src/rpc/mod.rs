@@ -14,6 +14,8 @@ mod bounds;
 mod convert;
 mod desk;
 mod exchange;
+#[cfg(test)]
+mod fixtures;
 mod forward;
 mod hello;
 mod hub;
