@@ -48,6 +48,8 @@ pub struct StoreNode {
     /// Its data directory.
     pub data: PathBuf,
     log: PathBuf,
+    /// Flags beside those that every node has.
+    more: Vec<String>,
     process: Option<Process>,
 }
 
@@ -73,6 +75,7 @@ impl Stores {
             ports: *ports,
             data: directory.join(format!("store-{id}")),
             log: directory.join(format!("store-{id}.log")),
+            more: Vec::new(),
             process: None,
         };
         let mut stores = Self {
@@ -137,7 +140,17 @@ impl Stores {
             flag("ops-addr", &loopback(node.ports.ops).to_string()),
             flag("cluster", &members.join(",")),
         ];
-        Ok(flags.concat())
+        Ok([flags.concat(), node.more.clone()].concat())
+    }
+
+    /// The release that a node runs from its next start on: ours, or one that understands formats up to `newest`.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn release(&mut self, id: u64, newest: Option<u8>) -> Result<()> {
+        let flags = newest.map(|newest| vec!["--newest-format".to_owned(), newest.to_string()]);
+        self.node_mut(id)?.more = flags.unwrap_or_default();
+        Ok(())
     }
 
     /// Starts a node that is not running; does not wait.
