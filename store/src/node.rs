@@ -26,6 +26,9 @@ use crate::rpc::{self, Events, GrpcLinks, Phase, ServeError, Services};
 /// How long a planned stop may take: a hand-over takes a few election timers, and supervisors kill after 10 s or more.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
+// What was proposed finishes and leadership moves before the rest is dropped.
+const _: () = assert!(raft::STOPS_WITHIN.as_millis() < STOP_WITHIN.as_millis());
+
 /// How long open streams and calls may take to end once consensus has stopped.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 

@@ -16,7 +16,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use openraft::type_config::alias::LogIdOf;
 use tokio::sync::watch;
 
-use remora_table::{Command, Outcome, Proposal, SWEPT_MAX, TableReader};
+use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, TableReader};
 
 use super::applier::Raft;
 use super::identity::Identity;
@@ -33,6 +33,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const PULSE: Duration = Duration::from_millis(500);
 /// Without an entry for this long, the leader proposes a tick, so that table time goes on and deadlines are reached.
 const TICK_AFTER: Duration = Duration::from_secs(5);
+// A tick that is late by as long as it was waited for loses no table time.
+const _: () = assert!(TICK_AFTER.as_millis() * 2 <= ENTRY_ADDS_MAX_MS as u128);
 /// Sweeps in one pulse: at most 20,000 records a second are swept, so that a wave of expiries leaves room for saves.
 const SWEEPS_PER_PULSE: usize = 10;
 

@@ -16,13 +16,15 @@ use crate::log::{ClusterId, DiskId};
 use remora_table::Format;
 
 use super::applier::Raft;
-use super::identity::{ControlLinks, Identity};
+use super::identity::{ControlLinks, Identity, REACHABLE_WITHIN};
 use super::link::PeerLink;
 use super::types::Member;
 use super::{NodeId, PeerEndpoint};
 
 /// Pause between two introductions to one peer: two fit into the time after which it counts as unreachable.
 const INTRODUCE_EVERY: Duration = Duration::from_millis(400);
+// One introduction may be lost before a peer counts as gone.
+const _: () = assert!(INTRODUCE_EVERY.as_millis() * 2 < REACHABLE_WITHIN.as_millis());
 /// The same while the cluster is not formed: somebody waits for it.
 const FORM_EVERY: Duration = Duration::from_millis(50);
 /// How long an introduction may take.

@@ -34,6 +34,8 @@ use super::{
 const HAND_OVER_WITHIN: Duration = Duration::from_millis(500);
 /// How long a stopping node waits for proposals that are on their way.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
+/// How long consensus takes to stop in order, at most.
+pub const STOPS_WITHIN: Duration = DRAIN_WITHIN.saturating_add(HAND_OVER_WITHIN);
 /// Pause between two looks at what a stopping node waits for.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 

@@ -42,10 +42,10 @@ pub const LOG_FILTER: &str = "info,openraft=error,chunked_wal=error,raft_log=err
 pub use answer::{Answer, Ask, Refusal, Replies};
 pub use endpoint::{Incoming, PeerEndpoint};
 pub use formats::RAISE_AFTER_MS;
-pub use handle::RaftHandle;
+pub use handle::{RaftHandle, STOPS_WITHIN};
 pub use leadership::{Leadership, Role};
 pub use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
-pub use reader::Round;
+pub use reader::{PROBE_EVERY, Round};
 pub use settings::{EventSink, Settings, SnapshotPolicy, Timers};
 pub use start::{StartError, start};
 pub use status::{MemberStatus, Status};

@@ -29,7 +29,7 @@ const ROUNDS_MAX: usize = 2;
 /// Reads waiting on a node; each is a few words. Beyond it, refusing is kinder than waiting.
 const WAITING_MAX: usize = 65_536;
 /// How old the last round may become: a quarter of the second after which a node is not ready.
-pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
+pub const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How long a round waits for a majority: several heartbeats, well below what an adapter waits.
 const ROUND_WITHIN: Duration = Duration::from_millis(500);
 

@@ -9,6 +9,8 @@ use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
 use remora_table::{Format, Formats};
 
+use crate::raft::PROBE_EVERY;
+
 use super::convert::{self, Asker};
 use super::desk::Desk;
 use super::hub::EVICTED_WITHIN;
@@ -21,8 +23,8 @@ const TRUST: Duration = Duration::from_secs(1);
 /// How often near copies are confirmed: several times within [`TRUST`].
 pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
 
-// A copy is used unasked for as long as confirmations come, although one of them may be late or lost.
-const _: () = assert!(CONFIRM_EVERY.as_millis() * 3 <= TRUST.as_millis());
+// A copy is used unasked for as long as rounds confirm probes, although one of them may be late or lost.
+const _: () = assert!((CONFIRM_EVERY.as_millis() + PROBE_EVERY.as_millis()) * 2 < TRUST.as_millis());
 
 /// Checks the first message. Gives who asks, and the format of what goes out to them.
 pub(super) fn hear(desk: &Desk, first: v1::ExchangeRequest) -> Result<(Asker, Format), v1::Refusal> {

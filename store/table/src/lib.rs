@@ -24,7 +24,7 @@ pub use image::TableImage;
 pub use limits::{LimitError, Limits};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::{ListFilter, RegisteredServer, TableReader};
-pub use table::SessionTable;
+pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
     Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RecordedChange, RecordedClaim,
     RecordedKind, RequestId, Session, SessionKey, Stamp, TableTime, Version,

@@ -18,7 +18,7 @@ use super::types::{Owner, RequestId, Session, SessionKey, Stamp, TableTime, Vers
 
 /// Table time that one entry can add at most, in milliseconds: neither an outage nor a clock that was set forward
 /// expires anybody. The leader proposes a tick after half of it without an entry.
-const ENTRY_ADDS_MAX_MS: u64 = 10_000;
+pub const ENTRY_ADDS_MAX_MS: u64 = 10_000;
 
 /// The table's one writer.
 #[derive(Debug)]
