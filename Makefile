@@ -14,7 +14,7 @@ demo: build ## see a failover: a user stays logged in while Tomcat and the store
 	@target/debug/demo
 
 test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took
-	@MAKE="$(MAKE)" tools/test
+	@tools/test
 
 check: check-crates check-adapter ## check-fast, documentation, dependencies, Maven verify; changes nothing
 
