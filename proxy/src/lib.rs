@@ -73,7 +73,7 @@ mod server;
 mod tally;
 
 pub use access_log::{AccessLog, LogWriter};
-pub use config::{Config, LogTarget};
+pub use config::{Config, LogTarget, limits_help};
 pub use control::serve as serve_operators;
 pub use directory::Directory;
 pub use open_files::make_room as make_room_for_sockets;

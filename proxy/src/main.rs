@@ -15,7 +15,8 @@ use remora_process::exit::{Failure, finish};
 use remora_process::signals::{Signal, Signals};
 use remora_process::{logging, ops};
 use remora_proxy::{
-    AccessLog, Config, Directory, Server, Workers, check_upstreams, make_room_for_sockets, serve_operators,
+    AccessLog, Config, Directory, Server, Workers, check_upstreams, limits_help, make_room_for_sockets,
+    serve_operators,
 };
 use tokio::net::TcpListener;
 
@@ -44,7 +45,7 @@ A small configuration:
 
 /// The reverse proxy of Remora: sticks users to their Tomcat, and to the next one when it dies.
 #[derive(Parser)]
-#[command(name = "remora-proxy", version, after_help = EXAMPLES)]
+#[command(name = "remora-proxy", version, after_help = EXAMPLES, after_long_help = long_help())]
 struct Arguments {
     /// The configuration file (TOML).
     #[arg(long, value_name = "FILE")]
@@ -52,6 +53,11 @@ struct Arguments {
     /// Check the file, print what it means, and end.
     #[arg(long)]
     check: bool,
+}
+
+/// What `--help` says behind the flags; `-h` leaves the limits out.
+fn long_help() -> String {
+    format!("{EXAMPLES}\n\n{}", limits_help())
 }
 
 fn main() -> ExitCode {

@@ -1,28 +1,26 @@
 //! From what was written to what holds. Every fault is collected, so that one edit can cure all that one start reports.
+//!
+//! Invariants: nothing is guessed; what is missing has a default or is a fault · what would be open to everybody (a
+//! control address off the loopback) is a fault until it is said aloud.
+//!
+//! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
 mod pools;
 mod routes;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
-use remora_policy::RetryLimits;
 use remora_process::config::{Faults, Source, Spanned};
 
-use super::file::{ControlTable, File, LimitsTable, ListenTable, RetryTable};
+use super::file::{ControlTable, File, ListenTable};
+use super::limits::Limits;
 use super::report::Report;
-use super::{CONTROL_ADDRESS, Config, Limits, LogTarget, Network, PoolConfig, Trust};
+use super::trust::{Network, Trust};
+use super::values::{CONTROL_ADDRESS, Config, LogTarget, PoolConfig};
 
-/// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
-const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 /// Most threads: beyond the cores of any machine it is a slip of the pen.
 const THREADS: RangeInclusive<usize> = 1..=256;
-/// Bytes of buffers and heads: from what a browser needs to what a connection may cost.
-const BYTES: RangeInclusive<usize> = 1_024..=16 * 1_024 * 1_024;
-/// Counts of fields and connections.
-const COUNT: RangeInclusive<usize> = 1..=1_000_000;
-
 /// Turns a file into what holds.
 pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     let mut report = Report::on(source);
@@ -32,7 +30,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
         report.within("threads", &threads, THREADS)
     });
     let trust = report.trust(&file.trust);
-    let limits = report.limits(file.limits, file.retry);
+    let limits = Limits::checked(&file.limits, &file.retry, &mut report);
     let pools: Vec<PoolConfig> = file
         .pool
         .iter()
@@ -115,84 +113,5 @@ impl Report<'_> {
             }
         }
         Trust { networks }
-    }
-
-    fn limits(&mut self, table: LimitsTable, retry: RetryTable) -> Limits {
-        let mut limits = Limits::default();
-        let periods = [
-            ("connect", table.connect, &mut limits.connect),
-            ("response", table.response, &mut limits.response),
-            ("idle", table.idle, &mut limits.idle),
-            ("request_head", table.request_head, &mut limits.request_head),
-            ("client_idle", table.client_idle, &mut limits.client_idle),
-            ("upstream_idle", table.upstream_idle, &mut limits.upstream_idle),
-            ("stop", table.stop, &mut limits.stop),
-        ];
-        for (key, given, limit) in periods {
-            if let Some(given) = given {
-                *limit = self.period(key, &given, PERIOD);
-            }
-        }
-        let sizes = [
-            (
-                "request_head_bytes",
-                table.request_head_bytes,
-                &mut limits.request_head_bytes,
-                BYTES,
-            ),
-            (
-                "target_bytes",
-                table.target_bytes,
-                &mut limits.target_bytes,
-                BYTES,
-            ),
-            (
-                "replay_bytes",
-                table.replay_bytes,
-                &mut limits.replay_bytes,
-                0..=*BYTES.end(),
-            ),
-            (
-                "request_fields",
-                table.request_fields,
-                &mut limits.request_fields,
-                COUNT,
-            ),
-            ("connections", table.connections, &mut limits.connections, COUNT),
-            (
-                "upstream_connections_idle",
-                table.upstream_connections_idle,
-                &mut limits.upstream_connections_idle,
-                0..=*COUNT.end(),
-            ),
-        ];
-        for (key, given, limit, range) in sizes {
-            if let Some(given) = given {
-                *limit = self.within(key, &given, range);
-            }
-        }
-        limits.retry = self.retry(retry);
-        limits
-    }
-
-    fn retry(&mut self, table: RetryTable) -> RetryLimits {
-        let mut limits = RetryLimits::default();
-        let counts = [
-            ("attempts", table.attempts, &mut limits.attempts, 1..=16),
-            ("percent", table.percent, &mut limits.percent, 0..=100),
-            (
-                "per_second",
-                table.per_second,
-                &mut limits.per_second,
-                0..=100_000,
-            ),
-            ("burst", table.burst, &mut limits.burst, 1..=1_000_000),
-        ];
-        for (key, given, limit, range) in counts {
-            if let Some(given) = given {
-                *limit = self.within(key, &given, range);
-            }
-        }
-        limits
     }
 }

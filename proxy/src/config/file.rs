@@ -1,4 +1,5 @@
-//! What may be written in the file: keys and types, one struct for each table.
+//! What may be written in the file: keys and types, one struct for each table (those of the limits are made in
+//! `limits`).
 //!
 //! Invariants: an unknown key is a fault everywhere (`deny_unknown_fields`) · what the checks must be able to point at is
 //! [`Spanned`], so that a fault names its line · nothing is filled in here: what is absent stays absent.
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use remora_process::config::{Period, Spanned};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use super::limits::{LimitsTable, RetryTable};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -88,31 +91,4 @@ pub(super) struct MemberTable {
 pub(super) struct RouteTable {
     pub(super) path: Spanned<String>,
     pub(super) to: Spanned<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LimitsTable {
-    pub(super) connect: Option<Spanned<Period>>,
-    pub(super) response: Option<Spanned<Period>>,
-    pub(super) idle: Option<Spanned<Period>>,
-    pub(super) request_head: Option<Spanned<Period>>,
-    pub(super) client_idle: Option<Spanned<Period>>,
-    pub(super) upstream_idle: Option<Spanned<Period>>,
-    pub(super) stop: Option<Spanned<Period>>,
-    pub(super) request_head_bytes: Option<Spanned<usize>>,
-    pub(super) request_fields: Option<Spanned<usize>>,
-    pub(super) target_bytes: Option<Spanned<usize>>,
-    pub(super) replay_bytes: Option<Spanned<usize>>,
-    pub(super) connections: Option<Spanned<usize>>,
-    pub(super) upstream_connections_idle: Option<Spanned<usize>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RetryTable {
-    pub(super) attempts: Option<Spanned<u32>>,
-    pub(super) percent: Option<Spanned<u32>>,
-    pub(super) per_second: Option<Spanned<u32>>,
-    pub(super) burst: Option<Spanned<u32>>,
 }

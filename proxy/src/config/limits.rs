@@ -1,63 +1,164 @@
-//! Every bound that an owner may set, with its default and the reason for it.
+//! Every bound that an owner may set, one row for each: what it is for, its key, its kind, its default and its range.
+//!
+//! The macro makes of a row the field of [`Limits`], the key that may be written ([`LimitsTable`], [`RetryTable`]), its
+//! check, its line of `--check` and its paragraph of `--help`. So no limit is known in one of these places and unknown in
+//! another.
+//!
+//! Invariants: a default lies within its own range · a value out of range is a fault with its line, never cut to fit.
+//!
+//! Left out on purpose: bounds that nobody may set. They are constants beside what they bound.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use remora_policy::RetryLimits;
+use remora_process::config::Spanned;
+use serde::Deserialize;
 
-/// Bounds on clients, upstreams and requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// How long a connect to an upstream may take. 1 s: a local network answers within milliseconds, and one lost SYN
-    /// is sent again after a second.
-    pub(crate) connect: Duration,
-    /// Deadline for the response head, over all attempts. 60 s, as in other proxies.
-    pub(crate) response: Duration,
-    /// How long a body or a tunnel may rest, in either direction. 60 s, as in other proxies.
-    pub(crate) idle: Duration,
-    /// How long a new client may take to send its first request head. 30 s: slow links pass, held connections do not.
-    pub(crate) request_head: Duration,
-    /// How long a client's connection may rest between requests, the time for the next head included. 75 s, above the
-    /// 60 s of common load balancers. Where `request_head` is longer it counts here too.
-    pub(crate) client_idle: Duration,
-    /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
-    pub(crate) upstream_idle: Duration,
-    /// How long requests may go on after SIGTERM. 30 s: the grace period of common supervisors.
-    pub(crate) stop: Duration,
-    /// Bytes of a request head. 16 KiB: twice what Tomcat takes by default.
-    pub(crate) request_head_bytes: usize,
-    /// Fields of a request head. 100, as in other servers.
-    pub(crate) request_fields: usize,
-    /// Bytes of a request target. 8 KiB.
-    pub(crate) target_bytes: usize,
-    /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
-    pub(crate) replay_bytes: usize,
-    /// Clients connected at a time, over all threads. 10,000. One that rests costs some KiB; one in the middle of large
-    /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and `replay_bytes`), so if
-    /// all of them are, 3.2 GB.
-    pub(crate) connections: usize,
-    /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
-    pub(crate) upstream_connections_idle: usize,
-    /// Bounds on repeating.
-    pub(crate) retry: RetryLimits,
+use super::report::{Bound, Report};
+
+/// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
+const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+/// Bytes of buffers and heads: from what a browser needs to what a connection may cost.
+const BYTES: RangeInclusive<usize> = 1_024..=BYTES_MAX;
+/// Most bytes of anything that is kept for one connection. 16 MiB.
+const BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Counts of fields and connections.
+const COUNT: RangeInclusive<usize> = 1..=COUNT_MAX;
+/// Most of anything that is counted: beyond what one machine holds it is a slip of the pen.
+const COUNT_MAX: usize = 1_000_000;
+
+/// One limit as people see it.
+pub(super) struct Row {
+    /// The table of the file in which it is written.
+    pub(super) table: &'static str,
+    pub(super) key: &'static str,
+    /// As it holds.
+    pub(super) value: String,
+    /// The least and the most that may be written.
+    pub(super) range: (String, String),
+    /// What it bounds, and why its default is what it is.
+    pub(super) why: String,
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connect: Duration::from_secs(1),
-            response: Duration::from_secs(60),
-            idle: Duration::from_secs(60),
-            request_head: Duration::from_secs(30),
-            client_idle: Duration::from_secs(75),
-            upstream_idle: Duration::from_secs(15),
-            stop: Duration::from_secs(30),
-            request_head_bytes: 16 * 1024,
-            request_fields: 100,
-            target_bytes: 8 * 1024,
-            replay_bytes: 64 * 1024,
-            connections: 10_000,
-            upstream_connections_idle: 64,
-            retry: RetryLimits::default(),
+macro_rules! limits {
+    (
+        [limits] $( $(#[doc = $why:literal])+ $key:ident: $kind:ty = $default:expr, $range:expr; )+
+        [retry] $( $(#[doc = $retry_why:literal])+ $retry_key:ident: $retry_kind:ty = $retry_default:expr, $retry_range:expr; )+
+    ) => {
+        /// Bounds on clients, upstreams and requests.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) struct Limits {
+            $( $(#[doc = $why])+ pub(crate) $key: $kind, )+
+            /// Bounds on repeating, per thread.
+            pub(crate) retry: RetryLimits,
         }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                let retry = RetryLimits { $( $retry_key: $retry_default, )+ };
+                Self { $( $key: $default, )+ retry }
+            }
+        }
+
+        /// `[limits]`, as it may be written.
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct LimitsTable {
+            $( $key: Option<Spanned<<$kind as Bound>::Written>>, )+
+        }
+
+        /// `[retry]`, as it may be written.
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct RetryTable {
+            $( $retry_key: Option<Spanned<<$retry_kind as Bound>::Written>>, )+
+        }
+
+        impl Limits {
+            /// What was written, and the defaults of what was not.
+            pub(super) fn checked(limits: &LimitsTable, retry: &RetryTable, report: &mut Report<'_>) -> Self {
+                let mut checked = Self::default();
+                $( if let Some(written) = &limits.$key {
+                    checked.$key = report.within(stringify!($key), written, $range);
+                } )+
+                $( if let Some(written) = &retry.$retry_key {
+                    checked.retry.$retry_key = report.within(stringify!($retry_key), written, $retry_range);
+                } )+
+                checked
+            }
+
+            /// All limits, in the order of the table.
+            pub(super) fn rows(&self) -> Vec<Row> {
+                vec![
+                    $( row("limits", stringify!($key), self.$key, &$range, &[$( $why ),+]), )+
+                    $( row("retry", stringify!($retry_key), self.retry.$retry_key, &$retry_range, &[$( $retry_why ),+]), )+
+                ]
+            }
+        }
+    };
+}
+
+limits! {
+    [limits]
+    /// How long a connect to an upstream may take. 1 s: a local network answers within milliseconds, and one lost SYN is
+    /// sent again after a second.
+    connect: Duration = Duration::from_secs(1), PERIOD;
+    /// Deadline for the response head, over all attempts. 60 s, as in other proxies.
+    response: Duration = Duration::from_secs(60), PERIOD;
+    /// How long a body or a tunnel may rest, in either direction. 60 s, as in other proxies.
+    idle: Duration = Duration::from_secs(60), PERIOD;
+    /// How long a new client may take to send its first request head. 30 s: slow links pass, held connections do not.
+    request_head: Duration = Duration::from_secs(30), PERIOD;
+    /// How long a client's connection may rest between requests, the time for the next head included. 75 s, above the 60 s
+    /// of common load balancers. Where request_head is longer it counts here too.
+    client_idle: Duration = Duration::from_secs(75), PERIOD;
+    /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
+    upstream_idle: Duration = Duration::from_secs(15), PERIOD;
+    /// How long requests may go on after SIGTERM. 30 s: the grace period of common supervisors.
+    stop: Duration = Duration::from_secs(30), PERIOD;
+    /// Bytes of a request head. 16 KiB: twice what Tomcat takes by default.
+    request_head_bytes: usize = 16 * 1_024, BYTES;
+    /// Fields of a request head. 100, as in other servers.
+    request_fields: usize = 100, COUNT;
+    /// Bytes of a request target. 8 KiB, as in other servers.
+    target_bytes: usize = 8 * 1_024, BYTES;
+    /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
+    replay_bytes: usize = 64 * 1_024, 0..=BYTES_MAX;
+    /// Clients connected at a time, over all threads. 10,000. One that rests costs some KiB; one in the middle of large
+    /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and replay_bytes), so if all
+    /// of them are, 3.2 GB.
+    connections: usize = 10_000, COUNT;
+    /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
+    upstream_connections_idle: usize = 64, 0..=COUNT_MAX;
+
+    [retry]
+    /// Attempts per request, the first included. 4: a kept-alive connection found closed, a refused connect, and two more
+    /// upstreams.
+    attempts: u32 = 4, 1..=16;
+    /// Repeats that each request earns, in hundredths. 20: one repeat for five requests is what other proxies have found
+    /// harmless.
+    percent: u32 = 20, 0..=100;
+    /// Repeats that each second earns, per thread. 10: a quiet site can always repeat something.
+    per_second: u32 = 10, 0..=100_000;
+    /// Repeats that may be saved up, per thread; as many are there at the start. 1,000: the requests in flight on an
+    /// upstream that dies.
+    burst: u32 = 1_000, 1..=1_000_000;
+}
+
+fn row<T: Bound>(
+    table: &'static str,
+    key: &'static str,
+    value: T,
+    range: &RangeInclusive<T>,
+    why: &[&str],
+) -> Row {
+    let why: Vec<&str> = why.iter().map(|line| line.trim()).collect();
+    Row {
+        table,
+        key,
+        value: value.shown(),
+        range: (range.start().shown(), range.end().shown()),
+        why: why.join(" "),
     }
 }

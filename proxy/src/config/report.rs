@@ -1,5 +1,9 @@
 //! What is wrong with a file, gathered while it is checked.
+//!
+//! Invariants: every fault names the file, and the line wherever there is one · checking goes on after a fault, so that one
+//! edit can cure all that one start reports; the value that goes on is then the faulty one, which nobody gets to see.
 
+use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
@@ -9,6 +13,52 @@ use remora_process::config::{Fault, Faults, Period, Source, Spanned};
 pub(super) struct Report<'a> {
     source: &'a Source,
     faults: Vec<Fault>,
+}
+
+/// A kind of bound: how it is written in a file, and shown to people.
+pub(super) trait Bound: Copy + PartialOrd {
+    /// What stands in the file.
+    type Written: Copy + Display;
+
+    fn of(written: Self::Written) -> Self;
+
+    fn shown(self) -> String;
+}
+
+impl Bound for Duration {
+    type Written = Period;
+
+    fn of(written: Period) -> Self {
+        written.duration()
+    }
+
+    fn shown(self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Bound for usize {
+    type Written = Self;
+
+    fn of(written: Self) -> Self {
+        written
+    }
+
+    fn shown(self) -> String {
+        self.to_string()
+    }
+}
+
+impl Bound for u32 {
+    type Written = Self;
+
+    fn of(written: Self) -> Self {
+        written
+    }
+
+    fn shown(self) -> String {
+        self.to_string()
+    }
 }
 
 impl<'a> Report<'a> {
@@ -40,40 +90,18 @@ impl<'a> Report<'a> {
         });
     }
 
-    /// A number; a fault when it is out of range.
-    pub(super) fn within<T: PartialOrd + Copy + std::fmt::Display>(
+    /// What was written; a fault when it is out of range.
+    pub(super) fn within<T: Bound>(
         &mut self,
         key: &str,
-        value: &Spanned<T>,
+        written: &Spanned<T::Written>,
         range: RangeInclusive<T>,
     ) -> T {
-        let given = *value.get_ref();
+        let given = T::of(*written.get_ref());
         if !range.contains(&given) {
-            let (least, most) = range.into_inner();
-            self.fault(
-                value.span(),
-                format!("{key} is {given}: choose {least} to {most}"),
-            );
-        }
-        given
-    }
-
-    /// A period; a fault when it is out of range.
-    pub(super) fn period(
-        &mut self,
-        key: &str,
-        value: &Spanned<Period>,
-        range: RangeInclusive<Duration>,
-    ) -> Duration {
-        let given = value.get_ref().duration();
-        if !range.contains(&given) {
-            let sentence = format!(
-                "{key} is {}: choose {:?} to {:?}",
-                value.get_ref(),
-                range.start(),
-                range.end()
-            );
-            self.fault(value.span(), sentence);
+            let (least, most) = (range.start().shown(), range.end().shown());
+            let sentence = format!("{key} is {}: choose {least} to {most}", written.get_ref());
+            self.fault(written.span(), sentence);
         }
         given
     }

@@ -1,10 +1,13 @@
-//! A configuration in the words of its file, for people. Pure.
+//! A configuration in the words of its file, for people: what `--check` prints, and what `--help` says of limits.
+//!
+//! Invariant: what is shown is what holds, defaults included, so two files that mean the same are shown alike.
+//!
+//! Left out on purpose: a machine's form of it. Scripts read the file.
 
 use std::fmt::Write;
 
-use remora_policy::RetryLimits;
-
-use super::{Config, Limits, LogTarget, PoolConfig};
+use super::limits::{Limits, Row};
+use super::values::{Config, LogTarget, PoolConfig};
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
@@ -57,39 +60,32 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// Each bound under its own key.
+/// Each limit under its own key; those on repeating in one line.
 fn write_limits(limits: &Limits, text: &mut String) -> std::fmt::Result {
-    for (key, limit) in [
-        ("connect", limits.connect),
-        ("response", limits.response),
-        ("idle", limits.idle),
-        ("request_head", limits.request_head),
-        ("client_idle", limits.client_idle),
-        ("upstream_idle", limits.upstream_idle),
-        ("stop", limits.stop),
-    ] {
-        writeln!(text, "limit    {key} {limit:?}")?;
+    let rows = limits.rows();
+    for row in rows.iter().filter(|row| row.table == "limits") {
+        writeln!(text, "limit    {} {}", row.key, row.value)?;
     }
-    for (key, limit) in [
-        ("request_head_bytes", limits.request_head_bytes),
-        ("request_fields", limits.request_fields),
-        ("target_bytes", limits.target_bytes),
-        ("replay_bytes", limits.replay_bytes),
-        ("connections", limits.connections),
-        ("upstream_connections_idle", limits.upstream_connections_idle),
-    ] {
-        writeln!(text, "limit    {key} {limit}")?;
+    let retry = rows.iter().filter(|row| row.table == "retry");
+    let retry: Vec<String> = retry.map(|row| format!("{} {}", row.key, row.value)).collect();
+    writeln!(text, "retry    {}", retry.join(", "))
+}
+
+/// What each limit is for, with its default and its range.
+pub(super) fn limits_help() -> String {
+    let mut text = "Limits, by the table of the file in which they may be set:".to_owned();
+    for Row {
+        table,
+        key,
+        value,
+        range,
+        why,
+    } in Limits::default().rows()
+    {
+        let (least, most) = range;
+        text += &format!("\n  [{table}] {key} = {value} ({least} to {most})\n      {why}");
     }
-    let RetryLimits {
-        attempts,
-        percent,
-        per_second,
-        burst,
-    } = limits.retry;
-    writeln!(
-        text,
-        "retry    attempts {attempts}, percent {percent}, per_second {per_second}, burst {burst}"
-    )
+    text
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {

@@ -1,7 +1,12 @@
 //! What a file means, and what each fault is called.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
+use remora_policy::Sticky;
+
+use super::trust::Network;
+use super::values::CONTROL_ADDRESS;
 use super::*;
 
 const GOOD: &str = r#"
@@ -344,4 +349,71 @@ fn what_a_reload_cannot_change_is_named() {
     assert_eq!(config.fixed_differences(&other), ["listen", "threads"]);
     let reloadable = read(&GOOD.replace("weight = 3", "weight = 4")).unwrap();
     assert!(config.fixed_differences(&reloadable).is_empty());
+}
+
+#[test]
+fn every_limit_is_parsed_checked_shown_and_documented() {
+    let rows = Limits::default().rows();
+    let (summary, help) = (read(GOOD).unwrap().summary(), limits_help());
+    for row in &rows {
+        let (least, most) = &row.range;
+        assert!(
+            row.why.ends_with('.') && row.why.contains(". "),
+            "{}: {}",
+            row.key,
+            row.why
+        );
+        assert!(help.contains(&row.why), "{}", row.key);
+        assert!(summary.contains(&format!(" {} ", row.key)), "{}", row.key);
+        let set = |value: &str| {
+            let quoted = if value.ends_with('s') {
+                format!("\"{value}\"")
+            } else {
+                value.to_owned()
+            };
+            let without = GOOD
+                .replace("response = \"5s\"\nreplay_bytes = 0\n", "")
+                .replace("attempts = 2\n", "");
+            let table = format!("[{}]\n", row.table);
+            read(&without.replace(&table, &format!("{table}{} = {quoted}\n", row.key)))
+        };
+        for value in [least, most, &row.value] {
+            let config = set(value).unwrap_or_else(|faults| panic!("{} = {value}: {faults}", row.key));
+            let holds = config.limits.rows();
+            let holds = holds.iter().find(|other| other.key == row.key).unwrap();
+            assert_eq!(&holds.value, value, "{}", row.key);
+        }
+        let beyond = if most.ends_with('s') { "86401s" } else { "16777217" };
+        let (report, range) = (set(beyond).unwrap_err(), format!(": choose {least} to {most}"));
+        assert!(
+            report.contains(&format!("{} is ", row.key)) && report.contains(&range),
+            "{report}"
+        );
+    }
+    let mut keys: Vec<&str> = rows.iter().map(|row| row.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), rows.len(), "each key is one row");
+}
+
+#[test]
+fn the_example_names_every_limit_with_its_default() {
+    let mut table = "";
+    let mut named = Vec::new();
+    for line in include_str!("../../../examples/proxy.toml").lines() {
+        if let Some(name) = line.trim_start_matches(['#', ' ']).strip_prefix('[') {
+            table = name.trim_end_matches(']');
+        } else if let Some((key, rest)) = line.strip_prefix("# ").and_then(|line| line.split_once(" = "))
+            && ["limits", "retry"].contains(&table)
+        {
+            let value = rest.split(['#', ' ']).next().unwrap_or_default();
+            named.push(format!("{table} {key} {}", value.trim_matches('"')));
+        }
+    }
+    let rows = Limits::default().rows();
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {} {}", row.table, row.key, row.value))
+        .collect();
+    assert_eq!(named, rows);
 }

@@ -37,20 +37,6 @@ pub struct RetryLimits {
     pub burst: u32,
 }
 
-impl Default for RetryLimits {
-    /// Four attempts: a kept-alive connection found closed, a refused connect, and two more upstreams. One repeat for
-    /// five exchanges and ten a second are what other proxies have found harmless. The burst covers 1,000 requests
-    /// in flight, per thread, on the upstream that dies.
-    fn default() -> RetryLimits {
-        RetryLimits {
-            attempts: 4,
-            percent: 20,
-            per_second: 10,
-            burst: 1_000,
-        }
-    }
-}
-
 /// Parts that one token has, so that shares of a token can be counted without rounding.
 const PARTS: u64 = 100_000;
 

@@ -1,4 +1,9 @@
 //! Pools and their members.
+//!
+//! Invariants: the routes and addresses of a pool are unique, a route can stand in a cookie, a member's URL has no path
+//! and its authority a port · a pool's cookies have names that a browser accepts.
+//!
+//! Left out on purpose: TLS to upstreams, which is refused with a sentence.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,7 +12,7 @@ use remora_policy::{ROUTE_MAX, Sticky};
 
 use super::super::file::{HealthTable, MemberTable, PoolTable, StickyTable};
 use super::super::report::Report;
-use super::super::{HealthConfig, MemberConfig, PoolConfig};
+use super::super::values::{HealthConfig, MemberConfig, PoolConfig};
 
 /// Checks of one member: not so often that they are load, not so seldom that they are none.
 const HEALTH_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
@@ -109,10 +114,10 @@ impl Report<'_> {
 
     fn health(&mut self, table: &HealthTable) -> HealthConfig {
         let every = table.every.as_ref().map_or(HEALTH_EVERY_DEFAULT, |every| {
-            self.period("health.every", every, HEALTH_EVERY)
+            self.within("health.every", every, HEALTH_EVERY)
         });
         let timeout = table.timeout.as_ref().map_or(HEALTH_TIMEOUT_DEFAULT, |timeout| {
-            self.period("health.timeout", timeout, HEALTH_EVERY)
+            self.within("health.timeout", timeout, HEALTH_EVERY)
         });
         if let Some(path) = &table.path
             && (!path.get_ref().starts_with('/')

@@ -1,13 +1,18 @@
-//! Path routes.
+//! Path routes: which path goes to which pool, and under which path there.
+//!
+//! Invariants: a path is routed once, and is plain (whole segments, no escapes, parameters or dots), so that it reads the
+//! same to the proxy and to a Tomcat · a pool that is named exists.
+//!
+//! Left out on purpose: the order of routes. The longest path wins, wherever it stands.
 
 use std::collections::BTreeMap;
 
 use remora_policy::PathRoute;
 use remora_process::config::{Spanned, nearest};
 
-use super::super::PoolConfig;
 use super::super::file::RouteTable;
 use super::super::report::Report;
+use super::super::values::PoolConfig;
 
 impl Report<'_> {
     pub(super) fn routes(&mut self, routes: &[RouteTable], pools: &[PoolConfig]) -> Vec<PathRoute> {

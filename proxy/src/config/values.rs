@@ -1,0 +1,106 @@
+//! What holds once a file is checked: defaults filled in, names resolved, nothing left to doubt.
+//!
+//! Invariants: there is at least one listener, one pool and one route · every pool has a member, and routes are unique in
+//! it · the position of a pool is what path routes count in.
+//!
+//! Left out on purpose: how a value was written, and where. Whoever holds one need not ask.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use remora_policy::{PathRoute, Sticky};
+
+use super::limits::Limits;
+use super::trust::Trust;
+
+/// Where operators reach the proxy unless it is told otherwise.
+pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
+
+/// What holds: checked and complete.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients are accepted; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Where operators are answered: gRPC, `/healthz`, `/readyz`, `/metrics`.
+    pub control: SocketAddr,
+    /// Threads that serve clients; at least 1.
+    pub threads: usize,
+    /// Peers whose forwarding fields are believed.
+    pub(crate) trust: Trust,
+    /// Where each exchange is noted.
+    pub access_log: LogTarget,
+    /// Every bound that an owner may set.
+    pub(crate) limits: Limits,
+    /// The pools, in the order of their names.
+    pub(crate) pools: Vec<PoolConfig>,
+    /// The path routes; [`PathRoute::pool`] counts in `pools`.
+    pub(crate) routes: Vec<PathRoute>,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard output.
+    Stdout,
+    /// Standard error, between the proxy's own log lines.
+    Stderr,
+    /// A file, appended to, opened anew at SIGHUP (so that it can be rotated).
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// One pool as configured.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolConfig {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// How users stick.
+    pub(crate) sticky: Sticky,
+    /// How its members are checked.
+    pub(crate) health: HealthConfig,
+    /// Its members; at least one, routes unique.
+    pub(crate) members: Vec<MemberConfig>,
+}
+
+/// How the members of a pool are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HealthConfig {
+    /// Time between two checks of one member.
+    pub(crate) every: Duration,
+    /// How long a check may stay unanswered.
+    pub(crate) timeout: Duration,
+    /// Path that is asked with GET; `OPTIONS *` when absent.
+    pub(crate) path: Option<Arc<str>>,
+}
+
+/// One member of a pool as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MemberConfig {
+    /// `host:port`.
+    pub(crate) authority: Arc<str>,
+    /// Its name in session cookies.
+    pub(crate) route: Arc<str>,
+    /// Share of the new users, 1 to 1,000.
+    pub(crate) weight: u32,
+}
+
+impl Config {
+    /// Keys in which `new` differs and which only a restart takes over.
+    #[must_use]
+    pub fn fixed_differences(&self, new: &Config) -> Vec<&'static str> {
+        let differences = [
+            ("listen", self.listen != new.listen),
+            ("control", self.control != new.control),
+            ("threads", self.threads != new.threads),
+            ("access_log", self.access_log != new.access_log),
+        ];
+        differences
+            .iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(key, _)| *key)
+            .collect()
+    }
+}
