@@ -17,7 +17,6 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 
 use super::convert::{fields_from, fields_into};
 use super::fields::Fields;
-use super::outbound::AnswerBody;
 
 /// One piece of a body.
 #[derive(Debug)]
@@ -61,7 +60,6 @@ enum Content {
     Empty,
     Whole(Bytes),
     Client(Incoming),
-    Upstream(Box<AnswerBody>),
     Source(Box<dyn Source>),
 }
 
@@ -96,10 +94,6 @@ impl Body {
         }
     }
 
-    pub(super) fn from_upstream(body: AnswerBody) -> Self {
-        Self(Content::Upstream(Box::new(body)))
-    }
-
     /// The next piece.
     ///
     /// # Errors
@@ -118,7 +112,6 @@ impl Body {
                 Poll::Ready(Some(Ok(Piece::Data(bytes))))
             }
             Content::Client(incoming) => poll_incoming(incoming, context),
-            Content::Upstream(body) => body.poll_piece(context),
             Content::Source(source) => source.poll_piece(context),
         }
     }
@@ -130,7 +123,6 @@ impl Body {
             Content::Empty => Some(0),
             Content::Whole(bytes) => u64::try_from(bytes.len()).ok(),
             Content::Client(incoming) => incoming.size_hint().exact(),
-            Content::Upstream(body) => body.remaining(),
             Content::Source(source) => source.remaining(),
         }
     }
@@ -142,7 +134,6 @@ impl Body {
             Content::Empty => true,
             Content::Whole(_) => false,
             Content::Client(incoming) => incoming.is_end_stream(),
-            Content::Upstream(body) => body.is_end(),
             Content::Source(source) => source.is_end(),
         }
     }

@@ -9,7 +9,6 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::{request, response};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 
-use super::body::Body;
 use super::fields::Fields;
 use super::head::{RequestHead, ResponseHead, Version};
 
@@ -65,7 +64,7 @@ pub(super) fn response_head(parts: &response::Parts) -> ResponseHead {
 }
 
 /// None when hyper refuses the method or the target.
-pub(super) fn into_request(head: RequestHead, body: Body) -> Option<Request<Body>> {
+pub(super) fn into_request<B>(head: RequestHead, body: B) -> Option<Request<B>> {
     let (method, target) = head.line();
     let (buffer, map) = into_map(head.fields);
     let mut request = Request::new(body);
@@ -75,7 +74,7 @@ pub(super) fn into_request(head: RequestHead, body: Body) -> Option<Request<Body
     Some(request)
 }
 
-pub(super) fn into_response(head: ResponseHead, body: Body) -> Response<Body> {
+pub(super) fn into_response<B>(head: ResponseHead, body: B) -> Response<B> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = fields_into(head.fields);

@@ -23,7 +23,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
-use super::body::{Body, BodyError, Piece, poll_incoming};
+use super::body::{Body, BodyError, Piece, Source, poll_incoming};
 use super::connect::{ConnectFault, connect};
 use super::convert;
 use super::counted::Counted;
@@ -146,7 +146,7 @@ impl Link {
             link: Some(self),
             shelf,
         };
-        Ok(Answer::Response(head, Body::from_upstream(body)))
+        Ok(Answer::Response(head, Body::from_source(body)))
     }
 
     /// Takes the socket out of HTTP's hands after a 101.
@@ -169,14 +169,14 @@ impl Link {
 }
 
 /// The body of an answer, together with the connection that it comes from.
-pub(super) struct AnswerBody {
+struct AnswerBody {
     incoming: Incoming,
     link: Option<Link>,
     shelf: Rc<dyn Shelf>,
 }
 
-impl AnswerBody {
-    pub(super) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
+impl Source for AnswerBody {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
         let mut polled = poll_incoming(&mut self.incoming, context);
         if polled.is_pending() {
             if let Some(link) = &mut self.link {
@@ -190,11 +190,11 @@ impl AnswerBody {
         polled
     }
 
-    pub(super) fn remaining(&self) -> Option<u64> {
+    fn remaining(&self) -> Option<u64> {
         self.incoming.size_hint().exact()
     }
 
-    pub(super) fn is_end(&self) -> bool {
+    fn is_end(&self) -> bool {
         self.incoming.is_end_stream()
     }
 }
