@@ -8,10 +8,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remora_policy::UpstreamId;
+use tokio::time::Instant;
 
+use crate::deadline::Deadline;
 use crate::http::outbound::{Link, Shelf};
 
 /// Pause between two sweeps.
@@ -40,7 +42,7 @@ impl Connections {
         let place = self.place(upstream);
         let mut idle = place.idle.borrow_mut();
         while let Some((mut link, since)) = idle.pop() {
-            if since.elapsed() < longest && link.is_alive() {
+            if !Deadline::since(since, longest).has_passed() && link.is_alive() {
                 return Some(link);
             }
         }
@@ -56,12 +58,11 @@ impl Connections {
     }
 
     /// Closes what is closed on the far side or has rested for `longest`.
-    pub(crate) fn sweep(&self, now: Instant, longest: Duration) {
+    pub(crate) fn sweep(&self, longest: Duration) {
         for place in self.places.borrow().iter() {
-            place
-                .idle
-                .borrow_mut()
-                .retain_mut(|(link, since)| now.duration_since(*since) < longest && link.is_alive());
+            place.idle.borrow_mut().retain_mut(|(link, since)| {
+                !Deadline::since(*since, longest).has_passed() && link.is_alive()
+            });
         }
     }
 

@@ -149,7 +149,6 @@ impl Visitor {
             replay: Replay::new(body, snapshot.limits.replay_bytes),
             tried: Vec::new(),
             attempts: 0,
-            began: Instant::now(),
         };
         exchange.run(story).await
     }
@@ -179,7 +178,6 @@ struct Exchange<'a> {
     replay: Replay,
     tried: Vec<UpstreamId>,
     attempts: u32,
-    began: Instant,
 }
 
 impl<'a> Exchange<'a> {
@@ -266,7 +264,6 @@ impl<'a> Exchange<'a> {
             counters: self.tally.upstream(upstream.id),
             replay: &self.replay,
             limits: &self.snapshot.limits,
-            began: self.began,
         };
         match attempt
             .run(head, reuse, || self.is_better_elsewhere(upstream))
@@ -336,11 +333,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn budget(&self) -> Budget {
-        let moved = self
-            .replay
-            .last_moved()
-            .map_or(self.began, |moved| moved.max(self.began));
-        let time = self.snapshot.limits.response.saturating_sub(moved.elapsed());
+        let time = self.replay.answer_due(self.snapshot.limits.response).left();
         let limits = &self.snapshot.limits.retry;
         self.site().retries.borrow().budget(limits, self.attempts, time)
     }

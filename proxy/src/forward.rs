@@ -9,7 +9,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remora_policy::{Cause, Failure, Phase, Upstream};
 
@@ -45,8 +45,6 @@ pub(crate) struct Attempt<'a> {
     pub(crate) replay: &'a Replay,
     /// How long it may take.
     pub(crate) limits: &'a Limits,
-    /// When the exchange began; the deadline is over all its attempts.
-    pub(crate) began: Instant,
 }
 
 impl Attempt<'_> {
@@ -93,15 +91,11 @@ impl Attempt<'_> {
     }
 
     fn look_around(&self, reused: bool, leave: &impl Fn() -> bool) -> Option<Unanswered> {
-        if let Some(since) = self.replay.waiting_since() {
-            return (since.elapsed() >= self.limits.idle).then_some(Unanswered::Client(BodyError::Stalled));
+        if let Some(due) = self.replay.piece_due(self.limits.idle) {
+            return due.has_passed().then_some(Unanswered::Client(BodyError::Stalled));
         }
         let phase = self.phase();
-        let moved = self
-            .replay
-            .last_moved()
-            .map_or(self.began, |moved| moved.max(self.began));
-        if moved.elapsed() >= self.limits.response {
+        if self.replay.answer_due(self.limits.response).has_passed() {
             return Some(Unanswered::Upstream(Failure {
                 phase,
                 cause: Cause::TimedOut,

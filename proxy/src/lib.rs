@@ -61,6 +61,7 @@ mod answer;
 mod config;
 mod connections;
 mod control;
+mod deadline;
 mod directory;
 mod exchange;
 mod forward;

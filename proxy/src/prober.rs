@@ -25,6 +25,7 @@ use remora_policy::{Observation, Upstream, UpstreamId};
 use tokio::time::Instant;
 
 use crate::config::HealthConfig;
+use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::tally::Counters;
 use check::{Checker, Outcome};
@@ -102,20 +103,21 @@ fn wait_in_vain(counters: &Counters, answered: u64) -> bool {
 /// Waits until a check is due: `pause` after the last one began, or sooner when the upstream has become suspicious.
 async fn wait(directory: &Directory, id: UpstreamId, last: Instant, pause: Duration) {
     let counters = counters(directory, id);
-    let due = last + pause;
-    let mut quiet_since = Instant::now();
+    let due = Deadline::since(last, pause);
+    let out_of_turn = Deadline::since(last, pace::BETWEEN_SUSPICIONS);
+    let mut suspicious = Deadline::within(SUSPICION);
     let mut answered = None;
-    while Instant::now() < due {
-        tokio::time::sleep_until(due.min(Instant::now() + LOOK_EVERY)).await;
+    while !due.has_passed() {
+        due.min(Deadline::within(LOOK_EVERY)).passed().await;
         if find(directory, id).is_none() {
             return;
         }
         let so_far = Some(counters.answered_so_far());
         if so_far != answered || counters.waiting_now() == 0 {
-            quiet_since = Instant::now();
+            suspicious = Deadline::within(SUSPICION);
             answered = so_far;
         }
-        if quiet_since.elapsed() >= SUSPICION && last.elapsed() >= pace::BETWEEN_SUSPICIONS {
+        if suspicious.has_passed() && out_of_turn.has_passed() {
             return;
         }
     }

@@ -13,15 +13,21 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use remora_policy::may_trail;
+use tokio::time::Instant;
 
+use crate::deadline::Deadline;
 use crate::http::{Body, BodyError, Fields, Piece, Source};
 
 /// The body of one request, over all its attempts. Costs nothing for a request without body.
-pub(crate) struct Replay(Option<Rc<RefCell<State>>>);
+pub(crate) struct Replay {
+    /// When the exchange began.
+    began: Instant,
+    state: Option<Rc<RefCell<State>>>,
+}
 
 struct State {
     client: Body,
@@ -45,10 +51,11 @@ impl Replay {
     /// Takes charge of a client's body; keeps at most `limit` bytes of it.
     #[must_use]
     pub(crate) fn new(body: Body, limit: usize) -> Self {
+        let began = Instant::now();
         if body.is_end() {
-            return Self(None);
+            return Self { began, state: None };
         }
-        Self(Some(Rc::new(RefCell::new(State {
+        let state = State {
             client: body,
             kept: Vec::new(),
             limit,
@@ -58,14 +65,18 @@ impl Replay {
             ended: false,
             failed: None,
             waiting: None,
-            moved: Instant::now(),
-        }))))
+            moved: began,
+        };
+        Self {
+            began,
+            state: Some(Rc::new(RefCell::new(state))),
+        }
     }
 
     /// The body for the next attempt, from its first byte. Only to be asked for while [`Replay::can_repeat`] holds.
     #[must_use]
     pub(crate) fn body(&self) -> Body {
-        match &self.0 {
+        match &self.state {
             None => Body::empty(),
             Some(state) => {
                 state.borrow_mut().waiting = None;
@@ -81,7 +92,7 @@ impl Replay {
     /// Whether another attempt would see the whole body.
     #[must_use]
     pub(crate) fn can_repeat(&self) -> bool {
-        self.0.as_ref().is_none_or(|state| {
+        self.state.as_ref().is_none_or(|state| {
             let state = state.borrow();
             !state.lost && state.failed.is_none()
         })
@@ -90,7 +101,7 @@ impl Replay {
     /// Whether its length is not known in advance.
     #[must_use]
     pub(crate) fn is_streamed(&self) -> bool {
-        self.0
+        self.state
             .as_ref()
             .is_some_and(|state| state.borrow().client.remaining().is_none())
     }
@@ -98,30 +109,37 @@ impl Replay {
     /// Whether the client has sent all of it.
     #[must_use]
     pub(crate) fn is_complete(&self) -> bool {
-        self.0.as_ref().is_none_or(|state| state.borrow().ended)
+        self.state.as_ref().is_none_or(|state| state.borrow().ended)
     }
 
     /// Why the client's side ended early, if it did.
     #[must_use]
     pub(crate) fn failure(&self) -> Option<BodyError> {
-        self.0.as_ref().and_then(|state| state.borrow().failed)
+        self.state.as_ref().and_then(|state| state.borrow().failed)
     }
 
-    /// Since when the current attempt waits for the client's next piece; none if it does not.
+    /// Until when the client's next piece is waited for, if so long at most; none while the current attempt does not wait
+    /// for one.
     #[must_use]
-    pub(crate) fn waiting_since(&self) -> Option<Instant> {
-        self.0.as_ref().and_then(|state| state.borrow().waiting)
+    pub(crate) fn piece_due(&self, limit: Duration) -> Option<Deadline> {
+        let waiting = self.state.as_ref().and_then(|state| state.borrow().waiting);
+        waiting.map(|since| Deadline::since(since, limit))
     }
 
-    /// When a piece last moved; none without a body.
+    /// Until when the answer's head is waited for, over all attempts: so long after a piece last moved, or after the
+    /// exchange began.
     #[must_use]
-    pub(crate) fn last_moved(&self) -> Option<Instant> {
-        self.0.as_ref().map(|state| state.borrow().moved)
+    pub(crate) fn answer_due(&self, limit: Duration) -> Deadline {
+        let moved = self
+            .state
+            .as_ref()
+            .map_or(self.began, |state| state.borrow().moved);
+        Deadline::since(moved, limit)
     }
 
     /// Stops keeping: no attempt will follow.
     pub(crate) fn forget(&self) {
-        if let Some(state) = &self.0 {
+        if let Some(state) = &self.state {
             state.borrow_mut().keeping = false;
         }
     }
@@ -296,7 +314,7 @@ mod tests {
     fn many_small_pieces_are_kept_as_their_bytes() {
         let replay = replay((0..LIMIT).map(|_| data(b"x")).chain([None]).collect());
         assert_eq!(read(&mut replay.body(), LIMIT + 1).len(), LIMIT + 1);
-        let state = replay.0.as_ref().expect("a body").borrow();
+        let state = replay.state.as_ref().expect("a body").borrow();
         assert!(state.kept.capacity() <= 2 * LIMIT, "{}", state.kept.capacity());
         drop(state);
         assert_eq!(
@@ -326,8 +344,8 @@ mod tests {
     #[test]
     fn it_says_that_it_waits_for_the_client() {
         let replay = replay(vec![data(b"ab")]);
-        assert_eq!(replay.waiting_since(), None);
+        assert_eq!(replay.piece_due(Duration::ZERO), None);
         assert_eq!(read(&mut replay.body(), 9), "ab...");
-        assert!(replay.waiting_since().is_some());
+        assert!(replay.piece_due(Duration::ZERO).is_some_and(Deadline::has_passed));
     }
 }

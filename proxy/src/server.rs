@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remora_policy::Scheme;
 use remora_process::exit::Failure;
@@ -280,10 +280,8 @@ impl Acceptor {
 async fn sweep(site: Rc<Site>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        site.connections.sweep(
-            Instant::now(),
-            site.directory.current().snapshot.limits.upstream_idle,
-        );
+        let limits = site.directory.current().snapshot.limits;
+        site.connections.sweep(limits.upstream_idle);
     }
 }
 

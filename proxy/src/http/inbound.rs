@@ -32,12 +32,12 @@ use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 use super::body::Body;
 use super::convert;
 use super::head::{RequestHead, ResponseHead, Version};
 use super::tunnel::Tunnel;
+use crate::deadline::Deadline;
 
 /// Bytes read ahead of the parser, per connection: bounds what an unfinished head can hold, and is large enough for
 /// uploads to move in few reads.
@@ -148,7 +148,8 @@ where
 {
     let mut told = false;
     let mut called = false;
-    let mut first_call = pin!(tokio::time::sleep(first_head));
+    let mut due = Deadline::within(first_head);
+    let mut first_call = pin!(tokio::time::sleep_until(due.instant()));
     poll_fn(|context| {
         loop {
             let (used, stopping) = (memory.used.get(), stopping());
@@ -165,9 +166,9 @@ where
                 return Poll::Pending;
             }
             if !memory.used.get() {
-                let last_call = Instant::now() + LAST_CALL;
-                if stopping && !called && first_call.deadline() > last_call {
-                    first_call.as_mut().reset(last_call);
+                if stopping && !called {
+                    due = due.min(Deadline::within(LAST_CALL));
+                    first_call.as_mut().reset(due.instant());
                 }
                 called = stopping;
                 return first_call.as_mut().poll(context).map(|()| true);

@@ -3,12 +3,15 @@
 //! Invariants: bytes that a side sent before the 101 was passed on are delivered first; a side that ends its
 //! direction closes only that direction, until the other ends too.
 
+use std::cell::Cell;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
+
+use crate::deadline::Deadline;
 
 /// Bytes moved at a time: a few messages of a chat, and small enough for thousands of open tunnels.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -29,17 +32,17 @@ impl Tunnel {
     pub(crate) async fn relay(self, other: Self, idle: Duration) {
         let (left_read, left_write) = tokio::io::split(self.stream);
         let (right_read, right_write) = tokio::io::split(other.stream);
-        let moved = std::cell::Cell::new(Instant::now());
+        let quiet = Quiet::new(idle);
         let both = async {
             tokio::try_join!(
-                copy(self.early, left_read, right_write, &moved),
-                copy(other.early, right_read, left_write, &moved),
+                copy(self.early, left_read, right_write, &quiet),
+                copy(other.early, right_read, left_write, &quiet),
             )
         };
         // Both sides closed, one broke, or nothing moves: in every case both are closed now.
         tokio::select! {
             _ = both => {}
-            () = silence(&moved, idle) => {}
+            () = quiet.for_too_long() => {}
         }
     }
 }
@@ -49,7 +52,7 @@ async fn copy(
     early: Bytes,
     mut from: ReadHalf<TcpStream>,
     mut to: WriteHalf<TcpStream>,
-    moved: &std::cell::Cell<Instant>,
+    quiet: &Quiet,
 ) -> io::Result<()> {
     to.write_all(&early).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -58,19 +61,32 @@ async fn copy(
         if read == 0 {
             return to.shutdown().await;
         }
-        moved.set(Instant::now());
+        quiet.broken();
         to.write_all(&chunk[..read]).await?;
     }
 }
 
-/// Ends when nothing moved for `idle`.
-async fn silence(moved: &std::cell::Cell<Instant>, idle: Duration) {
-    loop {
-        let quiet = moved.get().elapsed();
-        if quiet >= idle {
-            return;
+/// How long nothing may move.
+struct Quiet {
+    idle: Duration,
+    until: Cell<Deadline>,
+}
+
+impl Quiet {
+    fn new(idle: Duration) -> Self {
+        let until = Cell::new(Deadline::within(idle));
+        Self { idle, until }
+    }
+
+    /// Something moved.
+    fn broken(&self) {
+        self.until.set(Deadline::within(self.idle));
+    }
+
+    async fn for_too_long(&self) {
+        while !self.until.get().has_passed() {
+            self.until.get().passed().await;
         }
-        tokio::time::sleep(idle - quiet).await;
     }
 }
 
