@@ -1,11 +1,12 @@
 //! One request from its head to the last byte of its answer: the only retry loop in the program.
 //!
-//! Pick an upstream, make an attempt, ask what may have happened, decide. The decisions are pure and live in `route`,
-//! `upstream` and `failover`; this file only walks from one to the next.
+//! Pick an upstream, make an attempt, observe what became of it, decide. The decisions are `remora_policy`'s; this file only
+//! walks from one to the next.
 //!
 //! Invariants: a request keeps the snapshot that it started with · nothing is passed to the client before an attempt
-//! has succeeded, and nothing is repeated afterwards · every way out leaves one story in the access log · an answer of
-//! our own never touches a cookie.
+//! has succeeded, and nothing is repeated afterwards · every way out leaves one story in the access log, which
+//! only records · what an attempt tells of its upstream is told by `observe`, success and failure alike · an answer of our
+//! own never touches a cookie.
 //!
 //! Left out on purpose: waiting for an upstream to come back. Nobody up is answered at once; the client knows best
 //! how long to wait.
@@ -13,89 +14,53 @@
 mod delivery;
 mod heads;
 mod story;
+mod visit;
 
-use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use remora_policy::{
-    Balance, Belief, Budget, Cause, Client, Failure, GiveUp, MappedPath, Observation, Origin, PathFault,
-    Phase, Pick, Pool, RequestShape, RetryBudget, RouteKey, Scheme, Upstream, UpstreamId, Verdict,
-    client_scheme, decide, declines, give_up, is_idempotent, pick, route_cookie,
+    Belief, Budget, Cause, ClientView, Failure, GiveUp, MappedPath, Origin, PathFault, Peer, Phase, Pool,
+    RequestShape, RouteKey, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up, is_idempotent,
+    pick, route_cookie,
 };
 
-use crate::access_log::AccessLog;
 use crate::answer::OwnAnswer;
-use crate::connections::Connections;
-use crate::directory::{Current, Directory, Snapshot};
 use crate::forward::{Attempt, Unanswered};
 use crate::http::inbound::{Handler, Reply};
 use crate::http::outbound::Answer;
-use crate::http::{Body, RequestHead, ResponseHead, strict};
+use crate::http::{Body, RequestHead, ResponseHead, Version, strict};
 use crate::replay::Replay;
-use crate::tally::Tally;
+use crate::site::Site;
 use delivery::Delivery;
 use story::Story;
-
-/// What all connections of one thread share.
-pub(crate) struct Site {
-    /// Who the upstreams are and what is believed of them.
-    pub(crate) directory: Directory,
-    /// Idle connections.
-    pub(crate) connections: Connections,
-    log: AccessLog,
-    balance: RefCell<Balance>,
-    retries: RefCell<RetryBudget>,
-    /// The moment from which the retry budget counts time.
-    began: Instant,
-}
+use visit::Visit;
 
 /// What all requests of one client connection share.
 pub(crate) struct Visitor {
     site: Rc<Site>,
-    address: IpAddr,
-    /// The port on which the connection was accepted.
-    port: u16,
-    scheme: Scheme,
-}
-
-impl Site {
-    /// A thread's share of the site.
-    #[must_use]
-    pub(crate) fn new(directory: Directory, log: AccessLog) -> Self {
-        let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
-        Self {
-            directory,
-            connections: Connections::default(),
-            log,
-            balance: RefCell::new(Balance::new()),
-            retries: RefCell::new(retries),
-            began: Instant::now(),
-        }
-    }
+    peer: Peer,
 }
 
 impl Visitor {
     /// A client's connection.
-    #[must_use]
-    pub(crate) fn new(site: Rc<Site>, client: SocketAddr, port: u16, scheme: Scheme) -> Self {
-        Self {
-            site,
-            address: client.ip(),
-            port,
-            scheme,
-        }
+    pub(crate) fn new(site: Rc<Site>, peer: Peer) -> Self {
+        Self { site, peer }
     }
 }
 
 impl Handler for Visitor {
     async fn handle(self: Rc<Self>, head: RequestHead, body: Body) -> Reply {
-        let current = self.site.directory.current();
-        let idle = current.snapshot.limits.idle;
-        let head = Rc::new(head);
-        let mut story = Story::begin(&self.site, &current, self.address, &head);
-        let (answer, body) = match self.serve(&current, &head, body, &mut story).await {
+        let visit = Rc::new(Visit {
+            site: Rc::clone(&self.site),
+            current: self.site.directory.current(),
+            head,
+        });
+        let snapshot = visit.snapshot();
+        let idle = snapshot.limits.idle;
+        let trusted = snapshot.trust.includes(self.peer.address);
+        let client = ClientView::of(&self.peer, trusted, visit.head.fields.iter());
+        let mut story = Story::begin(&visit, &client);
+        let (answer, body) = match serve(&visit, client, body, &mut story).await {
             Ok(Answer::Response(head, body)) => (head, body),
             Ok(Answer::Switched(head, tunnel)) => {
                 story.status(head.status);
@@ -107,74 +72,54 @@ impl Handler for Visitor {
                     until_end: Box::new(story),
                 };
             }
-            Err(answer) if head.method() == "HEAD" => (answer.into_response().0, Body::empty()),
+            Err(answer) if visit.head.method() == "HEAD" => (answer.into_response().0, Body::empty()),
             Err(answer) => answer.into_response(),
         };
         story.status(answer.status);
-        Reply::Response(answer, Body::from_source(Delivery::new(body, idle, story)))
+        let delivery = Delivery::new(body, idle, Rc::clone(&visit), story);
+        Reply::Response(answer, Body::from_source(delivery))
     }
 }
 
-impl Visitor {
-    /// Refuses, maps, and lets the exchange run.
-    async fn serve(
-        &self,
-        current: &Current,
-        head: &RequestHead,
-        body: Body,
-        story: &mut Story,
-    ) -> Result<Answer, OwnAnswer> {
-        let snapshot = &current.snapshot;
-        strict::check(head, snapshot.limits.target_bytes).map_err(OwnAnswer::refused)?;
-        let asked = head.path_and_query();
-        let mapped = snapshot.paths.map(asked).map_err(|fault| match fault {
-            PathFault::NoRoute => OwnAnswer::no_route(),
-            PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
-        })?;
-        let pool = &snapshot.upstreams.pools[mapped.route.pool];
-        story.pool(mapped.route.pool);
-        let exchange = Exchange {
-            visitor: self,
-            snapshot,
-            tally: &current.tally,
-            pool,
-            key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
-            mapped,
-            head,
-            scheme: client_scheme(
-                head.fields.iter(),
-                snapshot.trust.includes(self.address),
-                self.scheme,
-            ),
-            replay: Replay::new(body, snapshot.limits.replay_bytes),
-            tried: Vec::new(),
-            attempts: 0,
-        };
-        exchange.run(story).await
-    }
-
-    fn client<'a>(&self, snapshot: &Snapshot, head: &'a RequestHead) -> Client<'a> {
-        Client {
-            address: self.address,
-            trusted: snapshot.trust.includes(self.address),
-            scheme: self.scheme,
-            host: head.fields.get("host").unwrap_or_default(),
-            port: self.port,
-        }
-    }
+/// Refuses, maps, and lets the exchange run.
+async fn serve<'a>(
+    visit: &'a Visit,
+    client: ClientView<'a>,
+    body: Body,
+    story: &mut Story,
+) -> Result<Answer, OwnAnswer> {
+    let (head, snapshot) = (&visit.head, visit.snapshot());
+    strict::check(head, snapshot.limits.target_bytes).map_err(OwnAnswer::refused)?;
+    let asked = head.path_and_query();
+    let mapped = snapshot.paths.map(asked).map_err(|fault| match fault {
+        PathFault::NoRoute => OwnAnswer::no_route(),
+        PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
+    })?;
+    let pool = &snapshot.upstreams.pools[mapped.route.pool];
+    story.pool(mapped.route.pool);
+    let exchange = Exchange {
+        visit,
+        pool,
+        key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
+        mapped,
+        client,
+        upgrade: Upgrade::asked(head.method(), head.version == Version::Http11, head.fields.iter()),
+        replay: Replay::new(body, snapshot.limits.replay_bytes),
+        tried: Vec::new(),
+        attempts: 0,
+    };
+    exchange.run(story).await
 }
 
 /// All attempts of one request.
 struct Exchange<'a> {
-    visitor: &'a Visitor,
-    snapshot: &'a Snapshot,
-    tally: &'a Tally,
+    visit: &'a Visit,
     pool: &'a Pool,
     key: RouteKey<'a>,
     mapped: MappedPath<'a>,
-    head: &'a RequestHead,
-    /// How the client speaks to the site.
-    scheme: Scheme,
+    client: ClientView<'a>,
+    /// Whether the request asks to leave HTTP.
+    upgrade: Upgrade,
     replay: Replay,
     tried: Vec<UpstreamId>,
     attempts: u32,
@@ -183,10 +128,8 @@ struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     /// The retry loop.
     async fn run(mut self, story: &mut Story) -> Result<Answer, OwnAnswer> {
-        let site = self.site();
-        site.retries
-            .borrow_mut()
-            .earn(&self.snapshot.limits.retry, site.began.elapsed());
+        let site = &self.visit.site;
+        site.earn_repeats(&self.visit.snapshot().limits.retry);
         let mut chosen = self
             .choose(story)
             .ok_or(OwnAnswer::gave_up(GiveUp::Unavailable))?;
@@ -200,6 +143,7 @@ impl<'a> Exchange<'a> {
                 Err(Unanswered::Client(error)) => return Err(OwnAnswer::no_body(error)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
+            self.visit.observe(chosen.id, Err(&failure));
             story.failed(&failure);
             let next = match decide(&failure, self.shape(), &self.budget()) {
                 Verdict::SameUpstream => Ok(chosen),
@@ -214,7 +158,7 @@ impl<'a> Exchange<'a> {
                     // A kept-alive connection that was found closed says that its sisters are likely closed too.
                     reuse = next.id != chosen.id;
                     chosen = next;
-                    self.site().retries.borrow_mut().spend();
+                    site.spend_repeat();
                     story.repeats();
                 }
                 (Err(GiveUp::PassOn), Some((head, body))) => {
@@ -230,15 +174,7 @@ impl<'a> Exchange<'a> {
     fn choose(&self, story: &mut Story) -> Option<&'a Upstream> {
         let picked = pick(self.pool, &self.key, &self.tried);
         story.picked(&picked);
-        let mut balance = self.site().balance.borrow_mut();
-        match picked {
-            Pick::Sticky(upstream) | Pick::Moved(upstream) => {
-                balance.count(self.pool, upstream.id);
-                Some(upstream)
-            }
-            Pick::Fresh => balance.choose(self.pool, &self.tried),
-            Pick::None => None,
-        }
+        self.visit.site.upstream(self.pool, picked, &self.tried)
     }
 
     async fn attempt(
@@ -249,29 +185,26 @@ impl<'a> Exchange<'a> {
     ) -> Result<Answer, Unanswered> {
         self.attempts += 1;
         story.attempts(upstream);
-        let client = self.visitor.client(self.snapshot, self.head);
-        let streamed = self.replay.is_streamed();
         let head = heads::to_upstream(
-            self.head,
+            &self.visit.head,
             &self.mapped.target,
-            &client,
+            &self.client,
             &upstream.authority,
-            streamed,
+            self.upgrade,
+            self.replay.is_streamed(),
         );
         let attempt = Attempt {
-            connections: &self.site().connections,
+            connections: &self.visit.site.connections,
             upstream,
-            counters: self.tally.upstream(upstream.id),
+            counters: self.visit.current.tally.upstream(upstream.id),
             replay: &self.replay,
-            limits: &self.snapshot.limits,
+            limits: &self.visit.snapshot().limits,
         };
         match attempt
             .run(head, reuse, || self.is_better_elsewhere(upstream))
             .await?
         {
-            Answer::Switched(answer, _)
-                if !(heads::wants_tunnel(self.head) && heads::gives_tunnel(&answer)) =>
-            {
+            Answer::Switched(answer, _) if !self.upgrade.is_granted(answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);
                 Err(Unanswered::Upstream(failure))
             }
@@ -285,7 +218,7 @@ impl<'a> Exchange<'a> {
         if upstream.health.belief() != Belief::Up {
             return false;
         }
-        let now = self.site().directory.current();
+        let now = self.visit.site.directory.current();
         let Some((pool, member)) = now.snapshot.upstreams.find(upstream.id) else {
             return false;
         };
@@ -300,46 +233,43 @@ impl<'a> Exchange<'a> {
     fn mark(&self, upstream: &Upstream) -> Option<String> {
         let moved = self.key.route != Some(upstream.route.as_bytes());
         moved
-            .then(|| route_cookie(&self.pool.sticky, &upstream.route, self.scheme))
+            .then(|| route_cookie(&self.pool.sticky, &upstream.route, &self.client))
             .flatten()
     }
 
     /// An upstream answered: the head as the client must see it.
     fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<&str>) -> Answer {
         self.replay.forget();
-        self.tally.upstream(upstream.id).answered();
-        self.site().directory.observe(upstream.id, Observation::Answered);
+        self.visit.observe(upstream.id, Ok(()));
         let origin = Origin {
             route: self.mapped.route,
             upstream: &upstream.authority,
-            host: self.head.fields.get("host").unwrap_or_default(),
-            scheme: self.scheme,
+            client: &self.client,
         };
-        let to_client = |head: &ResponseHead, streamed| heads::to_client(head, &origin, streamed, cookie);
         match answer {
             Answer::Response(head, body) => {
                 let streamed = body.remaining().is_none();
-                Answer::Response(to_client(&head, streamed), body)
+                let head = heads::to_client(&head, &origin, Upgrade::No, streamed, cookie);
+                Answer::Response(head, body)
             }
-            Answer::Switched(head, tunnel) => Answer::Switched(to_client(&head, false), tunnel),
+            Answer::Switched(head, tunnel) => {
+                let head = heads::to_client(&head, &origin, self.upgrade, false, cookie);
+                Answer::Switched(head, tunnel)
+            }
         }
     }
 
     fn shape(&self) -> RequestShape {
         RequestShape {
-            idempotent: is_idempotent(self.head.method().as_bytes()),
+            idempotent: is_idempotent(self.visit.head.method().as_bytes()),
             replayable: self.replay.can_repeat(),
         }
     }
 
     fn budget(&self) -> Budget {
-        let time = self.replay.answer_due(self.snapshot.limits.response).left();
-        let limits = &self.snapshot.limits.retry;
-        self.site().retries.borrow().budget(limits, self.attempts, time)
-    }
-
-    fn site(&self) -> &'a Site {
-        &self.visitor.site
+        let limits = &self.visit.snapshot().limits;
+        let time = self.replay.answer_due(limits.response).left();
+        self.visit.site.budget(&limits.retry, self.attempts, time)
     }
 }
 

@@ -71,6 +71,7 @@ mod open_files;
 mod prober;
 mod replay;
 mod server;
+mod site;
 mod tally;
 
 pub use access_log::{AccessLog, LogWriter};

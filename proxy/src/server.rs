@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use remora_policy::Scheme;
+use remora_policy::{Peer, Scheme};
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
 use socket2::{Domain, Protocol, SockRef, Type};
@@ -31,8 +31,9 @@ use tokio::task::spawn_local;
 use crate::access_log::AccessLog;
 use crate::connections::SWEEP_EVERY;
 use crate::directory::Directory;
-use crate::exchange::{Site, Visitor};
+use crate::exchange::Visitor;
 use crate::http::inbound::{self, Bounds};
+use crate::site::Site;
 use clients::Clients;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
@@ -262,12 +263,12 @@ impl Acceptor {
             first_head: limits.request_head,
             patience: limits.client_idle,
         };
-        let visitor = Rc::new(Visitor::new(
-            Rc::clone(&self.site),
-            client,
-            self.port,
-            Scheme::Http,
-        ));
+        let peer = Peer {
+            address: client.ip(),
+            port: self.port,
+            scheme: Scheme::Http,
+        };
+        let visitor = Rc::new(Visitor::new(Rc::clone(&self.site), peer));
         let ticket = self.clients.enter();
         spawn_local(async move {
             ticket.here().await;

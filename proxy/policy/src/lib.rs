@@ -41,6 +41,9 @@
 //!
 //! # What passes (`headers`)
 //!
+//! Who the client is, is said once for each request ([`ClientView`]); log lines, forwarding fields, cookies and redirects
+//! are written from it. Whether the exchange may leave HTTP is decided once as well ([`Upgrade`]): WebSocket, alone.
+//!
 //! Fields of one connection end here, and so does what `Connection` lists, but for the fields that a request's meaning
 //! rests on. `Remora-*` never crosses in either direction. What a client says of itself is replaced unless its
 //! address is trusted; then it is continued. Redirects and cookie paths that name the upstream are mapped back to what the
@@ -65,7 +68,7 @@ pub use failover::{
     is_idempotent,
 };
 pub use headers::{
-    Client, FieldEdit, Listed, Origin, Scheme, added_to_request, client_scheme, declines, edit_request,
+    ClientView, FieldEdit, Listed, Origin, Peer, Scheme, Upgrade, added_to_request, declines, edit_request,
     edit_response, may_trail, route_cookie,
 };
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};

@@ -6,13 +6,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use remora_policy::may_trail;
+use remora_policy::{Cause, Failure, Phase, may_trail};
 use tokio::time::Sleep;
 
 use super::story::Story;
+use super::visit::Visit;
 use crate::http::{Body, BodyError, Piece, Source};
 
 /// A body, the longest pause between two of its pieces, and what is told when it ends.
@@ -24,17 +26,19 @@ pub(super) struct Delivery {
     ended: bool,
     /// Why the body ended early; told to the sender one turn after it was found.
     failed: Option<BodyError>,
+    visit: Rc<Visit>,
     story: Story,
 }
 
 impl Delivery {
-    pub(super) fn new(body: Body, idle: Duration, story: Story) -> Self {
+    pub(super) fn new(body: Body, idle: Duration, visit: Rc<Visit>, story: Story) -> Self {
         Self {
             body,
             idle,
             silence: None,
             ended: false,
             failed: None,
+            visit,
             story,
         }
     }
@@ -67,7 +71,11 @@ impl Source for Delivery {
             Some(Ok(Piece::Data(data))) => self.story.sent(data.len()),
             Some(Err(error)) => {
                 self.failed = Some(*error);
-                self.story.broke(*error);
+                let failure = broken_off(*error);
+                if let Some(upstream) = self.story.upstream() {
+                    self.visit.observe(upstream, Err(&failure));
+                }
+                self.story.cut(&failure);
                 // The sender flushes when it finds nothing to send.
                 context.waker().wake_by_ref();
                 return Poll::Pending;
@@ -88,6 +96,16 @@ impl Source for Delivery {
     fn is_end(&self) -> bool {
         self.body.is_end()
     }
+}
+
+/// A failure after the head had been passed on.
+fn broken_off(error: BodyError) -> Failure {
+    let cause = match error {
+        BodyError::Broken => Cause::Broken,
+        BodyError::Malformed => Cause::Malformed,
+        BodyError::Stalled => Cause::TimedOut,
+    };
+    Failure::new(Phase::Passing, cause)
 }
 
 impl Drop for Delivery {

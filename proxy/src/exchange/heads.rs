@@ -1,10 +1,12 @@
 //! The two heads of an exchange on their way through: what the upstream is sent, what the client is sent.
 //!
 //! The rules for each field are in `remora_policy`; here they are applied to whole heads, and the few fields that only the
-//! two connections together decide are added: `Upgrade` (WebSocket alone), `TE` and `Trailer`, and `Host` where an
-//! HTTP/1.0 client sent none.
+//! two connections together decide are added: `TE` and `Trailer`, and `Host` where an HTTP/1.0 client sent
+//! none.
 
-use remora_policy::{Client, FieldEdit, Listed, Origin, added_to_request, edit_request, edit_response};
+use remora_policy::{
+    ClientView, FieldEdit, Listed, Origin, Upgrade, added_to_request, edit_request, edit_response,
+};
 
 use crate::http::{Fields, RequestHead, ResponseHead, Version};
 
@@ -13,41 +15,16 @@ const ADDED_BYTES: usize = 256;
 /// Room for the fields that are added, in fields.
 const ADDED_FIELDS: usize = 8;
 
-/// Whether a request asks for a tunnel that we give: WebSocket, alone and without a body. Others (h2c above all) would
-/// carry requests past every rule of ours, and so would one that the upstream may choose from several.
-pub(super) fn wants_tunnel(head: &RequestHead) -> bool {
-    let has_body = head.fields.contains("transfer-encoding")
-        || head
-            .fields
-            .get("content-length")
-            .is_some_and(|length| length != b"0");
-    head.method() == "GET" && head.version == Version::Http11 && !has_body && is_websocket(&head.fields)
-}
-
-/// Whether an upstream gives the tunnel that was asked for.
-pub(super) fn gives_tunnel(head: &ResponseHead) -> bool {
-    is_websocket(&head.fields)
-}
-
-fn is_websocket(fields: &Fields) -> bool {
-    let mut protocols = fields.all("upgrade");
-    protocols
-        .next()
-        .is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket"))
-        && protocols.next().is_none()
-        && Listed::read(fields.iter()).has_upgrade()
-}
-
 /// The head for the upstream. `streamed` says that the body has no known length.
 pub(super) fn to_upstream(
     head: &RequestHead,
     target: &[u8],
-    client: &Client<'_>,
+    client: &ClientView<'_>,
     authority: &str,
+    upgrade: Upgrade,
     streamed: bool,
 ) -> RequestHead {
     let listed = Listed::read(head.fields.iter());
-    let tunnel = wants_tunnel(head);
     let mut fields = Fields::with_capacity(
         head.fields.size() + target.len() + ADDED_BYTES,
         head.fields.len() + ADDED_FIELDS,
@@ -56,21 +33,19 @@ pub(super) fn to_upstream(
         fields.push(b"host", authority.as_bytes());
     }
     for (name, value) in head.fields.iter() {
-        if name.eq_ignore_ascii_case(b"expect") || (!tunnel && name.eq_ignore_ascii_case(b"upgrade")) {
+        if name.eq_ignore_ascii_case(b"expect") {
             continue;
         }
-        match edit_request(name, &listed, client.trusted) {
+        match edit_request(name, &listed, client, upgrade) {
             FieldEdit::Keep => fields.push(name, value),
             FieldEdit::Replace(value) => fields.push(name, &value),
             FieldEdit::Drop => {}
         }
     }
-    for (name, value) in added_to_request(head.fields.iter(), &listed, client) {
-        if tunnel || name != b"connection" {
-            fields.push(name, &value);
-        }
+    for (name, value) in added_to_request(head.fields.iter(), client, upgrade) {
+        fields.push(name, &value);
     }
-    if !tunnel && accepts_trailers(head) {
+    if upgrade == Upgrade::No && accepts_trailers(head) {
         fields.push(b"te", b"trailers");
         fields.push(b"connection", b"te");
     }
@@ -80,28 +55,25 @@ pub(super) fn to_upstream(
     RequestHead::with_fields(head.method(), target, Version::Http11, fields)
 }
 
-/// The head for the client. `streamed` says that the body has no known length; `route_cookie` is added.
+/// The head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the body has no known length; `route_cookie` is added.
 pub(super) fn to_client(
     head: &ResponseHead,
     origin: &Origin<'_>,
+    upgrade: Upgrade,
     streamed: bool,
     route_cookie: Option<&str>,
 ) -> ResponseHead {
     let listed = Listed::read(head.fields.iter());
-    let switching = head.status == 101;
     let mut fields =
         Fields::with_capacity(head.fields.size() + ADDED_BYTES, head.fields.len() + ADDED_FIELDS);
     for (name, value) in head.fields.iter() {
-        if !switching && name.eq_ignore_ascii_case(b"upgrade") {
-            continue;
-        }
-        match edit_response(name, value, &listed, origin) {
+        match edit_response(name, value, &listed, origin, upgrade) {
             FieldEdit::Keep => fields.push(name, value),
             FieldEdit::Replace(value) => fields.push(name, &value),
             FieldEdit::Drop => {}
         }
     }
-    if switching {
+    if upgrade == Upgrade::WebSocket {
         fields.push(b"connection", b"upgrade");
     }
     if streamed {

@@ -1,28 +1,25 @@
 //! What is told of an exchange when it is over: one line in the access log, the figures, the upstream's counts.
 //!
+//! It only records. What an attempt means for health is observed by whoever made it (`Visit::observe`).
+//!
 //! Invariants: told exactly once, when the value is dropped, so that a client which goes away half-way is told too;
 //! an upstream's count of attempts in flight ends with the last byte of its answer.
 
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remora_policy::{Cause, Failure, Phase, Pick, Upstream, UpstreamId};
+use remora_policy::{ClientView, Failure, Pick, Upstream, UpstreamId};
 
-use super::Site;
+use super::visit::Visit;
 use crate::access_log::{End, Entry};
-use crate::directory::Current;
-use crate::http::{BodyError, RequestHead};
 use crate::metrics::{FAILURES, REFUSED};
 use crate::tally::InFlight;
 
 /// The story of one exchange.
 pub(super) struct Story {
-    site: Rc<Site>,
-    current: Arc<Current>,
+    visit: Rc<Visit>,
     client: IpAddr,
-    request: Rc<RequestHead>,
     began: Instant,
     pool: Option<usize>,
     pick: &'static str,
@@ -36,17 +33,10 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn begin(
-        site: &Rc<Site>,
-        current: &Arc<Current>,
-        client: IpAddr,
-        request: &Rc<RequestHead>,
-    ) -> Self {
+    pub(super) fn begin(visit: &Rc<Visit>, client: &ClientView<'_>) -> Self {
         Self {
-            site: Rc::clone(site),
-            current: Arc::clone(current),
-            client,
-            request: Rc::clone(request),
+            visit: Rc::clone(visit),
+            client: client.address,
             began: Instant::now(),
             pool: None,
             pick: "",
@@ -67,28 +57,24 @@ impl Story {
     pub(super) fn picked(&mut self, pick: &Pick<'_>) {
         self.pick = pick.as_str();
         if let Some(pool) = self.pool {
-            self.current.tally.pool(pool).picked(self.pick);
+            self.visit.current.tally.pool(pool).picked(self.pick);
         }
     }
 
     /// An attempt begins.
     pub(super) fn attempts(&mut self, upstream: &Upstream) {
         self.attempts += 1;
-        let counters = self.current.tally.upstream(upstream.id);
+        let counters = self.visit.current.tally.upstream(upstream.id);
         self.upstream = Some((upstream.id, counters.begin()));
     }
 
     /// The current attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure) {
         let Some((id, _)) = &self.upstream else { return };
-        if let Some(observation) = failure.observation() {
-            self.site.directory.observe(*id, observation);
-        }
-        let Some((pool, upstream)) = self.current.snapshot.upstreams.find(*id) else {
+        let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(*id) else {
             return;
         };
         tracing::debug!(route = &*upstream.route, ?failure, "an attempt failed");
-        self.current.tally.upstream(*id).failed();
         metrics::counter!(FAILURES, "pool" => pool.name.to_string(), "route" => upstream.route.to_string())
             .increment(1);
     }
@@ -96,7 +82,7 @@ impl Story {
     /// Another attempt follows.
     pub(super) fn repeats(&mut self) {
         if let Some(pool) = self.pool {
-            self.current.tally.pool(pool).repeats.increment(1);
+            self.visit.current.tally.pool(pool).repeats.increment(1);
         }
     }
 
@@ -106,7 +92,7 @@ impl Story {
         self.answered = Some((status, elapsed));
         match self.pool {
             Some(pool) => {
-                let figures = self.current.tally.pool(pool);
+                let figures = self.visit.current.tally.pool(pool);
                 figures.answered(status);
                 figures.head_seconds.record(elapsed.as_secs_f64());
             }
@@ -122,14 +108,14 @@ impl Story {
     }
 
     /// The answer's body ended early.
-    pub(super) fn broke(&mut self, error: BodyError) {
-        let cause = match error {
-            BodyError::Broken => Cause::Broken,
-            BodyError::Malformed => Cause::Malformed,
-            BodyError::Stalled => Cause::TimedOut,
-        };
+    pub(super) fn cut(&mut self, failure: &Failure) {
         self.end = End::UpstreamCut;
-        self.failed(&Failure::new(Phase::Passing, cause));
+        self.failed(failure);
+    }
+
+    /// The upstream of the last attempt.
+    pub(super) fn upstream(&self) -> Option<UpstreamId> {
+        self.upstream.as_ref().map(|(id, _)| *id)
     }
 
     /// The answer went out whole.
@@ -145,25 +131,25 @@ impl Story {
 
 impl Drop for Story {
     fn drop(&mut self) {
-        if !self.site.log.is_on() {
+        if !self.visit.site.log.is_on() {
             return;
         }
-        let snapshot = &self.current.snapshot;
+        let (head, snapshot) = (&self.visit.head, self.visit.snapshot());
         let pool = self.pool.map(|pool| &snapshot.upstreams.pools[pool]);
         let upstream = self
             .upstream
             .as_ref()
             .and_then(|(id, _)| pool.and_then(|pool| pool.member(*id)));
-        self.site.log.note(&Entry {
+        self.visit.site.log.note(&Entry {
             client: self.client,
-            method: self.request.method().as_bytes(),
-            target: self.request.target(),
-            version: self.request.version.name(),
+            method: head.method().as_bytes(),
+            target: head.target(),
+            version: head.version.name(),
             parameters: &snapshot.session_parameters,
             status: self.answered.map_or(0, |(status, _)| status),
             bytes: self.bytes,
-            referer: self.request.fields.get("referer"),
-            agent: self.request.fields.get("user-agent"),
+            referer: head.fields.get("referer"),
+            agent: head.fields.get("user-agent"),
             pool: pool.map_or("", |pool| &pool.name),
             route: upstream.map_or("", |upstream| &upstream.route),
             pick: self.pick,

@@ -1,74 +1,23 @@
 //! Request fields: what the upstream is told of the client.
+//!
+//! Invariants: an upstream always learns the whole chain of addresses, ending with the peer · what a client says of itself
+//! passes only when its peer is trusted, and is added to, never replaced, then.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
+use super::client::ClientView;
 use super::edit::{AddedField, FieldEdit};
 use super::hops::Listed;
-use super::names::{OWN_PREFIX, has_prefix, same_name};
+use super::names::{FOR, HOST, OWN_PREFIX, PORT, PROTO, has_prefix, same_name};
+use super::upgrade::Upgrade;
 
-const FOR: &[u8] = b"x-forwarded-for";
-const PROTO: &[u8] = b"x-forwarded-proto";
-const HOST: &[u8] = b"x-forwarded-host";
-const PORT: &[u8] = b"x-forwarded-port";
-
-/// How the client speaks to the proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// In clear text.
-    Http,
-    /// Over TLS.
-    Https,
-}
-
-impl Scheme {
-    /// As in a URL.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        }
-    }
-}
-
-/// How the client of a request speaks to the site: to the proxy, or to a trusted proxy in front of it that says so.
-pub fn client_scheme<'a>(
-    mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-    trusted: bool,
-    scheme: Scheme,
-) -> Scheme {
-    let said = fields.find(|(name, _)| trusted && same_name(name, PROTO));
-    // Of a chain of proxies the first has seen the client.
-    let first = said.and_then(|(_, value)| value.split(|byte| *byte == b',').next());
-    match first {
-        Some(first) if first.trim_ascii().eq_ignore_ascii_case(b"https") => Scheme::Https,
-        _ => scheme,
-    }
-}
-
-/// The client of one request, as the proxy sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Client<'a> {
-    /// The peer of the connection.
-    pub address: IpAddr,
-    /// Whether the peer is a proxy whose forwarding fields are believed.
-    pub trusted: bool,
-    /// How it speaks.
-    pub scheme: Scheme,
-    /// The request's Host; empty when an HTTP/1.0 request has none.
-    pub host: &'a [u8],
-    /// The port on which the request was accepted.
-    pub port: u16,
-}
-
-/// What becomes of a request field. An `Upgrade` that `Connection` lists passes; see [`added_to_request`].
+/// What becomes of a request field. `Upgrade` passes when a tunnel is asked for; see [`added_to_request`].
 #[must_use]
-pub fn edit_request(name: &[u8], listed: &Listed, trusted: bool) -> FieldEdit {
-    if name.eq_ignore_ascii_case(b"upgrade") && listed.has_upgrade() {
+pub fn edit_request(name: &[u8], listed: &Listed, client: &ClientView<'_>, upgrade: Upgrade) -> FieldEdit {
+    if name.eq_ignore_ascii_case(b"upgrade") && upgrade == Upgrade::WebSocket {
         return FieldEdit::Keep;
     }
-    let replaced = same_name(name, FOR) || (!trusted && tells_of_client(name));
+    let replaced = same_name(name, FOR) || (!client.trusted && tells_of_client(name));
     let smuggled = has_prefix(name, OWN_PREFIX) || name.eq_ignore_ascii_case(b"proxy");
     if replaced || smuggled || listed.ends_here(name) {
         FieldEdit::Drop
@@ -85,8 +34,8 @@ fn tells_of_client(name: &[u8]) -> bool {
 /// The fields that the proxy adds to a request, from the fields that the client sent.
 pub fn added_to_request<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
-    listed: &Listed,
-    client: &Client<'a>,
+    client: &ClientView<'a>,
+    upgrade: Upgrade,
 ) -> Vec<AddedField<'a>> {
     let believed = |name: &[u8]| client.trusted && fields.clone().any(|(sent, _)| same_name(sent, name));
     let (proto, host, port) = (believed(PROTO), believed(HOST), believed(PORT));
@@ -100,14 +49,14 @@ pub fn added_to_request<'a>(
     if !port {
         added.push((PORT, client.port.to_string().into_bytes().into()));
     }
-    if listed.has_upgrade() {
+    if upgrade == Upgrade::WebSocket {
         added.push((b"connection", Cow::Borrowed(b"upgrade")));
     }
     added
 }
 
 /// The chain of addresses: what a trusted peer said, then the peer.
-fn forwarded_for<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, client: &Client<'_>) -> Vec<u8> {
+fn forwarded_for<'a>(fields: impl Iterator<Item = (&'a [u8], &'a [u8])>, client: &ClientView<'_>) -> Vec<u8> {
     let address = client.address.to_canonical().to_string().into_bytes();
     if !client.trusted {
         return address;

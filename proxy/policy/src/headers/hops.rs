@@ -88,8 +88,7 @@ impl Listed {
     }
 
     /// Whether the head asks for, or grants, another protocol on this connection.
-    #[must_use]
-    pub fn has_upgrade(&self) -> bool {
+    pub(super) fn has_upgrade(&self) -> bool {
         self.upgrade
     }
 

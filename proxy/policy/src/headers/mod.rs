@@ -8,17 +8,21 @@
 //! trusted are replaced, never extended · Host passes as the client sent it (redirects and cookie domains then fit without
 //! repair).
 
+mod client;
 mod edit;
 mod forwarding;
 mod hops;
 mod names;
 mod reverse;
+mod upgrade;
 
+pub use client::{ClientView, Peer, Scheme};
 pub use edit::FieldEdit;
-pub use forwarding::{Client, Scheme, added_to_request, client_scheme, edit_request};
+pub use forwarding::{added_to_request, edit_request};
 pub use hops::{Listed, may_trail};
 pub use names::declines;
 pub use reverse::{Origin, edit_response, route_cookie};
+pub use upgrade::Upgrade;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,15 @@ pub(super) const OWN_PREFIX: &[u8] = b"remora-";
 /// In a response: what happened to the request, `none` or `certain`.
 const EFFECT_FIELD: &[u8] = b"remora-effect";
 
+/// The addresses of the client and of the proxies behind it.
+pub(super) const FOR: &[u8] = b"x-forwarded-for";
+/// How the client speaks.
+pub(super) const PROTO: &[u8] = b"x-forwarded-proto";
+/// The Host that the client asked.
+pub(super) const HOST: &[u8] = b"x-forwarded-host";
+/// The port that the client asked.
+pub(super) const PORT: &[u8] = b"x-forwarded-port";
+
 /// Whether a response field is the adapter's word that the application did not run.
 #[must_use]
 pub fn declines(name: &[u8], value: &[u8]) -> bool {

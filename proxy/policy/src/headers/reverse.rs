@@ -10,10 +10,11 @@
 //!
 //! Left out on purpose: cookie domains (Host passes unchanged, so they fit), and links inside a body.
 
+use super::client::{ClientView, Scheme};
 use super::edit::FieldEdit;
-use super::forwarding::Scheme;
 use super::hops::Listed;
 use super::names::{OWN_PREFIX, has_prefix};
+use super::upgrade::Upgrade;
 use crate::route::PathRoute;
 use crate::upstream::Sticky;
 
@@ -24,16 +25,20 @@ pub struct Origin<'a> {
     pub route: &'a PathRoute,
     /// `host:port` of the upstream.
     pub upstream: &'a str,
-    /// The request's Host.
-    pub host: &'a [u8],
-    /// How the client speaks to the site ([`client_scheme`](super::client_scheme)).
-    pub scheme: Scheme,
+    /// Who asked.
+    pub client: &'a ClientView<'a>,
 }
 
-/// What becomes of a response field. An `Upgrade` that `Connection` lists passes (101).
+/// What becomes of a response field. `Upgrade` passes in the 101 that grants a tunnel.
 #[must_use]
-pub fn edit_response(name: &[u8], value: &[u8], listed: &Listed, origin: &Origin<'_>) -> FieldEdit {
-    if name.eq_ignore_ascii_case(b"upgrade") && listed.has_upgrade() {
+pub fn edit_response(
+    name: &[u8],
+    value: &[u8],
+    listed: &Listed,
+    origin: &Origin<'_>,
+    upgrade: Upgrade,
+) -> FieldEdit {
+    if name.eq_ignore_ascii_case(b"upgrade") && upgrade == Upgrade::WebSocket {
         return FieldEdit::Keep;
     }
     if listed.ends_here(name) || has_prefix(name, OWN_PREFIX) {
@@ -58,9 +63,13 @@ fn is_location(name: &[u8]) -> bool {
 /// The Set-Cookie value that marks a route in the proxy's own cookie (mode 1), as httpd's recipe writes it. `None` in
 /// mode 2.
 #[must_use]
-pub fn route_cookie(sticky: &Sticky, route: &str, scheme: Scheme) -> Option<String> {
+pub fn route_cookie(sticky: &Sticky, route: &str, client: &ClientView<'_>) -> Option<String> {
     let name = sticky.route_cookie.as_ref()?;
-    let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
+    let secure = if client.scheme == Scheme::Https {
+        "; Secure"
+    } else {
+        ""
+    };
     Some(format!("{name}=.{route}; Path=/; HttpOnly; SameSite=Lax{secure}"))
 }
 
@@ -77,7 +86,7 @@ impl Origin<'_> {
             .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
             .unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
-        let by_client = !self.host.is_empty() && authority.eq_ignore_ascii_case(self.host);
+        let by_client = !self.client.host.is_empty() && authority.eq_ignore_ascii_case(self.client.host);
         if !by_client && !self.is_upstream(authority) {
             return None;
         }
@@ -97,13 +106,13 @@ impl Origin<'_> {
 
     /// What the upstream said of itself, as an address that the client can reach.
     fn absolute(&self, with_scheme: bool, authority: &[u8], path: &[u8]) -> Vec<u8> {
-        let host = if self.host.is_empty() {
+        let host = if self.client.host.is_empty() {
             authority
         } else {
-            self.host
+            self.client.host
         };
         let (scheme, colon) = if with_scheme {
-            (self.scheme.as_str(), ":")
+            (self.client.scheme.as_str(), ":")
         } else {
             ("", "")
         };

@@ -14,8 +14,8 @@ fn bytes<'a>(fields: &'a [Field<'a>]) -> impl Iterator<Item = (&'a [u8], &'a [u8
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
 }
 
-fn client(trusted: bool) -> Client<'static> {
-    Client {
+fn client(trusted: bool) -> ClientView<'static> {
+    ClientView {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         trusted,
         scheme: Scheme::Https,
@@ -24,14 +24,23 @@ fn client(trusted: bool) -> Client<'static> {
     }
 }
 
+fn peer(scheme: Scheme) -> Peer {
+    Peer {
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        port: 443,
+        scheme,
+    }
+}
+
 /// The fields that an upstream gets.
-fn sent(fields: &[Field<'_>], client: &Client<'_>) -> Vec<String> {
+fn sent(fields: &[Field<'_>], client: &ClientView<'_>) -> Vec<String> {
     let listed = Listed::read(bytes(fields));
+    let upgrade = Upgrade::asked("GET", true, bytes(fields));
     let kept = fields
         .iter()
-        .filter(|(name, _)| edit_request(name.as_bytes(), &listed, client.trusted) == FieldEdit::Keep)
+        .filter(|(name, _)| edit_request(name.as_bytes(), &listed, client, upgrade) == FieldEdit::Keep)
         .map(|(name, value)| format!("{name}: {value}"));
-    let added = added_to_request(bytes(fields), &listed, client);
+    let added = added_to_request(bytes(fields), client, upgrade);
     let added = added.iter().map(|(name, value)| {
         format!(
             "{}: {}",
@@ -168,12 +177,39 @@ fn nothing_that_a_rule_is_about_may_trail() {
     assert!(may_trail(b"X-Checksum") && may_trail(b"Server-Timing") && may_trail(b"Digest"));
 }
 
+const ASKED: [Field<'static>; 2] = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
+
 #[test]
 fn an_upgrade_passes_only_when_connection_says_so() {
-    let asked = [("Connection", "Upgrade"), ("Upgrade", "websocket")];
     let expected = [&["Upgrade: websocket"][..], &TOLD, &["connection: upgrade"]].concat();
-    assert_eq!(sent(&asked, &client(false)), expected);
+    assert_eq!(sent(&ASKED, &client(false)), expected);
     assert_eq!(sent(&[("Upgrade", "websocket")], &client(false)), TOLD);
+}
+
+#[test]
+fn a_tunnel_is_websocket_alone_and_without_a_body() {
+    let asked = |method, http11, more: &[Field<'_>]| {
+        let fields = [&ASKED[..], more].concat();
+        Upgrade::asked(method, http11, bytes(&fields))
+    };
+    assert_eq!(asked("GET", true, &[]), Upgrade::WebSocket);
+    assert_eq!(asked("GET", true, &[("Content-Length", "0")]), Upgrade::WebSocket);
+    assert_eq!(asked("POST", true, &[]), Upgrade::No);
+    assert_eq!(asked("GET", false, &[]), Upgrade::No);
+    for more in [
+        ("Content-Length", "4"),
+        ("Transfer-Encoding", "chunked"),
+        ("Upgrade", "h2c"),
+        ("Upgrade", "websocket"),
+    ] {
+        assert_eq!(asked("GET", true, &[more]), Upgrade::No, "{more:?}");
+    }
+    let h2c = [("Connection", "Upgrade"), ("Upgrade", "h2c")];
+    assert_eq!(Upgrade::asked("GET", true, bytes(&h2c)), Upgrade::No);
+    assert!(Upgrade::WebSocket.is_granted(bytes(&ASKED)));
+    assert!(!Upgrade::WebSocket.is_granted(bytes(&h2c)));
+    assert!(!Upgrade::WebSocket.is_granted(bytes(&ASKED[1..])));
+    assert!(!Upgrade::No.is_granted(bytes(&ASKED)), "nobody asked");
 }
 
 #[test]
@@ -182,7 +218,7 @@ fn an_address_of_an_old_client_on_a_new_socket_is_written_the_old_way() {
     let told = |address| {
         sent(
             &[],
-            &Client {
+            &ClientView {
                 address,
                 ..client(false)
             },
@@ -202,10 +238,15 @@ fn mapped(public: &str, internal: &str, name: &str, value: &str) -> FieldEdit {
     let origin = Origin {
         route: &route,
         upstream: "127.0.0.1:8081",
-        host: b"shop.example",
-        scheme: Scheme::Https,
+        client: &client(false),
     };
-    edit_response(name.as_bytes(), value.as_bytes(), &Listed::default(), &origin)
+    edit_response(
+        name.as_bytes(),
+        value.as_bytes(),
+        &Listed::default(),
+        &origin,
+        Upgrade::No,
+    )
 }
 
 fn response(name: &str, value: &str) -> FieldEdit {
@@ -271,13 +312,24 @@ fn a_redirect_to_the_client_s_own_host_keeps_its_scheme() {
         internal: "/cart".into(),
         pool: 0,
     };
+    let client = ClientView {
+        scheme: Scheme::Http,
+        ..client(false)
+    };
     let origin = Origin {
         route: &route,
         upstream: "127.0.0.1:8081",
-        host: b"shop.example",
-        scheme: Scheme::Http,
+        client: &client,
     };
-    let edit = |value: &str| edit_response(b"location", value.as_bytes(), &Listed::default(), &origin);
+    let edit = |value: &str| {
+        edit_response(
+            b"location",
+            value.as_bytes(),
+            &Listed::default(),
+            &origin,
+            Upgrade::No,
+        )
+    };
     let mapped = FieldEdit::Replace(b"https://shop.example/shop/login".to_vec());
     assert_eq!(edit("https://shop.example/cart/login"), mapped);
     let mended = FieldEdit::Replace(b"http://shop.example/shop".to_vec());
@@ -294,10 +346,16 @@ fn only_a_trusted_proxy_says_that_its_client_speaks_https() {
         ("", true, Scheme::Http),
     ] {
         let fields = [("Host", "shop"), ("X-Forwarded-Proto", value)];
-        let scheme = client_scheme(bytes(&fields), trusted, Scheme::Http);
-        assert_eq!(scheme, expected, "{value} {trusted}");
+        let view = ClientView::of(&peer(Scheme::Http), trusted, bytes(&fields));
+        assert_eq!(
+            (view.scheme, view.host),
+            (expected, &b"shop"[..]),
+            "{value} {trusted}"
+        );
     }
-    assert_eq!(client_scheme(bytes(&[]), true, Scheme::Https), Scheme::Https);
+    let view = ClientView::of(&peer(Scheme::Https), true, bytes(&[]));
+    assert_eq!((view.scheme, view.host), (Scheme::Https, &b""[..]));
+    assert_eq!((view.address, view.port), (peer(Scheme::Http).address, 443));
 }
 
 #[test]
@@ -334,18 +392,20 @@ fn the_cookie_of_a_root_application_covers_its_public_path_itself() {
 #[test]
 fn the_route_cookie_is_as_httpd_writes_it_and_safer() {
     let mode_1 = Sticky::new("JSESSIONID", Some("ROUTEID"));
+    let https = client(false);
+    let http = ClientView {
+        scheme: Scheme::Http,
+        ..https
+    };
     assert_eq!(
-        route_cookie(&mode_1, "n1", Scheme::Https).unwrap(),
+        route_cookie(&mode_1, "n1", &https).unwrap(),
         "ROUTEID=.n1; Path=/; HttpOnly; SameSite=Lax; Secure"
     );
     assert_eq!(
-        route_cookie(&mode_1, "n1", Scheme::Http).unwrap(),
+        route_cookie(&mode_1, "n1", &http).unwrap(),
         "ROUTEID=.n1; Path=/; HttpOnly; SameSite=Lax"
     );
-    assert_eq!(
-        route_cookie(&Sticky::new("JSESSIONID", None), "n1", Scheme::Http),
-        None
-    );
+    assert_eq!(route_cookie(&Sticky::new("JSESSIONID", None), "n1", &http), None);
 }
 
 #[test]
@@ -356,16 +416,22 @@ fn no_bytes_break_the_edits() {
             internal: "/cart".into(),
             pool: 0,
         };
+        let client = ClientView::of(
+            &peer(Scheme::Http),
+            true,
+            [(&b"host"[..], &noise[..])].into_iter(),
+        );
         let origin = Origin {
             route: &route,
             upstream: "h:80",
-            host: &noise,
-            scheme: Scheme::Http,
+            client: &client,
         };
         let listed = Listed::read([(&b"connection"[..], &noise[..])].into_iter());
         for name in [&b"location"[..], b"set-cookie", &noise] {
-            let _ = edit_response(name, &noise, &listed, &origin);
-            let _ = edit_request(name, &listed, true);
+            for upgrade in [Upgrade::No, Upgrade::WebSocket] {
+                let _ = edit_response(name, &noise, &listed, &origin, upgrade);
+                let _ = edit_request(name, &listed, &client, upgrade);
+            }
         }
     }
 }

@@ -1,0 +1,46 @@
+//! One request and what it is served with, from its head to its last byte.
+//!
+//! Invariant: [`Visit::observe`] is the only way in which requests feed health and the counts that the prober reads. It is
+//! called once for each attempt that failed or was answered, and once more if the answer's body breaks.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use remora_policy::{Failure, Observation, UpstreamId};
+
+use crate::directory::{Current, Snapshot};
+use crate::http::RequestHead;
+use crate::site::Site;
+
+/// A request in hand. Whatever works on it shares it.
+pub(super) struct Visit {
+    pub(super) site: Rc<Site>,
+    /// As it was when the request came; the request keeps it to the end.
+    pub(super) current: Arc<Current>,
+    pub(super) head: RequestHead,
+}
+
+impl Visit {
+    /// What the request knows of pools, paths and limits.
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.current.snapshot
+    }
+
+    /// What was seen of an upstream: a response head, or a failure.
+    pub(super) fn observe(&self, upstream: UpstreamId, seen: Result<(), &Failure>) {
+        let counters = self.current.tally.upstream(upstream);
+        let observation = match seen {
+            Ok(()) => {
+                counters.answered();
+                Some(Observation::Answered)
+            }
+            Err(failure) => {
+                counters.failed();
+                failure.observation()
+            }
+        };
+        if let Some(observation) = observation {
+            self.site.directory.observe(upstream, observation);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What all requests of one thread share: the directory, the idle connections, the access log, the balance of new users and
+//! the budget for repeats.
+//!
+//! Invariants: everything but the directory and the log belongs to this thread, so nothing here is locked · the policy's
+//! two states, balance and budget, change only through the methods below.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use remora_policy::{Balance, Budget, Pick, Pool, RetryBudget, RetryLimits, Upstream, UpstreamId};
+
+use crate::access_log::AccessLog;
+use crate::connections::Connections;
+use crate::directory::Directory;
+
+/// A thread's share of the site.
+pub(crate) struct Site {
+    /// Who the upstreams are and what is believed of them.
+    pub(crate) directory: Directory,
+    /// Idle connections.
+    pub(crate) connections: Connections,
+    /// Where exchanges are noted.
+    pub(crate) log: AccessLog,
+    balance: RefCell<Balance>,
+    retries: RefCell<RetryBudget>,
+    /// The moment from which the retry budget counts time.
+    began: Instant,
+}
+
+impl Site {
+    /// Nobody has been served yet, and the budget for repeats is full.
+    pub(crate) fn new(directory: Directory, log: AccessLog) -> Self {
+        let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
+        Self {
+            directory,
+            connections: Connections::default(),
+            log,
+            balance: RefCell::new(Balance::new()),
+            retries: RefCell::new(retries),
+            began: Instant::now(),
+        }
+    }
+
+    /// The upstream of a pick, counted in the balance; none when all were tried.
+    pub(crate) fn upstream<'a>(
+        &self,
+        pool: &'a Pool,
+        picked: Pick<'a>,
+        tried: &[UpstreamId],
+    ) -> Option<&'a Upstream> {
+        let mut balance = self.balance.borrow_mut();
+        match picked {
+            Pick::Sticky(upstream) | Pick::Moved(upstream) => {
+                balance.count(pool, upstream.id);
+                Some(upstream)
+            }
+            Pick::Fresh => balance.choose(pool, tried),
+            Pick::None => None,
+        }
+    }
+
+    /// An exchange begins, which earns its share of a repeat.
+    pub(crate) fn earn_repeats(&self, limits: &RetryLimits) {
+        self.retries.borrow_mut().earn(limits, self.began.elapsed());
+    }
+
+    /// What an exchange may still do that has begun `attempts` and has `time` until its deadline.
+    pub(crate) fn budget(&self, limits: &RetryLimits, attempts: u32, time: Duration) -> Budget {
+        self.retries.borrow().budget(limits, attempts, time)
+    }
+
+    /// Another attempt begins.
+    pub(crate) fn spend_repeat(&self) {
+        self.retries.borrow_mut().spend();
+    }
+}
