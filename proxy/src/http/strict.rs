@@ -1,8 +1,8 @@
 //! Requests that are refused before anything is decided about them.
 //!
 //! Invariant: what passes has one meaning for us and for every Tomcat: one Host, one framing, one target. The rows
-//! are those of the project's security list (research on what httpd, HAProxy and nginx let through); rows that hyper
-//! hides are named in `inbound.rs`, rows about paths are the policy's.
+//! are what httpd, HAProxy and nginx have let through at one time or another; rows that hyper hides are named in
+//! `inbound.rs`, rows about paths are the policy's.
 
 use super::head::{RequestHead, Version};
 

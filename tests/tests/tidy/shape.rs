@@ -23,15 +23,6 @@ const SENTENCE_WORDS_MIN: usize = 4;
 
 /// Files whose preface is still to be written.
 const PREFACES_TO_COME: &[&str] = &[
-    "proxy/src/access_log/line.rs",
-    "proxy/src/config/check.rs",
-    "proxy/src/config/check/pools.rs",
-    "proxy/src/config/check/routes.rs",
-    "proxy/src/config/show.rs",
-    "proxy/policy/src/headers/forwarding.rs",
-    "proxy/policy/src/headers/hops.rs",
-    "proxy/src/http/connect.rs",
-    "proxy/src/prober/check.rs",
     "store/src/log/records.rs",
     "store/src/rpc/convert/replies.rs",
     "store/src/rpc/convert/requests.rs",

@@ -1,4 +1,10 @@
 //! Fields that belong to one connection (RFC 9110 section 7.6.1) and end at each proxy.
+//!
+//! Invariants: a field ends here by its name or because `Connection` lists it, whichever comes first · `Connection` cannot
+//! take away what a request means: host, framing, cookies, credentials, what is told of the client, and our own fields ·
+//! nothing that a rule for heads is about may stand behind a body.
+//!
+//! Left out on purpose: `Upgrade`, which passes when a tunnel is asked for; that is decided in `upgrade`.
 
 use super::names::{OWN_PREFIX, has_prefix, same_name};
 
