@@ -14,6 +14,7 @@ mod forwarding;
 mod hops;
 mod names;
 mod reverse;
+mod route_cookie;
 mod upgrade;
 
 pub use client::{ClientView, Peer, Scheme};
@@ -21,7 +22,8 @@ pub use edit::FieldEdit;
 pub use forwarding::{added_to_request, edit_request};
 pub use hops::{Listed, may_trail};
 pub use names::declines;
-pub use reverse::{Origin, edit_response, route_cookie};
+pub use reverse::{Origin, edit_response};
+pub use route_cookie::route_cookie;
 pub use upgrade::Upgrade;
 
 #[cfg(test)]

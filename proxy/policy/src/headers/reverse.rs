@@ -1,22 +1,20 @@
-//! Response fields: redirects and cookie paths mapped back to what the client asked for, and the route cookie.
+//! Response fields: redirects and cookie paths mapped back to what the client asked for.
 //!
 //! A location or cookie path is mapped when it lies under the upstream path of the route that served the request, and,
 //! if it names a host, when that is the upstream's own or the one that the client asked. What names another host, another
 //! scheme than http, or another path passes unchanged: it is not ours to mend.
 //!
 //! Invariants: mapping back undoes exactly what mapping there did · a location on the client's own host keeps the scheme
-//! that the application wrote · the route cookie has one form, held by `formats/proxy/route-cookie.txt`, which no
-//! release may change: users bring it back to later ones.
+//! that the application wrote.
 //!
 //! Left out on purpose: cookie domains (Host passes unchanged, so they fit), and links inside a body.
 
-use super::client::{ClientView, Scheme};
+use super::client::ClientView;
 use super::edit::FieldEdit;
 use super::hops::Listed;
 use super::names::{OWN_PREFIX, has_prefix};
 use super::upgrade::Upgrade;
 use crate::route::PathRoute;
-use crate::upstream::Sticky;
 
 /// Where a response comes from and where its client is.
 #[derive(Clone, Copy, Debug)]
@@ -58,19 +56,6 @@ fn is_location(name: &[u8]) -> bool {
     [&b"location"[..], b"content-location", b"uri"]
         .iter()
         .any(|field| name.eq_ignore_ascii_case(field))
-}
-
-/// The Set-Cookie value that marks a route in the proxy's own cookie (mode 1), as httpd's recipe writes it. `None` in
-/// mode 2.
-#[must_use]
-pub fn route_cookie(sticky: &Sticky, route: &str, client: &ClientView<'_>) -> Option<String> {
-    let name = sticky.route_cookie.as_ref()?;
-    let secure = if client.scheme == Scheme::Https {
-        "; Secure"
-    } else {
-        ""
-    };
-    Some(format!("{name}=.{route}; Path=/; HttpOnly; SameSite=Lax{secure}"))
 }
 
 impl Origin<'_> {

@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
 use crate::route::PathRoute;
-use crate::upstream::Sticky;
 
 type Field<'a> = (&'a str, &'a str);
 
@@ -387,25 +386,6 @@ fn the_cookie_of_a_root_application_covers_its_public_path_itself() {
     );
     assert_eq!(edit("A=B; Path=/x/"), replaced("A=B; Path=/shop/x/"));
     assert_eq!(mapped("", "", "set-cookie", "A=B; Path=/"), FieldEdit::Keep);
-}
-
-#[test]
-fn the_route_cookie_is_as_httpd_writes_it_and_safer() {
-    let mode_1 = Sticky::new("JSESSIONID", Some("ROUTEID"));
-    let https = client(false);
-    let http = ClientView {
-        scheme: Scheme::Http,
-        ..https
-    };
-    assert_eq!(
-        route_cookie(&mode_1, "n1", &https).unwrap(),
-        "ROUTEID=.n1; Path=/; HttpOnly; SameSite=Lax; Secure"
-    );
-    assert_eq!(
-        route_cookie(&mode_1, "n1", &http).unwrap(),
-        "ROUTEID=.n1; Path=/; HttpOnly; SameSite=Lax"
-    );
-    assert_eq!(route_cookie(&Sticky::new("JSESSIONID", None), "n1", &http), None);
 }
 
 #[test]
