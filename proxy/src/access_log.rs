@@ -2,13 +2,13 @@
 //!
 //! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" pool= route= pick= attempts= head= total= end=`
 //!
-//! A proxy thread formats its line and appends it to a shared buffer; one writer thread takes the buffer when a batch is
-//! full or a tenth of a second has passed. Nobody ever waits for a disk or a pipe: when the writer is too far behind,
-//! lines are dropped and counted.
+//! A proxy thread formats its line and appends it to a shared buffer; one writer thread takes the buffer when a batch
+//! is full or a tenth of a second has passed. Nobody ever waits for a disk or a pipe: when the writer is too far
+//! behind, lines are dropped and counted.
 //!
 //! Invariants: session ids never appear (values of the session parameter are replaced in target and referer, cookies
-//! are not logged) · bytes that could forge a line or drive a terminal are escaped · after [`AccessLog::close`] all that
-//! was noted before is written.
+//! are not logged) · bytes that could forge a line or drive a terminal are escaped · after [`AccessLog::close`] all
+//! that was noted before is written.
 
 mod line;
 

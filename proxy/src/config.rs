@@ -1,7 +1,7 @@
 //! What the proxy is told: one TOML file, strict, every fault with its line in one report.
 //!
-//! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells people.
-//! A limit is one row of `limits`. Nothing else reads a file, a flag or the environment.
+//! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells
+//! people. A limit is one row of `limits`. Nothing else reads a file, a flag or the environment.
 //!
 //! Reloading (SIGHUP) takes over pools, members, routes, limits and trust. Listeners, threads, the control address and
 //! the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.

@@ -1,5 +1,5 @@
-//! The operator's side of the proxy: `remora.v1.ProxyAdmin` over gRPC beside `/healthz`, `/readyz` and `/metrics`, on one
-//! address. The only file that names tonic.
+//! The operator's side of the proxy: `remora.v1.ProxyAdmin` over gRPC beside `/healthz`, `/readyz` and `/metrics`, on
+//! one address. The only file that names tonic.
 //!
 //! Nobody is asked who he is: the address belongs on the loopback or a management network, which the configuration
 //! enforces. Left out on purpose: changing members (that is a reload) and any view of users or sessions.

@@ -299,8 +299,8 @@ impl Writer {
         id
     }
 
-    /// Publishes the figures of a snapshot. An upstream that was replaced (another address) has cleared the same figures
-    /// before.
+    /// Publishes the figures of a snapshot. An upstream that was replaced (another address) has cleared the same
+    /// figures before.
     fn show(&self, snapshot: &Snapshot) {
         for attached in &self.attached {
             if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {

@@ -1,11 +1,11 @@
 //! One request from its head to the last byte of its answer: the only retry loop in the program.
 //!
-//! Pick an upstream, make an attempt, observe what became of it, decide. The decisions are `remora_policy`'s; this file only
-//! walks from one to the next.
+//! Pick an upstream, make an attempt, observe what became of it, decide. The decisions are `remora_policy`'s; this file
+//! only walks from one to the next.
 //!
 //! Invariants: a request keeps the snapshot that it started with · nothing is passed to the client before an attempt
-//! has succeeded, and nothing is repeated afterwards · every way out leaves one story in the access log, which
-//! only records · what an attempt tells of its upstream is told by `observe`, success and failure alike · an answer of our
+//! has succeeded, and nothing is repeated afterwards · every way out leaves one story in the access log, which only
+//! records · what an attempt tells of its upstream is told by `observe`, success and failure alike · an answer of our
 //! own never touches a cookie.
 //!
 //! Left out on purpose: waiting for an upstream to come back. Nobody up is answered at once; the client knows best

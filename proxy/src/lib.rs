@@ -11,7 +11,10 @@
 //! - **path route**: which pool serves a path, and under which path there.
 //! - **health**: the proxy's belief in an upstream, from what it has seen: up, probing, down. **drain**: an operator's
 //!   wish to have its users elsewhere, independent of health. **admission**: both together.
-//! - **snapshot**: everything an exchange must know, at one moment; never changes.
+//! - **snapshot**: everything an exchange must know, at one moment; never changes. **tally**: what is counted beside
+//!   it.
+//! - **peer**: the far end of a client's connection. **client view**: the client of one request, as whatever is written
+//!   of it sees it.
 //! - **exchange**: one request with all that is done for it. **attempt**: one try at one upstream.
 //! - **effect**: what may have happened on the far side of a failed attempt: none, possible, certain.
 //! - **stand-in**: the upstream that serves a session whose own cannot, by rendezvous hash, the same in every proxy.
@@ -24,8 +27,9 @@
 //! | module | does |
 //! |---|---|
 //! | `server` | listens, one task for each client, drains |
-//! | `exchange` | one request from head to last byte; the only retry loop |
+//! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
+//! | `deadline` | a moment by which something must have happened |
 //! | `http` | both HTTP/1.1 sides; the only place that names hyper |
 //! | `directory`, `tally`, `prober` | the one writer of snapshots; what is counted beside them; active checks |
 //! | `control`, `access_log`, `metrics`, `answer` | what operators ask and see; what clients see of a failure |
@@ -34,15 +38,16 @@
 //! # The life of a request
 //!
 //! 1. `server` accepts a connection on one of its threads; `http` reads a head, strictly.
-//! 2. `exchange` takes the current snapshot from `directory` and keeps it to the end.
-//! 3. [`PathMap`](remora_policy::PathMap) finds pool and upstream path; [`RouteKey`](remora_policy::RouteKey) finds bare
-//!    id and route.
+//! 2. `exchange` takes the current snapshot from `directory` and keeps it to the end; it views the client once.
+//! 3. [`PathMap`](remora_policy::PathMap) finds pool and upstream path; [`RouteKey`](remora_policy::RouteKey) finds
+//!    bare id and route.
 //! 4. [`pick`](remora_policy::pick) says sticky, moved or fresh; a fresh user goes where
 //!    [`Balance`](remora_policy::Balance) says.
 //! 5. `forward` makes one attempt: a connection from `connections`, the head as the policy edits it, the body through
 //!    `replay`.
-//! 6. A failure is an observation for `directory` and a question for [`decide`](remora_policy::decide): the same
-//!    upstream on a fresh connection, the next one, or an answer of our own. Back to 4.
+//! 6. What became of it is observed for `directory`; a failure is also a question for
+//!    [`decide`](remora_policy::decide): the same upstream on a fresh connection, the next one, or an answer of our
+//!    own. Back to 4.
 //! 7. The first answer goes to the client, mapped back; from its head on bytes are only passed along.
 //! 8. What happened becomes one line in `access_log` and some figures in `metrics`.
 //!

@@ -4,11 +4,11 @@
 //! without an application or a session, or `GET` of a configured path. It uses a kept-alive connection of its own, so
 //! that a Tomcat whose connections are all taken by users is not called dead, and a fresh one when that was closed.
 //!
-//! A frozen process (accepting, not answering) must be found within about a second although checks are a second
-//! apart. So a check is also made out of turn as soon as requests wait for the head of an answer from an upstream that
-//! has answered nobody for a quarter of a second. An unanswered check counts as silence, which marks an upstream at once, only if requests waited
-//! beside it and none was answered; a busy upstream that answers its users, or an idle one that pauses for a moment,
-//! gets a second chance.
+//! A frozen process (accepting, not answering) must be found within about a second although checks are a second apart.
+//! So a check is also made out of turn as soon as requests wait for the head of an answer from an upstream that has
+//! answered nobody for a quarter of a second. An unanswered check counts as silence, which marks an upstream at once,
+//! only if requests waited beside it and none was answered; a busy upstream that answers its users, or an idle one that
+//! pauses for a moment, gets a second chance.
 //!
 //! One task for all upstreams; it follows reloads. Left out on purpose: what an observation means (`remora_policy`).
 

@@ -1,8 +1,8 @@
 //! A request body that can be sent again.
 //!
-//! What an attempt reads from the client is kept up to a limit; the next attempt gets the kept bytes first and then what
-//! is still to come. A body that outgrew the limit goes on streaming, but [`Replay::can_repeat`] is false
-//! from then on, unless no attempt has read from it.
+//! What an attempt reads from the client is kept up to a limit; the next attempt gets the kept bytes first and then
+//! what is still to come. A body that outgrew the limit goes on streaming, but [`Replay::can_repeat`] is false from
+//! then on, unless no attempt has read from it.
 //!
 //! Invariants: a piece is either kept or passed on exactly once, so no attempt sees a body with a hole; one attempt
 //! reads at a time; what is kept is a copy, so that many small pieces hold no more memory than their bytes, and no
@@ -118,8 +118,8 @@ impl Replay {
         self.state.as_ref().and_then(|state| state.borrow().failed)
     }
 
-    /// Until when the client's next piece is waited for, if so long at most; none while the current attempt does not wait
-    /// for one.
+    /// Until when the client's next piece is waited for, if so long at most; none while the current attempt does not
+    /// wait for one.
     #[must_use]
     pub(crate) fn piece_due(&self, limit: Duration) -> Option<Deadline> {
         let waiting = self.state.as_ref().and_then(|state| state.borrow().waiting);

@@ -1,8 +1,8 @@
-//! What all requests of one thread share: the directory, the idle connections, the access log, the balance of new users and
-//! the budget for repeats.
+//! What all requests of one thread share: the directory, the idle connections, the access log, the balance of new users
+//! and the budget for repeats.
 //!
-//! Invariants: everything but the directory and the log belongs to this thread, so nothing here is locked · the policy's
-//! two states, balance and budget, change only through the methods below.
+//! Invariants: everything but the directory and the log belongs to this thread, so nothing here is locked · the
+//! policy's two states, balance and budget, change only through the methods below.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! What is counted of upstreams and pools, beside the snapshots that decide. Written by the proxy threads, read by
 //! people, and by the prober to tell a frozen upstream from a slow check.
 //!
-//! Invariants: an upstream keeps its counters for as long as it keeps its id, over every snapshot and reload · a tally has
-//! counters for each id that its snapshot names, because ids are dense and never given twice · nothing waits here.
+//! Invariants: an upstream keeps its counters for as long as it keeps its id, over every snapshot and reload · a tally
+//! has counters for each id that its snapshot names, because ids are dense and never given twice · nothing waits here.
 //!
 //! Left out on purpose: anything that a decision about a request rests on. That is a value in the snapshot.
 

@@ -11,7 +11,8 @@
 //! # Which upstream, and why (`route::key`, `route::pick`, `upstream::balance`)
 //!
 //! 1. The key is the bare session id and the route: from the first usable session cookie, then the path parameter, then
-//!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no value.
+//!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no
+//!    value.
 //! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission).
 //! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
 //! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
@@ -28,32 +29,33 @@
 //!
 //! # Who may be asked (`upstream::admission`)
 //!
-//! Health and drain together give a tier: up · up and drained · probing · everybody (the panic rule: a wrong belief about
-//! everybody must not take the site down). Tiers are asked in that order and never mixed.
+//! Health and drain together give a tier: up · up and drained · probing · everybody (the panic rule: a wrong belief
+//! about everybody must not take the site down). Tiers are asked in that order and never mixed.
 //!
 //! # Whether another attempt may follow (`failover`)
 //!
 //! One question: what may have happened on the far side? Nothing was sent, or the answer says `Remora-Effect: none`:
-//! any method may follow. Sent and unanswered: only an idempotent method. Head passed on: nothing, the client is cut. In
-//! every case the body must be there from its first byte, and the budget must allow it: attempts of the exchange, tokens
-//! of the thread (earned by traffic and time, kept up to a burst), time until the deadline. A kept-alive connection
-//! that was found closed is repeated at the same upstream and says nothing about it.
+//! any method may follow. Sent and unanswered: only an idempotent method. Head passed on: nothing, the client is cut.
+//! In every case the body must be there from its first byte, and the budget must allow it: attempts of the exchange,
+//! tokens of the thread (earned by traffic and time, kept up to a burst), time until the deadline. A kept-alive
+//! connection that was found closed is repeated at the same upstream and says nothing about it.
 //!
 //! # What passes (`headers`)
 //!
-//! Who the client is, is said once for each request ([`ClientView`]); log lines, forwarding fields, cookies and redirects
-//! are written from it. Whether the exchange may leave HTTP is decided once as well ([`Upgrade`]): WebSocket, alone.
+//! Who the client is, is said once for each request ([`ClientView`]); log lines, forwarding fields, cookies and
+//! redirects are written from it. Whether the exchange may leave HTTP is decided once as well ([`Upgrade`]): WebSocket,
+//! alone.
 //!
 //! Fields of one connection end here, and so does what `Connection` lists, but for the fields that a request's meaning
-//! rests on. `Remora-*` never crosses in either direction. What a client says of itself is replaced unless its
-//! address is trusted; then it is continued. Redirects and cookie paths that name the upstream are mapped back to what the
+//! rests on. `Remora-*` never crosses in either direction. What a client says of itself is replaced unless its address
+//! is trusted; then it is continued. Redirects and cookie paths that name the upstream are mapped back to what the
 //! client asked for. The route cookie is written in one form only (`formats/proxy/route-cookie.txt`).
 //!
 //! # Invariants
 //!
 //! Total: any bytes give an answer, none a panic · no clock, no randomness, no unordered map, no shared state, no IO:
-//! `clippy.toml` beside this crate bans them by name · no type of an HTTP library, no wire type: fields are pairs of byte
-//! slices · a snapshot never changes once it is made.
+//! `clippy.toml` beside this crate bans them by name · no type of an HTTP library, no wire type: fields are pairs of
+//! byte slices · a snapshot never changes once it is made.
 //!
 //! Left out on purpose: connections, bodies and deadlines (the proxy's), counters (its tally), configuration (its file;
 //! limits come as arguments), and all state but [`Balance`] and [`RetryBudget`], which the caller owns.

@@ -1,8 +1,8 @@
 //! The text of one line. Pure, but for [`now`].
 //!
-//! Invariants: a line is one line of visible ASCII, whatever a client sent · the value of a session parameter is never in
-//! it, in path, query or referer, whatever the case of its name · what is not known is a dash, and times are seconds with
-//! six digits, so that the fields can be told apart by machines.
+//! Invariants: a line is one line of visible ASCII, whatever a client sent · the value of a session parameter is never
+//! in it, in path, query or referer, whatever the case of its name · what is not known is a dash, and times are seconds
+//! with six digits, so that the fields can be told apart by machines.
 //!
 //! Left out on purpose: other formats. Whoever needs one can make it of this.
 

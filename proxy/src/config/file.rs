@@ -1,8 +1,8 @@
 //! What may be written in the file: keys and types, one struct for each table (those of the limits are made in
 //! `limits`).
 //!
-//! Invariants: an unknown key is a fault everywhere (`deny_unknown_fields`) · what the checks must be able to point at is
-//! [`Spanned`], so that a fault names its line · nothing is filled in here: what is absent stays absent.
+//! Invariants: an unknown key is a fault everywhere (`deny_unknown_fields`) · what the checks must be able to point at
+//! is [`Spanned`], so that a fault names its line · nothing is filled in here: what is absent stays absent.
 //!
 //! Left out on purpose: defaults, ranges and everything that one key means for another. That is `check`'s.
 

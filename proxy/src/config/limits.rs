@@ -1,8 +1,8 @@
 //! Every bound that an owner may set, one row for each: what it is for, its key, its kind, its default and its range.
 //!
 //! The macro makes of a row the field of [`Limits`], the key that may be written ([`LimitsTable`], [`RetryTable`]), its
-//! check, its line of `--check` and its paragraph of `--help`. So no limit is known in one of these places and unknown in
-//! another.
+//! check, its line of `--check` and its paragraph of `--help`. So no limit is known in one of these places and unknown
+//! in another.
 //!
 //! Invariants: a default lies within its own range · a value out of range is a fault with its line, never cut to fit.
 //!
@@ -101,8 +101,8 @@ macro_rules! limits {
 
 limits! {
     [limits]
-    /// How long a connect to an upstream may take. 1 s: a local network answers within milliseconds, and one lost SYN is
-    /// sent again after a second.
+    /// How long a connect to an upstream may take. 1 s: a local network answers within milliseconds, and one lost SYN
+    /// is sent again after a second.
     connect: Duration = Duration::from_secs(1), PERIOD;
     /// Deadline for the response head, over all attempts. 60 s, as in other proxies.
     response: Duration = Duration::from_secs(60), PERIOD;
@@ -110,8 +110,8 @@ limits! {
     idle: Duration = Duration::from_secs(60), PERIOD;
     /// How long a new client may take to send its first request head. 30 s: slow links pass, held connections do not.
     request_head: Duration = Duration::from_secs(30), PERIOD;
-    /// How long a client's connection may rest between requests, the time for the next head included. 75 s, above the 60 s
-    /// of common load balancers. Where request_head is longer it counts here too.
+    /// How long a client's connection may rest between requests, the time for the next head included. 75 s, above the
+    /// 60 s of common load balancers. Where request_head is longer it counts here too.
     client_idle: Duration = Duration::from_secs(75), PERIOD;
     /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
     upstream_idle: Duration = Duration::from_secs(15), PERIOD;
@@ -126,18 +126,18 @@ limits! {
     /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
     replay_bytes: usize = 64 * 1_024, 0..=BYTES_MAX;
     /// Clients connected at a time, over all threads. 10,000. One that rests costs some KiB; one in the middle of large
-    /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and replay_bytes), so if all
-    /// of them are, 3.2 GB.
+    /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and replay_bytes), so if
+    /// all of them are, 3.2 GB.
     connections: usize = 10_000, COUNT;
     /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
     upstream_connections_idle: usize = 64, 0..=COUNT_MAX;
 
     [retry]
-    /// Attempts per request, the first included. 4: a kept-alive connection found closed, a refused connect, and two more
-    /// upstreams.
+    /// Attempts per request, the first included. 4: a kept-alive connection found closed, a refused connect, and two
+    /// more upstreams.
     attempts: u32 = 4, 1..=16;
-    /// Repeats that each request earns, in hundredths. 20: one repeat for five requests is what other proxies have found
-    /// harmless.
+    /// Repeats that each request earns, in hundredths. 20: one repeat for five requests is what other proxies have
+    /// found harmless.
     percent: u32 = 20, 0..=100;
     /// Repeats that each second earns, per thread. 10: a quiet site can always repeat something.
     per_second: u32 = 10, 0..=100_000;

@@ -1,7 +1,8 @@
 //! What is wrong with a file, gathered while it is checked.
 //!
-//! Invariants: every fault names the file, and the line wherever there is one · checking goes on after a fault, so that one
-//! edit can cure all that one start reports; the value that goes on is then the faulty one, which nobody gets to see.
+//! Invariants: every fault names the file, and the line wherever there is one · checking goes on after a fault, so that
+//! one edit can cure all that one start reports; the value that goes on is then the faulty one, which nobody gets to
+//! see.
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};

@@ -1,7 +1,7 @@
 //! What holds once a file is checked: defaults filled in, names resolved, nothing left to doubt.
 //!
-//! Invariants: there is at least one listener, one pool and one route · every pool has a member, and routes are unique in
-//! it · the position of a pool is what path routes count in.
+//! Invariants: there is at least one listener, one pool and one route · every pool has a member, and routes are unique
+//! in it · the position of a pool is what path routes count in.
 //!
 //! Left out on purpose: how a value was written, and where. Whoever holds one need not ask.
 

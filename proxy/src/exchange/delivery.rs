@@ -1,8 +1,8 @@
 //! The body of an answer on its way to the client, watched until its end.
 //!
-//! Invariants: a body that breaks or stalls ends with an error, and so the client's connection is cut, but not before the
-//! head and what came of the body have left: a client that sees nothing at all may send its request again; the exchange
-//! counts as in flight, and is told to the access log, until this value is dropped, whatever the reason.
+//! Invariants: a body that breaks or stalls ends with an error, and so the client's connection is cut, but not before
+//! the head and what came of the body have left: a client that sees nothing at all may send its request again; the
+//! exchange counts as in flight, and is told to the access log, until this value is dropped, whatever the reason.
 
 use std::future::Future;
 use std::pin::Pin;

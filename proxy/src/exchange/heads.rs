@@ -1,8 +1,7 @@
 //! The two heads of an exchange on their way through: what the upstream is sent, what the client is sent.
 //!
-//! The rules for each field are in `remora_policy`; here they are applied to whole heads, and the few fields that only the
-//! two connections together decide are added: `TE` and `Trailer`, and `Host` where an HTTP/1.0 client sent
-//! none.
+//! The rules for each field are in `remora_policy`; here they are applied to whole heads, and the few fields that only
+//! the two connections together decide are added: `TE` and `Trailer`, and `Host` where an HTTP/1.0 client sent none.
 
 use remora_policy::{
     ClientView, FieldEdit, Listed, Origin, Upgrade, added_to_request, edit_request, edit_response,
@@ -55,7 +54,8 @@ pub(super) fn to_upstream(
     RequestHead::with_fields(head.method(), target, Version::Http11, fields)
 }
 
-/// The head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the body has no known length; `route_cookie` is added.
+/// The head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the body has no known length;
+/// `route_cookie` is added.
 pub(super) fn to_client(
     head: &ResponseHead,
     origin: &Origin<'_>,

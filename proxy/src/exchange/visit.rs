@@ -1,7 +1,7 @@
 //! One request and what it is served with, from its head to its last byte.
 //!
-//! Invariant: [`Visit::observe`] is the only way in which requests feed health and the counts that the prober reads. It is
-//! called once for each attempt that failed or was answered, and once more if the answer's body breaks.
+//! Invariant: [`Visit::observe`] is the only way in which requests feed health and the counts that the prober reads. It
+//! is called once for each attempt that failed or was answered, and once more if the answer's body breaks.
 
 use std::rc::Rc;
 use std::sync::Arc;

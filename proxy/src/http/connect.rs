@@ -1,8 +1,8 @@
 //! Connects to an upstream, and says why it could not, in the one classification that requests and checks share.
 //!
-//! Invariants: a failed connect sent nothing, whatever its fault · only what the far side itself said is a refusal; a lost
-//! packet, a name that is not found and our own want of sockets are something else each · of several addresses of a name
-//! the last one's fault is told.
+//! Invariants: a failed connect sent nothing, whatever its fault · only what the far side itself said is a refusal; a
+//! lost packet, a name that is not found and our own want of sockets are something else each · of several addresses of
+//! a name the last one's fault is told.
 //!
 //! Left out on purpose: remembering what a name meant. It is looked up for each connection, and connections are kept.
 

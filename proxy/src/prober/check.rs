@@ -1,7 +1,8 @@
 //! One check: a request and its whole answer.
 //!
 //! Invariants: a check ends within the configured time, connecting included · a kept-alive connection that fails is no
-//! sign; only a fresh one counts · an answer counts once it is complete, and of its body at most [`BODY_BYTES`] are read.
+//! sign; only a fresh one counts · an answer counts once it is complete, and of its body at most [`BODY_BYTES`] are
+//! read.
 //!
 //! Left out on purpose: what an outcome means. The prober says what was seen, the policy what to believe.
 

@@ -1,7 +1,7 @@
 //! Request fields: what the upstream is told of the client.
 //!
-//! Invariants: an upstream always learns the whole chain of addresses, ending with the peer · what a client says of itself
-//! passes only when its peer is trusted, and is added to, never replaced, then.
+//! Invariants: an upstream always learns the whole chain of addresses, ending with the peer · what a client says of
+//! itself passes only when its peer is trusted, and is added to, never replaced, then.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! Fields that belong to one connection (RFC 9110 section 7.6.1) and end at each proxy.
 //!
-//! Invariants: a field ends here by its name or because `Connection` lists it, whichever comes first · `Connection` cannot
-//! take away what a request means: host, framing, cookies, credentials, what is told of the client, and our own fields ·
-//! nothing that a rule for heads is about may stand behind a body.
+//! Invariants: a field ends here by its name or because `Connection` lists it, whichever comes first · `Connection`
+//! cannot take away what a request means: host, framing, cookies, credentials, what is told of the client, and our own
+//! fields · nothing that a rule for heads is about may stand behind a body.
 //!
 //! Left out on purpose: `Upgrade`, which passes when a tunnel is asked for; that is decided in `upgrade`.
 
@@ -43,8 +43,8 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(name.len(), 2..=19) && HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
 }
 
-/// Whether a field may stand behind a body. There it has passed every rule for heads, so nothing may that one of them is
-/// about, or that says how the message is framed, addressed or read (RFC 9110 section 6.5.1).
+/// Whether a field may stand behind a body. There it has passed every rule for heads, so nothing may that one of them
+/// is about, or that says how the message is framed, addressed or read (RFC 9110 section 6.5.1).
 #[must_use]
 pub fn may_trail(name: &[u8]) -> bool {
     let ends = is_protected(name) || is_hop_by_hop(name) || same_name(name, b"x-real-ip");

@@ -5,8 +5,8 @@
 //!
 //! Invariants: `Remora-*` never crosses the proxy in either direction, in a head or behind a body ([`may_trail`]) ·
 //! `Connection` cannot remove a field that a request's meaning rests on · forwarding fields of a client that is not
-//! trusted are replaced, never extended · Host passes as the client sent it (redirects and cookie domains then fit without
-//! repair).
+//! trusted are replaced, never extended · Host passes as the client sent it (redirects and cookie domains then fit
+//! without repair).
 
 mod client;
 mod edit;

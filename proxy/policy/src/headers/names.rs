@@ -1,4 +1,5 @@
-//! How fields are named: by what prefix or word a server would know them, and which are the proxy's and the adapter's own.
+//! How fields are named: by what prefix or word a server would know them, and which are the proxy's and the adapter's
+//! own.
 
 /// The fields that the proxy and the adapter speak among themselves begin with this.
 pub(super) const OWN_PREFIX: &[u8] = b"remora-";

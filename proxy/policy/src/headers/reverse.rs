@@ -1,11 +1,11 @@
 //! Response fields: redirects and cookie paths mapped back to what the client asked for.
 //!
 //! A location or cookie path is mapped when it lies under the upstream path of the route that served the request, and,
-//! if it names a host, when that is the upstream's own or the one that the client asked. What names another host, another
-//! scheme than http, or another path passes unchanged: it is not ours to mend.
+//! if it names a host, when that is the upstream's own or the one that the client asked. What names another host,
+//! another scheme than http, or another path passes unchanged: it is not ours to mend.
 //!
-//! Invariants: mapping back undoes exactly what mapping there did · a location on the client's own host keeps the scheme
-//! that the application wrote.
+//! Invariants: mapping back undoes exactly what mapping there did · a location on the client's own host keeps the
+//! scheme that the application wrote.
 //!
 //! Left out on purpose: cookie domains (Host passes unchanged, so they fit), and links inside a body.
 

@@ -1,10 +1,10 @@
 //! The one cookie that the proxy writes: it marks a user's upstream (mode 1).
 //!
-//! Invariant: it has one form, held by `formats/proxy/route-cookie.txt`, which no release may change, because users bring
-//! it back to later ones.
+//! Invariant: it has one form, held by `formats/proxy/route-cookie.txt`, which no release may change, because users
+//! bring it back to later ones.
 //!
-//! Left out on purpose: when it is written (when the route changes, which the exchange knows) and how it is read (`key` of
-//! the routes, which takes httpd's form and the plain one).
+//! Left out on purpose: when it is written (when the route changes, which the exchange knows) and how it is read (`key`
+//! of the routes, which takes httpd's form and the plain one).
 
 use super::client::{ClientView, Scheme};
 use crate::upstream::Sticky;

@@ -5,8 +5,8 @@
 //! route's `path` replaced by the upstream's path.
 //!
 //! So that copy and original can never mean different things, a path is refused when it could: a dot segment with a
-//! parameter (`..;`), an encoded slash, backslash or NUL, a bad escape, bytes that no URI has, a climb above the root or
-//! out of the route that the undressed path would have matched.
+//! parameter (`..;`), an encoded slash, backslash or NUL, a bad escape, bytes that no URI has, a climb above the root
+//! or out of the route that the undressed path would have matched.
 
 use std::borrow::Cow;
 

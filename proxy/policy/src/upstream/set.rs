@@ -2,11 +2,11 @@
 //! of them, how their users stick.
 //!
 //! Invariants: a pool has at least one member, routes are unique in it, and the members keep the order of the
-//! configuration · candidates come from one tier only, the best that has a member which was not tried · a value here never
-//! changes; a change is another set.
+//! configuration · candidates come from one tier only, the best that has a member which was not tried · a value here
+//! never changes; a change is another set.
 //!
-//! Left out on purpose: what was counted of an upstream and the connections to it, which are shared and change. They are
-//! kept elsewhere under its [`UpstreamId`].
+//! Left out on purpose: what was counted of an upstream and the connections to it, which are shared and change. They
+//! are kept elsewhere under its [`UpstreamId`].
 
 use std::sync::Arc;
 

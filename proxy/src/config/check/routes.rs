@@ -1,7 +1,7 @@
 //! Path routes: which path goes to which pool, and under which path there.
 //!
-//! Invariants: a path is routed once, and is plain (whole segments, no escapes, parameters or dots), so that it reads the
-//! same to the proxy and to a Tomcat · a pool that is named exists.
+//! Invariants: a path is routed once, and is plain (whole segments, no escapes, parameters or dots), so that it reads
+//! the same to the proxy and to a Tomcat · a pool that is named exists.
 //!
 //! Left out on purpose: the order of routes. The longest path wins, wherever it stands.
 
