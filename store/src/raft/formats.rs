@@ -5,8 +5,9 @@
 //! propose, is heard too. Once the table knows a higher format that everybody understands, it waits [`RAISE_AFTER_MS`]
 //! before it uses it: until then the older release can be put back.
 //!
-//! Invariant: what was decided is on disk before it matters: a node that has applied a rise records it beside its
-//! identity, where a program that does not understand it finds it before it reads anything else.
+//! Invariant: an older release that is put back after a rise reads nothing that it takes for damage. A node that has applied
+//! the rise records it beside its identity, where the older release finds it before anything else; in the moment before
+//! that, the entries themselves say their format.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -123,7 +123,7 @@ impl Identity {
         known.is_some_and(|member| member.disk == self.disk.0 && member.understood == Some(self.understands))
     }
 
-    /// What a member's program understands, if it said so lately from this disk. This node's own is known.
+    /// What a member's program understands, as it said last, if it spoke from this disk. This node's own is known.
     pub(super) fn understood_by(&self, node: NodeId, disk: DiskId) -> Option<Formats> {
         if node == self.node {
             return (disk == self.disk).then_some(self.understands);
