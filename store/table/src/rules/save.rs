@@ -1,4 +1,14 @@
-//! Save: what changed in a session, or a session that is new.
+//! Save: what changed in a session, or a session that is new. The rules of the book from Create to Applied, and how a save
+//! meets those before them.
+//!
+//! First [`admit`] asks everything that may speak against a save and changes nothing; what it lets through is written in
+//! one step, so that no save is applied in part. `merge.rs` compares versions, `repeat.rs` knows what was seen before.
+//!
+//! Invariants: everything that a save sets has the version that the save is given; attributes, labels and local attributes
+//! are kept in the order of their names, no name twice among what is stored and what is local; a record never grows
+//! beyond what a message takes.
+//! Left out on purpose: that a save names each attribute once, and the limits of a node; both are asked before anything is
+//! proposed, and what the log holds is applied.
 
 use std::sync::Arc;
 
@@ -7,7 +17,7 @@ use bytes::Bytes;
 use crate::command::Save;
 use crate::merge;
 use crate::names::Names;
-use crate::outcome::{EventKind, Outcome, Saved};
+use crate::outcome::{EventKind, Merged, Outcome, Saved};
 use crate::repeat;
 use crate::slot::{Found, Slot, Standing};
 use crate::table::{Call, SessionTable, deadline};
@@ -15,6 +25,14 @@ use crate::types::{
     Attribute, Epoch, Label, LocalAttribute, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind, Session,
     SessionKey, TableTime, Version,
 };
+
+/// A save that nothing speaks against.
+struct Admitted {
+    /// Whether it takes the session from another owner.
+    retakes: bool,
+    /// What others changed since its base.
+    merged: Option<Merged>,
+}
 
 impl SessionTable {
     pub(crate) fn save(&mut self, call: &mut Call<'_>, save: &Save) -> Outcome {
@@ -46,34 +64,10 @@ impl SessionTable {
         key: &SessionKey,
         current: Arc<Session>,
     ) -> Outcome {
-        if let Some(outcome) = repeat::answer(&current, call.id(), &call.proposal.command) {
-            return outcome;
-        }
-        let retakes = save.epoch != current.epoch;
-        if retakes && moved {
-            return Outcome::Renamed;
-        }
-        // A base from before the session began is about an earlier life of the key, which nobody may bring back.
-        if retakes && !(save.retake && save.base >= current.created_version) {
-            return Outcome::Fenced {
-                owner: current.owner.clone(),
-            };
-        }
-        let behind = save.base < current.version;
-        let mut merged = if behind {
-            merge::merged(&current, save.base, None)
-        } else {
-            None
+        let Admitted { retakes, mut merged } = match admit(call, save, moved, &current) {
+            Ok(admitted) => admitted,
+            Err(outcome) => return *outcome,
         };
-        if behind && merge::conflicts(&current, save) {
-            return Outcome::Conflict {
-                version: current.version,
-                merged: merged.unwrap_or_default(),
-            };
-        }
-        if let Some(outcome) = too_large(Some(&current), save) {
-            return outcome;
-        }
         if retakes {
             call.tell(key, &current, EventKind::OwnershipLost);
         }
@@ -155,6 +149,44 @@ impl SessionTable {
             created_version: version,
             merged: None,
         })
+    }
+}
+
+/// Asks what may speak against a save of a live record, in the order of the rule book; changes nothing.
+fn admit(
+    call: &Call<'_>,
+    save: &Save,
+    moved: bool,
+    current: &Arc<Session>,
+) -> Result<Admitted, Box<Outcome>> {
+    if let Some(outcome) = repeat::answer(current, call.id(), &call.proposal.command) {
+        return Err(Box::new(outcome));
+    }
+    let retakes = save.epoch != current.epoch;
+    if retakes && moved {
+        return Err(Box::new(Outcome::Renamed));
+    }
+    // A base from before the session began is about an earlier life of the key, which nobody may bring back.
+    if retakes && !(save.retake && save.base >= current.created_version) {
+        return Err(Box::new(Outcome::Fenced {
+            owner: current.owner.clone(),
+        }));
+    }
+    let behind = save.base < current.version;
+    let merged = if behind {
+        merge::merged(current, save.base, None)
+    } else {
+        None
+    };
+    if behind && merge::conflicts(current, save) {
+        return Err(Box::new(Outcome::Conflict {
+            version: current.version,
+            merged: merged.unwrap_or_default(),
+        }));
+    }
+    match too_large(Some(current), save) {
+        Some(outcome) => Err(Box::new(outcome)),
+        None => Ok(Admitted { retakes, merged }),
     }
 }
 
