@@ -26,9 +26,4 @@ impl TableImage {
     pub fn format(&self) -> Format {
         self.cluster.format
     }
-
-    /// Slots in the image: sessions, tombstones and keys that were given up.
-    pub fn slots(&self) -> usize {
-        self.slots.len()
-    }
 }

@@ -26,8 +26,8 @@ pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::{ListFilter, RegisteredServer, TableReader};
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
-    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RecordedChange, RecordedClaim,
-    RecordedKind, RequestId, Session, SessionKey, Stamp, TableTime, Version,
+    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RequestId, Session, SessionKey, Stamp,
+    TableTime, Version,
 };
 
 #[cfg(test)]

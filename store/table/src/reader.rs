@@ -1,7 +1,8 @@
-//! Reads of the table, concurrent with apply.
+//! Reads of the table, concurrent with apply: one record, a check of a near copy, pages for people, figures.
 //!
-//! A read sees one key at one moment; it is linearizable only if the caller waited for a barrier first. Reads never
-//! change anything: what is past its deadline looks absent and stays where it is until a sweep is applied.
+//! Invariants: a read changes nothing; it sees each key at one moment, and what is past its deadline is absent to it until
+//! a sweep takes it away. Only [`TableReader::list`] walks the table.
+//! Left out on purpose: the barrier. A read is linearizable only if the caller waited for one first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -196,7 +197,7 @@ impl TableReader {
     }
 
     /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, registry entries.
-    pub fn next_deadline(&self) -> Option<TableTime> {
+    pub(super) fn next_deadline(&self) -> Option<TableTime> {
         let next = TableTime(self.contents.next_deadline.load(Ordering::Acquire));
         (next != TableTime::NEVER).then_some(next)
     }

@@ -1,7 +1,8 @@
 //! The values that the table is made of: names, clocks, and the session record.
 //!
 //! Domain types only: nothing here knows how it travels or how it is stored, and nothing derives a wire format.
-//! Left out on purpose: commands (`command.rs`), answers (`outcome.rs`), and every rule (`mod.rs` lists them).
+//! Left out on purpose: commands (`command.rs`), answers (`outcome.rs`), and every rule
+//! (the preface of `lib.rs` is their book).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -47,7 +48,7 @@ impl SessionKey {
     }
 
     /// The same application with another hash: where a rename leads.
-    pub fn with_key(&self, key: [u8; KEY_BYTES]) -> Self {
+    pub(super) fn with_key(&self, key: [u8; KEY_BYTES]) -> Self {
         Self {
             application: Arc::clone(&self.application),
             key,
@@ -174,12 +175,12 @@ pub struct Login {
 
 impl Login {
     /// Whether this stands for "nobody is logged in".
-    pub fn is_logout(&self) -> bool {
+    pub(super) fn is_logout(&self) -> bool {
         self.principal.is_empty()
     }
 
     /// What it counts towards the limits, in bytes.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let roles: usize = self.roles.iter().map(|role| role.len()).sum();
         (self.principal.len() + self.auth_type.len() + roles) as u64
     }
@@ -201,7 +202,7 @@ pub struct Label {
 
 impl Label {
     /// What it counts towards the limits, in bytes.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         (self.name.len() + self.value.len()) as u64
     }
 
@@ -223,7 +224,7 @@ pub struct LocalAttribute {
 
 impl LocalAttribute {
     /// What it counts towards the limits, in bytes.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         (self.name.len() + self.class.len()) as u64
     }
 
@@ -235,7 +236,7 @@ impl LocalAttribute {
 
 /// The outcome that a repeat gets again, beside the version it happened at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordedKind {
+pub(super) enum RecordedKind {
     /// A save by the owner.
     Saved,
     /// A save that created the session or took it back: its version is the epoch it began.
@@ -248,22 +249,22 @@ pub enum RecordedKind {
 
 /// The last change of a record, kept to answer its repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordedChange {
+pub(super) struct RecordedChange {
     /// The command's request id.
-    pub id: RequestId,
+    pub(super) id: RequestId,
     /// The version it was given.
-    pub version: Version,
+    pub(super) version: Version,
     /// What it did.
-    pub kind: RecordedKind,
+    pub(super) kind: RecordedKind,
 }
 
 /// The last claim of a record, kept to answer its repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordedClaim {
+pub(super) struct RecordedClaim {
     /// The claim's request id.
-    pub id: RequestId,
+    pub(super) id: RequestId,
     /// The ownership it began.
-    pub epoch: Epoch,
+    pub(super) epoch: Epoch,
 }
 
 /// A live record. Shared as `Arc<Session>`: readers keep the one they saw.
@@ -286,33 +287,33 @@ pub struct Session {
     /// Idle limit in seconds; 0 or less means that the session never expires.
     pub max_idle_seconds: i32,
     /// Version of the command that last set the idle limit.
-    pub max_idle_version: Version,
+    pub(super) max_idle_version: Version,
     /// Table time after which the session is expired; [`TableTime::NEVER`] if it never does.
     pub deadline: TableTime,
     /// The login; absent when nobody is logged in.
     pub login: Option<Arc<Login>>,
     /// Version of the command that last set the login.
-    pub login_version: Version,
+    pub(super) login_version: Version,
     /// Version of the last command that removed an attribute: the version of every absent attribute.
-    pub removal_version: Version,
+    pub(super) removal_version: Version,
     /// Labels, in the order of their names.
     pub labels: Box<[Label]>,
     /// Version of the command that last set the labels.
-    pub labels_version: Version,
+    pub(super) labels_version: Version,
     /// All attributes, in the order of their names.
     pub attributes: Vec<Attribute>,
     /// Attributes that stay on one Tomcat, in the order of their names; none of them is in `attributes`.
     pub local: Box<[LocalAttribute]>,
     /// For repeats of the last claim.
-    pub last_claim: Option<RecordedClaim>,
+    pub(super) last_claim: Option<RecordedClaim>,
     /// For repeats of the last save, rename or release.
-    pub last_change: Option<RecordedChange>,
+    pub(super) last_change: Option<RecordedChange>,
 }
 
 impl Session {
     /// What the record counts towards the limits, in bytes: attribute names and values, the login, labels, and the names
     /// and classes of local attributes.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         let attributes: u64 = self.attributes.iter().map(Attribute::bytes).sum();
         let labels: u64 = self.labels.iter().map(Label::bytes).sum();
         let local: u64 = self.local.iter().map(LocalAttribute::bytes).sum();
@@ -342,7 +343,7 @@ impl Session {
     }
 
     /// The attribute of this name.
-    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
         let found = self
             .attributes
             .binary_search_by(|attribute| (*attribute.name).cmp(name));
