@@ -94,6 +94,13 @@ pub(super) enum Standing {
     Absent,
 }
 
+/// 2^64 divided by the golden ratio: an odd number whose multiples lie evenly apart.
+const GOLDEN_RATIO: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The upper bits of a product, which depend on most bits of the key, change places with the lower ones, which depend on
+/// few: the map takes its buckets from below. So many are enough for the buckets of any table that fits in memory.
+const MIXED_BITS: u32 = 29;
+
 /// The keys are hashes already: one multiplication spreads them over shards and buckets, the same in every process.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct KeyHasher(u64);
@@ -110,9 +117,7 @@ impl Hasher for KeyHasher {
     }
 
     fn write_u64(&mut self, half: u64) {
-        self.0 = (self.0 ^ half)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29);
+        self.0 = (self.0 ^ half).wrapping_mul(GOLDEN_RATIO).rotate_left(MIXED_BITS);
     }
 }
 

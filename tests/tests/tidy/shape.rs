@@ -27,11 +27,6 @@ const PREFACES_TO_COME: &[&str] = &[
     "store/src/rpc/convert/replies.rs",
     "store/src/rpc/convert/requests.rs",
     "store/src/rpc/parcel.rs",
-    "store/table/src/codec/bytes.rs",
-    "store/table/src/codec/proposal.rs",
-    "store/table/src/codec/record.rs",
-    "store/table/src/rules/ownership.rs",
-    "store/table/src/rules/save.rs",
 ];
 
 /// Words that make a constant's name the name of a bound: most stand at its end, `CAPACITY_FIRST` and its like elsewhere.

@@ -1,4 +1,10 @@
-//! The alphabet of the codec: fixed-width little-endian numbers, and byte strings behind their length (u32).
+//! The alphabet of the codec: fixed-width little-endian numbers, byte strings behind their length (u32), lists behind
+//! their count (u32), and what may be absent behind a flag.
+//!
+//! Invariants: what [`Writer`] writes, [`Reader`] reads back to the same values; a reader never looks beyond its bytes,
+//! allocates no more than they could fill, and says at which byte it failed. Each value has one form: a flag is 0 or 1, a
+//! reserved place is 0, nothing may follow the last value.
+//! Left out on purpose: what the values mean, and in which order they stand (the files beside this one).
 
 use std::sync::Arc;
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::CodecError;
 use super::bytes::{Reader, Writer};
+use super::words::LENGTH_BYTES;
 use crate::formats::{Format, Formats};
 use crate::types::Stamp;
 
@@ -75,7 +76,7 @@ impl Entry {
         reader.format(understood)?;
         let group = reader.u32()?;
         let stamp = Stamp(reader.u64()?);
-        let proposals = reader.list(4, Reader::bytes)?;
+        let proposals = reader.list(LENGTH_BYTES, Reader::bytes)?;
         reader.end()?;
         Ok(Self {
             group,

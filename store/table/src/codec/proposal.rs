@@ -1,16 +1,22 @@
 //! A proposal: format, request id, node, and the command behind its kind.
+//!
+//! Invariants: the kind of a command and the reason of a removal keep their numbers for ever; a decoded proposal encodes to
+//! the same bytes. Attribute values are not copied: they are slices of the log entry that was read, and the rules copy
+//! what they keep.
+//! Left out on purpose: versions of attributes, which a save does not know; limits and bounds, for a proposal that is in
+//! the log is applied whatever it names.
 
 use bytes::Bytes;
 
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
 use super::words::{
-    PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_request_id, write_formats,
-    write_key, write_label, write_local, write_login, write_request_id,
+    LENGTH_BYTES, PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_request_id,
+    write_formats, write_key, write_label, write_local, write_login, write_request_id,
 };
 use crate::command::{Announcement, Command, Killed, Proposal, RemoveReason, Save, Touched};
 use crate::formats::{Format, Formats};
-use crate::types::{Attribute, Epoch, Version};
+use crate::types::{Attribute, Epoch, KEY_BYTES, Version};
 
 /// The kinds of commands on disk. A number is never used again for something else; 15 is kept for burying the leavers of
 /// an expiry.
@@ -31,9 +37,19 @@ mod kind {
     pub(super) const HOLD: u8 = 14;
 }
 
+/// Room for what nearly every proposal has beside its lists, in bytes: format, request id, node, kind, key and a few
+/// numbers. A guess that saves allocations: a buffer that is too small grows.
+const HEAD_BYTES: usize = 128;
+/// What an attribute of a save takes beside name and value, in bytes: their lengths, and the type tag.
+const ATTRIBUTE_BYTES: usize = LENGTH_BYTES + 4 + LENGTH_BYTES;
+/// What a session in a list takes at least, in bytes: the length of its application, the key, and one number.
+const LISTED_BYTES: usize = LENGTH_BYTES + KEY_BYTES + 8;
+/// What a touched session takes beside its application, in bytes: it has two numbers.
+const TOUCHED_BYTES: usize = LISTED_BYTES + 8;
+
 /// Encodes a proposal in the cluster's format.
 pub fn encode_proposal(format: Format, proposal: &Proposal) -> Bytes {
-    let mut buffer = Vec::with_capacity(128 + values(&proposal.command));
+    let mut buffer = Vec::with_capacity(HEAD_BYTES + list_bytes(&proposal.command));
     let mut writer = Writer(&mut buffer);
     writer.u8(format.0);
     writer.option(proposal.request_id, write_request_id);
@@ -60,15 +76,18 @@ pub fn decode_proposal(bytes: &Bytes, understood: Formats) -> Result<Proposal, C
     })
 }
 
-/// Room for the values of a save, so that its buffer is allocated once.
-fn values(command: &Command) -> usize {
+/// What the attributes of a save or the sessions of a touch take, in bytes, so that their buffer is allocated once.
+fn list_bytes(command: &Command) -> usize {
     match command {
         Command::Save(save) => save
             .changed
             .iter()
-            .map(|changed| changed.name.len() + changed.value.len() + 16)
+            .map(|changed| changed.name.len() + changed.value.len() + ATTRIBUTE_BYTES)
             .sum(),
-        Command::Touch { sessions } => sessions.len() * 64,
+        Command::Touch { sessions } => sessions
+            .iter()
+            .map(|touched| touched.session.application.len() + TOUCHED_BYTES)
+            .sum(),
         _ => 0,
     }
 }
@@ -144,8 +163,6 @@ fn kind_byte(command: &Command) -> u8 {
 }
 
 fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
-    /// An application's length, the key, and at least one number.
-    const LISTED_BYTES: usize = 4 + 16 + 8;
     Ok(match reader.u8()? {
         kind::CLAIM => Command::Claim {
             session: read_key(reader)?,
@@ -221,7 +238,7 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
         session: read_key(reader)?,
         epoch: Epoch(reader.u64()?),
         base: Version(reader.u64()?),
-        changed: reader.list(12, |reader| {
+        changed: reader.list(ATTRIBUTE_BYTES, |reader| {
             Ok(Attribute {
                 name: reader.text()?,
                 version: Version(0),
@@ -229,7 +246,7 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
                 value: reader.bytes()?,
             })
         })?,
-        removed: reader.list(4, Reader::text)?,
+        removed: reader.list(LENGTH_BYTES, Reader::text)?,
         local: reader.list(PAIR_BYTES, read_local)?,
         login: reader.option(read_login)?,
         labels: reader.option(|reader| reader.list(PAIR_BYTES, read_label))?,
@@ -255,7 +272,7 @@ fn write_announcement(writer: &mut Writer<'_>, said: &Announcement) {
 fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
     Ok(Announcement {
         url: reader.text()?,
-        applications: reader.list(4, Reader::text)?,
+        applications: reader.list(LENGTH_BYTES, Reader::text)?,
         lifetime_seconds: reader.u32()?,
         mode: reader.text()?,
         software: reader.text()?,

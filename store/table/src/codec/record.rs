@@ -1,4 +1,9 @@
 //! What stands under a key, as table images hold it, the registry's entries, and the members of the cluster.
+//!
+//! Invariants: kinds of slots and of remembered outcomes keep their numbers for ever; attributes, labels and local
+//! attributes stand in the order of their names, and others are no record, because the rules search in that order. Names
+//! are shared as they are read, and values are copied out of the image's bytes.
+//! Left out on purpose: counters and the index of deadlines, which the table finds anew as it takes over an image.
 
 use std::sync::Arc;
 
@@ -6,8 +11,9 @@ use bytes::Bytes;
 
 use super::bytes::{Read, Reader, Writer};
 use super::words::{
-    PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_owner, read_request_id,
-    write_formats, write_key, write_label, write_local, write_login, write_owner, write_request_id,
+    LENGTH_BYTES, PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_owner,
+    read_request_id, write_formats, write_key, write_label, write_local, write_login, write_owner,
+    write_request_id,
 };
 use crate::formats::MemberFormats;
 use crate::names::Names;
@@ -103,7 +109,7 @@ fn write_session(writer: &mut Writer<'_>, session: &Session) {
 
 fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
     /// Name's length, version, type tag, value's length.
-    const ATTRIBUTE_BYTES: usize = 4 + 8 + 4 + 4;
+    const ATTRIBUTE_BYTES: usize = LENGTH_BYTES + 8 + 4 + LENGTH_BYTES;
     let session = Session {
         version: Version(reader.u64()?),
         epoch: Epoch(reader.u64()?),
@@ -188,7 +194,7 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
     Ok(RegisteredServer {
         server: read_owner(reader, names)?,
         url: reader.text()?,
-        applications: reader.list(4, |reader| Ok(names.share(&reader.text()?)))?,
+        applications: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
         lapses: TableTime(reader.u64()?),
         version: Version(reader.u64()?),
         mode: reader.text()?,

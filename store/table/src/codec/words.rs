@@ -5,8 +5,10 @@ use crate::formats::{Format, Formats};
 use crate::names::Names;
 use crate::types::{Label, LocalAttribute, Login, Owner, RequestId, SessionKey};
 
-/// Two texts behind their lengths: what a label or a local attribute takes at least, in bytes.
-pub(super) const PAIR_BYTES: usize = 4 + 4;
+/// The length before a text or a byte string: what it takes at least, in bytes.
+pub(super) const LENGTH_BYTES: usize = 4;
+/// Two texts: what a label or a local attribute takes at least, in bytes.
+pub(super) const PAIR_BYTES: usize = 2 * LENGTH_BYTES;
 
 pub(super) fn write_key(writer: &mut Writer<'_>, key: &SessionKey) {
     writer.text(&key.application);
@@ -44,7 +46,7 @@ pub(super) fn read_login(reader: &mut Reader<'_>) -> Read<Login> {
     Ok(Login {
         principal,
         auth_type,
-        roles: reader.list(4, Reader::text)?,
+        roles: reader.list(LENGTH_BYTES, Reader::text)?,
     })
 }
 
