@@ -4,6 +4,7 @@
 //! rule, `UPDATE_GOLDENFILES=1 cargo test -p remora-table scripts` writes the answers anew, to be read before they are
 //! committed. Every answer passes through [`stage::Stage`], which is the notation's only place.
 
+mod bounds;
 mod random;
 mod show;
 mod stage;
@@ -39,14 +40,10 @@ fn scripts_tell_the_rules() {
     }
 }
 
-/// The entries of ten seconds each until a sweep takes away the tombstone of a session with this idle limit.
-fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
-    let session = SessionKey {
-        application: "shop".into(),
-        key: [7; 16],
-    };
-    let save = Save {
-        session: session.clone(),
+/// The save that creates a session with this idle limit.
+fn create(session: SessionKey, max_idle_seconds: i32) -> Command {
+    Command::Save(Save {
+        session,
         epoch: Epoch(0),
         base: Version(0),
         changed: Vec::new(),
@@ -58,7 +55,16 @@ fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
         retake: false,
         created_ms: 0,
         last_access_ms: 0,
+    })
+}
+
+/// The entries of ten seconds each until a sweep takes away the tombstone of a session with this idle limit.
+fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
+    let session = SessionKey {
+        application: "shop".into(),
+        key: [7; 16],
     };
+    let save = create(session.clone(), max_idle_seconds);
     let remove = Command::Remove {
         session,
         created_version: Version(1),
@@ -74,7 +80,7 @@ fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
         };
         table.apply(&proposal, &mut Vec::new())
     };
-    ask(&mut table, Command::Save(save));
+    ask(&mut table, save);
     let removed = ask(&mut table, remove);
     assert_eq!(
         removed,

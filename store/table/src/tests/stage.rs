@@ -19,6 +19,7 @@ use crate::{
     LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched,
     Version,
 };
+
 /// What a stage understands: its scripts raise the format to ones that no program writes yet.
 const EVERY_FORMAT: Formats = Formats {
     oldest: Format::FIRST,

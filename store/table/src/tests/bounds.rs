@@ -1,0 +1,115 @@
+//! What one proposal does at most: lists that are too long for a story.
+
+use crate::{
+    Command, Epoch, KILLED_MAX, Killed, Outcome, Proposal, RequestId, SWEPT_MAX, SessionKey, SessionTable,
+    Stamp, TOUCHED_MAX, Touched, Version,
+};
+
+use super::create;
+
+/// A table in which the store asks, and a session for each number, created by the change of that number.
+struct Crowd {
+    table: SessionTable,
+    sessions: usize,
+}
+
+impl Crowd {
+    /// So many sessions that expire after 60 s.
+    fn new(sessions: usize) -> Self {
+        let mut crowd = Self {
+            table: SessionTable::new(),
+            sessions,
+        };
+        for number in 1..=sessions {
+            crowd.ask(create(key(number), 60));
+        }
+        crowd
+    }
+
+    fn ask(&mut self, command: Command) -> Outcome {
+        let proposal = Proposal {
+            request_id: Some(RequestId {
+                instance: 1,
+                serial: 1 + self.table.reader().version().0,
+            }),
+            node: "n1".into(),
+            command,
+        };
+        self.table.apply(&proposal, &mut Vec::new())
+    }
+
+    fn versions(&self) -> impl Iterator<Item = (SessionKey, u64)> + use<> {
+        (1..=self.sessions).map(|number| (key(number), number as u64))
+    }
+
+    fn pass_ms(&mut self, milliseconds: u64) {
+        let until = self.table.reader().table_time().plus_ms(milliseconds);
+        while self.table.reader().table_time() < until {
+            let now = self.table.reader().table_time().0;
+            self.table.begin_entry(Stamp(until.0.min(now + super::ENTRY_MS)));
+        }
+    }
+}
+
+fn key(number: usize) -> SessionKey {
+    let mut key = [0; 16];
+    key[8..].copy_from_slice(&(number as u64).to_be_bytes());
+    SessionKey {
+        application: "shop".into(),
+        key,
+    }
+}
+
+#[test]
+fn a_kill_ends_what_it_names_first_and_leaves_the_rest() {
+    let mut crowd = Crowd::new(KILLED_MAX + 1);
+    let sessions = crowd.versions().map(|(session, version)| Killed {
+        session,
+        created_version: Version(version),
+    });
+    let killed = crowd.ask(Command::Kill {
+        sessions: sessions.collect(),
+    });
+    assert_eq!(killed, Outcome::Killed { killed: 256 });
+    let reader = crowd.table.reader();
+    assert_eq!((reader.sessions(), reader.remains()), (1, 256));
+    assert!(reader.get(&key(KILLED_MAX + 1)).is_some());
+}
+
+#[test]
+fn a_touch_moves_what_it_names_first_and_says_nothing_of_the_rest() {
+    let mut crowd = Crowd::new(TOUCHED_MAX + 1);
+    let mut sessions: Vec<Touched> = crowd
+        .versions()
+        .map(|(session, version)| Touched {
+            session,
+            epoch: Epoch(version),
+            last_access_ms: 0,
+        })
+        .collect();
+    sessions[TOUCHED_MAX - 1].epoch = Epoch(7);
+    sessions[TOUCHED_MAX].epoch = Epoch(7);
+    crowd.pass_ms(30_000);
+    let touched = crowd.ask(Command::Touch { sessions });
+    let last = 999;
+    assert_eq!(
+        touched,
+        Outcome::Touched {
+            fenced: vec![last],
+            gone: Vec::new(),
+        }
+    );
+    crowd.pass_ms(30_001);
+    let swept = crowd.ask(Command::Sweep { limit: SWEPT_MAX });
+    assert_eq!(swept, Outcome::Swept { removed: 2 });
+}
+
+#[test]
+fn a_sweep_takes_no_more_than_its_bound_whatever_it_is_asked() {
+    let bound = usize::try_from(SWEPT_MAX).unwrap();
+    let mut crowd = Crowd::new(bound + 1);
+    crowd.pass_ms(60_001);
+    let swept = crowd.ask(Command::Sweep { limit: u32::MAX });
+    assert_eq!(swept, Outcome::Swept { removed: 1_000 });
+    assert_eq!(crowd.table.reader().sessions(), 1);
+}
