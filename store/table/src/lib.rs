@@ -1,4 +1,162 @@
 //! The session table: what a session record is, and every rule by which commands change it.
+//!
+//! This preface is the rule book. Each rule names the golden scripts that show it, stories that run as tests; what is
+//! said here and what the scripts say is changed together. The words (version, owner, epoch, deadline, table time) are
+//! explained at the top of `store/src/lib.rs`.
+//!
+//! The table is fed with log entries: the leader's stamp, then proposals. A proposal is a command, the name of the node
+//! that asks, and the request id: the asking instance and its rising serial. [`SessionTable::apply`] answers each with
+//! one [`Outcome`] and says what owners must be told ([`Event`]). Rules are asked in the order of their numbers, and
+//! the first one that is broken answers; a command that is answered by Gone, Stale, Renamed, Fenced, Conflict, Taken or
+//! TooLarge has changed nothing.
+//!
+//! # Before every command
+//!
+//! 1. **Time.** An entry moves table time by what its stamp moved since the entry before: never back, and by ten
+//!    seconds at most, so that no outage and no clock that was set forward expires anybody. All its proposals see one
+//!    time. (`scripts/time.script`)
+//! 2. **Deadlines.** What is past its deadline is absent to every command and read but the sweep, though it still
+//!    counts among the sessions until one comes. At its deadline it still stands. A create or a rename that takes the
+//!    place of such a session tells its owner that it expired. (`scripts/expiry.script`, `scripts/afterlife.script`)
+//! 3. **Versions.** Whatever changes a record or makes a tombstone counts one, and so does an announcement; touches,
+//!    sweeps and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
+//!    `scripts/sweep.script`)
+//! 4. **Telling.** An owner is told what somebody else did to its session: that it lost it, that it is gone, that it
+//!    expired. Who asked for it is not told, and for a session that nobody holds nobody is. (`scripts/claim.script`,
+//!    `scripts/release.script`, `scripts/remove.script`)
+//!
+//! # Before a claim, save, rename, release or remove
+//!
+//! 5. **Renamed keys.** A session is found through the keys that its renames gave up, for 30 s and over four renames at
+//!    most. A claim of such a key stops here: Renamed. (`scripts/rename.script`, `scripts/chains.script`)
+//! 6. **Gone.** Where no session stands the answer is Gone, with the version of the tombstone if one stands there;
+//!    through a key that was given up nothing is told of a tombstone. Rule 11 creates all the same, and rule 23 knows
+//!    its own tombstone. (`scripts/logout.script`, `scripts/aliases.script`)
+//! 7. **Repeats.** A record remembers its last claim and its last save, rename or release. The same request id gets
+//!    that outcome again, also when others have changed the record since; a claim only while the ownership that it
+//!    began stands, else it is Stale. Stale too are a lower serial of the same instance and another kind of command
+//!    under a remembered id. What is older than that and of another instance is not recognised.
+//!    (`scripts/repeats.script`, `scripts/claim.script`, `scripts/afterlife.script`)
+//! 8. **Given up.** Through a key that was given up only the owner comes: a save, release or remove without the current
+//!    epoch is Renamed, but for an operator's remove. A second rename is Renamed even with it. A save with epoch 0
+//!    creates nothing there. (`scripts/rename.script`, `scripts/aliases.script`)
+//! 9. **Fenced.** Epochs are compared for equality. A save, rename, release, or remove by expiry that carries another
+//!    than the record's is Fenced and learns who owns the session. (`scripts/zombie.script`, `scripts/claim.script`)
+//! 10. **Retake.** A save that may retake is not fenced, if its base is not from before the session was created: it
+//!     goes on under the rules of base and merge, whoever holds the session now, and begins a new epoch of its own. The
+//!     one before is told. With the current epoch the wish says nothing. (`scripts/retake.script`,
+//!     `scripts/create.script`)
+//!
+//! # Save
+//!
+//! 11. **Create.** Epoch 0 creates where nothing stands, whatever its base; over a tombstone only if its base is the
+//!     tombstone's version. The new session's version is its creation, its epoch, and the version of login, labels and
+//!     idle limit. Any other epoch creates nothing. A second create is a save with a wrong epoch.
+//!     (`scripts/create.script`, `scripts/logout.script`)
+//! 12. **Base ahead.** A base above the record's version is taken for the present one: nothing can be newer than it, so
+//!     nothing conflicts and nothing is told. (`scripts/ahead.script`)
+//! 13. **Base behind.** If something that the save changes or removes is newer than its base: Conflict, and nothing of
+//!     it is applied. Otherwise it is applied. Either answer tells what is newer than the base and not the save's own:
+//!     attributes, login, idle limit, labels, and removals. (`scripts/merge.script`)
+//! 14. **Removals.** An absent attribute is as new as the last removal that took something, for nobody knows what that
+//!     was; removing what is not there is no removal. A removal is told as the names that are left.
+//!     (`scripts/removals.script`, `scripts/merge.script`)
+//! 15. **Login, idle limit, labels** are versioned like one attribute each, set as a whole, and stay until they are set
+//!     again. A login without a principal logs out. (`scripts/merge.script`, `scripts/labels.script`)
+//! 16. **Local attributes.** One that turns local is removed and listed by name and class, so that nobody sees its
+//!     older value; one that was never stored is listed without a removal. Stored or removed again, it leaves the list.
+//!     (`scripts/local.script`)
+//! 17. **Size.** A record counts the bytes of its attributes, login, labels and local attributes. If the reply that
+//!     tells it would not fit a message any more: TooLarge, unless it grows no further. The limits refuse far below
+//!     that, so only saves that were under way together meet it. (`scripts/local.script` counts; at four megabytes see
+//!     `src/limits/tests.rs`)
+//! 18. **Applied.** The record, and everything that the save sets, has the next version; the deadline is table time
+//!     plus the idle limit, and never for a limit of 0 or less. The answer says version, epoch, and the version that
+//!     created the session. (`scripts/create.script`, `scripts/expiry.script`)
+//!
+//! # The other commands about sessions
+//!
+//! 19. **Claim.** The caller owns the session: a new epoch, a new deadline, and the whole record as the answer, also
+//!     when it owned the session before. The former owner is told. (`scripts/claim.script`)
+//! 20. **Release.** Nobody owns the session: a new epoch, so that nothing the caller still has under way applies. The
+//!     deadline stays. (`scripts/release.script`)
+//! 21. **Rename.** The record moves as it is, with its epoch and a new deadline, to a key of the same slot where
+//!     nothing stands; otherwise Taken. The old key serves the owner for 30 s more, and stays in use that long.
+//!     (`scripts/rename.script`, `scripts/chains.script`)
+//! 22. **Remove.** Ends the life of the key that it names by the version which created it; another life is answered
+//!     Gone before its epoch is looked at. A logout and an operator ignore the epoch, expiry is fenced.
+//!     (`scripts/remove.script`, `scripts/logout.script`)
+//! 23. **Tombstones.** What remove and kill leave: for the idle limit, one hour at least and one day at most. It
+//!     remembers the request that made it and nothing else: the repeat is answered Removed, all others Gone.
+//!     (`scripts/logout.script`, `scripts/afterlife.script`)
+//! 24. **Kill.** Ends each named session as a remove by an operator does, at most 256: through renames, by the version
+//!     that created it, whatever its epoch. It is not remembered, but counts again what itself has ended.
+//!     (`scripts/kill.script`, `scripts/remove.script`, `scripts/afterlife.script`)
+//! 25. **Touch.** Moves the deadline of each named session whose epoch is the current one, at most 1,000; says which
+//!     are not the caller's and which are gone. It is not remembered: to touch twice does no harm.
+//!     (`scripts/touch.script`, `scripts/expiry.script`, `scripts/aliases.script`)
+//! 26. **Sweep.** Takes away what is past its deadline, the earliest first and those of one deadline in the order of
+//!     their keys, at most 1,000; tells the owners of sessions. Registry entries that lapsed go last. It leaves no
+//!     tombstone. (`scripts/sweep.script`, `scripts/expiry.script`, `scripts/aliases.script`,
+//!     `scripts/registry.script`)
+//!
+//! # The registry of application servers
+//!
+//! 27. **Announce.** Enters or renews the caller's node for so many seconds. The last to announce a name holds it,
+//!     whichever instance that is. (`scripts/registry.script`)
+//! 28. **Retire.** Takes the entry out if the caller's instance holds it and it has not lapsed.
+//!     (`scripts/registry.script`)
+//!
+//! # What the cluster writes
+//!
+//! 29. **Members** come from the memberships in the log. One that stays on the same disk keeps what it has said; what a
+//!     disk says that is no member counts for nothing. (`scripts/formats.script`)
+//! 30. **Understands.** A member says which formats its program understands, and may say less later. From when on all
+//!     understand a higher one is remembered. (`scripts/formats.script`)
+//! 31. **Raise.** The cluster writes a higher format if each member has said that it understands it; who has not is
+//!     named. It never falls, and without members it does not rise. (`scripts/formats.script`,
+//!     `scripts/unformed.script`)
+//! 32. **Hold** is remembered, and stops nobody: who raises on its own asks for it first. (`scripts/formats.script`)
+//!
+//! # Reads and images
+//!
+//! 33. **Check.** Is a near copy the truth? With the current epoch: Current, or Newer with the record. With another:
+//!     Moved, or Renamed through a key that was given up. Otherwise Gone, as in rule 6. (`scripts/check.script`,
+//!     `scripts/aliases.script`)
+//! 34. **Preview.** A claim that would be answered Gone or Renamed is answered by a read, so that a forged cookie costs
+//!     no write. (`scripts/claim.script`, `scripts/rename.script`)
+//! 35. **Images** hold all of it: records with what they remember, tombstones, keys given up, time, the last stamp, the
+//!     change counter, registry, members and formats. (`scripts/restart.script`, `scripts/repeats.script`,
+//!     `scripts/labels.script`)
+//!
+//! # What always holds
+//!
+//! - The same entries give the same table on every replica, byte for byte, wherever an image was taken and restored
+//!   between them (`src/tests/random.rs`).
+//! - A version is given once. So an epoch, which is a version, is never met again, and no part of a record is newer
+//!   than the record.
+//! - Every attribute stands once, stored or local. Saves that name one twice are refused before they are proposed.
+//! - A session that was ended does not come back, for as long as its tombstone stands, but by a save that names the
+//!   tombstone.
+//! - A reader sees each key before or after a change, never between.
+//! - The index of deadlines holds what has one, and the counters are what a walk would count (`src/tests/random.rs`).
+//! - The work of a proposal is bounded: four renames followed, 256 sessions killed, 1,000 touched or swept, otherwise
+//!   one record, of which no more fits a message (`src/tests/bounds.rs`). Only images, lists and memberships walk
+//!   everything.
+//!
+//! # What there is none of
+//!
+//! - No error: whatever an entry says, there is an outcome. Only bytes that cannot be read are an error, before they
+//!   are one.
+//! - No clock, randomness, order of a hash map, or thread: `clippy.toml` and the dependencies keep them out.
+//! - No wire type, file or log line. Bytes are made in `src/codec`, and named in `FORMAT.md`.
+//! - No limit of a configuration inside `apply`: nodes may be configured differently, and replicas must agree.
+//!
+//! # Left out
+//!
+//! What is refused before it is proposed (`src/limits.rs`). When a sweep, a tick or a rise of the format is proposed,
+//! and that a claim's answer waits for the former owner: that is for the node around the table. What a Tomcat does
+//! about a Conflict.
 
 mod codec;
 mod command;

@@ -2,10 +2,12 @@
 //!
 //! A script in `scripts/` is a story: commands, a line `---`, and what the table answered. After a wanted change of a
 //! rule, `UPDATE_GOLDENFILES=1 cargo test -p remora-table scripts` writes the answers anew, to be read before they are
-//! committed. Every answer passes through [`stage::Stage`], which is the notation's only place.
+//! committed. Every answer passes through [`stage::Stage`], which is the notation's only place. That book and scripts name
+//! each other is held by [`rules`].
 
 mod bounds;
 mod random;
+mod rules;
 mod show;
 mod stage;
 

@@ -1,4 +1,5 @@
-//! The rules, one file per kind of command; the preface of the parent says them in words.
+//! The rules, one file per kind of command. The preface of the crate (`lib.rs`) is their book: it says them in words, in
+//! the order in which they are asked.
 
 mod end;
 mod formats;
