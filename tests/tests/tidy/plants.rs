@@ -119,6 +119,12 @@ const STARTED: &[Planted] = &[
         SERVICE,
         "fn f(tasks: &mut JoinSet<()>) {\n    tasks.spawn(async {});\n}",
     ),
+    (
+        "tasks",
+        SERVICE,
+        "fn f(works: Works) {\n    works.map(tokio::spawn);\n}",
+    ),
+    ("tasks", SERVICE, "use tokio::task::spawn_local as go;"),
     ("tasks", SERVICE, "fn f() {\n    task::spawn_blocking(work);\n}"),
     (
         "tasks",

@@ -30,25 +30,30 @@ const STARTERS: &[&str] = &[
     "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Threads.java",
 ];
 
-/// What starts a thread or task: every function of the runtimes that is called so, methods of a set, builder or scope
-/// included.
+/// What starts a thread or task, as a whole word: called, handed on or imported, of a runtime, a set, a builder or a scope.
 const STARTS: &[&str] = &[
-    "spawn(",
-    "spawn_on(",
-    "spawn_local(",
-    "spawn_local_on(",
-    "spawn_blocking(",
-    "spawn_blocking_on(",
-    "spawn_scoped(",
-    "spawn_unchecked(",
+    "spawn",
+    "spawn_on",
+    "spawn_local",
+    "spawn_local_on",
+    "spawn_blocking",
+    "spawn_blocking_on",
+    "spawn_scoped",
+    "spawn_unchecked",
     "thread::Builder",
     "thread::scope",
-    "new Thread(",
-    "Executors.",
-    "new ThreadPoolExecutor(",
-    "new ForkJoinPool(",
-    "new Timer(",
-    "supplyAsync(",
+    "new Thread",
+    "Thread::new",
+    "Thread.of",
+    "startVirtualThread",
+    "Executors",
+    "new ThreadPoolExecutor",
+    "new ScheduledThreadPoolExecutor",
+    "new ForkJoinPool",
+    "new Timer",
+    "supplyAsync",
+    "runAsync",
+    "parallelStream",
 ];
 
 /// Threads and tasks are started by their owners only, and each listed owner starts one.
