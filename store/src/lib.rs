@@ -56,6 +56,8 @@ pub mod clock;
 pub mod config;
 mod disk;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod fixtures;
 pub mod log;
 pub mod metrics;

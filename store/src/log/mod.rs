@@ -1,6 +1,8 @@
 //! The durable log: our own small seam over one write-ahead log, and the data directory around it.
 
 mod data_dir;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod file_log;
 mod recent;
 mod records;

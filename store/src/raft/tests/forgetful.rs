@@ -1,9 +1,7 @@
-//! Nothing is spoken that the disk could still forget: our seam to openraft over a disk that forgets, at a crash, all
+//! Nothing is spoken that the disk could still forget: our seam to openraft over a disk that forgets, at a power cut, all
 //! that was not synced. A disk that speaks early is the control: it shows that these tests would notice.
 
-use std::io;
-use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::storage::{IOFlushed, RaftLogStorage};
@@ -11,139 +9,73 @@ use openraft::type_config::TypeConfigExt;
 use openraft::type_config::alias::{self, EntryOf, VoteOf};
 use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, entry::RaftEntry};
+use tempfile::TempDir;
 
-use crate::log::{self, Completion, Log, LogBounds};
+use crate::faults::{Faults, Kind, Operation};
+use crate::log::faulty::FaultyLog;
+use crate::log::{FileLog, Log};
 use crate::raft::log_seam::LogSeam;
 use crate::raft::types::{Commands, Types, log_id};
 
-#[derive(Clone, Default)]
-struct Contents {
-    vote: Option<log::Vote>,
-    entries: Vec<log::LogEntry>,
-}
-
-#[derive(Default)]
-struct State {
-    written: Contents,
-    synced: Contents,
-    waiting: Vec<Completion>,
-}
-
+/// A disk whose syncs hang until the test lets them end, or which speaks of them early.
 struct ForgetfulDisk {
-    state: Mutex<State>,
-    speaks_early: bool,
+    directory: TempDir,
+    faults: Faults,
 }
 
 impl ForgetfulDisk {
-    fn new(speaks_early: bool) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::default(),
-            speaks_early,
-        })
-    }
-
-    fn write(&self, done: Completion, change: impl FnOnce(&mut Contents)) {
-        let mut state = self.state.lock().unwrap();
-        change(&mut state.written);
-        if self.speaks_early {
-            done(Ok(()));
+    fn new(speaks_early: bool) -> Self {
+        let faults = Faults::default();
+        if speaks_early {
+            faults.lie();
         } else {
-            state.waiting.push(done);
+            faults.hang(Kind::Vote, Operation::Sync);
+            faults.hang(Kind::Log, Operation::Sync);
+        }
+        Self {
+            directory: TempDir::new().unwrap(),
+            faults,
         }
     }
 
-    fn sync_now(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.synced = state.written.clone();
-        state.waiting.drain(..).for_each(|done| done(Ok(())));
+    fn open(&self) -> Arc<dyn Log> {
+        let below = FileLog::open(self.directory.path()).unwrap();
+        Arc::new(FaultyLog::over(Arc::new(below), &self.faults).unwrap())
     }
 
-    /// The power goes and comes back.
-    fn crash(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.waiting.clear();
-        state.written = state.synced.clone();
+    fn let_syncs_end(&self) {
+        self.faults.clear(Kind::Vote, Operation::Sync);
+        self.faults.clear(Kind::Log, Operation::Sync);
     }
 }
 
-impl Log for ForgetfulDisk {
-    fn bounds(&self) -> LogBounds {
-        let state = self.state.lock().unwrap();
-        LogBounds {
-            purged: None,
-            last: state.written.entries.last().map(|entry| entry.log_id),
-        }
-    }
-
-    fn vote(&self) -> Option<log::Vote> {
-        self.state.lock().unwrap().written.vote
-    }
-
-    fn committed(&self) -> Option<log::LogId> {
-        None
-    }
-
-    fn save_vote(&self, vote: log::Vote, done: Completion) {
-        self.write(done, |contents| contents.vote = Some(vote));
-    }
-
-    fn save_committed(&self, _committed: log::LogId) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn append(&self, entries: Vec<log::LogEntry>, done: Completion) -> io::Result<()> {
-        self.write(done, |contents| contents.entries.extend(entries));
-        Ok(())
-    }
-
-    fn read(&self, range: Range<u64>, _bytes_max: u64) -> io::Result<Vec<log::LogEntry>> {
-        let state = self.state.lock().unwrap();
-        let entries = state.written.entries.iter();
-        Ok(entries
-            .filter(|entry| range.contains(&entry.log_id.index))
-            .cloned()
-            .collect())
-    }
-
-    fn in_memory(&self, _index: u64) -> bool {
-        true
-    }
-
-    fn truncate_after(&self, _last: Option<u64>) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn purge_to(&self, _upto: log::LogId) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn sync(&self, done: Completion) {
-        self.write(done, |_| ());
-    }
-}
-
-/// Whether a vote was spoken before the sync, and whether it is there after a crash once it was spoken.
+/// Whether a vote was spoken before the sync, and whether it is there after a power cut once it was spoken.
 async fn vote_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     let disk = ForgetfulDisk::new(speaks_early);
-    let mut log = LogSeam::new(Arc::clone(&disk) as Arc<dyn Log>);
+    let mut log = LogSeam::new(disk.open());
     let vote = VoteOf::<Types> {
         leader_id: alias::LeaderIdOf::<Types>::new(3, 1),
         committed: false,
     };
-    let mut saving = std::pin::pin!(log.save_vote(&vote));
-    let early = futures::poll!(&mut saving).is_ready();
-    if !early {
-        disk.sync_now();
-        saving.await.unwrap();
-    }
-    disk.crash();
-    (early, disk.vote().is_some_and(|kept| kept.term == 3))
+    let early = {
+        let mut saving = std::pin::pin!(log.save_vote(&vote));
+        let early = futures::poll!(&mut saving).is_ready();
+        if !early {
+            disk.let_syncs_end();
+            saving.await.unwrap();
+        }
+        early
+    };
+    disk.faults.forget();
+    drop(log);
+    (early, disk.open().vote().is_some_and(|kept| kept.term == 3))
 }
 
 /// The same of an entry.
 async fn entry_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     let disk = ForgetfulDisk::new(speaks_early);
-    let mut log = LogSeam::new(Arc::clone(&disk) as Arc<dyn Log>);
+    let opened = disk.open();
+    let mut log = LogSeam::new(Arc::clone(&opened));
     let commands = EntryPayload::Normal(Commands(Bytes::from_static(b"saves")));
     let (sender, mut spoken) = Types::oneshot();
     log.append(
@@ -152,14 +84,15 @@ async fn entry_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     )
     .await
     .unwrap();
-    assert_eq!(disk.read(0..1, 1).unwrap().len(), 1, "it can be read on return");
+    assert_eq!(opened.read(0..1, 1).unwrap().len(), 1, "it can be read on return");
     let early = futures::poll!(&mut spoken).is_ready();
     if !early {
-        disk.sync_now();
+        disk.let_syncs_end();
         spoken.await.unwrap().unwrap();
     }
-    disk.crash();
-    (early, disk.bounds().last.is_some())
+    disk.faults.forget();
+    drop((log, opened));
+    (early, disk.open().bounds().last.is_some())
 }
 
 #[tokio::test]

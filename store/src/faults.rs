@@ -1,0 +1,281 @@
+//! Faults of one node's devices, set and cleared by a test while the node runs. Compiled for tests alone: no setting, no
+//! flag and no message can bring a fault into a program that serves anybody.
+//!
+//! A fault is named by what it hits ([`Kind`]) and when ([`Operation`]). `log::faulty` asks here
+//! before it does anything. It sits at the log's trait, because the crate under our log does its own file IO.
+//!
+//! | call | the device then |
+//! |---|---|
+//! | [`Faults::delay`] | takes so much longer |
+//! | [`Faults::hang`] | does not return until [`Faults::clear`] |
+//! | [`Faults::fail`] | returns an error |
+//! | [`Faults::fill_after`] | is full after so many bytes more |
+//! | [`Faults::lie`] | says of the log that it is durable at once, and writes it when it feels like it: never |
+//! | [`Faults::forget`] | has lost its power, and everything that was not synced |
+//! | [`Faults::tear`] | has lost its power, and kept a part of what was not synced, drawn by a seed |
+//!
+//! A power cut ends a *life*: whatever was opened before fails from then on, and what is opened next finds what the cut
+//! left. Left out: pages of one write that reach the disk out of order. The log's checksums make a first part of them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a fault hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The log's entries, and all in its stream that is no vote.
+    Log,
+    /// The log's votes; what follows a vote in the stream waits with it.
+    Vote,
+}
+
+/// When a fault hits. Reads and writes meet it on the thread of whoever calls, syncs where they are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    /// Something is read.
+    Read,
+    /// Something is written, and not yet durable.
+    Write,
+    /// What was written is made durable.
+    Sync,
+}
+
+/// What a power cut leaves of what was not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leftover {
+    /// Nothing.
+    Nothing,
+    /// A first part, drawn by this seed.
+    Part(u64),
+}
+
+impl Leftover {
+    /// How much stays of `whole` (bytes, writes): with a part, anything from none to all of it.
+    pub(crate) fn of(self, whole: usize) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Part(seed) => {
+                // Any mixing does; this is the finalizer of SplitMix64.
+                let mut mixed = seed
+                    .wrapping_add(whole as u64)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                usize::try_from((mixed >> 11) % (whole as u64 + 1)).unwrap_or(whole)
+            }
+        }
+    }
+}
+
+/// The faults of one node; clones are the same.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Arc<Shared>);
+
+/// One power-on of a node's devices.
+#[derive(Clone)]
+pub(crate) struct Life {
+    faults: Faults,
+    number: usize,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// What each cut left; the present life is that behind the last.
+    cuts: Vec<Leftover>,
+    set: BTreeMap<(Kind, Operation), Fault>,
+    /// Bytes that fit yet; no entry is room enough.
+    room: BTreeMap<Kind, usize>,
+    lies: bool,
+    hanging: BTreeMap<(Kind, Operation), usize>,
+    begun: BTreeMap<(Kind, Operation), u64>,
+    at_cut: Vec<AtCut>,
+}
+
+type AtCut = Box<dyn FnOnce(Leftover) + Send>;
+
+#[derive(Clone, Copy)]
+enum Fault {
+    Delay(Duration),
+    Hang,
+    Fail(io::ErrorKind),
+}
+
+impl Faults {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, kind: Kind, operation: Operation, fault: Fault) {
+        self.state().set.insert((kind, operation), fault);
+        self.0.changed.notify_all();
+    }
+
+    /// Every such operation takes longer from now on.
+    pub(crate) fn delay(&self, kind: Kind, operation: Operation, by: Duration) {
+        self.set(kind, operation, Fault::Delay(by));
+    }
+
+    /// No such operation returns from now on.
+    pub(crate) fn hang(&self, kind: Kind, operation: Operation) {
+        self.set(kind, operation, Fault::Hang);
+    }
+
+    /// Every such operation fails from now on.
+    pub(crate) fn fail(&self, kind: Kind, operation: Operation, error: io::ErrorKind) {
+        self.set(kind, operation, Fault::Fail(error));
+    }
+
+    /// Such operations are well again; those that hang go on.
+    pub(crate) fn clear(&self, kind: Kind, operation: Operation) {
+        self.state().set.remove(&(kind, operation));
+        self.0.changed.notify_all();
+    }
+
+    /// After so many bytes more there is no room for this kind.
+    pub(crate) fn fill_after(&self, kind: Kind, bytes: usize) {
+        self.state().room.insert(kind, bytes);
+    }
+
+    /// There is room again.
+    pub(crate) fn make_room(&self, kind: Kind) {
+        self.state().room.remove(&kind);
+    }
+
+    /// The log's disk says that it has synced, at once, and has not.
+    pub(crate) fn lie(&self) {
+        self.state().lies = true;
+    }
+
+    /// The power goes; what was not synced is gone.
+    pub(crate) fn forget(&self) {
+        self.cut(Leftover::Nothing);
+    }
+
+    /// The power goes; a part of what was not synced stays, drawn by `seed`.
+    pub(crate) fn tear(&self, seed: u64) {
+        self.cut(Leftover::Part(seed));
+    }
+
+    fn cut(&self, leftover: Leftover) {
+        let at_cut = {
+            let mut state = self.state();
+            state.cuts.push(leftover);
+            state.lies = false;
+            std::mem::take(&mut state.at_cut)
+        };
+        self.0.changed.notify_all();
+        at_cut.into_iter().for_each(|hook| hook(leftover));
+    }
+
+    /// How many such operations hang now.
+    pub(crate) fn hanging(&self, kind: Kind, operation: Operation) -> usize {
+        let state = self.state();
+        state.hanging.get(&(kind, operation)).copied().unwrap_or(0)
+    }
+
+    /// How many such operations were ever begun.
+    pub(crate) fn begun(&self, kind: Kind, operation: Operation) -> u64 {
+        let state = self.state();
+        state.begun.get(&(kind, operation)).copied().unwrap_or(0)
+    }
+
+    /// The present life, for what is opened now.
+    pub(crate) fn life(&self) -> Life {
+        Life {
+            faults: self.clone(),
+            number: self.state().cuts.len(),
+        }
+    }
+}
+
+impl Life {
+    /// Meets the fault that is set for an operation, if any. `abandoned` is asked when a wait was disturbed: then
+    /// nobody waits for the operation any more, and it goes on.
+    pub(crate) fn meet(
+        &self,
+        kind: Kind,
+        operation: Operation,
+        abandoned: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        let key = (kind, operation);
+        let began = Instant::now();
+        let mut state = self.faults.state();
+        *state.begun.entry(key).or_default() += 1;
+        loop {
+            if state.cuts.len() != self.number {
+                return Err(power_is_cut());
+            }
+            let rest = match state.set.get(&key) {
+                None => return Ok(()),
+                Some(Fault::Fail(error)) => {
+                    return Err(io::Error::new(*error, format!("{key:?} is made to fail")));
+                }
+                Some(Fault::Delay(by)) => by.saturating_sub(began.elapsed()),
+                Some(Fault::Hang) => Duration::MAX,
+            };
+            if rest.is_zero() || abandoned() {
+                return Ok(());
+            }
+            *state.hanging.entry(key).or_default() += 1;
+            let shared = &self.faults.0;
+            state = if rest == Duration::MAX {
+                shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let waited = shared.changed.wait_timeout(state, rest);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            };
+            *state.hanging.entry(key).or_default() -= 1;
+        }
+    }
+
+    /// Takes room for at most `bytes`; gives how much there was. None of it is given back.
+    pub(crate) fn take_room(&self, kind: Kind, bytes: usize) -> usize {
+        match self.faults.state().room.get_mut(&kind) {
+            None => bytes,
+            Some(room) => {
+                let taken = bytes.min(*room);
+                *room -= taken;
+                taken
+            }
+        }
+    }
+
+    /// Whether the log's disk lies about syncs.
+    pub(crate) fn lies(&self) -> bool {
+        self.faults.state().lies
+    }
+
+    /// What the cut left that ended this life; none while the power is on.
+    pub(crate) fn cut(&self) -> Option<Leftover> {
+        self.faults.state().cuts.get(self.number).copied()
+    }
+
+    /// Calls `hook` when the power goes, on the thread of whoever cuts it.
+    pub(crate) fn at_cut(&self, hook: impl FnOnce(Leftover) + Send + 'static) {
+        self.faults.state().at_cut.push(Box::new(hook));
+    }
+
+    /// Disturbs those who wait, so that they ask whether they are abandoned.
+    pub(crate) fn disturb(&self) {
+        // The lock orders this behind whatever they looked at last.
+        drop(self.faults.state());
+        self.faults.0.changed.notify_all();
+    }
+}
+
+/// What every operation of an ended life is answered.
+pub(crate) fn power_is_cut() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the power is cut")
+}
+
+/// What a write is answered for which there is no room.
+pub(crate) fn no_room() -> io::Error {
+    io::Error::from(io::ErrorKind::StorageFull)
+}
