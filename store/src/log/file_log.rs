@@ -193,6 +193,18 @@ fn files_bytes(directory: &Path) -> io::Result<u64> {
         .sum()
 }
 
+/// The crate would take the entries in front of a hole before it finds that.
+fn without_hole(entries: &[LogEntry]) -> io::Result<()> {
+    let follow = |pair: &[LogEntry]| pair[1].log_id.index == pair[0].log_id.index + 1;
+    if entries.windows(2).all(follow) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "entries to append leave a hole",
+    ))
+}
+
 fn explained(directory: &Path, error: &io::Error) -> io::Error {
     let sentence = format!(
         "the log in {} cannot be used: {error}. If a file is damaged, this node must not go on with it: acknowledged \
@@ -406,6 +418,7 @@ impl Log for FileLog {
     }
 
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()> {
+        without_hole(&entries)?;
         self.gate().write(
             |log, recent| {
                 for LogEntry { log_id, payload } in entries {

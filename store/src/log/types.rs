@@ -1,4 +1,4 @@
-//! The values of the log seam: ids, votes, entries and the contract that a log keeps.
+//! The log's seam: ids, votes, entries, and the contract that every log keeps.
 //!
 //! No type of the Raft library appears here; `raft/` converts. Every record on disk carries its group, so that one
 //! data directory may later hold many groups.
@@ -70,14 +70,25 @@ pub struct LogBounds {
     pub last: Option<LogId>,
 }
 
-/// Called once when what came before it is durable, or with the failure that ended the log. It runs on the log's own
-/// thread: it must be short and must not call the log.
+/// Called with success when what came before it is durable, or with the failure that ended the log. It runs on the
+/// log's own thread: it must be short and must not call the log.
 pub type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
 
-/// The durable log. All writes are one ordered stream: none becomes durable before an earlier one. After a failed
-/// write or sync every later call fails: a log that cannot trust its disk must not go on.
+/// The durable log. One suite holds every log to what is said here (`tests/contract.rs`).
+///
+/// **One stream.** All writes are ordered: votes, entries, truncations, purges, hints. What is found when a log is opened
+/// again is what a first part of that stream made of it, and at least everything that was called durable.
+///
+/// **Completions.** Success says that everything written before is durable. The completion of an append stands for those
+/// of earlier appends: they may be dropped uncalled. Those of votes and syncs are each called, as long as the log is open.
+///
+/// **Refusals.** What contradicts the log is refused with [`io::ErrorKind::InvalidInput`] and changes nothing: a vote that
+/// goes back, entries that leave a hole, a truncation of what was hinted as committed.
+///
+/// **Failure is final.** After a failed write or sync every later call that can fail does, and no completion says success
+/// any more, neither those that wait nor new ones: a log that cannot trust its disk must not go on.
 pub trait Log: Send + Sync + 'static {
-    /// What the log holds.
+    /// What the log holds, whether it is durable or not.
     fn bounds(&self) -> LogBounds;
 
     /// The last vote.
@@ -86,14 +97,15 @@ pub trait Log: Send + Sync + 'static {
     /// The last commit position that was hinted; may be older than the truth, never newer.
     fn committed(&self) -> Option<LogId>;
 
-    /// Stores a vote; `done` is called when it is durable. A vote that goes back is an error and changes nothing.
+    /// Stores a vote; `done` is called when it is durable, or with the reason why it never will be.
     fn save_vote(&self, vote: Vote, done: Completion);
 
-    /// Remembers a commit position at the next sync; best effort. One beyond the last entry is cut to it.
+    /// Remembers a commit position at the next sync; best effort. One beyond the last entry is cut to it, one before the
+    /// last hint and one of an empty log are forgotten.
     fn save_committed(&self, committed: LogId) -> io::Result<()>;
 
-    /// Appends entries without a hole. On return they can be read; `done` is called when they are durable. A later
-    /// completion stands for all earlier ones: earlier ones may be dropped uncalled, except after a failure.
+    /// Appends entries behind the last one. On return they can be read; `done` is called when they are durable, and not
+    /// at all if this returns an error.
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()>;
 
     /// Reads entries from the front of `range` until they hold `bytes_max` payload bytes, at least one if the range
@@ -101,16 +113,16 @@ pub trait Log: Send + Sync + 'static {
     /// runtime's thread.
     fn read(&self, range: Range<u64>, bytes_max: u64) -> io::Result<Vec<LogEntry>>;
 
-    /// Whether the entry at `index` and all behind it can be read without the disk.
+    /// Whether the entry at `index` and all behind it can be read without the disk; never for one that is not there.
     fn in_memory(&self, index: u64) -> bool;
 
     /// Removes every entry behind index `last`, or all if there is none. Ordered before the next append.
     fn truncate_after(&self, last: Option<u64>) -> io::Result<()>;
 
-    /// Removes every entry up to and including `upto`, which may lie beyond the last entry. The mark is durable
-    /// before a file is unlinked.
+    /// Removes every entry up to and including `upto`, which may lie beyond the last entry: the log then ends there. One
+    /// before the last purge changes nothing. The mark is durable before a file is unlinked.
     fn purge_to(&self, upto: LogId) -> io::Result<()>;
 
-    /// `done` is called when everything before it is durable. Never dropped uncalled.
+    /// `done` is called when everything before it is durable, or with the failure that ended the log.
     fn sync(&self, done: Completion);
 }
