@@ -106,7 +106,7 @@ pub struct Settings {
     /// Longest random part of that wait; the gap after a leader's death is about twice this [default: 150]
     #[arg(long, value_name = "MS")]
     pub election_max_ms: Option<u64>,
-    /// Largest session: attribute names, values and login together, at most 3 MiB [default: 1048576]
+    /// Largest session: attribute names, values, login and labels together, at most 3 MiB [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     pub session_bytes_max: Option<u64>,
     /// Most attributes of one session, at most 2048 [default: 1024]

@@ -115,6 +115,17 @@ fn remove(session: SessionKey) -> Command {
     }
 }
 
+fn announcement() -> Announcement {
+    Announcement {
+        url: "http://10.0.0.11:8080".into(),
+        applications: vec!["localhost/shop".into()],
+        lifetime_seconds: 30,
+        mode: "normal".into(),
+        software: "0.1.0".into(),
+        threads: 200,
+    }
+}
+
 /// One command of each kind, under the name of its fixture.
 fn commands() -> Vec<(&'static str, Command)> {
     let (session, epoch) = (key("ada"), Epoch(9));
@@ -130,14 +141,6 @@ fn commands() -> Vec<(&'static str, Command)> {
     let killed = Killed {
         session: session.clone(),
         created_version: Version(3),
-    };
-    let announcement = Announcement {
-        url: "http://10.0.0.11:8080".into(),
-        applications: vec!["localhost/shop".into()],
-        lifetime_seconds: 30,
-        mode: "normal".into(),
-        software: "0.1.0".into(),
-        threads: 200,
     };
     let rename = Command::Rename {
         session: session.clone(),
@@ -162,7 +165,7 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("remove", remove(session.clone())),
         ("release", Command::Release { session, epoch }),
         ("sweep", Command::Sweep { limit: 1_000 }),
-        ("announce", Command::Announce(announcement)),
+        ("announce", Command::Announce(announcement())),
         ("retire", Command::Retire),
         (
             "kill",
@@ -179,7 +182,13 @@ fn commands() -> Vec<(&'static str, Command)> {
                 formats,
             },
         ),
-        ("raise", Command::Raise { format: Format(2) }),
+        (
+            "raise",
+            Command::Raise {
+                format: Format(2),
+                asked: true,
+            },
+        ),
         ("hold", Command::Hold { held: true }),
     ]
 }
@@ -221,14 +230,13 @@ fn table() -> SessionTable {
         epoch: Epoch(3),
     });
     steps.push(Command::Save(save(key("gone"))));
-    let (announce, removal) = (commands().swap_remove(7).1, Version(5));
     steps.push(Command::Remove {
         session: key("gone"),
-        created_version: removal,
+        created_version: Version(5),
         epoch: Epoch(0),
         reason: RemoveReason::Logout,
     });
-    steps.push(announce);
+    steps.push(Command::Announce(announcement()));
     for (serial, command) in (1..).zip(steps) {
         table.apply(&proposal(serial, command), &mut Vec::new());
     }
@@ -337,7 +345,16 @@ fn a_later_format_is_said_and_not_taken_for_damage() {
         ..Formats::OURS
     };
     let mut table = table();
-    table.apply(&proposal(99, Command::Raise { format: later }), &mut Vec::new());
+    table.apply(
+        &proposal(
+            99,
+            Command::Raise {
+                format: later,
+                asked: true,
+            },
+        ),
+        &mut Vec::new(),
+    );
     let store = SnapshotStore::open(directory.path(), both).unwrap();
     let meta = SnapshotMeta {
         last_applied: Some(LogId { term: 3, index: 77 }),

@@ -246,11 +246,11 @@ fn describe() {
     describe_gauge!("remora_store_sessions", "Live sessions in this node's table");
     describe_gauge!(
         "remora_store_session_bytes",
-        "Bytes of session keys, attributes and logins in this node's table"
+        "Bytes of session keys, attributes, logins and labels in this node's table"
     );
     describe_gauge!(
         "remora_store_ready",
-        "1 while a ReadIndex round succeeded within the last second"
+        "1 while a ReadIndex round succeeded within the last second and the cluster knows what this program understands"
     );
     describe_gauge!("remora_store_leader", "1 on the leader");
     describe_gauge!("remora_store_raft_term", "Raft term");

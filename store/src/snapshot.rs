@@ -79,9 +79,12 @@ impl SnapshotStore {
         images.sort();
         let mut newest = None;
         while let Some(path) = images.pop() {
+            if newest.is_some() {
+                fs::remove_file(&path)?;
+                continue;
+            }
             match File::open(&path).and_then(|file| verify(file, understood)) {
-                Ok(meta) if newest.is_none() => newest = Some((meta, path)),
-                Ok(_) => fs::remove_file(&path)?,
+                Ok(meta) => newest = Some((meta, path)),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     tracing::warn!(file = %path.display(), %error, "set a damaged table image aside");
                     fs::rename(&path, path.with_extension("damaged"))?;

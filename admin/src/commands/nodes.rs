@@ -36,7 +36,7 @@ fn wish(wanted: &Upgrade) -> Wish {
         Upgrade { now: true, .. } => Wish::Now,
         Upgrade { hold: true, .. } => Wish::Hold,
         Upgrade { release: true, .. } => Wish::Release,
-        Upgrade { .. } => Wish::Unspecified,
+        Upgrade { .. } => Wish::Tell,
     }
 }
 

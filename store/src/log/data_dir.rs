@@ -45,8 +45,8 @@ pub struct Identity {
     pub cluster: Option<ClusterId>,
     /// How often the directory was opened, from 1.
     pub start: u64,
-    /// The cluster's format, as far as this node has applied it: no other file here is of a higher one, but for entries
-    /// that follow the rise and are not applied yet.
+    /// The cluster's format, as far as this node has applied and recorded it. For a moment around a rise, entries and an
+    /// image that a leader sent may be of a higher one already; they say so themselves.
     pub format: Format,
 }
 

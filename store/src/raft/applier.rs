@@ -17,7 +17,7 @@ use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::log::GROUP;
-use remora_table::{Entry, Event, Formats, Outcome, SessionTable, TableReader, decode_proposal};
+use remora_table::{CodecError, Entry, Event, Formats, Outcome, SessionTable, TableReader, decode_proposal};
 
 use super::settings::EventSink;
 use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};
@@ -85,6 +85,16 @@ impl Applier {
         for bytes in &entry.proposals {
             let proposal = decode_proposal(bytes, self.understands).map_err(io::Error::other)?;
             outcomes.push(table.apply(&proposal, &mut events));
+            // A release that was put back while the rise was under way must not go on under a number whose meaning it
+            // does not know.
+            let format = table.reader().format();
+            if !self.understands.hold(format) {
+                return Err(io::Error::other(CodecError::WrongVersion {
+                    what: "what the cluster writes from here on",
+                    found: format,
+                    understood: self.understands,
+                }));
+            }
         }
         drop(table);
         if !events.is_empty() {

@@ -123,7 +123,9 @@ pub(super) async fn pulse(
         if last_entry.0 != index {
             last_entry = (index, Instant::now());
         }
-        if !leadership.borrow().leads() || table.is_empty() {
+        // A table without sessions needs no time, unless a rise of the format waits for it.
+        let timeless = table.is_empty() && table.cluster().ready.is_none();
+        if !leadership.borrow().leads() || timeless {
             continue;
         }
         if last_entry.1.elapsed() >= TICK_AFTER {

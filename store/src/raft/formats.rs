@@ -7,7 +7,7 @@
 //!
 //! Invariant: an older release that is put back after a rise reads nothing that it takes for damage. A node that has applied
 //! the rise records it beside its identity, where the older release finds it before anything else; in the moment before
-//! that, the entries themselves say their format.
+//! that, entries and images say their format themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,10 +67,10 @@ fn next(identity: &Identity, cluster: &ClusterFormat, now: TableTime) -> Option<
     });
     let due = |ready: &Ready| !cluster.held && now >= ready.since.plus_ms(RAISE_AFTER_MS);
     let raise = || {
-        cluster
-            .ready
-            .filter(due)
-            .map(|ready| Command::Raise { format: ready.format })
+        cluster.ready.filter(due).map(|ready| Command::Raise {
+            format: ready.format,
+            asked: false,
+        })
     };
     unheard.or_else(raise)
 }

@@ -86,6 +86,7 @@ fn take(
     let theirs = Some(ClusterId(from.cluster)).filter(|cluster| cluster.0 != 0);
     let mut introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
     introductions.insert(peer, (Instant::now(), from.clone()));
+    let format = Format(u8::try_from(from.format).unwrap_or(u8::MAX));
     match (identity.cluster(), theirs) {
         (Some(mine), Some(theirs)) if mine != theirs => {
             if outnumbered(identity, mine, &introductions) {
@@ -100,8 +101,7 @@ fn take(
             ))
         }
         // A node of an older release that comes back after the cluster went on without it, or for the first time.
-        (_, Some(_)) if !understood(identity, &from) => {
-            let format = Format(u8::try_from(from.format).unwrap_or(u8::MAX));
+        (_, Some(_)) if identity.is_beyond(format) => {
             identity.fail(identity.wrong_version(format));
             Ok(())
         }
@@ -123,11 +123,6 @@ fn take(
             other_list.map_or(Ok(()), Err)
         }
     }
-}
-
-/// Whether this program understands what a peer's cluster writes.
-fn understood(identity: &Identity, from: &v1::Introduction) -> bool {
-    u8::try_from(from.format).is_ok_and(|format| identity.understands.hold(Format(format)))
 }
 
 /// Whether most of the configured nodes belong to another cluster than this one, as they said lately: one that strayed long

@@ -56,8 +56,8 @@ struct Known {
 struct Peer {
     heard: Option<Instant>,
     client_address: Option<String>,
-    /// Disk and formats as it introduced itself last.
-    understands: Option<(DiskId, Formats)>,
+    /// Disk and formats as it introduced itself last, and when.
+    understands: Option<(DiskId, Formats, Instant)>,
 }
 
 impl Identity {
@@ -123,14 +123,16 @@ impl Identity {
         known.is_some_and(|member| member.disk == self.disk.0 && member.understood == Some(self.understands))
     }
 
-    /// What a member's program understands, as it said last, if it spoke from this disk. This node's own is known.
+    /// What a member's program understands, if it said so lately from this disk: an older word may be another program's. This
+    /// node's own is known.
     pub(super) fn understood_by(&self, node: NodeId, disk: DiskId) -> Option<Formats> {
         if node == self.node {
             return (disk == self.disk).then_some(self.understands);
         }
         let known = self.known();
         let said = known.peers.get(&node)?.understands;
-        said.filter(|(of, _)| *of == disk).map(|(_, formats)| formats)
+        said.filter(|(of, _, at)| *of == disk && at.elapsed() < REACHABLE_WITHIN)
+            .map(|(_, formats, _)| formats)
     }
 
     /// Takes over the newest membership.
@@ -195,8 +197,9 @@ impl Identity {
                 self.node, envelope.from_node
             ));
         }
+        self.check_sender(envelope.from_node, DiskId(envelope.from_disk))?;
         let format = u8::try_from(envelope.format).map_or(Format(u8::MAX), Format);
-        if !self.understands.hold(format) {
+        if self.is_beyond(format) {
             let sentence = self.wrong_version(format);
             self.fail(sentence.clone());
             return refused(sentence);
@@ -206,7 +209,6 @@ impl Identity {
             self.fail(sentence.clone());
             return refused(sentence);
         }
-        self.check_sender(envelope.from_node, DiskId(envelope.from_disk))?;
         if known_cluster.is_none() {
             self.join(cluster)?;
         }
@@ -231,6 +233,12 @@ impl Identity {
                 "node {node} is not a member of this cluster"
             ))),
         }
+    }
+
+    /// Whether a cluster that writes this format is beyond this program. A lower format than the cluster's is only the word
+    /// of a peer that has not applied the rise again since its start.
+    pub(super) fn is_beyond(&self, format: Format) -> bool {
+        format > self.understands.newest
     }
 
     /// What an operator must do when the cluster writes what this program does not understand.
@@ -273,8 +281,8 @@ impl Identity {
         let mut known = self.known();
         let peer = known.peers.entry(introduction.node).or_default();
         peer.heard = Some(Instant::now());
-        peer.understands =
-            wire::from_formats(introduction.understands).map(|formats| (DiskId(introduction.disk), formats));
+        peer.understands = wire::from_formats(introduction.understands)
+            .map(|formats| (DiskId(introduction.disk), formats, Instant::now()));
         if !introduction.client_address.is_empty() {
             peer.client_address = Some(introduction.client_address.clone());
         }

@@ -19,7 +19,7 @@ use openraft::raft::ClientWriteResult;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::GROUP;
-use remora_table::{EntryBuilder, Proposal, Stamp, TableReader, encode_proposal};
+use remora_table::{EntryBuilder, Format, Formats, Proposal, Stamp, TableReader, encode_proposal};
 
 use super::applier::Raft;
 use super::types::{Commands, Types};
@@ -39,7 +39,7 @@ const WAITING_BYTES_MAX: usize = 128 << 20;
 /// Groups waiting on a node; one per waiting stream message or unary call.
 const GROUPS_MAX: usize = WAITING_MAX;
 /// How long an entry may be on its way before its proposals are answered Unknown. As long as an adapter waits.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// One proposal, encoded.
 struct Item {
@@ -79,13 +79,33 @@ impl Waiting {
     }
 }
 
+/// What this node writes: the cluster's format, as far as it has applied it.
+#[derive(Clone)]
+pub(super) struct Writes {
+    pub(super) table: TableReader,
+    pub(super) understands: Formats,
+}
+
+impl Writes {
+    /// None once the cluster's format has risen beyond what this program understands: the node is about to end, and writes
+    /// nothing under a number whose meaning it does not know.
+    fn now(&self) -> Option<Format> {
+        let format = self.table.format();
+        self.understands.hold(format).then_some(format)
+    }
+}
+
+fn refuse(tokens: impl Iterator<Item = u64>, refusal: Refusal, replies: &dyn Replies) {
+    replies.deliver(tokens.map(|token| (token, Answer::Refused(refusal))).collect());
+}
+
 /// The way in. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Proposer {
     groups: mpsc::Sender<Group>,
     waiting: Arc<Waiting>,
-    /// What is written is of the cluster's format, as far as this node has applied it.
-    table: TableReader,
+    /// The format of what is encoded.
+    format: Writes,
     leadership: watch::Receiver<Leadership>,
     stopping: watch::Receiver<bool>,
 }
@@ -94,7 +114,7 @@ impl Proposer {
     /// A proposer and the task that serves it until every way in is gone.
     pub(super) fn new(
         raft: Raft,
-        (stamp, table): (Arc<dyn Fn() -> Stamp + Send + Sync>, TableReader),
+        (stamp, format): (Arc<dyn Fn() -> Stamp + Send + Sync>, Writes),
         leadership: watch::Receiver<Leadership>,
         stopping: watch::Receiver<bool>,
         entry_proposals: Histogram,
@@ -104,7 +124,7 @@ impl Proposer {
         let worker = Worker {
             raft,
             stamp,
-            table: table.clone(),
+            format: format.clone(),
             waiting: Arc::clone(&waiting),
             leadership: leadership.clone(),
             queue: VecDeque::new(),
@@ -114,7 +134,7 @@ impl Proposer {
             Self {
                 groups,
                 waiting,
-                table,
+                format,
                 leadership,
                 stopping,
             },
@@ -125,14 +145,13 @@ impl Proposer {
     /// Takes a group of proposals.
     pub(super) fn submit(&self, asks: Vec<Ask>, replies: Arc<dyn Replies>) {
         if let Some(refusal) = self.refusal(asks.len()) {
-            replies.deliver(
-                asks.iter()
-                    .map(|ask| (ask.token, Answer::Refused(refusal)))
-                    .collect(),
-            );
+            refuse(asks.iter().map(|ask| ask.token), refusal, &*replies);
             return;
         }
-        let format = self.table.format();
+        let Some(format) = self.format.now() else {
+            refuse(asks.iter().map(|ask| ask.token), Refusal::Stopping, &*replies);
+            return;
+        };
         let encoded = asks
             .into_iter()
             .map(|ask| (ask.token, encode_proposal(format, &ask.proposal)));
@@ -201,7 +220,7 @@ type Returned = (Vec<Item>, Option<ClientWriteResult<Types>>);
 struct Worker {
     raft: Raft,
     stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
-    table: TableReader,
+    format: Writes,
     waiting: Arc<Waiting>,
     leadership: watch::Receiver<Leadership>,
     queue: VecDeque<Item>,
@@ -217,7 +236,11 @@ impl Worker {
                 self.take(group);
             }
             while in_flight.len() < IN_FLIGHT_MAX && !self.queue.is_empty() {
-                in_flight.push(self.propose_entry().await);
+                let Some(format) = self.format.now() else {
+                    self.refuse_all(Refusal::Stopping);
+                    break;
+                };
+                in_flight.push(self.propose_entry(format).await);
             }
             tokio::select! {
                 Some(returned) = in_flight.next(), if !in_flight.is_empty() => self.settle(returned),
@@ -241,8 +264,8 @@ impl Worker {
     }
 
     /// Makes one entry of the front of the queue and hands it to openraft.
-    async fn propose_entry(&mut self) -> impl Future<Output = Returned> + Send + use<> {
-        let mut entry = EntryBuilder::new(self.table.format(), GROUP, (self.stamp)());
+    async fn propose_entry(&mut self, format: Format) -> impl Future<Output = Returned> + Send + use<> {
+        let mut entry = EntryBuilder::new(format, GROUP, (self.stamp)());
         let mut items = Vec::new();
         while let Some(next) = self.queue.front() {
             let full = entry.count() >= ENTRY_PROPOSALS_MAX
@@ -289,10 +312,14 @@ impl Worker {
     fn refuse_waiting(&mut self) {
         let refusal = self.leadership.borrow().refusal();
         if let Some(refusal) = refusal {
-            let items: Vec<Item> = self.queue.drain(..).collect();
-            self.left(&items);
-            answer_all(items, &Answer::Refused(refusal));
+            self.refuse_all(refusal);
         }
+    }
+
+    fn refuse_all(&mut self, refusal: Refusal) {
+        let items: Vec<Item> = self.queue.drain(..).collect();
+        self.left(&items);
+        answer_all(items, &Answer::Refused(refusal));
     }
 
     fn left(&self, items: &[Item]) {

@@ -29,7 +29,7 @@ use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, Identity};
 use super::log_seam::LogSeam;
 use super::network::Network;
-use super::proposer::Proposer;
+use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::snapshots::Snapshots;
@@ -67,6 +67,7 @@ pub enum StartError {
 /// peers are looked for, in the background.
 pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
+    warn_of(&settings.timers);
     let began = Instant::now();
     let opened = Opened::open(&mut settings).await?;
     let silent_until = match known_members(&opened).await {
@@ -202,9 +203,13 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     );
     tasks.push(tokio::spawn(reading));
     let stamp = Arc::clone(&settings.stamp);
+    let writes = Writes {
+        table: opened.table.clone(),
+        understands: settings.understands,
+    };
     let (proposer, proposing) = Proposer::new(
         opened.raft.clone(),
-        (stamp, opened.table.clone()),
+        (stamp, writes),
         leadership_seen.clone(),
         stopping_seen,
         opened.counts.entry_proposals.clone(),
@@ -297,6 +302,17 @@ fn spawn_forming(
     );
     tasks.push(tokio::spawn(form));
     tasks
+}
+
+/// A gap that outlasts the patience of those who wait for an answer fails their requests, where a shorter one is not seen.
+fn warn_of(timers: &Timers) {
+    let gap = timers.election_max * 2;
+    if gap >= ANSWER_WITHIN {
+        tracing::warn!(
+            "after a leader's death nobody answers for about {gap:?}, and a session manager waits {ANSWER_WITHIN:?} unless its \
+             storeTimeout is longer: lower election-max-ms, or raise that"
+        );
+    }
 }
 
 /// Completes the settings: a single node is a cluster of one.

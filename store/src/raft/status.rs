@@ -13,7 +13,7 @@ pub struct Status {
     pub cluster: String,
     /// What it does.
     pub role: Role,
-    /// Whether a ReadIndex round succeeded within the last second.
+    /// Whether a ReadIndex round succeeded within the last second, and the table knows what this program understands.
     pub ready: bool,
     /// The present term.
     pub term: u64,

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use remora_proto::v1;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::store_admin_server::StoreAdmin;
+use remora_proto::v1::upgrade_request::Wish;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
@@ -116,7 +117,13 @@ impl StoreAdmin for Admin {
             return client(leader).upgrade(onward(request.into_inner())).await;
         }
         self.desk.barrier().await.map_err(status)?;
-        upgrade::wish(&self.desk, request.get_ref().wish()).await?;
+        let wish = Wish::try_from(request.get_ref().wish);
+        let wish = wish.map_err(|_| {
+            refused(&malformed(
+                "the wish is of a later release: ask only, or upgrade the store",
+            ))
+        })?;
+        upgrade::wish(&self.desk, wish).await?;
         Ok(Response::new(upgrade::tell(&self.desk)))
     }
 

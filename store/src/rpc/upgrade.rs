@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use remora_proto::v1;
 use remora_proto::v1::upgrade_request::Wish;
-use remora_table::{Command, Format, Outcome, Proposal};
+use remora_table::{Command, Format, MemberFormats, Outcome, Proposal};
 use tonic::Status;
 
 use crate::raft::RAISE_AFTER_MS;
@@ -16,11 +16,12 @@ use super::status::status;
 /// Carries out what an operator wants, at the leader.
 pub(super) async fn wish(desk: &Desk, wish: Wish) -> Result<(), Status> {
     let command = match wish {
-        Wish::Unspecified => return Ok(()),
+        Wish::Tell => return Ok(()),
         Wish::Hold => Command::Hold { held: true },
         Wish::Release => Command::Hold { held: false },
-        Wish::Now => Command::Raise {
-            format: newest(desk)?,
+        Wish::Now => match newest(desk)? {
+            Some(format) => Command::Raise { format, asked: true },
+            None => return Ok(()),
         },
     };
     let proposal = Proposal {
@@ -42,13 +43,22 @@ pub(super) async fn wish(desk: &Desk, wish: Wish) -> Result<(), Status> {
     Ok(())
 }
 
-/// The newest format that every member understands, if it is above the cluster's; or who lacks one.
-fn newest(desk: &Desk) -> Result<Format, Status> {
+/// The newest format that every member understands; none if nobody understands more than is written already, as when the
+/// wish is repeated. Or who lacks what another understands.
+fn newest(desk: &Desk) -> Result<Option<Format>, Status> {
     let cluster = desk.raft.table().cluster();
     if let Some(ready) = cluster.ready {
-        return Ok(ready.format);
+        return Ok(Some(ready.format));
     }
     let next = Format(cluster.format.0.saturating_add(1));
+    let understands = |member: &MemberFormats| {
+        member
+            .understood
+            .is_some_and(|understood| understood.newest >= next)
+    };
+    if !cluster.members.is_empty() && !cluster.members.values().any(understands) {
+        return Ok(None);
+    }
     let sentence = match cluster.lacking(next) {
         Some((node, member)) => {
             let said = member.understood.map_or_else(

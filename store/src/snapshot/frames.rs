@@ -125,7 +125,11 @@ pub(super) fn decode_meta(head: &Bytes, understood: Formats) -> io::Result<Snaps
     }
     let (term, rest) = number(rest)?;
     let (index, membership) = number(rest)?;
-    let last_applied = (applied != 0).then_some(LogId { term, index });
+    let last_applied = match applied {
+        0 => None,
+        1 => Some(LogId { term, index }),
+        _ => return Err(invalid("a flag is neither 0 nor 1")),
+    };
     Ok(SnapshotMeta {
         last_applied,
         membership: head.slice_ref(membership),

@@ -157,3 +157,20 @@ fn a_large_record_is_written_in_pieces() {
     let (_, read) = store.load().unwrap().unwrap();
     assert_eq!(bytes_of(read), bytes_of(table.image()));
 }
+
+#[test]
+fn an_older_image_that_a_crash_left_is_not_read_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    store.save(&meta(1), image(10)).unwrap();
+    let older = only_file(directory.path());
+    let bytes = fs::read(&older).unwrap();
+    store.save(&meta(2), image(20)).unwrap();
+    // Of a format that this program left behind, as it would be after an upgrade.
+    let mut left = bytes;
+    left[8 + 7] = 0;
+    fs::write(&older, left).unwrap();
+    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    assert_eq!(store.latest(), Some(meta(2)));
+    assert_ne!(only_file(directory.path()), older);
+}

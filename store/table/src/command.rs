@@ -99,6 +99,8 @@ pub enum Command {
     Raise {
         /// Which.
         format: Format,
+        /// Whether an operator asked for it, now: then a hold does not stop it, and ends.
+        asked: bool,
     },
     /// An operator holds the cluster's format where it is, or lets it go.
     Hold {

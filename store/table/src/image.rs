@@ -2,8 +2,8 @@
 
 use super::formats::{ClusterFormat, Format};
 use super::names::Names;
-use super::reader::RegisteredServer;
 use super::slot::Slot;
+use super::types::RegisteredServer;
 use super::types::{SessionKey, Stamp, TableTime, Version};
 
 /// The whole table at one point of the log: shares its records with the table it was taken from.

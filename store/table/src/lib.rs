@@ -64,8 +64,8 @@
 //! 15. **Login, idle limit, labels** are versioned like one attribute each, set as a whole, and stay until they are set
 //!     again. A login without a principal logs out. (`scripts/merge.script`, `scripts/labels.script`)
 //! 16. **Local attributes.** One that turns local is removed and listed by name and class, so that nobody sees its
-//!     older value; one that was never stored is listed without a removal. Stored or removed again, it leaves the list.
-//!     (`scripts/local.script`)
+//!     older value; this counts as a removal, had it been stored or not, and whoever is told of removals is told the
+//!     list. Stored or removed again, it leaves the list. (`scripts/local.script`)
 //! 17. **Size.** A record counts the bytes of its attributes, login, labels and local attributes. If the reply that
 //!     tells it would not fit a message any more: TooLarge, unless it grows no further. The limits refuse far below
 //!     that, so only saves that were under way together meet it. (`scripts/local.script` counts; at four megabytes see
@@ -116,7 +116,8 @@
 //! 31. **Raise.** The cluster writes a higher format if each member has said that it understands it; who has not is
 //!     named. It never falls, and without members it does not rise. (`scripts/formats.script`,
 //!     `scripts/unformed.script`)
-//! 32. **Hold** is remembered, and stops nobody: who raises on its own asks for it first. (`scripts/formats.script`)
+//! 32. **Hold.** A format that is held rises only for an operator who asks, and that ends the hold.
+//!     (`scripts/formats.script`)
 //!
 //! # Reads and images
 //!
@@ -181,11 +182,11 @@ pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready};
 pub use image::TableImage;
 pub use limits::{LimitError, Limits};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
-pub use reader::{ListFilter, RegisteredServer, TableReader};
+pub use reader::{ListFilter, TableReader};
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
-    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RequestId, Session, SessionKey, Stamp,
-    TableTime, Version,
+    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RegisteredServer, RequestId, Session,
+    SessionKey, Stamp, TableTime, Version,
 };
 
 #[cfg(test)]

@@ -37,7 +37,11 @@ pub(super) fn merged(session: &Session, base: Version, own: Option<Version>) -> 
         .cloned()
         .collect();
     let removals = session.removal_version > base;
-    let names = if removals { names(session) } else { Vec::new() };
+    let (names, local) = if removals {
+        (names(session), session.local.to_vec())
+    } else {
+        (Vec::new(), Vec::new())
+    };
     let login = told(session.login_version).then(|| login(session));
     let max_idle_seconds = told(session.max_idle_version).then_some(session.max_idle_seconds);
     let labels = told(session.labels_version).then(|| session.labels.to_vec());
@@ -45,6 +49,7 @@ pub(super) fn merged(session: &Session, base: Version, own: Option<Version>) -> 
         attributes,
         removals,
         names,
+        local,
         login,
         max_idle_seconds,
         labels,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::formats::{Format, Formats};
-use super::types::{Attribute, Epoch, Label, Login, Owner, Session, SessionKey, Version};
+use super::types::{Attribute, Epoch, Label, LocalAttribute, Login, Owner, Session, SessionKey, Version};
 
 /// The answer to a proposal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ pub enum Outcome {
         /// What it understands, if it has said so.
         understood: Option<Formats>,
     },
-    /// Hold.
+    /// Hold. Raise that nobody asked for: an operator holds the format; nothing changed.
     Held {
         /// Whether the format is held now.
         held: bool,
@@ -131,6 +131,8 @@ pub struct Merged {
     pub removals: bool,
     /// All attribute names that exist now; only filled when `removals` is set.
     pub names: Vec<Arc<str>>,
+    /// All attributes that stay on one Tomcat; only filled when `removals` is set.
+    pub local: Vec<LocalAttribute>,
     /// The login, when it is newer than the base; an empty principal means that it was logged out.
     pub login: Option<Login>,
     /// Idle limit in seconds, when it is newer than the base.

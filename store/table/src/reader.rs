@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use super::formats::{ClusterFormat, Format};
 use super::outcome::{Checked, Outcome};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
-use super::types::{Epoch, Owner, Session, SessionKey, TableTime, Version};
+use super::types::{Epoch, RegisteredServer, Session, SessionKey, TableTime, Version};
 
 /// Reads the table while its writer applies. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,27 +30,6 @@ pub struct ListFilter {
     pub owner: Option<String>,
     /// Leading hexadecimal digits of the key, in either case; empty means any.
     pub key_prefix: String,
-}
-
-/// An application server in the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredServer {
-    /// Node name and instance.
-    pub server: Owner,
-    /// Where a proxy reaches it.
-    pub url: Arc<str>,
-    /// What it serves.
-    pub applications: Vec<Arc<str>>,
-    /// Table time after which the entry lapses.
-    pub lapses: TableTime,
-    /// The change counter at its last announcement.
-    pub version: Version,
-    /// How its session manager runs, for people.
-    pub mode: Arc<str>,
-    /// Version of its session manager's jar, for people.
-    pub software: Arc<str>,
-    /// Threads that serve requests; 0 when not known.
-    pub threads: u32,
 }
 
 impl TableReader {
@@ -83,7 +62,7 @@ impl TableReader {
         self.contents.sessions.load(Ordering::Relaxed)
     }
 
-    /// Bytes of session keys, attributes and logins.
+    /// Bytes of session keys, attributes, logins and labels.
     pub fn bytes(&self) -> u64 {
         self.contents.bytes.load(Ordering::Relaxed)
     }

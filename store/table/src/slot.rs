@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use dashmap::DashMap;
 
 use super::formats::ClusterFormat;
-use super::reader::RegisteredServer;
+use super::types::RegisteredServer;
 use super::types::{KEY_BYTES, RequestId, Session, SessionKey, TableTime, Version};
 
 /// Renames that a lookup follows from a key that was given up. More rotations of one session within the 30 s that a
@@ -138,7 +138,7 @@ pub(super) struct Contents {
     pub(super) sessions: AtomicU64,
     /// Tombstones and keys that were given up.
     pub(super) remains: AtomicU64,
-    /// Bytes of keys, attributes and logins of live sessions.
+    /// Bytes of keys, attributes, logins and labels of live sessions.
     pub(super) bytes: AtomicU64,
     /// The earliest deadline of anything, in milliseconds of table time.
     pub(super) next_deadline: AtomicU64,
@@ -218,7 +218,7 @@ impl Contents {
         self.servers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the cluster writes. A panic elsewhere cannot leave it half-changed: whoever changes it computes first.
+    /// What the cluster writes. A panic of its only writer ends the node, so nobody looks at what it left.
     pub(super) fn cluster(&self) -> RwLockReadGuard<'_, ClusterFormat> {
         self.cluster.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -121,7 +121,7 @@ impl SessionTable {
             Command::Kill { sessions } => self.kill(&mut call, sessions),
             Command::Tick => Outcome::Ticked,
             Command::Understands { node, disk, formats } => self.understands(*node, *disk, *formats),
-            Command::Raise { format } => self.raise(*format),
+            Command::Raise { format, asked } => self.raise(*format, *asked),
             Command::Hold { held } => self.hold(*held),
         };
         self.publish();

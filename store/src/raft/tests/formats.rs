@@ -36,7 +36,10 @@ async fn noted(cluster: &Cluster) {
 async fn the_format_rises_when_the_last_member_understands_it() {
     let mut cluster = Cluster::started(3).await;
     noted(&cluster).await;
-    let raise = Command::Raise { format: Format(2) };
+    let raise = Command::Raise {
+        format: Format(2),
+        asked: true,
+    };
     for node in [1, 2] {
         restart(&mut cluster, node, NEXT).await;
     }
@@ -75,7 +78,14 @@ async fn an_older_release_is_refused_once_the_format_has_risen() {
     let leader = cluster.leader().await;
     let (here, away) = (leader % 3 + 1, (leader + 1) % 3 + 1);
     cluster.crash(away).await;
-    let raised = ask(&cluster, Command::Raise { format: Format(2) }).await;
+    let raised = ask(
+        &cluster,
+        Command::Raise {
+            format: Format(2),
+            asked: true,
+        },
+    )
+    .await;
     assert_eq!(raised, Outcome::Raised { format: Format(2) });
     cluster.understands.insert(away, Formats::OURS);
     let sentence = cluster.start(away).await.failed().await;
@@ -107,4 +117,41 @@ async fn an_older_release_is_refused_once_the_format_has_risen() {
         sentence.contains("writes format 2, and this program"),
         "{sentence}"
     );
+}
+
+#[tokio::test]
+async fn an_older_release_that_meets_the_rise_in_its_log_ends_and_writes_nothing() {
+    let mut cluster = Cluster::new(1);
+    cluster.understands.insert(1, NEXT);
+    cluster.start(1).await;
+    noted(&cluster).await;
+    cluster.save(1).await;
+    ask(
+        &cluster,
+        Command::Raise {
+            format: Format(2),
+            asked: true,
+        },
+    )
+    .await;
+    let identity = cluster.data_dir(1).join("identity");
+    eventually("the rise is recorded", || {
+        cluster.nodes[&1].inner.identity.recorded_format() == Format(2)
+    })
+    .await;
+    cluster.crash(1).await;
+    // As after a crash in the moment before it was recorded.
+    let text = std::fs::read_to_string(&identity).unwrap();
+    std::fs::write(&identity, text.replace("format 2", "format 1")).unwrap();
+    cluster.understands.insert(1, Formats::OURS);
+    let sentence = cluster.refusal(|| cluster.settings(1)).await;
+    assert!(
+        sentence.contains("is of format 2, and this program understands format 1"),
+        "{sentence}"
+    );
+
+    cluster.understands.insert(1, NEXT);
+    cluster.start(1).await;
+    cluster.save(2).await;
+    assert!(cluster.lead().await.table().get(&super::key(1)).is_some());
 }

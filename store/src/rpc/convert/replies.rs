@@ -233,6 +233,7 @@ fn merged(merged: &Merged) -> v1::Merged {
         labels: merged.labels.as_deref().map(|labels| v1::Labels {
             labels: labels.iter().map(label).collect(),
         }),
+        local: merged.local.iter().map(local).collect(),
     }
 }
 

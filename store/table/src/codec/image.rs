@@ -134,8 +134,8 @@ impl ImageDecoder {
     /// # Errors
     /// It is not complete, or more came than it announced.
     pub fn finish(self) -> Result<TableImage, CodecError> {
-        let left = self.slots_left + self.servers_left + self.members_left;
-        let complete = left == 0 && self.waiting.is_empty();
+        let left = [self.slots_left, self.servers_left, self.members_left];
+        let complete = left == [0; 3] && self.waiting.is_empty();
         self.image.filter(|_| complete).ok_or(CodecError::Broken {
             what: "a table image",
             why: "it ends too early",

@@ -138,7 +138,10 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
             writer.u64(*disk);
             write_formats(writer, *formats);
         }
-        Command::Raise { format } => writer.u8(format.0),
+        Command::Raise { format, asked } => {
+            writer.u8(format.0);
+            writer.bool(*asked);
+        }
         Command::Hold { held } => writer.bool(*held),
     }
 }
@@ -200,6 +203,7 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
         },
         kind::RAISE => Command::Raise {
             format: Format(reader.u8()?),
+            asked: reader.bool()?,
         },
         kind::HOLD => Command::Hold { held: reader.bool()? },
         _ => return Err(reader.error("its kind is unknown to this program")),

@@ -17,10 +17,10 @@ use super::words::{
 };
 use crate::formats::MemberFormats;
 use crate::names::Names;
-use crate::reader::RegisteredServer;
 use crate::slot::{Alias, Slot, Tombstone};
 use crate::types::{
-    Attribute, Epoch, RecordedChange, RecordedClaim, RecordedKind, Session, SessionKey, TableTime, Version,
+    Attribute, Epoch, Label, LocalAttribute, RecordedChange, RecordedClaim, RecordedKind, RegisteredServer,
+    Session, SessionKey, TableTime, Version,
 };
 
 /// The kinds of slots on disk. A number is never used again for something else.
@@ -105,7 +105,11 @@ fn write_session(writer: &mut Writer<'_>, session: &Session) {
         writer.u64(change.version.0);
         writer.u8(recorded_byte(change.kind));
     });
+    writer.reserved::<LATE_CHANGE_BYTES>();
 }
+
+/// Reserved in a session: whether the last late change of its former owner follows, for that one's repeat.
+const LATE_CHANGE_BYTES: usize = 1;
 
 fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
     /// Name's length, version, type tag, value's length.
@@ -123,7 +127,15 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
         deadline: TableTime(reader.u64()?),
         login: reader.option(read_login)?.map(Arc::new),
         login_version: Version(reader.u64()?),
-        labels: reader.list(PAIR_BYTES, read_label)?.into(),
+        labels: reader
+            .list(PAIR_BYTES, |reader| {
+                let label = read_label(reader)?;
+                Ok(Label {
+                    name: names.share(&label.name),
+                    ..label
+                })
+            })?
+            .into(),
         labels_version: Version(reader.u64()?),
         removal_version: Version(reader.u64()?),
         attributes: reader.list(ATTRIBUTE_BYTES, |reader| {
@@ -135,7 +147,15 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
                 value: Bytes::copy_from_slice(&reader.bytes()?),
             })
         })?,
-        local: reader.list(PAIR_BYTES, read_local)?.into(),
+        local: reader
+            .list(PAIR_BYTES, |reader| {
+                let local = read_local(reader)?;
+                Ok(LocalAttribute {
+                    name: names.share(&local.name),
+                    class: names.share(&local.class),
+                })
+            })?
+            .into(),
         last_claim: reader.option(|reader| {
             Ok(RecordedClaim {
                 id: read_request_id(reader)?,
@@ -151,6 +171,7 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
             })
         })?,
     };
+    reader.reserved::<LATE_CHANGE_BYTES>()?;
     let sorted = session.attributes.is_sorted_by(|one, next| one.name < next.name)
         && session.local.is_sorted_by(|one, next| one.name < next.name)
         && session.labels.is_sorted_by(|one, next| one.name < next.name);
@@ -203,6 +224,7 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
     })
 }
 
+/// 5 is kept for a save that found too many sessions with its label.
 fn recorded_byte(kind: RecordedKind) -> u8 {
     match kind {
         RecordedKind::Saved => 1,

@@ -1,8 +1,8 @@
 //! Understands, Raise and Hold: what the cluster writes.
 //!
-//! Invariants: the cluster's format never falls, and no member is left that has not said that it understands it. Both
-//! hold because memberships and these commands stand in one log: a member that is added later is judged by whoever
-//! proposes its membership, against the format that is applied there.
+//! Invariants: the cluster's format never falls; when it rose, every member of the membership that was applied then had
+//! said that it understands it. What a member says later does not take that back, and who is added later is judged by
+//! whoever proposes that membership.
 
 use crate::formats::{Format, Formats};
 use crate::outcome::Outcome;
@@ -26,8 +26,9 @@ impl SessionTable {
         Outcome::Understood
     }
 
-    /// Lets the cluster write a format from the next entry on, if every member understands it.
-    pub(crate) fn raise(&mut self, format: Format) -> Outcome {
+    /// Lets the cluster write a format from the next proposal on, if every member understands it and no operator holds it,
+    /// or one asks for it.
+    pub(crate) fn raise(&mut self, format: Format, asked: bool) -> Outcome {
         let now = self.now();
         let mut cluster = self.contents.cluster_mut();
         if format <= cluster.format {
@@ -35,16 +36,20 @@ impl SessionTable {
                 format: cluster.format,
             };
         }
+        if cluster.members.is_empty() {
+            return Outcome::NoMember;
+        }
         if let Some((node, member)) = cluster.lacking(format) {
             return Outcome::NotUnderstood {
                 node,
                 understood: member.understood,
             };
         }
-        if cluster.members.is_empty() {
-            return Outcome::NoMember;
+        if cluster.held && !asked {
+            return Outcome::Held { held: true };
         }
         cluster.format = format;
+        cluster.held = false;
         cluster.look(now);
         Outcome::Raised { format }
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::command::Announcement;
 use crate::outcome::Outcome;
-use crate::reader::RegisteredServer;
 use crate::table::{Call, SessionTable};
+use crate::types::RegisteredServer;
 use crate::types::TableTime;
 
 impl SessionTable {

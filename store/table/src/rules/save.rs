@@ -85,20 +85,16 @@ impl SessionTable {
         let last_change = call.id().map(|id| RecordedChange { id, version, kind });
         let now = self.now();
         let wants_names = merged.as_ref().is_some_and(|merged| merged.removals);
-        let names = self.change(key, |record, names| {
+        let left = self.change(key, |record, names| {
             store(record, save, version, now, names);
             record.last_change = last_change;
             if let Some(owner) = new_owner {
                 record.begin_epoch(epoch, owner);
             }
-            if wants_names {
-                merge::names(record)
-            } else {
-                Vec::new()
-            }
+            wants_names.then(|| (merge::names(record), record.local.to_vec()))
         });
-        if let (Some(merged), Some(names)) = (&mut merged, names) {
-            merged.names = names;
+        if let (Some(merged), Some((names, local))) = (&mut merged, left.flatten()) {
+            (merged.names, merged.local) = (names, local);
         }
         Outcome::Saved(Saved {
             version,
@@ -238,6 +234,14 @@ fn store(record: &mut Session, save: &Save, version: Version, now: TableTime, na
             record.attributes.remove(at);
             record.removal_version = version;
         }
+    }
+    // Whoever has an older base believes that nothing stands under the name.
+    if save
+        .local
+        .iter()
+        .any(|local| record.local_attribute(&local.name).is_none())
+    {
+        record.removal_version = version;
     }
     for changed in &save.changed {
         store_attribute(record, changed, version, names);

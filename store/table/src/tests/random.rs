@@ -240,3 +240,15 @@ fn damaged_bytes_are_an_error_and_never_a_panic() {
         let _ = decoder.push(&damaged).and_then(|()| decoder.finish().map(drop));
     }
 }
+
+#[test]
+fn an_image_that_announces_more_than_it_holds_is_never_whole() {
+    const SLOTS_AT: usize = 1 + 3 * 8;
+    const SERVERS_AT: usize = SLOTS_AT + 2 * 8;
+    let mut header = bytes_of(&SessionTable::new());
+    header[SLOTS_AT..SLOTS_AT + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+    header[SERVERS_AT..SERVERS_AT + 8].copy_from_slice(&1_u64.to_le_bytes());
+    let mut decoder = crate::ImageDecoder::new(Formats::OURS);
+    decoder.push(&header).unwrap();
+    assert!(decoder.finish().is_err());
+}

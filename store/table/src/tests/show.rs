@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::{
-    Attribute, Checked, ClusterFormat, Event, EventKind, Label, Merged, Outcome, Owner, Session, SessionKey,
-    TableTime,
+    Attribute, Checked, ClusterFormat, Event, EventKind, Label, LocalAttribute, Merged, Outcome, Owner,
+    Session, SessionKey, TableTime,
 };
 
 pub(super) fn name(key: &SessionKey) -> String {
@@ -39,9 +39,7 @@ pub(super) fn show_session(session: &Session) -> String {
         let _ = write!(text, " login {}", login.principal);
     }
     text += &show_labels(&session.labels);
-    for local in &session.local {
-        let _ = write!(text, " {} is local, {}", local.name, local.class);
-    }
+    text += &show_local(&session.local);
     text + &show_attributes(&session.attributes)
 }
 
@@ -64,11 +62,17 @@ fn show_labels(labels: &[Label]) -> String {
         .collect()
 }
 
+fn show_local(local: &[LocalAttribute]) -> String {
+    let shown = |local: &LocalAttribute| format!(" {} is local, {}", local.name, local.class);
+    local.iter().map(shown).collect()
+}
+
 fn show_merged(merged: &Merged) -> String {
     let mut text = format!("; merged{}", show_attributes(&merged.attributes));
     if merged.removals {
         let names: Vec<&str> = merged.names.iter().map(|name| &**name).collect();
         let _ = write!(text, " only [{}] exist", names.join(" "));
+        text += &show_local(&merged.local);
     }
     if let Some(login) = &merged.login {
         let who = if login.is_logout() {

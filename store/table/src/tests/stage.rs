@@ -236,6 +236,7 @@ impl Stage {
             }
             "raise" => Command::Raise {
                 format: Format(word.parse()?),
+                asked: words.get(1) != Some(&"unasked"),
             },
             "hold" => Command::Hold { held: word == "on" },
             _ => return Err(format!("no command {name}").into()),
