@@ -114,6 +114,11 @@ const RULES: &[Rule] = &[
         faults: promises::promises_are_shown,
     },
     Rule {
+        name: "map",
+        says: "the README's map names every directory at the root",
+        faults: promises::map_is_whole,
+    },
+    Rule {
         name: "conditions",
         says: "tests wait for conditions with a deadline",
         faults: text::tests_wait_for_conditions,

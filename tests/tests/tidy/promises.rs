@@ -2,7 +2,7 @@
 //!
 //! ARCHITECTURE.md has one row for each promise; a claim is a file of `tests/tests/` whose preface begins with the
 //! promises that it shows, or says that it stands beside them. Neither may know of something that the other does not. The
-//! README numbers the promises alike and links each to something that its row names.
+//! README numbers the promises alike and links each to something that its row names; its map names every directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +53,24 @@ pub(crate) fn promises_are_shown(tree: &Tree) -> Vec<Fault> {
     }
     faults.extend(guarantees(readme, &rows));
     faults
+}
+
+/// The README's map names every directory at the root.
+pub(crate) fn map_is_whole(tree: &Tree) -> Vec<Fault> {
+    let directories: BTreeSet<&str> = tree
+        .all()
+        .filter_map(|source| source.path.split_once('/'))
+        .map(|(directory, _)| directory)
+        .collect();
+    let text = tree.get(README).map_or("", |readme| readme.text.as_str());
+    // What begins with a dot is for programs, not for readers.
+    let shown = directories
+        .into_iter()
+        .filter(|directory| !directory.starts_with('.'));
+    let missing = shown.filter(|directory| !text.contains(&format!("\n| `{directory}/` | ")));
+    missing
+        .map(|directory| Fault::new(README, 1, format!("the map does not name {directory}/")))
+        .collect()
 }
 
 /// A promise's row of the table.

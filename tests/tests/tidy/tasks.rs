@@ -61,10 +61,7 @@ pub(crate) fn tasks_have_owners(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut idle = STARTERS.iter().copied().collect::<BTreeSet<_>>();
     for source in tree.rust().chain(tree.java()) {
-        let starts: Vec<&&str> = STARTS
-            .iter()
-            .filter(|start| source.text.contains(**start))
-            .collect();
+        let starts = source.may_name(STARTS);
         let listed = STARTERS.contains(&source.path.as_str());
         for line in source
             .product()

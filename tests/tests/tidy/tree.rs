@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::lexer::{self, Line};
+use crate::words::in_name;
 
 /// What git does not hold: the builds' own directories and what `make demo` leaves.
 const UNTRACKED: &[&str] = &["target", ".git", ".demo"];
@@ -22,6 +23,8 @@ pub(crate) struct Source {
     in_test_module: Vec<bool>,
     /// Modules that are declared here for tests alone, each in a file of its own.
     test_modules: Vec<String>,
+    /// Every name in its code, so that rules need not read a file that names nothing of theirs.
+    names: BTreeSet<String>,
     is_test_file: bool,
 }
 
@@ -33,6 +36,10 @@ impl Source {
         } else {
             (vec![false; lines.len()], Vec::new())
         };
+        let words = lines
+            .iter()
+            .flat_map(|line| line.code.split(|character| !in_name(character)));
+        let names = words.map(str::to_owned).collect();
         let is_test_file = false;
         Self {
             path: path.to_owned(),
@@ -40,6 +47,7 @@ impl Source {
             lines,
             in_test_module,
             test_modules,
+            names,
             is_test_file,
         }
     }
@@ -67,6 +75,19 @@ impl Source {
         let lines = self.lines.iter().zip(&self.in_test_module);
         let tests = lines.filter(|(line, test)| (**test || self.is_test_file) && !line.code.is_empty());
         tests.map(|(line, _)| line)
+    }
+
+    /// Those of some words that may stand in the code: all names in them do, somewhere.
+    pub(crate) fn may_name<'a>(&self, words: &[&'a str]) -> Vec<&'a str> {
+        let names = |word: &'a str| {
+            word.split(|character| !in_name(character))
+                .filter(|name| !name.is_empty())
+        };
+        words
+            .iter()
+            .copied()
+            .filter(|word| names(word).all(|name| self.names.contains(name)))
+            .collect()
     }
 
     /// Where its test modules with files of their own may lie.

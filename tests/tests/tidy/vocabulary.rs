@@ -151,12 +151,7 @@ fn has_vocabulary(source: &Source) -> bool {
 
 /// The first line that names one of these words, tests included.
 fn first_named<'a>(source: &Source, words: &[&'a str]) -> Option<(usize, &'a str)> {
-    // Most files name none, and the whole text is searched faster than its lines.
-    let words: Vec<&str> = words
-        .iter()
-        .copied()
-        .filter(|word| source.text.contains(*word))
-        .collect();
+    let words = source.may_name(words);
     source.lines().iter().find_map(|line| {
         let word = words.iter().find(|word| names(&line.code, word))?;
         Some((line.number, *word))
