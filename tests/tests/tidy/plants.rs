@@ -193,6 +193,11 @@ const UNSAID: &[Planted] = &[
         "/// Why.\nconst A_MS: u64 = 1;\nconst STRAY_MS: u64 = 1;",
     ),
     ("bounds", PROXY, "//! Planted.\nconst STRAY_MS: u64 = 1;"),
+    (
+        "bounds",
+        PROXY,
+        "/// Stray milliseconds.\nconst STRAY_MS: u64 = 1;",
+    ),
     ("bounds", SEAM, "  private static final int STRAY_MAX = 1;"),
     ("bounds", SEAM, "  public static final long STRAY_NANOS = 1;"),
 ];

@@ -29,6 +29,9 @@ const PREFACES_TO_COME: &[&str] = &[
     "store/src/rpc/parcel.rs",
 ];
 
+/// Fewest words of a bound's comment; fewer repeat the name.
+const REASON_WORDS_MIN: usize = 3;
+
 /// Words that make a constant's name the name of a bound: most stand at its end, `CAPACITY_FIRST` and its like elsewhere.
 const BOUND_WORDS: &[&str] = &[
     "MAX", "MIN", "LIMIT", "CAPACITY", "TIMEOUT", "WAIT", "INTERVAL", "WITHIN", "EVERY", "AFTER", "TRIES",
@@ -211,12 +214,13 @@ fn java_constant(code: &str) -> Option<&str> {
     constant.then(|| words.last().copied()).flatten()
 }
 
+/// Whether some words stand right above; a file's preface speaks of the file.
 fn is_explained(source: &Source, index: usize) -> bool {
     let above = source.lines()[..index].iter().rev();
-    let mut above = above.skip_while(|line| line.code.trim_start().starts_with("#["));
-    above
-        .next()
-        .is_some_and(|line| line.is_comment() && !line.comment.starts_with("//!"))
+    let above = above.skip_while(|line| line.code.trim_start().starts_with("#["));
+    let comment = above.take_while(|line| line.is_comment() && !line.comment.starts_with("//!"));
+    let words = comment.flat_map(|line| line.comment.split_whitespace());
+    words.filter(|word| word.contains(char::is_alphabetic)).count() >= REASON_WORDS_MIN
 }
 
 /// A type's name means one thing in its crate, but for a listed few.
