@@ -23,6 +23,7 @@ const HELD_BACK: Duration = Duration::from_millis(800);
 /// A page that only reads a session answers within this unless it asks the stores.
 const READ: Duration = Duration::from_millis(200);
 
+/// How long a look for a byte of the answer may block; many looks fit into the time that it is held back.
 const LOOK: Duration = Duration::from_millis(1);
 
 const WAYS: [(&str, &str); 7] = [

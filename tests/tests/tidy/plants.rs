@@ -186,6 +186,7 @@ const UNSAID: &[Planted] = &[
     ("bounds", PROXY, "const STRAY_BYTES: u64 = 1;"),
     ("bounds", PROXY, "const STRAY_MS: u64 = 1;"),
     ("bounds", PROXY, "const CAPACITY_FIRST: u64 = 1;"),
+    ("bounds", PROXY, "const STRAY: Duration = Duration::ZERO;"),
     // A comment speaks of one constant; a file's preface of none.
     (
         "bounds",

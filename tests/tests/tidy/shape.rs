@@ -159,7 +159,7 @@ fn opens_with_javadoc(source: &Source) -> bool {
     false
 }
 
-/// Every bound says its unit and reason right above itself.
+/// Every bound says its unit and reason right above itself; a duration is one, whatever its name.
 pub(crate) fn every_bound_says_why(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
     for source in tree.rust().chain(tree.java()) {
@@ -170,7 +170,7 @@ pub(crate) fn every_bound_says_why(tree: &Tree) -> Vec<Fault> {
                 java_constant(&line.code)
             };
             if let Some(name) = constant
-                && is_bound(name)
+                && (is_bound(name) || line.code.contains(": Duration ="))
                 && !is_explained(source, index)
             {
                 faults.push(Fault::at(
