@@ -80,7 +80,8 @@ async fn watch(directory: Directory, id: UpstreamId) -> UpstreamId {
             Some((upstream, config)) => pace.pause(config.every, upstream.health.belief()),
             None => return id,
         };
-        wait(&directory, id, last, pause).await;
+        let out_of_turn = Deadline::since(last, pace::BETWEEN_SUSPICIONS);
+        wait(&directory, id, Deadline::since(last, pause), out_of_turn).await;
         let Some((upstream, config)) = find(&directory, id) else {
             return id;
         };
@@ -100,11 +101,9 @@ fn wait_in_vain(counters: &Counters, answered: u64) -> bool {
     counters.waiting_now() > 0 && counters.answered_so_far() == answered
 }
 
-/// Waits until a check is due: `pause` after the last one began, or sooner when the upstream has become suspicious.
-async fn wait(directory: &Directory, id: UpstreamId, last: Instant, pause: Duration) {
+/// Waits until a check is due, or until `out_of_turn` at least when the upstream has become suspicious.
+async fn wait(directory: &Directory, id: UpstreamId, due: Deadline, out_of_turn: Deadline) {
     let counters = counters(directory, id);
-    let due = Deadline::since(last, pause);
-    let out_of_turn = Deadline::since(last, pace::BETWEEN_SUSPICIONS);
     let mut suspicious = Deadline::within(SUSPICION);
     let mut answered = None;
     while !due.has_passed() {
