@@ -9,10 +9,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use remora_proto::v1;
-use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::store_admin_server::StoreAdmin;
 use remora_proto::v1::upgrade_request::Wish;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 use crate::raft::Role;
@@ -20,10 +18,8 @@ use remora_table::{
     Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
 };
 
-use super::bounds::MESSAGE_BYTES_MAX;
 use super::convert::{self, owner, session_key};
 use super::desk::Desk;
-use super::forward::{Forwards, Way, onward};
 use super::status::{malformed, refused, status};
 use super::upgrade;
 
@@ -39,12 +35,7 @@ const KILL_PAGE: usize = 65_536;
 /// The service.
 pub(super) struct Admin {
     pub(super) desk: Arc<Desk>,
-    pub(super) forwards: Arc<Forwards>,
     pub(super) started: Instant,
-}
-
-fn client(channel: Channel) -> StoreAdminClient<Channel> {
-    StoreAdminClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX)
 }
 
 #[tonic::async_trait]
@@ -60,9 +51,6 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::ListSessionsRequest>,
     ) -> Result<Response<v1::ListSessionsReply>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return client(leader).list_sessions(onward(request.into_inner())).await;
-        }
         let ask = request.into_inner();
         let filter = convert::filter(ask.filter).map_err(|refusal| refused(&refusal))?;
         let after = page_start(&ask.page)?;
@@ -94,9 +82,6 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::ShowSessionRequest>,
     ) -> Result<Response<v1::SessionDetail>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return client(leader).show_session(onward(request.into_inner())).await;
-        }
         let filter = convert::filter(request.into_inner().filter).map_err(|refusal| refused(&refusal))?;
         self.desk.barrier().await.map_err(status)?;
         let now = self.desk.raft.table().table_time();
@@ -113,9 +98,6 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::UpgradeRequest>,
     ) -> Result<Response<v1::UpgradeReply>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return client(leader).upgrade(onward(request.into_inner())).await;
-        }
         self.desk.barrier().await.map_err(status)?;
         let wish = Wish::try_from(request.get_ref().wish);
         let wish = wish.map_err(|_| {
@@ -131,9 +113,6 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::KillSessionsRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return client(leader).kill_sessions(onward(request.into_inner())).await;
-        }
         let ask = request.into_inner();
         let filter = convert::filter(ask.filter).map_err(|refusal| refused(&refusal))?;
         if filter == ListFilter::default() && !ask.all {

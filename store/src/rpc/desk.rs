@@ -1,25 +1,21 @@
-//! The desk that all services share: one request from its domain form to its answer.
+//! The desk that all services share: what this node is, whether it is open, and its words for what it turns away.
 //!
-//! A command is checked against the limits, proposed, and answered when it is on a majority of disks and every owner
-//! that lost the session by it has dropped its copy (`hub`). A claim of a key without a record is answered by a
-//! linearizable read and never proposed: a forged cookie costs no fsync. A check is a linearizable read.
+//! Requests about sessions live at it as a `visit`. What is no session command (the registry, a kill) is proposed here, under
+//! the same limits.
 //!
 //! Left out on purpose: retries. A refusal says that nothing happened, an unknown outcome that something may have;
 //! whoever asked decides.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
-use remora_proto::v1::reply::Answer as WireAnswer;
 use tokio::sync::watch;
 
-use crate::metrics::{Answers, Kind};
+use crate::metrics::Answers;
 use crate::raft::{Answer, NodeId, RaftHandle};
-use remora_table::{Command, Epoch, Limits, Outcome, Proposal, SessionKey, Version};
+use remora_table::{Limits, Outcome, Proposal};
 
-use super::convert::{self, Request};
 use super::hub::Hub;
 use super::status::{self, Turned, refusal};
 
@@ -42,49 +38,6 @@ pub(super) struct Desk {
     pub(super) limits: Limits,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) answers: Answers,
-}
-
-/// A request that needs a linearizable read before it can be answered or proposed.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, and as large as the proposals beside which it travels"
-)]
-#[derive(Debug, Clone)]
-pub(super) enum Read {
-    /// Is a near copy still the truth?
-    Check {
-        /// Which session.
-        session: SessionKey,
-        /// The caller's ownership.
-        epoch: Epoch,
-        /// Version of the caller's copy.
-        version: Version,
-    },
-    /// A claim of a key that this node's table does not hold as a live record.
-    Claim {
-        /// Which session.
-        session: SessionKey,
-        /// To be proposed if the read finds a record after all.
-        proposal: Proposal,
-    },
-}
-
-/// What a request needs first.
-#[derive(Debug)]
-pub(super) enum Admitted {
-    /// A proposal.
-    Propose(Proposal),
-    /// A read.
-    Read(Read),
-}
-
-/// What a read gave.
-#[derive(Debug)]
-pub(super) enum ReadResult {
-    /// The answer.
-    Answer(WireAnswer),
-    /// The claim must be proposed.
-    Propose(Proposal),
 }
 
 impl Desk {
@@ -134,111 +87,11 @@ impl Desk {
         }
     }
 
-    /// Counts an answer.
-    pub(super) fn count(&self, kind: Kind, answer: &WireAnswer, took: Duration) {
-        self.answers.answered(kind, convert::ending(answer), took);
-        if let WireAnswer::Refusal(refusal) = answer {
-            self.answers.refused(refusal.reason);
-        }
-    }
-
-    /// What a request needs first, or why it is refused.
-    pub(super) fn admit(&self, request: Request) -> Result<Admitted, v1::Refusal> {
-        match request {
-            Request::Check {
-                session,
-                epoch,
-                version,
-            } => Ok(Admitted::Read(Read::Check {
-                session,
-                epoch,
-                version,
-            })),
-            Request::Propose { proposal, .. } => {
-                self.limits
-                    .check(&proposal, self.raft.table())
-                    .map_err(status::limit)?;
-                match &proposal.command {
-                    Command::Claim { session } if self.raft.table().claim_preview(session).is_some() => {
-                        Ok(Admitted::Read(Read::Claim {
-                            session: session.clone(),
-                            proposal,
-                        }))
-                    }
-                    _ => Ok(Admitted::Propose(proposal)),
-                }
-            }
-        }
-    }
-
-    /// Answers reads behind one barrier, in their order.
-    pub(super) async fn read(&self, reads: Vec<Read>) -> Vec<ReadResult> {
-        if let Err(why) = self.raft.barrier().await {
-            let refusal = self.refused(why);
-            return reads
-                .iter()
-                .map(|_| ReadResult::Answer(WireAnswer::Refusal(refusal.clone())))
-                .collect();
-        }
-        let table = self.raft.table();
-        let answer = |read| match read {
-            Read::Check {
-                session,
-                epoch,
-                version,
-            } => ReadResult::Answer(WireAnswer::Check(convert::checked(
-                table.check(&session, epoch, version),
-            ))),
-            Read::Claim { session, proposal } => match table.claim_preview(&session) {
-                Some(outcome) => ReadResult::Answer(self.done(Kind::Claim, outcome)),
-                None => ReadResult::Propose(proposal),
-            },
-        };
-        reads.into_iter().map(answer).collect()
-    }
-
-    /// The table's outcome as a reply.
-    pub(super) fn done(&self, kind: Kind, outcome: Outcome) -> WireAnswer {
-        convert::answer(kind, outcome).unwrap_or_else(|| {
-            tracing::error!(
-                ?kind,
-                "the table gave an outcome of another command: answered as unknown"
-            );
-            WireAnswer::Unknown(self.unknown())
-        })
-    }
-
-    /// What became of a proposal as a reply, evictions not waited for.
-    pub(super) fn settled(&self, kind: Kind, answer: Answer) -> WireAnswer {
-        match answer {
-            Answer::Done(outcome) => self.done(kind, outcome),
-            Answer::Refused(why) => WireAnswer::Refusal(self.refused(why)),
-            Answer::Unknown => WireAnswer::Unknown(self.unknown()),
-        }
-    }
-
-    /// One request of a unary call, from its domain form to its reply.
-    pub(super) async fn answer(&self, request: Request) -> WireAnswer {
-        let (kind, takes) = match &request {
-            Request::Check { .. } => (Kind::Check, None),
-            Request::Propose { kind, takes, .. } => (*kind, takes.clone()),
-        };
-        let proposal = match self.admit(request) {
-            Err(refusal) => return WireAnswer::Refusal(refusal),
-            Ok(Admitted::Propose(proposal)) => proposal,
-            Ok(Admitted::Read(read)) => match self.read(vec![read]).await.pop() {
-                Some(ReadResult::Propose(proposal)) => proposal,
-                Some(ReadResult::Answer(answer)) => return answer,
-                None => return WireAnswer::Unknown(self.unknown()),
-            },
-        };
-        let answer = self.raft.propose(proposal).await;
-        if matches!(answer, Answer::Done(_))
-            && let Some(evicted) = takes.as_ref().and_then(|session| self.hub.evictions(session))
-        {
-            evicted.await;
-        }
-        self.settled(kind, answer)
+    /// Resolves when consensus has stopped.
+    pub(super) async fn closed(&self) {
+        let mut phase = self.phase.clone();
+        // An error means that the node is gone, which is later than any phase.
+        let _ = phase.wait_for(|now| *now == Phase::Closed).await;
     }
 
     /// Proposes what is no session command (registry, kill) and gives its outcome.

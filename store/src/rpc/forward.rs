@@ -1,36 +1,113 @@
 //! Unary calls that reach a node which does not lead: forwarded one hop to the leader, or refused with its address.
 //!
-//! A forwarded call is marked, and a marked call is never forwarded again. What the leader answers goes back as it is,
-//! its status and its metadata included. A status without a refusal, such as a broken connection, means that the
-//! command may have happened, also here.
+//! One service around each service for clients ([`AtLeader`]), so that behind it every call may take this node for the
+//! leader. A call goes on as it came, unread: bytes there, bytes and trailers back. A forwarded call is marked, and a marked
+//! call is never forwarded again. A status without a refusal, such as that of a broken connection, means that the command
+//! may have happened, also here.
+//!
+//! Left out on purpose: the stream of a session manager, which belongs to the leader alone and says so itself.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tonic::metadata::MetadataValue;
+use futures::future::{BoxFuture, FutureExt};
+use http::{HeaderName, HeaderValue};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tower::{Service, ServiceExt};
 
 use super::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use super::desk::Desk;
 use super::status::{not_leader, refused};
 
 /// Metadata of a call that was forwarded already.
-const FORWARDED_METADATA: &str = "remora-forwarded";
+const FORWARDED: HeaderName = HeaderName::from_static("remora-forwarded");
 
 /// How long the leader's node may take to accept a connection: longer only when it is gone.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long a forwarded call may take: the leader's own bound on a proposal is shorter.
-const FORWARD_WITHIN: Duration = Duration::from_secs(8);
+/// Metadata that bounds a call, as gRPC writes it.
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
-/// Where a unary call is answered.
-pub(super) enum Way {
+/// How long a forwarded call may take, 8 s: the leader's own bound on a proposal is shorter.
+const FORWARD_WITHIN: HeaderValue = HeaderValue::from_static("8S");
+
+/// Calls that every node answers itself.
+const ANSWERED_HERE: [&str; 2] = ["/remora.v1.SessionStore/Exchange", "/remora.v1.StoreAdmin/Status"];
+
+type Forwarded = Result<http::Response<Body>, Infallible>;
+
+/// A service whose calls are answered by the leader, wherever they arrive.
+#[derive(Clone)]
+pub(super) struct AtLeader<S> {
+    pub(super) desk: Arc<Desk>,
+    pub(super) forwards: Arc<Forwards>,
+    pub(super) service: S,
+}
+
+impl<S: NamedService> NamedService for AtLeader<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<http::Request<Body>> for AtLeader<S>
+where
+    S: Service<
+            http::Request<Body>,
+            Response = http::Response<Body>,
+            Error = Infallible,
+            Future = BoxFuture<'static, Forwarded>,
+        >,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Forwarded>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        match self.way(&request) {
+            Ok(Way::Here) => self.service.call(request),
+            Ok(Way::There(leader)) => onward(leader, request).boxed(),
+            Err(status) => std::future::ready(Ok(status.into_http())).boxed(),
+        }
+    }
+}
+
+/// Where a call is answered.
+enum Way {
     /// By this node.
     Here,
     /// By the leader, over this connection.
     There(Channel),
+}
+
+impl<S> AtLeader<S> {
+    /// Where this call is answered, or the status that refuses it.
+    fn way(&self, request: &http::Request<Body>) -> Result<Way, Status> {
+        if ANSWERED_HERE.contains(&request.uri().path()) {
+            return Ok(Way::Here);
+        }
+        let desk = &self.desk;
+        desk.open().map_err(|refusal| refused(&refusal))?;
+        if desk.raft.leadership().borrow().elected_here() {
+            return Ok(Way::Here);
+        }
+        let leader = desk.leader_hint();
+        if leader.is_empty() || request.headers().contains_key(FORWARDED) {
+            return Err(refused(&not_leader(leader)));
+        }
+        self.forwards
+            .channel(&leader)
+            .map(Way::There)
+            .ok_or_else(|| refused(&not_leader(leader)))
+    }
 }
 
 /// Connections to other nodes' client addresses, made when first needed and kept.
@@ -40,21 +117,6 @@ pub(super) struct Forwards {
 }
 
 impl Forwards {
-    /// Where this call is answered, or the status that refuses it.
-    pub(super) fn way<T>(&self, desk: &Desk, request: &Request<T>) -> Result<Way, Status> {
-        desk.open().map_err(|refusal| refused(&refusal))?;
-        if desk.raft.leadership().borrow().elected_here() {
-            return Ok(Way::Here);
-        }
-        let leader = desk.leader_hint();
-        if leader.is_empty() || request.metadata().contains_key(FORWARDED_METADATA) {
-            return Err(refused(&not_leader(leader)));
-        }
-        self.channel(&leader)
-            .map(Way::There)
-            .ok_or_else(|| refused(&not_leader(leader)))
-    }
-
     fn channel(&self, address: &str) -> Option<Channel> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
@@ -76,12 +138,18 @@ impl Forwards {
     }
 }
 
-/// The call for the leader, marked.
-pub(super) fn onward<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
+/// Takes a call to the leader, marked.
+async fn onward(leader: Channel, request: http::Request<Body>) -> Forwarded {
+    let (head, body) = request.into_parts();
+    let mut request = http::Request::new(body);
+    *request.uri_mut() = head.uri;
+    *request.method_mut() = head.method;
+    *request.version_mut() = head.version;
+    *request.headers_mut() = head.headers;
     request
-        .metadata_mut()
-        .insert(FORWARDED_METADATA, MetadataValue::from_static("1"));
-    request.set_timeout(FORWARD_WITHIN);
-    request
+        .headers_mut()
+        .insert(FORWARDED, HeaderValue::from_static("1"));
+    request.headers_mut().insert(TIMEOUT, FORWARD_WITHIN);
+    let answered = leader.oneshot(request).await;
+    Ok(answered.unwrap_or_else(|error| Status::from_error(error.into()).into_http()))
 }

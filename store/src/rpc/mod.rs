@@ -1,9 +1,9 @@
 //! The only place that names tonic: services for clients and peers, links to peers, wire to domain and back.
 //!
-//! `sessions` (unary) and `exchange` (the stream) convert requests (`convert`) and answer them at the `desk`; `hub` knows
-//! the live streams, tells owners what happened to their sessions and holds a claim's answer until the previous owner
-//! has dropped its copy; `outbox` and `parcel` group what leaves on a stream; `forward` takes a unary call one hop to the
-//! leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
+//! `sessions` (unary) and `exchange` (the stream) carry requests to the `desk` and replies back; `convert` checks and
+//! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
+//! to their sessions and holds a claim's answer until the previous owner has dropped its copy; `outbox` and `parcel` group
+//! what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
 //! away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus traffic.
 //!
 //! Invariants: no wire type leaves this directory inwards; no request is retried here; every refusal carries a sentence
@@ -27,6 +27,7 @@ mod registry;
 mod sessions;
 mod status;
 mod upgrade;
+mod visit;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ use crate::raft::{EventSink, NodeId, PeerEndpoint, RaftHandle};
 use remora_table::Limits;
 
 use desk::Desk;
-use forward::Forwards;
+use forward::{AtLeader, Forwards};
 use hub::Hub;
 
 pub use desk::Phase;
@@ -120,26 +121,37 @@ pub async fn serve_clients(
         phase: services.phase,
         answers: Answers::new(),
     });
-    let forwards = Arc::new(Forwards::default());
-    let sessions = sessions::Sessions {
+    let sessions = SessionStoreServer::new(sessions::Sessions {
         desk: Arc::clone(&desk),
-        forwards: Arc::clone(&forwards),
-    };
-    let admin = admin::Admin {
+    });
+    let admin = StoreAdminServer::new(admin::Admin {
         desk: Arc::clone(&desk),
-        forwards: Arc::clone(&forwards),
         started: Instant::now(),
-    };
-    let registry = registry::Registered { desk, forwards };
+    });
+    let registry = RegistryServer::new(registry::Registered {
+        desk: Arc::clone(&desk),
+    });
+    let forwards = Arc::new(Forwards::default());
+    let sessions = sessions
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let router = server()
-        .add_service(
-            SessionStoreServer::new(sessions)
-                .max_decoding_message_size(MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(MESSAGE_BYTES_MAX),
-        )
-        .add_service(StoreAdminServer::new(admin).max_encoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(RegistryServer::new(registry));
+        .add_service(at_leader(&desk, &forwards, sessions))
+        .add_service(at_leader(
+            &desk,
+            &forwards,
+            admin.max_encoding_message_size(MESSAGE_BYTES_MAX),
+        ))
+        .add_service(at_leader(&desk, &forwards, registry));
     serve("client", listener, router, stop).await
+}
+
+fn at_leader<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> AtLeader<S> {
+    AtLeader {
+        desk: Arc::clone(desk),
+        forwards: Arc::clone(forwards),
+        service,
+    }
 }
 
 /// Serves the other nodes on the peer address until `stop` completes.

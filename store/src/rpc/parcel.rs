@@ -17,8 +17,6 @@ const PUSHES_MAX: usize = 1_024;
 /// The next message of a stream as it fills.
 pub(super) struct Parcel {
     welcome: Option<v1::Welcome>,
-    /// Replies that are due.
-    pub(super) replies: VecDeque<v1::Reply>,
     /// Pushes that are due.
     pub(super) pushes: VecDeque<v1::Push>,
     /// The probe that is confirmed; 0 for none.
@@ -30,26 +28,25 @@ impl Parcel {
     pub(super) fn welcome(welcome: v1::Welcome) -> Parcel {
         Parcel {
             welcome: Some(welcome),
-            replies: VecDeque::new(),
             pushes: VecDeque::new(),
             confirmed: 0,
         }
     }
 
-    /// The next message; none when nothing is due. Pushes go before the confirmation that follows them, and a
+    /// The next message, with as many of these replies as fit; none when nothing is due. Pushes go before the confirmation that follows them, and a
     /// confirmation only with the last of them.
-    pub(super) fn take(&mut self) -> Option<v1::ExchangeReply> {
+    pub(super) fn take(&mut self, due: &mut VecDeque<v1::Reply>) -> Option<v1::ExchangeReply> {
         if let Some(welcome) = self.welcome.take() {
             return Some(v1::ExchangeReply {
                 welcome: Some(welcome),
                 ..v1::ExchangeReply::default()
             });
         }
-        if self.replies.is_empty() && self.pushes.is_empty() && self.confirmed == 0 {
+        if due.is_empty() && self.pushes.is_empty() && self.confirmed == 0 {
             return None;
         }
         let pushes: Vec<v1::Push> = self.pushes.drain(..self.pushes.len().min(PUSHES_MAX)).collect();
-        let replies = self.fitting_replies();
+        let replies = fitting(due);
         let confirmed = if self.pushes.is_empty() {
             std::mem::take(&mut self.confirmed)
         } else {
@@ -62,18 +59,19 @@ impl Parcel {
             confirmed,
         })
     }
+}
 
-    fn fitting_replies(&mut self) -> Vec<v1::Reply> {
-        let mut bytes = 0;
-        let fitting = self.replies.iter().take_while(|reply| {
-            let own = reply.encoded_len();
-            let fits = bytes == 0 || bytes + own <= FULL_BYTES;
-            bytes += own;
-            fits
-        });
-        let count = fitting.count();
-        self.replies.drain(..count).collect()
-    }
+/// Takes out as many as fit into a message.
+fn fitting(due: &mut VecDeque<v1::Reply>) -> Vec<v1::Reply> {
+    let mut bytes = 0;
+    let fitting = due.iter().take_while(|reply| {
+        let own = reply.encoded_len();
+        let fits = bytes == 0 || bytes + own <= FULL_BYTES;
+        bytes += own;
+        fits
+    });
+    let count = fitting.count();
+    due.drain(..count).collect()
 }
 
 #[cfg(test)]
@@ -103,7 +101,7 @@ mod tests {
     fn empty() -> Parcel {
         let mut parcel = Parcel::welcome(v1::Welcome::default());
         assert!(
-            parcel.take().unwrap().welcome.is_some(),
+            parcel.take(&mut VecDeque::new()).unwrap().welcome.is_some(),
             "the first message is the welcome"
         );
         parcel
@@ -112,26 +110,24 @@ mod tests {
     #[test]
     fn what_is_ready_goes_together() {
         let mut parcel = empty();
-        parcel.replies.extend([reply(1, 10), reply(2, 10)]);
+        let mut due = VecDeque::from([reply(1, 10), reply(2, 10)]);
         parcel.pushes.push_back(v1::Push::default());
         parcel.confirmed = 7;
-        let message = parcel.take().unwrap();
+        let message = parcel.take(&mut due).unwrap();
         assert_eq!(
             (message.replies.len(), message.pushes.len(), message.confirmed),
             (2, 1, 7)
         );
-        assert!(parcel.take().is_none());
+        assert!(parcel.take(&mut due).is_none());
     }
 
     #[test]
     fn no_message_grows_beyond_the_limit() {
         let mut parcel = empty();
-        parcel
-            .replies
-            .extend((0..40).map(|serial| reply(serial, 600 << 10)));
-        parcel.replies.push_back(reply(40, 3 << 20));
+        let mut due: VecDeque<_> = (0..40).map(|serial| reply(serial, 600 << 10)).collect();
+        due.push_back(reply(40, 3 << 20));
         let mut serials = Vec::new();
-        while let Some(message) = parcel.take() {
+        while let Some(message) = parcel.take(&mut due) {
             assert!(message.encoded_len() < MESSAGE_BYTES_MAX);
             serials.extend(message.replies.iter().map(|reply| reply.serial));
         }
@@ -145,7 +141,8 @@ mod tests {
             .pushes
             .extend((0..=PUSHES_MAX).map(|_| v1::Push::default()));
         parcel.confirmed = 7;
-        assert_eq!(parcel.take().unwrap().confirmed, 0);
-        assert_eq!(parcel.take().unwrap().confirmed, 7);
+        let mut none = VecDeque::new();
+        assert_eq!(parcel.take(&mut none).unwrap().confirmed, 0);
+        assert_eq!(parcel.take(&mut none).unwrap().confirmed, 7);
     }
 }

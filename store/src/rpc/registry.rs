@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use remora_proto::v1;
-use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::registry_server::Registry;
 use tonic::{Request, Response, Status};
 
@@ -11,13 +10,11 @@ use remora_table::Outcome;
 
 use super::convert;
 use super::desk::Desk;
-use super::forward::{Forwards, Way, onward};
 use super::status::{Turned, refused, status};
 
 /// The service.
 pub(super) struct Registered {
     pub(super) desk: Arc<Desk>,
-    pub(super) forwards: Arc<Forwards>,
 }
 
 #[tonic::async_trait]
@@ -26,11 +23,6 @@ impl Registry for Registered {
         &self,
         request: Request<v1::AnnounceRequest>,
     ) -> Result<Response<v1::AnnounceReply>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return RegistryClient::new(leader)
-                .announce(onward(request.into_inner()))
-                .await;
-        }
         let proposal = convert::announce(request.into_inner()).map_err(|refusal| refused(&refusal))?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
@@ -39,11 +31,6 @@ impl Registry for Registered {
     }
 
     async fn retire(&self, request: Request<v1::RetireRequest>) -> Result<Response<v1::RetireReply>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return RegistryClient::new(leader)
-                .retire(onward(request.into_inner()))
-                .await;
-        }
         let proposal = convert::retire(request.get_ref()).map_err(|refusal| refused(&refusal))?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Retired { retired } => Ok(Response::new(v1::RetireReply { retired })),
@@ -53,13 +40,8 @@ impl Registry for Registered {
 
     async fn list_servers(
         &self,
-        request: Request<v1::ListServersRequest>,
+        _request: Request<v1::ListServersRequest>,
     ) -> Result<Response<v1::ListServersReply>, Status> {
-        if let Way::There(leader) = self.forwards.way(&self.desk, &request)? {
-            return RegistryClient::new(leader)
-                .list_servers(onward(request.into_inner()))
-                .await;
-        }
         self.desk.barrier().await.map_err(status)?;
         let table = self.desk.raft.table();
         let now = table.table_time();

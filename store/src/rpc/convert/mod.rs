@@ -16,9 +16,7 @@ use remora_table::{KEY_BYTES, RequestId, SessionKey};
 use super::status::malformed;
 
 pub(super) use replies::{answer, checked, ending, owner, range, session_key};
-pub(super) use requests::{
-    Request, announce, check, claim, filter, formats, release, remove, rename, request, retire, save, touch,
-};
+pub(super) use requests::{Asked, Request, announce, asked, filter, formats, lone, retire};
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).
 const APPLICATION_BYTES_MAX: usize = 256;
@@ -70,7 +68,7 @@ impl Asker {
 }
 
 /// The asker and the serial of a unary call.
-pub(super) fn caller(caller: Option<&v1::Caller>) -> Checked<(Asker, u64)> {
+fn caller(caller: Option<&v1::Caller>) -> Checked<(Asker, u64)> {
     let caller = caller.ok_or_else(|| malformed("caller is missing: a unary call says who asks"))?;
     Ok((Asker::new(caller.instance, &caller.node)?, caller.serial))
 }

@@ -49,8 +49,6 @@ const KEY_DIGITS: usize = 2 * remora_table::KEY_BYTES;
 pub(in super::super) enum Request {
     /// Goes through the log, unless it is a claim that a read answers.
     Propose {
-        /// What kind of answer is due.
-        kind: Kind,
         /// The session whose eviction the answer waits for, if it may take the session from another owner.
         takes: Option<SessionKey>,
         /// What is proposed.
@@ -67,9 +65,70 @@ pub(in super::super) enum Request {
     },
 }
 
+/// A request as it was asked.
+#[derive(Debug)]
+pub(in super::super) struct Asked {
+    /// Comes back with the reply; 0 where a unary call has none.
+    pub(in super::super) serial: u64,
+    /// What it is about; a request that asks nothing counts as a check, which it is refused as.
+    pub(in super::super) kind: Kind,
+    /// What is asked, or which of its fields is wrong.
+    pub(in super::super) request: Checked<Request>,
+}
+
 /// A request of a stream.
-pub(in super::super) fn request(asker: &Asker, serial: u64, ask: Option<Ask>) -> Checked<Request> {
-    match ask.ok_or_else(|| malformed("the request asks nothing: it is empty or of a later protocol"))? {
+pub(in super::super) fn asked(asker: &Asker, request: v1::Request) -> Asked {
+    let (serial, ask) = (request.serial, request.ask);
+    Asked {
+        serial,
+        kind: ask.as_ref().map_or(Kind::Check, kind),
+        request: ask
+            .ok_or_else(|| malformed("the request asks nothing: it is empty or of a later protocol"))
+            .and_then(|ask| self::request(asker, serial, ask)),
+    }
+}
+
+/// The request of a unary call, which says itself who asks.
+pub(in super::super) fn lone(ask: Ask) -> Asked {
+    let caller = match &ask {
+        Ask::Claim(ask) => &ask.caller,
+        Ask::Save(ask) => &ask.caller,
+        Ask::Touch(ask) => &ask.caller,
+        Ask::Rename(ask) => &ask.caller,
+        Ask::Remove(ask) => &ask.caller,
+        Ask::Release(ask) => &ask.caller,
+        Ask::Bury(ask) => &ask.caller,
+        Ask::Check(_) => &None,
+    };
+    let caller = super::caller(caller.as_ref());
+    let serial = caller.as_ref().map_or(0, |(_, serial)| *serial);
+    let kind = kind(&ask);
+    let request = match ask {
+        Ask::Check(ask) => check(ask),
+        ask => caller.and_then(|(asker, serial)| request(&asker, serial, ask)),
+    };
+    Asked {
+        serial,
+        kind,
+        request,
+    }
+}
+
+/// What a request is about.
+fn kind(ask: &Ask) -> Kind {
+    match ask {
+        Ask::Claim(_) => Kind::Claim,
+        Ask::Save(_) => Kind::Save,
+        Ask::Touch(_) => Kind::Touch,
+        Ask::Rename(_) => Kind::Rename,
+        Ask::Remove(_) => Kind::Remove,
+        Ask::Release(_) => Kind::Release,
+        Ask::Check(_) | Ask::Bury(_) => Kind::Check,
+    }
+}
+
+fn request(asker: &Asker, serial: u64, ask: Ask) -> Checked<Request> {
+    match ask {
         Ask::Claim(ask) => claim(asker, serial, ask),
         Ask::Save(ask) => save(asker, serial, ask),
         Ask::Touch(ask) => touch(asker, serial, ask),
@@ -83,40 +142,24 @@ pub(in super::super) fn request(asker: &Asker, serial: u64, ask: Option<Ask>) ->
     }
 }
 
-fn propose(
-    asker: &Asker,
-    serial: u64,
-    kind: Kind,
-    takes: Option<SessionKey>,
-    command: Command,
-) -> Checked<Request> {
+fn propose(asker: &Asker, serial: u64, takes: Option<SessionKey>, command: Command) -> Checked<Request> {
     let request_id = Some(asker.request_id(serial)?);
     let proposal = Proposal {
         request_id,
         node: Arc::clone(&asker.node),
         command,
     };
-    Ok(Request::Propose {
-        kind,
-        takes,
-        proposal,
-    })
+    Ok(Request::Propose { takes, proposal })
 }
 
 /// Take ownership.
-pub(in super::super) fn claim(asker: &Asker, serial: u64, ask: v1::ClaimRequest) -> Checked<Request> {
+pub(super) fn claim(asker: &Asker, serial: u64, ask: v1::ClaimRequest) -> Checked<Request> {
     let session = key(ask.session)?;
-    propose(
-        asker,
-        serial,
-        Kind::Claim,
-        Some(session.clone()),
-        Command::Claim { session },
-    )
+    propose(asker, serial, Some(session.clone()), Command::Claim { session })
 }
 
 /// Store what changed.
-pub(in super::super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Checked<Request> {
+pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Checked<Request> {
     let session = key(ask.session)?;
     let takes = ask.retake.then(|| session.clone());
     let save = Save {
@@ -147,11 +190,11 @@ pub(in super::super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -
             "max_idle_seconds is missing: a save that creates a session must set it",
         ));
     }
-    propose(asker, serial, Kind::Save, takes, Command::Save(save))
+    propose(asker, serial, takes, Command::Save(save))
 }
 
 /// Move deadlines.
-pub(in super::super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Checked<Request> {
+pub(super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Checked<Request> {
     if ask.sessions.len() > TOUCHED_MAX {
         return Err(malformed(format!(
             "the touch names {} sessions: {TOUCHED_MAX} are allowed, send several",
@@ -168,11 +211,11 @@ pub(in super::super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest)
     let command = Command::Touch {
         sessions: sessions.collect::<Checked<_>>()?,
     };
-    propose(asker, serial, Kind::Touch, None, command)
+    propose(asker, serial, None, command)
 }
 
 /// Give a session another id.
-pub(in super::super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Checked<Request> {
+pub(super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Checked<Request> {
     let session = key(ask.session)?;
     let new_key = key_bytes(&ask.new_key)?;
     if new_key[0] != session.slot() {
@@ -188,11 +231,11 @@ pub(in super::super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameReques
         new_key,
         epoch: Epoch(ask.epoch),
     };
-    propose(asker, serial, Kind::Rename, None, command)
+    propose(asker, serial, None, command)
 }
 
 /// End a session.
-pub(in super::super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Checked<Request> {
+pub(super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Checked<Request> {
     use v1::remove_request::Reason;
     let reason = match ask.reason() {
         Reason::Logout => RemoveReason::Logout,
@@ -206,20 +249,20 @@ pub(in super::super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveReques
         epoch: Epoch(ask.epoch),
         reason,
     };
-    propose(asker, serial, Kind::Remove, None, command)
+    propose(asker, serial, None, command)
 }
 
 /// Give up ownership.
-pub(in super::super) fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Checked<Request> {
+fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Checked<Request> {
     let command = Command::Release {
         session: key(ask.session)?,
         epoch: Epoch(ask.epoch),
     };
-    propose(asker, serial, Kind::Release, None, command)
+    propose(asker, serial, None, command)
 }
 
 /// Is a near copy still the truth?
-pub(in super::super) fn check(ask: v1::CheckRequest) -> Checked<Request> {
+fn check(ask: v1::CheckRequest) -> Checked<Request> {
     Ok(Request::Check {
         session: key(ask.session)?,
         epoch: Epoch(ask.epoch),

@@ -8,6 +8,7 @@ use remora_proto::v1::request::Ask;
 use crate::metrics::Kind;
 use remora_table::{Command, Outcome};
 
+use super::requests::{claim, remove, rename, save, touch};
 use super::*;
 
 fn asker() -> Asker {
@@ -37,22 +38,22 @@ fn why(result: Checked<Request>) -> String {
 
 #[test]
 fn a_save_becomes_a_proposal_with_its_request_id() {
-    let request = request(
-        &asker(),
-        4,
-        Some(Ask::Save(v1::SaveRequest {
-            retake: true,
-            ..creating()
-        })),
-    )
-    .unwrap();
-    let Request::Propose {
-        kind: Kind::Save,
+    let ask = Ask::Save(v1::SaveRequest {
+        retake: true,
+        ..creating()
+    });
+    let request = v1::Request {
+        serial: 4,
+        ask: Some(ask),
+    };
+    let asked = asked(&asker(), request);
+    assert_eq!((asked.serial, asked.kind), (4, Kind::Save));
+    let Ok(Request::Propose {
         takes: Some(_),
         proposal,
-    } = request
+    }) = asked.request
     else {
-        panic!("{request:?}")
+        panic!("{:?}", asked.request)
     };
     assert_eq!(
         proposal.request_id,
@@ -82,6 +83,27 @@ fn who_asks_must_say_so() {
             .contains("65 bytes: 64 are allowed")
     );
     assert!(why(save(&asker(), 0, creating())).starts_with("serial is 0"));
+}
+
+#[test]
+fn a_lone_request_says_itself_who_asks_but_for_a_check() {
+    let caller = v1::Caller {
+        instance: 9,
+        serial: 4,
+        node: "n1".to_owned(),
+    };
+    let asked = lone(Ask::Save(v1::SaveRequest {
+        caller: Some(caller),
+        ..creating()
+    }));
+    assert_eq!((asked.serial, asked.kind), (4, Kind::Save));
+    assert!(asked.request.is_ok());
+    assert!(why(lone(Ask::Save(creating())).request).starts_with("caller is missing"));
+    let check = v1::CheckRequest {
+        session: wire_key(),
+        ..v1::CheckRequest::default()
+    };
+    assert!(lone(Ask::Check(check)).request.is_ok());
 }
 
 #[test]
@@ -196,7 +218,8 @@ fn a_rename_keeps_the_slot() {
 
 #[test]
 fn a_request_that_asks_nothing_is_refused() {
-    assert!(why(request(&asker(), 1, None)).starts_with("the request asks nothing"));
+    let nothing = asked(&asker(), v1::Request::default());
+    assert!(why(nothing.request).starts_with("the request asks nothing"));
     let ask = v1::RemoveRequest {
         session: wire_key(),
         ..v1::RemoveRequest::default()
