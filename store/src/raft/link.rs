@@ -1,9 +1,15 @@
 //! The seam to a peer: one call to one node, in the words of the wire. Implemented over gRPC by `rpc::links`, in memory
 //! by tests.
 //!
-//! Contract: every call ends, at the latest at its deadline; a call that ended with [`LinkError::Unreachable`] may or
-//! may not have been carried out; replies of [`PeerLink::append`] come in the order of the requests, and the stream of
-//! replies ends when the stream of requests has ended and all are answered. A link reconnects by itself.
+//! Contract, which `tests/link.rs` holds every implementation to:
+//!
+//! - Every call ends, at the latest at its deadline, whatever the far side does.
+//! - A call that ended with [`LinkError::Unreachable`] may or may not have been carried out. [`LinkError::Refused`] is what
+//!   an operator has to cure; whatever the next try may find otherwise is unreachable.
+//! - Replies of [`PeerLink::append`] come in the order of the requests, and the stream of replies ends when the stream of
+//!   requests has ended and all are answered, or with a refusal.
+//! - A snapshot whose pieces end too early is not installed, and may be sent again.
+//! - A link reconnects by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +32,7 @@ pub enum LinkError {
     /// Nobody answered there, or not in time.
     #[error("peer does not answer: {0}")]
     Unreachable(String),
-    /// The peer answered that it will not: another cluster, another node, another disk, or it stops.
+    /// The peer answered that it will not: another cluster, another node, another disk.
     #[error("peer refuses: {0}")]
     Refused(String),
 }

@@ -45,7 +45,6 @@ const UNITS: &[&str] = &["BYTES", "MS", "NANOS", "MILLIS", "SECONDS"];
 const NAMED_TWICE: &[(&str, &str, &str)] = &[
     ("store", "Identity", "to be renamed"),
     ("store", "Settings", "to be renamed"),
-    ("store", "Waiting", "to be renamed"),
     ("store", "Worker", "to be renamed"),
     (
         "tomcat-adapter",

@@ -31,6 +31,7 @@ struct State {
     endpoints: BTreeMap<NodeId, PeerEndpoint>,
     cut: BTreeSet<NodeId>,
     deaf: BTreeSet<NodeId>,
+    frozen: BTreeSet<NodeId>,
     /// Votes and pre-votes asked for by each node, also those that a cut wire swallowed.
     candidacies: BTreeMap<NodeId, usize>,
 }
@@ -50,11 +51,22 @@ impl Wires {
         let mut state = self.state();
         state.cut.remove(&node);
         state.deaf.remove(&node);
+        state.frozen.remove(&node);
     }
 
     /// Lets a node speak, but not hear what others answer.
     pub(super) fn deafen(&self, node: NodeId) {
         self.state().deaf.insert(node);
+    }
+
+    /// Lets a node stand still: it hears what it is asked when it wakes, and that is never.
+    pub(super) fn freeze(&self, node: NodeId) {
+        self.state().frozen.insert(node);
+    }
+
+    /// Lets a node be reached.
+    pub(super) fn connect(&self, node: NodeId, endpoint: PeerEndpoint) {
+        self.state().endpoints.insert(node, endpoint);
     }
 
     /// How often a node asked for a vote or a pre-vote.
@@ -65,6 +77,10 @@ impl Wires {
     fn broken(&self, from: NodeId, to: NodeId) -> bool {
         let state = self.state();
         state.cut.contains(&from) || state.cut.contains(&to)
+    }
+
+    fn stands_still(&self, node: NodeId) -> bool {
+        self.state().frozen.contains(&node)
     }
 
     /// The way back.
@@ -87,9 +103,16 @@ impl Wires {
 }
 
 /// The links of one node.
-struct MemoryLinks {
+pub(super) struct MemoryLinks {
     wires: Wires,
     from: NodeId,
+}
+
+impl MemoryLinks {
+    /// Over these wires.
+    pub(super) fn new(wires: Wires, from: NodeId) -> Self {
+        Self { wires, from }
+    }
 }
 
 impl PeerLinks for MemoryLinks {
@@ -122,7 +145,13 @@ impl MemoryLink {
         let link = self.clone();
         Box::pin(async move {
             let endpoint = link.wires.reach(link.from, link.to)?;
-            let answer = tokio::time::timeout(deadline, ask(endpoint)).await;
+            let asked = async {
+                if link.wires.stands_still(link.to) {
+                    std::future::pending::<()>().await;
+                }
+                ask(endpoint).await
+            };
+            let answer = tokio::time::timeout(deadline, asked).await;
             link.wires.answer(link.from, link.to)?;
             answer
                 .map_err(|_| LinkError::Unreachable("too late".to_owned()))?
@@ -146,6 +175,9 @@ impl PeerLink for MemoryLink {
         let link = self.clone();
         Box::pin(async move {
             let endpoint = link.wires.reach(link.from, link.to)?;
+            if link.wires.stands_still(link.to) {
+                return Ok(futures::stream::pending().boxed());
+            }
             let wires = link.wires.clone();
             let sent = requests.take_while(move |_| {
                 let whole = !wires.broken(link.from, link.to);
@@ -287,10 +319,7 @@ impl Cluster {
             understands: self.understands.get(&node).copied().unwrap_or(Formats::OURS),
             timers: self.timers,
             snapshots: self.snapshots,
-            links: Arc::new(MemoryLinks {
-                wires: self.wires.clone(),
-                from: node,
-            }),
+            links: Arc::new(MemoryLinks::new(self.wires.clone(), node)),
             stamp: Arc::new(move || Stamp(u64::try_from(began.elapsed().as_millis()).unwrap())),
             events: Arc::new(Heard::default()),
         }
@@ -330,7 +359,7 @@ impl Cluster {
     /// Starts a node and connects it, if its data directory can be used.
     pub(super) async fn try_start(&mut self, node: NodeId) -> Result<RaftHandle, StartError> {
         let handle = start(self.settings(node)).await?;
-        self.wires.state().endpoints.insert(node, handle.endpoint());
+        self.wires.connect(node, handle.endpoint());
         self.nodes.insert(node, handle.clone());
         Ok(handle)
     }

@@ -6,6 +6,7 @@ mod durability;
 mod forgetful;
 mod formats;
 mod leadership;
+pub(crate) mod link;
 mod membership;
 mod snapshot;
 mod wire;

@@ -1,6 +1,8 @@
 //! Claims about store nodes that talk over real gRPC on loopback, each on its own thread and runtime, as its own
 //! process would.
 
+mod contract;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
