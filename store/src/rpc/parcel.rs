@@ -1,4 +1,10 @@
 //! What goes out on a stream next: everything that is ready, in messages that keep to the limit.
+//!
+//! Invariants: the welcome goes first and alone; replies and pushes keep their order; no message is larger than
+//! [`MESSAGE_BYTES_MAX`]; a confirmation never overtakes a push that was there before it, since whoever reads it believes
+//! its copies.
+//!
+//! Left out on purpose: waiting for more. A message takes what is there.
 
 use std::collections::VecDeque;
 

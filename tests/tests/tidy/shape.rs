@@ -24,9 +24,6 @@ const SENTENCE_WORDS_MIN: usize = 4;
 /// Files whose preface is still to be written.
 const PREFACES_TO_COME: &[&str] = &[
     "store/src/log/records.rs",
-    "store/src/rpc/convert/replies.rs",
-    "store/src/rpc/convert/requests.rs",
-    "store/src/rpc/parcel.rs",
 ];
 
 /// Fewest words of a bound's comment; fewer repeat the name.

@@ -1,4 +1,10 @@
 //! Outcomes of the table as replies of the wire.
+//!
+//! Each command has the outcomes that its reply can say, and no other: what another command would answer gives no reply here,
+//! and the desk turns that into "unknown", because it cannot happen and must not be guessed at. Nothing is decided here; how an
+//! answer counts ([`ending`]) follows from what it says.
+//!
+//! Values are not copied: they are slices of what the table holds. Names are, because the wire owns its strings.
 
 use bytes::Bytes;
 use remora_proto::v1;
