@@ -5,57 +5,34 @@
 //!
 //! Left out on purpose: timers and latencies, which use the monotonic clock where they are.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use remora_table::Stamp;
 
 /// A clock in milliseconds since 1970. Cheap to clone; clones show the same time.
 #[derive(Debug, Clone)]
-pub struct Clock(Source);
-
-#[derive(Debug, Clone)]
-enum Source {
-    System { wall_at_start_ms: u64, started: Instant },
-    Manual(Arc<AtomicU64>),
+pub struct Clock {
+    wall_at_start_ms: u64,
+    started: Instant,
 }
 
 impl Clock {
     /// The clock of a running node.
     pub fn system() -> Clock {
-        Clock(Source::System {
+        Clock {
             wall_at_start_ms: wall_ms(),
             started: Instant::now(),
-        })
-    }
-
-    /// A clock that stands still until [`Clock::advance`] moves it: for tests.
-    pub fn manual(start_ms: u64) -> Clock {
-        Clock(Source::Manual(Arc::new(AtomicU64::new(start_ms))))
+        }
     }
 
     /// Milliseconds since 1970. Never goes back.
-    pub fn now_ms(&self) -> u64 {
-        match &self.0 {
-            Source::System {
-                wall_at_start_ms,
-                started,
-            } => wall_at_start_ms + u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX / 2),
-            Source::Manual(now) => now.load(Ordering::Relaxed),
-        }
+    fn now_ms(&self) -> u64 {
+        self.wall_at_start_ms + u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX / 2)
     }
 
     /// What a log entry is stamped with.
     pub fn stamp(&self) -> Stamp {
         Stamp(self.now_ms())
-    }
-
-    /// Moves a manual clock forward; a system clock moves by itself.
-    pub fn advance(&self, by_ms: u64) {
-        if let Source::Manual(now) = &self.0 {
-            now.fetch_add(by_ms, Ordering::Relaxed);
-        }
     }
 }
 
@@ -71,15 +48,6 @@ fn wall_ms() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_manual_clock_moves_only_when_told() {
-        let clock = Clock::manual(1_000);
-        let same = clock.clone();
-        assert_eq!(same.stamp(), Stamp(1_000));
-        clock.advance(250);
-        assert_eq!(same.stamp(), Stamp(1_250));
-    }
 
     #[test]
     fn the_system_clock_shows_this_century_and_never_goes_back() {

@@ -52,16 +52,21 @@
 //! - a session id, or more than 8 hexadecimal digits of its hash, in a log line or a metric
 //! - expiry by anything but a log entry
 
-pub mod clock;
-pub mod config;
+mod clock;
+mod config;
 mod disk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod fixtures;
-pub mod log;
-pub mod metrics;
-pub mod node;
-pub mod raft;
-pub mod rpc;
-pub mod snapshot;
+mod log;
+mod metrics;
+mod node;
+mod raft;
+mod rpc;
+mod snapshot;
+
+pub use clock::Clock;
+pub use config::{Config, Flags, Settings};
+pub use node::Node;
+pub use raft::LOG_FILTER;

@@ -5,10 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use remora_process::exit::{Failure, finish};
 use remora_process::{logging, signals::Signals};
-use remora_store::clock::Clock;
-use remora_store::config::{Config, Flags};
-use remora_store::node::Node;
-use remora_store::raft::LOG_FILTER;
+use remora_store::{Clock, Config, Flags, LOG_FILTER, Node};
 
 const PROGRAM: &str = "remora-store";
 

@@ -107,11 +107,6 @@ impl Node {
         self.ops_addr
     }
 
-    /// Consensus, for whoever embeds a node.
-    pub fn raft(&self) -> &RaftHandle {
-        &self.raft
-    }
-
     /// Runs until `stop` completes, then stops in order; fails when consensus or a listener ends by itself.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         let failed = tokio::select! {
