@@ -1,6 +1,6 @@
 //! What a node is told: flags and a TOML file with the same keys; flags win.
 //!
-//! [`Settings`] is what was written, every key optional; [`Config`] is what holds, defaults filled in and everything
+//! [`Keys`] is what was written, every key optional; [`Config`] is what holds, defaults filled in and everything
 //! checked, all faults reported together. Left out on purpose: reloading; every key is fixed for the life of a process.
 
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ pub struct Flags {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(flatten)]
-    settings: Settings,
+    keys: Keys,
     /// Plays a later release that understands formats up to this one. Not in programs built for use: what they write
     /// under a number must be what the number means.
     #[cfg(debug_assertions)]
@@ -72,7 +72,7 @@ pub struct Flags {
 /// What was written, on the command line or in the file.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Settings {
+pub struct Keys {
     /// This node's id in the cluster, from 1 [default: 1]
     #[arg(long, value_name = "N")]
     pub node_id: Option<NodeId>,
@@ -157,9 +157,9 @@ impl Flags {
     pub fn config(self) -> Result<Config, Faults> {
         let file = match &self.config {
             Some(path) => load(path)?,
-            None => Settings::default(),
+            None => Keys::default(),
         };
-        let config = self.settings.over(file).check();
+        let config = self.keys.over(file).check();
         #[cfg(debug_assertions)]
         let config = config.map(|config| Config {
             understands: Formats {
@@ -172,10 +172,10 @@ impl Flags {
     }
 }
 
-impl Settings {
+impl Keys {
     /// These settings where they say something, the others elsewhere.
-    pub fn over(self, below: Settings) -> Settings {
-        Settings {
+    pub fn over(self, below: Keys) -> Keys {
+        Keys {
             node_id: self.node_id.or(below.node_id),
             data_dir: self.data_dir.or(below.data_dir),
             client_addr: self.client_addr.or(below.client_addr),

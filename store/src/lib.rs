@@ -67,6 +67,6 @@ mod rpc;
 mod snapshot;
 
 pub use clock::Clock;
-pub use config::{Config, Flags, Settings};
+pub use config::{Config, Flags, Keys};
 pub use node::Node;
 pub use raft::LOG_FILTER;

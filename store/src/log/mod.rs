@@ -9,9 +9,11 @@ mod records;
 mod tail;
 mod types;
 
-pub use data_dir::{ClusterId, DataDir, DataDirError, DiskId, Identity};
+pub use data_dir::{ClusterId, DataDir, DataDirError, DiskId};
 pub use file_log::{FileLog, LogGauge, Syncs};
-pub use types::{Completion, GROUP, Log, LogBounds, LogEntry, LogId, Payload, Vote};
+#[cfg(test)]
+pub use types::{Completion, LogBounds};
+pub use types::{GROUP, Log, LogEntry, LogId, Payload, Vote};
 
 #[cfg(test)]
 mod tests;

@@ -19,11 +19,11 @@ use tokio::sync::watch;
 use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, TableReader};
 
 use super::applier::Raft;
-use super::identity::Identity;
+use super::identity::NodeIdentity;
 use super::proposer::Proposer;
 use super::settings::SnapshotPolicy;
 use super::types::Types;
-use super::{Answer, Leadership, Round};
+use super::{Fate, Leadership, Round};
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
 const LEADING_WITHIN: Duration = Duration::from_secs(1);
@@ -41,7 +41,7 @@ const SWEEPS_PER_PULSE: usize = 10;
 /// Publishes who leads, until consensus ends.
 pub(super) async fn watch_leadership(
     raft: Raft,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     rounds: watch::Receiver<Option<Round>>,
     (leadership, changes): (watch::Sender<Leadership>, Counter),
     stopping: watch::Receiver<bool>,
@@ -137,7 +137,7 @@ pub(super) async fn pulse(
                 break;
             }
             let answer = proposer.propose(own(Command::Sweep { limit: SWEPT_MAX })).await;
-            if !matches!(answer, Answer::Done(Outcome::Swept { removed: SWEPT_MAX })) {
+            if !matches!(answer, Fate::Done(Outcome::Swept { removed: SWEPT_MAX })) {
                 break;
             }
         }

@@ -17,7 +17,7 @@ use remora_proto::v1;
 use crate::snapshot::SnapshotReceiver;
 
 use super::applier::Raft;
-use super::identity::Identity;
+use super::identity::NodeIdentity;
 use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
 use super::types::Types;
@@ -41,7 +41,7 @@ pub struct PeerEndpoint {
 
 struct Inner {
     raft: Raft,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     snapshots: Snapshots,
     reader: Reader,
     /// Until then no vote is given: before its restart this node may have promised a leader not to elect another one.
@@ -56,7 +56,7 @@ impl PeerEndpoint {
     /// For a running openraft.
     pub(super) fn new(
         raft: Raft,
-        identity: Arc<Identity>,
+        identity: Arc<NodeIdentity>,
         snapshots: Snapshots,
         reader: Reader,
         silent_until: Option<Instant>,

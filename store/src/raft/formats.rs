@@ -17,9 +17,9 @@ use tokio::sync::watch;
 
 use crate::log::DiskId;
 
-use super::Answer;
+use super::Fate;
 use super::duties::own;
-use super::identity::Identity;
+use super::identity::NodeIdentity;
 use super::leadership::Leadership;
 use super::proposer::Proposer;
 
@@ -32,7 +32,7 @@ pub const RAISE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Keeps the table's knowledge of formats and this node's record of it true, until it is aborted.
 pub(super) async fn keep(
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     proposer: Proposer,
     table: TableReader,
     leadership: watch::Receiver<Leadership>,
@@ -56,7 +56,7 @@ pub(super) async fn keep(
 }
 
 /// What a leader has to propose about formats now.
-fn next(identity: &Identity, cluster: &ClusterFormat, now: TableTime) -> Option<Command> {
+fn next(identity: &NodeIdentity, cluster: &ClusterFormat, now: TableTime) -> Option<Command> {
     let unheard = cluster.members.iter().find_map(|(node, member)| {
         let formats = identity.understood_by(*node, DiskId(member.disk))?;
         (member.understood != Some(formats)).then_some(Command::Understands {
@@ -76,12 +76,12 @@ fn next(identity: &Identity, cluster: &ClusterFormat, now: TableTime) -> Option<
 }
 
 /// Tells operators what came of it; whatever was not done is tried again at the next look.
-fn said(command: &Command, answer: &Answer) {
+fn said(command: &Command, answer: &Fate) {
     match (command, answer) {
-        (Command::Understands { node, formats, .. }, Answer::Done(Outcome::Understood)) => {
+        (Command::Understands { node, formats, .. }, Fate::Done(Outcome::Understood)) => {
             tracing::info!(node, "node understands {formats}");
         }
-        (_, Answer::Done(Outcome::Raised { format })) => {
+        (_, Fate::Done(Outcome::Raised { format })) => {
             tracing::info!(%format, "the cluster's format rises");
         }
         _ => tracing::debug!(?command, ?answer, "formats are as they were"),
@@ -89,7 +89,7 @@ fn said(command: &Command, answer: &Answer) {
 }
 
 /// Writes the format beside the identity of this disk. A disk that cannot take it ends the node.
-async fn record(identity: &Arc<Identity>, format: Format) {
+async fn record(identity: &Arc<NodeIdentity>, format: Format) {
     let of = Arc::clone(identity);
     let written = tokio::task::spawn_blocking(move || of.record_format(format)).await;
     match written {

@@ -16,7 +16,7 @@ use crate::log::{ClusterId, DiskId};
 use remora_table::Format;
 
 use super::applier::Raft;
-use super::identity::{ControlLinks, Identity, REACHABLE_WITHIN};
+use super::identity::{ControlLinks, NodeIdentity, REACHABLE_WITHIN};
 use super::link::PeerLink;
 use super::types::Member;
 use super::{NodeId, PeerEndpoint};
@@ -42,7 +42,7 @@ type Heard = BTreeMap<NodeId, (Instant, v1::Introduction)>;
 /// Introduces this node to one peer, again and again.
 pub(super) async fn introduce(
     endpoint: PeerEndpoint,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     peer: NodeId,
     link: Arc<dyn PeerLink>,
     introductions: Introductions,
@@ -71,7 +71,7 @@ pub(super) async fn introduce(
 
 /// Judges what a peer said.
 fn take(
-    identity: &Identity,
+    identity: &NodeIdentity,
     peer: NodeId,
     reply: v1::IntroduceReply,
     introductions: &Introductions,
@@ -127,7 +127,7 @@ fn take(
 
 /// Whether most of the configured nodes belong to another cluster than this one, as they said lately: one that strayed long
 /// ago and is gone must not count beside one that strays now.
-fn outnumbered(identity: &Identity, mine: ClusterId, heard: &Heard) -> bool {
+fn outnumbered(identity: &NodeIdentity, mine: ClusterId, heard: &Heard) -> bool {
     let strangers = heard
         .values()
         .filter(|(at, from)| at.elapsed() < FRESH && from.cluster != 0 && from.cluster != mine.0);
@@ -138,7 +138,7 @@ fn outnumbered(identity: &Identity, mine: ClusterId, heard: &Heard) -> bool {
 pub(super) async fn form(
     raft: Raft,
     endpoint: PeerEndpoint,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     introductions: Introductions,
 ) {
     let mut said = Instant::now();
@@ -164,7 +164,7 @@ pub(super) async fn form(
 
 /// All nodes of the cluster to be, if this node is to form it; or what is missing.
 fn founders(
-    identity: &Identity,
+    identity: &NodeIdentity,
     me: v1::Introduction,
     introductions: &Introductions,
 ) -> Result<Option<Vec<v1::Introduction>>, String> {
@@ -192,7 +192,7 @@ fn founders(
 }
 
 /// Records the cluster on this disk, then makes the first membership.
-async fn initialize(raft: &Raft, identity: &Identity, founders: Vec<v1::Introduction>) {
+async fn initialize(raft: &Raft, identity: &NodeIdentity, founders: Vec<v1::Introduction>) {
     let cluster = identity
         .cluster()
         .unwrap_or_else(|| ClusterId(rand::random::<u64>().max(1)));
@@ -221,7 +221,7 @@ async fn initialize(raft: &Raft, identity: &Identity, founders: Vec<v1::Introduc
 }
 
 /// Links for questions beside replication, to every configured peer.
-pub(super) fn control_links(identity: &Identity, links: &dyn super::PeerLinks) -> ControlLinks {
+pub(super) fn control_links(identity: &NodeIdentity, links: &dyn super::PeerLinks) -> ControlLinks {
     let peers = identity
         .configured
         .iter()

@@ -1,6 +1,6 @@
 //! The handle by which the rest of the node uses consensus. Cheap to clone.
 //!
-//! It gives no openraft type away: what comes out is an [`Answer`], a [`Refusal`], a [`Status`], or a watch that says who
+//! It gives no openraft type away: what comes out is an [`Fate`], a [`Refusal`], a [`Status`], or a watch that says who
 //! leads and how fresh the last round is. Most of it passes a call on; what it owns is stopping, in this order: propose
 //! nothing more, let what is on its way finish, hand leadership over, end. So a planned stop costs clients no election
 //! timeout, and what was taken is answered while a majority answers.
@@ -21,13 +21,13 @@ use crate::log::LogGauge;
 use remora_table::{Format, Formats, Proposal, TableReader};
 
 use super::applier::Raft;
-use super::identity::{Identity, REACHABLE_WITHIN};
+use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
 use super::types::Types;
 use super::{
-    Answer, Ask, Leadership, MemberStatus, NodeId, PeerEndpoint, Refusal, Replies, Role, Round, Status,
+    Ask, Fate, Leadership, MemberStatus, NodeId, PeerEndpoint, Refusal, Replies, Role, Round, Status,
 };
 
 /// How long a stopping leader waits for its successor: an election by hand-over takes a few round trips.
@@ -48,7 +48,7 @@ pub struct RaftHandle {
 /// What [`super::start()`] put together.
 pub(super) struct Parts {
     pub(super) raft: Raft,
-    pub(super) identity: Arc<Identity>,
+    pub(super) identity: Arc<NodeIdentity>,
     pub(super) proposer: Proposer,
     pub(super) reader: Reader,
     pub(super) rounds: watch::Receiver<Option<Round>>,
@@ -63,7 +63,7 @@ pub(super) struct Parts {
 
 impl RaftHandle {
     /// Proposes one command and waits for its answer, 5 s at most.
-    pub async fn propose(&self, proposal: Proposal) -> Answer {
+    pub async fn propose(&self, proposal: Proposal) -> Fate {
         self.inner.proposer.propose(proposal).await
     }
 

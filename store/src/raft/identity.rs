@@ -23,7 +23,7 @@ use super::{NodeId, PeerError};
 pub(super) const REACHABLE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What this node knows of itself and of its peers. Shared by all parts of consensus.
-pub(super) struct Identity {
+pub(super) struct NodeIdentity {
     /// This node's id.
     pub(super) node: NodeId,
     /// This node's disk.
@@ -60,7 +60,7 @@ struct Peer {
     understands: Option<(DiskId, Formats, Instant)>,
 }
 
-impl Identity {
+impl NodeIdentity {
     /// Of a node over its open data directory.
     pub(super) fn new(
         data_dir: DataDir,
@@ -316,7 +316,7 @@ impl Identity {
         });
     }
 
-    /// The sentence of [`Identity::fail`].
+    /// The sentence of [`NodeIdentity::fail`].
     pub(super) fn failure(&self) -> watch::Receiver<Option<String>> {
         self.failure.subscribe()
     }

@@ -6,16 +6,16 @@
 //! makes a cluster out of empty data directories, once. `wire` translates: no openraft type reaches a disk
 //! or a wire, so that an upgrade of openraft changes no format.
 //!
-//! Invariants: an answer [`Answer::Done`] is on a majority of disks; [`Answer::Refused`] means that nothing happened;
-//! everything else is [`Answer::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it.
+//! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
+//! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it.
 //!
 //! Left out on purpose: lease reads (they trust that a process is never paused), more than one Raft group (the group
 //! id is in every record and message already), and changes of the membership after forming.
 
-mod answer;
 mod applier;
 mod duties;
 mod endpoint;
+mod fate;
 mod formats;
 mod forming;
 mod handle;
@@ -39,8 +39,8 @@ mod wire;
 /// reports every lock and file: what matters of both is said once, in our words.
 pub const LOG_FILTER: &str = "info,openraft=error,chunked_wal=error,raft_log=error";
 
-pub use answer::{Answer, Ask, Refusal, Replies};
 pub use endpoint::{Incoming, PeerEndpoint};
+pub use fate::{Ask, Fate, Refusal, Replies};
 pub use formats::RAISE_AFTER_MS;
 pub use handle::{RaftHandle, STOPS_WITHIN};
 pub use leadership::{Leadership, Role};

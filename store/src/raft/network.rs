@@ -23,7 +23,7 @@ use openraft::type_config::alias::VoteOf;
 use remora_proto::v1;
 
 use super::NodeId;
-use super::identity::Identity;
+use super::identity::NodeIdentity;
 use super::link::{LinkError, PeerLink, PeerLinks};
 use super::snapshots::{self, SnapshotData};
 use super::types::{Member, Types};
@@ -35,13 +35,13 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// Makes the links that openraft asks for.
 pub(super) struct Network {
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     links: Arc<dyn PeerLinks>,
 }
 
 impl Network {
     /// Over a way to make links.
-    pub(super) fn new(identity: Arc<Identity>, links: Arc<dyn PeerLinks>) -> Self {
+    pub(super) fn new(identity: Arc<NodeIdentity>, links: Arc<dyn PeerLinks>) -> Self {
         Self { identity, links }
     }
 
@@ -71,7 +71,7 @@ impl RaftNetworkFactory<Types> for Network {
 pub(super) struct PeerNetwork {
     link: Result<Arc<dyn PeerLink>, LinkError>,
     envelope: v1::Envelope,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     heartbeats: bool,
 }
 

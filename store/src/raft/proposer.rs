@@ -23,7 +23,7 @@ use remora_table::{EntryBuilder, Format, Formats, Proposal, Stamp, TableReader, 
 
 use super::applier::Raft;
 use super::types::{Commands, Types};
-use super::{Answer, Ask, Leadership, Refusal, Replies};
+use super::{Ask, Fate, Leadership, Refusal, Replies};
 
 /// Proposals in one entry. Sixteen streams of saves at three nodes on two cores: 116,000 saves a second packed so, 85,000
 /// to 103,000 with an entry for each.
@@ -96,7 +96,7 @@ impl Writes {
 }
 
 fn refuse(tokens: impl Iterator<Item = u64>, refusal: Refusal, replies: &dyn Replies) {
-    replies.deliver(tokens.map(|token| (token, Answer::Refused(refusal))).collect());
+    replies.deliver(tokens.map(|token| (token, Fate::Refused(refusal))).collect());
 }
 
 /// The way in. Cheap to clone.
@@ -121,7 +121,7 @@ impl Proposer {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (groups, incoming) = mpsc::channel(GROUPS_MAX);
         let waiting = Arc::<Waiting>::default();
-        let worker = Worker {
+        let worker = Packer {
             raft,
             stamp,
             format: format.clone(),
@@ -169,17 +169,17 @@ impl Proposer {
             let refused = group
                 .items
                 .iter()
-                .map(|(token, _)| (*token, Answer::Refused(refusal)));
+                .map(|(token, _)| (*token, Fate::Refused(refusal)));
             group.replies.deliver(refused.collect());
         }
     }
 
     /// Proposes one command and waits.
-    pub(super) async fn propose(&self, proposal: Proposal) -> Answer {
+    pub(super) async fn propose(&self, proposal: Proposal) -> Fate {
         let (sender, answer) = oneshot::channel();
         let replies = Arc::new(One(Mutex::new(Some(sender))));
         self.submit(vec![Ask { token: 0, proposal }], replies);
-        answer.await.unwrap_or(Answer::Unknown)
+        answer.await.unwrap_or(Fate::Unknown)
     }
 
     /// Proposals that were taken and not answered yet.
@@ -202,10 +202,10 @@ impl Proposer {
 }
 
 /// Takes the one answer of [`Proposer::propose`].
-struct One(Mutex<Option<oneshot::Sender<Answer>>>);
+struct One(Mutex<Option<oneshot::Sender<Fate>>>);
 
 impl Replies for One {
-    fn deliver(&self, answers: Vec<(u64, Answer)>) {
+    fn deliver(&self, answers: Vec<(u64, Fate)>) {
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some(sender), Some((_, answer))) = (sender, answers.into_iter().next()) {
             // Whoever asked may have gone away; the answer is then nobody's.
@@ -217,7 +217,7 @@ impl Replies for One {
 /// What became of an entry: its proposals and openraft's word, if it came in time.
 type Returned = (Vec<Item>, Option<ClientWriteResult<Types>>);
 
-struct Worker {
+struct Packer {
     raft: Raft,
     stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
     format: Writes,
@@ -227,7 +227,7 @@ struct Worker {
     entry_proposals: Histogram,
 }
 
-impl Worker {
+impl Packer {
     async fn run(mut self, mut incoming: mpsc::Receiver<Group>) {
         let mut in_flight = FuturesUnordered::new();
         let mut leadership = self.leadership.clone();
@@ -296,15 +296,15 @@ impl Worker {
         self.left(&items);
         match result {
             Some(Ok(written)) if written.data.len() == items.len() => {
-                let answers = written.data.into_iter().map(Answer::Done);
+                let answers = written.data.into_iter().map(Fate::Done);
                 deliver(items.into_iter().zip(answers));
             }
             Some(Err(ClientWriteError::ForwardToLeader(forward))) => {
-                answer_all(items, &Answer::Refused(Refusal::from(&forward)));
+                answer_all(items, &Fate::Refused(Refusal::from(&forward)));
             }
             // Discarded at a change of leadership, too late, a stopped consensus, or an entry answered with another
             // number of outcomes: it may have happened.
-            Some(_) | None => answer_all(items, &Answer::Unknown),
+            Some(_) | None => answer_all(items, &Fate::Unknown),
         }
     }
 
@@ -319,7 +319,7 @@ impl Worker {
     fn refuse_all(&mut self, refusal: Refusal) {
         let items: Vec<Item> = self.queue.drain(..).collect();
         self.left(&items);
-        answer_all(items, &Answer::Refused(refusal));
+        answer_all(items, &Fate::Refused(refusal));
     }
 
     fn left(&self, items: &[Item]) {
@@ -328,15 +328,15 @@ impl Worker {
     }
 }
 
-fn answer_all(items: Vec<Item>, answer: &Answer) {
+fn answer_all(items: Vec<Item>, answer: &Fate) {
     deliver(items.into_iter().map(|item| (item, answer.clone())));
 }
 
 /// Answers that go to one taker together.
-type Batch = (Arc<dyn Replies>, Vec<(u64, Answer)>);
+type Batch = (Arc<dyn Replies>, Vec<(u64, Fate)>);
 
 /// Delivers answers, those of neighbours with the same taker together: one wake-up per stream and entry.
-fn deliver(answered: impl Iterator<Item = (Item, Answer)>) {
+fn deliver(answered: impl Iterator<Item = (Item, Fate)>) {
     let mut batch: Option<Batch> = None;
     for (item, answer) in answered {
         match &mut batch {

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::metrics::Consensus;
 
 use super::applier::Raft;
-use super::identity::{ControlLinks, Identity};
+use super::identity::{ControlLinks, NodeIdentity};
 use super::types::Types;
 use super::{Leadership, PeerLink, Refusal, wire};
 
@@ -56,12 +56,12 @@ impl Reader {
         raft: Raft,
         rounds: watch::Sender<Option<Round>>,
         leadership: watch::Receiver<Leadership>,
-        identity: Arc<Identity>,
+        identity: Arc<NodeIdentity>,
         peers: ControlLinks,
         counts: Consensus,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (reads, incoming) = mpsc::channel(WAITING_MAX);
-        let worker = Worker {
+        let worker = RoundMaker {
             raft,
             rounds,
             leadership,
@@ -83,16 +83,16 @@ impl Reader {
     }
 }
 
-struct Worker {
+struct RoundMaker {
     raft: Raft,
     rounds: watch::Sender<Option<Round>>,
     leadership: watch::Receiver<Leadership>,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     peers: Arc<ControlLinks>,
     counts: Consensus,
 }
 
-impl Worker {
+impl RoundMaker {
     async fn run(self, mut incoming: mpsc::Receiver<Waiter>) {
         let mut rounds = FuturesUnordered::new();
         let mut probe = tokio::time::interval(PROBE_EVERY);
@@ -193,7 +193,7 @@ async fn lead(raft: &Raft) -> Result<LogIdOf<Types>, Refusal> {
 async fn follow(
     raft: &Raft,
     leader: Option<(u64, &Arc<dyn PeerLink>)>,
-    identity: &Identity,
+    identity: &NodeIdentity,
 ) -> Result<LogIdOf<Types>, Refusal> {
     let no_leader = Refusal::NotLeader { leader: None };
     let (leader, link) = leader.ok_or(no_leader)?;

@@ -26,7 +26,7 @@ use remora_table::{Formats, TableReader};
 use super::applier::{Applier, Raft};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
-use super::identity::{ControlLinks, Identity};
+use super::identity::{ControlLinks, NodeIdentity};
 use super::log_seam::LogSeam;
 use super::network::Network;
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
@@ -97,7 +97,7 @@ pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
 /// openraft over the opened disk.
 struct Opened {
     raft: Raft,
-    identity: Arc<Identity>,
+    identity: Arc<NodeIdentity>,
     snapshots: Snapshots,
     table: TableReader,
     bytes_since_snapshot: Arc<AtomicU64>,
@@ -116,7 +116,7 @@ impl Opened {
         let snapshots = Snapshots::counted(store, counts.clone());
         let applier = Applier::new(understands, snapshots.clone(), Arc::clone(&settings.events));
         let table = applier.reader();
-        let identity = Arc::new(Identity::new(
+        let identity = Arc::new(NodeIdentity::new(
             data_dir,
             std::mem::take(&mut settings.cluster),
             (settings.peer_address.clone(), settings.client_address.clone()),
@@ -280,7 +280,7 @@ fn spawn_duties(
 fn spawn_forming(
     raft: &Raft,
     endpoint: &PeerEndpoint,
-    identity: &Arc<Identity>,
+    identity: &Arc<NodeIdentity>,
     peers: ControlLinks,
 ) -> Vec<JoinHandle<()>> {
     let introductions = forming::Introductions::default();

@@ -20,7 +20,7 @@ use remora_table::{
 
 use super::convert::{self, owner, session_key};
 use super::desk::Desk;
-use super::status::{malformed, refused, status};
+use super::status::{malformed, status};
 use super::upgrade;
 
 /// Sessions in a page unless asked otherwise (admin.proto).
@@ -52,14 +52,14 @@ impl StoreAdmin for Admin {
         request: Request<v1::ListSessionsRequest>,
     ) -> Result<Response<v1::ListSessionsReply>, Status> {
         let ask = request.into_inner();
-        let filter = convert::filter(ask.filter).map_err(|refusal| refused(&refusal))?;
+        let filter = convert::filter(ask.filter).map_err(status)?;
         let after = page_start(&ask.page)?;
         let limit = match ask.page_size {
             0 => PAGE_DEFAULT,
             size if size <= PAGE_MAX => size,
             size => {
                 let sentence = format!("page_size is {size}: {PAGE_MAX} are allowed");
-                return Err(refused(&malformed(sentence)));
+                return Err(status(malformed(sentence)));
             }
         };
         self.desk.barrier().await.map_err(status)?;
@@ -82,7 +82,7 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::ShowSessionRequest>,
     ) -> Result<Response<v1::SessionDetail>, Status> {
-        let filter = convert::filter(request.into_inner().filter).map_err(|refusal| refused(&refusal))?;
+        let filter = convert::filter(request.into_inner().filter).map_err(status)?;
         self.desk.barrier().await.map_err(status)?;
         let now = self.desk.raft.table().table_time();
         match self.list(filter, None, 2).await?.as_slice() {
@@ -101,7 +101,7 @@ impl StoreAdmin for Admin {
         self.desk.barrier().await.map_err(status)?;
         let wish = Wish::try_from(request.get_ref().wish);
         let wish = wish.map_err(|_| {
-            refused(&malformed(
+            status(malformed(
                 "the wish is of a later release: ask only, or upgrade the store",
             ))
         })?;
@@ -114,10 +114,10 @@ impl StoreAdmin for Admin {
         request: Request<v1::KillSessionsRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
         let ask = request.into_inner();
-        let filter = convert::filter(ask.filter).map_err(|refusal| refused(&refusal))?;
+        let filter = convert::filter(ask.filter).map_err(status)?;
         if filter == ListFilter::default() && !ask.all {
             let sentence = "the filter is empty: say `all` if every session is meant";
-            return Err(refused(&malformed(sentence)));
+            return Err(status(malformed(sentence)));
         }
         let killed = self.kill(filter).await?;
         tracing::info!(killed, "an operator ended sessions");
@@ -237,7 +237,7 @@ fn page_start(token: &[u8]) -> Result<Option<SessionKey>, Status> {
         });
     match parsed {
         Some(key) => Ok(Some(key)),
-        None => Err(refused(&malformed(
+        None => Err(status(malformed(
             "page is not one that this store gave: start with an empty one",
         ))),
     }

@@ -13,7 +13,7 @@ use remora_proto::v1::refusal::Reason;
 use tokio::sync::watch;
 
 use crate::metrics::Answers;
-use crate::raft::{Answer, NodeId, RaftHandle};
+use crate::raft::{Fate, NodeId, RaftHandle};
 use remora_table::{Limits, Outcome, Proposal};
 
 use super::hub::Hub;
@@ -72,7 +72,7 @@ impl Desk {
     }
 
     /// A refusal of consensus, with the leader's address where that helps.
-    pub(super) fn refused(&self, why: crate::raft::Refusal) -> v1::Refusal {
+    pub(super) fn refuse(&self, why: crate::raft::Refusal) -> v1::Refusal {
         let leader = match why {
             crate::raft::Refusal::NotLeader { leader } => self.hint(leader),
             _ => String::new(),
@@ -100,9 +100,9 @@ impl Desk {
             .check(&proposal, self.raft.table())
             .map_err(status::limit)?;
         match self.raft.propose(proposal).await {
-            Answer::Done(outcome) => Ok(outcome),
-            Answer::Refused(why) => Err(Turned::Refused(self.refused(why))),
-            Answer::Unknown => Err(Turned::Unknown(self.unknown())),
+            Fate::Done(outcome) => Ok(outcome),
+            Fate::Refused(why) => Err(Turned::Refused(self.refuse(why))),
+            Fate::Unknown => Err(Turned::Unknown(self.unknown())),
         }
     }
 
@@ -111,6 +111,6 @@ impl Desk {
         self.raft
             .barrier()
             .await
-            .map_err(|why| Turned::Refused(self.refused(why)))
+            .map_err(|why| Turned::Refused(self.refuse(why)))
     }
 }

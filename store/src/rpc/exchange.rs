@@ -31,7 +31,7 @@ use super::hello::{self, CONFIRM_EVERY};
 use super::hub::Registration;
 use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
-use super::status::{malformed, not_leader, refusal, refused};
+use super::status::{malformed, not_leader, refusal, status};
 use super::visit::Visit;
 
 /// How long a stream may be open without its Hello: managers send it at once.
@@ -52,7 +52,7 @@ impl End {
     /// With the same refusal for the stream and for what was not answered on it.
     fn refused(refusal: v1::Refusal) -> End {
         End {
-            status: refused(&refusal),
+            status: status(refusal.clone()),
             unread: refusal,
         }
     }
@@ -93,13 +93,13 @@ pub(super) async fn open(
     let first = tokio::time::timeout(HELLO_WITHIN, inbound.message())
         .await
         .map_err(|_| {
-            refused(&malformed(
+            status(malformed(
                 "no Hello came: the first message of a stream must carry it",
             ))
         })??;
     let first = first.unwrap_or_default();
     let probe = first.probe;
-    let (asker, format) = hello::hear(&desk, first).map_err(|refusal| refused(&refusal))?;
+    let (asker, format) = hello::hear(&desk, first).map_err(status)?;
     let exchange = Exchange::new(desk, asker, format, (inbound, probe));
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())
 }

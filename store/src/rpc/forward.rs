@@ -23,7 +23,7 @@ use tower::{Service, ServiceExt};
 
 use super::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use super::desk::Desk;
-use super::status::{not_leader, refused};
+use super::status::{not_leader, status};
 
 /// Metadata of a call that was forwarded already.
 const FORWARDED: HeaderName = HeaderName::from_static("remora-forwarded");
@@ -95,18 +95,18 @@ impl<S> AtLeader<S> {
             return Ok(Way::Here);
         }
         let desk = &self.desk;
-        desk.open().map_err(|refusal| refused(&refusal))?;
+        desk.open().map_err(status)?;
         if desk.raft.leadership().borrow().elected_here() {
             return Ok(Way::Here);
         }
         let leader = desk.leader_hint();
         if leader.is_empty() || request.headers().contains_key(FORWARDED) {
-            return Err(refused(&not_leader(leader)));
+            return Err(status(not_leader(leader)));
         }
         self.forwards
             .channel(&leader)
             .map(Way::There)
-            .ok_or_else(|| refused(&not_leader(leader)))
+            .ok_or_else(|| status(not_leader(leader)))
     }
 }
 

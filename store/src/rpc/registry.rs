@@ -10,7 +10,7 @@ use remora_table::Outcome;
 
 use super::convert;
 use super::desk::Desk;
-use super::status::{Turned, refused, status};
+use super::status::status;
 
 /// The service.
 pub(super) struct Registered {
@@ -23,7 +23,7 @@ impl Registry for Registered {
         &self,
         request: Request<v1::AnnounceRequest>,
     ) -> Result<Response<v1::AnnounceReply>, Status> {
-        let proposal = convert::announce(request.into_inner()).map_err(|refusal| refused(&refusal))?;
+        let proposal = convert::announce(request.into_inner()).map_err(status)?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
             other => Err(self.unexpected(&other)),
@@ -31,7 +31,7 @@ impl Registry for Registered {
     }
 
     async fn retire(&self, request: Request<v1::RetireRequest>) -> Result<Response<v1::RetireReply>, Status> {
-        let proposal = convert::retire(request.get_ref()).map_err(|refusal| refused(&refusal))?;
+        let proposal = convert::retire(request.get_ref()).map_err(status)?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Retired { retired } => Ok(Response::new(v1::RetireReply { retired })),
             other => Err(self.unexpected(&other)),
@@ -69,6 +69,6 @@ impl Registered {
             ?outcome,
             "the table gave an outcome of another command: answered as unknown"
         );
-        status(Turned::Unknown(self.desk.unknown()))
+        status(self.desk.unknown())
     }
 }

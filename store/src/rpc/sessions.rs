@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::convert;
 use super::desk::Desk;
 use super::exchange;
-use super::status::{Turned, status};
+use super::status::status;
 use super::visit::Visit;
 
 /// The service.
@@ -26,8 +26,8 @@ pub(super) struct Sessions {
 impl Sessions {
     async fn answer(&self, ask: Ask) -> Result<Answer, Status> {
         match Visit::alone(&self.desk, convert::lone(ask)).await {
-            Answer::Refusal(refusal) => Err(status(Turned::Refused(refusal))),
-            Answer::Unknown(unknown) => Err(status(Turned::Unknown(unknown))),
+            Answer::Refusal(refusal) => Err(status(refusal)),
+            Answer::Unknown(unknown) => Err(status(unknown)),
             answer => Ok(answer),
         }
     }
@@ -43,7 +43,7 @@ macro_rules! session_store {
                     Answer::$kind(reply) => Ok(Response::new(reply)),
                     other => {
                         tracing::error!(ending = ?convert::ending(&other), "an answer of another kind");
-                        Err(status(Turned::Unknown(v1::Unknown::default())))
+                        Err(status(v1::Unknown::default()))
                     }
                 }
             })*

@@ -33,6 +33,12 @@ impl From<v1::Refusal> for Turned {
     }
 }
 
+impl From<v1::Unknown> for Turned {
+    fn from(unknown: v1::Unknown) -> Self {
+        Turned::Unknown(unknown)
+    }
+}
+
 /// A refusal with its sentence and no hint to a leader.
 pub(super) fn refusal(reason: Reason, message: impl Into<String>) -> v1::Refusal {
     v1::Refusal {
@@ -98,9 +104,9 @@ pub(super) fn not_leader(leader: String) -> v1::Refusal {
     }
 }
 
-/// The gRPC status of what was turned away.
-pub(super) fn status(turned: Turned) -> Status {
-    match turned {
+/// The gRPC status of what was turned away: a refusal as binary metadata, an unknown outcome with the leader's address.
+pub(super) fn status(turned: impl Into<Turned>) -> Status {
+    match turned.into() {
         Turned::Refused(refusal) => refused(&refusal),
         Turned::Unknown(unknown) => {
             let mut status = Status::new(
@@ -115,8 +121,7 @@ pub(super) fn status(turned: Turned) -> Status {
     }
 }
 
-/// The gRPC status of a refusal, with the refusal as binary metadata.
-pub(super) fn refused(refusal: &v1::Refusal) -> Status {
+fn refused(refusal: &v1::Refusal) -> Status {
     let code = match refusal.reason() {
         Reason::NotLeader | Reason::NoQuorum | Reason::Stopping => Code::Unavailable,
         Reason::Overloaded => Code::ResourceExhausted,

@@ -21,11 +21,11 @@ use std::time::Instant;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use remora_proto::v1;
-use remora_proto::v1::reply::Answer as WireAnswer;
+use remora_proto::v1::reply::Answer;
 use tokio::sync::Notify;
 
 use crate::metrics::Kind;
-use crate::raft::{Answer, Ask, Replies};
+use crate::raft::{Ask, Fate, Replies};
 use remora_table::{Command, Epoch, Outcome, Proposal, SessionKey, Version};
 
 use super::convert::{self, Asked, Request};
@@ -71,7 +71,7 @@ enum Read {
 
 /// What a read gave.
 enum ReadResult {
-    Answer(WireAnswer),
+    Answer(Answer),
     Propose(Proposal),
 }
 
@@ -80,24 +80,24 @@ enum Waited {
     /// Reads, by token.
     Read(Vec<(u64, ReadResult)>),
     /// An answer whose evictions are settled, by token.
-    Evicted(u64, Box<Answer>),
+    Evicted(u64, Box<Fate>),
 }
 
 /// What the proposer answered, by token, until the visit takes it.
 #[derive(Default)]
 struct Answered {
-    answers: Mutex<Vec<(u64, Answer)>>,
+    answers: Mutex<Vec<(u64, Fate)>>,
     wake: Notify,
 }
 
 impl Answered {
-    fn take(&self) -> Vec<(u64, Answer)> {
+    fn take(&self) -> Vec<(u64, Fate)> {
         std::mem::take(&mut *self.answers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Replies for Answered {
-    fn deliver(&self, answers: Vec<(u64, Answer)>) {
+    fn deliver(&self, answers: Vec<(u64, Fate)>) {
         let mut waiting = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.is_empty() {
             *waiting = answers;
@@ -138,7 +138,7 @@ impl Visit {
     }
 
     /// The answer to one request. Consensus that stops meanwhile ends the visit.
-    pub(super) async fn alone(desk: &Arc<Desk>, asked: Asked) -> WireAnswer {
+    pub(super) async fn alone(desk: &Arc<Desk>, asked: Asked) -> Answer {
         let mut visit = Visit::new(Arc::clone(desk));
         visit.begin(std::iter::once(asked));
         let mut closed = std::pin::pin!(desk.closed());
@@ -202,7 +202,7 @@ impl Visit {
             match admitted {
                 Ok(Admitted::Propose(proposal)) => asks.push(Ask { token, proposal }),
                 Ok(Admitted::Read(read)) => reads.push((token, read)),
-                Err(refusal) => self.reply(token, WireAnswer::Refusal(refusal)),
+                Err(refusal) => self.reply(token, Answer::Refusal(refusal)),
             }
         }
         self.submit(asks);
@@ -244,9 +244,9 @@ impl Visit {
         tokens.sort_unstable();
         for (token, proposed) in tokens {
             let answer = if proposed {
-                WireAnswer::Unknown(self.desk.unknown())
+                Answer::Unknown(self.desk.unknown())
             } else {
-                WireAnswer::Refusal(unread.clone())
+                Answer::Refusal(unread.clone())
             };
             self.reply(token, answer);
         }
@@ -296,12 +296,12 @@ impl Visit {
     }
 
     /// The proposer's answer came: it is due now, or once the previous owner has dropped its copy.
-    fn answered(&mut self, token: u64, answer: Answer) {
+    fn answered(&mut self, token: u64, answer: Fate) {
         let takes = self
             .in_flight
             .get_mut(&token)
             .and_then(|in_flight| in_flight.takes.take());
-        if let (Some(session), Answer::Done(_)) = (takes, &answer)
+        if let (Some(session), Fate::Done(_)) = (takes, &answer)
             && let Some(evicted) = self.desk.hub.evictions(&session)
         {
             let answer = Box::new(answer);
@@ -312,18 +312,18 @@ impl Visit {
         self.settle(token, answer);
     }
 
-    fn settle(&mut self, token: u64, answer: Answer) {
+    fn settle(&mut self, token: u64, answer: Fate) {
         if let Some(in_flight) = self.in_flight.get(&token) {
             let answer = match answer {
-                Answer::Done(outcome) => done(&self.desk, in_flight.kind, outcome),
-                Answer::Refused(why) => WireAnswer::Refusal(self.desk.refused(why)),
-                Answer::Unknown => WireAnswer::Unknown(self.desk.unknown()),
+                Fate::Done(outcome) => done(&self.desk, in_flight.kind, outcome),
+                Fate::Refused(why) => Answer::Refusal(self.desk.refuse(why)),
+                Fate::Unknown => Answer::Unknown(self.desk.unknown()),
             };
             self.reply(token, answer);
         }
     }
 
-    fn reply(&mut self, token: u64, answer: WireAnswer) {
+    fn reply(&mut self, token: u64, answer: Answer) {
         if let Some(in_flight) = self.in_flight.remove(&token) {
             let answers = &self.desk.answers;
             answers.answered(
@@ -331,7 +331,7 @@ impl Visit {
                 convert::ending(&answer),
                 in_flight.began.elapsed(),
             );
-            if let WireAnswer::Refusal(refusal) = &answer {
+            if let Answer::Refusal(refusal) = &answer {
                 answers.refused(refusal.reason);
             }
             self.due.push_back(v1::Reply {
@@ -345,8 +345,8 @@ impl Visit {
 /// Answers reads behind one barrier, by token.
 async fn read(desk: &Desk, reads: Vec<(u64, Read)>) -> Vec<(u64, ReadResult)> {
     if let Err(why) = desk.raft.barrier().await {
-        let refusal = desk.refused(why);
-        let refused = |(token, _)| (token, ReadResult::Answer(WireAnswer::Refusal(refusal.clone())));
+        let refusal = desk.refuse(why);
+        let refused = |(token, _)| (token, ReadResult::Answer(Answer::Refusal(refusal.clone())));
         return reads.into_iter().map(refused).collect();
     }
     let table = desk.raft.table();
@@ -355,7 +355,7 @@ async fn read(desk: &Desk, reads: Vec<(u64, Read)>) -> Vec<(u64, ReadResult)> {
             session,
             epoch,
             version,
-        } => ReadResult::Answer(WireAnswer::Check(convert::checked(
+        } => ReadResult::Answer(Answer::Check(convert::checked(
             table.check(&session, epoch, version),
         ))),
         Read::Claim { session, proposal } => match table.claim_preview(&session) {
@@ -370,13 +370,13 @@ async fn read(desk: &Desk, reads: Vec<(u64, Read)>) -> Vec<(u64, ReadResult)> {
 }
 
 /// The table's outcome as an answer.
-fn done(desk: &Desk, kind: Kind, outcome: Outcome) -> WireAnswer {
+fn done(desk: &Desk, kind: Kind, outcome: Outcome) -> Answer {
     convert::answer(kind, outcome).unwrap_or_else(|| {
         tracing::error!(
             ?kind,
             "the table gave an outcome of another command: answered as unknown"
         );
-        WireAnswer::Unknown(desk.unknown())
+        Answer::Unknown(desk.unknown())
     })
 }
 

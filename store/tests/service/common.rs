@@ -10,7 +10,7 @@ use prost::Message;
 use remora_proto::v1;
 use remora_proto::v1::session_store_client::SessionStoreClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
-use remora_store::{Clock, Config, Node, Settings};
+use remora_store::{Clock, Config, Keys, Node};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -100,14 +100,14 @@ pub(crate) fn config(node: u64, directory: &Path, cluster: &BTreeMap<u64, Socket
         .iter()
         .map(|(id, address)| format!("{id}={address}"))
         .collect();
-    let settings = Settings {
+    let settings = Keys {
         node_id: Some(node),
         data_dir: Some(directory.join(format!("n{node}"))),
         client_addr: Some(free),
         peer_addr: Some(cluster.get(&node).copied().unwrap_or(free)),
         ops_addr: Some(free),
         cluster: Some(list.join(",")),
-        ..Settings::default()
+        ..Keys::default()
     };
     settings.check().unwrap()
 }

@@ -22,9 +22,7 @@ const LONG_FILE_PREFACE_LINES_MIN: usize = 3;
 const SENTENCE_WORDS_MIN: usize = 4;
 
 /// Files whose preface is still to be written.
-const PREFACES_TO_COME: &[&str] = &[
-    "store/src/log/records.rs",
-];
+const PREFACES_TO_COME: &[&str] = &["store/src/log/records.rs"];
 
 /// Fewest words of a bound's comment; fewer repeat the name.
 const REASON_WORDS_MIN: usize = 3;
@@ -39,16 +37,11 @@ const BOUND_WORDS: &[&str] = &[
 const UNITS: &[&str] = &["BYTES", "MS", "NANOS", "MILLIS", "SECONDS"];
 
 /// Type names that one crate gives twice: crate, name, and why both are right.
-const NAMED_TWICE: &[(&str, &str, &str)] = &[
-    ("store", "Identity", "to be renamed"),
-    ("store", "Settings", "to be renamed"),
-    ("store", "Worker", "to be renamed"),
-    (
-        "tomcat-adapter",
-        "Kind",
-        "the kinds of one outcome or push, written CheckOutcome.Kind and so on",
-    ),
-];
+const NAMED_TWICE: &[(&str, &str, &str)] = &[(
+    "tomcat-adapter",
+    "Kind",
+    "the kinds of one outcome or push, written CheckOutcome.Kind and so on",
+)];
 
 /// Files can be read in one sitting.
 pub(crate) fn files_fit_one_sitting(tree: &Tree) -> Vec<Fault> {

@@ -12,8 +12,8 @@ use remora_proto::v1;
 use tempfile::TempDir;
 
 use crate::raft::{
-    Answer, EventSink, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink,
-    PeerLinks, RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
+    EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks,
+    RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
 };
 use remora_table::{Event, Formats, Stamp};
 
@@ -394,11 +394,11 @@ impl Cluster {
         while Instant::now() < deadline {
             let answer = self.lead().await.propose(create(user, 100)).await;
             match answer {
-                Answer::Done(outcome) => {
-                    assert!(super::saved(&Answer::Done(outcome.clone())), "{outcome:?}");
+                Fate::Done(outcome) => {
+                    assert!(super::saved(&Fate::Done(outcome.clone())), "{outcome:?}");
                     return;
                 }
-                Answer::Refused(_) | Answer::Unknown => tokio::task::yield_now().await,
+                Fate::Refused(_) | Fate::Unknown => tokio::task::yield_now().await,
             }
         }
         panic!("session {user} could not be saved");

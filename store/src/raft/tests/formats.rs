@@ -2,7 +2,7 @@
 
 use remora_table::{Command, Format, Formats, Outcome};
 
-use crate::raft::Answer;
+use crate::raft::Fate;
 use crate::raft::duties::own;
 
 use super::cluster::{Cluster, eventually};
@@ -14,7 +14,7 @@ const NEXT: Formats = Formats {
 
 async fn ask(cluster: &Cluster, command: Command) -> Outcome {
     match cluster.lead().await.propose(own(command)).await {
-        Answer::Done(outcome) => outcome,
+        Fate::Done(outcome) => outcome,
         other => panic!("{other:?}"),
     }
 }

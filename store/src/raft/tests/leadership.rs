@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use remora_proto::v1;
 
-use crate::raft::{Answer, Ask, PeerError, Refusal, Replies, Role};
+use crate::raft::{Ask, Fate, PeerError, Refusal, Replies, Role};
 
 use super::cluster::{Cluster, eventually};
 use super::{create, key, saved};
@@ -46,7 +46,7 @@ async fn a_follower_refuses_and_names_the_leader() {
     })
     .await;
     let refusal = Refusal::NotLeader { leader: Some(leader) };
-    assert_eq!(follower.propose(create(1, 10)).await, Answer::Refused(refusal));
+    assert_eq!(follower.propose(create(1, 10)).await, Fate::Refused(refusal));
     assert_eq!(follower.barrier().await, Err(refusal));
 }
 
@@ -62,7 +62,7 @@ async fn a_leader_without_a_majority_proposes_and_reads_nothing() {
     eventually("it is not ready", || !node.ready()).await;
     eventually("it says so", || !node.leadership().borrow().leads()).await;
     let answer = node.propose(create(2, 10)).await;
-    assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+    assert!(matches!(answer, Fate::Refused(_)), "{answer:?}");
     cluster.wires.mend(leader);
     eventually("it is ready again", || node.ready()).await;
 }
@@ -172,10 +172,10 @@ async fn a_node_that_was_cut_off_does_not_disturb_the_term() {
 
 /// Keeps answers by token.
 #[derive(Default)]
-struct Kept(Mutex<Vec<(u64, Answer)>>);
+struct Kept(Mutex<Vec<(u64, Fate)>>);
 
 impl Replies for Kept {
-    fn deliver(&self, answers: Vec<(u64, Answer)>) {
+    fn deliver(&self, answers: Vec<(u64, Fate)>) {
         self.0.lock().unwrap().extend(answers);
     }
 }
@@ -230,7 +230,7 @@ async fn what_a_deposed_leader_refused_never_happened() {
     for (user, answer) in &answers {
         let there = leader.table().get(&key(*user)).is_some();
         assert!(
-            !(there && matches!(answer, Answer::Refused(_))),
+            !(there && matches!(answer, Fate::Refused(_))),
             "{user}: {answer:?}, but it is there"
         );
         assert!(there || !saved(answer), "{user}: {answer:?}, but it is lost");
@@ -256,7 +256,7 @@ async fn more_than_a_node_can_hold_is_refused_at_once() {
     assert!(
         answers
             .iter()
-            .all(|(_, answer)| *answer == Answer::Refused(Refusal::Overloaded))
+            .all(|(_, answer)| *answer == Fate::Refused(Refusal::Overloaded))
     );
     assert!(saved(&node.propose(create(1, 10)).await));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::raft::{Answer, PeerError, Settings};
+use crate::raft::{Fate, PeerError, Settings};
 
 use super::cluster::{Cluster, PATIENCE, eventually};
 
@@ -122,7 +122,7 @@ async fn a_minority_neither_saves_nor_forms_anything_new() {
     let node = cluster.nodes[&survivor].clone();
     eventually("the survivor notices", || !node.leadership().borrow().leads()).await;
     let answer = tokio::time::timeout(Duration::from_secs(1), node.propose(super::create(2, 10))).await;
-    assert!(matches!(answer, Ok(Answer::Refused(_))), "{answer:?}");
+    assert!(matches!(answer, Ok(Fate::Refused(_))), "{answer:?}");
 }
 
 #[tokio::test]

@@ -58,6 +58,6 @@ pub(crate) fn create(user: u64, bytes: usize) -> Proposal {
 }
 
 /// Whether an answer says that a save is on a majority.
-fn saved(answer: &super::Answer) -> bool {
-    matches!(answer, super::Answer::Done(Outcome::Saved(_)))
+fn saved(answer: &super::Fate) -> bool {
+    matches!(answer, super::Fate::Done(Outcome::Saved(_)))
 }

@@ -24,7 +24,7 @@ const APPLICATION_BYTES_MAX: usize = 256;
 const NODE_BYTES_MAX: usize = 64;
 
 /// What a conversion gives: the value, or a refusal that says which field is wrong.
-pub(super) type Checked<T> = Result<T, v1::Refusal>;
+pub(super) type Conversion<T> = Result<T, v1::Refusal>;
 
 /// Who asks: the same for all requests of a stream, read from each unary call.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub(super) struct Asker {
 
 impl Asker {
     /// From a stream's Hello or a unary call's Caller.
-    pub(super) fn new(instance: u64, node: &str) -> Checked<Asker> {
+    pub(super) fn new(instance: u64, node: &str) -> Conversion<Asker> {
         if instance == 0 {
             return Err(malformed(
                 "instance is 0: draw 64 random bits at the start of the process",
@@ -56,7 +56,7 @@ impl Asker {
     }
 
     /// The id of one request of this asker.
-    pub(super) fn request_id(&self, serial: u64) -> Checked<RequestId> {
+    pub(super) fn request_id(&self, serial: u64) -> Conversion<RequestId> {
         if serial == 0 {
             return Err(malformed("serial is 0: count requests from 1"));
         }
@@ -68,12 +68,12 @@ impl Asker {
 }
 
 /// The asker and the serial of a unary call.
-fn caller(caller: Option<&v1::Caller>) -> Checked<(Asker, u64)> {
+fn caller(caller: Option<&v1::Caller>) -> Conversion<(Asker, u64)> {
     let caller = caller.ok_or_else(|| malformed("caller is missing: a unary call says who asks"))?;
     Ok((Asker::new(caller.instance, &caller.node)?, caller.serial))
 }
 
-fn key(session: Option<v1::SessionKey>) -> Checked<SessionKey> {
+fn key(session: Option<v1::SessionKey>) -> Conversion<SessionKey> {
     let session = session.ok_or_else(|| malformed("session is missing: say which session is meant"))?;
     Ok(SessionKey {
         application: application(&session.application)?,
@@ -81,7 +81,7 @@ fn key(session: Option<v1::SessionKey>) -> Checked<SessionKey> {
     })
 }
 
-fn application(name: &str) -> Checked<Arc<str>> {
+fn application(name: &str) -> Conversion<Arc<str>> {
     if name.is_empty() || name.len() > APPLICATION_BYTES_MAX {
         return Err(malformed(format!(
             "the application name has {} bytes: it must have 1 to {APPLICATION_BYTES_MAX}",
@@ -91,7 +91,7 @@ fn application(name: &str) -> Checked<Arc<str>> {
     Ok(Arc::from(name))
 }
 
-fn key_bytes(bytes: &[u8]) -> Checked<[u8; KEY_BYTES]> {
+fn key_bytes(bytes: &[u8]) -> Conversion<[u8; KEY_BYTES]> {
     bytes.try_into().map_err(|_| {
         malformed(format!(
             "the session key has {} bytes: it must have exactly {KEY_BYTES}",

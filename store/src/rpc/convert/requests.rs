@@ -19,7 +19,7 @@ use remora_table::{
 };
 
 use super::super::status::malformed;
-use super::{Asker, Checked, application, key, key_bytes};
+use super::{Asker, Conversion, application, key, key_bytes};
 
 /// Longest attribute, principal or role name, in bytes (session.proto).
 const NAME_BYTES_MAX: usize = 256;
@@ -79,7 +79,7 @@ pub(in super::super) struct Asked {
     /// What it is about; a request that asks nothing counts as a check, which it is refused as.
     pub(in super::super) kind: Kind,
     /// What is asked, or which of its fields is wrong.
-    pub(in super::super) request: Checked<Request>,
+    pub(in super::super) request: Conversion<Request>,
 }
 
 /// A request of a stream.
@@ -133,7 +133,7 @@ fn kind(ask: &Ask) -> Kind {
     }
 }
 
-fn request(asker: &Asker, serial: u64, ask: Ask) -> Checked<Request> {
+fn request(asker: &Asker, serial: u64, ask: Ask) -> Conversion<Request> {
     match ask {
         Ask::Claim(ask) => claim(asker, serial, ask),
         Ask::Save(ask) => save(asker, serial, ask),
@@ -148,7 +148,7 @@ fn request(asker: &Asker, serial: u64, ask: Ask) -> Checked<Request> {
     }
 }
 
-fn propose(asker: &Asker, serial: u64, takes: Option<SessionKey>, command: Command) -> Checked<Request> {
+fn propose(asker: &Asker, serial: u64, takes: Option<SessionKey>, command: Command) -> Conversion<Request> {
     let request_id = Some(asker.request_id(serial)?);
     let proposal = Proposal {
         request_id,
@@ -159,26 +159,30 @@ fn propose(asker: &Asker, serial: u64, takes: Option<SessionKey>, command: Comma
 }
 
 /// Take ownership.
-pub(super) fn claim(asker: &Asker, serial: u64, ask: v1::ClaimRequest) -> Checked<Request> {
+pub(super) fn claim(asker: &Asker, serial: u64, ask: v1::ClaimRequest) -> Conversion<Request> {
     let session = key(ask.session)?;
     propose(asker, serial, Some(session.clone()), Command::Claim { session })
 }
 
 /// Store what changed.
-pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Checked<Request> {
+pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Conversion<Request> {
     let session = key(ask.session)?;
     let takes = ask.retake.then(|| session.clone());
     let save = Save {
         session,
         epoch: Epoch(ask.epoch),
         base: Version(ask.base),
-        changed: ask.changed.into_iter().map(attribute).collect::<Checked<_>>()?,
+        changed: ask
+            .changed
+            .into_iter()
+            .map(attribute)
+            .collect::<Conversion<_>>()?,
         removed: ask
             .removed
             .iter()
             .map(|text| name("an attribute name", text))
-            .collect::<Checked<_>>()?,
-        local: ask.local.iter().map(local).collect::<Checked<_>>()?,
+            .collect::<Conversion<_>>()?,
+        local: ask.local.iter().map(local).collect::<Conversion<_>>()?,
         login: ask.login.map(login).transpose()?,
         labels: ask.labels.map(labels).transpose()?,
         max_idle_seconds: ask.max_idle_seconds,
@@ -200,7 +204,7 @@ pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Checked<
 }
 
 /// Move deadlines.
-pub(super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Checked<Request> {
+pub(super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Conversion<Request> {
     if ask.sessions.len() > TOUCHED_MAX {
         return Err(malformed(format!(
             "the touch names {} sessions: {TOUCHED_MAX} are allowed, send several",
@@ -215,13 +219,13 @@ pub(super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Checke
         })
     });
     let command = Command::Touch {
-        sessions: sessions.collect::<Checked<_>>()?,
+        sessions: sessions.collect::<Conversion<_>>()?,
     };
     propose(asker, serial, None, command)
 }
 
 /// Give a session another id.
-pub(super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Checked<Request> {
+pub(super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Conversion<Request> {
     let session = key(ask.session)?;
     let new_key = key_bytes(&ask.new_key)?;
     if new_key[0] != session.slot() {
@@ -241,7 +245,7 @@ pub(super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Chec
 }
 
 /// End a session.
-pub(super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Checked<Request> {
+pub(super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Conversion<Request> {
     use v1::remove_request::Reason;
     let reason = match ask.reason() {
         Reason::Logout => RemoveReason::Logout,
@@ -259,7 +263,7 @@ pub(super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Chec
 }
 
 /// Give up ownership.
-fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Checked<Request> {
+fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Conversion<Request> {
     let command = Command::Release {
         session: key(ask.session)?,
         epoch: Epoch(ask.epoch),
@@ -268,7 +272,7 @@ fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Checked<Reque
 }
 
 /// Is a near copy still the truth?
-fn check(ask: v1::CheckRequest) -> Checked<Request> {
+fn check(ask: v1::CheckRequest) -> Conversion<Request> {
     Ok(Request::Check {
         session: key(ask.session)?,
         epoch: Epoch(ask.epoch),
@@ -277,7 +281,7 @@ fn check(ask: v1::CheckRequest) -> Checked<Request> {
 }
 
 /// Enter or renew an application server.
-pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Checked<Proposal> {
+pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposal> {
     let (asker, serial) = super::caller(ask.caller.as_ref())?;
     if asker.node.is_empty() {
         return Err(malformed(
@@ -305,7 +309,7 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Checked<Proposal> 
         .applications
         .iter()
         .map(|name| application(name))
-        .collect::<Checked<_>>()?;
+        .collect::<Conversion<_>>()?;
     if ask.mode.len() > MODE_BYTES_MAX || ask.version.len() > SOFTWARE_BYTES_MAX {
         return Err(malformed(format!(
             "mode has {} bytes and version {}: {MODE_BYTES_MAX} and {SOFTWARE_BYTES_MAX} are allowed",
@@ -329,7 +333,7 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Checked<Proposal> 
 }
 
 /// Take an application server out.
-pub(in super::super) fn retire(ask: &v1::RetireRequest) -> Checked<Proposal> {
+pub(in super::super) fn retire(ask: &v1::RetireRequest) -> Conversion<Proposal> {
     let (asker, serial) = super::caller(ask.caller.as_ref())?;
     Ok(Proposal {
         request_id: Some(asker.request_id(serial)?),
@@ -339,7 +343,7 @@ pub(in super::super) fn retire(ask: &v1::RetireRequest) -> Checked<Proposal> {
 }
 
 /// Which sessions an operator means.
-pub(in super::super) fn filter(filter: Option<v1::SessionFilter>) -> Checked<ListFilter> {
+pub(in super::super) fn filter(filter: Option<v1::SessionFilter>) -> Conversion<ListFilter> {
     let filter = filter.unwrap_or_default();
     let digits = filter.key_prefix.to_ascii_lowercase();
     if digits.len() > KEY_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -356,7 +360,7 @@ pub(in super::super) fn filter(filter: Option<v1::SessionFilter>) -> Checked<Lis
     })
 }
 
-fn attribute(attribute: v1::Attribute) -> Checked<Attribute> {
+fn attribute(attribute: v1::Attribute) -> Conversion<Attribute> {
     Ok(Attribute {
         name: name("an attribute name", &attribute.name)?,
         version: Version(0),
@@ -365,14 +369,14 @@ fn attribute(attribute: v1::Attribute) -> Checked<Attribute> {
     })
 }
 
-fn local(local: &v1::LocalAttribute) -> Checked<LocalAttribute> {
+fn local(local: &v1::LocalAttribute) -> Conversion<LocalAttribute> {
     Ok(LocalAttribute {
         name: name("the name of a local attribute", &local.name)?,
         class: name("the class of a local attribute", &local.class)?,
     })
 }
 
-fn labels(labels: v1::Labels) -> Checked<Vec<Label>> {
+fn labels(labels: v1::Labels) -> Conversion<Vec<Label>> {
     let labels = labels.labels;
     if labels.len() > LABELS_MAX {
         return Err(malformed(format!(
@@ -406,7 +410,7 @@ fn labels(labels: v1::Labels) -> Checked<Vec<Label>> {
 }
 
 /// What a client understands.
-pub(in super::super) fn formats(formats: Option<v1::Formats>) -> Checked<Formats> {
+pub(in super::super) fn formats(formats: Option<v1::Formats>) -> Conversion<Formats> {
     let formats = formats.unwrap_or_default();
     let number = |number: u32| Format(u8::try_from(number).unwrap_or(u8::MAX));
     if formats.oldest == 0 || formats.newest < formats.oldest {
@@ -420,7 +424,7 @@ pub(in super::super) fn formats(formats: Option<v1::Formats>) -> Checked<Formats
     })
 }
 
-fn login(login: v1::Login) -> Checked<Login> {
+fn login(login: v1::Login) -> Conversion<Login> {
     if login.roles.len() > ROLES_MAX {
         return Err(malformed(format!(
             "the login has {} roles: {ROLES_MAX} are allowed",
@@ -438,12 +442,12 @@ fn login(login: v1::Login) -> Checked<Login> {
             .roles
             .iter()
             .map(|role| name("a role name", role))
-            .collect::<Checked<_>>()?,
+            .collect::<Conversion<_>>()?,
         auth_type: Arc::from(login.auth_type),
     })
 }
 
-fn name(what: &str, text: &str) -> Checked<Arc<str>> {
+fn name(what: &str, text: &str) -> Conversion<Arc<str>> {
     if text.len() > NAME_BYTES_MAX {
         return Err(malformed(format!(
             "{what} has {} bytes: {NAME_BYTES_MAX} are allowed",

@@ -30,7 +30,7 @@ fn creating() -> v1::SaveRequest {
     }
 }
 
-fn why(result: Checked<Request>) -> String {
+fn why(result: Conversion<Request>) -> String {
     let refusal = result.unwrap_err();
     assert_eq!(refusal.reason(), Reason::Malformed);
     refusal.message
@@ -133,7 +133,7 @@ fn keys_of_any_other_length_are_refused() {
     }
 }
 
-fn saving(request: v1::SaveRequest) -> Checked<Request> {
+fn saving(request: v1::SaveRequest) -> Conversion<Request> {
     save(&asker(), 1, request)
 }
 

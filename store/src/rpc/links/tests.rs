@@ -15,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::raft::tests::{create, key};
-use crate::raft::{Answer, EventSink, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start};
+use crate::raft::{EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start};
 use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
@@ -141,7 +141,7 @@ impl Three {
                 let handle = self.nodes[&leader].handle.clone();
                 let propose =
                     async move { tokio::time::timeout(PATIENCE, handle.propose(create(user, 1_000))).await };
-                if let Ok(Answer::Done(outcome)) = self.client.block_on(propose) {
+                if let Ok(Fate::Done(outcome)) = self.client.block_on(propose) {
                     assert!(matches!(outcome, Outcome::Saved(_)), "{outcome:?}");
                     return began.elapsed();
                 }

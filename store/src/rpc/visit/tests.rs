@@ -74,7 +74,7 @@ impl Store {
     /// A session of instance 1, which hears of it and acknowledges nothing.
     async fn owned(&self, session: u8) -> (Arc<Outbox>, impl Sized + use<>) {
         let saved = Visit::alone(&self.desk, save(1, session)).await;
-        assert!(matches!(saved, WireAnswer::Save(_)), "{saved:?}");
+        assert!(matches!(saved, Answer::Save(_)), "{saved:?}");
         let outbox = Arc::new(Outbox::default());
         let registration = self.desk.hub.register(1, Arc::clone(&outbox));
         (outbox, registration)
@@ -150,7 +150,7 @@ async fn an_answer_alone_or_of_many_waits_for_the_previous_owner() {
             let late = visit.due.pop_front().and_then(|reply| reply.answer);
             (early.clone(), early.or(late).unwrap())
         };
-        assert!(matches!(answered, WireAnswer::Claim(_)), "{answered:?}");
+        assert!(matches!(answered, Answer::Claim(_)), "{answered:?}");
         // On a machine that stood still meanwhile the owner's time was up: that says nothing.
         if began.elapsed() < EVICTED_WITHIN {
             assert_eq!(
@@ -178,8 +178,8 @@ async fn the_end_answers_everything_once_and_tells_apart_what_may_have_happened(
         matches!(
             ended.as_slice(),
             [
-                v1::Reply { serial: 1, answer: Some(WireAnswer::Unknown(_)) },
-                v1::Reply { serial: 2, answer: Some(WireAnswer::Refusal(refusal)) },
+                v1::Reply { serial: 1, answer: Some(Answer::Unknown(_)) },
+                v1::Reply { serial: 2, answer: Some(Answer::Refusal(refusal)) },
             ] if refusal.message == "because"
         ),
         "{ended:?}"
@@ -197,10 +197,10 @@ async fn a_lone_request_does_not_outlive_consensus() {
     assert!((&mut lone).now_or_never().is_none());
     store.phase.send_replace(Phase::Closed);
     let answer = (&mut lone).now_or_never();
-    assert!(matches!(answer, Some(WireAnswer::Unknown(_))), "{answer:?}");
+    assert!(matches!(answer, Some(Answer::Unknown(_))), "{answer:?}");
     let late = Visit::alone(&store.desk, save(1, 2)).await;
     assert!(
-        matches!(&late, WireAnswer::Refusal(refusal) if refusal.reason() == Reason::Stopping),
+        matches!(&late, Answer::Refusal(refusal) if refusal.reason() == Reason::Stopping),
         "{late:?}"
     );
 }

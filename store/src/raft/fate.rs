@@ -6,7 +6,7 @@ use super::NodeId;
 
 /// The answer to a proposal.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum Fate {
     /// It is on a majority of disks and was applied; this is what the table said.
     Done(Outcome),
     /// It was not proposed: nothing happened.
@@ -46,5 +46,5 @@ pub struct Ask {
 /// any grouping. `deliver` must neither block nor wait: it runs on the proposer's task.
 pub trait Replies: Send + Sync + 'static {
     /// Takes answers by token.
-    fn deliver(&self, answers: Vec<(u64, Answer)>);
+    fn deliver(&self, answers: Vec<(u64, Fate)>);
 }
