@@ -20,17 +20,17 @@
 //! | module | what it is |
 //! |---|---|
 //! | `remora_table` | its own crate, pure: the table, its commands and rules; no async, clock, IO, log lines |
-//! | [`log`] | the durable log behind a small trait, and the data directory |
-//! | [`snapshot`] | table images on disk: written aside, synced, renamed |
-//! | [`raft`] | the only place that names openraft: proposer, reader, applier, forming |
-//! | [`rpc`] | the only place that names tonic: services, streams, links to peers |
-//! | [`clock`], [`config`], [`metrics`] | the time of day, what the node is told, what it counts |
-//! | [`node`] | the composition root: start, run, stop |
+//! | `log` | the durable log behind a small trait, and the data directory |
+//! | `snapshot` | table images on disk: written aside, synced, renamed |
+//! | `raft` | the only place that names openraft: proposer, reader, applier, forming |
+//! | `rpc` | the only place that names tonic: services, streams, links to peers |
+//! | `clock`, `config`, `metrics` | the time of day, what the node is told, what it counts |
+//! | `node` | the composition root: start, run, stop |
 //!
 //! # Life of a write
 //!
 //! A `SaveRequest` arrives on a stream (`rpc::exchange`) or alone (`rpc::sessions`); `rpc::convert` checks its shape
-//! and makes a command of it; the desk (`rpc::desk`) checks the limits and submits it, with all others of the same
+//! and makes a command of it; a visit at the desk (`rpc::visit`) checks the limits and submits it, with all others of the same
 //! message, to the proposer (`raft::proposer`), which packs what waits into one log entry. openraft appends it here and
 //! on the followers; each disk syncs before it answers; when a majority has, the applier hands the entry to
 //! `remora_table::SessionTable`, whose outcome goes back the same way. Events of the table (an owner lost a session) reach the
@@ -38,17 +38,17 @@
 //!
 //! # Life of a read
 //!
-//! A check, a list, a claim of a key without a record: wait for a barrier ([`raft::RaftHandle::barrier`]), a ReadIndex
+//! A check, a list, a claim of a key without a record: wait for a barrier (`raft::RaftHandle::barrier`), a ReadIndex
 //! round shared by all reads that wait, then look at the table. There is no other read path: not on the leader, not on
 //! followers.
 //!
 //! # What must never be
 //!
-//! - a wire type or an async function inside `remora_table`; a clock anywhere but in [`clock`]
+//! - a wire type or an async function inside `remora_table`; a clock anywhere but in `clock`
 //! - a read without a barrier; an answer before a majority has synced
 //! - a refusal after the command reached the log, but for the table's own word that nothing changed
 //!   ([`remora_table::Outcome::TooLarge`]); an unknown outcome told as a refusal
-//! - openraft or tonic named outside [`raft`] and [`rpc`]
+//! - openraft or tonic named outside `raft` and `rpc`
 //! - a session id, or more than 8 hexadecimal digits of its hash, in a log line or a metric
 //! - expiry by anything but a log entry
 

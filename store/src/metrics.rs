@@ -16,7 +16,7 @@ use remora_table::TableReader;
 
 /// What a request was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Take ownership.
     Claim,
     /// Store what changed.
@@ -35,7 +35,7 @@ pub enum Kind {
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// As asked.
     Done,
     /// The table said no: conflict, fenced, gone, renamed, stale, taken.
@@ -77,7 +77,7 @@ const REASONS: [&str; 8] = [
 
 /// Counts and latencies of answers.
 #[derive(Clone)]
-pub struct Answers {
+pub(crate) struct Answers {
     counts: [[Counter; ENDINGS.len()]; KINDS.len()],
     seconds: [Histogram; KINDS.len()],
     refusals: [Counter; REASONS.len()],
@@ -85,7 +85,7 @@ pub struct Answers {
 
 impl Answers {
     /// The handles; the process's recorder must be installed.
-    pub fn new() -> Answers {
+    pub(crate) fn new() -> Answers {
         describe();
         let count = |kind: &'static str| {
             ENDINGS.map(
@@ -100,7 +100,7 @@ impl Answers {
     }
 
     /// One of the answers was a refusal, for the reason with this number on the wire.
-    pub fn refused(&self, reason: i32) {
+    pub(crate) fn refused(&self, reason: i32) {
         let known = usize::try_from(reason).ok();
         if let Some(refusals) = known.and_then(|at| self.refusals.get(at)) {
             refusals.increment(1);
@@ -108,7 +108,7 @@ impl Answers {
     }
 
     /// One request was answered.
-    pub fn answered(&self, kind: Kind, ending: Ending, took: Duration) {
+    pub(crate) fn answered(&self, kind: Kind, ending: Ending, took: Duration) {
         self.counts[kind as usize][ending as usize].increment(1);
         self.seconds[kind as usize].record(took);
     }
@@ -122,7 +122,7 @@ impl Default for Answers {
 
 /// Streams of session managers and what is pushed to them.
 #[derive(Clone)]
-pub struct Streams {
+pub(crate) struct Streams {
     /// Live streams on this node.
     pub live: Gauge,
     /// Pushes sent to owners.
@@ -135,7 +135,7 @@ pub struct Streams {
 
 impl Streams {
     /// The handles; the process's recorder must be installed.
-    pub fn new() -> Streams {
+    pub(crate) fn new() -> Streams {
         Streams {
             live: gauge!("remora_store_streams"),
             pushes: counter!("remora_store_pushes_total"),
@@ -153,7 +153,7 @@ impl Default for Streams {
 
 /// What consensus counts as it goes.
 #[derive(Clone)]
-pub struct Consensus {
+pub(crate) struct Consensus {
     /// Proposals in each entry that this node proposed: its count is that of the entries.
     pub entry_proposals: Histogram,
     /// ReadIndex rounds that a majority answered.
@@ -170,7 +170,7 @@ pub struct Consensus {
 
 impl Consensus {
     /// The handles; the process's recorder must be installed.
-    pub fn new() -> Consensus {
+    pub(crate) fn new() -> Consensus {
         describe_consensus();
         Consensus {
             entry_proposals: histogram!("remora_store_entry_proposals"),
@@ -194,7 +194,7 @@ impl Default for Consensus {
     clippy::cast_precision_loss,
     reason = "a gauge is a float by the format of Prometheus"
 )]
-pub fn sample(status: &Status, table: &TableReader) {
+pub(crate) fn sample(status: &Status, table: &TableReader) {
     gauge!("remora_store_sessions").set(table.sessions() as f64);
     gauge!("remora_store_session_bytes").set(table.bytes() as f64);
     gauge!("remora_store_tombstones").set(table.remains() as f64);

@@ -20,7 +20,7 @@ use crate::disk::{self, NewFile};
 use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, invalid, write_frame};
 use remora_table::{Formats, ImageDecoder, TableImage};
 
-pub use frames::SnapshotMeta;
+pub(crate) use frames::SnapshotMeta;
 
 /// Ends the name of an image.
 const IMAGE: &str = ".image";
@@ -28,7 +28,7 @@ const IMAGE: &str = ".image";
 /// The images of one data directory; all calls but [`SnapshotStore::latest_bytes`] read or write the disk: not for a
 /// runtime's thread.
 #[derive(Debug)]
-pub struct SnapshotStore {
+pub(crate) struct SnapshotStore {
     shared: Arc<Shared>,
 }
 
@@ -48,14 +48,14 @@ struct Newest {
 
 /// Reads an image's file from the front, for a peer.
 #[derive(Debug)]
-pub struct SnapshotReader {
+pub(crate) struct SnapshotReader {
     meta: SnapshotMeta,
     file: File,
 }
 
 /// Takes an image's file from a peer, aside until it is complete and verified.
 #[derive(Debug)]
-pub struct SnapshotReceiver {
+pub(crate) struct SnapshotReceiver {
     shared: Arc<Shared>,
     new: NewFile,
     /// What it stands for, once all of it was read and found whole.
@@ -68,7 +68,7 @@ impl SnapshotStore {
     /// # Errors
     /// The disk failed, or the newest image is of a format that is not understood ([`io::ErrorKind::Unsupported`]): a later
     /// release wrote it, and taking an older image instead would lose what it holds.
-    pub fn open(directory: &Path, understood: Formats) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path, understood: Formats) -> io::Result<Self> {
         disk::make_directory(directory)?;
         disk::sweep(directory)?;
         let mut images: Vec<PathBuf> = fs::read_dir(directory)?
@@ -106,13 +106,13 @@ impl SnapshotStore {
     }
 
     /// The newest image's meta.
-    pub fn latest(&self) -> Option<SnapshotMeta> {
+    pub(crate) fn latest(&self) -> Option<SnapshotMeta> {
         self.shared.lock().image.as_ref().map(|(meta, _)| meta.clone())
     }
 
     /// Size of the newest image's file; none also while a newer one is being made durable. The one call that waits for
     /// nothing: the file system knows a size without the disk.
-    pub fn latest_bytes(&self) -> Option<u64> {
+    pub(crate) fn latest_bytes(&self) -> Option<u64> {
         let newest = self.shared.newest.try_lock().ok()?;
         let (_, path) = newest.image.as_ref()?;
         Some(fs::metadata(path).ok()?.len())
@@ -123,7 +123,7 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// The disk failed; the newest image is what it was.
-    pub fn save(&self, meta: &SnapshotMeta, image: TableImage) -> io::Result<()> {
+    pub(crate) fn save(&self, meta: &SnapshotMeta, image: TableImage) -> io::Result<()> {
         let mut new = self.shared.begin()?;
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, new.file());
         write_frame(&mut out, &encode_meta(image.format(), meta))?;
@@ -143,7 +143,7 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// The disk failed or the file is damaged.
-    pub fn load(&self) -> io::Result<Option<(SnapshotMeta, TableImage)>> {
+    pub(crate) fn load(&self) -> io::Result<Option<(SnapshotMeta, TableImage)>> {
         let Some(reader) = self.read()? else {
             return Ok(None);
         };
@@ -167,7 +167,7 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn read(&self) -> io::Result<Option<SnapshotReader>> {
+    pub(crate) fn read(&self) -> io::Result<Option<SnapshotReader>> {
         let newest = self.shared.lock();
         let Some((meta, path)) = &newest.image else {
             return Ok(None);
@@ -182,7 +182,7 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn receive(&self) -> io::Result<SnapshotReceiver> {
+    pub(crate) fn receive(&self) -> io::Result<SnapshotReceiver> {
         Ok(SnapshotReceiver {
             shared: Arc::clone(&self.shared),
             new: self.shared.begin()?,
@@ -237,7 +237,7 @@ fn verify(file: File, understood: Formats) -> io::Result<SnapshotMeta> {
 
 impl SnapshotReader {
     /// What the image stands for.
-    pub fn meta(&self) -> &SnapshotMeta {
+    pub(crate) fn meta(&self) -> &SnapshotMeta {
         &self.meta
     }
 
@@ -245,7 +245,7 @@ impl SnapshotReader {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
+    pub(crate) fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
         Read::by_ref(&mut self.file)
             .take(PIECE_BYTES as u64)
@@ -259,7 +259,7 @@ impl SnapshotReceiver {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, chunk: &[u8]) -> io::Result<()> {
         self.verified = None;
         self.new.file().write_all(chunk)
     }
@@ -268,7 +268,7 @@ impl SnapshotReceiver {
     ///
     /// # Errors
     /// What came is damaged or incomplete ([`io::ErrorKind::InvalidData`]), or the disk failed.
-    pub fn verify(&mut self) -> io::Result<SnapshotMeta> {
+    pub(crate) fn verify(&mut self) -> io::Result<SnapshotMeta> {
         if let Some(verified) = &self.verified {
             return Ok(verified.clone());
         }
@@ -282,7 +282,7 @@ impl SnapshotReceiver {
     ///
     /// # Errors
     /// What came is damaged or incomplete, or the disk failed.
-    pub fn finish(mut self) -> io::Result<SnapshotMeta> {
+    pub(crate) fn finish(mut self) -> io::Result<SnapshotMeta> {
         let meta = self.verify()?;
         if self.shared.publish(self.new, &meta)? {
             return Ok(meta);

@@ -16,7 +16,7 @@ const TITLE: &str = "remora-store data directory, format ";
 
 /// Drawn at random when a data directory is created: an emptied or swapped disk is noticed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DiskId(pub u64);
+pub(crate) struct DiskId(pub u64);
 
 impl fmt::Display for DiskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +26,7 @@ impl fmt::Display for DiskId {
 
 /// Drawn at random when a cluster forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClusterId(pub u64);
+pub(crate) struct ClusterId(pub u64);
 
 impl fmt::Display for ClusterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,7 +36,7 @@ impl fmt::Display for ClusterId {
 
 /// Whose a data directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The node.
     pub node_id: u64,
     /// The disk.
@@ -52,7 +52,7 @@ pub struct Identity {
 
 /// Why a data directory cannot be used, as a sentence for people.
 #[derive(Debug, thiserror::Error)]
-pub enum DataDirError {
+pub(crate) enum DataDirError {
     /// It belongs to somebody else, is in use, or was written by a newer program.
     #[error("{0}")]
     Refused(String),
@@ -68,7 +68,7 @@ pub enum DataDirError {
 
 /// An open data directory. It stays locked until this is dropped.
 #[derive(Debug)]
-pub struct DataDir {
+pub(crate) struct DataDir {
     directory: PathBuf,
     identity: Identity,
     _lock: File,
@@ -80,7 +80,7 @@ impl DataDir {
     /// # Errors
     /// Another process uses it, it belongs to another node, it holds files that are not ours, a later release wrote it, or
     /// the disk failed.
-    pub fn open(directory: &Path, node_id: u64, understood: Formats) -> Result<Self, DataDirError> {
+    pub(crate) fn open(directory: &Path, node_id: u64, understood: Formats) -> Result<Self, DataDirError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
             move |source| DataDirError::Io { path, source }
@@ -112,7 +112,7 @@ impl DataDir {
     }
 
     /// Whose it is.
-    pub fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         self.identity
     }
 
@@ -120,7 +120,7 @@ impl DataDir {
     ///
     /// # Errors
     /// The directory belongs to another cluster, or the disk failed.
-    pub fn join_cluster(&mut self, cluster: ClusterId) -> Result<(), DataDirError> {
+    pub(crate) fn join_cluster(&mut self, cluster: ClusterId) -> Result<(), DataDirError> {
         match self.identity.cluster {
             Some(known) if known == cluster => Ok(()),
             Some(known) => Err(DataDirError::Refused(format!(
@@ -144,7 +144,7 @@ impl DataDir {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn set_format(&mut self, format: Format) -> Result<(), DataDirError> {
+    pub(crate) fn set_format(&mut self, format: Format) -> Result<(), DataDirError> {
         let identity = Identity {
             format,
             ..self.identity
@@ -155,12 +155,12 @@ impl DataDir {
     }
 
     /// Where the log lives.
-    pub fn log_directory(&self) -> PathBuf {
+    pub(crate) fn log_directory(&self) -> PathBuf {
         self.directory.join("log")
     }
 
     /// Where table images live.
-    pub fn snapshot_directory(&self) -> PathBuf {
+    pub(crate) fn snapshot_directory(&self) -> PathBuf {
         self.directory.join("snapshots")
     }
 }

@@ -38,17 +38,17 @@ const QUEUE_BYTES_MAX: usize = usize::MAX / 2;
 
 /// A log in a directory. Clones share it; the last one dropped closes it after what waits is on disk.
 #[derive(Clone, Debug)]
-pub struct FileLog {
+pub(crate) struct FileLog {
     closer: Arc<Closer>,
 }
 
 /// Looks at the syncs of a log for as long as it is open.
 #[derive(Clone, Debug)]
-pub struct LogGauge(Weak<Gate>);
+pub(crate) struct LogGauge(Weak<Gate>);
 
 /// What a log's syncs cost since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Syncs {
+pub(crate) struct Syncs {
     /// How often the disk was asked to make something durable.
     pub count: u64,
     /// Half of them took no longer than this.
@@ -61,7 +61,7 @@ pub struct Syncs {
 
 impl LogGauge {
     /// The present figures; none once the log is closed.
-    pub fn syncs(&self) -> Option<Syncs> {
+    pub(crate) fn syncs(&self) -> Option<Syncs> {
         let gate = self.0.upgrade()?;
         let state = gate.lock();
         let flushes = state.log.as_ref()?.stat().flush_metrics;
@@ -110,7 +110,7 @@ impl FileLog {
     ///
     /// # Errors
     /// The disk failed, another process has the log, or the log is damaged elsewhere than at its end.
-    pub fn open(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
         Self::open_with(directory, FILE_BYTES_MAX).map_err(|error| explained(directory, &error))
     }
 
@@ -152,7 +152,7 @@ impl FileLog {
     }
 
     /// A way to look at the log's syncs that does not keep it open.
-    pub fn gauge(&self) -> LogGauge {
+    pub(crate) fn gauge(&self) -> LogGauge {
         LogGauge(Arc::downgrade(self.gate()))
     }
 

@@ -9,11 +9,11 @@ mod records;
 mod tail;
 mod types;
 
-pub use data_dir::{ClusterId, DataDir, DataDirError, DiskId};
-pub use file_log::{FileLog, LogGauge, Syncs};
+pub(crate) use data_dir::{ClusterId, DataDir, DataDirError, DiskId};
+pub(crate) use file_log::{FileLog, LogGauge, Syncs};
 #[cfg(test)]
-pub use types::{Completion, LogBounds};
-pub use types::{GROUP, Log, LogEntry, LogId, Payload, Vote};
+pub(crate) use types::{Completion, LogBounds};
+pub(crate) use types::{GROUP, Log, LogEntry, LogId, Payload, Vote};
 
 #[cfg(test)]
 mod tests;

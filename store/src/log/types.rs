@@ -9,11 +9,11 @@ use std::ops::Range;
 use bytes::Bytes;
 
 /// The only Raft group there is so far; later hash slots are spread over many.
-pub const GROUP: u32 = 0;
+pub(crate) const GROUP: u32 = 0;
 
 /// Identity of a log entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogId {
+pub(crate) struct LogId {
     /// Raft term in which the entry was proposed.
     pub term: u64,
     /// Position in the log.
@@ -22,7 +22,7 @@ pub struct LogId {
 
 /// A vote. The order of the fields is the order of votes: a vote never goes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Vote {
+pub(crate) struct Vote {
     /// Raft term.
     pub term: u64,
     /// Whether a majority granted it.
@@ -33,7 +33,7 @@ pub struct Vote {
 
 /// What a log entry holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Payload {
+pub(crate) enum Payload {
     /// Nothing: a new leader's first entry.
     Blank,
     /// A membership, encoded by `raft/`; opaque here.
@@ -44,7 +44,7 @@ pub enum Payload {
 
 impl Payload {
     /// Encoded bytes that it holds.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         match self {
             Self::Blank => 0,
             Self::Membership(bytes) | Self::Normal(bytes) => bytes.len() as u64,
@@ -54,7 +54,7 @@ impl Payload {
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEntry {
+pub(crate) struct LogEntry {
     /// Its identity.
     pub log_id: LogId,
     /// What it holds.
@@ -63,7 +63,7 @@ pub struct LogEntry {
 
 /// What the log holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogBounds {
+pub(crate) struct LogBounds {
     /// The last entry that was purged.
     pub purged: Option<LogId>,
     /// The last entry; the last purged one if nothing is left.
@@ -72,7 +72,7 @@ pub struct LogBounds {
 
 /// Called with success when what came before it is durable, or with the failure that ended the log. It runs on the
 /// log's own thread: it must be short and must not call the log.
-pub type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
+pub(crate) type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 /// The durable log. One suite holds every log to what is said here (`tests/contract.rs`).
 ///
@@ -87,7 +87,7 @@ pub type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
 ///
 /// **Failure is final.** After a failed write or sync every later call that can fail does, and no completion says success
 /// any more, neither those that wait nor new ones: a log that cannot trust its disk must not go on.
-pub trait Log: Send + Sync + 'static {
+pub(crate) trait Log: Send + Sync + 'static {
     /// What the log holds, whether it is durable or not.
     fn bounds(&self) -> LogBounds;
 

@@ -35,7 +35,7 @@ impl From<Malformed> for PeerError {
 
 /// Takes what peers send. Cheap to clone.
 #[derive(Clone)]
-pub struct PeerEndpoint {
+pub(crate) struct PeerEndpoint {
     inner: Arc<Inner>,
 }
 
@@ -50,7 +50,7 @@ struct Inner {
 }
 
 /// A stream of what a peer sends; it ends when the connection breaks.
-pub type Incoming<T> = BoxStream<'static, T>;
+pub(crate) type Incoming<T> = BoxStream<'static, T>;
 
 impl PeerEndpoint {
     /// For a running openraft.
@@ -74,7 +74,7 @@ impl PeerEndpoint {
 
     /// A replication stream. The replies end with the first that is not a success, or with the reason why a message
     /// was not handled.
-    pub fn append(
+    pub(crate) fn append(
         &self,
         requests: Incoming<v1::AppendRequest>,
     ) -> BoxStream<'static, Result<v1::AppendReply, PeerError>> {
@@ -110,7 +110,7 @@ impl PeerEndpoint {
     }
 
     /// One append outside the stream.
-    pub async fn heartbeat(&self, request: v1::AppendRequest) -> Result<v1::AppendReply, PeerError> {
+    pub(crate) async fn heartbeat(&self, request: v1::AppendRequest) -> Result<v1::AppendReply, PeerError> {
         self.inner.identity.check(request.envelope.as_ref())?;
         let rpc = wire::from_append(request)?;
         let previous = rpc.prev_log_id;
@@ -120,7 +120,7 @@ impl PeerEndpoint {
     }
 
     /// A vote or pre-vote.
-    pub async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteReply, PeerError> {
+    pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteReply, PeerError> {
         self.inner.identity.check(request.envelope.as_ref())?;
         let silent = self
             .inner
@@ -141,7 +141,7 @@ impl PeerEndpoint {
     }
 
     /// A snapshot.
-    pub async fn snapshot(
+    pub(crate) async fn snapshot(
         &self,
         mut chunks: Incoming<v1::SnapshotChunk>,
     ) -> Result<v1::SnapshotReply, PeerError> {
@@ -205,7 +205,7 @@ impl PeerEndpoint {
     }
 
     /// A hand-over of leadership.
-    pub async fn transfer_leader(
+    pub(crate) async fn transfer_leader(
         &self,
         request: v1::TransferLeaderRequest,
     ) -> Result<v1::TransferLeaderReply, PeerError> {
@@ -221,7 +221,10 @@ impl PeerEndpoint {
     }
 
     /// What is committed, if this node leads and a majority confirms it.
-    pub async fn read_index(&self, request: v1::ReadIndexRequest) -> Result<v1::ReadIndexReply, PeerError> {
+    pub(crate) async fn read_index(
+        &self,
+        request: v1::ReadIndexRequest,
+    ) -> Result<v1::ReadIndexReply, PeerError> {
         self.inner.identity.check(request.envelope.as_ref())?;
         let committed = self.inner.reader.read_index().await.map_err(|refusal| {
             PeerError::Unavailable(match refusal {
@@ -238,7 +241,10 @@ impl PeerEndpoint {
     }
 
     /// Introductions: the only message without an envelope, because it is how nodes get to know each other.
-    pub async fn introduce(&self, request: v1::IntroduceRequest) -> Result<v1::IntroduceReply, PeerError> {
+    pub(crate) async fn introduce(
+        &self,
+        request: v1::IntroduceRequest,
+    ) -> Result<v1::IntroduceReply, PeerError> {
         let identity = &self.inner.identity;
         if request.to_node != identity.node {
             return Err(PeerError::Refused(format!(

@@ -6,7 +6,7 @@ use super::NodeId;
 
 /// The answer to a proposal.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It is on a majority of disks and was applied; this is what the table said.
     Done(Outcome),
     /// It was not proposed: nothing happened.
@@ -17,7 +17,7 @@ pub enum Fate {
 
 /// Why nothing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// This node does not lead.
     NotLeader {
         /// Who leads as far as this node knows; never this node.
@@ -33,7 +33,7 @@ pub enum Refusal {
 
 /// One proposal of a group.
 #[derive(Debug)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// The caller's name for it; comes back with the answer.
     pub token: u64,
     /// What is proposed.
@@ -44,7 +44,7 @@ pub struct Ask {
 ///
 /// Contract: every token given to [`super::RaftHandle::submit`] comes back exactly once, with others in any order and
 /// any grouping. `deliver` must neither block nor wait: it runs on the proposer's task.
-pub trait Replies: Send + Sync + 'static {
+pub(crate) trait Replies: Send + Sync + 'static {
     /// Takes answers by token.
     fn deliver(&self, answers: Vec<(u64, Fate)>);
 }

@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Table time, in milliseconds, between the moment at which the last member understands a format and its use: a working
 /// day and a night in which an operator may find that the new release must go.
-pub const RAISE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(crate) const RAISE_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Keeps the table's knowledge of formats and this node's record of it true, until it is aborted.
 pub(super) async fn keep(

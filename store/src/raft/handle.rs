@@ -35,13 +35,13 @@ const HAND_OVER_WITHIN: Duration = Duration::from_millis(500);
 /// How long a stopping node waits for proposals that are on their way.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 /// How long consensus takes to stop in order, at most.
-pub const STOPS_WITHIN: Duration = DRAIN_WITHIN.saturating_add(HAND_OVER_WITHIN);
+pub(crate) const STOPS_WITHIN: Duration = DRAIN_WITHIN.saturating_add(HAND_OVER_WITHIN);
 /// Pause between two looks at what a stopping node waits for.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// Consensus as the rest of the node sees it.
 #[derive(Clone)]
-pub struct RaftHandle {
+pub(crate) struct RaftHandle {
     pub(super) inner: Arc<Parts>,
 }
 
@@ -63,35 +63,35 @@ pub(super) struct Parts {
 
 impl RaftHandle {
     /// Proposes one command and waits for its answer, 5 s at most.
-    pub async fn propose(&self, proposal: Proposal) -> Fate {
+    pub(crate) async fn propose(&self, proposal: Proposal) -> Fate {
         self.inner.proposer.propose(proposal).await
     }
 
     /// Proposes a group at the cost of one wake-up; answers go to `replies` by token, in any order, also before this
     /// returns.
-    pub fn submit(&self, asks: Vec<Ask>, replies: &Arc<dyn Replies>) {
+    pub(crate) fn submit(&self, asks: Vec<Ask>, replies: &Arc<dyn Replies>) {
         self.inner.proposer.submit(asks, Arc::clone(replies));
     }
 
     /// Waits until everything that was committed when this was called is applied here, proven by a majority
     /// (ReadIndex). Afterwards [`RaftHandle::table`] may be read.
-    pub async fn barrier(&self) -> Result<(), Refusal> {
+    pub(crate) async fn barrier(&self) -> Result<(), Refusal> {
         self.inner.reader.read_index().await.map(|_| ())
     }
 
     /// The replicated table for reading; linearizable only after a [`RaftHandle::barrier`].
-    pub fn table(&self) -> &TableReader {
+    pub(crate) fn table(&self) -> &TableReader {
         &self.inner.table
     }
 
     /// The newest successful ReadIndex round this node led, or, on a follower, learned from the leader. The node is
     /// ready while `Round::began` is less than a second ago; a leader confirms streams with each new one.
-    pub fn rounds(&self) -> watch::Receiver<Option<Round>> {
+    pub(crate) fn rounds(&self) -> watch::Receiver<Option<Round>> {
         self.inner.rounds.clone()
     }
 
     /// Whether a ReadIndex round succeeded within the last second, and the table knows what this program understands.
-    pub fn ready(&self) -> bool {
+    pub(crate) fn ready(&self) -> bool {
         let caught_up = self
             .inner
             .rounds
@@ -101,35 +101,35 @@ impl RaftHandle {
     }
 
     /// Whether the table knows what this program understands.
-    pub fn noted(&self) -> bool {
+    pub(crate) fn noted(&self) -> bool {
         self.inner.identity.noted()
     }
 
     /// What this node writes to a client that understands these formats: the newest that is not above the cluster's. None
     /// if there is no such format.
-    pub fn format_for(&self, client: Formats) -> Option<Format> {
+    pub(crate) fn format_for(&self, client: Formats) -> Option<Format> {
         let identity = &self.inner.identity;
         let newest = client.newest.min(identity.format());
         (client.hold(newest) && identity.understands.hold(newest)).then_some(newest)
     }
 
     /// What this program understands.
-    pub fn understands(&self) -> Formats {
+    pub(crate) fn understands(&self) -> Formats {
         self.inner.identity.understands
     }
 
     /// Who leads, and whether it is this node.
-    pub fn leadership(&self) -> watch::Receiver<Leadership> {
+    pub(crate) fn leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()
     }
 
     /// Where clients reach a node (host:port), when known.
-    pub fn client_address(&self, node: NodeId) -> Option<String> {
+    pub(crate) fn client_address(&self, node: NodeId) -> Option<String> {
         self.inner.identity.client_address(node)
     }
 
     /// Client addresses of all members, this node included, by node id.
-    pub fn client_addresses(&self) -> Vec<String> {
+    pub(crate) fn client_addresses(&self) -> Vec<String> {
         let identity = &self.inner.identity;
         let mut nodes: BTreeSet<NodeId> = identity.members().into_keys().collect();
         nodes.insert(identity.node);
@@ -140,7 +140,7 @@ impl RaftHandle {
     }
 
     /// Identity of the cluster in hexadecimal; empty while it is not formed.
-    pub fn cluster(&self) -> String {
+    pub(crate) fn cluster(&self) -> String {
         self.inner
             .identity
             .cluster()
@@ -148,7 +148,7 @@ impl RaftHandle {
     }
 
     /// What an operator wants to know.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let identity = &self.inner.identity;
         let metrics = self.inner.raft.metrics().borrow_watched().clone();
         let membership = metrics.membership_config.membership();
@@ -192,13 +192,13 @@ impl RaftHandle {
     }
 
     /// The receiving side, for the peer service.
-    pub fn endpoint(&self) -> PeerEndpoint {
+    pub(crate) fn endpoint(&self) -> PeerEndpoint {
         self.inner.endpoint.clone()
     }
 
     /// Resolves when consensus has ended by itself, with a sentence that says why: a failed disk, or a data directory
     /// that the cluster does not know. The process must then exit with an error.
-    pub async fn failed(&self) -> String {
+    pub(crate) async fn failed(&self) -> String {
         let mut failure = self.inner.identity.failure();
         match failure.wait_for(Option::is_some).await {
             Ok(sentence) => sentence.clone().unwrap_or_default(),
@@ -208,7 +208,7 @@ impl RaftHandle {
 
     /// Hands leadership over if this node has it, lets what was proposed finish, and stops. Proposals that come in
     /// from now on are refused.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.inner.stopping.send_replace(true);
         self.drain().await;
         self.hand_over().await;

@@ -12,7 +12,7 @@ use super::{NodeId, Refusal};
 
 /// Who leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Leadership {
+pub(crate) struct Leadership {
     /// The present term.
     pub term: u64,
     /// The leader as far as this node knows.
@@ -25,17 +25,17 @@ pub struct Leadership {
 
 impl Leadership {
     /// Whether this node was elected for the present term, be a majority within reach or not.
-    pub fn elected_here(&self) -> bool {
+    pub(crate) fn elected_here(&self) -> bool {
         self.leader == Some(self.node)
     }
 
     /// Whether this node was elected and a majority has answered it within the last second.
-    pub fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         self.leading
     }
 
     /// Why this node proposes nothing now, if it does not.
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         if self.leads() {
             None
         } else if self.elected_here() {
@@ -60,7 +60,7 @@ impl From<&ForwardToLeader<Types>> for Refusal {
 
 /// What a node does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Leads.
     Leader,
     /// Follows.

@@ -21,14 +21,14 @@ use remora_proto::v1;
 use super::NodeId;
 
 /// What a call to a peer gives.
-pub type LinkResult<T> = Result<T, LinkError>;
+pub(crate) type LinkResult<T> = Result<T, LinkError>;
 
 /// A stream of what one side of a call says.
-pub type LinkStream<T> = BoxStream<'static, LinkResult<T>>;
+pub(crate) type LinkStream<T> = BoxStream<'static, LinkResult<T>>;
 
 /// Why a call to a peer gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LinkError {
+pub(crate) enum LinkError {
     /// Nobody answered there, or not in time.
     #[error("peer does not answer: {0}")]
     Unreachable(String),
@@ -39,7 +39,7 @@ pub enum LinkError {
 
 /// Why a peer's message was not handled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PeerError {
+pub(crate) enum PeerError {
     /// Another cluster, another node, another disk: an operator has to look.
     #[error("{0}")]
     Refused(String),
@@ -52,7 +52,7 @@ pub enum PeerError {
 }
 
 /// One peer.
-pub trait PeerLink: Send + Sync + 'static {
+pub(crate) trait PeerLink: Send + Sync + 'static {
     /// Opens a replication stream. Its length is not limited, only its silence is: openraft ends it.
     fn append(
         &self,
@@ -103,7 +103,7 @@ pub trait PeerLink: Send + Sync + 'static {
 }
 
 /// How links are made. Making one opens no connection; that happens at the first call.
-pub trait PeerLinks: Send + Sync + 'static {
+pub(crate) trait PeerLinks: Send + Sync + 'static {
     /// A link to a node at an address (host:port). Every call makes a link with its own connection.
     fn link(&self, node: NodeId, address: &str) -> Result<Arc<dyn PeerLink>, LinkError>;
 }

@@ -39,14 +39,14 @@ mod wire;
 /// reports every lock and file: what matters of both is said once, in our words.
 pub const LOG_FILTER: &str = "info,openraft=error,chunked_wal=error,raft_log=error";
 
-pub use endpoint::{Incoming, PeerEndpoint};
-pub use fate::{Ask, Fate, Refusal, Replies};
-pub use formats::RAISE_AFTER_MS;
-pub use handle::{RaftHandle, STOPS_WITHIN};
-pub use leadership::{Leadership, Role};
-pub use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
-pub use reader::{PROBE_EVERY, Round};
-pub use settings::{EventSink, Settings, SnapshotPolicy, Timers};
-pub use start::{StartError, start};
-pub use status::{MemberStatus, Status};
-pub use types::NodeId;
+pub(crate) use endpoint::{Incoming, PeerEndpoint};
+pub(crate) use fate::{Ask, Fate, Refusal, Replies};
+pub(crate) use formats::RAISE_AFTER_MS;
+pub(crate) use handle::{RaftHandle, STOPS_WITHIN};
+pub(crate) use leadership::{Leadership, Role};
+pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
+pub(crate) use reader::{PROBE_EVERY, Round};
+pub(crate) use settings::{EventSink, Settings, SnapshotPolicy, Timers};
+pub(crate) use start::{StartError, start};
+pub(crate) use status::{MemberStatus, Status};
+pub(crate) use types::NodeId;

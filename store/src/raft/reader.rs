@@ -29,13 +29,13 @@ const ROUNDS_MAX: usize = 2;
 /// Reads waiting on a node; each is a few words. Beyond it, refusing is kinder than waiting.
 const WAITING_MAX: usize = 65_536;
 /// How old the last round may become: a quarter of the second after which a node is not ready.
-pub const PROBE_EVERY: Duration = Duration::from_millis(250);
+pub(crate) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How long a round waits for a majority: several heartbeats, well below what an adapter waits.
 const ROUND_WITHIN: Duration = Duration::from_millis(500);
 
 /// A ReadIndex round that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Round {
+pub(crate) struct Round {
     /// Counts the rounds of this node, from 1.
     pub number: u64,
     /// When it began: a majority answered after that.

@@ -14,7 +14,7 @@ use remora_table::{Event, Formats, Stamp};
 use super::{NodeId, PeerLinks};
 
 /// Everything that [`super::start()`] needs.
-pub struct Settings {
+pub(crate) struct Settings {
     /// This node's id, from 1.
     pub node: NodeId,
     /// All nodes of the cluster by id with their peer addresses, this one included; empty for a single node.
@@ -101,7 +101,7 @@ impl SnapshotPolicy {
 
 /// Who wants to know what happened to sessions when an entry was applied on this node. Called on the applying task:
 /// it must neither block nor wait.
-pub trait EventSink: Send + Sync + 'static {
+pub(crate) trait EventSink: Send + Sync + 'static {
     /// Takes the events of one entry, in order.
     fn happened(&self, events: &[Event]);
 }

@@ -45,7 +45,7 @@ const CORE_QUEUE_MAX: u64 = 8_192;
 
 /// Why consensus did not start, as a sentence for people.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The settings contradict each other.
     #[error("{0}")]
     Settings(String),
@@ -65,7 +65,7 @@ pub enum StartError {
 
 /// Opens the data directory, restores the table and starts. Must run inside a tokio runtime. The cluster forms, and
 /// peers are looked for, in the background.
-pub async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
+pub(crate) async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
     warn_of(&settings.timers);
     let began = Instant::now();

@@ -6,7 +6,7 @@ use super::{NodeId, Role};
 
 /// A node and the cluster as it sees it.
 #[derive(Debug, Clone)]
-pub struct Status {
+pub(crate) struct Status {
     /// This node.
     pub node: NodeId,
     /// Identity of the cluster in hexadecimal; empty while it is not formed.
@@ -39,7 +39,7 @@ pub struct Status {
 
 /// A member as this node sees it.
 #[derive(Debug, Clone)]
-pub struct MemberStatus {
+pub(crate) struct MemberStatus {
     /// Its id.
     pub node: NodeId,
     /// Where peers reach it.

@@ -15,7 +15,7 @@ use crate::log::{ClusterId, DiskId};
 use remora_table::Outcome;
 
 /// Id of a node, from 1; never used again for another disk.
-pub type NodeId = u64;
+pub(crate) type NodeId = u64;
 
 /// openraft's configuration of types.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -21,7 +21,7 @@ use super::status::{self, Turned, refusal};
 
 /// Where a node is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Takes requests.
     Serving,
     /// Takes none and answers those in flight.

@@ -36,7 +36,7 @@ const SILENT_WITHIN: Duration = Duration::from_secs(2);
 
 /// Makes links without encryption.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct GrpcLinks;
+pub(crate) struct GrpcLinks;
 
 impl PeerLinks for GrpcLinks {
     fn link(&self, node: NodeId, address: &str) -> LinkResult<Arc<dyn PeerLink>> {

@@ -48,8 +48,8 @@ use desk::Desk;
 use forward::{AtLeader, Forwards};
 use hub::Hub;
 
-pub use desk::Phase;
-pub use links::GrpcLinks;
+pub(crate) use desk::Phase;
+pub(crate) use links::GrpcLinks;
 
 use bounds::{CONNECTION_WINDOW_BYTES, MESSAGE_BYTES_MAX, STREAM_WINDOW_BYTES};
 
@@ -66,23 +66,23 @@ const KEEPALIVE_WITHIN: Duration = Duration::from_secs(5);
 /// Why a listener ended by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("the {address} listener stopped: {source}")]
-pub struct ServeError {
+pub(crate) struct ServeError {
     address: &'static str,
     source: tonic::transport::Error,
 }
 
 /// Whoever takes the table's events; made before consensus, which feeds it.
 #[derive(Clone)]
-pub struct Events(Arc<Hub>);
+pub(crate) struct Events(Arc<Hub>);
 
 impl Events {
     /// Without streams. The process's metrics recorder must be installed.
-    pub fn new() -> Events {
+    pub(crate) fn new() -> Events {
         Events(Arc::new(Hub::new(Streams::new())))
     }
 
     /// As consensus knows it.
-    pub fn sink(&self) -> Arc<dyn EventSink> {
+    pub(crate) fn sink(&self) -> Arc<dyn EventSink> {
         Arc::clone(&self.0) as Arc<dyn EventSink>
     }
 }
@@ -94,7 +94,7 @@ impl Default for Events {
 }
 
 /// What the services for clients are made of.
-pub struct Services {
+pub(crate) struct Services {
     /// This node.
     pub node: NodeId,
     /// Consensus.
@@ -108,7 +108,7 @@ pub struct Services {
 }
 
 /// Serves clients and operators on the client address until `stop` completes, then ends when all calls have.
-pub async fn serve_clients(
+pub(crate) async fn serve_clients(
     listener: TcpListener,
     services: Services,
     stop: impl Future<Output = ()>,
@@ -155,7 +155,7 @@ fn at_leader<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> AtLea
 }
 
 /// Serves the other nodes on the peer address until `stop` completes.
-pub async fn serve_peers(
+pub(crate) async fn serve_peers(
     listener: TcpListener,
     endpoint: PeerEndpoint,
     stop: impl Future<Output = ()>,

@@ -24,7 +24,7 @@ pub(super) const PIECE_BYTES: usize = 256 * 1024;
 
 /// What an image stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotMeta {
+pub(crate) struct SnapshotMeta {
     /// The last entry that is in the image; absent if none was ever applied.
     pub last_applied: Option<LogId>,
     /// The last membership and its log id, encoded by `raft/`; opaque here.
