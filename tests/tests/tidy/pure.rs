@@ -134,7 +134,8 @@ pub(crate) fn pure_names_nothing_impure(tree: &Tree) -> Vec<Fault> {
     faults
 }
 
-/// Pure crates depend on a listed few, and their clippy bans what they must not do.
+/// Pure crates depend on a listed few, and their clippy bans what they must not do, beside all that the root's says: clippy
+/// reads the nearest file only.
 pub(crate) fn pure_crates_stay_poor(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
     for pure in PURE_CRATES {
@@ -152,8 +153,21 @@ pub(crate) fn pure_crates_stay_poor(tree: &Tree) -> Vec<Fault> {
             .iter()
             .filter(|ban| !bans.contains(&format!("\"{ban}\"")));
         faults.extend(missing.map(|ban| Fault::new(&clippy, 1, format!("does not ban {ban}"))));
+        let root = tree.get("clippy.toml").map_or("", |source| source.text.as_str());
+        let unsaid = root.lines().filter_map(said).filter(|said| !bans.contains(said));
+        faults.extend(unsaid.map(|said| Fault::new(&clippy, 1, format!("does not repeat the root's {said}"))));
     }
     faults
+}
+
+/// What a line of clippy's configuration says: a banned path, or a whole setting.
+fn said(line: &str) -> Option<&str> {
+    let line = line.trim();
+    if let Some((_, path)) = line.split_once("path = ") {
+        return path.split(',').next();
+    }
+    let opens = line.is_empty() || line.starts_with(['#', ']']) || line.ends_with('[');
+    (!opens).then_some(line)
 }
 
 /// Dependencies that are not listed, and listed ones that are not there.
