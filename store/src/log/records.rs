@@ -1,4 +1,9 @@
-//! The bytes of the log's records, as the raft-log crate asks for them. Little-endian; every record names its group.
+//! The bytes of the log's records, as the raft-log crate asks for them. Little-endian; a log id and a vote name their group.
+//!
+//! Invariants: what is read is checked before it is believed: the group, the kind, a length up to a bound, so that a
+//! damaged one costs no memory. Whoever waits for a flush is told its end exactly once, also when the log's thread is gone.
+//!
+//! Left out: checksums, positions and files, which are the crate's; what a payload means, which `raft` and the table know.
 
 use std::io::{self, Read, Write};
 
