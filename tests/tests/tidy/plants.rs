@@ -206,6 +206,7 @@ const UNSAID: &[Planted] = &[
 /// Names, promises, guesses, marks, citations.
 const WORDS: &[Planted] = &[
     ("type names", PROXY, "struct Story;"),
+    ("type names", PROXY, "pub(in crate::http) struct Story;"),
     (
         "type names",
         PROXY,

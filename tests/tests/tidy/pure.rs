@@ -156,7 +156,8 @@ pub(crate) fn pure_crates_stay_poor(tree: &Tree) -> Vec<Fault> {
         let root = tree.get("clippy.toml").map_or("", |source| source.text.as_str());
         let own: BTreeSet<&str> = bans.lines().filter_map(said).collect();
         let unsaid = root.lines().filter_map(said).filter(|said| !own.contains(said));
-        faults.extend(unsaid.map(|said| Fault::new(&clippy, 1, format!("does not repeat the root's {said}"))));
+        faults
+            .extend(unsaid.map(|said| Fault::new(&clippy, 1, format!("does not repeat the root's {said}"))));
     }
     faults
 }
