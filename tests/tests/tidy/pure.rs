@@ -144,8 +144,7 @@ pub(crate) fn pure_crates_stay_poor(tree: &Tree) -> Vec<Fault> {
             faults.push(Fault::new(&manifest, 1, "a pure crate without its manifest"));
             continue;
         };
-        faults.extend(strange_dependencies(source, "[dependencies]", pure.dependencies));
-        faults.extend(strange_dependencies(source, "[dev-dependencies]", pure.tests));
+        faults.extend(strange_dependencies(source, pure));
         let clippy = format!("{}/clippy.toml", pure.directory);
         let bans = tree.get(&clippy).map_or("", |source| source.text.as_str());
         let missing = pure
@@ -172,37 +171,41 @@ fn said(line: &str) -> Option<&str> {
     (!opens).then_some(line)
 }
 
+/// The two lists in which a pure crate's dependencies stand, where they are seen.
+const LISTS: [&str; 2] = ["[dependencies]", "[dev-dependencies]"];
+
 /// Dependencies that are not listed, and listed ones that are not there.
-fn strange_dependencies(manifest: &Source, section: &str, listed: &[&str]) -> Vec<Fault> {
+fn strange_dependencies(manifest: &Source, pure: &PureCrate) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut found = BTreeSet::new();
-    let mut inside = false;
+    let mut missing: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for (list, names) in LISTS.into_iter().zip([pure.dependencies, pure.tests]) {
+        missing.extend(names.iter().map(|name| (list, *name)));
+    }
+    let listed = missing.clone();
+    let mut section = "";
     for line in manifest.lines() {
         let code = line.code.trim();
         if code.starts_with('[') {
-            inside = code == section;
-            let table = section.trim_matches(['[', ']']);
-            if code.starts_with('[') && !inside && code.contains(&format!("{table}.")) {
+            section = code;
+            if code.contains("dependencies") && !LISTS.contains(&code) {
                 faults.push(Fault::at(
                     manifest,
                     line.number,
-                    "dependencies stand in one list, where they are seen",
+                    "its dependencies stand in two lists and no other",
                 ));
             }
-        } else if inside && !code.is_empty() {
+        } else if LISTS.contains(&section) && !code.is_empty() {
             let name = code.split(['.', ' ', '=']).next().unwrap_or_default();
-            found.insert(name);
-            if !listed.contains(&name) {
-                faults.push(Fault::at(
-                    manifest,
-                    line.number,
-                    format!("`{name}` is not what this pure crate lives on"),
-                ));
+            missing.remove(&(section, name));
+            if !listed.contains(&(section, name)) {
+                let what = format!("`{name}` is not what this pure crate lives on");
+                faults.push(Fault::at(manifest, line.number, what));
             }
         }
     }
-    let idle = listed.iter().filter(|name| !found.contains(**name));
-    faults
-        .extend(idle.map(|name| Fault::new(&manifest.path, 1, format!("`{name}` is listed and not there"))));
+    let idle = missing
+        .into_iter()
+        .map(|(_, name)| format!("`{name}` is listed and not there"));
+    faults.extend(idle.map(|what| Fault::new(&manifest.path, 1, what)));
     faults
 }
