@@ -1,6 +1,6 @@
 package remora.tomcat.codec;
 
-/** Type tags as the package's table lists them. Never changed, never reused. */
+/** Type tags as FORMAT.md lists them. Never changed, never reused. */
 final class Tag {
 
   static final int NULL = 0;

@@ -313,7 +313,7 @@ final class TypedWriter {
   private static int compareBytes(byte[] left, byte[] right) {
     int common = Math.min(left.length, right.length);
     for (int i = 0; i < common; i++) {
-      int difference = left[i] - right[i];
+      int difference = (left[i] & 0xff) - (right[i] & 0xff);
       if (difference != 0) {
         return difference;
       }

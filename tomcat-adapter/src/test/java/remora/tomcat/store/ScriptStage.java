@@ -122,6 +122,9 @@ final class ScriptStage {
   }
 
   private SessionChange change(GoldenScript.Command command) {
+    if (command.take("label") != null || command.take("local") != null) {
+      throw new UnsupportedOperationException("the seam has no word for labels and locals");
+    }
     SessionChange.Builder change =
         SessionChange.of(command.number("epoch"), command.number("base"));
     String principal = command.take("login");
