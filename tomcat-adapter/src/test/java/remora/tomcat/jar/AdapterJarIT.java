@@ -26,6 +26,8 @@ class AdapterJarIT {
   private static final int JAVA_8 = 52;
 
   private static final Pattern SERVLET = Pattern.compile("(javax|jakarta)[./]servlet");
+  private static final Pattern WIRE =
+      Pattern.compile("io[./]grpc[./]|com[./]google[./]|remora[./]proto[./]");
   private static final List<String> NATIVE = Arrays.asList(".so", ".dll", ".jnilib", ".dylib");
 
   private static final Map<String, byte[]> ENTRIES = new LinkedHashMap<>();
@@ -81,6 +83,23 @@ class AdapterJarIT {
       texts.removeIf(text -> !SERVLET.matcher(text).find());
       assertNone(name + " names servlet types, which differ between Tomcat 9 and 10", texts);
     }
+  }
+
+  @Test
+  void onlyTheWiresOwnPackageNamesGrpcAndItsMessages() throws IOException {
+    int translators = 0;
+    for (String name : names(".class")) {
+      if (name.startsWith("remora/tomcat/") || name.startsWith("org/apache/coyote/")) {
+        List<String> texts = new ConstantPool(ENTRIES.get(name)).texts;
+        texts.removeIf(text -> !WIRE.matcher(text).find());
+        if (name.startsWith("remora/tomcat/store/grpc/")) {
+          translators += texts.isEmpty() ? 0 : 1;
+        } else {
+          assertNone(name + " names the wire, which the seam keeps from it", texts);
+        }
+      }
+    }
+    assertTrue(translators > 5, "too few translators for this test to mean anything");
   }
 
   @Test
