@@ -22,9 +22,6 @@ import remora.tomcat.store.StoredSession;
  */
 final class NearCopies {
 
-  /** A serial that was overtaken by another of this JVM is drawn again, once. */
-  private static final int STALE_TRIES = 2;
-
   /** A lost copy that nobody uses is kept this long, so that a request about to use it finds it. */
   private static final long LOST_KEEP_NANOS = 60_000_000_000L;
 
@@ -294,7 +291,7 @@ final class NearCopies {
   }
 
   private Found claimAlone(Slot slot, String id, RemoraSession old) {
-    for (int i = 0; i < STALE_TRIES; i++) {
+    for (int i = 0; i < SessionCommands.STALE_TRIES; i++) {
       long before = System.nanoTime();
       ClaimOutcome outcome = store.claim(store.nextSerial(), slot.key);
       if (outcome.kind() == ClaimOutcome.Kind.CLAIMED) {

@@ -13,7 +13,7 @@ import remora.tomcat.store.StoreUnavailableException;
 final class SessionCommands {
 
   /** A serial that was overtaken by another of this JVM is drawn again, once. */
-  private static final int STALE_TRIES = 2;
+  static final int STALE_TRIES = 2;
 
   private final SessionStore store;
 

@@ -14,8 +14,9 @@ public final class SessionKey {
   /**
    * Makes a key.
    *
-   * @param application host, context path and version as design section 2 says; 1 to 256 bytes of
-   *     UTF-8
+   * @param application host name, context path and {@code ##version} where the context has one,
+   *     after the manager's {@code app} and a colon if given, as in {@code shop:localhost/cart##2};
+   *     1 to 256 bytes of UTF-8
    * @param hash exactly {@value #HASH_BYTES} bytes: the first of the (keyed) SHA-256 of the bare id
    * @throws IllegalArgumentException if either is out of range
    */
