@@ -1,5 +1,8 @@
 package remora.tomcat;
 
+import java.util.concurrent.TimeUnit;
+import remora.tomcat.store.SessionStore;
+
 /**
  * Notices that this process stood still: a long collection, SIGSTOP, a suspended machine. A request
  * that spans such a pause may be a zombie's, so its saves do not take sessions back from others.
@@ -9,8 +12,8 @@ package remora.tomcat;
  */
 final class PauseTicker {
 
-  /** Pauses longer than this count; the store's near-copy lease is as long. */
-  static final long PAUSE_NANOS = 1_000_000_000L;
+  /** Pauses longer than this count; the store trusts a near copy for no shorter a time. */
+  static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(SessionStore.PAUSE_MILLIS);
 
   /** How often the ticker looks, in milliseconds: a tenth of the pause it must not miss. */
   private static final long TICK_MILLIS = 100;

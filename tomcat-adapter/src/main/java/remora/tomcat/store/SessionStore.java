@@ -123,15 +123,21 @@ public interface SessionStore extends AutoCloseable {
 
   /**
    * Whether a near copy may be used without asking: the stream to the leader has not broken since
-   * {@code readAtNanos}, and the leader confirmed within the last second that a majority answers
-   * it; and no push waits inside this JVM for longer than a moment. Cheap; takes no lock and no
-   * round trip. While it says no, {@link #check} decides.
+   * {@code readAtNanos}, and the leader confirmed lately, as the store defines it, that a majority
+   * answers it; and no push waits inside this JVM for longer than a moment. Cheap; takes no lock
+   * and no round trip. While it says no, {@link #check} decides.
    *
    * @param readAtNanos {@link System#nanoTime()} taken <em>before</em> the call that read, saved or
    *     checked the copy, so that an answer repeated over a younger stream is not trusted
    * @return whether the copy may be used unasked
    */
   boolean nearCopyTrusted(long readAtNanos);
+
+  /**
+   * Pauses of this process longer than this, in milliseconds, are noticed by who uses the seam; a
+   * store that would let near copies be trusted for a shorter time is not used.
+   */
+  long PAUSE_MILLIS = 1_000;
 
   /** The store's limit on a session unless it is configured, in bytes. */
   int SESSION_BYTES_MAX_DEFAULT = 1024 * 1024;

@@ -3,8 +3,10 @@ package remora.tomcat.store.grpc;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.juli.logging.Log;
@@ -26,12 +28,6 @@ import remora.tomcat.store.StoreOptions;
  * sources: one opening and one end per attempt, one retry per call.
  */
 final class LeaderFinder implements Runnable {
-
-  /**
-   * How long a leader may be silent. It confirms streams several times a second while a majority
-   * answers; a follower elects another within about 0.3 s.
-   */
-  private static final long SILENCE_NANOS_MAX = 750_000_000L;
 
   /** How long a search may last before the log hears of it: longer than any election. */
   private static final long COMPLAINT_NANOS = 2_000_000_000L;
@@ -62,6 +58,12 @@ final class LeaderFinder implements Runnable {
   private long lostNanos = System.nanoTime();
   private volatile String lastProblem = "no store node has answered yet";
 
+  /** What nodes said that no search cures, since one was last of use; each is logged once. */
+  private final Set<String> refusals = new LinkedHashSet<>();
+
+  /** One of those; null while there is none. */
+  private volatile String refusedForGood;
+
   LeaderFinder(Iterable<String> addresses, Hello hello, Outbox outbox, Link.Events streamEvents) {
     this.outbox = outbox;
     this.hello = hello;
@@ -73,7 +75,8 @@ final class LeaderFinder implements Runnable {
 
   /** Why there is no leader, or what went wrong last; for people. */
   String lastProblem() {
-    return lastProblem;
+    String forGood = refusedForGood;
+    return forGood == null ? lastProblem : forGood;
   }
 
   /** The node answered the Hello. */
@@ -114,7 +117,7 @@ final class LeaderFinder implements Runnable {
       Link link = outbox.link();
       if (link == null) {
         ask(now);
-      } else if (link.silentNanos(now) > SILENCE_NANOS_MAX) {
+      } else if (now - link.silentAtNanos() > 0) {
         onLeave(link, "", link.address + " is silent");
         continue;
       }
@@ -148,7 +151,8 @@ final class LeaderFinder implements Runnable {
   private void ask(long now) {
     if (!complained && now - lostNanos > COMPLAINT_NANOS) {
       complained = true;
-      LOG.warn("session store: no node leads or can be reached; the last problem: " + lastProblem);
+      LOG.warn(
+          "session store: no node leads or can be reached; the last problem: " + lastProblem());
     }
     for (Candidate candidate : candidates.values()) {
       if (candidate.attempt != null && now - candidate.attempt.begunNanos > candidate.patience()) {
@@ -193,7 +197,7 @@ final class LeaderFinder implements Runnable {
     }
     Link link = outbox.link();
     if (link != null) {
-      return Math.min(due, now + SILENCE_NANOS_MAX - link.silentNanos(now) + 1);
+      return Math.min(due, link.silentAtNanos() + 1);
     }
     for (Candidate candidate : candidates.values()) {
       if (candidate.attempt != null) {
@@ -212,6 +216,8 @@ final class LeaderFinder implements Runnable {
       return;
     }
     cluster = welcome.getCluster();
+    refusals.clear();
+    refusedForGood = null;
     lastProblem = link.address + " leads but did not answer";
     long now = System.nanoTime();
     welcome.getNodesList().forEach(address -> learn(address, now));
@@ -236,10 +242,12 @@ final class LeaderFinder implements Runnable {
     lastProblem = text;
     boolean wasUsed = outbox.detach(link);
     long now = System.nanoTime();
-    if (refusal == null
-        || refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
+    if (refusal == null) {
+      candidate.failed(now);
+    } else if (refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
         || refusal.getReason() == Refusal.Reason.REASON_WRONG_VERSION) {
       candidate.failed(now);
+      complainOnce(text);
     } else {
       candidate.refused(now);
       follow(refusal.getLeader(), now);
@@ -247,6 +255,14 @@ final class LeaderFinder implements Runnable {
     if (wasUsed) {
       lost(link, text, now);
       askAllAtOnce(candidate, now);
+    }
+  }
+
+  /** Other nodes go on saying that they do not lead; this is what a person must know. */
+  private void complainOnce(String text) {
+    refusedForGood = text;
+    if (refusals.size() < CANDIDATES_MAX && refusals.add(text)) {
+      LOG.error("session store: " + text);
     }
   }
 

@@ -13,6 +13,7 @@ import remora.proto.v1.ExchangeRequest;
 import remora.proto.v1.Hello;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.SessionStoreGrpc;
+import remora.proto.v1.Welcome;
 
 /**
  * One Exchange stream to one store node, from Hello to its end.
@@ -35,9 +36,6 @@ final class Link {
   private static final Metadata.Key<byte[]> REFUSAL =
       Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
-  /** How long after a probe its confirmation lets near copies be trusted; the protocol's word. */
-  private static final long TRUST_NANOS = 1_000_000_000L;
-
   final String address;
 
   /** When the Hello left. */
@@ -51,6 +49,13 @@ final class Link {
 
   private final ClientCall<ExchangeRequest, ExchangeReply> call;
   private volatile long openedNanos;
+
+  /** Null until the node has said Welcome. */
+  private volatile Durations durations;
+
+  /** Why the node's Welcome was not taken; only used on the I/O thread. */
+  private Refusal unfit;
+
   private volatile long heardNanos = begunNanos;
   private volatile long trustedUntilNanos = begunNanos;
 
@@ -80,6 +85,10 @@ final class Link {
     return new ClientCall.Listener<ExchangeReply>() {
       @Override
       public void onMessage(ExchangeReply message) {
+        if (message.hasWelcome() && !fits(message.getWelcome())) {
+          cancel(unfit.getMessage());
+          return;
+        }
         heard(message);
         events.received(Link.this, message);
         call.request(1);
@@ -92,7 +101,7 @@ final class Link {
 
       @Override
       public void onClose(Status status, Metadata trailers) {
-        Refusal refusal = refusalIn(trailers);
+        Refusal refusal = unfit != null ? unfit : refusalIn(trailers);
         String text = refusal != null ? refusal.getMessage() : describe(status);
         events.closed(Link.this, refusal, address + ": " + text);
       }
@@ -121,6 +130,21 @@ final class Link {
     }
   }
 
+  /** Takes the store's durations, or says in its place that the two do not fit together. */
+  private boolean fits(Welcome welcome) {
+    try {
+      durations = Durations.of(welcome.getDurations());
+      return true;
+    } catch (IllegalArgumentException outOfOrder) {
+      unfit =
+          Refusal.newBuilder()
+              .setReason(Refusal.Reason.REASON_WRONG_VERSION)
+              .setMessage(outOfOrder.getMessage())
+              .build();
+      return false;
+    }
+  }
+
   /**
    * Notes the time. The trust that a confirmation gives counts from the sending of its probe, not
    * from its receipt: after a pause of this process or of the network, old confirmations come in a
@@ -132,8 +156,9 @@ final class Link {
     if (message.hasWelcome()) {
       openedNanos = now;
     }
-    if (message.getConfirmed() == probe) {
-      trustedUntilNanos = probeNanos + TRUST_NANOS;
+    Durations agreed = durations;
+    if (agreed != null && message.getConfirmed() == probe) {
+      trustedUntilNanos = probeNanos + agreed.trustNanos();
       probeDue = true;
     }
   }
@@ -168,9 +193,14 @@ final class Link {
     call.cancel(why, null);
   }
 
-  /** Nanoseconds since the node last said anything. */
-  long silentNanos(long nowNanos) {
-    return nowNanos - heardNanos;
+  /** When the node, which has said Welcome, is silent for longer than a leader ever is. */
+  long silentAtNanos() {
+    return heardNanos + durations.silenceNanosMax();
+  }
+
+  /** How late a push may be before it ends trust; once the node has said Welcome. */
+  long lateNanos() {
+    return durations.lateNanos();
   }
 
   /** See {@link remora.tomcat.store.SessionStore#nearCopyTrusted}. */

@@ -27,12 +27,6 @@ final class Pushes implements AutoCloseable {
    */
   static final int WAITING_MAX = 10_000;
 
-  /**
-   * How long a push may be under way inside this JVM while near copies are trusted: half of what
-   * the store waits for the acknowledgement before it answers the session's next owner.
-   */
-  private static final long LATE_NANOS = 50_000_000L;
-
   private static final Log LOG = LogFactory.getLog(Pushes.class);
 
   private final Map<String, PushListener> listeners = new ConcurrentHashMap<>();
@@ -71,10 +65,10 @@ final class Pushes implements AutoCloseable {
     }
   }
 
-  /** Whether a copy that another server may own by now may still be here. */
-  boolean isLate(long nowNanos) {
+  /** Whether a copy that another server may own by now may still be here: a push waits so long. */
+  boolean isLate(long nowNanos, long lateNanos) {
     Long oldest = arrivals.peek();
-    return oldest != null && nowNanos - oldest > LATE_NANOS;
+    return oldest != null && nowNanos - oldest > lateNanos;
   }
 
   private void deliverNow(Push push, Runnable acknowledgement) {

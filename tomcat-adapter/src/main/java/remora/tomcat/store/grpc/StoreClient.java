@@ -132,7 +132,7 @@ final class StoreClient implements Link.Events {
   boolean trusts(long readAtNanos) {
     Link link = outbox.link();
     long now = System.nanoTime();
-    return link != null && link.trusts(readAtNanos, now) && !pushes.isLate(now);
+    return link != null && link.trusts(readAtNanos, now) && !pushes.isLate(now, link.lateNanos());
   }
 
   /**

@@ -14,6 +14,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import remora.proto.v1.CheckReply;
+import remora.proto.v1.Durations;
 import remora.proto.v1.ExchangeReply;
 import remora.proto.v1.ExchangeRequest;
 import remora.proto.v1.Hello;
@@ -53,6 +54,14 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
 
   /** What nodes say that a session may take; 0 for nothing. */
   volatile long sessionBytesMax;
+
+  /** What nodes say of the durations that both sides keep. */
+  volatile Durations durations =
+      Durations.newBuilder()
+          .setTrustMs(1_000)
+          .setEvictedWithinMs(100)
+          .setConfirmEveryMs(200)
+          .build();
 
   /** When true, streams are accepted and never welcomed. */
   volatile boolean frozen;
@@ -179,6 +188,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
                     Welcome.newBuilder()
                         .setCluster("c1")
                         .addNodes(address())
+                        .setDurations(durations)
                         .setSessionBytesMax(sessionBytesMax)));
       }
       return;

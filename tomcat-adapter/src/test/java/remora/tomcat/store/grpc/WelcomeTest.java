@@ -1,12 +1,26 @@
 package remora.tomcat.store.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import remora.proto.v1.Formats;
+import remora.proto.v1.Refusal;
+import remora.tomcat.Conditions;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreUnavailableException;
 
 /** What the client takes from a node's first words. */
 @Timeout(60)
@@ -35,6 +49,101 @@ class WelcomeTest {
     int most = limitSaid(-1, 2004);
     assertEquals(most, limitSaid(Long.MAX_VALUE, 2005));
     assertEquals(most, limitSaid(4 << 20, 2006));
+  }
+
+  /** What the log says of a search that cannot succeed, and what the caller hears. */
+  private static List<String> complaints(FakeNode node, FakeNode other, long instance) {
+    List<String> logged = new CopyOnWriteArrayList<>();
+    Handler handler =
+        new Handler() {
+          @Override
+          public void publish(LogRecord record) {
+            if (record.getLevel() == Level.SEVERE) {
+              logged.add(record.getMessage());
+            }
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    Logger log = Logger.getLogger(LeaderFinder.class.getName());
+    log.addHandler(handler);
+    String addresses = node.address() + "," + other.address();
+    try (SessionStore store =
+        GrpcSessionStore.openAs(new StoreOptions(addresses, "n1", 200), instance)) {
+      SessionKey key = new SessionKey("localhost/shop", new byte[16]);
+      Conditions.await(
+          "repeated refusals",
+          () -> {
+            assertThrows(StoreUnavailableException.class, () -> store.check(key, 1, 1));
+            return node.hellos.size() > 3 && other.hellos.size() > 3 && logged.size() > 0;
+          });
+      for (int i = 0; i < 5; i++) {
+        StoreUnavailableException heard =
+            assertThrows(StoreUnavailableException.class, () -> store.check(key, 1, 1));
+        String cause = logged.get(0).replace("session store: ", "");
+        assertTrue(heard.getMessage().contains(cause), heard.getMessage());
+      }
+    } catch (Exception failed) {
+      throw new AssertionError(failed);
+    } finally {
+      log.removeHandler(handler);
+    }
+    return logged;
+  }
+
+  private static Refusal refusal(Refusal.Reason reason, String message) {
+    return Refusal.newBuilder().setReason(reason).setMessage(message).build();
+  }
+
+  @Test
+  void the_hello_says_a_range_of_formats_and_a_refused_one_is_told_once_and_to_callers()
+      throws Exception {
+    try (FakeNode leader = new FakeNode();
+        FakeNode follower = new FakeNode()) {
+      leader.refusal = refusal(Refusal.Reason.REASON_WRONG_VERSION, "upgrade the jar");
+      follower.refusal = refusal(Refusal.Reason.REASON_NOT_LEADER, "another node leads");
+      assertEquals(
+          Collections.singletonList("session store: " + leader.address() + ": upgrade the jar"),
+          complaints(leader, follower, 2008));
+      Formats said = leader.hellos.get(0).getUnderstands();
+      assertTrue(1 <= said.getOldest() && said.getOldest() <= said.getNewest());
+    }
+  }
+
+  @Test
+  void a_store_whose_durations_break_an_order_is_not_used() throws Exception {
+    try (FakeNode leader = new FakeNode();
+        FakeNode follower = new FakeNode()) {
+      leader.durations = leader.durations.toBuilder().setTrustMs(300).build();
+      follower.refusal = refusal(Refusal.Reason.REASON_NOT_LEADER, "another node leads");
+      List<String> logged = complaints(leader, follower, 2009);
+      assertEquals(1, logged.size());
+      assertTrue(logged.get(0).contains("the store's durations do not fit"), logged.get(0));
+      assertEquals(0, leader.messages.size());
+    }
+  }
+
+  @Test
+  void trust_lasts_as_long_as_the_store_says() throws Exception {
+    try (FakeNode node = new FakeNode()) {
+      node.durations = node.durations.toBuilder().setTrustMs(600_000).build();
+      StoreOptions options = new StoreOptions(node.address(), "n1", 5_000);
+      try (SessionStore store = GrpcSessionStore.openAs(options, 2010)) {
+        SessionKey key = new SessionKey("localhost/shop", new byte[16]);
+        store.check(key, 1, 1);
+        node.stream.confirm();
+        long readAt = System.nanoTime();
+        long end = readAt + TimeUnit.MILLISECONDS.toNanos(1_100);
+        Conditions.await(
+            "more silence than today's store would be trusted for", () -> System.nanoTime() > end);
+        assertTrue(store.nearCopyTrusted(readAt));
+        assertEquals(1, node.hellos.size(), "silent, and not left");
+      }
+    }
   }
 
   @Test
