@@ -2,6 +2,10 @@
 //!
 //! The far side is a real node that belongs to no cluster yet, and whoever speaks to it is its leader: so every call can be
 //! made, and every answer is known.
+//!
+//! Broken once to see it fail: no timeout around a gRPC call ("a snapshot that stalls never ended"); every status unreachable
+//! (the refusals over gRPC); the endpoint's reason behind an append left out (two replies and no refusal, over both); the end
+//! of the pieces taken for the end of a snapshot (not "cut off", over both).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
