@@ -45,6 +45,9 @@ class RealStoreIT extends SessionStoreContract {
   @BeforeAll
   static void startStore() throws Exception {
     single = StoreCluster.start(1, shared);
+    try (SessionStore store = open(single, 1, PATIENT_MILLIS)) {
+      store.check(newKey(), 1, 1); // a store of another version fails here, once, and says so
+    }
   }
 
   @AfterAll
