@@ -1,51 +1,201 @@
-//! The one way in which a file of ours comes into being: written aside, synced, renamed, its directory synced.
+//! The disk as we use it: files that come into being whole, directories whose names are durable, and the narrow seam
+//! ([`Device`]) under both, behind which a test puts faults.
 //!
-//! After a crash at any point the file is either the old one or the new one, whole. A failed sync is an error that the
-//! caller must not paper over: what the kernel says after it cannot be trusted.
+//! There is one way in which a file of ours comes into being: written aside, synced, renamed, its directory synced. After
+//! a crash at any point it is either the old one or the new one, whole. A failed sync is an error that the caller must not
+//! paper over: what the kernel says after it cannot be trusted.
+//!
+//! All of the data directory goes through here but the lock, which is no data, the sizes of files, which the file system
+//! knows without the disk, and the log's own files, which the crate under the log opens itself.
 
+#[cfg(test)]
+pub(crate) mod faulty;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Debug;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Ends the name of a file that is still being written. Whatever bears it after a crash is rubbish.
 const ASIDE: &str = ".aside";
 
-/// A file that is written aside. Dropped before [`NewFile::publish`], it leaves nothing.
-#[derive(Debug)]
-pub(crate) struct NewFile {
-    file: File,
-    aside: PathBuf,
-    published: bool,
+/// What is asked of a disk. Every call may wait for it: not for a runtime's thread. Nothing is durable before the sync
+/// that is meant for it: a file's for its bytes, its directory's for its name.
+pub(crate) trait Device: Debug + Send + Sync + 'static {
+    /// A file without bytes, to be written and read again; whatever bore its name is gone.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>>;
+
+    /// A file to be read.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>>;
+
+    /// Gives a file another name in the same directory, in place of whatever bears it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// What a directory holds.
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+
+    /// Makes a directory and those above it that are missing.
+    fn make_directories(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 }
 
-impl NewFile {
+/// An open file.
+pub(crate) trait DeviceFile: Read + Write + Seek + Debug + Send + Sync {
+    /// Makes its bytes durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// The file system of the machine.
+#[derive(Debug)]
+struct FileSystem;
+
+impl Device for FileSystem {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
+        let mut options = File::options();
+        let file = options.create(true).write(true).read(true).truncate(true);
+        Ok(Box::new(file.open(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect()
+    }
+
+    fn make_directories(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+}
+
+impl DeviceFile for File {
+    fn sync(&self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+/// A disk; clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk(Arc<dyn Device>);
+
+impl Disk {
+    /// The machine's own.
+    pub(crate) fn real() -> Self {
+        Self::over(FileSystem)
+    }
+
+    /// Our ways over a device.
+    pub(crate) fn over(device: impl Device) -> Self {
+        Self(Arc::new(device))
+    }
+
     /// Begins a file that is to stand in `directory`; `name` makes it unique among those being written.
-    pub(crate) fn begin(directory: &Path, name: &str) -> io::Result<NewFile> {
+    pub(crate) fn begin(&self, directory: &Path, name: &str) -> io::Result<NewFile> {
         let aside = directory.join(format!("{name}{ASIDE}"));
-        let file = File::options()
-            .create(true)
-            .write(true)
-            .read(true)
-            .truncate(true)
-            .open(&aside)?;
         Ok(NewFile {
-            file,
+            file: self.0.create(&aside)?,
+            disk: self.clone(),
             aside,
             published: false,
         })
     }
 
+    /// Replaces a small file.
+    pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let mut new = self.begin(parent(path), &name)?;
+        new.file().write_all(bytes)?;
+        new.publish(path)
+    }
+
+    /// Opens a file to read it.
+    pub(crate) fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
+        self.0.open(path)
+    }
+
+    /// Reads a whole file.
+    pub(crate) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open(path)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// What a directory holds.
+    pub(crate) fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        self.0.list(directory)
+    }
+
+    /// Gives a file another name; durable some time.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    /// Removes a file; durable some time.
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+
+    /// Makes a directory and those above it that are missing, and makes their names durable; its own also if it exists
+    /// already, because whoever made it may have died before that.
+    pub(crate) fn make_directory(&self, path: &Path) -> io::Result<()> {
+        let mut named = vec![path];
+        named.extend(path.ancestors().skip(1).take_while(|above| is_missing(above)));
+        self.0.make_directories(path)?;
+        // From the top: a name is durable only if those above it are.
+        let mut made = named.iter().rev();
+        made.try_for_each(|made| self.0.sync_directory(parent(made)))
+    }
+
+    /// Removes what a crash left half-written.
+    pub(crate) fn sweep(&self, directory: &Path) -> io::Result<()> {
+        let is_aside = |path: &PathBuf| path.to_string_lossy().ends_with(ASIDE);
+        let left = self.list(directory)?.into_iter().filter(is_aside);
+        left.into_iter().try_for_each(|path| self.remove(&path))
+    }
+}
+
+/// A file that is written aside. Dropped before [`NewFile::publish`], it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    disk: Disk,
+    file: Box<dyn DeviceFile>,
+    aside: PathBuf,
+    published: bool,
+}
+
+impl NewFile {
     /// The file, to be written and read.
-    pub(crate) fn file(&mut self) -> &mut File {
-        &mut self.file
+    pub(crate) fn file(&mut self) -> &mut dyn DeviceFile {
+        &mut *self.file
     }
 
     /// Makes it durable under its name, in place of whatever stood there.
     pub(crate) fn publish(mut self, path: &Path) -> io::Result<()> {
-        self.file.sync_all()?;
-        fs::rename(&self.aside, path)?;
+        self.file.sync()?;
+        self.disk.rename(&self.aside, path)?;
         self.published = true;
-        sync_directory(parent(path))
+        self.disk.0.sync_directory(parent(path))
     }
 }
 
@@ -53,36 +203,9 @@ impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.published {
             // If it cannot be removed it is swept away at the next start.
-            let _ = fs::remove_file(&self.aside);
+            let _ = self.disk.remove(&self.aside);
         }
     }
-}
-
-/// Replaces a small file.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = parent(path);
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let mut new = NewFile::begin(directory, &name)?;
-    new.file().write_all(bytes)?;
-    new.publish(path)
-}
-
-/// Makes a directory and those above it that are missing, and makes their names durable; its own also if it exists
-/// already, because whoever made it may have died before that.
-pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
-    make_directory_with(path, sync_directory)
-}
-
-fn make_directory_with(path: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
-    let mut named = vec![path];
-    named.extend(path.ancestors().skip(1).take_while(|above| is_missing(above)));
-    fs::create_dir_all(path)?;
-    // From the top: a name is durable only if those above it are.
-    named.iter().rev().try_for_each(|made| sync(parent(made)))
 }
 
 fn is_missing(path: &Path) -> bool {
@@ -96,79 +219,5 @@ fn parent(path: &Path) -> &Path {
         // A name alone stands in the working directory; the root is its own parent.
         Some(_) => Path::new("."),
         None => path,
-    }
-}
-
-/// Makes the names in a directory durable.
-pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-/// Removes what a crash left half-written.
-pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(ASIDE) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_was_not_published_leaves_the_old_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("identity");
-        replace(&path, b"old").unwrap();
-        let mut new = NewFile::begin(directory.path(), "identity").unwrap();
-        new.file().write_all(b"new").unwrap();
-        drop(new);
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_a_crash_left_aside_is_swept() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("7.aside"), b"half").unwrap();
-        fs::write(directory.path().join("7"), b"whole").unwrap();
-        sweep(directory.path()).unwrap();
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
-    }
-
-    fn synced_for(path: &Path) -> Vec<PathBuf> {
-        let mut synced = Vec::new();
-        make_directory_with(path, |directory| {
-            synced.push(directory.to_path_buf());
-            sync_directory(directory)
-        })
-        .unwrap();
-        synced
-    }
-
-    #[test]
-    fn every_name_on_the_way_to_a_new_directory_is_synced() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path();
-        let (a, b) = (root.join("a"), root.join("a/b"));
-        let path = root.join("a/b/c");
-        assert_eq!(synced_for(&path), [root.to_path_buf(), a, b.clone()]);
-        assert!(path.is_dir());
-        assert_eq!(
-            synced_for(&path),
-            [b],
-            "it exists, and its name may not be durable yet"
-        );
-    }
-
-    #[test]
-    fn a_name_alone_stands_in_the_working_directory() {
-        assert_eq!(parent(Path::new("data")), Path::new("."));
-        assert_eq!(parent(Path::new("/")), Path::new("/"));
-        assert_eq!(parent(Path::new("/data")), Path::new("/"));
     }
 }

@@ -1,8 +1,9 @@
 //! Faults of one node's devices, set and cleared by a test while the node runs. Compiled for tests alone: no setting, no
 //! flag and no message can bring a fault into a program that serves anybody.
 //!
-//! A fault is named by what it hits ([`Kind`]) and when ([`Operation`]). `log::faulty` asks here
-//! before it does anything. It sits at the log's trait, because the crate under our log does its own file IO.
+//! A fault is named by what it hits ([`Kind`]) and when ([`Operation`]). `log::faulty` and
+//! `disk::faulty` ask here before they do anything. The log's twin sits at its trait, because the crate under our log does
+//! its own file IO.
 //!
 //! | call | the device then |
 //! |---|---|
@@ -18,6 +19,7 @@
 //! left. Left out: pages of one write that reach the disk out of order. The log's checksums make a first part of them.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,6 +31,12 @@ pub(crate) enum Kind {
     Log,
     /// The log's votes; what follows a vote in the stream waits with it.
     Vote,
+    /// Table images, half-written ones included.
+    Snapshot,
+    /// Whose the data directory is.
+    Identity,
+    /// Names in directories: to make, change, remove and list them, and to make that durable.
+    Directory,
 }
 
 /// When a fault hits. Reads and writes meet it on the thread of whoever calls, syncs where they are waited for.
@@ -72,8 +80,14 @@ impl Leftover {
 #[derive(Clone, Default)]
 pub(crate) struct Faults(Arc<Shared>);
 
+impl Debug for Faults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Faults")
+    }
+}
+
 /// One power-on of a node's devices.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Life {
     faults: Faults,
     number: usize,

@@ -16,6 +16,7 @@ use remora_table::{
     TableImage, Touched, Version, decode_proposal, encode_proposal,
 };
 
+use crate::disk::Disk;
 use crate::log::{ClusterId, DataDir, DiskId, LogId};
 use crate::snapshot::{SnapshotMeta, SnapshotStore};
 
@@ -285,7 +286,7 @@ fn an_image_is_read_and_written_as_ever() {
 #[test]
 fn a_snapshot_is_read_and_written_as_ever() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     let meta = SnapshotMeta {
         last_applied: Some(LogId { term: 3, index: 77 }),
         membership: Bytes::from_static(b"a message of the wire"),
@@ -297,7 +298,7 @@ fn a_snapshot_is_read_and_written_as_ever() {
     let bytes = fixture("snapshot", &std::fs::read(file).unwrap());
 
     let elsewhere = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(elsewhere.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), elsewhere.path(), Formats::OURS).unwrap();
     let mut receiver = store.receive().unwrap();
     receiver.write(&bytes).unwrap();
     assert_eq!(receiver.finish().unwrap(), meta);
@@ -314,7 +315,7 @@ fn an_identity_is_read_and_written_as_ever() {
         "remora-store data directory, format {FORMAT}\nnode 2\ndisk 00000000d15c0002\nstart 5\ncluster 00000000c1057e12\n"
     );
     std::fs::write(&file, fixture("identity", text.as_bytes())).unwrap();
-    let identity = DataDir::open(directory.path(), 2, Formats::OURS)
+    let identity = DataDir::open(&Disk::real(), directory.path(), 2, Formats::OURS)
         .unwrap()
         .identity();
     assert_eq!((identity.node_id, identity.disk_id), (2, DiskId(0xd15c_0002)));
@@ -355,13 +356,13 @@ fn a_later_format_is_said_and_not_taken_for_damage() {
         ),
         &mut Vec::new(),
     );
-    let store = SnapshotStore::open(directory.path(), both).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), both).unwrap();
     let meta = SnapshotMeta {
         last_applied: Some(LogId { term: 3, index: 77 }),
         membership: Bytes::new(),
     };
     store.save(&meta, table.image()).unwrap();
-    let told = SnapshotStore::open(directory.path(), Formats::OURS)
+    let told = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS)
         .unwrap_err()
         .to_string();
     assert!(told.contains(sentence), "{told}");

@@ -9,14 +9,14 @@
 
 mod frames;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs;
+use std::io::{self, Read, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::disk::{self, NewFile};
+use crate::disk::{DeviceFile, Disk, NewFile};
 use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, invalid, write_frame};
 use remora_table::{Formats, ImageDecoder, TableImage};
 
@@ -34,6 +34,7 @@ pub(crate) struct SnapshotStore {
 
 #[derive(Debug)]
 struct Shared {
+    disk: Disk,
     directory: PathBuf,
     understood: Formats,
     newest: Mutex<Newest>,
@@ -50,7 +51,7 @@ struct Newest {
 #[derive(Debug)]
 pub(crate) struct SnapshotReader {
     meta: SnapshotMeta,
-    file: File,
+    file: Box<dyn DeviceFile>,
 }
 
 /// Takes an image's file from a peer, aside until it is complete and verified.
@@ -68,26 +69,23 @@ impl SnapshotStore {
     /// # Errors
     /// The disk failed, or the newest image is of a format that is not understood ([`io::ErrorKind::Unsupported`]): a later
     /// release wrote it, and taking an older image instead would lose what it holds.
-    pub(crate) fn open(directory: &Path, understood: Formats) -> io::Result<Self> {
-        disk::make_directory(directory)?;
-        disk::sweep(directory)?;
-        let mut images: Vec<PathBuf> = fs::read_dir(directory)?
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
+    pub(crate) fn open(disk: &Disk, directory: &Path, understood: Formats) -> io::Result<Self> {
+        disk.make_directory(directory)?;
+        disk.sweep(directory)?;
+        let mut images = disk.list(directory)?;
         images.retain(|path| path.to_string_lossy().ends_with(IMAGE));
         images.sort();
         let mut newest = None;
         while let Some(path) = images.pop() {
             if newest.is_some() {
-                fs::remove_file(&path)?;
+                disk.remove(&path)?;
                 continue;
             }
-            match File::open(&path).and_then(|file| verify(file, understood)) {
+            match disk.open(&path).and_then(|file| verify(file, understood)) {
                 Ok(meta) => newest = Some((meta, path)),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                     tracing::warn!(file = %path.display(), %error, "set a damaged table image aside");
-                    fs::rename(&path, path.with_extension("damaged"))?;
+                    disk.rename(&path, &path.with_extension("damaged"))?;
                 }
                 Err(error) => return Err(error),
             }
@@ -98,6 +96,7 @@ impl SnapshotStore {
         });
         Ok(Self {
             shared: Arc::new(Shared {
+                disk: disk.clone(),
                 directory: directory.to_path_buf(),
                 understood,
                 newest,
@@ -174,7 +173,7 @@ impl SnapshotStore {
         };
         Ok(Some(SnapshotReader {
             meta: meta.clone(),
-            file: File::open(path)?,
+            file: self.shared.disk.open(path)?,
         }))
     }
 
@@ -199,7 +198,7 @@ impl Shared {
     fn begin(&self) -> io::Result<NewFile> {
         let mut newest = self.lock();
         newest.begun += 1;
-        NewFile::begin(&self.directory, &format!("{}", newest.begun))
+        self.disk.begin(&self.directory, &format!("{}", newest.begun))
     }
 
     /// Makes a file the newest image, unless a newer one came first; says whether it did.
@@ -219,7 +218,7 @@ impl Shared {
         new.publish(&path)?;
         let before = newest.image.replace((meta.clone(), path.clone()));
         if let Some((_, old)) = before.filter(|(_, old)| *old != path) {
-            fs::remove_file(old)?;
+            self.disk.remove(&old)?;
         }
         Ok(true)
     }
@@ -227,7 +226,7 @@ impl Shared {
 
 /// Reads a whole file and says what it stands for; damage is [`io::ErrorKind::InvalidData`], a format that is not
 /// understood [`io::ErrorKind::Unsupported`].
-fn verify(file: File, understood: Formats) -> io::Result<SnapshotMeta> {
+fn verify(file: impl Read, understood: Formats) -> io::Result<SnapshotMeta> {
     let mut frames = FrameReader::new(file);
     let meta = decode_meta(&frames.next_frame()?, understood)?;
     while !frames.next_frame()?.is_empty() {}
@@ -273,7 +272,7 @@ impl SnapshotReceiver {
             return Ok(verified.clone());
         }
         self.new.file().seek(SeekFrom::Start(0))?;
-        let meta = verify(self.new.file().try_clone()?, self.shared.understood)?;
+        let meta = verify(self.new.file(), self.shared.understood)?;
         self.verified = Some(meta.clone());
         Ok(meta)
     }

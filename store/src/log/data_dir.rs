@@ -8,7 +8,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::disk;
+use crate::disk::Disk;
 use remora_table::{Format, Formats};
 
 /// Begins the first line of the identity file; the format follows.
@@ -69,6 +69,7 @@ pub(crate) enum DataDirError {
 /// An open data directory. It stays locked until this is dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {
+    disk: Disk,
     directory: PathBuf,
     identity: Identity,
     _lock: File,
@@ -80,18 +81,23 @@ impl DataDir {
     /// # Errors
     /// Another process uses it, it belongs to another node, it holds files that are not ours, a later release wrote it, or
     /// the disk failed.
-    pub(crate) fn open(directory: &Path, node_id: u64, understood: Formats) -> Result<Self, DataDirError> {
+    pub(crate) fn open(
+        disk: &Disk,
+        directory: &Path,
+        node_id: u64,
+        understood: Formats,
+    ) -> Result<Self, DataDirError> {
         let at = |path: &Path| {
             let path = path.to_path_buf();
             move |source| DataDirError::Io { path, source }
         };
-        disk::make_directory(directory).map_err(at(directory))?;
+        disk.make_directory(directory).map_err(at(directory))?;
         let lock = lock(directory)?;
-        disk::sweep(directory).map_err(at(directory))?;
+        disk.sweep(directory).map_err(at(directory))?;
         let path = identity_path(directory);
-        let mut identity = match std::fs::read_to_string(&path) {
-            Ok(text) => parse(&path, &text, understood)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(directory, node_id)?,
+        let mut identity = match disk.read(&path) {
+            Ok(text) => parse(&path, &String::from_utf8_lossy(&text), understood)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(disk, directory, node_id)?,
             Err(error) => return Err(at(&path)(error)),
         };
         if identity.node_id != node_id {
@@ -103,8 +109,9 @@ impl DataDir {
             )));
         }
         identity.start += 1;
-        write(directory, &identity)?;
+        write(disk, directory, &identity)?;
         Ok(Self {
+            disk: disk.clone(),
             directory: directory.to_path_buf(),
             identity,
             _lock: lock,
@@ -133,7 +140,7 @@ impl DataDir {
                     cluster: Some(cluster),
                     ..self.identity
                 };
-                write(&self.directory, &identity)?;
+                write(&self.disk, &self.directory, &identity)?;
                 self.identity = identity;
                 Ok(())
             }
@@ -149,7 +156,7 @@ impl DataDir {
             format,
             ..self.identity
         };
-        write(&self.directory, &identity)?;
+        write(&self.disk, &self.directory, &identity)?;
         self.identity = identity;
         Ok(())
     }
@@ -187,20 +194,18 @@ fn lock(directory: &Path) -> Result<File, DataDirError> {
 }
 
 /// A log without an identity is a directory that lost a part: taking it for new would forget its vote.
-fn create(directory: &Path, node_id: u64) -> Result<Identity, DataDirError> {
-    let foreign = std::fs::read_dir(directory)
-        .map_err(|source| DataDirError::Io {
-            path: directory.to_path_buf(),
-            source,
-        })?
-        .flatten()
-        .find(|entry| entry.file_name() != "lock");
+fn create(disk: &Disk, directory: &Path, node_id: u64) -> Result<Identity, DataDirError> {
+    let held = disk.list(directory).map_err(|source| DataDirError::Io {
+        path: directory.to_path_buf(),
+        source,
+    })?;
+    let foreign = held.into_iter().find(|path| *path != directory.join("lock"));
     if let Some(foreign) = foreign {
         return Err(DataDirError::Refused(format!(
             "data directory {} has no identity file but is not empty ({}): name an empty directory, or restore the \
              whole of this one",
             directory.display(),
-            foreign.file_name().display()
+            foreign.file_name().unwrap_or_default().display()
         )));
     }
     Ok(Identity {
@@ -212,7 +217,7 @@ fn create(directory: &Path, node_id: u64) -> Result<Identity, DataDirError> {
     })
 }
 
-fn write(directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
+fn write(disk: &Disk, directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
     let Identity {
         node_id,
         disk_id,
@@ -225,7 +230,8 @@ fn write(directory: &Path, identity: &Identity) -> Result<(), DataDirError> {
         text.push_str(&format!("cluster {cluster}\n"));
     }
     let path = identity_path(directory);
-    disk::replace(&path, text.as_bytes()).map_err(|source| DataDirError::Io { path, source })
+    disk.replace(&path, text.as_bytes())
+        .map_err(|source| DataDirError::Io { path, source })
 }
 
 fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataDirError> {
@@ -285,13 +291,13 @@ mod tests {
     #[test]
     fn a_directory_keeps_its_identity() {
         let directory = tempfile::tempdir().unwrap();
-        let mut opened = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
+        let mut opened = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
         opened.join_cluster(ClusterId(7)).unwrap();
         opened.set_format(Format::FIRST).unwrap();
         let identity = opened.identity();
         assert_eq!((identity.cluster, identity.start), (Some(ClusterId(7)), 1));
         drop(opened);
-        let again = DataDir::open(directory.path(), 1, Formats::OURS)
+        let again = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS)
             .unwrap()
             .identity();
         assert_eq!(again, Identity { start: 2, ..identity });
@@ -300,26 +306,31 @@ mod tests {
     #[test]
     fn two_processes_cannot_share_a_directory() {
         let directory = tempfile::tempdir().unwrap();
-        let _first = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
-        assert!(refusal(DataDir::open(directory.path(), 1, Formats::OURS)).contains("in use"));
+        let _first = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
+        assert!(refusal(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS)).contains("in use"));
     }
 
     #[test]
     fn another_node_and_another_cluster_are_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let mut opened = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
+        let mut opened = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
         opened.join_cluster(ClusterId(7)).unwrap();
         assert!(opened.join_cluster(ClusterId(8)).is_err());
         drop(opened);
-        assert!(refusal(DataDir::open(directory.path(), 2, Formats::OURS)).contains("belongs to node 1"));
+        assert!(
+            refusal(DataDir::open(&Disk::real(), directory.path(), 2, Formats::OURS))
+                .contains("belongs to node 1")
+        );
     }
 
     #[test]
     fn an_emptied_directory_is_another_disk() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let first = DataDir::open(one.path(), 1, Formats::OURS).unwrap().identity();
+        let first = DataDir::open(&Disk::real(), one.path(), 1, Formats::OURS)
+            .unwrap()
+            .identity();
         assert_ne!(
-            DataDir::open(other.path(), 1, Formats::OURS)
+            DataDir::open(&Disk::real(), other.path(), 1, Formats::OURS)
                 .unwrap()
                 .identity()
                 .disk_id,
@@ -330,22 +341,27 @@ mod tests {
     #[test]
     fn a_log_that_lost_its_identity_is_not_taken_for_new() {
         let directory = tempfile::tempdir().unwrap();
-        drop(DataDir::open(directory.path(), 1, Formats::OURS).unwrap());
+        drop(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap());
         std::fs::create_dir(directory.path().join("log")).unwrap();
         std::fs::remove_file(identity_path(directory.path())).unwrap();
-        assert!(refusal(DataDir::open(directory.path(), 1, Formats::OURS)).contains("not empty"));
+        assert!(
+            refusal(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS)).contains("not empty")
+        );
         std::fs::write(identity_path(directory.path()), "scribble").unwrap();
-        assert!(refusal(DataDir::open(directory.path(), 1, Formats::OURS)).contains("identity file"));
+        assert!(
+            refusal(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS))
+                .contains("identity file")
+        );
     }
 
     #[test]
     fn a_directory_of_a_later_release_is_refused_and_stays_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
-        let mut opened = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
+        let mut opened = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
         opened.set_format(Format(2)).unwrap();
         drop(opened);
         let before = std::fs::read(identity_path(directory.path())).unwrap();
-        let sentence = refusal(DataDir::open(directory.path(), 1, Formats::OURS));
+        let sentence = refusal(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS));
         assert!(
             sentence.contains("writes format 2, and this program understands format 1"),
             "{sentence}"
@@ -356,7 +372,7 @@ mod tests {
             ..Formats::OURS
         };
         assert_eq!(
-            DataDir::open(directory.path(), 1, both)
+            DataDir::open(&Disk::real(), directory.path(), 1, both)
                 .unwrap()
                 .identity()
                 .format,

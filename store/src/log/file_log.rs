@@ -18,6 +18,8 @@ use std::time::Duration;
 use raft_log::api::raft_log_writer::RaftLogWriter;
 use raft_log::{Config, RaftLog};
 
+use crate::disk::Disk;
+
 use super::recent::Recent;
 use super::records::{Flushed, Records, StoredLogId, StoredPayload, StoredVote};
 use super::tail;
@@ -110,16 +112,17 @@ impl FileLog {
     ///
     /// # Errors
     /// The disk failed, another process has the log, or the log is damaged elsewhere than at its end.
-    pub(crate) fn open(directory: &Path) -> io::Result<Self> {
-        Self::open_with(directory, FILE_BYTES_MAX).map_err(|error| explained(directory, &error))
+    pub(crate) fn open(disk: &Disk, directory: &Path) -> io::Result<Self> {
+        Self::open_with(disk, directory, FILE_BYTES_MAX).map_err(|error| explained(directory, &error))
     }
 
     /// The same with files of another size, so that a test may fill several.
-    pub(super) fn open_with(directory: &Path, file_bytes_max: usize) -> io::Result<Self> {
-        let before = files_bytes(directory)?;
-        tail::check(directory)?;
+    pub(super) fn open_with(disk: &Disk, directory: &Path, file_bytes_max: usize) -> io::Result<Self> {
+        disk.make_directory(directory)?;
+        let before = files_bytes(disk, directory)?;
+        tail::check(disk, directory)?;
         let log = RaftLog::open(Arc::new(config(directory, file_bytes_max)))?;
-        let cut = before.saturating_sub(files_bytes(directory)?);
+        let cut = before.saturating_sub(files_bytes(disk, directory)?);
         if cut > 0 {
             tracing::warn!(
                 bytes = cut,
@@ -185,12 +188,11 @@ fn config(directory: &Path, file_bytes_max: usize) -> Config {
     config
 }
 
-/// Size of all files in a directory, which may not exist yet.
-fn files_bytes(directory: &Path) -> io::Result<u64> {
-    crate::disk::make_directory(directory)?;
-    std::fs::read_dir(directory)?
-        .map(|entry| Ok(entry?.metadata()?.len()))
-        .sum()
+/// Size of all files in a directory.
+fn files_bytes(disk: &Disk, directory: &Path) -> io::Result<u64> {
+    let files = disk.list(directory)?;
+    let bytes = files.iter().map(|file| Ok(std::fs::metadata(file)?.len()));
+    bytes.sum()
 }
 
 /// The crate would take the entries in front of a hole before it finds that.

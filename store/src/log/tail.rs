@@ -7,12 +7,13 @@
 //!
 //! Left out on purpose: damage that is no incomplete record; the log itself refuses it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use raft_log::RaftLogRecord;
 use raft_log::codeq::Decode;
+
+use crate::disk::Disk;
 
 use super::records::Records;
 
@@ -20,10 +21,10 @@ use super::records::Records;
 ///
 /// # Errors
 /// The disk failed, or the log is damaged in its middle.
-pub(super) fn check(directory: &Path) -> io::Result<()> {
-    let mut files = files(directory)?;
+pub(super) fn check(disk: &Disk, directory: &Path) -> io::Result<()> {
+    let mut files = files(disk, directory)?;
     while let Some(path) = files.pop() {
-        let bytes = fs::read(&path)?;
+        let bytes = disk.read(&path)?;
         let Some(at) = incomplete(&bytes) else {
             return Ok(());
         };
@@ -46,10 +47,8 @@ pub(super) fn check(directory: &Path) -> io::Result<()> {
 }
 
 /// The files of the log, oldest first.
-fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files: Vec<PathBuf> = fs::read_dir(directory)?
-        .map(|file| Ok(file?.path()))
-        .collect::<io::Result<_>>()?;
+fn files(disk: &Disk, directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = disk.list(directory)?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "wal"));
     files.sort();
     Ok(files)

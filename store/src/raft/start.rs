@@ -18,6 +18,7 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::disk::Disk;
 use crate::log::{DataDir, DataDirError, FileLog, Log, LogGauge};
 use crate::metrics::Consensus;
 use crate::snapshot::SnapshotStore;
@@ -65,11 +66,28 @@ pub(crate) enum StartError {
 
 /// Opens the data directory, restores the table and starts. Must run inside a tokio runtime. The cluster forms, and
 /// peers are looked for, in the background.
-pub(crate) async fn start(mut settings: Settings) -> Result<RaftHandle, StartError> {
+pub(crate) async fn start(settings: Settings) -> Result<RaftHandle, StartError> {
+    let media = Media {
+        disk: Disk::real(),
+        log: Box::new(|log| Ok(Arc::new(log))),
+    };
+    start_on(settings, media).await
+}
+
+/// What a node keeps its state on. Programs have the machine's disk and our log; a test may put others before them.
+pub(super) struct Media {
+    /// Where the data directory is.
+    pub(super) disk: Disk,
+    /// Gives the log that consensus writes to, over the one that was opened; may read all of it.
+    pub(super) log: Box<dyn FnOnce(FileLog) -> io::Result<Arc<dyn Log>> + Send>,
+}
+
+/// The same on these media.
+pub(super) async fn start_on(mut settings: Settings, media: Media) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
     warn_of(&settings.timers);
     let began = Instant::now();
-    let opened = Opened::open(&mut settings).await?;
+    let opened = Opened::open(&mut settings, media).await?;
     let silent_until = match known_members(&opened).await {
         Ok(voters) => guard(&opened.raft, voters, &settings.timers),
         Err(error) => {
@@ -106,18 +124,18 @@ struct Opened {
 }
 
 impl Opened {
-    async fn open(settings: &mut Settings) -> Result<Self, StartError> {
+    async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
         let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
-        let disk = tokio::task::spawn_blocking(move || open_disk(&path, node, understands));
-        let (data_dir, log, store) = disk
+        let found = tokio::task::spawn_blocking(move || Found::open(media, &path, node, understands));
+        let found = found
             .await
             .map_err(|error| StartError::Log(io::Error::other(error)))??;
         let counts = Consensus::new();
-        let snapshots = Snapshots::counted(store, counts.clone());
+        let snapshots = Snapshots::counted(found.snapshots, counts.clone());
         let applier = Applier::new(understands, snapshots.clone(), Arc::clone(&settings.events));
         let table = applier.reader();
         let identity = Arc::new(NodeIdentity::new(
-            data_dir,
+            found.data_dir,
             std::mem::take(&mut settings.cluster),
             (settings.peer_address.clone(), settings.client_address.clone()),
             (understands, table.clone()),
@@ -125,8 +143,7 @@ impl Opened {
         let bytes_since_snapshot = applier.bytes_since_snapshot();
         let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
         let config = Arc::new(config(settings)?);
-        let gauge = log.gauge();
-        let log = LogSeam::new(Arc::new(log));
+        let log = LogSeam::new(found.log);
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         Ok(Self {
@@ -135,44 +152,64 @@ impl Opened {
             snapshots,
             table,
             bytes_since_snapshot,
-            log: gauge,
+            log: found.gauge,
             counts,
         })
     }
 }
 
-/// Opens what is on the disk: reads all of the log and of the newest table image.
-fn open_disk(
-    path: &Path,
-    node: NodeId,
-    understands: Formats,
-) -> Result<(DataDir, FileLog, SnapshotStore), StartError> {
-    let data_dir = DataDir::open(path, node, understands)?;
-    let log = FileLog::open(&data_dir.log_directory()).map_err(StartError::Log)?;
-    let directory = data_dir.snapshot_directory();
-    let store = SnapshotStore::open(&directory, understands).map_err(StartError::Snapshots)?;
-    let imaged = store.latest().and_then(|newest| newest.last_applied);
-    if let Some(purged) = log
-        .bounds()
-        .purged
-        .filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
-    {
-        let found = imaged.map_or_else(
-            || "there is no table image".to_owned(),
-            |imaged| format!("the newest table image ends at entry {}", imaged.index),
-        );
-        return Err(StartError::Snapshots(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!(
-                "the log begins behind entry {}, and in {} {found} that is whole: what lies between is lost on this disk, \
-                 so this node must not go on with it. Keep the other nodes running, they hold the sessions; restore \
-                 this data directory from a copy of the whole disk, or leave the node out",
+/// What is on the disk, opened.
+struct Found {
+    data_dir: DataDir,
+    log: Arc<dyn Log>,
+    gauge: LogGauge,
+    snapshots: SnapshotStore,
+}
+
+impl Found {
+    /// Reads all of the log and of the newest table image.
+    fn open(media: Media, path: &Path, node: NodeId, understands: Formats) -> Result<Self, StartError> {
+        let disk = &media.disk;
+        let data_dir = DataDir::open(disk, path, node, understands)?;
+        let log = FileLog::open(disk, &data_dir.log_directory()).map_err(StartError::Log)?;
+        let gauge = log.gauge();
+        let log = (media.log)(log).map_err(StartError::Log)?;
+        let directory = data_dir.snapshot_directory();
+        let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
+        let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
+        let purged = log.bounds().purged;
+        if let Some(purged) = purged.filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
+        {
+            return Err(lost_between(
                 purged.index,
-                directory.display()
-            ),
-        )));
+                imaged.map(|imaged| imaged.index),
+                &directory,
+            ));
+        }
+        Ok(Self {
+            data_dir,
+            log,
+            gauge,
+            snapshots,
+        })
     }
-    Ok((data_dir, log, store))
+}
+
+/// A log that begins behind the end of the newest image.
+fn lost_between(purged: u64, imaged: Option<u64>, directory: &Path) -> StartError {
+    let found = imaged.map_or_else(
+        || "there is no table image".to_owned(),
+        |imaged| format!("the newest table image ends at entry {imaged}"),
+    );
+    StartError::Snapshots(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!(
+            "the log begins behind entry {purged}, and in {} {found} that is whole: what lies between is lost on this disk, \
+             so this node must not go on with it. Keep the other nodes running, they hold the sessions; restore this \
+             data directory from a copy of the whole disk, or leave the node out",
+            directory.display()
+        ),
+    ))
 }
 
 /// Builds the parts around openraft and starts their tasks.

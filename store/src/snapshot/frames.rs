@@ -4,7 +4,6 @@
 //! costs no memory; an empty frame ends the file, and nothing stands behind it, so a cut file is never taken for a short
 //! one. Left out: what the frames hold (the table's own codec), and files as such (the parent).
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 
 use bytes::Bytes;
@@ -43,14 +42,14 @@ pub(super) fn write_frame(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> 
 }
 
 /// Reads frames from the front.
-pub(super) struct FrameReader {
-    input: BufReader<File>,
+pub(super) struct FrameReader<R> {
+    input: BufReader<R>,
 }
 
-impl FrameReader {
+impl<R: Read> FrameReader<R> {
     /// From wherever the file stands.
-    pub(super) fn new(file: File) -> FrameReader {
-        FrameReader {
+    pub(super) fn new(file: R) -> Self {
+        Self {
             input: BufReader::with_capacity(PIECE_BYTES, file),
         }
     }

@@ -1,5 +1,7 @@
 //! Claims about images on disk.
 
+use std::fs::File;
+
 use super::*;
 use crate::log::LogId;
 use remora_table::{SessionTable, Stamp};
@@ -33,12 +35,12 @@ fn only_file(directory: &Path) -> PathBuf {
 #[test]
 fn the_newest_image_is_kept_and_read_back() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     assert!(store.load().unwrap().is_none());
     store.save(&meta(5), image(5)).unwrap();
     store.save(&meta(9), image(9)).unwrap();
     only_file(directory.path());
-    let (read, table) = SnapshotStore::open(directory.path(), Formats::OURS)
+    let (read, table) = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS)
         .unwrap()
         .load()
         .unwrap()
@@ -50,7 +52,7 @@ fn the_newest_image_is_kept_and_read_back() {
 #[test]
 fn an_overtaken_image_does_not_replace_a_newer_one() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     store.save(&meta(9), image(9)).unwrap();
     store.save(&meta(5), image(5)).unwrap();
     assert_eq!(store.latest(), Some(meta(9)));
@@ -59,7 +61,7 @@ fn an_overtaken_image_does_not_replace_a_newer_one() {
 #[test]
 fn every_flipped_byte_is_found() {
     let directory = tempfile::tempdir().unwrap();
-    SnapshotStore::open(directory.path(), Formats::OURS)
+    SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS)
         .unwrap()
         .save(&meta(5), image(5))
         .unwrap();
@@ -78,7 +80,7 @@ fn every_flipped_byte_is_found() {
 #[test]
 fn every_cut_is_found() {
     let directory = tempfile::tempdir().unwrap();
-    SnapshotStore::open(directory.path(), Formats::OURS)
+    SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS)
         .unwrap()
         .save(&meta(5), image(5))
         .unwrap();
@@ -96,14 +98,14 @@ fn every_cut_is_found() {
 #[test]
 fn a_damaged_image_is_set_aside_and_not_used() {
     let directory = tempfile::tempdir().unwrap();
-    SnapshotStore::open(directory.path(), Formats::OURS)
+    SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS)
         .unwrap()
         .save(&meta(5), image(5))
         .unwrap();
     let path = only_file(directory.path());
     fs::write(&path, b"scribble").unwrap();
     assert_eq!(
-        SnapshotStore::open(directory.path(), Formats::OURS)
+        SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS)
             .unwrap()
             .latest(),
         None
@@ -114,9 +116,9 @@ fn a_damaged_image_is_set_aside_and_not_used() {
 #[test]
 fn an_image_travels_piece_by_piece() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let from = SnapshotStore::open(here.path(), Formats::OURS).unwrap();
+    let from = SnapshotStore::open(&Disk::real(), here.path(), Formats::OURS).unwrap();
     from.save(&meta(5), image(5)).unwrap();
-    let to = SnapshotStore::open(there.path(), Formats::OURS).unwrap();
+    let to = SnapshotStore::open(&Disk::real(), there.path(), Formats::OURS).unwrap();
     let mut reader = from.read().unwrap().unwrap();
     let mut receiver = to.receive().unwrap();
     while let Some(piece) = reader.next_chunk().unwrap() {
@@ -129,9 +131,9 @@ fn an_image_travels_piece_by_piece() {
 #[test]
 fn an_image_that_ends_early_is_refused_and_leaves_nothing() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let from = SnapshotStore::open(here.path(), Formats::OURS).unwrap();
+    let from = SnapshotStore::open(&Disk::real(), here.path(), Formats::OURS).unwrap();
     from.save(&meta(5), image(5)).unwrap();
-    let to = SnapshotStore::open(there.path(), Formats::OURS).unwrap();
+    let to = SnapshotStore::open(&Disk::real(), there.path(), Formats::OURS).unwrap();
     let mut receiver = to.receive().unwrap();
     let piece = from.read().unwrap().unwrap().next_chunk().unwrap().unwrap();
     receiver.write(&piece[..piece.len() - 1]).unwrap();
@@ -142,7 +144,7 @@ fn an_image_that_ends_early_is_refused_and_leaves_nothing() {
 #[test]
 fn a_large_record_is_written_in_pieces() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     let mut table = SessionTable::new();
     table.apply(&crate::raft::tests::create(1, 3 << 20), &mut Vec::new());
     store.save(&meta(5), table.image()).unwrap();
@@ -161,7 +163,7 @@ fn a_large_record_is_written_in_pieces() {
 #[test]
 fn an_older_image_that_a_crash_left_is_not_read_any_more() {
     let directory = tempfile::tempdir().unwrap();
-    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     store.save(&meta(1), image(10)).unwrap();
     let older = only_file(directory.path());
     let bytes = fs::read(&older).unwrap();
@@ -170,7 +172,7 @@ fn an_older_image_that_a_crash_left_is_not_read_any_more() {
     let mut left = bytes;
     left[8 + 7] = 0;
     fs::write(&older, left).unwrap();
-    let store = SnapshotStore::open(directory.path(), Formats::OURS).unwrap();
+    let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     assert_eq!(store.latest(), Some(meta(2)));
     assert_ne!(only_file(directory.path()), older);
 }

@@ -35,7 +35,7 @@ fn files() -> Files {
 
 impl Medium for Files {
     fn open(&self) -> Arc<dyn Log> {
-        Arc::new(FileLog::open_with(&self.0.path().join("log"), SMALL_FILE).unwrap())
+        Arc::new(FileLog::open_with(&Disk::real(), &self.0.path().join("log"), SMALL_FILE).unwrap())
     }
 
     fn break_disk(&self) {

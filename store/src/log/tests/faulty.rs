@@ -26,7 +26,7 @@ fn bench() -> Bench {
 impl Bench {
     /// The log as it is found, with its disk as it is.
     fn open(&self) -> FaultyLog {
-        let below = FileLog::open(self.directory.path()).unwrap();
+        let below = FileLog::open(&Disk::real(), self.directory.path()).unwrap();
         FaultyLog::over(Arc::new(below), &self.faults).unwrap()
     }
 

@@ -12,8 +12,8 @@ fn syncs(log: &FileLog) -> u64 {
 #[test]
 fn two_processes_cannot_share_a_log() {
     let directory = tempfile::tempdir().unwrap();
-    let _first = FileLog::open(directory.path()).unwrap();
-    assert!(FileLog::open(directory.path()).is_err());
+    let _first = FileLog::open(&Disk::real(), directory.path()).unwrap();
+    assert!(FileLog::open(&Disk::real(), directory.path()).is_err());
 }
 
 /// The files of a log, oldest first.
@@ -29,7 +29,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// Writes ten entries and gives the file that holds them.
 fn written(directory: &Path) -> PathBuf {
-    let log = FileLog::open(directory).unwrap();
+    let log = FileLog::open(&Disk::real(), directory).unwrap();
     append(&log, 1, 0..10);
     drop(log);
     files(directory).pop().unwrap()
@@ -41,7 +41,7 @@ fn a_torn_tail_is_cut_and_the_rest_is_kept() {
     let file = written(directory.path());
     let bytes = fs::read(&file).unwrap();
     fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
-    let log = FileLog::open(directory.path()).unwrap();
+    let log = FileLog::open(&Disk::real(), directory.path()).unwrap();
     assert_eq!(log.bounds().last, Some(id(1, 8)));
     append(&log, 1, 9..10);
     assert_eq!(indices(&log, 0..10).len(), 10);
@@ -55,7 +55,7 @@ fn damage_in_the_middle_is_refused_with_a_way_out() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     fs::write(&file, bytes).unwrap();
-    let error = FileLog::open(directory.path())
+    let error = FileLog::open(&Disk::real(), directory.path())
         .expect_err("damage was not found")
         .to_string();
     assert!(error.contains("must not go on with it"), "{error}");
@@ -64,7 +64,7 @@ fn damage_in_the_middle_is_refused_with_a_way_out() {
 #[test]
 fn every_flipped_byte_before_the_last_record_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::open(directory.path()).unwrap();
+    let log = FileLog::open(&Disk::real(), directory.path()).unwrap();
     vote(
         &log,
         Vote {
@@ -87,7 +87,7 @@ fn every_flipped_byte_before_the_last_record_is_refused() {
             damaged[at] ^= mask;
             fs::write(&file, &damaged).unwrap();
             assert!(
-                FileLog::open(directory.path()).is_err(),
+                FileLog::open(&Disk::real(), directory.path()).is_err(),
                 "byte {at} xor {mask:#x}"
             );
             assert_eq!(
@@ -99,7 +99,10 @@ fn every_flipped_byte_before_the_last_record_is_refused() {
     }
     fs::write(&file, &whole).unwrap();
     assert_eq!(
-        FileLog::open(directory.path()).unwrap().bounds().last,
+        FileLog::open(&Disk::real(), directory.path())
+            .unwrap()
+            .bounds()
+            .last,
         Some(id(1, 5))
     );
 }
@@ -107,7 +110,7 @@ fn every_flipped_byte_before_the_last_record_is_refused() {
 #[test]
 fn a_file_that_was_just_begun_does_not_hide_damage_in_the_one_before() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(&Disk::real(), directory.path(), SMALL_FILE).unwrap();
     append(&log, 1, 0..9);
     drop(log);
     let mut files = files(directory.path());
@@ -118,7 +121,10 @@ fn a_file_that_was_just_begun_does_not_hide_damage_in_the_one_before() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x80;
         fs::write(&before, damaged).unwrap();
-        assert!(FileLog::open(directory.path()).is_err(), "byte {at}");
+        assert!(
+            FileLog::open(&Disk::real(), directory.path()).is_err(),
+            "byte {at}"
+        );
     }
 }
 
@@ -126,14 +132,14 @@ fn a_file_that_was_just_begun_does_not_hide_damage_in_the_one_before() {
 fn what_a_dead_process_wrote_is_synced_before_it_counts() {
     let directory = tempfile::tempdir().unwrap();
     written(directory.path());
-    let log = FileLog::open(directory.path()).unwrap();
+    let log = FileLog::open(&Disk::real(), directory.path()).unwrap();
     assert_eq!(syncs(&log), 1, "the log was opened and not synced");
 }
 
 #[test]
 fn a_completion_is_told_after_a_sync() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::open(directory.path()).unwrap();
+    let log = FileLog::open(&Disk::real(), directory.path()).unwrap();
     for index in 0..50 {
         let before = syncs(&log);
         append(&log, 1, index..index + 1);
@@ -155,7 +161,7 @@ fn a_completion_is_told_after_a_sync() {
 #[test]
 fn purged_files_go_and_the_rest_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(&Disk::real(), directory.path(), SMALL_FILE).unwrap();
     append(&log, 1, 0..60);
     let many = files(directory.path()).len();
     log.purge_to(id(1, 40)).unwrap();
@@ -163,7 +169,7 @@ fn purged_files_go_and_the_rest_is_there_after_a_restart() {
     drop(log);
     let few = files(directory.path()).len();
     assert!(few < many, "{many} files became {few}");
-    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(&Disk::real(), directory.path(), SMALL_FILE).unwrap();
     assert_eq!(log.bounds().purged, Some(id(1, 40)));
     let expected: Vec<LogEntry> = (41..60).map(|index| entry(1, index)).collect();
     assert_eq!(log.read(41..60, u64::MAX).unwrap(), expected);
@@ -175,7 +181,7 @@ fn purged_files_go_and_the_rest_is_there_after_a_restart() {
 fn a_failed_write_is_final_and_changes_no_earlier_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
-    let log = FileLog::open_with(&path, SMALL_FILE).unwrap();
+    let log = FileLog::open_with(&Disk::real(), &path, SMALL_FILE).unwrap();
     append(&log, 1, 0..1);
     fs::rename(&path, directory.path().join("elsewhere")).unwrap();
     // The next file cannot be made where the directory was.
@@ -200,7 +206,7 @@ fn a_failed_write_is_final_and_changes_no_earlier_answer() {
 #[test]
 fn everybody_is_told_when_the_thread_of_the_log_ends() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::open_with(directory.path(), SMALL_FILE).unwrap();
+    let log = FileLog::open_with(&Disk::real(), directory.path(), SMALL_FILE).unwrap();
     append(&log, 1, 0..60);
     // The log's thread fails when it cannot remove what was purged.
     fs::remove_file(files(directory.path()).remove(0)).unwrap();
@@ -224,11 +230,11 @@ fn everybody_is_told_when_the_thread_of_the_log_ends() {
 #[test]
 fn what_was_appended_lately_is_in_memory_and_what_was_found_is_not_claimed() {
     let directory = tempfile::tempdir().unwrap();
-    let log = FileLog::open(directory.path()).unwrap();
+    let log = FileLog::open(&Disk::real(), directory.path()).unwrap();
     append(&log, 1, 0..10);
     assert!(log.in_memory(0) && log.in_memory(9) && !log.in_memory(10));
     drop(log);
-    let log = FileLog::open(directory.path()).unwrap();
+    let log = FileLog::open(&Disk::real(), directory.path()).unwrap();
     assert!(!log.in_memory(9));
     append(&log, 1, 10..11);
     assert!(log.in_memory(10));

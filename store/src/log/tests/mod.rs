@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::disk::Disk;
 
 /// Longest wait for a disk that is alive.
 const DISK_WAIT: Duration = Duration::from_secs(20);

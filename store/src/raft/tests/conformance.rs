@@ -7,6 +7,7 @@ use std::sync::Arc;
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds, LogEntry, LogId, Vote};
 use crate::metrics::Consensus;
 use crate::raft::applier::Applier;
@@ -87,9 +88,10 @@ struct Files;
 impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
     async fn build(&self) -> Result<((TempDir, DataDir), LogSeam, Applier), openraft::StorageError<Types>> {
         let directory = TempDir::new().unwrap();
-        let data_dir = DataDir::open(directory.path(), 1, Formats::OURS).unwrap();
-        let log = FileLog::open(&data_dir.log_directory()).unwrap();
-        let snapshots = SnapshotStore::open(&data_dir.snapshot_directory(), Formats::OURS).unwrap();
+        let data_dir = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
+        let log = FileLog::open(&Disk::real(), &data_dir.log_directory()).unwrap();
+        let snapshots =
+            SnapshotStore::open(&Disk::real(), &data_dir.snapshot_directory(), Formats::OURS).unwrap();
         let applier = Applier::new(
             Formats::OURS,
             Snapshots::counted(snapshots, Consensus::new()),

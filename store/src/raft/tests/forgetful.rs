@@ -11,6 +11,7 @@ use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, entry::RaftEntry};
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::faults::{Faults, Kind, Operation};
 use crate::log::faulty::FaultyLog;
 use crate::log::{FileLog, Log};
@@ -39,7 +40,7 @@ impl ForgetfulDisk {
     }
 
     fn open(&self) -> Arc<dyn Log> {
-        let below = FileLog::open(self.directory.path()).unwrap();
+        let below = FileLog::open(&Disk::real(), self.directory.path()).unwrap();
         Arc::new(FaultyLog::over(Arc::new(below), &self.faults).unwrap())
     }
 

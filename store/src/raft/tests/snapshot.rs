@@ -6,6 +6,7 @@ use futures::StreamExt;
 use openraft::RaftSnapshotBuilder;
 use remora_proto::v1;
 
+use crate::disk::Disk;
 use crate::metrics::Consensus;
 use crate::raft::snapshots::{self, SnapshotBuilder, Snapshots};
 use crate::raft::types::{StoredMembership, log_id};
@@ -83,7 +84,7 @@ fn purged(node: &crate::raft::RaftHandle) -> u64 {
 async fn an_older_snapshot_never_replaces_a_newer_one() {
     let directory = tempfile::TempDir::new().unwrap();
     let snapshots = Snapshots::counted(
-        SnapshotStore::open(directory.path(), Formats::OURS).unwrap(),
+        SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap(),
         Consensus::new(),
     );
     let build = |index| SnapshotBuilder {
@@ -123,7 +124,7 @@ async fn a_damaged_image_without_its_log_is_one_clear_sentence_at_every_start() 
 async fn a_full_disk_keeps_the_snapshot_before() {
     let directory = tempfile::TempDir::new().unwrap();
     let snapshots = Snapshots::counted(
-        SnapshotStore::open(directory.path(), Formats::OURS).unwrap(),
+        SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap(),
         Consensus::new(),
     );
     let full = || Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
@@ -160,7 +161,12 @@ async fn a_snapshot_that_was_damaged_on_its_way_does_not_end_the_node() {
     }
     let node = cluster.lead().await;
     let snapshots = Snapshots::counted(
-        SnapshotStore::open(&cluster.data_dir(1).join("elsewhere"), Formats::OURS).unwrap(),
+        SnapshotStore::open(
+            &Disk::real(),
+            &cluster.data_dir(1).join("elsewhere"),
+            Formats::OURS,
+        )
+        .unwrap(),
         Consensus::new(),
     );
     let mut builder = SnapshotBuilder {
