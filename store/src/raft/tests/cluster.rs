@@ -11,6 +11,10 @@ use futures::stream::BoxStream;
 use remora_proto::v1;
 use tempfile::TempDir;
 
+use crate::disk::faulty;
+use crate::faults::Faults;
+use crate::log::faulty::FaultyLog;
+use crate::raft::start::{Media, start_on};
 use crate::raft::{
     EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks,
     RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
@@ -247,6 +251,16 @@ impl PeerLink for MemoryLink {
     }
 }
 
+/// Disk and log with these faults.
+fn media(faults: &Faults) -> Media {
+    let disk = faulty::disk(faults);
+    let faults = faults.clone();
+    Media {
+        disk,
+        log: Box::new(move |log| Ok(Arc::new(FaultyLog::over(Arc::new(log), &faults)?))),
+    }
+}
+
 /// Events that a node reported.
 #[derive(Default)]
 pub(super) struct Heard(pub(super) Mutex<Vec<Event>>);
@@ -264,6 +278,8 @@ pub(super) struct Cluster {
     pub(super) snapshots: SnapshotPolicy,
     pub(super) timers: Timers,
     /// What nodes understand that play another release than ours.
+    /// The faults of nodes that run on disks and logs with faults.
+    pub(super) faults: BTreeMap<NodeId, Faults>,
     pub(super) understands: BTreeMap<NodeId, Formats>,
     directory: TempDir,
     size: u64,
@@ -283,6 +299,7 @@ impl Cluster {
                 election_min: Duration::from_millis(200),
                 election_max: Duration::from_millis(400),
             },
+            faults: BTreeMap::new(),
             understands: BTreeMap::new(),
             directory: TempDir::new().unwrap(),
             size,
@@ -293,10 +310,25 @@ impl Cluster {
     /// A running cluster.
     pub(super) async fn started(size: u64) -> Self {
         let mut cluster = Self::new(size);
-        for node in 1..=size {
-            cluster.start(node).await;
-        }
+        cluster.start_all().await;
         cluster
+    }
+
+    /// A cluster whose nodes run on disks and logs with faults, none of them started.
+    pub(super) fn faulty(size: u64) -> Self {
+        Self {
+            faults: (1..=size).map(|node| (node, Faults::default())).collect(),
+            ..Self::new(size)
+        }
+    }
+
+    /// Starts the nodes that do not run.
+    pub(super) async fn start_all(&mut self) {
+        for node in 1..=self.size {
+            if !self.nodes.contains_key(&node) {
+                self.start(node).await;
+            }
+        }
     }
 
     pub(super) fn data_dir(&self, node: NodeId) -> PathBuf {
@@ -358,7 +390,11 @@ impl Cluster {
 
     /// Starts a node and connects it, if its data directory can be used.
     pub(super) async fn try_start(&mut self, node: NodeId) -> Result<RaftHandle, StartError> {
-        let handle = start(self.settings(node)).await?;
+        let settings = self.settings(node);
+        let handle = match self.faults.get(&node) {
+            None => start(settings).await?,
+            Some(faults) => start_on(settings, media(faults)).await?,
+        };
         self.wires.connect(node, handle.endpoint());
         self.nodes.insert(node, handle.clone());
         Ok(handle)
@@ -369,6 +405,18 @@ impl Cluster {
         self.wires.state().endpoints.remove(&node);
         let handle = self.nodes.remove(&node).unwrap();
         handle.halt().await;
+    }
+
+    /// Cuts the power of some nodes at once; `cut` says what each disk does then.
+    pub(super) async fn cut_power(&mut self, nodes: &[NodeId], cut: impl Fn(&Faults)) {
+        for node in nodes {
+            self.wires.cut(*node);
+            cut(&self.faults[node]);
+        }
+        for node in nodes {
+            self.crash(*node).await;
+            self.wires.mend(*node);
+        }
     }
 
     /// The node that leads, once one does and knows it.
