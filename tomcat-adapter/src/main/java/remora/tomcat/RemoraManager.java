@@ -9,7 +9,7 @@ import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.session.StandardSession;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
-import remora.tomcat.store.PushListener;
+import remora.tomcat.store.Push;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
@@ -270,16 +270,21 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     return PauseTicker.shared();
   }
 
-  private void pushed(SessionKey key, PushListener.Kind kind, long epoch) {
+  private void pushed(Push push) {
     SessionServices running = services;
-    if (running == null) {
+    if (running != null) {
+      mark(running.copies(), push);
+    }
+    push.acknowledge();
+  }
+
+  /** Takes a copy out of use. One that somebody changed is claimed again when it is asked for. */
+  private void mark(NearCopies copies, Push push) {
+    if (push.kind() == Push.Kind.OWNERSHIP_LOST || push.kind() == Push.Kind.NEWER) {
+      copies.lost(push.key(), push.epoch());
       return;
     }
-    if (kind == PushListener.Kind.OWNERSHIP_LOST) {
-      running.copies().lost(key, epoch);
-      return;
-    }
-    RemoraSession ended = running.copies().ended(key, epoch);
+    RemoraSession ended = copies.ended(push.key(), push.epoch());
     if (ended != null) {
       housekeeper.end(ended);
     }

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Work;
-import remora.tomcat.store.PushListener;
+import remora.tomcat.store.Push;
 
 /** Sessions that end, or take another id, while requests of this Tomcat still use them. */
 class EndOfSessionTest extends TwoTomcats {
@@ -153,11 +153,11 @@ class EndOfSessionTest extends TwoTomcats {
         });
     for (Session other : one.manager.findSessions()) {
       if (other != session) {
-        one.store.end(((RemoraSession) other).key(), PushListener.Kind.EXPIRED);
+        one.store.end(((RemoraSession) other).key(), Push.Kind.EXPIRED);
       }
     }
     assertTrue(blocked.await(20, TimeUnit.SECONDS));
-    one.store.end(session.key(), PushListener.Kind.EXPIRED);
+    one.store.end(session.key(), Push.Kind.EXPIRED);
     one.work = GET;
     Future<Answer> answer = thread.submit(() -> one.get("/", cookie));
     Conditions.await("second end", () -> destroyed.get() == 2);
@@ -176,7 +176,7 @@ class EndOfSessionTest extends TwoTomcats {
             (q, a) -> {
               q.getSession().setAttribute("cart", "pears");
               one.store.untrusted = true; // hears no pushes
-              one.store.end(session.key(), PushListener.Kind.EXPIRED);
+              one.store.end(session.key(), Push.Kind.EXPIRED);
             });
     assertEquals(503, answer.status());
     assertEquals(1, destroyed.get());
@@ -202,7 +202,7 @@ class EndOfSessionTest extends TwoTomcats {
           }
         });
     one.store.untrusted = true; // hears no pushes
-    one.store.end(session.key(), PushListener.Kind.EXPIRED);
+    one.store.end(session.key(), Push.Kind.EXPIRED);
     assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(1, answers.size());
     assertEquals("none", answers.get(0));

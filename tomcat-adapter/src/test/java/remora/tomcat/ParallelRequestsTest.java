@@ -21,7 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
-import remora.tomcat.store.PushListener;
+import remora.tomcat.store.Push;
 
 /** What holds when several requests, several Tomcats and the store's own mind meet in a session. */
 class ParallelRequestsTest extends TwoTomcats {
@@ -179,7 +179,7 @@ class ParallelRequestsTest extends TwoTomcats {
     String other = one.get("/", null, (q, a) -> q.getSession()).cookie();
     read(two, other, "cart");
     RemoraSession session = (RemoraSession) two.manager.findSessions()[0];
-    two.store.end(session.key(), PushListener.Kind.EXPIRED);
+    two.store.end(session.key(), Push.Kind.EXPIRED);
     assertTrue(heard.await(10, TimeUnit.SECONDS));
     assertEquals("null", read(one, other, "cart"));
     assertEquals(2, created.get(), "the first session and the one after its end");

@@ -16,7 +16,7 @@ import org.apache.catalina.core.StandardWrapper;
 import org.apache.catalina.startup.Tomcat;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import remora.tomcat.store.PushListener;
+import remora.tomcat.store.Push;
 
 /** An application that is reloaded while its Tomcat runs on. */
 class ReloadTest extends TwoTomcats {
@@ -95,7 +95,7 @@ class ReloadTest extends TwoTomcats {
     one.context.reload();
     assertEquals("apples", one.get("/", cookie, GET).body());
     RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
-    one.store.end(session.key(), PushListener.Kind.EXPIRED);
+    one.store.end(session.key(), Push.Kind.EXPIRED);
     assertTrue(heard.await(10, TimeUnit.SECONDS));
     assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(1, destroyed.get());

@@ -1,25 +1,18 @@
 package remora.tomcat.store;
 
-/** Hears that a session is no longer this instance's. */
+/** Hears of sessions that this instance loses, and of those that others changed. */
 @FunctionalInterface
 public interface PushListener {
 
-  /** What happened to the session. */
-  enum Kind {
-    /** Another instance claimed it. */
-    OWNERSHIP_LOST,
-    /** It was removed by an operator or by a logout elsewhere. */
-    GONE,
-    /** It expired. */
-    EXPIRED
-  }
-
   /**
-   * Drop the copy of this session.
+   * Take the copy of this session out of use, at once.
    *
-   * @param key which session
-   * @param kind what happened
-   * @param epoch the ownership that was lost; a copy under a later epoch is not meant
+   * <p>Called on the stream's thread before its next message is read, and before the replies of the
+   * same message are given out: when this returns, no look-up may use the copy unasked. So it must
+   * be quick, must neither call the store nor wait, and leaves listeners and sockets to other
+   * threads. If it throws, the stream is given up, and no copy read before is trusted any more.
+   *
+   * @param push what happened; to be acknowledged by {@link Push#acknowledge}, here or later
    */
-  void pushed(SessionKey key, Kind kind, long epoch);
+  void pushed(Push push);
 }

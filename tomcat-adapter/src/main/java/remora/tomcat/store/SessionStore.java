@@ -124,8 +124,7 @@ public interface SessionStore extends AutoCloseable {
   /**
    * Whether a near copy may be used without asking: the stream to the leader has not broken since
    * {@code readAtNanos}, and the leader confirmed lately, as the store defines it, that a majority
-   * answers it; and no push waits inside this JVM for longer than a moment. Cheap; takes no lock
-   * and no round trip. While it says no, {@link #check} decides.
+   * answers it. Cheap; takes no lock and no round trip. While it says no, {@link #check} decides.
    *
    * @param readAtNanos {@link System#nanoTime()} taken <em>before</em> the call that read, saved or
    *     checked the copy, so that an answer repeated over a younger stream is not trusted
@@ -151,12 +150,12 @@ public interface SessionStore extends AutoCloseable {
   int sessionBytesMax();
 
   /**
-   * Names who hears of sessions that this instance loses. One listener per application; a second
-   * one replaces the first.
+   * Names who hears of sessions that this instance loses or that others changed. One listener per
+   * application; a second one replaces the first. A push that nobody listens for is acknowledged.
    *
    * @param application as in {@link SessionKey#application()}
-   * @param listener called on a store thread: must be quick and must not call the store. The push
-   *     is acknowledged, and the session's next owner answered, when it returns.
+   * @param listener called on a store thread before anything else of the same or a later message
+   *     counts: see {@link PushListener#pushed}
    */
   void onPush(String application, PushListener listener);
 

@@ -1,6 +1,7 @@
 package remora.tomcat.store;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -16,8 +17,9 @@ import java.util.function.Supplier;
  * One Tomcat's handle to a {@link FakeTable}, and what may go wrong between the two. Handles of one
  * {@link Shared} table in one JVM stand for several Tomcats.
  *
- * <p>It waits for nothing: where the real store would be waited for until the timeout, the fake has
- * no answer at once. Pushes reach their listener within the command that caused them.
+ * <p>Where the real store would be waited for until the timeout, the fake has no answer at once.
+ * Pushes reach their listener within the command that caused them; it is answered when they are
+ * acknowledged, as a claim is when its previous owner has let go, and the only wait here.
  */
 public final class FakeStore implements SessionStore {
 
@@ -26,6 +28,9 @@ public final class FakeStore implements SessionStore {
     final FakeTable table = new FakeTable();
     private final Map<Long, FakeStore> listening = new ConcurrentHashMap<>();
     private long clock;
+
+    /** How long a command waits for those whom it concerns, in milliseconds. */
+    public volatile long acknowledgedWithinMillis = 1_200;
 
     /** Lets table time pass, and sweeps. */
     public void passTime(long millis) {
@@ -36,17 +41,29 @@ public final class FakeStore implements SessionStore {
         table.sweep(Integer.MAX_VALUE);
         events = table.takeEvents();
       }
-      events.forEach(this::push);
+      push(events);
     }
 
-    private void push(FakeTable.Event event) {
-      FakeStore handle = listening.get(event.instance);
-      if (handle != null && !handle.untrusted) {
-        handle.listeners.forEach(
-            (application, listener) ->
-                listener.pushed(
-                    new SessionKey(application, event.key.hash()), event.kind, event.epoch));
+    /** Tells owners; what is returned opens as they acknowledge. */
+    private List<CountDownLatch> push(List<FakeTable.Event> events) {
+      List<CountDownLatch> open = new ArrayList<>();
+      for (FakeTable.Event event : events) {
+        FakeStore handle = listening.get(event.instance);
+        if (handle != null && !handle.untrusted) {
+          handle.listeners.forEach(
+              (application, listener) -> open.add(push(event, application, listener)));
+        }
       }
+      return open;
+    }
+
+    private static CountDownLatch push(
+        FakeTable.Event event, String application, PushListener listener) {
+      CountDownLatch acknowledged = new CountDownLatch(1);
+      SessionKey key = new SessionKey(application, event.key.hash());
+      listener.pushed(
+          new Push(key, event.kind, event.epoch, event.version, acknowledged::countDown));
+      return acknowledged;
     }
   }
 
@@ -105,17 +122,17 @@ public final class FakeStore implements SessionStore {
   }
 
   /** Ends a session as the sweep or an operator does. */
-  public void end(SessionKey key, PushListener.Kind kind) {
+  public void end(SessionKey key, Push.Kind kind) {
     List<FakeTable.Event> events;
     synchronized (table) {
-      if (kind == PushListener.Kind.EXPIRED) {
+      if (kind == Push.Kind.EXPIRED) {
         table.expire(key);
       } else {
         table.kill(FakeTable.Caller.NOBODY, key, table.live(key).created);
       }
       events = table.takeEvents();
     }
-    events.forEach(shared::push);
+    shared.push(events);
   }
 
   private <T> T ask(String call, Supplier<T> command) {
@@ -130,11 +147,30 @@ public final class FakeStore implements SessionStore {
       outcome = command.get();
       events = table.takeEvents();
     }
-    events.forEach(shared::push);
+    awaitAcknowledged(shared.push(events));
     if (call.equals(answerLost)) {
       throw new StoreUnavailableException("the fake store's answer is lost");
     }
     return outcome;
+  }
+
+  private void awaitAcknowledged(List<CountDownLatch> pushes) {
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(shared.acknowledgedWithinMillis);
+    boolean interrupted = false;
+    for (CountDownLatch push : pushes) {
+      boolean waits = true;
+      while (waits) {
+        try {
+          push.await(end - System.nanoTime(), TimeUnit.NANOSECONDS);
+          waits = false;
+        } catch (InterruptedException keptForLater) {
+          interrupted = true;
+        }
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private void waitInSilence() {
@@ -166,7 +202,22 @@ public final class FakeStore implements SessionStore {
 
   @Override
   public ClaimOutcome claim(long serial, SessionKey key) {
-    return ask("claim", () -> table.claim(caller(serial), key));
+    ClaimOutcome outcome = ask("claim", () -> table.claim(caller(serial), key));
+    return outcome.session() == null ? outcome : asItStands(key, outcome.session().epoch());
+  }
+
+  /** A claim's answer is the record of the moment: its previous owner may have saved late. */
+  private ClaimOutcome asItStands(SessionKey key, long epoch) {
+    synchronized (table) {
+      ClaimOutcome ended = table.preview(key);
+      if (ended != null) {
+        return ended;
+      }
+      FakeRecord record = table.live(key);
+      return record.epoch == epoch
+          ? new ClaimOutcome(ClaimOutcome.Kind.CLAIMED, record.image(), 0)
+          : new ClaimOutcome(ClaimOutcome.Kind.STALE, null, 0);
+    }
   }
 
   @Override

@@ -65,15 +65,19 @@ final class FakeTable {
   /** What an owner must be told. */
   static final class Event {
     final SessionKey key;
-    final PushListener.Kind kind;
+    final Push.Kind kind;
     final long instance;
     final long epoch;
 
-    private Event(SessionKey key, PushListener.Kind kind, FakeRecord record) {
+    /** The record's version, for an owner whose copy others changed; else 0. */
+    final long version;
+
+    private Event(SessionKey key, Push.Kind kind, FakeRecord record) {
       this.key = key;
       this.kind = kind;
       this.instance = record.owner.instance();
       this.epoch = record.epoch;
+      this.version = kind == Push.Kind.NEWER ? record.version : 0;
     }
   }
 
@@ -133,7 +137,7 @@ final class FakeTable {
       return new ClaimOutcome(ClaimOutcome.Kind.STALE, null, 0);
     }
     if (repeat == Repeat.NEW) {
-      tell(caller, key, record, PushListener.Kind.OWNERSHIP_LOST);
+      tell(caller, key, record, Push.Kind.OWNERSHIP_LOST);
       record.version = ++version;
       record.epoch = version;
       record.owner = new Owner(caller.node, caller.instance);
@@ -178,7 +182,7 @@ final class FakeTable {
       return SaveOutcome.conflict(record.version, record.merged(change.base(), 0, removals));
     }
     if (retakes) {
-      tell(caller, found.key, record, PushListener.Kind.OWNERSHIP_LOST);
+      tell(caller, found.key, record, Push.Kind.OWNERSHIP_LOST);
     }
     record.apply(change, ++version, now);
     if (retakes) {
@@ -320,7 +324,7 @@ final class FakeTable {
   void expire(SessionKey key) {
     FakeSlots.Slot swept = slots.take(key);
     if (swept instanceof FakeRecord) {
-      tell(Caller.NOBODY, key, (FakeRecord) swept, PushListener.Kind.EXPIRED);
+      tell(Caller.NOBODY, key, (FakeRecord) swept, Push.Kind.EXPIRED);
     }
   }
 
@@ -385,7 +389,7 @@ final class FakeTable {
 
   private void bury(Caller caller, FakeSlots.Found found) {
     FakeRecord record = found.live;
-    tell(caller, found.key, record, PushListener.Kind.GONE);
+    tell(caller, found.key, record, Push.Kind.GONE);
     long idle = record.maxIdleSeconds > 0 ? record.maxIdleSeconds : TOMBSTONE_SECONDS_MAX;
     long seconds = Math.max(TOMBSTONE_SECONDS_MIN, Math.min(idle, TOMBSTONE_SECONDS_MAX));
     long deadline = now + TimeUnit.SECONDS.toMillis(seconds);
@@ -393,7 +397,7 @@ final class FakeTable {
   }
 
   /** Tells the owner, unless it asked for this itself or there is none. */
-  private void tell(Caller caller, SessionKey key, FakeRecord record, PushListener.Kind kind) {
+  private void tell(Caller caller, SessionKey key, FakeRecord record, Push.Kind kind) {
     long owner = record.owner.instance();
     if (owner != 0 && owner != caller.instance) {
       events.add(new Event(key, kind, record));
@@ -404,7 +408,7 @@ final class FakeTable {
   private void tellExpired(Caller caller, SessionKey key) {
     FakeRecord expired = slots.record(key);
     if (expired != null) {
-      tell(caller, key, expired, PushListener.Kind.EXPIRED);
+      tell(caller, key, expired, Push.Kind.EXPIRED);
     }
   }
 }

@@ -32,8 +32,9 @@ final class ScriptStage {
     StringBuilder told = new StringBuilder(answer(command));
     for (FakeTable.Event event : table.takeEvents()) {
       told.append("\n  tell ").append(event.instance).append(": ");
-      told.append(event.kind == PushListener.Kind.OWNERSHIP_LOST ? "lost" : lower(event.kind));
+      told.append(event.kind == Push.Kind.OWNERSHIP_LOST ? "lost" : lower(event.kind));
       told.append(' ').append(name(event.key)).append(" e").append(event.epoch);
+      told.append(event.version == 0 ? "" : " v" + event.version);
     }
     return told.toString();
   }

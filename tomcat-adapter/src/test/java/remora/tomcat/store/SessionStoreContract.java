@@ -257,12 +257,17 @@ public abstract class SessionStoreContract extends CommandsContract {
   /** Listens for the first Tomcat; what it hears is shown as kind, key and epoch. */
   private List<String> listen() {
     List<String> heard = new CopyOnWriteArrayList<>();
-    first.onPush(APPLICATION, (key, kind, epoch) -> heard.add(shown(kind, key, epoch)));
+    first.onPush(
+        APPLICATION,
+        push -> {
+          heard.add(push.toString());
+          push.acknowledge();
+        });
     return heard;
   }
 
-  private static String shown(PushListener.Kind kind, SessionKey key, long epoch) {
-    return kind + " " + key + " " + epoch;
+  private static String shown(Push.Kind kind, SessionKey key, long epoch) {
+    return new Push(key, kind, epoch, 0, null).toString();
   }
 
   @Test
@@ -271,7 +276,7 @@ public abstract class SessionStoreContract extends CommandsContract {
     SessionKey key = newKey();
     SaveOutcome created = create(first, key);
     claim(second, key);
-    String lost = shown(PushListener.Kind.OWNERSHIP_LOST, key, created.epoch());
+    String lost = shown(Push.Kind.OWNERSHIP_LOST, key, created.epoch());
     assertEquals(Collections.singletonList(lost), heard);
   }
 
@@ -287,16 +292,16 @@ public abstract class SessionStoreContract extends CommandsContract {
     SaveOutcome theirs = create(second, keys[0]);
     StoredSession mine = claim(first, keys[0]).session();
     save(second, keys[0], after(theirs).retake(true).set("cart", 1, number(2)));
-    String retaken = shown(PushListener.Kind.OWNERSHIP_LOST, keys[0], mine.epoch());
+    String retaken = shown(Push.Kind.OWNERSHIP_LOST, keys[0], mine.epoch());
     await("push of a retake", () -> heard.contains(retaken));
 
     SaveOutcome removed = create(first, keys[1]);
     logout(second, keys[1], removed.createdVersion(), 0);
-    String gone = shown(PushListener.Kind.GONE, keys[1], removed.epoch());
+    String gone = shown(Push.Kind.GONE, keys[1], removed.epoch());
     await("push of a removal", () -> heard.contains(gone));
 
     SaveOutcome idle = save(first, keys[2], SessionChange.of(0, 0).maxIdleSeconds(1));
-    String expired = shown(PushListener.Kind.EXPIRED, keys[2], idle.epoch());
+    String expired = shown(Push.Kind.EXPIRED, keys[2], idle.epoch());
     await(
         "push of an expiry",
         () -> {
@@ -306,6 +311,34 @@ public abstract class SessionStoreContract extends CommandsContract {
     assertEquals(ClaimOutcome.Kind.GONE, claim(first, keys[2]).kind());
 
     assertEquals(Arrays.asList(retaken, gone, expired), heard);
+  }
+
+  @Test
+  void a_push_is_acknowledged_by_any_thread_as_often_as_it_likes() throws Exception {
+    List<Push> heard = new CopyOnWriteArrayList<>();
+    first.onPush(APPLICATION, heard::add);
+    SessionKey key = newKey();
+    create(first, key);
+    List<Callable<ClaimOutcome.Kind>> both =
+        Arrays.asList(
+            () -> claim(second, key).kind(),
+            () -> {
+              await("push", () -> !heard.isEmpty());
+              heard.get(0).acknowledge();
+              heard.get(0).acknowledge();
+              return null;
+            });
+    assertEquals(Arrays.asList(ClaimOutcome.Kind.CLAIMED, null), atOnce(both));
+    assertEquals(1, heard.size());
+  }
+
+  @Test
+  void a_claim_is_answered_though_its_push_is_never_acknowledged() {
+    first.onPush(APPLICATION, push -> {});
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    StoredSession claimed = claim(second, key).session();
+    assertEquals(created.version(), claimed.attributes().get(0).version());
   }
 
   @Test

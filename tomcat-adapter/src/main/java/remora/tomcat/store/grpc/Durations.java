@@ -30,7 +30,7 @@ final class Durations {
   static Durations of(remora.proto.v1.Durations said) {
     Durations durations = new Durations(said);
     durations.require(
-        durations.confirmEveryMillis > 0 && durations.evictedWithinMillis > 1,
+        durations.confirmEveryMillis > 0 && durations.evictedWithinMillis > 0,
         "none of them may be nothing");
     durations.require(
         2 * durations.confirmEveryMillis < durations.silenceMillisMax(),
@@ -38,9 +38,6 @@ final class Durations {
     durations.require(
         durations.silenceMillisMax() < durations.trustMillis,
         "a silent leader must be left before trust in its last confirmation ends");
-    durations.require(
-        durations.lateMillis() < durations.evictedWithinMillis,
-        "a push that waits in this process must end trust before the store stops to wait for it");
     durations.require(
         SessionStore.PAUSE_MILLIS <= durations.trustMillis,
         "a pause that outlasts trust must be noticed, and here those above "
@@ -76,17 +73,5 @@ final class Durations {
 
   private long silenceMillisMax() {
     return trustMillis * 3 / 4;
-  }
-
-  /**
-   * How long a push may be under way inside this JVM while near copies are trusted: half of what
-   * the store waits for the acknowledgement before it answers the session's next owner.
-   */
-  long lateNanos() {
-    return TimeUnit.MILLISECONDS.toNanos(lateMillis());
-  }
-
-  private long lateMillis() {
-    return evictedWithinMillis / 2;
   }
 }

@@ -8,7 +8,6 @@ import remora.proto.v1.CheckReply;
 import remora.proto.v1.ClaimReply;
 import remora.proto.v1.Conflict;
 import remora.proto.v1.Gone;
-import remora.proto.v1.Push;
 import remora.proto.v1.ReleaseReply;
 import remora.proto.v1.RemoveReply;
 import remora.proto.v1.RenameReply;
@@ -20,7 +19,7 @@ import remora.tomcat.store.CommandOutcome;
 import remora.tomcat.store.Login;
 import remora.tomcat.store.Merged;
 import remora.tomcat.store.Owner;
-import remora.tomcat.store.PushListener;
+import remora.tomcat.store.Push;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.StoreUnavailableException;
@@ -148,14 +147,16 @@ final class FromWire {
   }
 
   /** The kind of a push, or null for one that this version does not know. */
-  static PushListener.Kind pushKind(Push.Kind kind) {
+  static Push.Kind pushKind(remora.proto.v1.Push.Kind kind) {
     switch (kind) {
       case KIND_OWNERSHIP_LOST:
-        return PushListener.Kind.OWNERSHIP_LOST;
+        return Push.Kind.OWNERSHIP_LOST;
       case KIND_GONE:
-        return PushListener.Kind.GONE;
+        return Push.Kind.GONE;
       case KIND_EXPIRED:
-        return PushListener.Kind.EXPIRED;
+        return Push.Kind.EXPIRED;
+      case KIND_NEWER:
+        return Push.Kind.NEWER;
       default:
         return null;
     }

@@ -6,11 +6,14 @@ import io.grpc.ClientCall;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import remora.proto.v1.ExchangeReply;
 import remora.proto.v1.ExchangeRequest;
 import remora.proto.v1.Hello;
+import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.SessionStoreGrpc;
 import remora.proto.v1.Welcome;
@@ -25,6 +28,9 @@ final class Link {
 
   /** What happens on a stream; called on its I/O thread, must not block. */
   interface Events {
+    /** One of the message's pushes; all come before the rest of it counts. */
+    void pushed(Link link, Push push);
+
     void received(Link link, ExchangeReply message);
 
     void ready(Link link);
@@ -43,6 +49,9 @@ final class Link {
 
   /** Requests sent here and not answered, by serial. */
   final ConcurrentHashMap<Long, Call> inFlight = new ConcurrentHashMap<>();
+
+  /** Pushes of this stream that are acknowledged and not yet said to be. */
+  final Queue<Long> acknowledgements = new ConcurrentLinkedQueue<>();
 
   /** Groups sent here and not wholly answered. */
   final AtomicInteger groupsInFlight = new AtomicInteger();
@@ -64,6 +73,7 @@ final class Link {
 
   private volatile long probe = 1;
   private volatile boolean probeDue;
+  private volatile boolean distrusted;
 
   private Link(String address, ClientCall<ExchangeRequest, ExchangeReply> call) {
     this.address = address;
@@ -89,6 +99,9 @@ final class Link {
           cancel(unfit.getMessage());
           return;
         }
+        for (Push push : message.getPushesList()) {
+          events.pushed(Link.this, push);
+        }
         heard(message);
         events.received(Link.this, message);
         call.request(1);
@@ -101,6 +114,7 @@ final class Link {
 
       @Override
       public void onClose(Status status, Metadata trailers) {
+        distrust();
         Refusal refusal = unfit != null ? unfit : refusalIn(trailers);
         String text = refusal != null ? refusal.getMessage() : describe(status);
         events.closed(Link.this, refusal, address + ": " + text);
@@ -184,13 +198,18 @@ final class Link {
     call.sendMessage(message);
   }
 
-  /** Says goodbye: the node may answer what it has and end the stream. */
-  void halfClose() {
-    call.halfClose();
+  /**
+   * Ends the stream. Trust goes first: the node answers the next owners of sessions as soon as it
+   * hears of the end, and need not wait for this process then.
+   */
+  void cancel(String why) {
+    distrust();
+    call.cancel(why, null);
   }
 
-  void cancel(String why) {
-    call.cancel(why, null);
+  /** From now on no near copy is used unasked because of this stream. */
+  void distrust() {
+    distrusted = true;
   }
 
   /** When the node, which has said Welcome, is silent for longer than a leader ever is. */
@@ -198,13 +217,8 @@ final class Link {
     return heardNanos + durations.silenceNanosMax();
   }
 
-  /** How late a push may be before it ends trust; once the node has said Welcome. */
-  long lateNanos() {
-    return durations.lateNanos();
-  }
-
   /** See {@link remora.tomcat.store.SessionStore#nearCopyTrusted}. */
   boolean trusts(long readAtNanos, long nowNanos) {
-    return readAtNanos - openedNanos >= 0 && trustedUntilNanos - nowNanos > 0;
+    return !distrusted && readAtNanos - openedNanos >= 0 && trustedUntilNanos - nowNanos > 0;
   }
 }

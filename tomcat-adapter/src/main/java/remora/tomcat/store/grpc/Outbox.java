@@ -42,7 +42,6 @@ final class Outbox {
   static final int CALLS_MAX = 20_000;
 
   private final Queue<Call> waiting = new ConcurrentLinkedQueue<>();
-  private final Queue<Long> acknowledgements = new ConcurrentLinkedQueue<>();
   private final AtomicInteger calls = new AtomicInteger();
   private final ReentrantLock sendLock = new ReentrantLock();
 
@@ -77,19 +76,16 @@ final class Outbox {
     pump();
   }
 
-  /** Queues the acknowledgement of a push of this stream. */
+  /** Queues the acknowledgement of a push of this stream; worth nothing once it is not used. */
   void acknowledge(Link from, long push) {
-    if (from == link) {
-      acknowledgements.add(push);
-      pump();
-    }
+    from.acknowledgements.add(push);
+    pump();
   }
 
   /** Uses this stream from now on, beginning with all that waits. */
   void attach(Link opened) {
     sendLock.lock();
     try {
-      acknowledgements.clear();
       link = opened;
     } finally {
       sendLock.unlock();
@@ -163,7 +159,7 @@ final class Outbox {
     return current != null
         && current.isReady()
         && (current.isProbeDue()
-            || !acknowledgements.isEmpty()
+            || !current.acknowledgements.isEmpty()
             || (!waiting.isEmpty() && hasRoom(current)));
   }
 
@@ -174,10 +170,12 @@ final class Outbox {
   private void sendAll() {
     while (hasWork()) {
       ExchangeRequest.Builder message = ExchangeRequest.newBuilder();
-      for (Long push = acknowledgements.poll(); push != null; push = acknowledgements.poll()) {
+      Link current = link;
+      for (Long push = current.acknowledgements.poll();
+          push != null;
+          push = current.acknowledgements.poll()) {
         message.addAcknowledged(push);
       }
-      Link current = link;
       if (hasRoom(current)) {
         collect(current, message);
       }

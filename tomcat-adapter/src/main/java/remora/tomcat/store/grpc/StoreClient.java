@@ -7,6 +7,8 @@ import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
 import remora.proto.v1.ExchangeReply;
 import remora.proto.v1.Formats;
 import remora.proto.v1.Hello;
@@ -27,6 +29,8 @@ import remora.tomcat.store.StoreUnavailableException;
  * <p>Shared by the set of addresses and counted: the last handle that closes ends it.
  */
 final class StoreClient implements Link.Events {
+
+  private static final Log LOG = LogFactory.getLog(StoreClient.class);
 
   /** The formats that this adapter understands. */
   private static final Formats UNDERSTANDS = Formats.newBuilder().setOldest(1).setNewest(1).build();
@@ -112,7 +116,6 @@ final class StoreClient implements Link.Events {
       LockSupport.parkNanos(DRAIN_LOOK_NANOS);
     }
     finder.stop();
-    pushes.close();
   }
 
   /** See {@link SessionStore#sessionBytesMax}. */
@@ -131,8 +134,7 @@ final class StoreClient implements Link.Events {
 
   boolean trusts(long readAtNanos) {
     Link link = outbox.link();
-    long now = System.nanoTime();
-    return link != null && link.trusts(readAtNanos, now) && !pushes.isLate(now, link.lateNanos());
+    return link != null && link.trusts(readAtNanos, System.nanoTime());
   }
 
   /**
@@ -175,6 +177,18 @@ final class StoreClient implements Link.Events {
   }
 
   @Override
+  public void pushed(Link link, Push push) {
+    try {
+      pushes.deliver(push, () -> outbox.acknowledge(link, push.getId()));
+    } catch (RuntimeException notMarked) {
+      link.distrust();
+      LOG.error(
+          "A session that moved could not be taken out of use; all will be asked for", notMarked);
+      finder.leave(link, "", link.address + " sent a push that could not be delivered here");
+    }
+  }
+
+  @Override
   public void received(Link link, ExchangeReply message) {
     if (message.hasWelcome()) {
       welcomed(message.getWelcome());
@@ -185,11 +199,6 @@ final class StoreClient implements Link.Events {
     }
     for (Reply reply : message.getRepliesList()) {
       replied(link, reply);
-    }
-    for (Push push : message.getPushesList()) {
-      if (!pushes.deliver(push, () -> outbox.acknowledge(link, push.getId()))) {
-        finder.leave(link, "", "more pushes came than listeners could take");
-      }
     }
   }
 

@@ -31,6 +31,10 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   private static final Metadata.Key<byte[]> REFUSAL =
       Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
+  /** What a copy that is the truth is told. */
+  static final CheckReply CURRENT =
+      CheckReply.newBuilder().setCurrent(CheckReply.Current.getDefaultInstance()).build();
+
   /** Every message with requests that came, in order. */
   final List<ExchangeRequest> messages = new CopyOnWriteArrayList<>();
 
@@ -111,9 +115,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     }
 
     void current(Request request) {
-      CheckReply current =
-          CheckReply.newBuilder().setCurrent(CheckReply.Current.getDefaultInstance()).build();
-      reply(Reply.newBuilder().setSerial(request.getSerial()).setCheck(current));
+      reply(Reply.newBuilder().setSerial(request.getSerial()).setCheck(CURRENT));
     }
 
     void refuse(Request request, Refusal.Reason reason, String leader) {

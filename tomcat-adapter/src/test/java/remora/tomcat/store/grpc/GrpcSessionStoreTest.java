@@ -24,13 +24,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import remora.proto.v1.ExchangeReply;
 import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.Unknown;
 import remora.tomcat.store.CheckOutcome;
-import remora.tomcat.store.PushListener;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
@@ -258,40 +258,95 @@ class GrpcSessionStoreTest {
         .count();
   }
 
-  @Test
-  void pushesReachTheirListenerAndAreAcknowledgedAfterwards() throws Exception {
-    SessionStore store = store(5_000, first.address());
-    CountDownLatch release = new CountDownLatch(1);
-    List<PushListener.Kind> heard = new CopyOnWriteArrayList<>();
-    store.onPush(
-        KEY.application(),
-        (key, kind, epoch) -> {
-          assertEquals(KEY, key);
-          heard.add(kind);
-          try {
-            release.await();
-          } catch (InterruptedException stop) {
-            Thread.currentThread().interrupt();
-          }
-        });
-    check(store);
-    long readAt = System.nanoTime();
-    await("trust", () -> trustedWhileConfirmed(store, readAt));
+  private void push(long id, Push.Kind kind) {
+    first.stream.push(wirePush(id, kind).build());
+  }
+
+  private static Push.Builder wirePush(long id, Push.Kind kind) {
     remora.proto.v1.SessionKey key =
         remora.proto.v1.SessionKey.newBuilder()
             .setApplication(KEY.application())
             .setKey(ByteString.copyFrom(KEY.hash()))
             .build();
-    Push.Builder push = Push.newBuilder().setSession(key).setKind(Push.Kind.KIND_OWNERSHIP_LOST);
-    first.stream.push(push.setId(7).build());
-    await("push", () -> !heard.isEmpty());
-    check(store);
-    assertEquals(0, first.acknowledged.size(), "acknowledged while the listener still works");
-    await("distrust of copies that may be lost", () -> !trustedWhileConfirmed(store, readAt));
-    release.countDown();
+    return Push.newBuilder().setId(id).setSession(key).setKind(kind).setEpoch(5);
+  }
+
+  @Test
+  void aPushIsHeardBeforeTheRepliesOfItsMessageAndAcknowledgedWhenItsListenerLikes()
+      throws Exception {
+    SessionStore store = store(5_000, first.address());
+    List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
+    store.onPush(KEY.application(), heard::add);
+    first.script =
+        (request, stream) ->
+            stream.send(
+                ExchangeReply.newBuilder()
+                    .addReplies(
+                        Reply.newBuilder()
+                            .setSerial(request.getSerial())
+                            .setCheck(FakeNode.CURRENT))
+                    .addPushes(wirePush(7, Push.Kind.KIND_NEWER).setVersion(9)));
+    for (int i = 1; i <= 100; i++) {
+      check(store);
+      assertEquals(i, heard.size(), "the reply was given out before the push was heard");
+    }
+    remora.tomcat.store.Push push = heard.get(0);
+    assertEquals("NEWER " + KEY + " e5 v9", push.toString());
+    assertEquals(0, first.acknowledged.size());
+    push.acknowledge();
+    push.acknowledge();
     await("acknowledgement", () -> first.acknowledged.contains(7L));
-    assertEquals(Arrays.asList(PushListener.Kind.OWNERSHIP_LOST), heard);
+    check(store);
+    assertEquals(1, first.acknowledged.size(), "acknowledged twice");
+  }
+
+  @Test
+  void aPushThatNobodyListensForIsAcknowledged() throws Exception {
+    check(store(5_000, first.address()));
+    push(3, Push.Kind.KIND_OWNERSHIP_LOST);
+    await("acknowledgement", () -> first.acknowledged.contains(3L));
+  }
+
+  @Test
+  void anAcknowledgementOfAnOlderStreamIsNotSaidOnTheNextOne() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
+    store.onPush(KEY.application(), heard::add);
+    check(store);
+    push(1, Push.Kind.KIND_OWNERSHIP_LOST);
+    await("push", () -> heard.size() == 1);
+    first.stream.end();
+    await("another stream", () -> first.hellos.size() == 2);
+    check(store);
+    heard.get(0).acknowledge();
+    push(2, Push.Kind.KIND_OWNERSHIP_LOST);
+    await("push", () -> heard.size() == 2);
+    heard.get(1).acknowledge();
+    await("acknowledgement", () -> first.acknowledged.contains(2L));
+    assertEquals(Arrays.asList(2L), first.acknowledged);
+  }
+
+  @Test
+  void aListenerThatBreaksEndsTrustInAllThatWasReadBefore() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    check(store);
+    long readAt = System.nanoTime();
+    check(store);
     await("trust", () -> trustedWhileConfirmed(store, readAt));
+    store.onPush(
+        KEY.application(),
+        push -> {
+          throw new IllegalStateException("as asked");
+        });
+    push(1, Push.Kind.KIND_OWNERSHIP_LOST);
+    await("another stream", () -> first.hellos.size() == 2);
+    check(store);
+    first.stream.confirm();
+    long readAgain = System.nanoTime();
+    check(store);
+    await("trust", () -> trustedWhileConfirmed(store, readAgain));
+    assertFalse(store.nearCopyTrusted(readAt));
+    assertEquals(0, first.acknowledged.size());
   }
 
   private boolean trustedWhileConfirmed(SessionStore store, long readAt) {

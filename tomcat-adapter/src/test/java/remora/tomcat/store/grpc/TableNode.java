@@ -3,10 +3,11 @@ package remora.tomcat.store.grpc;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import remora.proto.v1.Hello;
 import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
@@ -14,8 +15,6 @@ import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.Unknown;
 import remora.tomcat.store.FakeStore;
-import remora.tomcat.store.PushListener;
-import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.StoreRefusedException;
 
 /**
@@ -40,34 +39,20 @@ final class TableNode implements AutoCloseable {
   private final Map<FakeNode.Stream, FakeStore> handles = new ConcurrentHashMap<>();
   private final ScheduledExecutorService confirming = Executors.newScheduledThreadPool(1);
 
-  /** Replies that wait for the acknowledgement of an eviction. */
-  private final ConcurrentLinkedQueue<Waiting> waiting = new ConcurrentLinkedQueue<>();
+  /** One thread for each request under way: a claim waits for an acknowledgement. */
+  private final ExecutorService answering = Executors.newCachedThreadPool();
 
-  /** The eviction pushed by the request that is being answered; 0 for none. */
-  private long evicted;
-
-  private long pushes;
+  private final Map<Long, remora.tomcat.store.Push> waiting = new ConcurrentHashMap<>();
+  private final AtomicLong pushes = new AtomicLong();
 
   /** While set, requests meet this fate and nothing is confirmed. */
   volatile Fate fate;
 
-  private static final class Waiting {
-    private final long push;
-    private final FakeNode.Stream stream;
-    private final Reply.Builder reply;
-
-    private Waiting(long push, FakeNode.Stream stream, Reply.Builder reply) {
-      this.push = push;
-      this.stream = stream;
-      this.reply = reply;
-    }
-  }
-
   TableNode(String application) throws IOException {
     this.application = application;
     node.opened = this::opened;
-    node.script = this::answer;
-    node.acknowledging = this::acknowledged;
+    node.script = (request, stream) -> answering.execute(() -> answer(request, stream));
+    node.acknowledging = push -> waiting.remove(push).acknowledge();
     confirming.scheduleWithFixedDelay(
         this::confirm, CONFIRM_MILLIS, CONFIRM_MILLIS, TimeUnit.MILLISECONDS);
   }
@@ -82,7 +67,7 @@ final class TableNode implements AutoCloseable {
 
   private void opened(Hello hello, FakeNode.Stream stream) {
     FakeStore handle = new FakeStore(table, hello.getInstance());
-    handle.onPush(application, (key, kind, epoch) -> push(stream, key, kind, epoch));
+    handle.onPush(application, push -> push(stream, push));
     handles.put(stream, handle);
   }
 
@@ -94,38 +79,28 @@ final class TableNode implements AutoCloseable {
     }
   }
 
-  private synchronized void push(
-      FakeNode.Stream stream, SessionKey key, PushListener.Kind kind, long epoch) {
+  private void push(FakeNode.Stream stream, remora.tomcat.store.Push push) {
     if (stream.isOver()) {
+      push.acknowledge();
       return;
     }
-    pushes++;
-    if (kind == PushListener.Kind.OWNERSHIP_LOST) {
-      evicted = pushes;
-    }
+    long id = pushes.incrementAndGet();
+    waiting.put(id, push);
     stream.push(
         Push.newBuilder()
-            .setId(pushes)
-            .setSession(WireAnswers.key(key))
-            .setKind(Push.Kind.valueOf("KIND_" + kind))
-            .setEpoch(epoch)
+            .setId(id)
+            .setSession(WireAnswers.key(push.key()))
+            .setKind(Push.Kind.valueOf("KIND_" + push.kind()))
+            .setEpoch(push.epoch())
+            .setVersion(push.version())
             .build());
   }
 
-  private synchronized void acknowledged(long push) {
-    for (Waiting each : waiting) {
-      if (each.push == push && waiting.remove(each)) {
-        each.stream.reply(each.reply);
-      }
-    }
-  }
-
-  private synchronized void answer(Request request, FakeNode.Stream stream) {
+  private void answer(Request request, FakeNode.Stream stream) {
     Fate meets = fate;
     if (meets == Fate.DROPPED) {
       return;
     }
-    evicted = 0;
     Reply.Builder reply;
     try {
       reply = WireAnswers.ask(handles.get(stream), request);
@@ -139,11 +114,7 @@ final class TableNode implements AutoCloseable {
     if (meets == Fate.DONE_UNKNOWN) {
       reply.setUnknown(Unknown.getDefaultInstance());
     }
-    if (meets == Fate.DONE_UNANSWERED) {
-      return;
-    } else if (evicted != 0) {
-      waiting.add(new Waiting(evicted, stream, reply));
-    } else {
+    if (meets != Fate.DONE_UNANSWERED) {
       stream.reply(reply);
     }
   }
@@ -151,6 +122,7 @@ final class TableNode implements AutoCloseable {
   @Override
   public void close() {
     confirming.shutdownNow();
+    answering.shutdownNow();
     node.close();
   }
 }
