@@ -126,7 +126,9 @@
 //!     `scripts/aliases.script`)
 //! 34. **Preview.** A claim that would be answered Gone or Renamed is answered by a read, so that a forged cookie costs
 //!     no write. (`scripts/claim.script`, `scripts/rename.script`)
-//! 35. **Images** hold all of it: records with what they remember, tombstones, keys given up, time, the last stamp, the
+//! 35. **Owned.** The record as it stands, under exactly this key and while this ownership does: for the answer to a claim
+//!     that has waited, and must not tell what is old by then. (`scripts/claim.script`)
+//! 36. **Images** hold all of it: records with what they remember, tombstones, keys given up, time, the last stamp, the
 //!     change counter, registry, members and formats. (`scripts/restart.script`, `scripts/repeats.script`,
 //!     `scripts/labels.script`)
 //!

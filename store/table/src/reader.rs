@@ -91,6 +91,12 @@ impl TableReader {
         }
     }
 
+    /// The live record under exactly this key while this ownership stands, none otherwise: what the answer to a claim tells
+    /// when it has waited for the former owner.
+    pub fn owned(&self, key: &SessionKey, epoch: Epoch) -> Option<Arc<Session>> {
+        self.get(key).filter(|session| session.epoch == epoch)
+    }
+
     /// The live record that a command naming this key is about: renames are followed.
     pub(super) fn standing(&self, key: &SessionKey) -> Option<Arc<Session>> {
         match self.contents.find(key).what {

@@ -185,6 +185,12 @@ impl Stage {
                     .claim_preview(&key(arguments.next_pos().ok_or("which")?));
                 Ok(preview.map_or("must be proposed".into(), |outcome| show_outcome(&outcome)))
             }
+            "owned" => {
+                let session = key(arguments.next_pos().ok_or("which")?);
+                let epoch = Epoch(number(arguments, "epoch")?);
+                let owned = self.table.reader().owned(&session, epoch);
+                Ok(owned.map_or("not owned".into(), |session| show_session(&session)))
+            }
             "servers" => {
                 let servers = self.table.reader().servers();
                 Ok(lines(servers.iter().map(|entry| {

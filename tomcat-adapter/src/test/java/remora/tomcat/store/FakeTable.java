@@ -231,6 +231,13 @@ final class FakeTable {
         : new CheckOutcome(CheckOutcome.Kind.MOVED, null, record.owner);
   }
 
+  /** The record under exactly this key while this ownership stands; null otherwise. */
+  StoredSession owned(SessionKey key, long epoch) {
+    FakeSlots.Slot standing = slots.standing(key, now);
+    boolean owned = standing instanceof FakeRecord && ((FakeRecord) standing).epoch == epoch;
+    return owned ? ((FakeRecord) standing).image() : null;
+  }
+
   CommandOutcome rename(Caller caller, SessionKey key, SessionKey newKey, long epoch) {
     FakeSlots.Found found = slots.find(key, now);
     CommandOutcome refused = refuse(caller, found, epoch, FakeRecord.Change.RENAMED);

@@ -59,6 +59,9 @@ final class ScriptStage {
       case "check":
         SessionKey checked = key(command.next());
         return show(table.check(checked, command.number("epoch"), command.number("version")));
+      case "owned":
+        StoredSession owned = table.owned(key(command.next()), command.number("epoch"));
+        return owned == null ? "not owned" : show(owned);
       case "touch":
         caller(command);
         return touch(command);
