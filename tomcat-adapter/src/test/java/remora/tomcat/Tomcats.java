@@ -35,6 +35,7 @@ final class Tomcats implements AutoCloseable {
   static final class Node {
     final Tomcat tomcat = new Tomcat();
     final FakeStore store;
+    final StoreCalls calls;
     final RemoraManager manager;
     final Context context;
     final PauseTicker ticker = new PauseTicker(System.nanoTime(), System.currentTimeMillis());
@@ -44,6 +45,7 @@ final class Tomcats implements AutoCloseable {
         FakeStore.Shared table, Path base, String name, String route, Consumer<Node> prepare)
         throws LifecycleException {
       store = new FakeStore(table);
+      calls = new StoreCalls(store);
       tomcat.setBaseDir(base.toString());
       tomcat.setPort(0);
       tomcat.getConnector().setProperty("address", "127.0.0.1");
@@ -74,7 +76,7 @@ final class Tomcats implements AutoCloseable {
           new RemoraManager() {
             @Override
             SessionStore openStore(StoreOptions options) {
-              return store;
+              return calls.watched();
             }
 
             @Override
@@ -178,6 +180,11 @@ final class Tomcats implements AutoCloseable {
     Node node = new Node(table, home, name, route, prepare);
     nodes.add(node);
     return node;
+  }
+
+  /** A handle of somebody else: an operator, or a Tomcat that is not here. */
+  FakeStore stranger() {
+    return new FakeStore(table);
   }
 
   @Override
