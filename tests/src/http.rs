@@ -1,6 +1,7 @@
 //! A small browser over blocking sockets: cookies, forms, heads and bodies exactly as they came.
 //!
-//! One connection per request, so that a claim never depends on which connection a pool picked. Redirects are not
+//! One connection per request unless the caller keeps one, so that a claim never depends on which connection a pool
+//! picked. Redirects are not
 //! followed unless asked for. An answer that was cut is an answer with `complete == false`, never an error: claims
 //! about cut answers need to see it. Left out: TLS, HTTP/2, compression.
 
@@ -12,6 +13,9 @@ use anyhow::{Context, Result, bail};
 
 /// Longest wait for any byte: longer than every limit inside the system, so that a hang shows as one.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// What is read at once of an answer on a kept connection, in bytes: most answers are shorter.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// More redirects than any application of ours needs.
 const REDIRECTS_MAX: usize = 5;
@@ -142,6 +146,11 @@ impl Browser {
         }
     }
 
+    /// Where it talks to.
+    pub fn origin(&self) -> SocketAddr {
+        self.origin
+    }
+
     /// Value of a cookie.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies
@@ -221,25 +230,69 @@ impl Browser {
         Ok(answer)
     }
 
+    /// Sends one request over the connection that `kept` holds, or over a new one, and keeps it if the answer lets it.
+    ///
+    /// # Errors
+    /// When no head came.
+    pub fn send_kept(&mut self, request: &Request, kept: &mut Option<TcpStream>) -> Result<Answer> {
+        let started = Instant::now();
+        let mut connection = match kept.take() {
+            Some(mut connection) => {
+                connection.write_all(&self.bytes(request, "keep-alive"))?;
+                connection
+            }
+            None => self.connect(&self.bytes(request, "keep-alive"))?,
+        };
+        let mut bytes = Vec::new();
+        let mut piece = [0; PIECE_BYTES];
+        loop {
+            let read = connection.read(&mut piece).unwrap_or(0);
+            bytes.extend_from_slice(&piece[..read]);
+            let answer = parse(&bytes, read == 0, started.elapsed());
+            if let Some(mut answer) = answer {
+                answer.complete |= request.method == "HEAD" || [204, 304].contains(&answer.status);
+                if answer.complete || read == 0 {
+                    let closes = answer.field("connection").is_some_and(|word| word == "close");
+                    *kept = (answer.complete && read > 0 && !closes).then_some(connection);
+                    for set in answer.all("set-cookie") {
+                        self.keep(set);
+                    }
+                    return Ok(answer);
+                }
+            } else if read == 0 {
+                bail!(
+                    "{} {} at {}: no answer",
+                    request.method,
+                    request.path,
+                    self.origin
+                );
+            }
+        }
+    }
+
     /// Sends one request and leaves the reading to the caller, who watches when bytes come.
     ///
     /// # Errors
     /// When the connection is refused or cut.
     pub fn open(&self, request: &Request) -> Result<TcpStream> {
+        self.connect(&self.bytes(request, "close"))
+    }
+
+    fn connect(&self, bytes: &[u8]) -> Result<TcpStream> {
         let connect = || format!("connect to {}", self.origin);
         let mut connection = TcpStream::connect_timeout(&self.origin, SILENCE).with_context(connect)?;
         connection.set_read_timeout(Some(SILENCE))?;
         connection.set_write_timeout(Some(SILENCE))?;
         connection.set_nodelay(true)?;
         connection
-            .write_all(&self.bytes(request))
+            .write_all(bytes)
             .with_context(|| format!("write to {}", self.origin))?;
         Ok(connection)
     }
 
-    fn bytes(&self, request: &Request) -> Vec<u8> {
+    fn bytes(&self, request: &Request, connection: &str) -> Vec<u8> {
         let mut head = format!(
-            "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n",
+            "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: {connection}\r\n",
             request.method, request.path
         );
         let sent: Vec<String> = (self.cookies.iter())

@@ -6,6 +6,7 @@
 //! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
 //! - [`stores`], [`proxy`], [`tomcat`]: one kind of process each: its files, its flags, how to see it ready.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application.
+//! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
@@ -19,6 +20,7 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod proxy;
+pub mod scenario;
 pub mod stores;
 pub mod tomcat;
 pub mod visitor;

@@ -39,6 +39,8 @@ pub struct TomcatPlan {
     pub store: Option<String>,
     /// More attributes of the Manager line: (name, value).
     pub manager: Vec<(String, String)>,
+    /// What it deploys; [`Application::USUAL`] for most claims.
+    pub applications: Vec<Application>,
     /// Options of the JVM; [`QUICK_START`] for claims.
     pub java_options: String,
     /// Directory for the files by which pages and claims talk.

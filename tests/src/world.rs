@@ -14,7 +14,7 @@ use crate::place;
 use crate::probe::{Caller, Signals};
 use crate::proxy::{Proxy, Sticky};
 use crate::stores::{StorePorts, Stores};
-use crate::tomcat::{QUICK_START, Tomcat, TomcatPlan, Version};
+use crate::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version};
 use crate::visitor::Visitor;
 
 static ONE_WORLD: Mutex<()> = Mutex::new(());
@@ -259,6 +259,7 @@ impl Plan {
             port,
             store,
             manager,
+            applications: Application::USUAL.to_vec(),
             java_options: QUICK_START.to_owned(),
             signals,
         })

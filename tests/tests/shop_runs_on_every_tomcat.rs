@@ -9,7 +9,7 @@ use anyhow::ensure;
 use remora_tests::Outcome;
 use remora_tests::place::free_port;
 use remora_tests::probe::{Caller, Signals, change};
-use remora_tests::tomcat::{QUICK_START, Tomcat, TomcatPlan, Version};
+use remora_tests::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version};
 use remora_tests::visitor::{Visitor, told};
 
 fn shop_and_probe_serve(version: Version) -> Outcome {
@@ -22,6 +22,7 @@ fn shop_and_probe_serve(version: Version) -> Outcome {
         port: free_port()?,
         store: None,
         manager: Vec::new(),
+        applications: Application::USUAL.to_vec(),
         java_options: QUICK_START.to_owned(),
         signals: signals.directory().to_path_buf(),
     };

@@ -42,14 +42,20 @@ pub enum Application {
     Shop,
     /// What the claims drive.
     Probe,
+    /// What runs the programs of a comparison with Tomcat's own session manager.
+    Program,
 }
 
 impl Application {
+    /// What most claims need.
+    pub const USUAL: [Self; 2] = [Self::Shop, Self::Probe];
+
     /// Its context path without the slash.
     pub fn name(self) -> &'static str {
         match self {
             Self::Shop => "shop",
             Self::Probe => "probe",
+            Self::Program => "program",
         }
     }
 }
@@ -95,14 +101,22 @@ pub fn prepare(version: Version) -> Result<PathBuf> {
     Ok(home)
 }
 
-/// The WAR of an application, packed when its files changed.
+/// The WAR of an application for a version, packed when its files changed.
 ///
 /// # Errors
-/// When its files cannot be read or `jar` fails.
-pub(super) fn war(application: Application) -> Result<PathBuf> {
+/// When its files cannot be read, or `javac` or `jar` fails.
+pub(super) fn war(application: Application, version: Version) -> Result<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     let source = place::repository().join("tests/webapps").join(application.name());
+    let files = files_below(&source)?;
     let mut digest = Sha256::new();
-    add_files(&mut digest, &source)?;
+    for path in &files {
+        digest.update(path.to_string_lossy().as_bytes());
+        digest.update(std::fs::read(path)?);
+    }
     let mark: String = digest
         .finalize()
         .iter()
@@ -110,37 +124,71 @@ pub(super) fn war(application: Application) -> Result<PathBuf> {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let cache = place::cache()?;
-    let war = cache.join(format!("{}-{mark}.war", application.name()));
+    let compiled = files.iter().any(|path| is_java(path));
+    let line = if compiled { version.release() } else { "any" };
+    let war = cache.join(format!("{}-{line}-{mark}.war", application.name()));
     if !war.is_file() {
-        let aside = cache.join(format!(
-            "packing-{}-{}.war",
-            application.name(),
-            std::process::id()
-        ));
+        let aside = cache.join(format!("packing-{}-{}", application.name(), std::process::id()));
+        for path in &files {
+            stage(path, &aside.join(path.strip_prefix(&source)?), version)?;
+        }
+        if compiled {
+            compile(&aside.join("WEB-INF/classes"), version)?;
+        }
+        let packed = aside.with_extension("war");
         run(Command::new("jar")
             .arg("cfM")
-            .arg(&aside)
+            .arg(&packed)
             .arg("-C")
-            .arg(&source)
+            .arg(&aside)
             .arg("."))?;
-        std::fs::rename(&aside, &war)?;
+        std::fs::rename(&packed, &war)?;
+        std::fs::remove_dir_all(&aside)?;
     }
     Ok(war)
 }
 
-fn add_files(digest: &mut Sha256, directory: &Path) -> Result<()> {
+fn is_java(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "java")
+}
+
+/// Copies a file of an application; classes speak of the servlet API as the version calls it.
+fn stage(from: &Path, to: &Path, version: Version) -> Result<()> {
+    std::fs::create_dir_all(to.parent().unwrap_or(to))?;
+    if is_java(from) && version == Version::V9 {
+        let text = std::fs::read_to_string(from)?.replace("jakarta.servlet", "javax.servlet");
+        std::fs::write(to, text)?;
+    } else {
+        std::fs::copy(from, to).with_context(|| format!("copy {}", from.display()))?;
+    }
+    Ok(())
+}
+
+/// Compiles the classes of an application where they lie, against the version's own servlet API.
+fn compile(classes: &Path, version: Version) -> Result<()> {
+    let files = files_below(classes)?;
+    run(Command::new("javac")
+        .args(["--release", "17", "-Xlint:all", "-Werror", "-cp"])
+        .arg(prepare(version)?.join("lib/servlet-api.jar"))
+        .arg("-d")
+        .arg(classes)
+        .args(files.iter().filter(|path| is_java(path))))
+}
+
+/// All files, in a fixed order.
+fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory).with_context(|| format!("read {}", directory.display()))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();
+    let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
-            add_files(digest, &path)?;
+            files.extend(files_below(&path)?);
         } else {
-            digest.update(path.to_string_lossy().as_bytes());
-            digest.update(std::fs::read(&path)?);
+            files.push(path);
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 fn run(command: &mut Command) -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::TomcatPlan;
-use super::distribution::{Application, home, prepare, war};
+use super::distribution::{home, prepare, war};
 use crate::place;
 
 /// Users of the shop, in Tomcat's own user database: (name, password).
@@ -48,9 +48,9 @@ pub(super) fn write_base(base: &Path, plan: &TomcatPlan) -> Result<()> {
     write(&base.join("conf/tomcat-users.xml"), &users())?;
     write(&base.join("conf/server.xml"), &server(plan))?;
     write(&base.join("conf/context.xml"), &context(plan))?;
-    for application in [Application::Shop, Application::Probe] {
+    for application in &plan.applications {
         copy(
-            &war(application)?,
+            &war(*application, plan.version)?,
             &base.join(format!("webapps/{}.war", application.name())),
         )?;
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use remora_tests::place::free_port;
 use remora_tests::probe::Caller;
 use remora_tests::stores::{StorePorts, Stores};
-use remora_tests::tomcat::{Tomcat, TomcatPlan, Version};
+use remora_tests::tomcat::{Application, Tomcat, TomcatPlan, Version};
 
 use crate::cpu::Usage;
 use crate::table::Table;
@@ -82,6 +82,7 @@ fn run(
         port,
         store,
         manager: Vec::new(),
+        applications: Application::USUAL.to_vec(),
         java_options: JAVA_OPTIONS.into(),
         signals: directory.join("signals"),
     };

@@ -7,7 +7,7 @@ use remora_tests::place::{self, preferred_port};
 use remora_tests::probe::Signals;
 use remora_tests::proxy::{Proxy, Sticky};
 use remora_tests::stores::{StorePorts, Stores};
-use remora_tests::tomcat::{QUICK_START, Tomcat, TomcatPlan, Version, prepare};
+use remora_tests::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version, prepare};
 use remora_tests::visitor::Visitor;
 
 use crate::telling::Telling;
@@ -141,6 +141,7 @@ fn start_tomcats(directory: &Path, ports: &Ports, stores: &Stores, signals: &Sig
             port: *port,
             store: Some(stores.client_list()),
             manager: Vec::new(),
+            applications: Application::USUAL.to_vec(),
             java_options: QUICK_START.to_owned(),
             signals: signals.directory().to_path_buf(),
         };
