@@ -5,7 +5,7 @@ MAVEN := mvn -B -q -f tomcat-adapter/pom.xml
 DENY := PATH="$(CURDIR)/target/tools/bin:$(PATH)" cargo deny
 export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 
-.PHONY: help demo test check check-fast check-crates check-adapter fix build programs bench prerequisites
+.PHONY: help demo test soak check check-fast check-crates check-adapter fix build programs bench prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -15,6 +15,9 @@ demo: build ## see a failover: a user stays logged in while Tomcat and the store
 
 test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took
 	@tools/test
+
+soak: build ## what is too long for every change: the claims that `make test` leaves out
+	cargo test --workspace -- --ignored
 
 check: check-crates check-adapter ## check-fast, documentation, dependencies, Maven verify; changes nothing
 
