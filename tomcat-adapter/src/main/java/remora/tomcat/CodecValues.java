@@ -1,6 +1,5 @@
 package remora.tomcat;
 
-import java.io.NotSerializableException;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
@@ -10,9 +9,10 @@ import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.codec.AttributeCodec;
 import remora.tomcat.codec.ClassFilter;
-import remora.tomcat.codec.CodecException;
 import remora.tomcat.codec.Encoded;
 import remora.tomcat.codec.Undecodable;
+import remora.tomcat.codec.Unstorable;
+import remora.tomcat.codec.UnstorableException;
 
 /**
  * Attribute values through the adapter's codec, with messages that name the attribute. What cannot
@@ -24,6 +24,9 @@ final class CodecValues implements AttributeValues {
 
   /** How many different complaints are told apart; more say nothing new. */
   private static final int REPORTED_MAX = 1000;
+
+  /** How often a value that another request changes meanwhile is tried. */
+  private static final int TRIES = 4;
 
   private static final String REMEDY =
       ". Make it Serializable, keep it out of the session, or keep it on this Tomcat alone with"
@@ -50,16 +53,28 @@ final class CodecValues implements AttributeValues {
   @Override
   public EncodedValue encode(String name, Object value) {
     try {
-      Encoded encoded = asApplication(() -> codec.encode(value));
+      Encoded encoded = asApplication(() -> encodeSettled(value));
       return new EncodedValue(encoded.type(), encoded.bytes());
-    } catch (CodecException notSerializable) {
+    } catch (UnstorableException refused) {
       throw new SaveFailedException(
           "session attribute \""
               + name
               + "\": "
-              + notSerializable.getMessage()
-              + (notSerializable.getCause() instanceof NotSerializableException ? REMEDY : ""),
-          notSerializable);
+              + refused.getMessage()
+              + (refused.kind() == Unstorable.NOT_SERIALIZABLE ? REMEDY : ""),
+          refused);
+    }
+  }
+
+  private Encoded encodeSettled(Object value) {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return codec.encode(value);
+      } catch (UnstorableException refused) {
+        if (!refused.kind().isTransient() || attempt == TRIES) {
+          throw refused;
+        }
+      }
     }
   }
 

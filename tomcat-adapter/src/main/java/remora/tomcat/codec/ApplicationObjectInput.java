@@ -31,8 +31,15 @@ final class ApplicationObjectInput extends ObjectInputStream {
     if (primitive != null) {
       return primitive;
     }
-    filter.check(name);
+    check(name);
     return Class.forName(name, false, loader);
+  }
+
+  private void check(String name) {
+    String refusal = filter.refusal(name);
+    if (refusal != null) {
+      throw new CodecException(refusal);
+    }
   }
 
   private static Class<?> primitive(String name) {
@@ -65,7 +72,7 @@ final class ApplicationObjectInput extends ObjectInputStream {
     ClassLoader definer = loader;
     Class<?>[] interfaces = new Class<?>[names.length];
     for (int i = 0; i < names.length; i++) {
-      filter.check(names[i]);
+      check(names[i]);
       interfaces[i] = Class.forName(names[i], false, loader);
       if (!Modifier.isPublic(interfaces[i].getModifiers())) {
         definer = interfaces[i].getClassLoader();

@@ -2,24 +2,21 @@ package remora.tomcat.codec;
 
 import java.io.IOException;
 import java.io.InvalidClassException;
-import java.io.NotSerializableException;
-import java.io.ObjectOutputStream;
-import java.util.ConcurrentModificationException;
 import java.util.function.IntSupplier;
 
 /**
  * Encodes and decodes attribute values for one application. Thread-safe.
  *
- * <p>The codec's own exception is the only one that any value or any bytes can cause; memory that
- * runs out aside.
+ * <p>One rule holds on both sides: what encodes is decoded by the same application on another
+ * Tomcat, and what it would not read is refused when it is written, with the same sentence. The
+ * codec's own exceptions are the only ones that any value or any bytes can cause; memory that runs
+ * out aside.
  */
 public final class AttributeCodec {
 
-  /** How often a value that another request changes meanwhile is tried. */
-  private static final int TRIES = 4;
-
   private final ClassLoader loader;
   private final ClassFilter filter;
+  private final ReadableClasses readable;
   private final IntSupplier valueBytesMax;
 
   /**
@@ -32,6 +29,7 @@ public final class AttributeCodec {
   public AttributeCodec(ClassLoader loader, ClassFilter filter, IntSupplier valueBytesMax) {
     this.loader = loader;
     this.filter = filter;
+    this.readable = new ReadableClasses(loader, filter);
     this.valueBytesMax = valueBytesMax;
   }
 
@@ -40,47 +38,31 @@ public final class AttributeCodec {
    *
    * @param value not null
    * @return type tag and bytes
-   * @throws CodecException with a sentence if the value is not serializable, is too large, changes
-   *     all the time, or fails while it is written
+   * @throws UnstorableException of any kind but {@link Unstorable#CONTAINER}; one that {@link
+   *     Unstorable#isTransient} is worth another try after a pause
    */
   public Encoded encode(Object value) {
-    ConcurrentModificationException changing = null;
-    for (int attempt = 0; attempt < TRIES; attempt++) {
-      try {
-        return encodeNow(value);
-      } catch (ConcurrentModificationException changed) {
-        changing = changed;
-      }
-    }
-    throw new CodecException(
-        value.getClass().getName() + " is changed by another thread while it is saved", changing);
-  }
-
-  private Encoded encodeNow(Object value) {
-    String type = value.getClass().getName();
+    int limit = valueBytesMax.getAsInt();
+    ByteSink sink = new ByteSink(limit);
     try {
-      ByteSink sink = new ByteSink(valueBytesMax.getAsInt());
-      int tag = new TypedWriter(sink).write(value);
-      return tag == TypedWriter.UNKNOWN ? serialize(value) : new Encoded(tag, sink.toBytes());
-    } catch (CodecException | ConcurrentModificationException known) {
-      throw known;
-    } catch (NotSerializableException missing) {
-      throw new CodecException(
-          type + " cannot be saved: class " + missing.getMessage() + " is not Serializable",
-          missing);
+      int tag = new TypedWriter(sink, readable).write(value);
+      if (tag == TypedWriter.UNKNOWN) {
+        tag = Tag.JAVA;
+        sink.clear();
+        new ApplicationObjectOutput(sink, readable).writeValue(value);
+      }
+      return new Encoded(tag, sink.toBytes());
     } catch (OutOfMemoryError passedOn) {
       throw passedOn;
     } catch (IOException | RuntimeException | Error failed) {
-      throw new CodecException(type + " cannot be saved: " + failed, failed);
+      throw sink.isOverfull() ? tooLarge(value, limit) : Failures.explain(value, failed);
     }
   }
 
-  private Encoded serialize(Object value) throws IOException {
-    ByteSink stream = new ByteSink(valueBytesMax.getAsInt());
-    try (ObjectOutputStream output = new ObjectOutputStream(stream)) {
-      output.writeObject(value);
-    }
-    return new Encoded(Tag.JAVA, stream.toBytes());
+  private static UnstorableException tooLarge(Object value, int limit) {
+    String type = value.getClass().getName();
+    String sentence = type + " takes more than " + limit + " bytes; keep less in it";
+    return new UnstorableException(Unstorable.TOO_LARGE, type, sentence, null);
   }
 
   /**

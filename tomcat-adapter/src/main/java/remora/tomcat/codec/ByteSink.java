@@ -13,6 +13,7 @@ final class ByteSink extends OutputStream {
   private final int limit;
   private byte[] bytes = new byte[CAPACITY_FIRST];
   private int size;
+  private boolean overfull;
 
   ByteSink(int limit) {
     this.limit = limit;
@@ -69,6 +70,17 @@ final class ByteSink extends OutputStream {
     return size;
   }
 
+  /** Whether more was written than there may be; the bytes are then incomplete. */
+  boolean isOverfull() {
+    return overfull;
+  }
+
+  /** Forgets all that was written. */
+  void clear() {
+    size = 0;
+    overfull = false;
+  }
+
   /** Overwrites one byte that was written before. */
   void set(int position, int value) {
     bytes[position] = (byte) value;
@@ -88,7 +100,8 @@ final class ByteSink extends OutputStream {
 
   private void reserve(int more) {
     if (more > limit - size) {
-      throw new CodecException("the value takes more than " + limit + " bytes; keep less in it");
+      overfull = true;
+      throw new IllegalStateException("the value takes more than " + limit + " bytes");
     }
     if (size + more > bytes.length) {
       bytes = Arrays.copyOf(bytes, Math.max(size + more, Math.min(limit, bytes.length * 2)));

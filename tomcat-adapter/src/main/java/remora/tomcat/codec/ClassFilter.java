@@ -1,14 +1,19 @@
 package remora.tomcat.codec;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
- * Which classes may be loaded because stored bytes name them. Immutable.
+ * Which classes stored bytes may name. Asked twice, when a value is written and before a class is
+ * loaded to read one, so that what is stored is also read. Immutable.
  *
- * <p>Two rules. A class of the built-in list of known gadgets is never loaded: such classes run
- * code of an attacker's choice while they are read. And if there is an allow list, every class that
- * the bytes name must match it, superclasses and the interfaces of dynamic proxies included: the
- * meaning of {@code sessionAttributeValueClassNameFilter} in Tomcat's own managers. Without an
+ * <p>Three rules. What holds a password in its serial form is never stored. A class of {@link
+ * DeniedClasses} is refused, unless the allow list names it as narrowly as that list does: an entry
+ * that its neighbours match as well does not mean it. And if there is an allow list, every class
+ * that the bytes name must match it, superclasses and the interfaces of dynamic proxies included:
+ * the meaning of {@code sessionAttributeValueClassNameFilter} in Tomcat's own managers. Without an
  * allow list, which is the default as in Tomcat, all other classes of the application are allowed;
  * an administrator who does not trust everybody who can write to the store sets one. Arrays are
  * judged by their element class, or by their own name as Tomcat does. Values in the adapter's own
@@ -16,79 +21,14 @@ import java.util.regex.Pattern;
  */
 public final class ClassFilter {
 
-  /**
-   * Prefixes of names of classes that attacks on Java deserialization used, from public advisories.
-   * Narrow where applications rightly keep a class's neighbours in sessions.
-   */
-  private static final String[] DENIED = {
-    "bsh.",
-    "clojure.core$",
-    "clojure.inspector.",
-    "com.caucho.naming.",
-    "com.fasterxml.jackson.databind.node.POJONode",
-    "com.mchange.v2.",
-    "com.rometools.rome.feed.impl.",
-    "com.sun.corba.",
-    "com.sun.jndi.",
-    "com.sun.org.apache.bcel.",
-    "com.sun.org.apache.xalan.",
-    "com.sun.org.apache.xpath.",
-    "com.sun.rowset.",
-    "com.sun.syndication.feed.impl.",
-    "com.vaadin.data.util.NestedMethodProperty",
-    "java.lang.ProcessBuilder",
-    "java.lang.Runtime",
-    "java.rmi.",
-    "java.security.SignedObject",
-    "java.util.ServiceLoader",
-    "javax.management.",
-    "javax.naming.LinkRef",
-    "javax.naming.Reference",
-    "javax.naming.spi.",
-    "javax.script.",
-    "javax.swing.event.EventListenerList",
-    "net.sf.json.",
-    "org.apache.bcel.",
-    "org.apache.click.",
-    "org.apache.commons.beanutils.BeanComparator",
-    "org.apache.commons.collections.comparators.",
-    "org.apache.commons.collections.functors.",
-    "org.apache.commons.collections.keyvalue.TiedMapEntry",
-    "org.apache.commons.collections.map.LazyMap",
-    "org.apache.commons.collections.map.TransformedMap",
-    "org.apache.commons.collections4.comparators.",
-    "org.apache.commons.collections4.functors.",
-    "org.apache.commons.collections4.keyvalue.TiedMapEntry",
-    "org.apache.commons.collections4.map.LazyMap",
-    "org.apache.commons.collections4.map.TransformedMap",
-    "org.apache.commons.dbcp",
-    "org.apache.commons.fileupload.disk.",
-    "org.apache.myfaces.context.servlet.",
-    "org.apache.tomcat.dbcp.",
-    "org.apache.wicket.util.upload.",
-    "org.apache.xalan.",
-    "org.aspectj.weaver.",
-    "org.codehaus.groovy.reflection.",
-    "org.codehaus.groovy.runtime.ConvertedClosure",
-    "org.codehaus.groovy.runtime.MethodClosure",
-    "org.hibernate.engine.spi.TypedValue",
-    "org.hibernate.property.",
-    "org.hibernate.tuple.component.",
-    "org.jboss.interceptor.",
-    "org.jboss.proxy.",
-    "org.jboss.weld.interceptor.",
-    "org.mozilla.javascript.",
-    "org.python.core.",
-    "org.springframework.aop.framework.JdkDynamicAopProxy",
-    "org.springframework.aop.support.DefaultBeanFactoryPointcutAdvisor",
-    "org.springframework.beans.factory.support.AutowireUtils",
-    "org.springframework.core.SerializableTypeWrapper",
-    "org.springframework.jndi.",
-    "sun.reflect.annotation.AnnotationInvocationHandler",
-    "sun.rmi.",
-  };
+  /** Tomcat's own user, its form when serialized, and with them every subclass. */
+  private static final String HOLDS_PASSWORD = "org.apache.catalina.realm.GenericPrincipal";
+
+  /** A class that no library has, put beside a class or package to see whom an entry means. */
+  private static final String NEIGHBOUR = "RemoraProbe";
 
   private final Pattern allowed;
+  private final List<Pattern> entries;
 
   /**
    * Makes a filter.
@@ -97,37 +37,93 @@ public final class ClassFilter {
    */
   public ClassFilter(Pattern allowed) {
     this.allowed = allowed;
+    this.entries = allowed == null ? new ArrayList<>() : entriesOf(allowed);
+  }
+
+  /** The alternatives that the pattern consists of, as an administrator wrote them. */
+  private static List<Pattern> entriesOf(Pattern allowed) {
+    List<Pattern> entries = new ArrayList<>();
+    for (String entry : splitAtBars(allowed.pattern())) {
+      try {
+        entries.add(Pattern.compile(entry, allowed.flags()));
+      } catch (PatternSyntaxException onlyAsAWhole) {
+        entries.clear();
+        entries.add(allowed);
+        return entries;
+      }
+    }
+    return entries;
+  }
+
+  private static List<String> splitAtBars(String pattern) {
+    List<String> parts = new ArrayList<>();
+    int depth = 0;
+    int start = 0;
+    for (int i = 0; i < pattern.length(); i++) {
+      char next = pattern.charAt(i);
+      if (next == '\\') {
+        i++;
+      } else if (next == '(' || next == '[') {
+        depth++;
+      } else if (next == ')' || next == ']') {
+        depth--;
+      } else if (next == '|' && depth == 0) {
+        parts.add(pattern.substring(start, i));
+        start = i + 1;
+      }
+    }
+    parts.add(pattern.substring(start));
+    return parts;
   }
 
   /**
-   * Checks a class name before the class is loaded.
+   * Judges a class by its name.
    *
    * @param name as {@link Class#getName()} gives it, arrays included
-   * @throws CodecException with a sentence that names the class and what to do
+   * @return null if the class is allowed, else a sentence that names it and what to do
    */
-  void check(String name) {
+  String refusal(String name) {
     String element = elementOf(name);
     if (element.isEmpty()) {
-      return;
+      return null;
     }
-    for (String prefix : DENIED) {
-      if (element.startsWith(prefix)) {
-        throw new CodecException(
-            "class "
-                + element
-                + " is never loaded from a session: it is known to run foreign code");
-      }
+    if (element.equals(HOLDS_PASSWORD) || element.startsWith(HOLDS_PASSWORD + "$")) {
+      return "class " + element + " is never kept in a session: it holds the user's password";
+    }
+    String denied = DeniedClasses.entryFor(element);
+    if (denied != null && !isNamed(element, denied)) {
+      return "class "
+          + element
+          + " is never loaded from a session: it is known to run foreign code, and the manager's"
+          + " allow list does not name it";
     }
     if (allowed != null
         && !allowed.matcher(element).matches()
         && !allowed.matcher(name).matches()) {
-      throw new CodecException(
-          "class "
-              + element
-              + " is not on the manager's allow list \""
-              + allowed
-              + "\"; add it there if the application keeps it in sessions");
+      return "class "
+          + element
+          + " is not on the manager's allow list \""
+          + allowed
+          + "\"; add it there if the application keeps it in sessions";
     }
+    return null;
+  }
+
+  /** Whether an entry means this class, and not just all that lies around it. */
+  private boolean isNamed(String name, String denied) {
+    boolean isPackage = denied.endsWith(".");
+    String inside = isPackage ? denied.substring(0, denied.length() - 1) : denied;
+    String around = inside.substring(0, inside.lastIndexOf('.') + 1);
+    String beside = around + NEIGHBOUR;
+    String besidePackage = around + "remora.probe." + NEIGHBOUR;
+    for (Pattern entry : entries) {
+      if (entry.matcher(name).matches()
+          && !entry.matcher(beside).matches()
+          && !(isPackage && entry.matcher(besidePackage).matches())) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The class that an array is made of; empty for arrays of primitives. */

@@ -1,6 +1,6 @@
 package remora.tomcat.codec;
 
-/** A value that cannot be encoded, or bytes that cannot be decoded. Says why in a sentence. */
+/** Bytes that cannot be decoded. Says why in a sentence. */
 public final class CodecException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;

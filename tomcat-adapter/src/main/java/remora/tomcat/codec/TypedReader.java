@@ -157,7 +157,10 @@ final class TypedReader {
   }
 
   private Object readEnum(String className, String constant) throws ClassNotFoundException {
-    filter.check(className);
+    String refusal = filter.refusal(className);
+    if (refusal != null) {
+      throw new CodecException(refusal);
+    }
     Class<?> type = Class.forName(className, false, loader);
     if (!type.isEnum()) {
       throw new CodecException("class " + className + " is no enum any more");

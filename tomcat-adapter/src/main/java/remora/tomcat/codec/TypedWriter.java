@@ -44,12 +44,14 @@ final class TypedWriter {
   static final int UNKNOWN = -1;
 
   private final ByteSink sink;
+  private final ReadableClasses readable;
 
   /** Mutable objects met so far; one met twice needs Java serialization. */
   private final Map<Object, Boolean> met = new IdentityHashMap<>();
 
-  TypedWriter(ByteSink sink) {
+  TypedWriter(ByteSink sink, ReadableClasses readable) {
     this.sink = sink;
+    this.readable = readable;
   }
 
   /** Writes the value's layout and returns its tag, or {@link #UNKNOWN}: drop what was written. */
@@ -195,7 +197,9 @@ final class TypedWriter {
       sink.writeText(tag);
       return Tag.LOCALE;
     } else if (value instanceof Enum) {
-      sink.writeText(((Enum<?>) value).getDeclaringClass().getName());
+      Class<?> declared = ((Enum<?>) value).getDeclaringClass();
+      readable.checkNamed(declared);
+      sink.writeText(declared.getName());
       sink.writeText(((Enum<?>) value).name());
       return Tag.ENUM;
     }

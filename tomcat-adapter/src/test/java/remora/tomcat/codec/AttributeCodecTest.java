@@ -168,15 +168,22 @@ class AttributeCodecTest {
   @Test
   void whatCannotBeSerializedIsNamed() {
     Object holder = new ArrayList<>(Collections.singletonList(new Object()));
-    CodecException refused = assertThrows(CodecException.class, () -> codec.encode(holder));
+    UnstorableException refused =
+        assertThrows(UnstorableException.class, () -> codec.encode(holder));
+    assertEquals(Unstorable.NOT_SERIALIZABLE, refused.kind());
+    assertEquals("java.lang.Object", refused.className());
     assertTrue(refused.getMessage().contains("class java.lang.Object is not Serializable"));
   }
 
   @Test
   void tooLargeValuesAreRefusedOnEitherWay() {
     AttributeCodec small = new AttributeCodec(null, new ClassFilter(null), () -> 1000);
-    assertThrows(CodecException.class, () -> small.encode(new byte[1000]));
-    assertThrows(CodecException.class, () -> small.encode(new long[200]));
+    for (Object large : Arrays.asList(new byte[1000], new long[200])) {
+      UnstorableException refused =
+          assertThrows(UnstorableException.class, () -> small.encode(large));
+      assertEquals(Unstorable.TOO_LARGE, refused.kind());
+      assertTrue(refused.getMessage().contains("1000 bytes"), refused.getMessage());
+    }
     assertEquals(1000 - 2, small.encode(new byte[998 - 2]).bytes().length);
   }
 

@@ -4,21 +4,27 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.apache.catalina.realm.GenericPrincipal;
 import org.junit.jupiter.api.Test;
 
 /** Stored bytes are not trusted. */
@@ -79,22 +85,43 @@ class HostileBytesTest {
         refused.cause().getMessage().contains("beyond the limits"), refused.cause().getMessage());
   }
 
-  @Test
-  void gadgetsAreNeverLoadedEvenIfTheAllowListMatchesThem() {
-    Object gadget = new javax.management.ObjectInstance(name(), "x");
-    Encoded encoded = codec.encode(gadget);
-    for (AttributeCodec reader : Arrays.asList(codec, AttributeCodecTest.codec(".*"))) {
-      Undecodable refused =
-          assertInstanceOf(Undecodable.class, reader.decode(encoded.type(), encoded.bytes()));
-      assertTrue(refused.cause().getMessage().contains("known to run foreign code"));
+  /** What somebody else's program could put into the store. */
+  static byte[] plain(Object value) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream output = new ObjectOutputStream(bytes)) {
+      output.writeObject(value);
     }
+    return bytes.toByteArray();
   }
 
-  private static javax.management.ObjectName name() {
-    try {
-      return new javax.management.ObjectName("a:b=c");
-    } catch (javax.management.MalformedObjectNameException impossible) {
-      throw new AssertionError(impossible);
+  @Test
+  void gadgetsAreNeverLoadedEvenIfAWideAllowListMatchesThem() throws IOException {
+    Object gadget = new javax.management.BadAttributeValueExpException("x");
+    byte[] bytes = plain(gadget);
+    for (AttributeCodec reader : Arrays.asList(codec, AttributeCodecTest.codec(".*"))) {
+      Undecodable refused = assertInstanceOf(Undecodable.class, reader.decode(Tag.JAVA, bytes));
+      String sentence = refused.cause().getMessage();
+      assertTrue(sentence.contains("known to run foreign code"), sentence);
+      UnstorableException unwritten =
+          assertThrows(UnstorableException.class, () -> reader.encode(gadget));
+      assertEquals(sentence, unwritten.getMessage());
+    }
+    AttributeCodec named =
+        AttributeCodecTest.codec(
+            "java\\..*|\\[L.*|javax\\.management\\.BadAttributeValueExpException");
+    assertEquals(gadget.getClass(), named.decode(Tag.JAVA, bytes).getClass());
+    assertEquals(Tag.JAVA, named.encode(gadget).type());
+  }
+
+  @Test
+  void aPasswordThatAnotherProgramStoredIsNotReadEither() throws IOException {
+    byte[] bytes =
+        plain(new GenericPrincipal("mary", "secret", Collections.singletonList("member")));
+    for (String allowed : Arrays.asList(null, ".*", ".*GenericPrincipal.*|.*")) {
+      Object decoded = AttributeCodecTest.codec(allowed).decode(Tag.JAVA, bytes);
+      Undecodable refused = assertInstanceOf(Undecodable.class, decoded);
+      assertSame(bytes, refused.bytes());
+      assertTrue(refused.cause().getMessage().contains("password"), refused.cause().getMessage());
     }
   }
 
