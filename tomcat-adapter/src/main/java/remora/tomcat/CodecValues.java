@@ -9,6 +9,7 @@ import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.codec.AttributeCodec;
 import remora.tomcat.codec.ClassFilter;
+import remora.tomcat.codec.ContainerOwned;
 import remora.tomcat.codec.Encoded;
 import remora.tomcat.codec.Undecodable;
 import remora.tomcat.codec.Unstorable;
@@ -53,6 +54,7 @@ final class CodecValues implements AttributeValues {
   @Override
   public EncodedValue encode(String name, Object value) {
     try {
+      ContainerOwned.check(name, value);
       Encoded encoded = asApplication(() -> encodeSettled(value));
       return new EncodedValue(encoded.type(), encoded.bytes());
     } catch (UnstorableException refused) {

@@ -10,6 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import org.apache.catalina.Manager;
 import org.apache.catalina.session.StandardSession;
+import remora.tomcat.codec.ContainerOwned;
 import remora.tomcat.store.Login;
 import remora.tomcat.store.Merged;
 import remora.tomcat.store.StoredAttribute;
@@ -288,9 +289,10 @@ abstract class MirroredSession extends StandardSession {
   }
 
   /**
-   * Whether an attribute is kept here and never told the store, by Tomcat's own list or by the
-   * manager's {@code sessionAttributeNameFilter} and {@code sessionAttributeValueClassNameFilter}.
-   * They are about the application's attributes, not about ours.
+   * Whether an attribute is kept here and never told the store, because Tomcat set it for itself,
+   * or by Tomcat's own list or the manager's {@code sessionAttributeNameFilter} and {@code
+   * sessionAttributeValueClassNameFilter}. They are about the application's attributes, not about
+   * ours.
    *
    * @param name its name
    * @param value its live value
@@ -299,6 +301,6 @@ abstract class MirroredSession extends StandardSession {
   boolean isLocal(String name, Object value) {
     return !(value instanceof EncodedValue)
         && !FormNotes.ATTRIBUTE.equals(name)
-        && exclude(name, value);
+        && (exclude(name, value) || ContainerOwned.contains(name, value));
   }
 }
