@@ -223,7 +223,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
   }
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
-    store = openStore(storeOptions);
+    store = openStore(storeOptions.withPausedSince(ticker()::pausedSince));
     values =
         new CodecValues(loader, getSessionAttributeValueClassNamePattern(), store::sessionBytesMax);
     PauseTicker ticker = ticker();

@@ -1,6 +1,7 @@
 package remora.tomcat.store;
 
 import java.util.List;
+import java.util.function.Consumer;
 
 /**
  * The session store as one manager sees it.
@@ -15,10 +16,13 @@ import java.util.List;
  *   <li>An outcome, whatever its kind, is what certainly happened. Changes are on a majority of
  *       disks before the call returns.
  *   <li>{@link StoreRefusedException}: nothing happened and repeating cannot help.
- *   <li>{@link StoreUnavailableException}: no answer in time. The effect is unknown: the change may
- *       be stored already, or still be stored later by a message on its way. The caller must repeat
- *       exactly this command with the same serial, or give up its copy of the session and claim
- *       again.
+ *   <li>{@link StoreUnavailableException}: no answer in time. Unless it says that the effect is
+ *       none, the change may be stored already, or still be stored later by a message on its way.
+ *       The caller must repeat exactly this command with the same serial, or give up its copy of
+ *       the session and claim again.
+ *   <li>While the store is {@linkplain StoreState.Kind#SEEKING sought}, calls wait; beyond {@link
+ *       StoreOptions#waitersMax()} they fail at once, with effect none. While it is {@linkplain
+ *       StoreState.Kind#AWAY away}, every call fails at once, those that were waiting first.
  *   <li>Serials come from {@link #nextSerial()} and name a command for ever. Per session, the store
  *       answers the latest serial of an instance with the recorded outcome and earlier ones with
  *       {@code STALE}; so a session has one command in flight at a time, and a new serial is drawn
@@ -158,6 +162,22 @@ public interface SessionStore extends AutoCloseable {
    *     counts: see {@link PushListener#pushed}
    */
   void onPush(String application, PushListener listener);
+
+  /**
+   * How the store stands, as seen from here. Cheap.
+   *
+   * @return the state of this moment
+   */
+  StoreState state();
+
+  /**
+   * Names who hears of every change of {@link #state()}; a second listener replaces the first. Of
+   * {@link StoreState.Kind#AWAY} it hears before the calls that are waiting fail.
+   *
+   * @param listener called on a store thread with the new state: must be quick and must not call
+   *     the store
+   */
+  void onState(Consumer<StoreState> listener);
 
   /** Waits for calls in flight, drops the listeners and gives up the shared connection. */
   @Override

@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongPredicate;
 
 /** Where the store is and how long to wait for it. Immutable. */
 public final class StoreOptions {
@@ -13,12 +14,17 @@ public final class StoreOptions {
   /** How long a call waits for its answer unless configured, in milliseconds. */
   public static final long TIMEOUT_MILLIS_DEFAULT = 5_000;
 
+  /** How many calls wait for a leader unless configured: half of a connector's usual threads. */
+  public static final int WAITERS_MAX_DEFAULT = 100;
+
   /** The store takes no longer node names, in bytes of UTF-8. */
   public static final int NODE_BYTES_MAX = 64;
 
   private final List<String> addresses;
   private final String node;
   private final long timeoutMillis;
+  private final int waitersMax;
+  private final LongPredicate pausedSince;
 
   /**
    * Makes options.
@@ -31,13 +37,45 @@ public final class StoreOptions {
    *     that form or the timeout is out of range
    */
   public StoreOptions(String addresses, String node, long timeoutMillis) {
-    this.addresses = parse(addresses);
-    this.node = cut(node);
-    this.timeoutMillis = timeoutMillis;
+    this(parse(addresses), cut(node), timeoutMillis, WAITERS_MAX_DEFAULT, since -> false);
     if (timeoutMillis < 1) {
       throw new IllegalArgumentException(
           "storeTimeout must be at least 1 millisecond, not " + timeoutMillis);
     }
+  }
+
+  private StoreOptions(
+      List<String> addresses,
+      String node,
+      long timeoutMillis,
+      int waitersMax,
+      LongPredicate pausedSince) {
+    this.addresses = addresses;
+    this.node = node;
+    this.timeoutMillis = timeoutMillis;
+    this.waitersMax = waitersMax;
+    this.pausedSince = pausedSince;
+  }
+
+  /**
+   * The same with another bound on waiting calls.
+   *
+   * @param calls how many may wait while the store is sought, at least 1
+   * @return options
+   */
+  public StoreOptions withWaitersMax(int calls) {
+    return new StoreOptions(addresses, node, timeoutMillis, calls, pausedSince);
+  }
+
+  /**
+   * The same with somebody who notices that this process stood still.
+   *
+   * @param since whether a pause ended after a moment, given as {@link System#nanoTime()}, or is
+   *     only ending now; without it only pauses of the monotonic clock are seen
+   * @return options
+   */
+  public StoreOptions withPausedSince(LongPredicate since) {
+    return new StoreOptions(addresses, node, timeoutMillis, waitersMax, since);
   }
 
   /** Cuts before the first character that has no room, never within one. */
@@ -116,5 +154,23 @@ public final class StoreOptions {
    */
   public long timeoutMillis() {
     return timeoutMillis;
+  }
+
+  /**
+   * How many calls may wait while the store is sought; the rest fail at once.
+   *
+   * @return at least 1
+   */
+  public int waitersMax() {
+    return waitersMax;
+  }
+
+  /**
+   * Who notices that this process stood still.
+   *
+   * @return whether it did since a {@link System#nanoTime()}
+   */
+  public LongPredicate pausedSince() {
+    return pausedSince;
   }
 }

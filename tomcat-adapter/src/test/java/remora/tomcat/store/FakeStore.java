@@ -11,6 +11,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -93,6 +94,10 @@ public final class FakeStore implements SessionStore {
   /** While set, the stream has not been confirmed. */
   public volatile boolean untrusted;
 
+  private volatile StoreState state =
+      new StoreState(StoreState.Kind.LED, System.nanoTime(), System.nanoTime());
+  private volatile Consumer<StoreState> stateListener = changed -> {};
+
   /** A handle of a Tomcat that has just started. */
   public FakeStore(Shared shared) {
     this(shared, SERIALS.incrementAndGet());
@@ -103,6 +108,16 @@ public final class FakeStore implements SessionStore {
     this.shared = shared;
     this.table = shared.table;
     this.instance = instance;
+  }
+
+  /**
+   * From now on the store stands so; nothing is answered, and nothing trusted, unless it is led.
+   */
+  public void stand(StoreState.Kind kind) {
+    long now = System.nanoTime();
+    down = kind != StoreState.Kind.LED;
+    state = new StoreState(kind, now, down ? now : state.stoodNanos());
+    stateListener.accept(state);
   }
 
   /** How often a kind of call was made. */
@@ -137,6 +152,10 @@ public final class FakeStore implements SessionStore {
 
   private <T> T ask(String call, Supplier<T> command) {
     calls.computeIfAbsent(call, absent -> new AtomicInteger()).incrementAndGet();
+    if (state.kind() == StoreState.Kind.AWAY) {
+      throw new StoreUnavailableException(
+          "the fake store is away", StoreUnavailableException.Effect.NONE);
+    }
     waitInSilence();
     if (down || savesFail && !"claim".equals(call) && !"check".equals(call)) {
       throw new StoreUnavailableException("the fake store is down");
@@ -312,8 +331,19 @@ public final class FakeStore implements SessionStore {
   }
 
   @Override
+  public StoreState state() {
+    return state;
+  }
+
+  @Override
+  public void onState(Consumer<StoreState> listener) {
+    stateListener = listener;
+  }
+
+  @Override
   public void close() {
     shared.listening.remove(instance, this);
     listeners.clear();
+    stateListener = changed -> {};
   }
 }

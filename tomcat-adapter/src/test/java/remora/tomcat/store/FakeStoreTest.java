@@ -22,7 +22,7 @@ class FakeStoreTest extends SessionStoreContract {
   protected void lose(Loss loss, String command) {
     for (SessionStore store : new SessionStore[] {first, hasty}) {
       FakeStore fake = (FakeStore) store;
-      fake.down = loss == Loss.SILENCE;
+      fake.stand(loss == Loss.SILENCE ? StoreState.Kind.AWAY : StoreState.Kind.LED);
       fake.answerLost = loss == Loss.ANSWER ? command : null;
     }
   }

@@ -363,6 +363,33 @@ public abstract class SessionStoreContract extends CommandsContract {
   }
 
   @Test
+  void a_store_that_gives_no_answer_for_long_is_away_until_it_does() throws Exception {
+    List<StoreState.Kind> heard = new CopyOnWriteArrayList<>();
+    first.onState(state -> heard.add(state.kind()));
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    long readAt = System.nanoTime();
+    claim(first, key);
+    await("trust", () -> first.nearCopyTrusted(readAt));
+    assertEquals(StoreState.Kind.LED, first.state().kind());
+    lose(Loss.SILENCE, "check");
+    try {
+      await("end of patience", () -> first.state().kind() == StoreState.Kind.AWAY);
+      StoreUnavailableException away =
+          assertThrows(
+              StoreUnavailableException.class,
+              () -> first.check(key, created.epoch(), created.version()));
+      assertEquals(StoreUnavailableException.Effect.NONE, away.effect());
+    } finally {
+      recover();
+    }
+    await("a leader", () -> first.state().kind() == StoreState.Kind.LED);
+    assertEquals(ClaimOutcome.Kind.CLAIMED, claim(first, key).kind());
+    assertTrue(heard.indexOf(StoreState.Kind.AWAY) < heard.lastIndexOf(StoreState.Kind.LED));
+    assertTrue(heard.contains(StoreState.Kind.AWAY));
+  }
+
+  @Test
   void a_near_copy_is_trusted_while_the_store_answers_and_no_longer() throws Exception {
     SessionKey key = newKey();
     create(first, key);

@@ -48,6 +48,17 @@ final class Call {
     abandoned = true;
   }
 
+  /** The store is away: the caller is not to wait any longer. */
+  void giveUp() {
+    abandoned = true;
+    LockSupport.unpark(waiter);
+  }
+
+  /** Whether a node may have received it. */
+  boolean wasSent() {
+    return group != null;
+  }
+
   /** Whether nobody waits for it any more, so that it need not be sent again. */
   boolean isOver() {
     return abandoned || reply != null || refused != null;
@@ -56,13 +67,13 @@ final class Call {
   /**
    * Parks the calling thread until the answer or the deadline. An interrupt is kept for later.
    *
-   * @return the answer, or null when the time is up
+   * @return the answer, or null when the time is up or the call is given up
    * @throws StoreRefusedException if the store refused for good
    */
   Reply await(long deadlineNanos) {
     boolean interrupted = false;
     try {
-      while (reply == null && refused == null) {
+      while (!isOver()) {
         long left = deadlineNanos - System.nanoTime();
         if (left <= 0) {
           return null;

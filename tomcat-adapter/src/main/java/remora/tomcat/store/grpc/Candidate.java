@@ -1,6 +1,8 @@
 package remora.tomcat.store.grpc;
 
 import io.grpc.ManagedChannel;
+import java.net.InetSocketAddress;
+import java.util.List;
 
 /** A store node that may lead, and the attempt to find out. Used by the leader finder's thread. */
 final class Candidate {
@@ -28,6 +30,16 @@ final class Candidate {
   ManagedChannel channel;
   Link attempt;
   long nextTryNanos;
+
+  /** Whether a look-up of its name is under way, for this attempt or one before. */
+  boolean lookingUp;
+
+  /** Why it was of no use when it was asked last; for people. */
+  String problem = "not asked yet";
+
+  private boolean asking;
+  private long begunNanos;
+  private int connects;
   private long waitNanos = WAIT_NANOS_MIN;
 
   Candidate(String address, boolean configured, long nowNanos) {
@@ -36,8 +48,33 @@ final class Candidate {
     this.nextTryNanos = nowNanos;
   }
 
+  /** An attempt begins: a look-up, a connection and a Hello, as far as each is needed. */
+  void begin(long nowNanos) {
+    asking = true;
+    begunNanos = nowNanos;
+  }
+
+  boolean isAsking() {
+    return asking;
+  }
+
+  /** When the present attempt, or the last one, began. */
+  long begunNanos() {
+    return begunNanos;
+  }
+
+  /** When the present attempt has taken too long. */
+  long overdueNanos() {
+    return begunNanos + patience();
+  }
+
   long patience() {
     return configured ? ATTEMPT_NANOS_MAX : LEARNED_ATTEMPT_NANOS_MAX;
+  }
+
+  /** Where to connect to: the next of the addresses that its name stands for. */
+  InetSocketAddress pick(List<InetSocketAddress> found) {
+    return found.get(connects++ % found.size());
   }
 
   /** The leader was lost: try at once. */
@@ -56,6 +93,7 @@ final class Candidate {
 
   /** The attempt was refused by a living node, which keeps its connection. */
   void refused(long nowNanos) {
+    asking = false;
     attempt = null;
     waitAtMost(REFUSED_WAIT_NANOS_MAX, nowNanos);
   }
@@ -75,6 +113,7 @@ final class Candidate {
 
   /** Drops attempt and connection, if there are any. */
   void disconnect() {
+    asking = false;
     if (attempt != null) {
       attempt.cancel("another node leads, or this one is silent");
       attempt = null;

@@ -6,10 +6,17 @@ import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /** Makes connections to store nodes, all on one I/O thread. Java's own sockets, no native code. */
 final class Channels implements AutoCloseable {
@@ -37,19 +44,49 @@ final class Channels implements AutoCloseable {
   }
 
   private final EventLoopGroup eventLoop = new NioEventLoopGroup(1, new Threads("io"));
-  private final ExecutorService lookups = Executors.newSingleThreadExecutor(new Threads("lookup"));
+
+  /** A thread for each candidate at most, as each looks its name up once at a time. */
+  private final ExecutorService lookups =
+      new ThreadPoolExecutor(
+          0,
+          LeaderFinder.CANDIDATES_MAX,
+          1,
+          TimeUnit.SECONDS,
+          new SynchronousQueue<>(),
+          new Threads("lookup"));
+
+  /**
+   * Looks up what a name stands for, on a thread of its own: a resolver may take many seconds. By
+   * ourselves, since gRPC logs every failure with its stack.
+   *
+   * @param address {@code host:port}
+   * @param then called on that thread; with an empty list when the name does not resolve
+   */
+  void lookUp(String address, Consumer<List<InetSocketAddress>> then) {
+    int colon = address.lastIndexOf(':');
+    int port = Integer.parseInt(address.substring(colon + 1));
+    lookups.execute(
+        () -> {
+          List<InetSocketAddress> found = new ArrayList<>();
+          try {
+            for (InetAddress each : InetAddress.getAllByName(address.substring(0, colon))) {
+              found.add(new InetSocketAddress(each, port));
+            }
+          } catch (UnknownHostException | SecurityException unresolved) {
+            found.clear();
+          }
+          then.accept(found);
+        });
+  }
 
   /** Begins a connection; a failure shows in the first stream. */
-  ManagedChannel connect(String address, int connectTimeoutMillis) {
-    int colon = address.lastIndexOf(':');
-    String host = address.substring(0, colon);
-    int port = Integer.parseInt(address.substring(colon + 1));
-    return NettyChannelBuilder.forAddress(host, port)
+  ManagedChannel connect(InetSocketAddress address, int connectTimeoutMillis) {
+    return NettyChannelBuilder.forAddress(address)
         .eventLoopGroup(eventLoop)
         .channelType(NioSocketChannel.class)
         .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, connectTimeoutMillis)
         .executor(DIRECT)
-        .offloadExecutor(lookups)
+        .offloadExecutor(DIRECT)
         .proxyDetector(target -> null)
         .disableRetry()
         .disableServiceConfigLookUp()

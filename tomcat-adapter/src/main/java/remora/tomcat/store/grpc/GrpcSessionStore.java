@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.TouchReply;
@@ -18,6 +19,7 @@ import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 import remora.tomcat.store.Touch;
 import remora.tomcat.store.TouchOutcome;
@@ -27,14 +29,17 @@ public final class GrpcSessionStore implements SessionStore {
 
   private final StoreClient client;
   private final long instance;
-  private final long timeoutMillis;
+  private final StoreOptions options;
+  private final Consumer<StoreState> hearing = this::stateChanged;
+  private volatile Consumer<StoreState> stateListener = state -> {};
   private final Map<String, PushListener> listening = new ConcurrentHashMap<>();
   private final AtomicBoolean closed = new AtomicBoolean();
 
   private GrpcSessionStore(StoreOptions options, long instance) {
     this.client = StoreClient.acquire(options, instance);
-    this.timeoutMillis = options.timeoutMillis();
+    this.options = options;
     this.instance = instance;
+    client.stateListeners().add(hearing);
   }
 
   /**
@@ -135,13 +140,29 @@ public final class GrpcSessionStore implements SessionStore {
   public void onPush(String application, PushListener listener) {
     listening.put(application, listener);
     client.pushes().listen(application, listener);
+    client.start();
+  }
+
+  @Override
+  public StoreState state() {
+    return client.state();
+  }
+
+  @Override
+  public void onState(Consumer<StoreState> listener) {
+    stateListener = listener;
+  }
+
+  private void stateChanged(StoreState state) {
+    stateListener.accept(state);
   }
 
   @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
       listening.forEach(client.pushes()::forget);
-      client.release();
+      client.stateListeners().remove(hearing);
+      client.release(options);
     }
   }
 
@@ -149,7 +170,7 @@ public final class GrpcSessionStore implements SessionStore {
     if (closed.get()) {
       throw new StoreUnavailableException("this handle on the session store is closed");
     }
-    Reply reply = client.execute(request, timeoutMillis);
+    Reply reply = client.execute(request, options);
     if (reply.getAnswerCase().getNumber() != request.getAskCase().getNumber()) {
       throw new StoreUnavailableException(
           "the session store answered a "

@@ -1,20 +1,22 @@
 package remora.tomcat.store.grpc;
 
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
-import java.util.Set;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.proto.v1.Hello;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.Welcome;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreState;
 
 /**
  * Keeps one stream open to whoever leads the store.
@@ -29,23 +31,38 @@ import remora.tomcat.store.StoreOptions;
  */
 final class LeaderFinder implements Runnable {
 
-  /** How long a search may last before the log hears of it: longer than any election. */
-  private static final long COMPLAINT_NANOS = 2_000_000_000L;
+  /** What the search does to those who wait; called on the finder's thread. */
+  interface Events extends Link.Events {
+    /** The words of the next Hello, but for the cluster and the connection. */
+    Hello hello();
 
-  /** A stream that lasted this long was no mistake; its loss is worth a line in the log. */
-  private static final long STEADY_NANOS = 1_000_000_000L;
+    /** Whether this process stood still since a moment. */
+    boolean pausedSince(long nanos);
+
+    /** How long the store is sought before it is away. */
+    long timeoutNanos();
+
+    /** The store stands otherwise than before; {@link LeaderFinder#state} says so already. */
+    void stateChanged(StoreState state);
+  }
 
   /** Nodes worth knowing; hints from nodes could otherwise grow the list without end. */
-  private static final int CANDIDATES_MAX = 16;
+  static final int CANDIDATES_MAX = 16;
+
+  /** Longest sleep while the store is sought, so that the search knows a pause from waiting. */
+  private static final long SEEKING_SLEEP_NANOS_MAX = 250_000_000L;
 
   /** Longest the thread sleeps without an event, so that a missed wake-up cannot stick. */
   private static final long SLEEP_NANOS_MAX = 1_000_000_000L;
 
+  private static final String SILENT = "it accepts connections but does not answer";
+
   private static final Log LOG = LogFactory.getLog(LeaderFinder.class);
 
   private final Outbox outbox;
-  private final Link.Events streamEvents;
-  private final Hello hello;
+  private final Events around;
+  private final Outage outage;
+  private final LeaderLog log = new LeaderLog();
   private final Channels channels = new Channels();
   private final LinkedBlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
   private final Map<String, Candidate> candidates = new LinkedHashMap<>();
@@ -53,24 +70,27 @@ final class LeaderFinder implements Runnable {
       new PriorityQueue<>(Comparator.comparingLong((Call call) -> call.retryAtNanos));
   private String cluster = "";
   private boolean stopped;
-  private boolean complained;
-  private boolean announce = true;
-  private long lostNanos = System.nanoTime();
+  private long stepNanos = System.nanoTime();
+  private volatile StoreState state;
+  private String lastLoss = "";
   private volatile String lastProblem = "no store node has answered yet";
 
-  /** What nodes said that no search cures, since one was last of use; each is logged once. */
-  private final Set<String> refusals = new LinkedHashSet<>();
-
-  /** One of those; null while there is none. */
+  /** What a node said that no search cures; null while there is nothing. */
   private volatile String refusedForGood;
 
-  LeaderFinder(Iterable<String> addresses, Hello hello, Outbox outbox, Link.Events streamEvents) {
+  LeaderFinder(List<String> addresses, Outbox outbox, Events around) {
     this.outbox = outbox;
-    this.hello = hello;
-    this.streamEvents = streamEvents;
+    this.around = around;
+    this.outage = new Outage(addresses, stepNanos);
+    this.state = outage.state();
     for (String address : addresses) {
-      candidates.put(address, new Candidate(address, true, System.nanoTime()));
+      candidates.put(address, new Candidate(address, true, stepNanos));
     }
+  }
+
+  /** How the store stands. */
+  StoreState state() {
+    return state;
   }
 
   /** Why there is no leader, or what went wrong last; for people. */
@@ -79,9 +99,21 @@ final class LeaderFinder implements Runnable {
     return forGood == null ? lastProblem : forGood;
   }
 
+  /** What came of each address; for people. */
+  private String asked() {
+    return candidates.values().stream()
+        .map(candidate -> candidate.address + ": " + candidate.problem)
+        .collect(Collectors.joining("; "));
+  }
+
   /** The node answered the Hello. */
   void opened(Link link, Welcome welcome) {
     events.add(() -> onOpened(link, welcome));
+  }
+
+  /** A majority stands behind the stream. */
+  void proven(Link link) {
+    events.add(() -> onProven(link));
   }
 
   /** A stream ended. */
@@ -113,18 +145,36 @@ final class LeaderFinder implements Runnable {
   public void run() {
     while (!stopped) {
       long now = System.nanoTime();
+      step(now);
       offerRetries(now);
       Link link = outbox.link();
       if (link == null) {
         ask(now);
-      } else if (now - link.silentAtNanos() > 0) {
-        onLeave(link, "", link.address + " is silent");
+      } else if (now - link.overdueNanos() > 0) {
+        onLeave(link, "", "it or its majority is silent");
         continue;
       }
       await(nextDue(now) - now);
     }
     candidates.values().forEach(Candidate::disconnect);
     channels.close();
+  }
+
+  private void step(long now) {
+    outage.step(now, around.pausedSince(stepNanos), around.timeoutNanos());
+    stepNanos = now;
+    if (!outage.isOver()) {
+      log.searching(outage.soughtNanos(), this::asked);
+    }
+    StoreState stands = outage.state();
+    if (stands != state) {
+      state = stands;
+      around.stateChanged(stands);
+      if (stands.kind() == StoreState.Kind.AWAY) {
+        outbox.giveUpWaiting();
+        retries.forEach(Call::giveUp);
+      }
+    }
   }
 
   private void await(long nanos) {
@@ -149,23 +199,28 @@ final class LeaderFinder implements Runnable {
   }
 
   private void ask(long now) {
-    if (!complained && now - lostNanos > COMPLAINT_NANOS) {
-      complained = true;
-      LOG.warn(
-          "session store: no node leads or can be reached; the last problem: " + lastProblem());
-    }
     for (Candidate candidate : candidates.values()) {
-      if (candidate.attempt != null && now - candidate.attempt.begunNanos > candidate.patience()) {
-        lastProblem = candidate.address + " accepts connections but does not answer";
-        candidate.disconnect();
-        candidate.failed(now);
+      if (candidate.isAsking() && now - candidate.overdueNanos() > 0) {
+        failed(candidate, candidate.lookingUp ? "its name takes long to resolve" : SILENT, now);
       }
     }
     for (Candidate candidate : candidates.values()) {
-      if (candidate.attempt == null && candidate.nextTryNanos - now <= 0 && mayAsk(candidate)) {
-        open(candidate);
+      if (!candidate.isAsking() && candidate.nextTryNanos - now <= 0 && mayAsk(candidate)) {
+        open(candidate, now);
       }
     }
+  }
+
+  private void failed(Candidate candidate, String problem, long now) {
+    attempted(candidate, problem);
+    candidate.failed(now);
+  }
+
+  /** An attempt, or a stream that came of it, has ended; a confirmed one counts for nothing. */
+  private void attempted(Candidate candidate, String problem) {
+    candidate.problem = problem;
+    lastProblem = candidate.address + ": " + problem;
+    outage.attempted(candidate.address, candidate.begunNanos());
   }
 
   /**
@@ -174,34 +229,54 @@ final class LeaderFinder implements Runnable {
    */
   private boolean mayAsk(Candidate next) {
     for (Candidate other : candidates.values()) {
-      if (other.attempt != null && (!next.configured || !other.configured)) {
+      if (other.isAsking() && (!next.configured || !other.configured)) {
         return false;
       }
     }
     return true;
   }
 
-  private void open(Candidate candidate) {
-    if (candidate.channel == null) {
-      int millis = (int) TimeUnit.NANOSECONDS.toMillis(candidate.patience());
-      candidate.channel = channels.connect(candidate.address, millis);
+  private void open(Candidate candidate, long now) {
+    candidate.begin(now);
+    if (candidate.channel != null) {
+      greet(candidate);
+    } else if (!candidate.lookingUp) {
+      candidate.lookingUp = true;
+      channels.lookUp(candidate.address, found -> events.add(() -> onLookedUp(candidate, found)));
     }
-    Hello named = hello.toBuilder().setCluster(cluster).build();
-    candidate.attempt = Link.open(candidate.address, candidate.channel, named, streamEvents);
+  }
+
+  private void onLookedUp(Candidate candidate, List<InetSocketAddress> found) {
+    candidate.lookingUp = false;
+    if (stopped || !candidate.isAsking() || candidate.channel != null) {
+      return;
+    }
+    if (found.isEmpty()) {
+      failed(candidate, "the name does not resolve", System.nanoTime());
+      return;
+    }
+    int millis = (int) TimeUnit.NANOSECONDS.toMillis(candidate.patience());
+    candidate.channel = channels.connect(candidate.pick(found), millis);
+    greet(candidate);
+  }
+
+  private void greet(Candidate candidate) {
+    Hello hello = around.hello().toBuilder().setCluster(cluster).build();
+    candidate.attempt = Link.open(candidate.address, candidate.channel, hello, around);
   }
 
   private long nextDue(long now) {
-    long due = now + SLEEP_NANOS_MAX;
+    long due = now + (outage.isOver() ? SLEEP_NANOS_MAX : SEEKING_SLEEP_NANOS_MAX);
     if (!retries.isEmpty()) {
       due = Math.min(due, retries.peek().retryAtNanos);
     }
     Link link = outbox.link();
     if (link != null) {
-      return Math.min(due, link.silentAtNanos() + 1);
+      return Math.min(due, link.overdueNanos() + 1);
     }
     for (Candidate candidate : candidates.values()) {
-      if (candidate.attempt != null) {
-        due = Math.min(due, candidate.attempt.begunNanos + candidate.patience() + 1);
+      if (candidate.isAsking()) {
+        due = Math.min(due, candidate.overdueNanos() + 1);
       } else if (mayAsk(candidate)) {
         due = Math.min(due, candidate.nextTryNanos);
       }
@@ -216,9 +291,9 @@ final class LeaderFinder implements Runnable {
       return;
     }
     cluster = welcome.getCluster();
-    refusals.clear();
     refusedForGood = null;
     lastProblem = link.address + " leads but did not answer";
+    winner.problem = "it leads but did not answer";
     long now = System.nanoTime();
     welcome.getNodesList().forEach(address -> learn(address, now));
     for (Candidate other : new ArrayList<>(candidates.values())) {
@@ -227,11 +302,16 @@ final class LeaderFinder implements Runnable {
         other.hint(now);
       }
     }
-    if (announce) {
-      LOG.info("session store: " + link.address + " leads");
-    }
-    announce = false;
+    outage.welcomed(now);
     outbox.attach(link);
+  }
+
+  private void onProven(Link link) {
+    if (outbox.link() == link) {
+      long now = System.nanoTime();
+      log.led(link.address, now, now - outage.beganNanos(), lastLoss);
+      outage.confirmed(now);
+    }
   }
 
   private void onClosed(Link link, Refusal refusal, String text) {
@@ -239,60 +319,48 @@ final class LeaderFinder implements Runnable {
     if (candidate == null || candidate.attempt != link) {
       return;
     }
-    lastProblem = text;
     boolean wasUsed = outbox.detach(link);
     long now = System.nanoTime();
+    attempted(candidate, text);
     if (refusal == null) {
       candidate.failed(now);
     } else if (refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
         || refusal.getReason() == Refusal.Reason.REASON_WRONG_VERSION) {
       candidate.failed(now);
-      complainOnce(text);
+      refusedForGood = lastProblem;
+      log.refusedForGood(lastProblem);
     } else {
       candidate.refused(now);
       follow(refusal.getLeader(), now);
     }
     if (wasUsed) {
-      lost(link, text, now);
+      lost(link, now);
       askAllAtOnce(candidate, now);
     }
   }
 
-  /** Other nodes go on saying that they do not lead; this is what a person must know. */
-  private void complainOnce(String text) {
-    refusedForGood = text;
-    if (refusals.size() < CANDIDATES_MAX && refusals.add(text)) {
-      LOG.error("session store: " + text);
-    }
-  }
-
-  private void onLeave(Link link, String leader, String text) {
+  private void onLeave(Link link, String leader, String problem) {
     if (!outbox.detach(link)) {
       return;
     }
-    lastProblem = text;
     long now = System.nanoTime();
     Candidate candidate = candidates.get(link.address);
+    attempted(candidate, problem);
     candidate.disconnect();
     candidate.refused(now);
     follow(leader, now);
     askAllAtOnce(candidate, now);
-    lost(link, text, now);
+    lost(link, now);
   }
 
-  /** Streams that end soon after they began are one outage: logged at its beginning only. */
-  private void lost(Link link, String text, long now) {
-    if (now - link.begunNanos > STEADY_NANOS) {
-      lostNanos = now;
-      complained = false;
-      announce = true;
-      LOG.warn("session store: lost the leader (" + text + "); asking the other nodes");
-    }
+  private void lost(Link link, long now) {
+    lastLoss = lastProblem;
+    outage.lost(now, link.provenNanos());
   }
 
   private void askAllAtOnce(Candidate but, long now) {
     for (Candidate candidate : candidates.values()) {
-      if (candidate != but && candidate.attempt == null) {
+      if (candidate != but && !candidate.isAsking()) {
         candidate.hint(now);
       }
     }

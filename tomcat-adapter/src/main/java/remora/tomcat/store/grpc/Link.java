@@ -3,9 +3,14 @@ package remora.tomcat.store.grpc;
 import com.google.protobuf.InvalidProtocolBufferException;
 import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -35,6 +40,9 @@ final class Link {
 
     void ready(Link link);
 
+    /** A majority confirmed a probe of this stream, for the first time. */
+    void proven(Link link);
+
     /** The end. The refusal is null unless the node said one; the text is for people. */
     void closed(Link link, Refusal refusal, String text);
   }
@@ -42,10 +50,13 @@ final class Link {
   private static final Metadata.Key<byte[]> REFUSAL =
       Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
-  final String address;
+  /**
+   * How long a probe may stay unconfirmed: a leader without a majority goes on speaking, and
+   * another is elected within less.
+   */
+  private static final long UNCONFIRMED_NANOS_MAX = 2_000_000_000L;
 
-  /** When the Hello left. */
-  final long begunNanos = System.nanoTime();
+  final String address;
 
   /** Requests sent here and not answered, by serial. */
   final ConcurrentHashMap<Long, Call> inFlight = new ConcurrentHashMap<>();
@@ -65,11 +76,17 @@ final class Link {
   /** Why the node's Welcome was not taken; only used on the I/O thread. */
   private Refusal unfit;
 
-  private volatile long heardNanos = begunNanos;
-  private volatile long trustedUntilNanos = begunNanos;
+  private volatile long heardNanos = System.nanoTime();
+  private volatile long trustedUntilNanos = heardNanos;
 
   /** The newest probe and when it left; the time is written first. One is under way at a time. */
-  private volatile long probeNanos = begunNanos;
+  private volatile long probeNanos = heardNanos;
+
+  /** When the newest confirmed probe was sent. */
+  private volatile long provenNanos = heardNanos;
+
+  private volatile boolean proven;
+  private boolean greeted;
 
   private volatile long probe = 1;
   private volatile boolean probeDue;
@@ -80,18 +97,41 @@ final class Link {
     this.call = call;
   }
 
-  /** Opens a stream and says Hello; the answer comes as an event. */
+  /**
+   * Opens a stream and says Hello as soon as there is a connection, whose own address it names; the
+   * answer comes as an event.
+   */
   static Link open(String address, ManagedChannel channel, Hello hello, Events events) {
     ClientCall<ExchangeRequest, ExchangeReply> call =
         channel.newCall(SessionStoreGrpc.getExchangeMethod(), CallOptions.DEFAULT);
     Link link = new Link(address, call);
-    call.start(link.listener(events), new Metadata());
+    call.start(link.listener(hello, events), new Metadata());
     call.request(1);
-    call.sendMessage(ExchangeRequest.newBuilder().setHello(hello).setProbe(1).build());
     return link;
   }
 
-  private ClientCall.Listener<ExchangeReply> listener(Events events) {
+  private void greet(Hello hello) {
+    greeted = true;
+    SocketAddress from = call.getAttributes().get(Grpc.TRANSPORT_ATTR_LOCAL_ADDR);
+    Hello named = hello.toBuilder().setAddress(literal(from)).build();
+    probeNanos = System.nanoTime();
+    call.sendMessage(ExchangeRequest.newBuilder().setHello(named).setProbe(1).build());
+  }
+
+  /** An address as the far side writes it: {@code ip:port}, without a zone; empty if unknown. */
+  static String literal(SocketAddress address) {
+    if (!(address instanceof InetSocketAddress)) {
+      return "";
+    }
+    InetAddress host = ((InetSocketAddress) address).getAddress();
+    int port = ((InetSocketAddress) address).getPort();
+    if (host instanceof Inet6Address) {
+      return "[" + host.getHostAddress().replaceFirst("%.*", "") + "]:" + port;
+    }
+    return host == null ? "" : host.getHostAddress() + ":" + port;
+  }
+
+  private ClientCall.Listener<ExchangeReply> listener(Hello hello, Events events) {
     return new ClientCall.Listener<ExchangeReply>() {
       @Override
       public void onMessage(ExchangeReply message) {
@@ -102,13 +142,20 @@ final class Link {
         for (Push push : message.getPushesList()) {
           events.pushed(Link.this, push);
         }
+        boolean provenBefore = proven;
         heard(message);
         events.received(Link.this, message);
+        if (proven && !provenBefore) {
+          events.proven(Link.this);
+        }
         call.request(1);
       }
 
       @Override
       public void onReady() {
+        if (!greeted) {
+          greet(hello);
+        }
         events.ready(Link.this);
       }
 
@@ -117,7 +164,7 @@ final class Link {
         distrust();
         Refusal refusal = unfit != null ? unfit : refusalIn(trailers);
         String text = refusal != null ? refusal.getMessage() : describe(status);
-        events.closed(Link.this, refusal, address + ": " + text);
+        events.closed(Link.this, refusal, text);
       }
     };
   }
@@ -172,6 +219,8 @@ final class Link {
     }
     Durations agreed = durations;
     if (agreed != null && message.getConfirmed() == probe) {
+      provenNanos = probeNanos;
+      proven = true;
       trustedUntilNanos = probeNanos + agreed.trustNanos();
       probeDue = true;
     }
@@ -212,9 +261,19 @@ final class Link {
     distrusted = true;
   }
 
-  /** When the node, which has said Welcome, is silent for longer than a leader ever is. */
-  long silentAtNanos() {
-    return heardNanos + durations.silenceNanosMax();
+  /** When the newest probe that a majority confirmed was sent: until then the stream stood. */
+  long provenNanos() {
+    return provenNanos;
+  }
+
+  /**
+   * When the node, which has said Welcome, is no leader any more: it is silent for longer than a
+   * leader ever is, or no majority has confirmed a probe for longer than an election takes.
+   */
+  long overdueNanos() {
+    long silent = heardNanos + durations.silenceNanosMax();
+    long unconfirmed = probeNanos + UNCONFIRMED_NANOS_MAX;
+    return probeDue || silent - unconfirmed < 0 ? silent : unconfirmed;
   }
 
   /** See {@link remora.tomcat.store.SessionStore#nearCopyTrusted}. */

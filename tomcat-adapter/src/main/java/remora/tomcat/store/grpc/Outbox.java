@@ -53,9 +53,9 @@ final class Outbox {
     return link;
   }
 
-  /** Counts a caller in; false when too many wait already. */
-  boolean enter() {
-    if (calls.incrementAndGet() > CALLS_MAX) {
+  /** Counts a caller in; false when so many wait already. */
+  boolean enter(int callsMax) {
+    if (calls.incrementAndGet() > callsMax) {
       calls.decrementAndGet();
       return false;
     }
@@ -133,6 +133,11 @@ final class Outbox {
       settle(call);
     }
     waiting.remove(call);
+  }
+
+  /** Sends nobody's call any more who waits for a stream. */
+  void giveUpWaiting() {
+    waiting.forEach(Call::giveUp);
   }
 
   private void settle(Call call) {

@@ -1,6 +1,8 @@
 package remora.tomcat.store.grpc;
 
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import remora.tomcat.store.Push;
 import remora.tomcat.store.PushListener;
@@ -16,6 +18,11 @@ final class Pushes {
 
   void forget(String application, PushListener listener) {
     listeners.remove(application, listener);
+  }
+
+  /** Whose sessions this process holds. */
+  Set<String> applications() {
+    return new TreeSet<>(listeners.keySet());
   }
 
   /**

@@ -1,12 +1,19 @@
 package remora.tomcat.store.grpc;
 
 import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.LongPredicate;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.proto.v1.ExchangeReply;
@@ -20,6 +27,7 @@ import remora.proto.v1.Welcome;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
+import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 
 /**
@@ -28,7 +36,7 @@ import remora.tomcat.store.StoreUnavailableException;
  *
  * <p>Shared by the set of addresses and counted: the last handle that closes ends it.
  */
-final class StoreClient implements Link.Events {
+final class StoreClient implements LeaderFinder.Events {
 
   private static final Log LOG = LogFactory.getLog(StoreClient.class);
 
@@ -61,20 +69,35 @@ final class StoreClient implements Link.Events {
   private final String sharedAs;
   private final Outbox outbox = new Outbox();
   private final Pushes pushes = new Pushes();
+  private final Hello hello;
+  private final LongPredicate pausedSince;
   private final LeaderFinder finder;
+  private final AtomicBoolean started = new AtomicBoolean();
+  private final List<Consumer<StoreState>> stateListeners = new CopyOnWriteArrayList<>();
+
+  /** The store timeouts of all handles; under the lock of {@link #SHARED}. */
+  private final List<Long> timeouts = new ArrayList<>();
+
+  private volatile long timeoutNanos;
   private volatile int sessionBytesMax = SessionStore.SESSION_BYTES_MAX_DEFAULT;
-  private int handles;
 
   private StoreClient(String sharedAs, StoreOptions options, long instance) {
     this.sharedAs = sharedAs;
-    Hello hello =
+    this.pausedSince = options.pausedSince();
+    this.hello =
         Hello.newBuilder()
             .setUnderstands(UNDERSTANDS)
             .setNode(options.node())
             .setInstance(instance)
             .build();
-    finder = new LeaderFinder(options.addresses(), hello, outbox, this);
-    new Threads("link").newThread(finder).start();
+    finder = new LeaderFinder(options.addresses(), outbox, this);
+  }
+
+  /** Begins the search, once: as soon as somebody listens or asks, so that a Hello can say who. */
+  void start() {
+    if (!started.get() && started.compareAndSet(false, true)) {
+      new Threads("link").newThread(finder).start();
+    }
   }
 
   private static long drawInstance() {
@@ -97,16 +120,23 @@ final class StoreClient implements Link.Events {
     synchronized (SHARED) {
       StoreClient client =
           SHARED.computeIfAbsent(sharedAs, key -> new StoreClient(key, options, instance));
-      client.handles++;
+      client.timeouts.add(options.timeoutMillis());
+      client.shortestTimeout();
       return client;
     }
   }
 
+  /** The most impatient handle decides when the store is away; they are usually alike. */
+  private void shortestTimeout() {
+    timeoutNanos = TimeUnit.MILLISECONDS.toNanos(Collections.min(timeouts));
+  }
+
   /** Gives back a handle; the last one drains and ends the client. */
-  void release() {
+  void release(StoreOptions options) {
     synchronized (SHARED) {
-      handles--;
-      if (handles > 0) {
+      timeouts.remove(options.timeoutMillis());
+      if (!timeouts.isEmpty()) {
+        shortestTimeout();
         return;
       }
       SHARED.remove(sharedAs);
@@ -127,6 +157,16 @@ final class StoreClient implements Link.Events {
     return pushes;
   }
 
+  /** See {@link SessionStore#state}. */
+  StoreState state() {
+    return finder.state();
+  }
+
+  /** Those who hear of every change of {@link #state}. */
+  List<Consumer<StoreState>> stateListeners() {
+    return stateListeners;
+  }
+
   String leader() {
     Link link = outbox.link();
     return link == null ? "" : link.address;
@@ -143,7 +183,7 @@ final class StoreClient implements Link.Events {
    * @throws StoreUnavailableException when the time is up
    * @throws StoreRefusedException when the store refused for good
    */
-  Reply execute(Request request, long timeoutMillis) {
+  Reply execute(Request request, StoreOptions options) {
     if (request.getSerializedSize() > REQUEST_BYTES_MAX) {
       throw new StoreRefusedException(
           StoreRefusedException.Reason.TOO_LARGE,
@@ -153,27 +193,58 @@ final class StoreClient implements Link.Events {
               + REQUEST_BYTES_MAX
               + "); keep less in the session");
     }
-    if (!outbox.enter()) {
+    start();
+    if (isAway()) {
+      throw away(StoreUnavailableException.Effect.NONE);
+    }
+    boolean seeking = finder.state().kind() == StoreState.Kind.SEEKING;
+    int callsMax = seeking ? options.waitersMax() : Outbox.CALLS_MAX;
+    if (!outbox.enter(callsMax)) {
       throw new StoreUnavailableException(
-          "more than " + Outbox.CALLS_MAX + " calls wait for the session store");
+          callsMax + " calls wait for the session store already; " + finder.lastProblem(),
+          StoreUnavailableException.Effect.NONE);
     }
     try {
-      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
-      Call call = new Call(request, Thread.currentThread());
-      outbox.offer(call);
-      Reply reply = call.await(deadline);
-      if (reply == null) {
-        outbox.abandon(call);
-        throw new StoreUnavailableException(
-            "no answer from the session store within "
-                + timeoutMillis
-                + " ms; the last problem was: "
-                + finder.lastProblem());
-      }
-      return reply;
+      return offerAndAwait(request, options.timeoutMillis());
     } finally {
       outbox.leave();
     }
+  }
+
+  private Reply offerAndAwait(Request request, long timeoutMillis) {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+    Call call = new Call(request, Thread.currentThread());
+    outbox.offer(call);
+    if (isAway()) {
+      call.abandon(); // nobody else may have seen it when all that waited were given up
+    }
+    Reply reply = call.await(deadline);
+    if (reply != null) {
+      return reply;
+    }
+    outbox.abandon(call);
+    StoreUnavailableException.Effect effect =
+        call.wasSent()
+            ? StoreUnavailableException.Effect.POSSIBLE
+            : StoreUnavailableException.Effect.NONE;
+    if (isAway()) {
+      throw away(effect);
+    }
+    throw new StoreUnavailableException(
+        "no answer from the session store within "
+            + timeoutMillis
+            + " ms; the last problem was: "
+            + finder.lastProblem(),
+        effect);
+  }
+
+  private boolean isAway() {
+    return finder.state().kind() == StoreState.Kind.AWAY;
+  }
+
+  private StoreUnavailableException away(StoreUnavailableException.Effect effect) {
+    return new StoreUnavailableException(
+        "the session store is away; the last problem was: " + finder.lastProblem(), effect);
   }
 
   @Override
@@ -184,7 +255,7 @@ final class StoreClient implements Link.Events {
       link.distrust();
       LOG.error(
           "A session that moved could not be taken out of use; all will be asked for", notMarked);
-      finder.leave(link, "", link.address + " sent a push that could not be delivered here");
+      finder.leave(link, "", "it sent a push that could not be delivered here");
     }
   }
 
@@ -219,7 +290,7 @@ final class StoreClient implements Link.Events {
     } else if (reply.hasUnknown()) {
       String leader = reply.getUnknown().getLeader();
       if (!leader.isEmpty() && !leader.equals(link.address)) {
-        finder.leave(link, leader, "leadership passed from " + link.address + " to " + leader);
+        finder.leave(link, leader, "leadership passed to " + leader);
       }
       finder.retry(call, RETRY_NANOS, link.address + ": the outcome is not known yet");
     } else {
@@ -232,7 +303,7 @@ final class StoreClient implements Link.Events {
       case REASON_NOT_LEADER:
       case REASON_NO_QUORUM:
       case REASON_STOPPING:
-        finder.leave(link, refusal.getLeader(), link.address + ": " + refusal.getMessage());
+        finder.leave(link, refusal.getLeader(), refusal.getMessage());
         finder.retry(call, MOVED_NANOS, link.address + ": " + refusal.getMessage());
         break;
       case REASON_TOO_LARGE:
@@ -253,6 +324,37 @@ final class StoreClient implements Link.Events {
   @Override
   public void ready(Link link) {
     outbox.pump();
+  }
+
+  @Override
+  public void proven(Link link) {
+    finder.proven(link);
+  }
+
+  @Override
+  public Hello hello() {
+    return hello.toBuilder().addAllApplications(pushes.applications()).build();
+  }
+
+  @Override
+  public boolean pausedSince(long nanos) {
+    return pausedSince.test(nanos);
+  }
+
+  @Override
+  public long timeoutNanos() {
+    return timeoutNanos;
+  }
+
+  @Override
+  public void stateChanged(StoreState state) {
+    for (Consumer<StoreState> listener : stateListeners) {
+      try {
+        listener.accept(state);
+      } catch (RuntimeException broken) {
+        LOG.error("The news that the session store is " + state + " met an error", broken);
+      }
+    }
   }
 
   @Override

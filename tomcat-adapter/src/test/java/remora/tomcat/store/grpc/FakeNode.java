@@ -1,7 +1,12 @@
 package remora.tomcat.store.grpc;
 
+import io.grpc.Grpc;
 import io.grpc.Metadata;
 import io.grpc.Server;
+import io.grpc.ServerCall;
+import io.grpc.ServerCallHandler;
+import io.grpc.ServerInterceptor;
+import io.grpc.ServerInterceptors;
 import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -9,6 +14,7 @@ import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
@@ -40,6 +46,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
 
   /** Every push that was acknowledged. */
   final List<Long> acknowledged = new CopyOnWriteArrayList<>();
+
+  /** Where each stream came from, as its connection says it. */
+  final List<SocketAddress> callers = new CopyOnWriteArrayList<>();
 
   /** Every Hello that came. */
   final List<Hello> hellos = new CopyOnWriteArrayList<>();
@@ -77,10 +86,21 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   FakeNode() throws IOException {
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
-            .addService(this)
+            .addService(ServerInterceptors.intercept(this, remembering()))
             .build()
             .start();
     port = server.getPort();
+  }
+
+  private ServerInterceptor remembering() {
+    return new ServerInterceptor() {
+      @Override
+      public <Q, R> ServerCall.Listener<Q> interceptCall(
+          ServerCall<Q, R> call, Metadata headers, ServerCallHandler<Q, R> next) {
+        callers.add(call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR));
+        return next.startCall(call, headers);
+      }
+    };
   }
 
   String address() {

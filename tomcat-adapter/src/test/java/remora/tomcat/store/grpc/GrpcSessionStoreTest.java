@@ -8,6 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
 import com.google.protobuf.ByteString;
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,6 +19,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -35,6 +39,7 @@ import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
+import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 
 /**
@@ -385,8 +390,9 @@ class GrpcSessionStoreTest {
     long probed = System.nanoTime();
     long readAt = System.nanoTime();
     check(store);
-    // What a pause does to a reader: words that are more than a second old, read just now.
-    while (System.nanoTime() - probed < TimeUnit.MILLISECONDS.toNanos(1_100)) {
+    // What a pause does to a reader: words that are older than trust, read just now.
+    long older = TimeUnit.MILLISECONDS.toNanos(first.durations.getTrustMs() + 100);
+    while (System.nanoTime() - probed < older) {
       check(store);
     }
     first.stream.confirm(2);
@@ -411,6 +417,112 @@ class GrpcSessionStoreTest {
 
   private List<String> clusters() {
     return first.hellos.stream().map(hello -> hello.getCluster()).collect(Collectors.toList());
+  }
+
+  @Test
+  void theHelloSaysWhereTheConnectionComesFromAndForWhichApplications() {
+    SessionStore store = store(5_000, first.address());
+    store.onPush("localhost/shop", push -> {});
+    check(store);
+    assertEquals("/" + first.hellos.get(0).getAddress(), first.callers.get(0).toString());
+    assertEquals(Arrays.asList("localhost/shop"), first.hellos.get(0).getApplicationsList());
+  }
+
+  @Test
+  void addressesAreSaidAsTheFarSideWritesThem() throws Exception {
+    assertEquals("10.0.0.11:40000", literal(new byte[] {10, 0, 0, 11}, 0));
+    byte[] six = new byte[16];
+    six[0] = (byte) 0xfe;
+    six[1] = (byte) 0x80;
+    six[15] = 1;
+    assertEquals("[fe80:0:0:0:0:0:0:1]:40000", literal(six, 3));
+    assertEquals("", Link.literal(null));
+  }
+
+  private static String literal(byte[] address, int zone) throws Exception {
+    InetAddress host =
+        address.length == 4
+            ? InetAddress.getByAddress(address)
+            : Inet6Address.getByAddress(null, address, zone);
+    return Link.literal(new InetSocketAddress(host, 40_000));
+  }
+
+  @Test
+  void onlySoManyCallsWaitWhileTheStoreIsSought() throws Exception {
+    first.refusal = notLeader("");
+    StoreOptions options = new StoreOptions(first.address(), "n1", 30_000).withWaitersMax(2);
+    SessionStore store = GrpcSessionStore.openAs(options, INSTANCES.incrementAndGet());
+    open.add(store);
+    ExecutorService threads = Executors.newCachedThreadPool();
+    List<Future<?>> waiting = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      waiting.add(threads.submit(() -> check(store)));
+    }
+    await("two waiting calls", () -> parked() == 2);
+    StoreUnavailableException full =
+        assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
+    assertEquals(StoreUnavailableException.Effect.NONE, full.effect());
+    assertTrue(full.getMessage().contains("2 calls wait"), full.getMessage());
+    first.refusal = null;
+    for (Future<?> each : waiting) {
+      each.get();
+    }
+    threads.shutdown();
+  }
+
+  @Test
+  void callsThatWaitAreDecidedWhenTheStoreIsAway() throws Exception {
+    first.refusal = notLeader("");
+    long instance = INSTANCES.incrementAndGet();
+    SessionStore patient =
+        GrpcSessionStore.openAs(new StoreOptions(first.address(), "n1", 3_600_000), instance);
+    open.add(patient);
+    List<String> order = new CopyOnWriteArrayList<>();
+    patient.onState(state -> order.add(state.toString()));
+    ExecutorService thread = Executors.newSingleThreadExecutor();
+    Future<StoreUnavailableException> waiting =
+        thread.submit(
+            () -> {
+              StoreUnavailableException decided =
+                  assertThrows(StoreUnavailableException.class, () -> patient.check(KEY, 1, 1));
+              order.add("decided as " + patient.state());
+              return decided;
+            });
+    await("a waiting call", () -> parked() == 1);
+    SessionStore hasty =
+        GrpcSessionStore.openAs(new StoreOptions(first.address(), "n1", 200), instance);
+    open.add(hasty);
+    assertEquals(StoreUnavailableException.Effect.NONE, waiting.get().effect());
+    assertEquals(Arrays.asList("AWAY", "decided as AWAY"), order);
+    thread.shutdown();
+    first.refusal = null;
+    await("another stream", () -> first.stream != null);
+    assertThrows(StoreUnavailableException.class, () -> hasty.check(KEY, 1, 1), "unconfirmed");
+    first.stream.confirm();
+    await("a leader", () -> hasty.state().kind() == StoreState.Kind.LED);
+    check(patient);
+  }
+
+  @Test
+  void aLeaderWithoutAMajorityIsLeft() {
+    second.refusal = notLeader("");
+    first.script =
+        (request, stream) -> {
+          first.frozen = true;
+          second.refusal = null;
+        };
+    ScheduledExecutorService speaking = Executors.newScheduledThreadPool(1);
+    speaking.scheduleAtFixedRate(
+        () -> {
+          if (first.stream != null) {
+            first.stream.confirm(0);
+          }
+        },
+        0,
+        20,
+        TimeUnit.MILLISECONDS);
+    check(store(30_000, first.address(), second.address()));
+    speaking.shutdownNow();
   }
 
   @Test

@@ -69,7 +69,7 @@ class WelcomeTest {
           @Override
           public void close() {}
         };
-    Logger log = Logger.getLogger(LeaderFinder.class.getName());
+    Logger log = Logger.getLogger(LeaderLog.class.getName());
     log.addHandler(handler);
     String addresses = node.address() + "," + other.address();
     try (SessionStore store =
