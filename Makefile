@@ -1,7 +1,7 @@
 # The front door for people. Thin on purpose: what is done is said by cargo, Maven and tools/.
 
 # Cargo always gets the whole workspace: one package alone would be built a second time with other features.
-MAVEN := mvn -B -q -f tomcat-adapter/pom.xml
+MAVEN := mvn -B -q -Dsbom -f tomcat-adapter/pom.xml
 DENY := PATH="$(CURDIR)/target/tools/bin:$(PATH)" cargo deny
 export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 

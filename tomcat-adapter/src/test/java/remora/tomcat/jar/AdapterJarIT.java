@@ -1,7 +1,9 @@
 package remora.tomcat.jar;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -132,6 +134,22 @@ class AdapterJarIT {
             provider.isEmpty() || ENTRIES.containsKey(provider.replace('.', '/') + ".class"),
             service + " names " + provider);
       }
+    }
+  }
+
+  @Test
+  void theBillOfMaterialsNamesWhatIsInsideAndNothingOfTomcats() {
+    assumeTrue(Boolean.getBoolean("remora.sbom"), "built without -Dsbom, as offline");
+    byte[] bytes = ENTRIES.get("META-INF/sbom/remora-tomcat-adapter.cdx.json");
+    String bill = new String(bytes, StandardCharsets.UTF_8);
+    for (String inside :
+        Arrays.asList(
+            "pkg:maven/io.grpc/grpc-netty-shaded@",
+            "pkg:maven/com.google.protobuf/protobuf-java@")) {
+      assertTrue(bill.contains(inside), inside);
+    }
+    for (String outside : Arrays.asList("org.apache.tomcat", "org.junit")) {
+      assertFalse(bill.contains("pkg:maven/" + outside), outside);
     }
   }
 

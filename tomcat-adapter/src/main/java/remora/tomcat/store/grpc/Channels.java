@@ -4,7 +4,8 @@ import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
-import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -43,7 +44,8 @@ final class Channels implements AutoCloseable {
     }
   }
 
-  private final EventLoopGroup eventLoop = new NioEventLoopGroup(1, new Threads("io"));
+  private final EventLoopGroup eventLoop =
+      new MultiThreadIoEventLoopGroup(1, new Threads("io"), NioIoHandler.newFactory());
 
   /** A thread for each candidate at most, as each looks its name up once at a time. */
   private final ExecutorService lookups =
