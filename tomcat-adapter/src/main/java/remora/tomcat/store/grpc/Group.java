@@ -6,6 +6,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Group {
 
   final Link link;
+
+  /** When its message was put together. */
+  final long sentNanos = System.nanoTime();
+
   private final AtomicInteger unanswered;
 
   Group(Link link, int size) {

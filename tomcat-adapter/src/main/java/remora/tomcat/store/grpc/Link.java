@@ -64,6 +64,9 @@ final class Link {
   /** Pushes of this stream that are acknowledged and not yet said to be. */
   final Queue<Long> acknowledgements = new ConcurrentLinkedQueue<>();
 
+  /** How many groups may be in flight here. */
+  final GroupWindow window = new GroupWindow();
+
   /** Groups sent here and not wholly answered. */
   final AtomicInteger groupsInFlight = new AtomicInteger();
 

@@ -14,21 +14,15 @@ import remora.proto.v1.Reply;
  * What waits to be sent, and the sending of it.
  *
  * <p>Whoever adds a call, receives the last answer of a group or hears that the transport has room
- * tries to become the sender; the sender sends all that waits. While few groups are in flight a
- * call leaves at once and alone; under pressure calls collect and leave together. No timer, no
- * thread of its own.
+ * tries to become the sender; the sender sends all that waits. While few groups are in flight
+ * ({@link GroupWindow}) a call leaves at once and alone; under pressure calls collect and leave
+ * together. No timer, no thread of its own.
  *
  * <p>Invariant: every call that is not over is in exactly one place: the waiting queue, the current
  * link's {@code inFlight}, or the leader finder's retry queue. Its bound is the number of threads
  * that can wait.
  */
 final class Outbox {
-
-  /**
-   * Groups in flight before calls collect. With one or two, groups wait for each other (p50 of a
-   * save under load was 5 ms instead of 3.4); many make groups of one.
-   */
-  static final int GROUPS_IN_FLIGHT_MAX = 8;
 
   /** Requests in one message; bounds the time for which one message holds the stream. */
   static final int GROUP_REQUESTS_MAX = 256;
@@ -119,8 +113,10 @@ final class Outbox {
   /** Finds the call that a reply answers and makes room. Null if it was given up or moved on. */
   Call answered(Link from, Reply reply) {
     Call call = from.inFlight.remove(reply.getSerial());
-    if (call != null) {
-      settle(call);
+    if (call != null && call.group.answeredLast()) {
+      long now = System.nanoTime();
+      from.window.answered(now - call.group.sentNanos, !waiting.isEmpty(), now);
+      makeRoom(from);
     }
     return call;
   }
@@ -129,8 +125,8 @@ final class Outbox {
   void abandon(Call call) {
     call.abandon();
     Group group = call.group;
-    if (group != null && group.link.inFlight.remove(call.serial(), call)) {
-      settle(call);
+    if (group != null && group.link.inFlight.remove(call.serial(), call) && group.answeredLast()) {
+      makeRoom(group.link);
     }
     waiting.remove(call);
   }
@@ -140,12 +136,9 @@ final class Outbox {
     waiting.forEach(Call::giveUp);
   }
 
-  private void settle(Call call) {
-    Group group = call.group;
-    if (group.answeredLast()) {
-      group.link.groupsInFlight.decrementAndGet();
-      pump();
-    }
+  private void makeRoom(Link on) {
+    on.groupsInFlight.decrementAndGet();
+    pump();
   }
 
   /** Sends while there is something to send and room for it, unless another thread does. */
@@ -169,7 +162,7 @@ final class Outbox {
   }
 
   private static boolean hasRoom(Link current) {
-    return current.groupsInFlight.get() < GROUPS_IN_FLIGHT_MAX;
+    return current.groupsInFlight.get() < current.window.limit();
   }
 
   private void sendAll() {

@@ -210,7 +210,7 @@ class GrpcSessionStoreTest {
   void aStoreThatStaysOverloadedIsNamedAsTheReason() {
     first.script =
         (request, stream) -> stream.refuse(request, Refusal.Reason.REASON_OVERLOADED, "");
-    SessionStore store = store(300, first.address());
+    SessionStore store = store(2_000, first.address());
     StoreUnavailableException busy =
         assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
     assertTrue(busy.getMessage().contains("a test says so"), busy.getMessage());
@@ -220,7 +220,7 @@ class GrpcSessionStoreTest {
   @Test
   void aCallAloneLeavesAtOnceAndUnderPressureCallsShareMessages() throws Exception {
     List<Request> held = new ArrayList<>();
-    CountDownLatch full = new CountDownLatch(Outbox.GROUPS_IN_FLIGHT_MAX);
+    CountDownLatch full = new CountDownLatch(GroupWindow.START);
     first.script =
         (request, stream) -> {
           synchronized (held) {
@@ -231,7 +231,7 @@ class GrpcSessionStoreTest {
     SessionStore store = store(20_000, first.address());
     ExecutorService threads = Executors.newCachedThreadPool();
     List<Future<?>> calls = new ArrayList<>();
-    for (int i = 0; i < Outbox.GROUPS_IN_FLIGHT_MAX; i++) {
+    for (int i = 0; i < GroupWindow.START; i++) {
       int sent = i + 1;
       calls.add(threads.submit(() -> check(store)));
       await("message " + sent, () -> first.messages.size() == sent);
@@ -240,8 +240,8 @@ class GrpcSessionStoreTest {
     for (int i = 0; i < 50; i++) {
       calls.add(threads.submit(() -> check(store)));
     }
-    await("fifty waiting calls", () -> parked() >= Outbox.GROUPS_IN_FLIGHT_MAX + 50);
-    assertEquals(Outbox.GROUPS_IN_FLIGHT_MAX, first.messages.size());
+    await("fifty waiting calls", () -> parked() >= GroupWindow.START + 50);
+    assertEquals(GroupWindow.START, first.messages.size());
     first.script = (request, stream) -> stream.current(request);
     synchronized (held) {
       held.forEach(first.stream::current);
@@ -250,8 +250,8 @@ class GrpcSessionStoreTest {
       call.get();
     }
     threads.shutdown();
-    assertEquals(Outbox.GROUPS_IN_FLIGHT_MAX + 1, first.messages.size());
-    assertEquals(50, first.messages.get(Outbox.GROUPS_IN_FLIGHT_MAX).getRequestsCount());
+    assertEquals(GroupWindow.START + 1, first.messages.size());
+    assertEquals(50, first.messages.get(GroupWindow.START).getRequestsCount());
   }
 
   private static long parked() {
