@@ -2,6 +2,7 @@ package remora.tomcat.store;
 
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * The session store as one manager sees it.
@@ -178,6 +179,25 @@ public interface SessionStore extends AutoCloseable {
    *     the store
    */
   void onState(Consumer<StoreState> listener);
+
+  /**
+   * Says what this Tomcat serves, now and from time to time while the store can be reached, until
+   * the handle is closed. Returns at once; another announcement of the same application replaces
+   * this one.
+   *
+   * @param announcement what to say
+   */
+  void announce(Announcement announcement);
+
+  /**
+   * Names who knows how an application fares. The figures go with other messages now and then, and
+   * cost none of their own; a second supplier replaces the first.
+   *
+   * @param application as in {@link SessionKey#application()}
+   * @param figures called on a store thread every few seconds: must be quick and must not call the
+   *     store
+   */
+  void onStatus(String application, Supplier<ApplicationStatus> figures);
 
   /** Waits for calls in flight, drops the listeners and gives up the shared connection. */
   @Override

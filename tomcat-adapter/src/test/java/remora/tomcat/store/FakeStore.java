@@ -94,6 +94,12 @@ public final class FakeStore implements SessionStore {
   /** While set, the stream has not been confirmed. */
   public volatile boolean untrusted;
 
+  /** The latest announcement of each application. */
+  public final Map<String, Announcement> announced = new ConcurrentHashMap<>();
+
+  /** Who knows how each application fares. */
+  public final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
+
   private volatile StoreState state =
       new StoreState(StoreState.Kind.LED, System.nanoTime(), System.nanoTime());
   private volatile Consumer<StoreState> stateListener = changed -> {};
@@ -338,6 +344,16 @@ public final class FakeStore implements SessionStore {
   @Override
   public void onState(Consumer<StoreState> listener) {
     stateListener = listener;
+  }
+
+  @Override
+  public void announce(Announcement announcement) {
+    announced.put(announcement.application(), announcement);
+  }
+
+  @Override
+  public void onStatus(String application, Supplier<ApplicationStatus> supplier) {
+    figures.put(application, supplier);
   }
 
   @Override

@@ -3,12 +3,16 @@ package remora.tomcat.store.grpc;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.TouchReply;
+import remora.tomcat.store.Announcement;
+import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
@@ -30,6 +34,7 @@ public final class GrpcSessionStore implements SessionStore {
   private final StoreClient client;
   private final long instance;
   private final StoreOptions options;
+  private final Set<String> told = ConcurrentHashMap.newKeySet();
   private final Consumer<StoreState> hearing = this::stateChanged;
   private volatile Consumer<StoreState> stateListener = state -> {};
   private final Map<String, PushListener> listening = new ConcurrentHashMap<>();
@@ -153,6 +158,19 @@ public final class GrpcSessionStore implements SessionStore {
     stateListener = listener;
   }
 
+  @Override
+  public void announce(Announcement announcement) {
+    told.add(announcement.application());
+    client.standing().announce(announcement);
+    client.start();
+  }
+
+  @Override
+  public void onStatus(String application, Supplier<ApplicationStatus> figures) {
+    told.add(application);
+    client.standing().measure(application, figures);
+  }
+
   private void stateChanged(StoreState state) {
     stateListener.accept(state);
   }
@@ -161,6 +179,7 @@ public final class GrpcSessionStore implements SessionStore {
   public void close() {
     if (closed.compareAndSet(false, true)) {
       listening.forEach(client.pushes()::forget);
+      told.forEach(client.standing()::forget);
       client.stateListeners().remove(hearing);
       client.release(options);
     }

@@ -1,5 +1,6 @@
 package remora.tomcat.store.grpc;
 
+import io.grpc.ManagedChannel;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -41,6 +42,9 @@ final class LeaderFinder implements Runnable {
 
     /** How long the store is sought before it is away. */
     long timeoutNanos();
+
+    /** A leader stands, and this is the connection to it; called at least once a second. */
+    void leads(ManagedChannel leader, long nowNanos);
 
     /** The store stands otherwise than before; {@link LeaderFinder#state} says so already. */
     void stateChanged(StoreState state);
@@ -153,6 +157,8 @@ final class LeaderFinder implements Runnable {
       } else if (now - link.overdueNanos() > 0) {
         onLeave(link, "", "it or its majority is silent");
         continue;
+      } else if (outage.isOver()) {
+        around.leads(candidates.get(link.address).channel, now);
       }
       await(nextDue(now) - now);
     }

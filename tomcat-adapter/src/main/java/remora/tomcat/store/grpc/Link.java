@@ -51,6 +51,15 @@ final class Link {
       Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
   /**
+   * How long after its last use a stream is probed: an idle Tomcat costs nearly nothing, and the
+   * first request after a pause a check.
+   */
+  private static final long PROBED_AFTER_USE_NANOS = 30_000_000_000L;
+
+  /** Uses are noted no more often than this, as every request is one. */
+  private static final long USE_NOTED_NANOS = 1_000_000_000L;
+
+  /**
    * How long a probe may stay unconfirmed: a leader without a majority goes on speaking, and
    * another is elected within less.
    */
@@ -93,6 +102,7 @@ final class Link {
 
   private volatile long probe = 1;
   private volatile boolean probeDue;
+  private volatile long usedNanos = heardNanos;
   private volatile boolean distrusted;
 
   private Link(String address, ClientCall<ExchangeRequest, ExchangeReply> call) {
@@ -234,9 +244,16 @@ final class Link {
     return call.isReady();
   }
 
-  /** Whether the last probe was confirmed and the next one should leave. */
+  /** Whether the last probe was confirmed and the next one should leave, as requests flow. */
   boolean isProbeDue() {
-    return probeDue;
+    return probeDue && System.nanoTime() - usedNanos < PROBED_AFTER_USE_NANOS;
+  }
+
+  /** A request uses this stream, or its trust. */
+  void use(long nowNanos) {
+    if (nowNanos - usedNanos > USE_NOTED_NANOS) {
+      usedNanos = nowNanos;
+    }
   }
 
   /** Adds the next probe to a message that leaves now; under the send lock. */

@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import remora.proto.v1.ExchangeRequest;
 import remora.proto.v1.Reply;
+import remora.proto.v1.Status;
 
 /**
  * What waits to be sent, and the sending of it.
@@ -39,12 +40,20 @@ final class Outbox {
   private final AtomicInteger calls = new AtomicInteger();
   private final ReentrantLock sendLock = new ReentrantLock();
 
+  /** How this Tomcat fares, until a message takes it along; null while nobody has said. */
+  private volatile Status status;
+
   /** The stream in use, or null. Written under the send lock. */
   private volatile Link link;
 
   /** The stream in use, or null while there is none. */
   Link link() {
     return link;
+  }
+
+  /** Figures to go with the next message that leaves for another reason. */
+  void tell(Status figures) {
+    status = figures;
   }
 
   /** Counts a caller in; false when so many wait already. */
@@ -182,6 +191,11 @@ final class Outbox {
         current.addProbe(message);
       }
       if (probes || message.getRequestsCount() > 0 || message.getAcknowledgedCount() > 0) {
+        Status figures = status;
+        if (figures != null) {
+          message.setStatus(figures);
+          status = null;
+        }
         current.send(message.build());
       }
     }

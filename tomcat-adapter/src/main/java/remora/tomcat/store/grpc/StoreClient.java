@@ -1,5 +1,6 @@
 package remora.tomcat.store.grpc;
 
+import io.grpc.ManagedChannel;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -69,6 +70,7 @@ final class StoreClient implements LeaderFinder.Events {
   private final String sharedAs;
   private final Outbox outbox = new Outbox();
   private final Pushes pushes = new Pushes();
+  private final Standing standing;
   private final Hello hello;
   private final LongPredicate pausedSince;
   private final LeaderFinder finder;
@@ -84,6 +86,7 @@ final class StoreClient implements LeaderFinder.Events {
   private StoreClient(String sharedAs, StoreOptions options, long instance) {
     this.sharedAs = sharedAs;
     this.pausedSince = options.pausedSince();
+    this.standing = new Standing(instance);
     this.hello =
         Hello.newBuilder()
             .setUnderstands(UNDERSTANDS)
@@ -145,6 +148,9 @@ final class StoreClient implements LeaderFinder.Events {
     while (!outbox.isIdle() && deadline - System.nanoTime() > 0) {
       LockSupport.parkNanos(DRAIN_LOOK_NANOS);
     }
+    if (finder.state().kind() == StoreState.Kind.LED) {
+      standing.retire();
+    }
     finder.stop();
   }
 
@@ -155,6 +161,10 @@ final class StoreClient implements LeaderFinder.Events {
 
   Pushes pushes() {
     return pushes;
+  }
+
+  Standing standing() {
+    return standing;
   }
 
   /** See {@link SessionStore#state}. */
@@ -174,7 +184,12 @@ final class StoreClient implements LeaderFinder.Events {
 
   boolean trusts(long readAtNanos) {
     Link link = outbox.link();
-    return link != null && link.trusts(readAtNanos, System.nanoTime());
+    if (link == null) {
+      return false;
+    }
+    long now = System.nanoTime();
+    link.use(now);
+    return link.trusts(readAtNanos, now);
   }
 
   /**
@@ -212,7 +227,12 @@ final class StoreClient implements LeaderFinder.Events {
   }
 
   private Reply offerAndAwait(Request request, long timeoutMillis) {
-    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+    long now = System.nanoTime();
+    Link link = outbox.link();
+    if (link != null) {
+      link.use(now);
+    }
+    long deadline = now + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
     Call call = new Call(request, Thread.currentThread());
     outbox.offer(call);
     if (isAway()) {
@@ -344,6 +364,11 @@ final class StoreClient implements LeaderFinder.Events {
   @Override
   public long timeoutNanos() {
     return timeoutNanos;
+  }
+
+  @Override
+  public void leads(ManagedChannel leader, long nowNanos) {
+    standing.tell(leader, outbox, nowNanos);
   }
 
   @Override

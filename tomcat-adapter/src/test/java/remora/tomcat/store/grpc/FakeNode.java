@@ -7,7 +7,6 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
-import io.grpc.Status;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
@@ -19,6 +18,8 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
+import remora.proto.v1.AnnounceReply;
+import remora.proto.v1.AnnounceRequest;
 import remora.proto.v1.CheckReply;
 import remora.proto.v1.Durations;
 import remora.proto.v1.ExchangeReply;
@@ -26,9 +27,13 @@ import remora.proto.v1.ExchangeRequest;
 import remora.proto.v1.Hello;
 import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
+import remora.proto.v1.RegistryGrpc;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
+import remora.proto.v1.RetireReply;
+import remora.proto.v1.RetireRequest;
 import remora.proto.v1.SessionStoreGrpc;
+import remora.proto.v1.Status;
 import remora.proto.v1.Welcome;
 
 /** A store node that does as the test says: leads or refuses, answers or keeps silent. */
@@ -46,6 +51,14 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
 
   /** Every push that was acknowledged. */
   final List<Long> acknowledged = new CopyOnWriteArrayList<>();
+
+  /** Every word of how a client fares. */
+  final List<Status> statuses = new CopyOnWriteArrayList<>();
+
+  /** Every announcement, and every retirement. */
+  final List<AnnounceRequest> announcements = new CopyOnWriteArrayList<>();
+
+  final List<RetireRequest> retirements = new CopyOnWriteArrayList<>();
 
   /** Where each stream came from, as its connection says it. */
   final List<SocketAddress> callers = new CopyOnWriteArrayList<>();
@@ -87,9 +100,26 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     server =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
             .addService(ServerInterceptors.intercept(this, remembering()))
+            .addService(new Registry())
             .build()
             .start();
     port = server.getPort();
+  }
+
+  private final class Registry extends RegistryGrpc.RegistryImplBase {
+    @Override
+    public void announce(AnnounceRequest request, StreamObserver<AnnounceReply> answer) {
+      announcements.add(request);
+      answer.onNext(AnnounceReply.getDefaultInstance());
+      answer.onCompleted();
+    }
+
+    @Override
+    public void retire(RetireRequest request, StreamObserver<RetireReply> answer) {
+      retirements.add(request);
+      answer.onNext(RetireReply.getDefaultInstance());
+      answer.onCompleted();
+    }
   }
 
   private ServerInterceptor remembering() {
@@ -200,7 +230,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       if (refused != null) {
         Metadata trailers = new Metadata();
         trailers.put(REFUSAL, refused.toByteArray());
-        replies.onError(Status.UNAVAILABLE.asRuntimeException(trailers));
+        replies.onError(io.grpc.Status.UNAVAILABLE.asRuntimeException(trailers));
       } else if (!frozen) {
         stream = opening;
         opened.accept(message.getHello(), opening);
@@ -214,6 +244,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
                         .setSessionBytesMax(sessionBytesMax)));
       }
       return;
+    }
+    if (message.hasStatus()) {
+      statuses.add(message.getStatus());
     }
     acknowledged.addAll(message.getAcknowledgedList());
     message.getAcknowledgedList().forEach(acknowledging::accept);

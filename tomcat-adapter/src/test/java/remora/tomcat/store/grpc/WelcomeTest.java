@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -14,15 +15,19 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import remora.proto.v1.AnnounceRequest;
 import remora.proto.v1.Formats;
 import remora.proto.v1.Refusal;
+import remora.proto.v1.Status;
 import remora.tomcat.Conditions;
+import remora.tomcat.store.Announcement;
+import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreUnavailableException;
 
-/** What the client takes from a node's first words. */
+/** What the client takes from a node's first words, and what it says of itself. */
 @Timeout(60)
 class WelcomeTest {
 
@@ -143,6 +148,67 @@ class WelcomeTest {
         assertTrue(store.nearCopyTrusted(readAt));
         assertEquals(1, node.hellos.size(), "silent, and not left");
       }
+    }
+  }
+
+  private static Announcement announcement(String application) {
+    return new Announcement("n1", "http://127.0.0.1:8080", application, "serve", "0.1.0", 200);
+  }
+
+  @Test
+  void a_tomcat_says_what_it_serves_and_how_it_fares_and_that_it_stops() throws Exception {
+    try (FakeNode node = new FakeNode()) {
+      StoreOptions options = new StoreOptions(node.address(), "n1", 5_000);
+      SessionStore shop = GrpcSessionStore.openAs(options, 2011);
+      SessionStore forum = GrpcSessionStore.openAs(options, 2011);
+      shop.announce(announcement("localhost/shop"));
+      forum.announce(announcement("localhost/forum"));
+      shop.onStatus(
+          "localhost/shop",
+          () -> new ApplicationStatus(3, 4, 5, 6, 7, 8, Collections.nCopies(40, "a.B")));
+      forum.onStatus(
+          "localhost/forum",
+          () -> {
+            throw new IllegalStateException("as asked");
+          });
+      SessionKey key = new SessionKey("localhost/shop", new byte[16]);
+      shop.check(key, 1, 1);
+      node.stream.confirm();
+      Conditions.await("announcement", () -> !node.announcements.isEmpty());
+      AnnounceRequest said = node.announcements.get(0);
+      assertEquals(2011, said.getCaller().getInstance());
+      assertEquals("n1", said.getCaller().getNode());
+      assertEquals("http://127.0.0.1:8080", said.getUrl());
+      assertEquals(Arrays.asList("localhost/forum", "localhost/shop"), said.getApplicationsList());
+      assertEquals(
+          "serve 0.1.0 200", said.getMode() + " " + said.getVersion() + " " + said.getThreads());
+      Conditions.await(
+          "status",
+          () -> {
+            shop.check(key, 1, 1);
+            return !node.statuses.isEmpty();
+          });
+      Status status = node.statuses.get(0);
+      assertEquals("3 4", status.getBusy() + " " + status.getInFlight());
+      assertEquals(1, status.getApplicationsCount());
+      Status.Application one = status.getApplications(0);
+      assertEquals(
+          "localhost/shop 5 6 7 8 32",
+          one.getApplication()
+              + " "
+              + one.getLocal()
+              + " "
+              + one.getUndecodable()
+              + " "
+              + one.getRefused()
+              + " "
+              + one.getChangedInPlace()
+              + " "
+              + one.getClassesCount());
+      forum.close();
+      assertEquals(0, node.retirements.size());
+      shop.close();
+      assertEquals("n1", node.retirements.get(0).getCaller().getNode());
     }
   }
 

@@ -1,0 +1,87 @@
+package remora.tomcat.store;
+
+/** What a Tomcat says of itself, so that operators and proxies find it. Immutable. */
+public final class Announcement {
+
+  private final String route;
+  private final String url;
+  private final String application;
+  private final String mode;
+  private final String version;
+  private final int threads;
+
+  /**
+   * Makes an announcement of one application; those of one Tomcat are said together.
+   *
+   * @param route the Tomcat's name in the store: its route, or its node name where it has none; at
+   *     most {@value StoreOptions#NODE_BYTES_MAX} bytes of UTF-8
+   * @param url where a proxy reaches it, {@code http://host:port}; at most 256 bytes
+   * @param application as in {@link SessionKey#application()}
+   * @param mode how the session manager runs; at most 32 bytes
+   * @param version the jar's; at most 64 bytes
+   * @param threads threads that serve requests; 0 when not known
+   */
+  public Announcement(
+      String route, String url, String application, String mode, String version, int threads) {
+    this.route = route;
+    this.url = url;
+    this.application = application;
+    this.mode = mode;
+    this.version = version;
+    this.threads = threads;
+  }
+
+  /**
+   * The Tomcat's name in the store.
+   *
+   * @return its route or node name
+   */
+  public String route() {
+    return route;
+  }
+
+  /**
+   * Where a proxy reaches it.
+   *
+   * @return a URL without a path
+   */
+  public String url() {
+    return url;
+  }
+
+  /**
+   * What it serves.
+   *
+   * @return the application's name in the store
+   */
+  public String application() {
+    return application;
+  }
+
+  /**
+   * How the session manager runs.
+   *
+   * @return the mode
+   */
+  public String mode() {
+    return mode;
+  }
+
+  /**
+   * The jar's version.
+   *
+   * @return the version
+   */
+  public String version() {
+    return version;
+  }
+
+  /**
+   * Threads that serve requests.
+   *
+   * @return 0 when not known
+   */
+  public int threads() {
+    return threads;
+  }
+}

@@ -1,0 +1,204 @@
+package remora.tomcat.store.grpc;
+
+import io.grpc.ManagedChannel;
+import io.grpc.stub.StreamObserver;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
+import remora.proto.v1.AnnounceRequest;
+import remora.proto.v1.Caller;
+import remora.proto.v1.RegistryGrpc;
+import remora.proto.v1.RetireRequest;
+import remora.proto.v1.Status;
+import remora.tomcat.store.Announcement;
+import remora.tomcat.store.ApplicationStatus;
+
+/** What this Tomcat says of itself: the announcements and figures of its applications, together. */
+final class Standing {
+
+  /** How long an announcement counts unless it is renewed, in seconds. */
+  private static final int LIFETIME_SECONDS = 30;
+
+  /** How often an announcement is renewed: one may be lost. */
+  private static final long ANNOUNCE_NANOS = 10_000_000_000L;
+
+  /** Applications start one after the other, and are announced together. */
+  private static final long ANNOUNCE_NANOS_MIN = 1_000_000_000L;
+
+  /** How often figures are taken. */
+  private static final long STATUS_NANOS = 5_000_000_000L;
+
+  /** How long a stopping client waits until its entry is out. */
+  private static final long RETIRE_MILLIS_MAX = 200;
+
+  private static final Log LOG = LogFactory.getLog(Standing.class);
+
+  private final Map<String, Announcement> announced = new ConcurrentHashMap<>();
+  private final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
+
+  private final long instance;
+  private volatile boolean changed;
+
+  /** The connection over which this Tomcat was announced; null before that. */
+  private volatile ManagedChannel announcedOver;
+
+  private volatile String announcedAs = "";
+
+  /** When each was said or taken last; only used by the leader finder's thread. */
+  private long announcedNanos;
+
+  private long measuredNanos;
+
+  Standing(long instance) {
+    this.instance = instance;
+    long now = System.nanoTime();
+    announcedNanos = now - ANNOUNCE_NANOS;
+    measuredNanos = now - STATUS_NANOS;
+  }
+
+  void announce(Announcement announcement) {
+    announced.put(announcement.application(), announcement);
+    changed = true;
+  }
+
+  void measure(String application, Supplier<ApplicationStatus> supplier) {
+    figures.put(application, supplier);
+  }
+
+  /** An application is not served here any more. */
+  void forget(String application) {
+    figures.remove(application);
+    changed |= announced.remove(application) != null;
+  }
+
+  /** Says what is due to be said; called again and again while a leader stands. */
+  void tell(ManagedChannel leader, Outbox outbox, long nowNanos) {
+    long pause = changed ? ANNOUNCE_NANOS_MIN : ANNOUNCE_NANOS;
+    if (nowNanos - announcedNanos >= pause) {
+      announcedNanos = nowNanos;
+      changed = false;
+      AnnounceRequest announcement = announcement();
+      if (announcement != null) {
+        RegistryGrpc.newStub(leader).announce(announcement, new Ended<>(() -> {}));
+        announcedAs = announcement.getCaller().getNode();
+        announcedOver = leader;
+      }
+    }
+    if (nowNanos - measuredNanos >= STATUS_NANOS) {
+      measuredNanos = nowNanos;
+      Status figures = status();
+      if (figures != null) {
+        outbox.tell(figures);
+      }
+    }
+  }
+
+  /** Takes this Tomcat out, if it was announced; waits for that a moment. */
+  void retire() {
+    ManagedChannel leader = announcedOver;
+    if (leader == null) {
+      return;
+    }
+    CountDownLatch ended = new CountDownLatch(1);
+    RetireRequest request = RetireRequest.newBuilder().setCaller(caller(announcedAs)).build();
+    RegistryGrpc.newStub(leader).retire(request, new Ended<>(ended::countDown));
+    try {
+      ended.await(RETIRE_MILLIS_MAX, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException stopping) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Hears of the end of a call that is made again, or need not be. */
+  private static final class Ended<T> implements StreamObserver<T> {
+    private final Runnable then;
+
+    private Ended(Runnable then) {
+      this.then = then;
+    }
+
+    @Override
+    public void onNext(T reply) {}
+
+    @Override
+    public void onError(Throwable refused) {
+      LOG.debug("the session store did not take what this server says of itself", refused);
+      then.run();
+    }
+
+    @Override
+    public void onCompleted() {
+      then.run();
+    }
+  }
+
+  /**
+   * What is to be announced; null while nothing is. Where applications differ, one of them wins.
+   */
+  private AnnounceRequest announcement() {
+    Map<String, Announcement> sorted = new TreeMap<>(announced);
+    if (sorted.isEmpty()) {
+      return null;
+    }
+    Announcement one = sorted.values().iterator().next();
+    return AnnounceRequest.newBuilder()
+        .setCaller(caller(one.route()))
+        .setUrl(one.url())
+        .addAllApplications(sorted.keySet())
+        .setLifetimeSeconds(LIFETIME_SECONDS)
+        .setMode(one.mode())
+        .setVersion(one.version())
+        .setThreads(one.threads())
+        .build();
+  }
+
+  private Caller caller(String node) {
+    return Caller.newBuilder()
+        .setInstance(instance)
+        .setSerial(StoreClient.nextSerial())
+        .setNode(node)
+        .build();
+  }
+
+  /** The figures of this moment; null while nobody gives any. */
+  private Status status() {
+    if (figures.isEmpty()) {
+      return null;
+    }
+    Status.Builder status = Status.newBuilder();
+    int busy = 0;
+    int inFlight = 0;
+    for (String application : new TreeSet<>(figures.keySet())) {
+      ApplicationStatus one = ask(application);
+      if (one != null) {
+        busy += one.busy();
+        inFlight += one.inFlight();
+        status.addApplications(
+            Status.Application.newBuilder()
+                .setApplication(application)
+                .setLocal(one.local())
+                .setUndecodable(one.undecodable())
+                .setRefused(one.refused())
+                .setChangedInPlace(one.changedInPlace())
+                .addAllClasses(one.classes()));
+      }
+    }
+    return status.setBusy(busy).setInFlight(inFlight).build();
+  }
+
+  private ApplicationStatus ask(String application) {
+    Supplier<ApplicationStatus> supplier = figures.get(application);
+    try {
+      return supplier == null ? null : supplier.get();
+    } catch (RuntimeException broken) {
+      LOG.error("The figures of " + application + " cannot be told", broken);
+      return null;
+    }
+  }
+}
