@@ -102,8 +102,23 @@ fn save(session: SessionKey) -> Save {
         }]),
         max_idle_seconds: Some(1_800),
         retake: true,
+        late: true,
         created_ms: 1_764_000_000_000,
         last_access_ms: 1_764_000_000_500,
+    }
+}
+
+/// What the former owner still saves after the claim.
+fn late(session: SessionKey) -> Save {
+    Save {
+        epoch: Epoch(1),
+        base: Version(1),
+        changed: Vec::new(),
+        removed: Vec::new(),
+        local: Vec::new(),
+        login: None,
+        labels: None,
+        ..save(session)
     }
 }
 
@@ -205,7 +220,7 @@ fn proposal(serial: u64, command: Command) -> Proposal {
     }
 }
 
-/// A table in which every kind of record stands: sessions with all that they may hold, a tombstone, a key that was given
+/// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that was given
 /// up, an application server, members.
 fn table() -> SessionTable {
     let mut table = SessionTable::new();
@@ -224,16 +239,17 @@ fn table() -> SessionTable {
         .into();
     steps.push(Command::Save(save(key("ada"))));
     steps.push(Command::Claim { session: key("ada") });
+    steps.push(Command::Save(late(key("ada"))));
     steps.push(Command::Save(save(key("eve"))));
     steps.push(Command::Rename {
         session: key("eve"),
         new_key: key("bob").key,
-        epoch: Epoch(3),
+        epoch: Epoch(4),
     });
     steps.push(Command::Save(save(key("gone"))));
     steps.push(Command::Remove {
         session: key("gone"),
-        created_version: Version(5),
+        created_version: Version(6),
         epoch: Epoch(0),
         reason: RemoveReason::Logout,
     });

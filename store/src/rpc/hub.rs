@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::Streams;
 use crate::raft::EventSink;
-use remora_table::{Event, EventKind, SessionKey};
+use remora_table::{Event, EventKind, SessionKey, Version};
 
 use super::convert::session_key;
 use super::outbox::{Cut, Outbox};
@@ -179,16 +179,18 @@ impl Hub {
         };
         state.last_push += 1;
         let id = state.last_push;
-        let kind = match event.kind {
-            EventKind::OwnershipLost => push::Kind::OwnershipLost,
-            EventKind::Gone => push::Kind::Gone,
-            EventKind::Expired => push::Kind::Expired,
+        let (kind, version) = match event.kind {
+            EventKind::OwnershipLost => (push::Kind::OwnershipLost, Version(0)),
+            EventKind::Gone => (push::Kind::Gone, Version(0)),
+            EventKind::Expired => (push::Kind::Expired, Version(0)),
+            EventKind::Newer { version } => (push::Kind::Newer, version),
         };
         let pushed = live.outbox.push(v1::Push {
             id,
             session: Some(session_key(&event.session)),
             kind: kind.into(),
             epoch: event.epoch.0,
+            version: version.0,
             ..v1::Push::default()
         });
         self.metrics.pushes.increment(1);

@@ -132,6 +132,9 @@ pub struct Save {
     pub max_idle_seconds: Option<i32>,
     /// Whether the save may take the session back from another owner, if nothing conflicts.
     pub retake: bool,
+    /// Whether the save is of a request that began before its Tomcat lost the session: then it may carry the ownership
+    /// before the present one.
+    pub late: bool,
     /// Creation, milliseconds since 1970; read only with epoch 0.
     pub created_ms: u64,
     /// Last access, milliseconds since 1970.

@@ -22,8 +22,9 @@
 //!    sweeps and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
 //!    `scripts/sweep.script`)
 //! 4. **Telling.** An owner is told what somebody else did to its session: that it lost it, that it is gone, that it
-//!    expired. Who asked for it is not told, and for a session that nobody holds nobody is. (`scripts/claim.script`,
-//!    `scripts/release.script`, `scripts/remove.script`)
+//!    expired; and of a late save, that its record is newer. Who asked for it is not told, and for a session that nobody
+//!    holds nobody is. (`scripts/claim.script`, `scripts/release.script`, `scripts/remove.script`,
+//!    `scripts/late.script`)
 //!
 //! # Before a claim, save, rename, release or remove
 //!
@@ -32,19 +33,23 @@
 //! 6. **Gone.** Where no session stands the answer is Gone, with the version of the tombstone if one stands there;
 //!    through a key that was given up nothing is told of a tombstone. Rule 11 creates all the same, and rule 23 knows
 //!    its own tombstone. (`scripts/logout.script`, `scripts/aliases.script`)
-//! 7. **Repeats.** A record remembers its last claim and its last save, rename or release. The same request id gets
-//!    that outcome again, also when others have changed the record since; a claim only while the ownership that it
-//!    began stands, else it is Stale. Stale too are a lower serial of the same instance and another kind of command
-//!    under a remembered id. What is older than that and of another instance is not recognised.
+//! 7. **Repeats.** A record remembers its last claim, its last save, rename or release, and beside them its last late
+//!    save. The same request id gets that outcome again, also when others have changed the record since; a claim only
+//!    while the ownership that it began stands, else it is Stale. Stale too are a lower serial of the same instance and
+//!    another kind of command under a remembered id. What is older than that and of another instance is not recognised.
 //!    (`scripts/repeats.script`, `scripts/claim.script`, `scripts/afterlife.script`)
 //! 8. **Given up.** Through a key that was given up only the owner comes: a save, release or remove without the current
-//!    epoch is Renamed, but for an operator's remove. A second rename is Renamed even with it. A save with epoch 0
-//!    creates nothing there. (`scripts/rename.script`, `scripts/aliases.script`)
+//!    epoch is Renamed, late or not, but for an operator's remove. A second rename is Renamed even with it. A save with
+//!    epoch 0 creates nothing there. (`scripts/rename.script`, `scripts/aliases.script`)
 //! 9. **Fenced.** Epochs are compared for equality. A save, rename, release, or remove by expiry that carries another
 //!    than the record's is Fenced and learns who owns the session. (`scripts/zombie.script`, `scripts/claim.script`)
-//! 10. **Retake.** A save that may retake is not fenced, if its base is not from before the session was created: it
-//!     goes on under the rules of base and merge, whoever holds the session now, and begins a new epoch of its own. The
-//!     one before is told. With the current epoch the wish says nothing. (`scripts/retake.script`,
+//! 10. **Late.** A save of a request that began before its Tomcat lost the session says so, and is not fenced if it
+//!     carries the epoch of the last holder before the present one, and if its base is not from before the session was
+//!     created: it goes on under the rules of base and merge, and leaves owner and epoch to the successor, who is told
+//!     the record's new version. An older epoch is Fenced. With the current epoch the word says nothing.
+//!     (`scripts/late.script`, `scripts/superseded.script`, `scripts/zombie.script`, `scripts/release.script`,
+//!     `scripts/rename.script`, `scripts/repeats.script`) A save that may *retake* goes on so whoever holds the session
+//!     now, and begins a new epoch of its own; the one before is told. (`scripts/retake.script`,
 //!     `scripts/create.script`)
 //!
 //! # Save
@@ -78,8 +83,8 @@
 //!
 //! 19. **Claim.** The caller owns the session: a new epoch, a new deadline, and the whole record as the answer, also
 //!     when it owned the session before. The former owner is told. (`scripts/claim.script`)
-//! 20. **Release.** Nobody owns the session: a new epoch, so that nothing the caller still has under way applies. The
-//!     deadline stays. (`scripts/release.script`)
+//! 20. **Release.** Nobody owns the session: a new epoch, so that nothing the caller still has under way applies, but what
+//!     it saves late. The deadline stays. (`scripts/release.script`)
 //! 21. **Rename.** The record moves as it is, with its epoch and a new deadline, to a key of the same slot where
 //!     nothing stands; otherwise Taken. The old key serves the owner for 30 s more, and stays in use that long.
 //!     (`scripts/rename.script`, `scripts/chains.script`)

@@ -114,7 +114,8 @@ pub enum Outcome {
 pub struct Saved {
     /// The version that it was given; the base of the caller's next save.
     pub version: Version,
-    /// The caller's epoch; a new one after a create or a retake.
+    /// The session's epoch: the caller's, a new one after a create or a retake; after a late save the successor's, or
+    /// nobody's, and not the caller's.
     pub epoch: Epoch,
     /// Version of the command that created the session.
     pub created_version: Version,
@@ -171,7 +172,7 @@ pub struct Event {
     pub kind: EventKind,
     /// The instance that held it. Never 0 and never the one that asked for it.
     pub instance: u64,
-    /// The ownership that it lost; a copy under another epoch is not meant.
+    /// The ownership under which it held it; a copy under another epoch is not meant.
     pub epoch: Epoch,
 }
 
@@ -184,4 +185,9 @@ pub enum EventKind {
     Gone,
     /// It expired.
     Expired,
+    /// A late save of the former owner changed it; the instance still holds it.
+    Newer {
+        /// The record's version since.
+        version: Version,
+    },
 }

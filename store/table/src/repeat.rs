@@ -1,7 +1,7 @@
 //! Whether a command was seen before: the answer that its first try got, or Stale.
 //!
-//! A record remembers its last claim and its last change, a tombstone its removal. That is enough because an adapter
-//! has one change per session in flight. Outcomes that changed nothing (Conflict, Fenced, Gone) need no memory: their
+//! A record remembers its last claim, its last change and the last late change of a former owner, a tombstone its removal.
+//! That is enough because an adapter has one change per session in flight. Outcomes that changed nothing (Conflict, Fenced, Gone) need no memory: their
 //! reasons only grow, so the repeat meets them again. TooLarge may have lost its reason by then; the repeat is then
 //! applied, for the first and only time.
 
@@ -26,10 +26,17 @@ pub(super) fn answer(session: &Arc<Session>, id: Option<RequestId>, command: &Co
     if let Some(change) = session.last_change.filter(|change| change.id == id) {
         return Some(recorded(session, change, command));
     }
+    if let Some(late) = session.late_change.as_deref().filter(|late| late.id == id) {
+        return Some(match command {
+            Command::Save(save) => saved(session, late.version, late.epoch, save.base),
+            _ => Outcome::Stale,
+        });
+    }
     let older = |seen: RequestId| seen.instance == id.instance && seen.serial > id.serial;
     let claim_is_later = session.last_claim.is_some_and(|claim| older(claim.id));
     let change_is_later = session.last_change.is_some_and(|change| older(change.id));
-    (claim_is_later || change_is_later).then_some(Outcome::Stale)
+    let late_is_later = session.late_change.as_ref().is_some_and(|late| older(late.id));
+    (claim_is_later || change_is_later || late_is_later).then_some(Outcome::Stale)
 }
 
 /// The outcome of the last change, once more. Another command under the same id is a mistake of the asker: Stale.

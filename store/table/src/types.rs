@@ -258,6 +258,17 @@ pub(super) struct RecordedChange {
     pub(super) kind: RecordedKind,
 }
 
+/// The last late change of a record, kept to answer its repeat although the owner has changed the record since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecordedLate {
+    /// The save's request id.
+    pub(super) id: RequestId,
+    /// The version it was given.
+    pub(super) version: Version,
+    /// The ownership that it found, and left.
+    pub(super) epoch: Epoch,
+}
+
 /// The last claim of a record, kept to answer its repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecordedClaim {
@@ -295,7 +306,7 @@ pub struct Session {
     pub version: Version,
     /// The present ownership.
     pub epoch: Epoch,
-    /// The ownership before it; 0 when there was none.
+    /// The ownership of who held the session before; 0 when nobody did. A time in which nobody held it does not count.
     pub previous_epoch: Epoch,
     /// Version of the command that created the session: names this life of the key, also across renames.
     pub created_version: Version,
@@ -327,8 +338,10 @@ pub struct Session {
     pub local: Box<[LocalAttribute]>,
     /// For repeats of the last claim.
     pub(super) last_claim: Option<RecordedClaim>,
-    /// For repeats of the last save, rename or release.
+    /// For repeats of the last save, rename or release of who owned the session then.
     pub(super) last_change: Option<RecordedChange>,
+    /// For repeats of the last late save. Apart, because most records have none.
+    pub(super) late_change: Option<Box<RecordedLate>>,
 }
 
 impl Session {
@@ -356,9 +369,12 @@ impl Session {
         stored.or_else(|| self.local_attribute(name).map(LocalAttribute::bytes))
     }
 
-    /// Somebody owns the session from now on, or nobody does.
+    /// Somebody owns the session from now on, or nobody does. What the last holder saves late finds its epoch here, also
+    /// when it gave the session up before the next one came.
     pub(super) fn begin_epoch(&mut self, epoch: Epoch, owner: Owner) {
-        self.previous_epoch = self.epoch;
+        if self.owner.instance != 0 {
+            self.previous_epoch = self.epoch;
+        }
         self.epoch = epoch;
         self.owner = owner;
     }

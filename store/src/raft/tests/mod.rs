@@ -52,6 +52,7 @@ pub(crate) fn create(user: u64, bytes: usize) -> Proposal {
             labels: None,
             max_idle_seconds: Some(1_800),
             retake: false,
+            late: false,
             created_ms: 0,
             last_access_ms: 0,
         }),

@@ -210,8 +210,8 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
     })
 }
 
-/// Reserved in a save: whether it is late, and whether a limit follows.
-const LATE_AND_LIMIT_BYTES: usize = 2;
+/// Reserved in a save: whether a limit follows.
+const LIMIT_BYTES: usize = 1;
 
 fn write_save(writer: &mut Writer<'_>, save: &Save) {
     write_key(writer, &save.session);
@@ -232,7 +232,8 @@ fn write_save(writer: &mut Writer<'_>, save: &Save) {
     });
     writer.option(save.max_idle_seconds, Writer::i32);
     writer.bool(save.retake);
-    writer.reserved::<LATE_AND_LIMIT_BYTES>();
+    writer.bool(save.late);
+    writer.reserved::<LIMIT_BYTES>();
     writer.u64(save.created_ms);
     writer.u64(save.last_access_ms);
 }
@@ -255,9 +256,10 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
         login: reader.option(read_login)?,
         labels: reader.option(|reader| reader.list(PAIR_BYTES, read_label))?,
         max_idle_seconds: reader.option(Reader::i32)?,
-        retake: reader.bool().and_then(|retake| {
-            reader.reserved::<LATE_AND_LIMIT_BYTES>()?;
-            Ok(retake)
+        retake: reader.bool()?,
+        late: reader.bool().and_then(|late| {
+            reader.reserved::<LIMIT_BYTES>()?;
+            Ok(late)
         })?,
         created_ms: reader.u64()?,
         last_access_ms: reader.u64()?,

@@ -19,8 +19,8 @@ use crate::formats::MemberFormats;
 use crate::names::Names;
 use crate::slot::{Alias, Slot, Tombstone};
 use crate::types::{
-    Attribute, Epoch, Label, LocalAttribute, RecordedChange, RecordedClaim, RecordedKind, RegisteredServer,
-    Session, SessionKey, TableTime, Version,
+    Attribute, Epoch, Label, LocalAttribute, RecordedChange, RecordedClaim, RecordedKind, RecordedLate,
+    RegisteredServer, Session, SessionKey, TableTime, Version,
 };
 
 /// The kinds of slots on disk. A number is never used again for something else.
@@ -105,11 +105,12 @@ fn write_session(writer: &mut Writer<'_>, session: &Session) {
         writer.u64(change.version.0);
         writer.u8(recorded_byte(change.kind));
     });
-    writer.reserved::<LATE_CHANGE_BYTES>();
+    writer.option(session.late_change.as_deref(), |writer, late| {
+        write_request_id(writer, late.id);
+        writer.u64(late.version.0);
+        writer.u64(late.epoch.0);
+    });
 }
-
-/// Reserved in a session: whether the last late change of its former owner follows, for that one's repeat.
-const LATE_CHANGE_BYTES: usize = 1;
 
 fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
     /// Name's length, version, type tag, value's length.
@@ -170,8 +171,8 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
                 kind: read_recorded(reader)?,
             })
         })?,
+        late_change: reader.option(read_late)?,
     };
-    reader.reserved::<LATE_CHANGE_BYTES>()?;
     let sorted = session.attributes.is_sorted_by(|one, next| one.name < next.name)
         && session.local.is_sorted_by(|one, next| one.name < next.name)
         && session.labels.is_sorted_by(|one, next| one.name < next.name);
@@ -179,6 +180,14 @@ fn read_session(reader: &mut Reader<'_>, names: &mut Names) -> Read<Session> {
         return Err(reader.error("its attributes or labels are not in the order of their names"));
     }
     Ok(session)
+}
+
+fn read_late(reader: &mut Reader<'_>) -> Read<Box<RecordedLate>> {
+    Ok(Box::new(RecordedLate {
+        id: read_request_id(reader)?,
+        version: Version(reader.u64()?),
+        epoch: Epoch(reader.u64()?),
+    }))
 }
 
 pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {

@@ -22,14 +22,24 @@ use crate::repeat;
 use crate::slot::{Found, Slot, Standing};
 use crate::table::{Call, SessionTable, deadline};
 use crate::types::{
-    Attribute, Epoch, Label, LocalAttribute, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind, Session,
-    SessionKey, TableTime, Version,
+    Attribute, Epoch, Label, LocalAttribute, Login, RECORD_BYTES_MAX, RecordedChange, RecordedKind,
+    RecordedLate, RequestId, Session, SessionKey, TableTime, Version,
 };
+
+/// By what right a save changes a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// The caller owns it.
+    Owner,
+    /// The caller held it before the present owner, and says that it is late.
+    Late,
+    /// The caller takes it from whoever owns it.
+    Retake,
+}
 
 /// A save that nothing speaks against.
 struct Admitted {
-    /// Whether it takes the session from another owner.
-    retakes: bool,
+    right: Right,
     /// What others changed since its base.
     merged: Option<Merged>,
 }
@@ -64,33 +74,30 @@ impl SessionTable {
         key: &SessionKey,
         current: Arc<Session>,
     ) -> Outcome {
-        let Admitted { retakes, mut merged } = match admit(call, save, moved, &current) {
+        let Admitted { right, mut merged } = match admit(call, save, moved, &current) {
             Ok(admitted) => admitted,
             Err(outcome) => return *outcome,
         };
-        if retakes {
-            call.tell(key, &current, EventKind::OwnershipLost);
+        let version = self.next_version();
+        match right {
+            Right::Owner => {}
+            Right::Late => call.tell(key, &current, EventKind::Newer { version }),
+            Right::Retake => call.tell(key, &current, EventKind::OwnershipLost),
         }
         let (created_version, epoch) = (current.created_version, current.epoch);
         drop(current);
 
-        let version = self.next_version();
-        let new_owner = retakes.then(|| self.owner(call));
-        let epoch = if retakes { Epoch(version.0) } else { epoch };
-        let kind = if retakes {
-            RecordedKind::SavedNewEpoch
-        } else {
-            RecordedKind::Saved
-        };
-        let last_change = call.id().map(|id| RecordedChange { id, version, kind });
+        let taken = right == Right::Retake;
+        let new_owner = taken.then(|| self.owner(call));
+        let epoch = if taken { Epoch(version.0) } else { epoch };
         let now = self.now();
         let wants_names = merged.as_ref().is_some_and(|merged| merged.removals);
         let left = self.change(key, |record, names| {
             store(record, save, version, now, names);
-            record.last_change = last_change;
             if let Some(owner) = new_owner {
                 record.begin_epoch(epoch, owner);
             }
+            remember(record, call.id(), version, right);
             wants_names.then(|| (merge::names(record), record.local.to_vec()))
         });
         if let (Some(merged), Some((names, local))) = (&mut merged, left.flatten()) {
@@ -135,6 +142,7 @@ impl SessionTable {
             local: Box::default(),
             last_claim: None,
             last_change: call.id().map(|id| RecordedChange { id, version, kind }),
+            late_change: None,
         };
         let now = self.now();
         store(&mut record, save, version, now, &mut self.names);
@@ -158,16 +166,14 @@ fn admit(
     if let Some(outcome) = repeat::answer(current, call.id(), &call.proposal.command) {
         return Err(Box::new(outcome));
     }
-    let retakes = save.epoch != current.epoch;
-    if retakes && moved {
+    if moved && save.epoch != current.epoch {
         return Err(Box::new(Outcome::Renamed));
     }
-    // A base from before the session began is about an earlier life of the key, which nobody may bring back.
-    if retakes && !(save.retake && save.base >= current.created_version) {
+    let Some(right) = right(save, current) else {
         return Err(Box::new(Outcome::Fenced {
             owner: current.owner.clone(),
         }));
-    }
+    };
     let behind = save.base < current.version;
     let merged = if behind {
         merge::merged(current, save.base, None)
@@ -182,8 +188,38 @@ fn admit(
     }
     match too_large(Some(current), save) {
         Some(outcome) => Err(Box::new(outcome)),
-        None => Ok(Admitted { retakes, merged }),
+        None => Ok(Admitted { right, merged }),
     }
+}
+
+/// By what right a save changes a live record, if it has any.
+fn right(save: &Save, current: &Session) -> Option<Right> {
+    if save.epoch == current.epoch {
+        return Some(Right::Owner);
+    }
+    // A base from before the session began is about an earlier life of the key, which nobody may bring back.
+    if save.base < current.created_version {
+        return None;
+    }
+    // Epoch 0 is nobody's: where no ownership went before, it creates or is wrong.
+    if save.late && save.epoch != Epoch(0) && save.epoch == current.previous_epoch {
+        return Some(Right::Late);
+    }
+    save.retake.then_some(Right::Retake)
+}
+
+/// Keeps what the repeat of a save is answered by. A late one has a place of its own: the owner's last change stays.
+fn remember(record: &mut Session, id: Option<RequestId>, version: Version, right: Right) {
+    let epoch = record.epoch;
+    let kind = match right {
+        Right::Owner => RecordedKind::Saved,
+        Right::Retake => RecordedKind::SavedNewEpoch,
+        Right::Late => {
+            record.late_change = id.map(|id| Box::new(RecordedLate { id, version, epoch }));
+            return;
+        }
+    };
+    record.last_change = id.map(|id| RecordedChange { id, version, kind });
 }
 
 /// The answer to a save that would make the record larger than a message takes. A record that is over it already may

@@ -42,7 +42,9 @@ fn command(dice: &mut Dice, table: &SessionTable) -> Command {
     let known = table.reader().get(&session);
     let epoch = match dice.below(4) {
         0 => Epoch(0),
-        1 => Epoch(dice.below(50)),
+        1 => known
+            .as_ref()
+            .map_or(Epoch(dice.below(50)), |session| session.previous_epoch),
         _ => known.as_ref().map_or(Epoch(0), |session| session.epoch),
     };
     let version = known
@@ -116,7 +118,8 @@ fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Sa
         login: (dice.below(5) == 0).then_some(login),
         labels: (dice.below(5) == 0).then(|| vec![label(name)]),
         max_idle_seconds: (dice.below(3) == 0).then_some(20),
-        retake: dice.below(2) == 0,
+        retake: dice.below(4) == 0,
+        late: dice.below(2) == 0,
         created_ms: 0,
         last_access_ms: 0,
     }

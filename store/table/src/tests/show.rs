@@ -164,13 +164,15 @@ pub(super) fn show_cluster(cluster: &ClusterFormat) -> String {
 }
 
 pub(super) fn show_event(event: &Event) -> String {
-    let what = match event.kind {
-        EventKind::OwnershipLost => "lost",
-        EventKind::Gone => "gone",
-        EventKind::Expired => "expired",
+    let (what, version) = match event.kind {
+        EventKind::OwnershipLost => ("lost", None),
+        EventKind::Gone => ("gone", None),
+        EventKind::Expired => ("expired", None),
+        EventKind::Newer { version } => ("newer", Some(version)),
     };
+    let version = version.map_or(String::new(), |version| format!(" v{version}"));
     format!(
-        "tell {}: {what} {} e{}",
+        "tell {}: {what} {} e{}{version}",
         event.instance,
         name(&event.session),
         event.epoch
