@@ -33,8 +33,9 @@
 //! and makes a command of it; a visit at the desk (`rpc::visit`) checks the limits and submits it, with all others of the same
 //! message, to the proposer (`raft::proposer`), which packs what waits into one log entry. openraft appends it here and
 //! on the followers; each disk syncs before it answers; when a majority has, the applier hands the entry to
-//! `remora_table::SessionTable`, whose outcome goes back the same way. Events of the table (an owner lost a session) reach the
-//! hub (`rpc::hub`) first, so a claim's answer can wait until the previous owner has dropped its copy.
+//! `remora_table::SessionTable`, whose outcome goes back the same way. Events of the table (an owner lost a session, or its
+//! copy is old since a late save) reach the hub (`rpc::hub`) first, so a claim's answer can wait until the previous owner has
+//! dropped its copy.
 //!
 //! # Life of a read
 //!

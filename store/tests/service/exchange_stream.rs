@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::common::{Manager, Who, creation, hello, key, refusal, saved, single, soon, until};
+use super::common::{
+    Manager, Who, attribute, claimed, creation, hello, key, refusal, saved, single, soon, until,
+};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
 use remora_proto::v1::reply::Answer;
@@ -173,6 +175,48 @@ async fn a_claim_is_answered_when_the_previous_owner_has_dropped_its_copy() {
     assert!(
         matches!(&answers[&1], Answer::Claim(reply) if matches!(reply.outcome, Some(v1::claim_reply::Outcome::Claimed(_))))
     );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_late_save_leaves_the_successor_in_place_and_tells_it_the_new_version() {
+    let (node, _directory) = single().await;
+    let mut former = Manager::open(&node, hello(1)).await.unwrap();
+    let mut owner = Manager::open(&node, hello(2)).await.unwrap();
+    former.send(vec![(1, create(1))]).await;
+    let Answer::Save(created) = former.replies(1).await.remove(&1).unwrap() else {
+        unreachable!()
+    };
+    let created = saved(created);
+    owner.send(vec![(1, claim(1))]).await;
+    let push = former.next().await.pushes.remove(0);
+    former.acknowledge(push.id).await;
+    let Answer::Claim(claim) = owner.replies(1).await.remove(&1).unwrap() else {
+        unreachable!()
+    };
+    let record = claimed(claim);
+
+    let late = v1::SaveRequest {
+        session: key(1),
+        epoch: created.epoch,
+        base: created.version,
+        changed: vec![attribute("colour", "late")],
+        late: true,
+        ..v1::SaveRequest::default()
+    };
+    former.send(vec![(2, Ask::Save(late))]).await;
+    let push = owner.next().await.pushes.remove(0);
+    assert_eq!(
+        (push.kind(), push.epoch, push.session),
+        (v1::push::Kind::Newer, record.epoch, key(1))
+    );
+    owner.acknowledge(push.id).await;
+    let Answer::Save(reply) = former.replies(1).await.remove(&2).unwrap() else {
+        unreachable!()
+    };
+    let stored = saved(reply);
+    assert_eq!((stored.epoch, stored.version), (record.epoch, push.version));
+    assert!(stored.version > record.version);
     node.stop().await;
 }
 

@@ -187,14 +187,12 @@ pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Conversi
         labels: ask.labels.map(labels).transpose()?,
         max_idle_seconds: ask.max_idle_seconds,
         retake: ask.retake,
-        late: false,
+        late: ask.late,
         created_ms: ask.created_ms,
         last_access_ms: ask.last_access_ms,
     };
-    if ask.late || ask.limit.is_some() {
-        return Err(malformed(
-            "late saves and limits are not known to this store yet: send neither",
-        ));
+    if ask.limit.is_some() {
+        return Err(malformed("limits are not known to this store yet: send none"));
     }
     if save.epoch == Epoch(0) && save.max_idle_seconds.is_none() {
         return Err(malformed(

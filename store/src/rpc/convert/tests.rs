@@ -40,6 +40,7 @@ fn why(result: Conversion<Request>) -> String {
 fn a_save_becomes_a_proposal_with_its_request_id() {
     let ask = Ask::Save(v1::SaveRequest {
         retake: true,
+        late: true,
         ..creating()
     });
     let request = v1::Request {
@@ -62,9 +63,20 @@ fn a_save_becomes_a_proposal_with_its_request_id() {
             serial: 4
         })
     );
-    assert!(
-        matches!(proposal.command, Command::Save(save) if save.retake && save.max_idle_seconds == Some(1_800))
-    );
+    let Command::Save(save) = proposal.command else {
+        panic!("{proposal:?}")
+    };
+    assert!(save.retake && save.late);
+    assert_eq!(save.max_idle_seconds, Some(1_800));
+}
+
+#[test]
+fn a_limit_is_refused_until_this_store_keeps_one() {
+    let ask = v1::SaveRequest {
+        limit: Some(v1::Limit::default()),
+        ..creating()
+    };
+    assert!(why(saving(ask)).starts_with("limits are not known"));
 }
 
 #[test]
