@@ -48,7 +48,7 @@ public final class SaveOutcome {
    * The change is stored.
    *
    * @param version the record's version now
-   * @param epoch the caller's epoch now
+   * @param epoch the session's epoch now
    * @param createdVersion version of the command that created the session
    * @param merged what others changed since the base
    * @return the outcome
@@ -117,7 +117,10 @@ public final class SaveOutcome {
   }
 
   /**
-   * The caller's epoch now; a new one after a create or a retake.
+   * The session's epoch now: the caller's, a new one after a create or a retake. After a {@linkplain
+   * SessionChange#late() late} save that was stored under the ownership before the present one it is
+   * another than the change's, the successor's or nobody's: the caller owns the session no more than
+   * before, and must not use it as its own.
    *
    * @return 0 unless {@link Kind#SAVED}
    */

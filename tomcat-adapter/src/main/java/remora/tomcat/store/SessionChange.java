@@ -14,6 +14,7 @@ public final class SessionChange {
   private final Login login;
   private final Integer maxIdleSeconds;
   private final boolean retake;
+  private final boolean late;
   private final long createdMillis;
   private final long lastAccessMillis;
 
@@ -25,6 +26,7 @@ public final class SessionChange {
     login = builder.login;
     maxIdleSeconds = builder.maxIdleSeconds;
     retake = builder.retake;
+    late = builder.late;
     createdMillis = builder.createdMillis;
     lastAccessMillis = builder.lastAccessMillis;
   }
@@ -105,6 +107,15 @@ public final class SessionChange {
   }
 
   /**
+   * Whether the save is of a request that began before this Tomcat lost the session.
+   *
+   * @return true if it may be stored under the ownership before the present one
+   */
+  public boolean late() {
+    return late;
+  }
+
+  /**
    * Creation time; read only with epoch 0.
    *
    * @return milliseconds since 1970
@@ -132,6 +143,7 @@ public final class SessionChange {
     private Login login;
     private Integer maxIdleSeconds;
     private boolean retake;
+    private boolean late;
     private long createdMillis;
     private long lastAccessMillis;
 
@@ -194,6 +206,20 @@ public final class SessionChange {
      */
     public Builder retake(boolean value) {
       retake = value;
+      return this;
+    }
+
+    /**
+     * Says whether the save is of a request that began before this Tomcat lost the session. It then
+     * merges without taking the session back, as long as the epoch is that of the last holder before
+     * the present one; the new owner is told to check its copy. With the current epoch the word says
+     * nothing.
+     *
+     * @param value true leaves the session to its owner, false fences
+     * @return this
+     */
+    public Builder late(boolean value) {
+      late = value;
       return this;
     }
 

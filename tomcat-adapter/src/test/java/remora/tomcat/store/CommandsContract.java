@@ -191,6 +191,69 @@ public abstract class CommandsContract extends SeamStage {
   }
 
   @Test
+  void a_late_save_merges_and_leaves_the_session_to_its_successor() {
+    SessionKey key = newKey();
+    SessionChange.Builder creation =
+        creation().set("a", 1, number(1)).set("b", 1, number(1)).set("c", 1, number(1));
+    SaveOutcome created = save(first, key, creation);
+    StoredSession taken = claim(second, key).session();
+    SaveOutcome theirs = save(second, key, after(taken).set("a", 1, number(2)).remove("b"));
+    assertFenced(second, save(first, key, after(created).set("c", 1, number(3))));
+
+    SaveOutcome late = save(first, key, after(created).late(true).set("c", 1, number(3)));
+    assertEquals(SaveOutcome.Kind.SAVED, late.kind());
+    assertEquals(taken.epoch(), late.epoch());
+    assertEquals(created.createdVersion(), late.createdVersion());
+    assertTrue(late.version() > theirs.version());
+    assertEquals(1, late.merged().attributes().size());
+    assertArrayEquals(number(2), late.merged().attributes().get(0).bytes());
+    assertTrue(late.merged().removes("b"));
+    assertCurrent(key, taken.epoch(), late.version());
+
+    SaveOutcome conflict = save(first, key, after(created).late(true).set("a", 1, number(3)));
+    assertEquals(SaveOutcome.Kind.CONFLICT, conflict.kind());
+    assertEquals(late.version(), conflict.version());
+    assertArrayEquals(number(2), conflict.merged().attributes().get(0).bytes());
+    assertCurrent(key, taken.epoch(), late.version());
+
+    SaveOutcome own = save(second, key, after(theirs).late(true).set("a", 1, number(4)));
+    assertEquals(taken.epoch(), own.epoch());
+    assertArrayEquals(number(3), own.merged().attributes().get(0).bytes());
+  }
+
+  @Test
+  void a_late_save_of_an_older_ownership_is_fenced() {
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    StoredSession theirs = claim(second, key).session();
+    StoredSession taken = claim(first, key).session();
+    SessionChange.Builder older =
+        SessionChange.of(created.epoch(), taken.version()).late(true).set("a", 1, number(1));
+    assertFenced(first, save(second, key, older));
+    assertCurrent(key, taken.epoch(), taken.version());
+    SaveOutcome late = save(second, key, after(theirs).late(true).set("a", 1, number(2)));
+    assertEquals(SaveOutcome.Kind.SAVED, late.kind());
+    assertCurrent(key, taken.epoch(), late.version());
+  }
+
+  @Test
+  void a_late_save_follows_no_rename_and_brings_nothing_back() {
+    SessionKey key = newKey();
+    SessionKey to = newKeyLike(key);
+    SaveOutcome created = create(first, key);
+    StoredSession taken = claim(second, key).session();
+    CommandOutcome renamed = rename(second, key, to, taken.epoch());
+    SessionChange.Builder change = after(created).late(true).set("theme", 1, number(1));
+    assertEquals(SaveOutcome.Kind.RENAMED, save(first, key, change).kind());
+    assertCurrent(to, taken.epoch(), renamed.version());
+    assertEquals(SaveOutcome.Kind.SAVED, save(first, to, change).kind());
+    CommandOutcome removed = logout(second, to, created.createdVersion(), taken.epoch());
+    SaveOutcome gone = save(first, to, change);
+    assertEquals(SaveOutcome.Kind.GONE, gone.kind());
+    assertEquals(removed.version(), gone.tombstone());
+  }
+
+  @Test
   void what_others_changed_since_the_base_conflicts_and_nothing_is_changed() {
     SessionKey key = newKey();
     SessionChange.Builder creation =
@@ -332,8 +395,16 @@ public abstract class CommandsContract extends SeamStage {
     SaveOutcome late = save(first, key, after(created).set("cart", 1, number(2)));
     assertEquals(SaveOutcome.Kind.FENCED, late.kind());
     assertEquals(0, late.owner().instance());
-    assertEquals(ClaimOutcome.Kind.CLAIMED, claim(second, key).kind());
+    SaveOutcome after = save(first, key, after(created).late(true).set("cart", 1, number(3)));
+    assertEquals(SaveOutcome.Kind.SAVED, after.kind());
+    assertNotEquals(created.epoch(), after.epoch());
+
+    StoredSession record = claim(second, key).session();
+    assertArrayEquals(number(3), record.attributes().get(0).bytes());
     assertFenced(second, release(first, key, created.epoch()));
+    SessionChange.Builder still =
+        SessionChange.of(created.epoch(), after.version()).late(true).set("theme", 1, number(1));
+    assertEquals(record.epoch(), save(first, key, still).epoch());
   }
 
   @Test

@@ -26,6 +26,10 @@ final class FakeRecord implements FakeSlots.Slot {
   long lastAccessMillis;
   long version;
   long epoch;
+
+  /** The ownership of who held it before; a time in which nobody did does not count. */
+  long previousEpoch;
+
   Owner owner;
   long deadline = FakeTable.NEVER;
   long lastRemoval;
@@ -45,6 +49,12 @@ final class FakeRecord implements FakeSlots.Slot {
   Change change;
   long changedVersion;
 
+  /** Who saved it late last, the version of that, and the ownership that it found. */
+  FakeTable.Caller savedLateBy;
+
+  long lateVersion;
+  long lateEpoch;
+
   FakeRecord(long created, long createdMillis) {
     this.created = created;
     this.createdMillis = createdMillis;
@@ -61,6 +71,22 @@ final class FakeRecord implements FakeSlots.Slot {
   void use(long now) {
     deadline =
         maxIdleSeconds > 0 ? now + TimeUnit.SECONDS.toMillis(maxIdleSeconds) : FakeTable.NEVER;
+  }
+
+  /** Somebody owns it from this version on, or nobody does. */
+  void begin(long newEpoch, Owner newOwner) {
+    if (owner != null && owner.instance() != 0) {
+      previousEpoch = epoch;
+    }
+    epoch = newEpoch;
+    owner = newOwner;
+  }
+
+  /** Remembers a late save for its repeat; the owner's last change stays. */
+  void rememberLate(FakeTable.Caller caller) {
+    savedLateBy = caller;
+    lateVersion = version;
+    lateEpoch = epoch;
   }
 
   /** Remembers a change for its repeat. */

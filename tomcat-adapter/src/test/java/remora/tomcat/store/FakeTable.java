@@ -81,6 +81,13 @@ final class FakeTable {
     }
   }
 
+  /** By what right a save changes a session. */
+  private enum Right {
+    OWNER,
+    LATE,
+    RETAKE
+  }
+
   /** What the table remembers of a command. */
   private enum Repeat {
     NEW,
@@ -139,8 +146,7 @@ final class FakeTable {
     if (repeat == Repeat.NEW) {
       tell(caller, key, record, Push.Kind.OWNERSHIP_LOST);
       record.version = ++version;
-      record.epoch = version;
-      record.owner = new Owner(caller.node, caller.instance);
+      record.begin(version, new Owner(caller.node, caller.instance));
       record.use(now);
       record.claimedBy = caller;
       record.claimedEpoch = version;
@@ -167,37 +173,57 @@ final class FakeTable {
         repeat(record, caller, false, FakeRecord.Change.SAVED, FakeRecord.Change.SAVED_NEW_EPOCH);
     if (repeat != Repeat.NEW) {
       return repeat == Repeat.AGAIN
-          ? savedBefore(record, change)
+          ? savedBefore(record, caller, change)
           : SaveOutcome.bare(SaveOutcome.Kind.STALE);
     }
-    boolean retakes = change.epoch() != record.epoch;
-    if (retakes && found.moved) {
+    if (found.moved && change.epoch() != record.epoch) {
       return SaveOutcome.bare(SaveOutcome.Kind.RENAMED);
     }
-    if (retakes && !(change.retake() && change.base() >= record.created)) {
+    Right right = right(record, change);
+    if (right == null) {
       return SaveOutcome.fenced(record.owner);
     }
     boolean removals = record.lastRemoval > change.base();
     if (record.conflicts(change)) {
       return SaveOutcome.conflict(record.version, record.merged(change.base(), 0, removals));
     }
-    if (retakes) {
+    if (right == Right.RETAKE) {
       tell(caller, found.key, record, Push.Kind.OWNERSHIP_LOST);
+      record.begin(version + 1, new Owner(caller.node, caller.instance));
     }
     record.apply(change, ++version, now);
-    if (retakes) {
-      record.epoch = version;
-      record.owner = new Owner(caller.node, caller.instance);
+    if (right == Right.LATE) {
+      tell(caller, found.key, record, Push.Kind.NEWER);
+      record.rememberLate(caller);
+    } else {
+      boolean own = right == Right.OWNER;
+      record.remember(caller, own ? FakeRecord.Change.SAVED : FakeRecord.Change.SAVED_NEW_EPOCH);
     }
-    record.remember(caller, retakes ? FakeRecord.Change.SAVED_NEW_EPOCH : FakeRecord.Change.SAVED);
     Merged merged = record.merged(change.base(), version, removals);
     return SaveOutcome.saved(version, record.epoch, record.created, merged);
   }
 
-  /** The outcome of the last save, once more; others may have changed the record since. */
-  private static SaveOutcome savedBefore(FakeRecord record, SessionChange change) {
-    long saved = record.changedVersion;
+  /** By what right a save changes a record; null if it has none. */
+  private static Right right(FakeRecord record, SessionChange change) {
+    if (change.epoch() == record.epoch) {
+      return Right.OWNER;
+    } else if (change.base() < record.created) {
+      return null;
+    } else if (change.late() && change.epoch() != 0 && change.epoch() == record.previousEpoch) {
+      return Right.LATE;
+    }
+    return change.retake() ? Right.RETAKE : null;
+  }
+
+  /** The outcome of an earlier save, once more; others may have changed the record since. */
+  private static SaveOutcome savedBefore(FakeRecord record, Caller caller, SessionChange change) {
     boolean removals = record.lastRemoval > change.base();
+    if (caller.repeats(record.savedLateBy)) {
+      long late = record.lateVersion;
+      Merged merged = record.merged(change.base(), late, removals);
+      return SaveOutcome.saved(late, record.lateEpoch, record.created, merged);
+    }
+    long saved = record.changedVersion;
     return SaveOutcome.saved(
         saved,
         record.change == FakeRecord.Change.SAVED ? change.epoch() : saved,
@@ -209,8 +235,7 @@ final class FakeTable {
     tellExpired(caller, key);
     FakeRecord record = new FakeRecord(++version, change.createdMillis());
     record.apply(change, version, now);
-    record.epoch = version;
-    record.owner = new Owner(caller.node, caller.instance);
+    record.begin(version, new Owner(caller.node, caller.instance));
     record.remember(caller, FakeRecord.Change.SAVED_NEW_EPOCH);
     slots.put(key, record);
     return SaveOutcome.saved(version, version, version, Merged.NOTHING);
@@ -286,8 +311,7 @@ final class FakeTable {
     }
     FakeRecord record = found.live;
     record.version = ++version;
-    record.epoch = version;
-    record.owner = new Owner(record.owner.node(), 0);
+    record.begin(version, new Owner(record.owner.node(), 0));
     record.remember(caller, FakeRecord.Change.RELEASED);
     return new CommandOutcome(CommandOutcome.Kind.DONE, 0, null);
   }
@@ -390,7 +414,13 @@ final class FakeTable {
     if (caller.repeats(record.changedBy)) {
       return Arrays.asList(changes).contains(record.change) ? Repeat.AGAIN : Repeat.STALE;
     }
-    boolean older = caller.isOlderThan(record.claimedBy) || caller.isOlderThan(record.changedBy);
+    if (caller.repeats(record.savedLateBy)) {
+      return Arrays.asList(changes).contains(FakeRecord.Change.SAVED) ? Repeat.AGAIN : Repeat.STALE;
+    }
+    boolean older =
+        caller.isOlderThan(record.claimedBy)
+            || caller.isOlderThan(record.changedBy)
+            || caller.isOlderThan(record.savedLateBy);
     return older ? Repeat.STALE : Repeat.NEW;
   }
 

@@ -2,6 +2,7 @@ package remora.tomcat.store;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
@@ -150,11 +151,11 @@ final class ScriptStage {
         change.set(pair[0], 1, pair[1].getBytes(StandardCharsets.UTF_8));
       }
     }
-    boolean retakes = command.hasNext();
-    if (retakes && !command.next().equals("retake")) {
-      throw new IllegalArgumentException("the only word that a save knows is retake");
+    String word = command.hasNext() ? command.next() : "";
+    if (!Arrays.asList("", "retake", "late").contains(word)) {
+      throw new IllegalArgumentException("a save knows retake and late, and not " + word);
     }
-    return change.retake(retakes).build();
+    return change.retake(word.equals("retake")).late(word.equals("late")).build();
   }
 
   private String touch(GoldenScript.Command command) {

@@ -173,6 +173,29 @@ public abstract class SessionStoreContract extends CommandsContract {
   }
 
   @Test
+  void a_late_save_gets_its_outcome_again_whatever_the_owner_saved_since() {
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    StoredSession taken = claim(second, key).session();
+    SessionChange change = after(created).late(true).set("cart", 1, number(2)).build();
+    long serial = first.nextSerial();
+    SaveOutcome late = first.save(serial, key, change);
+    assertEquals(SaveOutcome.Kind.SAVED, late.kind());
+    long theirs = second.nextSerial();
+    SessionChange more = after(taken).set("theme", 1, number(3)).build();
+    SaveOutcome saved = second.save(theirs, key, more);
+    for (SessionStore store : Arrays.asList(first, hasty)) {
+      SaveOutcome again = store.save(serial, key, change);
+      assertEquals(SaveOutcome.Kind.SAVED, again.kind());
+      assertEquals(late.version(), again.version());
+      assertEquals(taken.epoch(), again.epoch());
+    }
+    assertEquals(saved.version(), second.save(theirs, key, more).version());
+    assertEquals(
+        CheckOutcome.Kind.CURRENT, second.check(key, taken.epoch(), saved.version()).kind());
+  }
+
+  @Test
   void a_claim_is_stale_when_its_ownership_was_taken_back() {
     SessionKey key = newKey();
     SaveOutcome created = create(first, key);
@@ -311,6 +334,25 @@ public abstract class SessionStoreContract extends CommandsContract {
     assertEquals(ClaimOutcome.Kind.GONE, claim(first, keys[2]).kind());
 
     assertEquals(Arrays.asList(retaken, gone, expired), heard);
+  }
+
+  @Test
+  void an_owner_hears_of_late_saves_elsewhere_but_not_of_its_own() throws Exception {
+    List<String> heard = listen();
+    SessionKey[] keys = {newKey(), newKey()};
+    SaveOutcome own = create(first, keys[0]);
+    claim(first, keys[0]);
+    SessionChange.Builder mine = after(own).late(true).set("theme", 1, number(1));
+    assertEquals(SaveOutcome.Kind.SAVED, save(first, keys[0], mine).kind());
+
+    SaveOutcome theirs = create(second, keys[1]);
+    StoredSession taken = claim(first, keys[1]).session();
+    SaveOutcome late = save(second, keys[1], after(theirs).late(true).set("cart", 1, number(2)));
+    Push newer = new Push(keys[1], Push.Kind.NEWER, taken.epoch(), late.version(), null);
+    await("push of a late save", () -> heard.contains(newer.toString()));
+    assertEquals(
+        CheckOutcome.Kind.NEWER, first.check(keys[1], taken.epoch(), taken.version()).kind());
+    assertEquals(Collections.singletonList(newer.toString()), heard);
   }
 
   @Test

@@ -37,6 +37,7 @@ final class ToWire {
             .setBase(change.base())
             .addAllRemoved(change.removed())
             .setRetake(change.retake())
+            .setLate(change.late())
             .setCreatedMs(change.createdMillis())
             .setLastAccessMs(change.lastAccessMillis());
     for (StoredAttribute attribute : change.changed()) {

@@ -101,6 +101,7 @@ final class WireAnswers {
     SessionChange.Builder change =
         SessionChange.of(save.getEpoch(), save.getBase())
             .retake(save.getRetake())
+            .late(save.getLate())
             .times(save.getCreatedMs(), save.getLastAccessMs());
     for (Attribute attribute : save.getChangedList()) {
       NAMES.add(attribute.getName());
