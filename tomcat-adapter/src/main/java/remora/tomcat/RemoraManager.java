@@ -7,8 +7,10 @@ import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Session;
 import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.session.StandardSession;
+import org.apache.catalina.util.ServerInfo;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
+import remora.tomcat.link.TomcatMembers;
 import remora.tomcat.store.Push;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
@@ -184,6 +186,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     Context context = getContext();
     StoreOptions storeOptions;
     try {
+      TomcatMembers.check(ServerInfo.getServerNumber());
       options.checkOnStoreLoss();
       storeOptions = options.storeOptions(getJvmRoute());
       application = options.application(context);

@@ -103,13 +103,19 @@ final class Tomcats implements AutoCloseable {
     }
 
     Answer get(String path, String cookie) throws IOException {
+      return ask("GET", path, cookie);
+    }
+
+    /** A request without a body. */
+    Answer ask(String method, String path, String cookie) throws IOException {
       try (Socket socket = new Socket("127.0.0.1", tomcat.getConnector().getLocalPort())) {
         socket.setSoTimeout(20_000);
         OutputStream out = socket.getOutputStream();
         String head =
-            "GET "
+            method
+                + " "
                 + path
-                + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n"
                 + (cookie == null ? "" : "Cookie: " + cookie + "\r\n")
                 + "\r\n";
         out.write(head.getBytes(StandardCharsets.ISO_8859_1));

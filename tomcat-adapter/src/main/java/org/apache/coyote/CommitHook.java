@@ -162,7 +162,7 @@ public final class CommitHook implements ActionHook {
   public void askNow() {
     ask();
     if (refused && !response.isCommitted()) {
-      response.commit();
+      response.action(ActionCode.COMMIT, null);
     }
   }
 
@@ -254,7 +254,7 @@ public final class CommitHook implements ActionHook {
         return output.doWrite(chunk);
       }
       if (!response.isCommitted()) {
-        response.commit();
+        response.action(ActionCode.COMMIT, null);
       } else if (guard.owesSave()) {
         ask(); // what the chunk says may be what is not stored yet
       }

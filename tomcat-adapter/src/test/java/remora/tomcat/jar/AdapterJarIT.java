@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import remora.tomcat.link.ClassFile;
 
 /** What the jar must and must not hold, so that one jar serves every Tomcat and disturbs nobody. */
 class AdapterJarIT {
@@ -81,7 +82,7 @@ class AdapterJarIT {
     List<String> all = names(".class");
     assertTrue(all.size() > 20, "too few classes for this test to mean anything: " + all);
     for (String name : all) {
-      List<String> texts = new ConstantPool(ENTRIES.get(name)).texts;
+      List<String> texts = new ClassFile(ENTRIES.get(name)).texts();
       texts.removeIf(text -> !SERVLET.matcher(text).find());
       assertNone(name + " names servlet types, which differ between Tomcat 9 and 10", texts);
     }
@@ -92,7 +93,7 @@ class AdapterJarIT {
     int translators = 0;
     for (String name : names(".class")) {
       if (name.startsWith("remora/tomcat/") || name.startsWith("org/apache/coyote/")) {
-        List<String> texts = new ConstantPool(ENTRIES.get(name)).texts;
+        List<String> texts = new ClassFile(ENTRIES.get(name)).texts();
         texts.removeIf(text -> !WIRE.matcher(text).find());
         if (name.startsWith("remora/tomcat/store/grpc/")) {
           translators += texts.isEmpty() ? 0 : 1;
@@ -108,7 +109,7 @@ class AdapterJarIT {
   void everyClassRunsOnJava8() throws IOException {
     List<String> newer = names(".class");
     for (String name : names(".class")) {
-      if (new ConstantPool(ENTRIES.get(name)).majorVersion <= JAVA_8) {
+      if (new ClassFile(ENTRIES.get(name)).majorVersion() <= JAVA_8) {
         newer.remove(name);
       }
     }
