@@ -6,8 +6,11 @@ import org.apache.catalina.Manager;
 import org.apache.catalina.Session;
 import org.apache.catalina.connector.Request;
 import org.apache.catalina.connector.Response;
+import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.valves.ValveBase;
 import org.apache.coyote.CommitHook;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
 
 /**
  * Stands in the Host's pipeline, before authenticators, so that nothing a request does to a session
@@ -20,9 +23,21 @@ import org.apache.coyote.CommitHook;
  */
 public class RemoraValve extends ValveBase {
 
+  private static final Log log = LogFactory.getLog(RemoraValve.class);
+
+  private static final int SERVER_ERROR = 500;
+
+  /** Where Tomcat looks for what went wrong; the name begins differently on Tomcat 9 and 10. */
+  private static final String ERROR_EXCEPTION = errorException();
+
   /** Makes a valve that serves asynchronous requests too. */
   public RemoraValve() {
     super(true);
+  }
+
+  private static String errorException() {
+    String request = Request.class.getInterfaces()[0].getName();
+    return request.substring(0, request.indexOf(".http.")) + ".error.exception";
   }
 
   @Override
@@ -41,20 +56,46 @@ public class RemoraValve extends ValveBase {
     }
     RequestScope scope = (RequestScope) hook.guard();
     RequestScope before = scope.enter();
+    hook.pageBegins();
     try {
-      if (!first || begin(manager, request, scope)) {
+      if (!first || begin(request, scope)) {
         scope.applicationRuns();
         next(request, response);
       }
     } finally {
       try {
         if (!request.isAsync()) {
-          hook.askNow();
+          settle(hook, request, response);
           scope.finish();
         }
       } finally {
+        hook.pageEnded();
         RequestScope.leave(before);
       }
+    }
+  }
+
+  private void settle(CommitHook hook, Request request, Response response) throws IOException {
+    RuntimeException fault = hook.askNow();
+    if (fault != null) {
+      log.error(request.getMethod() + " " + request.getDecodedRequestURI() + " failed", fault);
+      showErrorPage(request, response, fault);
+      hook.pageEnded();
+      hook.askNow();
+    }
+  }
+
+  /**
+   * The page has come back, so its fault cannot be thrown at it any more. Tomcat does not run an
+   * application for a request that is in error already, it only looks for the error page.
+   */
+  private void showErrorPage(Request request, Response response, RuntimeException fault)
+      throws IOException {
+    response.reset();
+    request.setAttribute(ERROR_EXCEPTION, fault);
+    response.sendError(SERVER_ERROR);
+    if (response.isErrorReportRequired()) {
+      next(request, response);
     }
   }
 
@@ -65,20 +106,34 @@ public class RemoraValve extends ValveBase {
   }
 
   /** Looks the session up before anything of the application runs, as authenticators do anyway. */
-  private static boolean begin(RemoraManager manager, Request request, RequestScope scope) {
-    String asked = request.getRequestedSessionId();
-    if (asked == null) {
+  private static boolean begin(Request request, RequestScope scope) {
+    if (request.getRequestedSessionId() == null) {
       return true;
     }
     try {
       Session session = request.getSessionInternal(false);
-      if (session != null && isAnother(session.getIdInternal(), asked, manager.getJvmRoute())) {
-        request.changeSessionId(session.getIdInternal());
+      if (session != null) {
+        routed(request, session);
       }
       return true;
     } catch (RuntimeException noAnswer) {
       scope.fail(noAnswer);
       return false;
+    }
+  }
+
+  /**
+   * Sets the cookie anew where the client asked by another id than the session has here. The new id
+   * is then the one that the request asked for.
+   *
+   * @param request a request whose head has not left
+   * @param session what its id has led to
+   */
+  static void routed(Request request, Session session) {
+    String asked = request.getRequestedSessionId();
+    String id = session.getIdInternal();
+    if (asked != null && isAnother(id, asked, ((ManagerBase) session.getManager()).getJvmRoute())) {
+      request.changeSessionId(id);
     }
   }
 

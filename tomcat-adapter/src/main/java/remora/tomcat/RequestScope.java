@@ -180,11 +180,22 @@ final class RequestScope implements CommitHook.Guard {
     }
   }
 
+  @Override
+  public synchronized RuntimeException takeFault() {
+    RuntimeException fault = failure;
+    if (!(fault instanceof PermanentSaveFailure)) {
+      return null;
+    }
+    failure = null;
+    finished = true; // the flight that met the fault gave up all that the request changed
+    return fault;
+  }
+
   private synchronized boolean report() {
     if (failure == null) {
       return false;
     }
-    if (!reported) {
+    if (!reported && !(failure instanceof PermanentSaveFailure)) {
       reported = true;
       FailureLog.write(request.getMethod(), request.getDecodedRequestURI(), failure.getMessage());
     }

@@ -1,7 +1,9 @@
 package org.apache.coyote;
 
 import java.io.IOException;
-import java.lang.reflect.Field;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.nio.ByteBuffer;
 import java.util.Map;
 
@@ -12,9 +14,10 @@ import java.util.Map;
  *
  * <p>Lies in Tomcat's package because {@code Response.hook} is visible there only.
  *
- * <p>Where the guard says no before the head has left, the head is replaced by an empty 503 without
- * a cookie, and whatever body follows is dropped. Where the head has left, the connection (with
- * HTTP/2, the stream) is cut.
+ * <p>What becomes of an answer to which the guard says no is decided by {@link Fate}. Before the
+ * head has left, it is replaced by an empty 503 without a cookie, and whatever body follows is
+ * dropped; or, where the fault is the application's own, the page fails with it, so that its error
+ * page tells. Where the head has left, the connection (with HTTP/2, the stream) is cut.
  *
  * <p>Invariant: a hook serves one request. The processor and its response are used again for the
  * next one, so the hook takes itself off at CLOSE and stands aside when it meets a request that is
@@ -47,15 +50,84 @@ public final class CommitHook implements ActionHook {
      * @return value of the header Remora-Effect
      */
     String effect();
+
+    /**
+     * Asked after a no: the fault, if it is one of the application's own that will come back
+     * however often the request is sent. It counts as told then: the guard judges what else the
+     * request did, and so lets the error page pass.
+     *
+     * @return null if the store is to blame
+     */
+    default RuntimeException takeFault() {
+      return null;
+    }
+
+    /**
+     * The connection changes protocols with this answer, as for a WebSocket.
+     *
+     * @param token Tomcat's {@link UpgradeToken}, which knows who takes over
+     */
+    default void upgraded(Object token) {}
+  }
+
+  /** What the guard said. */
+  enum Word {
+    /** All is stored. */
+    STORED,
+    /** Something is not, and may be if it is tried again. */
+    UNSTORED,
+    /** Something cannot be stored, which is the application's fault. */
+    FAULT
+  }
+
+  /** What becomes of an answer. */
+  enum Fate {
+    /** It goes on as it is. */
+    PASS,
+    /** Its head becomes an empty 503 that asks to come again. */
+    UNAVAILABLE,
+    /** The page fails with the fault, and the application's error page answers. */
+    RAISE,
+    /** Its head becomes an empty 500: no page is left to fail. */
+    ERROR,
+    /** The connection ends. */
+    CUT;
+
+    /**
+     * Decides.
+     *
+     * @param word what the guard said
+     * @param headLeft whether the head has left
+     * @param replaceable whether Tomcat can still send another head
+     * @param pageRuns whether this thread runs a page, or what Tomcat wraps around one
+     * @return the fate
+     */
+    static Fate of(Word word, boolean headLeft, boolean replaceable, boolean pageRuns) {
+      if (word == Word.STORED) {
+        return PASS;
+      }
+      if (headLeft || !replaceable) {
+        return CUT;
+      }
+      if (word == Word.UNSTORED) {
+        return UNAVAILABLE;
+      }
+      return pageRuns ? RAISE : ERROR;
+    }
   }
 
   /** Under which coyote attribute a request carries its hook. */
   private static final String ATTRIBUTE = "remora.CommitHook";
 
-  /** By name, because the oldest Tomcats do not have it. */
-  private static final String EARLY_HINTS = "EARLY_HINTS";
+  /** Null where Tomcat does not have it yet. */
+  private static final ActionCode EARLY_HINTS = earlyHints();
+
+  /** Its type differs between Tomcat 9 and 10, so it cannot be named. */
+  private static final MethodHandle WRITE_LISTENER = writeListener();
 
   private static final int SWITCHING_PROTOCOLS = 101;
+
+  private static final int SERVER_ERROR = 500;
 
   private static final int SERVICE_UNAVAILABLE = 503;
 
@@ -72,6 +144,8 @@ public final class CommitHook implements ActionHook {
   private final Gate gate = new Gate();
   private boolean refused;
   private boolean cutOff;
+  private RuntimeException fault;
+  private volatile Thread page;
 
   private CommitHook(Request request, Response response, Guard guard) {
     this.request = request;
@@ -79,6 +153,25 @@ public final class CommitHook implements ActionHook {
     this.next = response.hook;
     this.output = response.outputBuffer;
     this.guard = guard;
+  }
+
+  private static ActionCode earlyHints() {
+    for (ActionCode code : ActionCode.values()) {
+      if ("EARLY_HINTS".equals(code.name())) {
+        return code;
+      }
+    }
+    return null;
+  }
+
+  private static MethodHandle writeListener() {
+    try {
+      return MethodHandles.lookup()
+          .unreflectGetter(Response.class.getDeclaredField("listener"))
+          .asType(MethodType.methodType(Object.class, Response.class));
+    } catch (ReflectiveOperationException otherTomcat) {
+      throw new IllegalStateException("this Tomcat keeps write listeners elsewhere", otherTomcat);
+    }
   }
 
   /**
@@ -131,21 +224,22 @@ public final class CommitHook implements ActionHook {
     switch (code) {
       case COMMIT:
       case CLIENT_FLUSH:
-        ask();
+        ask(runsPage());
         if (cutOff) {
           return;
         }
+        tellUpgrade(code);
         break;
       case CLOSE:
-        ask();
+        ask(false);
         if (!cutOff) {
           next.action(code, parameter); // with HTTP/2 it would end a cut answer like a whole one
         }
         takeOff();
         return;
       default:
-        if (EARLY_HINTS.equals(code.name())) {
-          ask(); // hints are headers, and headers may name a session
+        if (code == EARLY_HINTS) {
+          ask(runsPage()); // hints are headers, and headers may name a session
           if (refused) {
             return;
           }
@@ -155,43 +249,108 @@ public final class CommitHook implements ActionHook {
     next.action(code, parameter);
   }
 
-  /**
-   * Asks the guard now, as at COMMIT, and sends the refusal if it says no. For the end of the
-   * pipeline, before valves further out put their own answer in its place.
-   */
-  public void askNow() {
-    ask();
-    if (refused && !response.isCommitted()) {
-      response.action(ActionCode.COMMIT, null);
+  /** By then Tomcat has handed the connection over, and nobody has used it yet. */
+  private void tellUpgrade(ActionCode code) {
+    if (code == ActionCode.COMMIT
+        && response.getStatus() == SWITCHING_PROTOCOLS
+        && next instanceof Processor) {
+      guard.upgraded(((Processor) next).getUpgradeToken());
     }
   }
 
-  private void ask() {
+  /** From here on this thread runs a page, which may fail with a fault of its own. */
+  public void pageBegins() {
+    page = Thread.currentThread();
+  }
+
+  /** No page is left that could fail. */
+  public void pageEnded() {
+    page = null;
+  }
+
+  private boolean runsPage() {
+    return page == Thread.currentThread();
+  }
+
+  /**
+   * Asks the guard now, as at COMMIT, and sends the refusal if it says no. For the end of the
+   * pipeline, before valves further out put their own answer in its place.
+   *
+   * @return a fault that an error page has not told yet, while a page runs; null if nothing is left
+   *     to do
+   */
+  public RuntimeException askNow() {
+    boolean pageRuns = runsPage();
+    try {
+      ask(pageRuns);
+    } catch (RuntimeException raised) {
+      if (raised != fault) {
+        throw raised;
+      }
+    }
+    if (pageRuns && fault != null && !response.isCommitted()) {
+      return fault; // what it wrote before is still in the buffer
+    }
+    if (refused && !response.isCommitted()) {
+      response.action(ActionCode.COMMIT, null);
+    }
+    return null;
+  }
+
+  private void ask(boolean pageRuns) {
     if (refused) {
       return;
     }
     boolean committed = response.isCommitted();
-    if (!guard.mayProceed(committed)) {
-      if (committed || response.isCommitted()) {
+    Word word = word(committed);
+    switch (Fate.of(word, committed || response.isCommitted(), isReplaceable(), pageRuns)) {
+      case UNAVAILABLE:
+        replaceHead(SERVICE_UNAVAILABLE);
+        response.setHeader("Retry-After", RETRY_AFTER_SECONDS);
+        response.setHeader("Remora-Effect", guard.effect());
+        break;
+      case ERROR:
+        replaceHead(SERVER_ERROR);
+        break;
+      case RAISE:
+        response.getMimeHeaders().removeHeader("Set-Cookie"); // it may name what is not stored
+        throw fault;
+      case CUT:
         cut();
-      } else {
-        refuse();
-      }
+        break;
+      default:
+        break;
     }
   }
 
-  private void refuse() {
-    if (response.getStatus() == SWITCHING_PROTOCOLS || hasWriteListener()) {
-      cut(); // the protocol has changed hands, or reset would strand the listener
-      return;
+  /** A page that swallows its fault and goes on is asked for an error page all the same. */
+  private Word word(boolean committed) {
+    if (fault != null && response.getStatus() < SERVER_ERROR) {
+      return Word.FAULT;
     }
+    if (guard.mayProceed(committed)) {
+      return Word.STORED;
+    }
+    fault = guard.takeFault();
+    return fault == null ? Word.UNSTORED : Word.FAULT;
+  }
+
+  /** Not where the protocol has changed hands, or a reset would strand a write listener. */
+  private boolean isReplaceable() {
+    try {
+      return response.getStatus() != SWITCHING_PROTOCOLS
+          && (Object) WRITE_LISTENER.invokeExact(response) == null;
+    } catch (Throwable impossible) {
+      throw new IllegalStateException("reading a field must not fail", impossible);
+    }
+  }
+
+  private void replaceHead(int status) {
     refused = true;
     response.reset();
-    response.setStatus(SERVICE_UNAVAILABLE);
+    response.setStatus(status);
     response.setContentLength(0);
-    response.setHeader("Retry-After", RETRY_AFTER_SECONDS);
     response.setHeader("Cache-Control", "no-store");
-    response.setHeader("Remora-Effect", guard.effect());
     Map<String, Object> attributes = request.getAttributes();
     attributes.remove(SENDFILE);
   }
@@ -221,15 +380,6 @@ public final class CommitHook implements ActionHook {
     throw (E) exception;
   }
 
-  private boolean hasWriteListener() {
-    try {
-      Field listener = Response.class.getDeclaredField("listener");
-      return listener.get(response) != null;
-    } catch (ReflectiveOperationException | RuntimeException otherTomcat) {
-      return false;
-    }
-  }
-
   /** Restores the processor's own hook and output. */
   public void takeOff() {
     if (response.hook == this) {
@@ -256,7 +406,7 @@ public final class CommitHook implements ActionHook {
       if (!response.isCommitted()) {
         response.action(ActionCode.COMMIT, null);
       } else if (guard.owesSave()) {
-        ask(); // what the chunk says may be what is not stored yet
+        ask(runsPage()); // what the chunk says may be what is not stored yet
       }
       if (!refused) {
         return output.doWrite(chunk);

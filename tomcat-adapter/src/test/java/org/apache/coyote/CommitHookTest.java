@@ -3,12 +3,18 @@ package org.apache.coyote;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.coyote.CommitHook.Fate;
+import org.apache.coyote.CommitHook.Word;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -22,6 +28,8 @@ class CommitHookTest {
   private boolean agrees;
   private boolean owes;
   private int asked;
+  private RuntimeException fault;
+  private Object token;
 
   private final CommitHook.Guard guard =
       new CommitHook.Guard() {
@@ -40,7 +48,105 @@ class CommitHookTest {
         public String effect() {
           return "certain";
         }
+
+        @Override
+        public RuntimeException takeFault() {
+          return fault;
+        }
+
+        @Override
+        public void upgraded(Object upgradeToken) {
+          token = upgradeToken;
+        }
       };
+
+  /** The whole table: every answer to every question. */
+  @Test
+  void the_fate_of_an_answer() {
+    boolean[] both = {false, true};
+    for (boolean headLeft : both) {
+      for (boolean replaceable : both) {
+        for (boolean pageRuns : both) {
+          String of = headLeft + " " + replaceable + " " + pageRuns;
+          boolean lost = headLeft || !replaceable;
+          assertEquals(Fate.PASS, Fate.of(Word.STORED, headLeft, replaceable, pageRuns), of);
+          assertEquals(
+              lost ? Fate.CUT : Fate.UNAVAILABLE,
+              Fate.of(Word.UNSTORED, headLeft, replaceable, pageRuns),
+              of);
+          assertEquals(
+              lost ? Fate.CUT : pageRuns ? Fate.RAISE : Fate.ERROR,
+              Fate.of(Word.FAULT, headLeft, replaceable, pageRuns),
+              of);
+        }
+      }
+    }
+  }
+
+  @Test
+  void a_fault_is_thrown_at_the_page_until_the_answer_is_an_error_page() throws Exception {
+    fault = new IllegalStateException("the page's own");
+    CommitHook hook = CommitHook.of(request);
+    hook.pageBegins();
+    response.setHeader("Set-Cookie", "unsaved");
+    response.setHeader("X-Kept", "kept");
+    for (int i = 0; i < 2; i++) {
+      assertSame(fault, assertThrows(IllegalStateException.class, () -> write("unsaved")));
+      assertThrows(
+          IllegalStateException.class, () -> response.action(ActionCode.CLIENT_FLUSH, null));
+      assertSame(fault, hook.askNow());
+    }
+    assertEquals(Arrays.<ActionCode>asList(), passed);
+    assertNull(response.getMimeHeaders().getHeader("Set-Cookie"));
+    assertEquals("kept", response.getMimeHeaders().getHeader("X-Kept"));
+    agrees = true;
+    response.setStatus(500);
+    write("sorry");
+    assertEquals("sorry", body.toString());
+    assertNull(hook.askNow());
+  }
+
+  @Test
+  void an_error_that_has_not_left_may_still_show_what_the_page_wrote() throws Exception {
+    fault = new IllegalStateException("the page's own");
+    CommitHook hook = CommitHook.of(request);
+    hook.pageBegins();
+    assertThrows(IllegalStateException.class, () -> write("unsaved"));
+    response.setStatus(500);
+    agrees = true;
+    assertSame(fault, hook.askNow());
+    hook.pageEnded();
+    assertNull(hook.askNow());
+  }
+
+  @Test
+  void a_fault_that_no_page_can_tell_is_an_empty_500() throws Exception {
+    fault = new IllegalStateException("the page's own");
+    write("unsaved");
+    response.action(ActionCode.CLOSE, null);
+    assertEquals(500, response.getStatus());
+    assertEquals("", body.toString());
+    assertNull(response.getMimeHeaders().getHeader("Retry-After"));
+  }
+
+  @Test
+  void the_guard_is_told_who_takes_an_upgraded_connection_over() throws Exception {
+    agrees = true;
+    Constructor<?> constructor = UpgradeToken.class.getConstructors()[0];
+    Object upgrade = constructor.newInstance(new Object[constructor.getParameterCount()]);
+    response.setStatus(101);
+    Processor processor =
+        (Processor)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {Processor.class, ActionHook.class},
+                (self, method, arguments) ->
+                    method.getName().equals("getUpgradeToken") ? upgrade : null);
+    response.setHook((ActionHook) processor);
+    CommitHook.install(request, response, guard);
+    response.action(ActionCode.COMMIT, null);
+    assertSame(upgrade, token);
+  }
 
   @BeforeEach
   void install() {
@@ -131,7 +237,8 @@ class CommitHookTest {
 
   @Test
   void early_hints_do_not_leave_before_the_guard_has_agreed() {
-    response.action(ActionCode.EARLY_HINTS, null);
+    assumeTrue(Arrays.toString(ActionCode.values()).contains("EARLY_HINTS"), "a younger Tomcat");
+    response.action(ActionCode.valueOf("EARLY_HINTS"), null);
     assertEquals(1, asked);
     assertEquals(Arrays.<ActionCode>asList(), passed);
     assertEquals(503, response.getStatus());
