@@ -1,6 +1,8 @@
 package remora.tomcat;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
@@ -86,13 +88,31 @@ final class ManagerOptions {
           "The <Manager> element needs store=\"host:port,host:port,...\": the client addresses of"
               + " the session store's nodes.");
     }
-    String name = node != null ? node : jvmRoute != null ? jvmRoute : hostName();
+    String name =
+        node != null ? node : jvmRoute != null ? jvmRoute : hostName(System.getenv("HOSTNAME"));
     return new StoreOptions(store, name, timeoutMillis());
   }
 
-  private static String hostName() {
-    String name = System.getenv("HOSTNAME");
-    return name == null || name.isEmpty() ? "tomcat" : name;
+  /**
+   * What this machine is called.
+   *
+   * @param exported by the shell that started Tomcat; service managers export none
+   * @return its name, known to DNS or not
+   */
+  static String hostName(String exported) {
+    if (exported != null && !exported.isEmpty()) {
+      return exported;
+    }
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException unresolved) {
+      return beforeColon(unresolved.getMessage());
+    }
+  }
+
+  /** The JDK's sentence about a machine whose own name has no address begins with the name. */
+  static String beforeColon(String sentence) {
+    return sentence.substring(0, (sentence + ":").indexOf(':'));
   }
 
   private long timeoutMillis() {
