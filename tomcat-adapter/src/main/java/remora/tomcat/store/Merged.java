@@ -14,13 +14,15 @@ public final class Merged {
           false,
           Collections.<String>emptySet(),
           null,
-          null);
+          null,
+          Collections.<LocalAttribute>emptyList());
 
   private final List<StoredAttribute> attributes;
   private final boolean removals;
   private final Set<String> names;
   private final Login login;
   private final Integer maxIdleSeconds;
+  private final List<LocalAttribute> local;
 
   /**
    * Makes the list of others' changes.
@@ -30,18 +32,21 @@ public final class Merged {
    * @param names all attribute names that exist now; only read when {@code removals} is true
    * @param login the login if it is newer than the base, else null
    * @param maxIdleSeconds the idle limit if it is newer than the base, else null
+   * @param local attributes that live on one Tomcat alone; only read when {@code removals} is true
    */
   public Merged(
       List<StoredAttribute> attributes,
       boolean removals,
       Set<String> names,
       Login login,
-      Integer maxIdleSeconds) {
+      Integer maxIdleSeconds,
+      List<LocalAttribute> local) {
     this.attributes = Collections.unmodifiableList(attributes);
     this.removals = removals;
     this.names = Collections.unmodifiableSet(names);
     this.login = login;
     this.maxIdleSeconds = maxIdleSeconds;
+    this.local = Collections.unmodifiableList(local);
   }
 
   /**
@@ -80,6 +85,15 @@ public final class Merged {
    */
   public Integer maxIdleSeconds() {
     return maxIdleSeconds;
+  }
+
+  /**
+   * Attributes that live on one Tomcat alone, if something was removed since the base.
+   *
+   * @return all of them, or none
+   */
+  public List<LocalAttribute> local() {
+    return local;
   }
 
   /**

@@ -11,6 +11,7 @@ public final class SessionChange {
   private final long base;
   private final List<StoredAttribute> changed;
   private final List<String> removed;
+  private final List<LocalAttribute> local;
   private final Login login;
   private final Integer maxIdleSeconds;
   private final boolean retake;
@@ -23,6 +24,7 @@ public final class SessionChange {
     base = builder.base;
     changed = Collections.unmodifiableList(builder.changed);
     removed = Collections.unmodifiableList(builder.removed);
+    local = Collections.unmodifiableList(builder.local);
     login = builder.login;
     maxIdleSeconds = builder.maxIdleSeconds;
     retake = builder.retake;
@@ -77,6 +79,16 @@ public final class SessionChange {
    */
   public List<String> removed() {
     return removed;
+  }
+
+  /**
+   * Attributes that turned local: what the record holds under their names is removed, and they are
+   * listed there as not stored.
+   *
+   * @return in the order they were added; none is also set or removed
+   */
+  public List<LocalAttribute> local() {
+    return local;
   }
 
   /**
@@ -140,6 +152,7 @@ public final class SessionChange {
     private final long base;
     private final List<StoredAttribute> changed = new ArrayList<>();
     private final List<String> removed = new ArrayList<>();
+    private final List<LocalAttribute> local = new ArrayList<>(0);
     private Login login;
     private Integer maxIdleSeconds;
     private boolean retake;
@@ -173,6 +186,18 @@ public final class SessionChange {
      */
     public Builder remove(String name) {
       removed.add(name);
+      return this;
+    }
+
+    /**
+     * Says that an attribute stays on this Tomcat.
+     *
+     * @param name which
+     * @param className class of its value, for people
+     * @return this
+     */
+    public Builder local(String name, String className) {
+      local.add(new LocalAttribute(name, className));
       return this;
     }
 
@@ -211,9 +236,9 @@ public final class SessionChange {
 
     /**
      * Says whether the save is of a request that began before this Tomcat lost the session. It then
-     * merges without taking the session back, as long as the epoch is that of the last holder before
-     * the present one; the new owner is told to check its copy. With the current epoch the word says
-     * nothing.
+     * merges without taking the session back, as long as the epoch is that of the last holder
+     * before the present one; the new owner is told to check its copy. With the current epoch the
+     * word says nothing.
      *
      * @param value true leaves the session to its owner, false fences
      * @return this

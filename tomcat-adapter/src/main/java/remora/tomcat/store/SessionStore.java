@@ -62,10 +62,11 @@ public interface SessionStore extends AutoCloseable {
   /**
    * Stores what changed in a session.
    *
-   * <p>A {@linkplain SessionChange#late() late} change that carries the ownership before the present
-   * one is stored under the same rules of base and merge, and the session stays whose it is: its
-   * owner hears {@link Push.Kind#NEWER}, unless that is this instance. {@link SaveOutcome#epoch()} is
-   * then the owner's, never to be taken for the caller's. An older ownership is fenced.
+   * <p>A {@linkplain SessionChange#late() late} change that carries the ownership before the
+   * present one is stored under the same rules of base and merge, and the session stays whose it
+   * is: its owner hears {@link Push.Kind#NEWER}, unless that is this instance. {@link
+   * SaveOutcome#epoch()} is then the owner's, never to be taken for the caller's. An older
+   * ownership is fenced.
    *
    * @param serial from {@link #nextSerial()}
    * @param key which session

@@ -15,6 +15,7 @@ public final class StoredSession {
   private final int maxIdleSeconds;
   private final Login login;
   private final List<StoredAttribute> attributes;
+  private final List<LocalAttribute> local;
 
   /**
    * Makes a record.
@@ -28,6 +29,7 @@ public final class StoredSession {
    * @param maxIdleSeconds idle limit; 0 or less means never
    * @param login the login, {@link Login#NONE} if there is none
    * @param attributes all attributes, in the order of their names
+   * @param local attributes that live on one Tomcat alone, in the order of their names
    */
   public StoredSession(
       long version,
@@ -38,7 +40,8 @@ public final class StoredSession {
       long lastAccessMillis,
       int maxIdleSeconds,
       Login login,
-      List<StoredAttribute> attributes) {
+      List<StoredAttribute> attributes,
+      List<LocalAttribute> local) {
     this.version = version;
     this.epoch = epoch;
     this.createdVersion = createdVersion;
@@ -48,6 +51,7 @@ public final class StoredSession {
     this.maxIdleSeconds = maxIdleSeconds;
     this.login = login;
     this.attributes = Collections.unmodifiableList(attributes);
+    this.local = Collections.unmodifiableList(local);
   }
 
   /**
@@ -129,5 +133,14 @@ public final class StoredSession {
    */
   public List<StoredAttribute> attributes() {
     return attributes;
+  }
+
+  /**
+   * Attributes that could not be stored and live on one Tomcat alone.
+   *
+   * @return in the order of their names; none of them is among the attributes
+   */
+  public List<LocalAttribute> local() {
+    return local;
   }
 }

@@ -21,6 +21,7 @@ final class FakeRecord implements FakeSlots.Slot {
   }
 
   final Map<String, StoredAttribute> attributes = new TreeMap<>();
+  final Map<String, LocalAttribute> local = new TreeMap<>();
   final long created;
   final long createdMillis;
   long lastAccessMillis;
@@ -106,13 +107,17 @@ final class FakeRecord implements FakeSlots.Slot {
         lastAccessMillis,
         maxIdleSeconds,
         login,
-        new ArrayList<>(attributes.values()));
+        new ArrayList<>(attributes.values()),
+        new ArrayList<>(local.values()));
   }
 
   boolean conflicts(SessionChange change) {
     List<String> names = new ArrayList<>(change.removed());
     for (StoredAttribute attribute : change.changed()) {
       names.add(attribute.name());
+    }
+    for (LocalAttribute turned : change.local()) {
+      names.add(turned.name());
     }
     for (String name : names) {
       StoredAttribute there = attributes.get(name);
@@ -142,7 +147,8 @@ final class FakeRecord implements FakeSlots.Slot {
         removals,
         names,
         isTold(loginVersion, base, own) ? login : null,
-        isTold(maxIdleVersion, base, own) ? maxIdleSeconds : null);
+        isTold(maxIdleVersion, base, own) ? maxIdleSeconds : null,
+        removals ? new ArrayList<>(local.values()) : Collections.<LocalAttribute>emptyList());
   }
 
   private static boolean isTold(long version, long base, long own) {
@@ -152,11 +158,19 @@ final class FakeRecord implements FakeSlots.Slot {
   void apply(SessionChange change, long newVersion, long now) {
     version = newVersion;
     for (String name : change.removed()) {
+      local.remove(name);
       if (attributes.remove(name) != null) {
         lastRemoval = newVersion;
       }
     }
+    for (LocalAttribute turned : change.local()) {
+      boolean isNew = local.put(turned.name(), turned) == null;
+      if (attributes.remove(turned.name()) != null || isNew) {
+        lastRemoval = newVersion;
+      }
+    }
     for (StoredAttribute attribute : change.changed()) {
+      local.remove(attribute.name());
       attributes.put(
           attribute.name(),
           new StoredAttribute(attribute.name(), newVersion, attribute.type(), attribute.bytes()));
@@ -178,6 +192,9 @@ final class FakeRecord implements FakeSlots.Slot {
     long bytes = FakeTable.bytes(login);
     for (StoredAttribute attribute : attributes.values()) {
       bytes += FakeTable.bytes(attribute);
+    }
+    for (LocalAttribute one : local.values()) {
+      bytes += FakeTable.bytes(one);
     }
     return bytes;
   }

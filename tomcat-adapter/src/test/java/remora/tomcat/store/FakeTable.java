@@ -373,6 +373,10 @@ final class FakeTable {
     return utf8(attribute.name()) + attribute.bytes().length;
   }
 
+  static long bytes(LocalAttribute local) {
+    return utf8(local.name()) + utf8(local.className());
+  }
+
   static long bytes(Login login) {
     return utf8(login.principal())
         + utf8(login.authType())

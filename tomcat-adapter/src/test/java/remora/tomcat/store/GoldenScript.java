@@ -14,22 +14,22 @@ import java.util.regex.Pattern;
  * A golden script: commands, a line {@code ---}, what was answered, an empty line, and so on. Lines
  * that begin with {@code #} are for people.
  */
-final class GoldenScript {
+public final class GoldenScript {
 
   private static final String DIVIDER = "---";
 
   private final List<String> lines;
 
-  GoldenScript(Path file) throws IOException {
+  public GoldenScript(Path file) throws IOException {
     lines = Files.readAllLines(file, StandardCharsets.UTF_8);
   }
 
   /** One command of a script: its name, its words in order, and its words of the form key=value. */
-  static final class Command {
+  public static final class Command {
 
     private static final Pattern WORD = Pattern.compile("([^\\s=\"]+)(?:=(\"[^\"]*\"|\\S*))?");
 
-    final String name;
+    public final String name;
     private final List<String> words = new ArrayList<>();
     private final List<String[]> pairs = new ArrayList<>();
 
@@ -46,16 +46,16 @@ final class GoldenScript {
       name = words.remove(0);
     }
 
-    boolean hasNext() {
+    public boolean hasNext() {
       return !words.isEmpty();
     }
 
-    String next() {
+    public String next() {
       return words.remove(0);
     }
 
     /** Takes the first value of this key; null if there is none. */
-    String take(String key) {
+    public String take(String key) {
       for (String[] pair : pairs) {
         if (pair[0].equals(key)) {
           pairs.remove(pair);
@@ -65,13 +65,13 @@ final class GoldenScript {
       return null;
     }
 
-    long number(String key) {
+    public long number(String key) {
       String value = take(key);
       return value == null ? 0 : Long.parseLong(value);
     }
 
     /** Takes all pairs that are left. */
-    List<String[]> takePairs() {
+    public List<String[]> takePairs() {
       List<String[]> taken = new ArrayList<>(pairs);
       pairs.clear();
       return taken;
@@ -85,7 +85,7 @@ final class GoldenScript {
   }
 
   /** The script as it would stand there if all its answers came from this runner. */
-  List<String> run(Function<Command, String> runner) {
+  public List<String> run(Function<Command, String> runner) {
     List<String> told = new ArrayList<>();
     boolean answers = false;
     for (String line : lines) {
@@ -103,7 +103,7 @@ final class GoldenScript {
     return told;
   }
 
-  List<String> lines() {
+  public List<String> lines() {
     return lines;
   }
 

@@ -127,8 +127,8 @@ final class ScriptStage {
   }
 
   private SessionChange change(GoldenScript.Command command) {
-    if (command.take("label") != null || command.take("local") != null) {
-      throw new UnsupportedOperationException("the seam has no word for labels and locals");
+    if (command.take("label") != null) {
+      throw new UnsupportedOperationException("the seam has no word for labels");
     }
     SessionChange.Builder change =
         SessionChange.of(command.number("epoch"), command.number("base"));
@@ -138,6 +138,10 @@ final class ScriptStage {
           principal.equals("nobody")
               ? Login.NONE
               : new Login(principal, Collections.singletonList("user"), "FORM"));
+    }
+    for (String turned = command.take("local"); turned != null; turned = command.take("local")) {
+      int colon = turned.indexOf(':');
+      change.local(turned.substring(0, colon), turned.substring(colon + 1));
     }
     String idle = command.take("idle");
     if (idle != null) {
@@ -212,7 +216,15 @@ final class ScriptStage {
     if (!session.login().isNone()) {
       text.append(" login ").append(session.login().principal());
     }
-    return text + show(session.attributes());
+    return text + show(session.local(), session.attributes());
+  }
+
+  private static String show(List<LocalAttribute> local, List<StoredAttribute> attributes) {
+    StringBuilder text = new StringBuilder();
+    for (LocalAttribute one : local) {
+      text.append(' ').append(one.name()).append(" is local, ").append(one.className());
+    }
+    return text + show(attributes);
   }
 
   private static String show(List<StoredAttribute> attributes) {
@@ -264,6 +276,7 @@ final class ScriptStage {
       List<String> exist =
           names.stream().filter(name -> !merged.removes(name)).collect(Collectors.toList());
       text.append(" only [").append(String.join(" ", exist)).append("] exist");
+      text.append(show(merged.local(), Collections.<StoredAttribute>emptyList()));
     }
     if (merged.login() != null) {
       text.append(" login ");

@@ -16,6 +16,7 @@ import remora.proto.v1.Saved;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.LocalAttribute;
 import remora.tomcat.store.Login;
 import remora.tomcat.store.Merged;
 import remora.tomcat.store.Owner;
@@ -192,7 +193,8 @@ final class FromWire {
         session.getLastAccessMs(),
         session.getMaxIdleSeconds(),
         session.hasLogin() ? login(session.getLogin()) : Login.NONE,
-        attributes(session.getAttributesList()));
+        attributes(session.getAttributesList()),
+        local(session.getLocalList()));
   }
 
   private static List<StoredAttribute> attributes(List<Attribute> attributes) {
@@ -214,7 +216,16 @@ final class FromWire {
         merged.getRemovals(),
         new HashSet<>(merged.getNamesList()),
         merged.hasLogin() ? login(merged.getLogin()) : null,
-        merged.hasMaxIdleSeconds() ? Integer.valueOf(merged.getMaxIdleSeconds()) : null);
+        merged.hasMaxIdleSeconds() ? Integer.valueOf(merged.getMaxIdleSeconds()) : null,
+        local(merged.getLocalList()));
+  }
+
+  private static List<LocalAttribute> local(List<remora.proto.v1.LocalAttribute> local) {
+    List<LocalAttribute> names = new ArrayList<>(local.size());
+    for (remora.proto.v1.LocalAttribute one : local) {
+      names.add(new LocalAttribute(one.getName(), one.getClass_()));
+    }
+    return names;
   }
 
   private static Login login(remora.proto.v1.Login login) {

@@ -13,6 +13,7 @@ import remora.proto.v1.Request;
 import remora.proto.v1.SaveRequest;
 import remora.proto.v1.TouchRequest;
 import remora.proto.v1.TouchedSession;
+import remora.tomcat.store.LocalAttribute;
 import remora.tomcat.store.Login;
 import remora.tomcat.store.RemoveReason;
 import remora.tomcat.store.SessionChange;
@@ -46,6 +47,12 @@ final class ToWire {
               .setName(attribute.name())
               .setType(attribute.type())
               .setValue(UnsafeByteOperations.unsafeWrap(attribute.bytes())));
+    }
+    for (LocalAttribute local : change.local()) {
+      save.addLocal(
+          remora.proto.v1.LocalAttribute.newBuilder()
+              .setName(local.name())
+              .setClass_(local.className()));
     }
     if (change.login() != null) {
       save.setLogin(login(change.login()));
