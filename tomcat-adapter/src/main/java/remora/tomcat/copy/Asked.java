@@ -1,0 +1,82 @@
+package remora.tomcat.copy;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a request must look at before its answer may show what it has seen. */
+public final class Asked {
+
+  /** A live object that a request may have changed although others' value has replaced it. */
+  public static final class Orphan {
+    private final String name;
+    private final Object value;
+    private final Object print;
+
+    Orphan(String name, Object value, Object print) {
+      this.name = name;
+      this.value = value;
+      this.print = print;
+    }
+
+    /**
+     * Its attribute.
+     *
+     * @return a name as the store has it
+     */
+    public String name() {
+      return name;
+    }
+
+    /**
+     * The object.
+     *
+     * @return what the request holds
+     */
+    public Object value() {
+      return value;
+    }
+
+    /**
+     * Whether nobody has changed it.
+     *
+     * @param now the object, encoded now
+     * @return whether it is as it was when it was replaced
+     */
+    public boolean isUnchanged(Encoding now) {
+      return print.equals(now.print());
+    }
+  }
+
+  final List<String> encode = new ArrayList<>(4);
+  final List<Orphan> compare = new ArrayList<>(0);
+  String givenUp;
+
+  Asked() {}
+
+  /**
+   * A name whose change was not stored although the request may have seen it.
+   *
+   * @return null if there is none; else the request has failed
+   */
+  public String givenUp() {
+    return givenUp;
+  }
+
+  /**
+   * Names to be encoded.
+   *
+   * @return names as the store has them
+   */
+  public List<String> encode() {
+    return encode;
+  }
+
+  /**
+   * Objects to be compared.
+   *
+   * @return those that others' values have replaced
+   */
+  public List<Orphan> compare() {
+    return compare;
+  }
+}
