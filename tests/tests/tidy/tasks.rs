@@ -22,11 +22,12 @@ const STARTERS: &[&str] = &[
     "store/src/rpc/admin.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",
-    "tomcat-adapter/src/main/java/remora/tomcat/Departure.java",
-    "tomcat-adapter/src/main/java/remora/tomcat/Housekeeper.java",
-    "tomcat-adapter/src/main/java/remora/tomcat/PauseTicker.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/keeper/Departure.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/keeper/ApplicationThread.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/keeper/Handovers.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/keeper/PauseTicker.java",
+    "tomcat-adapter/src/main/java/remora/tomcat/keeper/Touches.java",
     "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Channels.java",
-    "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Pushes.java",
     "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Threads.java",
 ];
 

@@ -19,9 +19,6 @@ import org.apache.catalina.authenticator.SavedRequest;
  */
 final class FormNotes {
 
-  /** Where the store keeps the notes; hidden from the application. */
-  static final String ATTRIBUTE = "remora.form";
-
   private static final int SHOWN = 0;
   private static final int URI = 1;
   private static final int DECODED_URI = 2;
@@ -96,6 +93,16 @@ final class FormNotes {
 
   private static String text(String value) {
     return value == null ? "" : value;
+  }
+
+  /**
+   * Takes the notes away.
+   *
+   * @param notes the session's notes
+   */
+  static void forget(Map<String, Object> notes) {
+    notes.remove(Constants.SESSION_ID_NOTE);
+    notes.remove(Constants.FORM_REQUEST_NOTE);
   }
 
   /**

@@ -28,7 +28,10 @@ final class ManagerOptions {
   String store;
   String app;
   String node;
-  String onStoreLoss = "refuse";
+  String onStoreLoss = "serve";
+  String onConflict = "refuse";
+  String onUnserializable = "local";
+  boolean persistEmpty;
   String storeTimeout;
   String key;
   String keyFile;
@@ -59,20 +62,43 @@ final class ManagerOptions {
   }
 
   /**
-   * Refuses what this version does not do.
+   * What becomes of requests with sessions while the store is away.
    *
+   * @return whether this Tomcat goes on by itself; else they get a 503
    * @throws IllegalArgumentException with a sentence for the administrator
    */
-  void checkOnStoreLoss() {
-    if ("serve".equals(onStoreLoss)) {
-      throw new IllegalArgumentException(
-          "onStoreLoss=\"serve\" is not built yet; it follows. Use onStoreLoss=\"refuse\" or leave"
-              + " it out: while the store does not answer, requests with sessions get a 503.");
+  boolean serves() {
+    return choice("onStoreLoss", onStoreLoss, "serve", "refuse") == 0;
+  }
+
+  /**
+   * What becomes of an attribute that another Tomcat changed too.
+   *
+   * @return whether this Tomcat's value is written over the other's
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  boolean overwrites() {
+    return choice("onConflict", onConflict, "refuse", "overwrite") == 1;
+  }
+
+  /**
+   * What becomes of a value that cannot be stored.
+   *
+   * @return whether it stays on this Tomcat; else its request fails
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  boolean keepsLocal() {
+    return choice("onUnserializable", onUnserializable, "local", "fail") == 0;
+  }
+
+  private static int choice(String name, String value, String first, String second) {
+    if (first.equals(value)) {
+      return 0;
+    } else if (second.equals(value)) {
+      return 1;
     }
-    if (!"refuse".equals(onStoreLoss)) {
-      throw new IllegalArgumentException(
-          "onStoreLoss=\"" + onStoreLoss + "\" is not known: the only value is \"refuse\".");
-    }
+    throw new IllegalArgumentException(
+        name + "=\"" + value + "\" is not known: it is \"" + first + "\" or \"" + second + "\".");
   }
 
   /**

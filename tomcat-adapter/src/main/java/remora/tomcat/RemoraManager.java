@@ -1,6 +1,5 @@
 package remora.tomcat;
 
-import java.util.List;
 import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.LifecycleState;
@@ -8,10 +7,15 @@ import org.apache.catalina.Session;
 import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.session.StandardSession;
 import org.apache.catalina.util.ServerInfo;
-import org.apache.juli.logging.Log;
-import org.apache.juli.logging.LogFactory;
+import remora.tomcat.copy.Names;
+import remora.tomcat.keeper.Held;
+import remora.tomcat.keeper.Keeper;
+import remora.tomcat.keeper.KeeperSettings;
+import remora.tomcat.keeper.Live;
+import remora.tomcat.keeper.PauseTicker;
+import remora.tomcat.keeper.SessionIds;
+import remora.tomcat.keeper.Visit;
 import remora.tomcat.link.TomcatMembers;
-import remora.tomcat.store.Push;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
@@ -35,20 +39,20 @@ import remora.tomcat.store.grpc.GrpcSessionStore;
  * <p>Left out on purpose: session limits other than Tomcat's {@code maxActiveSessions}, swapping to
  * disk, and any expiry by the local clock.
  */
-public class RemoraManager extends ManagerBase implements NearCopies.Host {
-
-  private static final Log log = LogFactory.getLog(RemoraManager.class);
+public class RemoraManager extends ManagerBase {
 
   /** How many new ids are drawn until one has the slot of the old: 256 expected. */
   private static final int RENAME_DRAWS_MAX = 100_000;
 
+  /** How long touches are collected, in milliseconds. */
+  static final long TOUCH_MILLIS = Keeper.touchMillis();
+
   private final ManagerOptions options = new ManagerOptions();
   private String application;
   private SessionIds ids;
-  private AttributeValues values;
+  private SessionEncoder encoder;
   private SessionStore store;
-  private Housekeeper housekeeper;
-  private volatile SessionServices services;
+  private volatile Keeper keeper;
 
   /** Makes a manager; Tomcat then sets the attributes of its element. */
   public RemoraManager() {}
@@ -112,7 +116,9 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
   /**
    * What requests with sessions get while the store does not answer.
    *
-   * @param onStoreLoss {@code refuse}, a 503 that leaves the cookie as it is
+   * @param onStoreLoss {@code serve}: the sessions that this Tomcat owns, and new ones, go on, and
+   *     what changes is handed over when the store is back; or {@code refuse}: a 503 that leaves
+   *     the cookie as it is
    */
   public void setOnStoreLoss(String onStoreLoss) {
     options.onStoreLoss = onStoreLoss;
@@ -125,6 +131,65 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
    */
   public String getOnStoreLoss() {
     return options.onStoreLoss;
+  }
+
+  /**
+   * What a request gets that changes an attribute which another Tomcat has changed since it was
+   * read here. Only happens where users do not stick to one Tomcat.
+   *
+   * @param onConflict {@code refuse}, a 503; or {@code overwrite}: the later one wins, but never
+   *     with a login
+   */
+  public void setOnConflict(String onConflict) {
+    options.onConflict = onConflict;
+  }
+
+  /**
+   * What a request gets that changes what another Tomcat has changed.
+   *
+   * @return as set
+   */
+  public String getOnConflict() {
+    return options.onConflict;
+  }
+
+  /**
+   * What becomes of a value that cannot be stored: not serializable, too large, refused by a
+   * filter.
+   *
+   * @param onUnserializable {@code local}: it stays on this Tomcat and is lost with it; or {@code
+   *     fail}: the request fails with the application's own error page
+   */
+  public void setOnUnserializable(String onUnserializable) {
+    options.onUnserializable = onUnserializable;
+  }
+
+  /**
+   * What becomes of a value that cannot be stored.
+   *
+   * @return as set
+   */
+  public String getOnUnserializable() {
+    return options.onUnserializable;
+  }
+
+  /**
+   * Whether sessions without content are stored, too: no attribute, login or idle limit of their
+   * own. They cost the store a record for every visitor who never comes back.
+   *
+   * @param persistEmpty {@code true} to store them; {@code false} unless set
+   */
+  public void setPersistEmpty(boolean persistEmpty) {
+    options.persistEmpty = persistEmpty;
+  }
+
+  /**
+   * Whether sessions without content are stored, too.
+   *
+   * @return as set
+   */
+  public boolean isPersistEmpty() {
+    return options.persistEmpty;
   }
 
   /**
@@ -187,7 +252,9 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     StoreOptions storeOptions;
     try {
       TomcatMembers.check(ServerInfo.getServerNumber());
-      options.checkOnStoreLoss();
+      options.serves();
+      options.overwrites();
+      options.keepsLocal();
       storeOptions = options.storeOptions(getJvmRoute());
       application = options.application(context);
       ids = new SessionIds(application, options.secret());
@@ -227,27 +294,40 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
     store = openStore(storeOptions.withPausedSince(ticker()::pausedSince));
-    values =
-        new CodecValues(loader, getSessionAttributeValueClassNamePattern(), store::sessionBytesMax);
-    PauseTicker ticker = ticker();
-    NearCopies copies = new NearCopies(store, ids, this);
-    SessionSaver saver = new SessionSaver(store, ticker);
-    housekeeper = new Housekeeper(store, copies, saver, loader, application);
-    services = new SessionServices(copies, saver, new SessionCommands(store), ticker);
-    store.onPush(application, this::pushed);
-    housekeeper.start();
+    encoder =
+        new SessionEncoder(
+            loader,
+            getSessionAttributeValueClassNamePattern(),
+            store::sessionBytesMax,
+            options.keepsLocal());
+    KeeperSettings settings =
+        new KeeperSettings(
+            application,
+            ids,
+            ticker(),
+            loader,
+            options.overwrites(),
+            options.serves(),
+            options.keepsLocal(),
+            storeOptions.timeoutMillis());
+    Keeper opened = new Keeper(settings, store, encoder, new KeeperHost());
+    opened.start();
+    keeper = opened;
   }
 
   @Override
   protected synchronized void stopInternal() throws LifecycleException {
     setState(LifecycleState.STOPPING);
-    if (services != null) {
-      housekeeper.stop();
-      new Departure(store, services.saver()).leave(services.copies().all());
-      for (RemoraSession session : services.copies().all()) {
-        remove(session, false);
+    Keeper running = keeper;
+    if (running != null) {
+      for (Live session : running.all()) {
+        ((RemoraSession) session).passivate();
       }
-      services = null;
+      running.stop();
+      for (Live session : running.all()) {
+        remove((RemoraSession) session, false);
+      }
+      keeper = null;
       store.close();
       Installed.leave(application, getContext().getParent());
     }
@@ -273,32 +353,42 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     return PauseTicker.shared();
   }
 
-  private void pushed(Push push) {
-    SessionServices running = services;
-    if (running != null) {
-      mark(running.copies(), push);
-    }
-    push.acknowledge();
-  }
-
-  /** Takes a copy out of use. One that somebody changed is claimed again when it is asked for. */
-  private void mark(NearCopies copies, Push push) {
-    if (push.kind() == Push.Kind.OWNERSHIP_LOST || push.kind() == Push.Kind.NEWER) {
-      copies.lost(push.key(), push.epoch());
-      return;
-    }
-    RemoraSession ended = copies.ended(push.key(), push.epoch());
-    if (ended != null) {
-      housekeeper.end(ended);
-    }
-  }
-
-  SessionServices services() {
-    SessionServices running = services;
+  /**
+   * Who keeps the sessions.
+   *
+   * @return the keeper
+   * @throws StoreUnavailableException when the application stops
+   */
+  Keeper keeper() {
+    Keeper running = keeper;
     if (running == null) {
       throw new StoreUnavailableException("this application is stopping; ask another Tomcat");
     }
     return running;
+  }
+
+  /** The manager as its keeper sees it. */
+  private final class KeeperHost implements Keeper.Host {
+
+    @Override
+    public Live make(String id, StoredSession record) {
+      RemoraSession session = new RemoraSession(RemoraManager.this, encoder);
+      session.load(SessionIds.withRoute(id, getJvmRoute()), record);
+      return session;
+    }
+
+    @Override
+    public void arrived(Live live) {
+      RemoraSession session = (RemoraSession) live;
+      add(session);
+      session.activate();
+    }
+
+    @Override
+    public void renamed(Live live, String oldId) {
+      RemoraSession session = (RemoraSession) live;
+      session.tellChangedSessionId(session.getIdInternal(), oldId, true, true);
+    }
   }
 
   /** Does nothing: sessions are read when they are asked for. */
@@ -326,16 +416,7 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     }
     RequestScope scope = RequestScope.current();
     try {
-      while (true) {
-        RemoraSession session = services().copies().find(id);
-        if (scope != null && session != null) {
-          scope.touch(session);
-          if (session.unusable) {
-            continue; // a save failed just before we noted how many had
-          }
-        }
-        return session;
-      }
+      return (RemoraSession) keeper().find(id, scope == null ? null : scope.visit());
     } catch (RuntimeException noAnswer) {
       if (scope != null) {
         scope.fail(noAnswer);
@@ -345,7 +426,8 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
   }
 
   /**
-   * Makes a session. Its record is made when the response that carries its cookie is committed.
+   * Makes a session. Its record is made with its first content, before the response that follows it
+   * is committed; a session without any has none.
    *
    * @param sessionId an id to adopt: Tomcat names one only where it belongs to a session of another
    *     application on the same cookie
@@ -359,41 +441,42 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
         && getContext().getValidateClientProvidedNewSessionId()) {
       adopted = SessionIds.withRoute(sessionId, getJvmRoute());
     }
-    services();
+    keeper();
     RemoraSession session = (RemoraSession) super.createSession(adopted);
     RequestScope scope = RequestScope.current();
     if (scope != null) {
-      scope.touch(session);
+      scope.witness(session.held());
+    }
+    if (options.persistEmpty) {
+      session.marks(Names.IDLE);
     }
     return session;
   }
 
   @Override
   protected StandardSession getNewSession() {
-    return new RemoraSession(this, values);
-  }
-
-  @Override
-  public RemoraSession activate(String id, StoredSession record) {
-    RemoraSession session = new RemoraSession(this, values);
-    session.load(SessionIds.withRoute(id, getJvmRoute()), record);
-    add(session);
-    session.activate();
-    return session;
+    return new RemoraSession(this, encoder);
   }
 
   @Override
   public void add(Session session) {
     super.add(session);
-    services().copies().add((RemoraSession) session);
+    RemoraSession ours = (RemoraSession) session;
+    if (ours.held() == null) {
+      keeper().create(ours);
+    } else {
+      keeper().enter(ours.held(), ours.getIdInternal());
+    }
   }
 
   @Override
   public void remove(Session session, boolean update) {
     super.remove(session, update);
-    SessionServices running = services;
-    if (running != null) {
-      running.copies().remove((RemoraSession) session);
+    Keeper running = keeper;
+    RemoraSession ours = (RemoraSession) session;
+    String id = ours.getIdInternal();
+    if (running != null && ours.held() != null && id != null) {
+      running.remove(ours.held(), id);
     }
   }
 
@@ -405,11 +488,12 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
    */
   @Override
   public String rotateSessionId(Session session) {
-    int slot = ((RemoraSession) session).key().slot();
+    RemoraSession ours = (RemoraSession) session;
+    int slot = ours.held().key().slot();
     for (int i = 0; i < RENAME_DRAWS_MAX; i++) {
       String newId = generateSessionId();
-      SessionKey newKey = ids.key(SessionIds.bare(newId));
-      if (newKey.slot() == slot && rename((RemoraSession) session, newKey, newId)) {
+      SessionKey newKey = keeper().key(newId);
+      if (newKey.slot() == slot && renameInStore(ours, newKey, newId)) {
         super.changeSessionId(session, newId, true, true);
         return newId;
       }
@@ -423,34 +507,28 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
    *
    * @param session the session
    * @param newId the new id
+   * @throws IllegalArgumentException if another session has the id
    */
   @Override
   protected void changeSessionId(
       Session session, String newId, boolean notifySessionListeners, boolean notifyContainer) {
     RemoraSession ours = (RemoraSession) session;
-    String bareId = SessionIds.bare(newId);
-    if (!bareId.equals(SessionIds.bare(session.getIdInternal()))) {
-      SessionKey newKey = ids.key(bareId);
-      if (newKey.slot() != ours.key().slot() || !rename(ours, newKey, newId)) {
-        throw new IllegalArgumentException(
-            "a session cannot take this id: let the manager draw one with rotateSessionId");
-      }
+    Held held = ours.held();
+    SessionKey newKey = keeper().key(newId);
+    boolean fits = held.standing().epoch() == 0 || newKey.slot() == held.key().slot();
+    if (!SessionIds.bare(newId).equals(SessionIds.bare(session.getIdInternal()))
+        && (!fits || !renameInStore(ours, newKey, newId))) {
+      throw new IllegalArgumentException(
+          "a session cannot take this id: let the manager draw one with rotateSessionId");
     }
     super.changeSessionId(session, newId, notifySessionListeners, notifyContainer);
   }
 
-  @Override
-  public String finishRename(RemoraSession session) {
-    String oldId = session.getIdInternal();
-    if (services().commands().finishRename(session)) {
-      session.tellChangedSessionId(session.getIdInternal(), oldId, true, true);
-    }
-    return session.getIdInternal();
-  }
-
-  private boolean rename(RemoraSession session, SessionKey newKey, String newId) {
+  private boolean renameInStore(RemoraSession session, SessionKey newKey, String newId) {
     try {
-      return services().commands().rename(session, newKey, newId);
+      RequestScope scope = RequestScope.current();
+      Visit visit = scope == null ? null : scope.visit();
+      return keeper().rename(session.held(), newKey, newId, visit);
     } catch (RuntimeException notRenamed) {
       failCurrentRequest(notRenamed);
       throw notRenamed;
@@ -464,15 +542,17 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
     }
   }
 
+  // ---- What sessions ask
+
   /**
    * Ends a session in the store.
    *
-   * @param session a live session
+   * @param held a live session
    * @throws StoreUnavailableException if the store does not answer; the session then lives on
    */
-  void removeFromStore(RemoraSession session) {
+  void endInStore(Held held) {
     try {
-      services().commands().remove(session);
+      keeper().end(held);
     } catch (RuntimeException notRemoved) {
       failCurrentRequest(notRemoved);
       throw notRemoved;
@@ -482,55 +562,57 @@ public class RemoraManager extends ManagerBase implements NearCopies.Host {
   /**
    * Remembers that a session was used.
    *
-   * @param session a session
+   * @param held a session
    */
-  void accessed(RemoraSession session) {
-    if (services != null) {
-      housekeeper.used(session);
+  void accessed(Held held) {
+    Keeper running = keeper;
+    if (running != null) {
+      running.used(held);
     }
   }
 
   /**
    * Remembers that a session is used that the store may be about to end.
    *
-   * @param session a session
+   * @param held a session
    */
-  void accessedLate(RemoraSession session) {
-    if (services != null) {
-      housekeeper.usedLate(session);
+  void accessedLate(Held held) {
+    Keeper running = keeper;
+    if (running != null) {
+      running.usedLate(held);
     }
   }
 
   /**
    * Remembers that a session was changed while no request used it.
    *
-   * @param session a session
+   * @param held a session
    */
-  void changedOutside(RemoraSession session) {
-    if (services != null) {
-      housekeeper.changedOutside(session);
+  void changedOutside(Held held) {
+    Keeper running = keeper;
+    if (running != null) {
+      running.changedOutside(held);
     }
   }
 
-  /** Asks the store about sessions that have been idle for long, and lets go of lost copies. */
+  /**
+   * Remembers that a thread was given a mutable value that belongs to no request.
+   *
+   * @param held a session
+   */
+  void readOutside(Held held) {
+    Keeper running = keeper;
+    if (running != null) {
+      running.readOutside(held);
+    }
+  }
+
+  /** Ends sessions without a record that are idle, and asks the store about the others. */
   @Override
   public void processExpires() {
-    SessionServices running = services;
-    if (running == null) {
-      return;
-    }
-    for (RemoraSession session : running.copies().abandoned()) {
-      remove(session, false);
-    }
-    List<RemoraSession> sessions = running.copies().all();
-    try {
-      for (RemoraSession session : sessions) {
-        if (session.isIdleTooLong(2 * Housekeeper.TOUCH_MILLIS)) {
-          running.copies().review(session);
-        }
-      }
-    } catch (StoreUnavailableException silent) {
-      log.debug("Idle sessions wait for the store", silent);
+    Keeper running = keeper;
+    if (running != null) {
+      running.expire();
     }
   }
 }

@@ -7,21 +7,23 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
-import remora.tomcat.store.SessionKey;
+import remora.tomcat.codec.StoredNames;
+import remora.tomcat.copy.EncodedValue;
+import remora.tomcat.copy.Names;
+import remora.tomcat.copy.Witness;
+import remora.tomcat.keeper.Held;
 
 /**
- * A session of Tomcat's whose changes are known: the near copy of a record in the store.
+ * A session of Tomcat's whose changes are known: what Tomcat and the application call. {@link
+ * StoredSide} is the side that faces the store.
  *
- * <p>Dirty state belongs to the session, not to the request that made it: every request that ends
- * waits for all of it ({@link SessionSaver}). One object stands for a session for as long as this
- * Tomcat runs it, through failed saves and lost ownership, so that parallel requests never change
- * two copies; what the store says is put into the object that they hold.
+ * <p>Every reading is noted with the request that made it, every change is marked; what follows
+ * from that is the keeper's. One object stands for a session for as long as this Tomcat runs it,
+ * through failed saves and lost ownership, so that parallel requests never change two copies.
  *
  * <p>Nothing here names a servlet type, so that one class file serves Tomcat 9.0, 10.1 and 11.0.
- *
- * <p>Left out on purpose: expiry by the local clock. Only the store decides; see {@link #isValid}.
  */
-public class RemoraSession extends MirroredSession {
+public class RemoraSession extends StoredSide {
 
   private static final long serialVersionUID = 1L;
 
@@ -29,129 +31,62 @@ public class RemoraSession extends MirroredSession {
   private static final BiConsumer<String, Object> NOBODY = (name, value) -> {};
 
   private final transient RemoraManager remora;
-
-  /** Guarded by the lock. */
-  final transient Flights flights = new Flights(lock);
-
-  /** Monotonic time before the call that last read, checked or saved the copy. */
-  transient volatile long checkedAtNanos;
-
-  /** A change of the id whose outcome is not known; null for none. */
-  transient volatile PendingRename pendingRename;
-
-  private transient volatile SessionKey key;
-  private transient volatile NearCopies.Slot slot;
-  private transient volatile boolean goneFromStore;
-  private transient volatile boolean droppedChanges;
-  private transient volatile boolean vanished;
-  private transient int requests;
+  private final transient SessionEncoder encoder;
 
   /**
    * Makes a session without an id.
    *
    * @param manager its manager
-   * @param values how its attributes are encoded
+   * @param encoder how its attributes are encoded
    */
-  RemoraSession(RemoraManager manager, AttributeValues values) {
-    super(manager, values);
+  RemoraSession(RemoraManager manager, SessionEncoder encoder) {
+    super(manager, encoder);
     this.remora = manager;
+    this.encoder = encoder;
   }
 
-  // ---- Where the copy stands
+  // ---- Who does it
 
-  SessionKey key() {
-    return key;
+  /** What the present request has seen of this session; null outside requests. */
+  private Witness witness() {
+    RequestScope scope = RequestScope.current();
+    Held kept = held();
+    return scope == null || kept == null ? null : scope.witness(kept);
   }
 
-  SessionServices services() {
-    return remora.services();
-  }
-
-  /**
-   * Names the place of this copy. Called whenever the session gets an id.
-   *
-   * @param newKey its key in the store
-   * @param newSlot its place among the near copies
-   */
-  void place(SessionKey newKey, NearCopies.Slot newSlot) {
-    key = newKey;
-    slot = newSlot;
-  }
-
-  /**
-   * Whether another Tomcat has taken the session, as far as this one was told.
-   *
-   * @return true until the copy is claimed again
-   */
-  boolean isLost() {
-    NearCopies.Slot current = slot;
-    long epoch = epoch();
-    return epoch != 0 && current != null && current.hasLost(epoch);
-  }
-
-  /**
-   * Whether this Tomcat owned the session to its end, if it has ended: then its listeners are to be
-   * called here and nowhere else.
-   *
-   * @return false if another Tomcat has taken it before
-   */
-  boolean hasEndedHere() {
-    NearCopies.Slot current = slot;
-    long epoch = epoch();
-    return epoch != 0 && current != null && (!current.hasLost(epoch) || current.hasEnded(epoch));
-  }
-
-  /**
-   * Whether a change is lost because the store ended the session before it was told of it.
-   *
-   * @return true if no request that may have seen the change may be answered
-   */
-  boolean hasDroppedChanges() {
-    return droppedChanges;
-  }
-
-  /**
-   * Whether the session lives on elsewhere, or ended there.
-   *
-   * @return true after {@link #vanish}
-   */
-  boolean hasVanished() {
-    return vanished;
-  }
-
-  /**
-   * Whether the session lives here: neither invalidated nor expired.
-   *
-   * @return Tomcat's flag, without its look at the clock
-   */
-  boolean isLive() {
-    return isValid;
-  }
-
-  boolean isInUse() {
-    lock.lock();
-    try {
-      return requests > 0;
-    } finally {
-      lock.unlock();
+  private void reads(String storedName, Object handed) {
+    Held kept = held();
+    if (kept == null) {
+      return;
+    }
+    Witness witness = witness();
+    kept.read(witness, storedName, handed);
+    if (witness == null && handed != null) {
+      remora.readOutside(kept);
     }
   }
 
   /**
-   * Whether the local clock says that the session has been idle for too long. Only a reason to ask.
+   * Marks a change of an attribute. Called by the attributes themselves.
    *
-   * @param graceMillis added to the idle limit; negative to ask whether that is near
-   * @return false while a request uses it or if it never expires
+   * @param name the application's name for it
    */
-  boolean isIdleTooLong(long graceMillis) {
-    int limit = maxInactiveInterval;
-    return limit > 0
-        && !isInUse()
-        && System.currentTimeMillis() - thisAccessedTime >= limit * 1000L + graceMillis;
+  void changes(String name) {
+    if (isValid) {
+      marks(StoredNames.ofApplication(name));
+    }
   }
 
-  long lastAccessMillis() {
-    return Math.max(thisAccessedTime, lastAccessedTime);
+  /**
+   * Marks a change.
+   *
+   * @param storedName what changes, as the store has it
+   */
+  void marks(String storedName) {
+    Held kept = held();
+    if (kept != null && kept.mark(storedName, witness())) {
+      remora.changedOutside(kept);
+    }
   }
 
   // ---- What Tomcat calls
@@ -164,50 +99,41 @@ public class RemoraSession extends MirroredSession {
 
   @Override
   public void access() {
-    boolean late;
-    lock.lock();
-    try {
-      late = isIdleTooLong(-2 * Housekeeper.TOUCH_MILLIS);
-      super.access();
-      requests++;
-    } finally {
-      lock.unlock();
-    }
-    if (late) {
-      remora.accessedLate(this);
+    boolean late = isIdleTooLong(-2 * RemoraManager.TOUCH_MILLIS);
+    super.access();
+    Held kept = held();
+    if (kept != null) {
+      kept.use();
+      if (late) {
+        remora.accessedLate(kept);
+      }
     }
   }
 
   @Override
   public void endAccess() {
-    boolean open;
-    lock.lock();
-    try {
-      super.endAccess();
-      requests--;
-      if (requests <= 0) {
-        read.clear();
-        ledger.dropOrphans();
+    super.endAccess();
+    Held kept = held();
+    if (kept != null) {
+      boolean open = kept.leave();
+      remora.accessed(kept);
+      if (open) {
+        remora.changedOutside(kept);
       }
-      open = isChangedOutside();
-    } finally {
-      lock.unlock();
-    }
-    remora.accessed(this);
-    if (open) {
-      remora.changedOutside(this);
     }
   }
 
   @Override
   public Object getAttribute(String name) {
     Object value = super.getAttribute(name);
+    if (name == null) {
+      return value;
+    }
+    String storedName = StoredNames.ofApplication(name);
     if (value instanceof EncodedValue) {
-      value = decode(name, (EncodedValue) value, this::activateOnly);
+      value = decode(storedName, (EncodedValue) value, this::activateOnly);
     }
-    if (value != null && values().isMutable(value)) {
-      read.add(name);
-    }
+    reads(storedName, value != null && encoder.isMutable(value) ? value : null);
     return value;
   }
 
@@ -220,6 +146,10 @@ public class RemoraSession extends MirroredSession {
         names.remove(entry.getKey());
       }
     }
+    Held kept = held();
+    if (kept != null) {
+      kept.readNames(witness());
+    }
     return Collections.enumeration(names);
   }
 
@@ -229,49 +159,75 @@ public class RemoraSession extends MirroredSession {
       materializeOld(name, notify);
     }
     super.setAttribute(name, value, notify);
-    if (value != null) {
-      mark(name);
-      if (values().isMutable(value)) {
-        read.add(name);
-      }
+    if (value != null && encoder.isMutable(value)) {
+      reads(StoredNames.ofApplication(name), value);
     }
   }
 
   @Override
   protected void removeAttributeInternal(String name, boolean notify) {
-    if (name == null) {
-      return;
+    if (name != null) {
+      materializeOld(name, notify);
     }
-    materializeOld(name, notify);
     super.removeAttributeInternal(name, notify);
-    if (isValid) {
-      mark(name);
-    }
+  }
+
+  @Override
+  public Principal getPrincipal() {
+    Principal present = super.getPrincipal();
+    reads(Names.LOGIN, null);
+    return present;
   }
 
   @Override
   public void setPrincipal(Principal principal) {
+    marks(Names.LOGIN);
     super.setPrincipal(principal);
-    mark(Ledger.LOGIN);
+    marks(Names.LOGIN);
+  }
+
+  @Override
+  public String getAuthType() {
+    String present = super.getAuthType();
+    reads(Names.LOGIN, null);
+    return present;
   }
 
   @Override
   public void setAuthType(String authType) {
+    marks(Names.LOGIN);
     super.setAuthType(authType);
-    mark(Ledger.LOGIN);
+    marks(Names.LOGIN);
+  }
+
+  @Override
+  public int getMaxInactiveInterval() {
+    int present = super.getMaxInactiveInterval();
+    reads(Names.IDLE, null);
+    return present;
   }
 
   @Override
   public void setMaxInactiveInterval(int interval) {
+    marks(Names.IDLE);
     super.setMaxInactiveInterval(interval);
-    mark(Ledger.IDLE);
+    marks(Names.IDLE);
+  }
+
+  @Override
+  public Object getNote(String name) {
+    Object note = super.getNote(name);
+    if (FormNotes.concerns(name)) {
+      reads(Names.FORM, null);
+    }
+    return note;
   }
 
   @Override
   public void setNote(String name, Object value) {
     super.setNote(name, value);
     if (FormNotes.concerns(name)) {
-      mark(FormNotes.ATTRIBUTE);
+      marks(Names.FORM);
     }
   }
 
@@ -279,7 +235,7 @@ public class RemoraSession extends MirroredSession {
   public void removeNote(String name) {
     super.removeNote(name);
     if (FormNotes.concerns(name)) {
-      mark(FormNotes.ATTRIBUTE);
+      marks(Names.FORM);
     }
   }
 
@@ -294,70 +250,49 @@ public class RemoraSession extends MirroredSession {
     if (!isValid || expiring) {
       return;
     }
-    if (!goneFromStore) {
-      remora.removeFromStore(this);
+    Held kept = held();
+    if (kept != null && !kept.standing().life().isOver()) {
+      remora.endInStore(kept);
     }
     super.expire(notify);
   }
 
-  /** Ends the session here with its listeners; the store has already ended it. */
-  void expireGone() {
-    leaveStore();
+  @Override
+  public void end() {
     expire(true);
   }
 
-  /**
-   * Takes the copy out without calling listeners. Not for sessions that ended under this Tomcat's
-   * own ownership: theirs are called nowhere else.
-   */
-  void vanish() {
-    leaveStore();
-    vanished = true;
-    setValid(false);
-    remora.remove(this, false);
-  }
-
-  private void leaveStore() {
+  @Override
+  public void vanish() {
     if (isValid) {
-      droppedChanges |= hasMarks();
-    }
-    goneFromStore = true;
-  }
-
-  private void mark(String name) {
-    if (lock == null) {
-      return; // StandardSession's constructor calls setters in some Tomcat versions
-    }
-    boolean open;
-    lock.lock();
-    try {
-      ledger.mark(name, System.nanoTime());
-      open = isChangedOutside();
-    } finally {
-      lock.unlock();
-    }
-    if (open) {
-      remora.changedOutside(this);
+      setValid(false);
+      remora.remove(this, false);
     }
   }
 
-  /** No response waits for a change that is made while no request uses the session. */
-  private boolean isChangedOutside() {
-    return requests <= 0 && ledger.epoch() != 0 && ledger.hasMarks();
+  @Override
+  public void letGo(String storedName, Object value) {
+    RemoraSession messenger = messenger(storedName, value);
+    messenger.removeAttributeInternal(StoredNames.toApplication(storedName), true);
   }
 
   private void materializeOld(String name, boolean notify) {
     Object old = notify ? attributes.get(name) : null;
-    if (old instanceof EncodedValue && decode(name, (EncodedValue) old, NOBODY) == null) {
+    if (old instanceof EncodedValue
+        && decode(StoredNames.ofApplication(name), (EncodedValue) old, NOBODY) == null) {
       attributes.remove(name, old); // nobody could read it: to listeners it was not there
     }
   }
 
   /** Tells one late decoded attribute that it has moved here, with this session's own facade. */
-  private void activateOnly(String name, Object value) {
-    RemoraSession messenger = new RemoraSession(remora, values());
-    messenger.attributes.put(name, value);
+  private void activateOnly(String storedName, Object value) {
+    messenger(storedName, value).activate();
+  }
+
+  private RemoraSession messenger(String storedName, Object value) {
+    RemoraSession messenger = new RemoraSession(remora, encoder);
+    messenger.fillLive(storedName, value);
     messenger.facade = facade;
-    messenger.activate();
+    return messenger;
   }
 }

@@ -11,6 +11,7 @@ import org.apache.catalina.valves.ValveBase;
 import org.apache.coyote.CommitHook;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
+import remora.tomcat.keeper.SessionIds;
 
 /**
  * Stands in the Host's pipeline, before authenticators, so that nothing a request does to a session
@@ -55,6 +56,7 @@ public class RemoraValve extends ValveBase {
               request.getCoyoteRequest(), response.getCoyoteResponse(), new RequestScope(request));
     }
     RequestScope scope = (RequestScope) hook.guard();
+    scope.keptBy(manager.keeper());
     RequestScope before = scope.enter();
     hook.pageBegins();
     try {
@@ -64,7 +66,9 @@ public class RemoraValve extends ValveBase {
       }
     } finally {
       try {
-        if (!request.isAsync()) {
+        if (request.isAsync()) {
+          scope.goesOn();
+        } else {
           settle(hook, request, response);
           scope.finish();
         }

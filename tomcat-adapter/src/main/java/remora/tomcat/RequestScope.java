@@ -1,15 +1,17 @@
 package remora.tomcat;
 
 import java.lang.reflect.Field;
-import java.util.ArrayList;
-import java.util.IdentityHashMap;
-import java.util.List;
-import java.util.Map;
 import org.apache.catalina.Session;
 import org.apache.catalina.connector.Request;
 import org.apache.coyote.CommitHook;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
+import remora.tomcat.copy.Witness;
+import remora.tomcat.keeper.Held;
+import remora.tomcat.keeper.Keeper;
+import remora.tomcat.keeper.PermanentFaultException;
+import remora.tomcat.keeper.SaveFailedException;
+import remora.tomcat.keeper.Visit;
 
 /**
  * One request: which sessions it touched, whether the store failed it, and the decision whether its
@@ -26,12 +28,13 @@ final class RequestScope implements CommitHook.Guard {
   private static final Field SESSION = sessionField();
 
   private final Request request;
-  private final long startedNanos = System.nanoTime();
-  private final Map<RemoraSession, Integer> failuresSeen = new IdentityHashMap<>(2);
+  private final Visit visit = new Visit(System.nanoTime());
   private RuntimeException failure;
   private boolean reported;
   private volatile boolean applicationRan;
+  private volatile boolean asynchronous;
   private volatile boolean finished;
+  private volatile Keeper keeper;
 
   RequestScope(Request request) {
     this.request = request;
@@ -82,12 +85,31 @@ final class RequestScope implements CommitHook.Guard {
   }
 
   /**
-   * Remembers that the request may have seen a session.
+   * What the request has seen of a session.
    *
-   * @param session the session
+   * @param held the session
+   * @return its witness
    */
-  synchronized void touch(RemoraSession session) {
-    failuresSeen.putIfAbsent(session, session.flights.failures());
+  Witness witness(Held held) {
+    return visit.of(held);
+  }
+
+  /**
+   * The request, as sessions know it.
+   *
+   * @return the visit
+   */
+  Visit visit() {
+    return visit;
+  }
+
+  /**
+   * Names who keeps the sessions of the application that the request is for.
+   *
+   * @param keeping its keeper
+   */
+  void keptBy(Keeper keeping) {
+    keeper = keeping;
   }
 
   /**
@@ -111,9 +133,16 @@ final class RequestScope implements CommitHook.Guard {
     applicationRan = true;
   }
 
+  /** The request goes on by threads of the application's own. */
+  void goesOn() {
+    asynchronous = true;
+    visit.leave();
+  }
+
   /** The application has come back and everything is settled: nothing changes any more. */
   void finish() {
     finished = true;
+    visit.leave();
   }
 
   @Override
@@ -123,15 +152,7 @@ final class RequestScope implements CommitHook.Guard {
 
   @Override
   public synchronized boolean owesSave() {
-    if (finished) {
-      return false;
-    }
-    for (RemoraSession session : failuresSeen.keySet()) {
-      if (session.hasMarks()) {
-        return true;
-      }
-    }
-    return failure != null;
+    return !finished && (failure != null || keeper != null && keeper.owes(visit));
   }
 
   @Override
@@ -141,9 +162,7 @@ final class RequestScope implements CommitHook.Guard {
     }
     try {
       if (!hasFailed()) {
-        for (Map.Entry<RemoraSession, Integer> seen : touched()) {
-          settle(seen.getKey(), seen.getValue());
-        }
+        settle();
       }
     } catch (RuntimeException notStored) {
       fail(notStored);
@@ -155,20 +174,17 @@ final class RequestScope implements CommitHook.Guard {
     return !report();
   }
 
-  private void settle(RemoraSession session, int failures) {
-    SessionServices services = session.services();
-    if (!services.saver().settle(session, failures, startedNanos)
-        && !services.copies().confirm(session, services.ticker().pausedSince(startedNanos))) {
-      throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
+  private void settle() {
+    boolean threads = asynchronous || request.isAsync();
+    if (threads) {
+      RemoraSession own = sessionOfRequest();
+      if (own != null && own.held() != null) {
+        visit.of(own.held());
+      }
     }
-  }
-
-  private synchronized List<Map.Entry<RemoraSession, Integer>> touched() {
-    RemoraSession own = sessionOfRequest();
-    if (own != null) {
-      touch(own);
+    if (keeper != null) {
+      keeper.settle(visit, threads);
     }
-    return new ArrayList<>(failuresSeen.entrySet());
   }
 
   private RemoraSession sessionOfRequest() {
@@ -183,11 +199,11 @@ final class RequestScope implements CommitHook.Guard {
   @Override
   public synchronized RuntimeException takeFault() {
     RuntimeException fault = failure;
-    if (!(fault instanceof PermanentSaveFailure)) {
+    if (!(fault instanceof PermanentFaultException)) {
       return null;
     }
     failure = null;
-    finished = true; // the flight that met the fault gave up all that the request changed
+    finished = true; // the value at fault is given up; what else changed is saved afterwards
     return fault;
   }
 
@@ -195,7 +211,7 @@ final class RequestScope implements CommitHook.Guard {
     if (failure == null) {
       return false;
     }
-    if (!reported && !(failure instanceof PermanentSaveFailure)) {
+    if (!reported && !(failure instanceof PermanentFaultException)) {
       reported = true;
       FailureLog.write(request.getMethod(), request.getDecodedRequestURI(), failure.getMessage());
     }

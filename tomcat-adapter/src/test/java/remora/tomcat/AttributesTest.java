@@ -3,11 +3,7 @@ package remora.tomcat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.Serializable;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -15,8 +11,6 @@ import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
-import remora.tomcat.store.Merged;
-import remora.tomcat.store.StoredAttribute;
 
 /** Attributes between their bytes and their live values. */
 class AttributesTest {
@@ -84,57 +78,5 @@ class AttributesTest {
             });
     assertEquals(200, answer.status());
     assertEquals("1", answer.body());
-  }
-
-  private static EncodedValue text(String value) {
-    return new EncodedValue(1, value.getBytes(StandardCharsets.UTF_8));
-  }
-
-  @Test
-  void an_attribute_that_is_replaced_while_it_is_decoded_is_never_missing() {
-    List<String> decoded = new ArrayList<>();
-    RemoraSession[] session = new RemoraSession[1];
-    AttributeValues values =
-        new AttributeValues() {
-          @Override
-          public EncodedValue encode(String name, Object value) {
-            return text((String) value);
-          }
-
-          @Override
-          public Object decode(String name, EncodedValue encoded) {
-            if (decoded.isEmpty()) {
-              session[0].merge(newer(2, "pears"));
-            }
-            decoded.add(new String(encoded.bytes(), StandardCharsets.UTF_8));
-            return decoded.get(decoded.size() - 1);
-          }
-
-          @Override
-          public EncodedValue.Fingerprint fingerprintAgain(
-              String name, EncodedValue encoded, Object value) {
-            return encoded.fingerprint();
-          }
-
-          @Override
-          public boolean isMutable(Object value) {
-            return false;
-          }
-        };
-    session[0] = new RemoraSession(one.manager, values);
-    session[0].setValid(true);
-    session[0].merge(newer(1, "apples"));
-    assertEquals("pears", session[0].getAttribute("cart"));
-    assertEquals(2, decoded.size());
-  }
-
-  private static Merged newer(long version, String value) {
-    byte[] bytes = value.getBytes(StandardCharsets.UTF_8);
-    return new Merged(
-        Collections.singletonList(new StoredAttribute("cart", version, 1, bytes)),
-        false,
-        Collections.<String>emptySet(),
-        null,
-        null);
   }
 }

@@ -52,9 +52,23 @@ class BrokenAttributeTest extends TwoTomcats {
   }
 
   @Test
-  void an_error_thrown_while_an_attribute_is_saved_is_a_failed_save() throws Exception {
-    assertFailsWhenWritingThrows(() -> new AssertionError("an application's own"), 500);
+  void memory_that_runs_out_while_an_attribute_is_saved_is_a_failed_save() throws Exception {
     assertFailsWhenWritingThrows(() -> new OutOfMemoryError("as if"), 503);
+  }
+
+  @Test
+  void an_attribute_that_throws_an_error_while_it_is_saved_stays_here() throws Exception {
+    whenWritten = () -> new AssertionError("an application's own");
+    try {
+      String cookie =
+          one.get("/", null, (q, a) -> q.getSession().setAttribute("breaks", new Breaks()))
+              .cookie();
+      Work read = (q, a) -> a.getWriter().print(q.getSession().getAttribute("breaks") != null);
+      assertEquals("true", one.get("/", cookie, read).body());
+      assertEquals("false", two.get("/", cookie, read).body());
+    } finally {
+      whenWritten = null;
+    }
   }
 
   @Test

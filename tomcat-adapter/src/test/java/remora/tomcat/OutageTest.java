@@ -1,15 +1,10 @@
 package remora.tomcat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -20,6 +15,8 @@ import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
+import remora.tomcat.keeper.Held;
+import remora.tomcat.keeper.Keeper;
 
 /** What requests wait for while the store does not answer. */
 class OutageTest extends TwoTomcats {
@@ -62,7 +59,7 @@ class OutageTest extends TwoTomcats {
     two.work = READ;
     two.store.silence = new CountDownLatch(1);
     List<Future<Answer>> answers = all(two);
-    Conditions.await("queue", () -> Conditions.threadsIn(NearCopies.class, "findIn") == REQUESTS);
+    Conditions.await("queue", () -> Conditions.threadsIn(Keeper.class, "ask") == REQUESTS);
     two.store.silence.countDown();
     assertRefused(answers);
     assertEquals(1, two.store.count("claim"));
@@ -84,56 +81,33 @@ class OutageTest extends TwoTomcats {
     one.store.silence = new CountDownLatch(1);
     List<Future<Answer>> answers = all(one);
     Conditions.await(
-        "queue", () -> Conditions.threadsIn(Flights.class, "awaitLanding") == REQUESTS - 1);
+        "queue", () -> Conditions.threadsIn(Held.class, "awaitLanding") == REQUESTS - 1);
     one.store.silence.countDown();
     assertRefused(answers);
     assertEquals(1, one.store.count("check"));
   }
 
   @Test
-  void a_request_that_waited_for_a_silent_check_does_not_try_a_save_after_it() throws Exception {
+  void a_request_that_waited_for_a_silent_check_does_not_wait_again() throws Exception {
+    CountDownLatch entered = new CountDownLatch(2);
+    one.work =
+        (q, a) -> {
+          READ.serve(q, a);
+          entered.countDown();
+          entered.await(20, TimeUnit.SECONDS);
+          one.store.untrusted = true;
+          if (q.getParameter("sets") != null) {
+            Conditions.await("check", () -> one.store.count("check") == 1);
+            q.getSession().setAttribute("cart", "pears");
+          }
+        };
     one.store.silence = new CountDownLatch(1);
-    RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
-    one.store.untrusted = true;
-    one.work = READ;
     Future<Answer> checking = clients.submit(() -> one.get("/", cookie));
-    Conditions.await("check", () -> one.store.count("check") == 1);
-    session.setAttribute("cart", "pears");
-    Future<?> saving =
-        clients.submit(() -> session.services().saver().settle(session, 0, System.nanoTime()));
-    Conditions.await("queue", () -> Conditions.threadsIn(Flights.class, "awaitLanding") > 0);
-    int saves = one.store.count("save");
+    Future<Answer> saving = clients.submit(() -> one.get("/?sets", cookie));
+    Conditions.await("queue", () -> Conditions.threadsIn(Held.class, "awaitLanding") > 0);
     one.store.silence.countDown();
     assertEquals(503, checking.get(20, TimeUnit.SECONDS).status());
-    assertTrue(failed(saving).contains("silent"));
-    assertEquals(saves, one.store.count("save"));
-  }
-
-  private static String failed(Future<?> future) throws Exception {
-    try {
-      future.get(20, TimeUnit.SECONDS);
-      return "";
-    } catch (ExecutionException failure) {
-      return failure.getMessage();
-    }
-  }
-
-  @Test
-  void who_waited_for_a_flight_that_told_nothing_has_not_heard_that_the_copy_is_fresh()
-      throws Exception {
-    RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
-    session.lock.lock();
-    session.flights.takeOff();
-    session.lock.unlock();
-    Future<Boolean> told =
-        clients.submit(() -> session.services().saver().settle(session, 0, System.nanoTime()));
-    Conditions.await("queue", () -> Conditions.threadsIn(Flights.class, "awaitLanding") > 0);
-    session.lock.lock();
-    session.flights.land(true, false);
-    session.flights.takeOff(); // the flight that the waiter may count on
-    session.lock.unlock();
-    session.flights.land(true, false);
-    assertFalse(told.get(20, TimeUnit.SECONDS));
+    assertEquals(503, saving.get(20, TimeUnit.SECONDS).status());
   }
 
   @Test
@@ -141,9 +115,6 @@ class OutageTest extends TwoTomcats {
     two.work = READ;
     two.store.down = true;
     assertEquals(503, two.get("/", cookie).status());
-    Field slots = NearCopies.class.getDeclaredField("byId");
-    slots.setAccessible(true);
-    SessionServices services = two.manager.services();
-    assertEquals(0, ((Map<?, ?>) slots.get(services.copies())).size());
+    assertEquals(0, two.manager.keeper().size());
   }
 }

@@ -176,10 +176,10 @@ class ParallelRequestsTest extends TwoTomcats {
         };
     ((StandardContext) one.context).addApplicationLifecycleListener(listener);
     ((StandardContext) two.context).addApplicationLifecycleListener(listener);
-    String other = one.get("/", null, (q, a) -> q.getSession()).cookie();
+    String other = one.get("/", null, SET).cookie();
     read(two, other, "cart");
     RemoraSession session = (RemoraSession) two.manager.findSessions()[0];
-    two.store.end(session.key(), Push.Kind.EXPIRED);
+    two.store.end(session.held().key(), Push.Kind.EXPIRED);
     assertTrue(heard.await(10, TimeUnit.SECONDS));
     assertEquals("null", read(one, other, "cart"));
     assertEquals(2, created.get(), "the first session and the one after its end");

@@ -95,7 +95,7 @@ class ReloadTest extends TwoTomcats {
     one.context.reload();
     assertEquals("apples", one.get("/", cookie, GET).body());
     RemoraSession session = (RemoraSession) one.manager.findSessions()[0];
-    one.store.end(session.key(), Push.Kind.EXPIRED);
+    one.store.end(session.held().key(), Push.Kind.EXPIRED);
     assertTrue(heard.await(10, TimeUnit.SECONDS));
     assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(1, destroyed.get());

@@ -11,6 +11,8 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
+import remora.tomcat.store.Push;
 import remora.tomcat.store.PushListener;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
@@ -56,6 +58,8 @@ final class StoreCalls implements InvocationHandler {
   private final Map<String, Step> before = new ConcurrentHashMap<>();
   private final Map<String, Step> beforeAnswer = new ConcurrentHashMap<>();
 
+  private final AtomicReference<Step> afterPush = new AtomicReference<>();
+
   /** Who hears of sessions that are lost. */
   volatile PushListener listener;
 
@@ -80,6 +84,11 @@ final class StoreCalls implements InvocationHandler {
     beforeAnswer.put(name, step);
   }
 
+  /** Once, when this Tomcat has heard of the next push. */
+  void afterPush(Step step) {
+    afterPush.set(step);
+  }
+
   /** All calls of a name, in their order. */
   List<Call> all(String name) {
     List<Call> named = new ArrayList<>(calls);
@@ -96,6 +105,17 @@ final class StoreCalls implements InvocationHandler {
     return named.get(named.size() - 1);
   }
 
+  /** The names of all calls so far that may change the table. */
+  List<String> changes() {
+    List<String> names = new ArrayList<>();
+    for (Call call : calls) {
+      if (!"check".equals(call.name)) {
+        names.add(call.name);
+      }
+    }
+    return names;
+  }
+
   /** The session that the latest save was about. */
   SessionKey key() {
     return last("save").argument(SessionKey.class);
@@ -105,6 +125,7 @@ final class StoreCalls implements InvocationHandler {
   public Object invoke(Object proxy, Method method, Object[] arguments) throws Throwable {
     if ("onPush".equals(method.getName())) {
       listener = (PushListener) arguments[1];
+      return carryOut(method, new Object[] {arguments[0], (PushListener) this::pushed});
     }
     if (arguments == null || !Arrays.stream(arguments).anyMatch(SessionKey.class::isInstance)) {
       return carryOut(method, arguments);
@@ -115,6 +136,15 @@ final class StoreCalls implements InvocationHandler {
     call.outcome = carryOut(method, arguments);
     run(beforeAnswer.remove(call.name));
     return call.outcome;
+  }
+
+  private void pushed(Push push) {
+    listener.pushed(push);
+    try {
+      run(afterPush.getAndSet(null));
+    } catch (Exception failed) {
+      throw new IllegalStateException(failed);
+    }
   }
 
   private Object carryOut(Method method, Object[] arguments) throws Throwable {

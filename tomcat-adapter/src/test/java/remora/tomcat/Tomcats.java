@@ -10,6 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import javax.servlet.http.HttpServlet;
 import javax.servlet.http.HttpServletRequest;
@@ -18,6 +21,7 @@ import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.startup.Tomcat;
 import org.apache.coyote.http2.Http2Protocol;
+import remora.tomcat.keeper.PauseTicker;
 import remora.tomcat.store.FakeStore;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
@@ -40,6 +44,10 @@ final class Tomcats implements AutoCloseable {
     final Context context;
     final PauseTicker ticker = new PauseTicker(System.nanoTime(), System.currentTimeMillis());
     volatile Work work;
+    private boolean paused;
+
+    /** What the manager made of its element. */
+    volatile StoreOptions options;
 
     private Node(
         FakeStore.Shared table, Path base, String name, String route, Consumer<Node> prepare)
@@ -72,10 +80,19 @@ final class Tomcats implements AutoCloseable {
               })
           .setAsyncSupported(true);
       context.addServletMappingDecoded("/*", "work");
-      manager =
+      manager = newManager(name);
+      context.setManager(manager);
+      prepare.accept(this);
+      tomcat.start();
+    }
+
+    /** A manager of another application of this Tomcat, over the same store. */
+    RemoraManager newManager(String app) {
+      RemoraManager made =
           new RemoraManager() {
             @Override
-            SessionStore openStore(StoreOptions options) {
+            SessionStore openStore(StoreOptions asked) {
+              options = asked;
               return calls.watched();
             }
 
@@ -84,16 +101,21 @@ final class Tomcats implements AutoCloseable {
               return ticker;
             }
           };
-      manager.setStore("127.0.0.1:1");
-      manager.setApp(name);
-      context.setManager(manager);
-      prepare.accept(this);
-      tomcat.start();
+      made.setStore("127.0.0.1:1");
+      made.setApp(app);
+      return made;
     }
 
     /** The process stood still and has just woken. */
-    void pause() {
+    synchronized void pause() {
       ticker.tick(System.nanoTime() + 2 * PauseTicker.PAUSE_NANOS, System.currentTimeMillis());
+      paused = true;
+    }
+
+    private synchronized void tick() {
+      if (!paused) {
+        ticker.tick(System.nanoTime(), System.currentTimeMillis());
+      }
     }
 
     /** One request on a connection of its own. */
@@ -167,7 +189,10 @@ final class Tomcats implements AutoCloseable {
     }
   }
 
-  private final FakeStore.Shared table = new FakeStore.Shared();
+  /** Ticks for all nodes, as the one ticker of a JVM does: only what a test says is a pause. */
+  private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+
+  final FakeStore.Shared table = new FakeStore.Shared();
   private final List<Node> nodes = new ArrayList<>();
   private final Path base;
 
@@ -185,6 +210,7 @@ final class Tomcats implements AutoCloseable {
     Path home = Files.createDirectories(base.resolve(name));
     Node node = new Node(table, home, name, route, prepare);
     nodes.add(node);
+    clock.scheduleWithFixedDelay(node::tick, 0, 100, TimeUnit.MILLISECONDS);
     return node;
   }
 
@@ -195,6 +221,7 @@ final class Tomcats implements AutoCloseable {
 
   @Override
   public void close() throws LifecycleException {
+    clock.shutdownNow();
     for (Node node : nodes) {
       node.tomcat.stop();
       node.tomcat.destroy();

@@ -91,9 +91,9 @@ class UnknownOutcomeTest extends TwoTomcats {
     one.store.savesFail = true;
     assertEquals(503, one.get("/", cookie, (q, a) -> q.getSession().invalidate()).status());
     one.store.savesFail = false;
-    int claims = one.store.count("claim");
+    int checks = one.store.count("check");
     assertEquals("apples", one.get("/", cookie, GET).body());
-    assertEquals(claims + 1, one.store.count("claim"));
+    assertEquals(checks + 1, one.store.count("check"));
   }
 
   @Test

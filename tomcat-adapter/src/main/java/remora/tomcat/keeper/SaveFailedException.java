@@ -1,7 +1,7 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 /** A change of a session is not stored, or not known to be. The response must not reveal it. */
-class SaveFailedException extends RuntimeException {
+public class SaveFailedException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
@@ -10,7 +10,7 @@ class SaveFailedException extends RuntimeException {
    *
    * @param message a sentence for the administrator
    */
-  SaveFailedException(String message) {
+  public SaveFailedException(String message) {
     super(message);
   }
 
@@ -20,7 +20,7 @@ class SaveFailedException extends RuntimeException {
    * @param message a sentence for the administrator
    * @param cause what went wrong
    */
-  SaveFailedException(String message, Throwable cause) {
+  public SaveFailedException(String message, Throwable cause) {
     super(message, cause);
   }
 }

@@ -1,4 +1,4 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Work;
 
 /** What the store hears of sessions while no response waits for it. */
-class HousekeeperTest extends TwoTomcats {
+class BetweenRequestsTest extends TwoTomcats {
 
   private static final Work READ =
       (q, a) -> a.getWriter().print(q.getSession().getAttribute("cart"));
@@ -30,20 +30,20 @@ class HousekeeperTest extends TwoTomcats {
     session().setCreationTime(System.currentTimeMillis() - 55_000); // so long has it been idle
     long began = System.nanoTime();
     one.get("/", cookie, READ);
-    Conditions.await("touch of this session", () -> one.store.touched(session().key()) > 0);
+    Conditions.await("touch of this session", () -> one.store.touched(session().held().key()) > 0);
     long waited = (System.nanoTime() - began) / 1_000_000;
-    assertEquals(true, waited < Housekeeper.TOUCH_MILLIS, "only after " + waited + " ms");
+    assertEquals(true, waited < RemoraManager.TOUCH_MILLIS, "only after " + waited + " ms");
   }
 
   @Test
   void a_change_outside_requests_is_stored() throws Exception {
     HttpSession[] kept = new HttpSession[1];
     one.get("/", cookie, (q, a) -> kept[0] = q.getSession());
-    Conditions.await("end of the request", () -> !session().isInUse());
+    Conditions.await("end of the request", () -> !session().held().isUsed());
     int saves = one.store.count("save");
     kept[0].setAttribute("cart", "pears");
     Conditions.await("save", () -> one.store.count("save") > saves);
-    Conditions.await("landing", () -> !session().hasMarks());
+    Conditions.await("landing", () -> !session().held().isOpen());
     assertEquals("pears", two.get("/", cookie, READ).body());
   }
 
@@ -59,7 +59,7 @@ class HousekeeperTest extends TwoTomcats {
           a.getOutputStream().close();
           kept[0].setAttribute("cart", "late");
         });
-    Conditions.await("save", () -> !session().hasMarks());
+    Conditions.await("save", () -> !session().held().isOpen());
     assertEquals("late", two.get("/", cookie, READ).body());
   }
 }

@@ -1,4 +1,4 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -40,5 +40,9 @@ final class AbsentIds {
       return false;
     }
     return true;
+  }
+
+  synchronized void remove(String bareId) {
+    absentAt.remove(bareId);
   }
 }

@@ -1,4 +1,4 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
@@ -15,16 +15,16 @@ import remora.tomcat.store.SessionKey;
  * <p>The id is a credential; only its hash leaves this JVM. Ids that no generator of ours could
  * have made are told apart here, so that a forged cookie costs no round trip.
  */
-final class SessionIds {
+public final class SessionIds {
 
   /** Shorter bare ids can be guessed, and Tomcat makes none: 4 random bytes in hexadecimal. */
-  static final int BARE_CHARS_MIN = 8;
+  public static final int BARE_CHARS_MIN = 8;
 
   /** Tomcat makes 32 characters; four times that leaves room for any sane generator. */
-  static final int BARE_CHARS_MAX = 128;
+  public static final int BARE_CHARS_MAX = 128;
 
   /** Longest id with its route: ample for a host's full name, which has 253 characters at most. */
-  static final int ID_CHARS_MAX = 512;
+  public static final int ID_CHARS_MAX = 512;
 
   /** What of visible ASCII ends a cookie's value or a text in HTML, where ids may be put. */
   private static final String NEVER_IN_ROUTES = "\"&',;<>\\";
@@ -38,7 +38,7 @@ final class SessionIds {
    * @param application as in {@link SessionKey#application()}
    * @param secret key for HMAC-SHA-256, or null for plain SHA-256
    */
-  SessionIds(String application, byte[] secret) {
+  public SessionIds(String application, byte[] secret) {
     this.application = application;
     this.secret = secret == null ? null : secret.clone();
   }
@@ -49,7 +49,7 @@ final class SessionIds {
    * @param id an id with or without a route
    * @return the id up to its first dot
    */
-  static String bare(String id) {
+  public static String bare(String id) {
     int dot = id.indexOf('.');
     return dot < 0 ? id : id.substring(0, dot);
   }
@@ -61,7 +61,7 @@ final class SessionIds {
    * @param route the route, or null to leave the id as it is
    * @return the bare id, a dot and the route
    */
-  static String withRoute(String id, String route) {
+  public static String withRoute(String id, String route) {
     return route == null ? id : bare(id) + '.' + route;
   }
 
@@ -73,7 +73,7 @@ final class SessionIds {
    * @param id as a client sent it
    * @return false for absurd lengths and foreign characters
    */
-  static boolean isPlausible(String id) {
+  public static boolean isPlausible(String id) {
     int bareLength = bare(id).length();
     if (bareLength < BARE_CHARS_MIN || bareLength > BARE_CHARS_MAX || id.length() > ID_CHARS_MAX) {
       return false;
@@ -105,7 +105,7 @@ final class SessionIds {
    * @param bareId an id without route
    * @return the first 16 bytes of (HMAC-)SHA-256 of the bare id, with the application
    */
-  SessionKey key(String bareId) {
+  public SessionKey key(String bareId) {
     byte[] text = bareId.getBytes(StandardCharsets.UTF_8);
     byte[] hash;
     try {

@@ -1,4 +1,4 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 import remora.tomcat.store.StoreUnavailableException;
 

@@ -1,4 +1,4 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 import java.util.List;
 import java.util.Queue;
@@ -6,13 +6,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
-import remora.tomcat.store.SessionStore;
+import remora.tomcat.copy.Life;
 import remora.tomcat.store.StoreUnavailableException;
 
 /**
- * How a manager that stops gives up its sessions: what is unsaved is saved, activation listeners
- * hear of it, and the store learns that nobody owns them now. Nobody is logged out and no session
- * ends.
+ * How a manager that stops gives up its sessions: what is unsaved is saved, and the store learns
+ * that nobody owns them now. Nobody is logged out and no session ends.
  */
 final class Departure {
 
@@ -24,13 +23,13 @@ final class Departure {
   /** A stop takes at most this long for it; what is not released is taken over all the same. */
   private static final long WAIT_SECONDS = 15;
 
-  private final SessionStore store;
-  private final SessionSaver saver;
+  private final Flights flights;
+  private final Settler settler;
   private volatile boolean storeSilent;
 
-  Departure(SessionStore store, SessionSaver saver) {
-    this.store = store;
-    this.saver = saver;
+  Departure(Flights flights, Settler settler) {
+    this.flights = flights;
+    this.settler = settler;
   }
 
   /**
@@ -38,11 +37,8 @@ final class Departure {
    *
    * @param sessions all that the manager holds
    */
-  void leave(List<RemoraSession> sessions) {
-    for (RemoraSession session : sessions) {
-      session.passivate();
-    }
-    Queue<RemoraSession> left = new ConcurrentLinkedQueue<>(sessions);
+  void leave(List<Held> sessions) {
+    Queue<Held> left = new ConcurrentLinkedQueue<>(sessions);
     Thread[] threads = new Thread[Math.min(THREADS, sessions.size())];
     for (int i = 0; i < threads.length; i++) {
       threads[i] = new Thread(() -> releaseAll(left), "remora-departure-" + i);
@@ -60,26 +56,33 @@ final class Departure {
     left.clear();
   }
 
-  private void releaseAll(Queue<RemoraSession> left) {
-    RemoraSession session = left.poll();
-    while (session != null && !storeSilent) {
+  private void releaseAll(Queue<Held> left) {
+    Held held = left.poll();
+    while (held != null && !storeSilent) {
       try {
-        release(session);
+        release(held);
       } catch (StoreUnavailableException silent) {
         storeSilent = true;
         log.warn("Sessions are left without release: " + silent.getMessage());
       } catch (RuntimeException broken) {
         log.warn("A session could not be released: " + broken.getMessage());
       }
-      session = left.poll();
+      held = left.poll();
     }
   }
 
-  private void release(RemoraSession session) {
-    if (session.epoch() == 0 || session.isLost() || session.unusable) {
-      return;
+  private void release(Held held) {
+    held.readNames(null);
+    settler.settle(held, held.outside());
+    Life life = held.standing().life();
+    if (held.standing().epoch() != 0 && life == Life.OWNED && !held.copy().isLost()) {
+      flights.alone(
+          held,
+          () -> {
+            flights.release(held);
+            return null;
+          });
     }
-    saver.settle(session, session.flights.failures(), System.nanoTime());
-    session.flights.alone(() -> store.release(store.nextSerial(), session.key(), session.epoch()));
+    held.happened(Life.Event.DEPARTS);
   }
 }

@@ -17,9 +17,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import remora.tomcat.copy.EncodedValue;
+import remora.tomcat.keeper.PermanentFaultException;
 
 /** What an application sees of how its attributes are saved. */
-class CodecValuesTest {
+class SessionEncoderTest {
 
   private static final List<ClassLoader> seen = Collections.synchronizedList(new ArrayList<>());
 
@@ -47,16 +49,20 @@ class CodecValuesTest {
   }
 
   private final ClassLoader application =
-      new URLClassLoader(new URL[0], CodecValuesTest.class.getClassLoader());
+      new URLClassLoader(new URL[0], SessionEncoderTest.class.getClassLoader());
   private final AtomicInteger limit = new AtomicInteger(1000);
-  private final CodecValues values = new CodecValues(application, null, limit::get);
+  private final SessionEncoder values = new SessionEncoder(application, null, limit::get, false);
+
+  private EncodedValue encode(String name, Object value) {
+    return values.encode(name, value, 1).value();
+  }
 
   @Test
   void an_attribute_is_written_and_read_under_the_class_loader_of_its_application() {
     seen.clear();
     ClassLoader before = Thread.currentThread().getContextClassLoader();
-    values.decode("looks", values.encode("looks", new Looks(false)));
-    assertThrows(SaveFailedException.class, () -> values.encode("looks", new Looks(true)));
+    values.decode("looks", encode("looks", new Looks(false)));
+    assertThrows(PermanentFaultException.class, () -> encode("looks", new Looks(true)));
     assertEquals(Collections.nCopies(3, application), seen);
     assertSame(before, Thread.currentThread().getContextClassLoader());
   }
@@ -65,9 +71,9 @@ class CodecValuesTest {
   void the_limit_of_a_value_is_the_one_that_holds_now() {
     byte[] value = new byte[2000];
     String refused =
-        assertThrows(SaveFailedException.class, () -> values.encode("big", value)).getMessage();
+        assertThrows(PermanentFaultException.class, () -> encode("big", value)).getMessage();
     assertTrue(refused.contains("\"big\"") && refused.contains("1000 bytes"), refused);
     limit.set(3000);
-    assertArrayEquals(value, (byte[]) values.decode("big", values.encode("big", value)));
+    assertArrayEquals(value, (byte[]) values.decode("big", encode("big", value)));
   }
 }

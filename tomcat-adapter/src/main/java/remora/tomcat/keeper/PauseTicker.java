@@ -1,4 +1,4 @@
-package remora.tomcat;
+package remora.tomcat.keeper;
 
 import java.util.concurrent.TimeUnit;
 import remora.tomcat.store.SessionStore;
@@ -10,10 +10,10 @@ import remora.tomcat.store.SessionStore;
  * <p>Looks at two clocks: the monotonic one stops while a machine sleeps, the other one jumps when
  * somebody sets it. A false alarm only costs a failed save.
  */
-final class PauseTicker {
+public final class PauseTicker {
 
   /** Pauses longer than this count; the store trusts a near copy for no shorter a time. */
-  static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(SessionStore.PAUSE_MILLIS);
+  public static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(SessionStore.PAUSE_MILLIS);
 
   /** How often the ticker looks, in milliseconds: a tenth of the pause it must not miss. */
   private static final long TICK_MILLIS = 100;
@@ -32,7 +32,7 @@ final class PauseTicker {
    * @param nowNanos monotonic time
    * @param nowMillis wall-clock time
    */
-  PauseTicker(long nowNanos, long nowMillis) {
+  public PauseTicker(long nowNanos, long nowMillis) {
     lastTickNanos = nowNanos;
     lastTickMillis = nowMillis;
   }
@@ -42,7 +42,7 @@ final class PauseTicker {
    *
    * @return the shared ticker
    */
-  static PauseTicker shared() {
+  public static PauseTicker shared() {
     return SHARED;
   }
 
@@ -72,7 +72,7 @@ final class PauseTicker {
    * @param nowNanos monotonic time
    * @param nowMillis wall-clock time
    */
-  void tick(long nowNanos, long nowMillis) {
+  public void tick(long nowNanos, long nowMillis) {
     if (isPause(nowNanos, nowMillis)) {
       lastPauseEndNanos = nowNanos;
       pausedEver = true;
@@ -93,7 +93,7 @@ final class PauseTicker {
    * @param sinceNanos {@link System#nanoTime()} at the start of the request
    * @return whether a pause ended after that moment or is only ending now
    */
-  boolean pausedSince(long sinceNanos) {
+  public boolean pausedSince(long sinceNanos) {
     return pausedSince(sinceNanos, System.nanoTime(), System.currentTimeMillis());
   }
 

@@ -1,0 +1,51 @@
+package remora.tomcat.keeper;
+
+import remora.tomcat.copy.Asked;
+import remora.tomcat.copy.Life;
+
+/**
+ * Ends live sessions whose record has ended: with their listeners if this Tomcat owned them to the
+ * end, without a word otherwise.
+ */
+final class Ends {
+
+  private final ApplicationThread listeners;
+
+  Ends(ApplicationThread listeners) {
+    this.listeners = listeners;
+  }
+
+  /**
+   * Tells a session's end, on the caller's thread, if it has ended.
+   *
+   * @param held a session
+   */
+  void tellIfOver(Held held) {
+    Life life = held.standing().life();
+    if (life == Life.ENDED_HERE) {
+      held.live().end();
+    } else if (life == Life.ENDED_ELSEWHERE) {
+      held.live().vanish();
+    }
+  }
+
+  /**
+   * Tells a session's end where no request is at hand.
+   *
+   * @param held a session
+   */
+  void tellSoon(Held held) {
+    listeners.execute(() -> tellIfOver(held));
+  }
+
+  /**
+   * Lets values go that lived here alone and whose place the store's have taken.
+   *
+   * @param held their session
+   */
+  void letGo(Held held) {
+    for (Asked.Orphan value : held.takeReplaced()) {
+      listeners.execute(() -> held.live().letGo(value.name(), value.value()));
+    }
+  }
+}

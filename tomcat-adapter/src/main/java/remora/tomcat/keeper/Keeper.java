@@ -1,0 +1,492 @@
+package remora.tomcat.keeper;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
+import remora.tomcat.copy.Life;
+import remora.tomcat.copy.Verdict;
+import remora.tomcat.copy.Witness;
+import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreUnavailableException;
+import remora.tomcat.store.StoredSession;
+
+/**
+ * Keeps the sessions of one application: finds them, lets answers leave when what they show is
+ * stored, renames and ends them, and gives them up when this Tomcat stops. The face that Tomcat
+ * sees stands before it; round trips, locks and threads stand behind it.
+ */
+public final class Keeper {
+
+  private static final Log log = LogFactory.getLog(Keeper.class);
+
+  /** What the keeper needs of the face. */
+  public interface Host {
+
+    /**
+     * Makes a live session of a record, entered nowhere yet.
+     *
+     * @param id the id that was asked for
+     * @param record what was claimed
+     * @return the session
+     */
+    Live make(String id, StoredSession record);
+
+    /**
+     * Lists a session that was made of a record, and tells it that it has come.
+     *
+     * @param live from {@link #make}
+     */
+    void arrived(Live live);
+
+    /**
+     * Tells the application that a session has another id.
+     *
+     * @param live the session, which has it already
+     * @param oldId the id before
+     */
+    void renamed(Live live, String oldId);
+  }
+
+  private final Host host;
+  private final SessionIds ids;
+  private final PauseTicker ticker;
+  private final Flights flights;
+  private final Copies copies;
+  private final Settler settler;
+  private final Serving serving;
+  private final Debts debts;
+  private final ApplicationThread listeners;
+  private final ApplicationThread lateSaves;
+  private final Ends ends;
+  private final Touches touches;
+  private final Handovers handovers;
+  private final Departure departure;
+  private final Set<Held> changedOutside = ConcurrentHashMap.newKeySet();
+  private final AtomicBoolean saveDue = new AtomicBoolean();
+  private final AtomicBoolean expiryDue = new AtomicBoolean();
+
+  /**
+   * Keeps the sessions of an application.
+   *
+   * @param settings what it is told
+   * @param store where the records are
+   * @param encoder looks at values
+   * @param host the face
+   */
+  public Keeper(KeeperSettings settings, SessionStore store, Encoder encoder, Host host) {
+    this.host = host;
+    this.ids = settings.ids;
+    this.ticker = settings.ticker;
+    flights = new Flights(store, ticker, settings.turnNanosMax());
+    serving = new Serving(store, ticker, settings.serves);
+    listeners = new ApplicationThread("remora-listeners-" + settings.application, settings.loader);
+    lateSaves = new ApplicationThread("remora-late-saves-" + settings.application, settings.loader);
+    ends = new Ends(listeners);
+    copies = new Copies(store, ids, flights, serving, host::make);
+    touches = new Touches(store, copies, ends, settings.application);
+    Saves saves = new Saves(store, settings, serving);
+    debts =
+        new Debts(
+            settings.application, serving, flights, saves, ends, touches::execute, this::paid);
+    settler = new Settler(flights, saves, serving, debts, copies, encoder, ends);
+    handovers = new Handovers(copies, serving, ends, settings.application);
+    departure = new Departure(flights, settler);
+    store.onPush(settings.application, handovers::pushed);
+    store.onState(debts::changed);
+  }
+
+  /** Begins to tell the store which sessions are in use. */
+  public void start() {
+    touches.start();
+  }
+
+  // ---- Look-ups
+
+  /**
+   * Finds a session, wherever it lives now.
+   *
+   * @param id as the client sent it, whatever its route
+   * @param visit the request, or null
+   * @return the session, or null if there certainly is none
+   * @throws StoreUnavailableException if the store does not answer; never taken for "none"
+   */
+  public Live find(String id, Visit visit) {
+    if (!SessionIds.isPlausible(id)) {
+      return null;
+    }
+    long began = System.nanoTime();
+    String wanted = id;
+    while (true) {
+      Held held = copies.trusted(SessionIds.bare(wanted));
+      if (held != null && given(held, visit)) {
+        return held.live();
+      } else if (held == null && copies.isAbsent(SessionIds.bare(wanted))) {
+        return null;
+      } else if (held == null) {
+        Copies.Found found = ask(wanted, visit, began);
+        if (found != null) {
+          return found.held == null ? null : found.held.live();
+        }
+        Held unsettled = copies.unsettled(SessionIds.bare(wanted));
+        wanted = unsettled == null ? id : settleFirst(unsettled);
+      }
+    }
+  }
+
+  /** A request that was given a copy just as it went is given another. */
+  private boolean given(Held held, Visit visit) {
+    if (visit != null) {
+      visit.of(held);
+      return held.copy().isUsable();
+    }
+    return true;
+  }
+
+  private Copies.Found ask(String id, Visit visit, long began) {
+    if (copies.unsettled(SessionIds.bare(id)) != null) {
+      return null;
+    }
+    if (visit != null) {
+      visit.asks(true);
+    }
+    try {
+      Copies.Found found = copies.ask(id, began);
+      if (found != null && found.ended != null) {
+        ends.tellIfOver(found.ended);
+      }
+      if (found != null && found.held != null) {
+        ends.letGo(found.held);
+        if (visit != null) {
+          visit.of(found.held);
+        }
+        if (found.arrived) {
+          host.arrived(found.held.live());
+        }
+      }
+      return found;
+    } finally {
+      if (visit != null) {
+        visit.asks(false);
+      }
+    }
+  }
+
+  /** What it owes, and a change of its id, come before anything else; gives the id it has then. */
+  private String settleFirst(Held held) {
+    debts.pay(held);
+    String oldId = held.live().id();
+    if (flights.alone(held, () -> flights.finishRenames(held))) {
+      host.renamed(held.live(), oldId);
+    }
+    return held.live().id();
+  }
+
+  /**
+   * Keeps a session that the application has made.
+   *
+   * @param live the session
+   */
+  public void create(Live live) {
+    copies.create(SessionIds.bare(live.id()), live);
+  }
+
+  /**
+   * Gives a session its place under its id; the store knows the id already, or never will.
+   *
+   * @param held the session
+   * @param id its id now
+   */
+  public void enter(Held held, String id) {
+    copies.enter(held, SessionIds.bare(id));
+  }
+
+  /**
+   * Takes a session out, from here only.
+   *
+   * @param held the session
+   * @param id its id
+   */
+  public void remove(Held held, String id) {
+    copies.remove(SessionIds.bare(id), held);
+  }
+
+  /**
+   * All sessions here.
+   *
+   * @return a snapshot
+   */
+  public List<Live> all() {
+    List<Live> all = new ArrayList<>();
+    for (Held held : copies.all()) {
+      all.add(held.live());
+    }
+    return all;
+  }
+
+  /**
+   * How many sessions and look-ups under way there are.
+   *
+   * @return a count
+   */
+  public int size() {
+    return copies.size();
+  }
+
+  /** A session owes nothing any more: one that has ended goes, one that starts over is made. */
+  private void paid(Held held) {
+    if (held.standing().life().isOver()) {
+      copies.remove(SessionIds.bare(held.live().id()), held);
+    } else if (held.isOpen()) {
+      changedOutside(held);
+    }
+  }
+
+  // ---- Answers
+
+  /**
+   * Waits until everything that a request has seen is stored, and the copies that it only read are
+   * vouched for.
+   *
+   * @param visit the request
+   * @param threads whether it has threads that are not known to be its own
+   * @throws SaveFailedException if something that it may have seen is not stored
+   * @throws StoreUnavailableException if the store did not answer in time
+   */
+  public void settle(Visit visit, boolean threads) {
+    for (Map.Entry<Held, Witness> seen : visit.seen()) {
+      Held held = seen.getKey();
+      boolean vouched = settler.settle(held, seen.getValue());
+      if (threads) {
+        vouched |= settler.settle(held, held.outside());
+      }
+      if (!vouched && !copies.confirm(held, ticker.pausedSince(visit.sinceNanos()))) {
+        throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
+      }
+    }
+  }
+
+  /**
+   * Whether a request has changed something that is not stored yet. Cheap.
+   *
+   * @param visit the request
+   * @return whether anything of its sessions is open
+   */
+  public boolean owes(Visit visit) {
+    for (Map.Entry<Held, Witness> seen : visit.seen()) {
+      if (seen.getKey().isOpen()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // ---- Ids and ends
+
+  /**
+   * Gives a session another key in the store, atomically.
+   *
+   * @param held the session
+   * @param newKey the key of the new id
+   * @param newId the new id
+   * @param visit the request, or null
+   * @return false if the key is in use: draw another
+   * @throws SaveFailedException if the session is not this Tomcat's any more
+   */
+  public boolean rename(Held held, SessionKey newKey, String newId, Visit visit) {
+    long since = visit == null ? System.nanoTime() : visit.sinceNanos();
+    for (int i = 0; i < RECLAIMS_MAX; i++) {
+      Verdict verdict = flights.alone(held, () -> renameAlone(held, newKey, newId, since));
+      if (verdict != Verdict.RECLAIM) {
+        return verdict == Verdict.TAKE_IN;
+      }
+    }
+    throw new SaveFailedException("another Tomcat takes the session again and again");
+  }
+
+  /** Two Tomcats that log one user in at one moment take the session from each other so often. */
+  private static final int RECLAIMS_MAX = 4;
+
+  private Verdict renameAlone(Held held, SessionKey newKey, String newId, long since) {
+    if (held.standing().epoch() == 0 && held.unknownSave() == null) {
+      return Verdict.TAKE_IN;
+    } else if (serving.mayGoOn(held)) {
+      flights.renameLater(held, newKey, newId);
+      serving.owe(held);
+      return Verdict.TAKE_IN;
+    } else if (held.copy().isLost() && ticker.pausedSince(since)) {
+      throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
+    } else if (held.copy().isLost() && !copies.reclaim(held)) {
+      throw new SaveFailedException("the session ended elsewhere before its id changed");
+    }
+    return flights.rename(held, newKey, newId, since);
+  }
+
+  /**
+   * The key of an id.
+   *
+   * @param id with or without a route
+   * @return the key
+   */
+  public SessionKey key(String id) {
+    return ids.key(SessionIds.bare(id));
+  }
+
+  /**
+   * Ends a session in the store, whoever owns it.
+   *
+   * @param held the session
+   * @throws StoreUnavailableException if the store does not answer; it may live on
+   * @throws SaveFailedException if it is not where this Tomcat looked for it
+   */
+  public void end(Held held) {
+    flights.alone(
+        held,
+        () -> {
+          if (!held.standing().life().isOver()) {
+            endAlone(held);
+          }
+          return null;
+        });
+  }
+
+  private void endAlone(Held held) {
+    boolean stored = held.standing().epoch() != 0 || held.unknownSave() != null;
+    if (stored && serving.mayGoOn(held)) {
+      serving.owe(held);
+      held.owedRemoval(true);
+      held.happened(Life.Event.REMOVED);
+    } else {
+      flights.remove(held);
+    }
+  }
+
+  // ---- Between requests
+
+  /**
+   * Remembers that a session was used.
+   *
+   * @param held the session
+   */
+  public void used(Held held) {
+    touches.used(held);
+  }
+
+  /**
+   * Remembers that a session is used that the store may be about to end.
+   *
+   * @param held the session
+   */
+  public void usedLate(Held held) {
+    touches.usedLate(held);
+  }
+
+  /**
+   * How long touches are collected: within twice that of its limit a session is touched at once.
+   *
+   * @return milliseconds
+   */
+  public static long touchMillis() {
+    return Touches.COLLECTED_MILLIS;
+  }
+
+  /**
+   * Saves a session that was changed while no request used it.
+   *
+   * @param held the session
+   */
+  public void changedOutside(Held held) {
+    changedOutside.add(held);
+    if (saveDue.compareAndSet(false, true)) {
+      lateSaves.execute(this::saveChanged);
+    }
+  }
+
+  private void saveChanged() {
+    saveDue.set(false);
+    for (Held held : new ArrayList<>(changedOutside)) {
+      changedOutside.remove(held);
+      if (held.isUsed() && held.isOpen()) {
+        continue; // the end of the request saves it
+      }
+      try {
+        settleAll(held);
+      } catch (RuntimeException | Error notSaved) {
+        log.error("A change that was made outside requests is lost", notSaved);
+      }
+    }
+  }
+
+  private void settleAll(Held held) {
+    held.readNames(null);
+    settler.settle(held, held.outside());
+    held.outside().clear();
+  }
+
+  /**
+   * Compares, a while after the last such reading, what threads were given that belong to no
+   * request: a socket's or a timer's. What they have changed in place is saved late.
+   *
+   * @param held the session
+   */
+  public void readOutside(Held held) {
+    touches.after(
+        COMPARED_AFTER_MILLIS,
+        held,
+        () -> {
+          changedOutside.add(held);
+          lateSaves.execute(this::saveChanged);
+        });
+  }
+
+  /** So long after the last reading outside requests values are compared; milliseconds. */
+  private static final long COMPARED_AFTER_MILLIS = 1_000;
+
+  /** Ends sessions without a record that are idle for too long, and asks about the others. */
+  public void expire() {
+    if (expiryDue.compareAndSet(false, true)) {
+      touches.execute(this::review);
+    }
+  }
+
+  private void review() {
+    expiryDue.set(false);
+    try {
+      for (Held held : copies.all()) {
+        if (held.live().isIdleTooLong(2 * Touches.COLLECTED_MILLIS)) {
+          review(held);
+        }
+      }
+    } catch (StoreUnavailableException silent) {
+      log.debug("Idle sessions wait for the store", silent);
+    }
+  }
+
+  private void review(Held held) {
+    if (held.standing().epoch() == 0) {
+      held.happened(Life.Event.GONE);
+    } else if (held.copy().isLost()) {
+      held.happened(Life.Event.GONE_ELSEWHERE);
+    } else if (copies.check(held) == Verdict.GONE) {
+      held.happened(held.copy().endsHere() ? Life.Event.GONE : Life.Event.GONE_ELSEWHERE);
+    } else {
+      return;
+    }
+    ends.tellSoon(held);
+  }
+
+  /** Gives all sessions up: what is open is saved, then others may have them. */
+  public void stop() {
+    touches.stop();
+    departure.leave(copies.all());
+    debts.stop();
+    handovers.stop();
+    listeners.stop();
+    lateSaves.stop();
+  }
+}

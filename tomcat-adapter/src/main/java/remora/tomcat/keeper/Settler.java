@@ -1,0 +1,195 @@
+package remora.tomcat.keeper;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import remora.tomcat.copy.Asked;
+import remora.tomcat.copy.Copy;
+import remora.tomcat.copy.Draft;
+import remora.tomcat.copy.Encoding;
+import remora.tomcat.copy.Life;
+import remora.tomcat.copy.Verdict;
+import remora.tomcat.copy.Witness;
+import remora.tomcat.store.StoreUnavailableException;
+
+/**
+ * Lets an answer leave only when the store has everything of a session that its request has seen.
+ *
+ * <p>First the request encodes, holding nothing: what it has seen changed and nobody has encoded
+ * yet, and what it holds and may have changed in place. Then it flies what waits, or waits for the
+ * flight that carries it. It never waits for what it has not seen, and it fails with nothing else.
+ */
+final class Settler {
+
+  /** Between two tries to encode a value that another thread changes; nanoseconds. */
+  private static final long CHANGING_PAUSE_NANOS = 2_000_000L;
+
+  /**
+   * How long a value may go on changing under a request's hands: after that the request fails, and
+   * with it the page that shares a collection without any order. Nanoseconds.
+   */
+  private static final long CHANGING_NANOS_MAX = 2_000_000_000L;
+
+  private final Flights flights;
+  private final Saves saves;
+  private final Serving serving;
+  private final Debts debts;
+  private final Copies copies;
+  private final Encoder encoder;
+  private final Ends ends;
+
+  Settler(
+      Flights flights,
+      Saves saves,
+      Serving serving,
+      Debts debts,
+      Copies copies,
+      Encoder encoder,
+      Ends ends) {
+    this.flights = flights;
+    this.saves = saves;
+    this.serving = serving;
+    this.debts = debts;
+    this.copies = copies;
+    this.encoder = encoder;
+    this.ends = ends;
+  }
+
+  /** What one round under the lock came to. */
+  private enum Turn {
+    /** Everything that the request has seen is stored, or owed while the store is away. */
+    SETTLED,
+    /** A draft is in the air, and this thread flies it. */
+    MINE,
+    /** Another thread's flight has landed. */
+    LANDED
+  }
+
+  /**
+   * Waits until everything that a request has seen is stored.
+   *
+   * @param held the session
+   * @param by the request
+   * @return whether the store has vouched for the copy meanwhile
+   * @throws SaveFailedException if something that the request may have seen is not stored
+   * @throws StoreUnavailableException if a command that it waited for was not answered
+   */
+  boolean settle(Held held, Witness by) {
+    if (held.copy().startsOver()) {
+      held.copy().readNames(by);
+    }
+    if (by.isBlank()) {
+      return false;
+    }
+    long began = System.nanoTime();
+    boolean compares = true;
+    while (true) {
+      debts.pay(held);
+      if (held.standing().life() == Life.DOUBTFUL && copies.check(held) == Verdict.GONE) {
+        held.happened(held.copy().endsHere() ? Life.Event.GONE : Life.Event.GONE_ELSEWHERE);
+        ends.tellIfOver(held);
+      }
+      List<Encoding> found = look(held, by, compares);
+      compares = false;
+      Draft[] draft = new Draft[1];
+      switch (turn(held, by, found, draft, began)) {
+        case SETTLED:
+          return held.checkedAtNanos() - began >= 0;
+        case MINE:
+          fly(held, draft[0]);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  /** Encodes what has to be encoded, and compares what others' values have replaced. */
+  private List<Encoding> look(Held held, Witness by, boolean compares) {
+    Asked asked;
+    held.lock();
+    try {
+      asked = held.copy().ask(by, compares);
+    } finally {
+      held.unlock();
+    }
+    if (asked.givenUp() != null) {
+      throw new SaveFailedException(
+          "a change that this request may have seen was not stored: " + asked.givenUp());
+    }
+    for (Asked.Orphan orphan : asked.compare()) {
+      long stamp = held.copy().draw();
+      if (!orphan.isUnchanged(encoder.encode(orphan.name(), orphan.value(), stamp))) {
+        throw new SaveFailedException(
+            "attribute \"" + orphan.name() + "\" was changed in place here and by another Tomcat");
+      }
+    }
+    List<Encoding> found = new ArrayList<>(asked.encode().size());
+    for (String name : asked.encode()) {
+      found.add(encode(held, name));
+    }
+    return found;
+  }
+
+  private Encoding encode(Held held, String name) {
+    long began = System.nanoTime();
+    while (true) {
+      long stamp = held.copy().draw();
+      try {
+        return encoder.encode(held.live(), name, stamp);
+      } catch (PermanentFaultException hopeless) {
+        reject(held, name, stamp);
+        throw hopeless;
+      } catch (Encoder.ChangingException changing) {
+        if (System.nanoTime() - began > CHANGING_NANOS_MAX) {
+          throw new SaveFailedException(changing.getMessage(), changing);
+        }
+        LockSupport.parkNanos(CHANGING_PAUSE_NANOS);
+      }
+    }
+  }
+
+  private static void reject(Held held, String name, long stamp) {
+    held.lock();
+    try {
+      held.copy().reject(name, stamp);
+    } finally {
+      held.unlock();
+    }
+  }
+
+  private Turn turn(Held held, Witness by, List<Encoding> found, Draft[] draft, long began) {
+    held.lock();
+    try {
+      Copy copy = held.copy();
+      for (Encoding encoding : found) {
+        copy.offer(by, encoding);
+      }
+      if (copy.isSettled(by)) {
+        return Turn.SETTLED;
+      } else if (copy.isEncoded(by) && serving.mayGoOn(held)) {
+        serving.owe(held);
+        return Turn.SETTLED;
+      } else if (held.isFlying()) {
+        held.awaitLanding(began, began + flights.turnNanosMax());
+        return Turn.LANDED;
+      }
+      draft[0] = copy.takeOff();
+      if (draft[0] == null) {
+        return Turn.LANDED; // it was marked anew meanwhile: look again
+      }
+      held.takeOff();
+      return Turn.MINE;
+    } finally {
+      held.unlock();
+    }
+  }
+
+  private void fly(Held held, Draft draft) {
+    try {
+      saves.fly(held, draft);
+    } finally {
+      ends.tellIfOver(held);
+    }
+  }
+}
