@@ -10,6 +10,11 @@ final class ByteSink extends OutputStream {
   /** Room at first; most attributes are smaller. */
   private static final int CAPACITY_FIRST = 256;
 
+  /**
+   * Characters up to which a text is tried without an array of its own; longer ones gain nothing.
+   */
+  private static final int ASCII_CHARS_MAX = 64;
+
   private final int limit;
   private byte[] bytes = new byte[CAPACITY_FIRST];
   private int size;
@@ -33,18 +38,28 @@ final class ByteSink extends OutputStream {
   }
 
   void write2(int value) {
-    write(value >> 8);
-    write(value);
+    reserve(2);
+    bytes[size++] = (byte) (value >> 8);
+    bytes[size++] = (byte) value;
   }
 
   void write4(int value) {
-    write2(value >> 16);
-    write2(value);
+    reserve(4);
+    put4(value);
   }
 
   void write8(long value) {
-    write4((int) (value >> 32));
-    write4((int) value);
+    reserve(8);
+    put4((int) (value >> 32));
+    put4((int) value);
+  }
+
+  private void put4(int value) {
+    bytes[size] = (byte) (value >> 24);
+    bytes[size + 1] = (byte) (value >> 16);
+    bytes[size + 2] = (byte) (value >> 8);
+    bytes[size + 3] = (byte) value;
+    size += 4;
   }
 
   /** Seven bits a byte, lowest first; the top bit says that more follow. */
@@ -63,7 +78,33 @@ final class ByteSink extends OutputStream {
   }
 
   void writeText(String text) {
-    writeBlock(text.getBytes(StandardCharsets.UTF_8));
+    if (!writeAscii(text)) {
+      writeBlock(text.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /**
+   * Writes a short text of ASCII, as nearly all keys and ids are, straight into its place.
+   *
+   * @return false, with nothing written, if the text is another
+   */
+  boolean writeAscii(String text) {
+    int length = text.length();
+    if (length > ASCII_CHARS_MAX) {
+      return false;
+    }
+    reserve(length + 1);
+    int at = size;
+    bytes[at++] = (byte) length;
+    for (int i = 0; i < length; i++) {
+      char next = text.charAt(i);
+      if (next > 0x7f) {
+        return false;
+      }
+      bytes[at++] = (byte) next;
+    }
+    size = at;
+    return true;
   }
 
   int size() {
@@ -91,11 +132,41 @@ final class ByteSink extends OutputStream {
     return Arrays.copyOf(bytes, size);
   }
 
-  /** Takes back what was written from this size on. */
-  byte[] takeFrom(int start) {
-    byte[] taken = Arrays.copyOfRange(bytes, start, size);
-    size = start;
-    return taken;
+  /**
+   * Puts runs of bytes that follow each other into the order of their bytes: as unsigned, a shorter
+   * run before a longer one that begins with it.
+   *
+   * @param start where the first run begins
+   * @param ends where each run ends, the last one at {@link #size}
+   */
+  void sortRuns(int start, int[] ends) {
+    Integer[] order = new Integer[ends.length];
+    for (int i = 0; i < order.length; i++) {
+      order[i] = i;
+    }
+    byte[] runs = Arrays.copyOfRange(bytes, start, size);
+    Arrays.sort(order, (left, right) -> compareRuns(runs, start, ends, left, right));
+    int at = start;
+    for (int each : order) {
+      int from = each == 0 ? start : ends[each - 1];
+      int length = ends[each] - from;
+      System.arraycopy(runs, from - start, bytes, at, length);
+      at += length;
+    }
+  }
+
+  private static int compareRuns(byte[] runs, int start, int[] ends, int left, int right) {
+    int one = (left == 0 ? start : ends[left - 1]) - start;
+    int oneEnd = ends[left] - start;
+    int other = (right == 0 ? start : ends[right - 1]) - start;
+    int otherEnd = ends[right] - start;
+    while (one < oneEnd && other < otherEnd) {
+      int difference = (runs[one++] & 0xff) - (runs[other++] & 0xff);
+      if (difference != 0) {
+        return difference;
+      }
+    }
+    return (oneEnd - one) - (otherEnd - other);
   }
 
   private void reserve(int more) {

@@ -15,6 +15,7 @@ import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.ConcurrentModificationException;
 import java.util.Date;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -22,7 +23,6 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.LinkedList;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -47,7 +47,7 @@ final class TypedWriter {
   private final ReadableClasses readable;
 
   /** Mutable objects met so far; one met twice needs Java serialization. */
-  private final Map<Object, Boolean> met = new IdentityHashMap<>();
+  private Map<Object, Boolean> met;
 
   TypedWriter(ByteSink sink, ReadableClasses readable) {
     this.sink = sink;
@@ -78,6 +78,9 @@ final class TypedWriter {
   }
 
   private int writeString(String value) {
+    if (sink.writeAscii(value)) {
+      return Tag.STRING;
+    }
     Charset utf8 = StandardCharsets.UTF_8;
     byte[] bytes = value.getBytes(utf8);
     if (hasSurrogate(value) && !new String(bytes, utf8).equals(value)) {
@@ -209,7 +212,7 @@ final class TypedWriter {
   /** Mutable things: all that holds others, and all whose identity could be shared. */
   private int writeContainer(Class<?> type, Object value, int depth) {
     int tag = containerTag(type, value);
-    if (tag == UNKNOWN || depth >= DEPTH_MAX || met.put(value, true) != null) {
+    if (tag == UNKNOWN || depth >= DEPTH_MAX || isMetAgain(value)) {
       return UNKNOWN;
     }
     boolean written;
@@ -220,15 +223,38 @@ final class TypedWriter {
       sink.writeBlock((byte[]) value);
       written = true;
     } else if (tag == Tag.STRINGS) {
-      written = writeElements(Arrays.asList((String[]) value), depth);
-    } else if (tag >= Tag.HASH_MAP) {
-      written = writeEntries((Map<?, ?>) value, tag == Tag.HASH_MAP, depth);
+      written = writeAll(Arrays.asList((String[]) value), false, depth);
+    } else if (tag == Tag.LINKED_HASH_MAP) {
+      LinkedHashMap<?, ?> copy = (LinkedHashMap<?, ?>) ((LinkedHashMap<?, ?>) value).clone();
+      written = writeAll(copy.entrySet(), true, depth) && !isOrderedByAccess(copy);
+    } else if (tag == Tag.TREE_MAP) {
+      written = writeAll(((Map<?, ?>) value).entrySet(), true, depth);
+    } else if (tag == Tag.HASH_MAP) {
+      written = writeSorted(((Map<?, ?>) value).entrySet(), true, depth);
     } else if (tag == Tag.HASH_SET) {
-      written = writeSorted((Collection<?>) value, depth);
+      written = writeSorted((Collection<?>) value, false, depth);
     } else {
-      written = writeElements((Collection<?>) value, depth);
+      written = writeAll((Collection<?>) value, false, depth);
     }
     return written ? tag : UNKNOWN;
+  }
+
+  private boolean isMetAgain(Object value) {
+    if (met == null) {
+      met = new IdentityHashMap<>();
+    }
+    return met.put(value, true) != null;
+  }
+
+  /** No method tells, but two entries of our own in a copy do, which this empties. */
+  @SuppressWarnings("unchecked")
+  private static boolean isOrderedByAccess(LinkedHashMap<?, ?> copy) {
+    LinkedHashMap<Object, Object> probed = (LinkedHashMap<Object, Object>) copy;
+    probed.clear();
+    probed.put(Tag.NULL, null);
+    probed.put(Tag.STRING, null);
+    probed.get(Tag.NULL);
+    return !probed.keySet().iterator().next().equals(Tag.NULL);
   }
 
   private static int containerTag(Class<?> type, Object value) {
@@ -269,59 +295,53 @@ final class TypedWriter {
     return true;
   }
 
-  private boolean writeElements(Collection<?> values, int depth) {
-    Object[] snapshot = values.toArray();
-    sink.writeVarint(snapshot.length);
-    for (Object value : snapshot) {
-      if (!writeElement(value, depth)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private boolean writeSorted(Collection<?> values, int depth) {
-    List<byte[]> pieces = new ArrayList<>(values.size());
-    int start = sink.size();
+  /** What a collection holds, in its own order; each two are an entry if it is a map's. */
+  private boolean writeAll(Collection<?> values, boolean isMap, int depth) {
+    int size = values.size();
+    sink.writeVarint(size);
+    int written = 0;
     for (Object value : values) {
-      if (!writeElement(value, depth)) {
+      if (!writeOne(value, isMap, depth)) {
         return false;
       }
-      pieces.add(sink.takeFrom(start));
+      written++;
     }
-    writePieces(pieces, true);
+    checkCount(written, size);
     return true;
   }
 
-  private boolean writeEntries(Map<?, ?> map, boolean sorted, int depth) {
-    List<byte[]> pieces = new ArrayList<>(map.size());
+  /** The same where the order is nobody's: by the bytes. */
+  private boolean writeSorted(Collection<?> values, boolean isMap, int depth) {
+    int[] ends = new int[values.size()];
+    sink.writeVarint(ends.length);
     int start = sink.size();
-    for (Map.Entry<?, ?> entry : map.entrySet()) {
-      if (!writeElement(entry.getKey(), depth) || !writeElement(entry.getValue(), depth)) {
+    int written = 0;
+    for (Object value : values) {
+      if (!writeOne(value, isMap, depth)) {
         return false;
       }
-      pieces.add(sink.takeFrom(start));
+      if (written < ends.length) {
+        ends[written] = sink.size();
+      }
+      written++;
     }
-    writePieces(pieces, sorted);
+    checkCount(written, ends.length);
+    sink.sortRuns(start, ends);
     return true;
   }
 
-  private void writePieces(List<byte[]> pieces, boolean sorted) {
-    if (sorted) {
-      pieces.sort(TypedWriter::compareBytes);
+  private boolean writeOne(Object value, boolean isMap, int depth) {
+    if (isMap) {
+      Map.Entry<?, ?> entry = (Map.Entry<?, ?>) value;
+      return writeElement(entry.getKey(), depth) && writeElement(entry.getValue(), depth);
     }
-    sink.writeVarint(pieces.size());
-    pieces.forEach(piece -> sink.write(piece, 0, piece.length));
+    return writeElement(value, depth);
   }
 
-  private static int compareBytes(byte[] left, byte[] right) {
-    int common = Math.min(left.length, right.length);
-    for (int i = 0; i < common; i++) {
-      int difference = (left[i] & 0xff) - (right[i] & 0xff);
-      if (difference != 0) {
-        return difference;
-      }
+  /** Iterators of the JDK look whether another thread came between, but not before the first. */
+  private static void checkCount(int written, int size) {
+    if (written != size) {
+      throw new ConcurrentModificationException();
     }
-    return left.length - right.length;
   }
 }

@@ -139,6 +139,11 @@ class ValueFixturesTest {
   }
 
   private static void addSerialized(Map<String, Object> values) {
+    Map<Object, Object> byAccess = new LinkedHashMap<>(4, 0.75f, true);
+    byAccess.put("first", 1);
+    byAccess.put("second", 2);
+    byAccess.get("first");
+    values.put("100-linked-hash-map-by-access", byAccess);
     values.put("100-class", new AttributeCodecTest.Item("tea", 3));
     values.put("100-ints", new int[] {1, -2});
     values.put(
