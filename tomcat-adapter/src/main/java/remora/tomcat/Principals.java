@@ -31,15 +31,16 @@ final class Principals {
 
   private static MethodHandle constructor() {
     MethodHandles.Lookup lookup = MethodHandles.publicLookup();
+    Class<?> made = GenericPrincipal.class;
+    Class<?> name = String.class;
     try {
       try {
         return lookup.findConstructor(
-            GenericPrincipal.class, MethodType.methodType(void.class, String.class, List.class));
+            made, MethodType.methodType(void.class, name, List.class, Principal.class));
       } catch (NoSuchMethodException before101) {
         MethodHandle withPassword =
             lookup.findConstructor(
-                GenericPrincipal.class,
-                MethodType.methodType(void.class, String.class, String.class, List.class));
+                made, MethodType.methodType(void.class, name, name, List.class, Principal.class));
         return MethodHandles.insertArguments(withPassword, 1, (Object) null);
       }
     } catch (ReflectiveOperationException unknownTomcat) {
@@ -47,6 +48,20 @@ final class Principals {
           "this Tomcat's GenericPrincipal has neither of the constructors of Tomcat 9.0 to 11.0",
           unknownTomcat);
     }
+  }
+
+  /**
+   * What the application knows as its user, beside the container's own description of him.
+   *
+   * @param principal who is logged in, or null
+   * @return the realm's own principal; null if there is none but the container's
+   */
+  static Principal inner(Principal principal) {
+    if (!(principal instanceof GenericPrincipal)) {
+      return principal;
+    }
+    Principal user = ((GenericPrincipal) principal).getUserPrincipal();
+    return user instanceof GenericPrincipal ? null : user;
   }
 
   /**
@@ -78,30 +93,16 @@ final class Principals {
    * A principal as Tomcat's own realms make them.
    *
    * @param login a login, not {@link Login#NONE}
+   * @param inner the realm's own principal, or null
    * @return the principal
    */
-  static Principal principal(Login login) {
+  static Principal principal(Login login, Principal inner) {
     try {
-      return (GenericPrincipal) CONSTRUCTOR.invoke(login.principal(), login.roles());
+      return (GenericPrincipal) CONSTRUCTOR.invoke(login.principal(), login.roles(), inner);
     } catch (RuntimeException | Error passOn) {
       throw passOn;
     } catch (Throwable impossible) {
       throw new IllegalStateException("GenericPrincipal cannot be made", impossible);
     }
-  }
-
-  /**
-   * Whether two logins are the same.
-   *
-   * @param one a login
-   * @param other another, or null for one that is not known
-   * @return whether name, roles in any order, and kind are equal
-   */
-  static boolean same(Login one, Login other) {
-    return other != null
-        && one.principal().equals(other.principal())
-        && one.authType().equals(other.authType())
-        && one.roles().size() == other.roles().size()
-        && one.roles().containsAll(other.roles());
   }
 }

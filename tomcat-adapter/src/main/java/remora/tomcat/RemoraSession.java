@@ -174,6 +174,7 @@ public class RemoraSession extends StoredSide {
 
   @Override
   public Principal getPrincipal() {
+    readPrincipal();
     Principal present = super.getPrincipal();
     reads(Names.LOGIN, null);
     return present;
@@ -182,8 +183,11 @@ public class RemoraSession extends StoredSide {
   @Override
   public void setPrincipal(Principal principal) {
     marks(Names.LOGIN);
+    marks(Names.PRINCIPAL);
+    forgetStoredPrincipal();
     super.setPrincipal(principal);
     marks(Names.LOGIN);
+    marks(Names.PRINCIPAL);
   }
 
   @Override

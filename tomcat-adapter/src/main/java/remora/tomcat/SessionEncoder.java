@@ -104,7 +104,9 @@ final class SessionEncoder implements Encoder {
       throw new ChangingException(sentence, refused);
     } else if (refused.kind() == Unstorable.CONTAINER) {
       return Encoding.kept(name, stamp);
-    } else if (!keepsLocal && !StoredNames.isHidden(name)) {
+    } else if (StoredNames.isHidden(name)) {
+      return Encoding.removed(name, stamp); // name and roles of the login travel all the same
+    } else if (!keepsLocal) {
       throw new PermanentFaultException(sentence + REMEDY, refused);
     }
     local.increment();

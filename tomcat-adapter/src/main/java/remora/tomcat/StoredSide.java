@@ -28,6 +28,9 @@ abstract class StoredSide extends StandardSession implements Live {
   private final transient SessionEncoder encoder;
   private transient volatile Held held;
 
+  /** The realm's own principal as the store has it, until somebody asks who is logged in. */
+  private transient volatile EncodedValue storedPrincipal;
+
   StoredSide(Manager manager, SessionEncoder encoder) {
     super(manager);
     this.encoder = encoder;
@@ -109,6 +112,9 @@ abstract class StoredSide extends StandardSession implements Live {
         return maxInactiveInterval;
       case Names.FORM:
         return FormNotes.describe(notes);
+      case Names.PRINCIPAL:
+        EncodedValue unread = storedPrincipal;
+        return unread != null ? unread : Principals.inner(principal);
       default:
         return attributes.get(StoredNames.toApplication(name));
     }
@@ -123,6 +129,9 @@ abstract class StoredSide extends StandardSession implements Live {
     if (FormNotes.describe(notes) != null) {
       names.add(Names.FORM);
     }
+    if (peek(Names.PRINCIPAL) != null) {
+      names.add(Names.PRINCIPAL);
+    }
     return names;
   }
 
@@ -130,6 +139,8 @@ abstract class StoredSide extends StandardSession implements Live {
   public void fill(String name, EncodedValue value) {
     if (Names.FORM.equals(name)) {
       FormNotes.restore(encoder.decode(name, value), notes, id);
+    } else if (Names.PRINCIPAL.equals(name)) {
+      storedPrincipal = value;
     } else {
       map().fill(StoredNames.toApplication(name), value);
     }
@@ -154,6 +165,9 @@ abstract class StoredSide extends StandardSession implements Live {
   public void drop(String name) {
     if (Names.FORM.equals(name)) {
       FormNotes.forget(notes);
+    } else if (Names.PRINCIPAL.equals(name)) {
+      storedPrincipal = null;
+      login(Principals.login(principal, authType));
     } else {
       map().drop(StoredNames.toApplication(name));
     }
@@ -161,9 +175,27 @@ abstract class StoredSide extends StandardSession implements Live {
 
   @Override
   public void login(Login login) {
-    Principal stored = login.isNone() ? null : Principals.principal(login);
-    principal = stored;
+    principal = login.isNone() ? null : Principals.principal(login, null);
     authType = login.authType().isEmpty() ? null : login.authType();
+  }
+
+  /** Makes the realm's own principal part of the login. Runs code of the application's. */
+  void readPrincipal() {
+    EncodedValue unread = storedPrincipal;
+    if (unread == null) {
+      return;
+    }
+    Object inner = encoder.decode(Names.PRINCIPAL, unread);
+    Principal known = principal;
+    if (known != null && inner instanceof Principal) {
+      principal = Principals.principal(Principals.login(known, authType), (Principal) inner);
+    }
+    storedPrincipal = null;
+  }
+
+  /** Somebody else is logged in: what the store has is not of this user. */
+  void forgetStoredPrincipal() {
+    storedPrincipal = null;
   }
 
   @Override
