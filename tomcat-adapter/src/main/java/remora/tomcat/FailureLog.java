@@ -43,10 +43,13 @@ final class FailureLog {
    *
    * @param method its method
    * @param path its path, without parameters: they may hold the session id
+   * @param where its application, and the session if one failed it
+   * @param fate what became of its answer
    * @param reason a sentence
    */
-  static void write(String method, String path, String reason) {
-    String line = SHARED.line(System.nanoTime(), method, path, reason);
+  static void write(String method, String path, String where, String fate, String reason) {
+    String request = method + " " + path + " of " + where;
+    String line = SHARED.line(System.nanoTime(), request + " is " + fate, reason);
     if (line != null) {
       log.warn(line);
     }
@@ -56,9 +59,11 @@ final class FailureLog {
    * What the log says about a refused request.
    *
    * @param nowNanos monotonic time
+   * @param request which it was, and what became of it
+   * @param reason a sentence
    * @return a line, or null while its reason has just been said
    */
-  synchronized String line(long nowNanos, String method, String path, String reason) {
+  synchronized String line(long nowNanos, String request, String reason) {
     Said before = reasons.get(reason);
     if (before != null && nowNanos - before.atNanos < QUIET_NANOS) {
       before.unsaid++;
@@ -73,13 +78,7 @@ final class FailureLog {
         before == null || before.unsaid == 0
             ? ""
             : " (and " + before.unsaid + " more since the line before)";
-    String line =
-        method
-            + " "
-            + path
-            + " is answered 503, the session cookie stays as it is: "
-            + reason
-            + more;
+    String line = request + ": " + reason + more;
     return UNPRINTABLE.matcher(line).replaceAll("?");
   }
 }

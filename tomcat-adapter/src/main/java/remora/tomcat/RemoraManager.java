@@ -52,6 +52,7 @@ public class RemoraManager extends ManagerBase {
   private SessionIds ids;
   private SessionEncoder encoder;
   private SessionStore store;
+  private Presence presence;
   private volatile Keeper keeper;
 
   /** Makes a manager; Tomcat then sets the attributes of its element. */
@@ -313,6 +314,8 @@ public class RemoraManager extends ManagerBase {
     Keeper opened = new Keeper(settings, store, encoder, new KeeperHost());
     opened.start();
     keeper = opened;
+    presence = new Presence(this, storeOptions, options, store);
+    presence.begin(opened, encoder);
   }
 
   @Override
@@ -323,7 +326,7 @@ public class RemoraManager extends ManagerBase {
       for (Live session : running.all()) {
         ((RemoraSession) session).passivate();
       }
-      running.stop();
+      presence.end(running.stop());
       for (Live session : running.all()) {
         remove((RemoraSession) session, false);
       }

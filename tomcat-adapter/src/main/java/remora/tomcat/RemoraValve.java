@@ -1,6 +1,9 @@
 package remora.tomcat;
 
 import java.io.IOException;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.catalina.Container;
 import org.apache.catalina.Context;
 import org.apache.catalina.Manager;
 import org.apache.catalina.Session;
@@ -31,9 +34,30 @@ public class RemoraValve extends ValveBase {
   /** Where Tomcat looks for what went wrong; the name begins differently on Tomcat 9 and 10. */
   private static final String ERROR_EXCEPTION = errorException();
 
+  /** Applications that were named already. */
+  private final Set<String> unprotected = ConcurrentHashMap.newKeySet();
+
   /** Makes a valve that serves asynchronous requests too. */
   public RemoraValve() {
     super(true);
+  }
+
+  /** Says once which applications of the Host have a manager of their own. */
+  @Override
+  public void backgroundProcess() {
+    super.backgroundProcess();
+    for (Container child : getContainer().findChildren()) {
+      Manager other = child instanceof Context ? ((Context) child).getManager() : null;
+      if (other != null && !(other instanceof RemoraManager) && unprotected.add(child.getName())) {
+        log.warn(
+            "The application \""
+                + child.getName()
+                + "\" has a session manager of its own ("
+                + other.getClass().getSimpleName()
+                + "): its users lose their sessions with this Tomcat. Take the <Manager> element out"
+                + " of its META-INF/context.xml, or give it className=\"remora.tomcat.RemoraManager\".");
+      }
+    }
   }
 
   private static String errorException() {

@@ -1,6 +1,8 @@
 package remora.tomcat;
 
 import java.lang.reflect.Field;
+import org.apache.catalina.Context;
+import org.apache.catalina.Manager;
 import org.apache.catalina.Session;
 import org.apache.catalina.connector.Request;
 import org.apache.coyote.CommitHook;
@@ -207,13 +209,33 @@ final class RequestScope implements CommitHook.Guard {
     return fault;
   }
 
+  private String where() {
+    Held failed = visit.failed();
+    Context context = request.getContext();
+    Manager manager = context == null ? null : context.getManager();
+    String application =
+        manager instanceof RemoraManager ? ((RemoraManager) manager).getApplication() : "?";
+    return failed == null ? application : application + ", session " + failed.shortName();
+  }
+
+  private String fate() {
+    return request.getResponse().isCommitted()
+        ? "cut off, its head had left"
+        : "answered 503, the session cookie stays as it is";
+  }
+
   private synchronized boolean report() {
     if (failure == null) {
       return false;
     }
     if (!reported && !(failure instanceof PermanentFaultException)) {
       reported = true;
-      FailureLog.write(request.getMethod(), request.getDecodedRequestURI(), failure.getMessage());
+      FailureLog.write(
+          request.getMethod(),
+          request.getDecodedRequestURI(),
+          where(),
+          fate(),
+          failure.getMessage());
     }
     return true;
   }

@@ -14,7 +14,7 @@ class FailureLogTest {
   private final FailureLog log = new FailureLog();
 
   private String line(long now, String reason) {
-    return log.line(now, "GET", "/cart", reason);
+    return log.line(now, "GET /cart of shop is answered 503", reason);
   }
 
   @Test
@@ -42,7 +42,6 @@ class FailureLogTest {
   @Test
   void nobody_outside_writes_a_line_of_the_log() {
     assertEquals(
-        "GET /a?WARN forged is answered 503, the session cookie stays as it is: b?c?d",
-        log.line(0, "GET", "/a\nWARN forged", "b\u2028c\u001bd"));
+        "GET /a?WARN forged: b?c?d", log.line(0, "GET /a\nWARN forged", "b\u2028c\u001bd"));
   }
 }

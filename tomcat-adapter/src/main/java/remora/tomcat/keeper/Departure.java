@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.copy.Life;
@@ -25,6 +26,7 @@ final class Departure {
 
   private final Flights flights;
   private final Settler settler;
+  private final AtomicInteger given = new AtomicInteger();
   private volatile boolean storeSilent;
 
   Departure(Flights flights, Settler settler) {
@@ -36,8 +38,9 @@ final class Departure {
    * Gives up sessions.
    *
    * @param sessions all that the manager holds
+   * @return how many were given up
    */
-  void leave(List<Held> sessions) {
+  int leave(List<Held> sessions) {
     Queue<Held> left = new ConcurrentLinkedQueue<>(sessions);
     Thread[] threads = new Thread[Math.min(THREADS, sessions.size())];
     for (int i = 0; i < threads.length; i++) {
@@ -54,6 +57,7 @@ final class Departure {
       Thread.currentThread().interrupt();
     }
     left.clear();
+    return given.get();
   }
 
   private void releaseAll(Queue<Held> left) {
@@ -61,6 +65,7 @@ final class Departure {
     while (held != null && !storeSilent) {
       try {
         release(held);
+        given.incrementAndGet();
       } catch (StoreUnavailableException silent) {
         storeSilent = true;
         log.warn("Sessions are left without release: " + silent.getMessage());

@@ -82,6 +82,15 @@ public final class Held {
   }
 
   /**
+   * What logs call it: never its id, which is a credential.
+   *
+   * @return eight digits of its hash
+   */
+  public String shortName() {
+    return key.shortHash();
+  }
+
+  /**
    * How the copy stands.
    *
    * @return one moment's truth

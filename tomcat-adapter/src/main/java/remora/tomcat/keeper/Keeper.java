@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.copy.Life;
@@ -53,6 +54,7 @@ public final class Keeper {
     void renamed(Live live, String oldId);
   }
 
+  private final String application;
   private final Host host;
   private final SessionIds ids;
   private final PauseTicker ticker;
@@ -68,6 +70,7 @@ public final class Keeper {
   private final Handovers handovers;
   private final Departure departure;
   private final Set<Held> changedOutside = ConcurrentHashMap.newKeySet();
+  private final LongAdder refused = new LongAdder();
   private final AtomicBoolean saveDue = new AtomicBoolean();
   private final AtomicBoolean expiryDue = new AtomicBoolean();
 
@@ -81,6 +84,7 @@ public final class Keeper {
    */
   public Keeper(KeeperSettings settings, SessionStore store, Encoder encoder, Host host) {
     this.host = host;
+    this.application = settings.application;
     this.ids = settings.ids;
     this.ticker = settings.ticker;
     flights = new Flights(store, ticker, settings.turnNanosMax());
@@ -261,12 +265,18 @@ public final class Keeper {
   public void settle(Visit visit, boolean threads) {
     for (Map.Entry<Held, Witness> seen : visit.seen()) {
       Held held = seen.getKey();
-      boolean vouched = settler.settle(held, seen.getValue());
-      if (threads) {
-        vouched |= settler.settle(held, held.outside());
-      }
-      if (!vouched && !copies.confirm(held, ticker.pausedSince(visit.sinceNanos()))) {
-        throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
+      try {
+        boolean vouched = settler.settle(held, seen.getValue());
+        if (threads) {
+          vouched |= settler.settle(held, held.outside());
+        }
+        if (!vouched && !copies.confirm(held, ticker.pausedSince(visit.sinceNanos()))) {
+          throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
+        }
+      } catch (RuntimeException | Error notSettled) {
+        visit.failed(held);
+        refused.increment();
+        throw notSettled;
       }
     }
   }
@@ -416,8 +426,13 @@ public final class Keeper {
       }
       try {
         settleAll(held);
-      } catch (RuntimeException | Error notSaved) {
-        log.error("A change that was made outside requests is lost", notSaved);
+      } catch (SaveFailedException | StoreUnavailableException lost) {
+        log.warn(
+            application
+                + ", session "
+                + held.shortName()
+                + ": a change that was made outside requests is lost: "
+                + lost.getMessage());
       }
     }
   }
@@ -480,13 +495,49 @@ public final class Keeper {
     ends.tellSoon(held);
   }
 
-  /** Gives all sessions up: what is open is saved, then others may have them. */
-  public void stop() {
+  /**
+   * Gives all sessions up: what is open is saved, then others may have them.
+   *
+   * @return how many were given up
+   */
+  public int stop() {
     touches.stop();
-    departure.leave(copies.all());
+    int given = departure.leave(copies.all());
     debts.stop();
     handovers.stop();
     listeners.stop();
     lateSaves.stop();
+    return given;
+  }
+
+  /**
+   * How many sessions owe the store something that changed while it was away.
+   *
+   * @return a count
+   */
+  public int owing() {
+    return serving.owing().size();
+  }
+
+  /**
+   * How many answers were refused because something was not stored.
+   *
+   * @return a count that rises for ever
+   */
+  public long refused() {
+    return refused.sum();
+  }
+
+  /**
+   * How many values of the sessions here were found changed without {@code setAttribute}.
+   *
+   * @return a count
+   */
+  public long changedInPlace() {
+    long changed = 0;
+    for (Held held : copies.all()) {
+      changed += held.copy().changedInPlace();
+    }
+    return changed;
   }
 }

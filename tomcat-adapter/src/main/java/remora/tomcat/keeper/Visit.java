@@ -17,6 +17,7 @@ public final class Visit {
   private Runnable departed;
   private boolean working = true;
   private boolean asking;
+  private Held failed;
 
   /**
    * A request that begins.
@@ -67,6 +68,19 @@ public final class Visit {
    */
   public synchronized List<Map.Entry<Held, Witness>> seen() {
     return new ArrayList<>(witnesses.entrySet());
+  }
+
+  /**
+   * The session whose settling failed last.
+   *
+   * @return null if none did
+   */
+  public synchronized Held failed() {
+    return failed;
+  }
+
+  synchronized void failed(Held held) {
+    failed = held;
   }
 
   /** No thread of its runs the application's code any more; what it shows is settled. */

@@ -73,13 +73,27 @@ public final class SessionKey {
     return Arrays.hashCode(hash);
   }
 
+  /**
+   * What people tell sessions apart by.
+   *
+   * @return the first eight hexadecimal digits of the hash
+   */
+  public String shortHash() {
+    return hex(4);
+  }
+
+  private String hex(int bytes) {
+    StringBuilder text = new StringBuilder(2 * bytes);
+    for (int i = 0; i < bytes; i++) {
+      text.append(Character.forDigit((hash[i] >> 4) & 0xf, 16));
+      text.append(Character.forDigit(hash[i] & 0xf, 16));
+    }
+    return text.toString();
+  }
+
   /** Application and hash in hexadecimal; safe for logs, as the hash opens no session. */
   @Override
   public String toString() {
-    StringBuilder text = new StringBuilder(application).append('/');
-    for (byte b : hash) {
-      text.append(Character.forDigit((b >> 4) & 0xf, 16)).append(Character.forDigit(b & 0xf, 16));
-    }
-    return text.toString();
+    return application + '/' + hex(hash.length);
   }
 }
