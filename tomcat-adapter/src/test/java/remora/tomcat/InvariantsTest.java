@@ -260,7 +260,7 @@ class InvariantsTest extends TwoTomcats {
           id[0] = q.getSession().getId();
         };
     assertRefused(one.get("/", null, create), "certain");
-    assertEquals(sessions, one.manager.getActiveSessions());
+    Conditions.await("end of it", () -> one.manager.getActiveSessions() == sessions);
     one.store.savesFail = false;
     assertEquals("none", one.get("/", cookieOf(id[0]), GET).body());
     assertEquals("none", two.get("/", cookieOf(id[0]), GET).body());
