@@ -15,6 +15,7 @@ import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.FakeStore;
+import remora.tomcat.store.StoreUnavailableException;
 
 /**
  * With {@code onStoreLoss="serve"}, the default: a Tomcat whose store is away serves the sessions
@@ -179,19 +180,12 @@ class StoreAwayTest extends ManyClients {
     assertEquals("none", shown(one, "cart"));
   }
 
-  @Test
-  void a_command_of_unknown_outcome_is_repeated_under_its_own_serial() throws Exception {
+  private void assertRepeated(StoreCalls.Step arrange) throws Exception {
     int saves = one.calls.all("save").size();
-    CountDownLatch silence = new CountDownLatch(1);
-    one.store.silence = silence;
-    Future<Answer> waits = ask(one, "set&value=pears");
-    Conditions.await("save", () -> one.calls.all("save").size() == saves + 1);
-    away(one);
-    one.store.silence = null;
-    silence.countDown();
-    assertAnswered(answered(waits));
+    arrange.run();
+    assertAnswered(page(one, "set&value=pears"));
     back(one);
-    Conditions.await("handover", () -> page(one, "get").status() == 200);
+    assertEquals("pears", shown(one, "cart"));
     List<Long> serials =
         one.calls.all("save").stream()
             .skip(saves)
@@ -200,6 +194,21 @@ class StoreAwayTest extends ManyClients {
     assertTrue(serials.size() >= 2, "it was not repeated: " + serials);
     assertEquals(serials.get(0), serials.get(1));
     assertEquals("pears", shown(two, "cart"));
+  }
+
+  private void goesAwayAndSaysNothing() {
+    away(one);
+    throw new StoreUnavailableException("as asked");
+  }
+
+  @Test
+  void a_save_that_was_made_but_not_answered_is_repeated_under_its_own_serial() throws Exception {
+    assertRepeated(() -> one.calls.beforeAnswer("save", this::goesAwayAndSaysNothing));
+  }
+
+  @Test
+  void a_save_that_was_not_made_is_repeated_under_its_own_serial() throws Exception {
+    assertRepeated(() -> one.calls.before("save", this::goesAwayAndSaysNothing));
   }
 
   @Test
