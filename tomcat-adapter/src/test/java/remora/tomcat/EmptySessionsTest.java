@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.servlet.http.HttpSession;
 import javax.servlet.http.HttpSessionEvent;
@@ -134,6 +135,22 @@ class EmptySessionsTest extends ManyClients {
     assertAnswered(page(one, "logout"));
     assertEquals(asked, one.store.countAll());
     assertEquals(1, destroyed.get());
+    assertEquals("none", shown(one, "cart"));
+  }
+
+  @Test
+  void an_empty_session_expires_here_with_its_listeners_and_asks_nothing() throws Exception {
+    comes();
+    int sessions = one.manager.getActiveSessions();
+    int asked = one.store.countAll();
+    String id = cookie.substring(cookie.indexOf('=') + 1);
+    one.manager
+        .findSession(id)
+        .setCreationTime(System.currentTimeMillis() - TimeUnit.DAYS.toMillis(1)); // idle since then
+    one.manager.processExpires();
+    Conditions.await("end", () -> one.manager.getActiveSessions() == sessions - 1);
+    assertEquals(1, destroyed.get());
+    assertEquals(asked, one.store.countAll(), "calls of the store");
     assertEquals("none", shown(one, "cart"));
   }
 
