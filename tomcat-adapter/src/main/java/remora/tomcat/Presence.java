@@ -59,7 +59,7 @@ final class Presence {
             manager.getApplication(),
             options.onStoreLoss,
             version(),
-            threads()));
+            threads(manager.getContext())));
     store.onStatus(
         manager.getApplication(),
         () ->
@@ -90,14 +90,20 @@ final class Presence {
 
   /** Where a proxy reaches this Tomcat: its first connector; empty if there is none. */
   private String url() {
-    for (Connector connector : connectors()) {
+    for (Connector connector : connectors(manager.getContext())) {
       return connector.getScheme() + "://" + where.node() + ":" + connector.getPort();
     }
     return "";
   }
 
-  private int threads() {
-    for (Connector connector : connectors()) {
+  /**
+   * How many threads serve an application's requests.
+   *
+   * @param context the application
+   * @return those of the first connector that says so; 0 if none does
+   */
+  static int threads(Container context) {
+    for (Connector connector : connectors(context)) {
       Object threads = connector.getProperty("maxThreads");
       if (threads != null) {
         return Integer.parseInt(threads.toString());
@@ -106,8 +112,8 @@ final class Presence {
     return 0;
   }
 
-  private Connector[] connectors() {
-    Container container = manager.getContext();
+  private static Connector[] connectors(Container context) {
+    Container container = context;
     while (container != null && !(container instanceof Engine)) {
       container = container.getParent();
     }

@@ -239,6 +239,65 @@ public class RemoraManager extends ManagerBase {
     return application;
   }
 
+  // ---- What consoles see beside it
+
+  /**
+   * How the store stands, as seen from here.
+   *
+   * @return LED, SEEKING or AWAY; STOPPED before the manager has started
+   */
+  public String getStoreState() {
+    return keeper == null ? "STOPPED" : store.state().toString();
+  }
+
+  /**
+   * Values found that stay on this Tomcat.
+   *
+   * @return a count since the start
+   */
+  public long getLocalValues() {
+    return encoder == null ? 0 : encoder.local();
+  }
+
+  /**
+   * Values that could not be read here.
+   *
+   * @return a count since the start
+   */
+  public long getUndecodableValues() {
+    return encoder == null ? 0 : encoder.undecodable();
+  }
+
+  /**
+   * Answers refused because something was not stored.
+   *
+   * @return a count since the start
+   */
+  public long getRefusedAnswers() {
+    Keeper running = keeper;
+    return running == null ? 0 : running.refused();
+  }
+
+  /**
+   * Values found changed without {@code setAttribute}.
+   *
+   * @return how many of the sessions that are here
+   */
+  public long getChangedInPlace() {
+    Keeper running = keeper;
+    return running == null ? 0 : running.changedInPlace();
+  }
+
+  /**
+   * Sessions that owe the store what changed while it was away.
+   *
+   * @return how many
+   */
+  public int getOwingSessions() {
+    Keeper running = keeper;
+    return running == null ? 0 : running.owing();
+  }
+
   @Override
   public String getName() {
     return "RemoraManager";
@@ -294,7 +353,9 @@ public class RemoraManager extends ManagerBase {
   }
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
-    store = openStore(storeOptions.withPausedSince(ticker()::pausedSince));
+    StoreOptions asked = storeOptions.withPausedSince(ticker()::pausedSince);
+    int threads = Presence.threads(getContext());
+    store = openStore(threads < 2 ? asked : asked.withWaitersMax(threads / 2));
     encoder =
         new SessionEncoder(
             loader,
@@ -419,7 +480,12 @@ public class RemoraManager extends ManagerBase {
     }
     RequestScope scope = RequestScope.current();
     try {
-      return (RemoraSession) keeper().find(id, scope == null ? null : scope.visit());
+      RemoraSession session =
+          (RemoraSession) keeper().find(id, scope == null ? null : scope.visit());
+      if (scope != null && session != null) {
+        scope.found(session.getIdInternal(), id, getJvmRoute());
+      }
+      return session;
     } catch (RuntimeException noAnswer) {
       if (scope != null) {
         scope.fail(noAnswer);

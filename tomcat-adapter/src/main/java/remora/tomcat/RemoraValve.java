@@ -6,15 +6,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.apache.catalina.Container;
 import org.apache.catalina.Context;
 import org.apache.catalina.Manager;
-import org.apache.catalina.Session;
+import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Request;
 import org.apache.catalina.connector.Response;
-import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.valves.ValveBase;
 import org.apache.coyote.CommitHook;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
-import remora.tomcat.keeper.SessionIds;
 
 /**
  * Stands in the Host's pipeline, before authenticators, so that nothing a request does to a session
@@ -30,6 +28,9 @@ public class RemoraValve extends ValveBase {
   private static final Log log = LogFactory.getLog(RemoraValve.class);
 
   private static final int SERVER_ERROR = 500;
+
+  /** What serves files, and says that there is none. */
+  private static final String DEFAULT_SERVLET = "org.apache.catalina.servlets.DefaultServlet";
 
   /** Where Tomcat looks for what went wrong; the name begins differently on Tomcat 9 and 10. */
   private static final String ERROR_EXCEPTION = errorException();
@@ -133,16 +134,17 @@ public class RemoraValve extends ValveBase {
     return manager instanceof RemoraManager ? (RemoraManager) manager : null;
   }
 
-  /** Looks the session up before anything of the application runs, as authenticators do anyway. */
+  /**
+   * Looks the session up before anything of the application runs, as authenticators do anyway: if
+   * that fails, nothing has happened, and a proxy may ask another Tomcat. Not for static resources,
+   * which hardly ever ask for it.
+   */
   private static boolean begin(Request request, RequestScope scope) {
-    if (request.getRequestedSessionId() == null) {
+    if (request.getRequestedSessionId() == null || isStatic(request)) {
       return true;
     }
     try {
-      Session session = request.getSessionInternal(false);
-      if (session != null) {
-        routed(request, session);
-      }
+      request.getSessionInternal(false);
       return true;
     } catch (RuntimeException noAnswer) {
       scope.fail(noAnswer);
@@ -150,24 +152,9 @@ public class RemoraValve extends ValveBase {
     }
   }
 
-  /**
-   * Sets the cookie anew where the client asked by another id than the session has here. The new id
-   * is then the one that the request asked for.
-   *
-   * @param request a request whose head has not left
-   * @param session what its id has led to
-   */
-  static void routed(Request request, Session session) {
-    String asked = request.getRequestedSessionId();
-    String id = session.getIdInternal();
-    if (asked != null && isAnother(id, asked, ((ManagerBase) session.getManager()).getJvmRoute())) {
-      request.changeSessionId(id);
-    }
-  }
-
-  /** By its route after a failover; by all of it where a change of the id was finished only now. */
-  private static boolean isAnother(String id, String asked, String route) {
-    return route == null ? !SessionIds.bare(id).equals(SessionIds.bare(asked)) : !id.equals(asked);
+  private static boolean isStatic(Request request) {
+    Wrapper wrapper = request.getWrapper();
+    return wrapper == null || DEFAULT_SERVLET.equals(wrapper.getServletClass());
   }
 
   private void next(Request request, Response response) throws IOException {

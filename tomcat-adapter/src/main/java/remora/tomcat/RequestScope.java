@@ -13,6 +13,7 @@ import remora.tomcat.keeper.Held;
 import remora.tomcat.keeper.Keeper;
 import remora.tomcat.keeper.PermanentFaultException;
 import remora.tomcat.keeper.SaveFailedException;
+import remora.tomcat.keeper.SessionIds;
 import remora.tomcat.keeper.Visit;
 
 /**
@@ -133,6 +134,22 @@ final class RequestScope implements CommitHook.Guard {
   /** From here on the application may have done anything. */
   void applicationRuns() {
     applicationRan = true;
+  }
+
+  /**
+   * Has the answer name the session as it is called here: by this Tomcat's route after a failover,
+   * by its new id where a change of it was finished only now.
+   *
+   * @param id the session's id
+   * @param asked the id that was asked for
+   * @param route this Tomcat's route, or null
+   */
+  void found(String id, String asked, String route) {
+    boolean another =
+        route == null ? !SessionIds.bare(id).equals(SessionIds.bare(asked)) : !id.equals(asked);
+    if (another && asked.equals(request.getRequestedSessionId())) {
+      request.changeSessionId(id);
+    }
   }
 
   /** The request goes on by threads of the application's own. */
