@@ -347,7 +347,10 @@ fn damaged_log_middle_is_refused() -> Outcome {
 
 #[test]
 fn session_over_its_limit_and_attribute_that_cannot_be_serialized() -> Outcome {
-    World::plan().tomcats(&[Version::V10, Version::V10]).run(|world| {
+    let plan = World::plan()
+        .tomcats(&[Version::V10, Version::V10])
+        .manager("onUnserializable", "fail");
+    plan.run(|world| {
         let (first, second) = (world.tomcat("n1")?.address(), world.tomcat("n2")?.address());
         let mut caller = Caller::new(first);
         caller.set("color", "blue")?;
