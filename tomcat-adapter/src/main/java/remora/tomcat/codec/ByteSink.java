@@ -10,11 +10,6 @@ final class ByteSink extends OutputStream {
   /** Room at first; most attributes are smaller. */
   private static final int CAPACITY_FIRST = 256;
 
-  /**
-   * Characters up to which a text is tried without an array of its own; longer ones gain nothing.
-   */
-  private static final int ASCII_CHARS_MAX = 64;
-
   private final int limit;
   private byte[] bytes = new byte[CAPACITY_FIRST];
   private int size;
@@ -78,33 +73,7 @@ final class ByteSink extends OutputStream {
   }
 
   void writeText(String text) {
-    if (!writeAscii(text)) {
-      writeBlock(text.getBytes(StandardCharsets.UTF_8));
-    }
-  }
-
-  /**
-   * Writes a short text of ASCII, as nearly all keys and ids are, straight into its place.
-   *
-   * @return false, with nothing written, if the text is another
-   */
-  boolean writeAscii(String text) {
-    int length = text.length();
-    if (length > ASCII_CHARS_MAX) {
-      return false;
-    }
-    reserve(length + 1);
-    int at = size;
-    bytes[at++] = (byte) length;
-    for (int i = 0; i < length; i++) {
-      char next = text.charAt(i);
-      if (next > 0x7f) {
-        return false;
-      }
-      bytes[at++] = (byte) next;
-    }
-    size = at;
-    return true;
+    writeBlock(text.getBytes(StandardCharsets.UTF_8));
   }
 
   int size() {

@@ -78,9 +78,6 @@ final class TypedWriter {
   }
 
   private int writeString(String value) {
-    if (sink.writeAscii(value)) {
-      return Tag.STRING;
-    }
     Charset utf8 = StandardCharsets.UTF_8;
     byte[] bytes = value.getBytes(utf8);
     if (hasSurrogate(value) && !new String(bytes, utf8).equals(value)) {
