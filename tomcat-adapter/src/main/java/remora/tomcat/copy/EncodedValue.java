@@ -1,14 +1,23 @@
 package remora.tomcat.copy;
 
-import java.security.GeneralSecurityException;
-import java.security.MessageDigest;
-import java.util.Arrays;
+import java.security.SecureRandom;
 
 /**
  * An attribute's value as bytes: what the store keeps, and what sits in a session until somebody
  * asks for the attribute. Immutable but for the mark of an attribute that cannot be decoded.
  */
 public final class EncodedValue {
+
+  /** Drawn at each start, so that no user can prepare a change that is taken for none. */
+  private static final long KEY_LOW;
+
+  private static final long KEY_HIGH;
+
+  static {
+    SecureRandom random = new SecureRandom();
+    KEY_LOW = random.nextLong();
+    KEY_HIGH = random.nextLong();
+  }
 
   private final int type;
   private final byte[] bytes;
@@ -58,41 +67,37 @@ public final class EncodedValue {
   }
 
   /**
-   * What the value is compared by. Kept instead of the bytes of values that are decoded.
+   * What the value is compared by. Kept instead of the bytes of values that are decoded. Means
+   * something in this process alone.
    *
-   * @return 16 bytes over type and bytes
+   * @return 128 bits over type and bytes
    */
   public Fingerprint fingerprint() {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update((byte) (type >> 8));
-      digest.update((byte) type);
-      return new Fingerprint(Arrays.copyOf(digest.digest(bytes), Fingerprint.BYTES));
-    } catch (GeneralSecurityException impossible) {
-      throw new IllegalStateException("every Java platform must have SHA-256", impossible);
-    }
+    long[] hash = new SipHash(KEY_LOW, KEY_HIGH ^ type).of(bytes);
+    return new Fingerprint(hash[0], hash[1]);
   }
 
-  /** What a value is compared by. Immutable. */
+  /** What a value is compared by: equal fingerprints are equal values. Immutable. */
   public static final class Fingerprint {
 
-    /** 128 bits: equal fingerprints are equal values. */
-    static final int BYTES = 16;
+    private final long low;
+    private final long high;
 
-    private final byte[] hash;
-
-    private Fingerprint(byte[] hash) {
-      this.hash = hash;
+    private Fingerprint(long low, long high) {
+      this.low = low;
+      this.high = high;
     }
 
     @Override
     public boolean equals(Object other) {
-      return other instanceof Fingerprint && Arrays.equals(hash, ((Fingerprint) other).hash);
+      return other instanceof Fingerprint
+          && low == ((Fingerprint) other).low
+          && high == ((Fingerprint) other).high;
     }
 
     @Override
     public int hashCode() {
-      return Arrays.hashCode(hash);
+      return Long.hashCode(low);
     }
   }
 }
