@@ -6,6 +6,7 @@
 //! JVM options for a quick start and a small heap.
 
 mod distribution;
+mod embedded;
 mod files;
 
 use std::net::SocketAddr;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-pub use distribution::{Application, Version, prepare};
+pub use distribution::{Application, PROMISED, Version, prepare};
 
 use crate::http::Browser;
 use crate::process::Process;
@@ -88,6 +89,14 @@ impl Tomcat {
             "{} -Dshop.node={} -Dprobe.dir={signals}",
             self.plan.java_options, self.plan.node
         );
+        if let Version::Embedded(_) = self.plan.version {
+            let arguments = embedded::arguments(&home, &self.base, &options)?;
+            let process = Process::start(&name, Path::new("java"), &self.log, |command| {
+                command.args(arguments);
+            })?;
+            self.process = Some(process);
+            return Ok(());
+        }
         let process = Process::start(&name, Path::new("sh"), &self.log, |command| {
             command.arg(&script).arg("run");
             command

@@ -8,9 +8,10 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use super::embedded;
 use crate::place;
 
-/// A served line of Tomcat, at the release that the tests run.
+/// A Tomcat: one of the served lines at the release that most tests run, or any release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// 9.0, the javax line.
@@ -19,11 +20,31 @@ pub enum Version {
     V10,
     /// 11.0.
     V11,
+    /// That release, from the jars that Maven serves for embedding.
+    Embedded(&'static str),
 }
+
+/// Releases on which the jar is promised to run: of each line, oldest first, those at which something changed that it
+/// uses, and the newest that is served. `tomcat-adapter/pom.xml` has the same.
+pub const PROMISED: [&[&str]; 3] = [
+    &["9.0.30", "9.0.43", "9.0.83", "9.0.98", "9.0.124"],
+    &["10.1.0", "10.1.20", "10.1.59", "10.1.62"],
+    &["11.0.0", "11.0.24", "11.0.27"],
+];
 
 impl Version {
     /// All served lines.
     pub const ALL: [Self; 3] = [Self::V9, Self::V10, Self::V11];
+
+    /// The line of a release, at the release that most tests run.
+    pub(super) fn line(self) -> Self {
+        match self {
+            Self::Embedded(release) if release.starts_with("9.0.") => Self::V9,
+            Self::Embedded(release) if release.starts_with("10.1.") => Self::V10,
+            Self::Embedded(_) => Self::V11,
+            line => line,
+        }
+    }
 
     /// The release.
     pub fn release(self) -> &'static str {
@@ -31,6 +52,7 @@ impl Version {
             Self::V9 => "9.0.98",
             Self::V10 => "10.1.59",
             Self::V11 => "11.0.24",
+            Self::Embedded(release) => release,
         }
     }
 }
@@ -65,7 +87,11 @@ impl Application {
 /// # Errors
 /// When the cache directory cannot be made.
 pub(super) fn home(version: Version) -> Result<PathBuf> {
-    Ok(place::cache()?.join(format!("apache-tomcat-{}", version.release())))
+    let kind = match version {
+        Version::Embedded(_) => "embedded",
+        Version::V9 | Version::V10 | Version::V11 => "apache",
+    };
+    Ok(place::cache()?.join(format!("{kind}-tomcat-{}", version.release())))
 }
 
 /// Fetches and unpacks a version unless that is done.
@@ -78,7 +104,11 @@ pub fn prepare(version: Version) -> Result<PathBuf> {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     let home = home(version)?;
-    if home.join("bin/catalina.sh").is_file() {
+    if home.is_dir() {
+        return Ok(home);
+    }
+    if let Version::Embedded(release) = version {
+        embedded::fetch(release, &home)?;
         return Ok(home);
     }
     let cache = place::cache()?;
@@ -101,11 +131,12 @@ pub fn prepare(version: Version) -> Result<PathBuf> {
     Ok(home)
 }
 
-/// The WAR of an application for a version, packed when its files changed.
+/// The WAR of an application for the line of a version, packed when its files changed.
 ///
 /// # Errors
 /// When its files cannot be read, or `javac` or `jar` fails.
 pub(super) fn war(application: Application, version: Version) -> Result<PathBuf> {
+    let version = version.line();
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME
         .lock()
@@ -191,7 +222,11 @@ fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+/// Runs a program to its end.
+///
+/// # Errors
+/// When it is missing or fails, with what it said.
+pub(super) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()

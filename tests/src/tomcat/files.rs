@@ -5,19 +5,22 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::TomcatPlan;
-use super::distribution::{home, prepare, war};
+use super::distribution::{Version, prepare, war};
 use crate::place;
 
 /// Users of the shop, in Tomcat's own user database: (name, password).
 pub(super) const USERS: [(&str, &str); 3] = [("ada", "lovelace"), ("grace", "hopper"), ("alan", "turing")];
 
-/// What `catalina.sh` reads before anything else: Tomcat's default with the scan of jars switched off.
+/// What Tomcat reads before anything else: its default with the scan of jars switched off.
 const CATALINA_PROPERTIES: &str = r#"package.access=sun.,org.apache.catalina.,org.apache.coyote.,org.apache.jasper.,org.apache.naming.,org.apache.tomcat.
 package.definition=sun.,java.,org.apache.catalina.,org.apache.coyote.,org.apache.jasper.,org.apache.naming.,org.apache.tomcat.
-common.loader="${catalina.base}/lib","${catalina.base}/lib/*.jar","${catalina.home}/lib","${catalina.home}/lib/*.jar"
 server.loader=
 shared.loader=
 tomcat.util.scan.StandardJarScanFilter.jarsToSkip=*.jar
+"#;
+
+/// Where a distribution's jars and ours lie.
+const COMMON_LOADER: &str = r#"common.loader="${catalina.base}/lib","${catalina.base}/lib/*.jar","${catalina.home}/lib","${catalina.home}/lib/*.jar"
 "#;
 
 const LOGGING_PROPERTIES: &str = "handlers = java.util.logging.ConsoleHandler
@@ -33,17 +36,18 @@ java.util.logging.ConsoleHandler.encoding = UTF-8
 /// When the jar is not built or a file cannot be written.
 pub(super) fn write_base(base: &Path, plan: &TomcatPlan) -> Result<()> {
     prepare(plan.version)?;
+    let of_line = prepare(plan.version.line())?;
     for directory in ["conf", "lib", "logs", "temp", "webapps", "work"] {
         std::fs::create_dir_all(base.join(directory))?;
     }
     if plan.store.is_some() {
         copy(&place::adapter_jar()?, &base.join("lib/remora-tomcat.jar"))?;
     }
-    copy(
-        &home(plan.version)?.join("conf/web.xml"),
-        &base.join("conf/web.xml"),
+    copy(&of_line.join("conf/web.xml"), &base.join("conf/web.xml"))?;
+    write(
+        &base.join("conf/catalina.properties"),
+        &catalina_properties(plan.version),
     )?;
-    write(&base.join("conf/catalina.properties"), CATALINA_PROPERTIES)?;
     write(&base.join("conf/logging.properties"), LOGGING_PROPERTIES)?;
     write(&base.join("conf/tomcat-users.xml"), &users())?;
     write(&base.join("conf/server.xml"), &server(plan))?;
@@ -55,6 +59,14 @@ pub(super) fn write_base(base: &Path, plan: &TomcatPlan) -> Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn catalina_properties(version: Version) -> String {
+    let loader = match version {
+        Version::Embedded(_) => "common.loader=\n",
+        Version::V9 | Version::V10 | Version::V11 => COMMON_LOADER,
+    };
+    format!("{CATALINA_PROPERTIES}{loader}")
 }
 
 fn users() -> String {
