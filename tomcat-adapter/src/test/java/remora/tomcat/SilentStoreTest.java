@@ -3,7 +3,22 @@ package remora.tomcat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import javax.servlet.http.HttpServlet;
+import javax.servlet.http.HttpServletRequest;
+import javax.servlet.http.HttpServletResponse;
+import org.apache.catalina.Context;
+import org.apache.catalina.Valve;
+import org.apache.catalina.authenticator.NonLoginAuthenticator;
+import org.apache.catalina.servlets.DefaultServlet;
+import org.apache.catalina.startup.Tomcat;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -13,18 +28,84 @@ import remora.tomcat.Tomcats.Node;
 /** What goes on while the store says nothing, or while it was found to be away. */
 class SilentStoreTest extends ManyClients {
 
+  /** Threads of the connector, of which silence may not take more than half. */
+  private static final int THREADS = 20;
+
   private Node three;
   private final CountDownLatch silence = new CountDownLatch(1);
 
   @BeforeEach
   void startOneMore() throws Exception {
-    three = tomcats.start("three", null);
+    three =
+        tomcats.start(
+            "three",
+            null,
+            node -> {
+              node.tomcat.getConnector().setProperty("maxThreads", "" + THREADS);
+              serveFiles(node);
+              addApplication(node, "/second");
+              addApplication(node, "/third");
+            });
     three.work = pages;
+    withoutAuthenticator(three.context);
+  }
+
+  /** Tomcat gives applications that need no login none either; an embedded one is given one. */
+  private static void withoutAuthenticator(Context context) {
+    for (Valve valve : context.getPipeline().getValves()) {
+      if (valve instanceof NonLoginAuthenticator) {
+        context.getPipeline().removeValve(valve);
+      }
+    }
   }
 
   @AfterEach
   void endSilence() {
     silence.countDown();
+  }
+
+  private static void serveFiles(Node node) {
+    try {
+      byte[] text = "static".getBytes(StandardCharsets.ISO_8859_1);
+      Path folder = Files.createDirectories(Paths.get(node.context.getDocBase(), "static"));
+      Files.write(folder.resolve("file.txt"), text);
+    } catch (IOException broken) {
+      throw new UncheckedIOException(broken);
+    }
+    Tomcat.addServlet(node.context, "default", new DefaultServlet());
+    node.context.addServletMappingDecoded("/static/*", "default");
+  }
+
+  private static void addApplication(Node node, String path) {
+    Context context = node.tomcat.addContext(path, node.context.getDocBase());
+    context.setManager(node.newManager("three"));
+    HttpServlet servlet =
+        new HttpServlet() {
+          private static final long serialVersionUID = 1L;
+
+          @Override
+          protected void doGet(HttpServletRequest q, HttpServletResponse a) {
+            q.getSession().setAttribute("cart", "apples");
+          }
+        };
+    Tomcat.addServlet(context, "work", servlet);
+    context.addServletMappingDecoded("/*", "work");
+  }
+
+  @Test
+  void a_static_file_asks_nothing_whatever_the_cookie() throws Exception {
+    assertEquals("static", three.get("/static/file.txt", cookie).body());
+    assertEquals("static", three.get("/static/file.txt", null).body());
+    assertEquals(404, three.get("/static/missing.txt", cookie).status());
+    assertEquals(0, three.store.countAll());
+  }
+
+  @Test
+  void a_static_file_is_served_while_the_store_is_silent() throws Exception {
+    three.store.silence = silence;
+    assertEquals("static", three.get("/static/file.txt", cookie).body());
+    assertEquals(404, three.get("/static/missing.txt", cookie).status());
+    assertEquals("static", three.get("/static/file.txt", null).body());
   }
 
   @Test
@@ -42,6 +123,11 @@ class SilentStoreTest extends ManyClients {
   }
 
   @Test
+  void silence_takes_no_more_than_half_of_the_threads() {
+    assertEquals(THREADS / 2, three.options.waitersMax());
+  }
+
+  @Test
   void a_known_outage_is_answered_at_once_with_effect_none() throws Exception {
     away(three);
     assertRefused(three.get("/?page=get", cookie), "none");
@@ -53,5 +139,23 @@ class SilentStoreTest extends ManyClients {
     back(three);
     Conditions.await("return", () -> three.get("/?page=get", cookie).status() == 200);
     assertEquals("apples", three.get("/?page=get", cookie).body());
+  }
+
+  @Test
+  void three_applications_stop_together_while_the_store_is_silent() throws Exception {
+    for (String path : new String[] {"/?page=set&value=pears", "/second/", "/third/"}) {
+      assertAnswered(three.get(path, null));
+      assertAnswered(three.get(path, null));
+    }
+    three.store.silence = silence;
+    Future<?> stop =
+        clients.submit(
+            () -> {
+              three.tomcat.stop();
+              return null;
+            });
+    Conditions.await("stop", stop::isDone);
+    stop.get();
+    assertEquals(1, silence.getCount(), "the store has not said a word");
   }
 }
