@@ -8,6 +8,7 @@
 mod distribution;
 mod embedded;
 mod files;
+mod foreign;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

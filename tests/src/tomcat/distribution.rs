@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::embedded;
+use super::{embedded, foreign};
 use crate::place;
 
 /// A Tomcat: one of the served lines at the release that most tests run, or any release.
@@ -66,6 +66,14 @@ pub enum Application {
     Probe,
     /// What runs the programs of a comparison with Tomcat's own session manager.
     Program,
+    /// Tomcat's own examples.
+    Examples,
+    /// A Spring Boot WAR with Spring Security.
+    Spring,
+    /// A Jakarta Faces WAR with Mojarra and Weld.
+    Faces,
+    /// A Wicket WAR.
+    Wicket,
 }
 
 impl Application {
@@ -78,6 +86,10 @@ impl Application {
             Self::Shop => "shop",
             Self::Probe => "probe",
             Self::Program => "program",
+            Self::Examples => "examples",
+            Self::Spring => "spring",
+            Self::Faces => "faces",
+            Self::Wicket => "wicket",
         }
     }
 }
@@ -141,19 +153,16 @@ pub(super) fn war(application: Application, version: Version) -> Result<PathBuf>
     let _guard = ONE_AT_A_TIME
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
+    match application {
+        Application::Examples => return foreign::examples(version),
+        Application::Spring | Application::Faces | Application::Wicket => {
+            return foreign::built(application.name());
+        }
+        Application::Shop | Application::Probe | Application::Program => {}
+    }
     let source = place::repository().join("tests/webapps").join(application.name());
     let files = files_below(&source)?;
-    let mut digest = Sha256::new();
-    for path in &files {
-        digest.update(path.to_string_lossy().as_bytes());
-        digest.update(std::fs::read(path)?);
-    }
-    let mark: String = digest
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mark = mark(&files)?;
     let cache = place::cache()?;
     let compiled = files.iter().any(|path| is_java(path));
     let line = if compiled { version.release() } else { "any" };
@@ -177,6 +186,20 @@ pub(super) fn war(application: Application, version: Version) -> Result<PathBuf>
         std::fs::remove_dir_all(&aside)?;
     }
     Ok(war)
+}
+
+/// What changes whenever one of these files does.
+///
+/// # Errors
+/// When one cannot be read.
+pub(super) fn mark(files: &[PathBuf]) -> Result<String> {
+    let mut digest = Sha256::new();
+    for path in files {
+        digest.update(path.to_string_lossy().as_bytes());
+        digest.update(std::fs::read(path)?);
+    }
+    let digest = digest.finalize();
+    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn is_java(path: &Path) -> bool {
@@ -207,7 +230,10 @@ fn compile(classes: &Path, version: Version) -> Result<()> {
 }
 
 /// All files, in a fixed order.
-fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
+///
+/// # Errors
+/// When a directory cannot be read.
+pub(super) fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(directory).with_context(|| format!("read {}", directory.display()))?;
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

@@ -8,7 +8,8 @@ use super::TomcatPlan;
 use super::distribution::{Version, prepare, war};
 use crate::place;
 
-/// Users of the shop, in Tomcat's own user database: (name, password).
+/// Users, in Tomcat's own user database: (name, password). Each is a customer of the shop, and a `tomcat`, which is whom
+/// Tomcat's own examples let in.
 pub(super) const USERS: [(&str, &str); 3] = [("ada", "lovelace"), ("grace", "hopper"), ("alan", "turing")];
 
 /// What Tomcat reads before anything else: its default with the scan of jars switched off.
@@ -71,10 +72,12 @@ fn catalina_properties(version: Version) -> String {
 
 fn users() -> String {
     let user = |(name, password): &(&str, &str)| {
-        format!("  <user username=\"{name}\" password=\"{password}\" roles=\"customer\"/>\n")
+        format!("  <user username=\"{name}\" password=\"{password}\" roles=\"customer,tomcat\"/>\n")
     };
     let users: String = USERS.iter().map(user).collect();
-    format!("<tomcat-users>\n  <role rolename=\"customer\"/>\n{users}</tomcat-users>\n")
+    format!(
+        "<tomcat-users>\n  <role rolename=\"customer\"/>\n  <role rolename=\"tomcat\"/>\n{users}</tomcat-users>\n"
+    )
 }
 
 fn server(plan: &TomcatPlan) -> String {
