@@ -342,7 +342,7 @@ impl Browser {
 }
 
 /// The path that `location` means, seen from `path`.
-fn resolve(path: &str, location: &str) -> String {
+pub fn resolve(path: &str, location: &str) -> String {
     if let Some((_, rest)) = location.split_once("://") {
         return rest.find('/').map_or("/", |slash| &rest[slash..]).to_owned();
     }

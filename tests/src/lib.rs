@@ -5,7 +5,8 @@
 //!
 //! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
 //! - [`stores`], [`proxy`], [`tomcat`]: one kind of process each: its files, its flags, how to see it ready.
-//! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application.
+//! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
+//!   applications that others wrote.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
@@ -14,6 +15,7 @@
 //! Left out on purpose: any knowledge of how the parts work inside. The harness knows flags, configuration files,
 //! HTTP and the protos, as a user does; so a claim cannot pass by agreeing with the code it judges.
 
+pub mod applications;
 pub mod calls;
 pub mod http;
 pub mod place;
