@@ -70,6 +70,11 @@ final class Link {
   /** Requests sent here and not answered, by serial. */
   final ConcurrentHashMap<Long, Call> inFlight = new ConcurrentHashMap<>();
 
+  /** The newest push that was read here, and the newest of which the node knows that. */
+  private volatile long readThrough;
+
+  private volatile long saidThrough;
+
   /** Pushes of this stream that are acknowledged and not yet said to be. */
   final Queue<Long> acknowledgements = new ConcurrentLinkedQueue<>();
 
@@ -154,6 +159,7 @@ final class Link {
         }
         for (Push push : message.getPushesList()) {
           events.pushed(Link.this, push);
+          readThrough = push.getId();
         }
         boolean provenBefore = proven;
         heard(message);
@@ -263,8 +269,16 @@ final class Link {
     message.setProbe(++probe);
   }
 
-  void send(ExchangeRequest message) {
-    call.sendMessage(message);
+  /** Whether a push was read since the node heard last which were. */
+  boolean owesReading() {
+    return readThrough != saidThrough;
+  }
+
+  /** Sends a message, and with it which pushes were read before; under the send lock. */
+  void send(ExchangeRequest.Builder message) {
+    long read = readThrough;
+    saidThrough = read;
+    call.sendMessage(message.setReadThrough(read).build());
   }
 
   /**

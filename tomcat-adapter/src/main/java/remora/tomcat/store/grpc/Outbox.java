@@ -166,6 +166,7 @@ final class Outbox {
     return current != null
         && current.isReady()
         && (current.isProbeDue()
+            || current.owesReading()
             || !current.acknowledgements.isEmpty()
             || (!waiting.isEmpty() && hasRoom(current)));
   }
@@ -190,13 +191,16 @@ final class Outbox {
       if (probes) {
         current.addProbe(message);
       }
-      if (probes || message.getRequestsCount() > 0 || message.getAcknowledgedCount() > 0) {
+      if (probes
+          || current.owesReading()
+          || message.getRequestsCount() > 0
+          || message.getAcknowledgedCount() > 0) {
         Status figures = status;
         if (figures != null) {
           message.setStatus(figures);
           status = null;
         }
-        current.send(message.build());
+        current.send(message);
       }
     }
   }

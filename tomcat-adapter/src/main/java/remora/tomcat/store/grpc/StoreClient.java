@@ -285,9 +285,7 @@ final class StoreClient implements LeaderFinder.Events {
       welcomed(message.getWelcome());
       finder.opened(link, message.getWelcome());
     }
-    if (link.isProbeDue()) {
-      outbox.pump();
-    }
+    outbox.pump(); // a probe is due, or the node waits to hear that its push was read
     for (Reply reply : message.getRepliesList()) {
       replied(link, reply);
     }

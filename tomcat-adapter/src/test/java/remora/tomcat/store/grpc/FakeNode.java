@@ -142,6 +142,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     private final StreamObserver<ExchangeReply> replies;
     private volatile boolean over;
 
+    /** The newest push that the client says it has read. */
+    volatile long readThrough;
+
     /** The newest probe that came. */
     volatile long probe;
 
@@ -206,6 +209,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     return new StreamObserver<ExchangeRequest>() {
       @Override
       public void onNext(ExchangeRequest message) {
+        opening.readThrough = Math.max(opening.readThrough, message.getReadThrough());
         if (message.getProbe() != 0) {
           opening.probe = message.getProbe();
         }

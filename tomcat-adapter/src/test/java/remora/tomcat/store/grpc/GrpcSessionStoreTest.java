@@ -307,6 +307,30 @@ class GrpcSessionStoreTest {
   }
 
   @Test
+  void aPushIsSaidToBeReadWhenItsListenerHasReturnedAndNotBefore() throws Exception {
+    SessionStore store = store(5_000, first.address());
+    ExecutorService asking = Executors.newSingleThreadExecutor();
+    List<Future<?>> asked = new CopyOnWriteArrayList<>();
+    store.onPush(
+        KEY.application(),
+        push -> {
+          asked.add(asking.submit(() -> check(store)));
+          while (parked() == 0) {
+            Thread.yield(); // until a message is put together while the copy is still in use
+          }
+        });
+    check(store);
+    push(4, Push.Kind.KIND_OWNERSHIP_LOST);
+    await("word that it was read", () -> first.stream.readThrough == 4);
+    asked.get(0).get();
+    assertEquals(0, first.messages.get(1).getReadThrough(), "said while the copy was in use");
+    assertEquals(0, first.acknowledged.size());
+    check(store);
+    assertEquals(4, first.messages.get(2).getReadThrough());
+    asking.shutdown();
+  }
+
+  @Test
   void aPushThatNobodyListensForIsAcknowledged() throws Exception {
     check(store(5_000, first.address()));
     push(3, Push.Kind.KIND_OWNERSHIP_LOST);
