@@ -77,7 +77,7 @@ final class LeaderFinder implements Runnable {
   private long stepNanos = System.nanoTime();
   private volatile StoreState state;
   private String lastLoss = "";
-  private volatile String lastProblem = "no store node has answered yet";
+  private volatile String lastProblem;
 
   /** What a node said that no search cures; null while there is nothing. */
   private volatile String refusedForGood;
@@ -87,6 +87,7 @@ final class LeaderFinder implements Runnable {
     this.around = around;
     this.outage = new Outage(addresses, stepNanos);
     this.state = outage.state();
+    this.lastProblem = "no store node has answered yet of " + String.join(", ", addresses);
     for (String address : addresses) {
       candidates.put(address, new Candidate(address, true, stepNanos));
     }

@@ -92,7 +92,7 @@ class GrpcSessionStoreTest {
   @Test
   void aRefusedStreamFollowsTheHintToANodeItWasNotTold() {
     first.refusal = notLeader(second.address());
-    check(store(5_000, first.address()));
+    check(store(20_000, first.address()));
     assertEquals(0, first.messages.size());
     assertEquals(1, second.messages.size());
   }
@@ -101,7 +101,7 @@ class GrpcSessionStoreTest {
   void anElectionIsWaitedOutUnseen() throws Exception {
     first.refusal = notLeader("");
     second.refusal = notLeader("");
-    SessionStore store = store(5_000, first.address(), second.address());
+    SessionStore store = store(20_000, first.address(), second.address());
     ExecutorService thread = Executors.newSingleThreadExecutor();
     Future<?> call = thread.submit(() -> check(store));
     await("search", () -> first.hellos.size() > 3);
@@ -119,7 +119,7 @@ class GrpcSessionStoreTest {
           first.refusal = notLeader(second.address());
           stream.end();
         };
-    check(store(5_000, first.address(), second.address()));
+    check(store(20_000, first.address(), second.address()));
     assertEquals(first.messages.get(0).getRequests(0), second.messages.get(0).getRequests(0));
     assertEquals(1, second.messages.size());
   }
@@ -141,7 +141,7 @@ class GrpcSessionStoreTest {
             stream.current(request);
           }
         };
-    check(store(5_000, first.address()));
+    check(store(20_000, first.address()));
     assertEquals(3, serials.size());
     assertEquals(1, serials.stream().distinct().count());
   }
@@ -155,7 +155,7 @@ class GrpcSessionStoreTest {
           second.refusal = null;
           stream.refuse(request, Refusal.Reason.REASON_NOT_LEADER, second.address());
         };
-    check(store(5_000, first.address(), second.address()));
+    check(store(20_000, first.address(), second.address()));
     assertEquals(1, second.messages.size());
   }
 
@@ -167,21 +167,21 @@ class GrpcSessionStoreTest {
           first.frozen = true;
           second.refusal = null;
         };
-    check(store(5_000, first.address(), second.address()));
+    check(store(20_000, first.address(), second.address()));
   }
 
   @Test
   void aNodeThatNeverWelcomesHoldsUpNobody() {
     first.frozen = true;
     long begun = System.nanoTime();
-    check(store(5_000, first.address(), second.address()));
+    check(store(20_000, first.address(), second.address()));
     assertTrue(System.nanoTime() - begun < TimeUnit.SECONDS.toNanos(3));
   }
 
   @Test
   void refusalsForGoodThrowAtOnceWithTheirSentence() {
     first.script = (request, stream) -> stream.refuse(request, Refusal.Reason.REASON_TOO_LARGE, "");
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     StoreRefusedException large =
         assertThrows(StoreRefusedException.class, () -> store.check(KEY, 1, 1));
     assertEquals(StoreRefusedException.Reason.TOO_LARGE, large.reason());
@@ -280,7 +280,7 @@ class GrpcSessionStoreTest {
   @Test
   void aPushIsHeardBeforeTheRepliesOfItsMessageAndAcknowledgedWhenItsListenerLikes()
       throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
     store.onPush(KEY.application(), heard::add);
     first.script =
@@ -308,7 +308,7 @@ class GrpcSessionStoreTest {
 
   @Test
   void aPushIsSaidToBeReadWhenItsListenerHasReturnedAndNotBefore() throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     ExecutorService asking = Executors.newSingleThreadExecutor();
     List<Future<?>> asked = new CopyOnWriteArrayList<>();
     store.onPush(
@@ -332,14 +332,14 @@ class GrpcSessionStoreTest {
 
   @Test
   void aPushThatNobodyListensForIsAcknowledged() throws Exception {
-    check(store(5_000, first.address()));
+    check(store(20_000, first.address()));
     push(3, Push.Kind.KIND_OWNERSHIP_LOST);
     await("acknowledgement", () -> first.acknowledged.contains(3L));
   }
 
   @Test
   void anAcknowledgementOfAnOlderStreamIsNotSaidOnTheNextOne() throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
     store.onPush(KEY.application(), heard::add);
     check(store);
@@ -358,7 +358,7 @@ class GrpcSessionStoreTest {
 
   @Test
   void aListenerThatBreaksEndsTrustInAllThatWasReadBefore() throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     check(store);
     long readAt = System.nanoTime();
     check(store);
@@ -386,7 +386,7 @@ class GrpcSessionStoreTest {
 
   @Test
   void nearCopiesAreTrustedOnlyOnAnUnbrokenConfirmedStream() throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     long beforeTheStream = System.nanoTime();
     check(store);
     long readAt = System.nanoTime();
@@ -408,7 +408,7 @@ class GrpcSessionStoreTest {
 
   @Test
   void aConfirmationThatWaitedIsWorthWhatIsLeftOfItsProbesSecond() throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     check(store);
     first.stream.confirm();
     await("the second probe", () -> first.stream.probe == 2);
@@ -433,7 +433,7 @@ class GrpcSessionStoreTest {
 
   @Test
   void theSecondStreamNamesTheClusterOfTheFirst() throws Exception {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     check(store);
     first.stream.end();
     await("another stream", () -> first.hellos.size() == 2);
@@ -446,7 +446,7 @@ class GrpcSessionStoreTest {
 
   @Test
   void theHelloSaysWhereTheConnectionComesFromAndForWhichApplications() {
-    SessionStore store = store(5_000, first.address());
+    SessionStore store = store(20_000, first.address());
     store.onPush("localhost/shop", push -> {});
     check(store);
     assertEquals("/" + first.hellos.get(0).getAddress(), first.callers.get(0).toString());
