@@ -16,7 +16,7 @@ use remora_tests::http::Answer;
 use remora_tests::probe::{Caller, change};
 use remora_tests::tomcat::Version;
 use remora_tests::visitor::told;
-use remora_tests::wait::SOON;
+use remora_tests::wait::{SOON, wait_until};
 use remora_tests::{Outcome, World};
 
 /// A cold JVM's first connection fits, and the claim ends soon.
@@ -158,6 +158,10 @@ fn failed_save(version: Version) -> Outcome {
             world.stores.process(id)?.resume()?;
         }
         world.stores.wait_ready()?;
+        // Until the Tomcat has found the leader it answers at once that the store is away.
+        wait_until("session after the stores' return", SOON, || {
+            callers[0].held().is_ok()
+        })?;
         for ((way, _), caller) in WAYS.iter().zip(&mut callers) {
             let held = caller.held()?;
             let value = held.attributes.get("way").map(String::as_str);

@@ -1,6 +1,7 @@
 package remora.tomcat.copy;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -25,8 +26,8 @@ final class Reconciler {
   private final Values values;
   private final Ledger ledger;
   private final Map<String, Change> open;
-  private final Map<Object, Asked.Orphan> orphans = new IdentityHashMap<>(0);
-  private List<Asked.Orphan> replaced = new ArrayList<>(0);
+  private Map<Object, Asked.Orphan> orphans;
+  private List<Asked.Orphan> replaced = Collections.emptyList();
 
   Reconciler(Values values, Ledger ledger, Map<String, Change> open) {
     this.values = values;
@@ -132,8 +133,14 @@ final class Reconciler {
       }
       Asked.Orphan orphan = new Asked.Orphan(name, live, print);
       if (Encoding.staysHere(print)) {
+        if (replaced.isEmpty()) {
+          replaced = new ArrayList<>(1);
+        }
         replaced.add(orphan);
       } else if (used) {
+        if (orphans == null) {
+          orphans = new IdentityHashMap<>(4);
+        }
         orphans.put(live, orphan);
       }
     }
@@ -203,19 +210,19 @@ final class Reconciler {
 
   /** The object's memory if others' value has replaced it; else null. */
   Asked.Orphan orphan(Object live) {
-    return orphans.get(live);
+    return orphans == null ? null : orphans.get(live);
   }
 
   /** Values that lived here alone and were replaced since this was asked last. */
   List<Asked.Orphan> takeReplaced() {
     List<Asked.Orphan> taken = replaced;
-    replaced = new ArrayList<>(0);
+    replaced = Collections.emptyList();
     return taken;
   }
 
   /** No request is left that may hold what was replaced. */
   void forgetReaders() {
-    orphans.clear();
+    orphans = null;
     ledger.forgetOthers();
   }
 }

@@ -37,10 +37,10 @@ public final class Held {
   private Thread pilot;
 
   /** Requests that were given the session and whose application code may still run. */
-  private final List<Visit> visits = new ArrayList<>(2);
+  private final List<Visit> visits = new ArrayList<>(0);
 
   /** What threads have seen that belong to no request, as far as is known. */
-  private final Witness outside = new Witness(System.nanoTime());
+  private volatile Witness outside;
 
   private volatile SessionKey key;
 
@@ -156,7 +156,7 @@ public final class Held {
    * @param handed a mutable object that was given out, or null
    */
   public void read(Witness by, String name, Object handed) {
-    copy.read(by == null ? outside : by, name, handed);
+    copy.read(by == null ? outside() : by, name, handed);
   }
 
   /**
@@ -165,7 +165,7 @@ public final class Held {
    * @param by the request, or null
    */
   public void readNames(Witness by) {
-    copy.readNames(by == null ? outside : by);
+    copy.readNames(by == null ? outside() : by);
   }
 
   /**
@@ -178,7 +178,8 @@ public final class Held {
   public boolean mark(String name, Witness by) {
     lock.lock();
     try {
-      copy.mark(name, by == null ? outside : by, by == null ? System.nanoTime() : by.sinceNanos());
+      copy.mark(
+          name, by == null ? outside() : by, by == null ? System.nanoTime() : by.sinceNanos());
       return isChangedOutside();
     } finally {
       lock.unlock();
@@ -210,7 +211,23 @@ public final class Held {
 
   // ---- For the keeper
 
+  /** Whether threads that belong to no request have seen or changed something. */
+  boolean hasStrangers() {
+    Witness strangers = outside;
+    return strangers != null && !strangers.isBlank();
+  }
+
   Witness outside() {
+    if (outside == null) {
+      lock.lock();
+      try {
+        if (outside == null) {
+          outside = new Witness(System.nanoTime());
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
     return outside;
   }
 

@@ -258,7 +258,8 @@ public final class Keeper {
    * vouched for.
    *
    * @param visit the request
-   * @param threads whether it has threads that are not known to be its own
+   * @param threads whether it has threads that are not known to be its own; what such threads have
+   *     changed by now it answers for in any case
    * @throws SaveFailedException if something that it may have seen is not stored
    * @throws StoreUnavailableException if the store did not answer in time
    */
@@ -267,7 +268,7 @@ public final class Keeper {
       Held held = seen.getKey();
       try {
         boolean vouched = settler.settle(held, seen.getValue());
-        if (threads) {
+        if (threads || held.hasStrangers()) {
           vouched |= settler.settle(held, held.outside());
         }
         if (!vouched && !copies.confirm(held, ticker.pausedSince(visit.sinceNanos()))) {

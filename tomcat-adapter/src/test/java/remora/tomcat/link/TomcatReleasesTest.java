@@ -177,7 +177,11 @@ class TomcatReleasesTest {
   }
 
   private static List<String> leftAbstract(String heir, ClassLoader loader) {
-    return Arrays.stream(load(heir, loader).getMethods())
+    Class<?> loaded = load(heir, loader);
+    if (Modifier.isAbstract(loaded.getModifiers())) {
+      return Collections.emptyList(); // its own heir is looked at
+    }
+    return Arrays.stream(loaded.getMethods())
         .filter(method -> Modifier.isAbstract(method.getModifiers()))
         .map(Method::toString)
         .collect(Collectors.toList());

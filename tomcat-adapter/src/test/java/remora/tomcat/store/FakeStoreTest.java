@@ -4,7 +4,7 @@ import java.util.EnumSet;
 import java.util.Set;
 
 /** The fake that most tests of the adapter stand on keeps the contract of the seam. */
-class FakeStoreTest extends SessionStoreContract {
+class FakeStoreTest extends TrustContract {
 
   private final FakeStore.Shared shared = new FakeStore.Shared();
 

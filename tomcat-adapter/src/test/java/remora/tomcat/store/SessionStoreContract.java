@@ -430,26 +430,4 @@ public abstract class SessionStoreContract extends CommandsContract {
     assertTrue(heard.indexOf(StoreState.Kind.AWAY) < heard.lastIndexOf(StoreState.Kind.LED));
     assertTrue(heard.contains(StoreState.Kind.AWAY));
   }
-
-  @Test
-  void a_near_copy_is_trusted_while_the_store_answers_and_no_longer() throws Exception {
-    SessionKey key = newKey();
-    create(first, key);
-    long readAt = System.nanoTime();
-    claim(first, key);
-    await("trust", () -> first.nearCopyTrusted(readAt));
-    lose(Loss.SILENCE, "check");
-    try {
-      await("distrust", () -> !first.nearCopyTrusted(readAt));
-    } finally {
-      recover();
-    }
-    await(
-        "trust in what is read afterwards",
-        () -> {
-          long again = System.nanoTime();
-          claim(first, key);
-          return first.nearCopyTrusted(again);
-        });
-  }
 }

@@ -33,7 +33,7 @@ import remora.tomcat.store.StoreState;
 final class LeaderFinder implements Runnable {
 
   /** What the search does to those who wait; called on the finder's thread. */
-  interface Events extends Link.Events {
+  interface Around extends Link.Events {
     /** The words of the next Hello, but for the cluster and the connection. */
     Hello hello();
 
@@ -64,7 +64,7 @@ final class LeaderFinder implements Runnable {
   private static final Log LOG = LogFactory.getLog(LeaderFinder.class);
 
   private final Outbox outbox;
-  private final Events around;
+  private final Around around;
   private final Outage outage;
   private final LeaderLog log = new LeaderLog();
   private final Channels channels = new Channels();
@@ -82,7 +82,7 @@ final class LeaderFinder implements Runnable {
   /** What a node said that no search cures; null while there is nothing. */
   private volatile String refusedForGood;
 
-  LeaderFinder(List<String> addresses, Outbox outbox, Events around) {
+  LeaderFinder(List<String> addresses, Outbox outbox, Around around) {
     this.outbox = outbox;
     this.around = around;
     this.outage = new Outage(addresses, stepNanos);

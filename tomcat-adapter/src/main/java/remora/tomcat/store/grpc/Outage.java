@@ -22,6 +22,7 @@ final class Outage {
   /** Whole attempts at every address, at least, before the store counts as away. */
   static final int ATTEMPTS_MIN = 3;
 
+  /** A pause longer than this, in nanoseconds, hides what happened meanwhile. */
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(SessionStore.PAUSE_MILLIS);
 
   private final List<String> addresses;

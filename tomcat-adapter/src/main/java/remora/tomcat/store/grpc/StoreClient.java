@@ -37,7 +37,7 @@ import remora.tomcat.store.StoreUnavailableException;
  *
  * <p>Shared by the set of addresses and counted: the last handle that closes ends it.
  */
-final class StoreClient implements LeaderFinder.Events {
+final class StoreClient implements LeaderFinder.Around {
 
   private static final Log LOG = LogFactory.getLog(StoreClient.class);
 
@@ -70,7 +70,7 @@ final class StoreClient implements LeaderFinder.Events {
   private final String sharedAs;
   private final Outbox outbox = new Outbox();
   private final Pushes pushes = new Pushes();
-  private final Standing standing;
+  private final Registrar standing;
   private final Hello hello;
   private final LongPredicate pausedSince;
   private final LeaderFinder finder;
@@ -86,7 +86,7 @@ final class StoreClient implements LeaderFinder.Events {
   private StoreClient(String sharedAs, StoreOptions options, long instance) {
     this.sharedAs = sharedAs;
     this.pausedSince = options.pausedSince();
-    this.standing = new Standing(instance);
+    this.standing = new Registrar(instance);
     this.hello =
         Hello.newBuilder()
             .setUnderstands(UNDERSTANDS)
@@ -163,7 +163,7 @@ final class StoreClient implements LeaderFinder.Events {
     return pushes;
   }
 
-  Standing standing() {
+  Registrar standing() {
     return standing;
   }
 

@@ -5,13 +5,13 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import remora.tomcat.store.SessionStore;
-import remora.tomcat.store.SessionStoreContract;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.TrustContract;
 
 /**
  * The client keeps the contract of the seam over a node that answers, and over one that does not.
  */
-class GrpcSessionStoreContractTest extends SessionStoreContract {
+class GrpcSessionStoreContractTest extends TrustContract {
 
   private TableNode node;
 

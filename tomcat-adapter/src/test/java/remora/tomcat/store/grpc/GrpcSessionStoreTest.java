@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
-import com.google.protobuf.ByteString;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -22,72 +21,20 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import remora.proto.v1.ExchangeReply;
-import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.Unknown;
-import remora.tomcat.store.CheckOutcome;
-import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
 import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 
-/**
- * How the client finds the leader, repeats, groups and trusts; against nodes that obey a script.
- */
-@Timeout(60)
-class GrpcSessionStoreTest {
-
-  private static final AtomicLong INSTANCES = new AtomicLong(1000);
-  private static final SessionKey KEY = new SessionKey("localhost/shop", new byte[16]);
-
-  private final List<AutoCloseable> open = new ArrayList<>();
-  private FakeNode first;
-  private FakeNode second;
-
-  @BeforeEach
-  void start() throws Exception {
-    first = new FakeNode();
-    second = new FakeNode();
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    for (AutoCloseable each : open) {
-      each.close();
-    }
-    first.close();
-    second.close();
-  }
-
-  private SessionStore store(long timeoutMillis, String... addresses) {
-    StoreOptions options = new StoreOptions(String.join(",", addresses), "n1", timeoutMillis);
-    SessionStore store = GrpcSessionStore.openAs(options, INSTANCES.incrementAndGet());
-    open.add(store);
-    return store;
-  }
-
-  private static Refusal notLeader(String leader) {
-    return Refusal.newBuilder()
-        .setReason(Refusal.Reason.REASON_NOT_LEADER)
-        .setMessage("another node leads")
-        .setLeader(leader)
-        .build();
-  }
-
-  private static void check(SessionStore store) {
-    assertEquals(CheckOutcome.Kind.CURRENT, store.check(KEY, 1, 1).kind());
-  }
+/** How the client finds the leader, repeats and groups; against nodes that obey a script. */
+class GrpcSessionStoreTest extends TwoNodes {
 
   @Test
   void aRefusedStreamFollowsTheHintToANodeItWasNotTold() {
@@ -253,182 +200,6 @@ class GrpcSessionStoreTest {
     threads.shutdown();
     assertEquals(GroupWindow.START + 1, first.messages.size());
     assertEquals(50, first.messages.get(GroupWindow.START).getRequestsCount());
-  }
-
-  private static long parked() {
-    return Thread.getAllStackTraces().values().stream()
-        .filter(
-            stack ->
-                Arrays.stream(stack)
-                    .anyMatch(frame -> frame.getClassName().equals(Call.class.getName())))
-        .count();
-  }
-
-  private void push(long id, Push.Kind kind) {
-    first.stream.push(wirePush(id, kind).build());
-  }
-
-  private static Push.Builder wirePush(long id, Push.Kind kind) {
-    remora.proto.v1.SessionKey key =
-        remora.proto.v1.SessionKey.newBuilder()
-            .setApplication(KEY.application())
-            .setKey(ByteString.copyFrom(KEY.hash()))
-            .build();
-    return Push.newBuilder().setId(id).setSession(key).setKind(kind).setEpoch(5);
-  }
-
-  @Test
-  void aPushIsHeardBeforeTheRepliesOfItsMessageAndAcknowledgedWhenItsListenerLikes()
-      throws Exception {
-    SessionStore store = store(20_000, first.address());
-    List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
-    store.onPush(KEY.application(), heard::add);
-    first.script =
-        (request, stream) ->
-            stream.send(
-                ExchangeReply.newBuilder()
-                    .addReplies(
-                        Reply.newBuilder()
-                            .setSerial(request.getSerial())
-                            .setCheck(FakeNode.CURRENT))
-                    .addPushes(wirePush(7, Push.Kind.KIND_NEWER).setVersion(9)));
-    for (int i = 1; i <= 100; i++) {
-      check(store);
-      assertEquals(i, heard.size(), "the reply was given out before the push was heard");
-    }
-    remora.tomcat.store.Push push = heard.get(0);
-    assertEquals("NEWER " + KEY + " e5 v9", push.toString());
-    assertEquals(0, first.acknowledged.size());
-    push.acknowledge();
-    push.acknowledge();
-    await("acknowledgement", () -> first.acknowledged.contains(7L));
-    check(store);
-    assertEquals(1, first.acknowledged.size(), "acknowledged twice");
-  }
-
-  @Test
-  void aPushIsSaidToBeReadWhenItsListenerHasReturnedAndNotBefore() throws Exception {
-    SessionStore store = store(20_000, first.address());
-    ExecutorService asking = Executors.newSingleThreadExecutor();
-    List<Future<?>> asked = new CopyOnWriteArrayList<>();
-    store.onPush(
-        KEY.application(),
-        push -> {
-          asked.add(asking.submit(() -> check(store)));
-          while (parked() == 0) {
-            Thread.yield(); // until a message is put together while the copy is still in use
-          }
-        });
-    check(store);
-    push(4, Push.Kind.KIND_OWNERSHIP_LOST);
-    await("word that it was read", () -> first.stream.readThrough == 4);
-    asked.get(0).get();
-    assertEquals(0, first.messages.get(1).getReadThrough(), "said while the copy was in use");
-    assertEquals(0, first.acknowledged.size());
-    check(store);
-    assertEquals(4, first.messages.get(2).getReadThrough());
-    asking.shutdown();
-  }
-
-  @Test
-  void aPushThatNobodyListensForIsAcknowledged() throws Exception {
-    check(store(20_000, first.address()));
-    push(3, Push.Kind.KIND_OWNERSHIP_LOST);
-    await("acknowledgement", () -> first.acknowledged.contains(3L));
-  }
-
-  @Test
-  void anAcknowledgementOfAnOlderStreamIsNotSaidOnTheNextOne() throws Exception {
-    SessionStore store = store(20_000, first.address());
-    List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
-    store.onPush(KEY.application(), heard::add);
-    check(store);
-    push(1, Push.Kind.KIND_OWNERSHIP_LOST);
-    await("push", () -> heard.size() == 1);
-    first.stream.end();
-    await("another stream", () -> first.hellos.size() == 2);
-    check(store);
-    heard.get(0).acknowledge();
-    push(2, Push.Kind.KIND_OWNERSHIP_LOST);
-    await("push", () -> heard.size() == 2);
-    heard.get(1).acknowledge();
-    await("acknowledgement", () -> first.acknowledged.contains(2L));
-    assertEquals(Arrays.asList(2L), first.acknowledged);
-  }
-
-  @Test
-  void aListenerThatBreaksEndsTrustInAllThatWasReadBefore() throws Exception {
-    SessionStore store = store(20_000, first.address());
-    check(store);
-    long readAt = System.nanoTime();
-    check(store);
-    await("trust", () -> trustedWhileConfirmed(store, readAt));
-    store.onPush(
-        KEY.application(),
-        push -> {
-          throw new IllegalStateException("as asked");
-        });
-    push(1, Push.Kind.KIND_OWNERSHIP_LOST);
-    await("another stream", () -> first.hellos.size() == 2);
-    check(store);
-    first.stream.confirm();
-    long readAgain = System.nanoTime();
-    check(store);
-    await("trust", () -> trustedWhileConfirmed(store, readAgain));
-    assertFalse(store.nearCopyTrusted(readAt));
-    assertEquals(0, first.acknowledged.size());
-  }
-
-  private boolean trustedWhileConfirmed(SessionStore store, long readAt) {
-    first.stream.confirm();
-    return store.nearCopyTrusted(readAt);
-  }
-
-  @Test
-  void nearCopiesAreTrustedOnlyOnAnUnbrokenConfirmedStream() throws Exception {
-    SessionStore store = store(20_000, first.address());
-    long beforeTheStream = System.nanoTime();
-    check(store);
-    long readAt = System.nanoTime();
-    check(store);
-    assertFalse(store.nearCopyTrusted(readAt), "nothing was confirmed");
-    first.stream.confirm();
-    await("trust", () -> store.nearCopyTrusted(readAt));
-    assertFalse(store.nearCopyTrusted(beforeTheStream), "the stream is younger than the copy");
-
-    first.stream.end();
-    await("another stream", () -> first.hellos.size() == 2);
-    check(store);
-    first.stream.confirm();
-    long readAgain = System.nanoTime();
-    check(store);
-    await("trust", () -> store.nearCopyTrusted(readAgain));
-    assertFalse(store.nearCopyTrusted(readAt), "the stream broke since the copy was read");
-  }
-
-  @Test
-  void aConfirmationThatWaitedIsWorthWhatIsLeftOfItsProbesSecond() throws Exception {
-    SessionStore store = store(20_000, first.address());
-    check(store);
-    first.stream.confirm();
-    await("the second probe", () -> first.stream.probe == 2);
-    long probed = System.nanoTime();
-    long readAt = System.nanoTime();
-    check(store);
-    // What a pause does to a reader: words that are older than trust, read just now.
-    long older = TimeUnit.MILLISECONDS.toNanos(first.durations.getTrustMs() + 100);
-    while (System.nanoTime() - probed < older) {
-      check(store);
-    }
-    first.stream.confirm(2);
-    await("the third probe", () -> first.stream.probe == 3);
-    assertFalse(store.nearCopyTrusted(readAt), "trusted by a confirmation of long ago");
-    first.stream.confirm(2);
-    check(store);
-    assertFalse(store.nearCopyTrusted(readAt), "trusted by a confirmation that came twice");
-    first.stream.confirm(3);
-    await("trust", () -> store.nearCopyTrusted(readAt));
-    assertEquals(1, first.hellos.size(), "the stream lived on");
   }
 
   @Test

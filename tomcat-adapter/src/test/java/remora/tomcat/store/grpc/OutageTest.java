@@ -14,7 +14,10 @@ import remora.tomcat.store.StoreState;
  */
 class OutageTest {
 
+  /** The store timeout of the scripts, in nanoseconds. */
   private static final long TIMEOUT_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  /** So often time passes between two lines, in nanoseconds: well below a pause. */
   private static final long STEP_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
   private final Outage outage = new Outage(Arrays.asList("a", "b"), 0);

@@ -32,16 +32,16 @@ import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
-import remora.tomcat.store.SessionStoreContract;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoredSession;
 import remora.tomcat.store.Touch;
+import remora.tomcat.store.TrustContract;
 
 /**
  * The client keeps the contract of the seam over a real store process, as the store does behind it;
  * and no save is lost or doubled when the leader of three is hit.
  */
-class RealStoreIT extends SessionStoreContract {
+class RealStoreIT extends TrustContract {
 
   @TempDir static Path shared;
   @TempDir Path directory;

@@ -20,7 +20,7 @@ import remora.tomcat.store.Announcement;
 import remora.tomcat.store.ApplicationStatus;
 
 /** What this Tomcat says of itself: the announcements and figures of its applications, together. */
-final class Standing {
+final class Registrar {
 
   /** How long an announcement counts unless it is renewed, in seconds. */
   private static final int LIFETIME_SECONDS = 30;
@@ -37,7 +37,7 @@ final class Standing {
   /** How long a stopping client waits until its entry is out. */
   private static final long RETIRE_MILLIS_MAX = 200;
 
-  private static final Log LOG = LogFactory.getLog(Standing.class);
+  private static final Log LOG = LogFactory.getLog(Registrar.class);
 
   private final Map<String, Announcement> announced = new ConcurrentHashMap<>();
   private final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
@@ -55,7 +55,7 @@ final class Standing {
 
   private long measuredNanos;
 
-  Standing(long instance) {
+  Registrar(long instance) {
     this.instance = instance;
     long now = System.nanoTime();
     announcedNanos = now - ANNOUNCE_NANOS;
