@@ -89,15 +89,9 @@ const KNOWN: &[(&str, Where, &str)] = &[
     ("a binding listener hears of the end", Where::Moving, LOCAL),
     ("a value of 3000000 bytes", Where::Moving, LOCAL),
     ("2000 attributes", Where::Always, BOUNDS),
-    ("a name of 300 letters", Where::Always, BOUNDS),
-    ("a name of 1000 letters", Where::Always, BOUNDS),
-    ("a name of 5000 letters", Where::Always, BOUNDS),
-    // Until what a page's own thread sets is its request's.
-    (
-        "a session set from another thread",
-        Where::Moving,
-        "until a change by a thread that the page awaits is saved before its answer",
-    ),
+    ("a name of 300 letters", Where::Moving, LOCAL),
+    ("a name of 1000 letters", Where::Moving, LOCAL),
+    ("a name of 5000 letters", Where::Moving, LOCAL),
 ];
 
 const WRITTEN: &str =

@@ -282,7 +282,9 @@ public final class Copy {
     Encoding encoding = keptIfTooLarge(found);
     String name = encoding.name();
     Change change = open.get(name);
-    boolean silent = encoding.kind() == Encoding.Kind.KEPT && !ledger.isTold(name);
+    boolean nothing =
+        encoding.kind() == Encoding.Kind.KEPT || encoding.kind() == Encoding.Kind.REMOVED;
+    boolean silent = nothing && !ledger.isTold(name);
     boolean told = ledger.says(encoding);
     if (change == null || change.isDead()) {
       if (silent) {

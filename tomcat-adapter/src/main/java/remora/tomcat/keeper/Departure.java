@@ -29,10 +29,13 @@ final class Departure {
   private static final long STOP_NANOS_MAX = 1_000_000_000L;
 
   /** Applications that stop so soon after one another stop with one JVM; nanoseconds. */
-  private static final long ONE_STOP_NANOS = 10_000_000_000L;
+  private static final long ONE_STOP_NANOS = 500_000_000L;
 
-  /** Until when the JVM's present stop may wait; monotonic. */
-  private static long stopsUntilNanos = System.nanoTime() - 2 * ONE_STOP_NANOS;
+  /** What is left of the JVM's present stop; nanoseconds. */
+  private static long leftNanos = STOP_NANOS_MAX;
+
+  /** When the last application had stopped; monotonic. */
+  private static long lastStopNanos = System.nanoTime() - 2 * ONE_STOP_NANOS;
 
   private final Flights flights;
   private final Settler settler;
@@ -58,7 +61,8 @@ final class Departure {
       threads[i].setDaemon(true);
       threads[i].start();
     }
-    long deadline = deadline(System.nanoTime());
+    long began = System.nanoTime();
+    long deadline = began + leftNanos(began);
     try {
       for (Thread thread : threads) {
         long millis = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
@@ -68,14 +72,20 @@ final class Departure {
       Thread.currentThread().interrupt();
     }
     left.clear();
+    stopped(began, System.nanoTime());
     return given.get();
   }
 
-  private static synchronized long deadline(long nowNanos) {
-    if (nowNanos - stopsUntilNanos > ONE_STOP_NANOS) {
-      stopsUntilNanos = nowNanos + STOP_NANOS_MAX;
+  private static synchronized long leftNanos(long nowNanos) {
+    if (nowNanos - lastStopNanos > ONE_STOP_NANOS) {
+      leftNanos = STOP_NANOS_MAX;
     }
-    return stopsUntilNanos;
+    return leftNanos;
+  }
+
+  private static synchronized void stopped(long beganNanos, long nowNanos) {
+    leftNanos = Math.max(0, leftNanos - (nowNanos - beganNanos));
+    lastStopNanos = nowNanos;
   }
 
   private void releaseAll(Queue<Held> left) {
@@ -95,8 +105,7 @@ final class Departure {
   }
 
   private void release(Held held) {
-    held.readNames(null);
-    settler.settle(held, held.outside());
+    settler.settleAll(held);
     Life life = held.standing().life();
     if (held.standing().epoch() != 0 && life == Life.OWNED && !held.copy().isLost()) {
       flights.alone(

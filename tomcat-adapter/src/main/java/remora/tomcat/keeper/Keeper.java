@@ -422,8 +422,8 @@ public final class Keeper {
     saveDue.set(false);
     for (Held held : new ArrayList<>(changedOutside)) {
       changedOutside.remove(held);
-      if (held.isUsed() && held.isOpen()) {
-        continue; // the end of the request saves it
+      if (held.standing().life().isOver() || held.isUsed() && held.isOpen()) {
+        continue; // there is nothing to save it in, or the end of the request saves it
       }
       try {
         settleAll(held);
@@ -439,8 +439,7 @@ public final class Keeper {
   }
 
   private void settleAll(Held held) {
-    held.readNames(null);
-    settler.settle(held, held.outside());
+    settler.settleAll(held);
     held.outside().clear();
   }
 

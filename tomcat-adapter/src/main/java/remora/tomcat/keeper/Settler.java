@@ -104,6 +104,20 @@ final class Settler {
     }
   }
 
+  /**
+   * Waits until everything that has changed in a session is stored, where no request does.
+   *
+   * @param held the session
+   */
+  void settleAll(Held held) {
+    Witness everything = new Witness(System.nanoTime());
+    held.readNames(everything);
+    settle(held, everything);
+    if (held.hasStrangers()) {
+      settle(held, held.outside());
+    }
+  }
+
   /** Encodes what has to be encoded, and compares what others' values have replaced. */
   private List<Encoding> look(Held held, Witness by, boolean compares) {
     Asked asked;
