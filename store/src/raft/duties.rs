@@ -21,7 +21,7 @@ use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, Tab
 use super::applier::Raft;
 use super::identity::NodeIdentity;
 use super::proposer::Proposer;
-use super::settings::SnapshotPolicy;
+use super::settings::{EventSink, SnapshotPolicy};
 use super::types::Types;
 use super::{Fate, Leadership, Round};
 
@@ -44,6 +44,7 @@ pub(super) async fn watch_leadership(
     identity: Arc<NodeIdentity>,
     rounds: watch::Receiver<Option<Round>>,
     (leadership, changes): (watch::Sender<Leadership>, Counter),
+    (events, table): (Arc<dyn EventSink>, TableReader),
     stopping: watch::Receiver<bool>,
 ) {
     let mut server = raft.server_metrics();
@@ -72,6 +73,10 @@ pub(super) async fn watch_leadership(
             leading,
             node: identity.node,
         };
+        let before = *leadership.borrow();
+        if now.elected_here() && (before.term, before.leader) != (now.term, now.leader) {
+            events.elected(&table);
+        }
         publish(&leadership, &changes, now);
         if let Err(fatal) = raft.metrics().borrow_watched().running_state.clone() {
             if !*stopping.borrow() {

@@ -45,7 +45,7 @@ pub(crate) use formats::RAISE_AFTER_MS;
 pub(crate) use handle::{RaftHandle, STOPS_WITHIN};
 pub(crate) use leadership::{Leadership, Role};
 pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
-pub(crate) use reader::{PROBE_EVERY, Round};
+pub(crate) use reader::Round;
 pub(crate) use settings::{EventSink, Settings, SnapshotPolicy, Timers};
 pub(crate) use start::{StartError, start};
 pub(crate) use status::{MemberStatus, Status};

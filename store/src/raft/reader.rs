@@ -4,8 +4,7 @@
 //! here. A read that arrives while a round is on its way joins the next one: it may only profit from a round that
 //! began after it. There are no lease reads.
 //!
-//! When nobody reads, a probe keeps a round at least every [`PROBE_EVERY`]: that is what "ready" means, and what lets a
-//! leader confirm near copies. A follower learns of rounds by asking the leader for its read index.
+//! When nobody reads, a probe keeps a round at least every [`PROBE_EVERY`]: that is what "ready" means. A follower learns of rounds by asking the leader for its read index.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +28,7 @@ const ROUNDS_MAX: usize = 2;
 /// Reads waiting on a node; each is a few words. Beyond it, refusing is kinder than waiting.
 const WAITING_MAX: usize = 65_536;
 /// How old the last round may become: a quarter of the second after which a node is not ready.
-pub(crate) const PROBE_EVERY: Duration = Duration::from_millis(250);
+const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How long a round waits for a majority: several heartbeats, well below what an adapter waits.
 const ROUND_WITHIN: Duration = Duration::from_millis(500);
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_table::{Event, Formats, Stamp};
+use remora_table::{Event, Formats, Stamp, TableReader};
 
 use super::{NodeId, PeerLinks};
 
@@ -104,6 +104,9 @@ impl SnapshotPolicy {
 pub(crate) trait EventSink: Send + Sync + 'static {
     /// Takes the events of one entry, in order.
     fn happened(&self, events: &[Event]);
+
+    /// This node was elected. Comes before anything is proposed in its term; what is applied meanwhile is in the table.
+    fn elected(&self, table: &TableReader);
 }
 
 #[cfg(test)]

@@ -227,6 +227,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         Arc::clone(&opened.identity),
         rounds_seen.clone(),
         (leadership, opened.counts.leader_changes.clone()),
+        (Arc::clone(&settings.events), opened.table.clone()),
         stopping_seen.clone(),
     ))];
 

@@ -1,7 +1,8 @@
 //! The operator's side: status, and sessions listed, shown and killed.
 //!
 //! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
-//! life of each key, so that a session created meanwhile under the same key is not touched. Attribute values never
+//! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
+//! show a copy of what it ended. Attribute values never
 //! leave through here, and a session is known only by the hash of its id.
 
 use std::sync::Arc;
@@ -16,10 +17,12 @@ use tonic::{Request, Response, Status};
 use crate::raft::Role;
 use remora_table::{
     Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
+    Version,
 };
 
 use super::convert::{self, owner, session_key};
 use super::desk::Desk;
+use super::hub::Wait;
 use super::status::{malformed, status};
 use super::upgrade;
 
@@ -144,10 +147,11 @@ impl Admin {
         self.desk.barrier().await.map_err(status)?;
         let mut ended = 0;
         let mut after = None;
+        let mut told: Vec<SessionKey> = Vec::new();
         loop {
             let page = self.list(filter.clone(), after, KILL_PAGE).await?;
             let Some((last, _)) = page.last() else {
-                return Ok(ended);
+                break;
             };
             after = Some(last.clone());
             let targets: Vec<Killed> = page
@@ -160,7 +164,16 @@ impl Admin {
             for sessions in targets.chunks(KILLED_MAX) {
                 ended += u64::from(self.kill_these(sessions.to_vec()).await?);
             }
+            told.extend(targets.into_iter().map(|target| target.session));
+            told.retain(|session| self.desk.hub.due(killed(session)).is_some());
         }
+        // All of them were told before: whoever is waited for last has had the time of all the others.
+        for session in &told {
+            if let Some(settled) = self.desk.hub.due(killed(session)) {
+                settled.await;
+            }
+        }
+        Ok(ended)
     }
 
     async fn kill_these(&self, sessions: Vec<Killed>) -> Result<u32, Status> {
@@ -214,6 +227,15 @@ impl Admin {
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             members: members.collect(),
         }
+    }
+}
+
+/// What the answer to a kill waits for. A kill has no request id, so it may be the repeat of what another leader decided.
+fn killed(session: &SessionKey) -> Wait {
+    Wait {
+        session: session.clone(),
+        asks: 0,
+        version: Version(0),
     }
 }
 

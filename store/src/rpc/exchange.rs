@@ -6,8 +6,9 @@
 //!
 //! Invariants: every request that was taken in gets exactly one reply, at the latest before the status with which the node
 //! ends the stream; of what a broken connection swallowed, a manager knows as little as of an unknown outcome;
-//! `confirmed` names a probe that arrived before the ReadIndex round which confirms it began; the stream ends with a
-//! refusal when leadership is lost, so no confirmation of a later term follows one of an earlier.
+//! `confirmed` names a probe that arrived before the ReadIndex round which confirms it began, and of whose arrival the hub
+//! heard first; the stream ends with a refusal when leadership is lost, so no confirmation of a later term follows one of an
+//! earlier.
 //!
 //! Left out on purpose: a task per stream, pushes wait in the [`Outbox`] until polled; the life of a request, which is its
 //! [`Visit`]'s.
@@ -15,6 +16,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
@@ -25,10 +27,11 @@ use tonic::{Status, Streaming};
 use crate::raft::Leadership;
 use remora_table::Format;
 
+use super::accepted::Origin;
 use super::convert::{self, Asker};
 use super::desk::{Desk, Phase};
 use super::hello::{self, CONFIRM_EVERY};
-use super::hub::Registration;
+use super::hub::{OwnerSaid, Registration};
 use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
 use super::status::{malformed, not_leader, refusal, status};
@@ -81,13 +84,16 @@ struct Exchange {
     ticks: Interval,
     /// The newest probe that came, and when; none once it is confirmed.
     probe: Option<(u64, Instant)>,
+    /// A round that began for the sake of a probe; gives the probe, if a majority answered.
+    round: Option<BoxFuture<'static, Option<u64>>>,
     ending: Option<End>,
-    _registration: Registration,
+    registration: Registration,
 }
 
 /// Opens a stream: waits for its Hello, refuses what must be refused, and gives what goes out.
 pub(super) async fn open(
     desk: Arc<Desk>,
+    origin: Option<Origin>,
     mut inbound: Streaming<v1::ExchangeRequest>,
 ) -> Result<BoxStream<'static, Result<v1::ExchangeReply, Status>>, Status> {
     let first = tokio::time::timeout(HELLO_WITHIN, inbound.message())
@@ -99,15 +105,17 @@ pub(super) async fn open(
         })??;
     let first = first.unwrap_or_default();
     let probe = first.probe;
+    let said = first.hello.as_ref().map(|hello| hello.address.as_str());
+    let connection = origin.zip(said).and_then(|(origin, said)| origin.direct(said));
     let (asker, format) = hello::hear(&desk, first).map_err(status)?;
-    let exchange = Exchange::new(desk, asker, format, (inbound, probe));
+    let exchange = Exchange::new(desk, (asker, connection), format, (inbound, probe));
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())
 }
 
 impl Exchange {
     fn new(
         desk: Arc<Desk>,
-        asker: Asker,
+        (asker, connection): (Asker, Option<u64>),
         format: Format,
         (inbound, probe): (Streaming<v1::ExchangeRequest>, u64),
     ) -> Exchange {
@@ -116,8 +124,11 @@ impl Exchange {
         let term = leadership.borrow().term;
         let mut ticks = tokio::time::interval(CONFIRM_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let instance = asker.instance;
         Exchange {
-            _registration: desk.hub.register(asker.instance, Arc::clone(&outbox)),
+            registration: desk
+                .hub
+                .register(instance, connection, probe != 0, Arc::clone(&outbox)),
             visit: Visit::new(Arc::clone(&desk)),
             outbox,
             asker,
@@ -128,6 +139,7 @@ impl Exchange {
             phase: desk.phase.clone(),
             ticks,
             probe: arrived(probe),
+            round: None,
             ending: None,
             desk,
         }
@@ -165,10 +177,19 @@ impl Exchange {
             () = self.outbox.filled() => {}
             message = inbound => match message {
                 Ok(Some(message)) => self.take_in(message),
-                Ok(None) => self.inbound = None,
+                Ok(None) => {
+                    self.inbound = None;
+                    self.registration.goodbye();
+                }
                 Err(status) => self.ending = Some(End::of_stream(status)),
             },
             _ = self.ticks.tick() => self.confirm(),
+            confirmed = async {
+                match &mut self.round {
+                    Some(round) => round.await,
+                    None => std::future::pending().await,
+                }
+            } => self.confirmed(confirmed),
             changed = self.leadership.changed() => self.led(changed.is_ok()),
             changed = self.phase.changed() => self.closed(changed.is_ok()),
         }
@@ -211,9 +232,11 @@ impl Exchange {
             )));
             return;
         }
-        for push in message.acknowledged {
-            self.desk.hub.acknowledged(self.asker.instance, push);
-        }
+        self.registration.heard(OwnerSaid {
+            probe: message.probe != 0,
+            read_through: message.read_through,
+            acknowledged: &message.acknowledged,
+        });
         self.probe = arrived(message.probe).or(self.probe);
         if !message.requests.is_empty() {
             let asker = &self.asker;
@@ -223,12 +246,26 @@ impl Exchange {
         }
     }
 
-    /// Confirms near copies if a majority has answered since the last probe came.
+    /// Confirms near copies if a majority has answered since the last probe came, or asks for the round that does: so rounds
+    /// are shared by all streams, and there are no more than probes need.
     fn confirm(&mut self) {
+        let Some((probe, came)) = self.probe else {
+            return;
+        };
         let round = *self.desk.raft.rounds().borrow();
-        let confirms = |(_, came): &(u64, Instant)| round.is_some_and(|round| round.began >= *came);
-        if let Some((probe, _)) = self.probe.take_if(|probe| confirms(probe)) {
-            self.parcel.confirmed = probe;
+        if round.is_some_and(|round| round.began >= came) {
+            self.confirmed(Some(probe));
+        } else if self.round.is_none() {
+            let raft = self.desk.raft.clone();
+            self.round = Some(async move { raft.barrier().await.ok().map(|()| probe) }.boxed());
+        }
+    }
+
+    /// A round that began behind this probe ended; none if nobody answered.
+    fn confirmed(&mut self, probe: Option<u64>) {
+        self.round = None;
+        if let Some((confirmed, _)) = self.probe.take_if(|(newest, _)| Some(*newest) == probe) {
+            self.parcel.confirmed = confirmed;
         }
     }
 
@@ -251,3 +288,6 @@ impl Exchange {
 fn arrived(probe: u64) -> Option<(u64, Instant)> {
     (probe != 0).then(|| (probe, Instant::now()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,22 +9,35 @@ use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
 use remora_table::{Format, Formats};
 
-use crate::raft::PROBE_EVERY;
-
 use super::convert::{self, Asker};
 use super::desk::Desk;
-use super::hub::EVICTED_WITHIN;
+use super::hub::Patience;
 use super::status::{malformed, not_leader, refusal};
 
-/// How long a near copy may be used unasked after the sending of a probe that was confirmed. An owner who is silent for
-/// longer than an answer waits for it ([`EVICTED_WITHIN`]) may still show its copy for the rest of this.
-const TRUST: Duration = Duration::from_secs(1);
+/// How long a near copy may be used unasked after the sending of a probe that was confirmed.
+const TRUST: Duration = Duration::from_millis(500);
 
-/// How often near copies are confirmed: several times within [`TRUST`].
-pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(200);
+/// How long the acknowledgement of an eviction may wait for requests that were given the copy before.
+const HANDOVER: Duration = Duration::from_secs(1);
 
-// A copy is used unasked for as long as rounds confirm probes, although one of them may be late or lost.
-const _: () = assert!((CONFIRM_EVERY.as_millis() + PROBE_EVERY.as_millis()) * 2 < TRUST.as_millis());
+/// What an acknowledgement that waited for all of [`HANDOVER`] may need on its way, both ways together.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
+
+/// How often near copies are confirmed.
+pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(100);
+
+/// How long an answer waits for previous owners.
+pub(super) const PATIENCE: Patience = Patience {
+    trust: Duration::from_millis(525),
+    handover: HANDOVER.saturating_add(ON_ITS_WAY),
+};
+
+// A copy is used unasked for as long as a majority answers, although one confirmation is late and one is lost.
+const _: () = assert!(CONFIRM_EVERY.as_millis() * 3 < TRUST.as_millis());
+// The store waits longer than the adapter trusts, whose clock may go slower: by a twentieth, far more than any that works.
+const _: () = assert!(PATIENCE.trust.as_millis() * 20 >= TRUST.as_millis() * 21);
+// Whoever has read that it lost a session gets more time, not less.
+const _: () = assert!(PATIENCE.trust.as_millis() < PATIENCE.handover.as_millis());
 
 /// Checks the first message. Gives who asks, and the format of what goes out to them.
 pub(super) fn hear(desk: &Desk, first: v1::ExchangeRequest) -> Result<(Asker, Format), v1::Refusal> {
@@ -87,8 +100,8 @@ fn durations() -> v1::Durations {
     let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     v1::Durations {
         trust_ms: ms(TRUST),
-        handover_ms: 0,
-        evicted_within_ms: ms(EVICTED_WITHIN),
+        handover_ms: ms(HANDOVER),
+        evicted_within_ms: ms(PATIENCE.handover),
         confirm_every_ms: ms(CONFIRM_EVERY),
     }
 }

@@ -1,35 +1,33 @@
-//! Who must be told what: the instances with a live stream on this node, and the evictions they have not acknowledged.
+//! Who must be told what: the instances with a live stream on this node, and what answers wait for.
 //!
-//! The table says what happened to sessions ([`EventSink`]); each event becomes a push to the stream of the instance
-//! that held the session. A claim (or a save that took the session back) is answered only when the previous owner has
-//! acknowledged that it dropped its copy, at the latest after [`EVICTED_WITHIN`]; at once if it has no stream here.
+//! The table says what happened to sessions ([`EventSink`]); each event becomes a push to the stream of the instance that
+//! held the session. An answer that took a session from its owner, removed it, or changed it late, goes when that one can
+//! show its old copy to nobody any more: [`owners`] is the rule, and this is the shell around it, with the lock, the
+//! clock and the queues.
 //!
-//! Invariants: events reach the hub before the answer of the command that caused them reaches its caller, so an answer
-//! never misses an eviction that it must wait for. A stream that breaks with an eviction outstanding does not end the
-//! wait: the previous owner may not have noticed yet.
+//! Invariants: events reach the hub before the answer of the command that caused them reaches its caller, and an election
+//! before any command is proposed in its term: so no answer misses what it must wait for.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+mod owners;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use remora_proto::v1;
 use remora_proto::v1::push;
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use crate::metrics::Streams;
 use crate::raft::EventSink;
-use remora_table::{Event, EventKind, SessionKey, Version};
+use remora_table::{Event, EventKind, SessionKey, TableReader, Version};
 
 use super::convert::session_key;
 use super::outbox::{Cut, Outbox};
 
-/// How long an answer waits for the previous owner's acknowledgement. Long against a round trip in one data centre,
-/// short against what a user notices at a failover.
-pub(super) const EVICTED_WITHIN: Duration = Duration::from_millis(100);
-
-/// Evictions that one stream may leave unacknowledged; a manager that acknowledges nothing is cut.
-const UNACKNOWLEDGED_MAX: usize = 4_096;
+pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
+use owners::{Owners, Told};
 
 /// The streams of this node. One per node, shared by all services.
 pub(super) struct Hub {
@@ -37,41 +35,26 @@ pub(super) struct Hub {
     metrics: Streams,
 }
 
-#[derive(Default)]
 struct State {
-    last_stream: u64,
-    last_push: u64,
-    /// By instance: one stream each, the newest.
+    owners: Owners<Arc<Notify>>,
+    /// By instance: the queue of its stream, one each, the newest.
     streams: HashMap<u64, Live>,
-    /// By session: evictions that are not acknowledged and not too old.
-    evictions: HashMap<SessionKey, Vec<Arc<Eviction>>>,
-    /// The same in the order of their deadlines, to forget what nobody waits for.
-    by_age: VecDeque<(Instant, SessionKey)>,
 }
 
 struct Live {
     stream: u64,
     outbox: Arc<Outbox>,
-    /// By push id.
-    unacknowledged: HashMap<u64, (SessionKey, Arc<Eviction>)>,
 }
 
-/// An eviction on its way to the previous owner.
-pub(super) struct Eviction {
-    deadline: Instant,
-    acknowledged: AtomicBool,
-    wake: Notify,
-}
-
-impl Eviction {
-    /// Waits for the acknowledgement or the deadline; gives whether it was acknowledged.
-    async fn settled(&self) -> bool {
-        let woken = self.wake.notified();
-        if self.acknowledged.load(Ordering::Acquire) {
-            return true;
-        }
-        tokio::time::timeout_at(self.deadline.into(), woken).await.is_ok()
-    }
+/// What an answer may have to wait for.
+#[derive(Debug, Clone)]
+pub(super) struct Wait {
+    /// Which session it is about.
+    pub(super) session: SessionKey,
+    /// Who asked; 0 for an operator.
+    pub(super) asks: u64,
+    /// Version of the command that decided what it tells.
+    pub(super) version: Version,
 }
 
 /// A stream's place in the hub; dropping it takes the stream out.
@@ -81,25 +64,42 @@ pub(super) struct Registration {
     stream: u64,
 }
 
+impl Registration {
+    /// A message came.
+    pub(super) fn heard(&self, message: OwnerSaid<'_>) {
+        let quiet = !message.probe && message.read_through == 0 && message.acknowledged.is_empty();
+        if !quiet {
+            let stream = (self.instance, self.stream);
+            wake(self.hub.state().owners.heard(stream, message, Instant::now()));
+        }
+    }
+
+    /// The manager half-closed the stream.
+    pub(super) fn goodbye(&self) {
+        let mut state = self.hub.state();
+        wake(state.owners.goodbye(self.instance, self.stream));
+        state.leave(self.instance, self.stream);
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.hub.state();
-        if state
-            .streams
-            .get(&self.instance)
-            .is_some_and(|live| live.stream == self.stream)
-        {
-            state.streams.remove(&self.instance);
-        }
+        state.owners.closed(self.instance, self.stream, Instant::now());
+        state.leave(self.instance, self.stream);
         self.hub.count(&state);
     }
 }
 
 impl Hub {
     /// A hub without streams.
-    pub(super) fn new(metrics: Streams) -> Hub {
+    pub(super) fn new(patience: Patience, metrics: Streams) -> Hub {
+        let state = State {
+            owners: Owners::new(patience),
+            streams: HashMap::new(),
+        };
         Hub {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             metrics,
         }
     }
@@ -116,18 +116,18 @@ impl Hub {
         self.metrics.live.set(state.streams.len() as f64);
     }
 
-    /// Enters the stream of an instance. An older stream of the same instance is cut: it is a leftover of a broken
-    /// connection.
-    pub(super) fn register(self: &Arc<Hub>, instance: u64, outbox: Arc<Outbox>) -> Registration {
+    /// Enters the stream of an instance, whose first message came now. An older stream of the same instance is cut: it is a
+    /// leftover of a broken connection. `connection` is the one on which it came, if nobody stands between.
+    pub(super) fn register(
+        self: &Arc<Hub>,
+        instance: u64,
+        connection: Option<u64>,
+        probe: bool,
+        outbox: Arc<Outbox>,
+    ) -> Registration {
         let mut state = self.state();
-        state.last_stream += 1;
-        let stream = state.last_stream;
-        let live = Live {
-            stream,
-            outbox,
-            unacknowledged: HashMap::new(),
-        };
-        if let Some(older) = state.streams.insert(instance, live) {
+        let stream = state.owners.opened(instance, connection, probe, Instant::now());
+        if let Some(older) = state.streams.insert(instance, Live { stream, outbox }) {
             older.outbox.cut(Cut::Replaced);
         }
         self.count(&state);
@@ -138,52 +138,67 @@ impl Hub {
         }
     }
 
-    /// An instance acknowledged a push. Unknown ids are leftovers of an earlier stream.
-    pub(super) fn acknowledged(&self, instance: u64, push: u64) {
-        let mut state = self.state();
-        let Some(live) = state.streams.get_mut(&instance) else {
-            return;
-        };
-        let Some((session, eviction)) = live.unacknowledged.remove(&push) else {
-            return;
-        };
-        eviction.acknowledged.store(true, Ordering::Release);
-        eviction.wake.notify_waiters();
-        if let Some(left) = state.evictions.get_mut(&session) {
-            left.retain(|other| !Arc::ptr_eq(other, &eviction));
-            if left.is_empty() {
-                state.evictions.remove(&session);
-            }
-        }
+    /// The far end ended a connection.
+    pub(super) fn disconnected(&self, connection: u64) {
+        wake(self.state().owners.disconnected(connection));
     }
 
-    /// What an answer about this session must wait for; none when it may go at once.
-    pub(super) fn evictions(
-        self: &Arc<Hub>,
-        session: &SessionKey,
-    ) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let evictions = self.state().evictions.get(session)?.clone();
+    /// Resolves when an answer may go; none when it may at once.
+    pub(super) fn due(self: &Arc<Hub>, wait: Wait) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let mut due = self.look(&wait)?;
         let hub = Arc::clone(self);
         Some(async move {
-            for eviction in evictions {
-                if !eviction.settled().await {
-                    hub.metrics.evictions_unacknowledged.increment(1);
+            loop {
+                let (until, woken) = due;
+                let in_time = match woken {
+                    Some(woken) => tokio::time::timeout_at(until.into(), woken).await.is_ok(),
+                    None => {
+                        tokio::time::sleep_until(until.into()).await;
+                        true
+                    }
+                };
+                match hub.look(&wait) {
+                    Some(next) => due = next,
+                    None if in_time => return,
+                    None => {
+                        hub.metrics.evictions_unacknowledged.increment(1);
+                        return;
+                    }
                 }
             }
         })
     }
 
-    fn tell(&self, state: &mut State, event: &Event) {
-        let Some(live) = state.streams.get_mut(&event.instance) else {
+    /// Until when an answer waits, and what wakes it before, from this moment on.
+    fn look(&self, wait: &Wait) -> Option<(Instant, Option<OwnedNotified>)> {
+        let state = self.state();
+        let due = state
+            .owners
+            .due(&wait.session, wait.asks, wait.version, Instant::now())?;
+        // Made under the lock: nothing settles between the look and the wait.
+        Some((due.until, due.wake.map(Notify::notified_owned)))
+    }
+
+    /// Live streams.
+    #[cfg(test)]
+    pub(super) fn streams(&self) -> usize {
+        self.state().streams.len()
+    }
+
+    fn tell(&self, state: &mut State, event: &Event, now: Instant) {
+        let none = Version(0);
+        let (kind, told, version) = match event.kind {
+            EventKind::OwnershipLost => (push::Kind::OwnershipLost, Told::Lost, none),
+            EventKind::Gone => (push::Kind::Gone, Told::Changed, none),
+            EventKind::Expired => (push::Kind::Expired, Told::Expired, none),
+            EventKind::Newer { version } => (push::Kind::Newer, Told::Changed, version),
+        };
+        let instance = event.instance;
+        let Some(id) = state.owners.told(&event.session, instance, told, now) else {
             return;
         };
-        state.last_push += 1;
-        let id = state.last_push;
-        let (kind, version) = match event.kind {
-            EventKind::OwnershipLost => (push::Kind::OwnershipLost, Version(0)),
-            EventKind::Gone => (push::Kind::Gone, Version(0)),
-            EventKind::Expired => (push::Kind::Expired, Version(0)),
-            EventKind::Newer { version } => (push::Kind::Newer, version),
+        let Some(live) = state.streams.get(&instance) else {
+            return;
         };
         let pushed = live.outbox.push(v1::Push {
             id,
@@ -194,55 +209,46 @@ impl Hub {
             ..v1::Push::default()
         });
         self.metrics.pushes.increment(1);
-        if event.kind == EventKind::OwnershipLost {
-            let deadline = Instant::now() + EVICTED_WITHIN;
-            let eviction = Arc::new(Eviction {
-                deadline,
-                acknowledged: AtomicBool::new(false),
-                wake: Notify::new(),
-            });
-            live.unacknowledged
-                .insert(id, (event.session.clone(), Arc::clone(&eviction)));
-            state
-                .evictions
-                .entry(event.session.clone())
-                .or_default()
-                .push(eviction);
-            state.by_age.push_back((deadline, event.session.clone()));
-        }
-        if !pushed || live.unacknowledged.len() > UNACKNOWLEDGED_MAX {
+        if !pushed || state.owners.overdue(instance) {
             live.outbox.cut(Cut::Slow);
             self.metrics.cut.increment(1);
-            state.streams.remove(&event.instance);
+            let stream = live.stream;
+            state.owners.closed(instance, stream, now);
+            state.leave(instance, stream);
         }
     }
 }
 
 impl State {
-    /// Forgets evictions whose deadline has passed: no answer waits for them any more.
-    fn forget_old(&mut self, now: Instant) {
-        while let Some((deadline, _)) = self.by_age.front()
-            && *deadline <= now
-            && let Some((_, session)) = self.by_age.pop_front()
-        {
-            if let Some(left) = self.evictions.get_mut(&session) {
-                left.retain(|eviction| eviction.deadline > now);
-                if left.is_empty() {
-                    self.evictions.remove(&session);
-                }
-            }
+    /// Takes a stream out, unless another one has taken its place.
+    fn leave(&mut self, instance: u64, stream: u64) {
+        let entered = self.streams.get(&instance);
+        if entered.is_some_and(|live| live.stream == stream) {
+            self.streams.remove(&instance);
         }
+    }
+}
+
+fn wake(settled: Vec<Arc<Notify>>) {
+    for waiting in settled {
+        waiting.notify_waiters();
     }
 }
 
 impl EventSink for Hub {
     fn happened(&self, events: &[Event]) {
+        let now = Instant::now();
         let mut state = self.state();
-        state.forget_old(Instant::now());
         for event in events {
-            self.tell(&mut state, event);
+            self.tell(&mut state, event, now);
         }
         self.count(&state);
+    }
+
+    fn elected(&self, table: &TableReader) {
+        let mut state = self.state();
+        // Under the lock: what is applied from here on finds this node elected, whatever its version.
+        state.owners.elected(table.version(), Instant::now());
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! `sessions` (unary) and `exchange` (the stream) carry requests to the `desk` and replies back; `convert` checks and
 //! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
-//! to their sessions and holds a claim's answer until the previous owner has dropped its copy; `outbox` and `parcel` group
-//! what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
+//! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
+//! connection ends; `outbox` and `parcel` group what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
 //! away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus traffic.
 //!
 //! Invariants: no wire type leaves this directory inwards; no request is retried here; every refusal carries a sentence
 //! that says what to do; a session's key appears in no log line beyond 8 hexadecimal digits.
 
+mod accepted;
 mod admin;
 mod bounds;
 mod convert;
@@ -32,18 +33,21 @@ mod visit;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures::stream::{Stream, StreamExt};
 use remora_proto::v1::registry_server::RegistryServer;
 use remora_proto::v1::session_store_server::SessionStoreServer;
 use remora_proto::v1::store_admin_server::StoreAdminServer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
-use tonic::transport::server::{Router, TcpIncoming};
+use tonic::transport::server::{Connected, Router, TcpIncoming};
 
 use crate::metrics::{Answers, Streams};
 use crate::raft::{EventSink, NodeId, PeerEndpoint, RaftHandle};
 use remora_table::Limits;
 
+use accepted::Accepted;
 use desk::Desk;
 use forward::{AtLeader, Forwards};
 use hub::Hub;
@@ -78,7 +82,7 @@ pub(crate) struct Events(Arc<Hub>);
 impl Events {
     /// Without streams. The process's metrics recorder must be installed.
     pub(crate) fn new() -> Events {
-        Events(Arc::new(Hub::new(Streams::new())))
+        Events(Arc::new(Hub::new(hello::PATIENCE, Streams::new())))
     }
 
     /// As consensus knows it.
@@ -143,7 +147,13 @@ pub(crate) async fn serve_clients(
             admin.max_encoding_message_size(MESSAGE_BYTES_MAX),
         ))
         .add_service(at_leader(&desk, &forwards, registry));
-    serve("client", listener, router, stop).await
+    let hub = Arc::clone(&desk.hub);
+    let accepted = incoming(listener).zip(futures::stream::iter(1..));
+    let accepted = accepted.map(move |(stream, connection)| {
+        let hub = Arc::clone(&hub);
+        stream.map(|stream| Accepted::new(stream, connection, hub))
+    });
+    serve("client", accepted, router, stop).await
 }
 
 fn at_leader<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> AtLeader<S> {
@@ -162,7 +172,7 @@ pub(crate) async fn serve_peers(
 ) -> Result<(), ServeError> {
     serve(
         "peer",
-        listener,
+        incoming(listener),
         server().add_service(peers::peer_service(endpoint)),
         stop,
     )
@@ -178,13 +188,19 @@ fn server() -> Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
 }
 
-async fn serve(
+fn incoming(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
+async fn serve<C>(
     address: &'static str,
-    listener: TcpListener,
+    incoming: impl Stream<Item = std::io::Result<C>>,
     router: Router,
     stop: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+) -> Result<(), ServeError>
+where
+    C: AsyncRead + AsyncWrite + Connected<ConnectInfo: Clone + Send + Sync> + Unpin + Send + 'static,
+{
     router
         .serve_with_incoming_shutdown(incoming, stop)
         .await

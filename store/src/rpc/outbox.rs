@@ -10,8 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use remora_proto::v1;
 use tokio::sync::Notify;
 
-/// Pushes that wait on one stream: a drain of a few thousand sessions passes, a manager that does not read is cut.
-const PUSHES_MAX: usize = 4_096;
+use super::hub::UNACKNOWLEDGED_MAX;
+
+/// Pushes that wait on one stream: a manager that stood still for a moment may not lose its stream for it, so as many as it
+/// may leave unacknowledged; some MiB.
+const PUSHES_MAX: usize = UNACKNOWLEDGED_MAX;
 
 /// Why a stream is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

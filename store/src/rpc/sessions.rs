@@ -54,7 +54,8 @@ macro_rules! session_store {
                 &self,
                 request: Request<Streaming<v1::ExchangeRequest>>,
             ) -> Result<Response<Self::ExchangeStream>, Status> {
-                let stream = exchange::open(Arc::clone(&self.desk), request.into_inner()).await?;
+                let origin = request.extensions().get().copied().flatten();
+                let stream = exchange::open(Arc::clone(&self.desk), origin, request.into_inner()).await?;
                 Ok(Response::new(stream))
             }
         }

@@ -5,7 +5,8 @@
 //!    reach the proposer as one batch, checks wait for one barrier. A claim of a key without a record is answered by such
 //!    a read and never proposed, so a forged cookie costs no fsync; if the read finds a record after all, it is proposed.
 //! 2. It is *answered* when a majority of disks has it, or refused, or nobody knows.
-//! 3. An answer that took the session from another owner *waits* until that owner has dropped its copy (`hub`).
+//! 3. An answer that took the session from another owner, or removed it, *waits* until that owner has dropped its copy (`hub`).
+//!    Others may have changed the record meanwhile: a claim tells it as it stands then, or that it was superseded.
 //! 4. Its *reply* is counted and due.
 //!
 //! Invariants: every request gets exactly one reply, at the latest at the [`Visit::end`], where what reached the proposer is
@@ -30,17 +31,63 @@ use remora_table::{Command, Epoch, Outcome, Proposal, SessionKey, Version};
 
 use super::convert::{self, Asked, Request};
 use super::desk::Desk;
+use super::hub::Wait;
 use super::status;
 
 /// A request that has no reply yet.
 struct InFlight {
     serial: u64,
     kind: Kind,
-    /// The session whose evictions the answer waits for.
-    takes: Option<SessionKey>,
+    /// What it may take from another owner.
+    takes: Option<Takes>,
     /// Whether it reached the proposer: then it may have happened.
     proposed: bool,
     began: Instant,
+}
+
+/// A command that may take a session from its owner, or change it under that one's hands: its answer has to wait then.
+#[derive(Clone)]
+struct Takes {
+    session: SessionKey,
+    asks: u64,
+    /// The ownership that the asker says it has; 0 for none.
+    epoch: Epoch,
+}
+
+impl Takes {
+    fn of(proposal: &Proposal) -> Option<Takes> {
+        let (session, epoch) = match &proposal.command {
+            Command::Claim { session } => (session, Epoch(0)),
+            Command::Save(save) if save.retake || save.late => (&save.session, save.epoch),
+            Command::Remove { session, epoch, .. } => (session, *epoch),
+            _ => return None,
+        };
+        Some(Takes {
+            session: session.clone(),
+            asks: proposal.request_id.map_or(0, |id| id.instance),
+            epoch,
+        })
+    }
+
+    /// What the answer waits for, if this outcome did so.
+    fn wait(&self, outcome: &Outcome) -> Option<Wait> {
+        let version = match outcome {
+            Outcome::Claimed(record) => Version(record.epoch.0),
+            Outcome::Saved(saved) => {
+                // Taken back: a new epoch. Late: the successor's.
+                let created = saved.version == saved.created_version;
+                let others = !created && saved.epoch != self.epoch;
+                others.then_some(saved.version)?
+            }
+            Outcome::Removed { tombstone } => *tombstone,
+            _ => return None,
+        };
+        Some(Wait {
+            session: self.session.clone(),
+            asks: self.asks,
+            version,
+        })
+    }
 }
 
 /// What a request needs first.
@@ -79,8 +126,8 @@ enum ReadResult {
 enum Waited {
     /// Reads, by token.
     Read(Vec<(u64, ReadResult)>),
-    /// An answer whose evictions are settled, by token.
-    Evicted(u64, Box<Fate>),
+    /// An answer that need not wait for a previous owner any more, by token.
+    Given(u64, Box<Fate>),
 }
 
 /// What the proposer answered, by token, until the visit takes it.
@@ -170,7 +217,10 @@ impl Visit {
             request,
         } in requests
         {
-            let mut takes = None;
+            let takes = match &request {
+                Ok(Request::Propose(proposal)) => Takes::of(proposal),
+                _ => None,
+            };
             let admitted = open.clone().and(request).and_then(|request| match request {
                 Request::Check {
                     session,
@@ -181,13 +231,7 @@ impl Visit {
                     epoch,
                     version,
                 })),
-                Request::Propose {
-                    takes: session,
-                    proposal,
-                } => {
-                    takes = session;
-                    self.admit(proposal)
-                }
+                Request::Propose(proposal) => self.admit(proposal),
             });
             self.last_token += 1;
             let token = self.last_token;
@@ -281,7 +325,7 @@ impl Visit {
 
     fn waited(&mut self, waited: Waited) {
         match waited {
-            Waited::Evicted(token, answer) => self.settle(token, *answer),
+            Waited::Given(token, answer) => self.settle(token, *answer),
             Waited::Read(results) => {
                 let mut asks = Vec::new();
                 for (token, result) in results {
@@ -297,16 +341,15 @@ impl Visit {
 
     /// The proposer's answer came: it is due now, or once the previous owner has dropped its copy.
     fn answered(&mut self, token: u64, answer: Fate) {
-        let takes = self
-            .in_flight
-            .get_mut(&token)
-            .and_then(|in_flight| in_flight.takes.take());
-        if let (Some(session), Fate::Done(_)) = (takes, &answer)
-            && let Some(evicted) = self.desk.hub.evictions(&session)
+        let in_flight = self.in_flight.get(&token);
+        let takes = in_flight.and_then(|in_flight| in_flight.takes.as_ref());
+        if let (Some(takes), Fate::Done(outcome)) = (takes, &answer)
+            && let Some(wait) = takes.wait(outcome)
+            && let Some(given) = self.desk.hub.due(wait)
         {
             let answer = Box::new(answer);
             self.waiting
-                .push(evicted.map(move |()| Waited::Evicted(token, answer)).boxed());
+                .push(given.map(move |()| Waited::Given(token, answer)).boxed());
             return;
         }
         self.settle(token, answer);
@@ -315,7 +358,10 @@ impl Visit {
     fn settle(&mut self, token: u64, answer: Fate) {
         if let Some(in_flight) = self.in_flight.get(&token) {
             let answer = match answer {
-                Fate::Done(outcome) => done(&self.desk, in_flight.kind, outcome),
+                Fate::Done(outcome) => {
+                    let outcome = as_it_stands(&self.desk, in_flight.takes.as_ref(), outcome);
+                    done(&self.desk, in_flight.kind, outcome)
+                }
                 Fate::Refused(why) => Answer::Refusal(self.desk.refuse(why)),
                 Fate::Unknown => Answer::Unknown(self.desk.unknown()),
             };
@@ -369,6 +415,18 @@ async fn read(desk: &Desk, reads: Vec<(u64, Read)>) -> Vec<(u64, ReadResult)> {
         .collect()
 }
 
+/// A claim's record as it stands now: others may have changed it late while the answer waited. Stale if the ownership that
+/// it began has passed on.
+fn as_it_stands(desk: &Desk, takes: Option<&Takes>, outcome: Outcome) -> Outcome {
+    match (takes, outcome) {
+        (Some(takes), Outcome::Claimed(then)) => {
+            let owned = desk.raft.table().owned(&takes.session, then.epoch);
+            owned.map_or(Outcome::Stale, Outcome::Claimed)
+        }
+        (_, outcome) => outcome,
+    }
+}
+
 /// The table's outcome as an answer.
 fn done(desk: &Desk, kind: Kind, outcome: Outcome) -> Answer {
     convert::answer(kind, outcome).unwrap_or_else(|| {
@@ -381,4 +439,4 @@ fn done(desk: &Desk, kind: Kind, outcome: Outcome) -> Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -19,7 +19,7 @@ use crate::raft::{
     EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks,
     RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
 };
-use remora_table::{Event, Formats, Stamp};
+use remora_table::{Event, Formats, Stamp, TableReader};
 
 use super::create;
 
@@ -269,6 +269,8 @@ impl EventSink for Heard {
     fn happened(&self, events: &[Event]) {
         self.0.lock().unwrap().extend_from_slice(events);
     }
+
+    fn elected(&self, _table: &TableReader) {}
 }
 
 /// A cluster whose nodes can be stopped and started again.

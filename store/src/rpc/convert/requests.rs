@@ -54,12 +54,7 @@ const KEY_DIGITS: usize = 2 * remora_table::KEY_BYTES;
 #[derive(Debug, Clone)]
 pub(in super::super) enum Request {
     /// Goes through the log, unless it is a claim that a read answers.
-    Propose {
-        /// The session whose eviction the answer waits for, if it may take the session from another owner.
-        takes: Option<SessionKey>,
-        /// What is proposed.
-        proposal: Proposal,
-    },
+    Propose(Proposal),
     /// A linearizable read.
     Check {
         /// Which session.
@@ -148,28 +143,26 @@ fn request(asker: &Asker, serial: u64, ask: Ask) -> Conversion<Request> {
     }
 }
 
-fn propose(asker: &Asker, serial: u64, takes: Option<SessionKey>, command: Command) -> Conversion<Request> {
+fn propose(asker: &Asker, serial: u64, command: Command) -> Conversion<Request> {
     let request_id = Some(asker.request_id(serial)?);
     let proposal = Proposal {
         request_id,
         node: Arc::clone(&asker.node),
         command,
     };
-    Ok(Request::Propose { takes, proposal })
+    Ok(Request::Propose(proposal))
 }
 
 /// Take ownership.
 pub(super) fn claim(asker: &Asker, serial: u64, ask: v1::ClaimRequest) -> Conversion<Request> {
     let session = key(ask.session)?;
-    propose(asker, serial, Some(session.clone()), Command::Claim { session })
+    propose(asker, serial, Command::Claim { session })
 }
 
 /// Store what changed.
 pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Conversion<Request> {
-    let session = key(ask.session)?;
-    let takes = ask.retake.then(|| session.clone());
     let save = Save {
-        session,
+        session: key(ask.session)?,
         epoch: Epoch(ask.epoch),
         base: Version(ask.base),
         changed: ask
@@ -199,7 +192,7 @@ pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Conversi
             "max_idle_seconds is missing: a save that creates a session must set it",
         ));
     }
-    propose(asker, serial, takes, Command::Save(save))
+    propose(asker, serial, Command::Save(save))
 }
 
 /// Move deadlines.
@@ -220,7 +213,7 @@ pub(super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Conver
     let command = Command::Touch {
         sessions: sessions.collect::<Conversion<_>>()?,
     };
-    propose(asker, serial, None, command)
+    propose(asker, serial, command)
 }
 
 /// Give a session another id.
@@ -240,7 +233,7 @@ pub(super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Conv
         new_key,
         epoch: Epoch(ask.epoch),
     };
-    propose(asker, serial, None, command)
+    propose(asker, serial, command)
 }
 
 /// End a session.
@@ -258,7 +251,7 @@ pub(super) fn remove(asker: &Asker, serial: u64, ask: v1::RemoveRequest) -> Conv
         epoch: Epoch(ask.epoch),
         reason,
     };
-    propose(asker, serial, None, command)
+    propose(asker, serial, command)
 }
 
 /// Give up ownership.
@@ -267,7 +260,7 @@ fn release(asker: &Asker, serial: u64, ask: v1::ReleaseRequest) -> Conversion<Re
         session: key(ask.session)?,
         epoch: Epoch(ask.epoch),
     };
-    propose(asker, serial, None, command)
+    propose(asker, serial, command)
 }
 
 /// Is a near copy still the truth?

@@ -49,11 +49,7 @@ fn a_save_becomes_a_proposal_with_its_request_id() {
     };
     let asked = asked(&asker(), request);
     assert_eq!((asked.serial, asked.kind), (4, Kind::Save));
-    let Ok(Request::Propose {
-        takes: Some(_),
-        proposal,
-    }) = asked.request
-    else {
+    let Ok(Request::Propose(proposal)) = asked.request else {
         panic!("{:?}", asked.request)
     };
     assert_eq!(

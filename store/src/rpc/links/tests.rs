@@ -19,7 +19,7 @@ use crate::raft::{EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy,
 use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
-use remora_table::{Event, Formats, Outcome, Stamp};
+use remora_table::{Event, Formats, Outcome, Stamp, TableReader};
 
 /// How long a condition may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,6 +28,8 @@ struct Deaf;
 
 impl EventSink for Deaf {
     fn happened(&self, _events: &[Event]) {}
+
+    fn elected(&self, _table: &TableReader) {}
 }
 
 /// A node on its own thread.

@@ -2,31 +2,38 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use remora_proto::v1::refusal::Reason;
-use remora_table::{Formats, Limits, Stamp};
+use remora_table::{Formats, Limits, Session, Stamp};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
-use crate::metrics::Answers;
-use crate::raft::{Leadership, Settings, SnapshotPolicy, Timers, start};
+use crate::metrics::{Answers, Streams};
+use crate::raft::{EventSink, Leadership, Settings, SnapshotPolicy, Timers, start};
+use crate::rpc::GrpcLinks;
 use crate::rpc::convert::Asker;
 use crate::rpc::desk::Phase;
-use crate::rpc::hub::EVICTED_WITHIN;
+use crate::rpc::hub::{Hub, OwnerSaid, Patience, Registration};
 use crate::rpc::outbox::Outbox;
-use crate::rpc::{Events, GrpcLinks};
 
-struct Store {
-    desk: Arc<Desk>,
+/// Long enough that no answer goes because of it while a test runs.
+const PATIENCE: Patience = Patience {
+    trust: Duration::from_secs(600),
+    handover: Duration::from_secs(1_200),
+};
+
+pub(in crate::rpc) struct Store {
+    pub(in crate::rpc) desk: Arc<Desk>,
     phase: watch::Sender<Phase>,
     _directory: TempDir,
 }
 
 impl Store {
-    async fn of_one() -> Store {
-        let events = Events::new();
+    pub(in crate::rpc) async fn of_one() -> Store {
+        let hub = Arc::new(Hub::new(PATIENCE, Streams::new()));
         let directory = TempDir::new().unwrap();
         let settings = Settings {
             node: 1,
@@ -39,7 +46,7 @@ impl Store {
             snapshots: SnapshotPolicy::default(),
             links: Arc::new(GrpcLinks),
             stamp: Arc::new(|| Stamp(1)),
-            events: events.sink(),
+            events: Arc::clone(&hub) as Arc<dyn EventSink>,
         };
         let raft = start(settings).await.unwrap();
         raft.leadership().wait_for(Leadership::leads).await.unwrap();
@@ -47,7 +54,7 @@ impl Store {
         let desk = Desk {
             node: 1,
             raft,
-            hub: events.0,
+            hub,
             limits: Limits {
                 session_bytes_max: 1 << 20,
                 attributes_max: 100,
@@ -71,13 +78,58 @@ impl Store {
         }
     }
 
-    /// A session of instance 1, which hears of it and acknowledges nothing.
-    async fn owned(&self, session: u8) -> (Arc<Outbox>, impl Sized + use<>) {
+    /// A session of instance 1, which has a stream and acknowledges nothing by itself.
+    pub(in crate::rpc) async fn owned(&self, session: u8) -> Owned {
         let saved = Visit::alone(&self.desk, save(1, session)).await;
-        assert!(matches!(saved, Answer::Save(_)), "{saved:?}");
+        let created = match saved {
+            Answer::Save(v1::SaveReply {
+                outcome: Some(v1::save_reply::Outcome::Saved(saved)),
+            }) => saved.created_version,
+            other => panic!("{other:?}"),
+        };
+        Owned {
+            created,
+            stream: self.stream(1),
+        }
+    }
+
+    /// A stream of an instance, which acknowledges nothing by itself.
+    fn stream(&self, instance: u64) -> Stream {
         let outbox = Arc::new(Outbox::default());
-        let registration = self.desk.hub.register(1, Arc::clone(&outbox));
-        (outbox, registration)
+        Stream {
+            registration: self.desk.hub.register(instance, None, true, Arc::clone(&outbox)),
+            outbox,
+        }
+    }
+
+    /// The record of a session as it stands.
+    fn record(&self, session: u8) -> Arc<Session> {
+        let key = SessionKey {
+            application: Arc::from("localhost/shop"),
+            key: [session; 16],
+        };
+        self.desk.raft.table().get(&key).unwrap()
+    }
+}
+
+pub(in crate::rpc) struct Owned {
+    pub(in crate::rpc) created: u64,
+    stream: Stream,
+}
+
+struct Stream {
+    registration: Registration,
+    outbox: Arc<Outbox>,
+}
+
+impl Stream {
+    /// Acknowledges what was told last.
+    fn acknowledge(&self) {
+        let push = self.outbox.take().pushes.pop_back().unwrap();
+        self.registration.heard(OwnerSaid {
+            acknowledged: &[push.id],
+            ..OwnerSaid::default()
+        });
     }
 }
 
@@ -102,7 +154,7 @@ fn save(instance: u64, session: u8) -> Asked {
     asked(instance, u64::from(session), v1::request::Ask::Save(save))
 }
 
-fn claim(instance: u64, session: u8) -> Asked {
+pub(in crate::rpc) fn claim(instance: u64, session: u8) -> Asked {
     let claim = v1::ClaimRequest {
         session: key(session),
         ..v1::ClaimRequest::default()
@@ -110,60 +162,144 @@ fn claim(instance: u64, session: u8) -> Asked {
     asked(instance, u64::from(session), v1::request::Ask::Claim(claim))
 }
 
+pub(in crate::rpc) fn logout(instance: u64, session: u8, created: u64) -> Asked {
+    let remove = v1::RemoveRequest {
+        session: key(session),
+        created_version: created,
+        reason: v1::remove_request::Reason::Logout.into(),
+        ..v1::RemoveRequest::default()
+    };
+    asked(instance, u64::from(session), v1::request::Ask::Remove(remove))
+}
+
+pub(in crate::rpc) async fn answer(visit: &mut Visit) -> Answer {
+    while visit.due.is_empty() {
+        let advanced = tokio::time::timeout(Duration::from_secs(20), visit.advance()).await;
+        advanced.expect("no answer came");
+    }
+    visit.due.pop_front().and_then(|reply| reply.answer).unwrap()
+}
+
 #[tokio::test]
 async fn an_answer_alone_or_of_many_waits_for_the_previous_owner() {
     let store = Store::of_one().await;
-    let mut proven = [false; 2];
-    for session in 1..=u8::MAX {
-        let (outbox, _stream) = store.owned(session).await;
-        let alone = session % 2 == 0;
-        let began = Instant::now();
-        let mut visit = Visit::new(Arc::clone(&store.desk));
-        let mut lone = pin!(Visit::alone(&store.desk, claim(2, session)));
-        if alone {
-            assert!((&mut lone).now_or_never().is_none());
-        } else {
-            visit.begin(std::iter::once(claim(2, session)));
-        }
-        store.answered().await;
-        let (early, answered) = if alone {
-            let early = (&mut lone).now_or_never();
-            let push = outbox.take().pushes.pop_front().unwrap();
-            store.desk.hub.acknowledged(1, push.id);
-            let answered = early.clone();
-            (
-                early,
-                if let Some(answer) = answered {
-                    answer
-                } else {
-                    lone.await
-                },
-            )
-        } else {
-            visit.collect();
-            let early = visit.due.pop_front().and_then(|reply| reply.answer);
-            let push = outbox.take().pushes.pop_front().unwrap();
-            store.desk.hub.acknowledged(1, push.id);
-            while early.is_none() && visit.due.is_empty() {
-                visit.advance().await;
-            }
-            let late = visit.due.pop_front().and_then(|reply| reply.answer);
-            (early.clone(), early.or(late).unwrap())
+    for (session, logs_out) in [(1, false), (2, true)] {
+        let owned = store.owned(session).await;
+        let take = |session, created| match logs_out {
+            true => logout(2, session, created),
+            false => claim(2, session),
         };
-        assert!(matches!(answered, Answer::Claim(_)), "{answered:?}");
-        // On a machine that stood still meanwhile the owner's time was up: that says nothing.
-        if began.elapsed() < EVICTED_WITHIN {
-            assert_eq!(
-                early, None,
-                "answered before the previous owner acknowledged, alone: {alone}"
-            );
-            proven[usize::from(alone)] = true;
-        }
-        if proven == [true; 2] {
-            return;
-        }
+        let mut lone = pin!(Visit::alone(&store.desk, take(session, owned.created)));
+        assert!((&mut lone).now_or_never().is_none());
+        store.answered().await;
+        let early = (&mut lone).now_or_never();
+        assert_eq!(early, None, "the previous owner has not acknowledged");
+        owned.stream.acknowledge();
+        let taken = tokio::time::timeout(Duration::from_secs(20), lone).await;
+        let taken = taken.expect("no answer came");
+        assert!(matches!(taken, Answer::Claim(_) | Answer::Remove(_)), "{taken:?}");
+
+        let session = session + 10;
+        let owned = store.owned(session).await;
+        let mut visit = Visit::new(Arc::clone(&store.desk));
+        visit.begin(std::iter::once(take(session, owned.created)));
+        store.answered().await;
+        visit.collect();
+        assert!(visit.due.is_empty(), "the previous owner has not acknowledged");
+        owned.stream.acknowledge();
+        let taken = answer(&mut visit).await;
+        assert!(matches!(taken, Answer::Claim(_) | Answer::Remove(_)), "{taken:?}");
     }
-    panic!("no try was quick enough: {proven:?}");
+}
+
+#[tokio::test]
+async fn a_logout_by_the_owner_waits_for_nobody() {
+    let store = Store::of_one().await;
+    let owned = store.owned(1).await;
+    let mut lone = pin!(Visit::alone(&store.desk, logout(1, 1, owned.created)));
+    assert!((&mut lone).now_or_never().is_none());
+    store.answered().await;
+    assert!((&mut lone).now_or_never().is_some());
+}
+
+#[tokio::test]
+async fn a_claim_tells_the_record_as_it_stands_when_it_is_answered() {
+    let store = Store::of_one().await;
+    let owned = store.owned(1).await;
+    let mut visit = Visit::new(Arc::clone(&store.desk));
+    visit.begin(std::iter::once(claim(2, 1)));
+    store.answered().await;
+    let claimed = store.record(1);
+
+    let change = v1::SaveRequest {
+        session: key(1),
+        epoch: claimed.epoch.0,
+        base: claimed.version.0,
+        ..v1::SaveRequest::default()
+    };
+    let changed = Visit::alone(&store.desk, asked(2, 2, v1::request::Ask::Save(change))).await;
+    assert!(matches!(changed, Answer::Save(_)), "{changed:?}");
+    let changed = store.record(1);
+    assert!(changed.version > claimed.version);
+    owned.stream.acknowledge();
+    match answer(&mut visit).await {
+        Answer::Claim(v1::ClaimReply {
+            outcome: Some(v1::claim_reply::Outcome::Claimed(told)),
+        }) => assert_eq!((told.version, told.epoch), (changed.version.0, claimed.epoch.0)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_was_superseded_before_its_answer_is_stale() {
+    let store = Store::of_one().await;
+    let owned = store.owned(1).await;
+    let mut visit = Visit::new(Arc::clone(&store.desk));
+    visit.begin(std::iter::once(claim(2, 1)));
+    store.answered().await;
+    let superseded = store.stream(2);
+    visit.begin(std::iter::once(claim(3, 1)));
+    store.answered().await;
+    superseded.acknowledge();
+    owned.stream.acknowledge();
+    let told = [answer(&mut visit).await, answer(&mut visit).await];
+    let outcomes = told.map(|told| match told {
+        Answer::Claim(v1::ClaimReply { outcome }) => outcome.unwrap(),
+        other => panic!("{other:?}"),
+    });
+    let stale = |outcome: &v1::claim_reply::Outcome| matches!(outcome, v1::claim_reply::Outcome::Stale(_));
+    assert_eq!(
+        outcomes.iter().filter(|outcome| stale(outcome)).count(),
+        1,
+        "{outcomes:?}"
+    );
+    let claimed = outcomes.iter().find_map(|outcome| match outcome {
+        v1::claim_reply::Outcome::Claimed(record) => record.owner.clone(),
+        _ => None,
+    });
+    assert_eq!(claimed.map(|owner| owner.instance), Some(3));
+}
+
+#[tokio::test]
+async fn an_answer_that_may_be_the_repeat_of_what_another_leader_decided_waits() {
+    let store = Store::of_one().await;
+    let wait = |version| Wait {
+        session: SessionKey {
+            application: Arc::from("localhost/shop"),
+            key: [1; 16],
+        },
+        asks: 2,
+        version,
+    };
+    let saved = Visit::alone(&store.desk, save(1, 1)).await;
+    assert!(matches!(saved, Answer::Save(_)), "{saved:?}");
+    let now = store.record(1).version;
+    // Nothing was given a version before this node was elected.
+    assert!(
+        store.desk.hub.due(wait(Version(0))).is_some(),
+        "nobody told of the election"
+    );
+    assert!(store.desk.hub.due(wait(now)).is_none(), "decided here");
 }
 
 #[tokio::test]

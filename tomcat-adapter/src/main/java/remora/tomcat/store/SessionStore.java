@@ -145,7 +145,7 @@ public interface SessionStore extends AutoCloseable {
 
   /**
    * Pauses of this process longer than this, in milliseconds, are noticed by who uses the seam; a
-   * store that would let near copies be trusted for a shorter time is not used.
+   * store that gives a session's requests less time to hand it over is not used.
    */
   long PAUSE_MILLIS = 1_000;
 

@@ -13,11 +13,13 @@ import remora.tomcat.store.SessionStore;
 final class Durations {
 
   private final long trustMillis;
+  private final long handoverMillis;
   private final long evictedWithinMillis;
   private final long confirmEveryMillis;
 
   private Durations(remora.proto.v1.Durations said) {
     trustMillis = Integer.toUnsignedLong(said.getTrustMs());
+    handoverMillis = Integer.toUnsignedLong(said.getHandoverMs());
     evictedWithinMillis = Integer.toUnsignedLong(said.getEvictedWithinMs());
     confirmEveryMillis = Integer.toUnsignedLong(said.getConfirmEveryMs());
   }
@@ -39,8 +41,12 @@ final class Durations {
         durations.silenceMillisMax() < durations.trustMillis,
         "a silent leader must be left before trust in its last confirmation ends");
     durations.require(
-        SessionStore.PAUSE_MILLIS <= durations.trustMillis,
-        "a pause that outlasts trust must be noticed, and here those above "
+        Math.max(durations.trustMillis, durations.handoverMillis) < durations.evictedWithinMillis,
+        "the store must wait for the previous owner of a session longer than that one trusts its"
+            + " copy, and longer than it may take to acknowledge");
+    durations.require(
+        SessionStore.PAUSE_MILLIS <= durations.handoverMillis,
+        "a pause that outlasts the handover of a session must be noticed, and here those above "
             + SessionStore.PAUSE_MILLIS
             + " ms are");
     return durations;
@@ -53,6 +59,8 @@ final class Durations {
               + trustMillis
               + " ms, confirmed every "
               + confirmEveryMillis
+              + " ms, handover "
+              + handoverMillis
               + " ms, evicted within "
               + evictedWithinMillis
               + " ms): "

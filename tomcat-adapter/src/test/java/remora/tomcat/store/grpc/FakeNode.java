@@ -85,7 +85,8 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   volatile Durations durations =
       Durations.newBuilder()
           .setTrustMs(1_000)
-          .setEvictedWithinMs(100)
+          .setHandoverMs(1_000)
+          .setEvictedWithinMs(1_200)
           .setConfirmEveryMs(200)
           .build();
 

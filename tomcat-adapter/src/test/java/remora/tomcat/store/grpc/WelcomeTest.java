@@ -135,7 +135,8 @@ class WelcomeTest {
   @Test
   void trust_lasts_as_long_as_the_store_says() throws Exception {
     try (FakeNode node = new FakeNode()) {
-      node.durations = node.durations.toBuilder().setTrustMs(600_000).build();
+      node.durations =
+          node.durations.toBuilder().setTrustMs(600_000).setEvictedWithinMs(700_000).build();
       StoreOptions options = new StoreOptions(node.address(), "n1", 5_000);
       try (SessionStore store = GrpcSessionStore.openAs(options, 2010)) {
         SessionKey key = new SessionKey("localhost/shop", new byte[16]);

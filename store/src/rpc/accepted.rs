@@ -1,0 +1,123 @@
+//! A connection that was accepted from a client: where it comes from, and that its far end has ended it.
+//!
+//! A Tomcat that dies says nothing more on its stream, but its kernel ends its connections. If nobody stands between (the
+//! client named the very address that is seen here), that is as good as a goodbye, and no answer has to wait for its copies.
+//!
+//! Invariant: only the far end's own word counts, its FIN or its RST, as reading meets it. A connection that this node ends, for
+//! whatever reason, and one that falls silent say nothing about the far end.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tonic::transport::server::Connected;
+
+use super::hub::Hub;
+
+/// Where a connection comes from; travels with every request on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    /// Counts the connections of this node.
+    connection: u64,
+    remote: SocketAddr,
+}
+
+impl Origin {
+    /// The connection, if the client sees itself at the address (host:port) at which it is seen here.
+    pub(super) fn direct(&self, address: &str) -> Option<u64> {
+        let said: SocketAddr = address.parse().ok()?;
+        let same =
+            said.port() == self.remote.port() && said.ip().to_canonical() == self.remote.ip().to_canonical();
+        same.then_some(self.connection)
+    }
+}
+
+/// An accepted connection, which tells the hub when its far end ends it.
+pub(super) struct Accepted {
+    stream: TcpStream,
+    origin: Option<Origin>,
+    hub: Arc<Hub>,
+}
+
+impl Accepted {
+    /// A connection with its number among those of this node.
+    pub(super) fn new(stream: TcpStream, connection: u64, hub: Arc<Hub>) -> Accepted {
+        // One that has ended already has no address.
+        let remote = stream.peer_addr().ok();
+        Accepted {
+            stream,
+            origin: remote.map(|remote| Origin { connection, remote }),
+            hub,
+        }
+    }
+
+    fn ended(&self) {
+        if let Some(origin) = self.origin {
+            self.hub.disconnected(origin.connection);
+        }
+    }
+}
+
+impl Connected for Accepted {
+    type ConnectInfo = Option<Origin>;
+
+    fn connect_info(&self) -> Option<Origin> {
+        self.origin
+    }
+}
+
+impl AsyncRead for Accepted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (before, room) = (buffer.filled().len(), buffer.remaining() > 0);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
+        let ended = match &read {
+            Ok(()) => room && buffer.filled().len() == before,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        };
+        if ended {
+            self.ended();
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Accepted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests;
