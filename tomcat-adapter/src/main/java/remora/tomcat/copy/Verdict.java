@@ -28,13 +28,21 @@ public enum Verdict {
 
   /** What is asked of the store about one session. */
   public enum Command {
+    /** Take the ownership and read the record. */
     CLAIM,
+    /** Is the copy the truth? */
     CHECK,
+    /** A save that makes the record. */
     CREATE,
+    /** Store what changed. */
     SAVE,
+    /** Store what changed before the session was lost. */
     LATE_SAVE,
+    /** Give it another key. */
     RENAME,
+    /** End it. */
     REMOVE,
+    /** Give the ownership up. */
     RELEASE
   }
 

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
-import io.grpc.ManagedChannel;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -20,14 +18,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import remora.proto.v1.ListServersRequest;
-import remora.proto.v1.RegistryGrpc;
-import remora.tomcat.store.Announcement;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.SessionKey;
@@ -92,40 +86,6 @@ class RealStoreIT extends TrustContract {
   @Override
   protected void passTime() {
     second.touch(Collections.singletonList(new Touch(newKey(), 1, 0)));
-  }
-
-  /** The registry as operators see it: name, URL and applications of each server. */
-  private static List<String> servers() throws Exception {
-    String address = single.addresses();
-    int colon = address.lastIndexOf(':');
-    try (Channels channels = new Channels()) {
-      ManagedChannel channel =
-          channels.connect(
-              new InetSocketAddress(
-                  address.substring(0, colon), Integer.parseInt(address.substring(colon + 1))),
-              1_000);
-      try {
-        return RegistryGrpc.newBlockingStub(channel)
-            .listServers(ListServersRequest.getDefaultInstance())
-            .getServersList()
-            .stream()
-            .map(one -> one.getServer().getNode() + " " + one.getUrl() + one.getApplicationsList())
-            .collect(Collectors.toList());
-      } finally {
-        channel.shutdownNow();
-      }
-    }
-  }
-
-  @Test
-  void aTomcatIsListedWhileItServes() throws Exception {
-    SessionStore store = open(single, 77, PATIENT_MILLIS);
-    store.announce(
-        new Announcement("n77", "http://127.0.0.1:8080", "localhost/shop", "serve", "0.1.0", 200));
-    String entry = "n77 http://127.0.0.1:8080[localhost/shop]";
-    await("entry", () -> servers().contains(entry));
-    store.close();
-    await("end of the entry", () -> !servers().contains(entry));
   }
 
   @Test
