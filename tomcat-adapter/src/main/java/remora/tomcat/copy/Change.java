@@ -16,6 +16,7 @@ final class Change {
   private volatile long newest;
 
   private long base;
+  private boolean pinned;
   private long sinceNanos;
 
   /** The encoding that began last, waiting for a flight; or null. */
@@ -58,7 +59,21 @@ final class Change {
     return sinceNanos;
   }
 
+  /** Nobody else has changed it: it is based on the newest record that the copy knows. */
   void rebase(long version) {
+    if (!pinned) {
+      base = version;
+    }
+  }
+
+  /** Others have changed it since its request read it: its base stays, and the store will see. */
+  void pin() {
+    pinned = true;
+  }
+
+  /** The store took what was in the air; what comes after is based on that. */
+  void landedOn(long version) {
+    pinned = false;
     base = version;
   }
 

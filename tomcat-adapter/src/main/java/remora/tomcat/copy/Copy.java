@@ -210,6 +210,9 @@ public final class Copy {
     } else {
       change.mark(stamp, base, sinceNanos);
     }
+    if (base != standing.version()) {
+      change.pin();
+    }
     if (by != null) {
       by.saw(name, stamp, stamp);
     }
@@ -395,7 +398,7 @@ public final class Copy {
         if (change.close(change.land())) {
           open.remove(encoding.name());
         } else {
-          change.rebase(version);
+          change.landedOn(version);
         }
       }
     }

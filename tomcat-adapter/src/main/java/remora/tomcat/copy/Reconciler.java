@@ -148,9 +148,10 @@ final class Reconciler {
     /** A change that nobody else touched moves to the newer copy. */
     private void rebase() {
       for (Map.Entry<String, Change> change : open.entrySet()) {
-        if (!others.contains(change.getKey())) {
-          change.getValue().rebase(version);
+        if (others.contains(change.getKey())) {
+          change.getValue().pin();
         }
+        change.getValue().rebase(version);
       }
     }
   }
@@ -182,9 +183,6 @@ final class Reconciler {
 
   /** What others changed since a base. */
   void merge(Merged merged, long version, long stamp, boolean used) {
-    if (merged.isEmpty()) {
-      return;
-    }
     Round round = new Round(version, stamp, used);
     for (StoredAttribute attribute : merged.attributes()) {
       round.attribute(attribute);
@@ -192,13 +190,9 @@ final class Reconciler {
     for (LocalAttribute local : merged.local()) {
       round.local(local);
     }
-    Set<String> left = new HashSet<>();
-    for (String name : values.names()) {
-      if (!merged.removes(name)) {
-        left.add(name);
-      }
+    if (merged.removes("")) {
+      round.removedAllBut(left(merged));
     }
-    round.removedAllBut(left);
     if (merged.login() != null) {
       round.login(merged.login());
     }
@@ -206,6 +200,16 @@ final class Reconciler {
       round.idle(merged.maxIdleSeconds());
     }
     round.rebase();
+  }
+
+  private Set<String> left(Merged merged) {
+    Set<String> left = new HashSet<>();
+    for (String name : values.names()) {
+      if (!merged.removes(name)) {
+        left.add(name);
+      }
+    }
+    return left;
   }
 
   /** The object's memory if others' value has replaced it; else null. */
