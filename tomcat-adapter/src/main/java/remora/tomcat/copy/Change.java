@@ -141,6 +141,11 @@ final class Change {
     flying = null;
   }
 
+  /** Whether something of it is in the air: a create tells the idle limit, marked or not. */
+  boolean isFlying() {
+    return flying != null;
+  }
+
   /** Gives the marks up that there are; who reads the value before it is replaced has seen them. */
   void die() {
     waiting = null;

@@ -394,7 +394,7 @@ public final class Copy {
       boolean kept = encoding.kind() == Encoding.Kind.KEPT;
       ledger.know(encoding.name(), kept ? 0 : version, encoding.print());
       Change change = open.get(encoding.name());
-      if (change != null) {
+      if (change != null && change.isFlying()) {
         if (change.close(change.land())) {
           open.remove(encoding.name());
         } else {
@@ -422,7 +422,7 @@ public final class Copy {
   public void turnBack(Draft draft) {
     for (Encoding encoding : draft.encodings()) {
       Change change = open.get(encoding.name());
-      if (change != null) {
+      if (change != null && change.isFlying()) {
         change.turnBack();
       }
     }
@@ -475,7 +475,7 @@ public final class Copy {
   public void giveUp(Draft draft) {
     for (Encoding encoding : draft.encodings()) {
       Change change = open.get(encoding.name());
-      if (change != null) {
+      if (change != null && change.isFlying()) {
         giveUp(encoding.name(), change, change.land());
       }
       ledger.forget(encoding.name());

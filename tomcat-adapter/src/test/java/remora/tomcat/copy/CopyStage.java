@@ -141,6 +141,11 @@ final class CopyStage {
         texts.login = new Login(command.next(), Collections.singletonList("user"), "FORM");
         copy.mark(Names.LOGIN, by, 0);
         return "logged in";
+      case "limits":
+        copy.mark(Names.IDLE, by, 0);
+        texts.idle = Integer.parseInt(command.next());
+        copy.mark(Names.IDLE, by, 0);
+        return "limited";
       case "looks":
         String name = command.next();
         looks.put(who + " " + name, encode(name, copy.draw()));
