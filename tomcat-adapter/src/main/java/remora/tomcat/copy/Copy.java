@@ -35,23 +35,6 @@ public final class Copy {
   private int users;
   private long changedInPlace;
 
-  /** Marks of a name that were not stored. */
-  private static final class GivenUp {
-    private final String name;
-    private final long first;
-    private final long last;
-
-    private GivenUp(String name, long first, long last) {
-      this.name = name;
-      this.first = first;
-      this.last = last;
-    }
-
-    private boolean isSeenBy(Witness.Seen seen) {
-      return name.equals(seen.name) && first <= seen.mark() && seen.mark() <= last;
-    }
-  }
-
   /**
    * A copy without a record.
    *
