@@ -74,10 +74,16 @@ public final class AttributeCodec {
    */
   public Object decode(int type, byte[] bytes) {
     try {
-      return decodeNow(type, bytes);
+      return DeepStack.call(() -> decodeNow(type, bytes));
     } catch (CodecException failed) {
       return new Undecodable(type, bytes, failed);
+    } catch (StackOverflowError tooDeep) {
+      return new Undecodable(type, bytes, unreadable(tooDeep));
     }
+  }
+
+  private static CodecException unreadable(Throwable failed) {
+    return new CodecException("the stored value cannot be read: " + failed, failed);
   }
 
   private Object decodeNow(int type, byte[] bytes) {
@@ -104,10 +110,10 @@ public final class AttributeCodec {
           "the stored value does not fit its class or goes beyond the limits: "
               + changed.getMessage(),
           changed);
-    } catch (OutOfMemoryError passedOn) {
+    } catch (OutOfMemoryError | StackOverflowError passedOn) {
       throw passedOn;
     } catch (IOException | RuntimeException | Error failed) {
-      throw new CodecException("the stored value cannot be read: " + failed, failed);
+      throw unreadable(failed);
     }
   }
 

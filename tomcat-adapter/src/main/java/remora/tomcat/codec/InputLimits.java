@@ -5,6 +5,7 @@ import java.io.ObjectInputStream;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.reflect.Proxy;
 import java.security.Security;
 
 /**
@@ -26,10 +27,14 @@ final class InputLimits {
 
   private static final MethodHandle CREATE;
   private static final MethodHandle SET;
+  private static final MethodHandle CHECK;
+  private static final Class<?> INFO;
 
   static {
     MethodHandle create = null;
     MethodHandle set = null;
+    MethodHandle check = null;
+    Class<?> info = null;
     try {
       MethodHandles.Lookup lookup = MethodHandles.publicLookup();
       Class<?> filter = Class.forName("java.io.ObjectInputFilter");
@@ -44,12 +49,20 @@ final class InputLimits {
                   MethodType.methodType(void.class, filter))
               .asType(MethodType.methodType(void.class, ObjectInputStream.class, Object.class));
       create = create.asType(MethodType.methodType(Object.class, String.class));
+      info = Class.forName("java.io.ObjectInputFilter$FilterInfo");
+      Class<?> status = Class.forName("java.io.ObjectInputFilter$Status");
+      check =
+          lookup
+              .findVirtual(filter, "checkInput", MethodType.methodType(status, info))
+              .asType(MethodType.methodType(Object.class, Object.class, Object.class));
     } catch (ReflectiveOperationException javaEight) {
       create = null;
       set = null;
     }
     CREATE = create;
     SET = set;
+    CHECK = check;
+    INFO = info;
   }
 
   private InputLimits() {}
@@ -64,7 +77,7 @@ final class InputLimits {
     }
     String pattern =
         "maxdepth=" + DEPTH_MAX + ";maxarray=" + bytes + ";maxrefs=" + bytes + ";maxbytes=" + bytes;
-    String jvmWide = System.getProperty(JVM_FILTER, Security.getProperty(JVM_FILTER));
+    String jvmWide = jvmWide();
     String both = jvmWide == null ? pattern : pattern + ";" + jvmWide;
     try {
       Object filter = (Object) CREATE.invokeExact(both);
@@ -74,5 +87,48 @@ final class InputLimits {
     } catch (Throwable checked) {
       throw new IOException("the limits of a serialization stream could not be set", checked);
     }
+  }
+
+  private static String jvmWide() {
+    return System.getProperty(JVM_FILTER, Security.getProperty(JVM_FILTER));
+  }
+
+  /**
+   * Whether the JVM-wide filter would refuse a class when it is read; asked when it is written.
+   *
+   * @param type a class that the bytes will name
+   * @return false if there is no such filter
+   */
+  static boolean refuses(Class<?> type) {
+    String jvmWide = jvmWide();
+    if (CREATE == null || jvmWide == null) {
+      return false;
+    }
+    try {
+      Object filter = (Object) CREATE.invokeExact(jvmWide);
+      Object status = (Object) CHECK.invokeExact(filter, aboutClass(type));
+      return "REJECTED".equals(status.toString());
+    } catch (RuntimeException | Error unchecked) {
+      throw unchecked;
+    } catch (Throwable checked) {
+      throw new IllegalStateException("a serialization filter throws nothing checked", checked);
+    }
+  }
+
+  /** One object of a class, at the beginning of a stream. */
+  private static Object aboutClass(Class<?> type) {
+    return Proxy.newProxyInstance(
+        InputLimits.class.getClassLoader(),
+        new Class<?>[] {INFO},
+        (proxy, method, arguments) -> {
+          switch (method.getName()) {
+            case "serialClass":
+              return type;
+            case "arrayLength":
+              return -1L;
+            default:
+              return method.getReturnType() == long.class ? (Object) 1L : null;
+          }
+        });
   }
 }

@@ -36,6 +36,9 @@ final class ReadableClasses {
       return;
     }
     String refusal = filter.refusal(type.getName());
+    if (refusal == null && InputLimits.refuses(type)) {
+      refusal = "class " + type.getName() + " is refused by this JVM's jdk.serialFilter";
+    }
     if (refusal == null && !isFound(type)) {
       refusal =
           "class "

@@ -243,6 +243,59 @@ class UnstorableTest {
     }
   }
 
+  /** One of a chain that is read one call deeper for every link. */
+  private static final class Link implements Serializable {
+    private static final long serialVersionUID = 1L;
+    private final Link next;
+
+    private Link(Link next) {
+      this.next = next;
+    }
+
+    private static int length(Link chain) {
+      int length = 0;
+      for (Link link = chain; link != null; link = link.next) {
+        length++;
+      }
+      return length;
+    }
+  }
+
+  @Test
+  void what_is_written_with_a_threads_stack_is_read_with_it_too() {
+    int length = 400;
+    Encoded longest = null;
+    try {
+      for (Link chain = null; length < 4_000; length += 100) {
+        for (int i = Link.length(chain); i < length; i++) {
+          chain = new Link(chain);
+        }
+        longest = codec.encode(chain);
+      }
+    } catch (UnstorableException tooDeep) {
+      length -= 100;
+    }
+    Object read = codec.decode(longest.type(), longest.bytes());
+    assertTrue(read instanceof Link, () -> ((Undecodable) read).cause().getMessage());
+    assertTrue(Link.length((Link) read) >= length - 100);
+  }
+
+  @Test
+  void what_the_jvms_own_filter_would_refuse_is_not_written() {
+    String before = System.getProperty("jdk.serialFilter");
+    System.setProperty("jdk.serialFilter", "!" + Link.class.getName());
+    try {
+      UnstorableException refused = refused(new Link(null), Unstorable.FILTERED, Link.class);
+      assertTrue(refused.getMessage().contains("jdk.serialFilter"), refused.getMessage());
+    } finally {
+      if (before == null) {
+        System.clearProperty("jdk.serialFilter");
+      } else {
+        System.setProperty("jdk.serialFilter", before);
+      }
+    }
+  }
+
   @Test
   void a_value_too_deep_for_the_stack_is_broken_and_the_thread_goes_on() {
     Object deep = "core";
