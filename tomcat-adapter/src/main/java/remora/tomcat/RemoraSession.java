@@ -89,12 +89,23 @@ public class RemoraSession extends StoredSide {
     }
   }
 
+  /**
+   * Notes who is logged in by a framework, for people who look for the session by that name.
+   *
+   * @param user a name, or null
+   */
+  void frameworkUser(String user) {
+    if (noteFrameworkUser(user)) {
+      marks(Names.LOGIN);
+    }
+  }
+
   // ---- What Tomcat calls
 
-  /** Only the store decides about expiry: an idle copy asks before it is used. */
+  /** Only the store decides about the expiry of what it keeps: an idle copy asks before its use. */
   @Override
   public boolean isValid() {
-    return isValid;
+    return held() == null ? super.isValid() : isValid;
   }
 
   @Override

@@ -46,8 +46,10 @@ final class SessionEncoder implements Encoder {
 
   private final ClassLoader loader;
   private final AttributeCodec codec;
+  private final FrameworkUsers users;
   private final boolean keepsLocal;
   private final Set<String> reported = ConcurrentHashMap.newKeySet();
+  private final Set<String> unstorableClasses = ConcurrentHashMap.newKeySet();
   private final LongAdder local = new LongAdder();
   private final LongAdder undecodable = new LongAdder();
 
@@ -64,12 +66,16 @@ final class SessionEncoder implements Encoder {
       ClassLoader loader, Pattern allowed, IntSupplier valueBytesMax, boolean keepsLocal) {
     this.loader = loader;
     this.codec = new AttributeCodec(loader, new ClassFilter(allowed), valueBytesMax);
+    this.users = new FrameworkUsers(loader);
     this.keepsLocal = keepsLocal;
   }
 
   @Override
   public Encoding encode(Live session, String name, long stamp) {
     Object value = session.peek(name);
+    if (FrameworkUsers.concerns(name) && !(value instanceof EncodedValue)) {
+      ((RemoraSession) session).frameworkUser(asApplication(() -> users.name(name, value)));
+    }
     if (Names.LOGIN.equals(name)) {
       return Encoding.login(stamp, (Login) value);
     } else if (Names.IDLE.equals(name)) {
@@ -225,6 +231,24 @@ final class SessionEncoder implements Encoder {
    */
   long undecodable() {
     return undecodable.sum();
+  }
+
+  /**
+   * Classes of values that stay on this Tomcat.
+   *
+   * @return names of the first that were met
+   */
+  Set<String> unstorableClasses() {
+    return Collections.unmodifiableSet(unstorableClasses);
+  }
+
+  /**
+   * How many logins of frameworks have no name that operators could look for.
+   *
+   * @return a count that rises for ever
+   */
+  long namelessLogins() {
+    return users.failed();
   }
 
   /**

@@ -2,6 +2,7 @@ package remora.tomcat;
 
 import java.security.Principal;
 import java.util.HashSet;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import org.apache.catalina.Manager;
@@ -30,6 +31,9 @@ abstract class StoredSide extends StandardSession implements Live {
 
   /** The realm's own principal as the store has it, until somebody asks who is logged in. */
   private transient volatile EncodedValue storedPrincipal;
+
+  /** Who is logged in by a framework, as far as an attribute said when it was encoded last. */
+  private transient volatile String frameworkUser;
 
   StoredSide(Manager manager, SessionEncoder encoder) {
     super(manager);
@@ -107,7 +111,9 @@ abstract class StoredSide extends StandardSession implements Live {
   public Object peek(String name) {
     switch (name) {
       case Names.LOGIN:
-        return Principals.login(principal, authType);
+        Login login = Principals.login(principal, authType);
+        String user = frameworkUser;
+        return login.isNone() && user != null ? Login.ofFramework(user) : login;
       case Names.IDLE:
         return maxInactiveInterval;
       case Names.FORM:
@@ -175,8 +181,10 @@ abstract class StoredSide extends StandardSession implements Live {
 
   @Override
   public void login(Login login) {
-    principal = login.isNone() ? null : Principals.principal(login, null);
-    authType = login.authType().isEmpty() ? null : login.authType();
+    boolean framework = login.isOfFramework();
+    frameworkUser = framework ? login.principal() : null;
+    principal = framework || login.isNone() ? null : Principals.principal(login, null);
+    authType = framework || login.authType().isEmpty() ? null : login.authType();
   }
 
   /** Makes the realm's own principal part of the login. Runs code of the application's. */
@@ -191,6 +199,18 @@ abstract class StoredSide extends StandardSession implements Live {
       principal = Principals.principal(Principals.login(known, authType), (Principal) inner);
     }
     storedPrincipal = null;
+  }
+
+  /**
+   * Notes who is logged in by a framework.
+   *
+   * @param user a name, or null
+   * @return whether that is news
+   */
+  boolean noteFrameworkUser(String user) {
+    boolean news = !Objects.equals(user, frameworkUser);
+    frameworkUser = user;
+    return news;
   }
 
   /** Somebody else is logged in: what the store has is not of this user. */

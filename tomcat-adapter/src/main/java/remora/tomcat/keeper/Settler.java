@@ -181,7 +181,9 @@ final class Settler {
       }
       if (copy.isSettled(by)) {
         return Turn.SETTLED;
-      } else if (copy.isEncoded(by) && serving.mayGoOn(held)) {
+      } else if (!copy.isEncoded(by)) {
+        return Turn.LANDED; // what was encoded has changed something else: one save tells both
+      } else if (serving.mayGoOn(held)) {
         serving.owe(held);
         return Turn.SETTLED;
       } else if (held.isFlying()) {

@@ -10,6 +10,9 @@ public final class Login {
   /** Nobody is logged in: in a save, logs out. */
   public static final Login NONE = new Login("", Collections.<String>emptyList(), "");
 
+  /** What stands for the way of a login that a framework made, which the container knows not of. */
+  private static final String FRAMEWORK = "framework";
+
   private final String principal;
   private final List<String> roles;
   private final String authType;
@@ -25,6 +28,25 @@ public final class Login {
     this.principal = principal;
     this.roles = Collections.unmodifiableList(new ArrayList<>(roles));
     this.authType = authType;
+  }
+
+  /**
+   * A login that a framework made by itself: for people who look for it, not for the container.
+   *
+   * @param user as the framework calls him
+   * @return the login, without roles
+   */
+  public static Login ofFramework(String user) {
+    return new Login(user, Collections.<String>emptyList(), FRAMEWORK);
+  }
+
+  /**
+   * Whether a framework made the login by itself.
+   *
+   * @return true if nobody is logged in as far as the container knows
+   */
+  public boolean isOfFramework() {
+    return FRAMEWORK.equals(authType);
   }
 
   /**

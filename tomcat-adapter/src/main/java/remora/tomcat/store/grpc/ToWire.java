@@ -6,6 +6,8 @@ import java.util.List;
 import remora.proto.v1.Attribute;
 import remora.proto.v1.CheckRequest;
 import remora.proto.v1.ClaimRequest;
+import remora.proto.v1.Label;
+import remora.proto.v1.Labels;
 import remora.proto.v1.ReleaseRequest;
 import remora.proto.v1.RemoveRequest;
 import remora.proto.v1.RenameRequest;
@@ -55,7 +57,7 @@ final class ToWire {
               .setClass_(local.className()));
     }
     if (change.login() != null) {
-      save.setLogin(login(change.login()));
+      save.setLogin(login(change.login())).setLabels(labels(change.login()));
     }
     if (change.maxIdleSeconds() != null) {
       save.setMaxIdleSeconds(change.maxIdleSeconds());
@@ -122,6 +124,15 @@ final class ToWire {
         .setApplication(key.application())
         .setKey(ByteString.copyFrom(key.hash()))
         .build();
+  }
+
+  /** The login of a framework is a label, too: the container's has a place of its own. */
+  private static Labels labels(Login login) {
+    Labels.Builder labels = Labels.newBuilder();
+    if (login.isOfFramework()) {
+      labels.addLabels(Label.newBuilder().setName("principal").setValue(login.principal()));
+    }
+    return labels.build();
   }
 
   private static remora.proto.v1.Login login(Login login) {

@@ -1,0 +1,113 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.Serializable;
+import java.security.Principal;
+import java.util.Collections;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.springframework.security.core.context.SecurityContext;
+import remora.tomcat.store.ClaimOutcome;
+import remora.tomcat.store.FakeStore;
+import remora.tomcat.store.Login;
+
+/** Users whom a framework has logged in are found by name, and are nobody to the container. */
+class FrameworkUserTest extends ManyClients {
+
+  private static final String CONTEXT = "SPRING_SECURITY_CONTEXT";
+
+  /** A framework's login. */
+  private static final class User implements SecurityContext, Principal {
+    private static final long serialVersionUID = 1L;
+    private final String name;
+
+    private User(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public Principal getAuthentication() {
+      return this;
+    }
+
+    @Override
+    public String getName() {
+      if (name == null) {
+        throw new IllegalStateException("an application's own trouble");
+      }
+      return name;
+    }
+  }
+
+  @BeforeEach
+  void logIn() {
+    pages.page("login", (q, a) -> q.getSession().setAttribute(CONTEXT, new User("ann")));
+    pages.page(
+        "long",
+        (q, a) ->
+            q.getSession()
+                .setAttribute(CONTEXT, new User(String.join("", Collections.nCopies(300, "a")))));
+    pages.page("broken", (q, a) -> q.getSession().setAttribute(CONTEXT, new User(null)));
+    pages.page("other", (q, a) -> q.getSession().setAttribute(CONTEXT, new Impostor()));
+    pages.page("leave", (q, a) -> q.getSession().removeAttribute(CONTEXT));
+    pages.page(
+        "who",
+        (q, a) ->
+            a.getWriter().print(one.manager.findSession(q.getSession().getId()).getPrincipal()));
+  }
+
+  /** Something else of the same name. */
+  private static final class Impostor implements Serializable {
+    private static final long serialVersionUID = 1L;
+  }
+
+  /** The login that the record shows. */
+  private Login stored() {
+    FakeStore stranger = tomcats.stranger();
+    ClaimOutcome found = stranger.claim(stranger.nextSerial(), one.calls.key());
+    return found.session().login();
+  }
+
+  @Test
+  void the_record_names_the_user_after_one_save() throws Exception {
+    int saves = one.store.count("save");
+    assertAnswered(page(one, "login"));
+    assertEquals(saves + 1, one.store.count("save"));
+    assertEquals("ann", stored().principal());
+    assertTrue(stored().isOfFramework());
+  }
+
+  @Test
+  void the_container_knows_nobody_here_and_elsewhere() throws Exception {
+    assertAnswered(page(one, "login"));
+    assertEquals("null", page(one, "who").body());
+    assertAnswered(page(two, "get"));
+    assertNull(two.manager.findSession(cookie.substring(cookie.indexOf('=') + 1)).getPrincipal());
+    assertNull(two.manager.findSession(cookie.substring(cookie.indexOf('=') + 1)).getAuthType());
+  }
+
+  @Test
+  void who_logs_out_is_named_no_more() throws Exception {
+    assertAnswered(page(one, "login"));
+    assertAnswered(page(one, "leave"));
+    assertTrue(stored().isNone());
+  }
+
+  @Test
+  void another_tomcat_goes_on_naming_him() throws Exception {
+    assertAnswered(page(one, "login"));
+    assertAnswered(page(two, "set&value=plums"));
+    assertEquals("ann", stored().principal());
+  }
+
+  @Test
+  void a_name_that_cannot_be_told_costs_no_save() throws Exception {
+    for (String page : new String[] {"long", "broken", "other"}) {
+      assertAnswered(page(one, page));
+      assertTrue(stored().isNone());
+    }
+  }
+}
