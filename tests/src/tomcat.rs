@@ -41,12 +41,24 @@ pub struct TomcatPlan {
     pub store: Option<String>,
     /// More attributes of the Manager line: (name, value).
     pub manager: Vec<(String, String)>,
+    /// Tomcat's own replication of sessions, which is for applications that are marked `<distributable/>`; `None` for
+    /// most claims.
+    pub replication: Option<Replication>,
     /// What it deploys; [`Application::USUAL`] for most claims.
     pub applications: Vec<Application>,
     /// Options of the JVM; [`QUICK_START`] for claims.
     pub java_options: String,
     /// Directory for the files by which pages and claims talk.
     pub signals: PathBuf,
+}
+
+/// Where Tomcat's own session replication listens, and where the one other member of its cluster does.
+#[derive(Clone, Copy, Debug)]
+pub struct Replication {
+    /// This Tomcat's port.
+    pub own: u16,
+    /// The other's.
+    pub peer: u16,
 }
 
 /// A Tomcat.

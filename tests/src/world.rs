@@ -259,6 +259,7 @@ impl Plan {
             port,
             store,
             manager,
+            replication: None,
             applications: Application::USUAL.to_vec(),
             java_options: QUICK_START.to_owned(),
             signals,

@@ -154,6 +154,7 @@ fn tomcat(place: &Place<'_>, node: &str, store: Option<String>, settings: &[(&st
         manager: manager
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
+        replication: None,
         store,
         applications: vec![Application::Program],
         java_options: QUICK_START.to_owned(),

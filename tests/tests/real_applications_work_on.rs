@@ -93,6 +93,7 @@ fn start(directory: &Path, node: &str, store: Option<String>, application: Appli
         port: free_port()?,
         store,
         manager: Vec::new(),
+        replication: None,
         applications: vec![application],
         java_options: QUICK_START.to_owned(),
         signals: directory.to_path_buf(),

@@ -22,6 +22,7 @@ fn shop_and_probe_serve(version: Version) -> Outcome {
         port: free_port()?,
         store: None,
         manager: Vec::new(),
+        replication: None,
         applications: Application::USUAL.to_vec(),
         java_options: QUICK_START.to_owned(),
         signals: signals.directory().to_path_buf(),

@@ -66,6 +66,10 @@ pub enum Application {
     Probe,
     /// What runs the programs of a comparison with Tomcat's own session manager.
     Program,
+    /// What the bench drives.
+    Bench,
+    /// What brings a session manager of its own along.
+    Own,
     /// Tomcat's own examples.
     Examples,
     /// A Spring Boot WAR with Spring Security.
@@ -86,6 +90,8 @@ impl Application {
             Self::Shop => "shop",
             Self::Probe => "probe",
             Self::Program => "program",
+            Self::Bench => "bench",
+            Self::Own => "own",
             Self::Examples => "examples",
             Self::Spring => "spring",
             Self::Faces => "faces",
@@ -158,7 +164,11 @@ pub(super) fn war(application: Application, version: Version) -> Result<PathBuf>
         Application::Spring | Application::Faces | Application::Wicket => {
             return foreign::built(application.name());
         }
-        Application::Shop | Application::Probe | Application::Program => {}
+        Application::Shop
+        | Application::Probe
+        | Application::Program
+        | Application::Bench
+        | Application::Own => {}
     }
     let source = place::repository().join("tests/webapps").join(application.name());
     let files = files_below(&source)?;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::TomcatPlan;
 use super::distribution::{Version, prepare, war};
+use super::{Replication, TomcatPlan};
 use crate::place;
 
 /// Users, in Tomcat's own user database: (name, password). Each is a customer of the shop, and a `tomcat`, which is whom
@@ -96,7 +96,7 @@ fn server(plan: &TomcatPlan) -> String {
   <Service name="Catalina">
     <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1" maxThreads="64" minSpareThreads="2"/>
     <Engine name="Catalina" defaultHost="localhost"{route}>
-      <Realm className="org.apache.catalina.realm.LockOutRealm">
+{cluster}      <Realm className="org.apache.catalina.realm.LockOutRealm">
         <Realm className="org.apache.catalina.realm.UserDatabaseRealm" resourceName="UserDatabase"/>
       </Realm>
       <Host name="localhost" appBase="webapps" unpackWARs="true" autoDeploy="false" startStopThreads="2"/>
@@ -105,6 +105,37 @@ fn server(plan: &TomcatPlan) -> String {
 </Server>
 "#,
         port = plan.port,
+        cluster = plan.replication.map(cluster).unwrap_or_default(),
+    )
+}
+
+/// What Tomcat's own guide to clusters shows, but for members that are named instead of found by multicast.
+fn cluster(Replication { own, peer }: Replication) -> String {
+    let member = |element: &str, port: u16| {
+        let [high, low] = port.to_be_bytes();
+        format!(
+            "            <{element} className=\"org.apache.catalina.tribes.membership.StaticMember\" host=\"127.0.0.1\" \
+             port=\"{port}\" uniqueId=\"{{0,0,0,0,0,0,0,0,0,0,0,0,0,0,{high},{low}}}\"/>\n",
+            high = i8::from_be_bytes([high]),
+            low = i8::from_be_bytes([low]),
+        )
+    };
+    format!(
+        r#"      <Cluster className="org.apache.catalina.ha.tcp.SimpleTcpCluster">
+        <Manager className="org.apache.catalina.ha.session.DeltaManager"/>
+        <Channel className="org.apache.catalina.tribes.group.GroupChannel">
+          <Membership className="org.apache.catalina.tribes.membership.StaticMembershipService">
+{}{}          </Membership>
+          <Receiver className="org.apache.catalina.tribes.transport.nio.NioReceiver" address="127.0.0.1" port="{own}"/>
+          <Interceptor className="org.apache.catalina.tribes.group.interceptors.TcpFailureDetector"/>
+          <Interceptor className="org.apache.catalina.tribes.group.interceptors.MessageDispatchInterceptor"/>
+        </Channel>
+        <Valve className="org.apache.catalina.ha.tcp.ReplicationValve" filter=""/>
+        <ClusterListener className="org.apache.catalina.ha.session.ClusterSessionListener"/>
+      </Cluster>
+"#,
+        member("LocalMember", own),
+        member("Member", peer),
     )
 }
 

@@ -1,14 +1,17 @@
 //! `make bench`: what Remora costs beside its peers, in one run, as one table.
 //!
-//! Saves per second of three syncing store nodes; proxied GETs beside nginx; Tomcat requests beside StandardManager.
-//! Rows of one kind are measured minutes apart at most, on the same machine, so their ratios mean more than their
-//! values. `make bench ONLY=store,proxy,tomcat` measures some of them. What is not installed is named, not skipped in
-//! silence.
+//! Saves per second of three syncing store nodes; proxied GETs beside nginx; Tomcat requests beside StandardManager and
+//! DeltaManager. Rows of one kind are measured minutes apart at most, on the same machine, so their ratios mean more
+//! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. What is not installed is named, not
+//! skipped in silence.
 //!
 //! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.
 
 mod cpu;
+mod heap;
+mod paced;
 mod proxy;
+mod rivals;
 mod store;
 mod table;
 mod tomcat;
@@ -34,15 +37,17 @@ fn main() -> Result<()> {
         bail!("ONLY={unknown}: there are only {}", PARTS.join(", "));
     }
     let mut table = Table::default();
+    let mut outcome = Ok(());
     for part in PARTS {
-        if wanted.is_empty() || wanted.contains(&part) {
+        if outcome.is_ok() && (wanted.is_empty() || wanted.contains(&part)) {
             say(&format!("measuring: {part} ..."))?;
-            measure(part, &mut table).with_context(|| format!("the {part} bench"))?;
+            outcome = measure(part, &mut table).with_context(|| format!("the {part} bench"));
         }
     }
+    // What was measured before a failure took minutes, and is as true as it was.
     say("")?;
     table.print(&mut std::io::stdout().lock())?;
-    Ok(())
+    outcome
 }
 
 fn measure(part: &str, table: &mut Table) -> Result<()> {

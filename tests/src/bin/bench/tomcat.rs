@@ -1,31 +1,44 @@
-//! Requests per second of one Tomcat, read-only and changing, with our session manager and with Tomcat's own.
+//! One Tomcat under StandardManager, under Tomcat's own replication and under ours: requests that read and requests
+//! that change, at 32 connections over as many sessions and at 128 over 4,000; latency at a steady rate of changes;
+//! heap per session and bytes allocated per request.
 //!
-//! The probe application reads or changes one attribute of 32 users' sessions. Tomcat, the load and, for ours, three
-//! syncing store nodes share this machine, which is what "beside StandardManager" costs at worst. Each row is warmed up
-//! first, because a JVM that is still compiling measures itself.
+//! All share this machine: for ours three syncing store nodes too, for DeltaManager a second Tomcat that receives, and
+//! the load for all. That is what "beside StandardManager" costs at worst. Each page is warmed up for a minute first,
+//! because a JVM that is still compiling measures itself.
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use remora_tests::place::free_port;
-use remora_tests::probe::Caller;
-use remora_tests::stores::{StorePorts, Stores};
-use remora_tests::tomcat::{Application, Tomcat, TomcatPlan, Version};
+use remora_tests::http::{Browser, Request};
 
 use crate::cpu::Usage;
+use crate::heap::Heap;
+use crate::paced;
+use crate::rivals::{Rival, Running, each};
 use crate::table::Table;
 use crate::wrk::{Load, installed, load};
 
-/// Users, each with a session and a connection.
-const USERS: usize = 32;
+/// Connections, and the sessions that they take turns with.
+const CROWDS: [(usize, usize); 2] = [(32, 32), (128, 4_000)];
 
-/// Seconds of load before each row; the JIT needs about this long for the gRPC path.
-const WARM_UP_SECONDS: u64 = 20;
+/// Pages: what they do, and how they are asked.
+const PAGES: [(&str, &str); 2] = [
+    ("read-only", "read.jsp?name=changed&nothing="),
+    ("changing", "change.jsp?name=changed&value="),
+];
+
+/// Changes a second at which latency is measured.
+const STEADY_RATES: [u32; 2] = [500, 2_000];
+
+/// Seconds of load before the first row of a page: the JIT needs about a minute for all that a page touches.
+const WARM_UP_SECONDS: u64 = 60;
+
+/// Seconds of load before its other rows, by which time only the new sessions are cold.
+const SETTLING_SECONDS: u64 = 8;
 
 /// Seconds of each measurement.
-const MEASURE_SECONDS: u64 = 8;
+const MEASURE_SECONDS: u64 = 10;
 
 /// Size of the attributes that each session holds beside the one that changes.
 const SESSION_BYTES: usize = 2_048;
@@ -33,8 +46,12 @@ const SESSION_BYTES: usize = 2_048;
 /// Size of what a request changes, a few digits apart.
 const CHANGE_BYTES: usize = 190;
 
-/// As Tomcat sites run it: both compilers, a collector for servers, a heap that is not the subject.
-const JAVA_OPTIONS: &str = "-XX:+UseParallelGC -Xms512m -Xmx512m";
+/// A row of the loaded Tomcat.
+struct Row {
+    what: String,
+    load: Load,
+    microseconds: f64,
+}
 
 /// Measures, or says what is missing.
 pub(crate) fn measure(table: &mut Table) -> Result<()> {
@@ -44,94 +61,149 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
         return Ok(());
     }
     let directory = tempfile::tempdir()?;
-    let standard = run(table, "StandardManager", directory.path(), None)?;
-    let ports = [StorePorts::free()?, StorePorts::free()?, StorePorts::free()?];
-    let stores = Stores::start(directory.path(), &ports)?;
-    stores.wait_ready()?;
-    let ours = run(
-        table,
-        "RemoraManager",
-        directory.path(),
-        Some(stores.client_list()),
-    )?;
-    for ((what, standard), (_, ours)) in standard.iter().zip(&ours) {
-        let ratio = format!("{:.2}", ours.rate / standard.rate);
+    let mut measured = Vec::new();
+    for rival in Rival::ALL {
+        let rows = run(table, rival, directory.path()).with_context(|| rival.name())?;
+        measured.push((rival, rows));
+    }
+    let (_, standard) = measured.first().context("somebody was measured")?;
+    for (rival, rows) in &measured[1..] {
+        for (row, standard) in rows.iter().zip(standard) {
+            table.row([
+                row.what.clone(),
+                format!("{} / StandardManager", rival.name()),
+                format!("{:.2}", row.load.rate / standard.load.rate),
+                format!("{:+.1} us", row.microseconds - standard.microseconds),
+                String::new(),
+                String::new(),
+            ]);
+        }
+    }
+    Ok(())
+}
+
+fn run(table: &mut Table, rival: Rival, directory: &Path) -> Result<Vec<Row>> {
+    let mut running = Running::start(rival, directory)?;
+    let script = directory.join(format!("{}.lua", rival.name()));
+    let mut rows = Vec::new();
+    let mut cookies = Vec::new();
+    for (connections, sessions) in CROWDS {
+        begin_sessions(table, rival, &mut running, &mut cookies, sessions)?;
+        std::fs::write(&script, requests(&cookies))?;
+        for (what, page) in PAGES {
+            let warm_up = if rows.len() < PAGES.len() {
+                WARM_UP_SECONDS
+            } else {
+                SETTLING_SECONDS
+            };
+            let url = format!("http://{}/bench/{page}", running.address());
+            load(&url, warm_up, connections, Some(&script))?;
+            let what = format!("Tomcat request, {what}, {connections} connections, {sessions} sessions");
+            rows.push(one(table, rival, &mut running, what, || {
+                load(&url, MEASURE_SECONDS, connections, Some(&script))
+            })?);
+        }
+    }
+    for rate in STEADY_RATES {
+        let latency = paced::changes(running.address(), &cookies, rate)?;
         table.row([
-            format!("Tomcat request, {what}"),
-            "ours / StandardManager".into(),
-            ratio,
+            "Tomcat request, changing, at a steady rate".into(),
+            rival.name().into(),
+            format!("{rate}/s"),
             String::new(),
             String::new(),
+            paced::told(latency),
+        ]);
+    }
+    running.stop()?;
+    Ok(rows)
+}
+
+/// Measures one load and adds its row.
+fn one(
+    table: &mut Table,
+    rival: Rival,
+    running: &mut Running,
+    what: String,
+    drive: impl FnOnce() -> Result<Load>,
+) -> Result<Row> {
+    let pid = running.pid()?;
+    let (usage, heap, beside) = (Usage::of(&[pid])?, Heap::of(pid)?, running.beside()?);
+    let load = drive()?;
+    let used = Usage::of(&[pid])?.since(usage);
+    let allocated = Heap::of(pid)?.allocated_since(heap);
+    let remark = running.beside()?.remark(beside, load.answers);
+    let microseconds = used.microseconds_each(load.answers);
+    let remarks = [
+        load.latency.clone(),
+        format!("{:.0} bytes allocated", each(allocated, load.answers)),
+        remark,
+    ];
+    table.row([
+        what.clone(),
+        rival.name().into(),
+        format!("{:.0}/s", load.rate),
+        format!("{microseconds:.1} us"),
+        format!("{:.2}", used.sleeps_each(load.answers)),
+        remarks
+            .iter()
+            .filter(|part| !part.is_empty())
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", "),
+    ]);
+    Ok(Row {
+        what,
+        load,
+        microseconds,
+    })
+}
+
+/// Begins sessions until there are as many, and adds a row with the heap that each of many takes.
+fn begin_sessions(
+    table: &mut Table,
+    rival: Rival,
+    running: &mut Running,
+    cookies: &mut Vec<String>,
+    sessions: usize,
+) -> Result<()> {
+    let pid = running.pid()?;
+    let before = Heap::without_garbage(pid)?;
+    let warm = !cookies.is_empty();
+    let begun = sessions - cookies.len();
+    while cookies.len() < sessions {
+        cookies.push(begin_session(running.address())?);
+    }
+    if warm {
+        let heap = Heap::without_garbage(pid)?.used - before.used;
+        table.row([
+            "Tomcat heap per session of 2 KiB".into(),
+            rival.name().into(),
+            format!("{:.0} bytes", each(heap, u64::try_from(begun)?)),
             String::new(),
+            String::new(),
+            format!("{begun} sessions"),
         ]);
     }
     Ok(())
 }
 
-fn run(
-    table: &mut Table,
-    who: &str,
-    directory: &Path,
-    store: Option<String>,
-) -> Result<Vec<(&'static str, Load)>> {
-    let port = free_port()?;
-    let plan = TomcatPlan {
-        version: Version::V10,
-        node: who.to_lowercase(),
-        jvm_route: false,
-        port,
-        store,
-        manager: Vec::new(),
-        applications: Application::USUAL.to_vec(),
-        java_options: JAVA_OPTIONS.into(),
-        signals: directory.join("signals"),
-    };
-    std::fs::create_dir_all(&plan.signals)?;
-    let mut tomcat = Tomcat::start(directory, plan)?;
-    tomcat.wait_ready()?;
-    let at = tomcat.address();
-    let cookies = cookies(at)?;
-    let pid = tomcat.process()?.id();
-    let mut rows = Vec::new();
-    for (what, page) in [
-        ("read-only", "get.jsp?nothing="),
-        ("changing", "set.jsp?name=changed&value="),
-    ] {
-        let url = format!("http://{at}/probe/{page}");
-        let script = directory.join(format!("{who}-{what}.lua"));
-        std::fs::write(&script, requests(&cookies))?;
-        load(&url, WARM_UP_SECONDS, USERS, Some(&script))?;
-        let before = Usage::of(&[pid])?;
-        let seen = load(&url, MEASURE_SECONDS, USERS, Some(&script))?;
-        let used = Usage::of(&[pid])?.since(before);
-        table.row([
-            format!("Tomcat request, {what}"),
-            who.into(),
-            format!("{:.0}/s", seen.rate),
-            format!("{:.1} us", used.microseconds_each(seen.answers)),
-            format!("{:.2}", used.sleeps_each(seen.answers)),
-            seen.latency.clone(),
-        ]);
-        rows.push((what, seen));
-    }
-    tomcat.process()?.stop(Duration::from_secs(20))?;
-    Ok(rows)
-}
-
-/// Session cookies of users whose sessions hold something already.
-fn cookies(at: SocketAddr) -> Result<Vec<String>> {
+/// Begins a session that holds something already; its id.
+fn begin_session(at: SocketAddr) -> Result<String> {
+    let mut browser = Browser::new(at);
     let filler = "x".repeat(SESSION_BYTES);
-    let cookie = |_| {
-        let mut caller = Caller::new(at);
-        caller.set("filler", &filler)?;
-        let id = caller.browser.cookie("JSESSIONID").context("no session cookie")?;
-        Ok(format!("\"JSESSIONID={id}\""))
-    };
-    (0..USERS).map(cookie).collect()
+    browser.send(&Request::get(&format!(
+        "/bench/change.jsp?name=filler&value={filler}"
+    )))?;
+    Ok(browser
+        .cookie("JSESSIONID")
+        .context("no session cookie")?
+        .to_owned())
 }
 
 /// A script for wrk: the users take turns, and every request ends in another value, so that a change is one.
-fn requests(cookies: &[String]) -> String {
+fn requests(ids: &[String]) -> String {
+    let cookies: Vec<String> = ids.iter().map(|id| format!("\"JSESSIONID={id}\"")).collect();
     format!(
         "local cookies = {{ {} }}\nlocal turn = 0\nlocal padding = string.rep('x', {CHANGE_BYTES})\nfunction request()\n  \
          turn = turn + 1\n  return wrk.format('GET', wrk.path .. padding .. turn, \

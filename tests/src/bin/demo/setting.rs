@@ -141,6 +141,7 @@ fn start_tomcats(directory: &Path, ports: &Ports, stores: &Stores, signals: &Sig
             port: *port,
             store: Some(stores.client_list()),
             manager: Vec::new(),
+            replication: None,
             applications: Application::USUAL.to_vec(),
             java_options: QUICK_START.to_owned(),
             signals: signals.directory().to_path_buf(),
