@@ -13,6 +13,7 @@ const EXAMPLES: &str = "Examples:
   remora sessions list --principal ada
   remora sessions show 3fa4c2d1
   remora sessions kill --principal ada --yes
+  remora applications
   remora upstreams drain n1
   remora -o json nodes list
   remora nodes upgrade --now
@@ -69,6 +70,8 @@ pub(crate) enum Verb {
     /// Look at the store's nodes
     #[command(subcommand)]
     Nodes(Nodes),
+    /// Look at the applications whose sessions the store keeps, and at the Tomcats that serve them
+    Applications,
     /// Look at the Tomcats behind the proxies, and drain them
     #[command(subcommand)]
     Upstreams(Upstreams),

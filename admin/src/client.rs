@@ -7,11 +7,12 @@
 use std::time::{Duration, Instant};
 
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
+use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
-    DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
-    ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest,
-    UpgradeReply, UpgradeRequest,
+    DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest,
+    ListSessionsReply, ListSessionsRequest, ProxyStatus, ProxyStatusRequest, SessionDetail,
+    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -43,44 +44,64 @@ trait Question: Clone {
     const TIMEOUT: Duration;
     /// Whether asking twice is the same as asking once.
     const IS_READ: bool;
-    async fn ask(self, client: StoreAdminClient<Channel>) -> Result<Self::Answer, Status>;
+    async fn ask(self, channel: Channel) -> Result<Self::Answer, Status>;
 }
 
 macro_rules! question {
-    ($request:ty, $answer:ty, $method:ident, $timeout:expr, $is_read:expr) => {
+    ($request:ty, $answer:ty, $client:ident.$method:ident, $timeout:expr, $is_read:expr) => {
         impl Question for $request {
             type Answer = $answer;
             // The constant that the question was declared with, and its reason there.
             const TIMEOUT: Duration = $timeout;
             const IS_READ: bool = $is_read;
-            async fn ask(self, mut client: StoreAdminClient<Channel>) -> Result<$answer, Status> {
-                client.$method(self).await.map(tonic::Response::into_inner)
+            async fn ask(self, channel: Channel) -> Result<$answer, Status> {
+                let answer = $client::new(channel).$method(self).await;
+                answer.map(tonic::Response::into_inner)
             }
         }
     };
 }
 
-question!(StoreStatusRequest, StoreStatus, status, ATTEMPT_TIMEOUT, true);
+question!(
+    StoreStatusRequest,
+    StoreStatus,
+    StoreAdminClient.status,
+    ATTEMPT_TIMEOUT,
+    true
+);
 question!(
     ListSessionsRequest,
     ListSessionsReply,
-    list_sessions,
+    StoreAdminClient.list_sessions,
     ATTEMPT_TIMEOUT,
     true
 );
 question!(
     ShowSessionRequest,
     SessionDetail,
-    show_session,
+    StoreAdminClient.show_session,
+    ATTEMPT_TIMEOUT,
+    true
+);
+question!(
+    ListServersRequest,
+    ListServersReply,
+    RegistryClient.list_servers,
     ATTEMPT_TIMEOUT,
     true
 );
 // A wish that is said twice is the same wish.
-question!(UpgradeRequest, UpgradeReply, upgrade, ATTEMPT_TIMEOUT, true);
+question!(
+    UpgradeRequest,
+    UpgradeReply,
+    StoreAdminClient.upgrade,
+    ATTEMPT_TIMEOUT,
+    true
+);
 question!(
     KillSessionsRequest,
     KillSessionsReply,
-    kill_sessions,
+    StoreAdminClient.kill_sessions,
     KILL_TIMEOUT,
     false
 );
@@ -141,6 +162,11 @@ impl Store {
         self.ask(request).await
     }
 
+    /// The Tomcats that announced themselves.
+    pub(crate) async fn servers(&self) -> Result<ListServersReply, Failure> {
+        self.ask(ListServersRequest {}).await
+    }
+
     /// Ends sessions.
     pub(crate) async fn kill(&self, request: KillSessionsRequest) -> Result<KillSessionsReply, Failure> {
         self.ask(request).await
@@ -183,7 +209,7 @@ async fn attempt<Q: Question>(address: &str, question: Q) -> Result<Q::Answer, M
     let channel = connect(address, Q::TIMEOUT)
         .await
         .map_err(|status| Missed::Passing(failure(address, &status)))?;
-    let answer = question.ask(StoreAdminClient::new(channel)).await;
+    let answer = question.ask(channel).await;
     answer.map_err(|status| match status {
         status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
             "{address}: unknown whether it was done; look again with `remora sessions list`"

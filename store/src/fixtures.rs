@@ -139,6 +139,7 @@ fn announcement() -> Announcement {
         mode: "normal".into(),
         software: "0.1.0".into(),
         threads: 200,
+        unprotected: vec!["localhost/own".into()],
     }
 }
 

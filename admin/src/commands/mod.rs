@@ -1,5 +1,6 @@
 //! What each verb asks and how its answer is arranged; one file per verb, which knows nothing of this one.
 
+mod applications;
 mod nodes;
 mod sessions;
 mod status;
@@ -18,6 +19,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Status => status::show(&store, &proxy).await,
         Verb::Sessions(verb) => sessions::run(&store, verb).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
+        Verb::Applications => applications::run(&store).await,
         Verb::Upstreams(verb) => upstreams::run(&proxy, verb).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use remora_proto::v1::UpstreamStatus;
 
+use super::applications;
 use super::nodes::{self, Node};
 use super::upstreams;
 use crate::client::{Store, check_addresses, proxy_status};
@@ -21,10 +22,15 @@ pub(super) async fn show(store: &[String], proxies: &[String]) -> Result<Report,
     let mut report = Report::default();
     if !store.is_empty() {
         // A store that is away is what an operator looks for; it must not hide the proxies.
-        match nodes::ask_all(&Store::new(store)?).await {
+        let store = Store::new(store)?;
+        match nodes::ask_all(&store).await {
             Ok(nodes) => {
                 troubles.extend(store_troubles(&nodes));
                 report = nodes::add_table(report, &nodes);
+                if has_leader(&nodes) {
+                    let servers = store.servers().await.map(|reply| reply.servers);
+                    troubles.extend(applications::troubles(&servers.unwrap_or_default()));
+                }
             }
             Err(failure) => troubles.push(format!("the store does not answer: {failure}")),
         }
@@ -59,11 +65,15 @@ fn store_troubles(nodes: &[Node]) -> Vec<String> {
             Some(_) => None,
         })
         .collect();
-    let leads = |node: &Node| node.status.as_ref().is_some_and(|status| status.role == "leader");
-    if !nodes.iter().any(leads) {
+    if !has_leader(nodes) {
         troubles.push("the store has no leader".into());
     }
     troubles
+}
+
+fn has_leader(nodes: &[Node]) -> bool {
+    let leads = |node: &Node| node.status.as_ref().is_some_and(|status| status.role == "leader");
+    nodes.iter().any(leads)
 }
 
 fn upstream_trouble(proxy: &str, upstream: &UpstreamStatus) -> Option<String> {

@@ -56,6 +56,7 @@ impl Registry for Registered {
                 mode: entry.mode.to_string(),
                 version: entry.software.to_string(),
                 threads: entry.threads,
+                unprotected: entry.unprotected.iter().map(|name| name.to_string()).collect(),
             });
         Ok(Response::new(v1::ListServersReply {
             servers: servers.collect(),

@@ -166,6 +166,8 @@ pub struct Announcement {
     pub software: Arc<str>,
     /// Threads that serve requests; 0 when not known.
     pub threads: u32,
+    /// Applications beside those that have a session manager of their own.
+    pub unprotected: Vec<Arc<str>>,
 }
 
 /// One session that was used.

@@ -297,6 +297,8 @@ pub struct RegisteredServer {
     pub software: Arc<str>,
     /// Threads that serve requests; 0 when not known.
     pub threads: u32,
+    /// Applications beside those that have a session manager of their own.
+    pub unprotected: Vec<Arc<str>>,
 }
 
 /// A live record. Shared as `Arc<Session>`: readers keep the one they saw.

@@ -180,6 +180,7 @@ async fn application_servers_enter_the_registry_and_leave_it() {
         mode: "normal".to_owned(),
         version: "0.1.0".to_owned(),
         threads: 200,
+        unprotected: vec!["localhost/own".into()],
     };
     assert!(
         registry

@@ -286,10 +286,10 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposa
             ask.url.len()
         )));
     }
-    if ask.applications.len() > APPLICATIONS_MAX {
+    let announced = ask.applications.len().max(ask.unprotected.len());
+    if announced > APPLICATIONS_MAX {
         return Err(malformed(format!(
-            "{} applications are announced: {APPLICATIONS_MAX} are allowed",
-            ask.applications.len()
+            "{announced} applications are announced: {APPLICATIONS_MAX} are allowed"
         )));
     }
     if !(1..=LIFETIME_SECONDS_MAX).contains(&ask.lifetime_seconds) {
@@ -297,11 +297,11 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposa
             "lifetime_seconds must be 1 to {LIFETIME_SECONDS_MAX}"
         )));
     }
-    let applications = ask
-        .applications
-        .iter()
-        .map(|name| application(name))
-        .collect::<Conversion<_>>()?;
+    let named = |names: &[String]| {
+        let each = names.iter();
+        each.map(|name| application(name)).collect::<Conversion<Vec<_>>>()
+    };
+    let (applications, unprotected) = (named(&ask.applications)?, named(&ask.unprotected)?);
     if ask.mode.len() > MODE_BYTES_MAX || ask.version.len() > SOFTWARE_BYTES_MAX {
         return Err(malformed(format!(
             "mode has {} bytes and version {}: {MODE_BYTES_MAX} and {SOFTWARE_BYTES_MAX} are allowed",
@@ -316,6 +316,7 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposa
         mode: Arc::from(ask.mode),
         software: Arc::from(ask.version),
         threads: ask.threads,
+        unprotected,
     });
     Ok(Proposal {
         request_id: Some(asker.request_id(serial)?),

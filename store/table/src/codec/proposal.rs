@@ -273,6 +273,7 @@ fn write_announcement(writer: &mut Writer<'_>, said: &Announcement) {
     writer.text(&said.mode);
     writer.text(&said.software);
     writer.u32(said.threads);
+    writer.list(&said.unprotected, |writer, application| writer.text(application));
 }
 
 fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
@@ -283,6 +284,7 @@ fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
         mode: reader.text()?,
         software: reader.text()?,
         threads: reader.u32()?,
+        unprotected: reader.list(LENGTH_BYTES, Reader::text)?,
     })
 }
 

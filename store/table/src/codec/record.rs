@@ -203,6 +203,7 @@ pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {
     writer.text(&entry.mode);
     writer.text(&entry.software);
     writer.u32(entry.threads);
+    writer.list(&entry.unprotected, |writer, application| writer.text(application));
 }
 
 pub(super) fn write_member(writer: &mut Writer<'_>, node: u64, member: MemberFormats) {
@@ -230,6 +231,7 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
         mode: reader.text()?,
         software: reader.text()?,
         threads: reader.u32()?,
+        unprotected: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
     })
 }
 

@@ -323,6 +323,7 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
             mode: Arc::from(""),
             software: Arc::from(""),
             threads: 0,
+            unprotected: Vec::new(),
         }),
     };
     for node in 0..SERVERS_MAX {

@@ -15,13 +15,15 @@ impl SessionTable {
         let version = self.next_version();
         let server = self.owner(call);
         let node = Arc::clone(&server.node);
-        let applications = said.applications.iter();
+        let mut shared = |applications: &[Arc<str>]| {
+            let each = applications.iter();
+            each.map(|application| self.names.share(application)).collect()
+        };
         let entry = RegisteredServer {
             server,
             url: Arc::clone(&said.url),
-            applications: applications
-                .map(|application| self.names.share(application))
-                .collect(),
+            applications: shared(&said.applications),
+            unprotected: shared(&said.unprotected),
             lapses: self.now().plus_ms(u64::from(said.lifetime_seconds) * 1_000),
             version,
             mode: Arc::clone(&said.mode),

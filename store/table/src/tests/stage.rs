@@ -165,6 +165,7 @@ impl Stage {
                     mode: "".into(),
                     software: "".into(),
                     threads: 0,
+                    unprotected: Vec::new(),
                 };
                 self.propose(who, None, Command::Announce(said))
             }
