@@ -28,6 +28,7 @@ final class ManagerOptions {
   String store;
   String app;
   String node;
+  String mode = "protect";
   String onStoreLoss = "serve";
   String onConflict = "refuse";
   String onUnserializable = "local";
@@ -44,12 +45,7 @@ final class ManagerOptions {
    * @throws IllegalArgumentException with a sentence for the administrator if it is too long
    */
   String application(Context context) {
-    String version = context.getWebappVersion();
-    String name =
-        (app == null || app.isEmpty() ? "" : app + ":")
-            + context.getParent().getName()
-            + context.getPath()
-            + (version == null || version.isEmpty() ? "" : "##" + version);
+    String name = (app == null || app.isEmpty() ? "" : app + ":") + plainName(context);
     if (name.getBytes(StandardCharsets.UTF_8).length > APPLICATION_BYTES_MAX) {
       throw new IllegalArgumentException(
           "The application's name \""
@@ -59,6 +55,38 @@ final class ManagerOptions {
               + " bytes: choose a shorter app=\"...\" or context path.");
     }
     return name;
+  }
+
+  /**
+   * What an application is called without a namespace.
+   *
+   * @param context the application
+   * @return {@code host/path##version}
+   */
+  static String plainName(Context context) {
+    String version = context.getWebappVersion();
+    return context.getParent().getName()
+        + context.getPath()
+        + (version == null || version.isEmpty() ? "" : "##" + version);
+  }
+
+  /**
+   * Whether sessions live as under Tomcat's own manager and the store is only told of them.
+   *
+   * @return false where they outlive their Tomcat
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  boolean observes() {
+    return choice("mode", mode, "protect", "observe") == 1;
+  }
+
+  /**
+   * How the manager runs, in a word for the store's registry.
+   *
+   * @return {@code observe}, {@code serve} or {@code refuse}
+   */
+  String way() {
+    return observes() ? mode : onStoreLoss;
   }
 
   /**

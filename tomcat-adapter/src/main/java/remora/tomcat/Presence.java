@@ -1,14 +1,13 @@
 package remora.tomcat;
 
-import java.util.ArrayList;
-import java.util.Collections;
+import java.net.Inet6Address;
+import java.net.InetAddress;
 import org.apache.catalina.Container;
 import org.apache.catalina.Engine;
 import org.apache.catalina.Service;
 import org.apache.catalina.connector.Connector;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
-import remora.tomcat.keeper.Keeper;
 import remora.tomcat.store.Announcement;
 import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.SessionStore;
@@ -40,37 +39,43 @@ final class Presence {
   /**
    * Says that the manager serves from now on.
    *
-   * @param keeper who keeps its sessions
-   * @param encoder who encodes their values
+   * @param encoder who encodes its sessions' values
    */
-  void begin(Keeper keeper, SessionEncoder encoder) {
-    log.info(
-        manager.getApplication()
-            + " keeps its sessions in the store at "
-            + String.join(", ", where.addresses())
-            + " as "
-            + where.node()
-            + "; while the store is away it will "
-            + options.onStoreLoss);
+  void begin(SessionEncoder encoder) {
+    log.info(opening());
     store.announce(
         new Announcement(
             where.node(),
             url(),
             manager.getApplication(),
-            options.onStoreLoss,
+            options.way(),
             version(),
             threads(manager.getContext())));
     store.onStatus(
         manager.getApplication(),
         () ->
             new ApplicationStatus(
-                0,
-                0,
+                manager.traffic().busy(),
+                manager.traffic().inFlight(),
                 encoder.local(),
                 encoder.undecodable(),
-                keeper.refused(),
-                keeper.changedInPlace(),
-                new ArrayList<>(Collections.<String>emptyList())));
+                manager.getRefusedAnswers(),
+                manager.getChangedInPlace(),
+                encoder.unstorableClasses()));
+  }
+
+  private String opening() {
+    String store = " the store at " + String.join(", ", where.addresses()) + " as " + where.node();
+    return options.observes()
+        ? manager.getApplication()
+            + " tells"
+            + store
+            + " what its sessions hold; they live and end as under Tomcat's own manager"
+        : manager.getApplication()
+            + " keeps its sessions in"
+            + store
+            + "; while the store is away it will "
+            + options.onStoreLoss;
   }
 
   /**
@@ -79,8 +84,11 @@ final class Presence {
    * @param given how many sessions it gave up
    */
   void end(int given) {
-    log.info(
-        manager.getApplication() + " stops; " + given + " sessions were handed to other Tomcats");
+    String fate =
+        options.observes()
+            ? "its sessions end with it"
+            : given + " sessions were handed to other Tomcats";
+    log.info(manager.getApplication() + " stops; " + fate);
   }
 
   private static String version() {
@@ -91,9 +99,19 @@ final class Presence {
   /** Where a proxy reaches this Tomcat: its first connector; empty if there is none. */
   private String url() {
     for (Connector connector : connectors(manager.getContext())) {
-      return connector.getScheme() + "://" + where.node() + ":" + connector.getPort();
+      return connector.getScheme() + "://" + host(connector) + ":" + connector.getPort();
     }
     return "";
+  }
+
+  /** Of a connector that listens everywhere only this machine's name can be told. */
+  private static String host(Connector connector) {
+    Object address = connector.getProperty("address");
+    if (!(address instanceof InetAddress) || ((InetAddress) address).isAnyLocalAddress()) {
+      return ManagerOptions.hostName(System.getenv("HOSTNAME"));
+    }
+    String host = ((InetAddress) address).getHostAddress();
+    return address instanceof Inet6Address ? "[" + host + "]" : host;
   }
 
   /**

@@ -1,10 +1,11 @@
 package remora.tomcat;
 
+import java.util.Set;
+import java.util.function.Consumer;
 import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Session;
-import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.session.StandardSession;
 import org.apache.catalina.util.ServerInfo;
 import remora.tomcat.copy.Names;
@@ -12,6 +13,7 @@ import remora.tomcat.keeper.Held;
 import remora.tomcat.keeper.Keeper;
 import remora.tomcat.keeper.KeeperSettings;
 import remora.tomcat.keeper.Live;
+import remora.tomcat.keeper.Observer;
 import remora.tomcat.keeper.PauseTicker;
 import remora.tomcat.keeper.SessionIds;
 import remora.tomcat.keeper.Visit;
@@ -39,7 +41,7 @@ import remora.tomcat.store.grpc.GrpcSessionStore;
  * <p>Left out on purpose: session limits other than Tomcat's {@code maxActiveSessions}, swapping to
  * disk, and any expiry by the local clock.
  */
-public class RemoraManager extends ManagerBase {
+public class RemoraManager extends ManagerAttributes {
 
   /** How many new ids are drawn until one has the slot of the old: 256 expected. */
   private static final int RENAME_DRAWS_MAX = 100_000;
@@ -47,188 +49,19 @@ public class RemoraManager extends ManagerBase {
   /** How long touches are collected, in milliseconds. */
   static final long TOUCH_MILLIS = Keeper.touchMillis();
 
-  private final ManagerOptions options = new ManagerOptions();
+  private final Traffic traffic = new Traffic();
   private String application;
   private SessionIds ids;
   private SessionEncoder encoder;
   private SessionStore store;
   private Presence presence;
   private volatile Keeper keeper;
+  private volatile Observer observer;
 
   /** Makes a manager; Tomcat then sets the attributes of its element. */
   public RemoraManager() {}
 
-  // ---- Attributes of the element
-
-  /**
-   * Client addresses of the store's nodes. Required.
-   *
-   * @param addresses {@code host:port}, separated by commas
-   */
-  public void setStore(String addresses) {
-    options.store = addresses;
-  }
-
-  /**
-   * Client addresses of the store's nodes.
-   *
-   * @return as set
-   */
-  public String getStore() {
-    return options.store;
-  }
-
-  /**
-   * A namespace before host and context path, for installations that share a store.
-   *
-   * @param app a name, or null for none
-   */
-  public void setApp(String app) {
-    options.app = app;
-  }
-
-  /**
-   * The namespace.
-   *
-   * @return as set
-   */
-  public String getApp() {
-    return options.app;
-  }
-
-  /**
-   * What people call this Tomcat. The Engine's jvmRoute unless set.
-   *
-   * @param node a name
-   */
-  public void setNode(String node) {
-    options.node = node;
-  }
-
-  /**
-   * What people call this Tomcat.
-   *
-   * @return as set
-   */
-  public String getNode() {
-    return options.node;
-  }
-
-  /**
-   * What requests with sessions get while the store does not answer.
-   *
-   * @param onStoreLoss {@code serve}: the sessions that this Tomcat owns, and new ones, go on, and
-   *     what changes is handed over when the store is back; or {@code refuse}: a 503 that leaves
-   *     the cookie as it is
-   */
-  public void setOnStoreLoss(String onStoreLoss) {
-    options.onStoreLoss = onStoreLoss;
-  }
-
-  /**
-   * What requests with sessions get while the store does not answer.
-   *
-   * @return as set
-   */
-  public String getOnStoreLoss() {
-    return options.onStoreLoss;
-  }
-
-  /**
-   * What a request gets that changes an attribute which another Tomcat has changed since it was
-   * read here. Only happens where users do not stick to one Tomcat.
-   *
-   * @param onConflict {@code refuse}, a 503; or {@code overwrite}: the later one wins, but never
-   *     with a login
-   */
-  public void setOnConflict(String onConflict) {
-    options.onConflict = onConflict;
-  }
-
-  /**
-   * What a request gets that changes what another Tomcat has changed.
-   *
-   * @return as set
-   */
-  public String getOnConflict() {
-    return options.onConflict;
-  }
-
-  /**
-   * What becomes of a value that cannot be stored: not serializable, too large, refused by a
-   * filter.
-   *
-   * @param onUnserializable {@code local}: it stays on this Tomcat and is lost with it; or {@code
-   *     fail}: the request fails with the application's own error page
-   */
-  public void setOnUnserializable(String onUnserializable) {
-    options.onUnserializable = onUnserializable;
-  }
-
-  /**
-   * What becomes of a value that cannot be stored.
-   *
-   * @return as set
-   */
-  public String getOnUnserializable() {
-    return options.onUnserializable;
-  }
-
-  /**
-   * Whether sessions without content are stored, too: no attribute, login or idle limit of their
-   * own. They cost the store a record for every visitor who never comes back.
-   *
-   * @param persistEmpty {@code true} to store them; {@code false} unless set
-   */
-  public void setPersistEmpty(boolean persistEmpty) {
-    options.persistEmpty = persistEmpty;
-  }
-
-  /**
-   * Whether sessions without content are stored, too.
-   *
-   * @return as set
-   */
-  public boolean isPersistEmpty() {
-    return options.persistEmpty;
-  }
-
-  /**
-   * How long a request waits for the store: longer than an election takes. 5 s unless set.
-   *
-   * @param storeTimeout a number with {@code s} or {@code ms}
-   */
-  public void setStoreTimeout(String storeTimeout) {
-    options.storeTimeout = storeTimeout;
-  }
-
-  /**
-   * How long a request waits for the store.
-   *
-   * @return as set
-   */
-  public String getStoreTimeout() {
-    return options.storeTimeout;
-  }
-
-  /**
-   * A secret of the application's Tomcats under which ids are hashed (HMAC-SHA-256), so that the
-   * store cannot be searched for an id. The same on all of them.
-   *
-   * @param key at least 16 bytes
-   */
-  public void setKey(String key) {
-    options.key = key;
-  }
-
-  /**
-   * A file that holds the secret of {@link #setKey}.
-   *
-   * @param keyFile its path
-   */
-  public void setKeyFile(String keyFile) {
-    options.keyFile = keyFile;
-  }
+  // ---- What consoles see
 
   /**
    * The application's name in the store.
@@ -238,8 +71,6 @@ public class RemoraManager extends ManagerBase {
   public String getApplication() {
     return application;
   }
-
-  // ---- What consoles see beside it
 
   /**
    * How the store stands, as seen from here.
@@ -269,13 +100,24 @@ public class RemoraManager extends ManagerBase {
   }
 
   /**
+   * Logins of frameworks whose user has no name that operators could look for.
+   *
+   * @return a count since the start
+   */
+  public long getNamelessLogins() {
+    SessionEncoder values = encoder;
+    return values == null ? 0 : values.namelessLogins();
+  }
+
+  /**
    * Answers refused because something was not stored.
    *
    * @return a count since the start
    */
   public long getRefusedAnswers() {
     Keeper running = keeper;
-    return running == null ? 0 : running.refused();
+    Observer watching = observer;
+    return running != null ? running.refused() : watching != null ? watching.refused() : 0;
   }
 
   /**
@@ -285,7 +127,21 @@ public class RemoraManager extends ManagerBase {
    */
   public long getChangedInPlace() {
     Keeper running = keeper;
-    return running == null ? 0 : running.changedInPlace();
+    Observer watching = observer;
+    return running != null
+        ? running.changedInPlace()
+        : watching != null ? watching.changedInPlace() : 0;
+  }
+
+  /**
+   * What the store was not told while sessions are only observed: too much waited, or it did not
+   * answer.
+   *
+   * @return a count since the start
+   */
+  public long getDropped() {
+    Observer watching = observer;
+    return watching == null ? 0 : watching.dropped();
   }
 
   /**
@@ -312,6 +168,7 @@ public class RemoraManager extends ManagerBase {
     StoreOptions storeOptions;
     try {
       TomcatMembers.check(ServerInfo.getServerNumber());
+      options.observes();
       options.serves();
       options.overwrites();
       options.keepsLocal();
@@ -361,7 +218,7 @@ public class RemoraManager extends ManagerBase {
             loader,
             getSessionAttributeValueClassNamePattern(),
             store::sessionBytesMax,
-            options.keepsLocal());
+            options.observes() || options.keepsLocal());
     KeeperSettings settings =
         new KeeperSettings(
             application,
@@ -372,11 +229,15 @@ public class RemoraManager extends ManagerBase {
             options.serves(),
             options.keepsLocal(),
             storeOptions.timeoutMillis());
-    Keeper opened = new Keeper(settings, store, encoder, new KeeperHost());
-    opened.start();
-    keeper = opened;
     presence = new Presence(this, storeOptions, options, store);
-    presence.begin(opened, encoder);
+    if (options.observes()) {
+      observer = new Observer(settings, store, encoder);
+    } else {
+      Keeper opened = new Keeper(settings, store, encoder, new KeeperHost());
+      opened.start();
+      keeper = opened;
+    }
+    presence.begin(encoder);
   }
 
   @Override
@@ -395,7 +256,67 @@ public class RemoraManager extends ManagerBase {
       store.close();
       Installed.leave(application, getContext().getParent());
     }
+    stopObserving();
     super.stopInternal();
+  }
+
+  /** The sessions end here as under Tomcat's own manager when it has written them to its file. */
+  private void stopObserving() {
+    Observer running = observer;
+    if (running != null) {
+      running.stop();
+      observer = null;
+      for (Session session : findSessions()) {
+        ((RemoraSession) session).passivate();
+        ((RemoraSession) session).expire(false);
+      }
+      presence.end(0);
+      store.close();
+      Installed.leave(application, getContext().getParent());
+    }
+  }
+
+  /**
+   * Tells the store which applications beside this one have managers of their own.
+   *
+   * @param host whose
+   * @param applications their names
+   */
+  void announceUnprotected(String host, Set<String> applications) {
+    SessionStore open = store;
+    if (open != null) {
+      open.announceUnprotected(host, applications);
+    }
+  }
+
+  /**
+   * The requests of the application.
+   *
+   * @return their counts
+   */
+  Traffic traffic() {
+    return traffic;
+  }
+
+  /**
+   * Whether sessions live as under Tomcat's own manager.
+   *
+   * @return false where they outlive their Tomcat
+   */
+  boolean observes() {
+    return observer != null;
+  }
+
+  /**
+   * Tells who only watches, if sessions are only watched.
+   *
+   * @param news what there is to tell
+   */
+  void observe(Consumer<Observer> news) {
+    Observer running = observer;
+    if (running != null) {
+      news.accept(running);
+    }
   }
 
   /**
@@ -475,8 +396,8 @@ public class RemoraManager extends ManagerBase {
    */
   @Override
   public Session findSession(String id) {
-    if (id == null) {
-      return null;
+    if (id == null || observes()) {
+      return id == null ? null : sessions.get(id);
     }
     RequestScope scope = RequestScope.current();
     try {
@@ -504,6 +425,9 @@ public class RemoraManager extends ManagerBase {
    */
   @Override
   public Session createSession(String sessionId) {
+    if (observes()) {
+      return super.createSession(sessionId);
+    }
     String adopted = null;
     if (sessionId != null
         && SessionIds.isPlausible(sessionId)
@@ -531,7 +455,10 @@ public class RemoraManager extends ManagerBase {
   public void add(Session session) {
     super.add(session);
     RemoraSession ours = (RemoraSession) session;
-    if (ours.held() == null) {
+    Observer watching = observer;
+    if (watching != null) {
+      watching.entered(ours);
+    } else if (ours.held() == null) {
       keeper().create(ours);
     } else {
       keeper().enter(ours.held(), ours.getIdInternal());
@@ -557,6 +484,9 @@ public class RemoraManager extends ManagerBase {
    */
   @Override
   public String rotateSessionId(Session session) {
+    if (observes()) {
+      return super.rotateSessionId(session);
+    }
     RemoraSession ours = (RemoraSession) session;
     int slot = ours.held().key().slot();
     for (int i = 0; i < RENAME_DRAWS_MAX; i++) {
@@ -582,6 +512,11 @@ public class RemoraManager extends ManagerBase {
   protected void changeSessionId(
       Session session, String newId, boolean notifySessionListeners, boolean notifyContainer) {
     RemoraSession ours = (RemoraSession) session;
+    if (observes()) {
+      super.changeSessionId(session, newId, notifySessionListeners, notifyContainer);
+      observe(watching -> watching.renamed(ours));
+      return;
+    }
     Held held = ours.held();
     SessionKey newKey = keeper().key(newId);
     boolean fits = held.standing().epoch() == 0 || newKey.slot() == held.key().slot();
@@ -682,6 +617,8 @@ public class RemoraManager extends ManagerBase {
     Keeper running = keeper;
     if (running != null) {
       running.expire();
+    } else if (observes()) {
+      super.processExpires();
     }
   }
 }

@@ -57,6 +57,9 @@ public class RemoraSession extends StoredSide {
   private void reads(String storedName, Object handed) {
     Held kept = held();
     if (kept == null) {
+      if (handed != null) {
+        remora.observe(observer -> observer.read(this, storedName, handed));
+      }
       return;
     }
     Witness witness = witness();
@@ -84,7 +87,9 @@ public class RemoraSession extends StoredSide {
    */
   void marks(String storedName) {
     Held kept = held();
-    if (kept != null && kept.mark(storedName, witness())) {
+    if (kept == null) {
+      remora.observe(observer -> observer.marked(this, storedName));
+    } else if (kept.mark(storedName, witness())) {
       remora.changedOutside(kept);
     }
   }
@@ -125,7 +130,9 @@ public class RemoraSession extends StoredSide {
   public void endAccess() {
     super.endAccess();
     Held kept = held();
-    if (kept != null) {
+    if (kept == null) {
+      remora.observe(observer -> observer.used(this));
+    } else {
       boolean open = kept.leave();
       remora.accessed(kept);
       if (open) {
@@ -270,6 +277,9 @@ public class RemoraSession extends StoredSide {
       remora.endInStore(kept);
     }
     super.expire(notify);
+    if (kept == null) {
+      remora.observe(observer -> observer.ended(this));
+    }
   }
 
   @Override

@@ -1,8 +1,9 @@
 package remora.tomcat;
 
 import java.io.IOException;
+import java.util.Collections;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.TreeSet;
 import org.apache.catalina.Container;
 import org.apache.catalina.Context;
 import org.apache.catalina.Manager;
@@ -35,30 +36,46 @@ public class RemoraValve extends ValveBase {
   /** Where Tomcat looks for what went wrong; the name begins differently on Tomcat 9 and 10. */
   private static final String ERROR_EXCEPTION = errorException();
 
-  /** Applications that were named already. */
-  private final Set<String> unprotected = ConcurrentHashMap.newKeySet();
+  /** Applications that were named already; only used by Tomcat's background thread. */
+  private Set<String> unprotected = Collections.emptySet();
 
   /** Makes a valve that serves asynchronous requests too. */
   public RemoraValve() {
     super(true);
   }
 
-  /** Says once which applications of the Host have a manager of their own. */
+  /** Says once which applications of the Host have a manager of their own, and tells the store. */
   @Override
   public void backgroundProcess() {
     super.backgroundProcess();
+    RemoraManager ours = null;
+    Set<String> found = new TreeSet<>();
     for (Container child : getContainer().findChildren()) {
-      Manager other = child instanceof Context ? ((Context) child).getManager() : null;
-      if (other != null && !(other instanceof RemoraManager) && unprotected.add(child.getName())) {
-        log.warn(
-            "The application \""
-                + child.getName()
-                + "\" has a session manager of its own ("
-                + other.getClass().getSimpleName()
-                + "): its users lose their sessions with this Tomcat. Take the <Manager> element out"
-                + " of its META-INF/context.xml, or give it className=\"remora.tomcat.RemoraManager\".");
+      Manager manager = child instanceof Context ? ((Context) child).getManager() : null;
+      if (manager instanceof RemoraManager) {
+        ours = (RemoraManager) manager;
+      } else if (manager != null) {
+        String name = ManagerOptions.plainName((Context) child);
+        found.add(name);
+        if (!unprotected.contains(name)) {
+          warn(name, manager);
+        }
       }
     }
+    if (ours != null && !found.equals(unprotected)) {
+      unprotected = found;
+      ours.announceUnprotected(getContainer().getName(), found);
+    }
+  }
+
+  private static void warn(String application, Manager manager) {
+    log.warn(
+        "The application \""
+            + application
+            + "\" has a session manager of its own ("
+            + manager.getClass().getSimpleName()
+            + "): its users lose their sessions with this Tomcat. Take the <Manager> element out of"
+            + " its META-INF/context.xml, or give it className=\"remora.tomcat.RemoraManager\".");
   }
 
   private static String errorException() {
@@ -69,7 +86,7 @@ public class RemoraValve extends ValveBase {
   @Override
   public void invoke(Request request, Response response) throws IOException {
     RemoraManager manager = managerOf(request);
-    if (manager == null) {
+    if (manager == null || manager.observes()) {
       next(request, response);
       return;
     }
@@ -81,8 +98,9 @@ public class RemoraValve extends ValveBase {
               request.getCoyoteRequest(), response.getCoyoteResponse(), new RequestScope(request));
     }
     RequestScope scope = (RequestScope) hook.guard();
-    scope.keptBy(manager.keeper());
+    scope.servedBy(manager);
     RequestScope before = scope.enter();
+    manager.traffic().threadEnters();
     hook.pageBegins();
     try {
       if (!first || begin(request, scope)) {
@@ -99,6 +117,7 @@ public class RemoraValve extends ValveBase {
         }
       } finally {
         hook.pageEnded();
+        manager.traffic().threadLeaves();
         RequestScope.leave(before);
       }
     }

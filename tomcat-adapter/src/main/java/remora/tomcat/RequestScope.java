@@ -38,6 +38,7 @@ final class RequestScope implements CommitHook.Guard {
   private volatile boolean asynchronous;
   private volatile boolean finished;
   private volatile Keeper keeper;
+  private Traffic traffic;
 
   RequestScope(Request request) {
     this.request = request;
@@ -107,12 +108,16 @@ final class RequestScope implements CommitHook.Guard {
   }
 
   /**
-   * Names who keeps the sessions of the application that the request is for.
+   * Names the manager of the application that the request is for.
    *
-   * @param keeping its keeper
+   * @param manager whose keeper keeps the sessions
    */
-  void keptBy(Keeper keeping) {
-    keeper = keeping;
+  void servedBy(RemoraManager manager) {
+    keeper = manager.keeper();
+    if (traffic == null) {
+      traffic = manager.traffic();
+      traffic.begins();
+    }
   }
 
   /**
@@ -224,6 +229,13 @@ final class RequestScope implements CommitHook.Guard {
     failure = null;
     finished = true; // the value at fault is given up; what else changed is saved afterwards
     return fault;
+  }
+
+  @Override
+  public void ended() {
+    if (traffic != null) {
+      traffic.ends();
+    }
   }
 
   private String where() {

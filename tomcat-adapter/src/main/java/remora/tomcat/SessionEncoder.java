@@ -1,6 +1,7 @@
 package remora.tomcat;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
@@ -23,6 +24,7 @@ import remora.tomcat.copy.Names;
 import remora.tomcat.keeper.Encoder;
 import remora.tomcat.keeper.Live;
 import remora.tomcat.keeper.PermanentFaultException;
+import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.Login;
 
 /**
@@ -116,6 +118,9 @@ final class SessionEncoder implements Encoder {
       throw new PermanentFaultException(sentence + REMEDY, refused);
     }
     local.increment();
+    if (unstorableClasses.size() < ApplicationStatus.CLASSES_MAX) {
+      unstorableClasses.add(refused.className());
+    }
     if (isNews(refused.kind() + " " + refused.className())) {
       log.warn(
           sentence
@@ -225,15 +230,6 @@ final class SessionEncoder implements Encoder {
   }
 
   /**
-   * How many values could not be decoded.
-   *
-   * @return a count that rises for ever
-   */
-  long undecodable() {
-    return undecodable.sum();
-  }
-
-  /**
    * Classes of values that stay on this Tomcat.
    *
    * @return names of the first that were met
@@ -249,6 +245,15 @@ final class SessionEncoder implements Encoder {
    */
   long namelessLogins() {
     return users.failed();
+  }
+
+  /**
+   * How many values could not be decoded.
+   *
+   * @return a count that rises for ever
+   */
+  long undecodable() {
+    return undecodable.sum();
   }
 
   /**

@@ -92,7 +92,7 @@ final class Tomcats implements AutoCloseable {
           new RemoraManager() {
             @Override
             SessionStore openStore(StoreOptions asked) {
-              options = asked;
+              Node.this.options = asked;
               return calls.watched();
             }
 

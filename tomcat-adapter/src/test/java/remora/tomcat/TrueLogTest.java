@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.InetAddress;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.logging.Level;
 import java.util.logging.LogRecord;
 import javax.servlet.http.HttpServlet;
@@ -92,25 +95,29 @@ class TrueLogTest extends ManyClients {
 
   @Test
   void an_application_with_a_manager_of_its_own_is_said_to_be_unprotected() throws Exception {
-    tomcats.start(
-        "third",
-        null,
-        node -> {
-          Context other = node.tomcat.addContext("/other", node.context.getDocBase());
-          other.setManager(new StandardManager());
-          HttpServlet servlet =
-              new HttpServlet() {
-                private static final long serialVersionUID = 1L;
+    Node third =
+        tomcats.start(
+            "third",
+            null,
+            node -> {
+              Context other = node.tomcat.addContext("/other", node.context.getDocBase());
+              other.setManager(new StandardManager());
+              HttpServlet servlet =
+                  new HttpServlet() {
+                    private static final long serialVersionUID = 1L;
 
-                @Override
-                protected void doGet(HttpServletRequest q, HttpServletResponse a) {
-                  q.getSession();
-                }
-              };
-          Tomcat.addServlet(other, "other", servlet);
-          other.addServletMappingDecoded("/*", "other");
-        });
+                    @Override
+                    protected void doGet(HttpServletRequest q, HttpServletResponse a) {
+                      q.getSession();
+                    }
+                  };
+              Tomcat.addServlet(other, "other", servlet);
+              other.addServletMappingDecoded("/*", "other");
+            });
     Conditions.await("line", () -> log.saying("/other", "StandardManager").size() == 1);
+    Map<String, Set<String>> told = new HashMap<>();
+    told.put("localhost", Collections.singleton("localhost/other"));
+    Conditions.await("word to the store", () -> third.store.unprotected.equals(told));
   }
 
   @Test

@@ -68,6 +68,9 @@ public final class CommitHook implements ActionHook {
      * @param token Tomcat's {@link UpgradeToken}, which knows who takes over
      */
     default void upgraded(Object token) {}
+
+    /** The response is whole, or was cut: nothing is asked any more. Told once. */
+    default void ended() {}
   }
 
   /** What the guard said. */
@@ -144,6 +147,7 @@ public final class CommitHook implements ActionHook {
   private final Gate gate = new Gate();
   private boolean refused;
   private boolean cutOff;
+  private boolean off;
   private RuntimeException fault;
   private volatile Thread page;
 
@@ -387,6 +391,10 @@ public final class CommitHook implements ActionHook {
     }
     if (response.outputBuffer == gate) {
       response.setOutputBuffer(output);
+    }
+    if (!off) {
+      off = true;
+      guard.ended();
     }
   }
 

@@ -19,6 +19,9 @@ final class ApplicationThread implements Executor {
   /** A thread that has nothing to do for so long ends; seconds. */
   private static final long IDLE_SECONDS = 10;
 
+  /** An idle thread ends at once; one that runs the application's code is not waited for. */
+  private static final long STOP_MILLIS_MAX = 50;
+
   private final ThreadPoolExecutor thread;
 
   /**
@@ -60,7 +63,13 @@ final class ApplicationThread implements Executor {
     }
   }
 
+  /** Ends after what waits; an idle thread is gone by then, as who looks for leaks expects. */
   void stop() {
     thread.shutdown();
+    try {
+      thread.awaitTermination(STOP_MILLIS_MAX, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException stopping) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -1,6 +1,7 @@
 package remora.tomcat.store;
 
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -194,6 +195,15 @@ public interface SessionStore extends AutoCloseable {
    * @param announcement what to say
    */
   void announce(Announcement announcement);
+
+  /**
+   * Says which applications of this server have a session manager of their own, so that operators
+   * hear of it: their users lose their sessions with it. Like {@link #announce}.
+   *
+   * @param host what they belong to; its last word counts
+   * @param applications their names, at most 256 of all hosts
+   */
+  void announceUnprotected(String host, Set<String> applications);
 
   /**
    * Names who knows how an application fares. The figures go with other messages now and then, and

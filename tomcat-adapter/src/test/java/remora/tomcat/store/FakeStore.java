@@ -97,6 +97,9 @@ public final class FakeStore implements SessionStore {
   /** The latest announcement of each application. */
   public final Map<String, Announcement> announced = new ConcurrentHashMap<>();
 
+  /** The applications of each host that are said to have managers of their own. */
+  public final Map<String, Set<String>> unprotected = new ConcurrentHashMap<>();
+
   /** Who knows how each application fares. */
   public final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
 
@@ -349,6 +352,11 @@ public final class FakeStore implements SessionStore {
   @Override
   public void announce(Announcement announcement) {
     announced.put(announcement.application(), announcement);
+  }
+
+  @Override
+  public void announceUnprotected(String host, Set<String> applications) {
+    unprotected.put(host, applications);
   }
 
   @Override

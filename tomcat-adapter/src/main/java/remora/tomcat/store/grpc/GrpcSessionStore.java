@@ -166,6 +166,11 @@ public final class GrpcSessionStore implements SessionStore {
   }
 
   @Override
+  public void announceUnprotected(String host, Set<String> applications) {
+    client.standing().announceUnprotected(host, applications);
+  }
+
+  @Override
   public void onStatus(String application, Supplier<ApplicationStatus> figures) {
     told.add(application);
     client.standing().measure(application, figures);

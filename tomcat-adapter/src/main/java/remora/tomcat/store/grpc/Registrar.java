@@ -3,6 +3,7 @@ package remora.tomcat.store.grpc;
 import io.grpc.ManagedChannel;
 import io.grpc.stub.StreamObserver;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
@@ -40,6 +41,7 @@ final class Registrar {
   private static final Log LOG = LogFactory.getLog(Registrar.class);
 
   private final Map<String, Announcement> announced = new ConcurrentHashMap<>();
+  private final Map<String, Set<String>> unprotected = new ConcurrentHashMap<>();
   private final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
 
   private final long instance;
@@ -64,6 +66,11 @@ final class Registrar {
 
   void announce(Announcement announcement) {
     announced.put(announcement.application(), announcement);
+    changed = true;
+  }
+
+  void announceUnprotected(String host, Set<String> applications) {
+    unprotected.put(host, applications);
     changed = true;
   }
 
@@ -146,6 +153,8 @@ final class Registrar {
     if (sorted.isEmpty()) {
       return null;
     }
+    Set<String> beside = new TreeSet<>();
+    unprotected.values().forEach(beside::addAll);
     Announcement one = sorted.values().iterator().next();
     return AnnounceRequest.newBuilder()
         .setCaller(caller(one.route()))
@@ -155,6 +164,7 @@ final class Registrar {
         .setMode(one.mode())
         .setVersion(one.version())
         .setThreads(one.threads())
+        .addAllUnprotected(beside)
         .build();
   }
 

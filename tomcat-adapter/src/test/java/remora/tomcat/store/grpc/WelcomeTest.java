@@ -162,6 +162,7 @@ class WelcomeTest {
       StoreOptions options = new StoreOptions(node.address(), "n1", 5_000);
       SessionStore shop = GrpcSessionStore.openAs(options, 2011);
       SessionStore forum = GrpcSessionStore.openAs(options, 2011);
+      shop.announceUnprotected("localhost", Collections.singleton("localhost/own"));
       shop.announce(announcement("localhost/shop"));
       forum.announce(announcement("localhost/forum"));
       shop.onStatus(
@@ -181,6 +182,7 @@ class WelcomeTest {
       assertEquals("n1", said.getCaller().getNode());
       assertEquals("http://127.0.0.1:8080", said.getUrl());
       assertEquals(Arrays.asList("localhost/forum", "localhost/shop"), said.getApplicationsList());
+      assertEquals(Collections.singletonList("localhost/own"), said.getUnprotectedList());
       assertEquals(
           "serve 0.1.0 200", said.getMode() + " " + said.getVersion() + " " + said.getThreads());
       Conditions.await(

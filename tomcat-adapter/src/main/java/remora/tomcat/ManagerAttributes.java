@@ -1,0 +1,205 @@
+package remora.tomcat;
+
+import org.apache.catalina.session.ManagerBase;
+
+/**
+ * The attributes of the {@code <Manager>} element, which Tomcat sets by their setters before the
+ * manager starts, and which JMX shows by their getters. What they mean is checked at the start.
+ */
+public abstract class ManagerAttributes extends ManagerBase {
+
+  /** What was set, as it was written. */
+  final ManagerOptions options = new ManagerOptions();
+
+  ManagerAttributes() {}
+
+  /**
+   * Client addresses of the store's nodes. Required.
+   *
+   * @param addresses {@code host:port}, separated by commas
+   */
+  public void setStore(String addresses) {
+    options.store = addresses;
+  }
+
+  /**
+   * Client addresses of the store's nodes.
+   *
+   * @return as set
+   */
+  public String getStore() {
+    return options.store;
+  }
+
+  /**
+   * A namespace before host and context path, for installations that share a store.
+   *
+   * @param app a name, or null for none
+   */
+  public void setApp(String app) {
+    options.app = app;
+  }
+
+  /**
+   * The namespace.
+   *
+   * @return as set
+   */
+  public String getApp() {
+    return options.app;
+  }
+
+  /**
+   * What people call this Tomcat. The Engine's jvmRoute unless set.
+   *
+   * @param node a name
+   */
+  public void setNode(String node) {
+    options.node = node;
+  }
+
+  /**
+   * What people call this Tomcat.
+   *
+   * @return as set
+   */
+  public String getNode() {
+    return options.node;
+  }
+
+  /**
+   * Whether anything depends on the store yet.
+   *
+   * @param mode {@code protect}, unless set; or {@code observe}, for a first week: sessions live
+   *     and expire as under Tomcat's own manager, no request asks the store or is refused, and what
+   *     would be stored is sent to it behind their backs, so that JMX says what could not be
+   */
+  public void setMode(String mode) {
+    options.mode = mode;
+  }
+
+  /**
+   * Whether anything depends on the store yet.
+   *
+   * @return as set
+   */
+  public String getMode() {
+    return options.mode;
+  }
+
+  /**
+   * What requests with sessions get while the store does not answer.
+   *
+   * @param onStoreLoss {@code serve}: the sessions that this Tomcat owns, and new ones, go on, and
+   *     what changes is handed over when the store is back; or {@code refuse}: a 503 that leaves
+   *     the cookie as it is
+   */
+  public void setOnStoreLoss(String onStoreLoss) {
+    options.onStoreLoss = onStoreLoss;
+  }
+
+  /**
+   * What requests with sessions get while the store does not answer.
+   *
+   * @return as set
+   */
+  public String getOnStoreLoss() {
+    return options.onStoreLoss;
+  }
+
+  /**
+   * What a request gets that changes an attribute which another Tomcat has changed since it was
+   * read here. Only happens where users do not stick to one Tomcat.
+   *
+   * @param onConflict {@code refuse}, a 503; or {@code overwrite}: the later one wins, but never
+   *     with a login
+   */
+  public void setOnConflict(String onConflict) {
+    options.onConflict = onConflict;
+  }
+
+  /**
+   * What a request gets that changes what another Tomcat has changed.
+   *
+   * @return as set
+   */
+  public String getOnConflict() {
+    return options.onConflict;
+  }
+
+  /**
+   * What becomes of a value that cannot be stored: not serializable, too large, refused by a
+   * filter.
+   *
+   * @param onUnserializable {@code local}: it stays on this Tomcat and is lost with it; or {@code
+   *     fail}: the request fails with the application's own error page
+   */
+  public void setOnUnserializable(String onUnserializable) {
+    options.onUnserializable = onUnserializable;
+  }
+
+  /**
+   * What becomes of a value that cannot be stored.
+   *
+   * @return as set
+   */
+  public String getOnUnserializable() {
+    return options.onUnserializable;
+  }
+
+  /**
+   * Whether sessions without content are stored, too: no attribute, login or idle limit of their
+   * own. They cost the store a record for every visitor who never comes back.
+   *
+   * @param persistEmpty {@code true} to store them; {@code false} unless set
+   */
+  public void setPersistEmpty(boolean persistEmpty) {
+    options.persistEmpty = persistEmpty;
+  }
+
+  /**
+   * Whether sessions without content are stored, too.
+   *
+   * @return as set
+   */
+  public boolean isPersistEmpty() {
+    return options.persistEmpty;
+  }
+
+  /**
+   * How long a request waits for the store: longer than an election takes. 5 s unless set.
+   *
+   * @param storeTimeout a number with {@code s} or {@code ms}
+   */
+  public void setStoreTimeout(String storeTimeout) {
+    options.storeTimeout = storeTimeout;
+  }
+
+  /**
+   * How long a request waits for the store.
+   *
+   * @return as set
+   */
+  public String getStoreTimeout() {
+    return options.storeTimeout;
+  }
+
+  /**
+   * A secret of the application's Tomcats under which ids are hashed (HMAC-SHA-256), so that the
+   * store cannot be searched for an id. The same on all of them.
+   *
+   * @param key at least 16 bytes
+   */
+  public void setKey(String key) {
+    options.key = key;
+  }
+
+  /**
+   * A file that holds the secret of {@link #setKey}.
+   *
+   * @param keyFile its path
+   */
+  public void setKeyFile(String keyFile) {
+    options.keyFile = keyFile;
+  }
+}
