@@ -101,7 +101,6 @@ fn save(session: SessionKey) -> Save {
             value: "ada".into(),
         }]),
         max_idle_seconds: Some(1_800),
-        retake: true,
         late: true,
         created_ms: 1_764_000_000_000,
         last_access_ms: 1_764_000_000_500,

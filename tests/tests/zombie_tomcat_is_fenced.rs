@@ -4,8 +4,7 @@
 //! at n2 and changes it there; n1 continues. The woken request must end in a 503 that sets no cookie, whether it
 //! changed the same attribute or another one, and the session must be as n2 left it, at both Tomcats. A second claim
 //! wakes a Tomcat that held only a near copy: it must show its successor's state, not its own.
-//! Broken once to see it fail: the epoch comparison in the table's Save; the `retake` flag left on after a pause
-//! (either way the woken request then ends in a 200).
+//! Broken once to see it fail: the epoch comparison in the table's Save (the woken request then ends in a 200).
 
 use std::time::{Duration, Instant};
 

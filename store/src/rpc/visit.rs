@@ -58,7 +58,7 @@ impl Takes {
     fn of(proposal: &Proposal) -> Option<Takes> {
         let (session, epoch) = match &proposal.command {
             Command::Claim { session } => (session, Epoch(0)),
-            Command::Save(save) if save.retake || save.late => (&save.session, save.epoch),
+            Command::Save(save) if save.late => (&save.session, save.epoch),
             Command::Remove { session, epoch, .. } => (session, *epoch),
             _ => return None,
         };
@@ -74,7 +74,7 @@ impl Takes {
         let version = match outcome {
             Outcome::Claimed(record) => Version(record.epoch.0),
             Outcome::Saved(saved) => {
-                // Taken back: a new epoch. Late: the successor's.
+                // A late save's epoch is the successor's.
                 let created = saved.version == saved.created_version;
                 let others = !created && saved.epoch != self.epoch;
                 others.then_some(saved.version)?

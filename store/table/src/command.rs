@@ -130,8 +130,6 @@ pub struct Save {
     pub labels: Option<Vec<Label>>,
     /// Idle limit in seconds, when it changed (always with epoch 0).
     pub max_idle_seconds: Option<i32>,
-    /// Whether the save may take the session back from another owner, if nothing conflicts.
-    pub retake: bool,
     /// Whether the save is of a request that began before its Tomcat lost the session: then it may carry the ownership
     /// before the present one.
     pub late: bool,

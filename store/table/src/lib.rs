@@ -48,9 +48,7 @@
 //!     created: it goes on under the rules of base and merge, and leaves owner and epoch to the successor, who is told
 //!     the record's new version. An older epoch is Fenced. With the current epoch the word says nothing.
 //!     (`scripts/late.script`, `scripts/superseded.script`, `scripts/zombie.script`, `scripts/release.script`,
-//!     `scripts/rename.script`, `scripts/repeats.script`) A save that may *retake* goes on so whoever holds the session
-//!     now, and begins a new epoch of its own; the one before is told. (`scripts/retake.script`,
-//!     `scripts/create.script`)
+//!     `scripts/rename.script`, `scripts/repeats.script`)
 //!
 //! # Save
 //!

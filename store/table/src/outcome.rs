@@ -114,8 +114,8 @@ pub enum Outcome {
 pub struct Saved {
     /// The version that it was given; the base of the caller's next save.
     pub version: Version,
-    /// The session's epoch: the caller's, a new one after a create or a retake; after a late save the successor's, or
-    /// nobody's, and not the caller's.
+    /// The session's epoch: the caller's, a new one after a create; after a late save the successor's, or nobody's, and
+    /// not the caller's.
     pub epoch: Epoch,
     /// Version of the command that created the session.
     pub created_version: Version,
@@ -179,7 +179,7 @@ pub struct Event {
 /// What happened to a session that somebody held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// Another instance claimed or retook it.
+    /// Another instance claimed it.
     OwnershipLost,
     /// A logout elsewhere or an operator removed it.
     Gone,

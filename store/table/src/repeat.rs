@@ -44,9 +44,7 @@ fn recorded(session: &Session, change: RecordedChange, command: &Command) -> Out
     let version = change.version;
     match (change.kind, command) {
         (RecordedKind::Saved, Command::Save(save)) => saved(session, version, save.epoch, save.base),
-        (RecordedKind::SavedNewEpoch, Command::Save(save)) => {
-            saved(session, version, Epoch(version.0), save.base)
-        }
+        (RecordedKind::Created, Command::Save(save)) => saved(session, version, Epoch(version.0), save.base),
         (RecordedKind::Rekeyed, Command::Rename { .. }) => Outcome::Rekeyed { version },
         (RecordedKind::Released, Command::Release { .. }) => Outcome::Released,
         _ => Outcome::Stale,

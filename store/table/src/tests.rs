@@ -54,7 +54,6 @@ fn create(session: SessionKey, max_idle_seconds: i32) -> Command {
         login: None,
         labels: None,
         max_idle_seconds: Some(max_idle_seconds),
-        retake: false,
         late: false,
         created_ms: 0,
         last_access_ms: 0,

@@ -239,8 +239,8 @@ impl LocalAttribute {
 pub(super) enum RecordedKind {
     /// A save by the owner.
     Saved,
-    /// A save that created the session or took it back: its version is the epoch it began.
-    SavedNewEpoch,
+    /// A save that created the session: its version is the epoch it began.
+    Created,
     /// A rename.
     Rekeyed,
     /// A release.

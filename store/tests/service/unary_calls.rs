@@ -192,7 +192,7 @@ async fn a_claim_moves_the_session_and_fences_the_previous_owner() {
 }
 
 #[tokio::test]
-async fn a_retake_merges_what_is_disjoint_and_conflicts_otherwise() {
+async fn a_late_save_merges_what_is_disjoint_and_conflicts_otherwise() {
     let (node, _directory) = single().await;
     let mut store = node.sessions().await;
     let (mut first, mut second) = (Who::new(1), Who::new(2));
@@ -212,7 +212,7 @@ async fn a_retake_merges_what_is_disjoint_and_conflicts_otherwise() {
         epoch: created.epoch,
         base: created.version,
         changed: vec![attribute(name, "late")],
-        retake: true,
+        late: true,
         ..v1::SaveRequest::default()
     };
 
@@ -232,13 +232,13 @@ async fn a_retake_merges_what_is_disjoint_and_conflicts_otherwise() {
             .unwrap()
             .into_inner(),
     );
-    assert_ne!(merged.epoch, created.epoch, "a retake begins a new ownership");
+    assert_eq!(merged.epoch, session.epoch, "the successor stays the owner");
     assert_eq!(
         merged.merged.unwrap().attributes[0].value,
         Bytes::from("apple, pear")
     );
     let conflict = store
-        .save(late(second.caller(), "cart"))
+        .save(late(first.caller(), "cart"))
         .await
         .unwrap()
         .into_inner();

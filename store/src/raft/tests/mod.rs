@@ -51,7 +51,6 @@ pub(crate) fn create(user: u64, bytes: usize) -> Proposal {
             login: None,
             labels: None,
             max_idle_seconds: Some(1_800),
-            retake: false,
             late: false,
             created_ms: 0,
             last_access_ms: 0,

@@ -179,7 +179,6 @@ pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Conversi
         login: ask.login.map(login).transpose()?,
         labels: ask.labels.map(labels).transpose()?,
         max_idle_seconds: ask.max_idle_seconds,
-        retake: ask.retake,
         late: ask.late,
         created_ms: ask.created_ms,
         last_access_ms: ask.last_access_ms,

@@ -39,7 +39,6 @@ fn why(result: Conversion<Request>) -> String {
 #[test]
 fn a_save_becomes_a_proposal_with_its_request_id() {
     let ask = Ask::Save(v1::SaveRequest {
-        retake: true,
         late: true,
         ..creating()
     });
@@ -62,7 +61,7 @@ fn a_save_becomes_a_proposal_with_its_request_id() {
     let Command::Save(save) = proposal.command else {
         panic!("{proposal:?}")
     };
-    assert!(save.retake && save.late);
+    assert!(save.late);
     assert_eq!(save.max_idle_seconds, Some(1_800));
 }
 

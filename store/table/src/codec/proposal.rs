@@ -231,7 +231,6 @@ fn write_save(writer: &mut Writer<'_>, save: &Save) {
         writer.list(labels, write_label);
     });
     writer.option(save.max_idle_seconds, Writer::i32);
-    writer.bool(save.retake);
     writer.bool(save.late);
     writer.reserved::<LIMIT_BYTES>();
     writer.u64(save.created_ms);
@@ -256,7 +255,6 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
         login: reader.option(read_login)?,
         labels: reader.option(|reader| reader.list(PAIR_BYTES, read_label))?,
         max_idle_seconds: reader.option(Reader::i32)?,
-        retake: reader.bool()?,
         late: reader.bool().and_then(|late| {
             reader.reserved::<LIMIT_BYTES>()?;
             Ok(late)

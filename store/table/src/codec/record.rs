@@ -239,7 +239,7 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
 fn recorded_byte(kind: RecordedKind) -> u8 {
     match kind {
         RecordedKind::Saved => 1,
-        RecordedKind::SavedNewEpoch => 2,
+        RecordedKind::Created => 2,
         RecordedKind::Rekeyed => 3,
         RecordedKind::Released => 4,
     }
@@ -248,7 +248,7 @@ fn recorded_byte(kind: RecordedKind) -> u8 {
 fn read_recorded(reader: &mut Reader<'_>) -> Read<RecordedKind> {
     match reader.u8()? {
         1 => Ok(RecordedKind::Saved),
-        2 => Ok(RecordedKind::SavedNewEpoch),
+        2 => Ok(RecordedKind::Created),
         3 => Ok(RecordedKind::Rekeyed),
         4 => Ok(RecordedKind::Released),
         _ => Err(reader.error("its remembered outcome is unknown to this program")),

@@ -41,7 +41,6 @@ fn save(session: SessionKey, changed: Vec<Attribute>) -> Save {
         login: None,
         labels: None,
         max_idle_seconds: None,
-        retake: false,
         late: false,
         created_ms: 0,
         last_access_ms: 0,

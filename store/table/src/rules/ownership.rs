@@ -4,7 +4,7 @@
 //! Invariants: an epoch is the version of the command that began it, so none is met twice; whoever began the present one is
 //! the owner, and instance 0 is nobody; the epoch before it stays in the record.
 //! Left out on purpose: that a claim is answered only when the former owner has dropped its copy. The table says who is to be
-//! told; who waits for that is the node around it. Ownership that a save takes back is in `save.rs`.
+//! told; who waits for that is the node around it.
 
 use std::sync::Arc;
 

@@ -33,8 +33,6 @@ enum Right {
     Owner,
     /// The caller held it before the present owner, and says that it is late.
     Late,
-    /// The caller takes it from whoever owns it.
-    Retake,
 }
 
 /// A save that nothing speaks against.
@@ -82,21 +80,14 @@ impl SessionTable {
         match right {
             Right::Owner => {}
             Right::Late => call.tell(key, &current, EventKind::Newer { version }),
-            Right::Retake => call.tell(key, &current, EventKind::OwnershipLost),
         }
         let (created_version, epoch) = (current.created_version, current.epoch);
         drop(current);
 
-        let taken = right == Right::Retake;
-        let new_owner = taken.then(|| self.owner(call));
-        let epoch = if taken { Epoch(version.0) } else { epoch };
         let now = self.now();
         let wants_names = merged.as_ref().is_some_and(|merged| merged.removals);
         let left = self.change(key, |record, names| {
             store(record, save, version, now, names);
-            if let Some(owner) = new_owner {
-                record.begin_epoch(epoch, owner);
-            }
             remember(record, call.id(), version, right);
             wants_names.then(|| (merge::names(record), record.local.to_vec()))
         });
@@ -121,7 +112,7 @@ impl SessionTable {
         }
         let version = self.next_version();
         let epoch = Epoch(version.0);
-        let kind = RecordedKind::SavedNewEpoch;
+        let kind = RecordedKind::Created;
         let mut record = Session {
             version,
             epoch,
@@ -197,29 +188,25 @@ fn right(save: &Save, current: &Session) -> Option<Right> {
     if save.epoch == current.epoch {
         return Some(Right::Owner);
     }
-    // A base from before the session began is about an earlier life of the key, which nobody may bring back.
-    if save.base < current.created_version {
-        return None;
-    }
     // Epoch 0 is nobody's: where no ownership went before, it creates or is wrong.
-    if save.late && save.epoch != Epoch(0) && save.epoch == current.previous_epoch {
-        return Some(Right::Late);
-    }
-    save.retake.then_some(Right::Retake)
+    let held_last = save.epoch != Epoch(0) && save.epoch == current.previous_epoch;
+    // A base from before the session began is about an earlier life of the key, which nobody may bring back.
+    let of_this_life = save.base >= current.created_version;
+    (save.late && held_last && of_this_life).then_some(Right::Late)
 }
 
 /// Keeps what the repeat of a save is answered by. A late one has a place of its own: the owner's last change stays.
 fn remember(record: &mut Session, id: Option<RequestId>, version: Version, right: Right) {
     let epoch = record.epoch;
-    let kind = match right {
-        Right::Owner => RecordedKind::Saved,
-        Right::Retake => RecordedKind::SavedNewEpoch,
+    match right {
+        Right::Owner => {
+            let kind = RecordedKind::Saved;
+            record.last_change = id.map(|id| RecordedChange { id, version, kind });
+        }
         Right::Late => {
             record.late_change = id.map(|id| Box::new(RecordedLate { id, version, epoch }));
-            return;
         }
-    };
-    record.last_change = id.map(|id| RecordedChange { id, version, kind });
+    }
 }
 
 /// The answer to a save that would make the record larger than a message takes. A record that is over it already may

@@ -118,7 +118,6 @@ fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Sa
         login: (dice.below(5) == 0).then_some(login),
         labels: (dice.below(5) == 0).then(|| vec![label(name)]),
         max_idle_seconds: (dice.below(3) == 0).then_some(20),
-        retake: dice.below(4) == 0,
         late: dice.below(2) == 0,
         created_ms: 0,
         last_access_ms: 0,

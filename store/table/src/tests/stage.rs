@@ -339,7 +339,6 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
         },
         login: arguments.take_key("login").map(login),
         max_idle_seconds: arguments.take_key("idle").map(str::parse).transpose()?,
-        retake: false,
         late: false,
         created_ms: 0,
         last_access_ms: 0,
@@ -349,7 +348,6 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
     }
     match arguments.next_pos() {
         None => {}
-        Some("retake") => save.retake = true,
         Some("late") => save.late = true,
         Some(word) => return Err(format!("what is {word}?").into()),
     }

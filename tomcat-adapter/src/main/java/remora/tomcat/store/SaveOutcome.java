@@ -117,10 +117,10 @@ public final class SaveOutcome {
   }
 
   /**
-   * The session's epoch now: the caller's, a new one after a create or a retake. After a
-   * {@linkplain SessionChange#late() late} save that was stored under the ownership before the
-   * present one it is another than the change's, the successor's or nobody's: the caller owns the
-   * session no more than before, and must not use it as its own.
+   * The session's epoch now: the caller's, a new one after a create. After a {@linkplain
+   * SessionChange#late() late} save that was stored under the ownership before the present one it
+   * is another than the change's, the successor's or nobody's: the caller owns the session no more
+   * than before, and must not use it as its own.
    *
    * @return 0 unless {@link Kind#SAVED}
    */

@@ -14,7 +14,6 @@ public final class SessionChange {
   private final List<LocalAttribute> local;
   private final Login login;
   private final Integer maxIdleSeconds;
-  private final boolean retake;
   private final boolean late;
   private final long createdMillis;
   private final long lastAccessMillis;
@@ -27,7 +26,6 @@ public final class SessionChange {
     local = Collections.unmodifiableList(builder.local);
     login = builder.login;
     maxIdleSeconds = builder.maxIdleSeconds;
-    retake = builder.retake;
     late = builder.late;
     createdMillis = builder.createdMillis;
     lastAccessMillis = builder.lastAccessMillis;
@@ -110,15 +108,6 @@ public final class SessionChange {
   }
 
   /**
-   * Whether the save may take the session back from another owner, if nothing conflicts.
-   *
-   * @return false fences
-   */
-  public boolean retake() {
-    return retake;
-  }
-
-  /**
    * Whether the save is of a request that began before this Tomcat lost the session.
    *
    * @return true if it may be stored under the ownership before the present one
@@ -155,7 +144,6 @@ public final class SessionChange {
     private final List<LocalAttribute> local = new ArrayList<>(0);
     private Login login;
     private Integer maxIdleSeconds;
-    private boolean retake;
     private boolean late;
     private long createdMillis;
     private long lastAccessMillis;
@@ -220,17 +208,6 @@ public final class SessionChange {
      */
     public Builder maxIdleSeconds(int seconds) {
       maxIdleSeconds = seconds;
-      return this;
-    }
-
-    /**
-     * Says whether the save may take the session back from another owner.
-     *
-     * @param value true merges with what others changed, false fences
-     * @return this
-     */
-    public Builder retake(boolean value) {
-      retake = value;
       return this;
     }
 

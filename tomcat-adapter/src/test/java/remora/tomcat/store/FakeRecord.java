@@ -15,7 +15,7 @@ final class FakeRecord implements FakeSlots.Slot {
   /** What the last change was, for its repeat. */
   enum Change {
     SAVED,
-    SAVED_NEW_EPOCH,
+    CREATED,
     RENAMED,
     RELEASED
   }

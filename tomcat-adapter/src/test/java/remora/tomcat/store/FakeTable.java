@@ -84,8 +84,7 @@ final class FakeTable {
   /** By what right a save changes a session. */
   private enum Right {
     OWNER,
-    LATE,
-    RETAKE
+    LATE
   }
 
   /** What the table remembers of a command. */
@@ -170,7 +169,7 @@ final class FakeTable {
   private SaveOutcome saveLive(Caller caller, FakeSlots.Found found, SessionChange change) {
     FakeRecord record = found.live;
     Repeat repeat =
-        repeat(record, caller, false, FakeRecord.Change.SAVED, FakeRecord.Change.SAVED_NEW_EPOCH);
+        repeat(record, caller, false, FakeRecord.Change.SAVED, FakeRecord.Change.CREATED);
     if (repeat != Repeat.NEW) {
       return repeat == Repeat.AGAIN
           ? savedBefore(record, caller, change)
@@ -187,17 +186,12 @@ final class FakeTable {
     if (record.conflicts(change)) {
       return SaveOutcome.conflict(record.version, record.merged(change.base(), 0, removals));
     }
-    if (right == Right.RETAKE) {
-      tell(caller, found.key, record, Push.Kind.OWNERSHIP_LOST);
-      record.begin(version + 1, new Owner(caller.node, caller.instance));
-    }
     record.apply(change, ++version, now);
     if (right == Right.LATE) {
       tell(caller, found.key, record, Push.Kind.NEWER);
       record.rememberLate(caller);
     } else {
-      boolean own = right == Right.OWNER;
-      record.remember(caller, own ? FakeRecord.Change.SAVED : FakeRecord.Change.SAVED_NEW_EPOCH);
+      record.remember(caller, FakeRecord.Change.SAVED);
     }
     Merged merged = record.merged(change.base(), version, removals);
     return SaveOutcome.saved(version, record.epoch, record.created, merged);
@@ -207,12 +201,10 @@ final class FakeTable {
   private static Right right(FakeRecord record, SessionChange change) {
     if (change.epoch() == record.epoch) {
       return Right.OWNER;
-    } else if (change.base() < record.created) {
-      return null;
-    } else if (change.late() && change.epoch() != 0 && change.epoch() == record.previousEpoch) {
-      return Right.LATE;
     }
-    return change.retake() ? Right.RETAKE : null;
+    boolean heldLast = change.epoch() != 0 && change.epoch() == record.previousEpoch;
+    boolean ofThisLife = change.base() >= record.created;
+    return change.late() && heldLast && ofThisLife ? Right.LATE : null;
   }
 
   /** The outcome of an earlier save, once more; others may have changed the record since. */
@@ -236,7 +228,7 @@ final class FakeTable {
     FakeRecord record = new FakeRecord(++version, change.createdMillis());
     record.apply(change, version, now);
     record.begin(version, new Owner(caller.node, caller.instance));
-    record.remember(caller, FakeRecord.Change.SAVED_NEW_EPOCH);
+    record.remember(caller, FakeRecord.Change.CREATED);
     slots.put(key, record);
     return SaveOutcome.saved(version, version, version, Merged.NOTHING);
   }

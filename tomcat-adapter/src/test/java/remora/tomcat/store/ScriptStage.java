@@ -156,10 +156,10 @@ final class ScriptStage {
       }
     }
     String word = command.hasNext() ? command.next() : "";
-    if (!Arrays.asList("", "retake", "late").contains(word)) {
-      throw new IllegalArgumentException("a save knows retake and late, and not " + word);
+    if (!Arrays.asList("", "late").contains(word)) {
+      throw new IllegalArgumentException("a save knows late, and not " + word);
     }
-    return change.retake(word.equals("retake")).late(word.equals("late")).build();
+    return change.late(word.equals("late")).build();
   }
 
   private String touch(GoldenScript.Command command) {

@@ -196,14 +196,14 @@ public abstract class SessionStoreContract extends CommandsContract {
   }
 
   @Test
-  void a_claim_is_stale_when_its_ownership_was_taken_back() {
+  void a_claim_is_stale_when_its_ownership_was_given_up() {
     SessionKey key = newKey();
-    SaveOutcome created = create(first, key);
+    create(first, key);
     long serial = second.nextSerial();
-    second.claim(serial, key);
-    SaveOutcome back = save(first, key, after(created).retake(true).set("cart", 1, number(2)));
+    long epoch = second.claim(serial, key).session().epoch();
+    assertEquals(CommandOutcome.Kind.DONE, second.release(second.nextSerial(), key, epoch).kind());
     assertEquals(ClaimOutcome.Kind.STALE, second.claim(serial, key).kind());
-    assertEquals(CheckOutcome.Kind.CURRENT, first.check(key, back.epoch(), back.version()).kind());
+    assertEquals(ClaimOutcome.Kind.CLAIMED, claim(second, key).kind());
   }
 
   /** Silence of every kind: the call ends, and the repeat of its serial tells what happened. */
@@ -304,7 +304,7 @@ public abstract class SessionStoreContract extends CommandsContract {
   }
 
   @Test
-  void an_owner_hears_of_retakes_removals_and_expiry_elsewhere_but_not_of_its_own_doing()
+  void an_owner_hears_of_claims_removals_and_expiry_elsewhere_but_not_of_its_own_doing()
       throws Exception {
     List<String> heard = listen();
     SessionKey[] keys = {newKey(), newKey(), newKey(), newKey()};
@@ -312,11 +312,11 @@ public abstract class SessionStoreContract extends CommandsContract {
     claim(first, keys[3]);
     logout(first, keys[3], own.createdVersion(), 0);
 
-    SaveOutcome theirs = create(second, keys[0]);
+    create(second, keys[0]);
     StoredSession mine = claim(first, keys[0]).session();
-    save(second, keys[0], after(theirs).retake(true).set("cart", 1, number(2)));
-    String retaken = shown(Push.Kind.OWNERSHIP_LOST, keys[0], mine.epoch());
-    await("push of a retake", () -> heard.contains(retaken));
+    claim(second, keys[0]);
+    String lost = shown(Push.Kind.OWNERSHIP_LOST, keys[0], mine.epoch());
+    await("push of a claim", () -> heard.contains(lost));
 
     SaveOutcome removed = create(first, keys[1]);
     logout(second, keys[1], removed.createdVersion(), 0);
@@ -333,7 +333,7 @@ public abstract class SessionStoreContract extends CommandsContract {
         });
     assertEquals(ClaimOutcome.Kind.GONE, claim(first, keys[2]).kind());
 
-    assertEquals(Arrays.asList(retaken, gone, expired), heard);
+    assertEquals(Arrays.asList(lost, gone, expired), heard);
   }
 
   @Test

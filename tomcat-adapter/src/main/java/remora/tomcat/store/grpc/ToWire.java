@@ -39,7 +39,6 @@ final class ToWire {
             .setEpoch(change.epoch())
             .setBase(change.base())
             .addAllRemoved(change.removed())
-            .setRetake(change.retake())
             .setLate(change.late())
             .setCreatedMs(change.createdMillis())
             .setLastAccessMs(change.lastAccessMillis());

@@ -100,7 +100,6 @@ final class WireAnswers {
   private static SessionChange change(SaveRequest save) {
     SessionChange.Builder change =
         SessionChange.of(save.getEpoch(), save.getBase())
-            .retake(save.getRetake())
             .late(save.getLate())
             .times(save.getCreatedMs(), save.getLastAccessMs());
     for (Attribute attribute : save.getChangedList()) {
