@@ -39,7 +39,7 @@ import remora.tomcat.store.grpc.GrpcSessionStore;
  * and releases the sessions, whose users go on elsewhere, and ends none of them.
  *
  * <p>Left out on purpose: session limits other than Tomcat's {@code maxActiveSessions}, swapping to
- * disk, and any expiry by the local clock.
+ * disk, and any expiry of what has a record by the local clock.
  */
 public class RemoraManager extends ManagerAttributes {
 
@@ -336,6 +336,15 @@ public class RemoraManager extends ManagerAttributes {
    */
   PauseTicker ticker() {
     return PauseTicker.shared();
+  }
+
+  /**
+   * By what this Tomcat sees how long its sessions are idle. Tests put their own in its place.
+   *
+   * @return monotonic time in nanoseconds
+   */
+  long nanoTime() {
+    return System.nanoTime();
   }
 
   /**

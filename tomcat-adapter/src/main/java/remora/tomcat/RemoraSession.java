@@ -30,7 +30,6 @@ public class RemoraSession extends StoredSide {
   /** Hears nothing of a value that is decoded only to be replaced. */
   private static final BiConsumer<String, Object> NOBODY = (name, value) -> {};
 
-  private final transient RemoraManager remora;
   private final transient SessionEncoder encoder;
 
   /**
@@ -41,7 +40,6 @@ public class RemoraSession extends StoredSide {
    */
   RemoraSession(RemoraManager manager, SessionEncoder encoder) {
     super(manager, encoder);
-    this.remora = manager;
     this.encoder = encoder;
   }
 

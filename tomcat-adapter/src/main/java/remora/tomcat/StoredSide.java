@@ -4,8 +4,8 @@ import java.security.Principal;
 import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
-import org.apache.catalina.Manager;
 import org.apache.catalina.session.StandardSession;
 import remora.tomcat.codec.ContainerOwned;
 import remora.tomcat.codec.StoredNames;
@@ -26,8 +26,14 @@ abstract class StoredSide extends StandardSession implements Live {
 
   private static final long serialVersionUID = 1L;
 
+  /** Its manager, as it is. */
+  final transient RemoraManager remora;
+
   private final transient SessionEncoder encoder;
   private transient volatile Held held;
+
+  /** When it was last used, by the manager's clock, which nobody sets. */
+  private transient volatile long usedNanos;
 
   /** The realm's own principal as the store has it, until somebody asks who is logged in. */
   private transient volatile EncodedValue storedPrincipal;
@@ -35,8 +41,9 @@ abstract class StoredSide extends StandardSession implements Live {
   /** Who is logged in by a framework, as far as an attribute said when it was encoded last. */
   private transient volatile String frameworkUser;
 
-  StoredSide(Manager manager, SessionEncoder encoder) {
+  StoredSide(RemoraManager manager, SessionEncoder encoder) {
     super(manager);
+    this.remora = manager;
     this.encoder = encoder;
     attributes = new SessionAttributes((RemoraSession) this);
   }
@@ -68,6 +75,8 @@ abstract class StoredSide extends StandardSession implements Live {
     setCreationTime(record.createdMillis());
     lastAccessedTime = record.lastAccessMillis();
     thisAccessedTime = record.lastAccessMillis();
+    long idleMillis = Math.max(0, System.currentTimeMillis() - record.lastAccessMillis());
+    usedNanos = remora.nanoTime() - TimeUnit.MILLISECONDS.toNanos(idleMillis);
     isNew = false;
     isValid = true;
   }
@@ -93,12 +102,31 @@ abstract class StoredSide extends StandardSession implements Live {
   }
 
   @Override
+  public void setCreationTime(long time) {
+    super.setCreationTime(time);
+    usedNanos = remora.nanoTime();
+  }
+
+  @Override
+  public void access() {
+    super.access();
+    usedNanos = remora.nanoTime();
+  }
+
+  @Override
+  public void endAccess() {
+    super.endAccess();
+    usedNanos = remora.nanoTime();
+  }
+
+  @Override
   public boolean isIdleTooLong(long graceMillis) {
     int limit = maxInactiveInterval;
     Held kept = held;
     return limit > 0
         && (kept == null || !kept.isUsed())
-        && System.currentTimeMillis() - thisAccessedTime >= limit * 1000L + graceMillis;
+        && remora.nanoTime() - usedNanos
+            >= TimeUnit.SECONDS.toNanos(limit) + TimeUnit.MILLISECONDS.toNanos(graceMillis);
   }
 
   // ---- Values

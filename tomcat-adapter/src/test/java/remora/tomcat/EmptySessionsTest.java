@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import javax.servlet.http.HttpSession;
 import javax.servlet.http.HttpSessionEvent;
 import javax.servlet.http.HttpSessionListener;
+import org.apache.catalina.Session;
 import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.realm.GenericPrincipal;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,6 +25,9 @@ import remora.tomcat.store.StoredSession;
 
 /** Visits without content, crawlers for one, leave no record; the first content makes one. */
 class EmptySessionsTest extends ManyClients {
+
+  /** The idle limit of these applications, in seconds. */
+  private static final int IDLE_SECONDS = 1800;
 
   private final AtomicInteger created = new AtomicInteger();
   private final AtomicInteger destroyed = new AtomicInteger();
@@ -138,20 +142,47 @@ class EmptySessionsTest extends ManyClients {
     assertEquals("none", shown(one, "cart"));
   }
 
+  /** The session of this test as if its last use had been at another time of the wall clock. */
+  private void usedOnTheWall(long millis) throws Exception {
+    Session session = one.manager.findSession(cookie.substring(cookie.indexOf('=') + 1));
+    session.setCreationTime(millis);
+  }
+
   @Test
   void an_empty_session_expires_here_with_its_listeners_and_asks_nothing() throws Exception {
+    assertAnswered(page(one, "logout"));
     comes();
-    int sessions = one.manager.getActiveSessions();
     int asked = one.store.countAll();
-    String id = cookie.substring(cookie.indexOf('=') + 1);
-    one.manager
-        .findSession(id)
-        .setCreationTime(System.currentTimeMillis() - TimeUnit.DAYS.toMillis(1)); // idle since then
+    int ended = destroyed.get();
+    one.passTime(IDLE_SECONDS - 60);
+    assertEquals("false", page(one, "visit").body());
+    usedOnTheWall(System.currentTimeMillis() + TimeUnit.DAYS.toMillis(1));
+    one.passTime(IDLE_SECONDS + 60); // review gives a touch that is on its way some seconds more
     one.manager.processExpires();
-    Conditions.await("end", () -> one.manager.getActiveSessions() == sessions - 1);
-    assertEquals(1, destroyed.get());
+    Conditions.await("end", () -> destroyed.get() == ended + 1);
     assertEquals(asked, one.store.countAll(), "calls of the store");
     assertEquals("none", shown(one, "cart"));
+    assertEquals(0, one.manager.getActiveSessions());
+  }
+
+  @Test
+  void a_wall_clock_that_is_set_ends_no_empty_session() throws Exception {
+    comes();
+    String stays = cookie;
+    for (int review = 1;
+        review <= 2;
+        review++) { // when the second has ended one, the first is over
+      int ended = destroyed.get();
+      comes();
+      one.passTime(IDLE_SECONDS + 60);
+      cookie = stays;
+      assertEquals("false", page(one, "visit").body());
+      usedOnTheWall(System.currentTimeMillis() - TimeUnit.DAYS.toMillis(1));
+      one.manager.processExpires();
+      Conditions.await("end of the idle one", () -> destroyed.get() > ended);
+    }
+    assertEquals("false", page(one, "visit").body());
+    assertEquals(2, destroyed.get());
   }
 
   @Test

@@ -283,8 +283,7 @@ class RemoraManagerTest extends TwoTomcats {
     one.get("/", cookie, (q, a) -> q.getSession().setMaxInactiveInterval(1));
     one.store.untrusted = true; // and hears no pushes
     two.get("/", cookie, GET);
-    ((RemoraSession) one.manager.findSessions()[0])
-        .setCreationTime(System.currentTimeMillis() - 60_000);
+    one.passTime(60);
     int claims = one.store.count("claim");
     int checks = one.store.count("check");
     one.manager.processExpires();

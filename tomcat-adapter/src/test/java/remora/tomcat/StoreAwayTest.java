@@ -5,10 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import javax.servlet.http.HttpSessionEvent;
+import javax.servlet.http.HttpSessionListener;
+import org.apache.catalina.core.StandardContext;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import remora.tomcat.Tomcats.Answer;
@@ -116,6 +121,31 @@ class StoreAwayTest extends ManyClients {
       back(one);
       awaitShownElsewhere("pears4");
     }
+  }
+
+  @Test
+  void a_new_session_that_nobody_uses_ends_here_and_leaves_nothing_to_hand_over() throws Exception {
+    CountDownLatch destroyed = new CountDownLatch(1);
+    HttpSessionListener listener =
+        new HttpSessionListener() {
+          @Override
+          public void sessionDestroyed(HttpSessionEvent event) {
+            destroyed.countDown();
+          }
+        };
+    ((StandardContext) one.context).addApplicationLifecycleListener(listener);
+    away(one);
+    String idle = one.get("/?page=set&value=plums", null).cookie();
+    one.passTime(TimeUnit.HOURS.toSeconds(1));
+    one.manager.processExpires();
+    awaitOpen(destroyed);
+    int told = one.calls.changes().size();
+    assertAnswered(page(one, "set&value=pears"));
+    back(one);
+    awaitShownElsewhere("pears");
+    assertEquals(Collections.singletonList("save"), told(told));
+    assertEquals(0, one.manager.getOwingSessions());
+    assertEquals("none", two.get("/?page=get", idle).body());
   }
 
   // ---- When it is back

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import javax.servlet.http.HttpServlet;
 import javax.servlet.http.HttpServletRequest;
@@ -44,6 +45,7 @@ final class Tomcats implements AutoCloseable {
     final Context context;
     final PauseTicker ticker = new PauseTicker(System.nanoTime(), System.currentTimeMillis());
     volatile Work work;
+    private final AtomicLong aheadNanos = new AtomicLong();
     private boolean paused;
 
     /** What the manager made of its element. */
@@ -100,10 +102,20 @@ final class Tomcats implements AutoCloseable {
             PauseTicker ticker() {
               return ticker;
             }
+
+            @Override
+            long nanoTime() {
+              return super.nanoTime() + aheadNanos.get();
+            }
           };
       made.setStore("127.0.0.1:1");
       made.setApp(app);
       return made;
+    }
+
+    /** For the sessions of this Tomcat so much time passes, whatever the clock on the wall says. */
+    void passTime(long seconds) {
+      aheadNanos.addAndGet(TimeUnit.SECONDS.toNanos(seconds));
     }
 
     /** The process stood still and has just woken. */

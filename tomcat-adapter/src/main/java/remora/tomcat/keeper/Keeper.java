@@ -483,7 +483,9 @@ public final class Keeper {
   }
 
   private void review(Held held) {
-    if (held.standing().epoch() == 0) {
+    if (held.unknownSave() != null) {
+      return; // whether it has a record is learned first
+    } else if (held.standing().epoch() == 0) {
       held.happened(Life.Event.GONE);
     } else if (held.copy().isLost()) {
       held.happened(Life.Event.GONE_ELSEWHERE);

@@ -37,8 +37,8 @@ public interface Live extends Values {
   long lastAccessMillis();
 
   /**
-   * Whether the local clock says that it has been idle for too long. Only a reason to ask, where
-   * the store has a record of it.
+   * Whether it has been idle for too long by this Tomcat's monotonic clock, which runs on when the
+   * wall clock is set. Only a reason to ask, where the store has a record of it.
    *
    * @param graceMillis added to the idle limit; negative to ask whether that is near
    * @return false while a request uses it or if it never expires
