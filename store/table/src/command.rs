@@ -47,7 +47,7 @@ pub enum Command {
     Rename {
         /// The present key.
         session: SessionKey,
-        /// The new key in the same application, with the same slot.
+        /// The new key in the same application.
         new_key: [u8; KEY_BYTES],
         /// The caller's ownership.
         epoch: Epoch,

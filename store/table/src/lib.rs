@@ -83,7 +83,7 @@
 //!     when it owned the session before. The former owner is told. (`scripts/claim.script`)
 //! 20. **Release.** Nobody owns the session: a new epoch, so that nothing the caller still has under way applies, but what
 //!     it saves late. The deadline stays. (`scripts/release.script`)
-//! 21. **Rename.** The record moves as it is, with its epoch and a new deadline, to a key of the same slot where
+//! 21. **Rename.** The record moves as it is, with its epoch and a new deadline, to any other key of the application where
 //!     nothing stands; otherwise Taken. The old key serves the owner for 30 s more, and stays in use that long.
 //!     (`scripts/rename.script`, `scripts/chains.script`)
 //! 22. **Remove.** Ends the life of the key that it names by the version which created it; another life is answered

@@ -37,16 +37,12 @@ const PAIR_FRAME_BYTES: u64 = 12;
 pub struct SessionKey {
     /// Namespace, such as `shop:localhost/cart##2`. 1 to 256 bytes.
     pub application: Arc<str>,
-    /// The first 16 bytes of the (keyed) SHA-256 of the bare id. The first byte is the slot.
+    /// The first 16 bytes of the (keyed) SHA-256 of the bare id. The first byte is the slot, by which records may later
+    /// be spread over groups; here it says nothing.
     pub key: [u8; KEY_BYTES],
 }
 
 impl SessionKey {
-    /// The slot by which records may later be spread over groups; a rename keeps it.
-    pub fn slot(&self) -> u8 {
-        self.key[0]
-    }
-
     /// The same application with another hash: where a rename leads.
     pub(super) fn with_key(&self, key: [u8; KEY_BYTES]) -> Self {
         Self {

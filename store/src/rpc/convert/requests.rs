@@ -219,11 +219,6 @@ pub(super) fn touch(asker: &Asker, serial: u64, ask: v1::TouchRequest) -> Conver
 pub(super) fn rename(asker: &Asker, serial: u64, ask: v1::RenameRequest) -> Conversion<Request> {
     let session = key(ask.session)?;
     let new_key = key_bytes(&ask.new_key)?;
-    if new_key[0] != session.slot() {
-        return Err(malformed(
-            "the first byte of new_key is not that of the present key: draw ids until the slot fits",
-        ));
-    }
     if new_key == session.key {
         return Err(malformed("new_key is the present key: draw another id"));
     }

@@ -25,7 +25,7 @@ impl SessionTable {
         };
         let target = key.with_key(*new_key);
         // What stands there past its deadline is absent to this command, but its owner may not know yet.
-        if target.slot() != key.slot() || self.contents.slot(&target).is_some() {
+        if self.contents.slot(&target).is_some() {
             return Outcome::Taken;
         }
         if let Some(Slot::Live(expired)) = self.standing(&target) {

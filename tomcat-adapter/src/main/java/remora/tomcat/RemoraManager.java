@@ -43,8 +43,16 @@ import remora.tomcat.store.grpc.GrpcSessionStore;
  */
 public class RemoraManager extends ManagerAttributes {
 
-  /** How many new ids are drawn until one has the slot of the old: 256 expected. */
-  private static final int RENAME_DRAWS_MAX = 100_000;
+  /**
+   * How many new ids are drawn for one with the slot of the old, so that many groups of store nodes
+   * could rename within one: 256 expected, and one of 3,000 renames has found none by then.
+   */
+  private static final int SLOT_DRAWS_MAX = 2_048;
+
+  /**
+   * After them so many more for one that is free, whatever its slot: the first, if it is random.
+   */
+  private static final int FREE_DRAWS_MAX = 16;
 
   /** How long touches are collected, in milliseconds. */
   static final long TOUCH_MILLIS = Keeper.touchMillis();
@@ -498,16 +506,16 @@ public class RemoraManager extends ManagerAttributes {
     }
     RemoraSession ours = (RemoraSession) session;
     int slot = ours.held().key().slot();
-    for (int i = 0; i < RENAME_DRAWS_MAX; i++) {
+    for (int i = 0; i < SLOT_DRAWS_MAX + FREE_DRAWS_MAX; i++) {
       String newId = generateSessionId();
       SessionKey newKey = keeper().key(newId);
-      if (newKey.slot() == slot && renameInStore(ours, newKey, newId)) {
+      boolean fits = newKey.slot() == slot || i >= SLOT_DRAWS_MAX;
+      if (fits && renameInStore(ours, newKey, newId)) {
         super.changeSessionId(session, newId, true, true);
         return newId;
       }
     }
-    throw new IllegalStateException(
-        "the session id generator made no id for slot " + slot + "; is it random?");
+    throw new IllegalStateException("the session id generator made no free id; is it random?");
   }
 
   /**
@@ -515,7 +523,8 @@ public class RemoraManager extends ManagerAttributes {
    *
    * @param session the session
    * @param newId the new id
-   * @throws IllegalArgumentException if another session has the id
+   * @throws IllegalArgumentException if another session has the id or had it lately, or no request
+   *     with it would be looked up
    */
   @Override
   protected void changeSessionId(
@@ -526,13 +535,18 @@ public class RemoraManager extends ManagerAttributes {
       observe(watching -> watching.renamed(ours));
       return;
     }
-    Held held = ours.held();
-    SessionKey newKey = keeper().key(newId);
-    boolean fits = held.standing().epoch() == 0 || newKey.slot() == held.key().slot();
-    if (!SessionIds.bare(newId).equals(SessionIds.bare(session.getIdInternal()))
-        && (!fits || !renameInStore(ours, newKey, newId))) {
+    if (!SessionIds.isPlausible(newId)) {
       throw new IllegalArgumentException(
-          "a session cannot take this id: let the manager draw one with rotateSessionId");
+          "a session cannot take this id: up to the first dot it must have "
+              + SessionIds.BARE_CHARS_MIN
+              + " to "
+              + SessionIds.BARE_CHARS_MAX
+              + " letters, digits, \"-\" or \"_\"");
+    } else if (!SessionIds.bare(newId).equals(SessionIds.bare(session.getIdInternal()))
+        && !renameInStore(ours, keeper().key(newId), newId)) {
+      throw new IllegalArgumentException(
+          "a session cannot take this id, which another has or had a while ago: choose another, or"
+              + " let the manager draw one with rotateSessionId");
     }
     super.changeSessionId(session, newId, notifySessionListeners, notifyContainer);
   }

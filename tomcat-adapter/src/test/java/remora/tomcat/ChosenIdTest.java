@@ -100,6 +100,43 @@ class ChosenIdTest extends ManyClients {
   }
 
   @Test
+  void a_session_with_a_record_takes_any_id_that_the_application_chooses() throws Exception {
+    for (String id : CHOSEN) {
+      pages.page(
+          "renames",
+          (q, a) -> {
+            takes(one, id).serve(q, a);
+            q.getSession().setAttribute("renamed", id);
+          });
+      String before = cookie;
+      assertAnswered(page(one, "renames"));
+      cookie = "JSESSIONID=" + id;
+      for (Tomcats.Node node : new Tomcats.Node[] {one, two, one}) {
+        assertEquals("apples", shown(node, "cart"));
+        assertEquals(id, shown(node, "renamed"));
+        assertEquals("none", node.get("/?page=get", before).body());
+      }
+    }
+  }
+
+  @Test
+  void an_id_that_could_not_be_looked_up_is_not_taken() throws Exception {
+    String[] said = new String[1];
+    pages.page(
+        "takes",
+        (q, a) -> {
+          try {
+            takes(one, "no id").serve(q, a);
+          } catch (IllegalArgumentException refused) {
+            said[0] = refused.getMessage();
+          }
+        });
+    assertAnswered(page(one, "takes"));
+    assertEquals(true, said[0].contains("8 to 128 letters"), said[0]);
+    assertEquals("apples", shown(two, "cart"));
+  }
+
+  @Test
   void an_id_that_is_in_use_is_not_taken() throws Exception {
     String other = one.get("/?page=set&value=other", null).cookie();
     pages.page("takes", takes(one, bare(other)));

@@ -125,7 +125,7 @@ final class Flights {
    * Gives a session another key. Alone.
    *
    * @param held a session with a record
-   * @param newKey a key with the same slot
+   * @param newKey a key of the same application
    * @param newId the id that the key belongs to
    * @param sinceNanos when the request began that asks; monotonic
    * @return {@code TAKE_IN}, {@code ANOTHER_KEY} or {@code RECLAIM}

@@ -51,7 +51,8 @@ public final class SessionKey {
   }
 
   /**
-   * By what records may be spread over groups; a renamed session keeps it.
+   * By what records may later be spread over groups of store nodes: a session whose new key has the
+   * slot of the old will then be renamed within one.
    *
    * @return the first byte of the hash, 0 to 255
    */

@@ -92,7 +92,7 @@ public interface SessionStore extends AutoCloseable {
    *
    * @param serial from {@link #nextSerial()}
    * @param key the present key
-   * @param newKey the new key: same application and same {@linkplain SessionKey#slot() slot}
+   * @param newKey any other key of the same application
    * @param epoch the caller's ownership
    * @return {@code DONE} with the record's version, or why not; {@code TAKEN} asks for another key
    */

@@ -93,7 +93,7 @@ public abstract class CommandsContract extends SeamStage {
     assertEquals(0, none.tombstone());
 
     SaveOutcome created = create(first, key);
-    SessionKey renamed = newKeyLike(key);
+    SessionKey renamed = newKey();
     rename(first, key, renamed, created.epoch());
     assertEquals(ClaimOutcome.Kind.RENAMED, claim(second, key).kind());
 
@@ -120,7 +120,7 @@ public abstract class CommandsContract extends SeamStage {
     assertEquals(CheckOutcome.Kind.MOVED, moved.kind());
     assertEquals(second.instance(), moved.owner().instance());
 
-    SessionKey renamed = newKeyLike(key);
+    SessionKey renamed = newKey();
     CommandOutcome rename = rename(second, key, renamed, record.epoch());
     assertCurrent(renamed, record.epoch(), rename.version());
     assertCurrent(key, record.epoch(), rename.version());
@@ -219,7 +219,7 @@ public abstract class CommandsContract extends SeamStage {
   @Test
   void a_late_save_follows_no_rename_and_brings_nothing_back() {
     SessionKey key = newKey();
-    SessionKey to = newKeyLike(key);
+    SessionKey to = newKey();
     SaveOutcome created = create(first, key);
     StoredSession taken = claim(second, key).session();
     CommandOutcome renamed = rename(second, key, to, taken.epoch());
@@ -297,7 +297,7 @@ public abstract class CommandsContract extends SeamStage {
   @Test
   void a_rename_moves_the_record_and_the_old_key_serves_only_the_current_epoch() {
     SessionKey key = newKey();
-    SessionKey to = newKeyLike(key);
+    SessionKey to = newKey();
     SaveOutcome created = create(first, key);
     CommandOutcome renamed = rename(first, key, to, created.epoch());
     assertKind(CommandOutcome.Kind.DONE, renamed);
@@ -309,7 +309,7 @@ public abstract class CommandsContract extends SeamStage {
     long none = created.epoch() + 1_000_000;
     assertKind(CommandOutcome.Kind.RENAMED, release(second, key, none));
     assertKind(CommandOutcome.Kind.RENAMED, logout(second, key, created.createdVersion(), none));
-    assertKind(CommandOutcome.Kind.RENAMED, rename(first, key, newKeyLike(key), created.epoch()));
+    assertKind(CommandOutcome.Kind.RENAMED, rename(first, key, newKey(), created.epoch()));
     assertCurrent(to, created.epoch(), renamed.version());
 
     SaveOutcome late = save(first, key, after(created).set("theme", 1, number(1)));
@@ -320,25 +320,36 @@ public abstract class CommandsContract extends SeamStage {
   @Test
   void a_rename_that_cannot_be_changes_nothing() {
     SessionKey key = newKey();
-    assertKind(CommandOutcome.Kind.GONE, rename(first, key, newKeyLike(key), 1));
+    assertKind(CommandOutcome.Kind.GONE, rename(first, key, newKey(), 1));
     SaveOutcome created = create(first, key);
-    SessionKey inUse = newKeyLike(key);
+    SessionKey inUse = newKey();
     SaveOutcome other = create(first, inUse);
     assertKind(CommandOutcome.Kind.TAKEN, rename(first, key, inUse, created.epoch()));
     logout(first, inUse, other.createdVersion(), other.epoch());
     assertKind(CommandOutcome.Kind.TAKEN, rename(first, key, inUse, created.epoch()));
     StoredSession record = claim(second, key).session();
-    assertFenced(second, rename(first, key, newKeyLike(key), created.epoch()));
+    assertFenced(second, rename(first, key, newKey(), created.epoch()));
     assertCurrent(key, record.epoch(), record.version());
 
-    byte[] hash = key.hash();
-    SessionKey elsewhere = new SessionKey(APPLICATION + "2", hash);
-    hash[0]++;
+    SessionKey elsewhere = new SessionKey(APPLICATION + "2", newKey().hash());
+    assertThrows(
+        IllegalArgumentException.class, () -> rename(second, key, elsewhere, record.epoch()));
+  }
+
+  @Test
+  void a_rename_leads_to_any_key_that_is_free() {
+    SessionKey key = newKey();
+    SaveOutcome created = create(first, key);
+    byte[] hash = newKey().hash();
+    hash[0] = (byte) ~key.slot();
     SessionKey otherSlot = new SessionKey(APPLICATION, hash);
-    for (SessionKey wrong : Arrays.asList(elsewhere, otherSlot)) {
-      assertThrows(
-          IllegalArgumentException.class, () -> rename(second, key, wrong, record.epoch()));
-    }
+    CommandOutcome renamed = rename(first, key, otherSlot, created.epoch());
+    assertKind(CommandOutcome.Kind.DONE, renamed);
+    assertCurrent(otherSlot, created.epoch(), renamed.version());
+    assertKind(CommandOutcome.Kind.TAKEN, rename(first, otherSlot, key, created.epoch()));
+    StoredSession record = claim(second, otherSlot).session();
+    assertArrayEquals(number(1), record.attributes().get(0).bytes());
+    assertEquals(ClaimOutcome.Kind.RENAMED, claim(first, key).kind());
   }
 
   @Test

@@ -261,7 +261,7 @@ final class FakeTable {
     if (refused != null) {
       return refused;
     }
-    if (newKey.slot() != key.slot() || slots.standing(newKey, now) != null) {
+    if (slots.standing(newKey, now) != null) {
       return new CommandOutcome(CommandOutcome.Kind.TAKEN, 0, null);
     }
     tellExpired(caller, newKey);

@@ -85,13 +85,6 @@ public abstract class SeamStage {
     return new SessionKey(APPLICATION, hash);
   }
 
-  /** A key that nobody used, to which this one may be renamed. */
-  protected static SessionKey newKeyLike(SessionKey key) {
-    byte[] hash = newKey().hash();
-    hash[0] = (byte) key.slot();
-    return new SessionKey(APPLICATION, hash);
-  }
-
   /** A session of half an hour. */
   protected static SessionChange.Builder creation() {
     return SessionChange.of(0, 0).maxIdleSeconds(1800).times(1_000, 2_000);

@@ -49,7 +49,7 @@ public abstract class SessionStoreContract extends CommandsContract {
     for (int i = 0; i < keys.length; i++) {
       mine[i] = create(first, keys[i]);
     }
-    SessionKey renamed = newKeyLike(keys[1]);
+    SessionKey renamed = newKey();
     SessionChange change = after(mine[0]).set("cart", 1, number(2)).build();
     Map<String, Repeatable> commands = new LinkedHashMap<>();
     commands.put(
@@ -155,7 +155,7 @@ public abstract class SessionStoreContract extends CommandsContract {
   @Test
   void an_earlier_serial_is_stale_and_has_no_effect() {
     SessionKey key = newKey();
-    SessionKey to = newKeyLike(key);
+    SessionKey to = newKey();
     long early = first.nextSerial();
     SaveOutcome created = create(first, key);
     SessionChange change = after(created).set("cart", 1, number(2)).build();
