@@ -183,7 +183,7 @@ public class RemoraManager extends ManagerAttributes {
       storeOptions = options.storeOptions(getJvmRoute());
       application = options.application(context);
       ids = new SessionIds(application, options.secret());
-      checkOwnIds();
+      SessionIds.checkOwn(generateSessionId(), getJvmRoute());
     } catch (IllegalArgumentException notUnderstood) {
       throw new LifecycleException(notUnderstood.getMessage(), notUnderstood);
     }
@@ -195,26 +195,6 @@ public class RemoraManager extends ManagerAttributes {
       throw new LifecycleException("The connection to the session store failed", notOpened);
     }
     setState(LifecycleState.STARTING);
-  }
-
-  /**
-   * Ids that look forged would be answered with "no session": everybody logged out, unexplained.
-   */
-  private void checkOwnIds() {
-    if (!SessionIds.isPlausible(generateSessionId())) {
-      throw new IllegalArgumentException(
-          "session ids of this Tomcat would not be recognized: up to the first dot they must have "
-              + SessionIds.BARE_CHARS_MIN
-              + " to "
-              + SessionIds.BARE_CHARS_MAX
-              + " letters, digits, \"-\" or \"_\", which the SessionIdGenerator decides, and in all at"
-              + " most "
-              + SessionIds.ID_CHARS_MAX
-              + " visible ASCII characters without quotes, \"&\", comma, semicolon, \"<\", \">\" and"
-              + " backslash, which the jvmRoute \""
-              + getJvmRoute()
-              + "\" decides");
-    }
   }
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
@@ -537,11 +517,7 @@ public class RemoraManager extends ManagerAttributes {
     }
     if (!SessionIds.isPlausible(newId)) {
       throw new IllegalArgumentException(
-          "a session cannot take this id: up to the first dot it must have "
-              + SessionIds.BARE_CHARS_MIN
-              + " to "
-              + SessionIds.BARE_CHARS_MAX
-              + " letters, digits, \"-\" or \"_\"");
+          "a session cannot take this id: up to the first dot it must have " + SessionIds.SHAPE);
     } else if (!SessionIds.bare(newId).equals(SessionIds.bare(session.getIdInternal()))
         && !renameInStore(ours, keeper().key(newId), newId)) {
       throw new IllegalArgumentException(

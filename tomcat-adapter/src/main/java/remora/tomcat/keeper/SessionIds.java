@@ -26,6 +26,10 @@ public final class SessionIds {
   /** Longest id with its route: ample for a host's full name, which has 253 characters at most. */
   public static final int ID_CHARS_MAX = 512;
 
+  /** What a bare id consists of, for people. */
+  public static final String SHAPE =
+      BARE_CHARS_MIN + " to " + BARE_CHARS_MAX + " letters, digits, \"-\" or \"_\"";
+
   /** What of visible ASCII ends a cookie's value or a text in HTML, where ids may be put. */
   private static final String NEVER_IN_ROUTES = "\"&',;<>\\";
 
@@ -85,6 +89,28 @@ public final class SessionIds {
       }
     }
     return true;
+  }
+
+  /**
+   * Whether the ids of this Tomcat would be recognized when they come back: those that look forged
+   * are answered with "no session", which would be everybody logged out, unexplained.
+   *
+   * @param id one that its generator made
+   * @param jvmRoute the Engine's route, or null
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  public static void checkOwn(String id, String jvmRoute) {
+    if (!isPlausible(id)) {
+      throw new IllegalArgumentException(
+          "session ids of this Tomcat would not be recognized: up to the first dot they must have "
+              + SHAPE
+              + ", which the SessionIdGenerator decides, and in all at most "
+              + ID_CHARS_MAX
+              + " visible ASCII characters without quotes, \"&\", comma, semicolon, \"<\", \">\" and"
+              + " backslash, which the jvmRoute \""
+              + jvmRoute
+              + "\" decides");
+    }
   }
 
   private static boolean mayBeInBareId(char c) {
