@@ -471,14 +471,17 @@ public final class Keeper {
 
   private void review() {
     expiryDue.set(false);
-    try {
-      for (Held held : copies.all()) {
-        if (held.live().isIdleTooLong(2 * Touches.COLLECTED_MILLIS)) {
+    boolean silent = false;
+    for (Held held : copies.all()) {
+      boolean asks = held.standing().epoch() != 0;
+      if (held.live().isIdleTooLong(2 * Touches.COLLECTED_MILLIS) && !(asks && silent)) {
+        try {
           review(held);
+        } catch (StoreUnavailableException noAnswer) {
+          silent = true; // the others that need its word wait for the next time
+          log.debug("Idle sessions wait for the store", noAnswer);
         }
       }
-    } catch (StoreUnavailableException silent) {
-      log.debug("Idle sessions wait for the store", silent);
     }
   }
 
