@@ -241,6 +241,56 @@ class StoreAwayTest extends ManyClients {
     assertRepeated(() -> one.calls.before("save", this::goesAwayAndSaysNothing));
   }
 
+  private void assertRenamed(StoreCalls.Step arrange) throws Exception {
+    arrange.run();
+    Answer rotated = page(one, "rotate");
+    assertAnswered(rotated);
+    String before = cookie;
+    cookie = rotated.cookie();
+    assertNotEquals(before, cookie);
+    assertEquals("apples", shown(one, "cart"), "it is served under its new id");
+    assertAnswered(page(one, "set&value=pears"));
+    back(one);
+    assertEquals("pears", shown(one, "cart"));
+    assertEquals("pears", shown(two, "cart"));
+    assertEquals("none", two.get("/?page=get", before).body());
+    assertEquals(
+        1,
+        one.calls.all("rename").stream().map(call -> call.argument(Long.class)).distinct().count(),
+        "it is repeated under its own serial");
+  }
+
+  @Test
+  void a_change_of_the_id_that_was_made_but_not_answered_when_the_store_went_stands()
+      throws Exception {
+    assertRenamed(() -> one.calls.beforeAnswer("rename", this::goesAwayAndSaysNothing));
+  }
+
+  @Test
+  void a_change_of_the_id_that_was_not_made_when_the_store_went_stands() throws Exception {
+    assertRenamed(() -> one.calls.before("rename", this::goesAwayAndSaysNothing));
+  }
+
+  private void assertEnded(StoreCalls.Step arrange) throws Exception {
+    arrange.run();
+    assertAnswered(page(one, "logout"));
+    assertEquals("none", shown(one, "cart"));
+    back(one);
+    Conditions.await("removal", () -> two.get("/?page=get", cookie).body().equals("none"));
+    Conditions.await("the end of the debt", () -> one.manager.getOwingSessions() == 0);
+    assertEquals("none", shown(one, "cart"));
+  }
+
+  @Test
+  void a_logout_that_was_made_but_not_answered_when_the_store_went_stands() throws Exception {
+    assertEnded(() -> one.calls.beforeAnswer("remove", this::goesAwayAndSaysNothing));
+  }
+
+  @Test
+  void a_logout_that_was_not_made_when_the_store_went_stands() throws Exception {
+    assertEnded(() -> one.calls.before("remove", this::goesAwayAndSaysNothing));
+  }
+
   @Test
   void a_removal_of_unknown_outcome_is_repeated_under_its_own_serial() throws Exception {
     one.store.answerLost = "remove";

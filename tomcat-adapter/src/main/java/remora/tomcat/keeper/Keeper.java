@@ -335,7 +335,15 @@ public final class Keeper {
     } else if (held.copy().isLost() && !copies.reclaim(held)) {
       throw new SaveFailedException("the session ended elsewhere before its id changed");
     }
-    return flights.rename(held, newKey, newId, since);
+    try {
+      return flights.rename(held, newKey, newId, since);
+    } catch (StoreUnavailableException silent) {
+      if (!serving.mayGoOn(held)) {
+        throw silent;
+      }
+      serving.owe(held); // it waits among the renames whose outcome is learned later
+      return Verdict.TAKE_IN;
+    }
   }
 
   /**
@@ -369,12 +377,23 @@ public final class Keeper {
   private void endAlone(Held held) {
     boolean stored = held.standing().epoch() != 0 || held.unknownSave() != null;
     if (stored && serving.mayGoOn(held)) {
-      serving.owe(held);
-      held.owedRemoval(true);
-      held.happened(Life.Event.REMOVED);
-    } else {
-      flights.remove(held);
+      endLater(held);
+      return;
     }
+    try {
+      flights.remove(held);
+    } catch (StoreUnavailableException silent) {
+      if (!serving.mayGoOn(held)) {
+        throw silent;
+      }
+      endLater(held);
+    }
+  }
+
+  private void endLater(Held held) {
+    serving.owe(held);
+    held.owedRemoval(true);
+    held.happened(Life.Event.REMOVED);
   }
 
   // ---- Between requests
