@@ -15,7 +15,7 @@ import remora.tomcat.store.Push;
 
 /**
  * What the store tells this Tomcat unasked: that it has lost a session, that one is gone, that a
- * record is newer.
+ * record is newer. What it is offered goes to {@link Leavers}.
  *
  * <p>The news itself is noted at once, so that no look-up uses the copy from then on. The
  * acknowledgement, for which the next owner's claim waits, is given when no request that was given
@@ -33,13 +33,15 @@ final class Handovers {
   private final Copies copies;
   private final Serving serving;
   private final Ends ends;
+  private final Leavers leavers;
   private final Set<Waiting> waiting = ConcurrentHashMap.newKeySet();
   private final ScheduledExecutorService thread;
 
-  Handovers(Copies copies, Serving serving, Ends ends, String application) {
+  Handovers(Copies copies, Serving serving, Ends ends, Leavers leavers, String application) {
     this.copies = copies;
     this.serving = serving;
     this.ends = ends;
+    this.leavers = leavers;
     thread =
         Executors.newSingleThreadScheduledExecutor(
             work -> {
@@ -83,6 +85,10 @@ final class Handovers {
    * @param push what the store says
    */
   void pushed(Push push) {
+    if (push.kind() == Push.Kind.LEAVER) {
+      leavers.offered(push);
+      return;
+    }
     Slot slot = copies.slot(push.key());
     if (slot == null) {
       push.acknowledge();

@@ -32,8 +32,8 @@ public final class Keeper {
     /**
      * Makes a live session of a record, entered nowhere yet.
      *
-     * @param id the id that was asked for
-     * @param record what was claimed
+     * @param id the id that was asked for; for a session that has expired, what stands for it
+     * @param record what was claimed, or what has expired
      * @return the session
      */
     Live make(String id, StoredSession record);
@@ -68,6 +68,7 @@ public final class Keeper {
   private final Ends ends;
   private final Touches touches;
   private final Handovers handovers;
+  private final Leavers leavers;
   private final Departure departure;
   private final Set<Held> changedOutside = ConcurrentHashMap.newKeySet();
   private final LongAdder refused = new LongAdder();
@@ -99,7 +100,8 @@ public final class Keeper {
         new Debts(
             settings.application, serving, flights, saves, ends, touches::execute, this::paid);
     settler = new Settler(flights, saves, serving, debts, copies, encoder, ends);
-    handovers = new Handovers(copies, serving, ends, settings.application);
+    leavers = new Leavers(store, copies, host::make, listeners, settings.application);
+    handovers = new Handovers(copies, serving, ends, leavers, settings.application);
     departure = new Departure(flights, settler);
     store.onPush(settings.application, handovers::pushed);
     store.onState(debts::changed);
@@ -525,6 +527,7 @@ public final class Keeper {
    * @return how many were given up
    */
   public int stop() {
+    leavers.stop();
     touches.stop();
     int given = departure.leave(copies.all());
     debts.stop();

@@ -3,8 +3,8 @@ package remora.tomcat.store;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * News of a session that this instance owns or has owned until now. Immutable but for its
- * acknowledgement.
+ * News of a session that this instance owns or has owned until now, or one that it is offered to
+ * end. Immutable but for its acknowledgement.
  */
 public final class Push {
 
@@ -17,13 +17,20 @@ public final class Push {
     /** It expired. */
     EXPIRED,
     /** Its previous owner saved late: the copy is to be checked before it is used again. */
-    NEWER
+    NEWER,
+    /**
+     * It has expired, and its listeners are still to be called: by this instance, if it is the
+     * first to {@linkplain SessionStore#bury bury} it. What is not buried is offered again, here or
+     * elsewhere.
+     */
+    LEAVER
   }
 
   private final SessionKey key;
   private final Kind kind;
   private final long epoch;
   private final long version;
+  private final StoredSession record;
   private final Runnable acknowledgement;
   private final AtomicBoolean acknowledged = new AtomicBoolean();
 
@@ -38,11 +45,34 @@ public final class Push {
    * @param acknowledgement run once, by whoever acknowledges; must not block
    */
   public Push(SessionKey key, Kind kind, long epoch, long version, Runnable acknowledgement) {
+    this(key, kind, epoch, version, null, acknowledgement);
+  }
+
+  private Push(
+      SessionKey key,
+      Kind kind,
+      long epoch,
+      long version,
+      StoredSession record,
+      Runnable acknowledgement) {
     this.key = key;
     this.kind = kind;
     this.epoch = epoch;
     this.version = version;
+    this.record = record;
     this.acknowledgement = acknowledgement;
+  }
+
+  /**
+   * Makes an offer of a session that has expired.
+   *
+   * @param key which session
+   * @param record as it was then
+   * @param acknowledgement as for every push
+   * @return a push of {@link Kind#LEAVER}
+   */
+  public static Push leaver(SessionKey key, StoredSession record, Runnable acknowledgement) {
+    return new Push(key, Kind.LEAVER, record.epoch(), 0, record, acknowledgement);
   }
 
   /**
@@ -64,7 +94,8 @@ public final class Push {
   }
 
   /**
-   * The ownership that is meant; a copy under a later epoch is not.
+   * The ownership that is meant; a copy under a later epoch is not. For {@link Kind#LEAVER} the
+   * last one.
    *
    * @return the epoch
    */
@@ -79,6 +110,15 @@ public final class Push {
    */
   public long version() {
     return version;
+  }
+
+  /**
+   * The session as it was when it expired.
+   *
+   * @return null unless {@link Kind#LEAVER}
+   */
+  public StoredSession record() {
+    return record;
   }
 
   /**

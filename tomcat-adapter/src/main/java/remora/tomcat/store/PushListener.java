@@ -1,11 +1,14 @@
 package remora.tomcat.store;
 
-/** Hears of sessions that this instance loses, and of those that others changed. */
+/**
+ * Hears of sessions that this instance loses, of those that others changed, and of those that have
+ * expired and are offered to it.
+ */
 @FunctionalInterface
 public interface PushListener {
 
   /**
-   * Take the copy of this session out of use, at once.
+   * Take the copy of this session out of use, at once, if there is one.
    *
    * <p>Called on the stream's thread before its next message is read, and before the replies of the
    * same message are given out: when this returns, no look-up may use the copy unasked. So it must

@@ -83,6 +83,15 @@ public final class SessionKey {
     return hex(4);
   }
 
+  /**
+   * The hash, where a text has to stand for an id that only clients know.
+   *
+   * @return all of it, in hexadecimal
+   */
+  public String hashText() {
+    return hex(hash.length);
+  }
+
   private String hex(int bytes) {
     StringBuilder text = new StringBuilder(2 * bytes);
     for (int i = 0; i < bytes; i++) {
@@ -95,6 +104,6 @@ public final class SessionKey {
   /** Application and hash in hexadecimal; safe for logs, as the hash opens no session. */
   @Override
   public String toString() {
-    return application + '/' + hex(hash.length);
+    return application + '/' + hashText();
   }
 }

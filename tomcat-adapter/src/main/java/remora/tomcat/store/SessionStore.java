@@ -122,6 +122,18 @@ public interface SessionStore extends AutoCloseable {
   CommandOutcome release(long serial, SessionKey key, long epoch);
 
   /**
+   * Asks whether this instance is the first to end a session that has expired and was offered to it
+   * ({@link Push.Kind#LEAVER}). Who is the first calls the session's listeners; nobody else does,
+   * and the session is not offered any more.
+   *
+   * @param serial from {@link #nextSerial()}
+   * @param key which session
+   * @param createdVersion names the life of the key that expired
+   * @return true for the first, also when it asks again with the same serial
+   */
+  boolean bury(long serial, SessionKey key, long createdVersion);
+
+  /**
    * Moves the deadlines of sessions that were used. Not remembered for repeats: doing it twice is
    * harmless. Split into messages of at most {@value #TOUCHES_PER_MESSAGE_MAX} sessions inside.
    *
@@ -162,8 +174,9 @@ public interface SessionStore extends AutoCloseable {
   int sessionBytesMax();
 
   /**
-   * Names who hears of sessions that this instance loses or that others changed. One listener per
-   * application; a second one replaces the first. A push that nobody listens for is acknowledged.
+   * Names who hears of sessions that this instance loses, that others changed, and that have
+   * expired and are offered to it. One listener per application; a second one replaces the first. A
+   * push that nobody listens for is acknowledged.
    *
    * @param application as in {@link SessionKey#application()}
    * @param listener called on a store thread before anything else of the same or a later message

@@ -3,9 +3,11 @@ package remora.tomcat.store;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -33,6 +35,9 @@ public final class FakeStore implements SessionStore {
     /** How long a command waits for those whom it concerns, in milliseconds. */
     public volatile long acknowledgedWithinMillis = 1_200;
 
+    /** While set, an owner is offered its own sessions, and not told that they have expired. */
+    public volatile boolean ownersAreOffered;
+
     /** Lets table time pass, and sweeps. */
     public void passTime(long millis) {
       List<FakeTable.Event> events;
@@ -43,6 +48,37 @@ public final class FakeStore implements SessionStore {
         events = table.takeEvents();
       }
       push(events);
+      offer(false);
+    }
+
+    /** Offers once more what nobody has buried, as after a silence, and in turn to all. */
+    public void offerAgain() {
+      offer(true);
+    }
+
+    /** Each leaver goes to its owner, who was told already, else to one who is there. */
+    private void offer(boolean again) {
+      Map<FakeLeavers.Leaver, FakeStore> offers = new LinkedHashMap<>();
+      synchronized (table) {
+        List<FakeStore> there = new ArrayList<>(new TreeMap<>(listening).values());
+        there.removeIf(handle -> handle.untrusted);
+        for (FakeLeavers.Leaver leaver : table.leavers.unburied()) {
+          FakeStore owner = listening.get(leaver.record.owner.instance());
+          if (there.contains(owner) && !ownersAreOffered) {
+            table.leavers.forget(leaver);
+          } else if (!there.isEmpty() && (again || leaver.offers == 0)) {
+            FakeStore inTurn = there.get(leaver.offers++ % there.size());
+            offers.put(leaver, there.contains(owner) ? owner : inTurn);
+          }
+        }
+      }
+      offers.forEach(
+          (leaver, handle) ->
+              handle.listeners.forEach(
+                  (application, listener) -> {
+                    SessionKey key = new SessionKey(application, leaver.key.hash());
+                    listener.pushed(Push.leaver(key, leaver.record.image(), () -> {}));
+                  }));
     }
 
     /** Tells owners; what is returned opens as they acknowledge. */
@@ -50,7 +86,8 @@ public final class FakeStore implements SessionStore {
       List<CountDownLatch> open = new ArrayList<>();
       for (FakeTable.Event event : events) {
         FakeStore handle = listening.get(event.instance);
-        if (handle != null && !handle.untrusted) {
+        boolean offered = ownersAreOffered && event.kind == Push.Kind.EXPIRED;
+        if (handle != null && !handle.untrusted && !offered) {
           handle.listeners.forEach(
               (application, listener) -> open.add(push(event, application, listener)));
         }
@@ -157,6 +194,7 @@ public final class FakeStore implements SessionStore {
       events = table.takeEvents();
     }
     shared.push(events);
+    shared.offer(false);
   }
 
   private <T> T ask(String call, Supplier<T> command) {
@@ -310,6 +348,11 @@ public final class FakeStore implements SessionStore {
   @Override
   public CommandOutcome release(long serial, SessionKey key, long epoch) {
     return ask("release", () -> table.release(caller(serial), key, epoch));
+  }
+
+  @Override
+  public boolean bury(long serial, SessionKey key, long createdVersion) {
+    return ask("bury", () -> table.leavers.bury(caller(serial), key, createdVersion));
   }
 
   @Override

@@ -46,7 +46,7 @@ final class FakeTable {
       this.serial = serial;
     }
 
-    private boolean repeats(Caller first) {
+    boolean repeats(Caller first) {
       return instance != 0 && first != null && first.instance == instance && first.serial == serial;
     }
 
@@ -96,6 +96,10 @@ final class FakeTable {
 
   private final FakeSlots slots = new FakeSlots();
   private final List<Event> events = new ArrayList<>();
+
+  /** What has expired, until somebody has buried it. */
+  final FakeLeavers leavers = new FakeLeavers();
+
   private long stamp;
   private long now;
   private long version;
@@ -348,6 +352,7 @@ final class FakeTable {
     FakeSlots.Slot swept = slots.take(key);
     if (swept instanceof FakeRecord) {
       tell(Caller.NOBODY, key, (FakeRecord) swept, Push.Kind.EXPIRED);
+      leavers.add(key, (FakeRecord) swept);
     }
   }
 

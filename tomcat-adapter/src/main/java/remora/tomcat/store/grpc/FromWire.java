@@ -11,6 +11,7 @@ import remora.proto.v1.Gone;
 import remora.proto.v1.ReleaseReply;
 import remora.proto.v1.RemoveReply;
 import remora.proto.v1.RenameReply;
+import remora.proto.v1.Reply;
 import remora.proto.v1.SaveReply;
 import remora.proto.v1.Saved;
 import remora.tomcat.store.CheckOutcome;
@@ -148,7 +149,30 @@ final class FromWire {
   }
 
   /** The kind of a push, or null for one that this version does not know. */
-  static Push.Kind pushKind(remora.proto.v1.Push.Kind kind) {
+  static boolean buried(Reply reply) {
+    if (!reply.hasBury()) {
+      throw unknownOutcome("bury");
+    }
+    return reply.getBury().getFirst();
+  }
+
+  /**
+   * A push, unless it is of a kind that this version does not know.
+   *
+   * @return null for an unknown kind, and for an offer of nothing
+   */
+  static Push push(remora.proto.v1.Push push, Runnable acknowledgement) {
+    if (push.getKind() == remora.proto.v1.Push.Kind.KIND_LEAVER && push.hasRecord()) {
+      return Push.leaver(key(push.getSession()), session(push.getRecord()), acknowledgement);
+    }
+    Push.Kind kind = pushKind(push.getKind());
+    return kind == null
+        ? null
+        : new Push(
+            key(push.getSession()), kind, push.getEpoch(), push.getVersion(), acknowledgement);
+  }
+
+  private static Push.Kind pushKind(remora.proto.v1.Push.Kind kind) {
     switch (kind) {
       case KIND_OWNERSHIP_LOST:
         return Push.Kind.OWNERSHIP_LOST;

@@ -109,6 +109,11 @@ public final class GrpcSessionStore implements SessionStore {
   }
 
   @Override
+  public boolean bury(long serial, SessionKey key, long createdVersion) {
+    return FromWire.buried(ask(ToWire.bury(serial, key, createdVersion)));
+  }
+
+  @Override
   public TouchOutcome touch(List<Touch> touches) {
     List<Touch> fenced = new ArrayList<>();
     List<Touch> gone = new ArrayList<>();

@@ -34,17 +34,11 @@ final class Pushes {
    */
   void deliver(remora.proto.v1.Push push, Runnable acknowledgement) {
     PushListener listener = listeners.get(push.getSession().getApplication());
-    Push.Kind kind = FromWire.pushKind(push.getKind());
-    if (listener == null || kind == null) {
+    Push known = FromWire.push(push, acknowledgement);
+    if (listener == null || known == null) {
       acknowledgement.run();
       return;
     }
-    listener.pushed(
-        new Push(
-            FromWire.key(push.getSession()),
-            kind,
-            push.getEpoch(),
-            push.getVersion(),
-            acknowledgement));
+    listener.pushed(known);
   }
 }

@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import java.util.List;
 import remora.proto.v1.Attribute;
+import remora.proto.v1.BuryRequest;
 import remora.proto.v1.CheckRequest;
 import remora.proto.v1.ClaimRequest;
 import remora.proto.v1.Label;
@@ -99,6 +100,12 @@ final class ToWire {
   static Request release(long serial, SessionKey key, long epoch) {
     return request(serial)
         .setRelease(ReleaseRequest.newBuilder().setSession(key(key)).setEpoch(epoch))
+        .build();
+  }
+
+  static Request bury(long serial, SessionKey key, long createdVersion) {
+    return request(serial)
+        .setBury(BuryRequest.newBuilder().setSession(key(key)).setCreatedVersion(createdVersion))
         .build();
   }
 

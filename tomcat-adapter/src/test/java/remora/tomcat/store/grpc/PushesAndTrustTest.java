@@ -2,6 +2,7 @@ package remora.tomcat.store.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
 import com.google.protobuf.ByteString;
@@ -13,9 +14,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import remora.proto.v1.BuryReply;
+import remora.proto.v1.BuryRequest;
 import remora.proto.v1.ExchangeReply;
 import remora.proto.v1.Push;
 import remora.proto.v1.Reply;
+import remora.proto.v1.Session;
 import remora.tomcat.store.SessionStore;
 
 /** When the client hears of pushes, and when it trusts; against nodes that obey a script. */
@@ -85,6 +89,35 @@ class PushesAndTrustTest extends TwoNodes {
     check(store);
     assertEquals(4, first.messages.get(2).getReadThrough());
     asking.shutdown();
+  }
+
+  @Test
+  void anExpiredSessionIsOfferedWithItsRecordAndBuriedUnderItsCreation() throws Exception {
+    SessionStore store = store(20_000, first.address());
+    List<remora.tomcat.store.Push> heard = new CopyOnWriteArrayList<>();
+    store.onPush(KEY.application(), heard::add);
+    check(store);
+    Session record = Session.newBuilder().setEpoch(5).setCreatedVersion(3).build();
+    first.stream.push(wirePush(1, Push.Kind.KIND_LEAVER).setRecord(record).build());
+    await("offer", () -> heard.size() == 1);
+    assertEquals("LEAVER " + KEY + " e5", heard.get(0).toString());
+    assertEquals(3, heard.get(0).record().createdVersion());
+    push(2, Push.Kind.KIND_LEAVER);
+    await("acknowledgement of an offer of nothing", () -> first.acknowledged.contains(2L));
+
+    List<BuryRequest> asked = new CopyOnWriteArrayList<>();
+    first.script =
+        (request, stream) -> {
+          asked.add(request.getBury());
+          stream.reply(
+              Reply.newBuilder()
+                  .setSerial(request.getSerial())
+                  .setBury(BuryReply.newBuilder().setFirst(asked.size() == 1)));
+        };
+    assertTrue(store.bury(store.nextSerial(), KEY, 3));
+    assertFalse(store.bury(store.nextSerial(), KEY, 3));
+    assertEquals(3, asked.get(0).getCreatedVersion());
+    assertEquals(KEY.application(), asked.get(0).getSession().getApplication());
   }
 
   @Test

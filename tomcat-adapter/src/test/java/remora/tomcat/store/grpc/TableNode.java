@@ -86,14 +86,17 @@ final class TableNode implements AutoCloseable {
     }
     long id = pushes.incrementAndGet();
     waiting.put(id, push);
-    stream.push(
+    Push.Builder wire =
         Push.newBuilder()
             .setId(id)
             .setSession(WireAnswers.key(push.key()))
             .setKind(Push.Kind.valueOf("KIND_" + push.kind()))
             .setEpoch(push.epoch())
-            .setVersion(push.version())
-            .build());
+            .setVersion(push.version());
+    if (push.record() != null) {
+      wire.setRecord(WireAnswers.session(push.record()));
+    }
+    stream.push(wire.build());
   }
 
   private void answer(Request request, FakeNode.Stream stream) {

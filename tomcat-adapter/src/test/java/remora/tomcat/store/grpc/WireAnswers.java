@@ -6,6 +6,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import remora.proto.v1.Attribute;
+import remora.proto.v1.BuryReply;
+import remora.proto.v1.BuryRequest;
 import remora.proto.v1.CheckReply;
 import remora.proto.v1.ClaimReply;
 import remora.proto.v1.Conflict;
@@ -82,6 +84,10 @@ final class WireAnswers {
         SessionKey released = key(request.getRelease().getSession());
         return reply.setRelease(
             released(store.release(serial, released, request.getRelease().getEpoch())));
+      case BURY:
+        BuryRequest bury = request.getBury();
+        boolean first = store.bury(serial, key(bury.getSession()), bury.getCreatedVersion());
+        return reply.setBury(BuryReply.newBuilder().setFirst(first));
       default:
         throw new IllegalArgumentException("nothing is asked");
     }
@@ -256,7 +262,7 @@ final class WireAnswers {
     return wire.build();
   }
 
-  private static Session session(StoredSession session) {
+  static Session session(StoredSession session) {
     Session.Builder wire =
         Session.newBuilder()
             .setVersion(session.version())
