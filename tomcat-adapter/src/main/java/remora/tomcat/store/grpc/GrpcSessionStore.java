@@ -200,7 +200,7 @@ public final class GrpcSessionStore implements SessionStore {
       throw new StoreUnavailableException("this handle on the session store is closed");
     }
     Reply reply = client.execute(request, options);
-    if (reply.getAnswerCase().getNumber() != request.getAskCase().getNumber()) {
+    if (!reply.getAnswerCase().name().equals(request.getAskCase().name())) {
       throw new StoreUnavailableException(
           "the session store answered a "
               + request.getAskCase()
