@@ -218,8 +218,7 @@ public final class Copy {
         asked.givenUp = seen.name;
         return asked;
       }
-      Change change = open.get(seen.name);
-      if (change != null && change.isOpen(seen.mark()) && change.wantsEncoding(seen.mark())) {
+      if (wantsEncoding(seen)) {
         asked.encode.add(seen.name);
       }
     }
@@ -319,12 +318,16 @@ public final class Copy {
    */
   public boolean isEncoded(Witness by) {
     for (Witness.Seen seen : by.seen()) {
-      Change change = open.get(seen.name);
-      if (change != null && change.isOpen(seen.mark()) && change.wantsEncoding(seen.mark())) {
+      if (wantsEncoding(seen)) {
         return false;
       }
     }
     return true;
+  }
+
+  private boolean wantsEncoding(Witness.Seen seen) {
+    Change change = open.get(seen.name);
+    return change != null && change.isOpen(seen.mark()) && change.wantsEncoding(seen.mark());
   }
 
   // ---- Flights

@@ -190,7 +190,7 @@ final class Reconciler {
     for (LocalAttribute local : merged.local()) {
       round.local(local);
     }
-    if (merged.removes("")) {
+    if (merged.removesAnything()) {
       round.removedAllBut(left(merged));
     }
     if (merged.login() != null) {

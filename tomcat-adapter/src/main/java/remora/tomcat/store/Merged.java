@@ -59,6 +59,15 @@ public final class Merged {
   }
 
   /**
+   * Whether others have removed something since the base, whatever it was.
+   *
+   * @return false if {@link #removes} is false for every name
+   */
+  public boolean removesAnything() {
+    return removals;
+  }
+
+  /**
    * Whether an attribute is gone: something was removed since the base and this name is not among
    * those that exist now.
    *
