@@ -272,7 +272,7 @@ final class ScriptStage {
 
   private String show(Merged merged) {
     StringBuilder text = new StringBuilder("; merged").append(show(merged.attributes()));
-    if (merged.removes("")) {
+    if (merged.removesAnything()) {
       List<String> exist =
           names.stream().filter(name -> !merged.removes(name)).collect(Collectors.toList());
       text.append(" only [").append(String.join(" ", exist)).append("] exist");

@@ -248,7 +248,7 @@ final class WireAnswers {
 
   private static remora.proto.v1.Merged merged(Merged merged) {
     remora.proto.v1.Merged.Builder wire = remora.proto.v1.Merged.newBuilder();
-    wire.setRemovals(merged.removes(""));
+    wire.setRemovals(merged.removesAnything());
     if (wire.getRemovals()) {
       NAMES.stream().filter(name -> !merged.removes(name)).forEach(wire::addNames);
     }
