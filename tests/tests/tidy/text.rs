@@ -12,6 +12,7 @@ use crate::words::names;
 const SLEEPERS: &[&str] = &[
     "admin/tests/exit_codes.rs",
     "store/tests/service/common.rs",
+    "tests/src/bin/bench/paced.rs",
     "tests/src/bin/bench/store.rs",
     "tests/src/wait.rs",
     "tomcat-adapter/src/test/java/remora/tomcat/Conditions.java",

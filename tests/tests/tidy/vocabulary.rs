@@ -107,6 +107,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "tomcat-adapter/src/main/java/org/apache/coyote/CommitHook.java",
             "tomcat-adapter/src/main/java/remora/tomcat/FormNotes.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Installed.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/ManagerAttributes.java",
             "tomcat-adapter/src/main/java/remora/tomcat/ManagerOptions.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Presence.java",
             "tomcat-adapter/src/main/java/remora/tomcat/StoredSide.java",
