@@ -1,4 +1,4 @@
-//! The stream of a session manager: Hello, then many requests and replies in flight, pushes and confirmations.
+//! The stream of a session manager: Hello, then many requests and replies in flight, pushes, news and confirmations.
 //!
 //! One stream is one future that tonic polls: whatever is ready when the connection takes a message goes out together,
 //! without a linger, and nothing is read while the connection takes none, so a manager that does not read its replies
@@ -36,6 +36,7 @@ use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
 use super::status::{malformed, not_leader, refusal, status};
 use super::visit::Visit;
+use super::watches::Watches;
 
 /// How long a stream may be open without its Hello: managers send it at once.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -76,6 +77,7 @@ struct Exchange {
     /// Absent once the manager has closed its side.
     inbound: Option<Streaming<v1::ExchangeRequest>>,
     visit: Visit,
+    watches: Watches,
     outbox: Arc<Outbox>,
     parcel: Parcel,
     leadership: watch::Receiver<Leadership>,
@@ -130,6 +132,7 @@ impl Exchange {
                 .hub
                 .register(instance, connection, probe != 0, Arc::clone(&outbox)),
             visit: Visit::new(Arc::clone(&desk)),
+            watches: Watches::default(),
             outbox,
             asker,
             inbound: Some(inbound),
@@ -183,7 +186,10 @@ impl Exchange {
                 }
                 Err(status) => self.ending = Some(End::of_stream(status)),
             },
-            _ = self.ticks.tick() => self.confirm(),
+            _ = self.ticks.tick() => {
+                self.confirm();
+                self.look();
+            }
             confirmed = async {
                 match &mut self.round {
                     Some(round) => round.await,
@@ -238,6 +244,11 @@ impl Exchange {
             acknowledged: &message.acknowledged,
         });
         self.probe = arrived(message.probe).or(self.probe);
+        let came = Instant::now();
+        if let Err(refusal) = self.watches.heard(message.watched, message.unwatched, came) {
+            self.ending = Some(End::refused(refusal));
+            return;
+        }
         if !message.requests.is_empty() {
             let asker = &self.asker;
             let requests = message.requests.into_iter();
@@ -258,6 +269,15 @@ impl Exchange {
         } else if self.round.is_none() {
             let raft = self.desk.raft.clone();
             self.round = Some(async move { raft.barrier().await.ok().map(|()| probe) }.boxed());
+        }
+    }
+
+    /// Looks what became of watched sessions, as far as a round shows that this node knows.
+    fn look(&mut self) {
+        let round = *self.desk.raft.rounds().borrow();
+        if let Some(round) = round {
+            let news = self.watches.look(self.desk.raft.table(), round.began);
+            self.parcel.news.extend(news);
         }
     }
 

@@ -20,11 +20,16 @@ const FULL_BYTES: usize = MESSAGE_BYTES_MAX / 4;
 /// Pushes in one message: about 100 KiB.
 const PUSHES_MAX: usize = 1_024;
 
+/// News in one message: as many.
+const NEWS_MAX: usize = PUSHES_MAX;
+
 /// The next message of a stream as it fills.
 pub(super) struct Parcel {
     welcome: Option<v1::Welcome>,
     /// Pushes that are due.
     pub(super) pushes: VecDeque<v1::Push>,
+    /// News of watched sessions that are due.
+    pub(super) news: VecDeque<v1::News>,
     /// The probe that is confirmed; 0 for none.
     pub(super) confirmed: u64,
 }
@@ -35,6 +40,7 @@ impl Parcel {
         Parcel {
             welcome: Some(welcome),
             pushes: VecDeque::new(),
+            news: VecDeque::new(),
             confirmed: 0,
         }
     }
@@ -48,10 +54,11 @@ impl Parcel {
                 ..v1::ExchangeReply::default()
             });
         }
-        if due.is_empty() && self.pushes.is_empty() && self.confirmed == 0 {
+        if due.is_empty() && self.pushes.is_empty() && self.news.is_empty() && self.confirmed == 0 {
             return None;
         }
         let pushes: Vec<v1::Push> = self.pushes.drain(..self.pushes.len().min(PUSHES_MAX)).collect();
+        let news = self.news.drain(..self.news.len().min(NEWS_MAX)).collect();
         let replies = fitting(due);
         let confirmed = if self.pushes.is_empty() {
             std::mem::take(&mut self.confirmed)
@@ -63,6 +70,7 @@ impl Parcel {
             replies,
             pushes,
             confirmed,
+            news,
         })
     }
 }

@@ -97,6 +97,15 @@ impl TableReader {
         self.get(key).filter(|session| session.epoch == epoch)
     }
 
+    /// The key under which a session lives now, renames followed; none if this life of it has ended.
+    pub fn follow(&self, key: &SessionKey, created: Version) -> Option<SessionKey> {
+        let Found { key, what, .. } = self.contents.find(key);
+        match what {
+            Standing::Live(session) if session.created_version == created => Some(key),
+            _ => None,
+        }
+    }
+
     /// The live record that a command naming this key is about: renames are followed.
     pub(super) fn standing(&self, key: &SessionKey) -> Option<Arc<Session>> {
         match self.contents.find(key).what {

@@ -73,7 +73,8 @@ fn caller(caller: Option<&v1::Caller>) -> Conversion<(Asker, u64)> {
     Ok((Asker::new(caller.instance, &caller.node)?, caller.serial))
 }
 
-fn key(session: Option<v1::SessionKey>) -> Conversion<SessionKey> {
+/// A session's key.
+pub(super) fn key(session: Option<v1::SessionKey>) -> Conversion<SessionKey> {
     let session = session.ok_or_else(|| malformed("session is missing: say which session is meant"))?;
     Ok(SessionKey {
         application: application(&session.application)?,

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 
 use super::*;
-use crate::rpc::visit::tests::{Store, answer, claim, logout};
+use crate::rpc::visit::tests::{Store, answer, claim, key, logout};
 use crate::rpc::{Events, Services, serve_clients};
 
 /// How long a condition may take on a loaded machine.
@@ -202,4 +202,30 @@ async fn the_end_of_a_connection_says_nothing_when_somebody_may_stand_between() 
     }
     visit.collect();
     assert!(visit.due.is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_hears_of_the_end_of_what_it_watches() {
+    let store = Store::of_one().await;
+    let created = store.owned(2).await.created;
+    let mut manager = Manager::open(serve(&store).await, true).await;
+    let session = key(2);
+    manager
+        .say(v1::ExchangeRequest {
+            watched: vec![v1::Watched {
+                session: session.clone(),
+                created_version: created,
+            }],
+            ..v1::ExchangeRequest::default()
+        })
+        .await;
+    let mut visit = Visit::new(Arc::clone(&store.desk));
+    visit.begin(std::iter::once(logout(2, 2, created)));
+    let told = manager.hear(|message| !message.news.is_empty()).await;
+    let ended = v1::News {
+        session,
+        created_version: created,
+        ..v1::News::default()
+    };
+    assert_eq!(told.news, [ended]);
 }

@@ -133,7 +133,7 @@ impl Stream {
     }
 }
 
-fn key(session: u8) -> Option<v1::SessionKey> {
+pub(in crate::rpc) fn key(session: u8) -> Option<v1::SessionKey> {
     Some(v1::SessionKey {
         application: "localhost/shop".to_owned(),
         key: Bytes::from(vec![session; 16]),
