@@ -116,6 +116,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "tomcat-adapter/src/main/java/remora/tomcat/RemoraValve.java",
             "tomcat-adapter/src/main/java/remora/tomcat/RequestScope.java",
             "tomcat-adapter/src/test",
+            "tomcat-adapter/src/main/java/remora/tomcat/WebSockets.java",
         ],
     },
 ];

@@ -162,6 +162,17 @@ public class RemoraManager extends ManagerAttributes {
     return running == null ? 0 : running.owing();
   }
 
+  /**
+   * Sockets that stay open when their session ends: of a protocol or a Tomcat that we do not know
+   * how to close, or those that could not be closed.
+   *
+   * @return a count since the start
+   */
+  public long getSocketsNotClosed() {
+    Keeper running = keeper;
+    return running == null ? 0 : running.sockets().notClosed();
+  }
+
   @Override
   public String getName() {
     return "RemoraManager";
@@ -176,6 +187,7 @@ public class RemoraManager extends ManagerAttributes {
     StoreOptions storeOptions;
     try {
       TomcatMembers.check(ServerInfo.getServerNumber());
+      WebSockets.here();
       options.observes();
       options.serves();
       options.overwrites();

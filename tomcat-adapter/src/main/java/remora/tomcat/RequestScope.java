@@ -238,6 +238,15 @@ final class RequestScope implements CommitHook.Guard {
     }
   }
 
+  @Override
+  public void upgraded(Object token) {
+    RemoraSession session = sessionOfRequest();
+    Held held = session == null ? null : session.held();
+    if (held != null && keeper != null) {
+      keeper.sockets().opened(held, WebSockets.here().socket(token));
+    }
+  }
+
   private String where() {
     Held failed = visit.failed();
     Context context = request.getContext();

@@ -31,10 +31,21 @@ final class ApplicationThread implements Executor {
    * @param loader the application's class loader, which its code expects around it
    */
   ApplicationThread(String name, ClassLoader loader) {
+    this(name, loader, 1);
+  }
+
+  /**
+   * Several threads of one application, so that work which blocks does not put off the rest.
+   *
+   * @param name what they are called
+   * @param loader as above
+   * @param threads how many there may be
+   */
+  ApplicationThread(String name, ClassLoader loader, int threads) {
     thread =
         new ThreadPoolExecutor(
-            1,
-            1,
+            threads,
+            threads,
             IDLE_SECONDS,
             TimeUnit.SECONDS,
             new LinkedBlockingQueue<>(),

@@ -10,9 +10,11 @@ import remora.tomcat.copy.Life;
 final class Ends {
 
   private final ApplicationThread listeners;
+  private final Sockets sockets;
 
-  Ends(ApplicationThread listeners) {
+  Ends(ApplicationThread listeners, Sockets sockets) {
     this.listeners = listeners;
+    this.sockets = sockets;
   }
 
   /**
@@ -23,6 +25,7 @@ final class Ends {
   void tellIfOver(Held held) {
     Life life = held.standing().life();
     if (life == Life.ENDED_HERE) {
+      closeSockets(held);
       held.live().end();
     } else if (life == Life.ENDED_ELSEWHERE) {
       held.live().vanish();
@@ -35,7 +38,19 @@ final class Ends {
    * @param held a session
    */
   void tellSoon(Held held) {
+    if (held.standing().life() == Life.ENDED_HERE) {
+      closeSockets(held);
+    }
     listeners.execute(() -> tellIfOver(held));
+  }
+
+  /**
+   * Closes what was opened in a session that has ended: at once, whoever's listeners are slow.
+   *
+   * @param held the session
+   */
+  void closeSockets(Held held) {
+    sockets.ended(held.key(), held.standing().createdVersion());
   }
 
   /**

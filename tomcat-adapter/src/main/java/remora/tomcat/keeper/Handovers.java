@@ -34,14 +34,22 @@ final class Handovers {
   private final Serving serving;
   private final Ends ends;
   private final Leavers leavers;
+  private final Sockets sockets;
   private final Set<Waiting> waiting = ConcurrentHashMap.newKeySet();
   private final ScheduledExecutorService thread;
 
-  Handovers(Copies copies, Serving serving, Ends ends, Leavers leavers, String application) {
+  Handovers(
+      Copies copies,
+      Serving serving,
+      Ends ends,
+      Leavers leavers,
+      Sockets sockets,
+      String application) {
     this.copies = copies;
     this.serving = serving;
     this.ends = ends;
     this.leavers = leavers;
+    this.sockets = sockets;
     thread =
         Executors.newSingleThreadScheduledExecutor(
             work -> {
@@ -124,6 +132,7 @@ final class Handovers {
       return;
     }
     held.happened(Life.Event.EVICTED);
+    sockets.look(push.key(), System.nanoTime());
     Waiting eviction = new Waiting(held, push);
     waiting.add(eviction);
     for (Visit visit : held.visits()) {
@@ -144,6 +153,20 @@ final class Handovers {
     if (standing != null && standing.epoch() == epoch && !standing.life().isOver()) {
       held.happened(Life.Event.GONE);
       ends.tellSoon(held);
+    }
+  }
+
+  /**
+   * Runs something later that waits for nothing and runs nothing of the application's.
+   *
+   * @param millis how much later
+   * @param work what to run
+   */
+  void after(long millis, Runnable work) {
+    try {
+      thread.schedule(work, millis, TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException stopping) {
+      log.debug("The manager stops", stopping);
     }
   }
 

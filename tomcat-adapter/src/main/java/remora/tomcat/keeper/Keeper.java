@@ -5,15 +5,18 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.copy.Life;
+import remora.tomcat.copy.Standing;
 import remora.tomcat.copy.Verdict;
 import remora.tomcat.copy.Witness;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 import remora.tomcat.store.StoredSession;
 
@@ -65,6 +68,8 @@ public final class Keeper {
   private final Debts debts;
   private final ApplicationThread listeners;
   private final ApplicationThread lateSaves;
+  private final ApplicationThread closing;
+  private final Sockets sockets;
   private final Ends ends;
   private final Touches touches;
   private final Handovers handovers;
@@ -92,8 +97,19 @@ public final class Keeper {
     serving = new Serving(store, ticker, settings.serves);
     listeners = new ApplicationThread("remora-listeners-" + settings.application, settings.loader);
     lateSaves = new ApplicationThread("remora-late-saves-" + settings.application, settings.loader);
-    ends = new Ends(listeners);
+    closing =
+        new ApplicationThread(
+            "remora-sockets-" + settings.application,
+            Keeper.class.getClassLoader(), // Tomcat puts the application's around its code itself
+            CLOSED_AT_ONCE_MAX);
     copies = new Copies(store, ids, flights, serving, host::make);
+    sockets =
+        new Sockets(
+            new SocketSessions(copies, store, this::askSoon),
+            this::later,
+            closing,
+            () -> ThreadLocalRandom.current().nextLong(Sockets.SPREAD_NANOS));
+    ends = new Ends(listeners, sockets);
     touches = new Touches(store, copies, ends, settings.application);
     Saves saves = new Saves(store, settings, serving);
     debts =
@@ -101,11 +117,27 @@ public final class Keeper {
             settings.application, serving, flights, saves, ends, touches::execute, this::paid);
     settler = new Settler(flights, saves, serving, debts, copies, encoder, ends);
     leavers = new Leavers(store, copies, host::make, listeners, settings.application);
-    handovers = new Handovers(copies, serving, ends, leavers, settings.application);
+    handovers =
+        new Handovers(copies, serving, ends, leavers, sockets, settings.application);
     departure = new Departure(flights, settler);
     store.onPush(settings.application, handovers::pushed);
-    store.onState(debts::changed);
+    store.onNews(settings.application, sockets);
+    store.onState(this::changed);
   }
+
+  private void changed(StoreState state) {
+    debts.changed(state);
+    if (state.kind() == StoreState.Kind.LED) {
+      sockets.doubtAll();
+    }
+  }
+
+  private void later(long millis, Runnable work) {
+    handovers.after(millis, work);
+  }
+
+  /** Sockets closed at a time: each may block for as long as its client is slow. */
+  private static final int CLOSED_AT_ONCE_MAX = 16;
 
   /** Begins to tell the store which sessions are in use. */
   public void start() {
@@ -209,7 +241,11 @@ public final class Keeper {
    * @param id its id now
    */
   public void enter(Held held, String id) {
+    SessionKey before = held.key();
     copies.enter(held, SessionIds.bare(id));
+    if (!before.equals(held.key())) {
+      sockets.renamedHere(before, held.key());
+    }
   }
 
   /**
@@ -246,6 +282,9 @@ public final class Keeper {
 
   /** A session owes nothing any more: one that has ended goes, one that starts over is made. */
   private void paid(Held held) {
+    if (held.standing().epoch() == 0) {
+      sockets.startsOver(held.key());
+    }
     if (held.standing().life().isOver()) {
       copies.remove(SessionIds.bare(held.live().id()), held);
     } else if (held.isOpen()) {
@@ -374,6 +413,7 @@ public final class Keeper {
           }
           return null;
         });
+    ends.closeSockets(held);
   }
 
   private void endAlone(Held held) {
@@ -483,6 +523,35 @@ public final class Keeper {
   /** So long after the last reading outside requests values are compared; milliseconds. */
   private static final long COMPARED_AFTER_MILLIS = 1_000;
 
+  /**
+   * The sockets that were opened in sessions.
+   *
+   * @return who closes them
+   */
+  public Sockets sockets() {
+    return sockets;
+  }
+
+  /** Asks about a session that nobody asks for, as only a socket uses it. */
+  private void askSoon(Held held) {
+    touches.execute(
+        () -> {
+          Standing standing = held.standing();
+          boolean ours = standing.epoch() != 0 && !held.copy().isLost();
+          try {
+            if (ours && !standing.life().isOver() && !isUnsettled(held)) {
+              review(held);
+            }
+          } catch (StoreUnavailableException silent) {
+            log.debug("A session with sockets is asked about when the store is back", silent);
+          }
+        });
+  }
+
+  private boolean isUnsettled(Held held) {
+    return serving.owes(held) || !held.pendingRenames().isEmpty();
+  }
+
   /** Ends sessions without a record that are idle for too long, and asks about the others. */
   public void expire() {
     if (expiryDue.compareAndSet(false, true)) {
@@ -527,6 +596,7 @@ public final class Keeper {
    * @return how many were given up
    */
   public int stop() {
+    sockets.stop();
     leavers.stop();
     touches.stop();
     int given = departure.leave(copies.all());
@@ -534,6 +604,7 @@ public final class Keeper {
     handovers.stop();
     listeners.stop();
     lateSaves.stop();
+    closing.stop();
     return given;
   }
 

@@ -185,6 +185,35 @@ public interface SessionStore extends AutoCloseable {
   void onPush(String application, PushListener listener);
 
   /**
+   * Names who hears what became of watched sessions; a second listener replaces the first.
+   *
+   * @param application as in {@link SessionKey#application()}
+   * @param listener see {@link NewsListener}
+   */
+  void onNews(String application, NewsListener listener);
+
+  /**
+   * Asks to be told when a session ends or gets another key: for one that this instance owns no
+   * more and holds something of beside its record, such as an open socket. Returns at once. The
+   * news may come late, while no node leads, or at once if there was some before; beyond {@value
+   * #WATCHED_MAX} sessions at a time none comes.
+   *
+   * @param key which session
+   * @param createdVersion names this life of the key
+   */
+  void watch(SessionKey key, long createdVersion);
+
+  /** How many sessions the store watches for one instance. */
+  int WATCHED_MAX = 65_536;
+
+  /**
+   * Asks to hear no more of a session. News that is on its way may still come.
+   *
+   * @param key as given to {@link #watch}, or as it was renamed since
+   */
+  void unwatch(SessionKey key);
+
+  /**
    * How the store stands, as seen from here. Cheap.
    *
    * @return the state of this moment

@@ -49,6 +49,7 @@ public final class FakeStore implements SessionStore {
       }
       push(events);
       offer(false);
+      tellNews();
     }
 
     /** Offers once more what nobody has buried, as after a silence, and in turn to all. */
@@ -81,6 +82,11 @@ public final class FakeStore implements SessionStore {
                   }));
     }
 
+    /** Tells who watches what has ended or moved. */
+    private void tellNews() {
+      listening.values().forEach(FakeStore::tellNews);
+    }
+
     /** Tells owners; what is returned opens as they acknowledge. */
     private List<CountDownLatch> push(List<FakeTable.Event> events) {
       List<CountDownLatch> open = new ArrayList<>();
@@ -111,6 +117,11 @@ public final class FakeStore implements SessionStore {
   private final FakeTable table;
   private final long instance;
   private final Map<String, PushListener> listeners = new ConcurrentHashMap<>();
+  private final Map<String, NewsListener> newsListeners = new ConcurrentHashMap<>();
+
+  /** What is watched here, with the life that is meant. */
+  public final Map<SessionKey, Long> watched = new ConcurrentHashMap<>();
+
   private final Map<ByteBuffer, Integer> touched = new ConcurrentHashMap<>();
 
   /** How many calls went to the store, and of which kind. */
@@ -195,6 +206,7 @@ public final class FakeStore implements SessionStore {
     }
     shared.push(events);
     shared.offer(false);
+    shared.tellNews();
   }
 
   private <T> T ask(String call, Supplier<T> command) {
@@ -214,6 +226,7 @@ public final class FakeStore implements SessionStore {
       events = table.takeEvents();
     }
     awaitAcknowledged(shared.push(events));
+    shared.tellNews();
     if (call.equals(answerLost)) {
       throw new StoreUnavailableException("the fake store's answer is lost");
     }
@@ -383,6 +396,42 @@ public final class FakeStore implements SessionStore {
   }
 
   @Override
+  public void onNews(String application, NewsListener listener) {
+    newsListeners.put(application, listener);
+  }
+
+  @Override
+  public void watch(SessionKey key, long createdVersion) {
+    watched.put(key, createdVersion);
+    tellNews();
+  }
+
+  @Override
+  public void unwatch(SessionKey key) {
+    watched.remove(key);
+  }
+
+  private void tellNews() {
+    watched.forEach(
+        (key, created) -> {
+          SessionKey now;
+          synchronized (table) {
+            now = table.follow(key, created);
+          }
+          NewsListener listener = newsListeners.get(key.application());
+          if (listener == null || key.equals(now) || !watched.remove(key, created)) {
+            return;
+          }
+          if (now == null) {
+            listener.ended(key, created);
+          } else {
+            watched.put(now, created);
+            listener.renamed(key, now);
+          }
+        });
+  }
+
+  @Override
   public StoreState state() {
     return state;
   }
@@ -411,6 +460,8 @@ public final class FakeStore implements SessionStore {
   public void close() {
     shared.listening.remove(instance, this);
     listeners.clear();
+    newsListeners.clear();
+    watched.clear();
     stateListener = changed -> {};
   }
 }

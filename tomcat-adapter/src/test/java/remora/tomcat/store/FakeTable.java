@@ -361,6 +361,13 @@ final class FakeTable {
     return slots.find(key, now).live;
   }
 
+  /** Where a session lives now; null if this life of it has ended. */
+  SessionKey follow(SessionKey key, long created) {
+    FakeSlots.Found found = slots.find(key, now);
+    boolean lives = found.live != null && found.live.created == created;
+    return lives ? new SessionKey(key.application(), found.key.hash()) : null;
+  }
+
   /** Live records by their keys, those past their deadline that are not swept yet included. */
   Map<SessionKey, FakeRecord> records() {
     return slots.records();

@@ -16,6 +16,7 @@ import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.NewsListener;
 import remora.tomcat.store.PushListener;
 import remora.tomcat.store.RemoveReason;
 import remora.tomcat.store.SaveOutcome;
@@ -38,6 +39,7 @@ public final class GrpcSessionStore implements SessionStore {
   private final Consumer<StoreState> hearing = this::stateChanged;
   private volatile Consumer<StoreState> stateListener = state -> {};
   private final Map<String, PushListener> listening = new ConcurrentHashMap<>();
+  private final Map<String, NewsListener> newsListening = new ConcurrentHashMap<>();
   private final AtomicBoolean closed = new AtomicBoolean();
 
   private GrpcSessionStore(StoreOptions options, long instance) {
@@ -154,6 +156,24 @@ public final class GrpcSessionStore implements SessionStore {
   }
 
   @Override
+  public void onNews(String application, NewsListener listener) {
+    newsListening.put(application, listener);
+    client.watches().listen(application, listener);
+  }
+
+  @Override
+  public void watch(SessionKey key, long createdVersion) {
+    client.watches().watch(key, createdVersion);
+    client.sayWatches();
+  }
+
+  @Override
+  public void unwatch(SessionKey key) {
+    client.watches().forget(key);
+    client.sayWatches();
+  }
+
+  @Override
   public StoreState state() {
     return client.state();
   }
@@ -189,6 +209,7 @@ public final class GrpcSessionStore implements SessionStore {
   public void close() {
     if (closed.compareAndSet(false, true)) {
       listening.forEach(client.pushes()::forget);
+      newsListening.forEach(client.watches()::forget);
       told.forEach(client.standing()::forget);
       client.stateListeners().remove(hearing);
       client.release(options);

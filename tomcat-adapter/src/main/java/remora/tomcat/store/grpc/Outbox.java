@@ -39,12 +39,17 @@ final class Outbox {
   private final Queue<Call> waiting = new ConcurrentLinkedQueue<>();
   private final AtomicInteger calls = new AtomicInteger();
   private final ReentrantLock sendLock = new ReentrantLock();
+  private final Watches watches;
 
   /** How this Tomcat fares, until a message takes it along; null while nobody has said. */
   private volatile Status status;
 
   /** The stream in use, or null. Written under the send lock. */
   private volatile Link link;
+
+  Outbox(Watches watches) {
+    this.watches = watches;
+  }
 
   /** The stream in use, or null while there is none. */
   Link link() {
@@ -90,6 +95,7 @@ final class Outbox {
     sendLock.lock();
     try {
       link = opened;
+      watches.sayAnew();
     } finally {
       sendLock.unlock();
     }
@@ -168,6 +174,7 @@ final class Outbox {
         && (current.isProbeDue()
             || current.owesReading()
             || !current.acknowledgements.isEmpty()
+            || watches.isUnsaid()
             || (!waiting.isEmpty() && hasRoom(current)));
   }
 
@@ -184,6 +191,7 @@ final class Outbox {
           push = current.acknowledgements.poll()) {
         message.addAcknowledged(push);
       }
+      watches.say(message);
       if (hasRoom(current)) {
         collect(current, message);
       }
@@ -194,7 +202,9 @@ final class Outbox {
       if (probes
           || current.owesReading()
           || message.getRequestsCount() > 0
-          || message.getAcknowledgedCount() > 0) {
+          || message.getAcknowledgedCount() > 0
+          || message.getWatchedCount() > 0
+          || message.getUnwatchedCount() > 0) {
         Status figures = status;
         if (figures != null) {
           message.setStatus(figures);

@@ -68,7 +68,8 @@ final class StoreClient implements LeaderFinder.Around {
   private static final Map<String, StoreClient> SHARED = new HashMap<>();
 
   private final String sharedAs;
-  private final Outbox outbox = new Outbox();
+  private final Watches watches = new Watches();
+  private final Outbox outbox = new Outbox(watches);
   private final Pushes pushes = new Pushes();
   private final Registrar standing;
   private final Hello hello;
@@ -161,6 +162,15 @@ final class StoreClient implements LeaderFinder.Around {
 
   Pushes pushes() {
     return pushes;
+  }
+
+  Watches watches() {
+    return watches;
+  }
+
+  /** Tells the node what is watched now. */
+  void sayWatches() {
+    outbox.pump();
   }
 
   Registrar standing() {
@@ -285,6 +295,7 @@ final class StoreClient implements LeaderFinder.Around {
       welcomed(message.getWelcome());
       finder.opened(link, message.getWelcome());
     }
+    message.getNewsList().forEach(watches::heard);
     outbox.pump(); // a probe is due, or the node waits to hear that its push was read
     for (Reply reply : message.getRepliesList()) {
       replied(link, reply);

@@ -125,7 +125,7 @@ final class ToWire {
     return Request.newBuilder().setSerial(serial);
   }
 
-  private static remora.proto.v1.SessionKey key(SessionKey key) {
+  static remora.proto.v1.SessionKey key(SessionKey key) {
     return remora.proto.v1.SessionKey.newBuilder()
         .setApplication(key.application())
         .setKey(ByteString.copyFrom(key.hash()))

@@ -75,6 +75,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   /** Hears of every push that is acknowledged. */
   volatile LongConsumer acknowledging = push -> {};
 
+  /** Hears of every message that says what is watched, or watched no more. */
+  volatile BiConsumer<ExchangeRequest, Stream> watching = (message, stream) -> {};
+
   /** When set, streams are refused. */
   volatile Refusal refusal;
 
@@ -255,6 +258,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     }
     acknowledged.addAll(message.getAcknowledgedList());
     message.getAcknowledgedList().forEach(acknowledging::accept);
+    if (message.getWatchedCount() + message.getUnwatchedCount() > 0) {
+      watching.accept(message, opening);
+    }
     if (message.getRequestsCount() > 0) {
       messages.add(message);
       message.getRequestsList().forEach(request -> script.accept(request, opening));

@@ -1,5 +1,6 @@
 package remora.tomcat.store.grpc;
 
+import com.google.protobuf.ByteString;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -8,13 +9,18 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import remora.proto.v1.ExchangeReply;
+import remora.proto.v1.ExchangeRequest;
 import remora.proto.v1.Hello;
+import remora.proto.v1.News;
 import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.Unknown;
 import remora.tomcat.store.FakeStore;
+import remora.tomcat.store.NewsListener;
+import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.StoreRefusedException;
 
 /**
@@ -52,6 +58,7 @@ final class TableNode implements AutoCloseable {
     this.application = application;
     node.opened = this::opened;
     node.script = (request, stream) -> answering.execute(() -> answer(request, stream));
+    node.watching = this::watched;
     node.acknowledging = push -> waiting.remove(push).acknowledge();
     confirming.scheduleWithFixedDelay(
         this::confirm, CONFIRM_MILLIS, CONFIRM_MILLIS, TimeUnit.MILLISECONDS);
@@ -68,7 +75,48 @@ final class TableNode implements AutoCloseable {
   private void opened(Hello hello, FakeNode.Stream stream) {
     FakeStore handle = new FakeStore(table, hello.getInstance());
     handle.onPush(application, push -> push(stream, push));
+    handle.onNews(application, new Teller(handle, stream));
     handles.put(stream, handle);
+  }
+
+  private void watched(ExchangeRequest message, FakeNode.Stream stream) {
+    FakeStore handle = handles.get(stream);
+    message
+        .getWatchedList()
+        .forEach(
+            watched ->
+                handle.watch(FromWire.key(watched.getSession()), watched.getCreatedVersion()));
+    message.getUnwatchedList().forEach(key -> handle.unwatch(FromWire.key(key)));
+  }
+
+  /** Tells one stream what became of sessions. */
+  private static final class Teller implements NewsListener {
+    private final FakeStore handle;
+    private final FakeNode.Stream stream;
+
+    private Teller(FakeStore handle, FakeNode.Stream stream) {
+      this.handle = handle;
+      this.stream = stream;
+    }
+
+    @Override
+    public void ended(SessionKey key, long createdVersion) {
+      tell(key, createdVersion, ByteString.EMPTY);
+    }
+
+    @Override
+    public void renamed(SessionKey key, SessionKey newKey) {
+      tell(key, handle.watched.get(newKey), ByteString.copyFrom(newKey.hash()));
+    }
+
+    private void tell(SessionKey key, long createdVersion, ByteString newKey) {
+      News.Builder news =
+          News.newBuilder()
+              .setSession(WireAnswers.key(key))
+              .setCreatedVersion(createdVersion)
+              .setNewKey(newKey);
+      stream.send(ExchangeReply.newBuilder().addNews(news));
+    }
   }
 
   private void confirm() {
