@@ -278,6 +278,14 @@ impl Browser {
         self.connect(&self.bytes(request, "close"))
     }
 
+    /// Sends a request that asks for another protocol, and leaves the rest to the caller.
+    ///
+    /// # Errors
+    /// When the connection is refused or cut.
+    pub fn upgrade(&self, request: &Request) -> Result<TcpStream> {
+        self.connect(&self.bytes(request, "Upgrade"))
+    }
+
     fn connect(&self, bytes: &[u8]) -> Result<TcpStream> {
         let connect = || format!("connect to {}", self.origin);
         let mut connection = TcpStream::connect_timeout(&self.origin, SILENCE).with_context(connect)?;

@@ -8,7 +8,7 @@
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
-//! - [`http`]: a small browser; shows heads, cookies and cut answers as they came.
+//! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
 //!
@@ -23,6 +23,7 @@ pub mod probe;
 pub mod process;
 pub mod proxy;
 pub mod scenario;
+pub mod socket;
 pub mod stores;
 pub mod tomcat;
 pub mod visitor;

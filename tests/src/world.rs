@@ -26,6 +26,7 @@ pub struct Plan {
     tomcats: Vec<Version>,
     sticky: Sticky,
     manager: Vec<(String, String)>,
+    applications: Vec<Application>,
 }
 
 /// A running world.
@@ -51,6 +52,7 @@ impl World {
             tomcats: Vec::new(),
             sticky: Sticky::SessionSuffix,
             manager: Vec::new(),
+            applications: Application::USUAL.to_vec(),
         }
     }
 
@@ -176,6 +178,13 @@ impl Plan {
         self
     }
 
+    /// One more application at every Tomcat.
+    #[must_use]
+    pub fn application(mut self, application: Application) -> Self {
+        self.applications.push(application);
+        self
+    }
+
     /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
     ///
     /// # Errors
@@ -260,7 +269,7 @@ impl Plan {
             store,
             manager,
             replication: None,
-            applications: Application::USUAL.to_vec(),
+            applications: self.applications.clone(),
             java_options: QUICK_START.to_owned(),
             signals,
         })

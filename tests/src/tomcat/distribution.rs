@@ -70,6 +70,8 @@ pub enum Application {
     Bench,
     /// What brings a session manager of its own along.
     Own,
+    /// A WebSocket beside pages.
+    Sockets,
     /// Tomcat's own examples.
     Examples,
     /// A Spring Boot WAR with Spring Security.
@@ -92,6 +94,7 @@ impl Application {
             Self::Program => "program",
             Self::Bench => "bench",
             Self::Own => "own",
+            Self::Sockets => "sockets",
             Self::Examples => "examples",
             Self::Spring => "spring",
             Self::Faces => "faces",
@@ -168,7 +171,8 @@ pub(super) fn war(application: Application, version: Version) -> Result<PathBuf>
         | Application::Probe
         | Application::Program
         | Application::Bench
-        | Application::Own => {}
+        | Application::Own
+        | Application::Sockets => {}
     }
     let source = place::repository().join("tests/webapps").join(application.name());
     let files = files_below(&source)?;
@@ -216,11 +220,13 @@ fn is_java(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "java")
 }
 
-/// Copies a file of an application; classes speak of the servlet API as the version calls it.
+/// Copies a file of an application; classes speak of Tomcat's APIs as the version calls them.
 fn stage(from: &Path, to: &Path, version: Version) -> Result<()> {
     std::fs::create_dir_all(to.parent().unwrap_or(to))?;
     if is_java(from) && version == Version::V9 {
-        let text = std::fs::read_to_string(from)?.replace("jakarta.servlet", "javax.servlet");
+        let text = std::fs::read_to_string(from)?
+            .replace("jakarta.servlet", "javax.servlet")
+            .replace("jakarta.websocket", "javax.websocket");
         std::fs::write(to, text)?;
     } else {
         std::fs::copy(from, to).with_context(|| format!("copy {}", from.display()))?;
@@ -228,12 +234,19 @@ fn stage(from: &Path, to: &Path, version: Version) -> Result<()> {
     Ok(())
 }
 
-/// Compiles the classes of an application where they lie, against the version's own servlet API.
+/// Compiles the classes of an application where they lie, against the version's own APIs.
 fn compile(classes: &Path, version: Version) -> Result<()> {
     let files = files_below(classes)?;
+    let library = prepare(version)?.join("lib");
+    // The client's half of the WebSocket API is a jar of its own from 10.1 on.
+    let jars = ["servlet-api.jar", "websocket-api.jar", "websocket-client-api.jar"];
+    let present = jars
+        .map(|jar| library.join(jar))
+        .into_iter()
+        .filter(|jar| jar.is_file());
     run(Command::new("javac")
         .args(["--release", "17", "-Xlint:all", "-Werror", "-cp"])
-        .arg(prepare(version)?.join("lib/servlet-api.jar"))
+        .arg(std::env::join_paths(present)?)
         .arg("-d")
         .arg(classes)
         .args(files.iter().filter(|path| is_java(path))))

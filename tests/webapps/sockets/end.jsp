@@ -1,0 +1,5 @@
+<%@ page contentType="text/plain; charset=UTF-8" pageEncoding="UTF-8" trimDirectiveWhitespaces="true" %>
+<%
+    session.invalidate();
+    out.print("ended");
+%>
