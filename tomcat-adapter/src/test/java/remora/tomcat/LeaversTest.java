@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InvalidObjectException;
 import java.io.ObjectInputStream;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -144,15 +145,18 @@ class LeaversTest extends ManyClients {
     assertEquals(Arrays.asList(all), heard);
   }
 
-  /** Whatever was offered so far has been taken up or left: a later one was heard. */
-  private void assertNothingMoreIsHeard() throws Exception {
-    int before = heard.size();
+  /**
+   * Whatever was offered so far has been taken up or left: a later one was heard, and only these.
+   */
+  private void assertOnlyHeard(String... all) throws Exception {
     stranded(99, cart("later"));
     also = session -> {};
     expire();
-    Conditions.await("the later one", () -> heard.size() > before);
-    assertTrue(heard.get(before).endsWith("destroyed later"), "" + heard);
-    assertEquals(before + 1, heard.size(), "" + heard);
+    Conditions.await(
+        "the later one", () -> heard.stream().anyMatch(each -> each.endsWith("later")));
+    List<String> others = new ArrayList<>(heard);
+    assertTrue(others.remove(others.size() - 1).endsWith("destroyed later"), "" + heard);
+    assertEquals(Arrays.asList(all), others);
   }
 
   @Test
@@ -162,8 +166,9 @@ class LeaversTest extends ManyClients {
     expire();
     awaitHeard("two destroyed apples", "unbound value");
     assertEquals(1, two.calls.all("bury").size());
+    assertEquals(0, two.calls.all("remove").size(), "it is gone, and nothing asks to end it");
     tomcats.table.offerAgain();
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("two destroyed apples", "unbound value");
     assertEquals("none", shown(two, "cart"));
   }
 
@@ -174,7 +179,7 @@ class LeaversTest extends ManyClients {
     heard.clear();
     expire();
     awaitHeard("two destroyed apples", "unbound value");
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("two destroyed apples", "unbound value");
   }
 
   @Test
@@ -183,7 +188,7 @@ class LeaversTest extends ManyClients {
     heard.clear();
     expire();
     awaitHeard("one destroyed apples", "unbound value");
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("one destroyed apples", "unbound value");
     assertEquals(1, one.calls.all("bury").size() + two.calls.all("bury").size());
   }
 
@@ -206,7 +211,7 @@ class LeaversTest extends ManyClients {
     awaitHeard("third destroyed apples");
     goesOn.countDown();
     Conditions.await("answer", () -> Boolean.FALSE.equals(two.calls.last("bury").outcome));
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("third destroyed apples");
   }
 
   @Test
@@ -225,7 +230,7 @@ class LeaversTest extends ManyClients {
     tomcats.table.offerAgain();
     goesOn.countDown();
     awaitHeard("two destroyed apples");
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("two destroyed apples");
     assertEquals(2, two.calls.all("bury").size());
   }
 
@@ -237,7 +242,7 @@ class LeaversTest extends ManyClients {
     also = session -> heard.add("broken is " + session.getAttribute("broken"));
     expire();
     awaitHeard("two destroyed apples", "broken is null", "unbound value");
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("two destroyed apples", "broken is null", "unbound value");
   }
 
   @Test
@@ -310,7 +315,7 @@ class LeaversTest extends ManyClients {
     assertEquals(0, two.manager.findSessions().length);
     assertEquals(0, two.manager.getActiveSessions());
     goesOn.countDown();
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("two destroyed apples");
   }
 
   @Test
@@ -322,7 +327,7 @@ class LeaversTest extends ManyClients {
       Conditions.await("word of it", () -> !log.saying("perhaps no Tomcat calls").isEmpty());
       two.store.answerLost = null;
       tomcats.table.offerAgain();
-      assertNothingMoreIsHeard();
+      assertOnlyHeard();
       assertEquals(1, log.saying("perhaps no Tomcat calls").size());
     }
   }
@@ -341,7 +346,7 @@ class LeaversTest extends ManyClients {
           return !heard.isEmpty();
         });
     awaitHeard("two destroyed apples");
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("two destroyed apples");
   }
 
   @Test
@@ -356,6 +361,6 @@ class LeaversTest extends ManyClients {
     assertEquals(objects[0].getId(), objects[1].getId());
     assertEquals("none", shown(one, "cart"));
     tomcats.table.offerAgain();
-    assertNothingMoreIsHeard();
+    assertOnlyHeard("one destroyed apples");
   }
 }
