@@ -130,6 +130,7 @@ class StoreAwayTest extends ManyClients {
         new HttpSessionListener() {
           @Override
           public void sessionDestroyed(HttpSessionEvent event) {
+            event.getSession().setAttribute("late", "1");
             destroyed.countDown();
           }
         };

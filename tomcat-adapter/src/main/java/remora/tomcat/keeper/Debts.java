@@ -128,7 +128,7 @@ final class Debts {
   private static Draft draft(Held held) {
     held.lock();
     try {
-      return held.standing().life().isOver() ? null : held.copy().takeOff();
+      return held.owedRemoval() ? null : held.copy().takeOff();
     } finally {
       held.unlock();
     }
