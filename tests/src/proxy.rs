@@ -61,7 +61,7 @@ pub fn configuration(
             "[[pool.tomcat.member]]\nurl = \"http://{address}\"\nroute = \"{route}\"\n\n"
         ));
     }
-    for application in ["shop", "probe"] {
+    for application in ["shop", "probe", "rough"] {
         text.push_str(&format!(
             "[[route]]\npath = \"/{application}\"\nto = \"tomcat/{application}\"\n\n"
         ));

@@ -50,6 +50,8 @@ pub struct StoreNode {
     log: PathBuf,
     /// Flags beside those that every node has.
     more: Vec<String>,
+    /// The newest format of the release that it runs, unless that is ours.
+    newest_format: Option<u8>,
     process: Option<Process>,
 }
 
@@ -70,12 +72,21 @@ impl Stores {
     /// # Errors
     /// When a process does not start.
     pub fn start(directory: &Path, ports: &[StorePorts]) -> Result<Self> {
+        Self::start_with(directory, ports, &[])
+    }
+
+    /// The same with more flags for each node.
+    ///
+    /// # Errors
+    /// When a process does not start.
+    pub fn start_with(directory: &Path, ports: &[StorePorts], more: &[String]) -> Result<Self> {
         let node = |(id, ports): (u64, &StorePorts)| StoreNode {
             id,
             ports: *ports,
             data: directory.join(format!("store-{id}")),
             log: directory.join(format!("store-{id}.log")),
-            more: Vec::new(),
+            more: more.to_vec(),
+            newest_format: None,
             process: None,
         };
         let mut stores = Self {
@@ -140,7 +151,10 @@ impl Stores {
             flag("ops-addr", &loopback(node.ports.ops).to_string()),
             flag("cluster", &members.join(",")),
         ];
-        Ok([flags.concat(), node.more.clone()].concat())
+        let older = (node.newest_format)
+            .map(|newest| flag("newest-format", &newest.to_string()).to_vec())
+            .unwrap_or_default();
+        Ok([flags.concat(), node.more.clone(), older].concat())
     }
 
     /// The release that a node runs from its next start on: ours, or one that understands formats up to `newest`.
@@ -148,8 +162,7 @@ impl Stores {
     /// # Errors
     /// When there is no such node.
     pub fn release(&mut self, id: u64, newest: Option<u8>) -> Result<()> {
-        let flags = newest.map(|newest| vec!["--newest-format".to_owned(), newest.to_string()]);
-        self.node_mut(id)?.more = flags.unwrap_or_default();
+        self.node_mut(id)?.newest_format = newest;
         Ok(())
     }
 

@@ -27,6 +27,8 @@ pub struct Plan {
     sticky: Sticky,
     manager: Vec<(String, String)>,
     applications: Vec<Application>,
+    store_flags: Vec<String>,
+    java_options: String,
 }
 
 /// A running world.
@@ -53,6 +55,8 @@ impl World {
             sticky: Sticky::SessionSuffix,
             manager: Vec::new(),
             applications: Application::USUAL.to_vec(),
+            store_flags: Vec::new(),
+            java_options: QUICK_START.to_owned(),
         }
     }
 
@@ -178,10 +182,25 @@ impl Plan {
         self
     }
 
-    /// One more application at every Tomcat.
+    /// One more application on every Tomcat.
     #[must_use]
     pub fn application(mut self, application: Application) -> Self {
         self.applications.push(application);
+        self
+    }
+
+    /// One more flag of every store node, without the dashes.
+    #[must_use]
+    pub fn store_flag(mut self, name: &str, value: &str) -> Self {
+        self.store_flags.extend([format!("--{name}"), value.to_owned()]);
+        self
+    }
+
+    /// One more option of every Tomcat's JVM.
+    #[must_use]
+    pub fn java_option(mut self, option: &str) -> Self {
+        self.java_options.push(' ');
+        self.java_options.push_str(option);
         self
     }
 
@@ -218,7 +237,7 @@ impl Plan {
         let ports = (0..self.stores)
             .map(|_| StorePorts::free())
             .collect::<Result<Vec<_>>>()?;
-        let stores = Stores::start(directory.path(), &ports)?;
+        let stores = Stores::start_with(directory.path(), &ports, &self.store_flags)?;
         let signals = Signals::new(&directory.path().join("signals"))?;
         let mut world = World {
             stores,
@@ -271,6 +290,7 @@ impl Plan {
             replication: None,
             applications: self.applications.clone(),
             java_options: QUICK_START.to_owned(),
+            java_options: self.java_options.clone(),
             signals,
         })
     }

@@ -72,6 +72,10 @@ pub enum Application {
     Own,
     /// A WebSocket beside pages.
     Sockets,
+    /// What is hard on a session manager: slow listeners, held monitors, sockets.
+    Rough,
+    /// The probe once more, under that name.
+    Another(&'static str),
     /// Tomcat's own examples.
     Examples,
     /// A Spring Boot WAR with Spring Security.
@@ -95,6 +99,8 @@ impl Application {
             Self::Bench => "bench",
             Self::Own => "own",
             Self::Sockets => "sockets",
+            Self::Rough => "rough",
+            Self::Another(name) => name,
             Self::Examples => "examples",
             Self::Spring => "spring",
             Self::Faces => "faces",
@@ -158,6 +164,10 @@ pub fn prepare(version: Version) -> Result<PathBuf> {
 /// When its files cannot be read, or `javac` or `jar` fails.
 pub(super) fn war(application: Application, version: Version) -> Result<PathBuf> {
     let version = version.line();
+    let application = match application {
+        Application::Another(_) => Application::Probe,
+        itself => itself,
+    };
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME
         .lock()
@@ -172,7 +182,9 @@ pub(super) fn war(application: Application, version: Version) -> Result<PathBuf>
         | Application::Program
         | Application::Bench
         | Application::Own
-        | Application::Sockets => {}
+        | Application::Sockets
+        | Application::Rough
+        | Application::Another(_) => {}
     }
     let source = place::repository().join("tests/webapps").join(application.name());
     let files = files_below(&source)?;
@@ -220,7 +232,7 @@ fn is_java(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "java")
 }
 
-/// Copies a file of an application; classes speak of Tomcat's APIs as the version calls them.
+/// Copies a file of an application; classes speak of Tomcat's interfaces as the version calls them.
 fn stage(from: &Path, to: &Path, version: Version) -> Result<()> {
     std::fs::create_dir_all(to.parent().unwrap_or(to))?;
     if is_java(from) && version == Version::V9 {
@@ -234,19 +246,18 @@ fn stage(from: &Path, to: &Path, version: Version) -> Result<()> {
     Ok(())
 }
 
-/// Compiles the classes of an application where they lie, against the version's own APIs.
+/// Compiles the classes of an application where they lie, against the version's own interfaces.
 fn compile(classes: &Path, version: Version) -> Result<()> {
     let files = files_below(classes)?;
     let library = prepare(version)?.join("lib");
-    // The client's half of the WebSocket API is a jar of its own from 10.1 on.
-    let jars = ["servlet-api.jar", "websocket-api.jar", "websocket-client-api.jar"];
-    let present = jars
-        .map(|jar| library.join(jar))
+    // Not every line has the last one.
+    let interfaces = ["servlet-api.jar", "websocket-api.jar", "websocket-client-api.jar"]
+        .map(|name| library.join(name))
         .into_iter()
         .filter(|jar| jar.is_file());
     run(Command::new("javac")
         .args(["--release", "17", "-Xlint:all", "-Werror", "-cp"])
-        .arg(std::env::join_paths(present)?)
+        .arg(std::env::join_paths(interfaces)?)
         .arg("-d")
         .arg(classes)
         .args(files.iter().filter(|path| is_java(path))))

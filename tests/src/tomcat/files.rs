@@ -10,7 +10,13 @@ use crate::place;
 
 /// Users, in Tomcat's own user database: (name, password). Each is a customer of the shop, and a `tomcat`, which is whom
 /// Tomcat's own examples let in.
-pub(super) const USERS: [(&str, &str); 3] = [("ada", "lovelace"), ("grace", "hopper"), ("alan", "turing")];
+/// The last one's password stands on no page of ours.
+pub(super) const USERS: [(&str, &str); 4] = [
+    ("ada", "lovelace"),
+    ("grace", "hopper"),
+    ("alan", "turing"),
+    ("mary", "known-to-mary-alone"),
+];
 
 /// What Tomcat reads before anything else: its default with the scan of jars switched off.
 const CATALINA_PROPERTIES: &str = r#"package.access=sun.,org.apache.catalina.,org.apache.coyote.,org.apache.jasper.,org.apache.naming.,org.apache.tomcat.
