@@ -289,7 +289,6 @@ impl Plan {
             manager,
             replication: None,
             applications: self.applications.clone(),
-            java_options: QUICK_START.to_owned(),
             java_options: self.java_options.clone(),
             signals,
         })
