@@ -104,6 +104,25 @@ class StoreAwayTest extends ManyClients {
   }
 
   @Test
+  void a_look_up_that_waits_when_the_store_goes_away_is_served() throws Exception {
+    one.store.untrusted = true;
+    one.calls.before("check", this::goesAwayAndSaysNothing);
+    assertEquals("apples", shown(one, "cart"));
+  }
+
+  @Test
+  void an_answer_that_waits_for_its_copy_when_the_store_goes_away_is_served() throws Exception {
+    pages.page(
+        "doubt",
+        (q, a) -> {
+          a.getWriter().print(q.getSession().getAttribute("cart"));
+          one.store.untrusted = true;
+          one.calls.before("check", this::goesAwayAndSaysNothing);
+        });
+    assertEquals("apples", page(one, "doubt").body());
+  }
+
+  @Test
   void a_logout_is_true_here_at_once() throws Exception {
     away(one);
     assertAnswered(page(one, "logout"));

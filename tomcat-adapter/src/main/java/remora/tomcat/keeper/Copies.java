@@ -158,7 +158,7 @@ final class Copies {
       return null;
     }
     if (!held.copy().isLost()) {
-      switch (flights.check(held)) {
+      switch (checkUnlessAway(held)) {
         case TAKE_IN:
           return new Found(held, null, false);
         case GONE:
@@ -262,7 +262,19 @@ final class Copies {
     if (held.checkedAtNanos() - asked >= 0 && held.copy().isUsable()) {
       return Verdict.TAKE_IN; // the one in front has asked since
     }
-    return held.standing().life().isOver() ? Verdict.GONE : flights.check(held);
+    return held.standing().life().isOver() ? Verdict.GONE : checkUnlessAway(held);
+  }
+
+  /** A check that waits when the store goes away ends as one that begins after that. */
+  private Verdict checkUnlessAway(Held held) {
+    try {
+      return flights.check(held);
+    } catch (StoreUnavailableException silent) {
+      if (held.copy().isUsable() && serving.mayGoOn(held)) {
+        return Verdict.TAKE_IN;
+      }
+      throw silent;
+    }
   }
 
   private boolean isTrustedAtEnd(Held held) {
