@@ -222,8 +222,7 @@ final class StoreClient implements LeaderFinder.Around {
     if (isAway()) {
       throw away(StoreUnavailableException.Effect.NONE);
     }
-    boolean seeking = finder.state().kind() == StoreState.Kind.SEEKING;
-    int callsMax = seeking ? options.waitersMax() : Outbox.CALLS_MAX;
+    int callsMax = isSought() ? options.waitersMax() : Outbox.CALLS_MAX;
     if (!outbox.enter(callsMax)) {
       throw new StoreUnavailableException(
           callsMax + " calls wait for the session store already; " + finder.lastProblem(),
@@ -242,13 +241,17 @@ final class StoreClient implements LeaderFinder.Around {
     if (link != null) {
       link.use(now);
     }
-    long deadline = now + TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
+    long timeout = TimeUnit.MILLISECONDS.toNanos(timeoutMillis);
     Call call = new Call(request, Thread.currentThread());
     outbox.offer(call);
     if (isAway()) {
       call.abandon(); // nobody else may have seen it when all that waited were given up
     }
-    Reply reply = call.await(deadline);
+    Reply reply = call.await(now + timeout);
+    if (reply == null && isSought()) {
+      // It began a little before the search: soon that is decided for all who wait, and for it.
+      reply = call.await(now + 2 * timeout);
+    }
     if (reply != null) {
       return reply;
     }
@@ -262,10 +265,14 @@ final class StoreClient implements LeaderFinder.Around {
     }
     throw new StoreUnavailableException(
         "no answer from the session store within "
-            + timeoutMillis
+            + TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - now)
             + " ms; the last problem was: "
             + finder.lastProblem(),
         effect);
+  }
+
+  private boolean isSought() {
+    return finder.state().kind() == StoreState.Kind.SEEKING;
   }
 
   private boolean isAway() {

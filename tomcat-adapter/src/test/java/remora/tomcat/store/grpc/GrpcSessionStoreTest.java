@@ -300,6 +300,16 @@ class GrpcSessionStoreTest extends TwoNodes {
   }
 
   @Test
+  void aCallWhoseTimeIsUpWhileTheStoreIsSoughtWaitsForTheVerdict() {
+    first.refusal = notLeader("");
+    SessionStore store = store(1_000, first.address());
+    StoreUnavailableException decided =
+        assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
+    assertEquals(StoreState.Kind.AWAY, store.state().kind(), decided.getMessage());
+    assertTrue(decided.getMessage().contains("is away"), decided.getMessage());
+  }
+
+  @Test
   void aLeaderWithoutAMajorityIsLeft() {
     second.refusal = notLeader("");
     first.script =
