@@ -64,7 +64,7 @@ public abstract class TrustContract extends SessionStoreContract {
     SessionKey key = newKey();
     SaveOutcome created = create(first, key);
     second.watch(key, created.createdVersion());
-    SessionKey renamed = newKeyLike(key);
+    SessionKey renamed = newKey();
     rename(first, key, renamed, created.epoch());
     await("new key", () -> heard.size() == 1);
     logout(first, renamed, created.createdVersion(), created.epoch());
