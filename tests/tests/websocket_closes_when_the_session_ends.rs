@@ -44,7 +44,7 @@ impl User {
         ask(&mut self.browser, "end.jsp", "ended")
     }
 
-    fn is_closed(mut self) -> Result<()> {
+    fn ends_closed(mut self) -> Result<()> {
         let code = self.socket.closed()?;
         ensure!(code == SESSION_OVER, "closed with {code}");
         Ok(())
@@ -60,22 +60,22 @@ fn ask(browser: &mut Browser, page: &str, answer: &str) -> Result<()> {
 fn closes(world: &mut World) -> Result<()> {
     let mut here = User::at_n1(world)?;
     here.ends()?;
-    here.is_closed()?;
+    here.ends_closed()?;
 
     let mut elsewhere = User::at_n1(world)?;
     elsewhere.moves(world, "n2")?;
     elsewhere.ends()?;
-    elsewhere.is_closed()?;
+    elsewhere.ends_closed()?;
 
     let mut back = User::at_n1(world)?;
     back.moves(world, "n2")?;
     back.moves(world, "n1")?;
     back.ends()?;
-    back.is_closed()?;
+    back.ends_closed()?;
 
     let mut expires = User::at_n1(world)?;
     ask(&mut expires.browser, "list.jsp?idle=1", "[]")?;
-    expires.is_closed()
+    expires.ends_closed()
 }
 
 fn operator_ends_it(world: &mut World) -> Result<()> {
@@ -88,8 +88,8 @@ fn operator_ends_it(world: &mut World) -> Result<()> {
     ask(&mut killed.browser, "list.jsp", "[]")?;
     ask(&mut moved.browser, "list.jsp", "[]")?;
     world.operator(&["sessions", "kill", "--application", "localhost/sockets", "--yes"])?;
-    killed.is_closed()?;
-    moved.is_closed()
+    killed.ends_closed()?;
+    moved.ends_closed()
 }
 
 fn message_is_stored(world: &mut World) -> Result<()> {

@@ -65,7 +65,6 @@ impl Stage {
             login: None,
             labels: None,
             max_idle_seconds: Some(1),
-            retake: false,
             late: false,
             created_ms: 0,
             last_access_ms: 0,

@@ -60,6 +60,7 @@ fn user(at: SocketAddr, cookies: &[String], start: Instant, number: u32, rate: u
         if due >= start + WARM_UP + MEASURE {
             break;
         }
+        #[expect(clippy::disallowed_methods, reason = "a steady rate is made of pauses")]
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let request = Request::get(&format!("/bench/change.jsp?name=changed&value={turn:0190}"));
         let answer = browser.send_kept(&request, &mut connection)?;

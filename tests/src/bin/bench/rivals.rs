@@ -28,23 +28,23 @@ const STOPPED: Duration = Duration::from_secs(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rival {
     /// Tomcat's default: in memory, and gone with it.
-    StandardManager,
+    Standard,
     /// Tomcat's own replication: to all others, after the answer.
-    DeltaManager,
+    Delta,
     /// Ours: on a majority of disks, before the answer.
-    RemoraManager,
+    Remora,
 }
 
 impl Rival {
     /// In the order in which they are measured.
-    pub(crate) const ALL: [Rival; 3] = [Rival::StandardManager, Rival::DeltaManager, Rival::RemoraManager];
+    pub(crate) const ALL: [Rival; 3] = [Rival::Standard, Rival::Delta, Rival::Remora];
 
     /// As the table calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Rival::StandardManager => "StandardManager",
-            Rival::DeltaManager => "DeltaManager",
-            Rival::RemoraManager => "RemoraManager",
+            Rival::Standard => "StandardManager",
+            Rival::Delta => "DeltaManager",
+            Rival::Remora => "RemoraManager",
         }
     }
 }
@@ -75,9 +75,9 @@ impl Running {
         let mut stores = None;
         let mut ports = None;
         match rival {
-            Rival::StandardManager => {}
-            Rival::DeltaManager => ports = Some((free_port()?, free_port()?)),
-            Rival::RemoraManager => {
+            Rival::Standard => {}
+            Rival::Delta => ports = Some((free_port()?, free_port()?)),
+            Rival::Remora => {
                 let ports = [StorePorts::free()?, StorePorts::free()?, StorePorts::free()?];
                 let started = Stores::start(&directory, &ports)?;
                 started.wait_ready()?;
