@@ -15,6 +15,7 @@ const SLEEPERS: &[&str] = &[
     "tests/src/bin/bench/paced.rs",
     "tests/src/bin/bench/store.rs",
     "tests/src/wait.rs",
+    "tests/webapps/rough/WEB-INF/classes/rough/Signals.java",
     "tomcat-adapter/src/test/java/remora/tomcat/Conditions.java",
     "tomcat-adapter/src/test/java/remora/tomcat/store/grpc/StoreCluster.java",
 ];

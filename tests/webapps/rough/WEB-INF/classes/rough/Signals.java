@@ -14,6 +14,7 @@ public final class Signals {
   /** Longer than any claim takes. */
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(60);
 
+  /** Between two looks for the file: short against whatever a claim measures. */
   private static final long POLL_MILLIS = 5;
 
   private Signals() {}

@@ -3,15 +3,9 @@ package remora.tomcat.keeper;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
-import org.apache.juli.logging.Log;
-import org.apache.juli.logging.LogFactory;
 import remora.tomcat.copy.Life;
-import remora.tomcat.copy.Standing;
 import remora.tomcat.copy.Verdict;
 import remora.tomcat.copy.Witness;
 import remora.tomcat.store.SessionKey;
@@ -26,8 +20,6 @@ import remora.tomcat.store.StoredSession;
  * sees stands before it; round trips, locks and threads stand behind it.
  */
 public final class Keeper {
-
-  private static final Log log = LogFactory.getLog(Keeper.class);
 
   /** What the keeper needs of the face. */
   public interface Host {
@@ -57,7 +49,6 @@ public final class Keeper {
     void renamed(Live live, String oldId);
   }
 
-  private final String application;
   private final Host host;
   private final SessionIds ids;
   private final PauseTicker ticker;
@@ -67,18 +58,16 @@ public final class Keeper {
   private final Serving serving;
   private final Debts debts;
   private final ApplicationThread listeners;
-  private final ApplicationThread lateSaves;
   private final ApplicationThread closing;
   private final Sockets sockets;
   private final Ends ends;
   private final Touches touches;
   private final Handovers handovers;
   private final Leavers leavers;
+  private final LateChanges lateChanges;
+  private final IdleReview idle;
   private final Departure departure;
-  private final Set<Held> changedOutside = ConcurrentHashMap.newKeySet();
   private final LongAdder refused = new LongAdder();
-  private final AtomicBoolean saveDue = new AtomicBoolean();
-  private final AtomicBoolean expiryDue = new AtomicBoolean();
 
   /**
    * Keeps the sessions of an application.
@@ -90,13 +79,11 @@ public final class Keeper {
    */
   public Keeper(KeeperSettings settings, SessionStore store, Encoder encoder, Host host) {
     this.host = host;
-    this.application = settings.application;
     this.ids = settings.ids;
     this.ticker = settings.ticker;
     flights = new Flights(store, ticker, settings.turnNanosMax());
     serving = new Serving(store, ticker, settings.serves);
     listeners = new ApplicationThread("remora-listeners-" + settings.application, settings.loader);
-    lateSaves = new ApplicationThread("remora-late-saves-" + settings.application, settings.loader);
     closing =
         new ApplicationThread(
             "remora-sockets-" + settings.application,
@@ -116,9 +103,10 @@ public final class Keeper {
         new Debts(
             settings.application, serving, flights, saves, ends, touches::execute, this::paid);
     settler = new Settler(flights, saves, serving, debts, copies, encoder, ends);
+    lateChanges = new LateChanges(settler, settings);
+    idle = new IdleReview(copies, ends, serving, touches::execute);
     leavers = new Leavers(store, copies, host::make, listeners, settings.application);
-    handovers =
-        new Handovers(copies, serving, ends, leavers, sockets, settings.application);
+    handovers = new Handovers(copies, serving, ends, leavers, sockets, settings.application);
     departure = new Departure(flights, settler);
     store.onPush(settings.application, handovers::pushed);
     store.onNews(settings.application, sockets);
@@ -130,6 +118,10 @@ public final class Keeper {
     if (state.kind() == StoreState.Kind.LED) {
       sockets.doubtAll();
     }
+  }
+
+  private void askSoon(Held held) {
+    idle.askSoon(held);
   }
 
   private void later(long millis, Runnable work) {
@@ -473,35 +465,7 @@ public final class Keeper {
    * @param held the session
    */
   public void changedOutside(Held held) {
-    changedOutside.add(held);
-    if (saveDue.compareAndSet(false, true)) {
-      lateSaves.execute(this::saveChanged);
-    }
-  }
-
-  private void saveChanged() {
-    saveDue.set(false);
-    for (Held held : new ArrayList<>(changedOutside)) {
-      changedOutside.remove(held);
-      if (held.standing().life().isOver() || held.isUsed() && held.isOpen()) {
-        continue; // there is nothing to save it in, or the end of the request saves it
-      }
-      try {
-        settleAll(held);
-      } catch (SaveFailedException | StoreUnavailableException lost) {
-        log.warn(
-            application
-                + ", session "
-                + held.shortName()
-                + ": a change that was made outside requests is lost: "
-                + lost.getMessage());
-      }
-    }
-  }
-
-  private void settleAll(Held held) {
-    settler.settleAll(held);
-    held.outside().clear();
+    lateChanges.changed(held);
   }
 
   /**
@@ -511,17 +475,8 @@ public final class Keeper {
    * @param held the session
    */
   public void readOutside(Held held) {
-    touches.after(
-        COMPARED_AFTER_MILLIS,
-        held,
-        () -> {
-          changedOutside.add(held);
-          lateSaves.execute(this::saveChanged);
-        });
+    touches.after(LateChanges.COMPARED_AFTER_MILLIS, held, () -> lateChanges.perhapsChanged(held));
   }
-
-  /** So long after the last reading outside requests values are compared; milliseconds. */
-  private static final long COMPARED_AFTER_MILLIS = 1_000;
 
   /**
    * The sockets that were opened in sessions.
@@ -532,62 +487,9 @@ public final class Keeper {
     return sockets;
   }
 
-  /** Asks about a session that nobody asks for, as only a socket uses it. */
-  private void askSoon(Held held) {
-    touches.execute(
-        () -> {
-          Standing standing = held.standing();
-          boolean ours = standing.epoch() != 0 && !held.copy().isLost();
-          try {
-            if (ours && !standing.life().isOver() && !isUnsettled(held)) {
-              review(held);
-            }
-          } catch (StoreUnavailableException silent) {
-            log.debug("A session with sockets is asked about when the store is back", silent);
-          }
-        });
-  }
-
-  private boolean isUnsettled(Held held) {
-    return serving.owes(held) || !held.pendingRenames().isEmpty();
-  }
-
   /** Ends sessions without a record that are idle for too long, and asks about the others. */
   public void expire() {
-    if (expiryDue.compareAndSet(false, true)) {
-      touches.execute(this::review);
-    }
-  }
-
-  private void review() {
-    expiryDue.set(false);
-    boolean silent = false;
-    for (Held held : copies.all()) {
-      boolean asks = held.standing().epoch() != 0;
-      if (held.live().isIdleTooLong(2 * Touches.COLLECTED_MILLIS) && !(asks && silent)) {
-        try {
-          review(held);
-        } catch (StoreUnavailableException noAnswer) {
-          silent = true; // the others that need its word wait for the next time
-          log.debug("Idle sessions wait for the store", noAnswer);
-        }
-      }
-    }
-  }
-
-  private void review(Held held) {
-    if (held.unknownSave() != null) {
-      return; // whether it has a record is learned first
-    } else if (held.standing().epoch() == 0) {
-      held.happened(Life.Event.GONE);
-    } else if (held.copy().isLost()) {
-      held.happened(Life.Event.GONE_ELSEWHERE);
-    } else if (copies.check(held) == Verdict.GONE) {
-      held.happened(held.copy().endsHere() ? Life.Event.GONE : Life.Event.GONE_ELSEWHERE);
-    } else {
-      return;
-    }
-    ends.tellSoon(held);
+    idle.reviewSoon();
   }
 
   /**
@@ -603,7 +505,7 @@ public final class Keeper {
     debts.stop();
     handovers.stop();
     listeners.stop();
-    lateSaves.stop();
+    lateChanges.stop();
     closing.stop();
     return given;
   }
