@@ -410,8 +410,11 @@ public class RemoraManager extends ManagerAttributes {
     }
     RequestScope scope = RequestScope.current();
     try {
+      Visit visit = scope == null ? null : scope.visit();
+      Keeper running = keeper();
+      boolean onlyHere = scope != null && scope.goesWithout();
       RemoraSession session =
-          (RemoraSession) keeper().find(id, scope == null ? null : scope.visit());
+          (RemoraSession) (onlyHere ? running.findHere(id, visit) : running.find(id, visit));
       if (scope != null && session != null) {
         scope.found(session.getIdInternal(), id, getJvmRoute());
       }
@@ -444,8 +447,14 @@ public class RemoraManager extends ManagerAttributes {
       adopted = SessionIds.withRoute(sessionId, getJvmRoute());
     }
     keeper();
-    RemoraSession session = (RemoraSession) super.createSession(adopted);
     RequestScope scope = RequestScope.current();
+    if (scope != null && scope.wentWithout()) {
+      StoreUnavailableException unknown =
+          new StoreUnavailableException("nobody has been asked yet whether there is a session");
+      scope.fail(unknown);
+      throw unknown;
+    }
+    RemoraSession session = (RemoraSession) super.createSession(adopted);
     if (scope != null) {
       scope.witness(session.held());
     }

@@ -7,7 +7,6 @@ import java.util.TreeSet;
 import org.apache.catalina.Container;
 import org.apache.catalina.Context;
 import org.apache.catalina.Manager;
-import org.apache.catalina.Wrapper;
 import org.apache.catalina.connector.Request;
 import org.apache.catalina.connector.Response;
 import org.apache.catalina.valves.ValveBase;
@@ -29,9 +28,6 @@ public class RemoraValve extends ValveBase {
   private static final Log log = LogFactory.getLog(RemoraValve.class);
 
   private static final int SERVER_ERROR = 500;
-
-  /** What serves files, and says that there is none. */
-  private static final String DEFAULT_SERVLET = "org.apache.catalina.servlets.DefaultServlet";
 
   /** Where Tomcat looks for what went wrong; the name begins differently on Tomcat 9 and 10. */
   private static final String ERROR_EXCEPTION = errorException();
@@ -155,11 +151,11 @@ public class RemoraValve extends ValveBase {
 
   /**
    * Looks the session up before anything of the application runs, as authenticators do anyway: if
-   * that fails, nothing has happened, and a proxy may ask another Tomcat. Not for static resources,
-   * which hardly ever ask for it.
+   * that fails, nothing has happened, and a proxy may ask another Tomcat. Not for files that
+   * anybody may fetch.
    */
   private static boolean begin(Request request, RequestScope scope) {
-    if (request.getRequestedSessionId() == null || isStatic(request)) {
+    if (request.getRequestedSessionId() == null || OpenFiles.isAskedFor(request)) {
       return true;
     }
     try {
@@ -169,11 +165,6 @@ public class RemoraValve extends ValveBase {
       scope.fail(noAnswer);
       return false;
     }
-  }
-
-  private static boolean isStatic(Request request) {
-    Wrapper wrapper = request.getWrapper();
-    return wrapper == null || DEFAULT_SERVLET.equals(wrapper.getServletClass());
   }
 
   private void next(Request request, Response response) throws IOException {

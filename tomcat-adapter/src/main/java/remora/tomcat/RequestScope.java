@@ -34,6 +34,8 @@ final class RequestScope implements CommitHook.Guard {
   private final Visit visit = new Visit(System.nanoTime());
   private RuntimeException failure;
   private boolean reported;
+  private boolean asked;
+  private boolean wentWithout;
   private volatile boolean applicationRan;
   private volatile boolean asynchronous;
   private volatile boolean finished;
@@ -134,6 +136,27 @@ final class RequestScope implements CommitHook.Guard {
 
   synchronized boolean hasFailed() {
     return failure != null;
+  }
+
+  /**
+   * Whether whoever asks for the request's session now can go on without it, so that the store need
+   * not be asked. True once at most, for Tomcat's authenticator, which asks without need; whoever
+   * asks after it wants an answer.
+   *
+   * @return true if a session that is not here is none
+   */
+  boolean goesWithout() {
+    boolean first = !asked;
+    asked = true;
+    wentWithout = first && OpenFiles.isAskedFor(request);
+    return wentWithout;
+  }
+
+  /**
+   * Whether the last who asked was sent on without an answer, and must not begin another session.
+   */
+  boolean wentWithout() {
+    return wentWithout;
   }
 
   /** From here on the application may have done anything. */

@@ -15,10 +15,13 @@ import javax.servlet.http.HttpServlet;
 import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpServletResponse;
 import org.apache.catalina.Context;
-import org.apache.catalina.Valve;
-import org.apache.catalina.authenticator.NonLoginAuthenticator;
 import org.apache.catalina.servlets.DefaultServlet;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.tomcat.util.descriptor.web.ErrorPage;
+import org.apache.tomcat.util.descriptor.web.FilterDef;
+import org.apache.tomcat.util.descriptor.web.FilterMap;
+import org.apache.tomcat.util.descriptor.web.SecurityCollection;
+import org.apache.tomcat.util.descriptor.web.SecurityConstraint;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -47,16 +50,6 @@ class SilentStoreTest extends ManyClients {
               addApplication(node, "/third");
             });
     three.work = pages;
-    withoutAuthenticator(three.context);
-  }
-
-  /** Tomcat gives applications that need no login none either; an embedded one is given one. */
-  private static void withoutAuthenticator(Context context) {
-    for (Valve valve : context.getPipeline().getValves()) {
-      if (valve instanceof NonLoginAuthenticator) {
-        context.getPipeline().removeValve(valve);
-      }
-    }
   }
 
   @AfterEach
@@ -106,6 +99,52 @@ class SilentStoreTest extends ManyClients {
     assertEquals("static", three.get("/static/file.txt", cookie).body());
     assertEquals(404, three.get("/static/missing.txt", cookie).status());
     assertEquals("static", three.get("/static/file.txt", null).body());
+  }
+
+  @Test
+  void a_file_that_is_not_for_everybody_waits_for_an_answer() throws Exception {
+    SecurityConstraint constraint = new SecurityConstraint();
+    SecurityCollection files = new SecurityCollection();
+    files.addPatternDecoded("/static/file.txt");
+    constraint.addCollection(files);
+    constraint.addAuthRole("customer");
+    three.context.addConstraint(constraint);
+    away(three);
+    assertRefused(three.get("/static/file.txt", cookie), "none");
+    assertEquals(404, three.get("/static/missing.txt", cookie).status());
+  }
+
+  @Test
+  void a_file_behind_a_filter_of_the_application_waits_for_an_answer() throws Exception {
+    addFilter("org.apache.catalina.filters.SetCharacterEncodingFilter");
+    away(three);
+    assertEquals("static", three.get("/static/file.txt", cookie).body());
+    addFilter("shop.WhoIsSignedIn");
+    assertRefused(three.get("/static/file.txt", cookie), "none");
+  }
+
+  /** Adds a filter that is never run: the application has started already. */
+  private void addFilter(String className) {
+    FilterDef filter = new FilterDef();
+    filter.setFilterName(className);
+    filter.setFilterClass(className);
+    three.context.addFilterDef(filter);
+    FilterMap map = new FilterMap();
+    map.setFilterName(className);
+    map.addURLPatternDecoded("/*");
+    three.context.addFilterMap(map);
+  }
+
+  @Test
+  void an_error_page_of_a_missing_file_does_not_begin_another_session() throws Exception {
+    ErrorPage page = new ErrorPage();
+    page.setErrorCode(404);
+    page.setLocation("/?page=set&value=pears");
+    three.context.addErrorPage(page);
+    away(three);
+    Answer refused = three.get("/static/missing.txt", cookie);
+    assertEquals(503, refused.status());
+    assertNull(refused.cookie());
   }
 
   @Test

@@ -169,6 +169,18 @@ public final class Keeper {
     }
   }
 
+  /**
+   * Finds a session without asking anybody.
+   *
+   * @param id as the client sent it, whatever its route
+   * @param visit the request, or null
+   * @return the session, or null if it is not here or may be another's by now
+   */
+  public Live findHere(String id, Visit visit) {
+    Held held = SessionIds.isPlausible(id) ? copies.trusted(SessionIds.bare(id)) : null;
+    return held != null && given(held, visit) ? held.live() : null;
+  }
+
   /** A request that was given a copy just as it went is given another. */
   private boolean given(Held held, Visit visit) {
     if (visit != null) {
