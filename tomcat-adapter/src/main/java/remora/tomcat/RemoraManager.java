@@ -136,9 +136,8 @@ public class RemoraManager extends ManagerAttributes {
   public long getChangedInPlace() {
     Keeper running = keeper;
     Observer watching = observer;
-    return running != null
-        ? running.changedInPlace()
-        : watching != null ? watching.changedInPlace() : 0;
+    long changed = running == null ? 0 : running.changedInPlace();
+    return watching == null ? changed : watching.changedInPlace();
   }
 
   /**
@@ -243,37 +242,36 @@ public class RemoraManager extends ManagerAttributes {
   @Override
   protected synchronized void stopInternal() throws LifecycleException {
     setState(LifecycleState.STOPPING);
-    Keeper running = keeper;
-    if (running != null) {
-      for (Live session : running.all()) {
-        ((RemoraSession) session).passivate();
-      }
-      presence.end(running.stop());
-      for (Live session : running.all()) {
-        remove((RemoraSession) session, false);
-      }
-      keeper = null;
+    if (keeper != null || observes()) {
+      presence.end(observes() ? endObserved() : giveUp());
       store.close();
       Installed.leave(application, getContext().getParent());
     }
-    stopObserving();
     super.stopInternal();
   }
 
-  /** The sessions end here as under Tomcat's own manager when it has written them to its file. */
-  private void stopObserving() {
-    Observer running = observer;
-    if (running != null) {
-      running.stop();
-      observer = null;
-      for (Session session : findSessions()) {
-        ((RemoraSession) session).passivate();
-        ((RemoraSession) session).expire(false);
-      }
-      presence.end(0);
-      store.close();
-      Installed.leave(application, getContext().getParent());
+  private int giveUp() {
+    Keeper running = keeper;
+    for (Live session : running.all()) {
+      ((RemoraSession) session).passivate();
     }
+    int given = running.stop();
+    for (Live session : running.all()) {
+      remove((RemoraSession) session, false);
+    }
+    keeper = null;
+    return given;
+  }
+
+  /** The sessions end here as under Tomcat's own manager when it has written them to its file. */
+  private int endObserved() {
+    observer.stop();
+    observer = null;
+    for (Session session : findSessions()) {
+      ((RemoraSession) session).passivate();
+      ((RemoraSession) session).expire(false);
+    }
+    return 0;
   }
 
   /**
@@ -531,21 +529,19 @@ public class RemoraManager extends ManagerAttributes {
   protected void changeSessionId(
       Session session, String newId, boolean notifySessionListeners, boolean notifyContainer) {
     RemoraSession ours = (RemoraSession) session;
-    if (observes()) {
-      super.changeSessionId(session, newId, notifySessionListeners, notifyContainer);
-      observe(watching -> watching.renamed(ours));
-      return;
-    }
-    if (!SessionIds.isPlausible(newId)) {
+    boolean kept = !observes();
+    if (kept && !SessionIds.isPlausible(newId)) {
       throw new IllegalArgumentException(
           "a session cannot take this id: up to the first dot it must have " + SessionIds.SHAPE);
-    } else if (!SessionIds.bare(newId).equals(SessionIds.bare(session.getIdInternal()))
+    } else if (kept
+        && !SessionIds.bare(newId).equals(SessionIds.bare(session.getIdInternal()))
         && !renameInStore(ours, keeper().key(newId), newId)) {
       throw new IllegalArgumentException(
           "a session cannot take this id, which another has or had a while ago: choose another, or"
               + " let the manager draw one with rotateSessionId");
     }
     super.changeSessionId(session, newId, notifySessionListeners, notifyContainer);
+    observe(watching -> watching.renamed(ours));
   }
 
   private boolean renameInStore(RemoraSession session, SessionKey newKey, String newId) {
