@@ -238,6 +238,8 @@ class WebSocketTest {
   void an_end_that_was_not_heard_is_asked_for_when_the_store_is_heard_again() throws Exception {
     open();
     SessionKey key = key();
+    // Later ones would tell, too; a session that only a socket uses has none.
+    Conditions.await("last touch", () -> one.store.touched(key) > 0);
     one.store.stand(StoreState.Kind.SEEKING);
     one.store.untrusted = true;
     tomcats.stranger().end(key, Push.Kind.GONE);
