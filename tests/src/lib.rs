@@ -10,6 +10,7 @@
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
+//! - [`relay`]: a network between two of them, which claims can disturb.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
 //!
 //! Left out on purpose: any knowledge of how the parts work inside. The harness knows flags, configuration files,
@@ -22,6 +23,7 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod proxy;
+pub mod relay;
 pub mod scenario;
 pub mod socket;
 pub mod stores;

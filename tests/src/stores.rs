@@ -22,6 +22,8 @@ pub struct StorePorts {
     pub peer: u16,
     /// For health and metrics.
     pub ops: u16,
+    /// Where session managers are told to reach it, if not at `client`: through a relay, say.
+    pub advertised: Option<u16>,
 }
 
 impl StorePorts {
@@ -34,6 +36,7 @@ impl StorePorts {
             client: place::free_port()?,
             peer: place::free_port()?,
             ops: place::free_port()?,
+            advertised: None,
         })
     }
 }
@@ -154,7 +157,10 @@ impl Stores {
         let older = (node.newest_format)
             .map(|newest| flag("newest-format", &newest.to_string()).to_vec())
             .unwrap_or_default();
-        Ok([flags.concat(), node.more.clone(), older].concat())
+        let advertised = (node.ports.advertised).map_or_else(Vec::new, |port| {
+            flag("advertise-client-addr", &loopback(port).to_string()).to_vec()
+        });
+        Ok([flags.concat(), advertised, node.more.clone(), older].concat())
     }
 
     /// The release that a node runs from its next start on: ours, or one that understands formats up to `newest`.

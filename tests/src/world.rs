@@ -13,7 +13,8 @@ use crate::Outcome;
 use crate::place;
 use crate::probe::{Caller, Signals};
 use crate::proxy::{Proxy, Sticky};
-use crate::stores::{StorePorts, Stores};
+use crate::relay::{Passage, Relay};
+use crate::stores::{StorePorts, Stores, loopback};
 use crate::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version};
 use crate::visitor::Visitor;
 
@@ -29,6 +30,7 @@ pub struct Plan {
     applications: Vec<Application>,
     store_flags: Vec<String>,
     java_options: String,
+    relayed: bool,
 }
 
 /// A running world.
@@ -42,6 +44,8 @@ pub struct World {
     front: Option<Proxy>,
     /// Signal files of the probe application.
     pub signals: Signals,
+    /// Between n1 and each store node, if planned.
+    relays: Vec<Relay>,
     directory: tempfile::TempDir,
     claim_ended: bool,
 }
@@ -57,6 +61,14 @@ impl World {
             applications: Application::USUAL.to_vec(),
             store_flags: Vec::new(),
             java_options: QUICK_START.to_owned(),
+            relayed: false,
+        }
+    }
+
+    /// Changes what passes between n1 and all store nodes; the others reach them as before.
+    pub fn disturb_n1(&self, passage: Passage) {
+        for relay in &self.relays {
+            relay.set(passage);
         }
     }
 
@@ -204,6 +216,13 @@ impl Plan {
         self
     }
 
+    /// Lets n1 reach the store nodes through relays, which a claim can disturb.
+    #[must_use]
+    pub fn relayed(mut self) -> Self {
+        self.relayed = true;
+        self
+    }
+
     /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
     ///
     /// # Errors
@@ -234,9 +253,16 @@ impl Plan {
                 directory.path().display()
             ));
         }
-        let ports = (0..self.stores)
+        let mut ports = (0..self.stores)
             .map(|_| StorePorts::free())
             .collect::<Result<Vec<_>>>()?;
+        let mut relays = Vec::new();
+        for node in ports.iter_mut().filter(|_| self.relayed) {
+            let relay = Relay::start(place::free_port()?, loopback(node.client))?;
+            // What the nodes say of each other must not lead n1 around its relays.
+            node.advertised = Some(relay.address().port());
+            relays.push(relay);
+        }
         let stores = Stores::start_with(directory.path(), &ports, &self.store_flags)?;
         let signals = Signals::new(&directory.path().join("signals"))?;
         let mut world = World {
@@ -244,6 +270,7 @@ impl Plan {
             tomcats: Vec::new(),
             front: None,
             signals,
+            relays,
             directory,
             claim_ended: false,
         };
@@ -276,10 +303,16 @@ impl Plan {
             manager.push(("node".to_owned(), node.clone()));
         }
         let port = place::free_port()?;
-        let (store, signals) = (
-            (self.stores > 0).then(|| world.stores.client_list()),
-            world.signals.directory().to_path_buf(),
-        );
+        let relays: Vec<String> = (world.relays.iter())
+            .map(|relay| relay.address().to_string())
+            .collect();
+        let nodes = if number == 1 && self.relayed {
+            relays.join(",")
+        } else {
+            world.stores.client_list()
+        };
+        let store = (self.stores > 0).then_some(nodes);
+        let signals = world.signals.directory().to_path_buf();
         Ok(TomcatPlan {
             version,
             node,

@@ -176,7 +176,13 @@ impl Ports {
             let client = choose(&format!("store {id}"), 7400 + id)?;
             let peer = choose(&format!("peers of store {id}"), 7500 + id)?;
             let ops = choose(&format!("ops of store {id}"), 7600 + id)?;
-            stores.push(StorePorts { client, peer, ops });
+            let advertised = None;
+            stores.push(StorePorts {
+                client,
+                peer,
+                ops,
+                advertised,
+            });
         }
         if !moved.is_empty() {
             telling.words(&format!(
