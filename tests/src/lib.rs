@@ -9,6 +9,7 @@
 //!   applications that others wrote.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets.
+//! - [`haystack`]: secrets, and the files in which to look for them.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
 //! - [`relay`]: a network between two of them, which claims can disturb.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
@@ -18,6 +19,7 @@
 
 pub mod applications;
 pub mod calls;
+pub mod haystack;
 pub mod http;
 pub mod place;
 pub mod probe;
