@@ -108,6 +108,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "tomcat-adapter/src/main/java/remora/tomcat/FormNotes.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Installed.java",
             "tomcat-adapter/src/main/java/remora/tomcat/ManagerAttributes.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/Leaving.java",
             "tomcat-adapter/src/main/java/remora/tomcat/ManagerOptions.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Presence.java",
             "tomcat-adapter/src/main/java/remora/tomcat/StoredSide.java",

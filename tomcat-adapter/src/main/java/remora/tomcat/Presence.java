@@ -2,6 +2,7 @@ package remora.tomcat;
 
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.util.concurrent.TimeUnit;
 import org.apache.catalina.Container;
 import org.apache.catalina.Engine;
 import org.apache.catalina.Service;
@@ -62,6 +63,7 @@ final class Presence {
                 manager.getRefusedAnswers(),
                 manager.getChangedInPlace(),
                 encoder.unstorableClasses()));
+    Leaving.enter(this, manager.getContext());
   }
 
   private String opening() {
@@ -79,11 +81,31 @@ final class Presence {
   }
 
   /**
+   * Says to the store that this Tomcat leaves.
+   *
+   * @param deadlineNanos until when its word may be waited for; monotonic
+   * @return whether it has heard; false, and at once, where no node leads
+   */
+  boolean leaves(long deadlineNanos) {
+    return store.leave(TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime()));
+  }
+
+  /**
+   * Whether threads serve its requests.
+   *
+   * @return whether anybody is busy
+   */
+  boolean isBusy() {
+    return manager.traffic().busy() > 0;
+  }
+
+  /**
    * Says that the manager has stopped.
    *
    * @param given how many sessions it gave up
    */
   void end(int given) {
+    Leaving.leave(this, manager.getContext());
     String fate =
         options.observes()
             ? "its sessions end with it"

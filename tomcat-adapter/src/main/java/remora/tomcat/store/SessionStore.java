@@ -248,6 +248,15 @@ public interface SessionStore extends AutoCloseable {
   void announceUnprotected(String host, Set<String> applications);
 
   /**
+   * Says that this Tomcat is about to stop: it is taken out of the store's registry, and not
+   * announced again by what was announced before. Everything else goes on.
+   *
+   * @param millisMax how long the leader's word is waited for
+   * @return whether it has heard; false, and at once, where no node leads
+   */
+  boolean leave(long millisMax);
+
+  /**
    * Names who knows how an application fares. The figures go with other messages now and then, and
    * cost none of their own; a second supplier replaces the first.
    *

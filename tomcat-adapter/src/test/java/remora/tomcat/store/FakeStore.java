@@ -142,6 +142,9 @@ public final class FakeStore implements SessionStore {
   /** While set, the stream has not been confirmed. */
   public volatile boolean untrusted;
 
+  /** Hears that this Tomcat leaves. */
+  public volatile Runnable leaving = () -> {};
+
   /** The latest announcement of each application. */
   public final Map<String, Announcement> announced = new ConcurrentHashMap<>();
 
@@ -449,6 +452,15 @@ public final class FakeStore implements SessionStore {
   @Override
   public void announceUnprotected(String host, Set<String> applications) {
     unprotected.put(host, applications);
+  }
+
+  @Override
+  public boolean leave(long millisMax) {
+    boolean led = state.kind() == StoreState.Kind.LED;
+    if (led) {
+      leaving.run();
+    }
+    return led;
   }
 
   @Override

@@ -196,6 +196,11 @@ public final class GrpcSessionStore implements SessionStore {
   }
 
   @Override
+  public boolean leave(long millisMax) {
+    return client.leave(millisMax);
+  }
+
+  @Override
   public void onStatus(String application, Supplier<ApplicationStatus> figures) {
     told.add(application);
     client.standing().measure(application, figures);

@@ -35,9 +35,6 @@ final class Registrar {
   /** How often figures are taken. */
   private static final long STATUS_NANOS = 5_000_000_000L;
 
-  /** How long a stopping client waits until its entry is out. */
-  private static final long RETIRE_MILLIS_MAX = 200;
-
   private static final Log LOG = LogFactory.getLog(Registrar.class);
 
   private final Map<String, Announcement> announced = new ConcurrentHashMap<>();
@@ -46,6 +43,9 @@ final class Registrar {
 
   private final long instance;
   private volatile boolean changed;
+
+  /** Whether this Tomcat has said that it stops. */
+  private volatile boolean left;
 
   /** The connection over which this Tomcat was announced; null before that. */
   private volatile ManagedChannel announcedOver;
@@ -66,6 +66,7 @@ final class Registrar {
 
   void announce(Announcement announcement) {
     announced.put(announcement.application(), announcement);
+    left = false;
     changed = true;
   }
 
@@ -87,7 +88,7 @@ final class Registrar {
   /** Says what is due to be said; called again and again while a leader stands. */
   void tell(ManagedChannel leader, Outbox outbox, long nowNanos) {
     long pause = changed ? ANNOUNCE_NANOS_MIN : ANNOUNCE_NANOS;
-    if (nowNanos - announcedNanos >= pause) {
+    if (!left && nowNanos - announcedNanos >= pause) {
       announcedNanos = nowNanos;
       changed = false;
       AnnounceRequest announcement = announcement();
@@ -106,19 +107,25 @@ final class Registrar {
     }
   }
 
-  /** Takes this Tomcat out, if it was announced; waits for that a moment. */
-  void retire() {
+  /**
+   * Takes this Tomcat out, if it was announced, and announces it no more; waits for that a while.
+   * Whether it is out.
+   */
+  boolean retire(long millisMax) {
+    left = true;
     ManagedChannel leader = announcedOver;
     if (leader == null) {
-      return;
+      return true;
     }
     CountDownLatch ended = new CountDownLatch(1);
     RetireRequest request = RetireRequest.newBuilder().setCaller(caller(announcedAs)).build();
     RegistryGrpc.newStub(leader).retire(request, new Ended<>(ended::countDown));
+    announcedOver = null;
     try {
-      ended.await(RETIRE_MILLIS_MAX, TimeUnit.MILLISECONDS);
+      return ended.await(millisMax, TimeUnit.MILLISECONDS);
     } catch (InterruptedException stopping) {
       Thread.currentThread().interrupt();
+      return false;
     }
   }
 

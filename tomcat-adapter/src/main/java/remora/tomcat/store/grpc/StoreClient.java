@@ -55,6 +55,9 @@ final class StoreClient implements LeaderFinder.Around {
   /** How long a closing client waits for calls in flight; their own timeouts are of that order. */
   private static final long DRAIN_NANOS_MAX = 5_000_000_000L;
 
+  /** How long a closing client waits until its entry is out of the registry. */
+  private static final long RETIRE_MILLIS_MAX = 200;
+
   /** How often a closing client looks whether calls are still in flight. */
   private static final long DRAIN_LOOK_NANOS = 1_000_000L;
 
@@ -149,10 +152,13 @@ final class StoreClient implements LeaderFinder.Around {
     while (!outbox.isIdle() && deadline - System.nanoTime() > 0) {
       LockSupport.parkNanos(DRAIN_LOOK_NANOS);
     }
-    if (finder.state().kind() == StoreState.Kind.LED) {
-      standing.retire();
-    }
+    leave(RETIRE_MILLIS_MAX);
     finder.stop();
+  }
+
+  /** See {@link SessionStore#leave}. */
+  boolean leave(long millisMax) {
+    return finder.state().kind() == StoreState.Kind.LED && standing.retire(millisMax);
   }
 
   /** See {@link SessionStore#sessionBytesMax}. */

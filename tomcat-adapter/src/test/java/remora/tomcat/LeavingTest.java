@@ -1,0 +1,132 @@
+package remora.tomcat;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.catalina.Context;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import remora.tomcat.Tomcats.Node;
+import remora.tomcat.store.StoreState;
+
+/** What a Tomcat says before it stops, and for whom it waits. */
+@Timeout(60)
+class LeavingTest {
+
+  /** Longer than any test may take: whoever waits for it is found to wait. */
+  private static final long FAR_NANOS = TimeUnit.SECONDS.toNanos(600);
+
+  private final List<Context> others = new ArrayList<>();
+  private final CountDownLatch released = new CountDownLatch(1);
+  private Tomcats tomcats;
+  private Node node;
+
+  /** Three applications, each with a manager of its own. */
+  @BeforeEach
+  void start() throws Exception {
+    tomcats = new Tomcats();
+    node =
+        tomcats.start(
+            "one",
+            null,
+            starting -> {
+              for (String app : new String[] {"second", "third"}) {
+                Context context = starting.tomcat.addContext("/" + app, null);
+                context.setManager(starting.newManager(app));
+                others.add(context);
+              }
+            });
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    released.countDown();
+    tomcats.close();
+  }
+
+  private List<Leaving> listeners() {
+    List<Leaving> found = new ArrayList<>();
+    Arrays.stream(node.tomcat.getServer().findLifecycleListeners())
+        .filter(listener -> listener instanceof Leaving)
+        .forEach(listener -> found.add((Leaving) listener));
+    return found;
+  }
+
+  /** A request that runs until it is released. */
+  private void busy() throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    node.work =
+        (request, response) -> {
+          begun.countDown();
+          assertTrue(released.await(30, TimeUnit.SECONDS));
+        };
+    new Thread(
+            () -> {
+              try {
+                node.get("/", null);
+              } catch (IOException cut) {
+                // the Tomcat stops
+              }
+            })
+        .start();
+    assertTrue(begun.await(20, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void the_store_hears_that_a_tomcat_leaves_while_its_connectors_still_answer() throws Exception {
+    List<Integer> answers = new CopyOnWriteArrayList<>();
+    node.work = (request, response) -> response.getWriter().print("here");
+    node.store.leaving =
+        () -> {
+          try {
+            answers.add(node.get("/", null).status());
+          } catch (IOException refused) {
+            answers.add(0);
+          }
+        };
+    node.tomcat.stop();
+    assertEquals(Arrays.asList(200, 200, 200), answers, "once for each application's store");
+  }
+
+  @Test
+  void requests_at_hand_are_waited_for_where_the_store_has_heard() throws Exception {
+    busy();
+    Thread leaves =
+        new Thread(() -> listeners().get(0).leave(System.nanoTime() + FAR_NANOS), "leaves");
+    leaves.start();
+    Conditions.await("wait", () -> Conditions.threadsIn(Leaving.class, "awaitRequests") == 1);
+    released.countDown();
+    leaves.join(TimeUnit.SECONDS.toMillis(20));
+    assertEquals(Thread.State.TERMINATED, leaves.getState());
+  }
+
+  @Test
+  void nobody_is_waited_for_where_no_node_leads() throws Exception {
+    busy();
+    for (StoreState.Kind kind :
+        new StoreState.Kind[] {StoreState.Kind.SEEKING, StoreState.Kind.AWAY}) {
+      node.store.stand(kind);
+      listeners().get(0).leave(System.nanoTime() + FAR_NANOS);
+    }
+    assertEquals(1, node.manager.traffic().busy(), "the request runs on");
+  }
+
+  @Test
+  void all_applications_share_one_listener_which_goes_with_the_last() throws Exception {
+    assertEquals(1, listeners().size());
+    others.get(0).stop();
+    node.context.stop();
+    assertEquals(1, listeners().size());
+    others.get(1).stop();
+    assertEquals(0, listeners().size());
+  }
+}
