@@ -148,7 +148,7 @@ fn what_needs_no_session_does_not_wait() -> Outcome {
         let mut user = anybody.clone();
         user.set_cookie("JSESSIONID", "0123456789ABCDEF0123456789ABCDEF.n1", "/probe");
         let answered = AtomicUsize::new(0);
-        let outcome = scope(|scope| {
+        scope(|scope| {
             for number in 0..WAITING {
                 let mut window = anybody.clone();
                 window.set_cookie("JSESSIONID", &format!("{number:032}.n1"), "/probe");
@@ -174,7 +174,6 @@ fn what_needs_no_session_does_not_wait() -> Outcome {
             let outcome = served();
             tomcat.kill();
             outcome
-        });
-        outcome
+        })
     })
 }

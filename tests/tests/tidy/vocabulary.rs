@@ -110,6 +110,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "tomcat-adapter/src/main/java/remora/tomcat/ManagerAttributes.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Leaving.java",
             "tomcat-adapter/src/main/java/remora/tomcat/ManagerOptions.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/OpenFiles.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Presence.java",
             "tomcat-adapter/src/main/java/remora/tomcat/StoredSide.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Principals.java",
