@@ -108,7 +108,7 @@ fn message_is_stored(world: &mut World) -> Result<()> {
 fn on_tomcat_9_and_11() -> Outcome {
     World::plan()
         .tomcats(&[Version::V9, Version::V11])
-        .applications(&[Application::Sockets])
+        .application(Application::Sockets)
         .run(|world| {
             closes(world)?;
             operator_ends_it(world)
@@ -119,7 +119,7 @@ fn on_tomcat_9_and_11() -> Outcome {
 fn on_tomcat_10_where_messages_are_stored_too() -> Outcome {
     World::plan()
         .tomcats(&[Version::V10, Version::V10])
-        .applications(&[Application::Sockets])
+        .application(Application::Sockets)
         .run(|world| {
             closes(world)?;
             message_is_stored(world)
@@ -130,6 +130,6 @@ fn on_tomcat_10_where_messages_are_stored_too() -> Outcome {
 fn on_tomcat_11() -> Outcome {
     World::plan()
         .tomcats(&[Version::V11, Version::V9])
-        .applications(&[Application::Sockets])
+        .application(Application::Sockets)
         .run(closes)
 }
