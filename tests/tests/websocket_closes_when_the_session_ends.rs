@@ -4,8 +4,9 @@
 //! operator after it moved and after the store's leader died meanwhile, or expires. It stays open while the session is at n2,
 //! and when it comes back. What a message changes in place is stored. That a socket is closed with 1012 whose session stays
 //! away is shown with a clock that a test moves (`SocketsTest` of the adapter).
-//! Broken once to see it fail: the news of watched sessions at the store, the watches said anew on a new stream (either way
-//! no frame comes), the end that is told to the sockets of a session here.
+//! Broken once to see it fail, where the parts are tested by themselves (`watches/tests.rs` in the store, `WatchesTest` and
+//! `SocketsTest` in the adapter): the news of watched sessions, the watches said anew on a new stream, the question about
+//! sessions with sockets after the store was not heard.
 
 use anyhow::{Result, ensure};
 use remora_tests::http::Browser;
