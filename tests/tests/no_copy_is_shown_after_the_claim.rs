@@ -5,9 +5,8 @@
 //! store by a network that goes silent in either direction or both, and later delivers what it held back: n1 then
 //! refuses, and shows nothing older. All with `onStoreLoss="refuse"`: a Tomcat that serves without the store has chosen to
 //! be available.
-//! Broken once to see it fail: the wait of a claim's answer for the old owner's word, in the store's hub (readers at n1
-//! see the old value), and the wait for the end of its trust alone (the same for the n1 that was cut off); the end of
-//! trust in the adapter's link (the n1 that was cut off shows its copy for ever).
+//! Broken once to see it fail: the wait of a claim's answer for an old owner that has not said that it read its eviction, in
+//! the store's hub (both show the value before); the end of trust in the adapter's link (n1, cut off, shows its copy).
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

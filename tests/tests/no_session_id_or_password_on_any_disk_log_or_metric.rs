@@ -339,7 +339,6 @@ fn nobody_writes_one_down() -> Outcome {
         .application(Application::Rough)
         .store_flag("snapshot-entries", &SNAPSHOT_ENTRIES.to_string())
         .manager("onStoreLoss", "refuse")
-        .manager("storeTimeout", "2s")
         .java_option(&format!("-Djava.util.logging.config.file={}", logging.display()));
     plan.run(|world| {
         let mut known = Collected::default();

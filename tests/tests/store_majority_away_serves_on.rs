@@ -8,9 +8,9 @@
 //! became known is made, too. A session of the other Tomcat is refused at once, with effect none, so that a proxy may ask
 //! the other. When the store is back, the other Tomcat shows all of it: last values, carts, logins under their new ids; the
 //! old ids open nothing, and the sessions that were ended are gone.
-//! Broken once to see it fail: that debts are paid when the store is back, that a removal is owed, that a rename is
-//! (in the adapter's keeper: changes, ends and new ids then do not reach the other Tomcat); that a rename cut off by the
-//! outage is decided under `serve` (it is then a 503).
+//! Broken once to see it fail, each in the adapter: a request that waits for a check when the store goes away is not decided
+//! anew (the change of an id that was in the air is a 503); owed renames are not repeated (a login is not found under its
+//! new id); an owed removal is forgotten (what was ended lives on at the other Tomcat).
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
