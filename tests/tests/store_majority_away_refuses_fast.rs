@@ -2,8 +2,8 @@
 //!
 //! Shown: two of three store nodes are killed. As soon as the Tomcat knows, whatever needs the store is a 503 that says when
 //! to try again and sets no cookie, in a fraction of `storeTimeout`: a read, a change, a new session, a login, a logout, an
-//! id that nobody knows. What needs no session is served to everybody: files as they lie, the style sheet of a login
-//! page, a 404. The nodes return, and all goes on with the values of before.
+//! id that nobody knows. What needs no session is served: to everybody files as they lie and a 404, to who has no
+//! cookie the style sheet of a login page. The nodes return, and all goes on with the values of before.
 //! Broken once to see it fail: the state Away in the adapter's client (each request then waits for `storeTimeout`).
 
 use std::net::SocketAddr;
@@ -24,12 +24,10 @@ const AT_ONCE: Duration = Duration::from_millis(2_500);
 const ROUNDS: usize = 5;
 
 /// What needs no session, with the status that it gets, whoever asks.
-const WITHOUT_SESSION: [(&str, u16); 4] = [
-    ("/probe/plain.txt", 200),
-    ("/probe/nothing-here", 404),
-    ("/shop/shop.css", 200),
-    ("/shop/icon.svg", 200),
-];
+const FOR_EVERYBODY: [(&str, u16); 2] = [("/probe/plain.txt", 200), ("/probe/nothing-here", 404)];
+
+/// What needs none where there is no cookie: web.xml speaks of these files, so Tomcat's own authenticator looks up who asks.
+const WITHOUT_COOKIE: [&str; 2] = ["/shop/shop.css", "/shop/icon.svg"];
 
 fn is_refused(answer: &Answer) -> bool {
     answer.status == 503 && answer.took < AT_ONCE
@@ -58,6 +56,13 @@ fn refused(browser: &mut Browser, request: &Request, what: &str) -> Outcome {
     Ok(())
 }
 
+fn served(browser: &mut Browser, path: &str, status: u16) -> Outcome {
+    let answer = browser.get(path)?;
+    ensure!(answer.status == status, "{path}: {}", told(&answer));
+    ensure!(answer.took < AT_ONCE, "{path} waits {:?}", answer.took);
+    Ok(())
+}
+
 /// Asks for everything once. The browsers are those of users with sessions.
 fn all_is_refused(shopper: &Browser, caller: &Browser) -> Outcome {
     let mut stranger = caller.clone();
@@ -78,12 +83,13 @@ fn all_is_refused(shopper: &Browser, caller: &Browser) -> Outcome {
     for (what, browser, request) in cases {
         refused(&mut browser.clone(), &request, what)?;
     }
-    for (path, status) in WITHOUT_SESSION {
+    for (path, status) in FOR_EVERYBODY {
         for browser in [shopper, caller, &nobody] {
-            let answer = browser.clone().get(path)?;
-            ensure!(answer.status == status, "{path}: {}", told(&answer));
-            ensure!(answer.took < AT_ONCE, "{path} waits {:?}", answer.took);
+            served(&mut browser.clone(), path, status)?;
         }
+    }
+    for path in WITHOUT_COOKIE {
+        served(&mut nobody.clone(), path, 200)?;
     }
     Ok(())
 }
