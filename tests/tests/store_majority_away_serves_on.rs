@@ -195,10 +195,11 @@ impl Story {
             ("grace", "mug:1", &self.newcomer),
         ];
         for (user, cart, visitor) in shoppers {
-            let mut visitor = Visitor {
-                browser: visitor.browser.at(self.other),
-            };
             wait_until(&format!("{user} with {cart} at the other Tomcat"), SOON, || {
+                // Anew for each look: who comes before a new id is handed over is nobody there, and gets another cookie.
+                let mut visitor = Visitor {
+                    browser: visitor.browser.at(self.other),
+                };
                 let page = visitor.look();
                 page.is_ok_and(|page| page.user == user && page.cart == cart)
             })?;
