@@ -10,7 +10,7 @@
 //! Left out: Tomcat's own access log, which writes addresses down as they are; it is off unless configured. The user
 //! database in conf/tomcat-users.xml, which holds passwords because an operator wrote them there.
 //! Broken once to see it fail: the row of the socket's attribute among what Tomcat keeps for itself (the store's log then
-//! holds the id); the id itself as its key; the hiding of ids in addresses (the proxy's log then holds them).
+//! holds the id); the id itself as its key (log and snapshots hold it).
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
