@@ -192,11 +192,11 @@ class LeaversTest extends ManyClients {
     assertEquals(1, one.calls.all("bury").size() + two.calls.all("bury").size());
   }
 
-  @Test
-  void of_two_that_are_offered_it_only_the_first_to_bury_it_calls_the_listeners() throws Exception {
-    Node third = tomcats.start("third", null);
-    listenAt(third, "third");
-    kill(one);
+  /**
+   * Has the session offered, and once more while the second Tomcat asks to bury it; opened, that
+   * goes on.
+   */
+  private CountDownLatch offeredAgainWhileTwoAsks() throws Exception {
     CountDownLatch asks = new CountDownLatch(1);
     CountDownLatch goesOn = new CountDownLatch(1);
     two.calls.before(
@@ -208,6 +208,15 @@ class LeaversTest extends ManyClients {
     expire();
     awaitOpen(asks);
     tomcats.table.offerAgain();
+    return goesOn;
+  }
+
+  @Test
+  void of_two_that_are_offered_it_only_the_first_to_bury_it_calls_the_listeners() throws Exception {
+    Node third = tomcats.start("third", null);
+    listenAt(third, "third");
+    kill(one);
+    CountDownLatch goesOn = offeredAgainWhileTwoAsks();
     awaitHeard("third destroyed apples");
     goesOn.countDown();
     Conditions.await("answer", () -> Boolean.FALSE.equals(two.calls.last("bury").outcome));
@@ -217,17 +226,7 @@ class LeaversTest extends ManyClients {
   @Test
   void an_offer_that_is_repeated_while_the_first_waits_is_one() throws Exception {
     kill(one);
-    CountDownLatch asks = new CountDownLatch(1);
-    CountDownLatch goesOn = new CountDownLatch(1);
-    two.calls.before(
-        "bury",
-        () -> {
-          asks.countDown();
-          awaitOpen(goesOn);
-        });
-    expire();
-    awaitOpen(asks);
-    tomcats.table.offerAgain();
+    CountDownLatch goesOn = offeredAgainWhileTwoAsks();
     goesOn.countDown();
     awaitHeard("two destroyed apples");
     assertOnlyHeard("two destroyed apples");
