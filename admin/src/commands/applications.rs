@@ -27,8 +27,12 @@ pub(super) async fn run(addresses: &[String]) -> Result<Report, Failure> {
     Ok(Report::default().table("applications", columns, rows))
 }
 
+fn node(server: &Server) -> &str {
+    server.server.as_ref().map_or("", |owner| owner.node.as_str())
+}
+
 fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
-    let node = server.server.as_ref().map_or("", |owner| owner.node.as_str());
+    let node = node(server);
     let served = server.applications.iter().map(|name| (name, true));
     let beside = server.unprotected.iter().map(|name| (name, false));
     served.chain(beside).map(move |(name, protected)| {
@@ -58,7 +62,7 @@ fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
 pub(super) fn troubles(servers: &[Server]) -> Vec<String> {
     let mut troubles = Vec::new();
     for server in servers {
-        let node = server.server.as_ref().map_or("", |owner| owner.node.as_str());
+        let node = node(server);
         troubles.extend(server.unprotected.iter().map(|application| {
             format!(
                 "Tomcat {node}: {application} has a session manager of its own and loses its users with it"
