@@ -83,11 +83,7 @@ final class RequestScope implements CommitHook.Guard {
    * @param before what {@link #enter} returned
    */
   static void leave(RequestScope before) {
-    if (before == null) {
-      CURRENT.remove();
-    } else {
-      CURRENT.set(before);
-    }
+    CURRENT.set(before);
   }
 
   /**

@@ -220,8 +220,7 @@ public final class CommitHook implements ActionHook {
 
   @Override
   public void action(ActionCode code, Object parameter) {
-    if (request.getAttribute(ATTRIBUTE) != this) {
-      takeOff();
+    if (!letsLeave(code) || isStranger()) {
       next.action(code, parameter);
       return;
     }
@@ -242,15 +241,30 @@ public final class CommitHook implements ActionHook {
         takeOff();
         return;
       default:
-        if (code == EARLY_HINTS) {
-          ask(runsPage()); // hints are headers, and headers may name a session
-          if (refused) {
-            return;
-          }
+        ask(runsPage()); // hints are headers, and headers may name a session
+        if (refused) {
+          return;
         }
         break;
     }
     next.action(code, parameter);
+  }
+
+  /** Whether its own request broke off, and the response serves another one by now. */
+  private boolean isStranger() {
+    boolean stranger = request.getAttribute(ATTRIBUTE) != this;
+    if (stranger) {
+      takeOff();
+    }
+    return stranger;
+  }
+
+  /** Most codes only ask Tomcat something. */
+  private static boolean letsLeave(ActionCode code) {
+    return code == ActionCode.COMMIT
+        || code == ActionCode.CLIENT_FLUSH
+        || code == ActionCode.CLOSE
+        || code == EARLY_HINTS;
   }
 
   /** By then Tomcat has handed the connection over, and nobody has used it yet. */
@@ -407,8 +421,7 @@ public final class CommitHook implements ActionHook {
 
     @Override
     public int doWrite(ByteBuffer chunk) throws IOException {
-      if (request.getAttribute(ATTRIBUTE) != CommitHook.this) {
-        takeOff(); // the request broke off, and the response serves another one by now
+      if (isStranger()) {
         return output.doWrite(chunk);
       }
       if (!response.isCommitted()) {
