@@ -80,21 +80,12 @@ final class TypedWriter {
   private int writeString(String value) {
     Charset utf8 = StandardCharsets.UTF_8;
     byte[] bytes = value.getBytes(utf8);
-    if (hasSurrogate(value) && !new String(bytes, utf8).equals(value)) {
+    if (!new String(bytes, utf8).equals(value)) { // it has half of a surrogate pair
       sink.writeBlock(utf16(value));
       return Tag.STRING_UTF16;
     }
     sink.writeBlock(bytes);
     return Tag.STRING;
-  }
-
-  private static boolean hasSurrogate(String value) {
-    for (int i = 0; i < value.length(); i++) {
-      if (Character.isSurrogate(value.charAt(i))) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /** Java's own UTF-16 encoder replaces unpaired surrogates; this keeps them. */

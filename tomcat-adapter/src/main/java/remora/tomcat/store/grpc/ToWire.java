@@ -1,6 +1,5 @@
 package remora.tomcat.store.grpc;
 
-import com.google.protobuf.ByteString;
 import com.google.protobuf.UnsafeByteOperations;
 import java.util.List;
 import remora.proto.v1.Attribute;
@@ -77,7 +76,7 @@ final class ToWire {
         .setRename(
             RenameRequest.newBuilder()
                 .setSession(key(key))
-                .setNewKey(ByteString.copyFrom(newKey.hash()))
+                .setNewKey(UnsafeByteOperations.unsafeWrap(newKey.hash()))
                 .setEpoch(epoch))
         .build();
   }
@@ -128,7 +127,7 @@ final class ToWire {
   static remora.proto.v1.SessionKey key(SessionKey key) {
     return remora.proto.v1.SessionKey.newBuilder()
         .setApplication(key.application())
-        .setKey(ByteString.copyFrom(key.hash()))
+        .setKey(UnsafeByteOperations.unsafeWrap(key.hash()))
         .build();
   }
 
