@@ -1,6 +1,7 @@
 package remora.tomcat.copy;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** What a request must look at before its answer may show what it has seen. */
@@ -47,11 +48,39 @@ public final class Asked {
     }
   }
 
-  final List<String> encode = new ArrayList<>(4);
-  final List<Orphan> compare = new ArrayList<>(0);
+  private List<String> encode = Collections.emptyList();
+  private List<Orphan> compare = Collections.emptyList();
   String givenUp;
+  boolean settled;
 
   Asked() {}
+
+  void toEncode(String name) {
+    if (encode.isEmpty()) {
+      encode = new ArrayList<>(2);
+    }
+    encode.add(name);
+  }
+
+  void toCompare(Orphan orphan) {
+    if (compare.isEmpty()) {
+      compare = new ArrayList<>(2);
+    }
+    compare.add(orphan);
+  }
+
+  boolean isNothing() {
+    return encode.isEmpty() && compare.isEmpty();
+  }
+
+  /**
+   * Whether there is nothing to look at, and nothing to wait for.
+   *
+   * @return true if the store has everything that the request has seen
+   */
+  public boolean isSettled() {
+    return settled;
+  }
 
   /**
    * A name whose change was not stored although the request may have seen it.

@@ -1,13 +1,14 @@
 package remora.tomcat.copy;
 
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.StoredSession;
 
@@ -22,15 +23,24 @@ import remora.tomcat.store.StoredSession;
  */
 public final class Copy {
 
+  private static final AtomicLongFieldUpdater<Copy> CLOCK =
+      AtomicLongFieldUpdater.newUpdater(Copy.class, "clock");
+
+  /** In which order a save tells: any that is always the same. */
+  private static final Comparator<Encoding> BY_NAME = Comparator.comparing(Encoding::name);
+
   private final Values values;
   private final Endings endings;
-  private final AtomicLong clock = new AtomicLong();
   private final Ledger ledger = new Ledger();
   private final Reconciler reconciler;
   private final Map<String, Change> open = new ConcurrentHashMap<>(4);
-  private final List<GivenUp> givenUp = new ArrayList<>(0);
+  private List<GivenUp> givenUp = Collections.emptyList();
   private volatile Standing standing = new Standing(Life.VACANT, 0, 0, 0);
-  private final Map<String, Integer> tooLarge = new HashMap<>(0);
+  private Map<String, Integer> tooLarge = Collections.emptyMap();
+
+  /** The newest stamp that was drawn. */
+  private volatile long clock;
+
   private volatile boolean startsOver;
   private int users;
   private long changedInPlace;
@@ -113,7 +123,7 @@ public final class Copy {
    * @return younger than every stamp before
    */
   public long draw() {
-    return clock.incrementAndGet();
+    return CLOCK.incrementAndGet(this);
   }
 
   /**
@@ -126,7 +136,7 @@ public final class Copy {
    */
   public void read(Witness by, String name, Object handed) {
     Change change = open.get(name);
-    by.saw(name, clock.get(), change == null ? 0 : change.newest());
+    by.saw(name, clock, change == null ? 0 : change.newest());
     if (handed != null) {
       by.holds(name, handed);
     }
@@ -138,7 +148,7 @@ public final class Copy {
    * @param by the request
    */
   public void readNames(Witness by) {
-    long now = clock.get();
+    long now = clock;
     for (Map.Entry<String, Change> entry : open.entrySet()) {
       by.saw(entry.getKey(), now, entry.getValue().newest());
     }
@@ -156,7 +166,7 @@ public final class Copy {
     users--;
     if (users <= 0) {
       reconciler.forgetReaders();
-      givenUp.clear();
+      givenUp = Collections.emptyList();
     }
   }
 
@@ -180,7 +190,7 @@ public final class Copy {
     if (standing.life().isOver()) {
       return;
     }
-    mark(name, by, sinceNanos, clock.incrementAndGet());
+    mark(name, by, sinceNanos, draw());
   }
 
   private Change mark(String name, Witness by, long sinceNanos, long stamp) {
@@ -209,37 +219,37 @@ public final class Copy {
    *
    * @param by the request
    * @param compares whether it is to compare the objects in its hands; once a question is enough
-   * @return what to encode and compare, or that the request has failed
+   * @return what to encode and compare; or that the request has failed; or that nothing is left
    */
   public Asked ask(Witness by, boolean compares) {
     Asked asked = new Asked();
-    for (Witness.Seen seen : by.seen()) {
-      if (isGivenUp(seen)) {
+    for (Witness.Seen seen = by.seen(); seen != null; seen = seen.before) {
+      if (!givenUp.isEmpty() && isGivenUp(seen)) {
         asked.givenUp = seen.name;
         return asked;
       }
       if (wantsEncoding(seen)) {
-        asked.encode.add(seen.name);
+        asked.toEncode(seen.name);
       }
     }
-    if (compares) {
-      for (Witness.Handed handed : by.handed()) {
-        compare(handed, asked);
-      }
+    Witness.Handed handed = compares ? by.handed() : null;
+    for (; handed != null; handed = handed.before) {
+      compare(handed, asked);
     }
+    asked.settled = asked.isNothing() && isSettled(by);
     return asked;
   }
 
   private void compare(Witness.Handed handed, Asked asked) {
     Asked.Orphan orphan = reconciler.orphan(handed.value);
     if (orphan != null) {
-      asked.compare.add(orphan);
-    } else if (values.peek(handed.name) == handed.value && !asked.encode.contains(handed.name)) {
+      asked.toCompare(orphan);
+    } else if (values.peek(handed.name) == handed.value && !asked.encode().contains(handed.name)) {
       Object print = ledger.print(handed.name);
       if (standing.life() != Life.ENDED_ELSEWHERE) {
-        asked.encode.add(handed.name);
+        asked.toEncode(handed.name);
       } else if (print != null && !Encoding.staysHere(print)) {
-        asked.compare.add(new Asked.Orphan(handed.name, handed.value, print));
+        asked.toCompare(new Asked.Orphan(handed.name, handed.value, print));
       }
     }
   }
@@ -301,7 +311,7 @@ public final class Copy {
     if (standing.life().isOver()) {
       return true;
     }
-    for (Witness.Seen seen : by.seen()) {
+    for (Witness.Seen seen = by.seen(); seen != null; seen = seen.before) {
       Change change = open.get(seen.name);
       if (change != null && change.isOpen(seen.mark())) {
         return false;
@@ -317,7 +327,7 @@ public final class Copy {
    * @return true if nothing that it has seen needs to be looked at
    */
   public boolean isEncoded(Witness by) {
-    for (Witness.Seen seen : by.seen()) {
+    for (Witness.Seen seen = by.seen(); seen != null; seen = seen.before) {
       if (wantsEncoding(seen)) {
         return false;
       }
@@ -346,7 +356,7 @@ public final class Copy {
     }
     long base = standing.version();
     long since = 0;
-    for (Change change : new TreeMap<>(open).values()) {
+    for (Change change : open.values()) {
       Encoding encoding = change.takeOff();
       if (encoding != null) {
         since = encodings.isEmpty() ? change.sinceNanos() : Math.min(since, change.sinceNanos());
@@ -356,6 +366,9 @@ public final class Copy {
     }
     if (encodings.isEmpty()) {
       return null;
+    }
+    if (encodings.size() > 1) {
+      encodings.sort(BY_NAME);
     }
     if (epoch == 0 && idle == null) {
       encodings.add(idleNow()); // a record is made with a limit, whoever chose it
@@ -395,7 +408,7 @@ public final class Copy {
           new Standing(standing.life(), outcome.epoch(), version, outcome.createdVersion())
               .live(standing.life().after(Life.Event.SAVED));
     }
-    reconciler.merge(outcome.merged(), standing.version(), clock.incrementAndGet(), users > 0);
+    reconciler.merge(outcome.merged(), standing.version(), draw(), users > 0);
     noticeEviction();
   }
 
@@ -432,6 +445,9 @@ public final class Copy {
     turnBack(draft);
     if (largest == null) {
       return false;
+    }
+    if (tooLarge.isEmpty()) {
+      tooLarge = new HashMap<>();
     }
     tooLarge.put(largest.name(), largest.bytes());
     Change change = open.get(largest.name());
@@ -491,10 +507,17 @@ public final class Copy {
   }
 
   private void giveUp(String name, Change change, long last) {
-    givenUp.add(new GivenUp(name, change.first(), last));
+    givesUp(name, change.first(), last);
     if (change.close(last)) {
       change.die();
     }
+  }
+
+  private void givesUp(String name, long first, long last) {
+    if (givenUp.isEmpty()) {
+      givenUp = new ArrayList<>();
+    }
+    givenUp.add(new GivenUp(name, first, last));
   }
 
   // ---- What the store says
@@ -509,7 +532,7 @@ public final class Copy {
   public void take(StoredSession record, boolean claimed) {
     Life life = standing.life().after(claimed ? Life.Event.CLAIMED : Life.Event.CONFIRMED);
     standing = new Standing(life, record.epoch(), record.version(), record.createdVersion());
-    reconciler.take(record, clock.incrementAndGet(), users > 0);
+    reconciler.take(record, draw(), users > 0);
     noticeEviction();
   }
 
@@ -560,7 +583,7 @@ public final class Copy {
       Map.Entry<String, Change> entry = all.next();
       if (event != Life.Event.REMOVED) {
         Change change = entry.getValue();
-        givenUp.add(new GivenUp(entry.getKey(), change.first(), change.newest()));
+        givesUp(entry.getKey(), change.first(), change.newest());
       }
       all.remove();
     }

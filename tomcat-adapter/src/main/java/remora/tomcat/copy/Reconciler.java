@@ -40,7 +40,7 @@ final class Reconciler {
     private final long version;
     private final long stamp;
     private final boolean used;
-    private final Set<String> others = new HashSet<>();
+    private Set<String> others = Collections.emptySet();
 
     private Round(long version, long stamp, boolean used) {
       this.version = version;
@@ -118,6 +118,9 @@ final class Reconciler {
     }
 
     private void changed(String name, long changedVersion) {
+      if (others.isEmpty()) {
+        others = new HashSet<>();
+      }
       others.add(name);
       if (used) {
         ledger.changedByOthers(name, stamp, changedVersion);

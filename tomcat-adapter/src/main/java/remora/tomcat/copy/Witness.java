@@ -1,8 +1,6 @@
 package remora.tomcat.copy;
 
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -10,7 +8,9 @@ import java.util.Map;
  * and the mutable objects that it was given. The request waits for these, compares these, and fails
  * with these; with nothing else.
  *
- * <p>Belongs to the request; its threads share it. Readings take no lock of the session's.
+ * <p>Belongs to the request; its threads share it. Readings take no lock of the session's. What was
+ * noted last comes first, and a chain once taken does not change but for marks that rise, so that
+ * whoever walks it needs neither a lock nor a copy.
  */
 public final class Witness {
 
@@ -22,12 +22,16 @@ public final class Witness {
     final long first;
 
     /** The newest mark that may have been seen; 0 if nothing was open. */
-    private long mark;
+    private volatile long mark;
 
-    private Seen(String name, long first, long mark) {
+    /** What was seen before it; null at the end. */
+    final Seen before;
+
+    private Seen(String name, long first, long mark, Seen before) {
       this.name = name;
       this.first = first;
       this.mark = mark;
+      this.before = before;
     }
 
     long mark() {
@@ -40,15 +44,26 @@ public final class Witness {
     final String name;
     final Object value;
 
-    private Handed(String name, Object value) {
+    /** What was handed out before it; null at the end. */
+    final Handed before;
+
+    private Handed(String name, Object value, Handed before) {
       this.name = name;
       this.value = value;
+      this.before = before;
     }
   }
 
+  /** Names up to which the chain is searched: most requests see two or three. */
+  private static final int SEARCHED_MAX = 8;
+
   private final long sinceNanos;
-  private final Map<String, Seen> seen = new HashMap<>(4);
-  private final List<Handed> handed = new ArrayList<>(0);
+  private Seen seen;
+  private Handed handed;
+  private int names;
+
+  /** All that was seen, by name; null while there is little. */
+  private Map<String, Seen> index;
 
   /**
    * A request that has seen nothing yet.
@@ -69,35 +84,61 @@ public final class Witness {
   }
 
   synchronized void saw(String name, long stamp, long mark) {
-    Seen before = seen.get(name);
-    if (before == null) {
-      seen.put(name, new Seen(name, stamp, mark));
-    } else if (mark > before.mark) {
-      before.mark = mark;
+    Seen earlier = find(name);
+    if (earlier == null) {
+      add(new Seen(name, stamp, mark, seen));
+    } else if (mark > earlier.mark) {
+      earlier.mark = mark;
+    }
+  }
+
+  private Seen find(String name) {
+    if (index != null) {
+      return index.get(name);
+    }
+    Seen found = seen;
+    while (found != null && !found.name.equals(name)) {
+      found = found.before;
+    }
+    return found;
+  }
+
+  private void add(Seen added) {
+    seen = added;
+    names++;
+    if (index != null) {
+      index.put(added.name, added);
+    } else if (names > SEARCHED_MAX) {
+      index = new HashMap<>();
+      for (Seen one = seen; one != null; one = one.before) {
+        index.put(one.name, one);
+      }
     }
   }
 
   synchronized void holds(String name, Object value) {
-    for (Handed one : handed) {
+    for (Handed one = handed; one != null; one = one.before) {
       if (one.value == value && one.name.equals(name)) {
         return;
       }
     }
-    handed.add(new Handed(name, value));
+    handed = new Handed(name, value, handed);
   }
 
   /** The stamp at which a name was first seen; the greatest if it was not. */
   synchronized long firstSeen(String name) {
-    Seen before = seen.get(name);
-    return before == null ? Long.MAX_VALUE : before.first;
+    Seen earlier = find(name);
+    return earlier == null ? Long.MAX_VALUE : earlier.first;
   }
 
-  synchronized List<Seen> seen() {
-    return new ArrayList<>(seen.values());
+  /** What was seen last, and through it the rest; null if nothing was. */
+  synchronized Seen seen() {
+    return seen;
   }
 
-  synchronized List<Handed> handed() {
-    return new ArrayList<>(handed);
+  /** What was handed out last, and through it the rest; null if nothing was. */
+  synchronized Handed handed() {
+    return handed;
   }
 
   /**
@@ -106,12 +147,14 @@ public final class Witness {
    * @return true if no name was seen
    */
   public synchronized boolean isBlank() {
-    return seen.isEmpty();
+    return seen == null;
   }
 
   /** Forgets everything: it is settled, and what was handed out is out of use. */
   public synchronized void clear() {
-    seen.clear();
-    handed.clear();
+    seen = null;
+    handed = null;
+    names = 0;
+    index = null;
   }
 }

@@ -115,7 +115,7 @@ final class Copies {
   Held unsettled(String bareId) {
     Slot slot = byId.get(bareId);
     Held held = slot == null ? null : slot.held;
-    return held != null && (serving.owes(held) || !held.pendingRenames().isEmpty()) ? held : null;
+    return held != null && (serving.owes(held) || held.pendingRename() != null) ? held : null;
   }
 
   /**
@@ -130,10 +130,10 @@ final class Copies {
     Slot slot = slotOf(SessionIds.bare(id));
     slot.lock.lock();
     try {
-      slot.silence.rethrow(beganNanos);
+      SharedSilence.rethrow(slot.silence, beganNanos);
       return byId.get(slot.bareId) == slot ? askLocked(slot, id) : null;
     } catch (StoreUnavailableException silent) {
-      slot.silence.remember(silent);
+      slot.silence = new SharedSilence(silent);
       throw silent;
     } finally {
       forgetIfEmpty(slot);

@@ -174,10 +174,10 @@ final class Flights {
   }
 
   private CommandOutcome ask(Held held, PendingRename rename) {
-    held.pendingRenames().add(rename);
+    held.addRename(rename);
     CommandOutcome outcome =
         store.rename(rename.serial, rename.oldKey, rename.newKey, rename.epoch);
-    held.pendingRenames().remove(rename);
+    held.answeredRename(rename);
     return outcome;
   }
 
@@ -189,10 +189,8 @@ final class Flights {
    * @param newId the new id
    */
   void renameLater(Held held, SessionKey newKey, String newId) {
-    held.pendingRenames()
-        .add(
-            new PendingRename(
-                store.nextSerial(), held.key(), newKey, newId, held.standing().epoch()));
+    held.addRename(
+        new PendingRename(store.nextSerial(), held.key(), newKey, newId, held.standing().epoch()));
   }
 
   /**
@@ -204,11 +202,11 @@ final class Flights {
    */
   boolean finishRenames(Held held) {
     boolean moved = false;
-    PendingRename rename = held.pendingRenames().peek();
+    PendingRename rename = held.pendingRename();
     while (rename != null) {
       CommandOutcome outcome =
           store.rename(rename.serial, rename.oldKey, rename.newKey, rename.epoch);
-      held.pendingRenames().remove(rename);
+      held.answeredRename(rename);
       if (outcome.kind() == CommandOutcome.Kind.DONE) {
         renamed(held, outcome.version());
         if (!held.key().equals(rename.newKey)) {
@@ -221,7 +219,7 @@ final class Flights {
         held.happened(Life.Event.RENAME_ENDS);
         held.happened(Life.Event.FAILED);
       }
-      rename = held.pendingRenames().peek();
+      rename = held.pendingRename();
     }
     return moved;
   }

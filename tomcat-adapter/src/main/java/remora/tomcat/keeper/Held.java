@@ -1,9 +1,9 @@
 package remora.tomcat.keeper;
 
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -30,14 +30,18 @@ public final class Held {
   private final Copy copy;
   private final Endings endings;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition landed = lock.newCondition();
-  private final SharedSilence silence = new SharedSilence();
+
+  /** Signalled at each landing; made by the first who waits for one. */
+  private Condition landed;
+
+  /** A flight that was not answered; null while there was none. */
+  private SharedSilence silence;
 
   /** Whose flight is in the air; null for none. */
   private Thread pilot;
 
-  /** Requests that were given the session and whose application code may still run. */
-  private final List<Visit> visits = new ArrayList<>(0);
+  /** Requests that were given the session and whose application code may still run: a chain. */
+  private Visit.Seen visits;
 
   /** What threads have seen that belong to no request, as far as is known. */
   private volatile Witness outside;
@@ -47,11 +51,14 @@ public final class Held {
   /** Monotonic time before the call that last read, checked or saved the copy. */
   private volatile long checkedAtNanos;
 
-  /** Changes of the key that the store was not told, or that it did not answer; in order. */
-  private final Deque<PendingRename> pendingRenames = new ConcurrentLinkedDeque<>();
+  /** Changes of the key that the store was not told, or that it did not answer; null for none. */
+  private volatile Queue<PendingRename> pendingRenames;
 
   /** A save that was sent and not answered; null for none. */
   private volatile UnknownSave unknownSave;
+
+  /** Whether the store is to be told that it was used. */
+  private volatile boolean touched;
 
   /** Whether it was ended here and the store was not told. */
   private volatile boolean owedRemoval;
@@ -257,8 +264,37 @@ public final class Held {
     checkedAtNanos = beforeNanos;
   }
 
-  Deque<PendingRename> pendingRenames() {
-    return pendingRenames;
+  /** Notes that it was used; whether that is news. Of two at one moment both may bring it. */
+  boolean touch() {
+    boolean news = !touched;
+    if (news) {
+      touched = true;
+    }
+    return news;
+  }
+
+  /** From here on a use is news again. */
+  void tellTouch() {
+    touched = false;
+  }
+
+  /** The oldest change of the key that the store was not told, or did not answer; or null. */
+  PendingRename pendingRename() {
+    Queue<PendingRename> pending = pendingRenames;
+    return pending == null ? null : pending.peek();
+  }
+
+  /** Adds a change of the key that the store was not told, or may have been. Alone. */
+  void addRename(PendingRename rename) {
+    if (pendingRenames == null) {
+      pendingRenames = new ConcurrentLinkedQueue<>();
+    }
+    pendingRenames.add(rename);
+  }
+
+  /** The store has answered a change of the key. Alone. */
+  void answeredRename(PendingRename rename) {
+    pendingRenames.remove(rename);
   }
 
   UnknownSave unknownSave() {
@@ -324,7 +360,9 @@ public final class Held {
     lock.lock();
     try {
       pilot = null;
-      landed.signalAll();
+      if (landed != null) {
+        landed.signalAll();
+      }
     } finally {
       lock.unlock();
     }
@@ -341,6 +379,9 @@ public final class Held {
   void awaitLanding(long sinceNanos, long deadlineNanos) {
     if (pilot == Thread.currentThread()) {
       throw new IllegalStateException("a flight waits for itself");
+    }
+    if (landed == null) {
+      landed = lock.newCondition();
     }
     boolean interrupted = false;
     try {
@@ -361,7 +402,7 @@ public final class Held {
         Thread.currentThread().interrupt();
       }
     }
-    silence.rethrow(sinceNanos);
+    SharedSilence.rethrow(silence, sinceNanos);
   }
 
   /**
@@ -390,7 +431,7 @@ public final class Held {
   void unanswered(StoreUnavailableException silent) {
     lock.lock();
     try {
-      silence.remember(silent);
+      silence = new SharedSilence(silent);
     } finally {
       lock.unlock();
     }
@@ -398,21 +439,27 @@ public final class Held {
 
   // ---- Who is here
 
-  void entered(Visit visit) {
+  void entered(Visit.Seen seen) {
     lock.lock();
     try {
-      if (!visits.contains(visit)) {
-        visits.add(visit);
-      }
+      seen.beside = visits;
+      visits = seen;
     } finally {
       lock.unlock();
     }
   }
 
-  void left(Visit visit) {
+  void left(Visit.Seen seen) {
     lock.lock();
     try {
-      visits.remove(visit);
+      if (visits == seen) {
+        visits = seen.beside;
+      }
+      for (Visit.Seen one = visits; one != null; one = one.beside) {
+        if (one.beside == seen) {
+          one.beside = seen.beside;
+        }
+      }
     } finally {
       lock.unlock();
     }
@@ -421,7 +468,11 @@ public final class Held {
   List<Visit> visits() {
     lock.lock();
     try {
-      return new ArrayList<>(visits);
+      List<Visit> here = new ArrayList<>();
+      for (Visit.Seen seen = visits; seen != null; seen = seen.beside) {
+        here.add(seen.visit);
+      }
+      return here;
     } finally {
       lock.unlock();
     }
@@ -431,12 +482,11 @@ public final class Held {
   boolean isVisited(long sinceNanos) {
     lock.lock();
     try {
-      for (Visit visit : visits) {
-        if (visit.worksSince(sinceNanos)) {
-          return true;
-        }
+      Visit.Seen seen = visits;
+      while (seen != null && !seen.visit.worksSince(sinceNanos)) {
+        seen = seen.beside;
       }
-      return false;
+      return seen != null;
     } finally {
       lock.unlock();
     }

@@ -78,7 +78,7 @@ final class IdleReview {
   }
 
   private boolean isUnsettled(Held held) {
-    return serving.owes(held) || !held.pendingRenames().isEmpty();
+    return serving.owes(held) || held.pendingRename() != null;
   }
 
   private void review(Held held) {

@@ -2,12 +2,10 @@ package remora.tomcat.keeper;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.LongAdder;
 import remora.tomcat.copy.Life;
 import remora.tomcat.copy.Verdict;
-import remora.tomcat.copy.Witness;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreState;
@@ -147,9 +145,14 @@ public final class Keeper {
    * @throws StoreUnavailableException if the store does not answer; never taken for "none"
    */
   public Live find(String id, Visit visit) {
-    if (!SessionIds.isPlausible(id)) {
-      return null;
+    Held near = copies.trusted(SessionIds.bare(id));
+    if (near != null && given(near, visit)) {
+      return near.live();
     }
+    return SessionIds.isPlausible(id) ? findFar(id, visit) : null;
+  }
+
+  private Live findFar(String id, Visit visit) {
     long began = System.nanoTime();
     String wanted = id;
     while (true) {
@@ -177,7 +180,7 @@ public final class Keeper {
    * @return the session, or null if it is not here or may be another's by now
    */
   public Live findHere(String id, Visit visit) {
-    Held held = SessionIds.isPlausible(id) ? copies.trusted(SessionIds.bare(id)) : null;
+    Held held = copies.trusted(SessionIds.bare(id));
     return held != null && given(held, visit) ? held.live() : null;
   }
 
@@ -309,10 +312,10 @@ public final class Keeper {
    * @throws StoreUnavailableException if the store did not answer in time
    */
   public void settle(Visit visit, boolean threads) {
-    for (Map.Entry<Held, Witness> seen : visit.seen()) {
-      Held held = seen.getKey();
+    for (Visit.Seen seen = visit.seen(); seen != null; seen = seen.before) {
+      Held held = seen.held;
       try {
-        boolean vouched = settler.settle(held, seen.getValue());
+        boolean vouched = settler.settle(held, seen.witness);
         if (threads || held.hasStrangers()) {
           vouched |= settler.settle(held, held.outside());
         }
@@ -334,8 +337,8 @@ public final class Keeper {
    * @return whether anything of its sessions is open
    */
   public boolean owes(Visit visit) {
-    for (Map.Entry<Held, Witness> seen : visit.seen()) {
-      if (seen.getKey().isOpen()) {
+    for (Visit.Seen seen = visit.seen(); seen != null; seen = seen.before) {
+      if (seen.held.isOpen()) {
         return true;
       }
     }

@@ -55,14 +55,20 @@ final class Settler {
     this.ends = ends;
   }
 
-  /** What one round under the lock came to. */
-  private enum Turn {
+  /** What one round under the lock came to: a draft in the air that this thread flies; or else: */
+  private static final class Turn {
+
     /** Everything that the request has seen is stored, or owed while the store is away. */
-    SETTLED,
-    /** A draft is in the air, and this thread flies it. */
-    MINE,
+    private static final Turn SETTLED = new Turn(null);
+
     /** Another thread's flight has landed. */
-    LANDED
+    private static final Turn LANDED = new Turn(null);
+
+    private final Draft draft;
+
+    private Turn(Draft draft) {
+      this.draft = draft;
+    }
   }
 
   /**
@@ -89,17 +95,13 @@ final class Settler {
         held.happened(held.copy().endsHere() ? Life.Event.GONE : Life.Event.GONE_ELSEWHERE);
         ends.tellIfOver(held);
       }
-      List<Encoding> found = look(held, by, compares);
+      Asked asked = ask(held, by, compares);
       compares = false;
-      Draft[] draft = new Draft[1];
-      switch (turn(held, by, found, draft, began)) {
-        case SETTLED:
-          return held.checkedAtNanos() - began >= 0;
-        case MINE:
-          fly(held, draft[0]);
-          break;
-        default:
-          break;
+      Turn turn = asked.isSettled() ? Turn.SETTLED : turn(held, by, look(held, asked), began);
+      if (turn == Turn.SETTLED) {
+        return held.checkedAtNanos() - began >= 0;
+      } else if (turn.draft != null) {
+        fly(held, turn.draft);
       }
     }
   }
@@ -118,8 +120,7 @@ final class Settler {
     }
   }
 
-  /** Encodes what has to be encoded, and compares what others' values have replaced. */
-  private List<Encoding> look(Held held, Witness by, boolean compares) {
+  private static Asked ask(Held held, Witness by, boolean compares) {
     Asked asked;
     held.lock();
     try {
@@ -131,6 +132,11 @@ final class Settler {
       throw new SaveFailedException(
           "a change that this request may have seen was not stored: " + asked.givenUp());
     }
+    return asked;
+  }
+
+  /** Encodes what has to be encoded, and compares what others' values have replaced. */
+  private List<Encoding> look(Held held, Asked asked) {
     for (Asked.Orphan orphan : asked.compare()) {
       long stamp = held.copy().draw();
       if (!orphan.isUnchanged(encoder.encode(orphan.name(), orphan.value(), stamp))) {
@@ -172,7 +178,7 @@ final class Settler {
     }
   }
 
-  private Turn turn(Held held, Witness by, List<Encoding> found, Draft[] draft, long began) {
+  private Turn turn(Held held, Witness by, List<Encoding> found, long began) {
     held.lock();
     try {
       Copy copy = held.copy();
@@ -190,12 +196,12 @@ final class Settler {
         held.awaitLanding(began, began + flights.turnNanosMax());
         return Turn.LANDED;
       }
-      draft[0] = copy.takeOff();
-      if (draft[0] == null) {
+      Draft draft = copy.takeOff();
+      if (draft == null) {
         return Turn.LANDED; // it was marked anew meanwhile: look again
       }
       held.takeOff();
-      return Turn.MINE;
+      return new Turn(draft);
     } finally {
       held.unlock();
     }

@@ -9,28 +9,28 @@ import remora.tomcat.store.StoreUnavailableException;
  */
 final class SharedSilence {
 
-  private StoreUnavailableException last;
-  private long atNanos;
+  private final StoreUnavailableException cause;
+  private final long atNanos = System.nanoTime();
 
   /**
-   * Remembers that a call was not answered.
+   * A call was not answered.
    *
-   * @param silent what the call threw
+   * @param cause what the call threw
    */
-  void remember(StoreUnavailableException silent) {
-    last = silent;
-    atNanos = System.nanoTime();
+  SharedSilence(StoreUnavailableException cause) {
+    this.cause = cause;
   }
 
   /**
    * Spares a caller that has waited through a silence another one.
    *
+   * @param last the last silence, or null
    * @param sinceNanos monotonic time at which the caller began to wait
    * @throws StoreUnavailableException if a call in front of it was not answered
    */
-  void rethrow(long sinceNanos) {
-    if (last != null && atNanos - sinceNanos >= 0) {
-      throw new StoreUnavailableException(last.getMessage());
+  static void rethrow(SharedSilence last, long sinceNanos) {
+    if (last != null && last.atNanos - sinceNanos >= 0) {
+      throw new StoreUnavailableException(last.cause.getMessage());
     }
   }
 }

@@ -16,7 +16,9 @@ final class Slot {
 
   final String bareId;
   final SessionKey key;
-  final SharedSilence silence = new SharedSilence();
+
+  /** A look-up that was not answered; null while there was none. Under the lock. */
+  SharedSilence silence;
 
   /** The session here; null while a claim is under way. */
   volatile Held held;

@@ -3,8 +3,9 @@ package remora.tomcat.keeper;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
@@ -34,7 +35,10 @@ final class Touches {
   private final SessionStore store;
   private final Copies copies;
   private final Ends ends;
-  private final Set<Held> used = ConcurrentHashMap.newKeySet();
+
+  /** Sessions that were used since they were last told; each notes that it is in here. */
+  private final Queue<Held> used = new ConcurrentLinkedQueue<>();
+
   private final Map<Held, Long> putOff = new ConcurrentHashMap<>();
   private final AtomicBoolean due = new AtomicBoolean();
   private final ScheduledExecutorService thread;
@@ -69,7 +73,9 @@ final class Touches {
    * @param held a session
    */
   void used(Held held) {
-    used.add(held);
+    if (held.touch()) {
+      used.add(held);
+    }
   }
 
   /**
@@ -79,7 +85,7 @@ final class Touches {
    * @param held a session
    */
   void usedLate(Held held) {
-    used.add(held);
+    used(held);
     if (due.compareAndSet(false, true)) {
       execute(
           () -> {
@@ -136,9 +142,10 @@ final class Touches {
 
   private void tellAll() {
     List<Touch> touches = new ArrayList<>();
-    List<Held> taken = new ArrayList<>(used);
-    for (Held held : taken) {
-      used.remove(held);
+    List<Held> taken = new ArrayList<>();
+    for (Held held = used.poll(); held != null; held = used.poll()) {
+      held.tellTouch();
+      taken.add(held);
       Standing standing = held.standing();
       if (standing.epoch() != 0 && held.copy().isUsable()) {
         touches.add(new Touch(held.key(), standing.epoch(), held.live().lastAccessMillis()));
@@ -151,7 +158,7 @@ final class Touches {
       tell(touches);
       storeSilent = false;
     } catch (StoreUnavailableException silent) {
-      used.addAll(taken);
+      taken.forEach(this::used);
       if (!storeSilent) {
         storeSilent = true;
         log.warn("The store was not told which sessions are in use: " + silent.getMessage());

@@ -1,9 +1,5 @@
 package remora.tomcat.keeper;
 
-import java.util.ArrayList;
-import java.util.IdentityHashMap;
-import java.util.List;
-import java.util.Map;
 import remora.tomcat.copy.Witness;
 
 /**
@@ -12,8 +8,31 @@ import remora.tomcat.copy.Witness;
  */
 public final class Visit {
 
+  /** A session that a request was given, and what it has seen of it. */
+  static final class Seen {
+    final Visit visit;
+    final Held held;
+    final Witness witness;
+
+    /** What it was given before; null at the end. */
+    final Seen before;
+
+    /** Another request's, where the session lists those that are there; under its lock. */
+    Seen beside;
+
+    private Seen(Visit visit, Held held, Witness witness, Seen before) {
+      this.visit = visit;
+      this.held = held;
+      this.witness = witness;
+      this.before = before;
+    }
+  }
+
   private final long sinceNanos;
-  private final Map<Held, Witness> witnesses = new IdentityHashMap<>(2);
+
+  /** A chain: requests are given one session, or a few where they are dispatched elsewhere. */
+  private Seen seen;
+
   private Runnable departed;
   private boolean working = true;
   private boolean asking;
@@ -44,30 +63,26 @@ public final class Visit {
    * @return its witness, made if there was none
    */
   public Witness of(Held held) {
-    boolean first;
-    Witness witness;
+    Seen entered;
     synchronized (this) {
-      witness = witnesses.get(held);
-      first = witness == null;
-      if (first) {
-        witness = new Witness(sinceNanos);
-        witnesses.put(held, witness);
+      for (Seen one = seen; one != null; one = one.before) {
+        if (one.held == held) {
+          return one.witness;
+        }
       }
-      first &= working;
+      entered = new Seen(this, held, new Witness(sinceNanos), seen);
+      seen = entered;
+      if (!working) {
+        return entered.witness;
+      }
     }
-    if (first) {
-      held.entered(this);
-    }
-    return witness;
+    held.entered(entered);
+    return entered.witness;
   }
 
-  /**
-   * The sessions that it was given.
-   *
-   * @return a snapshot
-   */
-  public synchronized List<Map.Entry<Held, Witness>> seen() {
-    return new ArrayList<>(witnesses.entrySet());
+  /** The session that it was given last, and through it the others; null if it was given none. */
+  synchronized Seen seen() {
+    return seen;
   }
 
   /**
@@ -85,13 +100,13 @@ public final class Visit {
 
   /** No thread of its runs the application's code any more; what it shows is settled. */
   public void leave() {
-    List<Held> left;
+    Seen left;
     synchronized (this) {
       working = false;
-      left = new ArrayList<>(witnesses.keySet());
+      left = seen;
     }
-    for (Held held : left) {
-      held.left(this);
+    for (; left != null; left = left.before) {
+      left.held.left(left);
     }
     depart();
   }
