@@ -20,23 +20,33 @@ const WARM_UP: Duration = Duration::from_secs(3);
 /// How long it is measured.
 const MEASURE: Duration = Duration::from_secs(8);
 
+/// What changes at a steady rate took.
+pub(crate) struct Paced {
+    /// Answers in all, those of the warm-up too.
+    pub(crate) answers: u64,
+    /// Time within which the quicker half was answered.
+    half: Duration,
+    /// Time within which all but the slowest hundredth were answered.
+    most: Duration,
+}
+
 /// Sends changes at that many a second, by users of these cookies in turn.
-///
-/// Returns the time within which the quicker half, and all but the slowest hundredth, were answered.
 ///
 /// # Errors
 /// When an answer is not a success.
-pub(crate) fn changes(at: SocketAddr, cookies: &[String], each_second: u32) -> Result<(Duration, Duration)> {
+pub(crate) fn changes(at: SocketAddr, cookies: &[String], each_second: u32) -> Result<Paced> {
     let start = Instant::now();
-    let mut taken = std::thread::scope(|scope| -> Result<Vec<Duration>> {
+    let (mut taken, answers) = std::thread::scope(|scope| -> Result<(Vec<Duration>, u64)> {
         let users: Vec<_> = (0..USERS)
             .map(|number| scope.spawn(move || user(at, cookies, start, number, each_second)))
             .collect();
-        let mut taken = Vec::new();
+        let (mut taken, mut answers) = (Vec::new(), 0);
         for user in users {
-            taken.extend(user.join().map_err(|_| anyhow::anyhow!("a user panicked"))??);
+            let (times, turns) = user.join().map_err(|_| anyhow::anyhow!("a user panicked"))??;
+            taken.extend(times);
+            answers += turns;
         }
-        Ok(taken)
+        Ok((taken, answers))
     })?;
     taken.sort_unstable();
     let within = |hundredth: usize| {
@@ -45,16 +55,26 @@ pub(crate) fn changes(at: SocketAddr, cookies: &[String], each_second: u32) -> R
             .copied()
             .unwrap_or_default()
     };
-    Ok((within(50), within(99)))
+    Ok(Paced {
+        answers,
+        half: within(50),
+        most: within(99),
+    })
 }
 
-/// One user: every so-manieth change is theirs.
-fn user(at: SocketAddr, cookies: &[String], start: Instant, number: u32, rate: u32) -> Result<Vec<Duration>> {
+/// One user: every so-manieth change is theirs. The times of those that count, and how many there were in all.
+fn user(
+    at: SocketAddr,
+    cookies: &[String],
+    start: Instant,
+    number: u32,
+    rate: u32,
+) -> Result<(Vec<Duration>, u64)> {
     let id = cookies.get(number as usize).context("fewer cookies than users")?;
     let mut browser = Browser::new(at);
     browser.set_cookie("JSESSIONID", id, "/bench");
     let mut connection: Option<TcpStream> = None;
-    let mut taken = Vec::new();
+    let (mut taken, mut answers) = (Vec::new(), 0);
     for turn in (number..).step_by(USERS as usize) {
         let due = start + Duration::from_secs(1) * turn / rate;
         if due >= start + WARM_UP + MEASURE {
@@ -69,19 +89,22 @@ fn user(at: SocketAddr, cookies: &[String], start: Instant, number: u32, rate: u
             "a paced change was answered {}",
             answer.status
         );
+        answers += 1;
         if due >= start + WARM_UP {
             taken.push(due.elapsed());
         }
     }
-    Ok(taken)
+    Ok((taken, answers))
 }
 
-/// Both figures, as the table shows them.
-pub(crate) fn told((half, most): (Duration, Duration)) -> String {
-    let milliseconds = |time: Duration| ratio(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), 1_000);
-    format!(
-        "p50 {:.2} ms, p99 {:.2} ms",
-        milliseconds(half),
-        milliseconds(most)
-    )
+impl Paced {
+    /// The times, as the table shows them.
+    pub(crate) fn told(&self) -> String {
+        let milliseconds = |time: Duration| ratio(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), 1_000);
+        format!(
+            "p50 {:.2} ms, p99 {:.2} ms",
+            milliseconds(self.half),
+            milliseconds(self.most)
+        )
+    }
 }

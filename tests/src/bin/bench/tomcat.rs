@@ -105,14 +105,17 @@ fn run(table: &mut Table, rival: Rival, directory: &Path) -> Result<Vec<Row>> {
         }
     }
     for rate in STEADY_RATES {
-        let latency = paced::changes(running.address(), &cookies, rate)?;
+        let pid = running.pid()?;
+        let before = Usage::of(&[pid])?;
+        let paced = paced::changes(running.address(), &cookies, rate)?;
+        let used = Usage::of(&[pid])?.since(before);
         table.row([
             "Tomcat request, changing, at a steady rate".into(),
             rival.name().into(),
             format!("{rate}/s"),
-            String::new(),
-            String::new(),
-            paced::told(latency),
+            format!("{:.1} us", used.microseconds_each(paced.answers)),
+            format!("{:.2}", used.sleeps_each(paced.answers)),
+            paced.told(),
         ]);
     }
     running.stop()?;
