@@ -20,6 +20,7 @@ import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.FakeStore;
+import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 
 /**
@@ -82,10 +83,19 @@ class StoreAwayTest extends ManyClients {
   }
 
   @Test
-  void a_session_is_not_served_unasked_after_a_pause() throws Exception {
-    one.pause();
-    away(one);
+  void a_session_is_not_served_unasked_whose_stream_ended_across_a_pause() throws Exception {
+    one.store.stand(StoreState.Kind.AWAY, true);
     assertRefused(page(one, "ran"), "none");
+  }
+
+  @Test
+  void a_session_is_served_on_after_a_pause_in_an_outage() throws Exception {
+    away(one);
+    one.pause();
+    assertEquals("apples", shown(one, "cart"));
+    assertAnswered(page(one, "set&value=pears"));
+    one.pause();
+    assertEquals("pears", shown(one, "cart"));
   }
 
   @Test

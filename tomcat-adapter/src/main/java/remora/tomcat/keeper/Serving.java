@@ -22,13 +22,11 @@ final class Serving {
   private static final int SESSIONS_MAX = 65_536;
 
   private final SessionStore store;
-  private final PauseTicker ticker;
   private final boolean chosen;
   private final Set<Held> owing = ConcurrentHashMap.newKeySet();
 
-  Serving(SessionStore store, PauseTicker ticker, boolean chosen) {
+  Serving(SessionStore store, boolean chosen) {
     this.store = store;
-    this.ticker = ticker;
     this.chosen = chosen;
   }
 
@@ -57,7 +55,7 @@ final class Serving {
         || life == Life.NEW
         || !held.copy().isLost()
             && !life.isOver()
-            && !ticker.pausedSince(store.state().stoodNanos())
+            && !store.state().isAcrossPause()
             && owing.size() < SESSIONS_MAX;
   }
 

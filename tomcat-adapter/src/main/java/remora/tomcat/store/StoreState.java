@@ -23,7 +23,7 @@ public final class StoreState {
 
   private final Kind kind;
   private final long sinceNanos;
-  private final long stoodNanos;
+  private final boolean acrossPause;
 
   /**
    * Makes a state.
@@ -31,12 +31,12 @@ public final class StoreState {
    * @param kind how the store stands
    * @param sinceNanos {@link System#nanoTime()} at which that began; for {@link Kind#AWAY}, at
    *     which the search did
-   * @param stoodNanos see {@link #stoodNanos()}
+   * @param acrossPause see {@link #isAcrossPause()}
    */
-  public StoreState(Kind kind, long sinceNanos, long stoodNanos) {
+  public StoreState(Kind kind, long sinceNanos, boolean acrossPause) {
     this.kind = kind;
     this.sinceNanos = sinceNanos;
-    this.stoodNanos = stoodNanos;
+    this.acrossPause = acrossPause;
   }
 
   /**
@@ -58,13 +58,13 @@ public final class StoreState {
   }
 
   /**
-   * Until when the stream before certainly stood: its last word that was confirmed was sent then. A
-   * pause that ended later may have hidden anything.
+   * Whether this process stood still between the last word of the stream before that was confirmed
+   * and the end of that stream: what others took meanwhile went unheard.
    *
-   * @return {@link System#nanoTime()}; of the first search, when that began
+   * @return false also while there was no stream yet, and whatever pauses came after its end
    */
-  public long stoodNanos() {
-    return stoodNanos;
+  public boolean isAcrossPause() {
+    return acrossPause;
   }
 
   @Override

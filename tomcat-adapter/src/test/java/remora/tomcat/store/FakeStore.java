@@ -154,8 +154,7 @@ public final class FakeStore implements SessionStore {
   /** Who knows how each application fares. */
   public final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
 
-  private volatile StoreState state =
-      new StoreState(StoreState.Kind.LED, System.nanoTime(), System.nanoTime());
+  private volatile StoreState state = new StoreState(StoreState.Kind.LED, System.nanoTime(), false);
   private volatile Consumer<StoreState> stateListener = changed -> {};
 
   /** A handle of a Tomcat that has just started. */
@@ -174,9 +173,13 @@ public final class FakeStore implements SessionStore {
    * From now on the store stands so; nothing is answered, and nothing trusted, unless it is led.
    */
   public void stand(StoreState.Kind kind) {
-    long now = System.nanoTime();
+    stand(kind, false);
+  }
+
+  /** As {@link #stand(StoreState.Kind)}, where the stream before may have ended across a pause. */
+  public void stand(StoreState.Kind kind, boolean acrossPause) {
     down = kind != StoreState.Kind.LED;
-    state = new StoreState(kind, now, down ? now : state.stoodNanos());
+    state = new StoreState(kind, System.nanoTime(), acrossPause);
     stateListener.accept(state);
   }
 

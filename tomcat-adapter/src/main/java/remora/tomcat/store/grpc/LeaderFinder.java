@@ -362,7 +362,7 @@ final class LeaderFinder implements Runnable {
 
   private void lost(Link link, long now) {
     lastLoss = lastProblem;
-    outage.lost(now, link.provenNanos());
+    outage.lost(now, around.pausedSince(link.provenNanos()));
   }
 
   private void askAllAtOnce(Candidate but, long now) {

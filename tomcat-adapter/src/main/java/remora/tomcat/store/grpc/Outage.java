@@ -40,20 +40,24 @@ final class Outage {
 
   Outage(List<String> addresses, long nowNanos) {
     this.addresses = addresses;
-    begin(nowNanos, nowNanos);
+    begin(nowNanos, false);
     pausedNanos = nowNanos;
   }
 
-  private void begin(long nowNanos, long stoodNanos) {
+  private void begin(long nowNanos, boolean acrossPause) {
     attempts.clear();
     soughtNanos = 0;
     beganNanos = nowNanos;
     stepNanos = nowNanos;
-    state = new StoreState(StoreState.Kind.SEEKING, nowNanos, stoodNanos);
+    state = new StoreState(StoreState.Kind.SEEKING, nowNanos, acrossPause);
   }
 
   StoreState state() {
     return state;
+  }
+
+  private void stand(StoreState.Kind kind, long sinceNanos) {
+    state = new StoreState(kind, sinceNanos, state.isAcrossPause());
   }
 
   /** Whether a majority stands behind the stream in use. */
@@ -76,7 +80,7 @@ final class Outage {
     streaming = true;
     confirmed = false;
     if (state.kind() == StoreState.Kind.SEEKING) {
-      state = new StoreState(StoreState.Kind.LED, nowNanos, state.stoodNanos());
+      stand(StoreState.Kind.LED, nowNanos);
     }
   }
 
@@ -84,18 +88,18 @@ final class Outage {
   void confirmed(long nowNanos) {
     confirmed = true;
     if (state.kind() == StoreState.Kind.AWAY) {
-      state = new StoreState(StoreState.Kind.LED, nowNanos, state.stoodNanos());
+      stand(StoreState.Kind.LED, nowNanos);
     }
   }
 
-  /** The stream in use has ended or is given up; its last confirmed probe was sent then. */
-  void lost(long nowNanos, long stoodNanos) {
+  /** The stream in use has ended or is given up, perhaps across a pause. */
+  void lost(long nowNanos, boolean acrossPause) {
     streaming = false;
     if (confirmed) {
       confirmed = false;
-      begin(nowNanos, stoodNanos);
+      begin(nowNanos, acrossPause);
     } else if (state.kind() == StoreState.Kind.LED) {
-      state = new StoreState(StoreState.Kind.SEEKING, beganNanos, state.stoodNanos());
+      stand(StoreState.Kind.SEEKING, beganNanos);
     }
   }
 
@@ -111,6 +115,9 @@ final class Outage {
     if (paused || nowNanos - stepNanos > PAUSE_NANOS) {
       pausedNanos = nowNanos;
       attempts.clear();
+      if (state.kind() == StoreState.Kind.AWAY) {
+        stand(StoreState.Kind.SEEKING, beganNanos); // it may have come back and gone unheard
+      }
     } else if (!isOver()) {
       soughtNanos += nowNanos - stepNanos;
     }
@@ -118,7 +125,7 @@ final class Outage {
     if (state.kind() == StoreState.Kind.SEEKING
         && soughtNanos >= timeoutNanos
         && addresses.stream().allMatch(each -> attempts.getOrDefault(each, 0) >= ATTEMPTS_MIN)) {
-      state = new StoreState(StoreState.Kind.AWAY, beganNanos, state.stoodNanos());
+      stand(StoreState.Kind.AWAY, beganNanos);
     }
   }
 }

@@ -1,6 +1,8 @@
 package remora.tomcat.store.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
@@ -55,7 +57,7 @@ class OutageTest {
         outage.confirmed(now);
         break;
       case "lost":
-        outage.lost(now, now - STEP_NANOS);
+        outage.lost(now, words.length > 3);
         break;
       case "tried":
         for (int i = 2; i < words.length - 1; i++) {
@@ -138,13 +140,27 @@ class OutageTest {
   }
 
   @Test
-  void the_state_says_since_when_and_until_when_the_stream_stood() {
-    script("1 welcome LED", "1.5 confirm LED", "10 lost SEEKING");
+  void the_state_says_since_when_and_whether_across_a_pause() {
+    script("1 welcome LED", "1.5 confirm LED", "10 lost across SEEKING");
     StoreState lost = outage.state();
     assertEquals(TimeUnit.SECONDS.toNanos(10), lost.sinceNanos());
-    assertEquals(TimeUnit.SECONDS.toNanos(10) - STEP_NANOS, lost.stoodNanos());
+    assertTrue(lost.isAcrossPause());
     script("11 welcome LED", "12 lost SEEKING", "17 tried a a a b b b AWAY");
     assertEquals(lost.sinceNanos(), outage.state().sinceNanos(), "one outage");
-    assertEquals(lost.stoodNanos(), outage.state().stoodNanos());
+    assertTrue(outage.state().isAcrossPause());
+    script("18 welcome AWAY", "18.5 confirm LED", "20 lost SEEKING");
+    assertFalse(outage.state().isAcrossPause(), "another stream");
+  }
+
+  @Test
+  void a_pause_in_an_outage_asks_for_new_attempts_and_for_no_more_time() {
+    script(
+        "6 tried a a a b b b AWAY",
+        "50 pause SEEKING",
+        "50.5 tried a a b b SEEKING",
+        "51 tried a b AWAY",
+        "52 slept SEEKING",
+        "52.5 tried a a a b b b AWAY");
+    assertFalse(outage.state().isAcrossPause());
   }
 }
