@@ -34,7 +34,7 @@ public final class Copy {
   private final Ledger ledger = new Ledger();
   private final Reconciler reconciler;
   private final Map<String, Change> open = new ConcurrentHashMap<>(4);
-  private List<GivenUp> givenUp = Collections.emptyList();
+  private GivenUp givenUp;
   private volatile Standing standing = new Standing(Life.VACANT, 0, 0, 0);
   private Map<String, Integer> tooLarge = Collections.emptyMap();
 
@@ -166,7 +166,7 @@ public final class Copy {
     users--;
     if (users <= 0) {
       reconciler.forgetReaders();
-      givenUp = Collections.emptyList();
+      givenUp = null;
     }
   }
 
@@ -224,7 +224,7 @@ public final class Copy {
   public Asked ask(Witness by, boolean compares) {
     Asked asked = new Asked();
     for (Witness.Seen seen = by.seen(); seen != null; seen = seen.before) {
-      if (!givenUp.isEmpty() && isGivenUp(seen)) {
+      if (givenUp != null && givenUp.isSeenBy(seen)) {
         asked.givenUp = seen.name;
         return asked;
       }
@@ -252,15 +252,6 @@ public final class Copy {
         asked.toCompare(new Asked.Orphan(handed.name, handed.value, print));
       }
     }
-  }
-
-  private boolean isGivenUp(Witness.Seen seen) {
-    for (GivenUp marks : givenUp) {
-      if (marks.isSeenBy(seen)) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /**
@@ -507,17 +498,10 @@ public final class Copy {
   }
 
   private void giveUp(String name, Change change, long last) {
-    givesUp(name, change.first(), last);
+    givenUp = new GivenUp(name, change.first(), last, givenUp);
     if (change.close(last)) {
       change.die();
     }
-  }
-
-  private void givesUp(String name, long first, long last) {
-    if (givenUp.isEmpty()) {
-      givenUp = new ArrayList<>();
-    }
-    givenUp.add(new GivenUp(name, first, last));
   }
 
   // ---- What the store says
@@ -583,7 +567,7 @@ public final class Copy {
       Map.Entry<String, Change> entry = all.next();
       if (event != Life.Event.REMOVED) {
         Change change = entry.getValue();
-        givesUp(entry.getKey(), change.first(), change.newest());
+        givenUp = new GivenUp(entry.getKey(), change.first(), change.newest(), givenUp);
       }
       all.remove();
     }
