@@ -47,8 +47,6 @@ impl Way {
 
 const APART: &str = "its bean is not Serializable, so each of the two Tomcats keeps one of its own";
 const GONE: &str = "its bean is not Serializable, so it died with its Tomcat and the next one begins anew";
-const UNCALLED: &str = "Mojarra takes its flash out of the session only after a call of sessionDidActivate, which a value \
-                        does not get whose bytes did not change while the session was elsewhere";
 
 /// What does not hold, and why.
 const MISSED: &[(Application, Way, &str, &str)] = &[
@@ -77,12 +75,6 @@ const MISSED: &[(Application, Way, &str, &str)] = &[
         APART,
     ),
     (Application::Spring, Way::Killed, "pages are counted on", GONE),
-    (
-        Application::Faces,
-        Way::Alternating,
-        "a word outlives the redirect",
-        UNCALLED,
-    ),
 ];
 
 fn start(directory: &Path, node: &str, store: Option<String>, application: Application) -> Result<Tomcat> {

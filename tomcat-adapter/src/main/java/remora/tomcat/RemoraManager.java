@@ -22,7 +22,6 @@ import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreUnavailableException;
-import remora.tomcat.store.StoredSession;
 import remora.tomcat.store.grpc.GrpcSessionStore;
 
 /**
@@ -232,7 +231,7 @@ public class RemoraManager extends ManagerAttributes {
     if (options.observes()) {
       observer = new Observer(settings, store, encoder);
     } else {
-      Keeper opened = new Keeper(settings, store, encoder, new KeeperHost());
+      Keeper opened = new Keeper(settings, store, encoder, new KeeperHost(this, encoder));
       opened.start();
       keeper = opened;
     }
@@ -357,30 +356,6 @@ public class RemoraManager extends ManagerAttributes {
       throw new StoreUnavailableException("this application is stopping; ask another Tomcat");
     }
     return running;
-  }
-
-  /** The manager as its keeper sees it. */
-  private final class KeeperHost implements Keeper.Host {
-
-    @Override
-    public Live make(String id, StoredSession record) {
-      RemoraSession session = new RemoraSession(RemoraManager.this, encoder);
-      session.load(SessionIds.withRoute(id, getJvmRoute()), record);
-      return session;
-    }
-
-    @Override
-    public void arrived(Live live) {
-      RemoraSession session = (RemoraSession) live;
-      add(session);
-      session.activate();
-    }
-
-    @Override
-    public void renamed(Live live, String oldId) {
-      RemoraSession session = (RemoraSession) live;
-      session.tellChangedSessionId(session.getIdInternal(), oldId, true, true);
-    }
   }
 
   /** Does nothing: sessions are read when they are asked for. */

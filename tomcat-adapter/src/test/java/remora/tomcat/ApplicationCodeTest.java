@@ -239,8 +239,8 @@ class ApplicationCodeTest extends ManyClients {
     whenWritten = notes;
     assertEquals("busy", shown(one, "busy"));
     assertTrue(seen.size() > 0, "it was compared");
-    one.store.end(one.calls.key(), Push.Kind.EXPIRED);
     int before = seen.size();
+    one.store.end(one.calls.key(), Push.Kind.EXPIRED);
     Conditions.await("end", () -> seen.size() > before);
     ClassLoader application = one.context.getLoader().getClassLoader();
     assertEquals(Collections.nCopies(seen.size(), application), seen);

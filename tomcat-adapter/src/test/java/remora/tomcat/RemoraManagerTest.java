@@ -232,9 +232,24 @@ class RemoraManagerTest extends TwoTomcats {
     String cookie = one.get("/", null, SET).cookie();
     one.get("/", cookie, (q, a) -> q.getSession().setAttribute("traveller", new Traveller()));
     Work ask = (q, a) -> assertNotNull(q.getSession().getAttribute("traveller"));
+    int before = Traveller.arrivals.get();
     assertEquals(200, two.get("/", cookie, ask).status());
     assertEquals(200, two.get("/", cookie, ask).status());
-    assertEquals(1, Traveller.arrivals.get());
+    assertEquals(before + 1, Traveller.arrivals.get());
+  }
+
+  @Test
+  void an_attribute_hears_each_time_that_its_session_comes_back() throws Exception {
+    String cookie = one.get("/", null, SET).cookie();
+    one.get("/", cookie, (q, a) -> q.getSession().setAttribute("traveller", new Traveller()));
+    Work ask = (q, a) -> assertNotNull(q.getSession().getAttribute("traveller"));
+    int before = Traveller.arrivals.get();
+    assertEquals(200, two.get("/", cookie, ask).status());
+    assertEquals(before + 1, Traveller.arrivals.get());
+    assertEquals(200, one.get("/", cookie, ask).status()); // the same object, as nobody changed it
+    assertEquals(before + 2, Traveller.arrivals.get());
+    assertEquals(200, one.get("/", cookie, ask).status());
+    assertEquals(before + 2, Traveller.arrivals.get());
   }
 
   @Test

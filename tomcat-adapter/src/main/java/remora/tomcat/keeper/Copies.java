@@ -38,7 +38,7 @@ final class Copies {
 
   /** What a look-up ends with. */
   static final class Found {
-    static final Found NOTHING = new Found(null, null, false);
+    static final Found NOTHING = new Found(null, null, Coming.NOT);
 
     /** The session; or null. */
     final Held held;
@@ -46,14 +46,28 @@ final class Copies {
     /** A session that has ended, whose end is to be told; or null. */
     final Held ended;
 
-    /** Whether it was made just now, and is to be told that it has come. */
-    final boolean arrived;
+    /** Whether it has come here by this very look-up, and is to be told so. */
+    final Coming coming;
 
-    private Found(Held held, Held ended, boolean arrived) {
+    private Found(Held held, Held ended, Coming coming) {
       this.held = held;
       this.ended = ended;
-      this.arrived = arrived;
+      this.coming = coming;
     }
+
+    private static Found here(Held held) {
+      return new Found(held, null, Coming.NOT);
+    }
+  }
+
+  /** How a look-up brought a session here. */
+  enum Coming {
+    /** It was here, or there is none. */
+    NOT,
+    /** It was made of the record. */
+    MADE,
+    /** It is the one that was here before another Tomcat had it. */
+    RETURNED
   }
 
   private final SessionStore store;
@@ -146,9 +160,9 @@ final class Copies {
     if (held == null || held.standing().life().isOver()) {
       return claim(slot, id, null);
     } else if (isTrusted(held)) {
-      return new Found(held, null, false); // the one in front has asked
+      return Found.here(held); // the one in front has asked
     } else if (held.standing().life() == Life.NEW) {
-      return new Found(held, null, false);
+      return Found.here(held);
     }
     return flights.alone(held, () -> askAlone(slot, id, held));
   }
@@ -160,7 +174,7 @@ final class Copies {
     if (!held.copy().isLost()) {
       switch (checkUnlessAway(held)) {
         case TAKE_IN:
-          return new Found(held, null, false);
+          return Found.here(held);
         case GONE:
           return gone(slot, held);
         default:
@@ -177,7 +191,7 @@ final class Copies {
       return Found.NOTHING;
     }
     held.happened(held.copy().endsHere() ? Life.Event.GONE : Life.Event.GONE_ELSEWHERE);
-    return new Found(null, held, false);
+    return new Found(null, held, Coming.NOT);
   }
 
   private Found claim(Slot slot, String id, Held old) {
@@ -194,7 +208,7 @@ final class Copies {
     StoredSession record = outcome.session();
     if (old != null && old.standing().createdVersion() == record.createdVersion()) {
       take(old, record, before);
-      return new Found(old, null, false);
+      return new Found(old, null, Coming.RETURNED);
     }
     Live live = maker.make(id, record);
     Held held = new Held(live, slot.key, slot.endings());
@@ -204,7 +218,7 @@ final class Copies {
     if (old != null) {
       old.happened(Life.Event.GONE_ELSEWHERE);
     }
-    return new Found(held, old, true);
+    return new Found(held, old, Coming.MADE);
   }
 
   private static void take(Held held, StoredSession record, long before) {

@@ -2,6 +2,7 @@ package remora.tomcat.keeper;
 
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
@@ -26,6 +27,7 @@ final class Debts {
   private final Ends ends;
   private final Executor worker;
   private final Consumer<Held> paid;
+  private final BiConsumer<Held, String> renamed;
   private final AtomicBoolean paying = new AtomicBoolean();
 
   /**
@@ -38,6 +40,8 @@ final class Debts {
    * @param ends how sessions end here
    * @param worker where all are paid, for which nothing of the application's waits
    * @param paid hears of a session that owes nothing any more
+   * @param renamed hears of a session that has another id than the one named, and that nobody was
+   *     told so yet; in a flight
    */
   Debts(
       String application,
@@ -46,7 +50,8 @@ final class Debts {
       Saves saves,
       Ends ends,
       Executor worker,
-      Consumer<Held> paid) {
+      Consumer<Held> paid,
+      BiConsumer<Held, String> renamed) {
     this.application = application;
     this.serving = serving;
     this.flights = flights;
@@ -54,6 +59,7 @@ final class Debts {
     this.ends = ends;
     this.worker = worker;
     this.paid = paid;
+    this.renamed = renamed;
   }
 
   /**
@@ -107,7 +113,10 @@ final class Debts {
       if (unknown != null) {
         saves.repeat(held, unknown);
       }
-      flights.finishRenames(held);
+      String oldId = held.live().id();
+      if (flights.finishRenames(held)) {
+        renamed.accept(held, oldId);
+      }
       Draft draft = draft(held);
       while (draft != null) {
         saves.save(held, draft);

@@ -39,6 +39,13 @@ public final class Keeper {
     void arrived(Live live);
 
     /**
+     * Tells a session that is listed already that it has come back from another Tomcat.
+     *
+     * @param live the session
+     */
+    void returned(Live live);
+
+    /**
      * Tells the application that a session has another id.
      *
      * @param live the session, which has it already
@@ -80,7 +87,7 @@ public final class Keeper {
     this.ids = settings.ids;
     this.ticker = settings.ticker;
     flights = new Flights(store, ticker, settings.turnNanosMax());
-    serving = new Serving(store, ticker, settings.serves);
+    serving = new Serving(store, settings.serves);
     listeners = new ApplicationThread("remora-listeners-" + settings.application, settings.loader);
     closing =
         new ApplicationThread(
@@ -99,7 +106,14 @@ public final class Keeper {
     Saves saves = new Saves(store, settings, serving);
     debts =
         new Debts(
-            settings.application, serving, flights, saves, ends, touches::execute, this::paid);
+            settings.application,
+            serving,
+            flights,
+            saves,
+            ends,
+            touches::execute,
+            this::paid,
+            (held, oldId) -> listeners.execute(() -> host.renamed(held.live(), oldId)));
     settler = new Settler(flights, saves, serving, debts, copies, encoder, ends);
     lateChanges = new LateChanges(settler, settings);
     idle = new IdleReview(copies, ends, serving, touches::execute);
@@ -210,8 +224,10 @@ public final class Keeper {
         if (visit != null) {
           visit.of(found.held);
         }
-        if (found.arrived) {
+        if (found.coming == Copies.Coming.MADE) {
           host.arrived(found.held.live());
+        } else if (found.coming == Copies.Coming.RETURNED) {
+          host.returned(found.held.live());
         }
       }
       return found;
@@ -364,6 +380,7 @@ public final class Keeper {
       if (verdict != Verdict.RECLAIM) {
         return verdict == Verdict.TAKE_IN;
       }
+      takeBack(held, since);
     }
     throw new SaveFailedException("another Tomcat takes the session again and again");
   }
@@ -378,10 +395,8 @@ public final class Keeper {
       flights.renameLater(held, newKey, newId);
       serving.owe(held);
       return Verdict.TAKE_IN;
-    } else if (held.copy().isLost() && ticker.pausedSince(since)) {
-      throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
-    } else if (held.copy().isLost() && !copies.reclaim(held)) {
-      throw new SaveFailedException("the session ended elsewhere before its id changed");
+    } else if (held.copy().isLost()) {
+      return Verdict.RECLAIM;
     }
     try {
       return flights.rename(held, newKey, newId, since);
@@ -392,6 +407,15 @@ public final class Keeper {
       serving.owe(held); // it waits among the renames whose outcome is learned later
       return Verdict.TAKE_IN;
     }
+  }
+
+  private void takeBack(Held held, long since) {
+    if (ticker.pausedSince(since)) {
+      throw new SaveFailedException("the session went elsewhere while this Tomcat stood still");
+    } else if (!flights.alone(held, () -> !held.copy().isLost() || copies.reclaim(held))) {
+      throw new SaveFailedException("the session ended elsewhere before its id changed");
+    }
+    host.returned(held.live());
   }
 
   /**

@@ -11,8 +11,9 @@ import org.apache.wicket.request.Response;
 import org.apache.wicket.settings.RequestCycleSettings.RenderStrategy;
 
 /**
- * A shop of one page that keeps its components between requests. As Wicket provides for clusters, pages lie in the session
- * and not on the disk of one machine, and are rendered where they are asked for, not kept ready in one machine's memory.
+ * A shop of one page that keeps its components between requests. As Wicket provides for clusters,
+ * pages lie in the session and not on the disk of one machine, and are rendered where they are
+ * asked for, not kept ready in one machine's memory.
  */
 public class Shop extends WebApplication {
 
