@@ -68,7 +68,7 @@ fn login_survives_both_ways(world: &mut World) -> Outcome {
 }
 
 fn alike(releases: [&'static str; 2]) -> Outcome {
-    let plan = World::plan().tomcats(&releases.map(Version::Embedded));
+    let plan = World::plan().tomcats(&releases.map(Version::of));
     plan.run(|world| {
         answers_leave_alike(world, "n1", "n2")?;
         answers_leave_alike(world, "n2", "n1")?;

@@ -36,6 +36,12 @@ impl Version {
     /// All served lines.
     pub const ALL: [Self; 3] = [Self::V9, Self::V10, Self::V11];
 
+    /// A release: as it is distributed where that is served, which its jars for embedding need not be; else from those.
+    pub fn of(release: &'static str) -> Self {
+        let distributed = Self::ALL.into_iter().find(|line| line.release() == release);
+        distributed.unwrap_or(Self::Embedded(release))
+    }
+
     /// The line of a release, at the release that most tests run.
     pub(super) fn line(self) -> Self {
         match self {
