@@ -17,6 +17,7 @@ import remora.tomcat.Tomcats.Node;
 import remora.tomcat.Tomcats.Work;
 import remora.tomcat.keeper.Held;
 import remora.tomcat.keeper.Keeper;
+import remora.tomcat.store.StoreState;
 
 /** What requests wait for while the store does not answer. */
 class OutageTest extends TwoTomcats {
@@ -85,6 +86,22 @@ class OutageTest extends TwoTomcats {
     one.store.silence.countDown();
     assertRefused(answers);
     assertEquals(1, one.store.count("check"));
+  }
+
+  @Test
+  void of_the_requests_of_one_session_no_more_wait_than_may_while_the_store_is_sought()
+      throws Exception {
+    two.work = READ;
+    two.store.waitersMax = REQUESTS / 2;
+    two.store.silence = new CountDownLatch(1);
+    Future<Answer> first = clients.submit(() -> two.get("/", cookie));
+    Conditions.await("claim", () -> two.store.count("claim") == 1);
+    two.store.stand(StoreState.Kind.SEEKING);
+    List<Future<Answer>> others = all(two).subList(0, REQUESTS - 1);
+    Conditions.await("refusals", () -> others.stream().filter(Future::isDone).count() == 4);
+    two.store.silence.countDown();
+    assertEquals(503, first.get(20, TimeUnit.SECONDS).status());
+    assertRefused(others);
   }
 
   @Test

@@ -142,7 +142,7 @@ final class Copies {
    */
   Found ask(String id, long beganNanos) {
     Slot slot = slotOf(SessionIds.bare(id));
-    slot.lock.lock();
+    enter(slot);
     try {
       SharedSilence.rethrow(slot.silence, beganNanos);
       return byId.get(slot.bareId) == slot ? askLocked(slot, id) : null;
@@ -152,6 +152,18 @@ final class Copies {
     } finally {
       forgetIfEmpty(slot);
       slot.lock.unlock();
+    }
+  }
+
+  private void enter(Slot slot) {
+    if (slot.lock.tryLock()) {
+      return;
+    }
+    store.beginsToWait();
+    try {
+      slot.lock.lock();
+    } finally {
+      store.hasWaited();
     }
   }
 

@@ -47,8 +47,34 @@ final class Flights {
     this.turnNanosMax = turnNanosMax;
   }
 
-  long turnNanosMax() {
-    return turnNanosMax;
+  /**
+   * Waits for the flight of a session to land. Under its lock.
+   *
+   * @param held the session
+   * @param sinceNanos when the caller began to wait
+   * @throws StoreUnavailableException if a flight that it waited for was not answered, or it waited
+   *     long enough, or too many wait
+   */
+  void awaitLanding(Held held, long sinceNanos) {
+    store.beginsToWait();
+    try {
+      held.awaitLanding(sinceNanos, sinceNanos + turnNanosMax);
+    } finally {
+      store.hasWaited();
+    }
+  }
+
+  private void takeTurn(Held held) {
+    long began = System.nanoTime();
+    held.lock();
+    try {
+      while (held.isFlying()) {
+        awaitLanding(held, began);
+      }
+      held.takeOff();
+    } finally {
+      held.unlock();
+    }
   }
 
   /**
@@ -60,7 +86,7 @@ final class Flights {
    * @return what it gave
    */
   <T> T alone(Held held, Supplier<T> command) {
-    held.takeTurn(turnNanosMax);
+    takeTurn(held);
     try {
       return command.get();
     } catch (StoreUnavailableException silent) {

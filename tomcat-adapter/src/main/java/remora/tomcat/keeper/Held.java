@@ -406,24 +406,6 @@ public final class Held {
   }
 
   /**
-   * Waits for its turn and begins a flight.
-   *
-   * @param waitNanosMax how long others may go before
-   */
-  void takeTurn(long waitNanosMax) {
-    long began = System.nanoTime();
-    lock.lock();
-    try {
-      while (isFlying()) {
-        awaitLanding(began, began + waitNanosMax);
-      }
-      takeOff();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /**
    * Shares the news that a flight was not answered: who waits for it need not wait as long again.
    *
    * @param silent what the store threw

@@ -193,7 +193,7 @@ final class Settler {
         serving.owe(held);
         return Turn.SETTLED;
       } else if (held.isFlying()) {
-        held.awaitLanding(began, began + flights.turnNanosMax());
+        flights.awaitLanding(held, began);
         return Turn.LANDED;
       }
       Draft draft = copy.takeOff();

@@ -248,6 +248,19 @@ public interface SessionStore extends AutoCloseable {
   void announceUnprotected(String host, Set<String> applications);
 
   /**
+   * A thread is about to wait for another that asks the store, so that it waits for the store as
+   * much as that one. Counted with the calls that wait, and bounded with them while the store is
+   * being sought.
+   *
+   * @throws StoreUnavailableException with effect none, if so many wait already; then it has not
+   *     begun
+   */
+  void beginsToWait();
+
+  /** Ends what {@link #beginsToWait} began. */
+  void hasWaited();
+
+  /**
    * Says that this Tomcat is about to stop: it is taken out of the store's registry, and not
    * announced again by what was announced before. Everything else goes on.
    *

@@ -154,6 +154,11 @@ public final class FakeStore implements SessionStore {
   /** Who knows how each application fares. */
   public final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
 
+  /** How many threads may wait for others' calls while the store is being sought. */
+  public volatile int waitersMax = Integer.MAX_VALUE;
+
+  private final AtomicInteger waiting = new AtomicInteger();
+
   private volatile StoreState state = new StoreState(StoreState.Kind.LED, System.nanoTime(), false);
   private volatile Consumer<StoreState> stateListener = changed -> {};
 
@@ -181,6 +186,20 @@ public final class FakeStore implements SessionStore {
     down = kind != StoreState.Kind.LED;
     state = new StoreState(kind, System.nanoTime(), acrossPause);
     stateListener.accept(state);
+  }
+
+  @Override
+  public void beginsToWait() {
+    if (waiting.incrementAndGet() > waitersMax && state.kind() == StoreState.Kind.SEEKING) {
+      waiting.decrementAndGet();
+      throw new StoreUnavailableException(
+          waitersMax + " wait already", StoreUnavailableException.Effect.NONE);
+    }
+  }
+
+  @Override
+  public void hasWaited() {
+    waiting.decrementAndGet();
   }
 
   /** How often a kind of call was made. */

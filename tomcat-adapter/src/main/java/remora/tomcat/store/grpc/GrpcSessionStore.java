@@ -135,6 +135,16 @@ public final class GrpcSessionStore implements SessionStore {
   }
 
   @Override
+  public void beginsToWait() {
+    client.beginsToWait(options);
+  }
+
+  @Override
+  public void hasWaited() {
+    client.hasWaited();
+  }
+
+  @Override
   public int sessionBytesMax() {
     return client.sessionBytesMax();
   }

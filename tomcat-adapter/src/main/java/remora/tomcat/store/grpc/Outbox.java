@@ -33,7 +33,7 @@ final class Outbox {
    */
   static final int GROUP_BYTES_MAX = 512 * 1024;
 
-  /** Calls waiting or in flight: far more than Tomcat has threads, and still a bound. */
+  /** Threads that wait for answers: far more than Tomcat has, and still a bound. */
   static final int CALLS_MAX = 20_000;
 
   private final Queue<Call> waiting = new ConcurrentLinkedQueue<>();
@@ -61,7 +61,7 @@ final class Outbox {
     status = figures;
   }
 
-  /** Counts a caller in; false when so many wait already. */
+  /** Counts a thread in that waits for an answer; false when so many do already. */
   boolean enter(int callsMax) {
     if (calls.incrementAndGet() > callsMax) {
       calls.decrementAndGet();

@@ -228,17 +228,27 @@ final class StoreClient implements LeaderFinder.Around {
     if (isAway()) {
       throw away(StoreUnavailableException.Effect.NONE);
     }
-    int callsMax = isSought() ? options.waitersMax() : Outbox.CALLS_MAX;
-    if (!outbox.enter(callsMax)) {
-      throw new StoreUnavailableException(
-          callsMax + " calls wait for the session store already; " + finder.lastProblem(),
-          StoreUnavailableException.Effect.NONE);
-    }
+    beginsToWait(options);
     try {
       return offerAndAwait(request, options.timeoutMillis());
     } finally {
-      outbox.leave();
+      hasWaited();
     }
+  }
+
+  /** See {@link SessionStore#beginsToWait}. */
+  void beginsToWait(StoreOptions options) {
+    int waitersMax = isSought() ? options.waitersMax() : Outbox.CALLS_MAX;
+    if (!outbox.enter(waitersMax)) {
+      throw new StoreUnavailableException(
+          waitersMax + " requests wait for the session store already; " + finder.lastProblem(),
+          StoreUnavailableException.Effect.NONE);
+    }
+  }
+
+  /** See {@link SessionStore#hasWaited}. */
+  void hasWaited() {
+    outbox.leave();
   }
 
   private Reply offerAndAwait(Request request, long timeoutMillis) {
