@@ -22,6 +22,7 @@ const STARTERS: &[&str] = &[
     "store/src/rpc/admin.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",
+    "tomcat-adapter/src/main/java/remora/tomcat/codec/Aside.java",
     "tomcat-adapter/src/main/java/remora/tomcat/codec/DeepStack.java",
     "tomcat-adapter/src/main/java/remora/tomcat/keeper/Departure.java",
     "tomcat-adapter/src/main/java/remora/tomcat/keeper/ApplicationThread.java",

@@ -108,6 +108,7 @@ public class RemoraValve extends ValveBase {
         if (request.isAsync()) {
           scope.goesOn();
         } else {
+          scope.pageIsOver();
           settle(hook, request, response);
           scope.finish();
         }

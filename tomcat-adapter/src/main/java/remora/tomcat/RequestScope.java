@@ -39,6 +39,7 @@ final class RequestScope implements CommitHook.Guard {
   private volatile boolean applicationRan;
   private volatile boolean asynchronous;
   private volatile boolean finished;
+  private volatile boolean pageOver;
   private volatile Keeper keeper;
   private Traffic traffic;
 
@@ -174,6 +175,15 @@ final class RequestScope implements CommitHook.Guard {
     if (another && asked.equals(request.getRequestedSessionId())) {
       request.changeSessionId(id);
     }
+  }
+
+  /** The page has come back: its thread holds nothing of the application's any more. */
+  void pageIsOver() {
+    pageOver = true;
+  }
+
+  boolean isPageOver() {
+    return pageOver;
   }
 
   /** The request goes on by threads of the application's own. */

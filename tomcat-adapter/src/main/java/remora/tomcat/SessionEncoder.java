@@ -96,7 +96,7 @@ final class SessionEncoder implements Encoder {
   public Encoding encode(String name, Object value, long stamp) {
     try {
       ContainerOwned.check(StoredNames.toApplication(name), value);
-      Encoded encoded = asApplication(() -> codec.encode(value));
+      Encoded encoded = encodeAsApplication(value);
       if (isTooLong(name)) {
         return tooLongAName(name, value, stamp);
       }
@@ -104,6 +104,13 @@ final class SessionEncoder implements Encoder {
     } catch (UnstorableException refused) {
       return unstorable(name, value, stamp, refused);
     }
+  }
+
+  private Encoded encodeAsApplication(Object value) {
+    RequestScope scope = RequestScope.current();
+    return scope != null && scope.isPageOver()
+        ? asApplication(() -> codec.encode(value))
+        : asApplication(() -> codec.encodeAside(value));
   }
 
   private Encoding unstorable(String name, Object value, long stamp, UnstorableException refused) {

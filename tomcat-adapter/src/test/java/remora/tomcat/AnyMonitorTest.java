@@ -113,6 +113,36 @@ class AnyMonitorTest extends ManyClients {
     assertEquals("1", shown(two, "other"));
   }
 
+  /** Holds one attribute, has read another, and prints when a second request does the reverse. */
+  private void crosses(String mine, String other) {
+    pages.page(
+        "holds_" + mine,
+        (q, a) -> {
+          Object held = attribute(q.getSession(), mine);
+          attribute(q.getSession(), other);
+          synchronized (held) {
+            crossed.countDown();
+            awaitOpen(crossed);
+            printMuch(a);
+          }
+        });
+  }
+
+  private final CountDownLatch crossed = new CountDownLatch(2);
+
+  @Test
+  void two_pages_may_each_hold_what_the_other_has_read() throws Exception {
+    pages.page("two", (q, a) -> q.getSession().setAttribute("w", new Vector<>()));
+    assertAnswered(page(one, "two"));
+    crosses("v", "w");
+    crosses("w", "v");
+    Future<Answer> first = ask(one, "holds_v");
+    Future<Answer> second = ask(one, "holds_w");
+    assertAnswered(answered(first));
+    assertAnswered(answered(second));
+    assertAnswered(page(one, "get"));
+  }
+
   @Test
   void a_page_may_hold_the_session_itself_until_another_request_of_it_is_answered()
       throws Exception {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.ConcurrentModificationException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -195,5 +196,35 @@ class OnlyWitnessesPayTest extends ManyClients {
     assertEquals("2999", page(two, "size").body());
     happened.countDown();
     assertAnswered(answered(poll));
+  }
+
+  /** Whether {@link Restless} is changed at this moment; static because no stream may need it. */
+  private static volatile boolean changes;
+
+  /** A value that another thread goes on changing, as its iterators say. */
+  private static final class Restless implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private void writeObject(ObjectOutputStream output) throws IOException {
+      output.defaultWriteObject();
+      if (changes) {
+        throw new ConcurrentModificationException();
+      }
+    }
+  }
+
+  @Test
+  void a_value_that_goes_on_changing_is_paid_for_by_who_changes_it() throws Exception {
+    pages.page("sets", (q, a) -> q.getSession().setAttribute("restless", new Restless()));
+    pages.page("reads", (q, a) -> a.getWriter().print(q.getSession().getAttribute("restless")));
+    assertAnswered(page(one, "sets"));
+    changes = true;
+    try {
+      assertAnswered(page(one, "reads"));
+      assertEquals(503, page(one, "sets").status());
+    } finally {
+      changes = false;
+    }
+    assertAnswered(page(one, "reads"));
   }
 }

@@ -42,26 +42,61 @@ public final class AttributeCodec {
    *     Unstorable#isTransient} is worth another try after a pause
    */
   public Encoded encode(Object value) {
-    int limit = valueBytesMax.getAsInt();
-    ByteSink sink = new ByteSink(limit);
+    Encoded typed = writeTyped(value);
+    return typed == null ? serialize(value) : typed;
+  }
+
+  /**
+   * Encodes a value for a thread that may hold monitors of the application's, as a page does that
+   * prints within {@code synchronized}: it does not wait for ever for another such thread.
+   *
+   * @param value not null
+   * @return as {@link #encode}
+   * @throws UnstorableException as {@link #encode}; transient where another thread holds what the
+   *     value needs
+   */
+  public Encoded encodeAside(Object value) {
+    Encoded typed = writeTyped(value);
+    if (typed != null) {
+      return typed;
+    } else if (Thread.holdsLock(value)) {
+      return serialize(value); // whoever waits for it waits for this thread, and not for ever
+    }
     try {
-      int tag = new TypedWriter(sink, readable).write(value);
-      if (tag == TypedWriter.UNKNOWN) {
-        tag = Tag.JAVA;
-        sink.clear();
-        new ApplicationObjectOutput(sink, readable).writeValue(value);
-      }
-      return new Encoded(tag, sink.toBytes());
-    } catch (OutOfMemoryError passedOn) {
-      throw passedOn;
-    } catch (IOException | RuntimeException | Error failed) {
-      throw sink.isOverfull() ? tooLarge(value, limit) : Failures.explain(value, failed);
+      return Aside.call(() -> serialize(value));
+    } catch (Aside.BlockedException blocked) {
+      throw Failures.explain(value, blocked);
     }
   }
 
-  private static UnstorableException tooLarge(Object value, int limit) {
+  private Encoded writeTyped(Object value) {
+    ByteSink sink = new ByteSink(valueBytesMax.getAsInt());
+    try {
+      int tag = new TypedWriter(sink, readable).write(value);
+      return tag == TypedWriter.UNKNOWN ? null : new Encoded(tag, sink.toBytes());
+    } catch (RuntimeException | Error failed) {
+      throw refused(value, sink, failed);
+    }
+  }
+
+  private Encoded serialize(Object value) {
+    ByteSink sink = new ByteSink(valueBytesMax.getAsInt());
+    try {
+      new ApplicationObjectOutput(sink, readable).writeValue(value);
+      return new Encoded(Tag.JAVA, sink.toBytes());
+    } catch (IOException | RuntimeException | Error failed) {
+      throw refused(value, sink, failed);
+    }
+  }
+
+  private static UnstorableException refused(Object value, ByteSink sink, Throwable failed) {
+    if (failed instanceof OutOfMemoryError) {
+      throw (OutOfMemoryError) failed;
+    } else if (!sink.isOverfull()) {
+      return Failures.explain(value, failed);
+    }
     String type = value.getClass().getName();
-    String sentence = type + " takes more than " + limit + " bytes; keep less in it";
+    String sentence = type + " takes more than " + sink.limit() + " bytes; keep less in it";
     return new UnstorableException(Unstorable.TOO_LARGE, type, sentence, null);
   }
 

@@ -80,15 +80,13 @@ final class ByteSink extends OutputStream {
     return size;
   }
 
+  int limit() {
+    return limit;
+  }
+
   /** Whether more was written than there may be; the bytes are then incomplete. */
   boolean isOverfull() {
     return overfull;
-  }
-
-  /** Forgets all that was written. */
-  void clear() {
-    size = 0;
-    overfull = false;
   }
 
   /** Overwrites one byte that was written before. */

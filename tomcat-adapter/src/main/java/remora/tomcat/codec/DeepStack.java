@@ -50,15 +50,19 @@ final class DeepStack {
         }
       }
     } catch (ExecutionException failed) {
-      Throwable cause = failed.getCause();
-      if (cause instanceof Error) {
-        throw (Error) cause;
-      }
-      throw (RuntimeException) cause;
+      throw unchecked(failed.getCause());
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
     }
+  }
+
+  /** What a work of this kind has thrown: an error at once, the rest to be thrown on. */
+  static RuntimeException unchecked(Throwable thrown) {
+    if (thrown instanceof Error) {
+      throw (Error) thrown;
+    }
+    return (RuntimeException) thrown;
   }
 }

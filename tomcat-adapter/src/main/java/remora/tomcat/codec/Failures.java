@@ -25,6 +25,9 @@ final class Failures {
     } else if (changes(failed)) {
       String sentence = type + " is changed by another thread while it is saved";
       return new UnstorableException(Unstorable.CHANGING, type, sentence, failed);
+    } else if (failed instanceof Aside.BlockedException) {
+      String sentence = type + " is held by another thread while it is saved";
+      return new UnstorableException(Unstorable.CHANGING, type, sentence, failed);
     } else if (failed instanceof NotSerializableException) {
       String missing = className(failed.getMessage(), type);
       String sentence = type + " cannot be saved: class " + missing + " is not Serializable";

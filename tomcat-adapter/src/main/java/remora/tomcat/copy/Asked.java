@@ -49,6 +49,7 @@ public final class Asked {
   }
 
   private List<String> encode = Collections.emptyList();
+  private List<String> read = Collections.emptyList();
   private List<Orphan> compare = Collections.emptyList();
   String givenUp;
   boolean settled;
@@ -62,6 +63,13 @@ public final class Asked {
     encode.add(name);
   }
 
+  void toEncodeIfAtRest(String name) {
+    if (read.isEmpty()) {
+      read = new ArrayList<>(2);
+    }
+    read.add(name);
+  }
+
   void toCompare(Orphan orphan) {
     if (compare.isEmpty()) {
       compare = new ArrayList<>(2);
@@ -69,8 +77,12 @@ public final class Asked {
     compare.add(orphan);
   }
 
+  boolean looksAt(String name) {
+    return encode.contains(name) || read.contains(name);
+  }
+
   boolean isNothing() {
-    return encode.isEmpty() && compare.isEmpty();
+    return encode.isEmpty() && read.isEmpty() && compare.isEmpty();
   }
 
   /**
@@ -98,6 +110,16 @@ public final class Asked {
    */
   public List<String> encode() {
     return encode;
+  }
+
+  /**
+   * Names to be encoded because the request has only read what is there, which it may have changed
+   * in place. Whoever goes on changing it saves it, so that it need not be waited for.
+   *
+   * @return names as the store has them, none of {@link #encode}
+   */
+  public List<String> read() {
+    return read;
   }
 
   /**

@@ -244,10 +244,10 @@ public final class Copy {
     Asked.Orphan orphan = reconciler.orphan(handed.value);
     if (orphan != null) {
       asked.toCompare(orphan);
-    } else if (values.peek(handed.name) == handed.value && !asked.encode().contains(handed.name)) {
+    } else if (values.peek(handed.name) == handed.value && !asked.looksAt(handed.name)) {
       Object print = ledger.print(handed.name);
       if (standing.life() != Life.ENDED_ELSEWHERE) {
-        asked.toEncode(handed.name);
+        asked.toEncodeIfAtRest(handed.name);
       } else if (print != null && !Encoding.staysHere(print)) {
         asked.toCompare(new Asked.Orphan(handed.name, handed.value, print));
       }

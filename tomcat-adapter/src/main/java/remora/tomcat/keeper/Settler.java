@@ -3,6 +3,9 @@ package remora.tomcat.keeper;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongFunction;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
 import remora.tomcat.copy.Asked;
 import remora.tomcat.copy.Copy;
 import remora.tomcat.copy.Draft;
@@ -21,12 +24,15 @@ import remora.tomcat.store.StoreUnavailableException;
  */
 final class Settler {
 
+  private static final Log log = LogFactory.getLog(Settler.class);
+
   /** Between two tries to encode a value that another thread changes; nanoseconds. */
   private static final long CHANGING_PAUSE_NANOS = 2_000_000L;
 
   /**
-   * How long a value may go on changing under a request's hands: after that the request fails, and
-   * with it the page that shares a collection without any order. Nanoseconds.
+   * How long a value may go on changing under a request's hands: after that a request that has
+   * changed it fails, and with it the page that shares a collection without any order; one that has
+   * only read it goes on. Nanoseconds.
    */
   private static final long CHANGING_NANOS_MAX = 2_000_000_000L;
 
@@ -138,31 +144,56 @@ final class Settler {
   /** Encodes what has to be encoded, and compares what others' values have replaced. */
   private List<Encoding> look(Held held, Asked asked) {
     for (Asked.Orphan orphan : asked.compare()) {
-      long stamp = held.copy().draw();
-      if (!orphan.isUnchanged(encoder.encode(orphan.name(), orphan.value(), stamp))) {
+      Encoding now = atRest(held, stamp -> encoder.encode(orphan.name(), orphan.value(), stamp));
+      if (!orphan.isUnchanged(now)) {
         throw new SaveFailedException(
             "attribute \"" + orphan.name() + "\" was changed in place here and by another Tomcat");
       }
     }
-    List<Encoding> found = new ArrayList<>(asked.encode().size());
+    List<Encoding> found = new ArrayList<>(asked.encode().size() + asked.read().size());
     for (String name : asked.encode()) {
       found.add(encode(held, name));
+    }
+    for (String name : asked.read()) {
+      try {
+        found.add(encode(held, name));
+      } catch (GoesOnChangingException othersBusiness) {
+        log.debug("Whoever changes it saves it", othersBusiness);
+      }
     }
     return found;
   }
 
+  /** A value did not come to rest. */
+  private static final class GoesOnChangingException extends SaveFailedException {
+    private static final long serialVersionUID = 1L;
+
+    private GoesOnChangingException(Encoder.ChangingException changing) {
+      super(changing.getMessage(), changing);
+    }
+  }
+
   private Encoding encode(Held held, String name) {
+    return atRest(
+        held,
+        stamp -> {
+          try {
+            return encoder.encode(held.live(), name, stamp);
+          } catch (PermanentFaultException hopeless) {
+            reject(held, name, stamp);
+            throw hopeless;
+          }
+        });
+  }
+
+  private static Encoding atRest(Held held, LongFunction<Encoding> look) {
     long began = System.nanoTime();
     while (true) {
-      long stamp = held.copy().draw();
       try {
-        return encoder.encode(held.live(), name, stamp);
-      } catch (PermanentFaultException hopeless) {
-        reject(held, name, stamp);
-        throw hopeless;
+        return look.apply(held.copy().draw());
       } catch (Encoder.ChangingException changing) {
         if (System.nanoTime() - began > CHANGING_NANOS_MAX) {
-          throw new SaveFailedException(changing.getMessage(), changing);
+          throw new GoesOnChangingException(changing);
         }
         LockSupport.parkNanos(CHANGING_PAUSE_NANOS);
       }

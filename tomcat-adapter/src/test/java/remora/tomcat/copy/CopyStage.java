@@ -203,11 +203,16 @@ final class CopyStage {
         return "fails: " + orphan.name() + " was changed in place here and elsewhere";
       }
     }
-    for (String name : asked.encode()) {
+    return offers(by, "encodes ", asked.encode())
+        + offers(by, "compares ", asked.read())
+        + (copy.isSettled(by) ? "settled" : "waits");
+  }
+
+  private String offers(Witness by, String word, List<String> names) {
+    for (String name : names) {
       copy.offer(by, encode(name, copy.draw()));
     }
-    String encoded = asked.encode().isEmpty() ? "" : "encodes " + asked.encode() + ", ";
-    return encoded + (copy.isSettled(by) ? "settled" : "waits");
+    return names.isEmpty() ? "" : word + names + ", ";
   }
 
   private Encoding encode(String name, long stamp) {
