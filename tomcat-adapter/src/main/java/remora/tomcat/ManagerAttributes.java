@@ -202,4 +202,14 @@ public abstract class ManagerAttributes extends ManagerBase {
   public void setKeyFile(String keyFile) {
     options.keyFile = keyFile;
   }
+
+  /**
+   * Whether logins are kept with their sessions. For JMX, where Tomcat's own managers show it as
+   * {@code persistAuthentication}; the oldest releases have no such method to override.
+   *
+   * @return true
+   */
+  public boolean keepsLogins() {
+    return true;
+  }
 }

@@ -74,7 +74,9 @@ final class Watched {
     Witness taken = seen;
     seen = new Witness(System.nanoTime());
     Asked asked = copy.ask(taken, true);
-    return new ArrayList<>(asked.encode());
+    List<String> names = new ArrayList<>(asked.encode());
+    names.addAll(asked.read());
+    return names;
   }
 
   /** A stamp for the look that begins. */

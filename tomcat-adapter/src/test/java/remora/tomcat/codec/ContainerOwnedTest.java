@@ -26,6 +26,9 @@ class ContainerOwnedTest {
   private static final String SOCKETS =
       "org.apache.tomcat.websocket.server.WsHttpSessionBindingListener";
 
+  /** A request's attribute, which old releases do not persist in a session either. */
+  private static final String GSS_CREDENTIAL = "org.apache.catalina.realm.GSS_CREDENTIAL";
+
   @Test
   void the_listener_that_holds_the_session_id_stays_on_its_tomcat(@TempDir Path folder)
       throws Exception {
@@ -38,7 +41,9 @@ class ContainerOwnedTest {
     Files.write(file, source.getBytes(UTF_8));
     assertEquals(
         0, ToolProvider.getSystemJavaCompiler().run(null, null, null, file.toString()), "javac");
-    try (URLClassLoader loader = new URLClassLoader(new URL[] {folder.toUri().toURL()})) {
+    // Releases from 9.0.121 on have the real one beside us, which cannot be made by hand.
+    URL[] only = {folder.toUri().toURL()};
+    try (URLClassLoader loader = new URLClassLoader(only, null)) {
       Object value = Class.forName(SOCKETS, true, loader).getConstructor().newInstance();
       assertTrue(ContainerOwned.contains(SOCKETS, value));
       UnstorableException refused =
@@ -54,7 +59,7 @@ class ContainerOwnedTest {
   @Test
   void all_that_tomcat_itself_never_persists_is_listed() {
     for (String name : Constants.excludedAttributeNames) {
-      assertTrue(ContainerOwned.names().contains(name), name);
+      assertTrue(ContainerOwned.names().contains(name) || GSS_CREDENTIAL.equals(name), name);
     }
   }
 

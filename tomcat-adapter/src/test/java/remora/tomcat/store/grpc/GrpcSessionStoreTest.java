@@ -258,7 +258,7 @@ class GrpcSessionStoreTest extends TwoNodes {
     StoreUnavailableException full =
         assertThrows(StoreUnavailableException.class, () -> store.check(KEY, 1, 1));
     assertEquals(StoreUnavailableException.Effect.NONE, full.effect());
-    assertTrue(full.getMessage().contains("2 calls wait"), full.getMessage());
+    assertTrue(full.getMessage().contains("2 requests wait"), full.getMessage());
     first.refusal = null;
     for (Future<?> each : waiting) {
       each.get();
