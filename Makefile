@@ -18,6 +18,7 @@ test: ## all that CI runs: check, unit tests and the end-to-end claims; says at 
 
 soak: build ## what is too long for every change: the claims that `make test` leaves out
 	cargo test --workspace -- --ignored
+	$(MAVEN) -P releases test
 
 check: check-crates check-adapter ## check-fast, documentation, dependencies, Maven verify; changes nothing
 

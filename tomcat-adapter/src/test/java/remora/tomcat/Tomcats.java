@@ -1,6 +1,7 @@
 package remora.tomcat;
 
 import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -9,12 +10,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import javax.servlet.http.HttpServlet;
 import javax.servlet.http.HttpServletRequest;
 import javax.servlet.http.HttpServletResponse;
@@ -232,11 +235,14 @@ final class Tomcats implements AutoCloseable {
   }
 
   @Override
-  public void close() throws LifecycleException {
+  public void close() throws LifecycleException, IOException {
     clock.shutdownNow();
     for (Node node : nodes) {
       node.tomcat.stop();
       node.tomcat.destroy();
+    }
+    try (Stream<Path> left = Files.walk(base)) {
+      left.sorted(Comparator.reverseOrder()).map(Path::toFile).forEach(File::delete);
     }
   }
 }
