@@ -19,9 +19,10 @@ final class Aside {
   /** How long somebody else's monitor is waited for; whoever holds it is answered meanwhile. */
   private static final long BLOCKED_NANOS_MAX = TimeUnit.SECONDS.toNanos(2);
 
-  /** The first and the longest wait between two looks at what the thread waits for. */
+  /** The first wait, in milliseconds: most values are written within it. */
   private static final long LOOK_MILLIS_MIN = 1;
 
+  /** The longest wait between two looks at what the thread waits for, in milliseconds. */
   private static final long LOOK_MILLIS_MAX = 16;
 
   private Aside() {}

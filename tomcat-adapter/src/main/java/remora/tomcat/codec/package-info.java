@@ -7,6 +7,10 @@
  * promise to other versions of the adapter; bytes that this one cannot read are kept as {@link
  * remora.tomcat.codec.Undecodable}.
  *
+ * <p>While a page runs it may hold any monitor of the application's, and another page may hold what
+ * is to be written. So Java serialization then runs on a thread that holds nothing, and the page
+ * waits for it, never for ever; at the end of a page its own thread does it.
+ *
  * <p>Left out on purpose: compression, encryption, and a format for classes of applications.
  */
 package remora.tomcat.codec;

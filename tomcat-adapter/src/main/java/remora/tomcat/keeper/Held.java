@@ -41,7 +41,7 @@ public final class Held {
   private Thread pilot;
 
   /** Requests that were given the session and whose application code may still run: a chain. */
-  private Visit.Seen visits;
+  private Visit.Given visits;
 
   /** What threads have seen that belong to no request, as far as is known. */
   private volatile Witness outside;
@@ -421,7 +421,7 @@ public final class Held {
 
   // ---- Who is here
 
-  void entered(Visit.Seen seen) {
+  void entered(Visit.Given seen) {
     lock.lock();
     try {
       seen.beside = visits;
@@ -431,13 +431,13 @@ public final class Held {
     }
   }
 
-  void left(Visit.Seen seen) {
+  void left(Visit.Given seen) {
     lock.lock();
     try {
       if (visits == seen) {
         visits = seen.beside;
       }
-      for (Visit.Seen one = visits; one != null; one = one.beside) {
+      for (Visit.Given one = visits; one != null; one = one.beside) {
         if (one.beside == seen) {
           one.beside = seen.beside;
         }
@@ -451,7 +451,7 @@ public final class Held {
     lock.lock();
     try {
       List<Visit> here = new ArrayList<>();
-      for (Visit.Seen seen = visits; seen != null; seen = seen.beside) {
+      for (Visit.Given seen = visits; seen != null; seen = seen.beside) {
         here.add(seen.visit);
       }
       return here;
@@ -464,7 +464,7 @@ public final class Held {
   boolean isVisited(long sinceNanos) {
     lock.lock();
     try {
-      Visit.Seen seen = visits;
+      Visit.Given seen = visits;
       while (seen != null && !seen.visit.worksSince(sinceNanos)) {
         seen = seen.beside;
       }

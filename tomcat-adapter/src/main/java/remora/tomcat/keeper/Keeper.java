@@ -328,7 +328,7 @@ public final class Keeper {
    * @throws StoreUnavailableException if the store did not answer in time
    */
   public void settle(Visit visit, boolean threads) {
-    for (Visit.Seen seen = visit.seen(); seen != null; seen = seen.before) {
+    for (Visit.Given seen = visit.seen(); seen != null; seen = seen.before) {
       Held held = seen.held;
       try {
         boolean vouched = settler.settle(held, seen.witness);
@@ -353,7 +353,7 @@ public final class Keeper {
    * @return whether anything of its sessions is open
    */
   public boolean owes(Visit visit) {
-    for (Visit.Seen seen = visit.seen(); seen != null; seen = seen.before) {
+    for (Visit.Given seen = visit.seen(); seen != null; seen = seen.before) {
       if (seen.held.isOpen()) {
         return true;
       }

@@ -9,18 +9,18 @@ import remora.tomcat.copy.Witness;
 public final class Visit {
 
   /** A session that a request was given, and what it has seen of it. */
-  static final class Seen {
+  static final class Given {
     final Visit visit;
     final Held held;
     final Witness witness;
 
     /** What it was given before; null at the end. */
-    final Seen before;
+    final Given before;
 
     /** Another request's, where the session lists those that are there; under its lock. */
-    Seen beside;
+    Given beside;
 
-    private Seen(Visit visit, Held held, Witness witness, Seen before) {
+    private Given(Visit visit, Held held, Witness witness, Given before) {
       this.visit = visit;
       this.held = held;
       this.witness = witness;
@@ -31,7 +31,7 @@ public final class Visit {
   private final long sinceNanos;
 
   /** A chain: requests are given one session, or a few where they are dispatched elsewhere. */
-  private Seen seen;
+  private Given seen;
 
   private Runnable departed;
   private boolean working = true;
@@ -63,14 +63,14 @@ public final class Visit {
    * @return its witness, made if there was none
    */
   public Witness of(Held held) {
-    Seen entered;
+    Given entered;
     synchronized (this) {
-      for (Seen one = seen; one != null; one = one.before) {
+      for (Given one = seen; one != null; one = one.before) {
         if (one.held == held) {
           return one.witness;
         }
       }
-      entered = new Seen(this, held, new Witness(sinceNanos), seen);
+      entered = new Given(this, held, new Witness(sinceNanos), seen);
       seen = entered;
       if (!working) {
         return entered.witness;
@@ -81,7 +81,7 @@ public final class Visit {
   }
 
   /** The session that it was given last, and through it the others; null if it was given none. */
-  synchronized Seen seen() {
+  synchronized Given seen() {
     return seen;
   }
 
@@ -100,7 +100,7 @@ public final class Visit {
 
   /** No thread of its runs the application's code any more; what it shows is settled. */
   public void leave() {
-    Seen left;
+    Given left;
     synchronized (this) {
       working = false;
       left = seen;
