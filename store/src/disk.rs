@@ -16,6 +16,7 @@ mod tests;
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,7 +82,8 @@ impl Device for FileSystem {
     }
 
     fn make_directories(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        // What is in them are users' sessions.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::disk::Disk;
@@ -92,6 +93,7 @@ impl DataDir {
             move |source| DataDirError::Io { path, source }
         };
         disk.make_directory(directory).map_err(at(directory))?;
+        warn_if_open_to_others(directory).map_err(at(directory))?;
         let lock = lock(directory)?;
         disk.sweep(directory).map_err(at(directory))?;
         let path = identity_path(directory);
@@ -191,6 +193,20 @@ fn lock(directory: &Path) -> Result<File, DataDirError> {
         ))),
         Err(TryLockError::Error(source)) => Err(DataDirError::Io { path, source }),
     }
+}
+
+/// One that was made by hand may be meant so, for whoever takes backups.
+fn warn_if_open_to_others(directory: &Path) -> io::Result<()> {
+    let mode = std::fs::metadata(directory)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            mode = format!("{mode:o}"),
+            "the data directory is open to others on this machine, who may read users' sessions in it; to close it: \
+             chmod 700 {}",
+            directory.display()
+        );
+    }
+    Ok(())
 }
 
 /// A log without an identity is a directory that lost a part: taking it for new would forget its vote.

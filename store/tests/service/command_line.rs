@@ -1,7 +1,9 @@
 //! The program as people start it: clear sentences and exit codes for what is wrong, an orderly end for SIGTERM.
 
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -189,6 +191,30 @@ fn a_start_says_what_holds() {
         said.contains("election-max-ms=300") && said.contains("heartbeat-ms=30"),
         "{said}"
     );
+}
+
+#[test]
+fn a_data_directory_is_made_for_nobody_else_and_a_wider_one_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, log) = (directory.path().join("above/d"), directory.path().join("log"));
+    let arguments = on_free_ports(&["--data-dir", data.to_str().unwrap()]);
+    let said_at_start = || {
+        let stderr = std::fs::File::create(&log).unwrap();
+        let mut running = Running(store(&arguments).stderr(stderr).spawn().unwrap());
+        wait_for_line(&log, "listening");
+        terminate(&running);
+        ended(&mut running.0);
+        std::fs::read_to_string(&log).unwrap()
+    };
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let said = said_at_start();
+    assert!(!said.contains("open to others"), "{said}");
+    assert_eq!((mode(&data), mode(data.parent().unwrap())), (0o700, 0o700));
+
+    std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    let said = said_at_start();
+    assert!(said.contains("open to others") && said.contains("755"), "{said}");
+    assert_eq!(mode(&data), 0o755, "it is said, not changed");
 }
 
 #[test]
