@@ -62,6 +62,24 @@ pub fn finish(program: &str, result: Result<(), Failure>) -> ExitCode {
     }
 }
 
+/// From now on a panic of any thread ends the process, after it was told: for a program whose parts keep one state, of which
+/// none may serve on when another is in doubt. Whoever supervises it starts it again.
+#[allow(
+    clippy::print_stderr,
+    clippy::exit,
+    reason = "the last words of a program, on whatever thread they have to be said"
+)]
+pub fn on_panic(program: &'static str) {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        eprintln!(
+            "{program}: a part of it has panicked, so what it keeps cannot be relied on; the process ends"
+        );
+        std::process::exit(RUNTIME.into());
+    }));
+}
+
 /// An error and its causes in one line, outermost first. A cause that the sentence before already contains is left out.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut sentence = error.to_string();
@@ -79,6 +97,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[derive(Debug)]
@@ -104,6 +124,34 @@ mod tests {
             failure.to_string(),
             "cannot start: the log cannot be opened: disk full"
         );
+    }
+
+    /// In the environment of the process that [`a_panic_anywhere_ends_the_process`] starts: that it is to be the one.
+    const IS_TO_PANIC: &str = "REMORA_TEST_IS_TO_PANIC";
+
+    #[test]
+    fn a_panic_anywhere_ends_the_process() {
+        if std::env::var_os(IS_TO_PANIC).is_some() {
+            on_panic("test");
+            let panicked = std::thread::spawn(|| panic!("a broken promise")).join();
+            panic!("went on after {panicked:?}");
+        }
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "exit::tests::a_panic_anywhere_ends_the_process",
+                "--exact",
+                "--nocapture",
+            ])
+            .env(IS_TO_PANIC, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stderr);
+        assert_eq!(child.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("a broken promise") && said.contains("test: a part of it has panicked"),
+            "{said}"
+        );
+        assert!(!said.contains("went on"), "{said}");
     }
 
     #[test]

@@ -13,7 +13,10 @@ use clap::Parser;
 use remora_process::config::{Faults, load};
 use serde::Deserialize;
 
+mod check;
+
 use crate::raft::{NodeId, SnapshotPolicy, Timers};
+use check::Check;
 #[cfg(debug_assertions)]
 use remora_table::Format;
 use remora_table::{Formats, Limits};
@@ -38,6 +41,8 @@ const SESSIONS: u64 = 2_000_000;
 const TABLE_BYTES: u64 = 4 << 30;
 /// Longest election timer that makes sense, in milliseconds: a minute without a leader is an outage.
 const ELECTION_TOP_MS: u64 = 60_000;
+/// Shortest heartbeat that makes sense, in milliseconds: below it a busy machine does little else, and misses them.
+const HEARTBEAT_BOTTOM_MS: u64 = 5;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -210,7 +215,14 @@ impl Keys {
         let addr = |given: Option<SocketAddr>, default: &str| {
             given.unwrap_or_else(|| default.parse().expect("the default addresses are well formed"))
         };
-        let own_peer = cluster.get(&node).and_then(|address| address.parse().ok());
+        let own = cluster.get(&node);
+        let own_peer = own.and_then(|address| address.parse().ok());
+        if let (Some(name), None, None) = (own, self.peer_addr, own_peer) {
+            faults.add(
+                "peer-addr",
+                format!("is missing: cluster calls this node {name}, by a name; say at which IP:PORT it listens for the others"),
+            );
+        }
         let config = Config {
             node,
             data_dir: self.data_dir.unwrap_or_default(),
@@ -250,143 +262,35 @@ fn timers(heartbeat_ms: Option<u64>, election_min_ms: Option<u64>, election_max_
     }
 }
 
-/// Collects faults, each under the key that is wrong.
-struct Check(Vec<remora_process::config::Fault>);
-
-impl Check {
-    fn add(&mut self, key: &str, message: impl Into<String>) {
-        self.0.extend(Faults::one(key, message).0);
-    }
-
-    fn unless(&mut self, holds: bool, key: &str, message: impl Into<String>) {
-        if !holds {
-            self.add(key, message);
-        }
-    }
-
-    fn cluster(&mut self, list: &str, own: NodeId) -> BTreeMap<NodeId, String> {
-        let mut nodes = BTreeMap::new();
-        for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            let parsed = item.split_once('=').and_then(|(id, address)| {
-                let id = id.trim().parse::<NodeId>().ok().filter(|id| *id > 0)?;
-                host_and_port(address.trim()).then(|| (id, address.trim().to_owned()))
-            });
-            match parsed {
-                None => self.add(
-                    "cluster",
-                    format!("`{item}` is not a node: write ID=HOST:PORT, as in 2=10.0.0.2:7501"),
-                ),
-                Some((id, address)) => {
-                    if nodes.values().any(|known| *known == address) {
-                        self.add(
-                            "cluster",
-                            format!("{address} stands behind two nodes: each needs its own"),
-                        );
-                    }
-                    if nodes.insert(id, address).is_some() {
-                        self.add("cluster", format!("node {id} is named twice"));
-                    }
-                }
-            }
-        }
-        if !nodes.is_empty() && !nodes.contains_key(&own) {
-            self.add(
-                "cluster",
-                format!("does not name this node: add {own}=HOST:PORT, or set node-id"),
+impl Config {
+    /// What works and is hardly meant, as sentences for the log.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.cluster.len() == 2 {
+            remarks.push(
+                "a cluster of two nodes stops when either of them does; three survive the loss of one"
+                    .to_owned(),
             );
         }
-        nodes
+        let named = self
+            .cluster
+            .get(&self.node)
+            .and_then(|address| address.parse().ok());
+        if let Some(named) = named.filter(|named| !self.listens_at(named)) {
+            remarks.push(format!(
+                "peers look for this node at {named}, as cluster says, and it listens at {}: one of them is wrong unless \
+                 something between them forwards",
+                self.peer_addr
+            ));
+        }
+        remarks
     }
 
-    fn addresses(&mut self, config: &Config) {
-        if let Some(address) = &config.advertise_client_addr {
-            self.unless(
-                host_and_port(address),
-                "advertise-client-addr",
-                format!("`{address}` is not an address: write HOST:PORT"),
-            );
-        }
-        if config.advertise_client_addr.is_none() && config.client_addr.ip().is_unspecified() {
-            self.add(
-                "advertise-client-addr",
-                "is missing: with client-addr on all addresses, say where clients reach this node",
-            );
-        }
-        let named = [
-            ("client-addr", config.client_addr),
-            ("peer-addr", config.peer_addr),
-            ("ops-addr", config.ops_addr),
-        ];
-        for (key, address) in named {
-            if !address.ip().is_loopback() && !config.allow_plaintext {
-                self.add(
-                    key,
-                    format!(
-                        "{address} is not on the loopback, and TLS is not built yet: keep to a trusted network and say \
-                         allow-plaintext, or listen on 127.0.0.1"
-                    ),
-                );
-            }
-        }
-        for (place, (key, address)) in named.iter().enumerate() {
-            let same = named[..place]
-                .iter()
-                .find(|(_, other)| other == address && address.port() != 0);
-            if let Some((other, _)) = same {
-                self.add(key, format!("is the same address as {other}: each needs its own"));
-            }
-        }
+    fn listens_at(&self, named: &SocketAddr) -> bool {
+        let listens = self.peer_addr;
+        (listens.port() == 0 || listens.port() == named.port())
+            && (listens.ip().is_unspecified() || listens.ip() == named.ip())
     }
-
-    fn timers(&mut self, timers: &Timers) {
-        self.unless(!timers.heartbeat.is_zero(), "heartbeat-ms", "must be 1 or more");
-        self.unless(
-            timers.heartbeat < timers.election_min,
-            "election-min-ms",
-            "must be longer than heartbeat-ms, or every pause between two heartbeats begins an election",
-        );
-        self.unless(
-            timers.election_min < timers.election_max,
-            "election-max-ms",
-            "must be longer than election-min-ms, or elections collide",
-        );
-        self.unless(
-            timers.election_max <= Duration::from_millis(ELECTION_TOP_MS),
-            "election-max-ms",
-            format!("may be {ELECTION_TOP_MS} at most: that long nobody answers after a leader's death"),
-        );
-    }
-
-    fn limits(&mut self, config: &Config) {
-        let limits = &config.limits;
-        self.unless(
-            (1..=SESSION_BYTES_TOP).contains(&limits.session_bytes_max),
-            "session-bytes-max",
-            format!("must be 1 to {SESSION_BYTES_TOP}: a session travels in one message of 4 MiB"),
-        );
-        self.unless(
-            (1..=ATTRIBUTES_TOP).contains(&limits.attributes_max),
-            "attributes-max",
-            format!("must be 1 to {ATTRIBUTES_TOP}: a session travels in one message of 4 MiB"),
-        );
-        self.unless(limits.sessions_max > 0, "sessions-max", "must be 1 or more");
-        self.unless(
-            limits.table_bytes_max >= limits.session_bytes_max,
-            "bytes-max",
-            "must be at least session-bytes-max",
-        );
-        self.unless(
-            config.snapshots.entries > 0,
-            "snapshot-entries",
-            "must be 1 or more",
-        );
-    }
-}
-
-fn host_and_port(address: &str) -> bool {
-    address.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains([' ', '/']) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
 }
 
 impl fmt::Display for Config {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use remora_process::exit::{Failure, finish};
+use remora_process::exit::{Failure, finish, on_panic};
 use remora_process::{logging, signals::Signals};
 use remora_store::{Clock, Config, Flags, LOG_FILTER, Node};
 
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
 
 fn run(flags: Flags) -> Result<(), Failure> {
     logging::init(LOG_FILTER)?;
+    on_panic(PROGRAM);
     let config = flags.config()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -29,6 +30,9 @@ fn run(flags: Flags) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = Signals::install()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config, "starting");
+    for remark in config.remarks() {
+        tracing::warn!("{remark}");
+    }
     let node = tokio::select! {
         node = Node::start(config, Clock::system()) => node?,
         () = signals.stop() => {

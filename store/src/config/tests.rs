@@ -96,6 +96,53 @@ fn a_cluster_list_is_checked_item_by_item() {
 }
 
 #[test]
+fn an_address_that_leads_nowhere_is_refused() {
+    for (line, sentence) in [
+        (
+            "--cluster 1=store1:7501,2=store2:7501,3=store3:7501",
+            "peer-addr: is missing: cluster calls this node store1:7501, by a name",
+        ),
+        ("--cluster 1=::1:7501", "`1=::1:7501` is not a node"),
+        ("--cluster 1=[::1:7501", "`1=[::1:7501` is not a node"),
+        (
+            "--cluster 1=0.0.0.0:7501",
+            "cluster: 0.0.0.0:7501 stands for all addresses",
+        ),
+        (
+            "--advertise-client-addr 0.0.0.0:7401",
+            "advertise-client-addr: 0.0.0.0:7401 stands for all addresses",
+        ),
+        ("--heartbeat-ms 1", "heartbeat-ms: must be 5 or more"),
+    ] {
+        let report = faults(&format!("--data-dir d {line}"));
+        assert!(report.contains(sentence), "{line}: {report}");
+    }
+    let line = "--data-dir d --cluster 1=store1:7501 --peer-addr 127.0.0.1:7501";
+    assert!(flags(line).config().is_ok());
+    assert!(flags("--data-dir d --cluster 1=[::1]:7501").config().is_ok());
+}
+
+#[test]
+fn what_works_and_is_hardly_meant_is_remarked() {
+    let remarks = |line: &str| {
+        let config = flags(&format!("--data-dir d {line}")).config().unwrap();
+        config.remarks().join("\n")
+    };
+    let three = "--cluster 1=127.0.0.1:7501,2=127.0.0.1:7502,3=127.0.0.1:7503";
+    assert_eq!(remarks(three), "");
+    assert!(remarks("--cluster 1=127.0.0.1:7501,2=127.0.0.1:7502").contains("a cluster of two nodes"));
+    let other = remarks(&format!("{three} --peer-addr 127.0.0.1:7511"));
+    assert!(
+        other.contains(
+            "look for this node at 127.0.0.1:7501, as cluster says, and it listens at 127.0.0.1:7511"
+        ),
+        "{other}"
+    );
+    let all = "--peer-addr 0.0.0.0:7501 --allow-plaintext";
+    assert_eq!(remarks(&format!("{three} {all}")), "");
+}
+
+#[test]
 fn all_faults_come_in_one_report() {
     let report = faults("--node-id 0 --heartbeat-ms 200 --session-bytes-max 9999999 --attributes-max 0");
     for key in [
