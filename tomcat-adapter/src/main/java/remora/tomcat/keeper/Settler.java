@@ -223,6 +223,8 @@ final class Settler {
       } else if (serving.mayGoOn(held)) {
         serving.owe(held);
         return Turn.SETTLED;
+      } else if (serving.owes(held) && !serving.isOn()) {
+        return Turn.LANDED; // the store came back meanwhile: what is owed goes first, in its order
       } else if (held.isFlying()) {
         flights.awaitLanding(held, began);
         return Turn.LANDED;
