@@ -213,6 +213,7 @@ final class RequestScope implements CommitHook.Guard {
     if (finished) {
       return true;
     }
+    RequestScope before = enter(); // an asynchronous request's threads are the application's own
     try {
       if (!hasFailed()) {
         settle();
@@ -223,6 +224,8 @@ final class RequestScope implements CommitHook.Guard {
       // An application's writeObject may throw it. Passed on, Tomcat would end the response without
       // asking again.
       fail(new SaveFailedException("the session could not be saved: " + broken, broken));
+    } finally {
+      leave(before);
     }
     return !report();
   }

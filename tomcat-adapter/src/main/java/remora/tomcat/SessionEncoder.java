@@ -108,9 +108,8 @@ final class SessionEncoder implements Encoder {
 
   private Encoded encodeAsApplication(Object value) {
     RequestScope scope = RequestScope.current();
-    return scope != null && scope.isPageOver()
-        ? asApplication(() -> codec.encode(value))
-        : asApplication(() -> codec.encodeAside(value));
+    boolean mayHoldMonitors = scope != null && !scope.isPageOver(); // threads of ours hold none
+    return asApplication(() -> mayHoldMonitors ? codec.encodeAside(value) : codec.encode(value));
   }
 
   private Encoding unstorable(String name, Object value, long stamp, UnstorableException refused) {
