@@ -33,6 +33,8 @@ pub struct Calls {
     preferred: usize,
     instance: u64,
     serial: u64,
+    /// Tries that brought no answer.
+    vain: u64,
 }
 
 impl Calls {
@@ -59,6 +61,7 @@ impl Calls {
             preferred: 0,
             instance,
             serial: 0,
+            vain: 0,
         })
     }
 
@@ -178,6 +181,11 @@ impl Calls {
         }
     }
 
+    /// How many tries of commands brought no answer so far: refused, or not answered in time.
+    pub fn vain_tries(&self) -> u64 {
+        self.vain
+    }
+
     fn next_caller(&mut self) -> v1::Caller {
         self.serial += 1;
         v1::Caller {
@@ -214,6 +222,7 @@ impl Calls {
             if hopeless || started.elapsed() > COMMAND {
                 bail!("{what}: {:?}: {}", status.code(), status.message());
             }
+            self.vain += 1;
             self.preferred = (self.preferred + 1) % self.channels.len();
             self.runtime.block_on(crate::wait::pause_in_runtime(RETRY));
         }

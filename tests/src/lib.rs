@@ -11,6 +11,8 @@
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets.
 //! - [`haystack`]: secrets, and the files in which to look for them.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
+//! - [`savers`]: writers that never stop, and what became of everything that they were told.
+//! - [`disk`]: disks that misbehave under real processes.
 //! - [`relay`]: a network between two of them, which claims can disturb.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
 //!
@@ -19,6 +21,7 @@
 
 pub mod applications;
 pub mod calls;
+pub mod disk;
 pub mod haystack;
 pub mod http;
 pub mod place;
@@ -26,6 +29,7 @@ pub mod probe;
 pub mod process;
 pub mod proxy;
 pub mod relay;
+pub mod savers;
 pub mod scenario;
 pub mod socket;
 pub mod stores;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use remora_proto::v1;
 
 use crate::calls::Calls;
+use crate::disk::FaultyDisk;
 use crate::http::Browser;
 use crate::place;
 use crate::process::Process;
@@ -55,6 +56,8 @@ pub struct StoreNode {
     more: Vec<String>,
     /// The newest format of the release that it runs, unless that is ours.
     newest_format: Option<u8>,
+    /// Under its process, if faults were planned.
+    disk: Option<FaultyDisk>,
     process: Option<Process>,
 }
 
@@ -75,25 +78,29 @@ impl Stores {
     /// # Errors
     /// When a process does not start.
     pub fn start(directory: &Path, ports: &[StorePorts]) -> Result<Self> {
-        Self::start_with(directory, ports, &[])
+        Self::start_with(directory, ports, &[], false)
     }
 
     /// The same with more flags for each node.
     ///
     /// # Errors
     /// When a process does not start.
-    pub fn start_with(directory: &Path, ports: &[StorePorts], more: &[String]) -> Result<Self> {
-        let node = |(id, ports): (u64, &StorePorts)| StoreNode {
-            id,
-            ports: *ports,
-            data: directory.join(format!("store-{id}")),
-            log: directory.join(format!("store-{id}.log")),
-            more: more.to_vec(),
-            newest_format: None,
-            process: None,
+    pub fn start_with(directory: &Path, ports: &[StorePorts], more: &[String], faulty: bool) -> Result<Self> {
+        let node = |(id, ports): (u64, &StorePorts)| {
+            let disk = faulty.then(|| FaultyDisk::new(directory, &format!("store-{id}")));
+            Ok(StoreNode {
+                id,
+                ports: *ports,
+                data: directory.join(format!("store-{id}")),
+                log: directory.join(format!("store-{id}.log")),
+                more: more.to_vec(),
+                newest_format: None,
+                disk: disk.transpose()?,
+                process: None,
+            })
         };
         let mut stores = Self {
-            nodes: (1..).zip(ports).map(node).collect(),
+            nodes: (1..).zip(ports).map(node).collect::<Result<_>>()?,
         };
         for id in stores.ids() {
             stores.launch(id)?;
@@ -182,9 +189,21 @@ impl Stores {
         let node = self.node_mut(id)?;
         let process = Process::start(&format!("store {id}"), &program, &node.log, |command| {
             command.args(flags);
+            if let Some(disk) = &node.disk {
+                disk.under(command);
+            }
         })?;
         node.process = Some(process);
         Ok(())
+    }
+
+    /// The disk of a node.
+    ///
+    /// # Errors
+    /// When there is no such node, or no faults were planned.
+    pub fn disk(&self, id: u64) -> Result<&FaultyDisk> {
+        let node = self.node(id).context("no such store node")?;
+        node.disk.as_ref().context("this world has no faulty disks")
     }
 
     /// SIGKILL.

@@ -31,6 +31,7 @@ pub struct Plan {
     store_flags: Vec<String>,
     java_options: String,
     relayed: bool,
+    faulty_disks: bool,
 }
 
 /// A running world.
@@ -62,6 +63,7 @@ impl World {
             store_flags: Vec::new(),
             java_options: QUICK_START.to_owned(),
             relayed: false,
+            faulty_disks: false,
         }
     }
 
@@ -223,6 +225,13 @@ impl Plan {
         self
     }
 
+    /// Puts a disk under each store node that a claim can make misbehave.
+    #[must_use]
+    pub fn faulty_disks(mut self) -> Self {
+        self.faulty_disks = true;
+        self
+    }
+
     /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
     ///
     /// # Errors
@@ -263,7 +272,7 @@ impl Plan {
             node.advertised = Some(relay.address().port());
             relays.push(relay);
         }
-        let stores = Stores::start_with(directory.path(), &ports, &self.store_flags)?;
+        let stores = Stores::start_with(directory.path(), &ports, &self.store_flags, self.faulty_disks)?;
         let signals = Signals::new(&directory.path().join("signals"))?;
         let mut world = World {
             stores,
