@@ -105,10 +105,10 @@ pub struct Keys {
     /// How often an idle leader tells its followers that it lives [default: 30]
     #[arg(long, value_name = "MS")]
     pub heartbeat_ms: Option<u64>,
-    /// Shortest random part of the wait before an election [default: 75]
+    /// Shortest random part of the wait before an election on quick disks [default: 75]
     #[arg(long, value_name = "MS")]
     pub election_min_ms: Option<u64>,
-    /// Longest random part of that wait; the gap after a leader's death is about twice this [default: 150]
+    /// Longest random part of that wait; the gap after a leader fell silent is about twice this [default: 150]
     #[arg(long, value_name = "MS")]
     pub election_max_ms: Option<u64>,
     /// Largest session: attribute names, values, login and labels together, at most 3 MiB [default: 1048576]

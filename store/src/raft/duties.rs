@@ -186,9 +186,3 @@ pub(super) async fn take_snapshots(
         }
     }
 }
-
-/// Lets this node stand for election once the restart guard is over.
-pub(super) async fn stand_after(raft: Raft, until: Instant) {
-    tokio::time::sleep_until(until.into()).await;
-    raft.runtime_config().elect(true);
-}

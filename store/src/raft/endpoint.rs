@@ -1,23 +1,26 @@
 //! The receiving side: what peers send, checked before openraft sees it.
 //!
 //! Invariants: every message but an introduction is checked for its sender and receiver (`identity`) and for its shape
-//! (`wire`) first, and what is wrong is refused with a sentence. No vote is given before the restart guard is over, but to
-//! a successor that the leader named. A snapshot is whole and is the announced one before openraft hears of it.
+//! (`wire`) first, and what is wrong is refused with a sentence. A vote is given when `elections` is free to give it. A snapshot is whole and is the announced one before openraft hears of it.
 //!
 //! Left out: the transport (`rpc::peers` over gRPC, memory in tests), and the sending side (`network`).
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
+use openraft::raft::AppendEntriesRequest;
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use remora_proto::v1;
 
 use crate::snapshot::SnapshotReceiver;
 
 use super::applier::Raft;
+use super::elections::Elections;
 use super::identity::NodeIdentity;
+use super::pace::Pace;
 use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
 use super::types::Types;
@@ -44,9 +47,10 @@ struct Inner {
     identity: Arc<NodeIdentity>,
     snapshots: Snapshots,
     reader: Reader,
-    /// Until then no vote is given: before its restart this node may have promised a leader not to elect another one.
-    /// Absent when the node was pristine.
-    silent_until: Option<Instant>,
+    elections: Arc<Elections>,
+    pace: Arc<Pace>,
+    /// Whether openraft still works on a heartbeat that was answered.
+    passing_on: AtomicBool,
 }
 
 /// A stream of what a peer sends; it ends when the connection breaks.
@@ -59,7 +63,7 @@ impl PeerEndpoint {
         identity: Arc<NodeIdentity>,
         snapshots: Snapshots,
         reader: Reader,
-        silent_until: Option<Instant>,
+        (elections, pace): (Arc<Elections>, Arc<Pace>),
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -67,7 +71,9 @@ impl PeerEndpoint {
                 identity,
                 snapshots,
                 reader,
-                silent_until,
+                elections,
+                pace,
+                passing_on: AtomicBool::new(false),
             }),
         }
     }
@@ -81,10 +87,18 @@ impl PeerEndpoint {
         let refused: Arc<Mutex<Option<PeerError>>> = Arc::default();
         let inner = Arc::clone(&self.inner);
         let reason = Arc::clone(&refused);
+        let mut sender = Sender {
+            node: None,
+            elections: Arc::clone(&self.inner.elections),
+        };
         let checked = requests.map(move |request| {
             let checked = inner.identity.check(request.envelope.as_ref());
+            sender.is(request.envelope.as_ref());
             match checked.and_then(|()| Ok(wire::from_append(request)?)) {
-                Ok(request) => Some(request),
+                Ok(request) => {
+                    inner.elections.is_followed(&request.vote);
+                    Some(request)
+                }
                 Err(error) => {
                     *reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     None
@@ -109,34 +123,48 @@ impl PeerEndpoint {
             .boxed()
     }
 
-    /// One append outside the stream.
+    /// One append outside the stream. From the leader whom this node follows it is answered at once, see `elections`: openraft
+    /// would answer it only when all that it accepted is on the disk.
     pub(crate) async fn heartbeat(&self, request: v1::AppendRequest) -> Result<v1::AppendReply, PeerError> {
         self.inner.identity.check(request.envelope.as_ref())?;
         let rpc = wire::from_append(request)?;
         let previous = rpc.prev_log_id;
+        if rpc.entries.is_empty() && self.inner.elections.is_followed(&rpc.vote) {
+            self.pass_on(rpc);
+            return Ok(wire::append_reply(&Ok(previous)));
+        }
         let last = rpc.entries.last().map(|entry| entry.log_id).or(previous);
         let reply = self.inner.raft.append_entries(rpc).await.map_err(stopped)?;
         Ok(wire::append_reply(&reply.into_stream_result(previous, last)))
     }
 
+    /// Lets openraft know of a heartbeat that was answered, unless it still works on an earlier one: the next says as much.
+    fn pass_on(&self, rpc: AppendEntriesRequest<Types>) {
+        if self.inner.passing_on.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            // What openraft thinks of it, it tells the leader on the stream.
+            let _ = inner.raft.append_entries(rpc).await;
+            inner.passing_on.store(false, Ordering::Release);
+        });
+    }
+
     /// A vote or pre-vote.
     pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteReply, PeerError> {
         self.inner.identity.check(request.envelope.as_ref())?;
-        let silent = self
-            .inner
-            .silent_until
-            .is_some_and(|until| Instant::now() < until);
-        if silent && !request.leadership_transfer {
-            return Err(PeerError::Unavailable(
-                "this node restarted less than an election timeout ago and gives no vote yet".to_owned(),
-            ));
+        let mut rpc = wire::from_vote_request(&request)?;
+        if request.pre_vote {
+            let reply = self.inner.elections.pre_vote(&rpc)?;
+            return Ok(wire::vote_reply(&reply));
         }
-        let rpc = wire::from_vote_request(&request)?;
-        let reply = if request.pre_vote {
-            self.inner.raft.pre_vote(rpc).await
-        } else {
-            self.inner.raft.vote(rpc).await
-        };
+        if !rpc.leadership_transfer {
+            self.inner.elections.check_free()?;
+            // openraft's own lease is longer than ours ever is: it does not know of a dead process.
+            rpc.leadership_transfer = true;
+        }
+        let reply = self.inner.raft.vote(rpc).await;
         reply.map(|reply| wire::vote_reply(&reply)).map_err(stopped)
     }
 
@@ -260,29 +288,32 @@ impl PeerEndpoint {
             identity.introduced(&from);
         }
         Ok(v1::IntroduceReply {
-            from: Some(self.introduction().await?),
+            from: Some(self.introduction()),
             your_disk,
             ..v1::IntroduceReply::default()
         })
     }
 
     /// What this node says of itself.
-    pub(super) async fn introduction(&self) -> Result<v1::Introduction, PeerError> {
+    pub(super) fn introduction(&self) -> v1::Introduction {
         let identity = &self.inner.identity;
-        let initialized = self.inner.raft.is_initialized().await.map_err(stopped)?;
-        Ok(v1::Introduction {
+        let slowest = self.inner.pace.slowest();
+        let microseconds = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        v1::Introduction {
             node: identity.node,
             disk: identity.disk.0,
             cluster: identity.cluster().map_or(0, |cluster| cluster.0),
-            pristine: !initialized,
+            pristine: self.inner.elections.is_pristine(),
             peer_address: identity.peer_address.clone(),
             client_address: identity.client_address.clone(),
             cluster_list: identity.cluster_list(),
             understands: Some(wire::formats(identity.understands)),
             format: identity.cluster().map_or(0, |_| u32::from(identity.format().0)),
             start: identity.start,
+            sync_p99_us: microseconds(slowest.sync),
+            round_trip_us: microseconds(slowest.answer),
             ..v1::Introduction::default()
-        })
+        }
     }
 
     fn known_disk(&self, node: NodeId) -> u64 {
@@ -291,6 +322,26 @@ impl PeerEndpoint {
             .members()
             .get(&node)
             .map_or(0, |member| member.disk.0)
+    }
+}
+
+/// Who sends a stream of appends; when the stream ends it is known to be lost.
+struct Sender {
+    node: Option<NodeId>,
+    elections: Arc<Elections>,
+}
+
+impl Sender {
+    fn is(&mut self, envelope: Option<&v1::Envelope>) {
+        self.node = envelope.map(|envelope| envelope.from_node);
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(node) = self.node {
+            self.elections.lost(node);
+        }
     }
 }
 

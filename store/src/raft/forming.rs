@@ -48,7 +48,8 @@ pub(super) async fn introduce(
     introductions: Introductions,
 ) {
     let mut said = None;
-    while let Ok(from) = endpoint.introduction().await {
+    loop {
+        let from = endpoint.introduction();
         let formed = !from.pristine;
         let request = v1::IntroduceRequest {
             from: Some(from),
@@ -142,7 +143,8 @@ pub(super) async fn form(
     introductions: Introductions,
 ) {
     let mut said = Instant::now();
-    while let Ok(me) = endpoint.introduction().await {
+    loop {
+        let me = endpoint.introduction();
         if !me.pristine {
             return;
         }
@@ -215,7 +217,11 @@ async fn initialize(raft: &Raft, identity: &NodeIdentity, founders: Vec<v1::Intr
         .collect();
     let nodes: Vec<NodeId> = members.keys().copied().collect();
     match raft.initialize(members).await {
-        Ok(()) => tracing::info!(%cluster, ?nodes, "formed the cluster"),
+        Ok(()) => {
+            tracing::info!(%cluster, ?nodes, "formed the cluster");
+            // Nobody led before, so nobody is waited for. An error says that consensus has ended, which is told elsewhere.
+            let _ = raft.trigger().elect(false).await;
+        }
         Err(error) => tracing::error!(%error, "cannot form the cluster"),
     }
 }

@@ -15,6 +15,7 @@ use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP};
 use remora_table::{Format, Formats, TableReader};
 
 use super::link::PeerLink;
+use super::pace::Slowest;
 use super::types::{Member, Membership};
 use super::wire;
 use super::{NodeId, PeerError};
@@ -58,6 +59,8 @@ struct Peer {
     client_address: Option<String>,
     /// Disk and formats as it introduced itself last, and when.
     understands: Option<(DiskId, Formats, Instant)>,
+    /// How slow it said it was.
+    slowest: Slowest,
 }
 
 impl NodeIdentity {
@@ -272,8 +275,14 @@ impl NodeIdentity {
                 .known()
                 .peers
                 .get(&node)
-                .and_then(|peer| peer.heard)
-                .is_some_and(|at| at.elapsed() < REACHABLE_WITHIN)
+                .is_some_and(|peer| is_fresh(peer.heard))
+    }
+
+    /// The slowest sync and the slowest answer of the peers that were heard lately, as they said themselves.
+    pub(super) fn slowest_peer(&self) -> Slowest {
+        let known = self.known();
+        let heard = known.peers.values().filter(|peer| is_fresh(peer.heard));
+        heard.fold(Slowest::default(), |slowest, peer| slowest.or(peer.slowest))
     }
 
     /// Notes what a peer said about itself.
@@ -281,6 +290,10 @@ impl NodeIdentity {
         let mut known = self.known();
         let peer = known.peers.entry(introduction.node).or_default();
         peer.heard = Some(Instant::now());
+        peer.slowest = Slowest {
+            sync: Duration::from_micros(introduction.sync_p99_us),
+            answer: Duration::from_micros(introduction.round_trip_us),
+        };
         peer.understands = wire::from_formats(introduction.understands)
             .map(|formats| (DiskId(introduction.disk), formats, Instant::now()));
         if !introduction.client_address.is_empty() {
@@ -340,6 +353,10 @@ impl NodeIdentity {
         // Every critical section is a few assignments: a poisoned lock still holds whole values.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_fresh(heard: Option<Instant>) -> bool {
+    heard.is_some_and(|at| at.elapsed() < REACHABLE_WITHIN)
 }
 
 /// Links for questions beside replication: introductions and read indexes. One per configured peer.

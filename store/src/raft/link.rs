@@ -35,6 +35,9 @@ pub(crate) enum LinkError {
     /// The peer answered that it will not: another cluster, another node, another disk.
     #[error("peer refuses: {0}")]
     Refused(String),
+    /// The machine answered that no process listens at the peer's address.
+    #[error("nobody listens at the peer's address")]
+    NobodyListens,
 }
 
 /// Why a peer's message was not handled.
@@ -93,6 +96,10 @@ pub(crate) trait PeerLink: Send + Sync + 'static {
         request: v1::ReadIndexRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::ReadIndexReply>>;
+
+    /// Whether a process listens at the peer's address. Only [`LinkError::NobodyListens`] says that none does; any other
+    /// error says nothing.
+    fn listens(&self, deadline: Duration) -> BoxFuture<'static, LinkResult<()>>;
 
     /// Exchanges introductions.
     fn introduce(

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -19,10 +20,11 @@ use openraft::vote::RaftLeaderId;
 use openraft::{EntryPayload, OptionalSend};
 use prost::Message;
 use remora_proto::v1;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::log::{Log, LogEntry, LogId, Payload, Vote};
 
+use super::pace::Pace;
 use super::types::{Commands, Types, log_id};
 use super::wire;
 
@@ -37,12 +39,26 @@ const APPLIED_BYTES_MAX: u64 = 4 << 20;
 #[derive(Clone)]
 pub(super) struct LogSeam {
     log: Arc<dyn Log>,
+    votes: watch::Sender<Option<Vote>>,
+    pace: Arc<Pace>,
 }
 
 impl LogSeam {
-    /// Over an open log.
-    pub(super) fn new(log: Arc<dyn Log>) -> Self {
-        Self { log }
+    /// Over an open log, all of which is durable. Tells how long it takes to make something durable.
+    pub(super) fn new(log: Arc<dyn Log>, pace: Arc<Pace>) -> Self {
+        let votes = watch::Sender::new(log.vote());
+        Self { log, votes, pace }
+    }
+
+    /// The newest vote that is durable.
+    pub(super) fn votes(&self) -> watch::Receiver<Option<Vote>> {
+        self.votes.subscribe()
+    }
+
+    /// What tells, when it is called, how long it took to make something durable.
+    fn stopwatch(&self) -> impl FnOnce() + Send + 'static {
+        let (pace, began) = (Arc::clone(&self.pace), Instant::now());
+        move || pace.synced(began.elapsed())
     }
 
     /// Reads from the front of a range until the entries hold `bytes_max`; what needs the disk, on a blocking thread.
@@ -153,16 +169,20 @@ impl RaftLogStorage<Types> for LogSeam {
             node: Some(vote.leader_id.voted_for),
         };
         let (done, saved) = oneshot::channel();
+        let synced = self.stopwatch();
         self.log.save_vote(
             record,
             Box::new(move |result| {
+                synced();
                 // The receiver is only gone when the node stops, and then nobody speaks the vote.
                 let _ = done.send(result);
             }),
         );
         saved
             .await
-            .map_err(|_| io::Error::other("the log ended before the vote was durable"))?
+            .map_err(|_| io::Error::other("the log ended before the vote was durable"))??;
+        self.votes.send_replace(Some(record));
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogIdOf<Types>>) -> Result<(), io::Error> {
@@ -179,8 +199,12 @@ impl RaftLogStorage<Types> for LogSeam {
         I::IntoIter: OptionalSend,
     {
         let entries = entries.into_iter().map(to_disk).collect();
-        self.log
-            .append(entries, Box::new(move |result| callback.io_completed(result)))
+        let synced = self.stopwatch();
+        let done = move |result| {
+            synced();
+            callback.io_completed(result);
+        };
+        self.log.append(entries, Box::new(done))
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogIdOf<Types>>) -> Result<(), io::Error> {

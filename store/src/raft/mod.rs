@@ -2,9 +2,10 @@
 //!
 //! Commands go in through [`RaftHandle`]: many waiting proposals become one log entry (`proposer`), many waiting
 //! reads share one ReadIndex round (`reader`). openraft decides; `log_seam` gives it the durable log, `applier` the
-//! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send. `forming`
-//! makes a cluster out of empty data directories, once. `wire` translates: no openraft type reaches a disk
-//! or a wire, so that an upgrade of openraft changes no format.
+//! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send.
+//! `elections` says when to stand and whom to vote for, by `detector` and `pace`. `forming` makes a cluster out of empty data
+//! directories, once. `wire` translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes
+//! no format.
 //!
 //! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
 //! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it.
@@ -13,7 +14,9 @@
 //! id is in every record and message already), and changes of the membership after forming.
 
 mod applier;
+mod detector;
 mod duties;
+mod elections;
 mod endpoint;
 mod fate;
 mod formats;
@@ -24,6 +27,7 @@ mod leadership;
 mod link;
 mod log_seam;
 mod network;
+mod pace;
 mod proposer;
 mod reader;
 mod settings;

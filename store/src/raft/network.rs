@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -25,6 +25,7 @@ use remora_proto::v1;
 use super::NodeId;
 use super::identity::NodeIdentity;
 use super::link::{LinkError, PeerLink, PeerLinks};
+use super::pace::Pace;
 use super::snapshots::{self, SnapshotData};
 use super::types::{Member, Types};
 use super::wire::{self, Malformed};
@@ -37,12 +38,17 @@ const RETRY_AFTER: Duration = Duration::from_millis(20);
 pub(super) struct Network {
     identity: Arc<NodeIdentity>,
     links: Arc<dyn PeerLinks>,
+    pace: Arc<Pace>,
 }
 
 impl Network {
-    /// Over a way to make links.
-    pub(super) fn new(identity: Arc<NodeIdentity>, links: Arc<dyn PeerLinks>) -> Self {
-        Self { identity, links }
+    /// Over a way to make links. Tells how long heartbeats take.
+    pub(super) fn new(identity: Arc<NodeIdentity>, links: Arc<dyn PeerLinks>, pace: Arc<Pace>) -> Self {
+        Self {
+            identity,
+            links,
+            pace,
+        }
     }
 
     fn peer(&self, target: NodeId, member: &Member, heartbeats: bool) -> PeerNetwork {
@@ -50,6 +56,7 @@ impl Network {
             link: self.links.link(target, &self.identity.dial(target, member)),
             envelope: self.identity.envelope(target, member),
             identity: Arc::clone(&self.identity),
+            pace: Arc::clone(&self.pace),
             heartbeats,
         }
     }
@@ -72,6 +79,7 @@ pub(super) struct PeerNetwork {
     link: Result<Arc<dyn PeerLink>, LinkError>,
     envelope: v1::Envelope,
     identity: Arc<NodeIdentity>,
+    pace: Arc<Pace>,
     heartbeats: bool,
 }
 
@@ -126,11 +134,13 @@ impl NetStreamAppend<Types> for PeerNetwork {
                 let Some(request) = input.next().await else {
                     return Ok(stream::empty().boxed());
                 };
+                let began = Instant::now();
                 let reply = link
                     .heartbeat(wire::append(self.head(), request), option.hard_ttl())
                     .await;
-                let result =
-                    wire::from_append_reply(self.answered(reply)?).map_err(|error| malformed(&error))?;
+                let reply = self.answered(reply)?;
+                self.pace.answered(began.elapsed());
+                let result = wire::from_append_reply(reply).map_err(|error| malformed(&error))?;
                 return Ok(stream::once(async move { Ok(result) }).boxed());
             }
             let (envelope, identity) = (self.envelope, Arc::clone(&self.identity));

@@ -1,6 +1,6 @@
 //! What consensus must be told: who we are, who the others are, timers, limits.
 //!
-//! Relations that must hold: `heartbeat` < `election_min` < `election_max`, which openraft checks at start; a snapshot
+//! Relations that must hold: `heartbeat` < `election_min` < `election_max`, which the configuration checks; a snapshot
 //! leaves more entries behind it than a follower misses while one is sent, else it would need the next one at once.
 //! Clock, links and whoever listens are handed in, so that consensus runs as well in memory, under a clock of the test.
 
@@ -39,23 +39,22 @@ pub(crate) struct Settings {
     pub events: Arc<dyn EventSink>,
 }
 
-/// Timers of elections. A follower stands for election `election_max` plus a random time between `election_min` and
-/// `election_max` after the last sign of its leader, so the gap after a leader's death is about 1.5 to 2 times
-/// `election_max`.
+/// Timers of elections on quick disks; slower ones make them longer, see `pace`. A follower stands for election
+/// `election_max` plus a random time between `election_min` and `election_max` after the last sign of its leader, so the gap
+/// after a leader fell silent is about 1.5 to 2 times `election_max`. A dead process is followed at once.
 #[derive(Debug, Clone, Copy)]
 pub struct Timers {
     /// How often a leader that has nothing to say says so.
     pub heartbeat: Duration,
     /// Shortest random part of the wait before an election; longer than `heartbeat`.
     pub election_min: Duration,
-    /// Longest random part, and the length of a leader's lease; longer than `election_min`.
+    /// Longest random part, and the length of a lease; longer than `election_min`.
     pub election_max: Duration,
 }
 
 impl Default for Timers {
-    /// Sized for a gap of 0.3 s on a local network with an unloaded disk. Measured over ten kills of a leader at 200
-    /// saves a second: median 270 ms, longest 316 ms; timers of 50, 150 and 300 ms gave 550 and 612. A follower stands
-    /// after `election_max` and its own draw.
+    /// Sized for a gap of 0.3 s after a silence on a local network. Measured over ten silent leaders at 200 saves a second:
+    /// median 270 ms, longest 316 ms; timers of 50, 150 and 300 ms gave 550 and 612.
     fn default() -> Self {
         Self {
             heartbeat: Duration::from_millis(30),

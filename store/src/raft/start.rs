@@ -2,8 +2,8 @@
 //!
 //! Invariants: nothing is started before all of the log and the newest whole table image have been read and fit
 //! together, for a node that lost what lies between must not go on. The membership on the disk and `--cluster` name the
-//! same nodes. A node of several that comes back neither votes nor stands before the longest election timeout is over
-//! (the restart guard). Every task started here ends with [`RaftHandle::stop`].
+//! same nodes. A node of several that comes back neither votes nor stands before the longest lease is over (the restart
+//! guard). Every task started here ends with [`RaftHandle::stop`].
 //!
 //! Left out: what the tasks do (`duties`, `forming`, `proposer`, `reader`), and everything around consensus, which
 //! the composition root starts.
@@ -19,23 +19,32 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::disk::Disk;
-use crate::log::{DataDir, DataDirError, FileLog, Log, LogGauge};
+use crate::log::{DataDir, DataDirError, FileLog, Log, LogGauge, Vote};
 use crate::metrics::Consensus;
 use crate::snapshot::SnapshotStore;
 use remora_table::{Formats, TableReader};
 
 use super::applier::{Applier, Raft};
+use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, NodeIdentity};
 use super::log_seam::LogSeam;
 use super::network::Network;
+use super::pace::Pace;
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::snapshots::Snapshots;
-use super::{Leadership, NodeId, duties, formats, forming};
+use super::{Leadership, NodeId, duties, elections, formats, forming};
 
+/// How long a heartbeat may be on its way. The next one waits for it, so this is also how long a peer that stood still may be
+/// without one.
+const HEARTBEAT_WITHIN_MS: u64 = 500;
+/// How long a vote may take: two syncs of a slow disk.
+const VOTE_WITHIN_MS: u64 = 2_000;
+/// How long a leader whom no majority answers still appends what it is told. The proposer refuses before that.
+const ALONE_WITHIN_MS: u64 = 2_500;
 /// How long a snapshot may take to be sent and installed: 4 GiB at 10 MB/s. Too short a limit sends it again for ever; a
 /// connection that broke ends it sooner.
 const SNAPSHOT_WITHIN_MS: u64 = 600_000;
@@ -89,7 +98,7 @@ pub(super) async fn start_on(mut settings: Settings, media: Media) -> Result<Raf
     let began = Instant::now();
     let opened = Opened::open(&mut settings, media).await?;
     let silent_until = match known_members(&opened).await {
-        Ok(voters) => guard(&opened.raft, voters, &settings.timers),
+        Ok(voters) => guard(voters, &settings.timers),
         Err(error) => {
             opened
                 .raft
@@ -119,7 +128,10 @@ struct Opened {
     snapshots: Snapshots,
     table: TableReader,
     bytes_since_snapshot: Arc<AtomicU64>,
-    log: LogGauge,
+    log: Arc<dyn Log>,
+    gauge: LogGauge,
+    votes: watch::Receiver<Option<Vote>>,
+    pace: Arc<Pace>,
     counts: Consensus,
 }
 
@@ -141,9 +153,15 @@ impl Opened {
             (understands, table.clone()),
         ));
         let bytes_since_snapshot = applier.bytes_since_snapshot();
-        let network = Network::new(Arc::clone(&identity), Arc::clone(&settings.links));
-        let config = Arc::new(config(settings)?);
-        let log = LogSeam::new(found.log);
+        let pace = Arc::new(Pace::new());
+        let links = Arc::clone(&settings.links);
+        let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
+        let config = Arc::new(config(
+            settings.snapshots.keep_entries,
+            identity.configured.len() == 1,
+        )?);
+        let log = LogSeam::new(Arc::clone(&found.log), Arc::clone(&pace));
+        let votes = log.votes();
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         Ok(Self {
@@ -152,7 +170,10 @@ impl Opened {
             snapshots,
             table,
             bytes_since_snapshot,
-            log: found.gauge,
+            log: found.log,
+            gauge: found.gauge,
+            votes,
+            pace,
             counts,
         })
     }
@@ -253,17 +274,18 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         opened.counts.entry_proposals.clone(),
     );
     tasks.push(tokio::spawn(proposing));
+    let (elections, holding) = hold_elections(settings, &opened, &peers, &leadership_seen, silent_until);
+    tasks.extend(holding);
     let endpoint = PeerEndpoint::new(
         opened.raft.clone(),
         Arc::clone(&opened.identity),
         opened.snapshots.clone(),
         reader.clone(),
-        silent_until,
+        (elections, Arc::clone(&opened.pace)),
     );
 
     tasks.extend(spawn_duties(settings, &opened, &proposer, &leadership_seen));
     tasks.extend(spawn_forming(&opened.raft, &endpoint, &opened.identity, peers));
-    tasks.extend(silent_until.map(|until| tokio::spawn(duties::stand_after(opened.raft.clone(), until))));
     RaftHandle {
         inner: Arc::new(Parts {
             raft: opened.raft,
@@ -276,10 +298,33 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
             table: opened.table,
             endpoint,
             snapshots: opened.snapshots,
-            log: opened.log,
+            log: opened.gauge,
             tasks: Mutex::new(tasks),
         }),
     }
+}
+
+/// Starts to watch the leader's life, and to give signs of life while this node leads.
+fn hold_elections(
+    settings: &Settings,
+    opened: &Opened,
+    peers: &ControlLinks,
+    leadership: &watch::Receiver<Leadership>,
+    silent_until: Option<Instant>,
+) -> (Arc<Elections>, [JoinHandle<()>; 2]) {
+    let around = Around {
+        raft: opened.raft.clone(),
+        identity: Arc::clone(&opened.identity),
+        peers: peers.clone(),
+        log: Arc::clone(&opened.log),
+        votes: opened.votes.clone(),
+        leadership: leadership.clone(),
+        pace: Arc::clone(&opened.pace),
+    };
+    let (elections, lost) = Elections::new(around, settings.timers, silent_until);
+    let watching = tokio::spawn(Arc::clone(&elections).watch(lost));
+    let beating = tokio::spawn(Arc::clone(&elections).beat());
+    (elections, [watching, beating])
 }
 
 /// Starts what a node does by itself.
@@ -375,28 +420,26 @@ fn check(settings: &mut Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// openraft's configuration.
-fn config(settings: &Settings) -> Result<Config, StartError> {
-    let ms = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+/// openraft's configuration. Its timers only limit calls, see `elections`; a node that is `alone` elects itself by them.
+fn config(keep_entries: u64, alone: bool) -> Result<Config, StartError> {
     Config {
         cluster_name: "remora".to_owned(),
-        heartbeat_interval: ms(settings.timers.heartbeat),
-        election_timeout_min: ms(settings.timers.election_min),
-        election_timeout_max: ms(settings.timers.election_max),
-        enable_pre_vote: Some(true),
-        // Held back until the restart guard is over; see `guard`.
-        enable_elect: false,
+        heartbeat_interval: HEARTBEAT_WITHIN_MS,
+        election_timeout_min: VOTE_WITHIN_MS,
+        election_timeout_max: ALONE_WITHIN_MS,
+        enable_elect: alone,
+        enable_heartbeat: false,
         // A restarted leader asks a majority again instead of going on from what its disk says.
         enable_leader_restore: Some(false),
         install_snapshot_timeout: SNAPSHOT_WITHIN_MS,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: settings.snapshots.keep_entries,
+        max_in_snapshot_log_to_keep: keep_entries,
         api_channel_size: Some(CORE_QUEUE_MAX),
         ..Config::default()
     }
     .validate()
-    .map_err(|error| StartError::Settings(format!("election timers: {error}")))
+    .map_err(|error| StartError::Settings(error.to_string()))
 }
 
 /// Takes over the membership that the disk knows, and checks it against the settings. Gives the number of voters.
@@ -419,13 +462,9 @@ async fn known_members(opened: &Opened) -> Result<usize, StartError> {
     )))
 }
 
-/// The restart guard: a node that comes back neither votes nor stands for the longest election timeout, because before
-/// its restart it may have acknowledged a leader that still counts on it. A pristine node and one that is alone have
-/// promised nobody anything.
-fn guard(raft: &Raft, voters: usize, timers: &Timers) -> Option<Instant> {
-    if voters < 2 {
-        raft.runtime_config().elect(true);
-        return None;
-    }
-    Some(Instant::now() + timers.election_max)
+/// The restart guard: a node that comes back neither votes nor stands for the longest lease, because before its restart it
+/// may have acknowledged a leader that still counts on it. A pristine node and one that is alone have promised nobody
+/// anything.
+fn guard(voters: usize, timers: &Timers) -> Option<Instant> {
+    (voters > 1).then(|| Instant::now() + elections::GUARD.max(timers.election_max))
 }

@@ -6,6 +6,7 @@
 //!
 //! Left out on purpose: a length limit of the replication stream. It lives as long as the leadership does.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use futures::future::BoxFuture;
 use futures::stream::{BoxStream, Stream, StreamExt};
 use remora_proto::v1;
 use remora_proto::v1::peer_client::PeerClient;
+use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -57,13 +59,18 @@ impl PeerLinks for GrpcLinks {
         let client = PeerClient::new(channel)
             .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);
-        Ok(Arc::new(GrpcLink { client }))
+        Ok(Arc::new(GrpcLink {
+            client,
+            address: address.to_owned(),
+        }))
     }
 }
 
 /// One peer over one channel.
 struct GrpcLink {
     client: PeerClient<Channel>,
+    /// Host:port.
+    address: String,
 }
 
 /// Waits for a call, at most until its deadline.
@@ -160,6 +167,20 @@ impl PeerLink for GrpcLink {
     ) -> BoxFuture<'static, LinkResult<v1::ReadIndexReply>> {
         let mut client = self.client.clone();
         Box::pin(async move { within(deadline, client.read_index(request)).await })
+    }
+
+    fn listens(&self, deadline: Duration) -> BoxFuture<'static, LinkResult<()>> {
+        let address = self.address.clone();
+        Box::pin(async move {
+            let opened = tokio::time::timeout(deadline, TcpStream::connect(address)).await;
+            match opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(_) => Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    Err(LinkError::NobodyListens)
+                }
+                Err(error) => Err(LinkError::Unreachable(error.to_string())),
+            }
+        })
     }
 
     fn introduce(

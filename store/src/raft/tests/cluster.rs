@@ -73,6 +73,11 @@ impl Wires {
         self.state().endpoints.insert(node, endpoint);
     }
 
+    /// Lets nobody reach a node any more, as if its process had ended.
+    pub(super) fn disconnect(&self, node: NodeId) {
+        self.state().endpoints.remove(&node);
+    }
+
     /// How often a node asked for a vote or a pre-vote.
     pub(super) fn candidacies(&self, node: NodeId) -> usize {
         self.state().candidacies.get(&node).copied().unwrap_or(0)
@@ -242,6 +247,14 @@ impl PeerLink for MemoryLink {
         )
     }
 
+    fn listens(&self, deadline: Duration) -> BoxFuture<'static, LinkResult<()>> {
+        let listens = self.wires.state().endpoints.contains_key(&self.to);
+        if !listens && !self.wires.broken(self.from, self.to) {
+            return Box::pin(async { Err(LinkError::NobodyListens) });
+        }
+        self.call(deadline, |_| async { Ok(()) })
+    }
+
     fn introduce(
         &self,
         request: v1::IntroduceRequest,
@@ -404,7 +417,7 @@ impl Cluster {
 
     /// Ends a node at once, as a crash of its process would, but for what the disk already has.
     pub(super) async fn crash(&mut self, node: NodeId) {
-        self.wires.state().endpoints.remove(&node);
+        self.wires.disconnect(node);
         let handle = self.nodes.remove(&node).unwrap();
         handle.halt().await;
     }

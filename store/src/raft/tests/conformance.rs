@@ -12,6 +12,7 @@ use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds
 use crate::metrics::Consensus;
 use crate::raft::applier::Applier;
 use crate::raft::log_seam::LogSeam;
+use crate::raft::pace::Pace;
 use crate::raft::snapshots::Snapshots;
 use crate::raft::types::{Member, Types};
 use crate::snapshot::SnapshotStore;
@@ -99,7 +100,7 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
         );
         Ok((
             (directory, data_dir),
-            LogSeam::new(Arc::new(FromAnyIndex(log))),
+            LogSeam::new(Arc::new(FromAnyIndex(log)), Arc::new(Pace::new())),
             applier,
         ))
     }

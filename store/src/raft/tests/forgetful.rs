@@ -16,6 +16,7 @@ use crate::faults::{Faults, Kind, Operation};
 use crate::log::faulty::FaultyLog;
 use crate::log::{FileLog, Log};
 use crate::raft::log_seam::LogSeam;
+use crate::raft::pace::Pace;
 use crate::raft::types::{Commands, Types, log_id};
 
 /// A disk whose syncs hang until the test lets them end, or which speaks of them early.
@@ -53,7 +54,7 @@ impl ForgetfulDisk {
 /// Whether a vote was spoken before the sync, and whether it is there after a power cut once it was spoken.
 async fn vote_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     let disk = ForgetfulDisk::new(speaks_early);
-    let mut log = LogSeam::new(disk.open());
+    let mut log = LogSeam::new(disk.open(), Arc::new(Pace::new()));
     let vote = VoteOf::<Types> {
         leader_id: alias::LeaderIdOf::<Types>::new(3, 1),
         committed: false,
@@ -76,7 +77,7 @@ async fn vote_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
 async fn entry_spoken_and_kept(speaks_early: bool) -> (bool, bool) {
     let disk = ForgetfulDisk::new(speaks_early);
     let opened = disk.open();
-    let mut log = LogSeam::new(Arc::clone(&opened));
+    let mut log = LogSeam::new(Arc::clone(&opened), Arc::new(Pace::new()));
     let commands = EntryPayload::Normal(Commands(Bytes::from_static(b"saves")));
     let (sender, mut spoken) = Types::oneshot();
     log.append(

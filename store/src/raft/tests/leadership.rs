@@ -134,6 +134,7 @@ async fn a_restarted_node_gives_no_vote_at_first() {
     assert!(matches!(refused, Err(PeerError::Unavailable(_))), "{refused:?}");
     let handed_over = v1::VoteRequest {
         leadership_transfer: true,
+        pre_vote: false,
         ..request
     };
     restarted.endpoint().vote(handed_over).await.unwrap();

@@ -55,6 +55,7 @@ macro_rules! link_contract {
         crate::raft::tests::link::link_contract!($carrier:
             every_call_ends_at_its_deadline
             nobody_there_is_unreachable
+            only_where_nobody_listens_that_is_said
             a_refusal_is_told_apart_from_what_may_be_over_soon
             replies_of_an_append_come_in_the_order_of_the_requests_and_end_with_them
             a_refusal_amid_an_append_ends_it
@@ -242,6 +243,19 @@ pub(crate) async fn nobody_there_is_unreachable<C: Carrier>() {
     assert!(unreachable(&opened.map(|_| ())), "append");
 }
 
+/// A process that is gone is told apart from one that stands still.
+pub(crate) async fn only_where_nobody_listens_that_is_said<C: Carrier>() {
+    let mut far = Far::<C>::served().await;
+    assert_eq!(ended("served", far.link.listens(PATIENCE)).await, Ok(()));
+    far.carrier.vanish().await;
+    let gone = ended("gone", far.link.listens(PATIENCE)).await;
+    assert_eq!(gone, Err(LinkError::NobodyListens));
+    far.carrier.serve(far.handle.endpoint()).await;
+    far.carrier.freeze().await;
+    let frozen = ended("frozen", far.link.listens(SHORT)).await;
+    assert_ne!(frozen, Err(LinkError::NobodyListens));
+}
+
 /// What an operator has to cure is refused; what the next try may find otherwise is not.
 pub(crate) async fn a_refusal_is_told_apart_from_what_may_be_over_soon<C: Carrier>() {
     let far = Far::<C>::served().await;
@@ -335,7 +349,7 @@ impl Carrier for Memory {
     }
 
     async fn vanish(&mut self) {
-        self.0.cut(FAR);
+        self.0.disconnect(FAR);
     }
 
     async fn freeze(&mut self) {

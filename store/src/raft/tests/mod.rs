@@ -3,6 +3,7 @@
 mod cluster;
 mod conformance;
 mod durability;
+mod elections;
 mod faults;
 mod forgetful;
 mod formats;
