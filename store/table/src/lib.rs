@@ -56,8 +56,9 @@
 //!     tombstone's version. The new session's version is its creation, its epoch, and the version of login, labels and
 //!     idle limit. Any other epoch creates nothing. A second create is a save with a wrong epoch.
 //!     (`scripts/create.script`, `scripts/logout.script`)
-//! 12. **Base ahead.** A base above the record's version is taken for the present one: nothing can be newer than it, so
-//!     nothing conflicts and nothing is told. (`scripts/ahead.script`)
+//! 12. **Base ahead.** A base above the record's version, or of another generation, is none that this record ever had:
+//!     Conflict, whoever asks and whatever the save says, and the answer tells the whole record. (`scripts/ahead.script`;
+//!     generations in `src/tests.rs`)
 //! 13. **Base behind.** If something that the save changes or removes is newer than its base: Conflict, and nothing of
 //!     it is applied. Otherwise it is applied. Either answer tells what is newer than the base and not the save's own:
 //!     attributes, login, idle limit, labels, and removals. (`scripts/merge.script`)

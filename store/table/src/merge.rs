@@ -1,6 +1,7 @@
 //! Whether a save conflicts with what others changed since its base, and what it must be told about that.
 //!
-//! A thing is newer than the base if its version is. Absent attributes have the version of the last removal: nobody
+//! A base is comparable with a record if it is of the record's generation and not above its version: everything else names
+//! what this table never gave out, so nothing follows from it. A thing is newer than a comparable base if its version is. Absent attributes have the version of the last removal: nobody
 //! knows which of them was removed then. Only pure comparisons; nothing here changes a record.
 
 use std::sync::Arc;
@@ -9,8 +10,11 @@ use super::command::Save;
 use super::outcome::Merged;
 use super::types::{Attribute, Login, Session, Version};
 
-/// Whether something that the save changes or removes is newer than its base.
+/// Whether the save's base is none of this record's, or something that the save changes or removes is newer than it.
 pub(super) fn conflicts(session: &Session, save: &Save) -> bool {
+    if !comparable(session, save.base) {
+        return true;
+    }
     let newer = |name: &str| {
         session
             .attribute(name)
@@ -23,20 +27,26 @@ pub(super) fn conflicts(session: &Session, save: &Save) -> bool {
         || (save.max_idle_seconds.is_some() && session.max_idle_version > save.base)
 }
 
-/// What others changed since `base`; none if nothing. `own` is the version of the asker's own change in the record,
+/// Whether a version is one that this record can have had.
+fn comparable(session: &Session, base: Version) -> bool {
+    base <= session.version && base.generation() == session.version.generation()
+}
+
+/// What others changed since `base`, which is everything if the record never had it; none if nothing. `own` is the version of the asker's own change in the record,
 /// which it need not be told.
 ///
 /// After an own removal nobody can tell any more whether others removed something too: then `removals` is said, which
 /// is always safe, for `names` is the whole truth.
 pub(super) fn merged(session: &Session, base: Version, own: Option<Version>) -> Option<Merged> {
-    let told = |version: Version| version > base && Some(version) != own;
+    let known = comparable(session, base);
+    let told = |version: Version| !known || (version > base && Some(version) != own);
     let attributes: Vec<Attribute> = session
         .attributes
         .iter()
         .filter(|attribute| told(attribute.version))
         .cloned()
         .collect();
-    let removals = session.removal_version > base;
+    let removals = !known || session.removal_version > base;
     let (names, local) = if removals {
         (names(session), session.local.to_vec())
     } else {

@@ -2,8 +2,8 @@
 //!
 //! A record remembers its last claim, its last change and the last late change of a former owner, a tombstone its removal.
 //! That is enough because an adapter has one change per session in flight. Outcomes that changed nothing (Conflict, Fenced, Gone) need no memory: their
-//! reasons only grow, so the repeat meets them again. TooLarge may have lost its reason by then; the repeat is then
-//! applied, for the first and only time.
+//! reasons only grow, so the repeat meets them again. TooLarge, and the Conflict of a base that was ahead, may have lost
+//! their reason by then; the repeat is then applied, for the first and only time.
 
 use std::sync::Arc;
 

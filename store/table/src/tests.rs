@@ -42,9 +42,21 @@ fn scripts_tell_the_rules() {
     }
 }
 
+fn session() -> SessionKey {
+    SessionKey {
+        application: "shop".into(),
+        key: [7; 16],
+    }
+}
+
 /// The save that creates a session with this idle limit.
 fn create(session: SessionKey, max_idle_seconds: i32) -> Command {
-    Command::Save(Save {
+    Command::Save(saves(session, max_idle_seconds))
+}
+
+/// A save of nothing but this idle limit, by whoever owns nothing.
+fn saves(session: SessionKey, max_idle_seconds: i32) -> Save {
+    Save {
         session,
         epoch: Epoch(0),
         base: Version(0),
@@ -57,15 +69,22 @@ fn create(session: SessionKey, max_idle_seconds: i32) -> Command {
         late: false,
         created_ms: 0,
         last_access_ms: 0,
-    })
+    }
+}
+
+/// What the store itself, which no request names, is answered.
+fn ask(table: &mut SessionTable, command: Command) -> Outcome {
+    let proposal = Proposal {
+        request_id: None,
+        node: "n1".into(),
+        command,
+    };
+    table.apply(&proposal, &mut Vec::new())
 }
 
 /// The entries of ten seconds each until a sweep takes away the tombstone of a session with this idle limit.
 fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
-    let session = SessionKey {
-        application: "shop".into(),
-        key: [7; 16],
-    };
+    let session = session();
     let save = create(session.clone(), max_idle_seconds);
     let remove = Command::Remove {
         session,
@@ -74,14 +93,6 @@ fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
         reason: RemoveReason::Logout,
     };
     let mut table = SessionTable::new();
-    let ask = |table: &mut SessionTable, command: Command| {
-        let proposal = Proposal {
-            request_id: None,
-            node: "n1".into(),
-            command,
-        };
-        table.apply(&proposal, &mut Vec::new())
-    };
     ask(&mut table, save);
     let removed = ask(&mut table, remove);
     assert_eq!(
@@ -95,6 +106,34 @@ fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
         ask(&mut table, Command::Sweep { limit: 1 }) == Outcome::Swept { removed: 1 }
     };
     (1..).find(swept).unwrap()
+}
+
+/// With rule 12 asking only whether the base is above the record's version, the save was applied.
+#[test]
+fn a_base_of_an_older_generation_conflicts_and_is_told_the_whole_record() {
+    let mut table = SessionTable::new();
+    ask(&mut table, create(session(), 60));
+    // As a restore leaves it: the record is of before, and what is done to it from now on is not.
+    table.version = Version(1 << 48);
+    let claimed = ask(&mut table, Command::Claim { session: session() });
+    let Outcome::Claimed(record) = claimed else {
+        panic!("{claimed:?}")
+    };
+    let mut save = |base| {
+        let save = Save {
+            epoch: record.epoch,
+            base,
+            ..saves(session(), 30)
+        };
+        ask(&mut table, Command::Save(save))
+    };
+    let before = save(Version(5));
+    let Outcome::Conflict { version, merged } = before else {
+        panic!("{before:?}")
+    };
+    assert_eq!(version, record.version);
+    assert_eq!((merged.removals, merged.max_idle_seconds), (true, Some(60)));
+    assert!(matches!(save(record.version), Outcome::Saved(_)));
 }
 
 #[test]

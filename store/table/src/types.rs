@@ -98,6 +98,16 @@ pub struct Owner {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
+/// Bits of a version below its generation.
+const GENERATION_SHIFT: u32 = 48;
+
+impl Version {
+    /// Which restore of the table gave it out, from 0. Versions of two generations say nothing about each other.
+    pub(crate) fn generation(self) -> u64 {
+        self.0 >> GENERATION_SHIFT
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

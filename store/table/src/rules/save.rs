@@ -165,13 +165,12 @@ fn admit(
             owner: current.owner.clone(),
         }));
     };
-    let behind = save.base < current.version;
-    let merged = if behind {
-        merge::merged(current, save.base, None)
-    } else {
+    let merged = if save.base == current.version {
         None
+    } else {
+        merge::merged(current, save.base, None)
     };
-    if behind && merge::conflicts(current, save) {
+    if merge::conflicts(current, save) {
         return Err(Box::new(Outcome::Conflict {
             version: current.version,
             merged: merged.unwrap_or_default(),
