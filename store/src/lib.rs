@@ -24,7 +24,7 @@
 //! | `snapshot` | table images on disk: written aside, synced, renamed |
 //! | `raft` | the only place that names openraft: proposer, reader, applier, forming |
 //! | `rpc` | the only place that names tonic: services, streams, links to peers |
-//! | `clock`, `config`, `metrics` | the time of day, what the node is told, what it counts |
+//! | `clock`, `config`, `metrics` | how time passes, what the node is told, what it counts |
 //! | `node` | the composition root: start, run, stop |
 //!
 //! # Life of a write
@@ -45,7 +45,8 @@
 //!
 //! # What must never be
 //!
-//! - a wire type or an async function inside `remora_table`; a clock anywhere but in `clock`
+//! - a wire type or an async function inside `remora_table`; a wall clock anywhere; a stamp that does not go on from the
+//!   table's own (`raft::stamps`)
 //! - a read without a barrier; an answer before a majority has synced
 //! - a refusal after the command reached the log, but for the table's own word that nothing changed
 //!   ([`remora_table::Outcome::TooLarge`]); an unknown outcome told as a refusal

@@ -152,7 +152,7 @@ fn settings(
         timers: config.timers,
         snapshots: config.snapshots,
         links: Arc::new(GrpcLinks),
-        stamp: Arc::new(move || clock.stamp()),
+        clock,
         events: events.sink(),
     }
 }

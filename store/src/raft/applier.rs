@@ -17,10 +17,13 @@ use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::log::GROUP;
-use remora_table::{CodecError, Entry, Event, Formats, Outcome, SessionTable, TableReader, decode_proposal};
+use remora_table::{
+    CodecError, Entry, Event, Formats, Outcome, SessionTable, Stamp, TableReader, decode_proposal,
+};
 
 use super::settings::EventSink;
 use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};
+use super::stamps::Marks;
 use super::types::{Commands, StoredMembership, Types};
 
 /// Entries applied before other tasks of the runtime get a turn: a replay must not starve heartbeats. An entry holds
@@ -39,13 +42,19 @@ pub(super) struct Applier {
     understands: Formats,
     snapshots: Snapshots,
     events: Arc<dyn EventSink>,
+    marks: Arc<Marks>,
     /// Bytes of commands applied since the last snapshot began; shared with those who decide when the next is due.
     bytes_since_snapshot: Arc<AtomicU64>,
 }
 
 impl Applier {
     /// Over an empty table; openraft restores the newest snapshot itself.
-    pub(super) fn new(understands: Formats, snapshots: Snapshots, events: Arc<dyn EventSink>) -> Self {
+    pub(super) fn new(
+        understands: Formats,
+        snapshots: Snapshots,
+        events: Arc<dyn EventSink>,
+        marks: Arc<Marks>,
+    ) -> Self {
         Self {
             table: Arc::default(),
             last_applied: None,
@@ -53,6 +62,7 @@ impl Applier {
             understands,
             snapshots,
             events,
+            marks,
             bytes_since_snapshot: Arc::default(),
         }
     }
@@ -67,8 +77,8 @@ impl Applier {
         Arc::clone(&self.bytes_since_snapshot)
     }
 
-    /// Applies the commands of one entry, in order.
-    fn apply_commands(&mut self, commands: &Commands) -> io::Result<Vec<Outcome>> {
+    /// Applies the commands of one entry, in order; gives their outcomes and its stamp.
+    fn apply_commands(&mut self, commands: &Commands) -> io::Result<(Vec<Outcome>, Stamp)> {
         let entry = Entry::decode(&commands.0, self.understands).map_err(io::Error::other)?;
         if entry.group != GROUP {
             return Err(io::Error::other(format!(
@@ -100,8 +110,12 @@ impl Applier {
         if !events.is_empty() {
             self.events.happened(&events);
         }
-        Ok(outcomes)
+        Ok((outcomes, entry.stamp))
     }
+}
+
+fn term(position: LogIdOf<Types>) -> u64 {
+    position.committed_leader_id().term
 }
 
 /// A panic while the table was changed has ended consensus: nobody looks at it afterwards.
@@ -124,9 +138,14 @@ impl RaftStateMachine<Types> for Applier {
         let mut applied = 0_usize;
         while let Some(next) = entries.next().await {
             let (entry, responder) = next?;
+            let mut stamp = None;
             let outcomes = match entry.payload {
                 EntryPayload::Blank => Vec::new(),
-                EntryPayload::Normal(commands) => self.apply_commands(&commands)?,
+                EntryPayload::Normal(commands) => {
+                    let (outcomes, stamped) = self.apply_commands(&commands)?;
+                    stamp = Some(stamped);
+                    outcomes
+                }
                 EntryPayload::Membership(membership) => {
                     let disks = membership.nodes().map(|(node, member)| (*node, member.disk.0));
                     lock(&self.table).set_members(&disks.collect());
@@ -134,6 +153,7 @@ impl RaftStateMachine<Types> for Applier {
                     Vec::new()
                 }
             };
+            self.marks.applied(term(entry.log_id), stamp);
             self.last_applied = Some(entry.log_id);
             if let Some(responder) = responder {
                 responder.send(outcomes);
@@ -167,6 +187,8 @@ impl RaftStateMachine<Types> for Applier {
         tokio::task::spawn_blocking(move || lock(&table).restore(image))
             .await
             .map_err(io::Error::other)?;
+        let stamp = lock(&self.table).stamp();
+        self.marks.applied(meta.last_log_id.map_or(0, term), Some(stamp));
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.bytes_since_snapshot.store(0, Ordering::Relaxed);

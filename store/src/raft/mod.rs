@@ -32,6 +32,7 @@ mod proposer;
 mod reader;
 mod settings;
 mod snapshots;
+mod stamps;
 mod start;
 mod status;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! No linger: while [`IN_FLIGHT_MAX`] entries are on their way, what comes in waits and shares the next one. So an
 //! idle node answers at once and a busy one writes few, full entries.
 //!
-//! Invariant: every proposal taken is answered exactly once. It is Refused only if it never reached the log.
+//! Invariants: every proposal taken is answered exactly once; it is Refused only if it never reached the log. A new leader
+//! proposes nothing before it has applied its blank entry (`stamps`).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,9 +20,10 @@ use openraft::raft::ClientWriteResult;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::log::GROUP;
-use remora_table::{EntryBuilder, Format, Formats, Proposal, Stamp, TableReader, encode_proposal};
+use remora_table::{EntryBuilder, Format, Formats, Proposal, TableReader, encode_proposal};
 
 use super::applier::Raft;
+use super::stamps::Stamps;
 use super::types::{Commands, Types};
 use super::{Ask, Fate, Leadership, Refusal, Replies};
 
@@ -114,7 +116,7 @@ impl Proposer {
     /// A proposer and the task that serves it until every way in is gone.
     pub(super) fn new(
         raft: Raft,
-        (stamp, format): (Arc<dyn Fn() -> Stamp + Send + Sync>, Writes),
+        (stamps, format): (Stamps, Writes),
         leadership: watch::Receiver<Leadership>,
         stopping: watch::Receiver<bool>,
         entry_proposals: Histogram,
@@ -123,7 +125,7 @@ impl Proposer {
         let waiting = Arc::<Waiting>::default();
         let worker = Packer {
             raft,
-            stamp,
+            stamps,
             format: format.clone(),
             waiting: Arc::clone(&waiting),
             leadership: leadership.clone(),
@@ -219,7 +221,7 @@ type Returned = (Vec<Item>, Option<ClientWriteResult<Types>>);
 
 struct Packer {
     raft: Raft,
-    stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    stamps: Stamps,
     format: Writes,
     waiting: Arc<Waiting>,
     leadership: watch::Receiver<Leadership>,
@@ -236,11 +238,8 @@ impl Packer {
                 self.take(group);
             }
             while in_flight.len() < IN_FLIGHT_MAX && !self.queue.is_empty() {
-                let Some(format) = self.format.now() else {
-                    self.refuse_all(Refusal::Stopping);
-                    break;
-                };
-                in_flight.push(self.propose_entry(format).await);
+                let Some(entry) = self.begin_entry() else { break };
+                in_flight.push(self.propose_entry(entry).await);
             }
             tokio::select! {
                 Some(returned) = in_flight.next(), if !in_flight.is_empty() => self.settle(returned),
@@ -250,6 +249,7 @@ impl Packer {
                     None => if let Some(returned) = in_flight.next().await { self.settle(returned) },
                 },
                 Ok(()) = leadership.changed() => self.refuse_waiting(),
+                () = self.stamps.another_term(), if !self.queue.is_empty() => {}
             }
         }
     }
@@ -263,9 +263,26 @@ impl Packer {
         self.queue.extend(items);
     }
 
+    /// The next entry, without proposals; none if none may be proposed now. Then what waits is refused, or waits until this
+    /// leader's blank entry is applied.
+    fn begin_entry(&mut self) -> Option<EntryBuilder> {
+        let leadership = *self.leadership.borrow();
+        let format = self.format.now();
+        if let Some(refusal) = leadership
+            .refusal()
+            .or(format.is_none().then_some(Refusal::Stopping))
+        {
+            self.refuse_all(refusal);
+        }
+        let stamp = self.stamps.next(leadership.term)?;
+        format.map(|format| EntryBuilder::new(format, GROUP, stamp))
+    }
+
     /// Makes one entry of the front of the queue and hands it to openraft.
-    async fn propose_entry(&mut self, format: Format) -> impl Future<Output = Returned> + Send + use<> {
-        let mut entry = EntryBuilder::new(format, GROUP, (self.stamp)());
+    async fn propose_entry(
+        &mut self,
+        mut entry: EntryBuilder,
+    ) -> impl Future<Output = Returned> + Send + use<> {
         let mut items = Vec::new();
         while let Some(next) = self.queue.front() {
             let full = entry.count() >= ENTRY_PROPOSALS_MAX

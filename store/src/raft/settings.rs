@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_table::{Event, Formats, Stamp, TableReader};
+use remora_table::{Event, Formats, TableReader};
+
+use crate::clock::Clock;
 
 use super::{NodeId, PeerLinks};
 
@@ -33,8 +35,8 @@ pub(crate) struct Settings {
     pub snapshots: SnapshotPolicy,
     /// How to reach peers.
     pub links: Arc<dyn PeerLinks>,
-    /// The clock that stamps log entries.
-    pub stamp: Arc<dyn Fn() -> Stamp + Send + Sync>,
+    /// The clock by which log entries are stamped.
+    pub clock: Clock,
     /// Who wants to know what happened to sessions.
     pub events: Arc<dyn EventSink>,
 }

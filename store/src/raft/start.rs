@@ -36,6 +36,7 @@ use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::snapshots::Snapshots;
+use super::stamps::Marks;
 use super::{Leadership, NodeId, duties, elections, formats, forming};
 
 /// How long a heartbeat may be on its way. The next one waits for it, so this is also how long a peer that stood still may be
@@ -127,6 +128,7 @@ struct Opened {
     identity: Arc<NodeIdentity>,
     snapshots: Snapshots,
     table: TableReader,
+    marks: Arc<Marks>,
     bytes_since_snapshot: Arc<AtomicU64>,
     log: Arc<dyn Log>,
     gauge: LogGauge,
@@ -144,7 +146,9 @@ impl Opened {
             .map_err(|error| StartError::Log(io::Error::other(error)))??;
         let counts = Consensus::new();
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());
-        let applier = Applier::new(understands, snapshots.clone(), Arc::clone(&settings.events));
+        let marks = Arc::new(Marks::new(settings.clock.clone()));
+        let events = Arc::clone(&settings.events);
+        let applier = Applier::new(understands, snapshots.clone(), events, Arc::clone(&marks));
         let table = applier.reader();
         let identity = Arc::new(NodeIdentity::new(
             found.data_dir,
@@ -169,6 +173,7 @@ impl Opened {
             identity,
             snapshots,
             table,
+            marks,
             bytes_since_snapshot,
             log: found.log,
             gauge: found.gauge,
@@ -261,14 +266,13 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         opened.counts.clone(),
     );
     tasks.push(tokio::spawn(reading));
-    let stamp = Arc::clone(&settings.stamp);
     let writes = Writes {
         table: opened.table.clone(),
         understands: settings.understands,
     };
     let (proposer, proposing) = Proposer::new(
         opened.raft.clone(),
-        (stamp, writes),
+        (opened.marks.stamps(), writes),
         leadership_seen.clone(),
         stopping_seen,
         opened.counts.entry_proposals.clone(),

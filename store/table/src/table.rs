@@ -95,6 +95,11 @@ impl SessionTable {
         self.contents.time.store(now.0, Ordering::Release);
     }
 
+    /// The stamp of the last entry; 0 when there was none.
+    pub fn stamp(&self) -> Stamp {
+        self.previous_stamp
+    }
+
     /// Applies one proposal. What owners must be told is appended to `events`, the same on every node: a hub without a stream
     /// of that owner drops it.
     pub fn apply(&mut self, proposal: &Proposal, events: &mut Vec<Event>) -> Outcome {

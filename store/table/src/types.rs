@@ -139,7 +139,8 @@ impl TableTime {
     }
 }
 
-/// What the leader's clock said when it proposed an entry, in milliseconds. Only differences mean anything.
+/// When the leader proposed an entry, in milliseconds: the stamp before it and the time that passed since. Only differences
+/// mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub u64);
 

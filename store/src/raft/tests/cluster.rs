@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use remora_proto::v1;
 use tempfile::TempDir;
 
+use crate::clock::Clock;
 use crate::disk::faulty;
 use crate::faults::Faults;
 use crate::log::faulty::FaultyLog;
@@ -19,12 +20,15 @@ use crate::raft::{
     EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks,
     RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
 };
-use remora_table::{Event, Formats, Stamp, TableReader};
+use remora_table::{Event, Formats, TableReader};
 
 use super::create;
 
 /// How long a condition may take on a loaded machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// By how much the clocks of two nodes differ.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// The wires between nodes.
 #[derive(Clone, Default)]
@@ -298,7 +302,6 @@ pub(super) struct Cluster {
     pub(super) understands: BTreeMap<NodeId, Formats>,
     directory: TempDir,
     size: u64,
-    began: Instant,
 }
 
 impl Cluster {
@@ -318,7 +321,6 @@ impl Cluster {
             understands: BTreeMap::new(),
             directory: TempDir::new().unwrap(),
             size,
-            began: Instant::now(),
         }
     }
 
@@ -351,7 +353,6 @@ impl Cluster {
     }
 
     pub(super) fn settings(&self, node: NodeId) -> Settings {
-        let began = self.began;
         let cluster = (1..=self.size).map(|node| (node, format!("10.0.0.{node}:7500")));
         Settings {
             node,
@@ -367,9 +368,14 @@ impl Cluster {
             timers: self.timers,
             snapshots: self.snapshots,
             links: Arc::new(MemoryLinks::new(self.wires.clone(), node)),
-            stamp: Arc::new(move || Stamp(u64::try_from(began.elapsed().as_millis()).unwrap())),
+            clock: self.clock(node),
             events: Arc::new(Heard::default()),
         }
+    }
+
+    /// Runs as fast as that of any other node, and shows another day.
+    fn clock(&self, node: NodeId) -> Clock {
+        Clock::driven(move || Instant::now() + DAY * u32::try_from(node).unwrap())
     }
 
     /// Starts a node and connects it.
@@ -444,6 +450,21 @@ impl Cluster {
         eventually("somebody leads", || leading().is_some()).await;
         let (node, _) = leading().unwrap();
         *node
+    }
+
+    /// Lets the next node lead.
+    pub(super) async fn move_leadership(&self) {
+        let old = self.leader().await;
+        let handle = &self.nodes[&old];
+        let (term, deadline) = (handle.status().term, Instant::now() + PATIENCE);
+        let mut again = tokio::time::interval(self.timers.election_max);
+        while handle.status().term == term {
+            assert!(Instant::now() < deadline, "nobody took over");
+            // One that is behind declines.
+            let trigger = handle.inner.raft.trigger();
+            trigger.transfer_leader(old % self.size + 1).await.unwrap();
+            again.tick().await;
+        }
     }
 
     /// The handle of the leader.

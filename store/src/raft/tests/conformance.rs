@@ -7,6 +7,7 @@ use std::sync::Arc;
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds, LogEntry, LogId, Vote};
 use crate::metrics::Consensus;
@@ -14,6 +15,7 @@ use crate::raft::applier::Applier;
 use crate::raft::log_seam::LogSeam;
 use crate::raft::pace::Pace;
 use crate::raft::snapshots::Snapshots;
+use crate::raft::stamps::Marks;
 use crate::raft::types::{Member, Types};
 use crate::snapshot::SnapshotStore;
 use remora_table::Formats;
@@ -97,6 +99,7 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
             Formats::OURS,
             Snapshots::counted(snapshots, Consensus::new()),
             Arc::new(Heard::default()),
+            Arc::new(Marks::new(Clock::system())),
         );
         Ok((
             (directory, data_dir),

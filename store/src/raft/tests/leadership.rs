@@ -266,3 +266,20 @@ async fn more_than_a_node_can_hold_is_refused_at_once() {
     );
     assert!(saved(&node.propose(create(1, 10)).await));
 }
+
+/// With stamps that count from the origin of each node's own clock,
+/// which differ by days, the session was gone after a few moves.
+#[tokio::test]
+async fn table_time_goes_on_alike_wherever_leadership_moves() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(0).await;
+    let (began, table_began) = (Instant::now(), cluster.lead().await.table().table_time());
+    for moved in 1..=15 {
+        cluster.move_leadership().await;
+        cluster.save(moved).await;
+    }
+    let passed = began.elapsed();
+    let counted = cluster.lead().await.table().table_time().0 - table_began.0;
+    let fits = counted > 0 && u128::from(counted) <= passed.as_millis();
+    assert!(fits, "{counted} ms were counted in {passed:?}");
+}

@@ -14,12 +14,13 @@ use tokio::runtime::{Builder, Runtime};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use crate::clock::Clock;
 use crate::raft::tests::{create, key};
 use crate::raft::{EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start};
 use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
-use remora_table::{Event, Formats, Outcome, Stamp, TableReader};
+use remora_table::{Event, Formats, Outcome, TableReader};
 
 /// How long a condition may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,7 +43,6 @@ struct Node {
 
 impl Node {
     fn start(node: NodeId, cluster: &BTreeMap<NodeId, String>, directory: &Path, timers: Timers) -> Self {
-        let began = Instant::now();
         let settings = Settings {
             node,
             cluster: cluster.clone(),
@@ -53,7 +53,7 @@ impl Node {
             timers,
             snapshots: SnapshotPolicy::default(),
             links: Arc::new(GrpcLinks),
-            stamp: Arc::new(move || Stamp(u64::try_from(began.elapsed().as_millis()).unwrap())),
+            clock: Clock::system(),
             events: Arc::new(Deaf),
         };
         let address = cluster[&node].parse().unwrap();

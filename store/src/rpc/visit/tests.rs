@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use remora_proto::v1::refusal::Reason;
-use remora_table::{Formats, Limits, Session, Stamp};
+use remora_table::{Formats, Limits, Session};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::*;
+use crate::clock::Clock;
 use crate::metrics::{Answers, Streams};
 use crate::raft::{EventSink, Leadership, Settings, SnapshotPolicy, Timers, start};
 use crate::rpc::GrpcLinks;
@@ -35,6 +36,7 @@ impl Store {
     pub(in crate::rpc) async fn of_one() -> Store {
         let hub = Arc::new(Hub::new(PATIENCE, Streams::new()));
         let directory = TempDir::new().unwrap();
+        let began = Instant::now();
         let settings = Settings {
             node: 1,
             cluster: BTreeMap::new(),
@@ -45,7 +47,7 @@ impl Store {
             timers: Timers::default(),
             snapshots: SnapshotPolicy::default(),
             links: Arc::new(GrpcLinks),
-            stamp: Arc::new(|| Stamp(1)),
+            clock: Clock::driven(move || began),
             events: Arc::clone(&hub) as Arc<dyn EventSink>,
         };
         let raft = start(settings).await.unwrap();

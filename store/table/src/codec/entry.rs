@@ -60,7 +60,7 @@ impl EntryBuilder {
 pub struct Entry {
     /// The group.
     pub group: u32,
-    /// The leader's clock at the proposal.
+    /// When the leader proposed it.
     pub stamp: Stamp,
     /// The proposals in order: slices of the entry's bytes, each for [`super::decode_proposal`].
     pub proposals: Vec<Bytes>,
