@@ -1,8 +1,10 @@
-//! What every Remora server does the same way: log lines, configuration files, signals, the ops address, exit codes.
+//! What every Remora server does the same way: log lines, configuration files, signals, the ops address, exit codes, limits
+//! on open files and connections.
 //!
 //! A server's `main` reads from the top: parse the flags, load the file ([`config`]), start the log ([`logging`]),
 //! install the [`signals`], bind the [`ops`] address, run until a signal says stop, and turn what went wrong into one
-//! sentence and an exit code ([`exit`]).
+//! sentence and an exit code ([`exit`]). [`descriptors`] raises the limit on open files, and [`accept`] keeps a listener
+//! within its share.
 //!
 //! Invariants: nothing here knows what a session or an upstream is; nothing here spawns a task: every loop is a future
 //! that the server's composition root runs; every error is a sentence that says what to do.
@@ -10,7 +12,9 @@
 //! Left out on purpose: the flags (each server declares its own with clap) and the gRPC services that share the ops
 //! address with [`ops::router`].
 
+pub mod accept;
 pub mod config;
+pub mod descriptors;
 pub mod exit;
 pub mod logging;
 pub mod ops;

@@ -7,6 +7,7 @@
 //! proxy's control address, beside its gRPC services). Left out on purpose: TLS and authentication; the address is
 //! meant for the loopback or a management network.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use axum::serve::Listener;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
@@ -104,7 +106,7 @@ pub fn bind_failure(address: SocketAddr, what: &str, error: &std::io::Error) -> 
 
 /// Serves a router, usually that of [`router`], until `stop` completes. Connections that are then open are dropped.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Listener<Addr: Debug>,
     router: Router,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {

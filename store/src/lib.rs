@@ -24,7 +24,7 @@
 //! | `snapshot` | table images on disk: written aside, synced, renamed |
 //! | `raft` | the only place that names openraft: proposer, reader, applier, forming |
 //! | `rpc` | the only place that names tonic: services, streams, links to peers |
-//! | `clock`, `config`, `metrics` | how time passes, what the node is told, what it counts |
+//! | `clock`, `config`, `descriptors`, `metrics` | how time passes, what the node is told, who may have how many connections, what it counts |
 //! | `node` | the composition root: start, run, stop |
 //!
 //! # Life of a write
@@ -56,6 +56,7 @@
 
 mod clock;
 mod config;
+mod descriptors;
 mod disk;
 #[cfg(test)]
 mod faults;

@@ -120,6 +120,12 @@ impl Default for Answers {
     }
 }
 
+/// How many are connected to an address, which goes by its key in the configuration.
+pub(crate) fn connections(address: &'static str) -> Gauge {
+    describe_gauge!("remora_store_connections", "Open connections, by address");
+    gauge!("remora_store_connections", "address" => address)
+}
+
 /// Streams of session managers and what is pushed to them.
 #[derive(Clone)]
 pub(crate) struct Streams {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use remora_process::accept::Accepting;
 use remora_process::exit::{Failure, chain};
 use remora_process::ops;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::descriptors::Shares;
 use crate::metrics;
 use crate::raft::{self, RaftHandle, Settings, StartError};
 use crate::rpc::{self, Events, GrpcLinks, Phase, ServeError, Services};
@@ -49,6 +51,7 @@ impl Node {
     /// Binds the addresses, opens the data directory and starts serving. Must run inside a tokio runtime. Dropped before
     /// it is done, it leaves a data directory that can be started again.
     pub async fn start(config: Config, clock: Clock) -> Result<Node, Failure> {
+        let shares = Shares::of_this_process().map_err(Failure::Runtime)?;
         let client = ops::bind(config.client_addr, "client-addr").await?;
         let peer = ops::bind(config.peer_addr, "peer-addr").await?;
         let operators = ops::bind(config.ops_addr, "ops-addr").await?;
@@ -57,6 +60,7 @@ impl Node {
         let (phase, phase_seen) = watch::channel(Phase::Serving);
         let started = Started::default();
         let mut tasks = JoinSet::new();
+        let operators = accepting(operators, "ops-addr", shares.operators);
         tasks.spawn(serve_ops(operators, Arc::clone(&started), phase_seen.clone()));
         let events = Events::new();
         let raft = raft::start(settings(&config, addresses, clock, &events))
@@ -71,12 +75,12 @@ impl Node {
             phase: phase_seen.clone(),
         };
         tasks.spawn(rpc::serve_clients(
-            client,
+            accepting(client, "client-addr", shares.clients),
             services,
             reached(phase_seen.clone(), Phase::Closed),
         ));
         tasks.spawn(rpc::serve_peers(
-            peer,
+            accepting(peer, "peer-addr", shares.peers),
             raft.endpoint(),
             reached(phase_seen.clone(), Phase::Closed),
         ));
@@ -157,6 +161,11 @@ fn settings(
     }
 }
 
+/// A listener within its share, which shows how many are connected.
+fn accepting(listener: TcpListener, address: &'static str, share: usize) -> Accepting {
+    Accepting::new(listener, address, share, metrics::connections(address))
+}
+
 fn bound(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener
         .local_addr()
@@ -179,7 +188,7 @@ async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
 type Started = Arc<OnceLock<RaftHandle>>;
 
 async fn serve_ops(
-    listener: TcpListener,
+    listener: Accepting,
     started: Started,
     phase: watch::Receiver<Phase>,
 ) -> Result<(), ServeError> {

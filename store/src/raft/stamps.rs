@@ -89,7 +89,7 @@ impl Stamps {
     pub(super) async fn another_term(&mut self) {
         if self.seen.changed().await.is_err() {
             // Nothing is applied any more: consensus has ended.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A connection that was accepted from a client: where it comes from, and that its far end has ended it.
+//! A connection that was accepted from a client or a peer: where it comes from, and that its far end has ended it.
 //!
 //! A Tomcat that dies says nothing more on its stream, but its kernel ends its connections. If nobody stands between (the
 //! client named the very address that is seen here), that is as good as a goodbye, and no answer has to wait for its copies.
@@ -12,8 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use remora_process::accept::Connection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tonic::transport::server::Connected;
 
 use super::hub::Hub;
@@ -36,36 +36,38 @@ impl Origin {
     }
 }
 
-/// An accepted connection, which tells the hub when its far end ends it.
+/// An accepted connection, which tells the hub when its far end ends it; a peer's has none to tell.
 pub(super) struct Accepted {
-    stream: TcpStream,
-    origin: Option<Origin>,
-    hub: Arc<Hub>,
+    stream: Connection,
+    origin: Origin,
+    hub: Option<Arc<Hub>>,
 }
 
 impl Accepted {
-    /// A connection with its number among those of this node.
-    pub(super) fn new(stream: TcpStream, connection: u64, hub: Arc<Hub>) -> Accepted {
-        // One that has ended already has no address.
-        let remote = stream.peer_addr().ok();
+    /// A connection with its number among those of its address, and where it comes from.
+    pub(super) fn new(
+        stream: Connection,
+        (connection, remote): (u64, SocketAddr),
+        hub: Option<Arc<Hub>>,
+    ) -> Accepted {
         Accepted {
             stream,
-            origin: remote.map(|remote| Origin { connection, remote }),
+            origin: Origin { connection, remote },
             hub,
         }
     }
 
     fn ended(&self) {
-        if let Some(origin) = self.origin {
-            self.hub.disconnected(origin.connection);
+        if let Some(hub) = &self.hub {
+            hub.disconnected(self.origin.connection);
         }
     }
 }
 
 impl Connected for Accepted {
-    type ConnectInfo = Option<Origin>;
+    type ConnectInfo = Origin;
 
-    fn connect_info(&self) -> Option<Origin> {
+    fn connect_info(&self) -> Origin {
         self.origin
     }
 }

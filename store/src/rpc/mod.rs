@@ -31,18 +31,18 @@ mod upgrade;
 mod visit;
 mod watches;
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::stream::{Stream, StreamExt};
+use futures::stream::{self, Stream};
+use remora_process::accept::Accepting;
 use remora_proto::v1::registry_server::RegistryServer;
 use remora_proto::v1::session_store_server::SessionStoreServer;
 use remora_proto::v1::store_admin_server::StoreAdminServer;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
-use tonic::transport::server::{Connected, Router, TcpIncoming};
+use tonic::transport::server::Router;
 
 use crate::metrics::{Answers, Streams};
 use crate::raft::{EventSink, NodeId, PeerEndpoint, RaftHandle};
@@ -114,7 +114,7 @@ pub(crate) struct Services {
 
 /// Serves clients and operators on the client address until `stop` completes, then ends when all calls have.
 pub(crate) async fn serve_clients(
-    listener: TcpListener,
+    listener: Accepting,
     services: Services,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
@@ -149,12 +149,7 @@ pub(crate) async fn serve_clients(
         ))
         .add_service(at_leader(&desk, &forwards, registry));
     let hub = Arc::clone(&desk.hub);
-    let accepted = incoming(listener).zip(futures::stream::iter(1..));
-    let accepted = accepted.map(move |(stream, connection)| {
-        let hub = Arc::clone(&hub);
-        stream.map(|stream| Accepted::new(stream, connection, hub))
-    });
-    serve("client", accepted, router, stop).await
+    serve("client", accepted(listener, Some(hub)), router, stop).await
 }
 
 fn at_leader<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> AtLeader<S> {
@@ -167,13 +162,13 @@ fn at_leader<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> AtLea
 
 /// Serves the other nodes on the peer address until `stop` completes.
 pub(crate) async fn serve_peers(
-    listener: TcpListener,
+    listener: Accepting,
     endpoint: PeerEndpoint,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     serve(
         "peer",
-        incoming(listener),
+        accepted(listener, None),
         server().add_service(peers::peer_service(endpoint)),
         stop,
     )
@@ -189,19 +184,24 @@ fn server() -> Server {
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
 }
 
-fn incoming(listener: TcpListener) -> TcpIncoming {
-    TcpIncoming::from(listener).with_nodelay(Some(true))
+/// What a listener accepts, counted from 1; a hub is told when the far end of one ends it.
+fn accepted(listener: Accepting, hub: Option<Arc<Hub>>) -> impl Stream<Item = io::Result<Accepted>> {
+    stream::unfold((listener, 1), move |(mut listener, number)| {
+        let hub = hub.clone();
+        async move {
+            let (connection, remote) = listener.next().await;
+            let accepted = Accepted::new(connection, (number, remote), hub);
+            Some((Ok(accepted), (listener, number + 1)))
+        }
+    })
 }
 
-async fn serve<C>(
+async fn serve(
     address: &'static str,
-    incoming: impl Stream<Item = std::io::Result<C>>,
+    incoming: impl Stream<Item = io::Result<Accepted>>,
     router: Router,
     stop: impl Future<Output = ()>,
-) -> Result<(), ServeError>
-where
-    C: AsyncRead + AsyncWrite + Connected<ConnectInfo: Clone + Send + Sync> + Unpin + Send + 'static,
-{
+) -> Result<(), ServeError> {
     router
         .serve_with_incoming_shutdown(incoming, stop)
         .await

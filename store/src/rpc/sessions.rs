@@ -54,7 +54,7 @@ macro_rules! session_store {
                 &self,
                 request: Request<Streaming<v1::ExchangeRequest>>,
             ) -> Result<Response<Self::ExchangeStream>, Status> {
-                let origin = request.extensions().get().copied().flatten();
+                let origin = request.extensions().get().copied();
                 let stream = exchange::open(Arc::clone(&self.desk), origin, request.into_inner()).await?;
                 Ok(Response::new(stream))
             }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn store(arguments: &[&str]) -> Command {
+pub(crate) fn store(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_remora-store"));
     command
         .args(arguments)
@@ -36,7 +36,7 @@ fn on_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// A child that dies with the test.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -64,7 +64,7 @@ fn terminate(running: &Running) {
 }
 
 /// What an operator's address answers, once it does.
-fn ask(address: &str, path: &str) -> String {
+pub(crate) fn ask(address: &str, path: &str) -> String {
     let began = Instant::now();
     let mut stream = loop {
         match TcpStream::connect(address) {
@@ -83,7 +83,7 @@ fn ask(address: &str, path: &str) -> String {
     answer
 }
 
-fn wait_for_line(log: &Path, part: &str) {
+pub(crate) fn wait_for_line(log: &Path, part: &str) {
     let began = Instant::now();
     while !std::fs::read_to_string(log).unwrap().contains(part) {
         assert!(

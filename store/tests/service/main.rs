@@ -10,6 +10,7 @@
 
 mod command_line;
 mod common;
+mod crowded;
 mod exchange_stream;
 mod followers;
 mod operators;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use metrics::Gauge;
+use remora_process::accept::Accepting;
 use remora_table::{Epoch, Event, EventKind, SessionKey, Version};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::metrics::Streams;
@@ -23,7 +25,7 @@ fn key() -> SessionKey {
 }
 
 /// A connection of an owner that lost a session and has not said that it knows: whoever claimed it waits.
-async fn accepted() -> (TcpStream, Accepted, Arc<Hub>) {
+async fn accepted() -> (TcpStream, Accepted, Arc<Hub>, Accepting) {
     let patience = Patience {
         trust: Duration::from_secs(600),
         handover: Duration::from_secs(1_200),
@@ -31,10 +33,11 @@ async fn accepted() -> (TcpStream, Accepted, Arc<Hub>) {
     let hub = Arc::new(Hub::new(patience, Streams::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let (near, _) = listener.accept().await.unwrap();
-    let near = Accepted::new(near, CONNECTION, Arc::clone(&hub));
+    let mut listener = Accepting::new(listener, "client-addr", 1, Gauge::noop());
+    let (near, remote) = listener.next().await;
+    let near = Accepted::new(near, (CONNECTION, remote), Some(Arc::clone(&hub)));
     let address = far.local_addr().unwrap().to_string();
-    let connection = near.connect_info().unwrap().direct(&address);
+    let connection = near.connect_info().direct(&address);
     assert_eq!(connection, Some(CONNECTION));
     // The stream broke, which says nothing: what the connection says is what there is to hear.
     drop(hub.register(OWNER, connection, true, Arc::new(Outbox::default())));
@@ -44,7 +47,7 @@ async fn accepted() -> (TcpStream, Accepted, Arc<Hub>) {
         instance: OWNER,
         epoch: Epoch(5),
     }]);
-    (far, near, hub)
+    (far, near, hub, listener)
 }
 
 fn waits(hub: &Arc<Hub>) -> bool {
@@ -59,7 +62,7 @@ fn waits(hub: &Arc<Hub>) -> bool {
 #[tokio::test]
 async fn the_far_end_ends_a_connection_by_closing_or_resetting_it() {
     for reset in [false, true] {
-        let (mut far, mut near, hub) = accepted().await;
+        let (mut far, mut near, hub, _) = accepted().await;
         far.write_all(b"last words").await.unwrap();
         let mut words = [0; 10];
         near.read_exact(&mut words).await.unwrap();
@@ -77,12 +80,21 @@ async fn the_far_end_ends_a_connection_by_closing_or_resetting_it() {
 
 #[tokio::test]
 async fn what_this_end_does_says_nothing_of_the_far_one() {
-    let (_far, mut near, hub) = accepted().await;
+    let (_far, mut near, hub, _) = accepted().await;
     near.shutdown().await.unwrap();
     assert!(waits(&hub));
     near.read_exact(&mut []).await.unwrap();
     assert!(waits(&hub), "nothing was read because nothing was asked for");
     drop(near);
+    assert!(waits(&hub));
+}
+
+#[tokio::test]
+async fn who_makes_way_for_another_says_nothing_of_the_far_end() {
+    let (far, mut near, hub, mut listener) = accepted().await;
+    let (_newcomer, _) = tokio::join!(TcpStream::connect(far.peer_addr().unwrap()), listener.next());
+    let ended = near.read(&mut [0]).await;
+    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
     assert!(waits(&hub));
 }
 

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use remora_process::accept::Accepting;
 use remora_proto::v1::reply::Answer;
 use remora_proto::v1::session_store_client::SessionStoreClient;
 use tokio::io::copy_bidirectional;
@@ -29,6 +30,7 @@ async fn serve(store: &Store) -> SocketAddr {
         limits: desk.limits,
         phase: desk.phase.clone(),
     };
+    let listener = Accepting::new(listener, "client-addr", 16, metrics::Gauge::noop());
     tokio::spawn(serve_clients(listener, services, std::future::pending()));
     address
 }
