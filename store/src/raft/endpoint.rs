@@ -268,7 +268,9 @@ impl PeerEndpoint {
         })
     }
 
-    /// Introductions: the only message without an envelope, because it is how nodes get to know each other.
+    /// Introductions: the only message without an envelope, because it is how nodes get to know each other. Who comes is told
+    /// who this node is, and not believed: anybody can say that they are a peer, but only a peer answers at its address
+    /// (`forming`).
     pub(crate) async fn introduce(
         &self,
         request: v1::IntroduceRequest,
@@ -283,13 +285,9 @@ impl PeerEndpoint {
         let from = request
             .from
             .ok_or_else(|| PeerError::Malformed("nobody introduced itself".to_owned()))?;
-        let your_disk = self.known_disk(from.node);
-        if your_disk == 0 || your_disk == from.disk {
-            identity.introduced(&from);
-        }
         Ok(v1::IntroduceReply {
             from: Some(self.introduction()),
-            your_disk,
+            your_disk: self.known_disk(from.node),
             ..v1::IntroduceReply::default()
         })
     }

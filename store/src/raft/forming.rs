@@ -113,7 +113,7 @@ fn take(
             Ok(())
         }
         _ => {
-            identity.introduced(&from);
+            identity.introduced(&from).map_err(|error| error.to_string())?;
             let list = identity.cluster_list();
             let other_list = (from.cluster_list != list).then(|| {
                 format!(

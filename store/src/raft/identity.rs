@@ -2,7 +2,9 @@
 //!
 //! Invariant: a message is handled only if it comes from this cluster, is meant for this node and for this disk, and
 //! was sent by a member under the disk that the membership records. Otherwise a mixed-up address or an emptied data
-//! directory could vote away acknowledged saves.
+//! directory could vote away acknowledged saves. What a peer says of itself is believed if it answers at its own address,
+//! under the disk that the membership records; and nothing is kept of nodes that neither `--cluster` nor the membership
+//! names.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -265,7 +267,15 @@ impl NodeIdentity {
 
     /// Notes a sign of life.
     pub(super) fn heard(&self, node: NodeId) {
-        self.known().peers.entry(node).or_default().heard = Some(Instant::now());
+        self.note(node, |peer| peer.heard = Some(Instant::now()));
+    }
+
+    /// Changes what is known of a node, if it is one that there can be: a stranger's number must not make this grow.
+    fn note(&self, node: NodeId, change: impl FnOnce(&mut Peer)) {
+        let mut known = self.known();
+        if self.configured.contains_key(&node) || known.members.contains_key(&node) {
+            change(known.peers.entry(node).or_default());
+        }
     }
 
     /// Whether a node was heard lately. This node always was.
@@ -285,20 +295,26 @@ impl NodeIdentity {
         heard.fold(Slowest::default(), |slowest, peer| slowest.or(peer.slowest))
     }
 
-    /// Notes what a peer said about itself.
-    pub(super) fn introduced(&self, introduction: &v1::Introduction) {
-        let mut known = self.known();
-        let peer = known.peers.entry(introduction.node).or_default();
-        peer.heard = Some(Instant::now());
-        peer.slowest = Slowest {
-            sync: Duration::from_micros(introduction.sync_p99_us),
-            answer: Duration::from_micros(introduction.round_trip_us),
-        };
-        peer.understands = wire::from_formats(introduction.understands)
-            .map(|formats| (DiskId(introduction.disk), formats, Instant::now()));
-        if !introduction.client_address.is_empty() {
-            peer.client_address = Some(introduction.client_address.clone());
-        }
+    /// Notes what a peer answered about itself at its own address.
+    ///
+    /// # Errors
+    /// The membership knows the node under another disk, which is not this one's word.
+    pub(super) fn introduced(&self, introduction: &v1::Introduction) -> Result<(), PeerError> {
+        let disk = DiskId(introduction.disk);
+        self.check_sender(introduction.node, disk)?;
+        self.note(introduction.node, |peer| {
+            peer.heard = Some(Instant::now());
+            peer.slowest = Slowest {
+                sync: Duration::from_micros(introduction.sync_p99_us),
+                answer: Duration::from_micros(introduction.round_trip_us),
+            };
+            peer.understands =
+                wire::from_formats(introduction.understands).map(|formats| (disk, formats, Instant::now()));
+            if !introduction.client_address.is_empty() {
+                peer.client_address = Some(introduction.client_address.clone());
+            }
+        });
+        Ok(())
     }
 
     /// Where clients reach a node: what it said last, else what the membership recorded.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use remora_proto::v1;
+
 use crate::raft::{Fate, PeerError, Settings};
 
 use super::cluster::{Cluster, PATIENCE, eventually};
@@ -67,7 +69,7 @@ async fn a_message_for_another_disk_node_or_cluster_is_refused() {
     let members = from.members();
     let honest = from.envelope(2, &members[&2]);
     to.inner.identity.check(Some(&honest)).unwrap();
-    let wrong = |change: fn(&mut remora_proto::v1::Envelope)| {
+    let wrong = |change: fn(&mut v1::Envelope)| {
         let mut envelope = honest;
         change(&mut envelope);
         to.inner.identity.check(Some(&envelope))
@@ -83,6 +85,43 @@ async fn a_message_for_another_disk_node_or_cluster_is_refused() {
         to.inner.identity.check(None),
         Err(PeerError::Malformed(_))
     ));
+}
+
+/// When whoever came was believed, clients were sent to an address that a stranger named, and each number that one made up
+/// was kept.
+#[tokio::test]
+async fn nobody_is_believed_who_only_says_that_it_is_a_peer() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let node = &cluster.nodes[&1];
+    let known = ["10.0.0.1:7400", "10.0.0.2:7400", "10.0.0.3:7400"];
+    eventually("all addresses are known", || node.client_addresses() == known).await;
+    let honest = cluster.nodes[&2].endpoint().introduction();
+    for stranger in 2..1_000 {
+        let forged = v1::Introduction {
+            node: stranger,
+            client_address: "evil.example:1".to_owned(),
+            ..honest.clone()
+        };
+        let request = v1::IntroduceRequest {
+            from: Some(forged.clone()),
+            to_node: 1,
+        };
+        node.endpoint().introduce(request).await.unwrap();
+        assert_eq!(node.client_addresses(), known);
+        if stranger > 3 {
+            assert!(node.inner.identity.introduced(&forged).is_err());
+            node.inner.identity.heard(stranger);
+        }
+    }
+    let other_disk = v1::Introduction {
+        disk: honest.disk ^ 1,
+        client_address: "evil.example:1".to_owned(),
+        ..honest
+    };
+    assert!(node.inner.identity.introduced(&other_disk).is_err());
+    assert_eq!(node.client_addresses(), known);
+    assert!(!node.inner.identity.reachable(4));
 }
 
 #[tokio::test]
