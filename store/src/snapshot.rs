@@ -1,4 +1,4 @@
-//! Table images on disk: written aside, checksummed, synced, renamed. The newest valid one wins.
+//! Table images on disk: written aside at a bounded pace, checksummed, synced, renamed. The newest valid one wins.
 //!
 //! A file is a sequence of frames, each a length, a CRC-32 and its bytes, little-endian: first the head (format, what the
 //! image stands for), then the image's chunks, then an empty frame, so that a file that was cut is not taken for whole.
@@ -8,6 +8,7 @@
 //! that is gone.
 
 mod frames;
+mod pace;
 
 use std::fs;
 use std::io::{self, Read, SeekFrom, Write};
@@ -18,6 +19,7 @@ use bytes::Bytes;
 
 use crate::disk::{DeviceFile, Disk, NewFile};
 use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, invalid, write_frame};
+use pace::Paced;
 use remora_table::{Formats, ImageDecoder, TableImage};
 
 pub(crate) use frames::SnapshotMeta;
@@ -124,7 +126,7 @@ impl SnapshotStore {
     /// The disk failed; the newest image is what it was.
     pub(crate) fn save(&self, meta: &SnapshotMeta, image: TableImage) -> io::Result<()> {
         let mut new = self.shared.begin()?;
-        let mut out = io::BufWriter::with_capacity(PIECE_BYTES, new.file());
+        let mut out = io::BufWriter::with_capacity(PIECE_BYTES, Paced::new(new.file()));
         write_frame(&mut out, &encode_meta(image.format(), meta))?;
         // A chunk holds whole records and may be large; its reader takes any cut.
         for chunk in image.into_chunks() {
