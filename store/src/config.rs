@@ -123,9 +123,9 @@ pub struct Keys {
     /// Most bytes of sessions on this node; beyond it new sessions are refused [default: 4294967296]
     #[arg(long, value_name = "BYTES")]
     pub bytes_max: Option<u64>,
-    /// Log entries after which a snapshot is taken [default: 100000]
-    #[arg(long, value_name = "N")]
-    pub snapshot_entries: Option<u64>,
+    /// Bytes of log after which a snapshot is taken; with a larger table, as many as it holds [default: 268435456]
+    #[arg(long, value_name = "BYTES")]
+    pub snapshot_bytes: Option<u64>,
 }
 
 /// What holds: checked and complete.
@@ -196,7 +196,7 @@ impl Keys {
             attributes_max: self.attributes_max.or(below.attributes_max),
             sessions_max: self.sessions_max.or(below.sessions_max),
             bytes_max: self.bytes_max.or(below.bytes_max),
-            snapshot_entries: self.snapshot_entries.or(below.snapshot_entries),
+            snapshot_bytes: self.snapshot_bytes.or(below.snapshot_bytes),
         }
     }
 
@@ -235,7 +235,7 @@ impl Keys {
             timers: timers(self.heartbeat_ms, self.election_min_ms, self.election_max_ms),
             understands: Formats::OURS,
             snapshots: SnapshotPolicy {
-                entries: self.snapshot_entries.unwrap_or(SnapshotPolicy::default().entries),
+                bytes: self.snapshot_bytes.unwrap_or(SnapshotPolicy::default().bytes),
                 ..SnapshotPolicy::default()
             },
             limits: Limits {
@@ -333,8 +333,8 @@ impl fmt::Display for Config {
         )?;
         write!(
             f,
-            " bytes-max={} snapshot-entries={}",
-            self.limits.table_bytes_max, self.snapshots.entries
+            " bytes-max={} snapshot-bytes={}",
+            self.limits.table_bytes_max, self.snapshots.bytes
         )
     }
 }

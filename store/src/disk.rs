@@ -46,6 +46,9 @@ pub(crate) trait Device: Debug + Send + Sync + 'static {
 
     /// Makes the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+
+    /// Bytes that may still be written where a directory is.
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
 }
 
 /// An open file.
@@ -88,6 +91,11 @@ impl Device for FileSystem {
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         File::open(directory)?.sync_all()
+    }
+
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        let whole = rustix::fs::statvfs(directory)?;
+        Ok(whole.f_bavail.saturating_mul(whole.f_frsize))
     }
 }
 
@@ -146,6 +154,11 @@ impl Disk {
     /// What a directory holds.
     pub(crate) fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         self.0.list(directory)
+    }
+
+    /// Bytes that may still be written where a directory is.
+    pub(crate) fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        self.0.free_bytes(directory)
     }
 
     /// Gives a file another name; durable some time.

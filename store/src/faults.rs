@@ -106,6 +106,8 @@ struct State {
     set: BTreeMap<(Kind, Operation), Fault>,
     /// Bytes that fit yet; no entry is room enough.
     room: BTreeMap<Kind, usize>,
+    /// Bytes that the disk says are free, if not the truth.
+    free: Option<u64>,
     lies: bool,
     hanging: BTreeMap<(Kind, Operation), usize>,
     begun: BTreeMap<(Kind, Operation), u64>,
@@ -155,6 +157,11 @@ impl Faults {
     /// After so many bytes more there is no room for this kind.
     pub(crate) fn fill_after(&self, kind: Kind, bytes: usize) {
         self.state().room.insert(kind, bytes);
+    }
+
+    /// The disk says that so many bytes are free; none is the truth.
+    pub(crate) fn say_free(&self, bytes: Option<u64>) {
+        self.state().free = bytes;
     }
 
     /// There is room again.
@@ -259,6 +266,11 @@ impl Life {
                 taken
             }
         }
+    }
+
+    /// Bytes that the disk is to say are free; none is the truth.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        self.faults.state().free
     }
 
     /// Whether the log's disk lies about syncs.

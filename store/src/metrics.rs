@@ -172,6 +172,8 @@ pub(crate) struct Consensus {
     pub snapshots: Counter,
     /// Snapshots that could not be written.
     pub snapshots_failed: Counter,
+    /// Times that snapshots began to find no room.
+    pub snapshots_postponed: Counter,
 }
 
 impl Consensus {
@@ -185,6 +187,7 @@ impl Consensus {
             leader_changes: counter!("remora_store_leader_changes_total"),
             snapshots: counter!("remora_store_snapshots_total", "ending" => "written"),
             snapshots_failed: counter!("remora_store_snapshots_total", "ending" => "failed"),
+            snapshots_postponed: counter!("remora_store_snapshots_total", "ending" => "postponed"),
         }
     }
 }
@@ -207,6 +210,10 @@ pub(crate) fn sample(status: &Status, table: &TableReader) {
     gauge!("remora_store_table_time_seconds").set(table.table_time().0 as f64 / 1_000.0);
     gauge!("remora_store_proposals_waiting").set(status.proposals_waiting as f64);
     gauge!("remora_store_entries_since_snapshot").set(status.entries_since_snapshot as f64);
+    gauge!("remora_store_image_bytes").set(status.image_bytes as f64);
+    if let Some(bytes) = status.free_bytes {
+        gauge!("remora_store_disk_free_bytes").set(bytes as f64);
+    }
     if let Some(bytes) = status.snapshot_bytes {
         gauge!("remora_store_snapshot_bytes").set(bytes as f64);
     }
@@ -299,6 +306,14 @@ fn describe_consensus() {
     describe_gauge!(
         "remora_store_snapshot_bytes",
         "Size of the newest table image on disk"
+    );
+    describe_gauge!(
+        "remora_store_image_bytes",
+        "What a table image would take on disk, about"
+    );
+    describe_gauge!(
+        "remora_store_disk_free_bytes",
+        "Bytes free on the disk of the data directory"
     );
     describe_gauge!(
         "remora_store_entries_since_snapshot",

@@ -179,6 +179,14 @@ impl SnapshotStore {
         }))
     }
 
+    /// Bytes free on the disk.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        self.shared.disk.free_bytes(&self.shared.directory)
+    }
+
     /// Begins to receive an image.
     ///
     /// # Errors
@@ -273,6 +281,8 @@ impl SnapshotReceiver {
         if let Some(verified) = &self.verified {
             return Ok(verified.clone());
         }
+        // A disk that is full may say so at the sync alone.
+        self.new.file().sync()?;
         self.new.file().seek(SeekFrom::Start(0))?;
         let meta = verify(self.new.file(), self.shared.understood)?;
         self.verified = Some(meta.clone());

@@ -35,8 +35,10 @@ const MISTYPED: &str = "mistyped-by-mary-once";
 /// An attribute's value, which the store must hold.
 const KEPT: &str = "kept-where-it-belongs";
 
-/// Log entries after which the stores take snapshots; the claim makes more.
-const SNAPSHOT_ENTRIES: usize = 40;
+/// Saves that give the stores reason to take snapshots.
+const SAVES: usize = 40;
+/// Bytes of log after which the stores take snapshots: fewer than these saves write.
+const SNAPSHOT_BYTES: usize = SAVES * 200;
 
 /// Everything that our classes in Tomcat have to say.
 const LOGGING: &str = "handlers = java.util.logging.ConsoleHandler
@@ -282,7 +284,7 @@ fn nothing_is_written_down(world: &World, known: &Collected) -> Outcome {
 }
 
 fn snapshots_are_taken(world: &World, user: &mut Browser) -> Outcome {
-    for count in 0..SNAPSHOT_ENTRIES {
+    for count in 0..SAVES {
         let path = format!("/rough/set.jsp?name=count&value={count}");
         wait_until("a save", SOON, || {
             user.get(&path).is_ok_and(|answer| answer.status == 200)
@@ -337,7 +339,7 @@ fn nobody_writes_one_down() -> Outcome {
     let plan = World::plan()
         .tomcats(&[Version::V10, Version::V10])
         .application(Application::Rough)
-        .store_flag("snapshot-entries", &SNAPSHOT_ENTRIES.to_string())
+        .store_flag("snapshot-bytes", &SNAPSHOT_BYTES.to_string())
         .manager("onStoreLoss", "refuse")
         .java_option(&format!("-Djava.util.logging.config.file={}", logging.display()));
     plan.run(|world| {

@@ -157,11 +157,7 @@ impl Check {
             "bytes-max",
             "must be at least session-bytes-max",
         );
-        self.unless(
-            config.snapshots.entries > 0,
-            "snapshot-entries",
-            "must be 1 or more",
-        );
+        self.unless(config.snapshots.bytes > 0, "snapshot-bytes", "must be 1 or more");
     }
 }
 

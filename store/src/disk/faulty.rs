@@ -221,6 +221,11 @@ impl Device for FaultyDevice {
         journal.names.retain(|change| change.directory() != directory);
         Ok(())
     }
+
+    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
+        let free = self.life.free_bytes();
+        free.map_or_else(|| FileSystem.free_bytes(directory), Ok)
+    }
 }
 
 impl Read for FaultyFile {

@@ -8,7 +8,6 @@
 //! nothing meanwhile, but heartbeats share the runtime's one thread.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream::{Stream, StreamExt};
@@ -21,6 +20,7 @@ use remora_table::{
     CodecError, Entry, Event, Formats, Outcome, SessionTable, Stamp, TableReader, decode_proposal,
 };
 
+use super::imaging::{self, SharedBacklog};
 use super::settings::EventSink;
 use super::snapshots::{self, SnapshotBuilder, SnapshotData, Snapshots};
 use super::stamps::Marks;
@@ -43,8 +43,8 @@ pub(super) struct Applier {
     snapshots: Snapshots,
     events: Arc<dyn EventSink>,
     marks: Arc<Marks>,
-    /// Bytes of commands applied since the last snapshot began; shared with those who decide when the next is due.
-    bytes_since_snapshot: Arc<AtomicU64>,
+    /// Shared with whoever decides when the next image is due.
+    backlog: SharedBacklog,
 }
 
 impl Applier {
@@ -53,7 +53,7 @@ impl Applier {
         understands: Formats,
         snapshots: Snapshots,
         events: Arc<dyn EventSink>,
-        marks: Arc<Marks>,
+        (marks, backlog): (Arc<Marks>, SharedBacklog),
     ) -> Self {
         Self {
             table: Arc::default(),
@@ -63,18 +63,13 @@ impl Applier {
             snapshots,
             events,
             marks,
-            bytes_since_snapshot: Arc::default(),
+            backlog,
         }
     }
 
     /// A reader of the table.
     pub(super) fn reader(&self) -> TableReader {
         lock(&self.table).reader()
-    }
-
-    /// The shared count of bytes since the last snapshot.
-    pub(super) fn bytes_since_snapshot(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.bytes_since_snapshot)
     }
 
     /// Applies the commands of one entry, in order; gives their outcomes and its stamp.
@@ -86,8 +81,6 @@ impl Applier {
                 entry.group
             )));
         }
-        self.bytes_since_snapshot
-            .fetch_add(commands.0.len() as u64, Ordering::Relaxed);
         let mut table = lock(&self.table);
         table.begin_entry(entry.stamp);
         let mut events: Vec<Event> = Vec::new();
@@ -138,12 +131,12 @@ impl RaftStateMachine<Types> for Applier {
         let mut applied = 0_usize;
         while let Some(next) = entries.next().await {
             let (entry, responder) = next?;
-            let mut stamp = None;
+            let (mut stamp, mut bytes) = (None, 0);
             let outcomes = match entry.payload {
                 EntryPayload::Blank => Vec::new(),
                 EntryPayload::Normal(commands) => {
                     let (outcomes, stamped) = self.apply_commands(&commands)?;
-                    stamp = Some(stamped);
+                    (stamp, bytes) = (Some(stamped), commands.0.len());
                     outcomes
                 }
                 EntryPayload::Membership(membership) => {
@@ -154,6 +147,7 @@ impl RaftStateMachine<Types> for Applier {
                 }
             };
             self.marks.applied(term(entry.log_id), stamp);
+            imaging::lock(&self.backlog).applied(entry.log_id.index, bytes);
             self.last_applied = Some(entry.log_id);
             if let Some(responder) = responder {
                 responder.send(outcomes);
@@ -167,7 +161,7 @@ impl RaftStateMachine<Types> for Applier {
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
-        self.bytes_since_snapshot.store(0, Ordering::Relaxed);
+        imaging::lock(&self.backlog).image_taken();
         let table = Arc::clone(&self.table);
         let image = tokio::task::spawn_blocking(move || lock(&table).image()).await;
         SnapshotBuilder {
@@ -191,7 +185,8 @@ impl RaftStateMachine<Types> for Applier {
         self.marks.applied(meta.last_log_id.map_or(0, term), Some(stamp));
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.bytes_since_snapshot.store(0, Ordering::Relaxed);
+        let index = meta.last_log_id.map_or(0, |last| last.index);
+        imaging::lock(&self.backlog).image_installed(index);
         Ok(())
     }
 

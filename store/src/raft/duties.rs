@@ -1,4 +1,4 @@
-//! What a node does by itself: notice who leads, keep table time moving, sweep what has expired, take snapshots.
+//! What a node does by itself: notice who leads, keep table time moving, sweep what has expired.
 //!
 //! Invariants: expiry is a log entry like any other, proposed by the leader alone and small enough that saves pass
 //! between two; an empty table needs no time, so a cluster without sessions proposes nothing by itself. Leadership is
@@ -7,13 +7,11 @@
 //! Left out: elections and heartbeats, which are openraft's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use metrics::Counter;
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::type_config::alias::LogIdOf;
 use tokio::sync::watch;
 
 use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, TableReader};
@@ -21,8 +19,7 @@ use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, Tab
 use super::applier::Raft;
 use super::identity::NodeIdentity;
 use super::proposer::Proposer;
-use super::settings::{EventSink, SnapshotPolicy};
-use super::types::Types;
+use super::settings::EventSink;
 use super::{Fate, Leadership, Round};
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
@@ -155,34 +152,5 @@ pub(super) fn own(command: Command) -> Proposal {
         request_id: None,
         node: Arc::from(""),
         command,
-    }
-}
-
-/// Takes a snapshot when the log behind the last one is long; openraft then purges the log.
-pub(super) async fn take_snapshots(
-    raft: Raft,
-    policy: SnapshotPolicy,
-    bytes: Arc<AtomicU64>,
-    table: TableReader,
-) {
-    let mut check = tokio::time::interval(policy.check_every);
-    check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // A snapshot that could not be written is tried again when the next would be due, not at once.
-    let mut tried = 0;
-    loop {
-        check.tick().await;
-        let (applied, taken) = {
-            let metrics = raft.metrics();
-            let metrics = metrics.borrow_watched();
-            let index = |position: Option<LogIdOf<Types>>| position.map_or(0, |position| position.index);
-            (index(metrics.last_applied), index(metrics.snapshot))
-        };
-        let entries = applied.saturating_sub(taken.max(tried));
-        if policy.due(entries, bytes.load(Ordering::Relaxed), table.bytes()) {
-            tried = applied;
-            if raft.trigger().snapshot().await.is_err() {
-                return;
-            }
-        }
     }
 }

@@ -310,6 +310,8 @@ impl PeerEndpoint {
             start: identity.start,
             sync_p99_us: microseconds(slowest.sync),
             round_trip_us: microseconds(slowest.answer),
+            free_bytes: self.inner.snapshots.free_bytes().unwrap_or_default(),
+            image_bytes: identity.image_bytes(),
             ..v1::Introduction::default()
         }
     }

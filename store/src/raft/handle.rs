@@ -22,6 +22,7 @@ use remora_table::{Format, Formats, Proposal, TableReader};
 
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
+use super::imaging;
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
@@ -187,6 +188,8 @@ impl RaftHandle {
             proposals_waiting: self.inner.proposer.unanswered(),
             entries_since_snapshot: index(metrics.last_applied).saturating_sub(index(metrics.snapshot)),
             snapshot_bytes: self.inner.snapshots.bytes(),
+            image_bytes: imaging::image_bytes(&self.inner.table),
+            free_bytes: self.inner.snapshots.free_bytes(),
             log_syncs: self.inner.log.syncs(),
         }
     }

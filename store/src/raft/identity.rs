@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP};
 use remora_table::{Format, Formats, TableReader};
 
+use super::imaging;
 use super::link::PeerLink;
 use super::pace::Slowest;
 use super::types::{Member, Membership};
@@ -110,6 +111,11 @@ impl NodeIdentity {
     /// What the cluster writes, as far as this node has applied it.
     pub(super) fn format(&self) -> Format {
         self.table.format()
+    }
+
+    /// What an image of its table would take on disk, about, in bytes.
+    pub(super) fn image_bytes(&self) -> u64 {
+        imaging::image_bytes(&self.table)
     }
 
     /// What the data directory says that the cluster writes.

@@ -3,9 +3,9 @@
 //! Commands go in through [`RaftHandle`]: many waiting proposals become one log entry (`proposer`), many waiting
 //! reads share one ReadIndex round (`reader`). openraft decides; `log_seam` gives it the durable log, `applier` the
 //! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send.
-//! `elections` says when to stand and whom to vote for, by `detector` and `pace`. `forming` makes a cluster out of empty data
-//! directories, once. `wire` translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes
-//! no format.
+//! `elections` says when to stand and whom to vote for, by `detector` and `pace`; `imaging` when the table is written to disk
+//! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once. `wire`
+//! translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
 //!
 //! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
 //! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it.
@@ -14,6 +14,7 @@
 //! id is in every record and message already), and changes of the membership after forming.
 
 mod applier;
+mod backlog;
 mod detector;
 mod duties;
 mod elections;
@@ -23,6 +24,7 @@ mod formats;
 mod forming;
 mod handle;
 mod identity;
+mod imaging;
 mod leadership;
 mod link;
 mod log_seam;
@@ -48,10 +50,11 @@ pub(crate) use endpoint::{Incoming, PeerEndpoint};
 pub(crate) use fate::{Ask, Fate, Refusal, Replies};
 pub(crate) use formats::RAISE_AFTER_MS;
 pub(crate) use handle::{RaftHandle, STOPS_WITHIN};
+pub(crate) use imaging::SnapshotPolicy;
 pub(crate) use leadership::{Leadership, Role};
 pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
 pub(crate) use reader::Round;
-pub(crate) use settings::{EventSink, Settings, SnapshotPolicy, Timers};
+pub(crate) use settings::{EventSink, Settings, Timers};
 pub(crate) use start::{StartError, start};
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use types::NodeId;

@@ -1,7 +1,6 @@
 //! What consensus must be told: who we are, who the others are, timers, limits.
 //!
-//! Relations that must hold: `heartbeat` < `election_min` < `election_max`, which the configuration checks; a snapshot
-//! leaves more entries behind it than a follower misses while one is sent, else it would need the next one at once.
+//! A relation that must hold: `heartbeat` < `election_min` < `election_max`, which the configuration checks.
 //! Clock, links and whoever listens are handed in, so that consensus runs as well in memory, under a clock of the test.
 
 use std::collections::BTreeMap;
@@ -13,6 +12,7 @@ use remora_table::{Event, Formats, TableReader};
 
 use crate::clock::Clock;
 
+use super::imaging::SnapshotPolicy;
 use super::{NodeId, PeerLinks};
 
 /// Everything that [`super::start()`] needs.
@@ -66,40 +66,6 @@ impl Default for Timers {
     }
 }
 
-/// When snapshots are taken: whichever limit is reached first since the last one.
-#[derive(Debug, Clone, Copy)]
-pub struct SnapshotPolicy {
-    /// Log entries.
-    pub entries: u64,
-    /// Bytes of log entries; with a table that is larger, as many as it holds, so that no more is written for snapshots
-    /// than for the log itself.
-    pub bytes: u64,
-    /// Log entries that stay after a snapshot, so that a follower that was away shortly needs no snapshot.
-    pub keep_entries: u64,
-    /// How often the limits are looked at.
-    pub check_every: Duration,
-}
-
-impl Default for SnapshotPolicy {
-    /// A restart replays at most 256 MiB, or as much as the table holds. A follower may miss about ten seconds of full load
-    /// without needing a snapshot, and those are written while a snapshot of some GiB is sent, so it can catch up then.
-    fn default() -> Self {
-        Self {
-            entries: 100_000,
-            bytes: 256 << 20,
-            keep_entries: 50_000,
-            check_every: Duration::from_secs(1),
-        }
-    }
-}
-
-impl SnapshotPolicy {
-    /// Whether a snapshot is due after so many entries of so many bytes, with a table of that size.
-    pub(super) fn due(&self, entries: u64, bytes: u64, table_bytes: u64) -> bool {
-        entries >= self.entries || (entries > 0 && bytes >= self.bytes.max(table_bytes))
-    }
-}
-
 /// Who wants to know what happened to sessions when an entry was applied on this node. Called on the applying task:
 /// it must neither block nor wait.
 pub(crate) trait EventSink: Send + Sync + 'static {
@@ -108,24 +74,4 @@ pub(crate) trait EventSink: Send + Sync + 'static {
 
     /// This node was elected. Comes before anything is proposed in its term; what is applied meanwhile is in the table.
     fn elected(&self, table: &TableReader);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshot_waits_until_the_log_outweighs_the_table() {
-        let policy = SnapshotPolicy {
-            entries: 100,
-            bytes: 1_000,
-            ..SnapshotPolicy::default()
-        };
-        assert!(policy.due(1, 1_000, 10));
-        assert!(!policy.due(1, 999, 10));
-        assert!(!policy.due(1, 4_999, 5_000), "the table is larger than the log");
-        assert!(policy.due(1, 5_000, 5_000));
-        assert!(!policy.due(0, 5_000, 10), "nothing came since the last one");
-        assert!(policy.due(100, 1, 5_000));
-    }
 }

@@ -5,8 +5,8 @@
 //! may be purged; a received one changes nothing before openraft has accepted it.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -20,8 +20,12 @@ use crate::metrics::Consensus;
 use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
 use remora_table::TableImage;
 
+use super::imaging;
 use super::types::{StoredMembership, Types, log_id};
 use super::wire;
+
+/// Stands for a number of free bytes that is not known.
+const FREE_UNKNOWN: u64 = u64::MAX;
 
 /// A snapshot on its way.
 pub(super) enum SnapshotData {
@@ -29,16 +33,18 @@ pub(super) enum SnapshotData {
     Stored(SnapshotReader),
     /// Received from a peer, not yet verified.
     Received(SnapshotReceiver),
+    /// None could be written, and none was before.
+    Absent,
 }
 
 /// The snapshots of this node.
 #[derive(Clone)]
 pub(super) struct Snapshots {
     store: Arc<SnapshotStore>,
-    /// Held while the newest snapshot is compared and replaced.
-    replacing: Arc<Mutex<()>>,
-    /// Whether the last snapshot found the disk full: said once.
+    /// Whether the last snapshot found no room: said once.
     full: Arc<AtomicBool>,
+    /// Bytes free on the disk when it was looked at last; all ones while that is not known.
+    free: Arc<AtomicU64>,
     counts: Consensus,
 }
 
@@ -48,8 +54,8 @@ impl Snapshots {
         Self {
             counts,
             store: Arc::new(store),
-            replacing: Arc::default(),
             full: Arc::default(),
+            free: Arc::new(AtomicU64::new(FREE_UNKNOWN)),
         }
     }
 
@@ -70,23 +76,60 @@ impl Snapshots {
         self.store.latest_bytes()
     }
 
+    /// Looks how many bytes are free on the disk; none if it does not say.
+    pub(super) async fn look_at_disk(&self) -> Option<u64> {
+        let free = self.blocking(|store| store.free_bytes()).await;
+        let free = free.inspect_err(|error| tracing::warn!(%error, "the disk does not say how much is free"));
+        self.free
+            .store(free.as_ref().copied().unwrap_or(FREE_UNKNOWN), Ordering::Relaxed);
+        free.ok()
+    }
+
+    /// Bytes free on the disk when it was looked at last.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        Some(self.free.load(Ordering::Relaxed)).filter(|free| *free != FREE_UNKNOWN)
+    }
+
+    /// Whether a snapshot of so many bytes has room; otherwise the one before stands and the log behind it is kept.
+    pub(super) fn unless_too_large(&self, bytes: u64, free: Option<u64>) -> bool {
+        let fits = imaging::fits(bytes, free);
+        if !fits {
+            self.postponed(&format!(
+                "{} bytes are free, and it takes about {bytes}",
+                free.unwrap_or_default()
+            ));
+        }
+        fits
+    }
+
     /// Whether a snapshot was written, or the disk is full: then the one before stands and the log behind it is kept.
     /// Whoever loses the log's disk to that will stop; a snapshot alone is no reason to.
     pub(super) fn unless_full(&self, saved: io::Result<()>) -> io::Result<()> {
         match saved {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                if !self.full.swap(true, Ordering::Relaxed) {
-                    tracing::error!(
-                        %error,
-                        "the disk is too full for a snapshot: the log grows until one can be written; make room"
-                    );
-                }
+                self.postponed(&error.to_string());
                 Ok(())
             }
-            saved => {
-                self.full.store(false, Ordering::Relaxed);
-                saved
+            Err(error) => {
+                self.counts.snapshots_failed.increment(1);
+                Err(error)
             }
+            Ok(()) => {
+                self.counts.snapshots.increment(1);
+                self.full.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a snapshot that found no room, and says so if the one before found some.
+    fn postponed(&self, why: &str) {
+        if !self.full.swap(true, Ordering::Relaxed) {
+            self.counts.snapshots_postponed.increment(1);
+            tracing::error!(
+                why,
+                "the disk is too full for a snapshot: the log grows until one can be written; make room"
+            );
         }
     }
 
@@ -102,13 +145,12 @@ impl Snapshots {
         data: SnapshotData,
     ) -> io::Result<TableImage> {
         let wanted = to_disk(meta);
-        let replacing = Arc::clone(&self.replacing);
         self.blocking(move |store| {
-            let _replacing = replacing.lock().unwrap_or_else(PoisonError::into_inner);
             if store.latest().as_ref() != Some(&wanted) {
                 let receiver = match data {
                     SnapshotData::Received(receiver) => receiver,
                     SnapshotData::Stored(reader) => copy(store, reader)?,
+                    SnapshotData::Absent => return Err(io::Error::other("there is no snapshot to install")),
                 };
                 if receiver.finish()? != wanted {
                     return Err(io::Error::other(
@@ -159,29 +201,17 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
             io::Error::other("there is no copy of the table to write, or it was written already")
         })?;
         let meta = to_disk(&self.meta);
-        let replacing = Arc::clone(&self.snapshots.replacing);
         let saved = self
             .snapshots
-            .blocking(move |store| {
-                let _replacing = replacing.lock().unwrap_or_else(PoisonError::into_inner);
-                let newest = store.latest().and_then(|newest| newest.last_applied);
-                if newest > meta.last_applied {
-                    Ok(())
-                } else {
-                    store.save(&meta, image)
-                }
-            })
+            .blocking(move |store| store.save(&meta, image))
             .await;
-        let counts = &self.snapshots.counts;
-        let ended = if saved.is_ok() {
-            &counts.snapshots
-        } else {
-            &counts.snapshots_failed
-        };
-        ended.increment(1);
         self.snapshots.unless_full(saved)?;
         let newest = self.snapshots.newest().await?;
-        newest.ok_or_else(|| io::Error::other("there is no snapshot, and none could be written"))
+        // openraft takes a snapshot of nothing for what it is: nothing may be purged for it.
+        Ok(newest.unwrap_or_else(|| openraft::Snapshot {
+            meta: SnapshotMetaOf::<Types>::default(),
+            snapshot: SnapshotData::Absent,
+        }))
     }
 }
 
@@ -197,7 +227,7 @@ pub(super) fn chunks(
     };
     let reader = match data {
         SnapshotData::Stored(reader) => Some(reader),
-        SnapshotData::Received(_) => None,
+        SnapshotData::Received(_) | SnapshotData::Absent => None,
     };
     let rest = stream::unfold(reader, |reader| async move {
         let mut reader = reader?;

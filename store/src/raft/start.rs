@@ -10,7 +10,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -25,10 +24,12 @@ use crate::snapshot::SnapshotStore;
 use remora_table::{Formats, TableReader};
 
 use super::applier::{Applier, Raft};
+use super::backlog::Backlog;
 use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, NodeIdentity};
+use super::imaging::{self, SharedBacklog};
 use super::log_seam::LogSeam;
 use super::network::Network;
 use super::pace::Pace;
@@ -129,7 +130,7 @@ struct Opened {
     snapshots: Snapshots,
     table: TableReader,
     marks: Arc<Marks>,
-    bytes_since_snapshot: Arc<AtomicU64>,
+    backlog: SharedBacklog,
     log: Arc<dyn Log>,
     gauge: LogGauge,
     votes: watch::Receiver<Option<Vote>>,
@@ -148,7 +149,9 @@ impl Opened {
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());
         let marks = Arc::new(Marks::new(settings.clock.clone()));
         let events = Arc::clone(&settings.events);
-        let applier = Applier::new(understands, snapshots.clone(), events, Arc::clone(&marks));
+        let backlog = Arc::new(Mutex::new(Backlog::new(settings.snapshots.keep_bytes)));
+        let shared = (Arc::clone(&marks), Arc::clone(&backlog));
+        let applier = Applier::new(understands, snapshots.clone(), events, shared);
         let table = applier.reader();
         let identity = Arc::new(NodeIdentity::new(
             found.data_dir,
@@ -156,14 +159,10 @@ impl Opened {
             (settings.peer_address.clone(), settings.client_address.clone()),
             (understands, table.clone()),
         ));
-        let bytes_since_snapshot = applier.bytes_since_snapshot();
         let pace = Arc::new(Pace::new());
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
-        let config = Arc::new(config(
-            settings.snapshots.keep_entries,
-            identity.configured.len() == 1,
-        )?);
+        let config = Arc::new(config(identity.configured.len() == 1)?);
         let log = LogSeam::new(Arc::clone(&found.log), Arc::clone(&pace));
         let votes = log.votes();
         let raft = Raft::new(settings.node, config, network, log, applier).await;
@@ -174,7 +173,7 @@ impl Opened {
             snapshots,
             table,
             marks,
-            bytes_since_snapshot,
+            backlog,
             log: found.log,
             gauge: found.gauge,
             votes,
@@ -344,10 +343,10 @@ fn spawn_duties(
         opened.table.clone(),
         leadership.clone(),
     );
-    let snapshots = duties::take_snapshots(
+    let images = imaging::take_images(
         opened.raft.clone(),
         settings.snapshots,
-        Arc::clone(&opened.bytes_since_snapshot),
+        (Arc::clone(&opened.backlog), opened.snapshots.clone()),
         opened.table.clone(),
     );
     let formats = formats::keep(
@@ -356,11 +355,7 @@ fn spawn_duties(
         opened.table.clone(),
         leadership.clone(),
     );
-    [
-        tokio::spawn(pulse),
-        tokio::spawn(snapshots),
-        tokio::spawn(formats),
-    ]
+    [tokio::spawn(pulse), tokio::spawn(images), tokio::spawn(formats)]
 }
 
 /// Starts to look for peers, and to form a cluster with them if there is none.
@@ -425,7 +420,7 @@ fn check(settings: &mut Settings) -> Result<(), StartError> {
 }
 
 /// openraft's configuration. Its timers only limit calls, see `elections`; a node that is `alone` elects itself by them.
-fn config(keep_entries: u64, alone: bool) -> Result<Config, StartError> {
+fn config(alone: bool) -> Result<Config, StartError> {
     Config {
         cluster_name: "remora".to_owned(),
         heartbeat_interval: HEARTBEAT_WITHIN_MS,
@@ -438,7 +433,8 @@ fn config(keep_entries: u64, alone: bool) -> Result<Config, StartError> {
         install_snapshot_timeout: SNAPSHOT_WITHIN_MS,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: keep_entries,
+        // Counts entries; what is kept is weighed instead, and purged by `imaging`.
+        max_in_snapshot_log_to_keep: u64::MAX,
         api_channel_size: Some(CORE_QUEUE_MAX),
         ..Config::default()
     }

@@ -33,6 +33,10 @@ pub(crate) struct Status {
     pub entries_since_snapshot: u64,
     /// Size of the newest table image on disk.
     pub snapshot_bytes: Option<u64>,
+    /// What a table image would take on disk, about.
+    pub image_bytes: u64,
+    /// Bytes free on the disk of the data directory; none while that is not known.
+    pub free_bytes: Option<u64>,
     /// What the log's syncs cost; none while it is closed.
     pub log_syncs: Option<Syncs>,
 }

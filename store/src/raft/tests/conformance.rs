@@ -2,7 +2,7 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
@@ -12,6 +12,7 @@ use crate::disk::Disk;
 use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds, LogEntry, LogId, Vote};
 use crate::metrics::Consensus;
 use crate::raft::applier::Applier;
+use crate::raft::backlog::Backlog;
 use crate::raft::log_seam::LogSeam;
 use crate::raft::pace::Pace;
 use crate::raft::snapshots::Snapshots;
@@ -99,7 +100,10 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
             Formats::OURS,
             Snapshots::counted(snapshots, Consensus::new()),
             Arc::new(Heard::default()),
-            Arc::new(Marks::new(Clock::system())),
+            (
+                Arc::new(Marks::new(Clock::system())),
+                Arc::new(Mutex::new(Backlog::new(0))),
+            ),
         );
         Ok((
             (directory, data_dir),

@@ -15,7 +15,7 @@ use crate::faults::{Faults, Kind, Operation};
 use crate::raft::{RaftHandle, SnapshotPolicy};
 
 use super::cluster::{Cluster, eventually};
-use super::{create, key, saved};
+use super::{SAVE_BYTES, create, key, saved};
 
 /// Rounds of power cuts, each with a seed of its own.
 const SEEDS: u64 = 10;
@@ -29,9 +29,8 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Small enough that snapshots and purges come under the power cuts too.
 const SMALL: SnapshotPolicy = SnapshotPolicy {
-    entries: 20,
-    bytes: 1 << 30,
-    keep_entries: 5,
+    bytes: 20 * SAVE_BYTES,
+    keep_bytes: 5 * SAVE_BYTES,
     check_every: Duration::from_millis(20),
 };
 
@@ -253,4 +252,72 @@ async fn a_full_disk_postpones_the_snapshot_and_loses_nothing() {
         faults.begun(Kind::Snapshot, Operation::Sync) > synced
     })
     .await;
+}
+
+/// Files of images on the disk of a node that are whole, and those that are not.
+fn images(cluster: &Cluster, node: u64) -> (usize, usize) {
+    let snapshots = cluster.data_dir(node).join("snapshots");
+    let files = std::fs::read_dir(snapshots).unwrap();
+    let whole = |file: &std::io::Result<std::fs::DirEntry>| {
+        file.as_ref().unwrap().path().extension().unwrap() == "image"
+    };
+    let (whole, rest): (Vec<_>, Vec<_>) = files.partition(whole);
+    (whole.len(), rest.len())
+}
+
+/// When the first image found the disk full, consensus ended on all nodes within milliseconds.
+#[tokio::test]
+async fn first_images_that_find_their_disks_full_end_no_node_and_leave_nothing() {
+    let mut cluster = Cluster::faulty(3);
+    cluster.snapshots = SMALL;
+    for faults in cluster.faults.values() {
+        faults.fill_after(Kind::Snapshot, 100);
+    }
+    cluster.start_all().await;
+    for user in 0..50 {
+        cluster.save(user).await;
+    }
+    let tried = |faults: &Faults| faults.begun(Kind::Snapshot, Operation::Write) > 1;
+    eventually("every node found its disk full", || {
+        cluster.faults.values().all(tried)
+    })
+    .await;
+    cluster.save(50).await;
+    for (number, node) in &cluster.nodes {
+        assert!(node.failed().now_or_never().is_none(), "node {number} ended");
+        eventually("half an image is gone", || images(&cluster, *number) == (0, 0)).await;
+    }
+    for faults in cluster.faults.values() {
+        faults.make_room(Kind::Snapshot);
+    }
+    for user in 51..200 {
+        cluster.save(user).await;
+    }
+    eventually("every node has its image", || {
+        cluster.nodes.keys().all(|node| images(&cluster, *node) == (1, 0))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_fit_is_not_begun() {
+    let mut cluster = Cluster::faulty(1);
+    cluster.snapshots = SMALL;
+    let faults = cluster.faults[&1].clone();
+    faults.say_free(Some(10 << 20));
+    cluster.start_all().await;
+    for user in 0..50 {
+        cluster.save(user).await;
+    }
+    let node = cluster.lead().await;
+    eventually("the disk was looked at", || {
+        node.status().free_bytes == Some(10 << 20)
+    })
+    .await;
+    let said = node.endpoint().introduction();
+    assert_eq!(said.free_bytes, 10 << 20);
+    assert!(said.image_bytes > 50 * 100 && said.image_bytes < 50 * 400);
+    assert_eq!(faults.begun(Kind::Snapshot, Operation::Write), 0);
+    faults.say_free(None);
+    eventually("it is written once it fits", || images(&cluster, 1) == (1, 0)).await;
 }

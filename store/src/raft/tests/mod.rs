@@ -19,6 +19,9 @@ use bytes::Bytes;
 
 use remora_table::{Attribute, Command, Epoch, Outcome, Proposal, RequestId, Save, SessionKey, Version};
 
+/// What the log writes for the creation of a session with a value of 100 bytes, about.
+const SAVE_BYTES: u64 = 320;
+
 /// A session of user number `user`.
 pub(crate) fn key(user: u64) -> SessionKey {
     let mut key = [0; 16];
