@@ -2,7 +2,7 @@
 //! on open files and connections.
 //!
 //! A server's `main` reads from the top: parse the flags, load the file ([`config`]), start the log ([`logging`]),
-//! install the [`signals`], bind the [`ops`] address, run until a signal says stop, and turn what went wrong into one
+//! install the [`signals`], bind the [`ops`] address, run until a signal says stop, [`reload`] when one says so, and turn what went wrong into one
 //! sentence and an exit code ([`exit`]). [`descriptors`] raises the limit on open files, and [`accept`] keeps a listener
 //! within its share.
 //!
@@ -18,4 +18,5 @@ pub mod descriptors;
 pub mod exit;
 pub mod logging;
 pub mod ops;
+pub mod reload;
 pub mod signals;

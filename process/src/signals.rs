@@ -46,10 +46,10 @@ impl Signals {
         }
     }
 
-    /// Waits until a stop is asked, ignoring reloads: for servers that have nothing to reload.
+    /// Waits until a stop is asked: for a server that is starting, and reads its configuration anyway.
     pub async fn stop(&mut self) {
         while self.next().await != Signal::Stop {
-            tracing::info!("SIGHUP ignored: this server has nothing to reload");
+            tracing::warn!("SIGHUP came before this server had started: send it again");
         }
     }
 }

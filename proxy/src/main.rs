@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Parser;
 use remora_process::exit::{Failure, finish};
 use remora_process::signals::{Signal, Signals};
-use remora_process::{logging, ops};
+use remora_process::{logging, ops, reload};
 use remora_proxy::{
     AccessLog, Config, Directory, Server, Workers, check_upstreams, limits_help, make_room_for_sockets,
     serve_operators,
@@ -100,7 +100,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
         tokio::select! {
             signal = signals.next() => match signal {
                 Signal::Stop => break,
-                Signal::Reload => reload(arguments, &config, &directory, &log),
+                Signal::Reload => load_anew(arguments, &config, &directory, &log),
             },
             () = workers.one_ended() => return Err(Failure::Runtime("a proxy thread ended".to_owned())),
             ended = &mut beside => return ended,
@@ -132,18 +132,12 @@ async fn beside(
 }
 
 /// Takes over what a new file says, if there is nothing wrong with it.
-fn reload(arguments: &Arguments, running: &Config, directory: &Directory, log: &AccessLog) {
+fn load_anew(arguments: &Arguments, running: &Config, directory: &Directory, log: &AccessLog) {
     log.reopen();
-    match Config::load(&arguments.config) {
-        Ok(new) => {
-            let fixed = running.fixed_differences(&new);
-            if !fixed.is_empty() {
-                tracing::warn!(keys = ?fixed, "these keys change at a restart only");
-            }
-            make_room_for_sockets(&new);
-            directory.reload(&new);
-        }
-        Err(faults) => tracing::error!(%faults, "the new configuration is faulty; the old one stays"),
+    let read = Config::load(&arguments.config);
+    if let Some(new) = reload::taken(read, |new| running.fixed_differences(new)) {
+        make_room_for_sockets(&new);
+        directory.reload(&new);
     }
 }
 

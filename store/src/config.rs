@@ -1,7 +1,9 @@
 //! What a node is told: flags and a TOML file with the same keys; flags win.
 //!
 //! [`Keys`] is what was written, every key optional; [`Config`] is what holds, defaults filled in and everything
-//! checked, all faults reported together. Left out on purpose: reloading; every key is fixed for the life of a process.
+//! checked, all faults reported together. SIGHUP reads it all again: limits, snapshot-bytes and
+//! advertise-client-addr are taken over, [`Config::fixed_differences`] says what is not. Left out on purpose: the log filter,
+//! which the environment gives.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +16,7 @@ use remora_process::config::{Faults, load};
 use serde::Deserialize;
 
 mod check;
+mod fixed;
 
 use crate::raft::{NodeId, SnapshotPolicy, Timers};
 use check::Check;
@@ -159,12 +162,12 @@ pub struct Config {
 
 impl Flags {
     /// Reads the file, if one is named, lays the flags over it and checks the whole.
-    pub fn config(self) -> Result<Config, Faults> {
+    pub fn config(&self) -> Result<Config, Faults> {
         let file = match &self.config {
             Some(path) => load(path)?,
             None => Keys::default(),
         };
-        let config = self.keys.over(file).check();
+        let config = self.keys.clone().over(file).check();
         #[cfg(debug_assertions)]
         let config = config.map(|config| Config {
             understands: Formats {

@@ -71,5 +71,5 @@ mod snapshot;
 
 pub use clock::Clock;
 pub use config::{Config, Flags, Keys};
-pub use node::Node;
+pub use node::{Changes, Node};
 pub use raft::LOG_FILTER;

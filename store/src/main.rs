@@ -1,11 +1,14 @@
 //! `remora-store`: one node of the session store. Flags, log, signals; everything else is `node.rs`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use remora_process::exit::{Failure, finish, on_panic};
-use remora_process::{logging, signals::Signals};
-use remora_store::{Clock, Config, Flags, LOG_FILTER, Node};
+use remora_process::signals::{Signal, Signals};
+use remora_process::{logging, reload};
+use remora_store::{Changes, Clock, Config, Flags, LOG_FILTER, Node};
+use tokio::task::JoinSet;
 
 const PROGRAM: &str = "remora-store";
 
@@ -21,20 +24,20 @@ fn run(flags: Flags) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::while_doing("cannot start the runtime", &error))?;
-    let ended = runtime.block_on(serve(config));
+    let ended = runtime.block_on(serve(Arc::new(flags), config));
     // A disk that is still being read must not hold up the end; a reader leaves nothing half-done.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(flags: Arc<Flags>, config: Config) -> Result<(), Failure> {
     let mut signals = Signals::install()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config, "starting");
     for remark in config.remarks() {
         tracing::warn!("{remark}");
     }
     let node = tokio::select! {
-        node = Node::start(config, Clock::system()) => node?,
+        node = Node::start(config.clone(), Clock::system()) => node?,
         () = signals.stop() => {
             tracing::info!("stopped before the sessions were restored");
             return Ok(());
@@ -46,5 +49,29 @@ async fn serve(config: Config) -> Result<(), Failure> {
         operators = %node.ops_addr(),
         "listening"
     );
-    node.run(signals.stop()).await
+    let changes = node.changes();
+    node.run(until_stop(&mut signals, &flags, &config, &changes))
+        .await
+}
+
+/// Waits until a stop is asked, and takes a new configuration over whenever that is asked. The file is read on a thread
+/// that nothing waits for.
+async fn until_stop(signals: &mut Signals, flags: &Arc<Flags>, running: &Config, changes: &Changes) {
+    let mut readings = JoinSet::new();
+    loop {
+        tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::Stop => return,
+                Signal::Reload => {
+                    let flags = Arc::clone(flags);
+                    readings.spawn_blocking(move || flags.config());
+                }
+            },
+            Some(Ok(read)) = readings.join_next() => {
+                if let Some(new) = reload::taken(read, |new| running.fixed_differences(new)) {
+                    changes.take(&new);
+                }
+            }
+        }
+    }
 }

@@ -24,6 +24,7 @@ use crate::descriptors::Shares;
 use crate::metrics;
 use crate::raft::{self, RaftHandle, Settings, StartError};
 use crate::rpc::{self, Events, GrpcLinks, Phase, ServeError, Services};
+use remora_table::Limits;
 
 /// How long a planned stop may take: a hand-over takes a few election timers, and supervisors kill after 10 s or more.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ pub struct Node {
     client_addr: SocketAddr,
     peer_addr: SocketAddr,
     ops_addr: SocketAddr,
+    limits: Arc<watch::Sender<Limits>>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<Result<(), ServeError>>,
 }
@@ -67,11 +69,12 @@ impl Node {
             .await
             .map_err(failure)?;
         started.get_or_init(|| raft.clone());
+        let limits = Arc::new(watch::Sender::new(config.limits));
         let services = Services {
             node: config.node,
             raft: raft.clone(),
             events,
-            limits: config.limits,
+            limits: limits.subscribe(),
             phase: phase_seen.clone(),
         };
         tasks.spawn(rpc::serve_clients(
@@ -91,6 +94,7 @@ impl Node {
             client_addr,
             peer_addr,
             ops_addr,
+            limits,
             phase,
             tasks,
         })
@@ -109,6 +113,15 @@ impl Node {
     /// Where operators reach this node.
     pub fn ops_addr(&self) -> SocketAddr {
         self.ops_addr
+    }
+
+    /// What takes a new configuration over.
+    pub fn changes(&self) -> Changes {
+        Changes {
+            raft: self.raft.clone(),
+            client_addr: self.client_addr,
+            limits: Arc::clone(&self.limits),
+        }
     }
 
     /// Runs until `stop` completes, then stops in order; fails when consensus or a listener ends by itself.
@@ -137,6 +150,29 @@ impl Node {
     }
 }
 
+/// Changes a running node. Cheap to clone.
+#[derive(Clone)]
+pub struct Changes {
+    raft: RaftHandle,
+    client_addr: SocketAddr,
+    limits: Arc<watch::Sender<Limits>>,
+}
+
+impl Changes {
+    /// Takes over what of a configuration is not fixed.
+    pub fn take(&self, config: &Config) {
+        self.limits.send_replace(config.limits);
+        self.raft.set_snapshots(config.snapshots);
+        self.raft.advertise(advertised(config, self.client_addr));
+    }
+}
+
+/// Where clients are told to reach this node.
+fn advertised(config: &Config, bound: SocketAddr) -> String {
+    let named = config.advertise_client_addr.clone();
+    named.unwrap_or_else(|| bound.to_string())
+}
+
 fn settings(
     config: &Config,
     (client, peer, _): (SocketAddr, SocketAddr, SocketAddr),
@@ -147,10 +183,7 @@ fn settings(
         node: config.node,
         cluster: config.cluster.clone(),
         peer_address: peer.to_string(),
-        client_address: config
-            .advertise_client_addr
-            .clone()
-            .unwrap_or_else(|| client.to_string()),
+        client_address: advertised(config, client),
         data_dir: config.data_dir.clone(),
         understands: config.understands,
         timers: config.timers,

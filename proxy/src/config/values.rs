@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remora_policy::{PathRoute, Sticky};
+use remora_process::reload::differing;
 
 use super::limits::Limits;
 use super::trust::Trust;
@@ -91,16 +92,11 @@ impl Config {
     /// Keys in which `new` differs and which only a restart takes over.
     #[must_use]
     pub fn fixed_differences(&self, new: &Config) -> Vec<&'static str> {
-        let differences = [
+        differing([
             ("listen", self.listen != new.listen),
             ("control", self.control != new.control),
             ("threads", self.threads != new.threads),
             ("access_log", self.access_log != new.access_log),
-        ];
-        differences
-            .iter()
-            .filter(|(_, differs)| *differs)
-            .map(|(key, _)| *key)
-            .collect()
+        ])
     }
 }

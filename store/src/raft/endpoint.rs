@@ -303,7 +303,7 @@ impl PeerEndpoint {
             cluster: identity.cluster().map_or(0, |cluster| cluster.0),
             pristine: self.inner.elections.is_pristine(),
             peer_address: identity.peer_address.clone(),
-            client_address: identity.client_address.clone(),
+            client_address: identity.client_address(identity.node).unwrap_or_default(),
             cluster_list: identity.cluster_list(),
             understands: Some(wire::formats(identity.understands)),
             format: identity.cluster().map_or(0, |_| u32::from(identity.format().0)),

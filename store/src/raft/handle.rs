@@ -22,7 +22,7 @@ use remora_table::{Format, Formats, Proposal, TableReader};
 
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
-use super::imaging;
+use super::imaging::{self, SnapshotPolicy};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
@@ -58,6 +58,7 @@ pub(super) struct Parts {
     pub(super) table: TableReader,
     pub(super) endpoint: PeerEndpoint,
     pub(super) snapshots: Snapshots,
+    pub(super) policy: watch::Sender<SnapshotPolicy>,
     pub(super) log: LogGauge,
     pub(super) tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -127,6 +128,16 @@ impl RaftHandle {
     /// Where clients reach a node (host:port), when known.
     pub(crate) fn client_address(&self, node: NodeId) -> Option<String> {
         self.inner.identity.client_address(node)
+    }
+
+    /// Clients are told from now on to reach this node here (host:port); peers learn it with the next introduction.
+    pub(crate) fn advertise(&self, address: String) {
+        self.inner.identity.advertise(address);
+    }
+
+    /// Snapshots are taken by this policy from now on, but for what it keeps of the log.
+    pub(crate) fn set_snapshots(&self, policy: SnapshotPolicy) {
+        self.inner.policy.send_replace(policy);
     }
 
     /// Client addresses of all members, this node included, by node id.

@@ -34,8 +34,6 @@ pub(super) struct NodeIdentity {
     pub(super) disk: DiskId,
     /// Where peers reach this node.
     pub(super) peer_address: String,
-    /// Where clients reach this node.
-    pub(super) client_address: String,
     /// The configured nodes by id with their peer addresses, this one included.
     pub(super) configured: BTreeMap<NodeId, String>,
     /// What this program understands.
@@ -51,6 +49,8 @@ pub(super) struct NodeIdentity {
 /// What is learned while running.
 struct Known {
     cluster: Option<ClusterId>,
+    /// Where clients reach this node.
+    advertised: String,
     members: BTreeMap<NodeId, Member>,
     peers: BTreeMap<NodeId, Peer>,
 }
@@ -82,16 +82,21 @@ impl NodeIdentity {
             node: identity.node_id,
             disk: identity.disk_id,
             peer_address,
-            client_address,
             configured,
             data_dir: Mutex::new(data_dir),
             known: Mutex::new(Known {
                 cluster: identity.cluster,
+                advertised: client_address,
                 members: BTreeMap::new(),
                 peers: BTreeMap::new(),
             }),
             failure: watch::Sender::new(None),
         }
+    }
+
+    /// Clients are told from now on to reach this node here (host:port).
+    pub(super) fn advertise(&self, address: String) {
+        self.known().advertised = address;
     }
 
     /// The cluster, once it is formed.
@@ -325,10 +330,10 @@ impl NodeIdentity {
 
     /// Where clients reach a node: what it said last, else what the membership recorded.
     pub(super) fn client_address(&self, node: NodeId) -> Option<String> {
-        if node == self.node {
-            return Some(self.client_address.clone());
-        }
         let known = self.known();
+        if node == self.node {
+            return Some(known.advertised.clone());
+        }
         let said = known
             .peers
             .get(&node)

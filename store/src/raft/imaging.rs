@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
 use remora_table::TableReader;
+use tokio::sync::watch;
 
 use super::applier::Raft;
 use super::backlog::Backlog;
@@ -79,11 +80,11 @@ pub(super) fn lock(backlog: &Mutex<Backlog>) -> MutexGuard<'_, Backlog> {
 /// Takes images when they are due, and purges the log behind them, until consensus ends.
 pub(super) async fn take_images(
     raft: Raft,
-    policy: SnapshotPolicy,
+    policy: watch::Receiver<SnapshotPolicy>,
     (backlog, snapshots): (SharedBacklog, Snapshots),
     table: TableReader,
 ) {
-    let mut check = tokio::time::interval(policy.check_every);
+    let mut check = tokio::time::interval(policy.borrow().check_every);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let draw = || rand::random_range(0..=LATER_PERCENT_MAX);
     let (mut later, mut newest) = (draw(), None);
@@ -101,7 +102,7 @@ pub(super) async fn take_images(
         }
         let free = snapshots.look_at_disk().await;
         let (written, image) = (lock(&backlog).bytes_since_image(), image_bytes(&table));
-        let due = policy.is_due(written, image, free, later);
+        let due = policy.borrow().is_due(written, image, free, later);
         if due && snapshots.unless_too_large(image, free) && raft.trigger().snapshot().await.is_err() {
             return;
         }

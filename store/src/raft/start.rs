@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use openraft::{Config, SnapshotPolicy};
+use openraft::Config;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -29,7 +29,7 @@ use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, NodeIdentity};
-use super::imaging::{self, SharedBacklog};
+use super::imaging::{self, SharedBacklog, SnapshotPolicy};
 use super::log_seam::LogSeam;
 use super::network::Network;
 use super::pace::Pace;
@@ -131,6 +131,7 @@ struct Opened {
     table: TableReader,
     marks: Arc<Marks>,
     backlog: SharedBacklog,
+    policy: watch::Sender<SnapshotPolicy>,
     log: Arc<dyn Log>,
     gauge: LogGauge,
     votes: watch::Receiver<Option<Vote>>,
@@ -174,6 +175,7 @@ impl Opened {
             table,
             marks,
             backlog,
+            policy: watch::Sender::new(settings.snapshots),
             log: found.log,
             gauge: found.gauge,
             votes,
@@ -287,7 +289,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         (elections, Arc::clone(&opened.pace)),
     );
 
-    tasks.extend(spawn_duties(settings, &opened, &proposer, &leadership_seen));
+    tasks.extend(spawn_duties(&opened, &proposer, &leadership_seen));
     tasks.extend(spawn_forming(&opened.raft, &endpoint, &opened.identity, peers));
     RaftHandle {
         inner: Arc::new(Parts {
@@ -302,6 +304,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
             endpoint,
             snapshots: opened.snapshots,
             log: opened.gauge,
+            policy: opened.policy,
             tasks: Mutex::new(tasks),
         }),
     }
@@ -332,7 +335,6 @@ fn hold_elections(
 
 /// Starts what a node does by itself.
 fn spawn_duties(
-    settings: &Settings,
     opened: &Opened,
     proposer: &Proposer,
     leadership: &watch::Receiver<Leadership>,
@@ -345,7 +347,7 @@ fn spawn_duties(
     );
     let images = imaging::take_images(
         opened.raft.clone(),
-        settings.snapshots,
+        opened.policy.subscribe(),
         (Arc::clone(&opened.backlog), opened.snapshots.clone()),
         opened.table.clone(),
     );
@@ -432,7 +434,7 @@ fn config(alone: bool) -> Result<Config, StartError> {
         enable_leader_restore: Some(false),
         install_snapshot_timeout: SNAPSHOT_WITHIN_MS,
         max_payload_entries: MESSAGE_ENTRIES_MAX,
-        snapshot_policy: SnapshotPolicy::Never,
+        snapshot_policy: openraft::SnapshotPolicy::Never,
         // Counts entries; what is kept is weighed instead, and purged by `imaging`.
         max_in_snapshot_log_to_keep: u64::MAX,
         api_channel_size: Some(CORE_QUEUE_MAX),

@@ -35,12 +35,17 @@ pub(super) struct Desk {
     pub(super) node: NodeId,
     pub(super) raft: RaftHandle,
     pub(super) hub: Arc<Hub>,
-    pub(super) limits: Limits,
+    pub(super) limits: watch::Receiver<Limits>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) answers: Answers,
 }
 
 impl Desk {
+    /// Limits on sessions and on the table, as they are now.
+    pub(super) fn limits(&self) -> Limits {
+        *self.limits.borrow()
+    }
+
     /// Refuses everything once the node stops.
     pub(super) fn open(&self) -> Result<(), v1::Refusal> {
         match *self.phase.borrow() {
@@ -96,7 +101,7 @@ impl Desk {
 
     /// Proposes what is no session command (registry, kill) and gives its outcome.
     pub(super) async fn propose(&self, proposal: Proposal) -> Result<Outcome, Turned> {
-        self.limits
+        self.limits()
             .check(&proposal, self.raft.table())
             .map_err(status::limit)?;
         match self.raft.propose(proposal).await {

@@ -85,11 +85,12 @@ fn wrong_version(desk: &Desk, client: Formats) -> v1::Refusal {
 
 /// What the client is told.
 pub(super) fn welcome(desk: &Desk, format: Format) -> v1::Welcome {
+    let limits = desk.limits();
     v1::Welcome {
         cluster: desk.raft.cluster(),
         nodes: desk.raft.client_addresses(),
-        session_bytes_max: desk.limits.session_bytes_max,
-        attributes_max: desk.limits.attributes_max,
+        session_bytes_max: limits.session_bytes_max,
+        attributes_max: limits.attributes_max,
         durations: Some(durations()),
         format: u32::from(format.0),
     }

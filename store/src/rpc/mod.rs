@@ -106,8 +106,8 @@ pub(crate) struct Services {
     pub raft: RaftHandle,
     /// The same that consensus was given.
     pub events: Events,
-    /// Limits on sessions and on the table.
-    pub limits: Limits,
+    /// Limits on sessions and on the table, as they are now.
+    pub limits: watch::Receiver<Limits>,
     /// Where the node is in its life.
     pub phase: watch::Receiver<Phase>,
 }

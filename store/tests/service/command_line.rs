@@ -31,7 +31,7 @@ const FREE: [&str; 6] = [
     "127.0.0.1:0",
 ];
 
-fn on_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn on_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [arguments, FREE.as_slice()].concat()
 }
 

@@ -14,4 +14,5 @@ mod crowded;
 mod exchange_stream;
 mod followers;
 mod operators;
+mod reloading;
 mod unary_calls;

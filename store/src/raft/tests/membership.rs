@@ -125,6 +125,18 @@ async fn nobody_is_believed_who_only_says_that_it_is_a_peer() {
 }
 
 #[tokio::test]
+async fn all_nodes_learn_where_one_is_reached_from_now_on() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    cluster.nodes[&1].advertise("10.0.1.1:7400".to_owned());
+    let moved = ["10.0.1.1:7400", "10.0.0.2:7400", "10.0.0.3:7400"];
+    eventually("all know the new address", || {
+        (cluster.nodes.values()).all(|node| node.client_addresses() == moved)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_data_directory_of_another_node_is_refused() {
     let mut cluster = Cluster::started(1).await;
     cluster.save(1).await;

@@ -27,7 +27,7 @@ async fn serve(store: &Store) -> SocketAddr {
         node: desk.node,
         raft: desk.raft.clone(),
         events: Events(Arc::clone(&desk.hub)),
-        limits: desk.limits,
+        limits: desk.limits.clone(),
         phase: desk.phase.clone(),
     };
     let listener = Accepting::new(listener, "client-addr", 16, metrics::Gauge::noop());

@@ -26,6 +26,13 @@ const PATIENCE: Patience = Patience {
     handover: Duration::from_secs(1_200),
 };
 
+const LIMITS: Limits = Limits {
+    session_bytes_max: 1 << 20,
+    attributes_max: 100,
+    sessions_max: 1_000,
+    table_bytes_max: 1 << 30,
+};
+
 pub(in crate::rpc) struct Store {
     pub(in crate::rpc) desk: Arc<Desk>,
     phase: watch::Sender<Phase>,
@@ -57,12 +64,7 @@ impl Store {
             node: 1,
             raft,
             hub,
-            limits: Limits {
-                session_bytes_max: 1 << 20,
-                attributes_max: 100,
-                sessions_max: 1_000,
-                table_bytes_max: 1 << 30,
-            },
+            limits: watch::Sender::new(LIMITS).subscribe(),
             phase: phase_seen,
             answers: Answers::new(),
         };
