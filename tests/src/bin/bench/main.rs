@@ -1,13 +1,15 @@
 //! `make bench`: what Remora costs beside its peers, in one run, as one table.
 //!
-//! Saves per second of three syncing store nodes; proxied GETs beside nginx; Tomcat requests beside StandardManager and
-//! DeltaManager. Rows of one kind are measured minutes apart at most, on the same machine, so their ratios mean more
+//! Saves per second of three syncing store nodes, and how long none is answered when their leader dies; proxied GETs beside
+//! nginx; Tomcat requests beside StandardManager and DeltaManager. Rows of one kind are measured minutes apart at most, on
+//! the same machine, so their ratios mean more
 //! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. What is not installed is named, not
 //! skipped in silence.
 //!
 //! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.
 
 mod cpu;
+mod gap;
 mod heap;
 mod paced;
 mod proxy;
@@ -52,7 +54,7 @@ fn main() -> Result<()> {
 
 fn measure(part: &str, table: &mut Table) -> Result<()> {
     match part {
-        "store" => store::measure(table),
+        "store" => store::measure(table).and_then(|()| gap::measure(table)),
         "proxy" => proxy::measure(table),
         _ => tomcat::measure(table),
     }
