@@ -5,8 +5,11 @@
 //! a crash at any point it is either the old one or the new one, whole. A failed sync is an error that the caller must not
 //! paper over: what the kernel says after it cannot be trusted.
 //!
-//! All of the data directory goes through here but the lock, which is no data, the sizes of files, which the file system
-//! knows without the disk, and the log's own files, which the crate under the log opens itself.
+//! Files that are written in place are the log's alone: they come into being here as well, at their full size, and only their
+//! bytes change afterwards.
+//!
+//! All of the data directory goes through here but the lock, which is no data, and the sizes of files, which the file system
+//! knows without the disk.
 
 #[cfg(test)]
 pub(crate) mod faulty;
@@ -16,7 +19,7 @@ mod tests;
 use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,6 +34,9 @@ pub(crate) trait Device: Debug + Send + Sync + 'static {
 
     /// A file to be read.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>>;
+
+    /// A file that stands, to be read and written in place.
+    fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>>;
 
     /// Gives a file another name in the same directory, in place of whatever bears it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -53,8 +59,17 @@ pub(crate) trait Device: Debug + Send + Sync + 'static {
 
 /// An open file.
 pub(crate) trait DeviceFile: Read + Write + Seek + Debug + Send + Sync {
-    /// Makes its bytes durable.
+    /// Makes its bytes durable, and all that is known about them.
     fn sync(&self) -> io::Result<()>;
+
+    /// Makes its bytes durable, and of what is known about them only what it takes to read them again.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Fills `into` with what stands at an offset; an error if the file ends before that.
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of `bytes` at an offset, over what stands there.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 }
 
 /// The file system of the machine.
@@ -70,6 +85,10 @@ impl Device for FileSystem {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
         Ok(Box::new(File::open(path)?))
+    }
+
+    fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
+        Ok(Box::new(File::options().read(true).write(true).open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -102,6 +121,18 @@ impl Device for FileSystem {
 impl DeviceFile for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_all()
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        File::sync_data(self)
+    }
+
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        self.read_exact_at(into, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
     }
 }
 
@@ -142,6 +173,11 @@ impl Disk {
     /// Opens a file to read it.
     pub(crate) fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
         self.0.open(path)
+    }
+
+    /// Opens a file that stands, to read it and to write it in place.
+    pub(crate) fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
+        self.0.open_to_write(path)
     }
 
     /// Reads a whole file.

@@ -1,9 +1,7 @@
 //! Faults of one node's devices, set and cleared by a test while the node runs. Compiled for tests alone: no setting, no
 //! flag and no message can bring a fault into a program that serves anybody.
 //!
-//! A fault is named by what it hits ([`Kind`]) and when ([`Operation`]). `log::faulty` and
-//! `disk::faulty` ask here before they do anything. The log's twin sits at its trait, because the crate under our log does
-//! its own file IO.
+//! A fault is named by what it hits ([`Kind`]) and when ([`Operation`]). `disk::faulty` asks here before it does anything.
 //!
 //! | call | the device then |
 //! |---|---|
@@ -11,12 +9,14 @@
 //! | [`Faults::hang`] | does not return until [`Faults::clear`] |
 //! | [`Faults::fail`] | returns an error |
 //! | [`Faults::fill_after`] | is full after so many bytes more |
-//! | [`Faults::lie`] | says of the log that it is durable at once, and writes it when it feels like it: never |
+//! | [`Faults::lie`] | says of the log that it is durable, and makes it so when it feels like it: never |
 //! | [`Faults::forget`] | has lost its power, and everything that was not synced |
 //! | [`Faults::tear`] | has lost its power, and kept a part of what was not synced, drawn by a seed |
+//! | [`Faults::tear_pages`] | has lost its power, and kept just these pages of what was not synced |
+//! | [`Faults::cut_before`] | loses its power so many operations later |
 //!
 //! A power cut ends a *life*: whatever was opened before fails from then on, and what is opened next finds what the cut
-//! left. Left out: pages of one write that reach the disk out of order. The log's checksums make a first part of them.
+//! left.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
@@ -27,10 +27,8 @@ use std::time::{Duration, Instant};
 /// What a fault hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// The log's entries, and all in its stream that is no vote.
+    /// The log's segments and its manifest.
     Log,
-    /// The log's votes; what follows a vote in the stream waits with it.
-    Vote,
     /// Table images, half-written ones included.
     Snapshot,
     /// Whose the data directory is.
@@ -55,25 +53,37 @@ pub(crate) enum Operation {
 pub(crate) enum Leftover {
     /// Nothing.
     Nothing,
-    /// A first part, drawn by this seed.
+    /// Of what was added a first part, of what was overwritten any pages, drawn by this seed.
     Part(u64),
+    /// Nothing that was added, and of each file's overwritten pages those that have their bit here, from the lowest on.
+    Pages(u64),
 }
 
 impl Leftover {
-    /// How much stays of `whole` (bytes, writes): with a part, anything from none to all of it.
+    /// How much stays of `whole` (bytes, names): with a part, anything from none to all of it.
     pub(crate) fn of(self, whole: usize) -> usize {
         match self {
-            Self::Nothing => 0,
-            Self::Part(seed) => {
-                // Any mixing does; this is the finalizer of SplitMix64.
-                let mut mixed = seed
-                    .wrapping_add(whole as u64)
-                    .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                usize::try_from((mixed >> 11) % (whole as u64 + 1)).unwrap_or(whole)
-            }
+            Self::Nothing | Self::Pages(_) => 0,
+            Self::Part(seed) => usize::try_from(mixed(seed, whole) % (whole as u64 + 1)).unwrap_or(whole),
         }
     }
+
+    /// Whether the `nth` page of a file that was overwritten stays so.
+    pub(crate) fn keeps(self, nth: usize) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Part(seed) => mixed(seed, nth) % 2 == 1,
+            Self::Pages(kept) => nth < 64 && kept >> nth & 1 == 1,
+        }
+    }
+}
+
+/// A number that a seed and a place draw. Any mixing does; this is the finalizer of SplitMix64.
+fn mixed(seed: u64, place: usize) -> u64 {
+    let mixed = seed
+        .wrapping_add(place as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11
 }
 
 /// The faults of one node; clones are the same.
@@ -112,6 +122,8 @@ struct State {
     hanging: BTreeMap<(Kind, Operation), usize>,
     begun: BTreeMap<(Kind, Operation), u64>,
     at_cut: Vec<AtCut>,
+    /// How many writes and syncs still happen before the power goes, and what it leaves then.
+    cut_before: Option<(u64, Leftover)>,
 }
 
 type AtCut = Box<dyn FnOnce(Leftover) + Send>;
@@ -184,9 +196,20 @@ impl Faults {
         self.cut(Leftover::Part(seed));
     }
 
+    /// The power goes; of what was overwritten in place just these pages stay, a bit each.
+    pub(crate) fn tear_pages(&self, kept: u64) {
+        self.cut(Leftover::Pages(kept));
+    }
+
+    /// The power goes before the write or sync that follows the next `operations` of them.
+    pub(crate) fn cut_before(&self, operations: u64, leftover: Leftover) {
+        self.state().cut_before = Some((operations, leftover));
+    }
+
     fn cut(&self, leftover: Leftover) {
         let at_cut = {
             let mut state = self.state();
+            state.cut_before = None;
             state.cuts.push(leftover);
             state.lies = false;
             std::mem::take(&mut state.at_cut)
@@ -216,18 +239,34 @@ impl Faults {
     }
 }
 
+impl State {
+    /// One more operation begins; says what a cut leaves that comes before it.
+    fn count_down(&mut self) -> Option<Leftover> {
+        let (left, leftover) = self.cut_before.as_mut()?;
+        match left.checked_sub(1) {
+            Some(rest) => {
+                *left = rest;
+                None
+            }
+            None => Some(*leftover),
+        }
+    }
+}
+
 impl Life {
-    /// Meets the fault that is set for an operation, if any. `abandoned` is asked when a wait was disturbed: then
-    /// nobody waits for the operation any more, and it goes on.
-    pub(crate) fn meet(
-        &self,
-        kind: Kind,
-        operation: Operation,
-        abandoned: impl Fn() -> bool,
-    ) -> io::Result<()> {
+    /// Meets the fault that is set for an operation, if any.
+    pub(crate) fn meet(&self, kind: Kind, operation: Operation) -> io::Result<()> {
         let key = (kind, operation);
         let began = Instant::now();
         let mut state = self.faults.state();
+        if state.cuts.len() == self.number
+            && operation != Operation::Read
+            && let Some(leftover) = state.count_down()
+        {
+            drop(state);
+            self.faults.cut(leftover);
+            return Err(power_is_cut());
+        }
         *state.begun.entry(key).or_default() += 1;
         loop {
             if state.cuts.len() != self.number {
@@ -241,7 +280,7 @@ impl Life {
                 Some(Fault::Delay(by)) => by.saturating_sub(began.elapsed()),
                 Some(Fault::Hang) => Duration::MAX,
             };
-            if rest.is_zero() || abandoned() {
+            if rest.is_zero() {
                 return Ok(());
             }
             *state.hanging.entry(key).or_default() += 1;
@@ -286,13 +325,6 @@ impl Life {
     /// Calls `hook` when the power goes, on the thread of whoever cuts it.
     pub(crate) fn at_cut(&self, hook: impl FnOnce(Leftover) + Send + 'static) {
         self.faults.state().at_cut.push(Box::new(hook));
-    }
-
-    /// Disturbs those who wait, so that they ask whether they are abandoned.
-    pub(crate) fn disturb(&self) {
-        // The lock orders this behind whatever they looked at last.
-        drop(self.faults.state());
-        self.faults.0.changed.notify_all();
     }
 }
 

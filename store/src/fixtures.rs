@@ -328,7 +328,7 @@ fn an_identity_is_read_and_written_as_ever() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("identity");
     let text = format!(
-        "remora-store data directory, format {FORMAT}\nnode 2\ndisk 00000000d15c0002\nstart 5\ncluster 00000000c1057e12\n"
+        "remora-store data directory, format {FORMAT}\nnode 2\ndisk 00000000d15c0002\nstart 5\nvoted yes\ncluster 00000000c1057e12\n"
     );
     std::fs::write(&file, fixture("identity", text.as_bytes())).unwrap();
     let identity = DataDir::open(&Disk::real(), directory.path(), 2, Formats::OURS)
@@ -340,7 +340,7 @@ fn an_identity_is_read_and_written_as_ever() {
         (Some(ClusterId(0xc105_7e12)), FORMAT)
     );
     // Opening it is a start.
-    assert_eq!(identity.start, 6);
+    assert_eq!((identity.start, identity.voted), (6, true));
     let counted = std::fs::read_to_string(file).unwrap();
     assert_eq!(counted, text.replace("start 5", "start 6"));
 }

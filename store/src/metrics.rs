@@ -223,6 +223,13 @@ pub(crate) fn sample(status: &Status, table: &TableReader) {
         gauge!("remora_store_log_sync_seconds", "quantile" => "0.5").set(syncs.median.as_secs_f64());
         gauge!("remora_store_log_sync_seconds", "quantile" => "0.99").set(syncs.p99.as_secs_f64());
     }
+    if let Some(load) = status.log_load {
+        let unsynced = load.oldest_unsynced.unwrap_or_default();
+        gauge!("remora_store_log_disk_bytes").set(load.disk_bytes as f64);
+        gauge!("remora_store_log_bytes_since_purge").set(load.bytes_since_purge as f64);
+        gauge!("remora_store_log_queued_bytes").set(load.queued_bytes as f64);
+        gauge!("remora_store_log_oldest_unsynced_seconds").set(unsynced.as_secs_f64());
+    }
     gauge!("remora_store_ready").set(f64::from(u8::from(status.ready)));
     gauge!("remora_store_leader").set(f64::from(u8::from(status.role == Role::Leader)));
     gauge!("remora_store_raft_term").set(status.term as f64);
@@ -335,7 +342,23 @@ fn describe_consensus() {
     describe_counter!("remora_store_log_bytes_total", "Bytes written to the log");
     describe_gauge!(
         "remora_store_log_sync_seconds",
-        "What a sync of the log took, by quantile since the start"
+        "What a sync of the log took, by quantile over the last thousand"
+    );
+    describe_gauge!(
+        "remora_store_log_disk_bytes",
+        "Bytes that the log's segments take on the disk, spare ones included"
+    );
+    describe_gauge!(
+        "remora_store_log_bytes_since_purge",
+        "Bytes written to the log since it was purged last"
+    );
+    describe_gauge!(
+        "remora_store_log_queued_bytes",
+        "Bytes of log entries that are not on the disk yet"
+    );
+    describe_gauge!(
+        "remora_store_log_oldest_unsynced_seconds",
+        "How long the oldest entry or vote has been waiting for a sync"
     );
     describe_counter!("remora_store_refusals_total", "Requests refused, by reason");
 }

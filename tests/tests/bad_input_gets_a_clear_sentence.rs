@@ -10,7 +10,6 @@
 //! damaged log (an empty one in its place) and its sentence; an absurd id being no session (an error instead); a
 //! copy taken out of use when its save failed. Each failed the test of that name.
 
-use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +32,9 @@ const USAGE: i32 = 2;
 
 /// How much of a record a power cut leaves in these claims: not even its whole head.
 const TORN_BYTES: usize = 7;
+
+/// The unit in which the log is written, in bytes (FORMAT.md).
+const PAGE_BYTES: usize = 4_096;
 
 /// Runs a program that must end by itself, with this code and with all these words in its last sentence.
 fn ends_with(name: &str, arguments: &[String], code: i32, words: &[&str]) -> Outcome {
@@ -274,24 +276,13 @@ fn emptied_data_directory_of_a_known_node() -> Outcome {
     })
 }
 
-/// The biggest file of the log: what the saves went to.
-fn log_file(data: &Path) -> Result<PathBuf> {
-    let mut files = Vec::new();
-    let mut directories = vec![data.join("log")];
-    while let Some(directory) = directories.pop() {
-        let entries =
-            std::fs::read_dir(&directory).with_context(|| format!("read {}", directory.display()))?;
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                directories.push(entry.path());
-            } else {
-                files.push((entry.metadata()?.len(), entry.path()));
-            }
-        }
-    }
-    files.sort();
-    Ok(files.pop().context("a log has files")?.1)
+/// The segment that the saves went to, and where in it the page begins that lies behind what was written.
+fn written(data: &Path) -> Result<(PathBuf, usize)> {
+    let path = data.join("log/segment-0001");
+    let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+    let last = bytes.iter().rposition(|byte| *byte != 0);
+    let end = last.context("a segment has a label")? + 1;
+    Ok((path, end.next_multiple_of(PAGE_BYTES)))
 }
 
 #[test]
@@ -305,11 +296,11 @@ fn torn_log_tail_is_repaired() -> Outcome {
                 .node(id)
                 .map(|node| node.data.clone())
                 .unwrap_or_default();
-            // What a power cut leaves: the beginning of a record that nobody was told of.
-            let path = log_file(&data)?;
-            let beginning = std::fs::read(&path)?[..TORN_BYTES].to_vec();
-            let mut file = std::fs::File::options().append(true).open(path)?;
-            file.write_all(&beginning)?;
+            // What a power cut leaves: a part of a write that nobody was told of.
+            let (path, end) = written(&data)?;
+            let mut bytes = std::fs::read(&path)?;
+            bytes.copy_within(PAGE_BYTES..PAGE_BYTES + TORN_BYTES, end);
+            std::fs::write(path, bytes)?;
         }
         for id in world.stores.ids() {
             world.stores.launch(id)?;
@@ -332,9 +323,9 @@ fn damaged_log_middle_is_refused() -> Outcome {
             .node(2)
             .map(|node| node.data.clone())
             .unwrap_or_default();
-        let file = log_file(&data)?;
+        let (file, end) = written(&data)?;
         let mut bytes = std::fs::read(&file)?;
-        let middle = bytes.len() / 2;
+        let middle = end / 2 / PAGE_BYTES * PAGE_BYTES;
         for byte in &mut bytes[middle..middle + 16] {
             *byte ^= 0x5a;
         }

@@ -2,22 +2,29 @@
 //! it back.
 //!
 //! Every operation meets its fault, then happens for real under the journal's lock, and is written down there: names that
-//! were made, changed or removed, until their directory is synced; how much of a file is durable, until it is synced. A
-//! power cut undoes the names from the last to the first, or to one drawn by its seed, and cuts each file to its durable
-//! length, or to one beyond. Whoever still holds a file of an ended life is refused.
+//! were made, changed or removed, until their directory is synced; how much of a file is durable, and what its pages held
+//! before they were written in place, until it is synced. A power cut undoes the names from the last to the first, or to
+//! one drawn by its seed, cuts each file to its durable length, or to one beyond, and gives back each page as it was, or
+//! not: each by itself, for a disk writes them in any order. Whoever still holds a file of an ended life is refused.
 //!
-//! Left out: bytes of a file that were overwritten, which no file of ours are; names that outlive an earlier change in
-//! the same data directory, which a file system with a journal does not leave.
+//! The machine's own disk is never waited for: what is durable is what the journal says.
+//!
+//! Left out: a part of a page, which a disk writes whole or not at all; names that outlive an earlier change in the same
+//! data directory, which a file system with a journal does not leave.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::faults::{Faults, Kind, Leftover, Life, Operation, no_room, power_is_cut};
 
 use super::{Device, DeviceFile, Disk, FileSystem, parent};
+
+/// What a disk writes whole or not at all, in bytes: the sector of today's disks, and the page of the kernel's cache.
+const PAGE_BYTES: u64 = 4_096;
 
 /// The disk of a node with such faults, for their present life.
 pub(crate) fn disk(faults: &Faults) -> Disk {
@@ -63,6 +70,8 @@ struct Journal {
 struct Bytes {
     path: PathBuf,
     durable: u64,
+    /// Pages that were written in place, by number, as they were before.
+    overwritten: BTreeMap<u64, Vec<u8>>,
 }
 
 /// A change of names, with what undoes it.
@@ -105,15 +114,33 @@ impl Journal {
                 Change::Removed(path, bytes) => fs::write(path, bytes)?,
             }
         }
-        for Bytes { path, durable } in self.files.values() {
-            let path = moved.get(path.as_path()).copied().unwrap_or(path);
+        for bytes in self.files.values() {
+            let path = moved.get(bytes.path.as_path()).copied().unwrap_or(&bytes.path);
             let Ok(file) = fs::File::options().write(true).open(path) else {
                 continue;
             };
-            let unsynced = usize::try_from(file.metadata()?.len() - durable).map_err(io::Error::other)?;
-            file.set_len(durable + leftover.of(unsynced) as u64)?;
+            for (nth, (page, before)) in bytes.overwritten.iter().enumerate() {
+                if !leftover.keeps(nth) {
+                    file.write_all_at(before, page * PAGE_BYTES)?;
+                }
+            }
+            let unsynced =
+                usize::try_from(file.metadata()?.len() - bytes.durable).map_err(io::Error::other)?;
+            file.set_len(bytes.durable + leftover.of(unsynced) as u64)?;
         }
         Ok(())
+    }
+
+    /// A file is open to be written; gives its number.
+    fn begin(&mut self, path: &Path, durable: u64) -> u64 {
+        self.begun += 1;
+        let bytes = Bytes {
+            path: path.to_path_buf(),
+            durable,
+            overwritten: BTreeMap::new(),
+        };
+        self.files.insert(self.begun, bytes);
+        self.begun
     }
 
     /// A file bears another name now, and whatever bore it is gone.
@@ -138,7 +165,7 @@ fn kind(path: &Path) -> Kind {
 impl FaultyDevice {
     /// Meets the fault of an operation; then it happens while nobody cuts the power.
     fn meet(&self, kind: Kind, operation: Operation) -> io::Result<MutexGuard<'_, Journal>> {
-        self.life.meet(kind, operation, || false)?;
+        self.life.meet(kind, operation)?;
         let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         match self.life.cut() {
             None => Ok(journal),
@@ -163,19 +190,20 @@ impl Device for FaultyDevice {
             journal.names.push(Change::Made(path.to_path_buf()));
         }
         let file = FileSystem.create(path)?;
-        journal.begun += 1;
-        let number = journal.begun;
-        let bytes = Bytes {
-            path: path.to_path_buf(),
-            durable: 0,
-        };
-        journal.files.insert(number, bytes);
+        let number = journal.begin(path, 0);
         Ok(self.file(path, file, Some(number)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
         let _journal = self.meet(kind(path), Operation::Read)?;
         Ok(self.file(path, FileSystem.open(path)?, None))
+    }
+
+    fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
+        let mut journal = self.meet(Kind::Directory, Operation::Read)?;
+        let file = FileSystem.open_to_write(path)?;
+        let number = journal.begin(path, fs::metadata(path)?.len());
+        Ok(self.file(path, file, Some(number)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -217,7 +245,6 @@ impl Device for FaultyDevice {
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let mut journal = self.meet(Kind::Directory, Operation::Sync)?;
-        FileSystem.sync_directory(directory)?;
         journal.names.retain(|change| change.directory() != directory);
         Ok(())
     }
@@ -259,10 +286,34 @@ impl Seek for FaultyFile {
 impl DeviceFile for FaultyFile {
     fn sync(&self) -> io::Result<()> {
         let mut journal = self.device.meet(self.kind, Operation::Sync)?;
-        self.file.sync()?;
+        if self.kind == Kind::Log && self.device.life.lies() {
+            return Ok(());
+        }
         if let Some(bytes) = self.number.and_then(|number| journal.files.get_mut(&number)) {
             bytes.durable = fs::metadata(&bytes.path)?.len();
+            bytes.overwritten.clear();
         }
         Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync()
+    }
+
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<()> {
+        let _journal = self.device.meet(self.kind, Operation::Read)?;
+        self.file.read_at(into, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut journal = self.device.meet(self.kind, Operation::Write)?;
+        if let Some(known) = self.number.and_then(|number| journal.files.get_mut(&number)) {
+            for page in offset / PAGE_BYTES..(offset + bytes.len() as u64).div_ceil(PAGE_BYTES) {
+                let mut before = vec![0; usize::try_from(PAGE_BYTES).map_err(io::Error::other)?];
+                self.file.read_at(&mut before, page * PAGE_BYTES)?;
+                known.overwritten.entry(page).or_insert(before);
+            }
+        }
+        self.file.write_at(bytes, offset)
     }
 }

@@ -6,7 +6,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::faults::{Faults, Kind, Operation};
+use crate::faults::{Faults, Kind, Leftover, Operation};
 
 /// A directory on a disk with faults.
 struct Bench {
@@ -217,4 +217,64 @@ fn an_operation_that_hangs_ends_when_it_is_cleared() {
     bench.faults.clear(Kind::Identity, Operation::Sync);
     replacing.join().unwrap().unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"new");
+}
+
+/// A file of four durable pages, each full of its own letter, written over in place with capitals.
+fn overwritten(bench: &Bench) -> PathBuf {
+    let path = bench.path("segment");
+    let pages: Vec<u8> = b"abcd".iter().flat_map(|letter| [*letter; 4_096]).collect();
+    bench.disk.replace(&path, &pages).unwrap();
+    let file = bench.disk.0.open_to_write(&path).unwrap();
+    file.write_at(&pages[..4_096].to_ascii_uppercase(), 0).unwrap();
+    file.sync_data().unwrap();
+    file.write_at(&pages[4_096..].to_ascii_uppercase(), 4_096)
+        .unwrap();
+    let mut seen = vec![0; pages.len()];
+    file.read_at(&mut seen, 0).unwrap();
+    assert_eq!(seen, pages.to_ascii_uppercase(), "what was written is read");
+    path
+}
+
+/// The first byte of each page.
+fn letters(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    bytes.chunks(4_096).map(|page| char::from(page[0])).collect()
+}
+
+#[test]
+fn each_page_that_was_overwritten_and_not_synced_outlives_a_power_cut_or_does_not() {
+    let left: Vec<String> = (0..8)
+        .map(|kept| {
+            let bench = bench();
+            let path = overwritten(&bench);
+            bench.faults.tear_pages(kept);
+            letters(&path)
+        })
+        .collect();
+    assert_eq!(
+        left,
+        ["Abcd", "ABcd", "AbCd", "ABCd", "AbcD", "ABcD", "AbCD", "ABCD"]
+    );
+    let bench = bench();
+    let path = overwritten(&bench);
+    bench.faults.forget();
+    assert_eq!(letters(&path), "Abcd");
+}
+
+#[test]
+fn the_power_goes_before_any_write_or_sync_that_a_test_names() {
+    let found: Vec<bool> = (0..6)
+        .map(|operations| {
+            let bench = bench();
+            let path = bench.path("identity");
+            bench.disk.replace(&path, b"old").unwrap();
+            bench.faults.cut_before(operations, Leftover::Nothing);
+            let replaced = bench.disk.replace(&path, b"new");
+            assert_eq!(replaced.is_ok(), operations == 5, "{replaced:?}");
+            let next = faulty::disk(&bench.faults);
+            next.read(&path).unwrap() == b"new"
+        })
+        .collect();
+    // To create, to write, to sync, to rename, to sync the directory.
+    assert_eq!(found, [false, false, false, false, false, true]);
 }

@@ -1,16 +1,23 @@
 //! The data directory: whose it is, and that only one process uses it.
 //!
-//! A directory that was emptied, swapped or restored from elsewhere must not vote under the old name: it would vote away
-//! saves that the old disk had acknowledged. So each directory draws a disk id at birth, and the cluster knows it.
+//! A directory that was emptied, swapped or put back in time must not vote under the old name: it would vote away saves that
+//! the old disk had acknowledged. So each directory draws a disk id at birth, and the cluster knows it; and it notes its
+//! first vote, once the log holds that and before it is told, so that a log that was emptied is not taken for a new one.
 
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::Disk;
 use remora_table::{Format, Formats};
+
+use super::LEAVE_OUT;
+use super::file_log::FileLog;
+use super::opening::LogSetup;
+use super::types::Log;
 
 /// Begins the first line of the identity file; the format follows.
 const TITLE: &str = "remora-store data directory, format ";
@@ -46,6 +53,8 @@ pub(crate) struct Identity {
     pub cluster: Option<ClusterId>,
     /// How often the directory was opened, from 1.
     pub start: u64,
+    /// Whether it may have answered with a vote: then its log holds one.
+    pub voted: bool,
     /// The cluster's format, as far as this node has applied and recorded it. For a moment around a rise, entries and an
     /// image that a leader sent may be of a higher one already; they say so themselves.
     pub format: Format,
@@ -67,13 +76,13 @@ pub(crate) enum DataDirError {
     },
 }
 
-/// An open data directory. It stays locked until this is dropped.
+/// An open data directory. It stays locked until this is dropped, and the log that was opened in it has ended.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     disk: Disk,
     directory: PathBuf,
     identity: Identity,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 impl DataDir {
@@ -116,7 +125,7 @@ impl DataDir {
             disk: disk.clone(),
             directory: directory.to_path_buf(),
             identity,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
     }
 
@@ -137,15 +146,10 @@ impl DataDir {
                  --data-dir",
                 self.directory.display()
             ))),
-            None => {
-                let identity = Identity {
-                    cluster: Some(cluster),
-                    ..self.identity
-                };
-                write(&self.disk, &self.directory, &identity)?;
-                self.identity = identity;
-                Ok(())
-            }
+            None => self.replace(Identity {
+                cluster: Some(cluster),
+                ..self.identity
+            }),
         }
     }
 
@@ -154,18 +158,66 @@ impl DataDir {
     /// # Errors
     /// The disk failed.
     pub(crate) fn set_format(&mut self, format: Format) -> Result<(), DataDirError> {
-        let identity = Identity {
+        self.replace(Identity {
             format,
             ..self.identity
-        };
+        })
+    }
+
+    /// Records, once and durably, that this disk may answer with a vote. The log holds that vote already.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(crate) fn set_voted(&mut self) -> Result<(), DataDirError> {
+        if self.identity.voted {
+            return Ok(());
+        }
+        self.replace(Identity {
+            voted: true,
+            ..self.identity
+        })
+    }
+
+    fn replace(&mut self, identity: Identity) -> Result<(), DataDirError> {
         write(&self.disk, &self.directory, &identity)?;
         self.identity = identity;
         Ok(())
     }
 
+    /// Opens the log, with segments of so many bytes. Reads all of it: not for a runtime's thread. A vote that a crash left
+    /// without its note is noted.
+    ///
+    /// # Errors
+    /// What [`FileLog::open`] says, and the disk failed.
+    pub(crate) fn open_log(
+        &mut self,
+        understood: Formats,
+        segment_bytes: u64,
+    ) -> Result<FileLog, DataDirError> {
+        let path = self.log_directory();
+        let setup = self.log_setup(understood, segment_bytes);
+        let opened = FileLog::open(&self.disk, &path, setup, Some(Arc::clone(&self.lock)));
+        let log = opened.map_err(|source| DataDirError::Io { path, source })?;
+        if log.vote().is_some() {
+            self.set_voted()?;
+        }
+        Ok(log)
+    }
+
     /// Where the log lives.
-    pub(crate) fn log_directory(&self) -> PathBuf {
+    pub(super) fn log_directory(&self) -> PathBuf {
         self.directory.join("log")
+    }
+
+    /// Whose the log is.
+    pub(super) fn log_setup(&self, understood: Formats, segment_bytes: u64) -> LogSetup {
+        LogSetup {
+            owner: self.identity.disk_id,
+            voted: self.identity.voted,
+            format: self.identity.format,
+            understood,
+            segment_bytes,
+        }
     }
 
     /// Where table images live.
@@ -218,8 +270,8 @@ fn create(disk: &Disk, directory: &Path, node_id: u64) -> Result<Identity, DataD
     let foreign = held.into_iter().find(|path| *path != directory.join("lock"));
     if let Some(foreign) = foreign {
         return Err(DataDirError::Refused(format!(
-            "data directory {} has no identity file but is not empty ({}): name an empty directory, or restore the \
-             whole of this one",
+            "data directory {} has no identity file but is not empty ({}): name an empty directory. If this one was a \
+             node's, it lost a part. {LEAVE_OUT}",
             directory.display(),
             foreign.file_name().unwrap_or_default().display()
         )));
@@ -229,6 +281,7 @@ fn create(disk: &Disk, directory: &Path, node_id: u64) -> Result<Identity, DataD
         disk_id: DiskId(rand::random()),
         cluster: None,
         start: 0,
+        voted: false,
         format: Format::FIRST,
     })
 }
@@ -239,9 +292,13 @@ fn write(disk: &Disk, directory: &Path, identity: &Identity) -> Result<(), DataD
         disk_id,
         cluster,
         start,
+        voted,
         format,
     } = identity;
     let mut text = format!("{TITLE}{format}\nnode {node_id}\ndisk {disk_id}\nstart {start}\n");
+    if *voted {
+        text.push_str("voted yes\n");
+    }
     if let Some(cluster) = cluster {
         text.push_str(&format!("cluster {cluster}\n"));
     }
@@ -253,7 +310,8 @@ fn write(disk: &Disk, directory: &Path, identity: &Identity) -> Result<(), DataD
 fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataDirError> {
     let damaged = || {
         DataDirError::Refused(format!(
-            "{} is not an identity file of this version of remora-store: restore it, or use the version that wrote it",
+            "{} is not an identity file of this version of remora-store: start the release that wrote it. If the file is \
+             damaged, no release can read it. {LEAVE_OUT}",
             path.display()
         ))
     };
@@ -270,11 +328,13 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
         )));
     }
     let (mut node, mut disk, mut start, mut cluster) = (None, None, None, None);
+    let mut voted = false;
     for line in lines {
         match line.split_once(' ') {
             Some(("node", id)) => node = id.parse().ok(),
             Some(("disk", id)) => disk = u64::from_str_radix(id, 16).ok().map(DiskId),
             Some(("start", number)) => start = number.parse().ok(),
+            Some(("voted", "yes")) => voted = true,
             Some(("cluster", id)) => {
                 cluster = Some(ClusterId(u64::from_str_radix(id, 16).map_err(|_| damaged())?));
             }
@@ -287,6 +347,7 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
             disk_id,
             cluster,
             start,
+            voted,
             format,
         }),
         _ => Err(damaged()),

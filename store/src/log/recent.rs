@@ -1,101 +1,121 @@
-//! Which entries at the end of the log are in its cache for certain.
+//! The newest entries of the log, in memory: for followers that are close behind, and for apply.
 //!
-//! The cache gives up its oldest entries when it holds too many bytes, so an entry is in it as long as all from there to
-//! the end never weighed more than the cache. Nothing is claimed of what was there when the log was opened.
+//! Invariant: what is not on disk yet stays, whatever it weighs; so everything from the first entry here to the end of the
+//! log can be read without the disk. Left out: what was there when the log was opened, which is read from the disk.
 
 use std::collections::VecDeque;
 
-/// Entries that are followed at most: far more than wait to be applied or sent, at 8 bytes each.
-const FOLLOWED_MAX: usize = 8_192;
+use super::types::LogEntry;
 
-/// The weights of the newest entries.
+/// Entries kept in memory, in bytes of what they hold: some seconds of full load, so that a follower that stumbled needs no
+/// disk.
+pub(super) const RECENT_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// The newest entries, without a gap up to the end of the log.
 #[derive(Debug)]
 pub(super) struct Recent {
-    /// Index of the first that is followed.
-    first: u64,
-    weights: VecDeque<u64>,
+    entries: VecDeque<LogEntry>,
     bytes: u64,
     bytes_max: u64,
 }
 
 impl Recent {
-    /// Nothing in a cache of so many bytes.
+    /// None, with room for so many bytes.
     pub(super) fn new(bytes_max: u64) -> Self {
         Self {
-            first: 0,
-            weights: VecDeque::new(),
+            entries: VecDeque::new(),
             bytes: 0,
             bytes_max,
         }
     }
 
     /// An entry was appended.
-    pub(super) fn appended(&mut self, index: u64, bytes: u64) {
-        if self.first + self.weights.len() as u64 != index {
-            self.clear(index);
-        }
-        self.weights.push_back(bytes);
-        self.bytes += bytes;
-        while self.bytes > self.bytes_max || self.weights.len() > FOLLOWED_MAX {
-            self.first += 1;
-            self.bytes -= self.weights.pop_front().unwrap_or(0);
-        }
+    pub(super) fn appended(&mut self, entry: LogEntry) {
+        self.bytes += entry.payload.bytes();
+        self.entries.push_back(entry);
     }
 
-    /// Everything from this index on was removed.
+    /// Every entry from this index on was removed.
     pub(super) fn truncated(&mut self, index: u64) {
-        while self.first + self.weights.len() as u64 > index {
-            match self.weights.pop_back() {
-                Some(bytes) => self.bytes -= bytes,
-                None => return self.clear(index),
-            }
+        while let Some(entry) = self.entries.pop_back_if(|entry| entry.log_id.index >= index) {
+            self.bytes -= entry.payload.bytes();
         }
     }
 
-    /// Whether an entry, and every one behind it, is in the cache.
-    pub(super) fn holds(&self, index: u64) -> bool {
-        index >= self.first && index - self.first < self.weights.len() as u64
+    /// Every entry up to this index was removed.
+    pub(super) fn purged(&mut self, index: u64) {
+        self.shrink(|entry| entry.log_id.index <= index);
     }
 
-    fn clear(&mut self, next: u64) {
-        self.first = next;
-        self.weights.clear();
-        self.bytes = 0;
+    /// Gives up the oldest entries that are on disk, until what stays has room.
+    pub(super) fn make_room(&mut self, is_written: impl Fn(u64) -> bool) {
+        let too_much = self.bytes.saturating_sub(self.bytes_max);
+        let mut freed = 0;
+        self.shrink(|entry| {
+            let goes = freed < too_much && is_written(entry.log_id.index);
+            freed += entry.payload.bytes();
+            goes
+        });
+    }
+
+    fn shrink(&mut self, mut goes: impl FnMut(&LogEntry) -> bool) {
+        while let Some(entry) = self.entries.pop_front_if(|entry| goes(entry)) {
+            self.bytes -= entry.payload.bytes();
+        }
+    }
+
+    /// An entry, if it is here.
+    pub(super) fn get(&self, index: u64) -> Option<&LogEntry> {
+        let first = self.entries.front()?.log_id.index;
+        self.entries.get(usize::try_from(index.checked_sub(first)?).ok()?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::{LogId, Payload};
+
+    fn recent(weights: &[usize]) -> Recent {
+        let mut recent = Recent::new(100);
+        for (index, weight) in (3..).zip(weights) {
+            recent.appended(LogEntry {
+                log_id: LogId { term: 1, index },
+                payload: Payload::Normal(vec![0; *weight].into()),
+            });
+        }
+        recent
+    }
 
     fn held(recent: &Recent) -> Vec<u64> {
-        (0..20).filter(|index| recent.holds(*index)).collect()
+        (0..20).filter(|index| recent.get(*index).is_some()).collect()
     }
 
     #[test]
-    fn what_weighs_no_more_than_the_cache_is_in_it() {
-        let mut recent = Recent::new(100);
-        for index in 3..10 {
-            recent.appended(index, 30);
-        }
-        assert_eq!(held(&recent), [7, 8, 9]);
-        recent.appended(10, 100);
-        assert_eq!(held(&recent), [10]);
-        recent.appended(11, 101);
-        assert!(held(&recent).is_empty(), "it is larger than the cache");
+    fn the_oldest_that_are_on_disk_go_first() {
+        let mut recent = recent(&[30, 30, 30, 30, 30]);
+        recent.make_room(|index| index < 4);
+        assert_eq!(held(&recent), [4, 5, 6, 7], "what is not on disk stays");
+        recent.make_room(|_| true);
+        assert_eq!(held(&recent), [5, 6, 7]);
+        recent.make_room(|_| true);
+        assert_eq!(held(&recent), [5, 6, 7], "they have room");
     }
 
     #[test]
-    fn what_was_pushed_out_does_not_come_back_by_a_truncation() {
-        let mut recent = Recent::new(100);
-        for index in 0..5 {
-            recent.appended(index, 40);
-        }
-        recent.truncated(4);
-        assert_eq!(held(&recent), [3]);
-        recent.truncated(1);
+    fn what_is_larger_than_the_room_goes_once_it_is_on_disk() {
+        let mut recent = recent(&[30, 101]);
+        recent.make_room(|_| false);
+        assert_eq!(held(&recent), [3, 4]);
+        recent.make_room(|_| true);
         assert!(held(&recent).is_empty());
-        recent.appended(1, 40);
-        assert_eq!(held(&recent), [1]);
+    }
+
+    #[test]
+    fn what_was_removed_from_the_log_is_not_here() {
+        let mut recent = recent(&[40, 40, 40, 40, 40]);
+        recent.truncated(6);
+        recent.purged(3);
+        assert_eq!((held(&recent), recent.bytes), (vec![4, 5], 80));
     }
 }

@@ -61,6 +61,19 @@ pub(crate) struct LogEntry {
     pub payload: Payload,
 }
 
+/// What a log comes to, without its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LogState {
+    /// The last vote.
+    pub(super) vote: Option<Vote>,
+    /// The last commit position that was hinted.
+    pub(super) committed: Option<LogId>,
+    /// The last entry that was purged.
+    pub(super) purged: Option<LogId>,
+    /// The last entry; the last purged one if nothing is left.
+    pub(super) last: Option<LogId>,
+}
+
 /// What the log holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogBounds {
@@ -79,8 +92,9 @@ pub(crate) type Completion = Box<dyn FnOnce(io::Result<()>) + Send>;
 /// **One stream.** All writes are ordered: votes, entries, truncations, purges, hints. What is found when a log is opened
 /// again is what a first part of that stream made of it, and at least everything that was called durable.
 ///
-/// **Completions.** Success says that everything written before is durable. The completion of an append stands for those
-/// of earlier appends: they may be dropped uncalled. Those of votes and syncs are each called, as long as the log is open.
+/// **Completions.** Success says that everything written before is durable. The completion of an append, be it of no entries,
+/// stands for those of earlier appends: they may be dropped uncalled. Those of votes are each called, as long as the log is
+/// open.
 ///
 /// **Refusals.** What contradicts the log is refused with [`io::ErrorKind::InvalidInput`] and changes nothing: a vote that
 /// goes back, entries that leave a hole, a truncation of what was hinted as committed.
@@ -104,7 +118,7 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// last hint and one of an empty log are forgotten.
     fn save_committed(&self, committed: LogId) -> io::Result<()>;
 
-    /// Appends entries behind the last one. On return they can be read; `done` is called when they are durable, and not
+    /// Appends entries behind the last one, none of them longer than a segment has room for. On return they can be read; `done` is called when they are durable, and not
     /// at all if this returns an error.
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()>;
 
@@ -122,7 +136,4 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// Removes every entry up to and including `upto`, which may lie beyond the last entry: the log then ends there. One
     /// before the last purge changes nothing. The mark is durable before a file is unlinked.
     fn purge_to(&self, upto: LogId) -> io::Result<()>;
-
-    /// `done` is called when everything before it is durable, or with the failure that ended the log.
-    fn sync(&self, done: Completion);
 }

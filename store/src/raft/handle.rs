@@ -202,6 +202,7 @@ impl RaftHandle {
             image_bytes: imaging::image_bytes(&self.inner.table),
             free_bytes: self.inner.snapshots.free_bytes(),
             log_syncs: self.inner.log.syncs(),
+            log_load: self.inner.log.load(),
         }
     }
 

@@ -133,6 +133,11 @@ impl NodeIdentity {
         self.data_dir().set_format(format)
     }
 
+    /// Records durably, once, that this disk may answer with a vote.
+    pub(super) fn record_vote(&self) -> Result<(), DataDirError> {
+        self.data_dir().set_voted()
+    }
+
     /// Whether the table knows what this program understands: before that the cluster might rise past it.
     pub(super) fn noted(&self) -> bool {
         let known = self.table.cluster().members.get(&self.node).copied();

@@ -1,8 +1,9 @@
 //! openraft's log seam over our durable log.
 //!
-//! Invariants: a vote is durable before it is spoken; an append may be read on return and is called durable only when
-//! it is; votes and entries are one ordered stream (the log's own contract). Reads are capped by bytes, because a
-//! message has a limit and entries differ in size by a factor of ten thousand.
+//! Invariants: a vote is durable before it is spoken, and the first one of a disk's life is noted in its identity in
+//! between, so that a log that was emptied afterwards is not taken for a new one; an append may be read on return and is
+//! called durable only when it is; votes and entries are one ordered stream (the log's own contract). Reads are capped by
+//! bytes, because a message has a limit and entries differ in size by a factor of ten thousand.
 
 use std::fmt::Debug;
 use std::io;
@@ -35,19 +36,30 @@ const REPLICATED_BYTES_MAX: u64 = 1 << 20;
 /// Payload bytes held while applying or replaying.
 const APPLIED_BYTES_MAX: u64 = 4 << 20;
 
+/// Notes durably that this disk has voted; called on a blocking thread.
+pub(super) type NoteVote = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
 /// The durable log as openraft sees it. Its clones read the same log.
 #[derive(Clone)]
 pub(super) struct LogSeam {
     log: Arc<dyn Log>,
     votes: watch::Sender<Option<Vote>>,
     pace: Arc<Pace>,
+    /// Who has to know of the next vote; none once it is known that this disk votes.
+    note: Option<NoteVote>,
 }
 
 impl LogSeam {
-    /// Over an open log, all of which is durable. Tells how long it takes to make something durable.
-    pub(super) fn new(log: Arc<dyn Log>, pace: Arc<Pace>) -> Self {
-        let votes = watch::Sender::new(log.vote());
-        Self { log, votes, pace }
+    /// Over an open log, all of which is durable; a vote that it holds has been noted. Tells how long it takes to make
+    /// something durable.
+    pub(super) fn new(log: Arc<dyn Log>, note: NoteVote, pace: Arc<Pace>) -> Self {
+        let vote = log.vote();
+        Self {
+            log,
+            votes: watch::Sender::new(vote),
+            pace,
+            note: Some(note).filter(|_| vote.is_none()),
+        }
     }
 
     /// The newest vote that is durable.
@@ -181,6 +193,12 @@ impl RaftLogStorage<Types> for LogSeam {
         saved
             .await
             .map_err(|_| io::Error::other("the log ended before the vote was durable"))??;
+        if let Some(note) = self.note.clone() {
+            tokio::task::spawn_blocking(move || note())
+                .await
+                .map_err(io::Error::other)??;
+            self.note = None;
+        }
         self.votes.send_replace(Some(record));
         Ok(())
     }

@@ -42,9 +42,9 @@ pub(crate) mod tests;
 mod types;
 mod wire;
 
-/// What a node logs unless told otherwise. openraft warns many times a second while a peer is down, and the log's library
-/// reports every lock and file: what matters of both is said once, in our words.
-pub const LOG_FILTER: &str = "info,openraft=error,chunked_wal=error,raft_log=error";
+/// What a node logs unless told otherwise. openraft warns many times a second while a peer is down: what matters of that is
+/// said once, in our words.
+pub const LOG_FILTER: &str = "info,openraft=error";
 
 pub(crate) use endpoint::{Incoming, PeerEndpoint};
 pub(crate) use fate::{Ask, Fate, Refusal, Replies};

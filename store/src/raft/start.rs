@@ -15,10 +15,10 @@ use std::time::Instant;
 
 use openraft::Config;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::disk::Disk;
-use crate::log::{DataDir, DataDirError, FileLog, Log, LogGauge, Vote};
+use crate::log::{DataDir, DataDirError, FileLog, LEAVE_OUT, Log, LogGauge, SEGMENT_BYTES, Vote};
 use crate::metrics::Consensus;
 use crate::snapshot::SnapshotStore;
 use remora_table::{Formats, TableReader};
@@ -30,7 +30,7 @@ use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, NodeIdentity};
 use super::imaging::{self, SharedBacklog, SnapshotPolicy};
-use super::log_seam::LogSeam;
+use super::log_seam::{LogSeam, NoteVote};
 use super::network::Network;
 use super::pace::Pace;
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
@@ -64,9 +64,9 @@ pub(crate) enum StartError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The log cannot be opened.
-    #[error("log: {0}")]
-    Log(io::Error),
+    /// The disk was not read to its end.
+    #[error("data directory: {0}")]
+    Disk(#[from] JoinError),
     /// The snapshots cannot be opened.
     #[error("snapshots: {0}")]
     Snapshots(io::Error),
@@ -80,17 +80,17 @@ pub(crate) enum StartError {
 pub(crate) async fn start(settings: Settings) -> Result<RaftHandle, StartError> {
     let media = Media {
         disk: Disk::real(),
-        log: Box::new(|log| Ok(Arc::new(log))),
+        segment_bytes: SEGMENT_BYTES,
     };
     start_on(settings, media).await
 }
 
-/// What a node keeps its state on. Programs have the machine's disk and our log; a test may put others before them.
+/// What a node keeps its state on. Programs have the machine's disk; a test may have one with faults, and smaller segments.
 pub(super) struct Media {
     /// Where the data directory is.
     pub(super) disk: Disk,
-    /// Gives the log that consensus writes to, over the one that was opened; may read all of it.
-    pub(super) log: Box<dyn FnOnce(FileLog) -> io::Result<Arc<dyn Log>> + Send>,
+    /// Size of the log's segments in bytes.
+    pub(super) segment_bytes: u64,
 }
 
 /// The same on these media.
@@ -142,10 +142,8 @@ struct Opened {
 impl Opened {
     async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
         let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
-        let found = tokio::task::spawn_blocking(move || Found::open(media, &path, node, understands));
-        let found = found
-            .await
-            .map_err(|error| StartError::Log(io::Error::other(error)))??;
+        let found = tokio::task::spawn_blocking(move || Found::open(&media, &path, node, understands));
+        let found = found.await??;
         let counts = Consensus::new();
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());
         let marks = Arc::new(Marks::new(settings.clock.clone()));
@@ -164,7 +162,9 @@ impl Opened {
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
         let config = Arc::new(config(identity.configured.len() == 1)?);
-        let log = LogSeam::new(Arc::clone(&found.log), Arc::clone(&pace));
+        let gauge = found.log.gauge();
+        let found_log: Arc<dyn Log> = Arc::new(found.log);
+        let log = LogSeam::new(Arc::clone(&found_log), noting_votes(&identity), Arc::clone(&pace));
         let votes = log.votes();
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
@@ -176,8 +176,8 @@ impl Opened {
             marks,
             backlog,
             policy: watch::Sender::new(settings.snapshots),
-            log: found.log,
-            gauge: found.gauge,
+            log: found_log,
+            gauge,
             votes,
             pace,
             counts,
@@ -185,22 +185,25 @@ impl Opened {
     }
 }
 
+/// Notes in the identity that this disk has voted.
+fn noting_votes(identity: &Arc<NodeIdentity>) -> NoteVote {
+    let identity = Arc::clone(identity);
+    Arc::new(move || identity.record_vote().map_err(io::Error::other))
+}
+
 /// What is on the disk, opened.
 struct Found {
     data_dir: DataDir,
-    log: Arc<dyn Log>,
-    gauge: LogGauge,
+    log: FileLog,
     snapshots: SnapshotStore,
 }
 
 impl Found {
     /// Reads all of the log and of the newest table image.
-    fn open(media: Media, path: &Path, node: NodeId, understands: Formats) -> Result<Self, StartError> {
+    fn open(media: &Media, path: &Path, node: NodeId, understands: Formats) -> Result<Self, StartError> {
         let disk = &media.disk;
-        let data_dir = DataDir::open(disk, path, node, understands)?;
-        let log = FileLog::open(disk, &data_dir.log_directory()).map_err(StartError::Log)?;
-        let gauge = log.gauge();
-        let log = (media.log)(log).map_err(StartError::Log)?;
+        let mut data_dir = DataDir::open(disk, path, node, understands)?;
+        let log = data_dir.open_log(understands, media.segment_bytes)?;
         let directory = data_dir.snapshot_directory();
         let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
         let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
@@ -216,7 +219,6 @@ impl Found {
         Ok(Self {
             data_dir,
             log,
-            gauge,
             snapshots,
         })
     }
@@ -231,9 +233,8 @@ fn lost_between(purged: u64, imaged: Option<u64>, directory: &Path) -> StartErro
     StartError::Snapshots(io::Error::new(
         io::ErrorKind::InvalidData,
         format!(
-            "the log begins behind entry {purged}, and in {} {found} that is whole: what lies between is lost on this disk, \
-             so this node must not go on with it. Keep the other nodes running, they hold the sessions; restore this \
-             data directory from a copy of the whole disk, or leave the node out",
+            "the log begins behind entry {purged}, and in {} {found} that is whole: what lies between is lost on this disk. \
+             {LEAVE_OUT}",
             directory.display()
         ),
     ))

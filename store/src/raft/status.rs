@@ -1,6 +1,6 @@
 //! What an operator sees of a node, taken at one moment and no more than a value.
 
-use crate::log::Syncs;
+use crate::log::{LogLoad, Syncs};
 
 use super::{NodeId, Role};
 
@@ -39,6 +39,8 @@ pub(crate) struct Status {
     pub free_bytes: Option<u64>,
     /// What the log's syncs cost; none while it is closed.
     pub log_syncs: Option<Syncs>,
+    /// What the log holds, and what waits for its disk; none while it is closed.
+    pub log_load: Option<LogLoad>,
 }
 
 /// A member as this node sees it.

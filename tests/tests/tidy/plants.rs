@@ -78,11 +78,6 @@ const FOREIGN: &[Planted] = &[
     (
         "vocabulary",
         SERVICE,
-        "#[cfg(test)]\nmod tests;\nuse raft_log::Config;",
-    ),
-    (
-        "vocabulary",
-        SERVICE,
         "#[cfg(test)]\nmod tests;\nuse hyper::Body;",
     ),
     // A crate under its bare name, by its old keyword, by its companions.

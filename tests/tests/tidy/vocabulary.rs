@@ -21,10 +21,6 @@ const VOCABULARIES: &[Vocabulary] = &[
         places: &["store/src/raft", "store/Cargo.toml"],
     },
     Vocabulary {
-        words: &["raft_log", "raft-log"],
-        places: &["store/src/log", "store/Cargo.toml"],
-    },
-    Vocabulary {
         words: &[
             "tonic",
             "tonic_prost",

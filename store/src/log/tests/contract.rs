@@ -1,13 +1,13 @@
-//! One suite for all who implement [`Log`]: every sentence of the trait, over our files, over the fault-injecting twin
-//! when nothing is at fault, and over the twin when each stop is a power cut.
+//! One suite for all who implement [`Log`]: every sentence of the trait, over our files on the machine's disk, and over a
+//! disk that forgets at each stop what was not synced.
 
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
 use super::*;
+use crate::disk::faulty;
 use crate::faults::{Faults, Kind, Operation};
-use crate::log::faulty::FaultyLog;
 
 /// Writes that are more than any log of the suite takes before it finds that its disk is gone.
 const WRITES_MAX: u64 = 1_000;
@@ -26,7 +26,7 @@ trait Medium {
     fn break_disk(&self);
 }
 
-/// Our log over real files.
+/// Real files; a stop is that of a process.
 struct Files(TempDir);
 
 fn files() -> Files {
@@ -35,48 +35,36 @@ fn files() -> Files {
 
 impl Medium for Files {
     fn open(&self) -> Arc<dyn Log> {
-        Arc::new(FileLog::open_with(&Disk::real(), &self.0.path().join("log"), SMALL_FILE).unwrap())
+        Arc::new(FileLog::open(&Disk::real(), &self.0.path().join("log"), SETUP, None).unwrap())
     }
 
     fn break_disk(&self) {
-        // The next file cannot be made where the directory was.
+        // The next segment cannot be named where the directory was.
         std::fs::rename(self.0.path().join("log"), self.0.path().join("elsewhere")).unwrap();
     }
 }
 
-/// The fault-injecting twin, which ends either as a process does or by a power cut.
-struct Twin {
-    files: Files,
-    faults: Faults,
-    power_goes: bool,
-}
-
-/// Without any fault: a stop is that of a process.
-fn faultless() -> Twin {
-    Twin {
-        files: files(),
-        faults: Faults::default(),
-        power_goes: false,
-    }
-}
-
 /// A stop is a power cut, and the disk forgets what was not synced.
-fn forgetful() -> Twin {
-    Twin {
-        power_goes: true,
-        ..faultless()
+struct Forgetful {
+    directory: TempDir,
+    faults: Faults,
+}
+
+fn forgetful() -> Forgetful {
+    Forgetful {
+        directory: tempfile::tempdir().unwrap(),
+        faults: Faults::default(),
     }
 }
 
-impl Medium for Twin {
+impl Medium for Forgetful {
     fn open(&self) -> Arc<dyn Log> {
-        Arc::new(FaultyLog::over(self.files.open(), &self.faults).unwrap())
+        let disk = faulty::disk(&self.faults);
+        Arc::new(FileLog::open(&disk, &self.directory.path().join("log"), SETUP, None).unwrap())
     }
 
     fn end(&self, log: Arc<dyn Log>) {
-        if self.power_goes {
-            self.faults.forget();
-        }
+        self.faults.forget();
         drop(log);
     }
 
@@ -92,9 +80,6 @@ macro_rules! suite {
         mod over_files {
             $(#[test] fn $claim() { super::$claim(&super::files()); })*
         }
-        mod over_the_twin {
-            $(#[test] fn $claim() { super::$claim(&super::faultless()); })*
-        }
         mod over_a_forgetful_disk {
             $(#[test] fn $claim() { super::$claim(&super::forgetful()); })*
         }
@@ -107,7 +92,7 @@ suite! {
     what_is_found_is_a_first_part_of_what_was_written
     the_completion_of_a_vote_stands_for_all_that_was_written_before
     the_completion_of_an_append_stands_for_earlier_ones
-    votes_and_syncs_are_each_told
+    votes_are_each_told
     appended_entries_can_be_read_on_return
     a_new_log_holds_nothing
     a_vote_never_goes_back
@@ -202,15 +187,12 @@ fn the_completion_of_an_append_stands_for_earlier_ones(medium: &dyn Medium) {
     assert_eq!(medium.open().bounds().last, Some(id(1, 500)));
 }
 
-fn votes_and_syncs_are_each_told(medium: &dyn Medium) {
+fn votes_are_each_told(medium: &dyn Medium) {
     let log = medium.open();
     let mut waiting = Vec::new();
     for term in 1..50 {
         let (done, durable) = completion();
         log.save_vote(granted(term, 1), done);
-        waiting.push(durable);
-        let (done, durable) = completion();
-        log.sync(done);
         waiting.push(durable);
     }
     waiting.iter().for_each(|durable| told(durable).unwrap());

@@ -1,24 +1,87 @@
 //! Claims about the durable log: one contract for all who implement [`Log`], then what only files can show.
 
 mod contract;
-mod faulty;
-mod files;
+mod encoded;
+mod parts;
+mod workers;
 
 use std::io;
 use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::core::{Core, Progress};
+use super::housekeeping::Housekeeper;
+use super::opening::{self, LogSetup};
+use super::writer::LogWriter;
 use super::*;
 use crate::disk::Disk;
+use remora_table::{Format, Formats};
 
 /// Longest wait for a disk that is alive.
 const DISK_WAIT: Duration = Duration::from_secs(20);
 
-/// Size of files in bytes: so small that ten entries fill several.
-const SMALL_FILE: usize = 400;
+/// Size of segments in bytes: a label and three pages, so that every fourth group begins another one.
+const SMALL: u64 = 4 * 4_096;
+
+/// A log of a disk that has not voted, in small segments.
+const SETUP: LogSetup = LogSetup {
+    owner: DiskId(0xd15c),
+    voted: false,
+    format: Format::FIRST,
+    understood: Formats::OURS,
+    segment_bytes: SMALL,
+};
+
+/// A log whose workers a test drives.
+struct Driven {
+    log: FileLog,
+    core: Arc<Core>,
+    writer: LogWriter,
+    housekeeper: Housekeeper,
+}
+
+impl Driven {
+    fn open(disk: &Disk, directory: &Path, setup: LogSetup) -> io::Result<Self> {
+        let opened = opening::open(disk, directory, setup)?;
+        Ok(Self {
+            log: FileLog::over(Arc::clone(&opened.core), setup, Vec::new()),
+            core: opened.core,
+            writer: opened.writer,
+            housekeeper: opened.housekeeper,
+        })
+    }
+
+    /// Lets the workers do all that there is to do.
+    fn settle(&mut self) {
+        while self.writer.step() != Progress::None || self.housekeeper.step() != Progress::None {}
+    }
+
+    /// Appends and lets the workers do all that there is to do; what the completion was told.
+    fn append(&mut self, entries: Vec<LogEntry>) -> io::Result<()> {
+        let (done, durable) = completion();
+        self.log.append(entries, done)?;
+        self.settle();
+        durable.try_recv().expect("it was told")
+    }
+
+    fn vote(&mut self, vote: Vote) -> io::Result<()> {
+        let (done, durable) = completion();
+        self.log.save_vote(vote, done);
+        self.settle();
+        durable.try_recv().expect("it was told")
+    }
+
+    /// Ends the log as a process does that has time for it.
+    fn close(mut self) {
+        self.settle();
+        self.writer.close().unwrap();
+    }
+}
 
 fn id(term: u64, index: u64) -> LogId {
     LogId { term, index }
@@ -64,9 +127,10 @@ fn told(completed: &Receiver<io::Result<()>>) -> io::Result<()> {
         .expect("a completion was never called")
 }
 
+/// Waits until everything that was written is durable.
 fn sync(log: &dyn Log) -> io::Result<()> {
     let (done, synced) = completion();
-    log.sync(done);
+    log.append(Vec::new(), done)?;
     told(&synced)
 }
 

@@ -12,9 +12,8 @@ use remora_proto::v1;
 use tempfile::TempDir;
 
 use crate::clock::Clock;
-use crate::disk::faulty;
+use crate::disk::{Disk, faulty};
 use crate::faults::Faults;
-use crate::log::faulty::FaultyLog;
 use crate::raft::start::{Media, start_on};
 use crate::raft::{
     EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks,
@@ -268,15 +267,8 @@ impl PeerLink for MemoryLink {
     }
 }
 
-/// Disk and log with these faults.
-fn media(faults: &Faults) -> Media {
-    let disk = faulty::disk(faults);
-    let faults = faults.clone();
-    Media {
-        disk,
-        log: Box::new(move |log| Ok(Arc::new(FaultyLog::over(Arc::new(log), &faults)?))),
-    }
-}
+/// Size of a log's segments in bytes: so small that they fill and are used again.
+const SEGMENT_BYTES: u64 = 1 << 20;
 
 /// Events that a node reported.
 #[derive(Default)]
@@ -412,10 +404,11 @@ impl Cluster {
     /// Starts a node and connects it, if its data directory can be used.
     pub(super) async fn try_start(&mut self, node: NodeId) -> Result<RaftHandle, StartError> {
         let settings = self.settings(node);
-        let handle = match self.faults.get(&node) {
-            None => start(settings).await?,
-            Some(faults) => start_on(settings, media(faults)).await?,
+        let media = Media {
+            disk: self.faults.get(&node).map_or_else(Disk::real, faulty::disk),
+            segment_bytes: SEGMENT_BYTES,
         };
+        let handle = start_on(settings, media).await?;
         self.wires.connect(node, handle.endpoint());
         self.nodes.insert(node, handle.clone());
         Ok(handle)

@@ -8,7 +8,8 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::faulty;
+use crate::faults::Faults;
 use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds, LogEntry, LogId, Vote};
 use crate::metrics::Consensus;
 use crate::raft::applier::Applier;
@@ -22,6 +23,9 @@ use crate::snapshot::SnapshotStore;
 use remora_table::Formats;
 
 use super::cluster::Heard;
+
+/// Size of a log's segments in bytes.
+const SEGMENT_BYTES: u64 = 64 << 10;
 
 impl Default for Member {
     fn default() -> Self {
@@ -81,10 +85,6 @@ impl Log for FromAnyIndex {
     fn purge_to(&self, upto: LogId) -> io::Result<()> {
         self.0.purge_to(upto)
     }
-
-    fn sync(&self, done: Completion) {
-        self.0.sync(done);
-    }
 }
 
 struct Files;
@@ -92,10 +92,11 @@ struct Files;
 impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
     async fn build(&self) -> Result<((TempDir, DataDir), LogSeam, Applier), openraft::StorageError<Types>> {
         let directory = TempDir::new().unwrap();
-        let data_dir = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
-        let log = FileLog::open(&Disk::real(), &data_dir.log_directory()).unwrap();
-        let snapshots =
-            SnapshotStore::open(&Disk::real(), &data_dir.snapshot_directory(), Formats::OURS).unwrap();
+        // Each of the suite's many logs is alone on its disk, and none of them outlives the test.
+        let disk = faulty::disk(&Faults::default());
+        let mut data_dir = DataDir::open(&disk, directory.path(), 1, Formats::OURS).unwrap();
+        let log = data_dir.open_log(Formats::OURS, SEGMENT_BYTES).unwrap();
+        let snapshots = SnapshotStore::open(&disk, &data_dir.snapshot_directory(), Formats::OURS).unwrap();
         let applier = Applier::new(
             Formats::OURS,
             Snapshots::counted(snapshots, Consensus::new()),
@@ -107,7 +108,11 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
         );
         Ok((
             (directory, data_dir),
-            LogSeam::new(Arc::new(FromAnyIndex(log)), Arc::new(Pace::new())),
+            LogSeam::new(
+                Arc::new(FromAnyIndex(log)),
+                Arc::new(|| Ok(())),
+                Arc::new(Pace::new()),
+            ),
             applier,
         ))
     }

@@ -1,0 +1,157 @@
+//! What a log costs and how it is doing, readable at any moment: by atomics, so that nobody who looks waits for the disk or
+//! for whoever waits for it.
+//!
+//! Left out: what follows from the figures.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Syncs whose durations are remembered: some seconds of full load, enough for a hundredth to mean something.
+const REMEMBERED_MAX: usize = 1_024;
+
+/// Looks at a log. It does not keep it open.
+#[derive(Clone, Debug)]
+pub(crate) struct LogGauge(Arc<Figures>);
+
+/// What a log's syncs cost since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Syncs {
+    /// How often the disk was asked to make something durable.
+    pub count: u64,
+    /// Half of the last thousand took no longer than this.
+    pub median: Duration,
+    /// 99 of 100 of them took no longer than this.
+    pub p99: Duration,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+/// What a log holds, and what waits for its disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogLoad {
+    /// Bytes that its segments take on the disk, spare ones included.
+    pub disk_bytes: u64,
+    /// Bytes written since the last purge.
+    pub bytes_since_purge: u64,
+    /// Bytes of entries that are not on the disk yet.
+    pub queued_bytes: u64,
+    /// How long the oldest append or vote has been waiting that is not synced yet; none if all are.
+    pub oldest_unsynced: Option<Duration>,
+}
+
+/// The figures themselves; one writer each, many readers.
+#[derive(Debug)]
+pub(super) struct Figures {
+    opened: Instant,
+    closed: AtomicBool,
+    syncs: AtomicU64,
+    /// Microseconds of the last syncs, the newest at `syncs` modulo their number.
+    durations: Vec<AtomicU32>,
+    bytes: AtomicU64,
+    disk_bytes: AtomicU64,
+    since_purge: AtomicU64,
+    queued_bytes: AtomicU64,
+    /// Microseconds since `opened`, and one; 0 if nothing waits.
+    oldest_unsynced: AtomicU64,
+}
+
+impl LogGauge {
+    /// Of a log that counts here.
+    pub(super) fn over(figures: Arc<Figures>) -> Self {
+        Self(figures)
+    }
+
+    /// What syncs cost; none once the log is closed.
+    pub(crate) fn syncs(&self) -> Option<Syncs> {
+        let figures = self.open()?;
+        let count = figures.syncs.load(Ordering::Relaxed);
+        let remembered = usize::try_from(count).map_or(REMEMBERED_MAX, |count| count.min(REMEMBERED_MAX));
+        let mut durations: Vec<u32> = (figures.durations[..remembered].iter())
+            .map(|micros| micros.load(Ordering::Relaxed))
+            .collect();
+        durations.sort_unstable();
+        let at = |hundredths: usize| {
+            let micros = durations.get(remembered * hundredths / 100).copied();
+            Duration::from_micros(micros.unwrap_or(0).into())
+        };
+        Some(Syncs {
+            count,
+            median: at(50),
+            p99: at(99),
+            bytes: figures.bytes.load(Ordering::Relaxed),
+        })
+    }
+
+    /// What it holds and what waits; none once the log is closed.
+    pub(crate) fn load(&self) -> Option<LogLoad> {
+        let figures = self.open()?;
+        let oldest = figures.oldest_unsynced.load(Ordering::Relaxed);
+        Some(LogLoad {
+            disk_bytes: figures.disk_bytes.load(Ordering::Relaxed),
+            bytes_since_purge: figures.since_purge.load(Ordering::Relaxed),
+            queued_bytes: figures.queued_bytes.load(Ordering::Relaxed),
+            oldest_unsynced: oldest.checked_sub(1).map(|micros| {
+                let now = figures.opened.elapsed();
+                now.saturating_sub(Duration::from_micros(micros))
+            }),
+        })
+    }
+
+    fn open(&self) -> Option<&Figures> {
+        (!self.0.closed.load(Ordering::Relaxed)).then_some(&self.0)
+    }
+}
+
+impl Figures {
+    /// Of a log that is opened now and wrote so much since its last purge.
+    pub(super) fn new(since_purge: u64) -> Self {
+        Self {
+            opened: Instant::now(),
+            closed: AtomicBool::new(false),
+            syncs: AtomicU64::new(0),
+            durations: (0..REMEMBERED_MAX).map(|_| AtomicU32::new(0)).collect(),
+            bytes: AtomicU64::new(0),
+            disk_bytes: AtomicU64::new(0),
+            since_purge: AtomicU64::new(since_purge),
+            queued_bytes: AtomicU64::new(0),
+            oldest_unsynced: AtomicU64::new(0),
+        }
+    }
+
+    /// So many bytes were written and synced, in so long.
+    pub(super) fn synced(&self, bytes: u64, took: Duration) {
+        let nth = self.syncs.load(Ordering::Relaxed);
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let slot = usize::try_from(nth % REMEMBERED_MAX as u64).unwrap_or(0);
+        self.durations[slot].store(micros, Ordering::Relaxed);
+        self.syncs.store(nth + 1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.since_purge.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// A purge is durable.
+    pub(super) fn purged(&self) {
+        self.since_purge.store(0, Ordering::Relaxed);
+    }
+
+    /// What waits for the disk now, and since when the oldest of it does.
+    pub(super) fn waits(&self, queued_bytes: u64, oldest: Option<Instant>) {
+        let since = oldest.map_or(0, |oldest| {
+            let micros = oldest.saturating_duration_since(self.opened).as_micros();
+            u64::try_from(micros).map_or(u64::MAX, |micros| micros.saturating_add(1))
+        });
+        self.queued_bytes.store(queued_bytes, Ordering::Relaxed);
+        self.oldest_unsynced.store(since, Ordering::Relaxed);
+    }
+
+    /// So many bytes are taken on the disk.
+    pub(super) fn holds(&self, disk_bytes: u64) {
+        self.disk_bytes.store(disk_bytes, Ordering::Relaxed);
+    }
+
+    /// Nobody writes any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}
