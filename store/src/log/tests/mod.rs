@@ -3,6 +3,7 @@
 mod contract;
 mod encoded;
 mod parts;
+mod power;
 mod workers;
 
 use std::io;
