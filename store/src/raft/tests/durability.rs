@@ -70,3 +70,24 @@ async fn many_saves_at_once_are_each_answered_once() {
         "2000 proposals became {entries} entries: they are not packed"
     );
 }
+
+#[tokio::test]
+async fn a_node_whose_log_was_emptied_does_not_start_and_the_others_go_on() {
+    let mut cluster = Cluster::started(3).await;
+    for user in 0..5 {
+        cluster.save(user).await;
+    }
+    let leader = cluster.leader().await;
+    cluster.crash(leader).await;
+    std::fs::remove_dir_all(cluster.data_dir(leader).join("log")).unwrap();
+    let sentence = cluster.refusal(|| cluster.settings(leader)).await;
+    assert!(
+        sentence.contains("this disk lost a part of its log"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("Keep the other nodes running"), "{sentence}");
+    cluster.save(5).await;
+    let next = cluster.lead().await;
+    next.barrier().await.unwrap();
+    assert!((0..=5).all(|user| next.table().get(&key(user)).is_some()));
+}
