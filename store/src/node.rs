@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::descriptors::Shares;
 use crate::metrics;
-use crate::raft::{self, RaftHandle, Settings, StartError};
+use crate::raft::{self, DiskHealth, DiskPatience, RaftHandle, Settings, StartError};
 use crate::rpc::{self, Events, GrpcLinks, Phase, ServeError, Services};
 use remora_table::Limits;
 
@@ -187,6 +187,7 @@ fn settings(
         data_dir: config.data_dir.clone(),
         understands: config.understands,
         timers: config.timers,
+        patience: DiskPatience::default(),
         snapshots: config.snapshots,
         links: Arc::new(GrpcLinks),
         clock,
@@ -240,6 +241,9 @@ fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
     let Some(raft) = raft else {
         return Err("this node is restoring its sessions from the disk".to_owned());
     };
+    if raft.disk_health() != DiskHealth::Answers {
+        return Err("the disk of the data directory has not answered for a second or more".to_owned());
+    }
     let status = raft.status();
     if status.ready {
         return Ok(());

@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long whoever gives up the log waits for what is still to be written: a disk that hangs must not keep a process that
 /// ends. Ten times the slowest sync that is still called slow.
-const CLOSES_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const CLOSES_WITHIN: Duration = Duration::from_secs(10);
 
 /// A log in a directory. Clones share it; the last one dropped closes it after what waits is on disk.
 #[derive(Clone, Debug)]
@@ -109,7 +109,8 @@ impl Drop for Closer {
     fn drop(&mut self) {
         self.core.close();
         // One who gives up the log while being told of a write is the log's own thread, and cannot wait for itself.
-        if !self.threads.is_empty() && !self.threads.contains(&thread::current().id()) {
+        let is_own = self.threads.contains(&thread::current().id());
+        if !self.threads.is_empty() && !is_own && !self.core.figures.is_given_up() {
             self.core.wait_until_over(CLOSES_WITHIN);
         }
     }

@@ -45,6 +45,8 @@ pub(crate) struct LogLoad {
 pub(super) struct Figures {
     opened: Instant,
     closed: AtomicBool,
+    /// Whether the disk was given up for lost.
+    given_up: AtomicBool,
     syncs: AtomicU64,
     /// Microseconds of the last syncs, the newest at `syncs` modulo their number.
     durations: Vec<AtomicU32>,
@@ -98,6 +100,11 @@ impl LogGauge {
         })
     }
 
+    /// Gives the disk up for lost: whoever closes the log waits for it no more.
+    pub(crate) fn give_up(&self) {
+        self.0.given_up.store(true, Ordering::Relaxed);
+    }
+
     fn open(&self) -> Option<&Figures> {
         (!self.0.closed.load(Ordering::Relaxed)).then_some(&self.0)
     }
@@ -109,6 +116,7 @@ impl Figures {
         Self {
             opened: Instant::now(),
             closed: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             syncs: AtomicU64::new(0),
             durations: (0..REMEMBERED_MAX).map(|_| AtomicU32::new(0)).collect(),
             bytes: AtomicU64::new(0),
@@ -128,6 +136,11 @@ impl Figures {
         self.syncs.store(nth + 1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.since_purge.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether the disk was given up for lost.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// A purge is durable.

@@ -64,10 +64,12 @@ pub(super) async fn watch_leadership(
         let leading = elected
             .map(|(_, at)| answered.map_or(at, |answered| answered.max(at)))
             .is_some_and(|at| at.elapsed() < LEADING_WITHIN);
+        // While the disk hangs this node leads nobody, whatever consensus still believes.
+        let takes_part = identity.takes_part();
         let now = Leadership {
             term,
-            leader: metrics.current_leader,
-            leading,
+            leader: (metrics.current_leader).filter(|leader| takes_part || *leader != identity.node),
+            leading: leading && takes_part,
             node: identity.node,
         };
         let before = *leadership.borrow();

@@ -197,7 +197,8 @@ impl Elections {
         loop {
             let state = server.borrow_and_update().state;
             if state == ServerState::Leader {
-                if self.around.raft.trigger().heartbeat().await.is_err() {
+                if self.around.identity.takes_part() && self.around.raft.trigger().heartbeat().await.is_err()
+                {
                     return;
                 }
                 tokio::time::sleep(self.timing().heartbeat).await;
@@ -243,6 +244,7 @@ impl Elections {
             self.voters(),
         );
         state != ServerState::Leader
+            && self.around.identity.takes_part()
             && voters.len() > 1
             && voters.contains(&self.around.identity.node)
             && self.silent_until.is_none_or(|until| Instant::now() >= until)

@@ -310,9 +310,9 @@ impl PeerEndpoint {
             start: identity.start,
             sync_p99_us: microseconds(slowest.sync),
             round_trip_us: microseconds(slowest.answer),
-            free_bytes: self.inner.snapshots.free_bytes().unwrap_or_default(),
+            // 0 says that nobody knows.
+            free_bytes: self.inner.snapshots.free_bytes().map_or(0, |free| free.max(1)),
             image_bytes: identity.image_bytes(),
-            ..v1::Introduction::default()
         }
     }
 

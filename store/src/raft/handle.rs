@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::log::LogGauge;
-use remora_table::{Format, Formats, Proposal, TableReader};
+use remora_table::{Format, Formats, Proposal, Room, TableReader};
 
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
@@ -27,8 +27,10 @@ use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
 use super::types::Types;
+use super::watchdog::DiskHealth;
 use super::{
     Ask, Fate, Leadership, MemberStatus, NodeId, PeerEndpoint, Refusal, Replies, Role, Round, Status,
+    StaysError, succession,
 };
 
 /// How long a stopping leader waits for its successor: an election by hand-over takes a few round trips.
@@ -99,7 +101,17 @@ impl RaftHandle {
             .rounds
             .borrow()
             .is_some_and(|round| round.began.elapsed() < REACHABLE_WITHIN);
-        caught_up && self.noted()
+        caught_up && self.noted() && self.disk_health() == DiskHealth::Answers
+    }
+
+    /// What room the disks of the nodes that answer leave.
+    pub(crate) fn room(&self) -> Room {
+        self.inner.identity.room()
+    }
+
+    /// How the disk of this node is.
+    pub(crate) fn disk_health(&self) -> DiskHealth {
+        self.inner.identity.health()
     }
 
     /// Whether the table knows what this program understands.
@@ -226,7 +238,8 @@ impl RaftHandle {
     pub(crate) async fn stop(&self) {
         self.inner.stopping.send_replace(true);
         self.drain().await;
-        self.hand_over().await;
+        // Where nobody takes over in time, the others elect somebody when this node is gone.
+        let _ = tokio::time::timeout(HAND_OVER_WITHIN, self.hand_over(None)).await;
         self.halt().await;
     }
 
@@ -238,33 +251,13 @@ impl RaftHandle {
         }
     }
 
-    /// Asks the follower that is furthest ahead to lead, and waits until somebody else does.
-    async fn hand_over(&self) {
-        let status = self.status();
-        let others = status.members.iter().filter(|member| {
-            member.voter && member.reachable && member.node != status.node && status.role == Role::Leader
-        });
-        let Some(successor) = others.max_by_key(|member| member.matched_index) else {
-            return;
-        };
-        tracing::info!(
-            successor = successor.node,
-            "handing leadership over before stopping"
-        );
-        let until = Instant::now() + HAND_OVER_WITHIN;
-        if self
-            .inner
-            .raft
-            .trigger()
-            .transfer_leader(successor.node)
-            .await
-            .is_err()
-        {
-            return;
-        }
-        while self.status().role == Role::Leader && Instant::now() < until {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+    /// Hands leadership over to the voter `to`, or to the one that is furthest ahead. Gives who leads now.
+    ///
+    /// # Errors
+    /// Why leadership stays.
+    pub(crate) async fn hand_over(&self, to: Option<NodeId>) -> Result<Leadership, StaysError> {
+        let around = (&self.inner.raft, &*self.inner.identity);
+        succession::hand_over(around, to, self.leadership()).await
     }
 
     /// Stops at once: what is on its way is answered Unknown.

@@ -14,12 +14,14 @@ use remora_proto::v1;
 use tokio::sync::watch;
 
 use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP};
-use remora_table::{Format, Formats, TableReader};
+use remora_table::{Format, Formats, Room, TableReader};
 
 use super::imaging;
 use super::link::PeerLink;
 use super::pace::Slowest;
+use super::space;
 use super::types::{Member, Membership};
+use super::watchdog::DiskHealth;
 use super::wire;
 use super::{NodeId, PeerError};
 
@@ -44,6 +46,8 @@ pub(super) struct NodeIdentity {
     data_dir: Mutex<DataDir>,
     known: Mutex<Known>,
     failure: watch::Sender<Option<String>>,
+    health: watch::Sender<DiskHealth>,
+    room: watch::Sender<Room>,
 }
 
 /// What is learned while running.
@@ -64,6 +68,8 @@ struct Peer {
     understands: Option<(DiskId, Formats, Instant)>,
     /// How slow it said it was.
     slowest: Slowest,
+    /// What room it said its disk leaves.
+    room: Room,
 }
 
 impl NodeIdentity {
@@ -91,6 +97,8 @@ impl NodeIdentity {
                 peers: BTreeMap::new(),
             }),
             failure: watch::Sender::new(None),
+            health: watch::Sender::new(DiskHealth::Answers),
+            room: watch::Sender::new(Room::Ample),
         }
     }
 
@@ -196,10 +204,48 @@ impl NodeIdentity {
         }
     }
 
+    /// How the disk of this node is.
+    pub(super) fn health(&self) -> DiskHealth {
+        *self.health.borrow()
+    }
+
+    /// Notes how the disk is; gives how it was.
+    pub(super) fn set_health(&self, now: DiskHealth) -> DiskHealth {
+        self.health.send_replace(now)
+    }
+
+    /// What room the disks of the nodes that answer leave.
+    pub(super) fn room(&self) -> Room {
+        *self.room.borrow()
+    }
+
+    /// Notes what room is left; gives what was.
+    pub(super) fn set_room(&self, now: Room) -> Room {
+        self.room.send_replace(now)
+    }
+
+    /// The least room that a peer left which was heard lately.
+    pub(super) fn least_room_of_peers(&self) -> Room {
+        let known = self.known();
+        let heard = known.peers.values().filter(|peer| is_fresh(peer.heard));
+        heard.map(|peer| peer.room).max().unwrap_or_default()
+    }
+
+    /// Whether this node takes part in consensus: not while its disk hangs.
+    pub(super) fn takes_part(&self) -> bool {
+        self.health().takes_part()
+    }
+
     /// Checks who speaks and who is meant. The first message of a cluster that formed with this disk makes a pristine
     /// node part of it.
     pub(super) fn check(&self, envelope: Option<&v1::Envelope>) -> Result<(), PeerError> {
         let envelope = envelope.ok_or_else(|| PeerError::Malformed("the envelope is missing".to_owned()))?;
+        if !self.takes_part() {
+            return Err(PeerError::Unavailable(format!(
+                "the disk of node {} hangs",
+                self.node
+            )));
+        }
         let refused = |sentence: String| Err(PeerError::Refused(sentence));
         if envelope.group != GROUP {
             return refused(format!("Raft group {} does not exist here", envelope.group));
@@ -320,6 +366,10 @@ impl NodeIdentity {
         self.check_sender(introduction.node, disk)?;
         self.note(introduction.node, |peer| {
             peer.heard = Some(Instant::now());
+            peer.room = match introduction.free_bytes {
+                0 => Room::Ample,
+                free => space::of(free, introduction.image_bytes),
+            };
             peer.slowest = Slowest {
                 sync: Duration::from_micros(introduction.sync_p99_us),
                 answer: Duration::from_micros(introduction.round_trip_us),

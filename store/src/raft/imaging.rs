@@ -24,7 +24,7 @@ use super::snapshots::Snapshots;
 /// step leave a majority whose disks are quiet.
 const LATER_PERCENT_MAX: u64 = 25;
 /// What stays free of a disk beside an image, in bytes: what the log may take while the image is written.
-const MARGIN_BYTES: u64 = 32 << 20;
+pub(super) const MARGIN_BYTES: u64 = 32 << 20;
 
 /// When images are taken.
 #[derive(Debug, Clone, Copy)]

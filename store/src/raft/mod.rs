@@ -29,17 +29,21 @@ mod leadership;
 mod link;
 mod log_seam;
 mod network;
+mod opening;
 mod pace;
 mod proposer;
 mod reader;
 mod settings;
 mod snapshots;
+mod space;
 mod stamps;
 mod start;
 mod status;
+mod succession;
 #[cfg(test)]
 pub(crate) mod tests;
 mod types;
+mod watchdog;
 mod wire;
 
 /// What a node logs unless told otherwise. openraft warns many times a second while a peer is down: what matters of that is
@@ -57,4 +61,6 @@ pub(crate) use reader::Round;
 pub(crate) use settings::{EventSink, Settings, Timers};
 pub(crate) use start::{StartError, start};
 pub(crate) use status::{MemberStatus, Status};
+pub(crate) use succession::StaysError;
 pub(crate) use types::NodeId;
+pub(crate) use watchdog::{DiskHealth, DiskPatience};

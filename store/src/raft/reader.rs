@@ -144,8 +144,10 @@ impl RoundMaker {
                     &identity,
                 )
                 .await
-            } else {
+            } else if identity.takes_part() {
                 lead(&raft).await
+            } else {
+                Err(Refusal::NoQuorum)
             };
             let ended = if result.is_ok() { done } else { failed };
             ended.increment(1);

@@ -13,6 +13,7 @@ use remora_table::{Event, Formats, TableReader};
 use crate::clock::Clock;
 
 use super::imaging::SnapshotPolicy;
+use super::watchdog::DiskPatience;
 use super::{NodeId, PeerLinks};
 
 /// Everything that [`super::start()`] needs.
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub understands: Formats,
     /// Timers of elections.
     pub timers: Timers,
+    /// How long the disk may take.
+    pub patience: DiskPatience,
     /// When snapshots are taken.
     pub snapshots: SnapshotPolicy,
     /// How to reach peers.

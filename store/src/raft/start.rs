@@ -1,59 +1,32 @@
-//! Puts consensus together and starts its tasks: opens the disk, starts openraft on it, builds what stands around openraft.
+//! Puts consensus together and starts its tasks: over an opened disk (`opening`) it builds what stands around openraft.
 //!
-//! Invariants: nothing is started before all of the log and the newest whole table image have been read and fit
-//! together, for a node that lost what lies between must not go on. The membership on the disk and `--cluster` name the
-//! same nodes. A node of several that comes back neither votes nor stands before the longest lease is over (the restart
-//! guard). Every task started here ends with [`RaftHandle::stop`].
+//! Invariants: the membership on the disk and `--cluster` name the same nodes. A node of several that comes back neither votes
+//! nor stands before the longest lease is over (the restart guard). Every task started here ends with [`RaftHandle::stop`].
 //!
 //! Left out: what the tasks do (`duties`, `forming`, `proposer`, `reader`), and everything around consensus, which
 //! the composition root starts.
 
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use openraft::Config;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::disk::Disk;
-use crate::log::{DataDir, DataDirError, FileLog, LEAVE_OUT, Log, LogGauge, SEGMENT_BYTES, Vote};
-use crate::metrics::Consensus;
-use crate::snapshot::SnapshotStore;
-use remora_table::{Formats, TableReader};
+use crate::log::{DataDirError, SEGMENT_BYTES};
 
-use super::applier::{Applier, Raft};
-use super::backlog::Backlog;
+use super::applier::Raft;
 use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, NodeIdentity};
-use super::imaging::{self, SharedBacklog, SnapshotPolicy};
-use super::log_seam::{LogSeam, NoteVote};
-use super::network::Network;
-use super::pace::Pace;
+use super::opening::{Media, Opened};
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
-use super::snapshots::Snapshots;
-use super::stamps::Marks;
-use super::{Leadership, NodeId, duties, elections, formats, forming};
-
-/// How long a heartbeat may be on its way. The next one waits for it, so this is also how long a peer that stood still may be
-/// without one.
-const HEARTBEAT_WITHIN_MS: u64 = 500;
-/// How long a vote may take: two syncs of a slow disk.
-const VOTE_WITHIN_MS: u64 = 2_000;
-/// How long a leader whom no majority answers still appends what it is told. The proposer refuses before that.
-const ALONE_WITHIN_MS: u64 = 2_500;
-/// How long a snapshot may take to be sent and installed: 4 GiB at 10 MB/s. Too short a limit sends it again for ever; a
-/// connection that broke ends it sooner.
-const SNAPSHOT_WITHIN_MS: u64 = 600_000;
-/// Entries in one replication message; the byte cap of the log reader comes first for all but tiny entries.
-const MESSAGE_ENTRIES_MAX: u64 = 1_024;
-/// Messages that wait for openraft's core; proposals are bounded before, by bytes.
-const CORE_QUEUE_MAX: u64 = 8_192;
+use super::watchdog::DiskPatience;
+use super::{Leadership, NodeId, duties, elections, formats, forming, imaging, space, watchdog};
 
 /// Why consensus did not start, as a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -85,14 +58,6 @@ pub(crate) async fn start(settings: Settings) -> Result<RaftHandle, StartError> 
     start_on(settings, media).await
 }
 
-/// What a node keeps its state on. Programs have the machine's disk; a test may have one with faults, and smaller segments.
-pub(super) struct Media {
-    /// Where the data directory is.
-    pub(super) disk: Disk,
-    /// Size of the log's segments in bytes.
-    pub(super) segment_bytes: u64,
-}
-
 /// The same on these media.
 pub(super) async fn start_on(mut settings: Settings, media: Media) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
@@ -121,123 +86,6 @@ pub(super) async fn start_on(mut settings: Settings, media: Media) -> Result<Raf
         "consensus started"
     );
     Ok(handle)
-}
-
-/// openraft over the opened disk.
-struct Opened {
-    raft: Raft,
-    identity: Arc<NodeIdentity>,
-    snapshots: Snapshots,
-    table: TableReader,
-    marks: Arc<Marks>,
-    backlog: SharedBacklog,
-    policy: watch::Sender<SnapshotPolicy>,
-    log: Arc<dyn Log>,
-    gauge: LogGauge,
-    votes: watch::Receiver<Option<Vote>>,
-    pace: Arc<Pace>,
-    counts: Consensus,
-}
-
-impl Opened {
-    async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
-        let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
-        let found = tokio::task::spawn_blocking(move || Found::open(&media, &path, node, understands));
-        let found = found.await??;
-        let counts = Consensus::new();
-        let snapshots = Snapshots::counted(found.snapshots, counts.clone());
-        let marks = Arc::new(Marks::new(settings.clock.clone()));
-        let events = Arc::clone(&settings.events);
-        let backlog = Arc::new(Mutex::new(Backlog::new(settings.snapshots.keep_bytes)));
-        let shared = (Arc::clone(&marks), Arc::clone(&backlog));
-        let applier = Applier::new(understands, snapshots.clone(), events, shared);
-        let table = applier.reader();
-        let identity = Arc::new(NodeIdentity::new(
-            found.data_dir,
-            std::mem::take(&mut settings.cluster),
-            (settings.peer_address.clone(), settings.client_address.clone()),
-            (understands, table.clone()),
-        ));
-        let pace = Arc::new(Pace::new());
-        let links = Arc::clone(&settings.links);
-        let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
-        let config = Arc::new(config(identity.configured.len() == 1)?);
-        let gauge = found.log.gauge();
-        let found_log: Arc<dyn Log> = Arc::new(found.log);
-        let log = LogSeam::new(Arc::clone(&found_log), noting_votes(&identity), Arc::clone(&pace));
-        let votes = log.votes();
-        let raft = Raft::new(settings.node, config, network, log, applier).await;
-        let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
-        Ok(Self {
-            raft,
-            identity,
-            snapshots,
-            table,
-            marks,
-            backlog,
-            policy: watch::Sender::new(settings.snapshots),
-            log: found_log,
-            gauge,
-            votes,
-            pace,
-            counts,
-        })
-    }
-}
-
-/// Notes in the identity that this disk has voted.
-fn noting_votes(identity: &Arc<NodeIdentity>) -> NoteVote {
-    let identity = Arc::clone(identity);
-    Arc::new(move || identity.record_vote().map_err(io::Error::other))
-}
-
-/// What is on the disk, opened.
-struct Found {
-    data_dir: DataDir,
-    log: FileLog,
-    snapshots: SnapshotStore,
-}
-
-impl Found {
-    /// Reads all of the log and of the newest table image.
-    fn open(media: &Media, path: &Path, node: NodeId, understands: Formats) -> Result<Self, StartError> {
-        let disk = &media.disk;
-        let mut data_dir = DataDir::open(disk, path, node, understands)?;
-        let log = data_dir.open_log(understands, media.segment_bytes)?;
-        let directory = data_dir.snapshot_directory();
-        let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
-        let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
-        let purged = log.bounds().purged;
-        if let Some(purged) = purged.filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
-        {
-            return Err(lost_between(
-                purged.index,
-                imaged.map(|imaged| imaged.index),
-                &directory,
-            ));
-        }
-        Ok(Self {
-            data_dir,
-            log,
-            snapshots,
-        })
-    }
-}
-
-/// A log that begins behind the end of the newest image.
-fn lost_between(purged: u64, imaged: Option<u64>, directory: &Path) -> StartError {
-    let found = imaged.map_or_else(
-        || "there is no table image".to_owned(),
-        |imaged| format!("the newest table image ends at entry {imaged}"),
-    );
-    StartError::Snapshots(io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!(
-            "the log begins behind entry {purged}, and in {} {found} that is whole: what lies between is lost on this disk. \
-             {LEAVE_OUT}",
-            directory.display()
-        ),
-    ))
 }
 
 /// Builds the parts around openraft and starts their tasks.
@@ -290,7 +138,12 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         (elections, Arc::clone(&opened.pace)),
     );
 
-    tasks.extend(spawn_duties(&opened, &proposer, &leadership_seen));
+    tasks.extend(spawn_duties(
+        &opened,
+        settings.patience,
+        &proposer,
+        &leadership_seen,
+    ));
     tasks.extend(spawn_forming(&opened.raft, &endpoint, &opened.identity, peers));
     RaftHandle {
         inner: Arc::new(Parts {
@@ -337,9 +190,17 @@ fn hold_elections(
 /// Starts what a node does by itself.
 fn spawn_duties(
     opened: &Opened,
+    patience: DiskPatience,
     proposer: &Proposer,
     leadership: &watch::Receiver<Leadership>,
-) -> [JoinHandle<()>; 3] {
+) -> [JoinHandle<()>; 5] {
+    let disk = watchdog::watch_disk(
+        opened.raft.clone(),
+        Arc::clone(&opened.identity),
+        opened.gauge.clone(),
+        patience,
+    );
+    let space = space::judge(Arc::clone(&opened.identity), opened.snapshots.clone());
     let pulse = duties::pulse(
         opened.raft.clone(),
         proposer.clone(),
@@ -358,7 +219,13 @@ fn spawn_duties(
         opened.table.clone(),
         leadership.clone(),
     );
-    [tokio::spawn(pulse), tokio::spawn(images), tokio::spawn(formats)]
+    [
+        tokio::spawn(pulse),
+        tokio::spawn(images),
+        tokio::spawn(formats),
+        tokio::spawn(disk),
+        tokio::spawn(space),
+    ]
 }
 
 /// Starts to look for peers, and to form a cluster with them if there is none.
@@ -420,29 +287,6 @@ fn check(settings: &mut Settings) -> Result<(), StartError> {
         }
     }
     Ok(())
-}
-
-/// openraft's configuration. Its timers only limit calls, see `elections`; a node that is `alone` elects itself by them.
-fn config(alone: bool) -> Result<Config, StartError> {
-    Config {
-        cluster_name: "remora".to_owned(),
-        heartbeat_interval: HEARTBEAT_WITHIN_MS,
-        election_timeout_min: VOTE_WITHIN_MS,
-        election_timeout_max: ALONE_WITHIN_MS,
-        enable_elect: alone,
-        enable_heartbeat: false,
-        // A restarted leader asks a majority again instead of going on from what its disk says.
-        enable_leader_restore: Some(false),
-        install_snapshot_timeout: SNAPSHOT_WITHIN_MS,
-        max_payload_entries: MESSAGE_ENTRIES_MAX,
-        snapshot_policy: openraft::SnapshotPolicy::Never,
-        // Counts entries; what is kept is weighed instead, and purged by `imaging`.
-        max_in_snapshot_log_to_keep: u64::MAX,
-        api_channel_size: Some(CORE_QUEUE_MAX),
-        ..Config::default()
-    }
-    .validate()
-    .map_err(|error| StartError::Settings(error.to_string()))
 }
 
 /// Takes over the membership that the disk knows, and checks it against the settings. Gives the number of voters.

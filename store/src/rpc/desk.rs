@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::metrics::Answers;
 use crate::raft::{Fate, NodeId, RaftHandle};
-use remora_table::{Limits, Outcome, Proposal};
+use remora_table::{LimitError, Limits, Outcome, Proposal};
 
 use super::hub::Hub;
 use super::status::{self, Turned, refusal};
@@ -99,11 +99,14 @@ impl Desk {
         let _ = phase.wait_for(|now| *now == Phase::Closed).await;
     }
 
+    /// Checks a proposal before it is proposed.
+    pub(super) fn check(&self, proposal: &Proposal) -> Result<(), LimitError> {
+        self.limits().check(proposal, self.raft.table(), self.raft.room())
+    }
+
     /// Proposes what is no session command (registry, kill) and gives its outcome.
     pub(super) async fn propose(&self, proposal: Proposal) -> Result<Outcome, Turned> {
-        self.limits()
-            .check(&proposal, self.raft.table())
-            .map_err(status::limit)?;
+        self.check(&proposal).map_err(status::limit)?;
         match self.raft.propose(proposal).await {
             Fate::Done(outcome) => Ok(outcome),
             Fate::Refused(why) => Err(Turned::Refused(self.refuse(why))),

@@ -299,10 +299,7 @@ impl Visit {
     /// What a command needs first, or why it is refused.
     fn admit(&self, proposal: Proposal) -> Result<Admitted, v1::Refusal> {
         let table = self.desk.raft.table();
-        self.desk
-            .limits()
-            .check(&proposal, table)
-            .map_err(status::limit)?;
+        self.desk.check(&proposal).map_err(status::limit)?;
         match &proposal.command {
             Command::Claim { session } if table.claim_preview(session).is_some() => {
                 Ok(Admitted::Read(Read::Claim {

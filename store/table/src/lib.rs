@@ -186,7 +186,7 @@ pub use command::{
 };
 pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready};
 pub use image::TableImage;
-pub use limits::{LimitError, Limits};
+pub use limits::{LimitError, Limits, Room};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::{ListFilter, TableReader};
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};

@@ -31,6 +31,18 @@ pub enum LimitError {
     Full(String),
 }
 
+/// What room the disks of the nodes leave, the worst of those that answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// Enough.
+    #[default]
+    Ample,
+    /// Too little for the next table image: what exists goes on, and nothing grows.
+    Short,
+    /// Only the reserve is left, which is for what makes room or costs none.
+    Reserve,
+}
+
 /// The limits of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -62,19 +74,28 @@ impl Size {
 }
 
 impl Limits {
-    /// Checks a proposal by itself and against what the table holds now.
+    /// Checks a proposal by itself, against what the table holds now, and against the room that is left.
     ///
     /// # Errors
     /// The first limit that it breaks.
-    pub fn check(&self, proposal: &Proposal, table: &TableReader) -> Result<(), LimitError> {
+    pub fn check(&self, proposal: &Proposal, table: &TableReader, room: Room) -> Result<(), LimitError> {
         match &proposal.command {
-            Command::Save(save) => self.check_save(save, table),
-            Command::Announce { .. } => check_registry(&proposal.node, table),
+            Command::Save(save) => self.check_save(save, table, room),
+            // What ends sessions makes room, and without a claim nobody could be served at all.
+            Command::Claim { .. }
+            | Command::Remove { .. }
+            | Command::Kill { .. }
+            | Command::Release { .. }
+            | Command::Retire
+            | Command::Sweep { .. }
+            | Command::Tick => Ok(()),
+            _ if room == Room::Reserve => Err(no_room("what ends no session")),
+            Command::Announce(_) => check_registry(&proposal.node, table),
             _ => Ok(()),
         }
     }
 
-    fn check_save(&self, save: &Save, table: &TableReader) -> Result<(), LimitError> {
+    fn check_save(&self, save: &Save, table: &TableReader, room: Room) -> Result<(), LimitError> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
         for name in save.names() {
             if !names.insert(name) {
@@ -111,7 +132,17 @@ impl Limits {
             // The session is gone, and that is what its owner must learn, however full the table is.
             return Ok(());
         }
-        self.check_table(table, is_new, after.bytes.saturating_sub(before.bytes))
+        let growth = after.bytes.saturating_sub(before.bytes);
+        match room {
+            Room::Ample => {}
+            _ if is_new => return Err(no_room("a new session")),
+            _ if growth > 0 => return Err(no_room("a session that grows")),
+            Room::Reserve if after.bytes == before.bytes => {
+                return Err(no_room("a session that stays as large"));
+            }
+            Room::Short | Room::Reserve => {}
+        }
+        self.check_table(table, is_new, growth)
     }
 
     fn check_session(&self, save: &Save, before: Size, after: Size) -> Result<(), LimitError> {
@@ -166,6 +197,13 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+fn no_room(what: &str) -> LimitError {
+    LimitError::Full(format!(
+        "the disk of a store node is nearly full and has no room for {what}; sessions can still be claimed and ended. Free \
+         space where the data directories are, or wait until sessions expire"
+    ))
 }
 
 fn check_registry(node: &str, table: &TableReader) -> Result<(), LimitError> {

@@ -19,6 +19,7 @@ const STARTERS: &[&str] = &[
     "store/src/raft/endpoint.rs",
     "store/src/raft/formats.rs",
     "store/src/raft/log_seam.rs",
+    "store/src/raft/opening.rs",
     "store/src/raft/snapshots.rs",
     "store/src/raft/start.rs",
     "store/src/rpc/admin.rs",

@@ -1,5 +1,6 @@
 //! Claims about the durable log: one contract for all who implement [`Log`], then what only files can show.
 
+mod closing;
 mod contract;
 mod encoded;
 mod parts;

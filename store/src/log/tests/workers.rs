@@ -13,12 +13,13 @@ use crate::faults::{Faults, Kind, Operation};
 /// So long that no test waits for its end.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
-struct Bench {
+/// A directory on a disk with faults, and logs in it.
+pub(super) struct Bench {
     directory: TempDir,
-    faults: Faults,
+    pub(super) faults: Faults,
 }
 
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     Bench {
         directory: tempfile::tempdir().unwrap(),
         faults: Faults::default(),
@@ -26,20 +27,20 @@ fn bench() -> Bench {
 }
 
 impl Bench {
-    fn disk(&self) -> Disk {
+    pub(super) fn disk(&self) -> Disk {
         faulty::disk(&self.faults)
     }
 
     /// In a directory of the log's name, so that its faults are the log's.
-    fn path(&self) -> std::path::PathBuf {
+    pub(super) fn path(&self) -> std::path::PathBuf {
         self.directory.path().join("log")
     }
 
-    fn open(&self) -> FileLog {
+    pub(super) fn open(&self) -> FileLog {
         FileLog::open(&self.disk(), &self.path(), SETUP, None).unwrap()
     }
 
-    fn drive(&self) -> Driven {
+    pub(super) fn drive(&self) -> Driven {
         Driven::open(&self.disk(), &self.path(), SETUP).unwrap()
     }
 
@@ -50,7 +51,7 @@ impl Bench {
     }
 
     /// Waits until something is held up by a fault.
-    fn hangs(&self, kind: Kind, operation: Operation) {
+    pub(super) fn hangs(&self, kind: Kind, operation: Operation) {
         until("something hangs", || self.faults.hanging(kind, operation) > 0);
     }
 }
@@ -392,38 +393,4 @@ fn a_truncation_while_the_entries_are_on_their_way_leaves_the_new_ones() {
     assert_eq!(driven.log.read(0..4, u64::MAX).unwrap(), kept);
     drop(driven);
     assert_eq!(bench.drive().log.read(0..4, u64::MAX).unwrap(), kept);
-}
-
-#[test]
-fn a_log_that_is_given_up_by_its_own_thread_does_not_wait_for_itself() {
-    let bench = bench();
-    let log = bench.open();
-    bench.faults.hang(Kind::Log, Operation::Sync);
-    let (sender, over) = sync_channel(1);
-    let last = log.clone();
-    let done: Completion = Box::new(move |_| {
-        drop(last);
-        sender.send(()).unwrap();
-    });
-    log.append(entries(1, 0..1), done).unwrap();
-    drop(log);
-    bench.faults.clear(Kind::Log, Operation::Sync);
-    over.recv_timeout(DISK_WAIT).expect("it waits for itself");
-}
-
-#[test]
-fn what_a_dead_process_wrote_is_synced_before_it_counts() {
-    let bench = bench();
-    let mut driven = bench.drive();
-    driven.append(entries(1, 0..1)).unwrap();
-    bench
-        .faults
-        .fail(Kind::Log, Operation::Sync, io::ErrorKind::TimedOut);
-    driven.append(entries(1, 1..2)).unwrap_err();
-    drop(driven);
-    // It was written, and nothing has made it durable: opening fails where it should.
-    let refused = Driven::open(&bench.disk(), &bench.path(), SETUP);
-    assert_eq!(refused.err().unwrap().kind(), io::ErrorKind::TimedOut);
-    bench.faults.clear(Kind::Log, Operation::Sync);
-    assert_eq!(bench.drive().log.bounds().last, Some(id(1, 1)));
 }

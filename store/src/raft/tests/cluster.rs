@@ -14,10 +14,10 @@ use tempfile::TempDir;
 use crate::clock::Clock;
 use crate::disk::{Disk, faulty};
 use crate::faults::Faults;
-use crate::raft::start::{Media, start_on};
 use crate::raft::{
-    EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks,
-    RaftHandle, Settings, SnapshotPolicy, StartError, Timers, start,
+    DiskPatience, EventSink, Fate, LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError,
+    PeerLink, PeerLinks, RaftHandle, Settings, SnapshotPolicy, StartError, Timers, opening::Media, start,
+    start::start_on,
 };
 use remora_table::{Event, Formats, TableReader};
 
@@ -288,6 +288,7 @@ pub(super) struct Cluster {
     pub(super) nodes: BTreeMap<NodeId, RaftHandle>,
     pub(super) snapshots: SnapshotPolicy,
     pub(super) timers: Timers,
+    pub(super) patience: DiskPatience,
     /// What nodes understand that play another release than ours.
     /// The faults of nodes that run on disks and logs with faults.
     pub(super) faults: BTreeMap<NodeId, Faults>,
@@ -309,6 +310,7 @@ impl Cluster {
                 election_min: Duration::from_millis(200),
                 election_max: Duration::from_millis(400),
             },
+            patience: DiskPatience::default(),
             faults: BTreeMap::new(),
             understands: BTreeMap::new(),
             directory: TempDir::new().unwrap(),
@@ -358,6 +360,7 @@ impl Cluster {
             data_dir: self.data_dir(node),
             understands: self.understands.get(&node).copied().unwrap_or(Formats::OURS),
             timers: self.timers,
+            patience: self.patience,
             snapshots: self.snapshots,
             links: Arc::new(MemoryLinks::new(self.wires.clone(), node)),
             clock: self.clock(node),

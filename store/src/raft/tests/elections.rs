@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::faults::{Kind, Operation};
-use crate::raft::Timers;
+use crate::raft::{DiskPatience, Timers};
 
 use super::cluster::{Cluster, eventually};
 
@@ -19,6 +19,11 @@ const ROUNDS: u64 = 12;
 #[tokio::test]
 async fn a_leader_goes_on_while_the_disks_of_its_followers_hang() {
     let mut cluster = Cluster::faulty(3);
+    cluster.patience = DiskPatience {
+        ready: NEVER,
+        part: NEVER,
+        life: NEVER,
+    };
     cluster.start_all().await;
     cluster.save(1).await;
     let leader = cluster.leader().await;

@@ -11,6 +11,7 @@ mod leadership;
 pub(crate) mod link;
 mod membership;
 mod snapshot;
+mod space;
 mod wire;
 
 use std::sync::Arc;

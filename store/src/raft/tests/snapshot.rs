@@ -39,20 +39,21 @@ async fn a_lagging_node_catches_up_by_snapshot() {
     cluster.save(0).await;
     let lagging = cluster.leader().await % 3 + 1;
     cluster.crash(lagging).await;
-    for user in 1..100 {
+    // An image is due when the log outweighs the one before: by then there were three of them, however late each was drawn.
+    for user in 1..250 {
         cluster.save(user).await;
     }
     let leader = cluster.lead().await;
     eventually("the log that the node needs is purged", || purged(&leader) > 50).await;
     let node = cluster.start(lagging).await;
     eventually("the node has all", || {
-        (0..100).all(|user| node.table().get(&key(user)).is_some())
+        (0..250).all(|user| node.table().get(&key(user)).is_some())
     })
     .await;
     // openraft purges what the image holds a moment after the table shows it.
     eventually("the node caught up by a snapshot", || purged(&node) > 50).await;
-    cluster.save(100).await;
-    eventually("it follows again", || node.table().get(&key(100)).is_some()).await;
+    cluster.save(250).await;
+    eventually("it follows again", || node.table().get(&key(250)).is_some()).await;
 }
 
 #[tokio::test]

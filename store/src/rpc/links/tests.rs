@@ -16,7 +16,9 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::clock::Clock;
 use crate::raft::tests::{create, key};
-use crate::raft::{EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start};
+use crate::raft::{
+    DiskPatience, EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start,
+};
 use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
@@ -51,6 +53,7 @@ impl Node {
             data_dir: directory.join(node.to_string()),
             understands: Formats::OURS,
             timers,
+            patience: DiskPatience::default(),
             snapshots: SnapshotPolicy::default(),
             links: Arc::new(GrpcLinks),
             clock: Clock::system(),

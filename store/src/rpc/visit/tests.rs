@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::clock::Clock;
 use crate::metrics::{Answers, Streams};
-use crate::raft::{EventSink, Leadership, Settings, SnapshotPolicy, Timers, start};
+use crate::raft::{DiskPatience, EventSink, Leadership, Settings, SnapshotPolicy, Timers, start};
 use crate::rpc::GrpcLinks;
 use crate::rpc::convert::Asker;
 use crate::rpc::desk::Phase;
@@ -52,6 +52,7 @@ impl Store {
             data_dir: directory.path().join("1"),
             understands: Formats::OURS,
             timers: Timers::default(),
+            patience: DiskPatience::default(),
             snapshots: SnapshotPolicy::default(),
             links: Arc::new(GrpcLinks),
             clock: Clock::driven(move || began),

@@ -81,12 +81,16 @@ impl Shop {
     }
 
     fn check(&self, limits: Limits, save: Save) -> Result<(), LimitError> {
+        self.check_with(limits, save, Room::Ample)
+    }
+
+    fn check_with(&self, limits: Limits, save: Save, room: Room) -> Result<(), LimitError> {
         let proposal = Proposal {
             request_id: None,
             node: Arc::from("n1"),
             command: Command::Save(save),
         };
-        limits.check(&proposal, &self.table.reader())
+        limits.check(&proposal, &self.table.reader(), room)
     }
 }
 
@@ -327,11 +331,56 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
     };
     for node in 0..SERVERS_MAX {
         let proposal = announce(node);
-        LIMITS.check(&proposal, &shop.table.reader()).unwrap();
+        LIMITS
+            .check(&proposal, &shop.table.reader(), Room::Ample)
+            .unwrap();
         shop.table.apply(&proposal, &mut Vec::new());
     }
     let reader = shop.table.reader();
-    LIMITS.check(&announce(7), &reader).unwrap();
-    let beyond = LIMITS.check(&announce(SERVERS_MAX), &reader);
+    LIMITS.check(&announce(7), &reader, Room::Ample).unwrap();
+    let beyond = LIMITS.check(&announce(SERVERS_MAX), &reader, Room::Ample);
     assert!(matches!(beyond, Err(LimitError::Full(_))), "{beyond:?}");
+}
+
+#[test]
+fn what_ends_sessions_or_makes_them_smaller_goes_on_while_a_disk_is_full() {
+    let mut shop = Shop::new();
+    let epoch = shop.create(key(1), vec![attribute("cart", 50)]);
+    let changing = |bytes| Save {
+        epoch,
+        ..save(key(1), vec![attribute("cart", bytes)])
+    };
+    let taken = |room, save| shop.check_with(LIMITS, save, room).is_ok();
+    let new = || save(key(2), Vec::new());
+    let rooms = [Room::Ample, Room::Short, Room::Reserve];
+    assert_eq!(rooms.map(|room| taken(room, new())), [true, false, false]);
+    assert_eq!(rooms.map(|room| taken(room, changing(51))), [true, false, false]);
+    assert_eq!(rooms.map(|room| taken(room, changing(50))), [true, true, false]);
+    assert_eq!(rooms.map(|room| taken(room, changing(49))), [true, true, true]);
+    let full = |command| {
+        let proposal = Proposal {
+            request_id: None,
+            node: Arc::from("n1"),
+            command,
+        };
+        LIMITS.check(&proposal, &shop.table.reader(), Room::Reserve)
+    };
+    let session = key(1);
+    assert_eq!(
+        full(Command::Claim {
+            session: session.clone()
+        }),
+        Ok(())
+    );
+    let logout = Command::Remove {
+        session,
+        created_version: Version(1),
+        epoch,
+        reason: RemoveReason::Logout,
+    };
+    assert_eq!(full(logout), Ok(()));
+    assert!(matches!(
+        full(Command::Touch { sessions: Vec::new() }),
+        Err(LimitError::Full(_))
+    ));
 }

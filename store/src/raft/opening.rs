@@ -1,0 +1,199 @@
+//! Opens what a node keeps on its disk, and starts openraft on it.
+//!
+//! Invariant: nothing is started before all of the log and the newest whole table image have been read and fit together, for
+//! a node that lost what lies between must not go on.
+//!
+//! Left out: what is built around openraft (`start`).
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use openraft::Config;
+use tokio::sync::watch;
+
+use crate::disk::Disk;
+use crate::log::{DataDir, FileLog, LEAVE_OUT, Log, LogGauge, Vote};
+use crate::metrics::Consensus;
+use crate::snapshot::SnapshotStore;
+use remora_table::{Formats, TableReader};
+
+use super::NodeId;
+use super::applier::{Applier, Raft};
+use super::backlog::Backlog;
+use super::identity::NodeIdentity;
+use super::imaging::{SharedBacklog, SnapshotPolicy};
+use super::log_seam::{LogSeam, NoteVote};
+use super::network::Network;
+use super::pace::Pace;
+use super::settings::Settings;
+use super::snapshots::Snapshots;
+use super::stamps::Marks;
+use super::start::StartError;
+
+/// How long a heartbeat may be on its way. The next one waits for it, so this is also how long a peer that stood still may be
+/// without one.
+const HEARTBEAT_WITHIN_MS: u64 = 500;
+/// How long a vote may take: two syncs of a slow disk.
+const VOTE_WITHIN_MS: u64 = 2_000;
+/// How long a leader whom no majority answers still appends what it is told. The proposer refuses before that.
+const ALONE_WITHIN_MS: u64 = 2_500;
+/// How long a snapshot may take to be sent and installed: 4 GiB at 10 MB/s. Too short a limit sends it again for ever; a
+/// connection that broke ends it sooner.
+const SNAPSHOT_WITHIN_MS: u64 = 600_000;
+/// Entries in one replication message; the byte cap of the log reader comes first for all but tiny entries.
+const MESSAGE_ENTRIES_MAX: u64 = 1_024;
+/// Messages that wait for openraft's core; proposals are bounded before, by bytes.
+const CORE_QUEUE_MAX: u64 = 8_192;
+
+/// What a node keeps its state on. Programs have the machine's disk; a test may have one with faults, and smaller segments.
+pub(super) struct Media {
+    /// Where the data directory is.
+    pub(super) disk: Disk,
+    /// Size of the log's segments in bytes.
+    pub(super) segment_bytes: u64,
+}
+
+/// openraft over the opened disk.
+pub(super) struct Opened {
+    pub(super) raft: Raft,
+    pub(super) identity: Arc<NodeIdentity>,
+    pub(super) snapshots: Snapshots,
+    pub(super) table: TableReader,
+    pub(super) marks: Arc<Marks>,
+    pub(super) backlog: SharedBacklog,
+    pub(super) policy: watch::Sender<SnapshotPolicy>,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) gauge: LogGauge,
+    pub(super) votes: watch::Receiver<Option<Vote>>,
+    pub(super) pace: Arc<Pace>,
+    pub(super) counts: Consensus,
+}
+
+impl Opened {
+    /// Reads the disk, then starts openraft on it.
+    ///
+    /// # Errors
+    /// The disk failed or is not whole, or openraft does not start over it.
+    pub(super) async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
+        let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
+        let found = tokio::task::spawn_blocking(move || Found::open(&media, &path, node, understands));
+        let found = found.await??;
+        let counts = Consensus::new();
+        let snapshots = Snapshots::counted(found.snapshots, counts.clone());
+        let marks = Arc::new(Marks::new(settings.clock.clone()));
+        let events = Arc::clone(&settings.events);
+        let backlog = Arc::new(Mutex::new(Backlog::new(settings.snapshots.keep_bytes)));
+        let shared = (Arc::clone(&marks), Arc::clone(&backlog));
+        let applier = Applier::new(understands, snapshots.clone(), events, shared);
+        let table = applier.reader();
+        let identity = Arc::new(NodeIdentity::new(
+            found.data_dir,
+            std::mem::take(&mut settings.cluster),
+            (settings.peer_address.clone(), settings.client_address.clone()),
+            (understands, table.clone()),
+        ));
+        let pace = Arc::new(Pace::new());
+        let links = Arc::clone(&settings.links);
+        let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
+        let config = Arc::new(config(identity.configured.len() == 1)?);
+        let gauge = found.log.gauge();
+        let found_log: Arc<dyn Log> = Arc::new(found.log);
+        let log = LogSeam::new(Arc::clone(&found_log), noting_votes(&identity), Arc::clone(&pace));
+        let votes = log.votes();
+        let raft = Raft::new(settings.node, config, network, log, applier).await;
+        let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+        Ok(Self {
+            raft,
+            identity,
+            snapshots,
+            table,
+            marks,
+            backlog,
+            policy: watch::Sender::new(settings.snapshots),
+            log: found_log,
+            gauge,
+            votes,
+            pace,
+            counts,
+        })
+    }
+}
+
+/// Notes in the identity that this disk has voted.
+fn noting_votes(identity: &Arc<NodeIdentity>) -> NoteVote {
+    let identity = Arc::clone(identity);
+    Arc::new(move || identity.record_vote().map_err(io::Error::other))
+}
+
+/// What is on the disk, opened.
+struct Found {
+    data_dir: DataDir,
+    log: FileLog,
+    snapshots: SnapshotStore,
+}
+
+impl Found {
+    /// Reads all of the log and of the newest table image.
+    fn open(media: &Media, path: &Path, node: NodeId, understands: Formats) -> Result<Self, StartError> {
+        let disk = &media.disk;
+        let mut data_dir = DataDir::open(disk, path, node, understands)?;
+        let log = data_dir.open_log(understands, media.segment_bytes)?;
+        let directory = data_dir.snapshot_directory();
+        let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
+        let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
+        let purged = log.bounds().purged;
+        if let Some(purged) = purged.filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
+        {
+            return Err(lost_between(
+                purged.index,
+                imaged.map(|imaged| imaged.index),
+                &directory,
+            ));
+        }
+        Ok(Self {
+            data_dir,
+            log,
+            snapshots,
+        })
+    }
+}
+
+/// A log that begins behind the end of the newest image.
+fn lost_between(purged: u64, imaged: Option<u64>, directory: &Path) -> StartError {
+    let found = imaged.map_or_else(
+        || "there is no table image".to_owned(),
+        |imaged| format!("the newest table image ends at entry {imaged}"),
+    );
+    StartError::Snapshots(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!(
+            "the log begins behind entry {purged}, and in {} {found} that is whole: what lies between is lost on this disk. \
+             {LEAVE_OUT}",
+            directory.display()
+        ),
+    ))
+}
+
+/// openraft's configuration. Its timers only limit calls, see `elections`; a node that is `alone` elects itself by them.
+fn config(alone: bool) -> Result<Config, StartError> {
+    Config {
+        cluster_name: "remora".to_owned(),
+        heartbeat_interval: HEARTBEAT_WITHIN_MS,
+        election_timeout_min: VOTE_WITHIN_MS,
+        election_timeout_max: ALONE_WITHIN_MS,
+        enable_elect: alone,
+        enable_heartbeat: false,
+        // A restarted leader asks a majority again instead of going on from what its disk says.
+        enable_leader_restore: Some(false),
+        install_snapshot_timeout: SNAPSHOT_WITHIN_MS,
+        max_payload_entries: MESSAGE_ENTRIES_MAX,
+        snapshot_policy: openraft::SnapshotPolicy::Never,
+        // Counts entries; what is kept is weighed instead, and purged by `imaging`.
+        max_in_snapshot_log_to_keep: u64::MAX,
+        api_channel_size: Some(CORE_QUEUE_MAX),
+        ..Config::default()
+    }
+    .validate()
+    .map_err(|error| StartError::Settings(error.to_string()))
+}
