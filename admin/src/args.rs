@@ -17,6 +17,7 @@ const EXAMPLES: &str = "Examples:
   remora upstreams drain n1
   remora -o json nodes list
   remora nodes upgrade --now
+  remora nodes transfer-leader 2
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
@@ -131,6 +132,11 @@ pub(crate) enum Nodes {
     /// Show what the cluster writes and what its nodes understand; a newer format is used a day after the last node
     /// understands it, and from then on no older release can be put back
     Upgrade(Upgrade),
+    /// Let another node lead, before maintenance for example; clients notice a few milliseconds
+    TransferLeader {
+        /// The node that shall lead; the one that is furthest ahead if none is named
+        node: Option<u64>,
+    },
 }
 
 /// An operator's word about the cluster's format.

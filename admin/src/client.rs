@@ -10,9 +10,10 @@ use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
-    DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest,
-    ListSessionsReply, ListSessionsRequest, ProxyStatus, ProxyStatusRequest, SessionDetail,
-    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    DrainReply, DrainRequest, HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest,
+    ListServersReply, ListServersRequest, ListSessionsReply, ListSessionsRequest, ProxyStatus,
+    ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
+    UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -98,6 +99,14 @@ question!(
     ATTEMPT_TIMEOUT,
     true
 );
+// Not for whoever comes next: the one that took over would hand over in its turn.
+question!(
+    HandOverRequest,
+    HandOverReply,
+    StoreAdminClient.hand_over,
+    ATTEMPT_TIMEOUT,
+    false
+);
 question!(
     KillSessionsRequest,
     KillSessionsReply,
@@ -160,6 +169,11 @@ impl Store {
     /// Asks about the cluster's format, or says what it shall be.
     pub(crate) async fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeReply, Failure> {
         self.ask(request).await
+    }
+
+    /// Asks the leader, at exactly this address, to hand over.
+    pub(crate) async fn hand_over(address: &str, request: HandOverRequest) -> Result<HandOverReply, Failure> {
+        attempt(address, request).await.map_err(Missed::into_failure)
     }
 
     /// The Tomcats that announced themselves.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
-    DrainReply, DrainRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
-    ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest,
-    UpgradeReply, UpgradeRequest, UpstreamStatus,
+    DrainReply, DrainRequest, HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest,
+    ListSessionsReply, ListSessionsRequest, ProxyStatus, ProxyStatusRequest, SessionDetail,
+    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -89,6 +89,10 @@ impl StoreAdmin for Store {
 
     async fn upgrade(&self, _: Request<UpgradeRequest>) -> Result<Response<UpgradeReply>, Status> {
         Err(Status::failed_precondition("node 2 understands format 1"))
+    }
+
+    async fn hand_over(&self, _: Request<HandOverRequest>) -> Result<Response<HandOverReply>, Status> {
+        Err(Status::unavailable("node 2 was asked and did not take over"))
     }
 
     async fn kill_sessions(

@@ -1,10 +1,11 @@
 //! The store's nodes.
 //!
 //! `remora nodes list` asks every member of the cluster itself, so that what is shown is what it knows. `remora nodes
-//! upgrade` tells what the cluster writes on its disks and wires, who understands more, and when it may write that.
+//! upgrade` tells what the cluster writes on its disks and wires, who understands more, and when it may write that; `remora
+//! nodes transfer-leader` lets another node lead.
 
 use remora_proto::v1::upgrade_request::Wish;
-use remora_proto::v1::{Formats, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest};
+use remora_proto::v1::{Formats, HandOverRequest, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest};
 
 use crate::args::{Nodes, Upgrade};
 use crate::client::Store;
@@ -28,7 +29,33 @@ pub(super) async fn run(addresses: &[String], verb: Nodes) -> Result<Report, Fai
             let reply = store.upgrade(UpgradeRequest { wish: wish.into() }).await?;
             Ok(formats(&reply))
         }
+        Nodes::TransferLeader { node } => transfer_leader(&store, node).await,
     }
+}
+
+/// Asks the present leader to hand over to a node, or to the one that is furthest ahead.
+async fn transfer_leader(store: &Store, node: Option<u64>) -> Result<Report, Failure> {
+    let view = store.status().await?;
+    if let Some(stranger) = node.filter(|node| view.members.iter().all(|member| member.node_id != *node)) {
+        return Err(Failure::Refused(format!(
+            "node {stranger} is no member of this cluster: `remora nodes list` shows who is"
+        )));
+    }
+    let leader = view
+        .members
+        .iter()
+        .find(|member| member.node_id == view.leader_id);
+    let leader = leader.ok_or_else(|| {
+        Failure::Refused("no node leads at the moment: `remora nodes list` shows who answers".into())
+    })?;
+    let request = HandOverRequest {
+        to_node: node.unwrap_or(0),
+    };
+    let now = Store::hand_over(&leader.client_address, request).await?;
+    Ok(Report::default().record(
+        "leader",
+        vec![("node", Cell::Count(now.leader)), ("term", Cell::Count(now.term))],
+    ))
 }
 
 fn wish(wanted: &Upgrade) -> Wish {

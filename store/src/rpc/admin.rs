@@ -14,7 +14,7 @@ use remora_proto::v1::store_admin_server::StoreAdmin;
 use remora_proto::v1::upgrade_request::Wish;
 use tonic::{Request, Response, Status};
 
-use crate::raft::Role;
+use crate::raft::{Role, StaysError};
 use remora_table::{
     Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
     Version,
@@ -110,6 +110,22 @@ impl StoreAdmin for Admin {
         })?;
         upgrade::wish(&self.desk, wish).await?;
         Ok(Response::new(upgrade::tell(&self.desk)))
+    }
+
+    async fn hand_over(
+        &self,
+        request: Request<v1::HandOverRequest>,
+    ) -> Result<Response<v1::HandOverReply>, Status> {
+        let to = Some(request.get_ref().to_node).filter(|node| *node != 0);
+        let now = self.desk.raft.hand_over(to).await;
+        let now = now.map_err(|stays| match stays {
+            StaysError::NoVoter(_) => Status::failed_precondition(stays.to_string()),
+            _ => Status::unavailable(stays.to_string()),
+        })?;
+        Ok(Response::new(v1::HandOverReply {
+            leader: now.leader.unwrap_or_default(),
+            term: now.term,
+        }))
     }
 
     async fn kill_sessions(
