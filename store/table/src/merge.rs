@@ -32,8 +32,8 @@ fn comparable(session: &Session, base: Version) -> bool {
     base <= session.version && base.generation() == session.version.generation()
 }
 
-/// What others changed since `base`, which is everything if the record never had it; none if nothing. `own` is the version of the asker's own change in the record,
-/// which it need not be told.
+/// What others changed since `base`, which is everything if the record never had it; none if nothing. `own` is the version
+/// of the asker's own change in the record, which it need not be told.
 ///
 /// After an own removal nobody can tell any more whether others removed something too: then `removals` is said, which
 /// is always safe, for `names` is the whole truth.

@@ -20,6 +20,9 @@ final class FakeRecord implements FakeSlots.Slot {
     RELEASED
   }
 
+  /** Bits of a version below its generation. */
+  private static final int GENERATION_SHIFT = 48;
+
   final Map<String, StoredAttribute> attributes = new TreeMap<>();
   final Map<String, LocalAttribute> local = new TreeMap<>();
   final long created;
@@ -111,7 +114,23 @@ final class FakeRecord implements FakeSlots.Slot {
         new ArrayList<>(local.values()));
   }
 
+  /** Whether a base is one that this record can have had: of its generation, and not above it. */
+  private boolean knows(long base) {
+    return base <= version && base >>> GENERATION_SHIFT == version >>> GENERATION_SHIFT;
+  }
+
+  /**
+   * Whether a removal is newer than a base; what follows from a base that was never here, nobody
+   * knows.
+   */
+  boolean removedSince(long base) {
+    return !knows(base) || lastRemoval > base;
+  }
+
   boolean conflicts(SessionChange change) {
+    if (!knows(change.base())) {
+      return true;
+    }
     List<String> names = new ArrayList<>(change.removed());
     for (StoredAttribute attribute : change.changed()) {
       names.add(attribute.name());
@@ -151,8 +170,8 @@ final class FakeRecord implements FakeSlots.Slot {
         removals ? new ArrayList<>(local.values()) : Collections.<LocalAttribute>emptyList());
   }
 
-  private static boolean isTold(long version, long base, long own) {
-    return version > base && version != own;
+  private boolean isTold(long changed, long base, long own) {
+    return !knows(base) || changed > base && changed != own;
   }
 
   void apply(SessionChange change, long newVersion, long now) {

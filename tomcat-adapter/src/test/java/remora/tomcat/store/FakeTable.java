@@ -186,7 +186,7 @@ final class FakeTable {
     if (right == null) {
       return SaveOutcome.fenced(record.owner);
     }
-    boolean removals = record.lastRemoval > change.base();
+    boolean removals = record.removedSince(change.base());
     if (record.conflicts(change)) {
       return SaveOutcome.conflict(record.version, record.merged(change.base(), 0, removals));
     }
@@ -213,7 +213,7 @@ final class FakeTable {
 
   /** The outcome of an earlier save, once more; others may have changed the record since. */
   private static SaveOutcome savedBefore(FakeRecord record, Caller caller, SessionChange change) {
-    boolean removals = record.lastRemoval > change.base();
+    boolean removals = record.removedSince(change.base());
     if (caller.repeats(record.savedLateBy)) {
       long late = record.lateVersion;
       Merged merged = record.merged(change.base(), late, removals);
