@@ -76,7 +76,10 @@ fn loses(what: &str, when: When, lose: fn(&Path) -> Result<()>) -> Outcome {
             "{what}: it says {said}"
         );
         let leader = stores.agreed_leader(&[DOWN]);
-        ensure!(leader.is_none(), "{what}: node {leader:?} leads without what was acknowledged");
+        ensure!(
+            leader.is_none(),
+            "{what}: node {leader:?} leads without what was acknowledged"
+        );
         stores.launch(KEEPS)?;
         savers.wait_for_each()?;
         savers.finish(stores)

@@ -69,7 +69,9 @@ fn speaks(source: &Source) -> bool {
 fn cited(line: &Line) -> impl Iterator<Item = &str> {
     let apart = |character: char| character.is_whitespace() || "`'\"()[]{}<>,;|*=".contains(character);
     line.comment.split(apart).filter_map(|word| {
+        // A document in a directory of its own cites what lies beside that.
         let word = word
+            .trim_start_matches("../")
             .trim_start_matches("./")
             .trim_end_matches(['.', ':', '!', '?', '…', '\u{2019}']);
         // A line number, or a heading of a document.
