@@ -23,8 +23,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::{VoteRequest, VoteResponse};
-use openraft::type_config::alias::{self, VoteOf};
-use openraft::vote::RaftLeaderId;
+use openraft::type_config::alias::VoteOf;
 use tokio::sync::{mpsc, watch};
 
 use crate::log::{Log, Vote};
@@ -32,9 +31,10 @@ use crate::log::{Log, Vote};
 use super::applier::Raft;
 use super::detector::Detector;
 use super::identity::{ControlLinks, NodeIdentity};
+use super::log_seam::{from_disk_id, from_disk_vote};
 use super::pace::{LEASE_MAX, Pace, Slowest, Timing};
 use super::settings::Timers;
-use super::types::{Types, log_id};
+use super::types::Types;
 use super::wire;
 use super::{Leadership, LinkError, NodeId, PeerError};
 
@@ -148,17 +148,14 @@ impl Elections {
     /// refused with the present one, in which the other then stands.
     pub(super) fn pre_vote(&self, request: &VoteRequest<Types>) -> Result<VoteResponse<Types>, PeerError> {
         self.check_free()?;
-        let own = self.around.log.bounds().last;
-        let asked = request
-            .last_log_id
-            .map(|last| (last.committed_leader_id().term, last.index));
-        let granted = asked >= own.map(|last| (last.term, last.index));
+        let own = self.around.log.bounds().last.map(from_disk_id);
+        let granted = request.last_log_id >= own;
         if granted {
             self.detector().would_vote();
         }
         Ok(VoteResponse::new(
-            openraft_vote(self.voted_for()),
-            own.map(|last| log_id(last.term, last.index)),
+            from_disk_vote(self.voted_for().unwrap_or_default()),
+            own,
             granted,
         ))
     }
@@ -274,8 +271,8 @@ impl Elections {
         let (voters, members) = (self.voters(), self.around.identity.members());
         let last = self.around.log.bounds().last;
         let request = VoteRequest::<Types>::new(
-            openraft_vote(self.voted_for()),
-            last.map(|last| log_id(last.term, last.index)),
+            from_disk_vote(self.voted_for().unwrap_or_default()),
+            last.map(from_disk_id),
         );
         let mut asked = FuturesUnordered::new();
         for voter in &voters {
@@ -298,14 +295,5 @@ impl Elections {
     fn detector(&self) -> MutexGuard<'_, Detector> {
         // A few assignments at a time: a poisoned lock still holds whole values.
         self.detector.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A vote as openraft knows it; the lowest if there is none.
-fn openraft_vote(vote: Option<Vote>) -> VoteOf<Types> {
-    let vote = vote.unwrap_or_default();
-    VoteOf::<Types> {
-        leader_id: alias::LeaderIdOf::<Types>::new(vote.term, vote.node.unwrap_or(0)),
-        committed: vote.committed,
     }
 }

@@ -149,13 +149,8 @@ impl RaftLogReader<Types> for LogSeam {
     }
 
     async fn read_vote(&mut self) -> Result<Option<VoteOf<Types>>, io::Error> {
-        Ok(self.log.vote().and_then(|vote| {
-            let node = vote.node?;
-            Some(VoteOf::<Types> {
-                leader_id: alias::LeaderIdOf::<Types>::new(vote.term, node),
-                committed: vote.committed,
-            })
-        }))
+        let voted = self.log.vote().filter(|vote| vote.node.is_some());
+        Ok(voted.map(from_disk_vote))
     }
 }
 
@@ -236,6 +231,14 @@ impl RaftLogStorage<Types> for LogSeam {
     }
 }
 
+/// A vote as openraft knows it; one for nobody is the lowest of its term.
+pub(super) fn from_disk_vote(vote: Vote) -> VoteOf<Types> {
+    VoteOf::<Types> {
+        leader_id: alias::LeaderIdOf::<Types>::new(vote.term, vote.node.unwrap_or(0)),
+        committed: vote.committed,
+    }
+}
+
 /// A log position as the log keeps it.
 fn disk_id(id: LogIdOf<Types>) -> LogId {
     LogId {
@@ -245,7 +248,7 @@ fn disk_id(id: LogIdOf<Types>) -> LogId {
 }
 
 /// A log position as openraft knows it.
-fn from_disk_id(id: LogId) -> LogIdOf<Types> {
+pub(super) fn from_disk_id(id: LogId) -> LogIdOf<Types> {
     log_id(id.term, id.index)
 }
 
