@@ -4,8 +4,9 @@
 //! table time by the difference; how long something took each machine knows by itself. What a leader makes of these
 //! instants stands in `raft::stamps`.
 //!
-//! Left out on purpose: timers and latencies of this node alone, which use the runtime's clock where they are.
+//! Left out on purpose: timers and latencies of this node alone, which ask `runtime` where they are.
 
+use crate::runtime;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,7 @@ pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 impl Clock {
     /// The clock of a running node.
     pub fn system() -> Clock {
-        Clock(Arc::new(Instant::now))
+        Clock(Arc::new(runtime::now))
     }
 
     /// A clock that somebody drives.

@@ -18,11 +18,12 @@
 //! A power cut ends a *life*: whatever was opened before fails from then on, and what is opened next finds what the cut
 //! left.
 
+use crate::runtime;
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a fault hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -257,7 +258,7 @@ impl Life {
     /// Meets the fault that is set for an operation, if any.
     pub(crate) fn meet(&self, kind: Kind, operation: Operation) -> io::Result<()> {
         let key = (kind, operation);
-        let began = Instant::now();
+        let began = runtime::now();
         let mut state = self.faults.state();
         if state.cuts.len() == self.number
             && operation != Operation::Read
@@ -277,7 +278,7 @@ impl Life {
                 Some(Fault::Fail(error)) => {
                     return Err(io::Error::new(*error, format!("{key:?} is made to fail")));
                 }
-                Some(Fault::Delay(by)) => by.saturating_sub(began.elapsed()),
+                Some(Fault::Delay(by)) => by.saturating_sub(runtime::since(began)),
                 Some(Fault::Hang) => Duration::MAX,
             };
             if rest.is_zero() {

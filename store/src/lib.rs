@@ -24,6 +24,7 @@
 //! | `snapshot` | table images on disk: written aside, synced, renamed |
 //! | `raft` | the only place that names openraft: proposer, reader, applier, forming |
 //! | `rpc` | the only place that names tonic: services, streams, links to peers |
+//! | `runtime` | the seam to time, tasks, threads and chance: a simulation holds it |
 //! | `clock`, `config`, `descriptors`, `metrics` | how time passes, what the node is told, who may have how many connections, what it counts |
 //! | `node` | the composition root: start, run, stop |
 //!
@@ -67,6 +68,7 @@ mod metrics;
 mod node;
 mod raft;
 mod rpc;
+mod runtime;
 mod snapshot;
 
 pub use clock::Clock;

@@ -37,11 +37,12 @@ async fn serve(flags: Arc<Flags>, config: Config) -> Result<(), Failure> {
         tracing::warn!("{remark}");
     }
     let node = tokio::select! {
-        node = Node::start(config.clone(), Clock::system()) => node?,
+        biased;
         () = signals.stop() => {
             tracing::info!("stopped before the sessions were restored");
             return Ok(());
         }
+        node = Node::start(config.clone(), Clock::system()) => node?,
     };
     tracing::info!(
         clients = %node.client_addr(),
@@ -60,6 +61,7 @@ async fn until_stop(signals: &mut Signals, flags: &Arc<Flags>, running: &Config,
     let mut readings = JoinSet::new();
     loop {
         tokio::select! {
+            biased;
             signal = signals.next() => match signal {
                 Signal::Stop => return,
                 Signal::Reload => {

@@ -127,6 +127,7 @@ impl Node {
     /// Runs until `stop` completes, then stops in order; fails when consensus or a listener ends by itself.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
         let failed = tokio::select! {
+            biased;
             () = stop => None,
             why = self.raft.failed() => Some(why),
             ended = self.tasks.join_next() => Some(sentence(ended)),
@@ -274,8 +275,9 @@ async fn sample(raft: RaftHandle, phase: watch::Receiver<Phase>) -> Result<(), S
         }
     };
     tokio::select! {
-        () = sampling => {}
+        biased;
         () = reached(phase, Phase::Closed) => {}
+        () = sampling => {}
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::disk::DeviceFile;
+use crate::runtime;
 
 use super::contents::Contents;
 use super::gauge::Figures;
@@ -389,7 +390,7 @@ impl CoreState {
         wait(&mut self.waiting);
         self.is_due = true;
         if is_awaited && self.since.0.is_none() {
-            self.since.0 = Some(Instant::now());
+            self.since.0 = Some(runtime::now());
         }
         self.count(&core.figures);
         core.tell(self, Worker::Writer);

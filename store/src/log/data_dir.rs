@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::Disk;
+use crate::runtime;
+use rand::RngExt;
 use remora_table::{Format, Formats};
 
 use super::LEAVE_OUT;
@@ -278,7 +280,7 @@ fn create(disk: &Disk, directory: &Path, node_id: u64) -> Result<Identity, DataD
     }
     Ok(Identity {
         node_id,
-        disk_id: DiskId(rand::random()),
+        disk_id: DiskId(runtime::chance().random()),
         cluster: None,
         start: 0,
         voted: false,

@@ -3,6 +3,7 @@
 //!
 //! Left out: what follows from the figures.
 
+use crate::runtime;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -94,7 +95,7 @@ impl LogGauge {
             bytes_since_purge: figures.since_purge.load(Ordering::Relaxed),
             queued_bytes: figures.queued_bytes.load(Ordering::Relaxed),
             oldest_unsynced: oldest.checked_sub(1).map(|micros| {
-                let now = figures.opened.elapsed();
+                let now = runtime::since(figures.opened);
                 now.saturating_sub(Duration::from_micros(micros))
             }),
         })
@@ -114,7 +115,7 @@ impl Figures {
     /// Of a log that is opened now and wrote so much since its last purge.
     pub(super) fn new(since_purge: u64) -> Self {
         Self {
-            opened: Instant::now(),
+            opened: runtime::now(),
             closed: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             syncs: AtomicU64::new(0),

@@ -8,7 +8,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
 
 use remora_table::Format;
 
@@ -16,6 +15,7 @@ use super::core::{Core, Progress, Segment, Taken};
 use super::record::{Record, Spot};
 use super::segment::{GroupBuilder, PAGE_BYTES};
 use super::types::LogState;
+use crate::runtime;
 
 /// Writes groups.
 pub(super) struct LogWriter {
@@ -115,9 +115,11 @@ impl LogWriter {
     fn write(&mut self, segment: &Segment, offset: u64, group: GroupBuilder) -> io::Result<()> {
         let pages = group.finish(self.synced);
         segment.file.write_at(&pages, offset)?;
-        let began = Instant::now();
+        let began = runtime::now();
         segment.file.sync_data()?;
-        self.core.figures.synced(pages.len() as u64, began.elapsed());
+        self.core
+            .figures
+            .synced(pages.len() as u64, runtime::since(began));
         let offset = offset + pages.len() as u64;
         self.synced = Spot {
             generation: segment.seal.generation,

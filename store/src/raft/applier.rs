@@ -16,6 +16,7 @@ use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::log::GROUP;
+use crate::runtime;
 use remora_table::{
     CodecError, Entry, Event, Formats, Outcome, SessionTable, Stamp, TableReader, decode_proposal,
 };
@@ -163,7 +164,7 @@ impl RaftStateMachine<Types> for Applier {
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         imaging::lock(&self.backlog).image_taken();
         let table = Arc::clone(&self.table);
-        let image = tokio::task::spawn_blocking(move || lock(&table).image()).await;
+        let image = runtime::blocking(move || lock(&table).image()).await;
         SnapshotBuilder {
             snapshots: self.snapshots.clone(),
             meta: snapshots::meta(self.last_applied, self.membership.clone()),
@@ -178,7 +179,7 @@ impl RaftStateMachine<Types> for Applier {
     ) -> Result<(), io::Error> {
         let image = self.snapshots.install(meta, snapshot).await?;
         let table = Arc::clone(&self.table);
-        tokio::task::spawn_blocking(move || lock(&table).restore(image))
+        runtime::blocking(move || lock(&table).restore(image))
             .await
             .map_err(io::Error::other)?;
         let stamp = lock(&self.table).stamp();

@@ -21,6 +21,7 @@ use super::identity::NodeIdentity;
 use super::proposer::Proposer;
 use super::settings::EventSink;
 use super::{Fate, Leadership, Round};
+use crate::runtime;
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
 const LEADING_WITHIN: Duration = Duration::from_secs(1);
@@ -58,12 +59,12 @@ pub(super) async fn watch_leadership(
         if metrics.state != ServerState::Leader {
             elected = None;
         } else if elected.is_none_or(|(of, _)| of != term) {
-            elected = Some((term, Instant::now()));
+            elected = Some((term, runtime::now()));
         }
         let answered = rounds.borrow().map(|round| round.began);
         let leading = elected
             .map(|(_, at)| answered.map_or(at, |answered| answered.max(at)))
-            .is_some_and(|at| at.elapsed() < LEADING_WITHIN);
+            .is_some_and(|at| runtime::since(at) < LEADING_WITHIN);
         // While the disk hangs this node leads nobody, whatever consensus still believes.
         let takes_part = identity.takes_part();
         let now = Leadership {
@@ -84,8 +85,9 @@ pub(super) async fn watch_leadership(
             return;
         }
         tokio::select! {
-            changed = server.changed() => if changed.is_err() && *stopping.borrow() { return },
+            biased;
             _ = look.tick() => {}
+            changed = server.changed() => if changed.is_err() && *stopping.borrow() { return },
         }
     }
 }
@@ -120,19 +122,19 @@ pub(super) async fn pulse(
 ) {
     let mut pulse = tokio::time::interval(PULSE);
     pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut last_entry = (None, Instant::now());
+    let mut last_entry = (None, runtime::now());
     loop {
         pulse.tick().await;
         let index = raft.metrics().borrow_watched().last_log_index;
         if last_entry.0 != index {
-            last_entry = (index, Instant::now());
+            last_entry = (index, runtime::now());
         }
         // A table without sessions needs no time, unless a rise of the format waits for it.
         let timeless = table.is_empty() && table.cluster().ready.is_none();
         if !leadership.borrow().leads() || timeless {
             continue;
         }
-        if last_entry.1.elapsed() >= TICK_AFTER {
+        if runtime::since(last_entry.1) >= TICK_AFTER {
             // Whatever the answer is, the next pulse looks again.
             proposer.propose(own(Command::Tick)).await;
         }

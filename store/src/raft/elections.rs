@@ -27,6 +27,8 @@ use openraft::type_config::alias::VoteOf;
 use tokio::sync::{mpsc, watch};
 
 use crate::log::{Log, Vote};
+use crate::runtime;
+use rand::RngExt;
 
 use super::applier::Raft;
 use super::detector::Detector;
@@ -85,7 +87,7 @@ impl Elections {
     ) -> (Arc<Self>, mpsc::Receiver<NodeId>) {
         let (lost, to_look_at) = mpsc::channel(LOST_MAX);
         let timing = Timing::of(&floor, Slowest::default());
-        let detector = Detector::new(timing, Box::new(rand::random::<f64>));
+        let detector = Detector::new(timing, Box::new(|| runtime::chance().random::<f64>()));
         let elections = Self {
             around,
             floor,
@@ -132,7 +134,7 @@ impl Elections {
     /// Why not, for whoever asked.
     pub(super) fn check_free(&self) -> Result<(), PeerError> {
         let refused = |why: &str| Err(PeerError::Unavailable(format!("no vote: {why}")));
-        if self.silent_until.is_some_and(|until| Instant::now() < until) {
+        if self.silent_until.is_some_and(|until| runtime::now() < until) {
             return refused("this node restarted less than a lease ago");
         }
         if self.around.leadership.borrow().leads() {
@@ -165,7 +167,7 @@ impl Elections {
         let mut votes = self.around.votes.clone();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut before = Instant::now();
+        let mut before = runtime::now();
         loop {
             tokio::select! {
                 biased;
@@ -176,14 +178,14 @@ impl Elections {
                 Some(leader) = to_look_at.recv() => self.look_at(leader).await,
                 _ = look.tick() => {}
             }
-            let span = before.elapsed();
+            let span = runtime::since(before);
             before += span;
             self.around.pace.answered(span.saturating_sub(LOOK_EVERY * 2));
             let timing = self.timing();
             let is_time = self.detector().ran(span.min(RAN_MAX), timing);
             if is_time && self.may_stand() {
                 self.stand().await;
-                before = Instant::now();
+                before = runtime::now();
             }
         }
     }
@@ -244,7 +246,7 @@ impl Elections {
             && self.around.identity.takes_part()
             && voters.len() > 1
             && voters.contains(&self.around.identity.node)
-            && self.silent_until.is_none_or(|until| Instant::now() >= until)
+            && self.silent_until.is_none_or(|until| runtime::now() >= until)
     }
 
     fn voters(&self) -> Vec<NodeId> {

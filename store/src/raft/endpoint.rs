@@ -15,6 +15,7 @@ use openraft::raft::AppendEntriesRequest;
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use remora_proto::v1;
 
+use crate::runtime;
 use crate::snapshot::SnapshotReceiver;
 
 use super::applier::Raft;
@@ -144,7 +145,7 @@ impl PeerEndpoint {
             return;
         }
         let inner = Arc::clone(&self.inner);
-        tokio::spawn(async move {
+        runtime::spawn(async move {
             // What openraft thinks of it, it tells the leader on the stream.
             let _ = inner.raft.append_entries(rpc).await;
             inner.passing_on.store(false, Ordering::Release);
@@ -354,7 +355,7 @@ fn stopped(error: impl std::fmt::Display) -> PeerError {
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, PeerError> {
-    let worked = tokio::task::spawn_blocking(work).await;
+    let worked = runtime::blocking(work).await;
     worked
         .map_err(io::Error::other)
         .flatten()

@@ -16,6 +16,7 @@ use remora_table::{ClusterFormat, Command, Format, Outcome, Ready, TableReader, 
 use tokio::sync::watch;
 
 use crate::log::DiskId;
+use crate::runtime;
 
 use super::Fate;
 use super::duties::own;
@@ -91,7 +92,7 @@ fn said(command: &Command, answer: &Fate) {
 /// Writes the format beside the identity of this disk. A disk that cannot take it ends the node.
 async fn record(identity: &Arc<NodeIdentity>, format: Format) {
     let of = Arc::clone(identity);
-    let written = tokio::task::spawn_blocking(move || of.record_format(format)).await;
+    let written = runtime::blocking(move || of.record_format(format)).await;
     match written {
         Ok(Ok(())) => {
             tracing::info!(%format, "the cluster writes a new format; an older release cannot be put back");

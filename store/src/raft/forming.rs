@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
+use crate::runtime;
+use rand::RngExt;
 use remora_table::Format;
 
 use super::applier::Raft;
@@ -86,7 +88,7 @@ fn take(
     }
     let theirs = Some(ClusterId(from.cluster)).filter(|cluster| cluster.0 != 0);
     let mut introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
-    introductions.insert(peer, (Instant::now(), from.clone()));
+    introductions.insert(peer, (runtime::now(), from.clone()));
     let format = Format(u8::try_from(from.format).unwrap_or(u8::MAX));
     match (identity.cluster(), theirs) {
         (Some(mine), Some(theirs)) if mine != theirs => {
@@ -131,7 +133,7 @@ fn take(
 fn outnumbered(identity: &NodeIdentity, mine: ClusterId, heard: &Heard) -> bool {
     let strangers = heard
         .values()
-        .filter(|(at, from)| at.elapsed() < FRESH && from.cluster != 0 && from.cluster != mine.0);
+        .filter(|(at, from)| runtime::since(*at) < FRESH && from.cluster != 0 && from.cluster != mine.0);
     strangers.count() > identity.configured.len() / 2
 }
 
@@ -142,7 +144,7 @@ pub(super) async fn form(
     identity: Arc<NodeIdentity>,
     introductions: Introductions,
 ) {
-    let mut said = Instant::now();
+    let mut said = runtime::now();
     loop {
         let me = endpoint.introduction();
         if !me.pristine {
@@ -156,8 +158,8 @@ pub(super) async fn form(
             Ok(None) => Some("the node with the lowest id to form the cluster".to_owned()),
             Err(missing) => Some(missing),
         };
-        if let Some(missing) = missing.filter(|_| said.elapsed() >= SAY_EVERY) {
-            said = Instant::now();
+        if let Some(missing) = missing.filter(|_| runtime::since(said) >= SAY_EVERY) {
+            said = runtime::now();
             tracing::info!("waiting for {missing}");
         }
         tokio::time::sleep(FORM_EVERY).await;
@@ -177,7 +179,7 @@ fn founders(
     let mut founders = Vec::new();
     for node in identity.configured.keys().filter(|node| **node != identity.node) {
         match introductions.get(node) {
-            Some((at, from)) if at.elapsed() < FRESH => {
+            Some((at, from)) if runtime::since(*at) < FRESH => {
                 if !from.pristine || from.cluster != 0 {
                     return Err(format!("node {node} to let this node into its cluster"));
                 }
@@ -197,7 +199,7 @@ fn founders(
 async fn initialize(raft: &Raft, identity: &NodeIdentity, founders: Vec<v1::Introduction>) {
     let cluster = identity
         .cluster()
-        .unwrap_or_else(|| ClusterId(rand::random::<u64>().max(1)));
+        .unwrap_or_else(|| ClusterId(runtime::chance().random::<u64>().max(1)));
     if let Err(error) = identity.join(cluster) {
         identity.fail(format!("cannot record the new cluster: {error}"));
         return;

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::log::LogGauge;
+use crate::runtime;
 use remora_table::{Format, Formats, Proposal, Room, TableReader};
 
 use super::applier::Raft;
@@ -100,7 +101,7 @@ impl RaftHandle {
             .inner
             .rounds
             .borrow()
-            .is_some_and(|round| round.began.elapsed() < REACHABLE_WITHIN);
+            .is_some_and(|round| runtime::since(round.began) < REACHABLE_WITHIN);
         caught_up && self.noted() && self.disk_health() == DiskHealth::Answers
     }
 
@@ -245,8 +246,8 @@ impl RaftHandle {
 
     /// Waits for proposals that are on their way.
     async fn drain(&self) {
-        let until = Instant::now() + DRAIN_WITHIN;
-        while self.inner.proposer.unanswered() > 0 && Instant::now() < until {
+        let until = runtime::now() + DRAIN_WITHIN;
+        while self.inner.proposer.unanswered() > 0 && runtime::now() < until {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }

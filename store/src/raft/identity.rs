@@ -14,6 +14,7 @@ use remora_proto::v1;
 use tokio::sync::watch;
 
 use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP};
+use crate::runtime;
 use remora_table::{Format, Formats, Room, TableReader};
 
 use super::imaging;
@@ -160,7 +161,7 @@ impl NodeIdentity {
         }
         let known = self.known();
         let said = known.peers.get(&node)?.understands;
-        said.filter(|(of, _, at)| *of == disk && at.elapsed() < REACHABLE_WITHIN)
+        said.filter(|(of, _, at)| *of == disk && runtime::since(*at) < REACHABLE_WITHIN)
             .map(|(_, formats, _)| formats)
     }
 
@@ -329,7 +330,7 @@ impl NodeIdentity {
 
     /// Notes a sign of life.
     pub(super) fn heard(&self, node: NodeId) {
-        self.note(node, |peer| peer.heard = Some(Instant::now()));
+        self.note(node, |peer| peer.heard = Some(runtime::now()));
     }
 
     /// Changes what is known of a node, if it is one that there can be: a stranger's number must not make this grow.
@@ -365,7 +366,7 @@ impl NodeIdentity {
         let disk = DiskId(introduction.disk);
         self.check_sender(introduction.node, disk)?;
         self.note(introduction.node, |peer| {
-            peer.heard = Some(Instant::now());
+            peer.heard = Some(runtime::now());
             peer.room = match introduction.free_bytes {
                 0 => Room::Ample,
                 free => space::of(free, introduction.image_bytes),
@@ -375,7 +376,7 @@ impl NodeIdentity {
                 answer: Duration::from_micros(introduction.round_trip_us),
             };
             peer.understands =
-                wire::from_formats(introduction.understands).map(|formats| (disk, formats, Instant::now()));
+                wire::from_formats(introduction.understands).map(|formats| (disk, formats, runtime::now()));
             if !introduction.client_address.is_empty() {
                 peer.client_address = Some(introduction.client_address.clone());
             }
@@ -438,7 +439,7 @@ impl NodeIdentity {
 }
 
 fn is_fresh(heard: Option<Instant>) -> bool {
-    heard.is_some_and(|at| at.elapsed() < REACHABLE_WITHIN)
+    heard.is_some_and(|at| runtime::since(at) < REACHABLE_WITHIN)
 }
 
 /// Links for questions beside replication: introductions and read indexes. One per configured peer.

@@ -19,6 +19,8 @@ use tokio::sync::watch;
 use super::applier::Raft;
 use super::backlog::Backlog;
 use super::snapshots::Snapshots;
+use crate::runtime;
+use rand::RngExt;
 
 /// Most by which a node begins an image later than it is due, in hundredths of what makes it due: replicas that are out of
 /// step leave a majority whose disks are quiet.
@@ -86,7 +88,7 @@ pub(super) async fn take_images(
 ) {
     let mut check = tokio::time::interval(policy.borrow().check_every);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let draw = || rand::random_range(0..=LATER_PERCENT_MAX);
+    let draw = || runtime::chance().random_range(0..=LATER_PERCENT_MAX);
     let (mut later, mut newest) = (draw(), None);
     loop {
         check.tick().await;

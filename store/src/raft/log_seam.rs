@@ -9,7 +9,6 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, Range, RangeBounds};
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -24,6 +23,7 @@ use remora_proto::v1;
 use tokio::sync::{oneshot, watch};
 
 use crate::log::{Log, LogEntry, LogId, Payload, Vote};
+use crate::runtime;
 
 use super::pace::Pace;
 use super::types::{Commands, Types, log_id};
@@ -69,8 +69,8 @@ impl LogSeam {
 
     /// What tells, when it is called, how long it took to make something durable.
     fn stopwatch(&self) -> impl FnOnce() + Send + 'static {
-        let (pace, began) = (Arc::clone(&self.pace), Instant::now());
-        move || pace.synced(began.elapsed())
+        let (pace, began) = (Arc::clone(&self.pace), runtime::now());
+        move || pace.synced(runtime::since(began))
     }
 
     /// Reads from the front of a range until the entries hold `bytes_max`; what needs the disk, on a blocking thread.
@@ -82,7 +82,7 @@ impl LogSeam {
             self.log.read(range, bytes_max)?
         } else {
             let log = Arc::clone(&self.log);
-            tokio::task::spawn_blocking(move || log.read(range, bytes_max))
+            runtime::blocking(move || log.read(range, bytes_max))
                 .await
                 .map_err(io::Error::other)??
         };
@@ -189,7 +189,7 @@ impl RaftLogStorage<Types> for LogSeam {
             .await
             .map_err(|_| io::Error::other("the log ended before the vote was durable"))??;
         if let Some(note) = self.note.clone() {
-            tokio::task::spawn_blocking(move || note())
+            runtime::blocking(move || note())
                 .await
                 .map_err(io::Error::other)??;
             self.note = None;
@@ -226,7 +226,7 @@ impl RaftLogStorage<Types> for LogSeam {
 
     async fn purge(&mut self, log_id: LogIdOf<Types>) -> Result<(), io::Error> {
         let log = Arc::clone(&self.log);
-        let purged = tokio::task::spawn_blocking(move || log.purge_to(disk_id(log_id)));
+        let purged = runtime::blocking(move || log.purge_to(disk_id(log_id)));
         purged.await.map_err(io::Error::other)?
     }
 }

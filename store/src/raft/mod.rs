@@ -33,6 +33,7 @@ mod opening;
 mod pace;
 mod proposer;
 mod reader;
+mod runtime;
 mod settings;
 mod snapshots;
 mod space;

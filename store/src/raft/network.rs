@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
@@ -29,6 +29,7 @@ use super::pace::Pace;
 use super::snapshots::{self, SnapshotData};
 use super::types::{Member, Types};
 use super::wire::{self, Malformed};
+use crate::runtime;
 
 /// Pause before an unreachable follower is tried again. Short and constant: a follower that restarts must be back
 /// before the next failure, and a refused connection on a local network costs next to nothing.
@@ -134,12 +135,12 @@ impl NetStreamAppend<Types> for PeerNetwork {
                 let Some(request) = input.next().await else {
                     return Ok(stream::empty().boxed());
                 };
-                let began = Instant::now();
+                let began = runtime::now();
                 let reply = link
                     .heartbeat(wire::append(self.head(), request), option.hard_ttl())
                     .await;
                 let reply = self.answered(reply)?;
-                self.pace.answered(began.elapsed());
+                self.pace.answered(runtime::since(began));
                 let result = wire::from_append_reply(reply).map_err(|error| malformed(&error))?;
                 return Ok(stream::once(async move { Ok(result) }).boxed());
             }
@@ -200,6 +201,7 @@ impl NetSnapshot<Types> for PeerNetwork {
         let chunks = snapshots::chunks(head, snapshot.snapshot);
         let sent = self.link()?.snapshot(chunks, option.hard_ttl());
         tokio::select! {
+            biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
             reply = sent => {
                 let reply = self.answered(reply)?;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::disk::Disk;
 use crate::log::{DataDir, FileLog, LEAVE_OUT, Log, LogGauge, Vote};
 use crate::metrics::Consensus;
+use crate::runtime;
 use crate::snapshot::SnapshotStore;
 use remora_table::{Formats, TableReader};
 
@@ -77,7 +78,7 @@ impl Opened {
     /// The disk failed or is not whole, or openraft does not start over it.
     pub(super) async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
         let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
-        let found = tokio::task::spawn_blocking(move || Found::open(&media, &path, node, understands));
+        let found = runtime::blocking(move || Found::open(&media, &path, node, understands));
         let found = found.await??;
         let counts = Consensus::new();
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::settings::Timers;
+use crate::runtime;
 
 /// How long a slowness is believed before it counts half.
 const LOWERED_EVERY: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ struct Measured {
 impl Pace {
     /// Nothing measured so far.
     pub(super) fn new() -> Self {
-        let level = Level::new(Instant::now());
+        let level = Level::new(runtime::now());
         Self(Mutex::new(Measured {
             syncs: level,
             answers: level,
@@ -89,17 +90,17 @@ impl Pace {
 
     /// Something was made durable in this time.
     pub(super) fn synced(&self, took: Duration) {
-        self.measured().syncs.observe(took, Instant::now());
+        self.measured().syncs.observe(took, runtime::now());
     }
 
     /// A peer answered in this time, or this node came so much too late to its own work.
     pub(super) fn answered(&self, took: Duration) {
-        self.measured().answers.observe(took, Instant::now());
+        self.measured().answers.observe(took, runtime::now());
     }
 
     /// How slow this node is at the moment.
     pub(super) fn slowest(&self) -> Slowest {
-        let (mut measured, now) = (self.measured(), Instant::now());
+        let (mut measured, now) = (self.measured(), runtime::now());
         Slowest {
             sync: measured.syncs.at(now),
             answer: measured.answers.at(now),
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn one_slow_sync_is_chance_and_two_are_a_slow_disk() {
-        let began = Instant::now();
+        let began = runtime::now();
         let mut level = Level::new(began);
         level.observe(MS, began);
         level.observe(900 * MS, began);
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_level_is_raised_at_once_and_lowered_by_half() {
-        let began = Instant::now();
+        let began = runtime::now();
         let mut level = Level::new(began);
         for _ in 0..2 {
             level.observe(200 * MS, began);

@@ -242,13 +242,14 @@ impl Packer {
                 in_flight.push(self.propose_entry(entry).await);
             }
             tokio::select! {
+                biased;
+                Ok(()) = leadership.changed() => self.refuse_waiting(),
                 Some(returned) = in_flight.next(), if !in_flight.is_empty() => self.settle(returned),
                 group = incoming.recv() => match group {
                     Some(group) => self.take(group),
                     None if in_flight.is_empty() && self.queue.is_empty() => return,
                     None => if let Some(returned) = in_flight.next().await { self.settle(returned) },
                 },
-                Ok(()) = leadership.changed() => self.refuse_waiting(),
                 () = self.stamps.another_term(), if !self.queue.is_empty() => {}
             }
         }

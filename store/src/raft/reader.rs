@@ -17,6 +17,7 @@ use remora_proto::v1;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::metrics::Consensus;
+use crate::runtime;
 
 use super::applier::Raft;
 use super::identity::{ControlLinks, NodeIdentity};
@@ -108,13 +109,14 @@ impl RoundMaker {
                 rounds.push(self.round(std::mem::take(&mut waiting)));
             }
             tokio::select! {
+                biased;
+                changed = leadership.changed() => if changed.is_err() { return } else { probing = true },
+                _ = probe.tick(), if rounds.is_empty() => probing = self.stale(),
                 Some(()) = rounds.next(), if !rounds.is_empty() => {}
                 waiter = incoming.recv(), if rounds.len() < ROUNDS_MAX => match waiter {
                     Some(waiter) => waiting.push(waiter),
                     None => return,
                 },
-                _ = probe.tick(), if rounds.is_empty() => probing = self.stale(),
-                changed = leadership.changed() => if changed.is_err() { return } else { probing = true },
             }
         }
     }
@@ -123,7 +125,7 @@ impl RoundMaker {
     fn stale(&self) -> bool {
         self.rounds
             .borrow()
-            .is_none_or(|last| last.began.elapsed() >= PROBE_EVERY / 2)
+            .is_none_or(|last| runtime::since(last.began) >= PROBE_EVERY / 2)
     }
 
     /// One round for all who wait, or for nobody: a probe.
@@ -135,7 +137,7 @@ impl RoundMaker {
         let peers = Arc::clone(&self.peers);
         let (done, failed) = (self.counts.rounds.clone(), self.counts.rounds_failed.clone());
         async move {
-            let began = Instant::now();
+            let began = runtime::now();
             let probe_follower = waiting.is_empty() && leader.is_some_and(|leader| leader != identity.node);
             let result = if probe_follower {
                 follow(

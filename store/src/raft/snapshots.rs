@@ -17,6 +17,7 @@ use remora_proto::v1;
 
 use crate::log;
 use crate::metrics::Consensus;
+use crate::runtime;
 use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
 use remora_table::TableImage;
 
@@ -171,7 +172,7 @@ impl Snapshots {
         work: impl FnOnce(&SnapshotStore) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let store = Arc::clone(&self.store);
-        tokio::task::spawn_blocking(move || work(&store))
+        runtime::blocking(move || work(&store))
             .await
             .map_err(io::Error::other)?
     }
@@ -231,7 +232,7 @@ pub(super) fn chunks(
     };
     let rest = stream::unfold(reader, |reader| async move {
         let mut reader = reader?;
-        let read = tokio::task::spawn_blocking(move || {
+        let read = runtime::blocking(move || {
             let chunk = reader.next_chunk();
             (reader, chunk)
         });

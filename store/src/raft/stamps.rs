@@ -128,6 +128,8 @@ impl Anchor {
 mod tests {
     use std::time::Duration;
 
+    use crate::runtime;
+
     use super::*;
 
     fn mark(term: u64, stamp: u64, since: Instant) -> Mark {
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_term_goes_on_from_the_stamp_before_it_by_the_time_that_passed_here() {
-        let began = Instant::now();
+        let began = runtime::now();
         let after = |ms| began + Duration::from_millis(ms);
         let seen = mark(3, 90_000, after(1_000));
         assert_eq!(Anchor::of(4, None, seen), None, "its blank entry is not applied");
@@ -172,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_hears_of_another_term_and_of_no_other_entry() {
-        let began = Instant::now();
+        let began = runtime::now();
         let marks = Marks::new(Clock::driven(move || began));
         let mut stamps = marks.stamps();
         marks.applied(0, Some(Stamp(7)));

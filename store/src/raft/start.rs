@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::disk::Disk;
 use crate::log::{DataDirError, SEGMENT_BYTES};
+use crate::runtime;
 
 use super::applier::Raft;
 use super::elections::{Around, Elections};
@@ -62,7 +63,7 @@ pub(crate) async fn start(settings: Settings) -> Result<RaftHandle, StartError> 
 pub(super) async fn start_on(mut settings: Settings, media: Media) -> Result<RaftHandle, StartError> {
     check(&mut settings)?;
     warn_of(&settings.timers);
-    let began = Instant::now();
+    let began = runtime::now();
     let opened = Opened::open(&mut settings, media).await?;
     let silent_until = match known_members(&opened).await {
         Ok(voters) => guard(voters, &settings.timers),
@@ -82,7 +83,7 @@ pub(super) async fn start_on(mut settings: Settings, media: Media) -> Result<Raf
         disk = %identity.disk,
         cluster = identity.cluster().map_or_else(|| "not formed".to_owned(), |cluster| cluster.to_string()),
         sessions = handle.table().sessions(),
-        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        took_ms = u64::try_from(runtime::since(began).as_millis()).unwrap_or(u64::MAX),
         "consensus started"
     );
     Ok(handle)
@@ -98,7 +99,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     let (leadership, leadership_seen) = watch::channel(nobody);
     let (stopping, stopping_seen) = watch::channel(false);
     let peers = forming::control_links(&opened.identity, &*settings.links);
-    let mut tasks = vec![tokio::spawn(duties::watch_leadership(
+    let mut tasks = vec![runtime::spawn(duties::watch_leadership(
         opened.raft.clone(),
         Arc::clone(&opened.identity),
         rounds_seen.clone(),
@@ -115,7 +116,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         peers.clone(),
         opened.counts.clone(),
     );
-    tasks.push(tokio::spawn(reading));
+    tasks.push(runtime::spawn(reading));
     let writes = Writes {
         table: opened.table.clone(),
         understands: settings.understands,
@@ -127,7 +128,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         stopping_seen,
         opened.counts.entry_proposals.clone(),
     );
-    tasks.push(tokio::spawn(proposing));
+    tasks.push(runtime::spawn(proposing));
     let (elections, holding) = hold_elections(settings, &opened, &peers, &leadership_seen, silent_until);
     tasks.extend(holding);
     let endpoint = PeerEndpoint::new(
@@ -182,8 +183,8 @@ fn hold_elections(
         pace: Arc::clone(&opened.pace),
     };
     let (elections, lost) = Elections::new(around, settings.timers, silent_until);
-    let watching = tokio::spawn(Arc::clone(&elections).watch(lost));
-    let beating = tokio::spawn(Arc::clone(&elections).beat());
+    let watching = runtime::spawn(Arc::clone(&elections).watch(lost));
+    let beating = runtime::spawn(Arc::clone(&elections).beat());
     (elections, [watching, beating])
 }
 
@@ -220,11 +221,11 @@ fn spawn_duties(
         leadership.clone(),
     );
     [
-        tokio::spawn(pulse),
-        tokio::spawn(images),
-        tokio::spawn(formats),
-        tokio::spawn(disk),
-        tokio::spawn(space),
+        runtime::spawn(pulse),
+        runtime::spawn(images),
+        runtime::spawn(formats),
+        runtime::spawn(disk),
+        runtime::spawn(space),
     ]
 }
 
@@ -238,7 +239,7 @@ fn spawn_forming(
     let introductions = forming::Introductions::default();
     let mut tasks = Vec::new();
     for (peer, link) in peers {
-        tasks.push(tokio::spawn(forming::introduce(
+        tasks.push(runtime::spawn(forming::introduce(
             endpoint.clone(),
             Arc::clone(identity),
             peer,
@@ -252,7 +253,7 @@ fn spawn_forming(
         Arc::clone(identity),
         introductions,
     );
-    tasks.push(tokio::spawn(form));
+    tasks.push(runtime::spawn(form));
     tasks
 }
 
@@ -313,5 +314,5 @@ async fn known_members(opened: &Opened) -> Result<usize, StartError> {
 /// may have acknowledged a leader that still counts on it. A pristine node and one that is alone have promised nobody
 /// anything.
 fn guard(voters: usize, timers: &Timers) -> Option<Instant> {
-    (voters > 1).then(|| Instant::now() + elections::GUARD.max(timers.election_max))
+    (voters > 1).then(|| runtime::now() + elections::GUARD.max(timers.election_max))
 }

@@ -7,12 +7,14 @@ use std::fmt;
 
 use bytes::Bytes;
 use openraft::batch::InlineBatch;
-use openraft::impls::{OneshotResponder, TokioRuntime};
+use openraft::impls::OneshotResponder;
 use openraft::type_config::alias::{self, LogIdOf};
 use openraft::{AnyError, Entry, EntryPayload, RaftTypeConfig, vote};
 
 use crate::log::{ClusterId, DiskId};
 use remora_table::Outcome;
+
+use super::runtime::RaftRuntime;
 
 /// Id of a node, from 1; never used again for another disk.
 pub(crate) type NodeId = u64;
@@ -31,7 +33,7 @@ impl RaftTypeConfig for Types {
     type Vote = vote::Vote<Self::LeaderId>;
     type Payload = EntryPayload<Commands, NodeId, Member>;
     type Entry = Entry<alias::CommittedLeaderIdOf<Self>, Self::Payload>;
-    type AsyncRuntime = TokioRuntime;
+    type AsyncRuntime = RaftRuntime;
     type Responder<T>
         = OneshotResponder<Self, T>
     where

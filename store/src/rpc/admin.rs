@@ -15,6 +15,7 @@ use remora_proto::v1::upgrade_request::Wish;
 use tonic::{Request, Response, Status};
 
 use crate::raft::{Role, StaysError};
+use crate::runtime;
 use remora_table::{
     Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
     Version,
@@ -153,7 +154,7 @@ impl Admin {
         limit: usize,
     ) -> Result<Vec<(SessionKey, Arc<Session>)>, Status> {
         let table = self.desk.raft.table().clone();
-        tokio::task::spawn_blocking(move || table.list(&filter, after.as_ref(), limit))
+        runtime::blocking(move || table.list(&filter, after.as_ref(), limit))
             .await
             .map_err(|error| Status::internal(format!("the table could not be walked: {error}")))
     }
@@ -239,7 +240,7 @@ impl Admin {
             applied_index: now.applied_index,
             sessions: table.sessions(),
             session_bytes: table.bytes(),
-            uptime_seconds: self.started.elapsed().as_secs(),
+            uptime_seconds: runtime::since(self.started).as_secs(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             members: members.collect(),
         }

@@ -25,6 +25,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use tonic::{Status, Streaming};
 
 use crate::raft::Leadership;
+use crate::runtime;
 use remora_table::Format;
 
 use super::accepted::Origin;
@@ -175,17 +176,11 @@ impl Exchange {
                 _ => std::future::pending().await,
             }
         };
+        // What is rare comes first, so that traffic keeps nothing waiting; then what was asked before what is asked next.
         tokio::select! {
-            () = self.visit.advance() => {}
-            () = self.outbox.filled() => {}
-            message = inbound => match message {
-                Ok(Some(message)) => self.take_in(message),
-                Ok(None) => {
-                    self.inbound = None;
-                    self.registration.goodbye();
-                }
-                Err(status) => self.ending = Some(End::of_stream(status)),
-            },
+            biased;
+            changed = self.phase.changed() => self.closed(changed.is_ok()),
+            changed = self.leadership.changed() => self.led(changed.is_ok()),
             _ = self.ticks.tick() => {
                 self.confirm();
                 self.look();
@@ -196,8 +191,16 @@ impl Exchange {
                     None => std::future::pending().await,
                 }
             } => self.confirmed(confirmed),
-            changed = self.leadership.changed() => self.led(changed.is_ok()),
-            changed = self.phase.changed() => self.closed(changed.is_ok()),
+            () = self.visit.advance() => {}
+            () = self.outbox.filled() => {}
+            message = inbound => match message {
+                Ok(Some(message)) => self.take_in(message),
+                Ok(None) => {
+                    self.inbound = None;
+                    self.registration.goodbye();
+                }
+                Err(status) => self.ending = Some(End::of_stream(status)),
+            },
         }
     }
 
@@ -244,7 +247,7 @@ impl Exchange {
             acknowledged: &message.acknowledged,
         });
         self.probe = arrived(message.probe).or(self.probe);
-        let came = Instant::now();
+        let came = runtime::now();
         if let Err(refusal) = self.watches.heard(message.watched, message.unwatched, came) {
             self.ending = Some(End::refused(refusal));
             return;
@@ -306,7 +309,7 @@ impl Exchange {
 
 /// A probe that has just come; 0 stands for none.
 fn arrived(probe: u64) -> Option<(u64, Instant)> {
-    (probe != 0).then(|| (probe, Instant::now()))
+    (probe != 0).then(|| (probe, runtime::now()))
 }
 
 #[cfg(test)]

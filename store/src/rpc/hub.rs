@@ -21,6 +21,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use crate::metrics::Streams;
 use crate::raft::EventSink;
+use crate::runtime;
 use remora_table::{Event, EventKind, SessionKey, TableReader, Version};
 
 use super::convert::session_key;
@@ -70,7 +71,7 @@ impl Registration {
         let quiet = !message.probe && message.read_through == 0 && message.acknowledged.is_empty();
         if !quiet {
             let stream = (self.instance, self.stream);
-            wake(self.hub.state().owners.heard(stream, message, Instant::now()));
+            wake(self.hub.state().owners.heard(stream, message, runtime::now()));
         }
     }
 
@@ -85,7 +86,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut state = self.hub.state();
-        state.owners.closed(self.instance, self.stream, Instant::now());
+        state.owners.closed(self.instance, self.stream, runtime::now());
         state.leave(self.instance, self.stream);
         self.hub.count(&state);
     }
@@ -126,7 +127,7 @@ impl Hub {
         outbox: Arc<Outbox>,
     ) -> Registration {
         let mut state = self.state();
-        let stream = state.owners.opened(instance, connection, probe, Instant::now());
+        let stream = state.owners.opened(instance, connection, probe, runtime::now());
         if let Some(older) = state.streams.insert(instance, Live { stream, outbox }) {
             older.outbox.cut(Cut::Replaced);
         }
@@ -174,7 +175,7 @@ impl Hub {
         let state = self.state();
         let due = state
             .owners
-            .due(&wait.session, wait.asks, wait.version, Instant::now())?;
+            .due(&wait.session, wait.asks, wait.version, runtime::now())?;
         // Made under the lock: nothing settles between the look and the wait.
         Some((due.until, due.wake.map(Notify::notified_owned)))
     }
@@ -237,7 +238,7 @@ fn wake(settled: Vec<Arc<Notify>>) {
 
 impl EventSink for Hub {
     fn happened(&self, events: &[Event]) {
-        let now = Instant::now();
+        let now = runtime::now();
         let mut state = self.state();
         for event in events {
             self.tell(&mut state, event, now);
@@ -248,7 +249,7 @@ impl EventSink for Hub {
     fn elected(&self, table: &TableReader) {
         let mut state = self.state();
         // Under the lock: what is applied from here on finds this node elected, whatever its version.
-        state.owners.elected(table.version(), Instant::now());
+        state.owners.elected(table.version(), runtime::now());
     }
 }
 

@@ -33,7 +33,7 @@ mod watches;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::stream::{self, Stream};
 use remora_process::accept::Accepting;
@@ -46,6 +46,7 @@ use tonic::transport::server::Router;
 
 use crate::metrics::{Answers, Streams};
 use crate::raft::{EventSink, NodeId, PeerEndpoint, RaftHandle};
+use crate::runtime;
 use remora_table::Limits;
 
 use accepted::Accepted;
@@ -131,7 +132,7 @@ pub(crate) async fn serve_clients(
     });
     let admin = StoreAdminServer::new(admin::Admin {
         desk: Arc::clone(&desk),
-        started: Instant::now(),
+        started: runtime::now(),
     });
     let registry = RegistryServer::new(registry::Registered {
         desk: Arc::clone(&desk),

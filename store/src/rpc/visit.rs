@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 
 use crate::metrics::Kind;
 use crate::raft::{Ask, Fate, Replies};
+use crate::runtime;
 use remora_table::{Command, Epoch, Outcome, Proposal, SessionKey, Version};
 
 use super::convert::{self, Asked, Request};
@@ -194,6 +195,7 @@ impl Visit {
                 return answer;
             }
             tokio::select! {
+                biased;
                 () = visit.advance() => {}
                 () = &mut closed => visit.end(&desk.stopping()),
             }
@@ -207,7 +209,7 @@ impl Visit {
 
     /// Takes in the requests of one message.
     pub(super) fn begin(&mut self, requests: impl ExactSizeIterator<Item = Asked>) {
-        let began = Instant::now();
+        let began = runtime::now();
         let open = self.desk.open();
         let mut asks = Vec::with_capacity(requests.len());
         let mut reads = Vec::new();
@@ -260,6 +262,7 @@ impl Visit {
     /// Waits until something happened to a request, and takes it in. Safe to drop and call again.
     pub(super) async fn advance(&mut self) {
         tokio::select! {
+            biased;
             () = self.answered.wake.notified() => {}
             Some(waited) = self.waiting.next(), if !self.waiting.is_empty() => self.waited(waited),
         }
@@ -375,7 +378,7 @@ impl Visit {
             answers.answered(
                 in_flight.kind,
                 convert::ending(&answer),
-                in_flight.began.elapsed(),
+                runtime::since(in_flight.began),
             );
             if let Answer::Refusal(refusal) = &answer {
                 answers.refused(refusal.reason);

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::disk::DeviceFile;
+use crate::runtime;
 
 /// Bytes a second: half of what a plain cloud disk writes, so that the log has the other half.
 const BYTES_PER_SECOND: u64 = 64 << 20;
@@ -28,7 +29,7 @@ impl<'a> Paced<'a> {
     pub(super) fn new(file: &'a mut dyn DeviceFile) -> Self {
         Self {
             file,
-            began: Instant::now(),
+            began: runtime::now(),
             written: 0,
             synced: 0,
         }
@@ -47,11 +48,7 @@ impl Write for Paced<'_> {
         if self.written - self.synced >= PIECE_BYTES {
             self.file.sync()?;
             self.synced = self.written;
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "what is waited for is time itself, on a thread that has nothing else to do"
-            )]
-            std::thread::sleep(ahead(self.written, self.began.elapsed()));
+            runtime::pause(ahead(self.written, runtime::since(self.began)));
         }
         Ok(written)
     }

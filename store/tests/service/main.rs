@@ -7,6 +7,10 @@
     clippy::panic,
     reason = "helpers of tests fail as loudly as the tests themselves"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "these stand outside of the store, and wait by the clock of the machine"
+)]
 
 mod command_line;
 mod common;

@@ -1,7 +1,6 @@
 //! The two workers: who waits for the disk and who does not, segments that come and go, and what a gauge shows of it.
 
 use std::fs;
-use std::time::Instant;
 
 use tempfile::TempDir;
 
@@ -9,6 +8,7 @@ use super::housekeeping::SPARES_MAX;
 use super::*;
 use crate::disk::faulty;
 use crate::faults::{Faults, Kind, Operation};
+use crate::runtime;
 
 /// So long that no test waits for its end.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
@@ -57,9 +57,9 @@ impl Bench {
 }
 
 fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + DISK_WAIT;
+    let deadline = runtime::now() + DISK_WAIT;
     while !condition() {
-        assert!(Instant::now() < deadline, "not so: {what}");
+        assert!(runtime::now() < deadline, "not so: {what}");
         std::thread::yield_now();
     }
 }

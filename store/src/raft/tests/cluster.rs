@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -19,6 +19,7 @@ use crate::raft::{
     PeerLink, PeerLinks, RaftHandle, Settings, SnapshotPolicy, StartError, Timers, opening::Media, start,
     start::start_on,
 };
+use crate::runtime;
 use remora_table::{Event, Formats, TableReader};
 
 use super::create;
@@ -370,18 +371,18 @@ impl Cluster {
 
     /// Runs as fast as that of any other node, and shows another day.
     fn clock(&self, node: NodeId) -> Clock {
-        Clock::driven(move || Instant::now() + DAY * u32::try_from(node).unwrap())
+        Clock::driven(move || runtime::now() + DAY * u32::try_from(node).unwrap())
     }
 
     /// Starts a node and connects it.
     pub(super) async fn start(&mut self, node: NodeId) -> RaftHandle {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = runtime::now() + PATIENCE;
         let mut look = tokio::time::interval(Duration::from_millis(5));
         loop {
             match self.try_start(node).await {
                 Ok(handle) => return handle,
                 // A call from a peer that is just ending still holds the data directory of the node's former life.
-                Err(StartError::DataDir(error)) if Instant::now() < deadline => {
+                Err(StartError::DataDir(error)) if runtime::now() < deadline => {
                     assert!(error.to_string().contains("in use"), "{error}");
                     look.tick().await;
                 }
@@ -392,11 +393,11 @@ impl Cluster {
 
     /// Why a node with these settings does not start.
     pub(super) async fn refusal(&self, settings: impl Fn() -> Settings) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = runtime::now() + PATIENCE;
         loop {
             match start(settings()).await {
                 Ok(_) => panic!("it started"),
-                Err(error) if error.to_string().contains("in use") && Instant::now() < deadline => {
+                Err(error) if error.to_string().contains("in use") && runtime::now() < deadline => {
                     tokio::task::yield_now().await;
                 }
                 Err(error) => return error.to_string(),
@@ -452,10 +453,10 @@ impl Cluster {
     pub(super) async fn move_leadership(&self) {
         let old = self.leader().await;
         let handle = &self.nodes[&old];
-        let (term, deadline) = (handle.status().term, Instant::now() + PATIENCE);
+        let (term, deadline) = (handle.status().term, runtime::now() + PATIENCE);
         let mut again = tokio::time::interval(self.timers.election_max);
         while handle.status().term == term {
-            assert!(Instant::now() < deadline, "nobody took over");
+            assert!(runtime::now() < deadline, "nobody took over");
             // One that is behind declines.
             let trigger = handle.inner.raft.trigger();
             trigger.transfer_leader(old % self.size + 1).await.unwrap();
@@ -470,10 +471,9 @@ impl Cluster {
 
     /// Saves a new session through whoever leads, as an adapter does: again until it is known.
     pub(super) async fn save(&self, user: u64) {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            let answer = self.lead().await.propose(create(user, 100)).await;
-            match answer {
+        let deadline = runtime::now() + PATIENCE;
+        while runtime::now() < deadline {
+            match self.lead().await.propose(create(user, 100)).await {
                 Fate::Done(outcome) => {
                     assert!(super::saved(&Fate::Done(outcome.clone())), "{outcome:?}");
                     return;
@@ -487,10 +487,10 @@ impl Cluster {
 
 /// Waits for a condition.
 pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = runtime::now() + PATIENCE;
     let mut look = tokio::time::interval(Duration::from_millis(5));
     while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
+        assert!(runtime::now() < deadline, "never: {what}");
         look.tick().await;
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::faults::{Kind, Operation};
 use crate::raft::{DiskPatience, Timers};
+use crate::runtime;
 
 use super::cluster::{Cluster, eventually};
 
@@ -33,7 +34,7 @@ async fn a_leader_goes_on_while_the_disks_of_its_followers_hang() {
             faults.hang(Kind::Log, Operation::Sync);
         }
     }
-    let hanging = tokio::spawn({
+    let hanging = runtime::spawn({
         let node = cluster.nodes[&leader].clone();
         async move { node.propose(super::create(2, 100)).await }
     });

@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::stream::{self, StreamExt};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::faults::{Faults, Kind, Operation};
 use crate::raft::{RaftHandle, SnapshotPolicy};
+use crate::runtime;
 
 use super::cluster::{Cluster, eventually};
 use super::{SAVE_BYTES, create, key, saved};
@@ -70,7 +70,7 @@ impl Burst {
         let over = Arc::new(AtomicBool::new(false));
         let nodes: Vec<RaftHandle> = cluster.nodes.values().cloned().collect();
         let (acknowledged, ended) = (acknowledged.clone(), Arc::clone(&over));
-        let running = tokio::spawn(async move {
+        let running = runtime::spawn(async move {
             let saves = stream::iter(users).map(|user| save(&nodes, user, &acknowledged, &ended));
             saves.buffer_unordered(8).collect::<Vec<()>>().await;
         });
@@ -86,7 +86,7 @@ impl Burst {
 
 /// Saves one user, again until it is acknowledged or the burst is over.
 async fn save(nodes: &[RaftHandle], user: u64, acknowledged: &Acknowledged, over: &AtomicBool) {
-    let mut pace = tokio::time::interval_at(Instant::now() + PACE, PACE);
+    let mut pace = tokio::time::interval_at((runtime::now() + PACE).into(), PACE);
     while !over.load(Ordering::Relaxed) {
         pace.tick().await;
         // A node whose power went still says that it leads.
@@ -166,7 +166,7 @@ async fn a_sync_that_hangs_acknowledges_nothing_until_it_ends() {
     let faults = cluster.faults[&1].clone();
     faults.hang(Kind::Log, Operation::Sync);
     let leader = cluster.lead().await;
-    let mut saving = tokio::spawn(async move { leader.propose(create(1, 100)).await });
+    let mut saving = runtime::spawn(async move { leader.propose(create(1, 100)).await });
     eventually("the sync hangs", || {
         faults.hanging(Kind::Log, Operation::Sync) > 0
     })
@@ -191,7 +191,7 @@ async fn a_majority_that_hangs_acknowledges_nothing_until_it_ends() {
         faults.hang(Kind::Log, Operation::Sync);
     }
     let node = cluster.nodes[&leader].clone();
-    let mut saving = tokio::spawn(async move { node.propose(create(1, 100)).await });
+    let mut saving = runtime::spawn(async move { node.propose(create(1, 100)).await });
     eventually("both followers hang", || {
         followers
             .iter()

@@ -1,11 +1,12 @@
 //! Who leads, who may vote, and what a node that does not lead answers.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remora_proto::v1;
 
 use crate::raft::{Ask, Fate, PeerError, Refusal, Replies, Role, Timers};
+use crate::runtime;
 
 use super::cluster::{Cluster, eventually};
 use super::{create, key, saved};
@@ -84,13 +85,13 @@ async fn a_stopping_leader_hands_over_first() {
     let old = cluster.leader().await;
     let handle = cluster.nodes.remove(&old).unwrap();
     let others: Vec<_> = cluster.nodes.values().cloned().collect();
-    let stopping = tokio::spawn(async move { handle.stop().await });
-    let began = Instant::now();
+    let stopping = runtime::spawn(async move { handle.stop().await });
+    let began = runtime::now();
     eventually("another leads", || {
         others.iter().any(|node| node.leadership().borrow().leads())
     })
     .await;
-    let gap = began.elapsed();
+    let gap = runtime::since(began);
     assert!(gap < lease, "leadership moved after {gap:?}");
     stopping.await.unwrap();
     cluster.save(2).await;
@@ -273,12 +274,12 @@ async fn more_than_a_node_can_hold_is_refused_at_once() {
 async fn table_time_goes_on_alike_wherever_leadership_moves() {
     let cluster = Cluster::started(3).await;
     cluster.save(0).await;
-    let (began, table_began) = (Instant::now(), cluster.lead().await.table().table_time());
+    let (began, table_began) = (runtime::now(), cluster.lead().await.table().table_time());
     for moved in 1..=15 {
         cluster.move_leadership().await;
         cluster.save(moved).await;
     }
-    let passed = began.elapsed();
+    let passed = runtime::since(began);
     let counted = cluster.lead().await.table().table_time().0 - table_began.0;
     let fits = counted > 0 && u128::from(counted) <= passed.as_millis();
     assert!(fits, "{counted} ms were counted in {passed:?}");

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
@@ -19,6 +19,7 @@ use remora_table::Formats;
 use tempfile::TempDir;
 
 use crate::raft::{LinkError, LinkResult, NodeId, PeerEndpoint, PeerLink, PeerLinks, RaftHandle, start};
+use crate::runtime;
 
 use super::cluster::{Cluster, MemoryLinks, PATIENCE, Wires};
 
@@ -203,13 +204,13 @@ async fn ended<T>(what: &str, call: impl Future<Output = T>) -> T {
 
 /// Tries until it goes as it should.
 async fn eventually<T>(what: &str, tries: impl AsyncFn() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = runtime::now() + PATIENCE;
     let mut pace = tokio::time::interval(Duration::from_millis(5));
     loop {
         if let Some(came) = tries().await {
             return came;
         }
-        assert!(Instant::now() < deadline, "never: {what}");
+        assert!(runtime::now() < deadline, "never: {what}");
         pace.tick().await;
     }
 }

@@ -15,6 +15,7 @@ use tonic::transport::Endpoint;
 use super::*;
 use crate::rpc::visit::tests::{Store, answer, claim, key, logout};
 use crate::rpc::{Events, Services, serve_clients};
+use crate::runtime;
 
 /// How long a condition may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +32,7 @@ async fn serve(store: &Store) -> SocketAddr {
         phase: desk.phase.clone(),
     };
     let listener = Accepting::new(listener, "client-addr", 16, metrics::Gauge::noop());
-    tokio::spawn(serve_clients(listener, services, std::future::pending()));
+    runtime::spawn(serve_clients(listener, services, std::future::pending()));
     address
 }
 
@@ -46,7 +47,7 @@ async fn wire(to: SocketAddr) -> Wire {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let entry = listener.local_addr().unwrap();
     let ((tell, from), (cut, is_cut)) = (oneshot::channel(), oneshot::channel::<()>());
-    tokio::spawn(async move {
+    runtime::spawn(async move {
         let (mut near, _) = listener.accept().await.unwrap();
         let mut far = TcpStream::connect(to).await.unwrap();
         tell.send(far.local_addr().unwrap()).unwrap();

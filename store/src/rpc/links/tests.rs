@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -22,6 +22,7 @@ use crate::raft::{
 use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
+use crate::runtime;
 use remora_table::{Event, Formats, Outcome, TableReader};
 
 /// How long a condition may take on a loaded machine.
@@ -71,9 +72,9 @@ impl Node {
                     .initial_stream_window_size(STREAM_WINDOW_BYTES)
                     .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
                     .add_service(peer_service(handle.endpoint()));
-                let serving = tokio::spawn(server.serve_with_incoming(incoming));
+                let serving = runtime::spawn(server.serve_with_incoming(incoming));
                 started.send(handle).unwrap();
-                let ended = tokio::task::spawn_blocking(move || ended.recv());
+                let ended = runtime::blocking(move || ended.recv());
                 let _ = ended.await;
                 serving.abort();
             });
@@ -140,15 +141,15 @@ impl Three {
 
     /// Saves at whoever leads, again until it is known; how long it took.
     fn save(&self, user: u64) -> Duration {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
+        let began = runtime::now();
+        while runtime::since(began) < PATIENCE {
             if let Some(leader) = self.leader() {
                 let handle = self.nodes[&leader].handle.clone();
                 let propose =
                     async move { tokio::time::timeout(PATIENCE, handle.propose(create(user, 1_000))).await };
                 if let Ok(Fate::Done(outcome)) = self.client.block_on(propose) {
                     assert!(matches!(outcome, Outcome::Saved(_)), "{outcome:?}");
-                    return began.elapsed();
+                    return runtime::since(began);
                 }
             }
             let mut leadership = self.nodes.values().next().unwrap().handle.leadership();

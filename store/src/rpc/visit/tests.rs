@@ -19,6 +19,7 @@ use crate::rpc::convert::Asker;
 use crate::rpc::desk::Phase;
 use crate::rpc::hub::{Hub, OwnerSaid, Patience, Registration};
 use crate::rpc::outbox::Outbox;
+use crate::runtime;
 
 /// Long enough that no answer goes because of it while a test runs.
 const PATIENCE: Patience = Patience {
@@ -43,7 +44,7 @@ impl Store {
     pub(in crate::rpc) async fn of_one() -> Store {
         let hub = Arc::new(Hub::new(PATIENCE, Streams::new()));
         let directory = TempDir::new().unwrap();
-        let began = Instant::now();
+        let began = runtime::now();
         let settings = Settings {
             node: 1,
             cluster: BTreeMap::new(),

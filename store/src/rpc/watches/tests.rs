@@ -6,6 +6,7 @@ use std::time::Duration;
 use remora_table::{Command, Epoch, Outcome, Proposal, RemoveReason, RequestId, Save, SessionTable, Stamp};
 
 use super::*;
+use crate::runtime;
 
 /// A table, and the serials of the instance that changes it.
 struct Stage {
@@ -35,7 +36,7 @@ impl Stage {
             table: SessionTable::new(),
             serial: 0,
             watches: Watches::default(),
-            came: Instant::now(),
+            came: runtime::now(),
         }
     }
 
@@ -206,5 +207,5 @@ fn what_is_no_key_is_refused() {
         created_version: 1,
     }];
     let mut watches = Watches::default();
-    assert!(watches.heard(watched, Vec::new(), Instant::now()).is_err());
+    assert!(watches.heard(watched, Vec::new(), runtime::now()).is_err());
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::*;
+use crate::runtime;
 
 /// The figures of the scripts: trust 525 ms, handover 1,200 ms.
 const PATIENCE: Patience = Patience {
@@ -22,7 +23,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
-        let start = Instant::now();
+        let start = runtime::now();
         Stage {
             owners: Owners::new(PATIENCE),
             start,
@@ -145,7 +146,7 @@ fn scripts_tell_the_rule() {
 #[test]
 fn a_stream_that_was_replaced_settles_nothing() {
     let mut owners: Owners<()> = Owners::new(PATIENCE);
-    let now = Instant::now();
+    let now = runtime::now();
     let first = owners.opened(1, None, true, now);
     owners.opened(1, None, true, now);
     let push = owners.told(&key("s"), 1, Told::Lost, now).unwrap();
@@ -165,7 +166,7 @@ fn a_stream_that_was_replaced_settles_nothing() {
 #[test]
 fn a_stream_may_leave_so_many_pushes_unacknowledged_and_no_more() {
     let mut owners: Owners<()> = Owners::new(PATIENCE);
-    let now = Instant::now();
+    let now = runtime::now();
     let stream = owners.opened(1, None, true, now);
     for _ in 0..UNACKNOWLEDGED_MAX {
         owners.told(&key("s"), 1, Told::Lost, now);
@@ -184,7 +185,7 @@ fn a_stream_may_leave_so_many_pushes_unacknowledged_and_no_more() {
 #[test]
 fn nothing_is_kept_of_what_nobody_waits_for() {
     let mut owners: Owners<()> = Owners::new(PATIENCE);
-    let start = Instant::now();
+    let start = runtime::now();
     owners.elected(Version(1), start);
     let stream = owners.opened(1, Some(1), true, start);
     owners.told(&key("s"), 1, Told::Lost, start);

@@ -11,6 +11,7 @@ use crate::raft::{PeerEndpoint, PeerLink, PeerLinks};
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::peers::peer_service;
 use crate::rpc::server;
+use crate::runtime;
 
 /// A gRPC server with a runtime of its own, so that it can end as a process does: its connections with it.
 struct Served {
@@ -41,7 +42,7 @@ impl Carrier for Served {
         let listening = runtime.spawn(async move {
             let incoming = TcpIncoming::bind(address).unwrap();
             let router = server().add_service(peer_service(endpoint));
-            tokio::spawn(router.serve_with_incoming(incoming));
+            runtime::spawn(router.serve_with_incoming(incoming));
         });
         listening.await.unwrap();
         self.runtime = Some(runtime);
@@ -50,7 +51,7 @@ impl Carrier for Served {
     async fn vanish(&mut self) {
         self.frozen = None;
         if let Some(runtime) = self.runtime.take() {
-            let ended = tokio::task::spawn_blocking(move || drop(runtime));
+            let ended = runtime::blocking(move || drop(runtime));
             ended.await.unwrap();
         }
     }

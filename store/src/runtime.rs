@@ -1,0 +1,56 @@
+//! The seam to what runs a node: time, tasks, threads and chance. Whoever holds this seam holds them all.
+//!
+//! Everything in this crate asks here what time it is, starts its tasks and draws its numbers; so a simulation that puts
+//! its own hand here can show a run again to the byte. Waits go over tokio's timers, which follow the same time. The lints
+//! of this crate refuse the other ways.
+//!
+//! Left out on purpose: tokio's sockets and files, which a simulation has none of, and the log's own threads, whose work
+//! is a state machine that anybody can drive.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+/// Now, by the clock that the timers follow.
+pub(crate) fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "this is the one way")]
+    tokio::time::Instant::now().into_std()
+}
+
+/// How long ago that was.
+pub(crate) fn since(began: Instant) -> Duration {
+    now().saturating_duration_since(began)
+}
+
+/// Starts a task.
+pub(crate) fn spawn<F>(task: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    #[expect(clippy::disallowed_methods, reason = "this is the one way")]
+    tokio::spawn(task)
+}
+
+/// Starts work that waits for a disk or takes long, where no task waits behind it.
+pub(crate) fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one way")]
+    tokio::task::spawn_blocking(work)
+}
+
+/// Lets time pass within such work.
+pub(crate) fn pause(most: Duration) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what is waited for is time itself, on a thread that has nothing else to do"
+    )]
+    std::thread::sleep(most);
+}
+
+/// Chance: whoever draws from it decides nothing that is replicated.
+pub(crate) type Chance = rand::rngs::ThreadRng;
+
+/// The generator of this thread, seeded by the system.
+pub(crate) fn chance() -> Chance {
+    #[expect(clippy::disallowed_methods, reason = "this is the one way")]
+    rand::rng()
+}
