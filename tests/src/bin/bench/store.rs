@@ -32,12 +32,12 @@ const MEASURE: Duration = Duration::from_secs(6);
 /// Idle limit of the sessions; longer than any bench.
 const IDLE_SECONDS: i32 = 3_600;
 
-/// Measures one and sixteen streams and adds a row for each.
+/// Measures a lone save, one stream and sixteen, and adds a row for each.
 pub(crate) fn measure(table: &mut Table) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    for (streams, slots) in [(1, 64), (16, 16)] {
+    for (streams, slots) in [(1, 1), (1, 64), (16, 16)] {
         let directory = tempfile::tempdir()?;
         let ports = [StorePorts::free()?, StorePorts::free()?, StorePorts::free()?];
         let mut stores = Stores::start(directory.path(), &ports)?;
