@@ -25,6 +25,7 @@
 //! | `raft` | the only place that names openraft: proposer, reader, applier, forming |
 //! | `rpc` | the only place that names tonic: services, streams, links to peers |
 //! | `runtime` | the seam to time, tasks, threads and chance: a simulation holds it |
+//! | `clients` | the thread that serves clients and operators, beside that of consensus |
 //! | `clock`, `config`, `descriptors`, `metrics` | how time passes, what the node is told, who may have how many connections, what it counts |
 //! | `node` | the composition root: start, run, stop |
 //!
@@ -55,6 +56,7 @@
 //! - a session id, or more than 8 hexadecimal digits of its hash, in a log line or a metric
 //! - expiry by anything but a log entry
 
+mod clients;
 mod clock;
 mod config;
 mod descriptors;

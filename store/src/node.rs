@@ -15,9 +15,11 @@ use remora_process::accept::Accepting;
 use remora_process::exit::{Failure, chain};
 use remora_process::ops;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::clients::ClientThread;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::descriptors::Shares;
@@ -47,23 +49,30 @@ pub struct Node {
     limits: Arc<watch::Sender<Limits>>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<Result<(), ServeError>>,
+    /// Ends with the node.
+    _clients: ClientThread,
 }
 
 impl Node {
-    /// Binds the addresses, opens the data directory and starts serving. Must run inside a tokio runtime. Dropped before
-    /// it is done, it leaves a data directory that can be started again.
+    /// Binds the addresses, opens the data directory and starts serving. Must run inside a tokio runtime, which it keeps for
+    /// consensus. Dropped before it is done, it leaves a data directory that can be started again.
     pub async fn start(config: Config, clock: Clock) -> Result<Node, Failure> {
         let shares = Shares::of_this_process().map_err(Failure::Runtime)?;
-        let client = ops::bind(config.client_addr, "client-addr").await?;
+        let clients = ClientThread::start()?;
+        let front = clients.handle();
+        let client = bind_on(front, config.client_addr, "client-addr").await?;
         let peer = ops::bind(config.peer_addr, "peer-addr").await?;
-        let operators = ops::bind(config.ops_addr, "ops-addr").await?;
+        let operators = bind_on(front, config.ops_addr, "ops-addr").await?;
         ops::recorder();
         let addresses = (bound(&client)?, bound(&peer)?, bound(&operators)?);
         let (phase, phase_seen) = watch::channel(Phase::Serving);
         let started = Started::default();
         let mut tasks = JoinSet::new();
         let operators = accepting(operators, "ops-addr", shares.operators);
-        tasks.spawn(serve_ops(operators, Arc::clone(&started), phase_seen.clone()));
+        tasks.spawn_on(
+            serve_ops(operators, Arc::clone(&started), phase_seen.clone()),
+            front,
+        );
         let events = Events::new();
         let raft = raft::start(settings(&config, addresses, clock, &events))
             .await
@@ -77,17 +86,18 @@ impl Node {
             limits: limits.subscribe(),
             phase: phase_seen.clone(),
         };
-        tasks.spawn(rpc::serve_clients(
+        let serving = rpc::serve_clients(
             accepting(client, "client-addr", shares.clients),
             services,
             reached(phase_seen.clone(), Phase::Closed),
-        ));
+        );
+        tasks.spawn_on(serving, front);
         tasks.spawn(rpc::serve_peers(
             accepting(peer, "peer-addr", shares.peers),
             raft.endpoint(),
             reached(phase_seen.clone(), Phase::Closed),
         ));
-        tasks.spawn(sample(raft.clone(), phase_seen));
+        tasks.spawn_on(sample(raft.clone(), phase_seen), front);
         let (client_addr, peer_addr, ops_addr) = addresses;
         Ok(Node {
             raft,
@@ -97,6 +107,7 @@ impl Node {
             limits,
             phase,
             tasks,
+            _clients: clients,
         })
     }
 
@@ -194,6 +205,14 @@ fn settings(
         clock,
         events: events.sink(),
     }
+}
+
+/// Binds a listener that is to accept on the thread of this runtime.
+async fn bind_on(front: &Handle, address: SocketAddr, what: &'static str) -> Result<TcpListener, Failure> {
+    let bound = front.spawn(async move { ops::bind(address, what).await });
+    bound
+        .await
+        .map_err(|error| Failure::while_doing("the thread for clients ended", &error))?
 }
 
 /// A listener within its share, which shows how many are connected.

@@ -13,6 +13,7 @@ use crate::words::names;
 /// for the disk, which must not be done on a thread that sends heartbeats.
 const STARTERS: &[&str] = &[
     "store/src/main.rs",
+    "store/src/clients.rs",
     "store/src/log/file_log.rs",
     "store/src/node.rs",
     "store/src/raft/applier.rs",
