@@ -56,6 +56,10 @@ Examples:
     remora-store --node-id 1 --data-dir ./n1 --client-addr 127.0.0.1:7401 --peer-addr 127.0.0.1:7501 \\
       --ops-addr 127.0.0.1:7601 --cluster 1=127.0.0.1:7501,2=127.0.0.1:7502,3=127.0.0.1:7503
 
+  A fourth node for a cluster that runs, which then waits for `remora nodes add 4 127.0.0.1:7504`:
+    remora-store --node-id 4 --data-dir ./n4 --client-addr 127.0.0.1:7404 --peer-addr 127.0.0.1:7504 \\
+      --ops-addr 127.0.0.1:7604 --join 127.0.0.1:7501,127.0.0.1:7502
+
   The same from a file, in which the keys are the flags without the dashes:
     remora-store --config store.toml
 
@@ -99,6 +103,10 @@ pub struct Keys {
     /// All nodes of the cluster with their peer addresses, the same on every node: 1=host:port,2=host:port,...
     #[arg(long, value_name = "LIST")]
     pub cluster: Option<String>,
+    /// Peer addresses of nodes of a cluster that exists: a node with an empty data directory waits to be added to it,
+    /// and says how; one that was added finds its cluster by itself. In place of cluster: host:port,host:port,...
+    #[arg(long, value_name = "LIST")]
+    pub join: Option<String>,
     /// Where application servers reach this node, for hints to the leader [default: client-addr]
     #[arg(long, value_name = "HOST:PORT")]
     pub advertise_client_addr: Option<String>,
@@ -146,6 +154,8 @@ pub struct Config {
     pub ops_addr: SocketAddr,
     /// Peer addresses (host:port) of all nodes, this one included; empty for a single node.
     pub cluster: BTreeMap<NodeId, String>,
+    /// Peer addresses (host:port) of nodes of the cluster that this one is to be added to; empty for one that forms its own.
+    pub join: Vec<String>,
     /// Where clients reach this node (host:port); absent means wherever `client_addr` is bound.
     pub advertise_client_addr: Option<String>,
     /// Whether addresses off the loopback were allowed.
@@ -190,6 +200,7 @@ impl Keys {
             peer_addr: self.peer_addr.or(below.peer_addr),
             ops_addr: self.ops_addr.or(below.ops_addr),
             cluster: self.cluster.or(below.cluster),
+            join: self.join.or(below.join),
             advertise_client_addr: self.advertise_client_addr.or(below.advertise_client_addr),
             allow_plaintext: self.allow_plaintext.or(below.allow_plaintext),
             heartbeat_ms: self.heartbeat_ms.or(below.heartbeat_ms),
@@ -209,6 +220,7 @@ impl Keys {
         let node = self.node_id.unwrap_or(1);
         faults.unless(node > 0, "node-id", "must be 1 or more");
         let cluster = faults.cluster(self.cluster.as_deref().unwrap_or(""), node);
+        let join = faults.join(self.join.as_deref().unwrap_or(""), self.node_id, &cluster);
         if self.data_dir.is_none() {
             faults.add(
                 "data-dir",
@@ -233,6 +245,7 @@ impl Keys {
             peer_addr: addr(self.peer_addr.or(own_peer), PEER_ADDR),
             ops_addr: addr(self.ops_addr, OPS_ADDR),
             cluster,
+            join,
             advertise_client_addr: self.advertise_client_addr,
             allow_plaintext: self.allow_plaintext.unwrap_or(false),
             timers: timers(self.heartbeat_ms, self.election_min_ms, self.election_max_ms),
@@ -313,12 +326,17 @@ impl fmt::Display for Config {
         write!(
             f,
             " cluster={}",
-            if cluster.is_empty() {
+            if !self.join.is_empty() {
+                "(an existing one)".to_owned()
+            } else if cluster.is_empty() {
                 "(single node)".to_owned()
             } else {
                 cluster.join(",")
             }
         )?;
+        if !self.join.is_empty() {
+            write!(f, " join={}", self.join.join(","))?;
+        }
         write!(
             f,
             " advertise-client-addr={}",

@@ -194,6 +194,7 @@ fn settings(
     Settings {
         node: config.node,
         cluster: config.cluster.clone(),
+        join: config.join.clone(),
         peer_address: peer.to_string(),
         client_address: advertised(config, client),
         data_dir: config.data_dir.clone(),
@@ -263,6 +264,9 @@ fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
     };
     if raft.disk_health() != DiskHealth::Answers {
         return Err("the disk of the data directory has not answered for a second or more".to_owned());
+    }
+    if let Some(waiting) = raft.waiting() {
+        return Err(waiting);
     }
     let status = raft.status();
     if status.ready {

@@ -64,6 +64,37 @@ impl Check {
         nodes
     }
 
+    pub(super) fn join(
+        &mut self,
+        list: &str,
+        own: Option<NodeId>,
+        cluster: &BTreeMap<NodeId, String>,
+    ) -> Vec<String> {
+        let addresses = list.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let addresses: Vec<String> = addresses.map(str::to_owned).collect();
+        for address in &addresses {
+            self.unless(
+                host_and_port(address),
+                "join",
+                format!("`{address}` is not an address: write HOST:PORT, and an IPv6 address in brackets"),
+            );
+            self.reaches_somebody("join", address);
+        }
+        if !addresses.is_empty() {
+            self.unless(
+                cluster.is_empty(),
+                "join",
+                "excludes cluster: say cluster to form one, join to be added to one that exists",
+            );
+            self.unless(
+                own.is_some(),
+                "node-id",
+                "is missing: with join, say as which node of its cluster this one is to be added",
+            );
+        }
+        addresses
+    }
+
     pub(super) fn addresses(&mut self, config: &Config) {
         if let Some(address) = &config.advertise_client_addr {
             self.unless(

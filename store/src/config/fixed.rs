@@ -15,6 +15,7 @@ impl Config {
             ("peer-addr", self.peer_addr != new.peer_addr),
             ("ops-addr", self.ops_addr != new.ops_addr),
             ("cluster", self.cluster != new.cluster),
+            ("join", self.join != new.join),
             ("heartbeat-ms", self.timers.heartbeat != new.timers.heartbeat),
             (
                 "election-min-ms",

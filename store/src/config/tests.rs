@@ -96,6 +96,21 @@ fn a_cluster_list_is_checked_item_by_item() {
 }
 
 #[test]
+fn a_node_that_is_to_be_added_says_to_whom_and_as_which() {
+    let config = flags("--data-dir d --node-id 4 --join a:1,b:2").config().unwrap();
+    assert_eq!((config.node, config.join.len()), (4, 2));
+    let report = faults("--data-dir d --join a,0.0.0.0:1 --cluster 1=127.0.0.1:7501");
+    for part in [
+        "join: `a` is not an address",
+        "join: 0.0.0.0:1 stands for all addresses",
+        "join: excludes cluster",
+        "node-id: is missing: with join",
+    ] {
+        assert!(report.contains(part), "{part} is not in {report}");
+    }
+}
+
+#[test]
 fn an_address_that_leads_nowhere_is_refused() {
     for (line, sentence) in [
         (

@@ -57,6 +57,8 @@ pub(crate) struct Identity {
     pub start: u64,
     /// Whether it may have answered with a vote: then its log holds one.
     pub voted: bool,
+    /// Whether it was made to be added to a cluster that exists: it never forms one.
+    pub joins: bool,
     /// The cluster's format, as far as this node has applied and recorded it. For a moment around a rise, entries and an
     /// image that a leader sent may be of a higher one already; they say so themselves.
     pub format: Format,
@@ -180,6 +182,21 @@ impl DataDir {
         })
     }
 
+    /// Records, once and durably, that this directory is to be added to a cluster and never forms one, whatever its node is
+    /// told later. One that belongs to a cluster stays as it is.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(crate) fn set_joins(&mut self) -> Result<(), DataDirError> {
+        if self.identity.joins || self.identity.cluster.is_some() {
+            return Ok(());
+        }
+        self.replace(Identity {
+            joins: true,
+            ..self.identity
+        })
+    }
+
     fn replace(&mut self, identity: Identity) -> Result<(), DataDirError> {
         write(&self.disk, &self.directory, &identity)?;
         self.identity = identity;
@@ -284,6 +301,7 @@ fn create(disk: &Disk, directory: &Path, node_id: u64) -> Result<Identity, DataD
         cluster: None,
         start: 0,
         voted: false,
+        joins: false,
         format: Format::FIRST,
     })
 }
@@ -295,11 +313,15 @@ fn write(disk: &Disk, directory: &Path, identity: &Identity) -> Result<(), DataD
         cluster,
         start,
         voted,
+        joins,
         format,
     } = identity;
     let mut text = format!("{TITLE}{format}\nnode {node_id}\ndisk {disk_id}\nstart {start}\n");
     if *voted {
         text.push_str("voted yes\n");
+    }
+    if *joins {
+        text.push_str("joins yes\n");
     }
     if let Some(cluster) = cluster {
         text.push_str(&format!("cluster {cluster}\n"));
@@ -330,13 +352,14 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
         )));
     }
     let (mut node, mut disk, mut start, mut cluster) = (None, None, None, None);
-    let mut voted = false;
+    let (mut voted, mut joins) = (false, false);
     for line in lines {
         match line.split_once(' ') {
             Some(("node", id)) => node = id.parse().ok(),
             Some(("disk", id)) => disk = u64::from_str_radix(id, 16).ok().map(DiskId),
             Some(("start", number)) => start = number.parse().ok(),
             Some(("voted", "yes")) => voted = true,
+            Some(("joins", "yes")) => joins = true,
             Some(("cluster", id)) => {
                 cluster = Some(ClusterId(u64::from_str_radix(id, 16).map_err(|_| damaged())?));
             }
@@ -350,6 +373,7 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
             cluster,
             start,
             voted,
+            joins,
             format,
         }),
         _ => Err(damaged()),
@@ -380,6 +404,18 @@ mod tests {
             .unwrap()
             .identity();
         assert_eq!(again, Identity { start: 2, ..identity });
+    }
+
+    #[test]
+    fn a_directory_that_was_made_to_be_added_stays_one_and_no_other_becomes_one() {
+        let open = |path| DataDir::open(&Disk::real(), path, 1, Formats::OURS).unwrap();
+        let (waits, member) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        open(waits.path()).set_joins().unwrap();
+        assert!(open(waits.path()).identity().joins);
+        let mut opened = open(member.path());
+        opened.join_cluster(ClusterId(7)).unwrap();
+        opened.set_joins().unwrap();
+        assert!(!opened.identity().joins);
     }
 
     #[test]

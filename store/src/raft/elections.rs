@@ -1,9 +1,8 @@
 //! Elections: when this node stands, whom it votes for, and a leader's signs of life.
 //!
 //! openraft's own timers are fixed at its start, and it answers a heartbeat only when everything that it accepted is on the
-//! disk: on a slow disk its leaders would lose their followers, and at the next death nobody would win. So its timers are off
-//! (but for a node that is alone), and this does their work: the leader's heartbeats, by `Raft::trigger().heartbeat()`; the
-//! failure detector; the pre-vote, which needs no disk; the election, by `trigger().elect()`. A heartbeat is answered by the
+//! disk: on a slow disk its leaders would lose their followers, and at the next death nobody would win. So its timers are off,
+//! and this does their work: the leader's heartbeats, by `Raft::trigger().heartbeat()`; the failure detector; the pre-vote, which needs no disk; the election, by `trigger().elect()`. A heartbeat is answered by the
 //! endpoint as soon as the *vote* that it is sent under is durable here. That is all that a reader's round needs to know: by
 //! then this node has promised nobody a later term.
 //!
@@ -236,7 +235,7 @@ impl Elections {
         self.detector().gone(place);
     }
 
-    /// Whether this node may lead at all: it votes, is not alone, does not lead, and keeps no silence after a restart.
+    /// Whether this node may lead at all: it votes, does not lead, and keeps no silence after a restart.
     fn may_stand(&self) -> bool {
         let (state, voters) = (
             self.around.raft.server_metrics().borrow_watched().state,
@@ -244,7 +243,6 @@ impl Elections {
         );
         state != ServerState::Leader
             && self.around.identity.takes_part()
-            && voters.len() > 1
             && voters.contains(&self.around.identity.node)
             && self.silent_until.is_none_or(|until| runtime::now() >= until)
     }

@@ -154,6 +154,9 @@ impl PeerEndpoint {
 
     /// A vote or pre-vote.
     pub(crate) async fn vote(&self, request: v1::VoteRequest) -> Result<v1::VoteReply, PeerError> {
+        if let Some(waiting) = self.inner.identity.waiting() {
+            return Err(PeerError::Unavailable(waiting));
+        }
         self.inner.identity.check(request.envelope.as_ref())?;
         let mut rpc = wire::from_vote_request(&request)?;
         if request.pre_vote {
@@ -277,7 +280,7 @@ impl PeerEndpoint {
         request: v1::IntroduceRequest,
     ) -> Result<v1::IntroduceReply, PeerError> {
         let identity = &self.inner.identity;
-        if request.to_node != identity.node {
+        if request.to_node != identity.node && request.to_node != 0 {
             return Err(PeerError::Refused(format!(
                 "this is node {}, not node {}: check the addresses in --cluster",
                 identity.node, request.to_node
@@ -314,6 +317,7 @@ impl PeerEndpoint {
             // 0 says that nobody knows.
             free_bytes: self.inner.snapshots.free_bytes().map_or(0, |free| free.max(1)),
             image_bytes: identity.image_bytes(),
+            waits: identity.waits(),
         }
     }
 

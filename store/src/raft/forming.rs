@@ -24,13 +24,13 @@ use super::types::Member;
 use super::{NodeId, PeerEndpoint};
 
 /// Pause between two introductions to one peer: two fit into the time after which it counts as unreachable.
-const INTRODUCE_EVERY: Duration = Duration::from_millis(400);
+pub(super) const INTRODUCE_EVERY: Duration = Duration::from_millis(400);
 // One introduction may be lost before a peer counts as gone.
 const _: () = assert!(INTRODUCE_EVERY.as_millis() * 2 < REACHABLE_WITHIN.as_millis());
 /// The same while the cluster is not formed: somebody waits for it.
 const FORM_EVERY: Duration = Duration::from_millis(50);
 /// How long an introduction may take.
-const INTRODUCE_WITHIN: Duration = Duration::from_millis(400);
+pub(super) const INTRODUCE_WITHIN: Duration = Duration::from_millis(400);
 /// How old an introduction may be to form a cluster on it, or to end a node that most others do not know.
 const FRESH: Duration = Duration::from_secs(1);
 /// How often an operator is told what a forming cluster waits for.

@@ -115,6 +115,11 @@ impl RaftHandle {
         self.inner.identity.health()
     }
 
+    /// What an operator has to do for a node that waits to be added to a cluster; none for any other.
+    pub(crate) fn waiting(&self) -> Option<String> {
+        self.inner.identity.waiting()
+    }
+
     /// Whether the table knows what this program understands.
     pub(crate) fn noted(&self) -> bool {
         self.inner.identity.noted()
@@ -192,6 +197,7 @@ impl RaftHandle {
         });
         let index = |position: Option<LogIdOf<Types>>| position.map_or(0, |position| position.index);
         let role = match metrics.state {
+            _ if identity.waits() => Role::Waiting,
             _ if voters.is_empty() => Role::Forming,
             ServerState::Leader => Role::Leader,
             ServerState::Candidate => Role::Candidate,
@@ -200,6 +206,7 @@ impl RaftHandle {
         };
         Status {
             node: identity.node,
+            disk: identity.disk,
             cluster: self.cluster(),
             role,
             ready: self.ready(),

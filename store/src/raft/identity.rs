@@ -43,6 +43,8 @@ pub(super) struct NodeIdentity {
     pub(super) understands: Formats,
     /// How often this data directory was started.
     pub(super) start: u64,
+    /// Whether this node was made to be added to a cluster that exists.
+    joins: bool,
     table: TableReader,
     data_dir: Mutex<DataDir>,
     known: Mutex<Known>,
@@ -85,6 +87,7 @@ impl NodeIdentity {
         Self {
             understands,
             start: identity.start,
+            joins: identity.joins,
             table,
             node: identity.node_id,
             disk: identity.disk_id,
@@ -111,6 +114,32 @@ impl NodeIdentity {
     /// The cluster, once it is formed.
     pub(super) fn cluster(&self) -> Option<ClusterId> {
         self.known().cluster
+    }
+
+    /// Whether this node waits to be added to a cluster: it forms none, votes for nobody and goes on waiting.
+    pub(super) fn waits(&self) -> bool {
+        self.joins && self.cluster().is_none()
+    }
+
+    /// Whether this node's disk was made to be added to a cluster: it never forms one.
+    pub(super) fn joins(&self) -> bool {
+        self.joins
+    }
+
+    /// What an operator has to do for a node that waits to be added; none for any other.
+    pub(super) fn waiting(&self) -> Option<String> {
+        let Self {
+            node,
+            disk,
+            peer_address,
+            ..
+        } = self;
+        self.waits().then(|| {
+            format!(
+                "waiting to be added: this is node {node} with disk {disk}; say `remora nodes add {node} {peer_address}`, or \
+                 `remora nodes replace {node} {peer_address}` where it takes the place of a disk that is gone"
+            )
+        })
     }
 
     /// Records the cluster durably before anything else is said or stored in its name.
@@ -255,6 +284,14 @@ impl NodeIdentity {
             return refused(format!(
                 "this is node {}, but node {} was meant: the addresses in --cluster of node {} are mixed up",
                 self.node, envelope.to_node, envelope.from_node
+            ));
+        }
+        if self.waits() && envelope.to_disk != self.disk.0 {
+            return refused(format!(
+                "node {} with disk {} waits to be added, and disk {} was meant",
+                self.node,
+                self.disk,
+                DiskId(envelope.to_disk)
             ));
         }
         let cluster = ClusterId(envelope.cluster);

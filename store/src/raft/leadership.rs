@@ -71,6 +71,8 @@ pub(crate) enum Role {
     Learner,
     /// Belongs to no cluster yet.
     Forming,
+    /// Belongs to no cluster, forms none, and is to be added to one.
+    Waiting,
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ impl Opened {
     /// The disk failed or is not whole, or openraft does not start over it.
     pub(super) async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
         let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
-        let found = runtime::blocking(move || Found::open(&media, &path, node, understands));
+        let joins = !settings.join.is_empty();
+        let found = runtime::blocking(move || Found::open(&media, (&path, joins), node, understands));
         let found = found.await??;
         let counts = Consensus::new();
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());
@@ -97,7 +98,7 @@ impl Opened {
         let pace = Arc::new(Pace::new());
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
-        let config = Arc::new(config(identity.configured.len() == 1)?);
+        let config = Arc::new(config()?);
         let gauge = found.log.gauge();
         let found_log: Arc<dyn Log> = Arc::new(found.log);
         let log = LogSeam::new(Arc::clone(&found_log), noting_votes(&identity), Arc::clone(&pace));
@@ -136,9 +137,17 @@ struct Found {
 
 impl Found {
     /// Reads all of the log and of the newest table image.
-    fn open(media: &Media, path: &Path, node: NodeId, understands: Formats) -> Result<Self, StartError> {
+    fn open(
+        media: &Media,
+        (path, joins): (&Path, bool),
+        node: NodeId,
+        understands: Formats,
+    ) -> Result<Self, StartError> {
         let disk = &media.disk;
         let mut data_dir = DataDir::open(disk, path, node, understands)?;
+        if joins {
+            data_dir.set_joins()?;
+        }
         let log = data_dir.open_log(understands, media.segment_bytes)?;
         let directory = data_dir.snapshot_directory();
         let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
@@ -176,14 +185,14 @@ fn lost_between(purged: u64, imaged: Option<u64>, directory: &Path) -> StartErro
     ))
 }
 
-/// openraft's configuration. Its timers only limit calls, see `elections`; a node that is `alone` elects itself by them.
-fn config(alone: bool) -> Result<Config, StartError> {
+/// openraft's configuration. Its timers only limit calls: elections are ours, see `elections`.
+fn config() -> Result<Config, StartError> {
     Config {
         cluster_name: "remora".to_owned(),
         heartbeat_interval: HEARTBEAT_WITHIN_MS,
         election_timeout_min: VOTE_WITHIN_MS,
         election_timeout_max: ALONE_WITHIN_MS,
-        enable_elect: alone,
+        enable_elect: false,
         enable_heartbeat: false,
         // A restarted leader asks a majority again instead of going on from what its disk says.
         enable_leader_restore: Some(false),

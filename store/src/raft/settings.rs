@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub node: NodeId,
     /// All nodes of the cluster by id with their peer addresses, this one included; empty for a single node.
     pub cluster: BTreeMap<NodeId, String>,
+    /// Peer addresses of nodes of a cluster that exists, which this node is to be added to; empty for one that forms its own.
+    pub join: Vec<String>,
     /// Where peers reach this node (host:port); only read when `cluster` is empty.
     pub peer_address: String,
     /// Where clients reach this node (host:port).

@@ -22,6 +22,7 @@ use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::{ControlLinks, NodeIdentity};
+use super::joining::{self, Contact};
 use super::opening::{Media, Opened};
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
@@ -145,7 +146,13 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         &proposer,
         &leadership_seen,
     ));
-    tasks.extend(spawn_forming(&opened.raft, &endpoint, &opened.identity, peers));
+    let contacts = joining::contacts(&settings.join, &*settings.links);
+    tasks.extend(spawn_forming(
+        &opened.raft,
+        &endpoint,
+        &opened.identity,
+        (peers, contacts),
+    ));
     RaftHandle {
         inner: Arc::new(Parts {
             raft: opened.raft,
@@ -229,12 +236,12 @@ fn spawn_duties(
     ]
 }
 
-/// Starts to look for peers, and to form a cluster with them if there is none.
+/// Starts to look for peers, and to form a cluster with them, or to wait for one, if this node has none.
 fn spawn_forming(
     raft: &Raft,
     endpoint: &PeerEndpoint,
     identity: &Arc<NodeIdentity>,
-    peers: ControlLinks,
+    (peers, contacts): (ControlLinks, Vec<Contact>),
 ) -> Vec<JoinHandle<()>> {
     let introductions = forming::Introductions::default();
     let mut tasks = Vec::new();
@@ -247,13 +254,15 @@ fn spawn_forming(
             Arc::clone(&introductions),
         )));
     }
-    let form = forming::form(
-        raft.clone(),
-        endpoint.clone(),
-        Arc::clone(identity),
-        introductions,
-    );
-    tasks.push(runtime::spawn(form));
+    let (endpoint, identity) = (endpoint.clone(), Arc::clone(identity));
+    if identity.joins() {
+        tasks.push(runtime::spawn(joining::wait_to_be_added(
+            endpoint, identity, contacts,
+        )));
+    } else {
+        let form = forming::form(raft.clone(), endpoint, identity, introductions);
+        tasks.push(runtime::spawn(form));
+    }
     tasks
 }
 
@@ -268,10 +277,13 @@ fn warn_of(timers: &Timers) {
     }
 }
 
-/// Completes the settings: a single node is a cluster of one.
+/// Completes the settings: a single node that is to be added nowhere is a cluster of one.
 fn check(settings: &mut Settings) -> Result<(), StartError> {
     if settings.node == 0 {
         return Err(StartError::Settings("node ids begin at 1".to_owned()));
+    }
+    if !settings.join.is_empty() {
+        return Ok(());
     }
     if settings.cluster.is_empty() {
         settings

@@ -1,6 +1,6 @@
 //! What an operator sees of a node, taken at one moment and no more than a value.
 
-use crate::log::{LogLoad, Syncs};
+use crate::log::{DiskId, LogLoad, Syncs};
 
 use super::{NodeId, Role};
 
@@ -9,6 +9,8 @@ use super::{NodeId, Role};
 pub(crate) struct Status {
     /// This node.
     pub node: NodeId,
+    /// Its disk.
+    pub disk: DiskId,
     /// Identity of the cluster in hexadecimal; empty while it is not formed.
     pub cluster: String,
     /// What it does.

@@ -219,6 +219,7 @@ impl Admin {
             Role::Candidate => "candidate",
             Role::Learner => "learner",
             Role::Forming => "forming",
+            Role::Waiting => "waiting",
         };
         let members = now.members.into_iter().map(|member| v1::StoreMember {
             node_id: member.node,
@@ -243,6 +244,7 @@ impl Admin {
             uptime_seconds: runtime::since(self.started).as_secs(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             members: members.collect(),
+            disk: now.disk.0,
         }
     }
 }

@@ -76,6 +76,7 @@ fn openings_are_read_and_written_as_ever() {
             round_trip_us: 200,
             free_bytes: 1 << 30,
             image_bytes: 1 << 20,
+            waits: false,
         },
     );
     message(

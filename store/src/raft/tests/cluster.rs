@@ -129,11 +129,14 @@ impl MemoryLinks {
 }
 
 impl PeerLinks for MemoryLinks {
-    fn link(&self, node: NodeId, _address: &str) -> LinkResult<Arc<dyn PeerLink>> {
+    fn link(&self, node: NodeId, address: &str) -> LinkResult<Arc<dyn PeerLink>> {
+        // Of one whose id is not known yet, the address says it: see `Cluster::peer_address`.
+        let named = address.split(['.', ':']).nth(3).and_then(|id| id.parse().ok());
+        let to = (node > 0).then_some(node).or(named);
         Ok(Arc::new(MemoryLink {
             wires: self.wires.clone(),
             from: self.from,
-            to: node,
+            to: to.ok_or_else(|| LinkError::Unreachable(format!("{address} is no address")))?,
         }))
     }
 }
@@ -294,6 +297,8 @@ pub(super) struct Cluster {
     /// The faults of nodes that run on disks and logs with faults.
     pub(super) faults: BTreeMap<NodeId, Faults>,
     pub(super) understands: BTreeMap<NodeId, Formats>,
+    /// Nodes that were started to be added.
+    joining: BTreeSet<NodeId>,
     directory: TempDir,
     size: u64,
 }
@@ -314,6 +319,7 @@ impl Cluster {
             patience: DiskPatience::default(),
             faults: BTreeMap::new(),
             understands: BTreeMap::new(),
+            joining: BTreeSet::new(),
             directory: TempDir::new().unwrap(),
             size,
         }
@@ -348,15 +354,19 @@ impl Cluster {
     }
 
     pub(super) fn settings(&self, node: NodeId) -> Settings {
-        let cluster = (1..=self.size).map(|node| (node, format!("10.0.0.{node}:7500")));
+        let joins = self.joining.contains(&node);
+        let nodes = 1..=self.size;
+        let cluster = nodes.clone().map(|node| (node, Self::peer_address(node)));
+        let contacts = nodes.map(Self::peer_address);
         Settings {
             node,
-            cluster: if self.size == 1 {
+            cluster: if self.size == 1 || joins {
                 BTreeMap::new()
             } else {
                 cluster.collect()
             },
-            peer_address: format!("10.0.0.{node}:7500"),
+            join: if joins { contacts.collect() } else { Vec::new() },
+            peer_address: Self::peer_address(node),
             client_address: format!("10.0.0.{node}:7400"),
             data_dir: self.data_dir(node),
             understands: self.understands.get(&node).copied().unwrap_or(Formats::OURS),
@@ -367,6 +377,10 @@ impl Cluster {
             clock: self.clock(node),
             events: Arc::new(Heard::default()),
         }
+    }
+
+    fn peer_address(node: NodeId) -> String {
+        format!("10.0.0.{node}:7500")
     }
 
     /// Runs as fast as that of any other node, and shows another day.
@@ -405,9 +419,20 @@ impl Cluster {
         }
     }
 
+    /// Starts a node that is to be added to this cluster, and connects it.
+    pub(super) async fn start_joining(&mut self, node: NodeId) -> RaftHandle {
+        self.joining.insert(node);
+        self.start(node).await
+    }
+
     /// Starts a node and connects it, if its data directory can be used.
     pub(super) async fn try_start(&mut self, node: NodeId) -> Result<RaftHandle, StartError> {
-        let settings = self.settings(node);
+        self.try_start_by(self.settings(node)).await
+    }
+
+    /// The same by other settings than the usual ones.
+    pub(super) async fn try_start_by(&mut self, settings: Settings) -> Result<RaftHandle, StartError> {
+        let node = settings.node;
         let media = Media {
             disk: self.faults.get(&node).map_or_else(Disk::real, faulty::disk),
             segment_bytes: SEGMENT_BYTES,

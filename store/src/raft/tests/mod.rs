@@ -7,6 +7,7 @@ mod elections;
 mod faults;
 mod forgetful;
 mod formats;
+mod joining;
 mod leadership;
 pub(crate) mod link;
 mod membership;

@@ -49,6 +49,7 @@ impl Node {
         let settings = Settings {
             node,
             cluster: cluster.clone(),
+            join: Vec::new(),
             peer_address: String::new(),
             client_address: format!("127.0.0.1:{node}"),
             data_dir: directory.join(node.to_string()),

@@ -48,6 +48,7 @@ impl Store {
         let settings = Settings {
             node: 1,
             cluster: BTreeMap::new(),
+            join: Vec::new(),
             peer_address: "127.0.0.1:1".to_owned(),
             client_address: "127.0.0.1:1".to_owned(),
             data_dir: directory.path().join("1"),

@@ -1,0 +1,83 @@
+//! How a node with an empty data directory waits to be added to a cluster that exists.
+//!
+//! It introduces itself to the addresses that it was given, so that operators see it there, and says what is to be done until
+//! it was. It forms no cluster, votes for nobody, and does not end over what peers say: the cluster that it is meant for may
+//! still know another disk under its id. What lets it in is the first message that names its disk (`identity`); the book of
+//! peers is the membership's from then on.
+//!
+//! Left out: being added, which the leader does (`membership`).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use remora_proto::v1;
+
+use crate::runtime;
+
+use super::PeerEndpoint;
+use super::forming::{INTRODUCE_EVERY, INTRODUCE_WITHIN};
+use super::identity::NodeIdentity;
+use super::link::{LinkError, PeerLink, PeerLinks};
+
+/// How often an operator is told that a node waits.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// A place where nodes of the cluster are to be found, and the way there.
+pub(super) type Contact = (String, Arc<dyn PeerLink>);
+
+/// The ways to the addresses that a node was given. One that is none is said once.
+pub(super) fn contacts(addresses: &[String], links: &dyn PeerLinks) -> Vec<Contact> {
+    let link = |address: &String| match links.link(0, address) {
+        Ok(link) => Some((address.clone(), link)),
+        Err(error) => {
+            tracing::error!(address, %error, "cannot use an address of --join");
+            None
+        }
+    };
+    addresses.iter().filter_map(link).collect()
+}
+
+/// Introduces a node that waits until it was added. Ends then.
+pub(super) async fn wait_to_be_added(
+    endpoint: PeerEndpoint,
+    identity: Arc<NodeIdentity>,
+    contacts: Vec<Contact>,
+) {
+    let mut said: Option<(String, Instant)> = None;
+    while let Some(waiting) = identity.waiting() {
+        let asked = contacts.iter().map(|(address, link)| {
+            let request = v1::IntroduceRequest {
+                from: Some(endpoint.introduction()),
+                to_node: 0,
+            };
+            async move { heard(address, link.introduce(request, INTRODUCE_WITHIN).await) }
+        });
+        let sentence = format!("{waiting}; {}", join_all(asked).await.join("; "));
+        let is_said = |(before, at): &(String, Instant)| *before == sentence && runtime::since(*at) < SAY_EVERY;
+        if !said.as_ref().is_some_and(is_said) {
+            tracing::info!("{sentence}");
+            said = Some((sentence, runtime::now()));
+        }
+        tokio::time::sleep(INTRODUCE_EVERY).await;
+    }
+    tracing::info!("this node was added to a cluster");
+}
+
+/// What a contact said, for people.
+fn heard(address: &str, answer: Result<v1::IntroduceReply, LinkError>) -> String {
+    match answer.map(|reply| reply.from) {
+        Ok(Some(from)) if from.cluster != 0 => {
+            format!(
+                "at {address} is node {} of cluster {:016x}",
+                from.node, from.cluster
+            )
+        }
+        Ok(Some(from)) => format!(
+            "at {address} is node {}, which belongs to no cluster yet",
+            from.node
+        ),
+        Ok(None) => format!("at {address} is nobody who says who it is"),
+        Err(error) => format!("at {address}: {error}"),
+    }
+}
