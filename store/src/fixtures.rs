@@ -221,10 +221,11 @@ fn proposal(serial: u64, command: Command) -> Proposal {
 }
 
 /// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that was given
-/// up, an application server, members.
+/// up, an application server, members, a disk that was one.
 fn table() -> SessionTable {
     let mut table = SessionTable::new();
     table.begin_entry(Stamp(1_000));
+    table.set_members(&BTreeMap::from([(1, 0xd15c_0001), (2, 0xd15c_0009)]));
     table.set_members(&BTreeMap::from([(1, 0xd15c_0001), (2, 0xd15c_0002)]));
     let later = Formats {
         oldest: Format(1),

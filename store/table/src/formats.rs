@@ -68,6 +68,19 @@ pub struct MemberFormats {
     pub understood: Option<Formats>,
 }
 
+/// How many removed disks are remembered: years of replacing one a month. A disk that is forgotten is refused as a stranger all
+/// the same, only without a word of what became of it.
+const REMOVED_MAX: usize = 64;
+
+/// A disk that was a member of the cluster and never is one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovedDisk {
+    /// The node id under which it was a member.
+    pub node: u64,
+    /// The disk.
+    pub disk: u64,
+}
+
 /// A format above the cluster's that every member understands, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ready {
@@ -84,6 +97,8 @@ pub struct ClusterFormat {
     pub format: Format,
     /// The members by node id, as the last membership that was applied has them.
     pub members: BTreeMap<u64, MemberFormats>,
+    /// The disks that were members before, the last one removed at the end.
+    pub removed: Vec<RemovedDisk>,
     /// Whether it could rise.
     pub ready: Option<Ready>,
     /// Whether an operator holds it where it is: then it rises only by an operator's word.
@@ -95,6 +110,7 @@ impl Default for ClusterFormat {
         Self {
             format: Format::FIRST,
             members: BTreeMap::new(),
+            removed: Vec::new(),
             ready: None,
             held: false,
         }
@@ -102,6 +118,11 @@ impl Default for ClusterFormat {
 }
 
 impl ClusterFormat {
+    /// Whether a disk was a member and was removed.
+    pub fn has_removed(&self, disk: u64) -> bool {
+        self.removed.iter().any(|removed| removed.disk == disk)
+    }
+
     /// The first member, by node id, that has not said that it understands a format.
     pub fn lacking(&self, format: Format) -> Option<(u64, MemberFormats)> {
         let lacks = |member: &MemberFormats| {
@@ -113,7 +134,7 @@ impl ClusterFormat {
         found.map(|(node, member)| (*node, *member))
     }
 
-    /// Takes over a membership. Who stays under the same disk keeps what it has said.
+    /// Takes over a membership. Who stays under the same disk keeps what it has said; who does not is remembered.
     pub(super) fn set_members(&mut self, disks: &BTreeMap<u64, u64>, now: TableTime) {
         let before = std::mem::take(&mut self.members);
         self.members = disks
@@ -127,6 +148,14 @@ impl ClusterFormat {
                 (*node, known.copied().unwrap_or(new))
             })
             .collect();
+        let is_gone = |node: &u64, disk: u64| disks.get(node) != Some(&disk);
+        let gone = (before.iter()).filter(|(node, member)| is_gone(node, member.disk));
+        self.removed.extend(gone.map(|(node, member)| RemovedDisk {
+            node: *node,
+            disk: member.disk,
+        }));
+        let forgotten = self.removed.len().saturating_sub(REMOVED_MAX);
+        self.removed.drain(..forgotten);
         self.look(now);
     }
 

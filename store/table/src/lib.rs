@@ -114,7 +114,8 @@
 //! # What the cluster writes
 //!
 //! 29. **Members** come from the memberships in the log. One that stays on the same disk keeps what it has said; what a
-//!     disk says that is no member counts for nothing. (`scripts/formats.script`)
+//!     disk says that is no member counts for nothing. The last 64 disks that were removed are remembered.
+//!     (`scripts/formats.script`)
 //! 30. **Understands.** A member says which formats its program understands, and may say less later. From when on all
 //!     understand a higher one is remembered. (`scripts/formats.script`)
 //! 31. **Raise.** The cluster writes a higher format if each member has said that it understands it; who has not is
@@ -184,7 +185,7 @@ pub use codec::{CodecError, Entry, EntryBuilder, ImageDecoder, decode_proposal, 
 pub use command::{
     Announcement, Command, KILLED_MAX, Killed, Proposal, RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
 };
-pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready};
+pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready, RemovedDisk};
 pub use image::TableImage;
 pub use limits::{LimitError, Limits, Room};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};

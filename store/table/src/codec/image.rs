@@ -1,5 +1,5 @@
 //! A table image as a stream: a header, then every slot in the order of the keys, then the registry by node name, then the
-//! members of the cluster by node id.
+//! members of the cluster by node id, then the disks that were members before, in the order in which they went.
 //!
 //! Equal tables give equal bytes. Each record stands behind its length, so that the reader needs no more than one
 //! record in memory beside the image it builds, however the stream was cut.
@@ -11,14 +11,16 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
-use super::record::{read_member, read_server, read_slot, write_member, write_server, write_slot};
+use super::record::{
+    read_member, read_removed, read_server, read_slot, write_member, write_removed, write_server, write_slot,
+};
 use crate::formats::{ClusterFormat, Format, Formats, Ready};
 use crate::image::TableImage;
 use crate::names::Names;
 use crate::types::{Stamp, TableTime, Version};
 
-/// Format, time, previous stamp, change counter; slots, leavers, servers, members; held, ready format and since when.
-const HEADER_BYTES: usize = 1 + 3 * 8 + 4 * 8 + 1 + 1 + 8;
+/// Format, time, previous stamp, change counter; slots, leavers, servers, members, removed disks; held, ready format and since when.
+const HEADER_BYTES: usize = 1 + 3 * 8 + 5 * 8 + 1 + 1 + 8;
 /// Reserved in the header: how many expired sessions follow that are still to be offered to a Tomcat.
 const LEAVERS_BYTES: usize = 8;
 /// Where a chunk ends, in bytes: large enough that writing and sending cost little each, small enough to send beside
@@ -33,6 +35,7 @@ impl TableImage {
         let mut slots = self.slots.into_iter();
         let mut servers = self.servers.into_iter();
         let mut members = self.cluster.members.into_iter();
+        let mut removed = self.cluster.removed.into_iter();
         std::iter::from_fn(move || {
             while buffer.len() < CHUNK_BYTES {
                 if let Some((key, slot)) = slots.next() {
@@ -41,6 +44,8 @@ impl TableImage {
                     write_record(&mut buffer, |writer| write_server(writer, &entry));
                 } else if let Some((node, member)) = members.next() {
                     write_record(&mut buffer, |writer| write_member(writer, node, member));
+                } else if let Some(disk) = removed.next() {
+                    write_record(&mut buffer, |writer| write_removed(writer, disk));
                 } else {
                     break;
                 }
@@ -61,6 +66,7 @@ impl TableImage {
         writer.reserved::<LEAVERS_BYTES>();
         writer.u64(self.servers.len() as u64);
         writer.u64(self.cluster.members.len() as u64);
+        writer.u64(self.cluster.removed.len() as u64);
         writer.bool(self.cluster.held);
         let ready = self.cluster.ready;
         writer.u8(ready.map_or(0, |ready| ready.format.0));
@@ -87,6 +93,7 @@ pub struct ImageDecoder {
     slots_left: u64,
     servers_left: u64,
     members_left: u64,
+    removed_left: u64,
 }
 
 impl ImageDecoder {
@@ -99,6 +106,7 @@ impl ImageDecoder {
             slots_left: 0,
             servers_left: 0,
             members_left: 0,
+            removed_left: 0,
         }
     }
 
@@ -134,8 +142,13 @@ impl ImageDecoder {
     /// # Errors
     /// It is not complete, or more came than it announced.
     pub fn finish(self) -> Result<TableImage, CodecError> {
-        let left = [self.slots_left, self.servers_left, self.members_left];
-        let complete = left == [0; 3] && self.waiting.is_empty();
+        let left = [
+            self.slots_left,
+            self.servers_left,
+            self.members_left,
+            self.removed_left,
+        ];
+        let complete = left == [0; 4] && self.waiting.is_empty();
         self.image.filter(|_| complete).ok_or(CodecError::Broken {
             what: "a table image",
             why: "it ends too early",
@@ -152,6 +165,7 @@ impl ImageDecoder {
         self.slots_left = reader.u64()?;
         reader.reserved::<LEAVERS_BYTES>()?;
         (self.servers_left, self.members_left) = (reader.u64()?, reader.u64()?);
+        self.removed_left = reader.u64()?;
         let held = reader.bool()?;
         let ready = Ready {
             format: Format(reader.u8()?),
@@ -166,6 +180,7 @@ impl ImageDecoder {
             cluster: ClusterFormat {
                 format,
                 members: BTreeMap::new(),
+                removed: Vec::new(),
                 ready: (ready.format > format).then_some(ready),
                 held,
             },
@@ -209,6 +224,9 @@ impl ImageDecoder {
             }
             image.cluster.members.insert(node, member);
             self.members_left -= 1;
+        } else if self.removed_left > 0 {
+            image.cluster.removed.push(read_removed(&mut reader)?);
+            self.removed_left -= 1;
         } else {
             return Err(reader.error("it is one more than announced"));
         }

@@ -15,7 +15,7 @@ use super::words::{
     read_request_id, write_formats, write_key, write_label, write_local, write_login, write_owner,
     write_request_id,
 };
-use crate::formats::MemberFormats;
+use crate::formats::{MemberFormats, RemovedDisk};
 use crate::names::Names;
 use crate::slot::{Alias, Slot, Tombstone};
 use crate::types::{
@@ -219,6 +219,18 @@ pub(super) fn read_member(reader: &mut Reader<'_>) -> Read<(u64, MemberFormats)>
         understood: reader.option(read_formats)?,
     };
     Ok((node, member))
+}
+
+pub(super) fn write_removed(writer: &mut Writer<'_>, removed: RemovedDisk) {
+    writer.u64(removed.node);
+    writer.u64(removed.disk);
+}
+
+pub(super) fn read_removed(reader: &mut Reader<'_>) -> Read<RemovedDisk> {
+    Ok(RemovedDisk {
+        node: reader.u64()?,
+        disk: reader.u64()?,
+    })
 }
 
 pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<RegisteredServer> {

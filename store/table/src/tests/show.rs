@@ -154,6 +154,13 @@ pub(super) fn show_cluster(cluster: &ClusterFormat) -> String {
             .map_or("nothing yet".into(), |understood| understood.to_string());
         let _ = write!(text, ", node {node} on disk {} said {said}", member.disk);
     }
+    for removed in &cluster.removed {
+        let _ = write!(
+            text,
+            ", disk {} of node {} was removed",
+            removed.disk, removed.node
+        );
+    }
     if let Some(ready) = cluster.ready {
         let _ = write!(text, ", ready for {} since {}", ready.format, ready.since.0);
     }
