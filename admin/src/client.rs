@@ -10,10 +10,10 @@ use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
-    DrainReply, DrainRequest, HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest,
-    ListServersReply, ListServersRequest, ListSessionsReply, ListSessionsRequest, ProxyStatus,
-    ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
-    UpgradeRequest,
+    ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
+    KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
+    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus,
+    StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -25,6 +25,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a kill may take to be answered: the store ends sessions page by page, and each page waits for a majority.
 const KILL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a step of a change of the membership may take: the store gives it 5 s to be committed, and a second to ask who is
+/// to be added.
+const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long an election or an overload is waited out; several times the slowest failover that we promise.
 const ELECTION_WAIT: Duration = Duration::from_secs(5);
@@ -107,6 +111,14 @@ question!(
     ATTEMPT_TIMEOUT,
     false
 );
+// The store takes one step, and a step that was taken is not taken again.
+question!(
+    ChangeMemberRequest,
+    ChangeMemberReply,
+    StoreAdminClient.change_member,
+    STEP_TIMEOUT,
+    true
+);
 question!(
     KillSessionsRequest,
     KillSessionsReply,
@@ -144,8 +156,16 @@ impl Store {
         })
     }
 
-    /// The status of the first node that answers.
+    /// The status of the first node that answers and belongs to a cluster: one that waits to be added knows nobody. Of such a
+    /// one only if nobody else answers.
     pub(crate) async fn status(&self) -> Result<StoreStatus, Failure> {
+        for address in &self.addresses {
+            if let Ok(status) = Self::status_of(address).await
+                && !status.cluster.is_empty()
+            {
+                return Ok(status);
+            }
+        }
         self.ask(StoreStatusRequest {}).await
     }
 
@@ -174,6 +194,14 @@ impl Store {
     /// Asks the leader, at exactly this address, to hand over.
     pub(crate) async fn hand_over(address: &str, request: HandOverRequest) -> Result<HandOverReply, Failure> {
         attempt(address, request).await.map_err(Missed::into_failure)
+    }
+
+    /// Takes the next step of adding, replacing or removing a node.
+    pub(crate) async fn change_member(
+        &self,
+        request: ChangeMemberRequest,
+    ) -> Result<ChangeMemberReply, Failure> {
+        self.ask(request).await
     }
 
     /// The Tomcats that announced themselves.

@@ -81,6 +81,12 @@ impl Cell {
     }
 }
 
+impl std::fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.shown())
+    }
+}
+
 impl Report {
     /// Adds named values.
     pub(crate) fn record(mut self, name: &'static str, fields: Vec<(&'static str, Cell)>) -> Report {

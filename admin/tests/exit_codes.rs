@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use remora_proto::v1::change_member_reply::State;
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
-    DrainReply, DrainRequest, HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest,
-    ListSessionsReply, ListSessionsRequest, ProxyStatus, ProxyStatusRequest, SessionDetail,
-    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus,
+    ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
+    KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest, ProxyStatus,
+    ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
+    UpgradeRequest, UpstreamStatus,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -64,10 +66,12 @@ impl ProxyAdmin for Proxy {
     }
 }
 
-/// A store that has no session, and ends those of `slow` slowly and those of any other application who knows how.
+/// A store that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
+/// in three steps and nobody else.
 #[derive(Clone, Default)]
 struct Store {
     kills: Arc<AtomicU32>,
+    steps: Arc<AtomicU32>,
 }
 
 #[tonic::async_trait]
@@ -93,6 +97,27 @@ impl StoreAdmin for Store {
 
     async fn hand_over(&self, _: Request<HandOverRequest>) -> Result<Response<HandOverReply>, Status> {
         Err(Status::unavailable("node 2 was asked and did not take over"))
+    }
+
+    async fn change_member(
+        &self,
+        request: Request<ChangeMemberRequest>,
+    ) -> Result<Response<ChangeMemberReply>, Status> {
+        if request.into_inner().node_id != 4 {
+            return Err(Status::failed_precondition("no majority answers"));
+        }
+        let step = self.steps.fetch_add(1, Ordering::SeqCst);
+        let state = match step {
+            0 => State::Learns,
+            1 => State::CatchesUp,
+            _ => State::Done,
+        };
+        Ok(Response::new(ChangeMemberReply {
+            state: state.into(),
+            disk: 0xd15c,
+            entries_behind: 70,
+            bytes_behind: 2_048,
+        }))
     }
 
     async fn kill_sessions(
@@ -225,6 +250,21 @@ fn a_kill_whose_outcome_is_not_known_is_not_repeated() {
         "{said}"
     );
     assert_eq!(fake.kills.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_change_is_said_again_until_it_is_done_and_each_step_is_told() {
+    let (store, fake) = store();
+    let (code, said, told) = remora(&["--store", &store, "nodes", "add", "4", "127.0.0.1:7504"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(said.contains("000000000000d15c"), "{said}");
+    for step in ["is a member without a vote", "70 entries behind, about 2.0 KiB"] {
+        assert!(told.contains(step), "{step} is not in {told}");
+    }
+    assert_eq!(fake.steps.load(Ordering::SeqCst), 3);
+    let (code, _, said) = remora(&["--store", &store, "nodes", "remove", "3"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("no majority answers"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What each verb asks and how its answer is arranged; one file per verb, which knows nothing of this one.
 
 mod applications;
+mod members;
 mod nodes;
 mod sessions;
 mod status;

@@ -1,12 +1,17 @@
 //! The store's nodes.
 //!
-//! `remora nodes list` asks every member of the cluster itself, so that what is shown is what it knows. `remora nodes
-//! upgrade` tells what the cluster writes on its disks and wires, who understands more, and when it may write that; `remora
-//! nodes transfer-leader` lets another node lead.
+//! `remora nodes list` asks every member of the cluster itself, so that what is shown is what it knows; who waits to be added is
+//! shown as it told any of them. `remora nodes upgrade` tells what the cluster writes on its disks and wires, who understands more, and when it may write that; `remora
+//! nodes transfer-leader` lets another node lead. Who is added, replaced and removed: `members`.
+
+use std::collections::BTreeMap;
 
 use remora_proto::v1::upgrade_request::Wish;
-use remora_proto::v1::{Formats, HandOverRequest, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest};
+use remora_proto::v1::{
+    Formats, HandOverRequest, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest, WaitingNode,
+};
 
+use super::members;
 use crate::args::{Nodes, Upgrade};
 use crate::client::Store;
 use crate::failure::Failure;
@@ -18,8 +23,8 @@ pub(super) struct Node {
     pub(super) status: Option<StoreStatus>,
 }
 
-/// Lists the nodes (one that does not answer is shown as down, which is no failure of this command), or asks about the
-/// cluster's format.
+/// Lists the nodes (one that does not answer is shown as down, which is no failure of this command), changes who they are, or
+/// asks about the cluster's format.
 pub(super) async fn run(addresses: &[String], verb: Nodes) -> Result<Report, Failure> {
     let store = Store::new(addresses)?;
     match verb {
@@ -29,6 +34,9 @@ pub(super) async fn run(addresses: &[String], verb: Nodes) -> Result<Report, Fai
             let reply = store.upgrade(UpgradeRequest { wish: wish.into() }).await?;
             Ok(formats(&reply))
         }
+        Nodes::Add { node, address } => members::add(&store, node, address).await,
+        Nodes::Replace { node, address } => members::replace(&store, node, address).await,
+        Nodes::Remove { node } => members::remove(&store, node).await,
         Nodes::TransferLeader { node } => transfer_leader(&store, node).await,
     }
 }
@@ -114,37 +122,71 @@ pub(super) async fn ask_all(store: &Store) -> Result<Vec<Node>, Failure> {
     Ok(nodes)
 }
 
-/// Adds the table of nodes to a report.
+/// Adds the table of nodes to a report, those that wait to be added last.
 pub(super) fn add_table(report: Report, nodes: &[Node]) -> Report {
     let columns = vec![
         "node",
         "role",
+        "votes",
         "ready",
+        "disk",
         "client",
         "peer",
         "term",
         "committed",
         "applied",
+        "behind",
         "sessions",
         "bytes",
         "up",
     ];
-    report.table("nodes", columns, nodes.iter().map(row).collect())
+    let told = || nodes.iter().filter_map(|node| node.status.as_ref());
+    let leader = told().find(|status| status.role == "leader");
+    let mut rows: Vec<Vec<Cell>> = nodes.iter().map(|node| row(node, leader)).collect();
+    let waiting = told().flat_map(|status| &status.waiting);
+    let waiting: BTreeMap<u64, &WaitingNode> = waiting.map(|waiting| (waiting.disk, waiting)).collect();
+    for waiting in waiting.into_values() {
+        let mut row = vec![Cell::Nothing; columns.len()];
+        row[0] = Cell::Count(waiting.node_id);
+        row[1] = Cell::text("waiting");
+        row[2] = Cell::Flag(false);
+        row[4] = disk(waiting.disk);
+        row[6] = Cell::text(waiting.peer_address.as_str());
+        rows.push(row);
+    }
+    report.table("nodes", columns, rows)
 }
 
-fn row(node: &Node) -> Vec<Cell> {
+/// A disk id as the store writes it into its log; nothing for none.
+pub(super) fn disk(id: u64) -> Cell {
+    if id == 0 {
+        return Cell::Nothing;
+    }
+    Cell::text(format!("{id:016x}"))
+}
+
+/// A node, and how far the leader knows it to be behind, in entries.
+fn row(node: &Node, leader: Option<&StoreStatus>) -> Vec<Cell> {
     let said = |value: fn(&StoreStatus) -> Cell| node.status.as_ref().map_or(Cell::Nothing, value);
+    let behind = leader.and_then(|leader| {
+        let member = (leader.members.iter()).find(|member| member.node_id == node.member.node_id);
+        let matched = member?.matched_index?;
+        Some(leader.last_log_index.saturating_sub(matched))
+    });
     vec![
         Cell::Count(node.member.node_id),
         node.status
             .as_ref()
             .map_or(Cell::text("down"), |status| Cell::text(status.role.as_str())),
+        Cell::Flag(node.member.voter),
         said(|status| Cell::Flag(status.ready)),
+        disk(node.member.disk),
         Cell::text(node.member.client_address.as_str()),
         Cell::text(node.member.peer_address.as_str()),
         said(|status| Cell::Count(status.term)),
         said(|status| Cell::Count(status.committed_index)),
         said(|status| Cell::Count(status.applied_index)),
+        behind.map_or(Cell::Nothing, Cell::Count),
         said(|status| Cell::Count(status.sessions)),
         said(|status| Cell::Bytes(status.session_bytes)),
         said(|status| Cell::Seconds(status.uptime_seconds)),

@@ -50,8 +50,8 @@ pub(crate) use types::{GROUP, Log, LogEntry, LogId, Payload, Vote};
 /// What a person can do whose disk lost something, and why nothing less will do: a node that forgot what it had
 /// acknowledged would vote it away. A copy of the directory is no cure, for it has forgotten as well.
 pub(crate) const LEAVE_OUT: &str = "This node must not go on with this data directory: saves that it acknowledged may be \
-     missing. Keep the other nodes running, they hold the sessions; leave this node out, and start it again with an empty \
-     data directory only after it was removed from the cluster";
+     missing. Keep the other nodes running, they hold the sessions; replace this node: start it with an empty data \
+     directory and --join, and say `remora nodes replace` with its id";
 
 #[cfg(test)]
 mod tests;

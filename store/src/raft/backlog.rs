@@ -73,6 +73,13 @@ impl Backlog {
         self.image_taken();
     }
 
+    /// Bytes that were written behind a position, up to a mark's distance too many; none where the count does not reach so far
+    /// back.
+    pub(super) fn bytes_behind(&self, index: Option<u64>) -> Option<u64> {
+        let mark = self.marks.iter().rev().find(|mark| Some(mark.index) <= index)?;
+        Some(self.last.bytes - mark.bytes)
+    }
+
     /// Bytes written since the newest image was taken.
     pub(super) fn bytes_since_image(&self) -> u64 {
         self.last.bytes - self.imaged

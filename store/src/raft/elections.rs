@@ -15,6 +15,7 @@
 //! successor; a node that leads and whose majority answers gives none. Left out: the rules of waiting (`detector`), what
 //! makes a leader (openraft).
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,12 @@ use rand::RngExt;
 
 use super::applier::Raft;
 use super::detector::Detector;
-use super::identity::{ControlLinks, NodeIdentity};
+use super::identity::NodeIdentity;
 use super::log_seam::{from_disk_id, from_disk_vote};
 use super::pace::{LEASE_MAX, Pace, Slowest, Timing};
+use super::peers::Peers;
 use super::settings::Timers;
+use super::steps::is_majority;
 use super::types::Types;
 use super::wire;
 use super::{Leadership, LinkError, NodeId, PeerError};
@@ -58,7 +61,7 @@ pub(super) const GUARD: Duration = LEASE_MAX;
 pub(super) struct Around {
     pub(super) raft: Raft,
     pub(super) identity: Arc<NodeIdentity>,
-    pub(super) peers: ControlLinks,
+    pub(super) peers: Arc<Peers>,
     pub(super) log: Arc<dyn Log>,
     /// The newest vote that is durable here.
     pub(super) votes: watch::Receiver<Option<Vote>>,
@@ -214,7 +217,7 @@ impl Elections {
 
     /// Finds out whether the leader's process is dead.
     async fn look_at(&self, leader: NodeId) {
-        let Some(link) = self.around.peers.get(&leader) else {
+        let Some(link) = self.around.peers.get(leader) else {
             return;
         };
         for _ in 0..DIALS_MAX {
@@ -227,9 +230,9 @@ impl Elections {
 
     /// The leader's process is dead: somebody is to follow it.
     fn follow(&self, leader: NodeId) {
-        let voters = self.voters();
-        let others = voters.iter().filter(|voter| **voter != leader);
-        let place = others.take_while(|voter| **voter != self.around.identity.node);
+        let voters: BTreeSet<NodeId> = self.voters().into_iter().flatten().collect();
+        let others = voters.into_iter().filter(|voter| *voter != leader);
+        let place = others.take_while(|voter| *voter != self.around.identity.node);
         let place = u32::try_from(place.count()).unwrap_or(u32::MAX);
         tracing::info!(leader, "the leader's process has ended");
         self.detector().gone(place);
@@ -243,16 +246,17 @@ impl Elections {
         );
         state != ServerState::Leader
             && self.around.identity.takes_part()
-            && voters.contains(&self.around.identity.node)
+            && voters
+                .iter()
+                .any(|voters| voters.contains(&self.around.identity.node))
             && self.silent_until.is_none_or(|until| runtime::now() >= until)
     }
 
-    fn voters(&self) -> Vec<NodeId> {
+    /// Sets of voters: one, or two while they change.
+    fn voters(&self) -> Vec<BTreeSet<NodeId>> {
         let server = self.around.raft.server_metrics();
         let membership = Arc::clone(&server.borrow_watched().membership_config);
-        let mut voters: Vec<NodeId> = membership.membership().voter_ids().collect();
-        voters.sort_unstable();
-        voters
+        membership.membership().get_joint_config().clone()
     }
 
     /// Asks whether a majority would vote for this node, and stands if it would.
@@ -266,7 +270,8 @@ impl Elections {
         let _ = self.around.raft.trigger().elect(false).await;
     }
 
-    /// Whether a majority would vote for this node, itself included. Waits for no more than that.
+    /// Whether a majority would vote for this node, itself included: of each set of voters, while they change. Waits for no
+    /// more than that.
     async fn would_win(&self) -> bool {
         let (voters, members) = (self.voters(), self.around.identity.members());
         let last = self.around.log.bounds().last;
@@ -275,21 +280,23 @@ impl Elections {
             last.map(from_disk_id),
         );
         let mut asked = FuturesUnordered::new();
-        for voter in &voters {
-            let (Some(link), Some(member)) = (self.around.peers.get(voter), members.get(voter)) else {
+        for voter in voters.iter().flatten().copied().collect::<BTreeSet<NodeId>>() {
+            let (Some(link), Some(member)) = (self.around.peers.get(voter), members.get(&voter)) else {
                 continue;
             };
-            let envelope = self.around.identity.envelope(*voter, member);
+            let envelope = self.around.identity.envelope(voter, member);
             let request = wire::vote_request(envelope, &request, true);
-            asked.push(link.vote(request, PRE_VOTE_WITHIN));
+            asked.push(async move { (voter, link.vote(request, PRE_VOTE_WITHIN).await) });
         }
-        let mut granted = 1;
-        while granted <= voters.len() / 2
-            && let Some(answer) = asked.next().await
+        let mut granted = BTreeSet::from([self.around.identity.node]);
+        while !is_majority(&voters, &granted)
+            && let Some((voter, answer)) = asked.next().await
         {
-            granted += usize::from(answer.is_ok_and(|reply| reply.granted));
+            if answer.is_ok_and(|reply| reply.granted) {
+                granted.insert(voter);
+            }
         }
-        granted > voters.len() / 2
+        is_majority(&voters, &granted)
     }
 
     fn detector(&self) -> MutexGuard<'_, Detector> {

@@ -15,6 +15,7 @@ use openraft::raft::AppendEntriesRequest;
 use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
 use remora_proto::v1;
 
+use crate::log::DiskId;
 use crate::runtime;
 use crate::snapshot::SnapshotReceiver;
 
@@ -282,16 +283,20 @@ impl PeerEndpoint {
         let identity = &self.inner.identity;
         if request.to_node != identity.node && request.to_node != 0 {
             return Err(PeerError::Refused(format!(
-                "this is node {}, not node {}: check the addresses in --cluster",
+                "this is node {}, not node {}: check the addresses of both",
                 identity.node, request.to_node
             )));
         }
         let from = request
             .from
             .ok_or_else(|| PeerError::Malformed("nobody introduced itself".to_owned()))?;
+        if from.waits {
+            identity.waiting_nodes.note(&from);
+        }
         Ok(v1::IntroduceReply {
             from: Some(self.introduction()),
             your_disk: self.known_disk(from.node),
+            removed: identity.has_removed(DiskId(from.disk)),
             ..v1::IntroduceReply::default()
         })
     }

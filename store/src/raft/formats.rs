@@ -22,6 +22,7 @@ use super::Fate;
 use super::duties::own;
 use super::identity::NodeIdentity;
 use super::leadership::Leadership;
+use super::membership::Turn;
 use super::proposer::Proposer;
 
 /// How often the table is compared with what members say: how late a node may become ready after its start.
@@ -37,6 +38,7 @@ pub(super) async fn keep(
     proposer: Proposer,
     table: TableReader,
     leadership: watch::Receiver<Leadership>,
+    turn: Arc<Turn>,
 ) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -51,6 +53,11 @@ pub(super) async fn keep(
         if leadership.borrow().leads()
             && let Some(command) = next(&identity, &cluster, table.table_time())
         {
+            // A rise waits for a change of the membership, and the other way round.
+            let _turn = match command {
+                Command::Raise { .. } => Some(turn.take().await),
+                _ => None,
+            };
             said(&command, &proposer.propose(own(command.clone())).await);
         }
     }

@@ -1,6 +1,6 @@
 //! How a cluster comes to be, once, and how nodes get to know each other afterwards.
 //!
-//! Nodes introduce themselves to all configured peers, always. The node with the lowest id forms the cluster when all
+//! Nodes introduce themselves to all peers, always: to those of `--cluster`, and to the members once there are some. The node with the lowest id forms the cluster when all
 //! of them answer that they are pristine and have the same `--cluster` list. Cluster id and disk ids stand in the first
 //! membership: a disk that is not in it is refused for good.
 //!
@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
@@ -18,8 +19,9 @@ use rand::RngExt;
 use remora_table::Format;
 
 use super::applier::Raft;
-use super::identity::{ControlLinks, NodeIdentity, REACHABLE_WITHIN};
+use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::link::PeerLink;
+use super::peers::Peers;
 use super::types::Member;
 use super::{NodeId, PeerEndpoint};
 
@@ -41,16 +43,43 @@ pub(super) type Introductions = Arc<Mutex<Heard>>;
 
 type Heard = BTreeMap<NodeId, (Instant, v1::Introduction)>;
 
-/// Introduces this node to one peer, again and again.
-pub(super) async fn introduce(
+/// Introduces this node to everybody who is in the book of peers, and keeps that true to the membership. Ends with the node.
+pub(super) async fn introduce_all(
     endpoint: PeerEndpoint,
     identity: Arc<NodeIdentity>,
-    peer: NodeId,
-    link: Arc<dyn PeerLink>,
+    peers: Arc<Peers>,
     introductions: Introductions,
 ) {
-    let mut said = None;
+    let mut addresses = identity.addresses();
+    let mut introducing = FuturesUnordered::new();
     loop {
+        let now = addresses.borrow_and_update().clone();
+        for (peer, link) in peers.follow(&now) {
+            introducing.push(introduce(
+                (&endpoint, &identity),
+                (peer, link),
+                &peers,
+                &introductions,
+            ));
+        }
+        tokio::select! {
+            biased;
+            changed = addresses.changed() => if changed.is_err() { return },
+            // Who left the book needs no more introductions.
+            Some(()) = introducing.next() => {}
+        }
+    }
+}
+
+/// Introduces this node to one peer, again and again, while it is in the book.
+async fn introduce(
+    (endpoint, identity): (&PeerEndpoint, &NodeIdentity),
+    (peer, link): (NodeId, Arc<dyn PeerLink>),
+    peers: &Peers,
+    introductions: &Introductions,
+) {
+    let mut said = None;
+    while peers.holds(peer, &link) {
         let from = endpoint.introduction();
         let formed = !from.pristine;
         let request = v1::IntroduceRequest {
@@ -58,7 +87,7 @@ pub(super) async fn introduce(
             to_node: peer,
         };
         let trouble = match link.introduce(request, INTRODUCE_WITHIN).await {
-            Ok(reply) => take(&identity, peer, reply, &introductions).err(),
+            Ok(reply) => take(identity, peer, reply, introductions).err(),
             Err(error) => Some(error.to_string()),
         };
         if said.is_some() != trouble.is_some() || (said.is_some() && said != trouble) {
@@ -103,6 +132,10 @@ fn take(
                  the data directory of another cluster"
             ))
         }
+        (Some(mine), Some(_)) if reply.removed => {
+            identity.fail(identity.was_removed(mine));
+            Ok(())
+        }
         // A node of an older release that comes back after the cluster went on without it, or for the first time.
         (_, Some(_)) if identity.is_beyond(format) => {
             identity.fail(identity.wrong_version(format));
@@ -117,7 +150,8 @@ fn take(
         _ => {
             identity.introduced(&from).map_err(|error| error.to_string())?;
             let list = identity.cluster_list();
-            let other_list = (from.cluster_list != list).then(|| {
+            let forming = identity.cluster().is_none() && !identity.joins();
+            let other_list = (forming && from.cluster_list != list).then(|| {
                 format!(
                     "node {peer} has --cluster {}, this node {list}: they must be equal",
                     from.cluster_list
@@ -134,7 +168,8 @@ fn outnumbered(identity: &NodeIdentity, mine: ClusterId, heard: &Heard) -> bool 
     let strangers = heard
         .values()
         .filter(|(at, from)| runtime::since(*at) < FRESH && from.cluster != 0 && from.cluster != mine.0);
-    strangers.count() > identity.configured.len() / 2
+    // Of all nodes, this one included.
+    strangers.count() > (identity.addresses().borrow().len() + 1) / 2
 }
 
 /// Forms the cluster if it is this node's part to do so. Ends when the node belongs to a cluster.
@@ -226,21 +261,4 @@ async fn initialize(raft: &Raft, identity: &NodeIdentity, founders: Vec<v1::Intr
         }
         Err(error) => tracing::error!(%error, "cannot form the cluster"),
     }
-}
-
-/// Links for questions beside replication, to every configured peer.
-pub(super) fn control_links(identity: &NodeIdentity, links: &dyn super::PeerLinks) -> ControlLinks {
-    let peers = identity
-        .configured
-        .iter()
-        .filter(|(node, _)| **node != identity.node);
-    peers
-        .filter_map(|(node, address)| match links.link(*node, address) {
-            Ok(link) => Some((*node, link)),
-            Err(error) => {
-                tracing::error!(node, address, %error, "cannot use a peer's address");
-                None
-            }
-        })
-        .collect()
 }

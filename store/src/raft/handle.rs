@@ -24,6 +24,7 @@ use remora_table::{Format, Formats, Proposal, Room, TableReader};
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::imaging::{self, SnapshotPolicy};
+use super::membership::{ChangeError, Changes, Progress, Wish};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
@@ -60,6 +61,7 @@ pub(super) struct Parts {
     pub(super) stopping: watch::Sender<bool>,
     pub(super) table: TableReader,
     pub(super) endpoint: PeerEndpoint,
+    pub(super) changes: Changes,
     pub(super) snapshots: Snapshots,
     pub(super) policy: watch::Sender<SnapshotPolicy>,
     pub(super) log: LogGauge,
@@ -189,7 +191,8 @@ impl RaftHandle {
         };
         let members = membership.nodes().map(|(node, member)| MemberStatus {
             node: *node,
-            peer_address: identity.dial(*node, member),
+            disk: member.disk,
+            peer_address: member.peer_address.clone(),
             client_address: identity.client_address(*node).unwrap_or_default(),
             voter: voters.contains(node),
             reachable: identity.reachable(*node),
@@ -216,6 +219,7 @@ impl RaftHandle {
             committed_index: index(metrics.cluster_committed),
             applied_index: index(metrics.last_applied),
             members: members.collect(),
+            waiting: identity.waiting_nodes.lately(),
             proposals_waiting: self.inner.proposer.unanswered(),
             entries_since_snapshot: index(metrics.last_applied).saturating_sub(index(metrics.snapshot)),
             snapshot_bytes: self.inner.snapshots.bytes(),
@@ -266,6 +270,20 @@ impl RaftHandle {
     pub(crate) async fn hand_over(&self, to: Option<NodeId>) -> Result<Leadership, StaysError> {
         let around = (&self.inner.raft, &*self.inner.identity);
         succession::hand_over(around, to, self.leadership()).await
+    }
+
+    /// Takes the next step of what an operator wishes for a node; to be said again until it is done.
+    ///
+    /// # Errors
+    /// Why the step was not taken; or that it is not known to be.
+    pub(crate) async fn change_members(&self, wish: &Wish) -> Result<Progress, ChangeError> {
+        self.inner.changes.step(wish).await
+    }
+
+    /// Proposes a rise of the cluster's format, when no change of the membership is on its way.
+    pub(crate) async fn raise(&self, proposal: Proposal) -> Fate {
+        let _turn = self.inner.changes.turn.take().await;
+        self.propose(proposal).await
     }
 
     /// Stops at once: what is on its way is answered Unknown.

@@ -1,13 +1,14 @@
 //! Who this node is, whom it knows, and who may speak to it.
 //!
-//! Invariant: a message is handled only if it comes from this cluster, is meant for this node and for this disk, and
-//! was sent by a member under the disk that the membership records. Otherwise a mixed-up address or an emptied data
-//! directory could vote away acknowledged saves. What a peer says of itself is believed if it answers at its own address,
+//! Invariant: a message is handled only if it comes from this cluster, is meant for this node and for this disk, and was
+//! sent by a disk that was not removed. Otherwise a mixed-up address or an emptied data directory could vote away acknowledged
+//! saves. A sender that this node's membership does not name is heard all the same: a member that was added since may hold
+//! what nobody else does, and must be able to lead. What a peer says of itself is believed if it answers at its own address,
 //! under the disk that the membership records; and nothing is kept of nodes that neither `--cluster` nor the membership
-//! names.
+//! names, but for a few that wait to be added, which operators are shown.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use remora_proto::v1;
@@ -18,10 +19,11 @@ use crate::runtime;
 use remora_table::{Format, Formats, Room, TableReader};
 
 use super::imaging;
-use super::link::PeerLink;
 use super::pace::Slowest;
+use super::peers::Addresses;
 use super::space;
 use super::types::{Member, Membership};
+use super::waiting::WaitingNodes;
 use super::watchdog::DiskHealth;
 use super::wire;
 use super::{NodeId, PeerError};
@@ -45,10 +47,14 @@ pub(super) struct NodeIdentity {
     pub(super) start: u64,
     /// Whether this node was made to be added to a cluster that exists.
     joins: bool,
+    /// Those that wait to be added to this one.
+    pub(super) waiting_nodes: WaitingNodes,
     table: TableReader,
     data_dir: Mutex<DataDir>,
     known: Mutex<Known>,
     failure: watch::Sender<Option<String>>,
+    /// Where the other nodes are: as configured, until there is a membership.
+    addresses: watch::Sender<Addresses>,
     health: watch::Sender<DiskHealth>,
     room: watch::Sender<Room>,
 }
@@ -84,10 +90,13 @@ impl NodeIdentity {
         (understands, table): (Formats, TableReader),
     ) -> Self {
         let identity = data_dir.identity();
+        let mut addresses = configured.clone();
+        addresses.remove(&identity.node_id);
         Self {
             understands,
             start: identity.start,
             joins: identity.joins,
+            waiting_nodes: WaitingNodes::default(),
             table,
             node: identity.node_id,
             disk: identity.disk_id,
@@ -101,6 +110,7 @@ impl NodeIdentity {
                 peers: BTreeMap::new(),
             }),
             failure: watch::Sender::new(None),
+            addresses: watch::Sender::new(addresses),
             health: watch::Sender::new(DiskHealth::Answers),
             room: watch::Sender::new(Room::Ample),
         }
@@ -194,23 +204,45 @@ impl NodeIdentity {
             .map(|(_, formats, _)| formats)
     }
 
-    /// Takes over the newest membership.
+    /// Takes over the newest membership, and with it who is a peer.
     pub(super) fn set_members(&self, membership: &Membership) {
-        let members = membership
+        let members: BTreeMap<NodeId, Member> = membership
             .nodes()
             .map(|(node, member)| (*node, member.clone()))
             .collect();
-        self.known().members = members;
+        if members.is_empty() {
+            return;
+        }
+        let others = members.iter().filter(|(node, _)| **node != self.node);
+        let others = others.map(|(node, member)| (*node, member.peer_address.clone()));
+        self.addresses.send_replace(others.collect());
+        let mut known = self.known();
+        known.peers.retain(|node, _| members.contains_key(node));
+        known.members = members;
+    }
+
+    /// Where the other nodes are, now and whenever that changes.
+    pub(super) fn addresses(&self) -> watch::Receiver<Addresses> {
+        self.addresses.subscribe()
+    }
+
+    /// Whether the cluster removed a disk, as far as this node has applied.
+    pub(super) fn has_removed(&self, disk: DiskId) -> bool {
+        self.table.cluster().has_removed(disk.0)
+    }
+
+    /// What an operator must do whose node runs on a disk that was removed.
+    pub(super) fn was_removed(&self, cluster: ClusterId) -> String {
+        format!(
+            "node {} with disk {} was removed from cluster {cluster}, which takes nothing from that disk any more: to add the \
+             node again, start it with an empty data directory and --join, and say `remora nodes add {}`",
+            self.node, self.disk, self.node
+        )
     }
 
     /// The members by id.
     pub(super) fn members(&self) -> BTreeMap<NodeId, Member> {
         self.known().members.clone()
-    }
-
-    /// Where to dial a node: what the operator configured on this node, else what the membership recorded.
-    pub(super) fn dial(&self, node: NodeId, member: &Member) -> String {
-        self.configured.get(&node).unwrap_or(&member.peer_address).clone()
     }
 
     /// The head of every message to a member.
@@ -302,7 +334,13 @@ impl NodeIdentity {
                 self.node, envelope.from_node
             ));
         }
-        self.check_sender(envelope.from_node, DiskId(envelope.from_disk))?;
+        let sender = DiskId(envelope.from_disk);
+        if !self.is_member(envelope.from_node, sender) && self.has_removed(sender) {
+            return refused(format!(
+                "disk {sender} of node {} was removed from this cluster",
+                envelope.from_node
+            ));
+        }
         let format = u8::try_from(envelope.format).map_or(Format(u8::MAX), Format);
         if self.is_beyond(format) {
             let sentence = self.wrong_version(format);
@@ -321,8 +359,14 @@ impl NodeIdentity {
         Ok(())
     }
 
-    /// Checks a sender against the membership, if this node has one.
-    fn check_sender(&self, node: NodeId, disk: DiskId) -> Result<(), PeerError> {
+    /// Whether the membership records this disk for the node.
+    fn is_member(&self, node: NodeId, disk: DiskId) -> bool {
+        let known = self.known();
+        known.members.get(&node).is_some_and(|member| member.disk == disk)
+    }
+
+    /// Checks who introduces itself against the membership, if this node has one.
+    fn check_introduced(&self, node: NodeId, disk: DiskId) -> Result<(), PeerError> {
         let known = self.known();
         if known.members.is_empty() {
             return Ok(());
@@ -360,8 +404,8 @@ impl NodeIdentity {
         format!(
             "cluster {cluster} knows node {} under disk {known}, but this data directory is disk {}: it was emptied or \
              swapped, and a node that forgot what it voted for could lose acknowledged saves. Start the node with its \
-             own data directory",
-            self.node, self.disk
+             own data directory; if that is gone, with an empty one and --join, and say `remora nodes replace {}`",
+            self.node, self.disk, self.node
         )
     }
 
@@ -401,7 +445,7 @@ impl NodeIdentity {
     /// The membership knows the node under another disk, which is not this one's word.
     pub(super) fn introduced(&self, introduction: &v1::Introduction) -> Result<(), PeerError> {
         let disk = DiskId(introduction.disk);
-        self.check_sender(introduction.node, disk)?;
+        self.check_introduced(introduction.node, disk)?;
         self.note(introduction.node, |peer| {
             peer.heard = Some(runtime::now());
             peer.room = match introduction.free_bytes {
@@ -478,6 +522,3 @@ impl NodeIdentity {
 fn is_fresh(heard: Option<Instant>) -> bool {
     heard.is_some_and(|at| runtime::since(at) < REACHABLE_WITHIN)
 }
-
-/// Links for questions beside replication: introductions and read indexes. One per configured peer.
-pub(super) type ControlLinks = BTreeMap<NodeId, Arc<dyn PeerLink>>;

@@ -1,8 +1,8 @@
 //! How a node with an empty data directory waits to be added to a cluster that exists.
 //!
 //! It introduces itself to the addresses that it was given, so that operators see it there, and says what is to be done until
-//! it was. It forms no cluster, votes for nobody, and does not end over what peers say: the cluster that it is meant for may
-//! still know another disk under its id. What lets it in is the first message that names its disk (`identity`); the book of
+//! it was. It forms no cluster, votes for nobody, and does not end because the cluster that it is meant for still knows another
+//! disk under its id. What lets it in is the first message that names its disk (`identity`); the book of
 //! peers is the membership's from then on.
 //!
 //! Left out: being added, which the leader does (`membership`).
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use remora_proto::v1;
 
+use crate::log::ClusterId;
 use crate::runtime;
 
 use super::PeerEndpoint;
@@ -51,10 +52,12 @@ pub(super) async fn wait_to_be_added(
                 from: Some(endpoint.introduction()),
                 to_node: 0,
             };
-            async move { heard(address, link.introduce(request, INTRODUCE_WITHIN).await) }
+            let identity = &identity;
+            async move { heard(identity, address, link.introduce(request, INTRODUCE_WITHIN).await) }
         });
         let sentence = format!("{waiting}; {}", join_all(asked).await.join("; "));
-        let is_said = |(before, at): &(String, Instant)| *before == sentence && runtime::since(*at) < SAY_EVERY;
+        let is_said =
+            |(before, at): &(String, Instant)| *before == sentence && runtime::since(*at) < SAY_EVERY;
         if !said.as_ref().is_some_and(is_said) {
             tracing::info!("{sentence}");
             said = Some((sentence, runtime::now()));
@@ -65,7 +68,15 @@ pub(super) async fn wait_to_be_added(
 }
 
 /// What a contact said, for people.
-fn heard(address: &str, answer: Result<v1::IntroduceReply, LinkError>) -> String {
+fn heard(identity: &NodeIdentity, address: &str, answer: Result<v1::IntroduceReply, LinkError>) -> String {
+    if let Ok(v1::IntroduceReply {
+        from: Some(from),
+        removed: true,
+        ..
+    }) = &answer
+    {
+        identity.fail(identity.was_removed(ClusterId(from.cluster)));
+    }
     match answer.map(|reply| reply.from) {
         Ok(Some(from)) if from.cluster != 0 => {
             format!(

@@ -5,14 +5,15 @@
 //! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send.
 //! `elections` says when to stand and whom to vote for, by `detector` and `pace`; `imaging` when the table is written to disk
 //! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once; `joining` is how a node waits to be
-//! added to one that exists. `wire`
+//! added to one that exists, and `membership` changes who belongs to it, by the `steps` that are due. `wire`
 //! translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
 //!
 //! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
-//! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it.
+//! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it, and a
+//! disk that was removed is heard by nobody.
 //!
-//! Left out on purpose: lease reads (they trust that a process is never paused), more than one Raft group (the group
-//! id is in every record and message already), and changes of the membership after forming.
+//! Left out on purpose: lease reads (they trust that a process is never paused), and more than one Raft group (the group
+//! id is in every record and message already).
 
 mod applier;
 mod backlog;
@@ -30,9 +31,11 @@ mod joining;
 mod leadership;
 mod link;
 mod log_seam;
+mod membership;
 mod network;
 mod opening;
 mod pace;
+mod peers;
 mod proposer;
 mod reader;
 mod runtime;
@@ -42,10 +45,12 @@ mod space;
 mod stamps;
 mod start;
 mod status;
+mod steps;
 mod succession;
 #[cfg(test)]
 pub(crate) mod tests;
 mod types;
+mod waiting;
 mod watchdog;
 mod wire;
 
@@ -60,10 +65,13 @@ pub(crate) use handle::{RaftHandle, STOPS_WITHIN};
 pub(crate) use imaging::SnapshotPolicy;
 pub(crate) use leadership::{Leadership, Role};
 pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
+pub(crate) use membership::{ChangeError, Progress, Wish};
 pub(crate) use reader::Round;
 pub(crate) use settings::{EventSink, Settings, Timers};
 pub(crate) use start::{StartError, start};
 pub(crate) use status::{MemberStatus, Status};
+pub(crate) use steps::Verb;
 pub(crate) use succession::StaysError;
 pub(crate) use types::NodeId;
+pub(crate) use waiting::WaitingNode;
 pub(crate) use watchdog::{DiskHealth, DiskPatience};

@@ -54,7 +54,7 @@ impl Network {
 
     fn peer(&self, target: NodeId, member: &Member, heartbeats: bool) -> PeerNetwork {
         PeerNetwork {
-            link: self.links.link(target, &self.identity.dial(target, member)),
+            link: self.links.link(target, &member.peer_address),
             envelope: self.identity.envelope(target, member),
             identity: Arc::clone(&self.identity),
             pace: Arc::clone(&self.pace),

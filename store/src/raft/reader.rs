@@ -20,7 +20,8 @@ use crate::metrics::Consensus;
 use crate::runtime;
 
 use super::applier::Raft;
-use super::identity::{ControlLinks, NodeIdentity};
+use super::identity::NodeIdentity;
+use super::peers::Peers;
 use super::types::Types;
 use super::{Leadership, PeerLink, Refusal, wire};
 
@@ -57,7 +58,7 @@ impl Reader {
         rounds: watch::Sender<Option<Round>>,
         leadership: watch::Receiver<Leadership>,
         identity: Arc<NodeIdentity>,
-        peers: ControlLinks,
+        peers: Arc<Peers>,
         counts: Consensus,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (reads, incoming) = mpsc::channel(WAITING_MAX);
@@ -66,7 +67,7 @@ impl Reader {
             rounds,
             leadership,
             identity,
-            peers: Arc::new(peers),
+            peers,
             counts,
         };
         (Self { reads }, worker.run(incoming))
@@ -88,7 +89,7 @@ struct RoundMaker {
     rounds: watch::Sender<Option<Round>>,
     leadership: watch::Receiver<Leadership>,
     identity: Arc<NodeIdentity>,
-    peers: Arc<ControlLinks>,
+    peers: Arc<Peers>,
     counts: Consensus,
 }
 
@@ -142,7 +143,7 @@ impl RoundMaker {
             let result = if probe_follower {
                 follow(
                     &raft,
-                    leader.and_then(|leader| peers.get(&leader).map(|link| (leader, link))),
+                    leader.and_then(|leader| peers.get(leader).map(|link| (leader, link))),
                     &identity,
                 )
                 .await
@@ -195,7 +196,7 @@ async fn lead(raft: &Raft) -> Result<LogIdOf<Types>, Refusal> {
 /// A round that the leader makes and this follower catches up with.
 async fn follow(
     raft: &Raft,
-    leader: Option<(u64, &Arc<dyn PeerLink>)>,
+    leader: Option<(u64, Arc<dyn PeerLink>)>,
     identity: &NodeIdentity,
 ) -> Result<LogIdOf<Types>, Refusal> {
     let no_leader = Refusal::NotLeader { leader: None };

@@ -1,7 +1,7 @@
 //! Puts consensus together and starts its tasks: over an opened disk (`opening`) it builds what stands around openraft.
 //!
-//! Invariants: the membership on the disk and `--cluster` name the same nodes. A node of several that comes back neither votes
-//! nor stands before the longest lease is over (the restart guard). Every task started here ends with [`RaftHandle::stop`].
+//! Invariants: the membership on the disk rules, and a `--cluster` that names other nodes is no more than a warning. A node of
+//! several that comes back neither votes nor stands before the longest lease is over (the restart guard). Every task started here ends with [`RaftHandle::stop`].
 //!
 //! Left out: what the tasks do (`duties`, `forming`, `proposer`, `reader`), and everything around consensus, which
 //! the composition root starts.
@@ -21,14 +21,16 @@ use super::applier::Raft;
 use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
-use super::identity::{ControlLinks, NodeIdentity};
+use super::identity::NodeIdentity;
 use super::joining::{self, Contact};
+use super::membership::{Changes, Turn};
 use super::opening::{Media, Opened};
+use super::peers::{Addresses, Peers};
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::watchdog::DiskPatience;
-use super::{Leadership, NodeId, duties, elections, formats, forming, imaging, space, watchdog};
+use super::{Leadership, Round, duties, elections, formats, forming, imaging, space, watchdog};
 
 /// Why consensus did not start, as a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +101,8 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     };
     let (leadership, leadership_seen) = watch::channel(nobody);
     let (stopping, stopping_seen) = watch::channel(false);
-    let peers = forming::control_links(&opened.identity, &*settings.links);
+    let peers = Arc::new(Peers::new(Arc::clone(&settings.links)));
+    let turn = Arc::new(Turn::default());
     let mut tasks = vec![runtime::spawn(duties::watch_leadership(
         opened.raft.clone(),
         Arc::clone(&opened.identity),
@@ -109,27 +112,9 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         stopping_seen.clone(),
     ))];
 
-    let (reader, reading) = Reader::new(
-        opened.raft.clone(),
-        rounds,
-        leadership_seen.clone(),
-        Arc::clone(&opened.identity),
-        peers.clone(),
-        opened.counts.clone(),
-    );
-    tasks.push(runtime::spawn(reading));
-    let writes = Writes {
-        table: opened.table.clone(),
-        understands: settings.understands,
-    };
-    let (proposer, proposing) = Proposer::new(
-        opened.raft.clone(),
-        (opened.marks.stamps(), writes),
-        leadership_seen.clone(),
-        stopping_seen,
-        opened.counts.entry_proposals.clone(),
-    );
-    tasks.push(runtime::spawn(proposing));
+    let (reader, reading) = spawn_reader(&opened, rounds, &leadership_seen, &peers);
+    let (proposer, proposing) = spawn_proposer(settings, &opened, &leadership_seen, stopping_seen);
+    tasks.extend([reading, proposing]);
     let (elections, holding) = hold_elections(settings, &opened, &peers, &leadership_seen, silent_until);
     tasks.extend(holding);
     let endpoint = PeerEndpoint::new(
@@ -145,7 +130,9 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         settings.patience,
         &proposer,
         &leadership_seen,
+        &turn,
     ));
+    let changes = change_members(settings, &opened, &endpoint, &leadership_seen, (&peers, turn));
     let contacts = joining::contacts(&settings.join, &*settings.links);
     tasks.extend(spawn_forming(
         &opened.raft,
@@ -164,6 +151,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
             stopping,
             table: opened.table,
             endpoint,
+            changes,
             snapshots: opened.snapshots,
             log: opened.gauge,
             policy: opened.policy,
@@ -172,18 +160,78 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     }
 }
 
+/// Starts to make rounds for those who read.
+fn spawn_reader(
+    opened: &Opened,
+    rounds: watch::Sender<Option<Round>>,
+    leadership: &watch::Receiver<Leadership>,
+    peers: &Arc<Peers>,
+) -> (Reader, JoinHandle<()>) {
+    let (reader, reading) = Reader::new(
+        opened.raft.clone(),
+        rounds,
+        leadership.clone(),
+        Arc::clone(&opened.identity),
+        Arc::clone(peers),
+        opened.counts.clone(),
+    );
+    (reader, runtime::spawn(reading))
+}
+
+/// Starts to make entries of proposals.
+fn spawn_proposer(
+    settings: &Settings,
+    opened: &Opened,
+    leadership: &watch::Receiver<Leadership>,
+    stopping: watch::Receiver<bool>,
+) -> (Proposer, JoinHandle<()>) {
+    let writes = Writes {
+        table: opened.table.clone(),
+        understands: settings.understands,
+    };
+    let (proposer, proposing) = Proposer::new(
+        opened.raft.clone(),
+        (opened.marks.stamps(), writes),
+        leadership.clone(),
+        stopping,
+        opened.counts.entry_proposals.clone(),
+    );
+    (proposer, runtime::spawn(proposing))
+}
+
+/// What changes the membership while this node leads.
+fn change_members(
+    settings: &Settings,
+    opened: &Opened,
+    endpoint: &PeerEndpoint,
+    leadership: &watch::Receiver<Leadership>,
+    (peers, turn): (&Arc<Peers>, Arc<Turn>),
+) -> Changes {
+    Changes {
+        raft: opened.raft.clone(),
+        identity: Arc::clone(&opened.identity),
+        endpoint: endpoint.clone(),
+        links: Arc::clone(&settings.links),
+        peers: Arc::clone(peers),
+        leadership: leadership.clone(),
+        table: opened.table.clone(),
+        backlog: Arc::clone(&opened.backlog),
+        turn,
+    }
+}
+
 /// Starts to watch the leader's life, and to give signs of life while this node leads.
 fn hold_elections(
     settings: &Settings,
     opened: &Opened,
-    peers: &ControlLinks,
+    peers: &Arc<Peers>,
     leadership: &watch::Receiver<Leadership>,
     silent_until: Option<Instant>,
 ) -> (Arc<Elections>, [JoinHandle<()>; 2]) {
     let around = Around {
         raft: opened.raft.clone(),
         identity: Arc::clone(&opened.identity),
-        peers: peers.clone(),
+        peers: Arc::clone(peers),
         log: Arc::clone(&opened.log),
         votes: opened.votes.clone(),
         leadership: leadership.clone(),
@@ -201,6 +249,7 @@ fn spawn_duties(
     patience: DiskPatience,
     proposer: &Proposer,
     leadership: &watch::Receiver<Leadership>,
+    turn: &Arc<Turn>,
 ) -> [JoinHandle<()>; 5] {
     let disk = watchdog::watch_disk(
         opened.raft.clone(),
@@ -226,6 +275,7 @@ fn spawn_duties(
         proposer.clone(),
         opened.table.clone(),
         leadership.clone(),
+        Arc::clone(turn),
     );
     [
         runtime::spawn(pulse),
@@ -241,19 +291,15 @@ fn spawn_forming(
     raft: &Raft,
     endpoint: &PeerEndpoint,
     identity: &Arc<NodeIdentity>,
-    (peers, contacts): (ControlLinks, Vec<Contact>),
+    (peers, contacts): (Arc<Peers>, Vec<Contact>),
 ) -> Vec<JoinHandle<()>> {
     let introductions = forming::Introductions::default();
-    let mut tasks = Vec::new();
-    for (peer, link) in peers {
-        tasks.push(runtime::spawn(forming::introduce(
-            endpoint.clone(),
-            Arc::clone(identity),
-            peer,
-            link,
-            Arc::clone(&introductions),
-        )));
-    }
+    let mut tasks = vec![runtime::spawn(forming::introduce_all(
+        endpoint.clone(),
+        Arc::clone(identity),
+        peers,
+        Arc::clone(&introductions),
+    ))];
     let (endpoint, identity) = (endpoint.clone(), Arc::clone(identity));
     if identity.joins() {
         tasks.push(runtime::spawn(joining::wait_to_be_added(
@@ -302,7 +348,7 @@ fn check(settings: &mut Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Takes over the membership that the disk knows, and checks it against the settings. Gives the number of voters.
+/// Takes over the membership that the disk knows, and warns of settings that say otherwise. Gives the number of voters.
 async fn known_members(opened: &Opened) -> Result<usize, StartError> {
     let stored = opened
         .raft
@@ -311,15 +357,20 @@ async fn known_members(opened: &Opened) -> Result<usize, StartError> {
     let stored = stored.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
     let membership = stored.membership();
     opened.identity.set_members(membership);
-    let known: Vec<NodeId> = membership.nodes().map(|(node, _)| *node).collect();
-    let configured: Vec<NodeId> = opened.identity.configured.keys().copied().collect();
-    if known.is_empty() || known == configured {
-        return Ok(membership.voter_ids().count());
+    let known = membership
+        .nodes()
+        .map(|(node, member)| (*node, member.peer_address.clone()));
+    let known: Addresses = known.collect();
+    let configured = &opened.identity.configured;
+    // A node that was told nothing stands there alone.
+    if !known.is_empty() && configured.len() > 1 && known != *configured {
+        tracing::warn!(
+            ?known,
+            ?configured,
+            "the cluster has other nodes or addresses than --cluster says, and they count: `remora nodes list` shows them"
+        );
     }
-    Err(StartError::Settings(format!(
-        "this data directory belongs to a cluster of nodes {known:?}, but --cluster names {configured:?}: name the \
-         same nodes"
-    )))
+    Ok(membership.voter_ids().count())
 }
 
 /// The restart guard: a node that comes back neither votes nor stands for the longest lease, because before its restart it

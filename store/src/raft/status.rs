@@ -2,7 +2,7 @@
 
 use crate::log::{DiskId, LogLoad, Syncs};
 
-use super::{NodeId, Role};
+use super::{NodeId, Role, WaitingNode};
 
 /// A node and the cluster as it sees it.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub(crate) struct Status {
     pub applied_index: u64,
     /// All members, by node id.
     pub members: Vec<MemberStatus>,
+    /// Nodes that wait to be added, as they told this one lately.
+    pub waiting: Vec<WaitingNode>,
     /// Proposals that were taken and not answered yet.
     pub proposals_waiting: usize,
     /// Log entries applied since the newest table image.
@@ -50,6 +52,8 @@ pub(crate) struct Status {
 pub(crate) struct MemberStatus {
     /// Its id.
     pub node: NodeId,
+    /// Its disk.
+    pub disk: DiskId,
     /// Where peers reach it.
     pub peer_address: String,
     /// Where clients reach it; empty when not learned yet.

@@ -1,4 +1,4 @@
-//! The operator's side: status, and sessions listed, shown and killed.
+//! The operator's side: status, members, formats, and sessions listed, shown and killed.
 //!
 //! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
 //! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
@@ -24,6 +24,7 @@ use remora_table::{
 use super::convert::{self, owner, session_key};
 use super::desk::Desk;
 use super::hub::Wait;
+use super::members;
 use super::status::{malformed, status};
 use super::upgrade;
 
@@ -129,6 +130,15 @@ impl StoreAdmin for Admin {
         }))
     }
 
+    async fn change_member(
+        &self,
+        request: Request<v1::ChangeMemberRequest>,
+    ) -> Result<Response<v1::ChangeMemberReply>, Status> {
+        members::change(&self.desk, request.into_inner())
+            .await
+            .map(Response::new)
+    }
+
     async fn kill_sessions(
         &self,
         request: Request<v1::KillSessionsRequest>,
@@ -228,6 +238,12 @@ impl Admin {
             voter: member.voter,
             reachable: member.reachable,
             matched_index: member.matched_index,
+            disk: member.disk.0,
+        });
+        let waiting = now.waiting.into_iter().map(|waiting| v1::WaitingNode {
+            node_id: waiting.node,
+            disk: waiting.disk.0,
+            peer_address: waiting.peer_address,
         });
         v1::StoreStatus {
             node_id: now.node,
@@ -245,6 +261,7 @@ impl Admin {
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             members: members.collect(),
             disk: now.disk.0,
+            waiting: waiting.collect(),
         }
     }
 }

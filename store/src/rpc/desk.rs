@@ -107,7 +107,17 @@ impl Desk {
     /// Proposes what is no session command (registry, kill) and gives its outcome.
     pub(super) async fn propose(&self, proposal: Proposal) -> Result<Outcome, Turned> {
         self.check(&proposal).map_err(status::limit)?;
-        match self.raft.propose(proposal).await {
+        self.told(self.raft.propose(proposal).await)
+    }
+
+    /// Proposes a rise of the cluster's format, which waits for changes of the membership.
+    pub(super) async fn raise(&self, proposal: Proposal) -> Result<Outcome, Turned> {
+        self.check(&proposal).map_err(status::limit)?;
+        self.told(self.raft.raise(proposal).await)
+    }
+
+    fn told(&self, fate: Fate) -> Result<Outcome, Turned> {
+        match fate {
             Fate::Done(outcome) => Ok(outcome),
             Fate::Refused(why) => Err(Turned::Refused(self.refuse(why))),
             Fate::Unknown => Err(Turned::Unknown(self.unknown())),

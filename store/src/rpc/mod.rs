@@ -21,6 +21,7 @@ mod forward;
 mod hello;
 mod hub;
 mod links;
+mod members;
 mod outbox;
 mod parcel;
 mod peers;

@@ -29,7 +29,11 @@ pub(super) async fn wish(desk: &Desk, wish: Wish) -> Result<(), Status> {
         node: Arc::from("operator"),
         command,
     };
-    match desk.propose(proposal).await.map_err(status)? {
+    let outcome = match &proposal.command {
+        Command::Raise { .. } => desk.raise(proposal).await,
+        _ => desk.propose(proposal).await,
+    };
+    match outcome.map_err(status)? {
         Outcome::Held { held } => tracing::info!(held, "an operator spoke about the cluster's format"),
         Outcome::Raised { format } => tracing::info!(%format, "an operator let the cluster's format rise"),
         // A member said something else between the look and the command.

@@ -73,11 +73,7 @@ impl Node {
     /// The sentence with which it does not start.
     fn refusal(&self) -> String {
         let sentence = self.open().expect_err("it started");
-        for advice in [
-            "Keep the other nodes running",
-            "leave this node out",
-            "empty data",
-        ] {
+        for advice in ["Keep the other nodes running", "replace this node", "empty data"] {
             assert!(sentence.contains(advice), "{sentence}");
         }
         for harm in ["restore", "copy", "backup"] {

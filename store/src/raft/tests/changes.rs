@@ -1,0 +1,184 @@
+//! How nodes are added, replaced and removed.
+
+use std::time::Instant;
+
+use crate::raft::{ChangeError, PeerError, Progress, Verb, Wish};
+
+use super::cluster::{Cluster, PATIENCE, eventually};
+
+impl Cluster {
+    /// Says the same to whoever leads until it is done or refused; gives what came of the steps, or the refusal.
+    async fn change(&self, verb: Verb, node: u64) -> Result<Vec<Progress>, String> {
+        let wish = Wish {
+            verb,
+            node,
+            peer_address: format!("10.0.0.{node}:7500"),
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let mut steps = Vec::new();
+        while Instant::now() < deadline {
+            match self.lead().await.change_members(&wish).await {
+                Ok(done @ Progress::Done(_)) => {
+                    steps.push(done);
+                    return Ok(steps);
+                }
+                Ok(step) => steps.push(step),
+                Err(ChangeError::Refused(sentence)) => return Err(sentence),
+                Err(ChangeError::Passing(_)) => tokio::task::yield_now().await,
+            }
+        }
+        panic!("{verb:?} {node} is never done: {steps:?}");
+    }
+
+    /// The voters, as the leader has them.
+    async fn voters(&self) -> Vec<u64> {
+        let status = self.lead().await.status();
+        let voters = status.members.into_iter().filter(|member| member.voter);
+        voters.map(|member| member.node).collect()
+    }
+
+    /// A node that does not lead.
+    async fn follower(&self) -> u64 {
+        let leader = self.leader().await;
+        *self.nodes.keys().find(|node| **node != leader).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_node_is_added_catches_up_and_votes() {
+    let mut cluster = Cluster::started(3).await;
+    for user in 1..=20 {
+        cluster.save(user).await;
+    }
+    let node = cluster.start_joining(4).await;
+    let disk = node.status().disk;
+    eventually("the cluster hears of it", || {
+        let heard = cluster.nodes[&1].status().waiting;
+        heard
+            .iter()
+            .any(|waiting| (waiting.node, waiting.disk) == (4, disk))
+    })
+    .await;
+    let steps = cluster.change(Verb::Add, 4).await.unwrap();
+    assert_eq!(steps.first(), Some(&Progress::Learns(disk)));
+    assert_eq!(steps.last(), Some(&Progress::Done(Some(disk))));
+    assert_eq!(cluster.voters().await, [1, 2, 3, 4]);
+    eventually("it is ready", || node.ready()).await;
+    assert_eq!(
+        cluster.change(Verb::Add, 4).await,
+        Ok(vec![Progress::Done(Some(disk))]),
+        "said once more"
+    );
+    // Three of four are a majority only if the fourth votes.
+    let follower = cluster.follower().await;
+    cluster.crash(follower).await;
+    cluster.save(21).await;
+}
+
+#[tokio::test]
+async fn a_cluster_of_one_grows_and_shrinks() {
+    let mut cluster = Cluster::started(1).await;
+    cluster.save(1).await;
+    for node in [2, 3] {
+        cluster.start_joining(node).await;
+        cluster.change(Verb::Add, node).await.unwrap();
+    }
+    assert_eq!(cluster.voters().await, [1, 2, 3]);
+    cluster.crash(1).await;
+    cluster.save(2).await;
+    cluster.start(1).await;
+    // Whoever leads hands over before it goes.
+    let leader = cluster.leader().await;
+    eventually("all are alive", || {
+        let identity = &cluster.nodes[&leader].inner.identity;
+        (1..=3).all(|node| identity.reachable(node))
+    })
+    .await;
+    let steps = cluster.change(Verb::Remove, leader).await.unwrap();
+    assert_eq!(
+        steps,
+        [Progress::HandedOver, Progress::Removed, Progress::Done(None)]
+    );
+    cluster.crash(leader).await;
+    let other = cluster.follower().await;
+    cluster.change(Verb::Remove, other).await.unwrap();
+    cluster.crash(other).await;
+    cluster.save(3).await;
+    let last = cluster.leader().await;
+    let sentence = cluster.change(Verb::Remove, last).await.unwrap_err();
+    assert!(sentence.contains("the only voter"), "{sentence}");
+    cluster.crash(last).await;
+    let node = cluster.start(last).await;
+    cluster.save(4).await;
+    assert_eq!(node.table().sessions(), 4);
+}
+
+#[tokio::test]
+async fn a_removed_disk_is_told_so_and_heard_by_nobody() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let removed = cluster.follower().await;
+    let node = cluster.nodes[&removed].clone();
+    let to = cluster.leader().await;
+    let members = node.inner.identity.members();
+    let envelope = node.inner.identity.envelope(to, &members[&to]);
+    cluster.change(Verb::Remove, removed).await.unwrap();
+    let sentence = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
+    assert!(sentence.contains("was removed from cluster"), "{sentence}");
+    let heard = cluster.nodes[&to].inner.identity.check(Some(&envelope));
+    assert!(matches!(heard, Err(PeerError::Refused(_))), "{heard:?}");
+    drop(node);
+    cluster.crash(removed).await;
+    cluster.save(2).await;
+
+    // Over what it left, and over what it left as a node that is to be added: it is the same disk.
+    for joining in [false, true] {
+        let node = if joining {
+            cluster.start_joining(removed).await
+        } else {
+            cluster.start(removed).await
+        };
+        let sentence = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
+        assert!(sentence.contains("was removed from cluster"), "{sentence}");
+        let sentence = cluster.change(Verb::Add, removed).await.unwrap_err();
+        assert!(sentence.contains("never taken again"), "{sentence}");
+        cluster.crash(removed).await;
+    }
+    cluster.save(3).await;
+}
+
+#[tokio::test]
+async fn an_empty_disk_takes_the_place_of_one_that_is_gone() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let gone = cluster.follower().await;
+    cluster.crash(gone).await;
+    std::fs::remove_dir_all(cluster.data_dir(gone)).unwrap();
+    let sentence = cluster.change(Verb::Replace, gone).await.unwrap_err();
+    assert!(sentence.contains("--join"), "{sentence}");
+    let node = cluster.start_joining(gone).await;
+    let disk = node.status().disk;
+    let steps = cluster.change(Verb::Replace, gone).await.unwrap();
+    assert_eq!(steps[..2], [Progress::Removed, Progress::Learns(disk)]);
+    assert_eq!(cluster.voters().await, [1, 2, 3]);
+    let another = (1..=3).find(|node| *node != gone).unwrap();
+    cluster.crash(another).await;
+    cluster.save(2).await;
+}
+
+#[tokio::test]
+async fn no_change_leaves_voters_of_whom_no_majority_answers() {
+    let mut cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let leader = cluster.leader().await;
+    let [dead, lives] = [1, 2].map(|step| (leader + step - 1) % 3 + 1);
+    cluster.crash(dead).await;
+    eventually("the death is noticed", || {
+        !cluster.nodes[&leader].inner.identity.reachable(dead)
+    })
+    .await;
+    let sentence = cluster.change(Verb::Remove, lives).await.unwrap_err();
+    assert!(sentence.contains("no majority answers"), "{sentence}");
+    cluster.change(Verb::Remove, dead).await.unwrap();
+    cluster.save(2).await;
+}
