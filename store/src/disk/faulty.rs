@@ -131,14 +131,31 @@ impl Journal {
         Ok(())
     }
 
-    /// A file is open to be written; gives its number.
-    fn begin(&mut self, path: &Path, durable: u64) -> u64 {
-        self.begun += 1;
-        let bytes = Bytes {
+    /// A file was made, to be written; gives its number.
+    fn begin(&mut self, path: &Path) -> u64 {
+        self.files.retain(|_, bytes| bytes.path != path);
+        self.note(Bytes {
             path: path.to_path_buf(),
-            durable,
+            durable: 0,
             overwritten: BTreeMap::new(),
-        };
+        })
+    }
+
+    /// A file of this length is open to be written again; gives its number. What a former writer left unsynced still is.
+    fn begin_again(&mut self, path: &Path, length: u64) -> u64 {
+        let former = self.files.extract_if(.., |_, bytes| bytes.path == path).last();
+        self.note(former.map_or_else(
+            || Bytes {
+                path: path.to_path_buf(),
+                durable: length,
+                overwritten: BTreeMap::new(),
+            },
+            |(_, bytes)| bytes,
+        ))
+    }
+
+    fn note(&mut self, bytes: Bytes) -> u64 {
+        self.begun += 1;
         self.files.insert(self.begun, bytes);
         self.begun
     }
@@ -190,7 +207,7 @@ impl Device for FaultyDevice {
             journal.names.push(Change::Made(path.to_path_buf()));
         }
         let file = FileSystem.create(path)?;
-        let number = journal.begin(path, 0);
+        let number = journal.begin(path);
         Ok(self.file(path, file, Some(number)))
     }
 
@@ -202,7 +219,7 @@ impl Device for FaultyDevice {
     fn open_to_write(&self, path: &Path) -> io::Result<Box<dyn DeviceFile>> {
         let mut journal = self.meet(Kind::Directory, Operation::Read)?;
         let file = FileSystem.open_to_write(path)?;
-        let number = journal.begin(path, fs::metadata(path)?.len());
+        let number = journal.begin_again(path, fs::metadata(path)?.len());
         Ok(self.file(path, file, Some(number)))
     }
 
