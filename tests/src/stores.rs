@@ -54,6 +54,8 @@ pub struct StoreNode {
     log: PathBuf,
     /// Flags beside those that every node has.
     more: Vec<String>,
+    /// Whether it is to be added to the cluster of the others, and forms none with them.
+    joins: bool,
     /// The newest format of the release that it runs, unless that is ours.
     newest_format: Option<u8>,
     /// Under its process, if faults were planned.
@@ -94,6 +96,7 @@ impl Stores {
                 data: directory.join(format!("store-{id}")),
                 log: directory.join(format!("store-{id}.log")),
                 more: more.to_vec(),
+                joins: false,
                 newest_format: None,
                 disk: disk.transpose()?,
                 process: None,
@@ -149,9 +152,17 @@ impl Stores {
     /// When there is no such node.
     pub fn flags(&self, id: u64) -> Result<Vec<String>> {
         let node = self.node(id).context("no such store node")?;
-        let members: Vec<String> = (self.nodes.iter())
-            .map(|member| format!("{}={}", member.id, loopback(member.ports.peer)))
-            .collect();
+        let all = self.nodes.iter();
+        let cluster = if node.joins {
+            let others = all.filter(|member| member.id != id);
+            let others: Vec<String> = others
+                .map(|member| loopback(member.ports.peer).to_string())
+                .collect();
+            ("join", others.join(","))
+        } else {
+            let members = all.map(|member| format!("{}={}", member.id, loopback(member.ports.peer)));
+            ("cluster", members.collect::<Vec<_>>().join(","))
+        };
         let flag = |name: &str, value: &str| [format!("--{name}"), value.to_owned()];
         let flags = [
             flag("node-id", &id.to_string()),
@@ -159,7 +170,7 @@ impl Stores {
             flag("client-addr", &loopback(node.ports.client).to_string()),
             flag("peer-addr", &loopback(node.ports.peer).to_string()),
             flag("ops-addr", &loopback(node.ports.ops).to_string()),
-            flag("cluster", &members.join(",")),
+            flag(cluster.0, &cluster.1),
         ];
         let older = (node.newest_format)
             .map(|newest| flag("newest-format", &newest.to_string()).to_vec())
@@ -195,6 +206,49 @@ impl Stores {
         })?;
         node.process = Some(process);
         Ok(())
+    }
+
+    /// Puts a node that was killed beside an empty data directory, from which it waits to be added at its next start. Gives
+    /// where the one that it had lies now.
+    ///
+    /// # Errors
+    /// When there is no such node, or its directory cannot be moved.
+    pub fn set_aside(&mut self, id: u64) -> Result<PathBuf> {
+        let node = self.node_mut(id)?;
+        node.joins = true;
+        let aside = node.data.with_extension("aside");
+        std::fs::rename(&node.data, &aside).context("set a data directory aside")?;
+        Ok(aside)
+    }
+
+    /// Starts one more node, which waits to be added; gives its id.
+    ///
+    /// # Errors
+    /// When there is no free port, or it does not start.
+    pub fn start_another(&mut self, directory: &Path) -> Result<u64> {
+        let id = self.ids().last().map_or(1, |last| last + 1);
+        self.nodes.push(StoreNode {
+            id,
+            ports: StorePorts::free()?,
+            data: directory.join(format!("store-{id}")),
+            log: directory.join(format!("store-{id}.log")),
+            more: Vec::new(),
+            joins: true,
+            newest_format: None,
+            disk: None,
+            process: None,
+        });
+        self.launch(id)?;
+        Ok(id)
+    }
+
+    /// Where peers reach a node.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn peer_address(&self, id: u64) -> Result<SocketAddr> {
+        let node = self.node(id).context("no such store node")?;
+        Ok(loopback(node.ports.peer))
     }
 
     /// The disk of a node.

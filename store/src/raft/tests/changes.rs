@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use openraft::ChangeMembers;
+use openraft::async_runtime::watch::WatchReceiver;
+
 use crate::raft::{ChangeError, PeerError, Progress, Verb, Wish};
 
 use super::cluster::{Cluster, PATIENCE, eventually};
@@ -181,4 +184,35 @@ async fn no_change_leaves_voters_of_whom_no_majority_answers() {
     assert!(sentence.contains("no majority answers"), "{sentence}");
     cluster.change(Verb::Remove, dead).await.unwrap();
     cluster.save(2).await;
+}
+
+/// As when its leader dies between the two entries of a change.
+#[tokio::test]
+async fn a_change_that_was_left_half_done_is_finished_first() {
+    let cluster = Cluster::started(3).await;
+    cluster.save(1).await;
+    let leader = cluster.lead().await;
+    let removed = cluster.follower().await;
+    let mut seen = leader.inner.raft.server_metrics();
+    let half_done = async {
+        while seen
+            .borrow_watched()
+            .membership_config
+            .membership()
+            .get_joint_config()
+            .len()
+            < 2
+        {
+            seen.changed().await.unwrap();
+        }
+    };
+    let change = ChangeMembers::RemoveVoters([removed].into());
+    tokio::select! {
+        biased;
+        () = half_done => {}
+        changed = leader.inner.raft.change_membership(change, false) => panic!("it is done: {changed:?}"),
+    }
+    let steps = cluster.change(Verb::Remove, removed).await.unwrap();
+    assert_eq!(steps, [Progress::Finished, Progress::Done(None)]);
+    assert_eq!(cluster.voters().await.len(), 2);
 }
