@@ -35,7 +35,7 @@ use super::detector::Detector;
 use super::identity::NodeIdentity;
 use super::log_seam::{from_disk_id, from_disk_vote};
 use super::pace::{LEASE_MAX, Pace, Slowest, Timing};
-use super::peers::Peers;
+use super::peers::PeerBook;
 use super::settings::Timers;
 use super::steps::is_majority;
 use super::types::Types;
@@ -61,7 +61,7 @@ pub(super) const GUARD: Duration = LEASE_MAX;
 pub(super) struct Around {
     pub(super) raft: Raft,
     pub(super) identity: Arc<NodeIdentity>,
-    pub(super) peers: Arc<Peers>,
+    pub(super) peers: Arc<PeerBook>,
     pub(super) log: Arc<dyn Log>,
     /// The newest vote that is durable here.
     pub(super) votes: watch::Receiver<Option<Vote>>,

@@ -27,7 +27,7 @@ use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
 use super::types::Types;
 use super::wire::{self, Malformed};
-use super::{NodeId, PeerError, Refusal};
+use super::{NodeId, PeerError, Refusal, WaitingNode};
 
 /// How long a snapshot may be silent on its way: a leader that reads 256 KiB from its disk does not take that long.
 const SILENT_WITHIN: Duration = Duration::from_secs(30);
@@ -291,7 +291,11 @@ impl PeerEndpoint {
             .from
             .ok_or_else(|| PeerError::Malformed("nobody introduced itself".to_owned()))?;
         if from.waits {
-            identity.waiting_nodes.note(&from);
+            identity.waiting_nodes.note(WaitingNode {
+                node: from.node,
+                disk: DiskId(from.disk),
+                peer_address: from.peer_address,
+            });
         }
         Ok(v1::IntroduceReply {
             from: Some(self.introduction()),

@@ -21,7 +21,7 @@ use remora_table::Format;
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::link::PeerLink;
-use super::peers::Peers;
+use super::peers::PeerBook;
 use super::types::Member;
 use super::{NodeId, PeerEndpoint};
 
@@ -47,7 +47,7 @@ type Heard = BTreeMap<NodeId, (Instant, v1::Introduction)>;
 pub(super) async fn introduce_all(
     endpoint: PeerEndpoint,
     identity: Arc<NodeIdentity>,
-    peers: Arc<Peers>,
+    peers: Arc<PeerBook>,
     introductions: Introductions,
 ) {
     let mut addresses = identity.addresses();
@@ -75,7 +75,7 @@ pub(super) async fn introduce_all(
 async fn introduce(
     (endpoint, identity): (&PeerEndpoint, &NodeIdentity),
     (peer, link): (NodeId, Arc<dyn PeerLink>),
-    peers: &Peers,
+    peers: &PeerBook,
     introductions: &Introductions,
 ) {
     let mut said = None;
@@ -169,7 +169,7 @@ fn outnumbered(identity: &NodeIdentity, mine: ClusterId, heard: &Heard) -> bool 
         .values()
         .filter(|(at, from)| runtime::since(*at) < FRESH && from.cluster != 0 && from.cluster != mine.0);
     // Of all nodes, this one included.
-    strangers.count() > (identity.addresses().borrow().len() + 1) / 2
+    strangers.count() > identity.addresses().borrow().len().div_ceil(2)
 }
 
 /// Forms the cluster if it is this node's part to do so. Ends when the node belongs to a cluster.

@@ -24,7 +24,7 @@ use remora_table::{Format, Formats, Proposal, Room, TableReader};
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::imaging::{self, SnapshotPolicy};
-use super::membership::{ChangeError, Changes, Progress, Wish};
+use super::membership::{ChangeError, MemberChanges, StepTaken, Wish};
 use super::proposer::Proposer;
 use super::reader::Reader;
 use super::snapshots::Snapshots;
@@ -61,7 +61,7 @@ pub(super) struct Parts {
     pub(super) stopping: watch::Sender<bool>,
     pub(super) table: TableReader,
     pub(super) endpoint: PeerEndpoint,
-    pub(super) changes: Changes,
+    pub(super) changes: MemberChanges,
     pub(super) snapshots: Snapshots,
     pub(super) policy: watch::Sender<SnapshotPolicy>,
     pub(super) log: LogGauge,
@@ -276,7 +276,7 @@ impl RaftHandle {
     ///
     /// # Errors
     /// Why the step was not taken; or that it is not known to be.
-    pub(crate) async fn change_members(&self, wish: &Wish) -> Result<Progress, ChangeError> {
+    pub(crate) async fn change_members(&self, wish: &Wish) -> Result<StepTaken, ChangeError> {
         self.inner.changes.step(wish).await
     }
 

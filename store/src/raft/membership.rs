@@ -29,8 +29,8 @@ use super::applier::Raft;
 use super::identity::NodeIdentity;
 use super::imaging::{self, SharedBacklog};
 use super::link::PeerLinks;
-use super::peers::Peers;
-use super::steps::{self, Behind, Candidate, Step, Verb, View};
+use super::peers::PeerBook;
+use super::steps::{self, Behind, Candidate, Standing, Step, Verb};
 use super::types::{Member, Types};
 use super::{Leadership, NodeId, PeerEndpoint, StaysError, succession, wire};
 
@@ -40,7 +40,7 @@ const STEP_WITHIN: Duration = Duration::from_secs(5);
 const ASK_WITHIN: Duration = Duration::from_secs(1);
 
 /// What changes the membership.
-type Change = ChangeMembers<NodeId, Member>;
+type MemberChange = ChangeMembers<NodeId, Member>;
 
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) struct Wish {
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum StepTaken {
     /// A change that a former leader began is complete.
     Finished,
     /// Another node leads now, and carries on.
@@ -82,12 +82,12 @@ pub(crate) enum ChangeError {
 }
 
 /// Changes the membership of the cluster that this node leads.
-pub(super) struct Changes {
+pub(super) struct MemberChanges {
     pub(super) raft: Raft,
     pub(super) identity: Arc<NodeIdentity>,
     pub(super) endpoint: PeerEndpoint,
     pub(super) links: Arc<dyn PeerLinks>,
-    pub(super) peers: Arc<Peers>,
+    pub(super) peers: Arc<PeerBook>,
     pub(super) leadership: watch::Receiver<Leadership>,
     pub(super) table: TableReader,
     pub(super) backlog: SharedBacklog,
@@ -106,12 +106,12 @@ impl Turn {
     }
 }
 
-impl Changes {
+impl MemberChanges {
     /// Takes the next step.
     ///
     /// # Errors
     /// Why it was not taken; or that it is not known to be.
-    pub(super) async fn step(&self, wish: &Wish) -> Result<Progress, ChangeError> {
+    pub(super) async fn step(&self, wish: &Wish) -> Result<StepTaken, ChangeError> {
         if !self.leadership.borrow().leads() {
             return Err(passing("this node does not lead a majority at the moment"));
         }
@@ -123,25 +123,28 @@ impl Changes {
         stepped.await.unwrap_or_else(|_| Err(passing(late)))
     }
 
-    async fn take_step(&self, wish: &Wish) -> Result<Progress, ChangeError> {
+    async fn take_step(&self, wish: &Wish) -> Result<StepTaken, ChangeError> {
         let node = wish.node;
         let (view, found) = self.look(wish).await;
         let step = steps::next(wish.verb, node, &view).map_err(ChangeError::Refused)?;
         let (change, progress) = match step {
-            Step::Done(disk) => return Ok(Progress::Done(disk)),
-            Step::Wait(behind) => return Ok(Progress::CatchesUp(behind)),
+            Step::Done(disk) => return Ok(StepTaken::Done(disk)),
+            Step::Wait(behind) => return Ok(StepTaken::CatchesUp(behind)),
             Step::HandOver => return self.hand_over().await,
             // No voter goes that is not gone in the second of the two sets already.
-            Step::Finish => (Change::RemoveVoters(BTreeSet::new()), Progress::Finished),
-            Step::Remove { votes: true } => (Change::RemoveVoters([node].into()), Progress::Removed),
-            Step::Remove { votes: false } => (Change::RemoveNodes([node].into()), Progress::Removed),
+            Step::Finish => (MemberChange::RemoveVoters(BTreeSet::new()), StepTaken::Finished),
+            Step::Remove { votes: true } => (MemberChange::RemoveVoters([node].into()), StepTaken::Removed),
+            Step::Remove { votes: false } => (MemberChange::RemoveNodes([node].into()), StepTaken::Removed),
             Step::Promote => {
                 let disk = view.members.get(&node).copied();
-                (Change::AddVoterIds([node].into()), Progress::Done(disk))
+                (MemberChange::AddVoterIds([node].into()), StepTaken::Done(disk))
             }
             Step::Learn(disk) => {
                 let member = self.member(wish, disk, found)?;
-                (Change::AddNodes([(node, member)].into()), Progress::Learns(disk))
+                (
+                    MemberChange::AddNodes([(node, member)].into()),
+                    StepTaken::Learns(disk),
+                )
             }
         };
         tracing::info!(node, ?step, "changing the membership");
@@ -165,15 +168,15 @@ impl Changes {
         })
     }
 
-    async fn hand_over(&self) -> Result<Progress, ChangeError> {
+    async fn hand_over(&self) -> Result<StepTaken, ChangeError> {
         let around = (&self.raft, &*self.identity);
         let now = succession::hand_over(around, None, self.leadership.clone()).await;
-        now.map(|_| Progress::HandedOver)
+        now.map(|_| StepTaken::HandedOver)
             .map_err(|stays: StaysError| ChangeError::Passing(stays.to_string()))
     }
 
     /// What there is to know before a step, and who answers at the address.
-    async fn look(&self, wish: &Wish) -> (View, Option<v1::Introduction>) {
+    async fn look(&self, wish: &Wish) -> (Standing, Option<v1::Introduction>) {
         let found = match wish.verb {
             Verb::Remove => Err("nobody is to be added".to_owned()),
             Verb::Add | Verb::Replace => self.ask(wish).await,
@@ -190,7 +193,7 @@ impl Changes {
             self.behind(matched, metrics.last_log_index)
         });
         let cluster = self.table.cluster();
-        let view = View {
+        let view = Standing {
             leader: self.identity.node,
             cluster: self.identity.cluster(),
             format: cluster.format,

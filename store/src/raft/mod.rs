@@ -65,7 +65,7 @@ pub(crate) use handle::{RaftHandle, STOPS_WITHIN};
 pub(crate) use imaging::SnapshotPolicy;
 pub(crate) use leadership::{Leadership, Role};
 pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
-pub(crate) use membership::{ChangeError, Progress, Wish};
+pub(crate) use membership::{ChangeError, StepTaken, Wish};
 pub(crate) use reader::Round;
 pub(crate) use settings::{EventSink, Settings, Timers};
 pub(crate) use start::{StartError, start};

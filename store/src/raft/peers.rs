@@ -1,7 +1,7 @@
 //! The book of peers: which nodes there are beside this one, where, and a way to each for questions beside replication.
 //!
 //! It follows the membership; `--cluster` fills it only until there is one. Who leaves the membership leaves the book, and
-//! whoever talked to it by this way sees that it is no longer [`Peers::holds`].
+//! whoever talked to it by this way sees that it is no longer [`PeerBook::holds`].
 //!
 //! Left out: what is asked there (`forming`, `reader`, `elections`), and replication, whose ways openraft asks for (`network`).
 
@@ -15,18 +15,18 @@ use super::link::{PeerLink, PeerLinks};
 pub(super) type Addresses = BTreeMap<NodeId, String>;
 
 /// A peer's address and the way there.
-struct Way {
+struct PeerWay {
     address: String,
     link: Arc<dyn PeerLink>,
 }
 
 /// The book.
-pub(super) struct Peers {
+pub(super) struct PeerBook {
     links: Arc<dyn PeerLinks>,
-    ways: Mutex<BTreeMap<NodeId, Way>>,
+    ways: Mutex<BTreeMap<NodeId, PeerWay>>,
 }
 
-impl Peers {
+impl PeerBook {
     /// An empty book, whose ways are made by these links.
     pub(super) fn new(links: Arc<dyn PeerLinks>) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Peers {
                 Ok(link) => {
                     added.push((*node, Arc::clone(&link)));
                     let address = address.clone();
-                    ways.insert(*node, Way { address, link });
+                    ways.insert(*node, PeerWay { address, link });
                 }
                 Err(error) => tracing::error!(node, address, %error, "cannot use a peer's address"),
             }
@@ -68,7 +68,7 @@ impl Peers {
         added
     }
 
-    fn ways(&self) -> MutexGuard<'_, BTreeMap<NodeId, Way>> {
+    fn ways(&self) -> MutexGuard<'_, BTreeMap<NodeId, PeerWay>> {
         // Whole values are put in and taken out: a poisoned lock still holds such.
         self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }

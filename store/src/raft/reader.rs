@@ -21,7 +21,7 @@ use crate::runtime;
 
 use super::applier::Raft;
 use super::identity::NodeIdentity;
-use super::peers::Peers;
+use super::peers::PeerBook;
 use super::types::Types;
 use super::{Leadership, PeerLink, Refusal, wire};
 
@@ -58,7 +58,7 @@ impl Reader {
         rounds: watch::Sender<Option<Round>>,
         leadership: watch::Receiver<Leadership>,
         identity: Arc<NodeIdentity>,
-        peers: Arc<Peers>,
+        peers: Arc<PeerBook>,
         counts: Consensus,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (reads, incoming) = mpsc::channel(WAITING_MAX);
@@ -89,7 +89,7 @@ struct RoundMaker {
     rounds: watch::Sender<Option<Round>>,
     leadership: watch::Receiver<Leadership>,
     identity: Arc<NodeIdentity>,
-    peers: Arc<Peers>,
+    peers: Arc<PeerBook>,
     counts: Consensus,
 }
 

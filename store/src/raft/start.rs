@@ -23,9 +23,9 @@ use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::NodeIdentity;
 use super::joining::{self, Contact};
-use super::membership::{Changes, Turn};
+use super::membership::{MemberChanges, Turn};
 use super::opening::{Media, Opened};
-use super::peers::{Addresses, Peers};
+use super::peers::{Addresses, PeerBook};
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
@@ -101,7 +101,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     };
     let (leadership, leadership_seen) = watch::channel(nobody);
     let (stopping, stopping_seen) = watch::channel(false);
-    let peers = Arc::new(Peers::new(Arc::clone(&settings.links)));
+    let peers = Arc::new(PeerBook::new(Arc::clone(&settings.links)));
     let turn = Arc::new(Turn::default());
     let mut tasks = vec![runtime::spawn(duties::watch_leadership(
         opened.raft.clone(),
@@ -165,7 +165,7 @@ fn spawn_reader(
     opened: &Opened,
     rounds: watch::Sender<Option<Round>>,
     leadership: &watch::Receiver<Leadership>,
-    peers: &Arc<Peers>,
+    peers: &Arc<PeerBook>,
 ) -> (Reader, JoinHandle<()>) {
     let (reader, reading) = Reader::new(
         opened.raft.clone(),
@@ -205,9 +205,9 @@ fn change_members(
     opened: &Opened,
     endpoint: &PeerEndpoint,
     leadership: &watch::Receiver<Leadership>,
-    (peers, turn): (&Arc<Peers>, Arc<Turn>),
-) -> Changes {
-    Changes {
+    (peers, turn): (&Arc<PeerBook>, Arc<Turn>),
+) -> MemberChanges {
+    MemberChanges {
         raft: opened.raft.clone(),
         identity: Arc::clone(&opened.identity),
         endpoint: endpoint.clone(),
@@ -224,7 +224,7 @@ fn change_members(
 fn hold_elections(
     settings: &Settings,
     opened: &Opened,
-    peers: &Arc<Peers>,
+    peers: &Arc<PeerBook>,
     leadership: &watch::Receiver<Leadership>,
     silent_until: Option<Instant>,
 ) -> (Arc<Elections>, [JoinHandle<()>; 2]) {
@@ -291,7 +291,7 @@ fn spawn_forming(
     raft: &Raft,
     endpoint: &PeerEndpoint,
     identity: &Arc<NodeIdentity>,
-    (peers, contacts): (Arc<Peers>, Vec<Contact>),
+    (peers, contacts): (Arc<PeerBook>, Vec<Contact>),
 ) -> Vec<JoinHandle<()>> {
     let introductions = forming::Introductions::default();
     let mut tasks = vec![runtime::spawn(forming::introduce_all(

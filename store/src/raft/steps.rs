@@ -59,7 +59,7 @@ pub(super) struct Candidate {
 
 /// What the leader knows when it is asked.
 #[derive(Debug, Clone)]
-pub(super) struct View {
+pub(super) struct Standing {
     pub(super) leader: NodeId,
     pub(super) cluster: Option<ClusterId>,
     pub(super) format: Format,
@@ -98,7 +98,7 @@ pub(super) enum Step {
 ///
 /// # Errors
 /// Why there is none, as a sentence for people.
-pub(super) fn next(verb: Verb, node: NodeId, view: &View) -> Result<Step, String> {
+pub(super) fn next(verb: Verb, node: NodeId, view: &Standing) -> Result<Step, String> {
     if view.voters.len() > 1 {
         return Ok(Step::Finish);
     }
@@ -121,7 +121,7 @@ pub(super) fn is_majority(of: &[BTreeSet<NodeId>], present: &BTreeSet<NodeId>) -
         .all(|voters| voters.intersection(present).count() > voters.len() / 2)
 }
 
-impl View {
+impl Standing {
     fn votes(&self, node: NodeId) -> bool {
         self.voters.iter().any(|voters| voters.contains(&node))
     }

@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use remora_proto::v1;
-
 use crate::log::DiskId;
 use crate::runtime;
 
@@ -34,17 +32,11 @@ pub(super) struct WaitingNodes(Mutex<BTreeMap<DiskId, (Instant, WaitingNode)>>);
 
 impl WaitingNodes {
     /// Notes that one said that it waits.
-    pub(super) fn note(&self, introduction: &v1::Introduction) {
+    pub(super) fn note(&self, node: WaitingNode) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, (heard, _)| is_fresh(*heard));
-        let disk = DiskId(introduction.disk);
-        if waiting.len() < WAITING_MAX || waiting.contains_key(&disk) {
-            let node = WaitingNode {
-                node: introduction.node,
-                disk,
-                peer_address: introduction.peer_address.clone(),
-            };
-            waiting.insert(disk, (runtime::now(), node));
+        if waiting.len() < WAITING_MAX || waiting.contains_key(&node.disk) {
+            waiting.insert(node.disk, (runtime::now(), node));
         }
     }
 

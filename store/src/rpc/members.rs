@@ -5,7 +5,7 @@ use remora_proto::v1::change_member_reply::State;
 use remora_proto::v1::change_member_request;
 use tonic::Status;
 
-use crate::raft::{ChangeError, Progress, Verb, Wish};
+use crate::raft::{ChangeError, StepTaken, Verb, Wish};
 
 use super::desk::Desk;
 use super::status::{malformed, status};
@@ -47,25 +47,25 @@ fn wish(request: v1::ChangeMemberRequest) -> Result<Wish, Status> {
     })
 }
 
-fn told(progress: Progress) -> v1::ChangeMemberReply {
+fn told(progress: StepTaken) -> v1::ChangeMemberReply {
     let reply = |state: State| v1::ChangeMemberReply {
         state: state.into(),
         ..v1::ChangeMemberReply::default()
     };
     match progress {
-        Progress::Finished => reply(State::Finished),
-        Progress::HandedOver => reply(State::HandedOver),
-        Progress::Removed => reply(State::Removed),
-        Progress::Learns(disk) => v1::ChangeMemberReply {
+        StepTaken::Finished => reply(State::Finished),
+        StepTaken::HandedOver => reply(State::HandedOver),
+        StepTaken::Removed => reply(State::Removed),
+        StepTaken::Learns(disk) => v1::ChangeMemberReply {
             disk: disk.0,
             ..reply(State::Learns)
         },
-        Progress::CatchesUp(behind) => v1::ChangeMemberReply {
+        StepTaken::CatchesUp(behind) => v1::ChangeMemberReply {
             entries_behind: behind.entries,
             bytes_behind: behind.bytes,
             ..reply(State::CatchesUp)
         },
-        Progress::Done(disk) => v1::ChangeMemberReply {
+        StepTaken::Done(disk) => v1::ChangeMemberReply {
             disk: disk.map_or(0, |disk| disk.0),
             ..reply(State::Done)
         },

@@ -1,4 +1,6 @@
 //! An operator's word about what the cluster writes, and what there is to know of it.
+//!
+//! Invariant: a rise waits its turn behind changes of the membership. Left out: when it comes by itself (`raft`).
 
 use std::sync::Arc;
 

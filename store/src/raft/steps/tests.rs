@@ -1,10 +1,14 @@
+//! Which step is due, from tables of what a leader may know.
+//!
+//! Left out: that the steps are carried out, which `raft/tests/changes.rs` shows.
+
 use super::*;
 
 const NEW: DiskId = DiskId(0x99);
 
 /// Three voters with disks of their numbers, of whom these answer; somebody waits at the address that is named.
-fn three(alive: &[NodeId]) -> View {
-    View {
+fn three(alive: &[NodeId]) -> Standing {
+    Standing {
         leader: 1,
         cluster: Some(ClusterId(7)),
         format: Format(1),
@@ -28,7 +32,7 @@ fn waiting(node: NodeId) -> Candidate {
 }
 
 /// The same once node 4 listens, so far behind.
-fn learning(behind: u64) -> View {
+fn learning(behind: u64) -> Standing {
     let mut view = three(&[1, 2, 3, 4]);
     view.members.insert(4, NEW);
     view.behind = Some(Behind {
@@ -38,7 +42,7 @@ fn learning(behind: u64) -> View {
     view
 }
 
-fn refusal(verb: Verb, node: NodeId, view: &View) -> String {
+fn refusal(verb: Verb, node: NodeId, view: &Standing) -> String {
     next(verb, node, view).unwrap_err()
 }
 

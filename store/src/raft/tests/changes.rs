@@ -1,27 +1,26 @@
 //! How nodes are added, replaced and removed.
 
-use std::time::Instant;
-
 use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver;
 
-use crate::raft::{ChangeError, PeerError, Progress, Verb, Wish};
+use crate::raft::{ChangeError, PeerError, StepTaken, Verb, Wish};
+use crate::runtime;
 
 use super::cluster::{Cluster, PATIENCE, eventually};
 
 impl Cluster {
     /// Says the same to whoever leads until it is done or refused; gives what came of the steps, or the refusal.
-    async fn change(&self, verb: Verb, node: u64) -> Result<Vec<Progress>, String> {
+    async fn change(&self, verb: Verb, node: u64) -> Result<Vec<StepTaken>, String> {
         let wish = Wish {
             verb,
             node,
             peer_address: format!("10.0.0.{node}:7500"),
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = runtime::now() + PATIENCE;
         let mut steps = Vec::new();
-        while Instant::now() < deadline {
+        while runtime::now() < deadline {
             match self.lead().await.change_members(&wish).await {
-                Ok(done @ Progress::Done(_)) => {
+                Ok(done @ StepTaken::Done(_)) => {
                     steps.push(done);
                     return Ok(steps);
                 }
@@ -63,13 +62,13 @@ async fn a_node_is_added_catches_up_and_votes() {
     })
     .await;
     let steps = cluster.change(Verb::Add, 4).await.unwrap();
-    assert_eq!(steps.first(), Some(&Progress::Learns(disk)));
-    assert_eq!(steps.last(), Some(&Progress::Done(Some(disk))));
+    assert_eq!(steps.first(), Some(&StepTaken::Learns(disk)));
+    assert_eq!(steps.last(), Some(&StepTaken::Done(Some(disk))));
     assert_eq!(cluster.voters().await, [1, 2, 3, 4]);
     eventually("it is ready", || node.ready()).await;
     assert_eq!(
         cluster.change(Verb::Add, 4).await,
-        Ok(vec![Progress::Done(Some(disk))]),
+        Ok(vec![StepTaken::Done(Some(disk))]),
         "said once more"
     );
     // Three of four are a majority only if the fourth votes.
@@ -100,7 +99,7 @@ async fn a_cluster_of_one_grows_and_shrinks() {
     let steps = cluster.change(Verb::Remove, leader).await.unwrap();
     assert_eq!(
         steps,
-        [Progress::HandedOver, Progress::Removed, Progress::Done(None)]
+        [StepTaken::HandedOver, StepTaken::Removed, StepTaken::Done(None)]
     );
     cluster.crash(leader).await;
     let other = cluster.follower().await;
@@ -162,7 +161,7 @@ async fn an_empty_disk_takes_the_place_of_one_that_is_gone() {
     let node = cluster.start_joining(gone).await;
     let disk = node.status().disk;
     let steps = cluster.change(Verb::Replace, gone).await.unwrap();
-    assert_eq!(steps[..2], [Progress::Removed, Progress::Learns(disk)]);
+    assert_eq!(steps[..2], [StepTaken::Removed, StepTaken::Learns(disk)]);
     assert_eq!(cluster.voters().await, [1, 2, 3]);
     let another = (1..=3).find(|node| *node != gone).unwrap();
     cluster.crash(another).await;
@@ -213,6 +212,6 @@ async fn a_change_that_was_left_half_done_is_finished_first() {
         changed = leader.inner.raft.change_membership(change, false) => panic!("it is done: {changed:?}"),
     }
     let steps = cluster.change(Verb::Remove, removed).await.unwrap();
-    assert_eq!(steps, [Progress::Finished, Progress::Done(None)]);
+    assert_eq!(steps, [StepTaken::Finished, StepTaken::Done(None)]);
     assert_eq!(cluster.voters().await.len(), 2);
 }

@@ -21,7 +21,8 @@ use tempfile::TempDir;
 use crate::raft::{LinkError, LinkResult, NodeId, PeerEndpoint, PeerLink, PeerLinks, RaftHandle, start};
 use crate::runtime;
 
-use super::cluster::{Cluster, MemoryLinks, PATIENCE, Wires};
+use super::cluster::{Cluster, PATIENCE};
+use super::wires::{MemoryLinks, Wires};
 
 /// The node at the far side.
 const FAR: NodeId = 2;

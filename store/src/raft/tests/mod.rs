@@ -15,6 +15,7 @@ mod membership;
 mod snapshot;
 mod space;
 mod wire;
+mod wires;
 
 use std::sync::Arc;
 
