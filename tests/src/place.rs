@@ -1,10 +1,13 @@
-//! Where things are: programs built by cargo, the repository, the cache of unpacked Tomcats, free ports, scratch
-//! directories.
+//! Where things are: programs built by cargo, the repository, the cache of unpacked Tomcats, free ports.
+//!
+//! Several harnesses may run at the same time. Each draws its ports from a lane of its own, and what is made once and kept
+//! is made by one of them while the others wait. Both are held by locks on files, which end with the process however it ends.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,29 +15,53 @@ use anyhow::{Context, Result, bail};
 /// killed process stays free until its restart.
 const PORTS: std::ops::Range<u16> = 18_000..30_000;
 
+/// Parts of the range, each for one harness at a time: more than ever run at once on one machine.
+const LANES: u16 = 8;
+
+/// Ports of one lane: a claim takes about thirty.
+const LANE_PORTS: u16 = (PORTS.end - PORTS.start) / LANES;
+
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A loopback port that nothing listens on and that this process has not handed out before.
+/// A loopback port that nothing listens on and that neither this process nor another harness has handed out.
 ///
 /// # Errors
-/// When the whole range is busy.
+/// When all lanes are held, or every port of this harness's lane is busy.
 pub fn free_port() -> Result<u16> {
-    let mut taken = TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let width = PORTS.end - PORTS.start;
-    // Harnesses that run at the same time begin at different places.
-    let first = u16::try_from(std::process::id() * 37 % u32::from(width)).context("a remainder fits")?;
-    for step in 0..width {
-        let port = PORTS.start + (first + step) % width;
-        if !taken.contains(&port) && is_free(port) {
-            taken.insert(port);
-            return Ok(port);
+    let first = PORTS.start + lane()? * LANE_PORTS;
+    let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Whoever still speaks to the harness that held the lane before, or to a former owner of the port, reaches nobody.
+    let begin = u16::try_from(std::process::id() * 37 % u32::from(LANE_PORTS)).context("a remainder fits")?;
+    let mut ports = (0..LANE_PORTS).map(|step| first + (begin + step) % LANE_PORTS);
+    let free = ports.find(|port| !taken.contains(port) && is_free(*port));
+    let free = free.with_context(|| {
+        format!(
+            "no free loopback port between {first} and {}: stop something that listens there",
+            first + LANE_PORTS
+        )
+    })?;
+    taken.insert(free);
+    Ok(free)
+}
+
+/// The lane of this process, held until it ends.
+fn lane() -> Result<u16> {
+    static HELD: OnceLock<(u16, File)> = OnceLock::new();
+    if let Some((lane, _)) = HELD.get() {
+        return Ok(*lane);
+    }
+    for lane in 0..LANES {
+        let path = std::env::temp_dir().join(format!("remora-ports-{lane}.lock"));
+        // One that somebody else's harness made is as good as held.
+        let Ok(file) = File::options().create(true).append(true).open(&path) else {
+            continue;
+        };
+        if file.try_lock().is_ok() {
+            // Of two threads that come at once each holds one: the later one's is given back.
+            return Ok(HELD.get_or_init(|| (lane, file)).0);
         }
     }
-    bail!(
-        "no free loopback port between {} and {}: stop something that listens there",
-        PORTS.start,
-        PORTS.end
-    )
+    bail!("{LANES} harnesses run already on this machine: wait until one has ended")
 }
 
 /// The port asked for if nothing listens on it, else a free one.
@@ -43,7 +70,7 @@ pub fn free_port() -> Result<u16> {
 /// When no port is free.
 pub fn preferred_port(port: u16) -> Result<u16> {
     {
-        let mut taken = TAKEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         if !taken.contains(&port) && is_free(port) {
             taken.insert(port);
             return Ok(port);
@@ -141,4 +168,58 @@ pub fn cache() -> Result<PathBuf> {
     let directory = profile.parent().unwrap_or(&profile).join("remora-tests");
     std::fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
     Ok(directory)
+}
+
+/// Holds the making of one kind of thing in the cache until it is dropped: no other harness and no other thread makes it
+/// meanwhile.
+///
+/// # Errors
+/// When the cache cannot be written.
+pub fn making(what: &str) -> Result<File> {
+    let path = cache()?.join(format!("{what}.lock"));
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.with_context(|| format!("open {}", path.display()))?;
+    file.lock().with_context(|| format!("lock {}", path.display()))?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[test]
+    fn a_port_is_handed_out_once_and_from_one_lane() {
+        let ports: Vec<u16> = (0..40).map(|_| free_port().unwrap()).collect();
+        let lanes: BTreeSet<u16> = ports
+            .iter()
+            .map(|port| (port - PORTS.start) / LANE_PORTS)
+            .collect();
+        assert_eq!(lanes.len(), 1, "{ports:?}");
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), ports.len());
+    }
+
+    #[test]
+    fn a_lane_is_held_by_one_harness() {
+        let lane = lane().unwrap();
+        let path = std::env::temp_dir().join(format!("remora-ports-{lane}.lock"));
+        let another = File::options().append(true).open(path).unwrap();
+        assert!(another.try_lock().is_err());
+    }
+
+    #[test]
+    fn two_never_make_the_same_thing_at_once() {
+        let held = making("a-test").unwrap();
+        let (said, heard) = sync_channel(1);
+        let waiting = std::thread::spawn(move || {
+            let made = making("a-test").unwrap();
+            said.send(()).unwrap();
+            drop(made);
+        });
+        assert!(heard.try_recv().is_err(), "the first one still holds it");
+        drop(held);
+        heard.recv().unwrap();
+        waiting.join().unwrap();
+    }
 }

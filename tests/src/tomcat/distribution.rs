@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -132,10 +131,7 @@ pub(super) fn home(version: Version) -> Result<PathBuf> {
 /// # Errors
 /// When Maven or `jar` is missing or fails, with what it said.
 pub fn prepare(version: Version) -> Result<PathBuf> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = place::making("tomcats")?;
     let home = home(version)?;
     if home.is_dir() {
         return Ok(home);
@@ -174,10 +170,7 @@ pub(super) fn war(application: Application, version: Version) -> Result<PathBuf>
         Application::Another(_) => Application::Probe,
         itself => itself,
     };
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _guard = ONE_AT_A_TIME
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = place::making("applications")?;
     match application {
         Application::Examples => return foreign::examples(version),
         Application::Spring | Application::Faces | Application::Wicket => {
