@@ -150,17 +150,7 @@ impl SnapshotStore {
         };
         let mut frames = FrameReader::new(reader.file);
         let meta = decode_meta(&frames.next_frame()?, self.shared.understood)?;
-        let mut decoder = ImageDecoder::new(self.shared.understood);
-        loop {
-            let chunk = frames.next_frame()?;
-            if chunk.is_empty() {
-                break;
-            }
-            decoder
-                .push(&chunk)
-                .map_err(|error| invalid(&error.to_string()))?;
-        }
-        let image = decoder.finish().map_err(|error| invalid(&error.to_string()))?;
+        let image = read_image(&mut frames, self.shared.understood)?;
         Ok(Some((meta, image)))
     }
 
@@ -244,6 +234,21 @@ fn verify(file: impl Read, understood: Formats) -> io::Result<SnapshotMeta> {
     Ok(meta)
 }
 
+/// Puts the table together from the frames behind the head.
+fn read_image(frames: &mut FrameReader<impl Read>, understood: Formats) -> io::Result<TableImage> {
+    let mut decoder = ImageDecoder::new(understood);
+    loop {
+        let chunk = frames.next_frame()?;
+        if chunk.is_empty() {
+            break;
+        }
+        decoder
+            .push(&chunk)
+            .map_err(|error| invalid(&error.to_string()))?;
+    }
+    decoder.finish().map_err(|error| invalid(&error.to_string()))
+}
+
 impl SnapshotReader {
     /// What the image stands for.
     pub(crate) fn meta(&self) -> &SnapshotMeta {
@@ -304,5 +309,7 @@ impl SnapshotReceiver {
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

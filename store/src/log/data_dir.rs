@@ -381,6 +381,8 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -16,7 +16,7 @@ const MAGIC: &[u8; 7] = b"remoraS";
 
 /// Longest frame that is believed, in bytes. Frames are written no longer than a piece; this is far above, so that files
 /// of earlier programs, which wrote whole records, can be read.
-const FRAME_BYTES_MAX: u32 = 64 * 1024 * 1024;
+pub(super) const FRAME_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// How much of a file is sent to a peer at a time, in bytes: large against a message's cost, small beside a heartbeat.
 pub(super) const PIECE_BYTES: usize = 256 * 1024;

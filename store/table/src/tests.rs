@@ -6,6 +6,7 @@
 //! each other is held by [`rules`].
 
 mod bounds;
+mod fuzz;
 mod random;
 mod rules;
 mod show;

@@ -80,7 +80,7 @@ const PURE_CRATES: &[PureCrate] = &[
     PureCrate {
         directory: "store/table",
         dependencies: &["bytes", "dashmap", "thiserror"],
-        tests: &["goldenscript"],
+        tests: &["goldenscript", "remora-fuzz"],
         bans: &[
             "std::collections::HashMap",
             "std::collections::HashSet",
@@ -94,7 +94,7 @@ const PURE_CRATES: &[PureCrate] = &[
     PureCrate {
         directory: "proxy/policy",
         dependencies: &[],
-        tests: &[],
+        tests: &["remora-fuzz"],
         bans: &[
             "std::collections::HashMap",
             "std::collections::HashSet",

@@ -1,5 +1,7 @@
 //! Keys and picks as tables, and the promise that no bytes break them.
 
+use remora_fuzz::Target;
+
 use super::*;
 use crate::upstream::testing::pool;
 use crate::upstream::{Pool, Sticky, UpstreamId};
@@ -83,62 +85,62 @@ fn absurd_values_are_no_values() {
     assert_eq!(key(None, "/", &["JSESSIONID=A\\.n1"]), "- -");
 }
 
-/// Bytes that look like the real thing in parts, from a fixed seed.
-pub(crate) fn noise(count: u32) -> impl Iterator<Item = Vec<u8>> {
-    let words: [&[u8]; 22] = [
-        b"JSESSIONID=",
-        b"jsessionid=",
-        b"ROUTEID=",
-        b"/",
-        b";",
-        b"?",
-        b"&",
-        b".",
-        b"..",
-        b"%2e",
-        b"%2F",
-        b"%",
-        b"=",
-        b"shop",
-        b"n1",
-        b"\"",
-        b"\0",
-        b"\xff",
-        b" ",
-        b"A",
-        b"%00",
-        b"\\",
+/// Any bytes, and such that look like the real thing in parts.
+pub(crate) fn fuzzed(name: &'static str) -> Target {
+    let words = [
+        "JSESSIONID=",
+        "jsessionid=",
+        "ROUTEID=",
+        "/",
+        ";",
+        "?",
+        "&",
+        ".",
+        "..",
+        "%2e",
+        "%2F",
+        "%",
+        "=",
+        "shop",
+        "n1",
+        "\"",
+        "\0",
+        " ",
+        "A",
+        "%00",
+        "\\",
+        "\u{e4}",
     ];
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 33).unwrap()
-    };
-    (0..count).map(move |_| {
-        let length = next() % 12;
-        (0..length)
-            .flat_map(|_| words[next() % words.len()].to_vec())
-            .collect()
-    })
+    let examples = [
+        "/shop/../x;jsessionid=A.n1?b=%2e",
+        "JSESSIONID=A.n1; ROUTEID=.n1",
+        "http://h:80/shop/n1",
+    ];
+    let examples = examples.map(|text| text.as_bytes().to_vec());
+    Target::new(name)
+        .words(&words)
+        .examples(examples)
+        .input_bytes_max(512)
 }
 
 #[test]
 fn no_bytes_break_the_key() {
     let sticky = Sticky::new("JSESSIONID", Some("ROUTEID"));
     let plain = Sticky::new("JSESSIONID", None);
-    let texts: Vec<Vec<u8>> = noise(20_000).collect();
-    for pair in texts.windows(2) {
+    fuzzed("a request's key").run(|bytes| {
+        let (target, cookie) = bytes.split_at(bytes.len() / 2);
+        let mut said = String::new();
         for sticky in [&sticky, &plain] {
-            let key = RouteKey::read(sticky, &pair[0], std::iter::once(&pair[1][..]));
+            let key = RouteKey::read(sticky, target, std::iter::once(cookie));
             for part in [key.session, key.route].into_iter().flatten() {
                 assert!(!part.is_empty() && part.len() <= key::VALUE_MAX);
                 assert!(part.iter().all(u8::is_ascii_graphic));
             }
             assert!(!key.session.is_some_and(|session| session.contains(&b'.')));
+            said += &format!("{} {} ", key.session.is_some(), key.route.is_some());
         }
-    }
+        said
+    });
 }
 
 fn picked<'a>(pool: &Pool, session: &'a str, route: &'a str, tried: &[u32]) -> String {

@@ -20,7 +20,7 @@ const SEAL: Seal = Seal {
 };
 
 /// One record of each kind, at both ends of what may be absent.
-fn records() -> Vec<Record> {
+pub(super) fn records() -> Vec<Record> {
     let full = LogState {
         vote: Some(granted(7, 2)),
         committed: Some(id(6, 40)),
@@ -189,44 +189,8 @@ fn a_later_format_is_said_and_not_taken_for_damage() {
     assert!(refused.to_string().contains("start the release"), "{refused}");
 }
 
-/// A number that follows from the one before, to draw from.
-fn drawn(state: &mut u64) -> u64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    *state >> 33
-}
-
-#[test]
-fn no_bytes_make_a_reader_panic() {
-    let mut state = 42;
-    let whole: Vec<Vec<u8>> = records().iter().map(|record| put(record, 0).to_vec()).collect();
-    let manifest = manifest().encode(Format::FIRST);
-    for round in 0..20_000_usize {
-        let mut bytes = match round % 3 {
-            0 => (0..drawn(&mut state) % 90)
-                .map(|_| drawn(&mut state).to_le_bytes()[0])
-                .collect(),
-            1 => whole[round % whole.len()].clone(),
-            _ => manifest.clone(),
-        };
-        for _ in 0..drawn(&mut state) % 3 {
-            if let Some(at) = drawn(&mut state).checked_rem(bytes.len() as u64) {
-                bytes[usize::try_from(at).unwrap()] = drawn(&mut state).to_le_bytes()[0];
-            }
-        }
-        // With a true checksum, so that what lies behind it is reached.
-        let _ = Manifest::decode(&with_checksum(bytes.clone()), Formats::OURS);
-        let bytes = Bytes::from(bytes);
-        let _ = Record::read_label(&bytes, Formats::OURS);
-        let segment = SegmentBytes::new(&bytes, SEAL, Formats::OURS);
-        let _ = (segment.group(0), segment.marks_behind(0), segment.filled_to(0));
-        for kind in 0..10 {
-            let _ = Record::from_payload(kind, &bytes);
-        }
-    }
-}
-
 /// Bytes with their checksum in the place of the last four.
-fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+pub(super) fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
     let Some(content) = bytes.len().checked_sub(4) else {
         return bytes;
     };

@@ -3,6 +3,7 @@
 mod closing;
 mod contract;
 mod encoded;
+mod fuzz;
 mod parts;
 mod power;
 mod workers;

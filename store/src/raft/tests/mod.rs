@@ -8,6 +8,7 @@ mod elections;
 mod faults;
 mod forgetful;
 mod formats;
+mod fuzz;
 mod joining;
 mod leadership;
 pub(crate) mod link;

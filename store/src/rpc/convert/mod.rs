@@ -102,4 +102,6 @@ fn key_bytes(bytes: &[u8]) -> Conversion<[u8; KEY_BYTES]> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

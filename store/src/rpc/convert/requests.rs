@@ -2,7 +2,7 @@
 //!
 //! Everything that a message must be by itself is checked here: what is missing, longer than the protocol says, or contradicts
 //! itself is refused with a sentence that names the field and the limit. Behind it a key has its 16 bytes, a serial is not 0, a
-//! save that creates says how long the session may idle, and a new key stays in the slot of the old one.
+//! save that creates says how long the session may idle, and a new key is not the old one.
 //!
 //! Left out on purpose: what depends on this node's configuration or on the table (`Limits::check`, at the desk), and rights.
 

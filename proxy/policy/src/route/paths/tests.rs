@@ -1,7 +1,7 @@
 //! Which path goes where, which is refused, and that the way back undoes the way there.
 
 use super::*;
-use crate::route::tests::noise;
+use crate::route::tests::fuzzed;
 
 fn route(public: &str, internal: &str, pool: usize) -> PathRoute {
     PathRoute {
@@ -182,26 +182,30 @@ fn no_bytes_break_the_map_or_leave_the_route_on_the_upstream() {
         route("/shop/n1", "/n1", 1),
     ]);
     let mut mapped = 0;
-    for noise in noise(200_000) {
-        for target in [
-            [b"/shop/", &noise[..]].concat(),
-            [b"/", &noise[..]].concat(),
-            noise,
-        ] {
-            let Ok(found) = map.map(&target) else { continue };
-            mapped += 1;
-            let path = found.target.split(|byte| *byte == b'?').next().unwrap();
-            let read = as_tomcat_reads(path);
-            let expected: Vec<&[u8]> = names(&found.route.internal).map(str::as_bytes).collect();
-            assert!(
-                read.len() >= expected.len() && read.iter().zip(expected).all(|(read, own)| read == own),
-                "{found:?}"
-            );
+    fuzzed("a request's path").run(|bytes| {
+        let mut said = String::new();
+        for begin in [&b"/shop/"[..], b"/", b""] {
+            match map.map(&[begin, bytes].concat()) {
+                Ok(found) => {
+                    mapped += 1;
+                    let path = found.target.split(|byte| *byte == b'?').next().unwrap();
+                    let read = as_tomcat_reads(path);
+                    let expected: Vec<&[u8]> = names(&found.route.internal).map(str::as_bytes).collect();
+                    assert!(
+                        read.len() >= expected.len()
+                            && read.iter().zip(expected).all(|(read, own)| read == own),
+                        "{found:?}"
+                    );
+                    said += &found.route.internal;
+                }
+                Err(why) => said += &format!("{why:?}"),
+            }
         }
-    }
+        said
+    });
     assert!(
-        mapped > 10_000,
-        "the noise must reach the interesting part: {mapped}"
+        mapped > remora_fuzz::USUAL_ROUNDS / 10,
+        "the bytes must reach the interesting part: {mapped}"
     );
 }
 
