@@ -5,6 +5,10 @@ MAVEN := mvn -B -q -Dsbom -f tomcat-adapter/pom.xml
 DENY := PATH="$(CURDIR)/target/tools/bin:$(PATH)" cargo deny
 export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 
+# How long `make soak` troubles real store nodes; how long it feeds each decoder.
+SECONDS ?= 600
+FUZZ_SECONDS ?= 60
+
 .PHONY: help demo test soak check check-fast check-crates check-adapter fix build programs bench prerequisites
 
 help: ## list the targets
@@ -16,7 +20,9 @@ demo: build ## see a failover: a user stays logged in while Tomcat and the store
 test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took
 	@tools/test
 
-soak: build ## what is too long for every change: the claims that `make test` leaves out
+soak: build ## a bad time for real store nodes (SECONDS=600), every decoder for a minute, and the claims too long for every change
+	target/debug/soak $(SECONDS)
+	REMORA_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --workspace --lib -- --nocapture fuzz:: no_bytes_break
 	cargo test --workspace -- --ignored
 	$(MAVEN) -P releases test
 

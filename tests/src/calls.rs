@@ -156,6 +156,26 @@ impl Calls {
         })
     }
 
+    /// Reads a session as it stands, if this ownership of it does, and repeats until there is an answer.
+    ///
+    /// # Errors
+    /// When there is no answer, or when the store calls the request malformed.
+    pub fn check(&mut self, session: &v1::SessionKey, epoch: u64) -> Result<v1::CheckReply> {
+        // No copy has this version, so the record comes along.
+        let request = v1::CheckRequest {
+            session: Some(session.clone()),
+            epoch,
+            version: 0,
+        };
+        self.repeat("check", async |channel| {
+            let mut client = SessionStoreClient::new(channel);
+            client
+                .check(request.clone())
+                .await
+                .map(tonic::Response::into_inner)
+        })
+    }
+
     /// Removes as a logout does, and repeats until the outcome is known.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The harness behind the claims and the demo: real processes, real Tomcats, free loopback ports.
+//! The harness behind the claims, the demo, the bench and the soak: real processes, real Tomcats, free loopback ports.
 //!
 //! A claim is one file in `tests/`, named after the promise it shows. It asks for a [`World`], acts as users and
 //! as misfortune do, and waits for conditions with a deadline. From the outside in:

@@ -24,15 +24,51 @@ struct Written {
     version: u64,
 }
 
+/// What a writer was told of its session last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Acknowledged {
+    /// How many of its saves were acknowledged; the session then holds this number.
+    pub saves: u64,
+    /// The ownership.
+    pub epoch: u64,
+    /// The session's version.
+    pub version: u64,
+}
+
 /// What all writers share.
 #[derive(Debug)]
 struct Shared {
     stop: AtomicBool,
     /// By each writer.
-    acknowledged: Vec<AtomicU64>,
+    acknowledged: Vec<Mutex<Acknowledged>>,
     vain: AtomicU64,
     /// When the last save was acknowledged, and the longest time between two since it was asked.
     pace: Mutex<(Instant, Duration)>,
+}
+
+impl Shared {
+    fn last(&self, writer: usize) -> Acknowledged {
+        let slot = self.acknowledged.get(writer);
+        slot.map_or_else(Acknowledged::default, |last| {
+            *last.lock().unwrap_or_else(PoisonError::into_inner)
+        })
+    }
+}
+
+/// Looks at what the writers were told.
+#[derive(Clone, Debug)]
+pub struct SaversView(Arc<Shared>);
+
+impl SaversView {
+    /// What a writer, counted from 0, was told last.
+    pub fn last(&self, writer: usize) -> Acknowledged {
+        self.0.last(writer)
+    }
+}
+
+/// The key of a writer's session.
+pub fn session_of(writer: usize) -> v1::SessionKey {
+    session_key("claims", &format!("writer-{writer}"))
 }
 
 /// Writers that run.
@@ -50,7 +86,7 @@ impl Savers {
     pub fn start(stores: &Stores, writers: u64) -> Result<Self> {
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
-            acknowledged: (0..writers).map(|_| AtomicU64::new(0)).collect(),
+            acknowledged: (0..writers).map(|_| Mutex::default()).collect(),
             vain: AtomicU64::new(0),
             pace: Mutex::new((Instant::now(), Duration::ZERO)),
         });
@@ -81,7 +117,7 @@ impl Savers {
     /// # Errors
     /// When it takes too long.
     pub fn wait_for_each(&self) -> Result<()> {
-        let each = || (self.shared.acknowledged.iter()).map(|count| count.load(Ordering::Acquire));
+        let each = || (0..self.writers()).map(|writer| self.last(writer).saves);
         let before: Vec<u64> = each().collect();
         let done = || each().zip(&before).all(|(now, before)| now >= before + 2);
         let ended = || self.threads.iter().any(JoinHandle::is_finished);
@@ -90,8 +126,22 @@ impl Savers {
 
     /// Saves acknowledged so far.
     pub fn acknowledged(&self) -> u64 {
-        let each = self.shared.acknowledged.iter();
-        each.map(|count| count.load(Ordering::Acquire)).sum()
+        (0..self.writers()).map(|writer| self.last(writer).saves).sum()
+    }
+
+    /// How many writers there are.
+    pub fn writers(&self) -> usize {
+        self.shared.acknowledged.len()
+    }
+
+    /// What a writer, counted from 0, was told last.
+    pub fn last(&self, writer: usize) -> Acknowledged {
+        self.shared.last(writer)
+    }
+
+    /// The same for a thread of its own, which may go on after the writers have ended.
+    pub fn view(&self) -> SaversView {
+        SaversView(Arc::clone(&self.shared))
     }
 
     /// Tries so far that were refused or not answered in time.
@@ -112,15 +162,25 @@ impl Savers {
     /// # Errors
     /// When an acknowledged save is lost, or one was applied twice.
     pub fn finish(self, stores: &Stores) -> Result<()> {
+        let wrong = self.verdict(stores)?;
+        ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+        Ok(())
+    }
+
+    /// The same; gives a sentence for each writer whose session is not as it was told.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn verdict(self, stores: &Stores) -> Result<Vec<String>> {
         self.shared.stop.store(true, Ordering::Release);
         let mut reader = stores.calls(u64::MAX)?;
+        let mut wrong = Vec::new();
         for thread in self.threads {
-            let written = thread
-                .join()
-                .map_err(|_| anyhow::anyhow!("a writer panicked"))??;
-            written.is_kept(&mut reader)?;
+            let written = thread.join().unwrap_or_else(|_| bail!("a writer panicked"));
+            let kept = written.and_then(|written| written.is_kept(&mut reader));
+            wrong.extend(kept.err().map(|error| format!("{error:#}")));
         }
-        Ok(())
+        Ok(wrong)
     }
 }
 
@@ -149,8 +209,8 @@ impl Written {
 }
 
 fn write(writer: u64, mut calls: Calls, shared: &Shared) -> Result<Written> {
-    let key = session_key("claims", &format!("writer-{writer}"));
     let index = usize::try_from(writer)?;
+    let key = session_of(index);
     let (mut epoch, mut version, mut last) = (0, 0, 0);
     while !shared.stop.load(Ordering::Acquire) {
         let attribute = v1::Attribute {
@@ -184,7 +244,13 @@ fn write(writer: u64, mut calls: Calls, shared: &Shared) -> Result<Written> {
             ),
         }
         last += 1;
-        shared.acknowledged[index].fetch_add(1, Ordering::AcqRel);
+        *shared.acknowledged[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Acknowledged {
+            saves: last,
+            epoch,
+            version,
+        };
         let mut pace = shared.pace.lock().unwrap_or_else(PoisonError::into_inner);
         *pace = (Instant::now(), pace.1.max(pace.0.elapsed()));
     }

@@ -14,9 +14,13 @@ use crate::place;
 use crate::process::Process;
 use crate::wait::{START, wait_for, wait_until};
 
-/// The ports of one node.
+/// Where one node listens.
 #[derive(Clone, Copy, Debug)]
 pub struct StorePorts {
+    /// The address of its machine.
+    pub host: Ipv4Addr,
+    /// A process in the network namespace that is its machine, if that is not ours.
+    pub namespace: Option<u32>,
     /// For session managers and operators.
     pub client: u16,
     /// For the other nodes.
@@ -34,11 +38,18 @@ impl StorePorts {
     /// When there are none.
     pub fn free() -> Result<Self> {
         Ok(Self {
+            host: Ipv4Addr::LOCALHOST,
+            namespace: None,
             client: place::free_port()?,
             peer: place::free_port()?,
             ops: place::free_port()?,
             advertised: None,
         })
+    }
+
+    /// One of its ports as others reach it.
+    pub fn at(&self, port: u16) -> SocketAddr {
+        (self.host, port).into()
     }
 }
 
@@ -72,6 +83,13 @@ pub struct Stores {
 /// A loopback address.
 pub fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// How a program is started in the network namespace of a process.
+fn entered(inside: u32, program: &Path) -> (PathBuf, Vec<String>) {
+    let namespace = format!("--net=/proc/{inside}/ns/net");
+    let words = [namespace, "--".to_owned(), program.display().to_string()];
+    ("nsenter".into(), words.into())
 }
 
 impl Stores {
@@ -125,7 +143,7 @@ impl Stores {
     pub fn client_addresses(&self) -> Vec<SocketAddr> {
         self.nodes
             .iter()
-            .map(|node| loopback(node.ports.client))
+            .map(|node| node.ports.at(node.ports.client))
             .collect()
     }
 
@@ -153,31 +171,29 @@ impl Stores {
     pub fn flags(&self, id: u64) -> Result<Vec<String>> {
         let node = self.node(id).context("no such store node")?;
         let all = self.nodes.iter();
+        let peer = |member: &StoreNode| member.ports.at(member.ports.peer).to_string();
         let cluster = if node.joins {
             let others = all.filter(|member| member.id != id);
-            let others: Vec<String> = others
-                .map(|member| loopback(member.ports.peer).to_string())
-                .collect();
-            ("join", others.join(","))
+            ("join", others.map(peer).collect::<Vec<_>>().join(","))
         } else {
-            let members = all.map(|member| format!("{}={}", member.id, loopback(member.ports.peer)));
+            let members = all.map(|member| format!("{}={}", member.id, peer(member)));
             ("cluster", members.collect::<Vec<_>>().join(","))
         };
         let flag = |name: &str, value: &str| [format!("--{name}"), value.to_owned()];
+        let at = |port| node.ports.at(port).to_string();
         let flags = [
             flag("node-id", &id.to_string()),
             flag("data-dir", &node.data.display().to_string()),
-            flag("client-addr", &loopback(node.ports.client).to_string()),
-            flag("peer-addr", &loopback(node.ports.peer).to_string()),
-            flag("ops-addr", &loopback(node.ports.ops).to_string()),
+            flag("client-addr", &at(node.ports.client)),
+            flag("peer-addr", &at(node.ports.peer)),
+            flag("ops-addr", &at(node.ports.ops)),
             flag(cluster.0, &cluster.1),
         ];
         let older = (node.newest_format)
             .map(|newest| flag("newest-format", &newest.to_string()).to_vec())
             .unwrap_or_default();
-        let advertised = (node.ports.advertised).map_or_else(Vec::new, |port| {
-            flag("advertise-client-addr", &loopback(port).to_string()).to_vec()
-        });
+        let advertised = (node.ports.advertised)
+            .map_or_else(Vec::new, |port| flag("advertise-client-addr", &at(port)).to_vec());
         Ok([flags.concat(), advertised, node.more.clone(), older].concat())
     }
 
@@ -198,8 +214,12 @@ impl Stores {
         let program = place::program("remora-store")?;
         let flags = self.flags(id)?;
         let node = self.node_mut(id)?;
+        let (program, entry) = match node.ports.namespace {
+            None => (program, Vec::new()),
+            Some(inside) => entered(inside, &program),
+        };
         let process = Process::start(&format!("store {id}"), &program, &node.log, |command| {
-            command.args(flags);
+            command.args(entry).args(flags);
             if let Some(disk) = &node.disk {
                 disk.under(command);
             }
@@ -286,15 +306,16 @@ impl Stores {
     /// When it does not answer.
     pub fn status(&self, id: u64) -> Result<v1::StoreStatus> {
         let node = self.node(id).context("no such store node")?;
-        Calls::new(&[loopback(node.ports.client)], 1)?.store_status()
+        Calls::new(&[node.ports.at(node.ports.client)], 1)?.store_status()
     }
 
     /// Whether a node calls itself ready.
     pub fn is_ready(&self, id: u64) -> bool {
-        let port = self.node(id).map_or(0, |node| node.ports.ops);
-        Browser::new(loopback(port))
-            .get("/readyz")
-            .is_ok_and(|answer| answer.status == 200)
+        let answers = |node: &StoreNode| {
+            let answer = Browser::new(node.ports.at(node.ports.ops)).get("/readyz");
+            answer.is_ok_and(|answer| answer.status == 200)
+        };
+        self.node(id).is_some_and(answers)
     }
 
     /// Waits until all running nodes are ready and agree on a running leader, and names it.

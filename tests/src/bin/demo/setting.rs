@@ -1,5 +1,6 @@
 //! The stage: every process of the demo, on the ports that the README names where they are free.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -178,6 +179,8 @@ impl Ports {
             let ops = choose(&format!("ops of store {id}"), 7600 + id)?;
             let advertised = None;
             stores.push(StorePorts {
+                host: Ipv4Addr::LOCALHOST,
+                namespace: None,
                 client,
                 peer,
                 ops,
