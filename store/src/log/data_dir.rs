@@ -18,6 +18,7 @@ use remora_table::{Format, Formats};
 
 use super::LEAVE_OUT;
 use super::file_log::FileLog;
+use super::holder::Holder;
 use super::opening::LogSetup;
 use super::types::Log;
 
@@ -258,11 +259,32 @@ fn lock(directory: &Path) -> Result<File, DataDirError> {
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(DataDirError::Refused(format!(
-            "data directory {} is in use by another process: stop that one first, or give this node its own --data-dir",
-            directory.display()
-        ))),
+        Err(TryLockError::WouldBlock) => Err(DataDirError::Refused(in_use(directory, Holder::of(&file)))),
         Err(TryLockError::Error(source)) => Err(DataDirError::Io { path, source }),
+    }
+}
+
+/// What a person can do whose node finds its directory locked. A node that serves listens, and one that ends does not hold the
+/// lock any more: so whoever holds it and listens nowhere waits for the disk.
+fn in_use(directory: &Path, holder: Option<Holder>) -> String {
+    let directory = directory.display();
+    match holder {
+        Some(Holder {
+            process,
+            listens: false,
+        }) => format!(
+            "data directory {directory} is in use by process {process}, which listens nowhere: it seems to hang in its disk, and \
+             cannot end before that answers. Look after the disk, then start this node again"
+        ),
+        holder => {
+            let process = holder.map_or_else(
+                || "another process".to_owned(),
+                |holder| format!("process {}", holder.process),
+            );
+            format!(
+                "data directory {directory} is in use by {process}: stop that one first, or give this node its own --data-dir"
+            )
+        }
     }
 }
 
@@ -425,6 +447,37 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let _first = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS).unwrap();
         assert!(refusal(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS)).contains("in use"));
+    }
+
+    /// A process that holds the lock of a directory and listens nowhere.
+    struct Silent(std::process::Child);
+
+    impl Drop for Silent {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_directory_whose_holder_listens_nowhere_is_said_to_hang_in_its_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = directory.path().join("lock");
+        std::fs::write(&lock, "").unwrap();
+        let mut flock = std::process::Command::new("flock");
+        flock.arg("--no-fork").arg(&lock).args(["sleep", "3600"]);
+        let silent = Silent(flock.spawn().unwrap());
+        let sentence = loop {
+            match DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS) {
+                Ok(_) => std::thread::yield_now(),
+                refused => break refusal(refused),
+            }
+        };
+        let process = format!("process {}", silent.0.id());
+        assert!(
+            sentence.contains(&process) && sentence.contains("hang in its disk"),
+            "{sentence}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! | `writer`, `housekeeping` | state machines that do all work on the disk, one step at a time |
 //! | `reading`, `recent` | entries from the disk, and from memory |
 //! | `opening`, `file_log` | opens a directory; the log as its callers have it, with the two threads |
-//! | `data_dir` | whose the directory is |
+//! | `data_dir`, `holder` | whose the directory is, and which process has it |
 //!
 //! # Invariants
 //!
@@ -28,6 +28,7 @@ mod data_dir;
 mod fields;
 mod file_log;
 mod gauge;
+mod holder;
 mod housekeeping;
 mod manifest;
 mod opening;
