@@ -70,6 +70,9 @@ pub(crate) trait DeviceFile: Read + Write + Seek + Debug + Send + Sync {
 
     /// Writes all of `bytes` at an offset, over what stands there.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Makes an empty file so long, and takes room on the disk for all of it; it reads as zeros.
+    fn allocate(&self, bytes: u64) -> io::Result<()>;
 }
 
 /// The file system of the machine.
@@ -133,6 +136,16 @@ impl DeviceFile for File {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.write_all_at(bytes, offset)
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        match rustix::fs::fallocate(self, rustix::fs::FallocateFlags::empty(), 0, bytes) {
+            // A file system that takes no room ahead gets zeros.
+            Err(rustix::io::Errno::OPNOTSUPP) => {
+                io::copy(&mut io::repeat(0).take(bytes), &mut { self }).map(drop)
+            }
+            allocated => Ok(allocated?),
+        }
     }
 }
 

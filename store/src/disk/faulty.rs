@@ -12,7 +12,7 @@
 //! Left out: a part of a page, which a disk writes whole or not at all; names that outlive an earlier change in the same
 //! data directory, which a file system with a journal does not leave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -100,6 +100,7 @@ impl Journal {
     fn take_back(&self, leftover: Leftover) -> io::Result<()> {
         let stays = leftover.of(self.names.len());
         let mut moved: BTreeMap<&Path, &Path> = BTreeMap::new();
+        let mut restored: BTreeSet<&Path> = BTreeSet::new();
         for change in self.names[stays..].iter().rev() {
             match change {
                 Change::Made(path) if path.is_dir() => fs::remove_dir_all(path)?,
@@ -111,11 +112,18 @@ impl Journal {
                         fs::write(to, bytes)?;
                     }
                 }
-                Change::Removed(path, bytes) => fs::write(path, bytes)?,
+                Change::Removed(path, bytes) => {
+                    fs::write(path, bytes)?;
+                    restored.insert(path);
+                }
             }
         }
         for bytes in self.files.values() {
             let path = moved.get(bytes.path.as_path()).copied().unwrap_or(&bytes.path);
+            // What bore the name before bears it again.
+            if restored.contains(path) {
+                continue;
+            }
             let Ok(file) = fs::File::options().write(true).open(path) else {
                 continue;
             };
@@ -332,5 +340,13 @@ impl DeviceFile for FaultyFile {
             }
         }
         self.file.write_at(bytes, offset)
+    }
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let _journal = self.device.meet(self.kind, Operation::Write)?;
+        let wanted = usize::try_from(bytes).map_err(io::Error::other)?;
+        if self.device.life.take_room(self.kind, wanted) < wanted {
+            return Err(no_room());
+        }
+        self.file.allocate(bytes)
     }
 }

@@ -131,6 +131,8 @@ pub(super) struct CoreState {
     pub(super) segments: VecDeque<SegmentInUse>,
     /// Whether the writer waits for a segment.
     pub(super) starves: bool,
+    /// Since when it does because the disk has no room for one.
+    lacks_room: Option<Instant>,
     /// Whether the log's holder has given it up.
     closed: bool,
     /// How much news each worker had, so that none comes between looking and waiting.
@@ -163,6 +165,7 @@ impl Core {
             serial: 0,
             segments,
             starves: false,
+            lacks_room: None,
             closed: false,
             news: [0; 2],
             over: [false; 2],
@@ -259,7 +262,8 @@ impl Core {
             Worker::Housekeeper => &self.to_keep,
         };
         let is_over = |state: &CoreState| match worker {
-            Worker::Writer => state.closed && !state.starves,
+            // Whoever gives up the log does not wait for somebody to make room.
+            Worker::Writer => state.closed && (!state.starves || state.lacks_room.is_some()),
             Worker::Housekeeper => state.over[Worker::Writer as usize],
         };
         let quiet = |state: &mut CoreState| state.news[worker as usize] == known && !is_over(state);
@@ -339,6 +343,16 @@ impl Core {
         let mut state = self.lock();
         state.segments.push_back(segment);
         state.starves = false;
+        state.lacks_room = None;
+        self.figures.lacks_room(None);
+        self.tell(&mut state, Worker::Writer);
+    }
+
+    /// The writer waits for a segment for which the disk has no room: nothing is lost, and nothing becomes durable.
+    pub(super) fn lacks_room(&self) {
+        let mut state = self.lock();
+        let since = *state.lacks_room.get_or_insert_with(runtime::now);
+        self.figures.lacks_room(Some(since));
         self.tell(&mut state, Worker::Writer);
     }
 

@@ -33,6 +33,9 @@ use super::writer::LogWriter;
 /// writer has the disk at least every other moment.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How often the housekeeper looks whether a disk that was full has room again: as often as anybody looks at the disk.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// How long whoever gives up the log waits for what is still to be written: a disk that hangs must not keep a process that
 /// ends. Ten times the slowest sync that is still called slow.
 pub(super) const CLOSES_WITHIN: Duration = Duration::from_secs(10);
@@ -156,11 +159,14 @@ fn keep(core: &Core, mut housekeeper: Housekeeper) -> Worker {
         let known = core.news(Worker::Housekeeper);
         let most = match housekeeper.step() {
             Progress::Made => continue,
-            Progress::Paced => Some(PAUSE),
-            Progress::None => None,
+            Progress::Paced => PAUSE,
+            Progress::None => LOOK_AGAIN,
         };
-        if !core.wait(Worker::Housekeeper, known, most) {
+        if !core.wait(Worker::Housekeeper, known, Some(most)) {
             break;
+        }
+        if most == LOOK_AGAIN {
+            housekeeper.look_again();
         }
     }
     // What it was making goes with it, before anybody is told that it has ended and may make the same.

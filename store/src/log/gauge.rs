@@ -39,6 +39,10 @@ pub(crate) struct LogLoad {
     pub queued_bytes: u64,
     /// How long the oldest append or vote has been waiting that is not synced yet; none if all are.
     pub oldest_unsynced: Option<Duration>,
+    /// Bytes on the disk that wait for their next use, the reserve among them.
+    pub spare_bytes: u64,
+    /// How long what is appended has been waiting for room on the disk; none while the log has room.
+    pub lacks_room: Option<Duration>,
 }
 
 /// The figures themselves; one writer each, many readers.
@@ -57,6 +61,11 @@ pub(super) struct Figures {
     queued_bytes: AtomicU64,
     /// Microseconds since `opened`, and one; 0 if nothing waits.
     oldest_unsynced: AtomicU64,
+    spare_bytes: AtomicU64,
+    /// Bytes of files that may wait for their next use.
+    spare_bytes_kept: AtomicU64,
+    /// As `oldest_unsynced`; 0 while there is room.
+    lacks_room: AtomicU64,
 }
 
 impl LogGauge {
@@ -86,19 +95,32 @@ impl LogGauge {
         })
     }
 
+    /// Bytes written since it was opened.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
     /// What it holds and what waits; none once the log is closed.
     pub(crate) fn load(&self) -> Option<LogLoad> {
         let figures = self.open()?;
-        let oldest = figures.oldest_unsynced.load(Ordering::Relaxed);
+        let waited = |since: &AtomicU64| {
+            let micros = since.load(Ordering::Relaxed).checked_sub(1)?;
+            Some(runtime::since(figures.opened).saturating_sub(Duration::from_micros(micros)))
+        };
         Some(LogLoad {
             disk_bytes: figures.disk_bytes.load(Ordering::Relaxed),
             bytes_since_purge: figures.since_purge.load(Ordering::Relaxed),
             queued_bytes: figures.queued_bytes.load(Ordering::Relaxed),
-            oldest_unsynced: oldest.checked_sub(1).map(|micros| {
-                let now = runtime::since(figures.opened);
-                now.saturating_sub(Duration::from_micros(micros))
-            }),
+            oldest_unsynced: waited(&figures.oldest_unsynced),
+            spare_bytes: figures.spare_bytes.load(Ordering::Relaxed),
+            lacks_room: waited(&figures.lacks_room),
         })
+    }
+
+    /// Files of so many bytes may wait for their next use from now on; what is more goes back to the file system, but for the
+    /// reserve.
+    pub(crate) fn keep_spares(&self, bytes: u64) {
+        self.0.spare_bytes_kept.store(bytes, Ordering::Relaxed);
     }
 
     /// Gives the disk up for lost: whoever closes the log waits for it no more.
@@ -125,6 +147,9 @@ impl Figures {
             since_purge: AtomicU64::new(since_purge),
             queued_bytes: AtomicU64::new(0),
             oldest_unsynced: AtomicU64::new(0),
+            spare_bytes: AtomicU64::new(0),
+            spare_bytes_kept: AtomicU64::new(u64::MAX),
+            lacks_room: AtomicU64::new(0),
         }
     }
 
@@ -151,17 +176,32 @@ impl Figures {
 
     /// What waits for the disk now, and since when the oldest of it does.
     pub(super) fn waits(&self, queued_bytes: u64, oldest: Option<Instant>) {
-        let since = oldest.map_or(0, |oldest| {
-            let micros = oldest.saturating_duration_since(self.opened).as_micros();
-            u64::try_from(micros).map_or(u64::MAX, |micros| micros.saturating_add(1))
-        });
         self.queued_bytes.store(queued_bytes, Ordering::Relaxed);
-        self.oldest_unsynced.store(since, Ordering::Relaxed);
+        self.since(&self.oldest_unsynced, oldest);
     }
 
-    /// So many bytes are taken on the disk.
-    pub(super) fn holds(&self, disk_bytes: u64) {
-        self.disk_bytes.store(disk_bytes, Ordering::Relaxed);
+    /// Since when what is appended waits for room; none while there is some.
+    pub(super) fn lacks_room(&self, since: Option<Instant>) {
+        self.since(&self.lacks_room, since);
+    }
+
+    fn since(&self, noted: &AtomicU64, since: Option<Instant>) {
+        let micros = since.map_or(0, |since| {
+            let micros = since.saturating_duration_since(self.opened).as_micros();
+            u64::try_from(micros).map_or(u64::MAX, |micros| micros.saturating_add(1))
+        });
+        noted.store(micros, Ordering::Relaxed);
+    }
+
+    /// So many bytes are in use on the disk, and so many wait for their next use.
+    pub(super) fn holds(&self, in_use: u64, spare: u64) {
+        self.disk_bytes.store(in_use + spare, Ordering::Relaxed);
+        self.spare_bytes.store(spare, Ordering::Relaxed);
+    }
+
+    /// Bytes of files that may wait for their next use.
+    pub(super) fn spare_bytes_kept(&self) -> u64 {
+        self.spare_bytes_kept.load(Ordering::Relaxed)
     }
 
     /// Nobody writes any more.

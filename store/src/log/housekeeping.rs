@@ -1,11 +1,15 @@
 //! The housekeeper: keeps a segment ready for the writer, and takes away those that a purge has emptied.
 //!
-//! It is a state machine without a thread, as the writer is: one step is one piece of work on the disk. A segment comes into
-//! being full of zeros, so that whoever writes to it changes no size and no map of blocks; it is used again and again.
+//! It is a state machine without a thread, as the writer is: one step is one piece of work on the disk. Segments are used again
+//! and again: those that a purge empties wait for their next use, as many as may be written before the next purge, so that a
+//! log that goes on as before makes no new ones.
+//!
+//! A disk without room ends nothing. The log then has its reserve; when that is spent it *lacks room*: what is appended waits,
+//! nobody is told that it is durable, and it goes on when there is room again.
 //!
 //! Invariants: a segment is named durably before the writer gets it, and forgotten durably before it is used again or
-//! removed; what the manifest says of the log was durable in the log before. A disk without room for another segment ends
-//! the log only when the writer needs one. Left out: when to purge.
+//! removed; what the manifest says of the log was durable in the log before; the reserve is spent only while there is no room
+//! for another file or the writer waits. Left out: when to purge, and how the files are made (`spares`).
 
 use std::io;
 use std::path::PathBuf;
@@ -13,20 +17,15 @@ use std::sync::Arc;
 
 use remora_table::Format;
 
-use crate::disk::{DeviceFile, Disk, NewFile};
+use crate::disk::{DeviceFile, Disk};
 
 use super::core::{Core, Progress, Segment, SegmentInUse};
 use super::data_dir::DiskId;
 use super::manifest::{MANIFEST, Manifest, segment_name};
 use super::record::Seal;
-use super::segment::{label, size};
+use super::segment::label;
+use super::spares::{RESERVE_SEGMENTS, Spare, Spares};
 use super::types::{LogId, LogState};
-
-/// Zeros written at a time, in bytes: a disk takes them in about a millisecond, and the writer waits behind no more.
-const PIECE_BYTES_MAX: u64 = 256 * 1024;
-
-/// Segments kept beside those in use, for the next ones: a purge frees more, and those go back to the file system.
-pub(super) const SPARES_MAX: usize = 2;
 
 /// Where a log's files are, and how they are made.
 #[derive(Clone, Debug)]
@@ -56,36 +55,18 @@ impl LogHome {
     }
 }
 
-/// A segment's file that is not in use.
-#[derive(Debug)]
-pub(super) struct Spare {
-    /// Its number.
-    pub(super) number: u32,
-    /// The file, of the size of new segments.
-    pub(super) file: Arc<dyn DeviceFile>,
-}
-
-/// A segment's file that is being made.
-#[derive(Debug)]
-struct Filling {
-    number: u32,
-    new: NewFile,
-    bytes: u64,
-}
-
 /// Keeps segments.
 pub(super) struct Housekeeper {
     core: Arc<Core>,
     home: LogHome,
     floor: Option<LogId>,
-    spares: Vec<Spare>,
-    /// Numbers of files that go back to the file system.
-    surplus: Vec<u32>,
-    filling: Option<Filling>,
+    spares: Spares,
     /// Labelled for its next use, and not named yet.
     labelled: Option<Segment>,
-    /// Whether there was no room for another segment, and nothing was freed since.
+    /// Whether there was no room for another file when the disk was looked at last.
     is_full: bool,
+    /// Whether that was said.
+    is_said: bool,
 }
 
 /// What the housekeeper saw under the lock.
@@ -114,13 +95,12 @@ impl Housekeeper {
     pub(super) fn new(core: Arc<Core>, home: LogHome, floor: Option<LogId>, spares: Vec<Spare>) -> Self {
         let keeper = Self {
             core,
+            spares: Spares::new(home.clone(), spares),
             home,
             floor,
-            spares,
-            surplus: Vec::new(),
-            filling: None,
             labelled: None,
             is_full: false,
+            is_said: false,
         };
         keeper.count();
         keeper
@@ -133,17 +113,36 @@ impl Housekeeper {
         }
         match self.work() {
             Ok(progress) => progress,
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && !self.core.lock().starves => {
-                tracing::error!(%error, "no room for the log's next segment: it goes on in this one; make room");
-                self.filling = None;
-                self.is_full = true;
-                Progress::None
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                self.spares.abandon();
+                if !self.is_said {
+                    tracing::error!(%error, "no room for another file of the log: make room");
+                }
+                self.is_said = true;
+                if std::mem::replace(&mut self.is_full, true) {
+                    return self.waits_for_room();
+                }
+                // The reserve may do.
+                Progress::Made
             }
             Err(error) => {
                 self.core.fail(&error);
                 Progress::Made
             }
         }
+    }
+
+    /// Nothing can be done before there is room.
+    fn waits_for_room(&self) -> Progress {
+        if self.core.lock().starves {
+            self.core.lacks_room();
+        }
+        Progress::None
+    }
+
+    /// There may be room again.
+    pub(super) fn look_again(&mut self) {
+        self.is_full = false;
     }
 
     fn work(&mut self) -> io::Result<Progress> {
@@ -154,10 +153,15 @@ impl Housekeeper {
         if !view.is_ready() {
             return self.prepare(&view);
         }
-        let Some(number) = self.surplus.pop() else {
+        if self.spares.count() < RESERVE_SEGMENTS && !self.is_full {
+            self.spares.reserve(self.unused(&view))?;
+            self.is_said = false;
+        } else if self.spares.bytes() <= self.core.figures.spare_bytes_kept()
+            || self.spares.count() <= RESERVE_SEGMENTS
+            || !self.spares.give_back()?
+        {
             return Ok(Progress::None);
-        };
-        self.home.disk.remove(&self.home.segment(number))?;
+        }
         self.count();
         Ok(Progress::Paced)
     }
@@ -181,20 +185,21 @@ impl Housekeeper {
 
     /// One step towards a segment that is ready.
     fn prepare(&mut self, view: &View) -> io::Result<Progress> {
-        if self.is_full && !view.starves {
-            return Ok(Progress::None);
-        }
         if let Some(segment) = self.labelled.clone() {
             return self.name(view, segment);
         }
-        if let Some(spare) = self.spares.pop() {
+        let may_spend = view.starves || self.is_full || self.spares.count() > RESERVE_SEGMENTS;
+        if may_spend && let Some(spare) = self.spares.take() {
             let seal = self.seal(view, spare.number);
             spare.file.write_at(&self.label(seal), 0)?;
             spare.file.sync_data()?;
             self.labelled = Some(self.segment(seal, spare.file));
             return Ok(Progress::Made);
         }
-        self.fill(view)?;
+        if self.is_full {
+            return Ok(self.waits_for_room());
+        }
+        self.spares.fill(self.unused(view))?;
         Ok(if view.starves {
             Progress::Made
         } else {
@@ -202,47 +207,12 @@ impl Housekeeper {
         })
     }
 
-    /// One piece of a new file.
-    fn fill(&mut self, view: &View) -> io::Result<()> {
-        let Some(mut filling) = self.filling.take() else {
-            let number = self.unused(view);
-            let new = self
-                .home
-                .disk
-                .begin(&self.home.directory, &segment_name(number))?;
-            self.filling = Some(Filling {
-                number,
-                new,
-                bytes: 0,
-            });
-            return Ok(());
-        };
-        let seal = self.seal(view, filling.number);
-        let piece = match filling.bytes {
-            0 => self.label(seal),
-            done => vec![0; size(PIECE_BYTES_MAX.min(self.home.segment_bytes - done))],
-        };
-        let file = filling.new.file();
-        file.write_all(&piece)?;
-        // Synced piece by piece: one sync of all would keep the writer's waiting.
-        file.sync_data()?;
-        filling.bytes += piece.len() as u64;
-        if filling.bytes < self.home.segment_bytes {
-            self.filling = Some(filling);
-            return Ok(());
-        }
-        let path = self.home.segment(filling.number);
-        filling.new.publish(&path)?;
-        let file = self.home.disk.open_to_write(&path)?;
-        self.labelled = Some(self.segment(seal, Arc::from(file)));
-        Ok(())
-    }
-
     /// Names a segment, then gives it to the writer.
     fn name(&mut self, view: &View, segment: Segment) -> io::Result<Progress> {
         let named = SegmentInUse { segment, first: None };
         self.write_manifest(view, view.in_use.iter().chain([&named]))?;
         self.labelled = None;
+        self.is_said &= self.is_full;
         self.core.ready(named);
         self.count();
         Ok(Progress::Made)
@@ -254,17 +224,18 @@ impl Housekeeper {
         self.core.forget(view.emptied);
         for SegmentInUse { segment, .. } in view.in_use.into_iter().take(view.emptied) {
             let number = segment.seal.number;
-            if self.spares.len() < SPARES_MAX && segment.bytes == self.home.segment_bytes {
+            if segment.bytes == self.home.segment_bytes {
                 let file = segment.file;
-                self.spares.push(Spare { number, file });
+                self.spares.put(Spare { number, file });
             } else {
-                self.surplus.push(number);
+                self.home.disk.remove(&self.home.segment(number))?;
             }
         }
-        self.is_full = false;
+        self.count();
         Ok(Progress::Made)
     }
 
+    /// Replaces the manifest. It is small, but a disk may be too full even for that: then a spare segment makes way.
     fn write_manifest<'s>(
         &mut self,
         view: &View,
@@ -277,7 +248,12 @@ impl Housekeeper {
             purged: view.durable.purged,
             segments: segments.map(SegmentInUse::named).collect(),
         };
-        self.home.write(&manifest)?;
+        match self.home.write(&manifest) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && self.spares.give_back()? => {
+                self.home.write(&manifest)?;
+            }
+            written => written?,
+        }
         self.floor = floor;
         Ok(())
     }
@@ -305,8 +281,8 @@ impl Housekeeper {
     /// The lowest number that no file has.
     fn unused(&self, view: &View) -> u32 {
         let in_use = view.in_use.iter().map(|in_use| in_use.segment.seal.number);
-        let spare = self.spares.iter().map(|spare| spare.number);
-        let taken: Vec<u32> = in_use.chain(spare).chain(self.surplus.iter().copied()).collect();
+        let labelled = self.labelled.iter().map(|segment| segment.seal.number);
+        let taken: Vec<u32> = in_use.chain(labelled).chain(self.spares.numbers()).collect();
         let mut numbers = 1..u32::MAX;
         numbers.find(|number| !taken.contains(number)).unwrap_or(u32::MAX)
     }
@@ -315,9 +291,6 @@ impl Housekeeper {
     fn count(&self) {
         let state = self.core.lock();
         let in_use: u64 = state.segments.iter().map(|in_use| in_use.segment.bytes).sum();
-        let beside = self.spares.len() + self.surplus.len();
-        self.core
-            .figures
-            .holds(in_use + beside as u64 * self.home.segment_bytes);
+        self.core.figures.holds(in_use, self.spares.bytes());
     }
 }

@@ -9,6 +9,7 @@
 //! | `contents`, `recovery` | pure: what a log holds, and what an opened directory means |
 //! | `core` | what callers and workers share: state, queue, who waits |
 //! | `writer`, `housekeeping` | state machines that do all work on the disk, one step at a time |
+//! | `spares` | files that wait for their next use, and the reserve |
 //! | `reading`, `recent` | entries from the disk, and from memory |
 //! | `opening`, `file_log` | opens a directory; the log as its callers have it, with the two threads |
 //! | `data_dir`, `holder` | whose the directory is, and which process has it |
@@ -37,6 +38,7 @@ mod recent;
 mod record;
 mod recovery;
 mod segment;
+mod spares;
 mod types;
 mod writer;
 
@@ -44,6 +46,7 @@ pub(crate) use data_dir::{ClusterId, DataDir, DataDirError, DiskId};
 pub(crate) use file_log::FileLog;
 pub(crate) use gauge::{LogGauge, LogLoad, Syncs};
 pub(crate) use opening::SEGMENT_BYTES;
+pub(crate) use spares::RESERVE_BYTES;
 #[cfg(test)]
 pub(crate) use types::{Completion, LogBounds};
 pub(crate) use types::{GROUP, Log, LogEntry, LogId, Payload, Vote};

@@ -18,11 +18,12 @@ use super::LEAVE_OUT;
 use super::core::{Core, Segment, SegmentInUse};
 use super::data_dir::DiskId;
 use super::gauge::Figures;
-use super::housekeeping::{Housekeeper, LogHome, SPARES_MAX, Spare};
+use super::housekeeping::{Housekeeper, LogHome};
 use super::manifest::{MANIFEST, Manifest, segment_number};
 use super::record::{Seal, Spot, Unreadable};
 use super::recovery::{Broken, Leftovers, Recovered, Recovery};
 use super::segment::size;
+use super::spares::Spare;
 use super::writer::LogWriter;
 
 /// Size of a segment in bytes. Purging works segment by segment, so small ones keep the log tight; a segment of 16 MiB is
@@ -165,7 +166,7 @@ fn settle(recovered: &Recovered, segments: &[Segment]) -> io::Result<()> {
     Ok(())
 }
 
-/// The files that the manifest does not name: some are kept, the rest goes.
+/// The files that the manifest does not name: they wait for their next use, and what is no whole segment goes.
 fn spares(home: &LogHome, manifest: &Manifest) -> io::Result<Vec<Spare>> {
     let mut spares = Vec::new();
     for path in home.disk.list(&home.directory)? {
@@ -176,8 +177,7 @@ fn spares(home: &LogHome, manifest: &Manifest) -> io::Result<Vec<Spare>> {
         if manifest.segments.iter().any(|named| named.number == number) {
             continue;
         }
-        let is_whole = std::fs::metadata(&path)?.len() == home.segment_bytes;
-        if is_whole && spares.len() < SPARES_MAX {
+        if std::fs::metadata(&path)?.len() == home.segment_bytes {
             let file = Arc::from(home.disk.open_to_write(&path)?);
             spares.push(Spare { number, file });
         } else {

@@ -1,8 +1,10 @@
 //! What the log behind the table weighs, in bytes by position: what says when the next snapshot is due, and how far the log
 //! may be purged behind one.
 //!
-//! Entries differ in size by a factor of ten thousand, so a count of entries says nothing about a disk. Positions are
-//! marked about every 64th part of what is kept, so that a purge leaves that much and hardly more.
+//! Entries differ in size by a factor of ten thousand, so a count of entries says nothing about a disk. Nor does their length
+//! alone: a lone save of 200 bytes takes a page of 4 KiB. So what counts is what the log wrote, or while a start replays what
+//! was written before, the length. Positions are marked about every 64th part of what is kept, so that a purge leaves that
+//! much and hardly more.
 //!
 //! Invariant: an entry is purged only if an image holds it, and only if all behind it up to the image weigh at least what
 //! is kept.
@@ -11,7 +13,7 @@
 
 use std::collections::VecDeque;
 
-/// What the log writes for an entry beside its commands, about, in bytes.
+/// What an entry takes beside its commands at least, in bytes.
 const ENTRY_BYTES: u64 = 64;
 /// Marks within what is kept.
 const MARKS_KEPT: u64 = 64;
@@ -23,11 +25,18 @@ struct Weighed {
     bytes: u64,
 }
 
+/// Bytes that the log wrote since it was opened.
+pub(super) type LogWritten = Box<dyn Fn() -> u64 + Send>;
+
 /// Bytes of the log by position, counted as entries are applied.
-#[derive(Debug)]
 pub(super) struct Backlog {
     /// Bytes kept behind an image.
     keep: u64,
+    written: LogWritten,
+    /// What that said last.
+    seen: u64,
+    /// Written, and not counted for an entry yet.
+    ahead: u64,
     last: Weighed,
     /// `last.bytes` when the newest image was taken.
     imaged: u64,
@@ -37,9 +46,12 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Of a log of which so many bytes are kept behind an image.
-    pub(super) fn new(keep: u64) -> Self {
+    pub(super) fn new(keep: u64, written: LogWritten) -> Self {
         Self {
             keep,
+            written,
+            seen: 0,
+            ahead: 0,
             last: Weighed { index: 0, bytes: 0 },
             imaged: 0,
             marks: VecDeque::new(),
@@ -48,10 +60,15 @@ impl Backlog {
 
     /// An entry with so many bytes of commands was applied.
     pub(super) fn applied(&mut self, index: u64, commands: usize) {
+        let written = (self.written)();
+        let (new, own) = (written - self.seen, commands as u64 + ENTRY_BYTES);
+        self.seen = written;
+        self.ahead += new;
         self.last = Weighed {
             index,
-            bytes: self.last.bytes + commands as u64 + ENTRY_BYTES,
+            bytes: self.last.bytes + new + own.saturating_sub(self.ahead),
         };
+        self.ahead = self.ahead.saturating_sub(own);
         let marked = self.marks.back().map_or(0, |mark| mark.bytes);
         if self.last.bytes - marked >= self.keep / MARKS_KEPT {
             self.marks.push_back(self.last);
@@ -98,6 +115,9 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     /// So many bytes of commands make an entry of 1,000.
@@ -109,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_behind_an_image_is_weighed_not_counted() {
-        let mut backlog = Backlog::new(10_000);
+        let mut backlog = Backlog::new(10_000, Box::new(|| 0));
         written(&mut backlog, 1..=100);
         assert_eq!(backlog.bytes_since_image(), 100_000);
         backlog.image_taken();
@@ -128,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_image_in_place_of_all_that_was_applied_begins_a_new_count() {
-        let mut backlog = Backlog::new(10_000);
+        let mut backlog = Backlog::new(10_000, Box::new(|| 0));
         written(&mut backlog, 1..=30);
         backlog.image_installed(500);
         assert_eq!(backlog.bytes_since_image(), 0);
@@ -139,5 +159,18 @@ mod tests {
         written(&mut backlog, 506..=520);
         backlog.image_taken();
         assert_eq!(backlog.purgeable(520), Some(510));
+    }
+    #[test]
+    fn what_the_log_wrote_counts_once_and_its_padding_too() {
+        const PAGE: u64 = 4_096;
+        let log = Arc::new(AtomicU64::new(0));
+        let written = Arc::clone(&log);
+        let mut backlog = Backlog::new(0, Box::new(move || written.load(Ordering::Relaxed)));
+        log.fetch_add(PAGE, Ordering::Relaxed);
+        backlog.applied(1, COMMANDS);
+        assert_eq!(backlog.bytes_since_image(), PAGE, "a page of a lone entry");
+        log.fetch_add(PAGE, Ordering::Relaxed);
+        (2..=5).for_each(|index| backlog.applied(index, COMMANDS));
+        assert_eq!(backlog.bytes_since_image(), 2 * PAGE, "a page of several");
     }
 }

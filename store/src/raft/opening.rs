@@ -21,7 +21,7 @@ use remora_table::{Formats, TableReader};
 
 use super::NodeId;
 use super::applier::{Applier, Raft};
-use super::backlog::Backlog;
+use super::backlog::{Backlog, LogWritten};
 use super::identity::NodeIdentity;
 use super::imaging::{SharedBacklog, SnapshotPolicy};
 use super::log_seam::{LogSeam, NoteVote};
@@ -85,7 +85,9 @@ impl Opened {
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());
         let marks = Arc::new(Marks::new(settings.clock.clone()));
         let events = Arc::clone(&settings.events);
-        let backlog = Arc::new(Mutex::new(Backlog::new(settings.snapshots.keep_bytes)));
+        let gauge = found.log.gauge();
+        let backlog = Backlog::new(settings.snapshots.keep_bytes, written(&gauge));
+        let backlog = Arc::new(Mutex::new(backlog));
         let shared = (Arc::clone(&marks), Arc::clone(&backlog));
         let applier = Applier::new(understands, snapshots.clone(), events, shared);
         let table = applier.reader();
@@ -99,7 +101,6 @@ impl Opened {
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
         let config = Arc::new(config()?);
-        let gauge = found.log.gauge();
         let found_log: Arc<dyn Log> = Arc::new(found.log);
         let log = LogSeam::new(Arc::clone(&found_log), noting_votes(&identity), Arc::clone(&pace));
         let votes = log.votes();
@@ -120,6 +121,12 @@ impl Opened {
             counts,
         })
     }
+}
+
+/// What the log writes, counted on.
+fn written(gauge: &LogGauge) -> LogWritten {
+    let gauge = gauge.clone();
+    Box::new(move || gauge.written_bytes())
 }
 
 /// Notes in the identity that this disk has voted.

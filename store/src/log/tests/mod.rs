@@ -4,6 +4,7 @@ mod closing;
 mod contract;
 mod encoded;
 mod fuzz;
+mod full;
 mod parts;
 mod power;
 mod workers;

@@ -1,10 +1,12 @@
 //! The two workers: who waits for the disk and who does not, segments that come and go, and what a gauge shows of it.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::DirEntryExt;
 
 use tempfile::TempDir;
 
-use super::housekeeping::SPARES_MAX;
+use super::spares::RESERVE_SEGMENTS;
 use super::*;
 use crate::disk::faulty;
 use crate::faults::{Faults, Kind, Operation};
@@ -36,18 +38,28 @@ impl Bench {
         self.directory.path().join("log")
     }
 
+    /// Opens the log, and waits until it has its reserve.
     pub(super) fn open(&self) -> FileLog {
-        FileLog::open(&self.disk(), &self.path(), SETUP, None).unwrap()
+        let log = FileLog::open(&self.disk(), &self.path(), SETUP, None).unwrap();
+        until("the log has its reserve", || {
+            load(&log).spare_bytes >= RESERVE_SEGMENTS as u64 * SMALL
+        });
+        log
     }
 
     pub(super) fn drive(&self) -> Driven {
         Driven::open(&self.disk(), &self.path(), SETUP).unwrap()
     }
 
-    fn segments(&self) -> usize {
-        let names = fs::read_dir(self.path()).unwrap();
-        let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with("segment-")).count()
+    /// The files of segments, by what the file system knows them by.
+    fn files(&self) -> BTreeSet<u64> {
+        let files = fs::read_dir(self.path()).unwrap().map(Result::unwrap);
+        let segments = files.filter(|file| file.file_name().to_string_lossy().starts_with("segment-"));
+        segments.map(|file| file.ino()).collect()
+    }
+
+    pub(super) fn segments(&self) -> usize {
+        self.files().len()
     }
 
     /// Waits until something is held up by a fault.
@@ -56,7 +68,7 @@ impl Bench {
     }
 }
 
-fn until(what: &str, condition: impl Fn() -> bool) {
+pub(super) fn until(what: &str, condition: impl Fn() -> bool) {
     let deadline = runtime::now() + DISK_WAIT;
     while !condition() {
         assert!(runtime::now() < deadline, "not so: {what}");
@@ -64,7 +76,13 @@ fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-fn load(log: &FileLog) -> LogLoad {
+/// Waits until a log that writes to its first segment has the next one, beside its reserve.
+pub(super) fn next_is_ready(log: &FileLog) {
+    let whole = (2 + RESERVE_SEGMENTS as u64) * SMALL;
+    until("the next segment is ready", || load(log).disk_bytes == whole);
+}
+
+pub(super) fn load(log: &FileLog) -> LogLoad {
     log.gauge().load().unwrap()
 }
 
@@ -142,7 +160,7 @@ fn a_new_segment_is_named_before_it_is_needed() {
     let bench = bench();
     let log = bench.open();
     append(&log, 1, 0..1);
-    until("the next segment is ready", || load(&log).disk_bytes == 2 * SMALL);
+    next_is_ready(&log);
     // From here on no name becomes durable; two pages are left in this segment, three in the next.
     bench.faults.hang(Kind::Directory, Operation::Sync);
     for index in 1..6 {
@@ -180,7 +198,7 @@ fn a_slow_read_of_what_is_not_in_memory_keeps_nobody_from_appending() {
 }
 
 #[test]
-fn a_purge_gives_segments_back_and_they_are_used_again() {
+fn segments_that_a_purge_frees_are_used_again_and_go_when_there_are_too_many() {
     let bench = bench();
     let mut driven = bench.drive();
     for index in 0..40 {
@@ -189,17 +207,21 @@ fn a_purge_gives_segments_back_and_they_are_used_again() {
     let many = bench.segments();
     let held = load(&driven.log).disk_bytes;
     assert_eq!(held, many as u64 * SMALL);
+    driven.log.gauge().keep_spares(0);
     driven.log.purge_to(id(1, 37)).unwrap();
     driven.settle();
     let few = bench.segments();
-    assert!(few <= 3 + SPARES_MAX && few < many, "{many} became {few}");
+    assert!(few <= 3 + RESERVE_SEGMENTS && few < many, "{many} became {few}");
     assert_eq!(load(&driven.log).disk_bytes, few as u64 * SMALL);
     for index in 40..80 {
         driven.append(entries(1, index..index + 1)).unwrap();
         driven.log.purge_to(id(1, index - 2)).unwrap();
     }
     driven.settle();
-    assert!(bench.segments() <= 3 + SPARES_MAX, "they were not used again");
+    assert!(
+        bench.segments() <= 3 + RESERVE_SEGMENTS,
+        "they were not used again"
+    );
     drop(driven);
     let driven = bench.drive();
     let bounds = LogBounds {
@@ -208,6 +230,32 @@ fn a_purge_gives_segments_back_and_they_are_used_again() {
     };
     assert_eq!(driven.log.bounds(), bounds);
     assert_eq!(driven.log.read(78..80, u64::MAX).unwrap(), entries(1, 78..80));
+}
+
+/// Files that came into being while a log went through some intervals of so many entries, each ended by a purge.
+fn made_in_steady_state(kept: u64) -> usize {
+    /// Entries of one: ten segments.
+    const INTERVAL: u64 = 30;
+    let bench = bench();
+    let mut driven = bench.drive();
+    driven.log.gauge().keep_spares(kept);
+    let mut interval = |nth: u64| {
+        for index in nth * INTERVAL..(nth + 1) * INTERVAL {
+            driven.append(entries(1, index..index + 1)).unwrap();
+        }
+        driven.log.purge_to(id(1, (nth + 1) * INTERVAL - 4)).unwrap();
+        driven.settle();
+    };
+    (0..2).for_each(&mut interval);
+    let files = bench.files();
+    (2..5).for_each(&mut interval);
+    bench.files().difference(&files).count()
+}
+
+#[test]
+fn a_log_that_goes_on_as_before_makes_no_new_segments() {
+    assert_eq!(made_in_steady_state(20 * SMALL), 0);
+    assert!(made_in_steady_state(0) > 0, "the control");
 }
 
 #[test]
@@ -226,46 +274,6 @@ fn a_reader_whose_segment_is_used_again_finds_no_entry_and_never_another_one() {
     assert!(reading::fetch(planned, Formats::OURS).is_err());
     let gone = driven.log.read(0..9, u64::MAX).unwrap_err();
     assert_eq!(gone.kind(), io::ErrorKind::NotFound);
-}
-
-#[test]
-fn a_full_disk_ends_the_log_when_it_needs_a_segment_and_not_before() {
-    let bench = bench();
-    let mut driven = bench.drive();
-    driven.append(entries(1, 0..1)).unwrap();
-    bench.faults.fill_after(Kind::Log, 5_000);
-    for index in 1..6 {
-        driven.append(entries(1, index..index + 1)).unwrap();
-    }
-    let (done, durable) = completion();
-    driven.log.append(entries(1, 6..7), done).unwrap();
-    driven.settle();
-    let full = told(&durable).unwrap_err();
-    assert_eq!(full.kind(), io::ErrorKind::StorageFull);
-    bench.faults.make_room(Kind::Log);
-    drop(driven);
-    let mut driven = bench.drive();
-    assert_eq!(driven.log.bounds().last, Some(id(1, 5)));
-    driven.append(entries(1, 6..12)).unwrap();
-}
-
-#[test]
-fn a_purge_on_a_full_disk_frees_what_the_log_needs() {
-    let bench = bench();
-    let mut driven = bench.drive();
-    for index in 0..7 {
-        driven.append(entries(1, index..index + 1)).unwrap();
-    }
-    bench.faults.fill_after(Kind::Log, 5_000);
-    // What names segments needs room as well; a purge makes that first.
-    for index in 7..9 {
-        driven.append(entries(1, index..index + 1)).unwrap();
-    }
-    driven.log.purge_to(id(1, 5)).unwrap();
-    driven.settle();
-    for index in 9..15 {
-        driven.append(entries(1, index..index + 1)).unwrap();
-    }
 }
 
 #[test]
@@ -336,7 +344,7 @@ fn everybody_is_told_when_a_segment_cannot_be_named() {
     let bench = bench();
     let log = bench.open();
     append(&log, 1, 0..1);
-    until("the next segment is ready", || load(&log).disk_bytes == 2 * SMALL);
+    next_is_ready(&log);
     bench
         .faults
         .fail(Kind::Directory, Operation::Sync, io::ErrorKind::TimedOut);

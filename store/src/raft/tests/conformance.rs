@@ -103,7 +103,7 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
             Arc::new(Heard::default()),
             (
                 Arc::new(Marks::new(Clock::system())),
-                Arc::new(Mutex::new(Backlog::new(0))),
+                Arc::new(Mutex::new(Backlog::new(0, Box::new(|| 0)))),
             ),
         );
         Ok((
