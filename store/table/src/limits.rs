@@ -39,7 +39,7 @@ pub enum Room {
     Ample,
     /// Too little for the next table image: what exists goes on, and nothing grows.
     Short,
-    /// Only the reserve is left, which is for what makes room or costs none.
+    /// Only the reserve is left, which is for what makes nothing larger.
     Reserve,
 }
 
@@ -81,16 +81,18 @@ impl Limits {
     pub fn check(&self, proposal: &Proposal, table: &TableReader, room: Room) -> Result<(), LimitError> {
         match &proposal.command {
             Command::Save(save) => self.check_save(save, table, room),
-            // What ends sessions makes room, and without a claim nobody could be served at all.
+            // What ends sessions makes room, and without a claim nobody could be served at all. A touch makes nothing larger and
+            // is some fifty bytes a session, once in a while: without it who only reads would expire while the disk stays full.
             Command::Claim { .. }
+            | Command::Touch { .. }
             | Command::Remove { .. }
             | Command::Kill { .. }
             | Command::Release { .. }
             | Command::Retire
             | Command::Sweep { .. }
             | Command::Tick => Ok(()),
+            Command::Announce(_) => check_registry(&proposal.node, table, room),
             _ if room == Room::Reserve => Err(no_room("what ends no session")),
-            Command::Announce(_) => check_registry(&proposal.node, table),
             _ => Ok(()),
         }
     }
@@ -201,14 +203,21 @@ impl Limits {
 
 fn no_room(what: &str) -> LimitError {
     LimitError::Full(format!(
-        "the disk of a store node is nearly full and has no room for {what}; sessions can still be claimed and ended. Free \
-         space where the data directories are, or wait until sessions expire"
+        "the disk of a store node is nearly full and has no room for {what}; sessions can still be claimed, read and ended. \
+         Free space where the data directories are, or wait until sessions expire"
     ))
 }
 
-fn check_registry(node: &str, table: &TableReader) -> Result<(), LimitError> {
+/// A name that is known is renewed also on the reserve: otherwise all would lapse.
+fn check_registry(node: &str, table: &TableReader, room: Room) -> Result<(), LimitError> {
     let (servers, known) = table.registered(node);
-    if known || servers < SERVERS_MAX {
+    if known {
+        return Ok(());
+    }
+    if room == Room::Reserve {
+        return Err(no_room("a new application server"));
+    }
+    if servers < SERVERS_MAX {
         return Ok(());
     }
     Err(LimitError::Full(format!(

@@ -338,6 +338,7 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
     }
     let reader = shop.table.reader();
     LIMITS.check(&announce(7), &reader, Room::Ample).unwrap();
+    LIMITS.check(&announce(7), &reader, Room::Reserve).unwrap();
     let beyond = LIMITS.check(&announce(SERVERS_MAX), &reader, Room::Ample);
     assert!(matches!(beyond, Err(LimitError::Full(_))), "{beyond:?}");
 }
@@ -379,8 +380,11 @@ fn what_ends_sessions_or_makes_them_smaller_goes_on_while_a_disk_is_full() {
         reason: RemoveReason::Logout,
     };
     assert_eq!(full(logout), Ok(()));
-    assert!(matches!(
-        full(Command::Touch { sessions: Vec::new() }),
-        Err(LimitError::Full(_))
-    ));
+    assert_eq!(full(Command::Touch { sessions: Vec::new() }), Ok(()));
+    let rename = Command::Rename {
+        session: key(1),
+        new_key: [7; 16],
+        epoch,
+    };
+    assert!(matches!(full(rename), Err(LimitError::Full(_))));
 }
