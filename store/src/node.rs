@@ -262,8 +262,14 @@ fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
     let Some(raft) = raft else {
         return Err("this node is restoring its sessions from the disk".to_owned());
     };
-    if raft.disk_health() != DiskHealth::Answers {
-        return Err("the disk of the data directory has not answered for a second or more".to_owned());
+    match raft.disk_health() {
+        DiskHealth::Answers => {}
+        DiskHealth::Full => {
+            return Err("the disk of the data directory has no room for the log: make room".to_owned());
+        }
+        DiskHealth::Late | DiskHealth::Hangs | DiskHealth::Lost => {
+            return Err("the disk of the data directory has not answered for a second or more".to_owned());
+        }
     }
     if let Some(waiting) = raft.waiting() {
         return Err(waiting);

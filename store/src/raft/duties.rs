@@ -70,7 +70,8 @@ pub(super) async fn watch_leadership(
         let now = Leadership {
             term,
             leader: (metrics.current_leader).filter(|leader| takes_part || *leader != identity.node),
-            leading: leading && takes_part,
+            // What it took it could not keep; who reads is still answered.
+            leading: leading && takes_part && !identity.lacks_room(),
             node: identity.node,
         };
         let before = *leadership.borrow();
@@ -109,7 +110,10 @@ fn publish(leadership: &watch::Sender<Leadership>, changes: &Counter, now: Leade
             None => tracing::info!(term = now.term, "no leader is known"),
         }
     } else if before.leads() && !now.leads() {
-        tracing::warn!(term = now.term, "this node leads, but no majority answers it");
+        tracing::warn!(
+            term = now.term,
+            "this node leads, but takes nothing: no majority answers it, or its disk does not"
+        );
     }
 }
 

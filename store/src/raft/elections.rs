@@ -139,6 +139,9 @@ impl Elections {
         if self.silent_until.is_some_and(|until| runtime::now() < until) {
             return refused("this node restarted less than a lease ago");
         }
+        if self.around.identity.lacks_room() {
+            return refused("this node's disk has no room to store it");
+        }
         if self.around.leadership.borrow().leads() {
             return refused("this node leads, and a majority answers it");
         }
@@ -246,6 +249,7 @@ impl Elections {
         );
         state != ServerState::Leader
             && self.around.identity.takes_part()
+            && !self.around.identity.lacks_room()
             && voters
                 .iter()
                 .any(|voters| voters.contains(&self.around.identity.node))

@@ -96,6 +96,7 @@ impl PeerEndpoint {
         let checked = requests.map(move |request| {
             let checked = inner.identity.check(request.envelope.as_ref());
             sender.is(request.envelope.as_ref());
+            let checked = checked.and_then(|()| keepable(&inner.identity, &request));
             match checked.and_then(|()| Ok(wire::from_append(request)?)) {
                 Ok(request) => {
                     inner.elections.is_followed(&request.vote);
@@ -323,8 +324,7 @@ impl PeerEndpoint {
             start: identity.start,
             sync_p99_us: microseconds(slowest.sync),
             round_trip_us: microseconds(slowest.answer),
-            // 0 says that nobody knows.
-            free_bytes: self.inner.snapshots.free_bytes().map_or(0, |free| free.max(1)),
+            free_bytes: identity.space.available(),
             image_bytes: identity.image_bytes(),
             waits: identity.waits(),
         }
@@ -337,6 +337,17 @@ impl PeerEndpoint {
             .get(&node)
             .map_or(0, |member| member.disk.0)
     }
+}
+
+/// What a log that waits for room would only hold in memory is left with the leader.
+fn keepable(identity: &NodeIdentity, request: &v1::AppendRequest) -> Result<(), PeerError> {
+    if identity.lacks_room() && !request.entries.is_empty() {
+        return Err(PeerError::Unavailable(format!(
+            "the disk of node {} has no room for the log",
+            identity.node
+        )));
+    }
+    Ok(())
 }
 
 /// Who sends a stream of appends; when the stream ends it is known to be lost.

@@ -109,7 +109,7 @@ impl RaftHandle {
 
     /// What room the disks of the nodes that answer leave.
     pub(crate) fn room(&self) -> Room {
-        self.inner.identity.room()
+        self.inner.identity.space.step()
     }
 
     /// How the disk of this node is.

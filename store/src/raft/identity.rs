@@ -21,7 +21,7 @@ use remora_table::{Format, Formats, Room, TableReader};
 use super::imaging;
 use super::pace::Slowest;
 use super::peers::Addresses;
-use super::space;
+use super::space::{self, KnownRoom};
 use super::types::{Member, Membership};
 use super::waiting::WaitingNodes;
 use super::watchdog::DiskHealth;
@@ -56,7 +56,8 @@ pub(super) struct NodeIdentity {
     /// Where the other nodes are: as configured, until there is a membership.
     addresses: watch::Sender<Addresses>,
     health: watch::Sender<DiskHealth>,
-    room: watch::Sender<Room>,
+    /// The room on the disks, as this node judged it last.
+    pub(super) space: KnownRoom,
 }
 
 /// What is learned while running.
@@ -79,6 +80,8 @@ struct Peer {
     slowest: Slowest,
     /// What room it said its disk leaves.
     room: Room,
+    /// Whether its log has spent its reserve.
+    is_spent: bool,
 }
 
 impl NodeIdentity {
@@ -112,7 +115,7 @@ impl NodeIdentity {
             failure: watch::Sender::new(None),
             addresses: watch::Sender::new(addresses),
             health: watch::Sender::new(DiskHealth::Answers),
-            room: watch::Sender::new(Room::Ample),
+            space: KnownRoom::default(),
         }
     }
 
@@ -276,14 +279,16 @@ impl NodeIdentity {
         self.health.send_replace(now)
     }
 
-    /// What room the disks of the nodes that answer leave.
-    pub(super) fn room(&self) -> Room {
-        *self.room.borrow()
+    /// Whether this node's log waits for room on the disk.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.health() == DiskHealth::Full
     }
 
-    /// Notes what room is left; gives what was.
-    pub(super) fn set_room(&self, now: Room) -> Room {
-        self.room.send_replace(now)
+    /// Whether a peer said lately that its log has spent its reserve.
+    pub(super) fn is_spent(&self, node: NodeId) -> bool {
+        let known = self.known();
+        let peer = known.peers.get(&node);
+        peer.is_some_and(|peer| is_fresh(peer.heard) && peer.is_spent)
     }
 
     /// The least room that a peer left which was heard lately.
@@ -452,6 +457,7 @@ impl NodeIdentity {
                 0 => Room::Ample,
                 free => space::of(free, introduction.image_bytes),
             };
+            peer.is_spent = introduction.free_bytes > 0 && space::is_spent(introduction.free_bytes);
             peer.slowest = Slowest {
                 sync: Duration::from_micros(introduction.sync_p99_us),
                 answer: Duration::from_micros(introduction.round_trip_us),

@@ -5,6 +5,8 @@
 //! moment; so each draws by how much later than due it begins, anew for each image. What there is of the disk is asked
 //! first: an image that does not fit is postponed, and on a small disk everything is in proportion.
 //!
+//! What the log writes between two images it will write again: as many of its files wait for that, unless the disk needs them.
+//!
 //! Invariant: a disk that has no room for an image ends nothing here. The image before it stands, and the log behind that.
 //!
 //! Left out: how an image is written (`snapshot`), and what a log that fills its disk means.
@@ -16,9 +18,12 @@ use openraft::async_runtime::watch::WatchReceiver;
 use remora_table::TableReader;
 use tokio::sync::watch;
 
+use crate::log::{LogGauge, RESERVE_BYTES};
+
 use super::applier::Raft;
 use super::backlog::Backlog;
 use super::snapshots::Snapshots;
+use super::space;
 use crate::runtime;
 use rand::RngExt;
 
@@ -55,9 +60,24 @@ impl SnapshotPolicy {
     /// Whether an image of that size is due after so many bytes of log, beginning so many hundredths later. Where little is
     /// free, a quarter of that is log enough.
     fn is_due(&self, written: u64, image: u64, free: Option<u64>, later_percent: u64) -> bool {
+        written > 0 && written >= self.interval(image, free, later_percent)
+    }
+
+    /// Bytes of log between two images of that size, the second of which begins so many hundredths later than due.
+    fn interval(&self, image: u64, free: Option<u64>, later_percent: u64) -> u64 {
         let bytes = free.map_or(self.bytes, |free| self.bytes.min(free / 4));
         let due = bytes.max(image);
-        written > 0 && written >= due.saturating_add(due / 100 * later_percent)
+        due.saturating_add(due / 100 * later_percent)
+    }
+
+    /// Bytes of the log's files that wait for their next use beside images of that size, the reserve among them: what comes
+    /// between two images and while one is written. The next image has no need of them, or nothing is kept.
+    fn spare_bytes(&self, image: u64, free: Option<u64>) -> u64 {
+        if free.is_some_and(|free| space::is_little(free, image)) {
+            return 0;
+        }
+        let longest = self.interval(image, free, LATER_PERCENT_MAX);
+        longest.saturating_add(MARGIN_BYTES + RESERVE_BYTES)
     }
 }
 
@@ -83,13 +103,13 @@ pub(super) fn lock(backlog: &Mutex<Backlog>) -> MutexGuard<'_, Backlog> {
 pub(super) async fn take_images(
     raft: Raft,
     policy: watch::Receiver<SnapshotPolicy>,
-    (backlog, snapshots): (SharedBacklog, Snapshots),
+    (backlog, snapshots, log): (SharedBacklog, Snapshots, LogGauge),
     table: TableReader,
 ) {
     let mut check = tokio::time::interval(policy.borrow().check_every);
     check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let draw = || runtime::chance().random_range(0..=LATER_PERCENT_MAX);
-    let (mut later, mut newest) = (draw(), None);
+    let (mut later, mut newest, mut was_short) = (draw(), None, false);
     loop {
         check.tick().await;
         let imaged = raft.metrics().borrow_watched().snapshot.map(|last| last.index);
@@ -104,7 +124,12 @@ pub(super) async fn take_images(
         }
         let free = snapshots.look_at_disk().await;
         let (written, image) = (lock(&backlog).bytes_since_image(), image_bytes(&table));
-        let due = policy.borrow().is_due(written, image, free, later);
+        log.keep_spares(policy.borrow().spare_bytes(image, free));
+        let is_short = space::is_short(space::available(free, log.load()), image);
+        // What is purged behind it may be what is missing; if it is not, the next one would not do more.
+        let helps = is_short && !was_short && written > 0;
+        was_short = is_short;
+        let due = helps || policy.borrow().is_due(written, image, free, later);
         if due && snapshots.unless_too_large(image, free) && raft.trigger().snapshot().await.is_err() {
             return;
         }

@@ -257,7 +257,11 @@ fn spawn_duties(
         opened.gauge.clone(),
         patience,
     );
-    let space = space::judge(Arc::clone(&opened.identity), opened.snapshots.clone());
+    let space = space::judge(
+        Arc::clone(&opened.identity),
+        opened.snapshots.clone(),
+        opened.gauge.clone(),
+    );
     let pulse = duties::pulse(
         opened.raft.clone(),
         proposer.clone(),
@@ -267,7 +271,11 @@ fn spawn_duties(
     let images = imaging::take_images(
         opened.raft.clone(),
         opened.policy.subscribe(),
-        (Arc::clone(&opened.backlog), opened.snapshots.clone()),
+        (
+            Arc::clone(&opened.backlog),
+            opened.snapshots.clone(),
+            opened.gauge.clone(),
+        ),
         opened.table.clone(),
     );
     let formats = formats::keep(

@@ -32,8 +32,8 @@ pub(crate) enum StaysError {
     NotTaken(NodeId),
 }
 
-/// The voters that may follow this leader because they answer it; the one that is furthest ahead comes last. Empty on a node
-/// that does not lead.
+/// The voters that may follow this leader because they answer it; the one that is furthest ahead comes last, and one whose log
+/// has room behind those whose log has none. Empty on a node that does not lead.
 pub(super) fn successors(raft: &Raft, identity: &NodeIdentity) -> Vec<NodeId> {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
@@ -42,10 +42,10 @@ pub(super) fn successors(raft: &Raft, identity: &NodeIdentity) -> Vec<NodeId> {
     let is_voter = |node: &NodeId| voters.voter_ids().any(|voter| voter == *node);
     let mut able: Vec<_> = followers
         .filter(|(node, _)| **node != identity.node && is_voter(node) && identity.reachable(**node))
-        .map(|(node, matched)| (matched.map(|at| at.index), *node))
+        .map(|(node, matched)| (!identity.is_spent(*node), matched.map(|at| at.index), *node))
         .collect();
     able.sort_unstable();
-    able.into_iter().map(|(_, node)| node).collect()
+    able.into_iter().map(|(.., node)| node).collect()
 }
 
 /// Hands over to the voter `to`, or to the one that is furthest ahead, and waits until it leads. Gives who leads now.

@@ -1,4 +1,4 @@
-//! The watch over a disk that hangs.
+//! The watch over a disk that hangs, and over one that is full.
 //!
 //! A sync that does not return is no error: nothing fails, and a leader that waits for it goes on leading while nobody's save is
 //! answered. So the age of the oldest append or vote that is not durable is looked at, by a task that waits for no disk. First
@@ -10,19 +10,32 @@
 //! Measured where a leader's disk never returned: it led on for 36 s and took 2 GiB of saves into memory
 //! (etcd issue 15247 is of the same kind).
 //!
+//! A log that *lacks room* is no hung disk: it says so, and goes on when there is room. Until then the node hands over what it
+//! leads, gives no votes, takes nothing and calls nothing durable; it answers heartbeats and reads, which need no disk. A node
+//! that stays so ends, so that somebody sees it and the others need not wait for it. But disks that are equal fill together: so
+//! of several whose log has no room the one with the highest id ends first, and whoever's end would leave no majority waits.
+//!
 //! Left out: what a refusal says to whom (`leadership`, `endpoint`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::log::LogGauge;
+use openraft::async_runtime::watch::WatchReceiver;
+
+use crate::log::{LogGauge, LogLoad};
 
 use super::applier::Raft;
-use super::identity::NodeIdentity;
-use super::succession;
+use super::identity::{NodeIdentity, REACHABLE_WITHIN};
+use super::{NodeId, succession};
 
 /// How often the disk is looked at: a tenth of the shortest patience.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a disk may do nothing for its node before that ends: what lags for seconds may recover, what lags longer does not.
+const LIFE: Duration = Duration::from_secs(10);
+// Nodes whose logs lack room know of each other before the first of them may end.
+const _: () = assert!(REACHABLE_WITHIN.as_millis() * 4 < LIFE.as_millis());
 
 /// How long the oldest write may wait for the disk.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +54,7 @@ impl Default for DiskPatience {
         Self {
             ready: Duration::from_secs(1),
             part: Duration::from_secs(2),
-            life: Duration::from_secs(10),
+            life: LIFE,
         }
     }
 }
@@ -54,6 +67,8 @@ pub(crate) enum DiskHealth {
     Answers,
     /// It has not answered for long: this node is not ready.
     Late,
+    /// It answers, and has no room for the log: this node takes nothing and calls nothing durable.
+    Full,
     /// It hangs: this node takes no part.
     Hangs,
     /// This node must end.
@@ -61,10 +76,12 @@ pub(crate) enum DiskHealth {
 }
 
 impl DiskHealth {
-    /// After the oldest write waited for so long.
-    fn of(waits: Option<Duration>, patience: DiskPatience) -> Self {
-        let waits = waits.unwrap_or_default();
-        if waits >= patience.life {
+    /// Of a log that is so.
+    fn of(load: &LogLoad, patience: DiskPatience) -> Self {
+        let waits = load.oldest_unsynced.unwrap_or_default();
+        if load.lacks_room.is_some() {
+            Self::Full
+        } else if waits >= patience.life {
             Self::Lost
         } else if waits >= patience.part {
             Self::Hangs
@@ -93,12 +110,11 @@ pub(super) async fn watch_disk(
     loop {
         look.tick().await;
         let Some(load) = gauge.load() else { return };
-        let waits = load.oldest_unsynced;
-        let now = DiskHealth::of(waits, patience);
-        if identity.set_health(now) == now {
-            continue;
+        let now = DiskHealth::of(&load, patience);
+        let is_new = identity.set_health(now) != now;
+        if is_new {
+            say(now, load.oldest_unsynced.unwrap_or_default());
         }
-        say(now, waits.unwrap_or_default());
         match now {
             DiskHealth::Lost => {
                 gauge.give_up();
@@ -109,8 +125,16 @@ pub(super) async fn watch_disk(
                 ));
                 return;
             }
-            DiskHealth::Hangs => hand_over(&raft, &identity).await,
-            DiskHealth::Late | DiskHealth::Answers => {}
+            DiskHealth::Full if load.lacks_room >= Some(patience.life) && may_leave(&raft, &identity) => {
+                identity.fail(
+                    "the disk of this data directory has no room for the log: the node ends, the others go on; make room, then \
+                     start it again"
+                        .to_owned(),
+                );
+                return;
+            }
+            DiskHealth::Hangs | DiskHealth::Full if is_new => hand_over(&raft, &identity).await,
+            DiskHealth::Hangs | DiskHealth::Full | DiskHealth::Late | DiskHealth::Answers => {}
         }
     }
 }
@@ -118,14 +142,30 @@ pub(super) async fn watch_disk(
 fn say(now: DiskHealth, waits: Duration) {
     let waits_ms = u64::try_from(waits.as_millis()).unwrap_or(u64::MAX);
     match now {
-        DiskHealth::Answers => tracing::info!("the disk answers again"),
+        DiskHealth::Answers => tracing::info!("the disk answers again, and has room"),
         DiskHealth::Late => tracing::warn!(waits_ms, "the disk is late: this node is not ready"),
+        DiskHealth::Full => tracing::error!(
+            "the disk has no room for the log, and the reserve is spent: this node takes nothing until there is room; make room"
+        ),
         DiskHealth::Hangs => tracing::error!(
             waits_ms,
             "the disk hangs: this node hands over what it leads and takes no part until the disk answers"
         ),
         DiskHealth::Lost => tracing::error!(waits_ms, "the disk is lost"),
     }
+}
+
+/// Whether this node's end leaves a majority that answers, and nobody whose log has no room either is to end before it.
+fn may_leave(raft: &Raft, identity: &NodeIdentity) -> bool {
+    let metrics = raft.metrics();
+    let membership = Arc::clone(&metrics.borrow_watched().membership_config);
+    let answers = |voter: &NodeId| *voter != identity.node && identity.reachable(*voter);
+    let mut sets = membership.membership().get_joint_config().iter();
+    let is_majority =
+        |set: &BTreeSet<NodeId>| set.iter().filter(|voter| answers(voter)).count() > set.len() / 2;
+    let mut voters = membership.membership().voter_ids().filter(answers);
+    let is_first = voters.all(|voter| voter < identity.node || !identity.is_spent(voter));
+    is_first && sets.len() > 0 && sets.all(is_majority)
 }
 
 /// Asks the voter that is furthest ahead to lead. Whether it does is not waited for: this node is out of it already.
@@ -142,8 +182,15 @@ mod tests {
 
     #[test]
     fn a_node_loses_first_its_readiness_then_its_part_then_its_life() {
-        let after = |seconds| DiskHealth::of(Some(Duration::from_secs(seconds)), DiskPatience::default());
-        assert_eq!(DiskHealth::of(None, DiskPatience::default()), DiskHealth::Answers);
+        let after = |seconds| {
+            let load = LogLoad {
+                oldest_unsynced: Some(Duration::from_secs(seconds)),
+                ..LogLoad::default()
+            };
+            DiskHealth::of(&load, DiskPatience::default())
+        };
+        let idle = DiskHealth::of(&LogLoad::default(), DiskPatience::default());
+        assert_eq!(idle, DiskHealth::Answers);
         let seen = [0, 1, 2, 9, 10].map(after);
         assert_eq!(
             seen,
@@ -159,5 +206,15 @@ mod tests {
             seen.map(DiskHealth::takes_part),
             [true, true, false, false, false]
         );
+    }
+    #[test]
+    fn a_disk_that_is_full_is_not_taken_for_one_that_hangs() {
+        let load = LogLoad {
+            oldest_unsynced: Some(Duration::from_secs(3_600)),
+            lacks_room: Some(Duration::from_secs(3_600)),
+            ..LogLoad::default()
+        };
+        let health = DiskHealth::of(&load, DiskPatience::default());
+        assert_eq!((health, health.takes_part()), (DiskHealth::Full, true));
     }
 }

@@ -48,9 +48,11 @@ pub(super) struct Cluster {
     pub(super) snapshots: SnapshotPolicy,
     pub(super) timers: Timers,
     pub(super) patience: DiskPatience,
-    /// What nodes understand that play another release than ours.
+    /// Size of the logs' segments in bytes.
+    pub(super) segment_bytes: u64,
     /// The faults of nodes that run on disks and logs with faults.
     pub(super) faults: BTreeMap<NodeId, Faults>,
+    /// What nodes understand that play another release than ours.
     pub(super) understands: BTreeMap<NodeId, Formats>,
     /// Nodes that were started to be added.
     joining: BTreeSet<NodeId>,
@@ -72,6 +74,7 @@ impl Cluster {
                 election_max: Duration::from_millis(400),
             },
             patience: DiskPatience::default(),
+            segment_bytes: SEGMENT_BYTES,
             faults: BTreeMap::new(),
             understands: BTreeMap::new(),
             joining: BTreeSet::new(),
@@ -190,7 +193,7 @@ impl Cluster {
         let node = settings.node;
         let media = Media {
             disk: self.faults.get(&node).map_or_else(Disk::real, faulty::disk),
-            segment_bytes: SEGMENT_BYTES,
+            segment_bytes: self.segment_bytes,
         };
         let handle = start_on(settings, media).await?;
         self.wires.connect(node, handle.endpoint());

@@ -9,6 +9,7 @@ mod faults;
 mod forgetful;
 mod formats;
 mod fuzz;
+mod full;
 mod joining;
 mod leadership;
 pub(crate) mod link;
