@@ -1,4 +1,4 @@
-//! Disks that misbehave under real processes: slow syncs, slow reads, syncs that do not end.
+//! Disks that misbehave under real processes: slow syncs, slow reads, syncs that do not end, and no room.
 //!
 //! A small library (`disk/faulty.c`), which is compiled for each world and preloaded, stands between a program and the C library. What
 //! it does is written into a file that it has mapped, so a claim changes it while the process runs. Each process may have a
@@ -6,8 +6,8 @@
 //!
 //! Left out: errors and lost writes, which the store's own tests make at every single operation.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -24,26 +24,35 @@ enum Word {
     SyncDirectory,
     Read,
     Hang,
+    Room,
 }
 
 /// Bytes of one word.
 const WORD_BYTES: u64 = 4;
 
+/// Bytes of a KiB, in which the control file counts room.
+const KIB_BYTES: u64 = 1_024;
+
+/// Bytes of a block, in which a file system says what a file takes.
+const BLOCK_BYTES: u64 = 512;
+
 /// A disk under one or more processes; clones are the same.
 #[derive(Clone, Debug)]
 pub struct FaultyDisk {
     control: Arc<File>,
+    data: PathBuf,
     path: PathBuf,
     library: PathBuf,
 }
 
 impl FaultyDisk {
-    /// One without faults so far, whose control file stands in `directory` under this name.
+    /// One without faults so far under the data directory `data`, whose control file stands beside it.
     ///
     /// # Errors
     /// When the library cannot be compiled or the file not be written.
-    pub fn new(directory: &Path, name: &str) -> Result<Self> {
-        let path = directory.join(format!("{name}.disk"));
+    pub fn new(data: &Path) -> Result<Self> {
+        let directory = data.parent().context("a data directory stands in another one")?;
+        let path = data.with_extension("disk");
         let control = File::options()
             .create(true)
             .truncate(true)
@@ -52,10 +61,17 @@ impl FaultyDisk {
             .with_context(|| format!("write {}", path.display()))?;
         let disk = Self {
             control: Arc::new(control),
+            data: data.to_path_buf(),
             path,
             library: library(directory)?,
         };
-        for word in [Word::SyncFile, Word::SyncDirectory, Word::Read, Word::Hang] {
+        for word in [
+            Word::SyncFile,
+            Word::SyncDirectory,
+            Word::Read,
+            Word::Hang,
+            Word::Room,
+        ] {
             disk.set(word, 0)?;
         }
         Ok(disk)
@@ -65,7 +81,8 @@ impl FaultyDisk {
     pub fn under(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
-            .env("FAULTY_DISK", &self.path);
+            .env("FAULTY_DISK", &self.path)
+            .env("FAULTY_DISK_DATA", &self.data);
     }
 
     /// Every sync of a file takes so much longer from now on.
@@ -100,11 +117,42 @@ impl FaultyDisk {
         self.set(Word::Hang, hangs.into())
     }
 
+    /// The disk is full from now on: what stands on it stays, and nothing more fits.
+    ///
+    /// # Errors
+    /// When the control file cannot be written, or the data directory not be read.
+    pub fn fill(&self) -> Result<()> {
+        // One more than it may hold, since 0 is no limit.
+        self.set(Word::Room, u32::try_from(taken(&self.data)? / KIB_BYTES)? + 1)
+    }
+
+    /// There is as much room again as the machine has.
+    ///
+    /// # Errors
+    /// When the control file cannot be written.
+    pub fn make_room(&self) -> Result<()> {
+        self.set(Word::Room, 0)
+    }
+
     fn set(&self, word: Word, value: u32) -> Result<()> {
         self.control
             .write_all_at(&value.to_le_bytes(), word as u64 * WORD_BYTES)
             .with_context(|| format!("write {}", self.path.display()))
     }
+}
+
+/// Bytes that the files below a directory take. A file may go while they are counted.
+fn taken(directory: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory).with_context(|| format!("list {}", directory.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            bytes += taken(&path)?;
+        } else if let Ok(about) = fs::metadata(&path) {
+            bytes += about.blocks() * BLOCK_BYTES;
+        }
+    }
+    Ok(bytes)
 }
 
 fn milliseconds(duration: Duration) -> Result<u32> {

@@ -107,11 +107,12 @@ impl Stores {
     /// When a process does not start.
     pub fn start_with(directory: &Path, ports: &[StorePorts], more: &[String], faulty: bool) -> Result<Self> {
         let node = |(id, ports): (u64, &StorePorts)| {
-            let disk = faulty.then(|| FaultyDisk::new(directory, &format!("store-{id}")));
+            let data = directory.join(format!("store-{id}"));
+            let disk = faulty.then(|| FaultyDisk::new(&data));
             Ok(StoreNode {
                 id,
                 ports: *ports,
-                data: directory.join(format!("store-{id}")),
+                data,
                 log: directory.join(format!("store-{id}.log")),
                 more: more.to_vec(),
                 joins: false,
