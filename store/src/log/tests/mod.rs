@@ -3,8 +3,8 @@
 mod closing;
 mod contract;
 mod encoded;
-mod fuzz;
 mod full;
+mod fuzz;
 mod parts;
 mod power;
 mod workers;

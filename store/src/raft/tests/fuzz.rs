@@ -62,38 +62,51 @@ fn read_any(bytes: &[u8]) -> String {
     format!("{} {said}", char::from(b'a' + kind % 8))
 }
 
-/// A message of each kind behind its number.
-fn examples() -> Vec<Vec<u8>> {
-    let position = Some(v1::LogPosition { term: 3, index: 7 });
-    let vote = Some(v1::Vote {
+fn position() -> Option<v1::LogPosition> {
+    Some(v1::LogPosition { term: 3, index: 7 })
+}
+
+fn vote() -> Option<v1::Vote> {
+    Some(v1::Vote {
         term: 3,
         node: 1,
         committed: true,
-    });
+    })
+}
+
+fn membership() -> v1::Membership {
     let member = |node| v1::Member {
         node,
         peer_address: format!("10.0.0.{node}:7500"),
         disk: node,
         ..v1::Member::default()
     };
-    let membership = v1::Membership {
+    v1::Membership {
         configurations: vec![v1::membership::Voters { nodes: vec![1, 2] }],
         members: vec![member(1), member(2)],
-    };
+    }
+}
+
+fn append() -> v1::AppendRequest {
     let entry = |index, payload| v1::LogEntry {
         position: Some(v1::LogPosition { term: 3, index }),
         payload: Some(payload),
     };
-    let append = v1::AppendRequest {
+    v1::AppendRequest {
         envelope: None,
-        vote,
-        previous: position,
+        vote: vote(),
+        previous: position(),
         entries: vec![
             entry(8, v1::log_entry::Payload::Commands(vec![1, 2, 3].into())),
-            entry(9, v1::log_entry::Payload::Membership(membership.clone())),
+            entry(9, v1::log_entry::Payload::Membership(membership())),
         ],
-        committed: position,
-    };
+        committed: position(),
+    }
+}
+
+/// A message of each kind behind its number.
+fn examples() -> Vec<Vec<u8>> {
+    let (position, vote) = (position(), vote());
     let append_reply = v1::AppendReply {
         outcome: position.map(v1::append_reply::Outcome::Conflict),
     };
@@ -123,14 +136,14 @@ fn examples() -> Vec<Vec<u8>> {
     };
     let stored = v1::StoredMembership {
         position,
-        membership: Some(membership),
+        membership: Some(membership()),
     };
     let introduction = v1::Introduction {
         understands: Some(v1::Formats { oldest: 1, newest: 2 }),
         ..v1::Introduction::default()
     };
     let bytes = [
-        append.encode_to_vec(),
+        append().encode_to_vec(),
         append_reply.encode_to_vec(),
         vote_request.encode_to_vec(),
         vote_reply.encode_to_vec(),
