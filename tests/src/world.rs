@@ -1,7 +1,7 @@
 //! Everything that a claim needs, started together: stores, Tomcats, a proxy; and what to print when it fails.
 //!
-//! One world at a time per test program, and two programs at a time (`tools/claims`): a world mostly waits, but for the starts
-//! of its JVMs, which two cores do not do faster together.
+//! One world at a time per test program, and two programs at a time (`tools/claims`): a world keeps two cores busy while its
+//! JVMs start, and waits before and after.
 
 use std::net::SocketAddr;
 use std::path::Path;
