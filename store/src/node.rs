@@ -271,6 +271,9 @@ fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
             return Err("the disk of the data directory has not answered for a second or more".to_owned());
         }
     }
+    if !raft.is_compared() {
+        return Err("this node compares its data directory with what its peers remember of it".to_owned());
+    }
     if let Some(waiting) = raft.waiting() {
         return Err(waiting);
     }

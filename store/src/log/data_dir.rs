@@ -19,6 +19,8 @@ use remora_table::{Format, Formats};
 use super::LEAVE_OUT;
 use super::file_log::FileLog;
 use super::holder::Holder;
+use super::life::Lives;
+use super::lives_file::LivesFile;
 use super::opening::LogSetup;
 use super::types::Log;
 
@@ -222,6 +224,17 @@ impl DataDir {
             self.set_voted()?;
         }
         Ok(log)
+    }
+
+    /// Opens the file of what is remembered of peers' disks. A cluster whose file is missing lost it, or has only begun.
+    ///
+    /// # Errors
+    /// A later release wrote it.
+    pub(crate) fn open_lives(&self, understood: Formats) -> Result<(LivesFile, Lives), DataDirError> {
+        let path = self.directory.join("lives");
+        let file = LivesFile::new(&self.disk, path, self.identity.disk_id, Arc::clone(&self.lock));
+        let lives = file.read(understood, self.identity.cluster.is_some())?;
+        Ok((file, lives))
     }
 
     /// Where the log lives.

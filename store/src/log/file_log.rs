@@ -200,6 +200,15 @@ impl Log for FileLog {
         self.core().lock().contents.state().committed
     }
 
+    fn durable_up_to(&self, index: u64) -> Option<LogId> {
+        let state = self.core().lock();
+        let LogState { purged, last, .. } = state.durable;
+        let upto = index.min(last?.index);
+        let stands = state.contents.is_written(upto);
+        let held = state.contents.id(upto).filter(|_| stands);
+        held.or(purged.filter(|purged| purged.index <= upto))
+    }
+
     fn save_vote(&self, vote: Vote, done: Completion) {
         let core = self.core();
         let mut done = Some(done);

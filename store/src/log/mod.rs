@@ -13,6 +13,7 @@
 //! | `reading`, `recent` | entries from the disk, and from memory |
 //! | `opening`, `file_log` | opens a directory; the log as its callers have it, with the two threads |
 //! | `data_dir`, `holder` | whose the directory is, and which process has it |
+//! | `life`, `lives_file` | what a node remembers of its peers' disks, and the file that keeps it |
 //!
 //! # Invariants
 //!
@@ -31,6 +32,8 @@ mod file_log;
 mod gauge;
 mod holder;
 mod housekeeping;
+mod life;
+mod lives_file;
 mod manifest;
 mod opening;
 mod reading;
@@ -45,6 +48,8 @@ mod writer;
 pub(crate) use data_dir::{ClusterId, DataDir, DataDirError, DiskId};
 pub(crate) use file_log::FileLog;
 pub(crate) use gauge::{LogGauge, LogLoad, Syncs};
+pub(crate) use life::{DiskLife, Lives};
+pub(crate) use lives_file::LivesFile;
 pub(crate) use opening::SEGMENT_BYTES;
 pub(crate) use spares::RESERVE_BYTES;
 #[cfg(test)]

@@ -111,6 +111,10 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// The last commit position that was hinted; may be older than the truth, never newer.
     fn committed(&self) -> Option<LogId>;
 
+    /// An entry up to `index` that stands in the log and is durable: the last such one, but where a truncation or a purge is
+    /// on its way to the disk an earlier one, or none.
+    fn durable_up_to(&self, index: u64) -> Option<LogId>;
+
     /// Stores a vote; `done` is called when it is durable, or with the reason why it never will be.
     fn save_vote(&self, vote: Vote, done: Completion);
 

@@ -22,6 +22,8 @@ use crate::snapshot::SnapshotReceiver;
 use super::applier::Raft;
 use super::elections::Elections;
 use super::identity::NodeIdentity;
+use super::lives::OwnDisk;
+use super::log_seam::from_disk_id;
 use super::pace::Pace;
 use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
@@ -51,6 +53,7 @@ struct Inner {
     reader: Reader,
     elections: Arc<Elections>,
     pace: Arc<Pace>,
+    own: OwnDisk,
     /// Whether openraft still works on a heartbeat that was answered.
     passing_on: AtomicBool,
 }
@@ -66,6 +69,7 @@ impl PeerEndpoint {
         snapshots: Snapshots,
         reader: Reader,
         (elections, pace): (Arc<Elections>, Arc<Pace>),
+        own: OwnDisk,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -75,6 +79,7 @@ impl PeerEndpoint {
                 reader,
                 elections,
                 pace,
+                own,
                 passing_on: AtomicBool::new(false),
             }),
         }
@@ -298,18 +303,28 @@ impl PeerEndpoint {
                 peer_address: from.peer_address,
             });
         }
+        let remembered = identity.lives.of(DiskId(from.disk));
         Ok(v1::IntroduceReply {
             from: Some(self.introduction()),
             your_disk: self.known_disk(from.node),
             removed: identity.has_removed(DiskId(from.disk)),
-            ..v1::IntroduceReply::default()
+            your_start: remembered.start,
+            your_position: remembered.entry.map(from_disk_id).map(wire::position),
+            your_draw: remembered.draw,
+            your_voted_term: remembered.voted,
         })
+    }
+
+    /// The disk of this node.
+    pub(super) fn own_disk(&self) -> &OwnDisk {
+        &self.inner.own
     }
 
     /// What this node says of itself.
     pub(super) fn introduction(&self) -> v1::Introduction {
         let identity = &self.inner.identity;
         let slowest = self.inner.pace.slowest();
+        let promised = self.inner.own.promised();
         let microseconds = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         v1::Introduction {
             node: identity.node,
@@ -321,7 +336,10 @@ impl PeerEndpoint {
             cluster_list: identity.cluster_list(),
             understands: Some(wire::formats(identity.understands)),
             format: identity.cluster().map_or(0, |_| u32::from(identity.format().0)),
-            start: identity.start,
+            start: promised.start,
+            draw: promised.draw,
+            voted_term: promised.voted,
+            acknowledged: promised.entry.map(from_disk_id).map(wire::position),
             sync_p99_us: microseconds(slowest.sync),
             round_trip_us: microseconds(slowest.answer),
             free_bytes: identity.space.available(),

@@ -23,13 +23,14 @@ use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::link::PeerLink;
 use super::peers::PeerBook;
 use super::types::Member;
-use super::{NodeId, PeerEndpoint};
+use super::{NodeId, PeerEndpoint, lives};
 
 /// Pause between two introductions to one peer: two fit into the time after which it counts as unreachable.
 pub(super) const INTRODUCE_EVERY: Duration = Duration::from_millis(400);
 // One introduction may be lost before a peer counts as gone.
 const _: () = assert!(INTRODUCE_EVERY.as_millis() * 2 < REACHABLE_WITHIN.as_millis());
-/// The same while the cluster is not formed: somebody waits for it.
+/// The same while the cluster is not formed, or this node was not compared with the peer since its start: somebody waits for
+/// it.
 const FORM_EVERY: Duration = Duration::from_millis(50);
 /// How long an introduction may take.
 pub(super) const INTRODUCE_WITHIN: Duration = Duration::from_millis(400);
@@ -81,13 +82,18 @@ async fn introduce(
     let mut said = None;
     while peers.holds(peer, &link) {
         let from = endpoint.introduction();
-        let formed = !from.pristine;
+        let is_awaited = from.pristine || identity.lives.awaits(peer);
         let request = v1::IntroduceRequest {
             from: Some(from),
             to_node: peer,
         };
         let trouble = match link.introduce(request, INTRODUCE_WITHIN).await {
-            Ok(reply) => take(identity, peer, reply, introductions).err(),
+            Ok(reply) => {
+                let compared = lives::compare(endpoint.own_disk(), peer, &reply);
+                compared
+                    .and_then(|()| take(identity, peer, reply, introductions))
+                    .err()
+            }
             Err(error) => Some(error.to_string()),
         };
         if said.is_some() != trouble.is_some() || (said.is_some() && said != trouble) {
@@ -97,7 +103,7 @@ async fn introduce(
             }
             said = trouble;
         }
-        tokio::time::sleep(if formed { INTRODUCE_EVERY } else { FORM_EVERY }).await;
+        tokio::time::sleep(if is_awaited { FORM_EVERY } else { INTRODUCE_EVERY }).await;
     }
 }
 

@@ -104,7 +104,7 @@ impl RaftHandle {
             .rounds
             .borrow()
             .is_some_and(|round| runtime::since(round.began) < REACHABLE_WITHIN);
-        caught_up && self.noted() && self.disk_health() == DiskHealth::Answers
+        caught_up && self.noted() && self.disk_health() == DiskHealth::Answers && self.is_compared()
     }
 
     /// What room the disks of the nodes that answer leave.
@@ -120,6 +120,11 @@ impl RaftHandle {
     /// What an operator has to do for a node that waits to be added to a cluster; none for any other.
     pub(crate) fn waiting(&self) -> Option<String> {
         self.inner.identity.waiting()
+    }
+
+    /// Whether this node has compared its data directory with what its peers remember of that.
+    pub(crate) fn is_compared(&self) -> bool {
+        self.inner.identity.lives.is_compared()
     }
 
     /// Whether the table knows what this program understands.

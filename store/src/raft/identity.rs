@@ -11,14 +11,16 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rand::RngExt;
 use remora_proto::v1;
 use tokio::sync::watch;
 
-use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP};
+use crate::log::{ClusterId, DataDir, DataDirError, DiskId, GROUP, Lives};
 use crate::runtime;
 use remora_table::{Format, Formats, Room, TableReader};
 
 use super::imaging;
+use super::lives::PeerLives;
 use super::pace::Slowest;
 use super::peers::Addresses;
 use super::space::{self, KnownRoom};
@@ -49,6 +51,8 @@ pub(super) struct NodeIdentity {
     joins: bool,
     /// Those that wait to be added to this one.
     pub(super) waiting_nodes: WaitingNodes,
+    /// What is remembered of peers' disks, and whether this one is an older copy.
+    pub(super) lives: PeerLives,
     table: TableReader,
     data_dir: Mutex<DataDir>,
     known: Mutex<Known>,
@@ -91,15 +95,18 @@ impl NodeIdentity {
         configured: BTreeMap<NodeId, String>,
         (peer_address, client_address): (String, String),
         (understands, table): (Formats, TableReader),
+        remembered: Lives,
     ) -> Self {
         let identity = data_dir.identity();
         let mut addresses = configured.clone();
         addresses.remove(&identity.node_id);
+        let lives = PeerLives::new(remembered, runtime::chance().random::<u64>().max(1));
         Self {
             understands,
             start: identity.start,
             joins: identity.joins,
             waiting_nodes: WaitingNodes::default(),
+            lives,
             table,
             node: identity.node_id,
             disk: identity.disk_id,
@@ -298,9 +305,19 @@ impl NodeIdentity {
         heard.map(|peer| peer.room).max().unwrap_or_default()
     }
 
-    /// Whether this node takes part in consensus: not while its disk hangs.
+    /// Whether this node takes part in consensus: not while its disk hangs, nor before it is known to be no older copy.
     pub(super) fn takes_part(&self) -> bool {
-        self.health().takes_part()
+        self.health().takes_part() && self.lives.is_compared()
+    }
+
+    /// Why this node takes no part, for a peer that asks.
+    fn absent(&self) -> PeerError {
+        let node = self.node;
+        PeerError::Unavailable(if self.health().takes_part() {
+            format!("node {node} compares its data directory with what its peers remember of that")
+        } else {
+            format!("the disk of node {node} hangs")
+        })
     }
 
     /// Checks who speaks and who is meant. The first message of a cluster that formed with this disk makes a pristine
@@ -308,10 +325,7 @@ impl NodeIdentity {
     pub(super) fn check(&self, envelope: Option<&v1::Envelope>) -> Result<(), PeerError> {
         let envelope = envelope.ok_or_else(|| PeerError::Malformed("the envelope is missing".to_owned()))?;
         if !self.takes_part() {
-            return Err(PeerError::Unavailable(format!(
-                "the disk of node {} hangs",
-                self.node
-            )));
+            return Err(self.absent());
         }
         let refused = |sentence: String| Err(PeerError::Refused(sentence));
         if envelope.group != GROUP {

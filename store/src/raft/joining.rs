@@ -20,6 +20,7 @@ use super::PeerEndpoint;
 use super::forming::{INTRODUCE_EVERY, INTRODUCE_WITHIN};
 use super::identity::NodeIdentity;
 use super::link::{LinkError, PeerLink, PeerLinks};
+use super::lives::{self, OwnDisk};
 
 /// How often an operator is told that a node waits.
 const SAY_EVERY: Duration = Duration::from_secs(10);
@@ -52,10 +53,11 @@ pub(super) async fn wait_to_be_added(
                 from: Some(endpoint.introduction()),
                 to_node: 0,
             };
-            let identity = &identity;
-            async move { heard(identity, address, link.introduce(request, INTRODUCE_WITHIN).await) }
+            let own = endpoint.own_disk();
+            async move { heard(own, address, link.introduce(request, INTRODUCE_WITHIN).await) }
         });
         let sentence = format!("{waiting}; {}", join_all(asked).await.join("; "));
+        identity.lives.compared(lives::CONTACTS);
         let is_said =
             |(before, at): &(String, Instant)| *before == sentence && runtime::since(*at) < SAY_EVERY;
         if !said.as_ref().is_some_and(is_said) {
@@ -67,15 +69,16 @@ pub(super) async fn wait_to_be_added(
     tracing::info!("this node was added to a cluster");
 }
 
-/// What a contact said, for people.
-fn heard(identity: &NodeIdentity, address: &str, answer: Result<v1::IntroduceReply, LinkError>) -> String {
-    if let Ok(v1::IntroduceReply {
-        from: Some(from),
-        removed: true,
-        ..
-    }) = &answer
-    {
-        identity.fail(identity.was_removed(ClusterId(from.cluster)));
+/// What a contact said, for people. A copy of this directory from before it was added is known by it.
+fn heard(own: &OwnDisk, address: &str, answer: Result<v1::IntroduceReply, LinkError>) -> String {
+    if let Ok(reply @ v1::IntroduceReply { from: Some(from), .. }) = &answer {
+        if reply.removed {
+            own.identity
+                .fail(own.identity.was_removed(ClusterId(from.cluster)));
+        }
+        if let Err(sentence) = lives::compare(own, from.node, reply) {
+            return sentence;
+        }
     }
     match answer.map(|reply| reply.from) {
         Ok(Some(from)) if from.cluster != 0 => {

@@ -4,8 +4,9 @@
 //! reads share one ReadIndex round (`reader`). openraft decides; `log_seam` gives it the durable log, `applier` the
 //! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send.
 //! `elections` says when to stand and whom to vote for, by `detector` and `pace`; `imaging` when the table is written to disk
-//! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once; `joining` is how a node waits to be
-//! added to one that exists, and `membership` changes who belongs to it, by the `steps` that are due. `wire`
+//! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once; `joining` is how
+//! a node waits to be added to one that exists, and `membership` changes who belongs to it, by the `steps` that are due.
+//! `lives` keeps older copies of a data directory out. `wire`
 //! translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
 //!
 //! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
@@ -30,6 +31,7 @@ mod imaging;
 mod joining;
 mod leadership;
 mod link;
+mod lives;
 mod log_seam;
 mod membership;
 mod network;

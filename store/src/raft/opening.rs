@@ -13,7 +13,7 @@ use openraft::Config;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
-use crate::log::{DataDir, FileLog, LEAVE_OUT, Log, LogGauge, Vote};
+use crate::log::{DataDir, FileLog, LEAVE_OUT, Lives, LivesFile, Log, LogGauge, Vote};
 use crate::metrics::Consensus;
 use crate::runtime;
 use crate::snapshot::SnapshotStore;
@@ -67,6 +67,7 @@ pub(super) struct Opened {
     pub(super) log: Arc<dyn Log>,
     pub(super) gauge: LogGauge,
     pub(super) votes: watch::Receiver<Option<Vote>>,
+    pub(super) lives_file: LivesFile,
     pub(super) pace: Arc<Pace>,
     pub(super) counts: Consensus,
 }
@@ -96,6 +97,7 @@ impl Opened {
             std::mem::take(&mut settings.cluster),
             (settings.peer_address.clone(), settings.client_address.clone()),
             (understands, table.clone()),
+            found.lives,
         ));
         let pace = Arc::new(Pace::new());
         let links = Arc::clone(&settings.links);
@@ -117,6 +119,7 @@ impl Opened {
             log: found_log,
             gauge,
             votes,
+            lives_file: found.lives_file,
             pace,
             counts,
         })
@@ -140,6 +143,8 @@ struct Found {
     data_dir: DataDir,
     log: FileLog,
     snapshots: SnapshotStore,
+    lives_file: LivesFile,
+    lives: Lives,
 }
 
 impl Found {
@@ -156,6 +161,7 @@ impl Found {
             data_dir.set_joins()?;
         }
         let log = data_dir.open_log(understands, media.segment_bytes)?;
+        let (lives_file, lives) = data_dir.open_lives(understands)?;
         let directory = data_dir.snapshot_directory();
         let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
         let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
@@ -172,6 +178,8 @@ impl Found {
             data_dir,
             log,
             snapshots,
+            lives_file,
+            lives,
         })
     }
 }

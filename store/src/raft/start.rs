@@ -6,6 +6,7 @@
 //! Left out: what the tasks do (`duties`, `forming`, `proposer`, `reader`), and everything around consensus, which
 //! the composition root starts.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::disk::Disk;
-use crate::log::{DataDirError, SEGMENT_BYTES};
+use crate::log::{DataDirError, LivesFile, SEGMENT_BYTES};
 use crate::runtime;
 
 use super::applier::Raft;
@@ -23,6 +24,7 @@ use super::endpoint::PeerEndpoint;
 use super::handle::{Parts, RaftHandle};
 use super::identity::NodeIdentity;
 use super::joining::{self, Contact};
+use super::lives::OwnDisk;
 use super::membership::{MemberChanges, Turn};
 use super::opening::{Media, Opened};
 use super::peers::{Addresses, PeerBook};
@@ -30,7 +32,9 @@ use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
 use super::watchdog::DiskPatience;
-use super::{Leadership, Round, duties, elections, formats, forming, imaging, space, watchdog};
+use super::{
+    Leadership, NodeId, Round, duties, elections, formats, forming, imaging, lives, space, watchdog,
+};
 
 /// Why consensus did not start, as a sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +127,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         opened.snapshots.clone(),
         reader.clone(),
         (elections, Arc::clone(&opened.pace)),
+        OwnDisk::of(&opened),
     );
 
     tasks.extend(spawn_duties(
@@ -134,6 +139,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     ));
     let changes = change_members(settings, &opened, &endpoint, &leadership_seen, (&peers, turn));
     let contacts = joining::contacts(&settings.join, &*settings.links);
+    tasks.extend(spawn_lives(&opened.identity, &contacts, opened.lives_file));
     tasks.extend(spawn_forming(
         &opened.raft,
         &endpoint,
@@ -291,6 +297,17 @@ fn spawn_duties(
         runtime::spawn(formats),
         runtime::spawn(disk),
         runtime::spawn(space),
+    ]
+}
+
+/// Starts to remember peers' disks, and to wait until this one was compared with what they remember of it.
+fn spawn_lives(identity: &Arc<NodeIdentity>, contacts: &[Contact], file: LivesFile) -> [JoinHandle<()>; 2] {
+    let mut asked: BTreeSet<NodeId> = identity.addresses().borrow().keys().copied().collect();
+    asked.extend((identity.waits() && !contacts.is_empty()).then_some(lives::CONTACTS));
+    identity.lives.begin(asked);
+    [
+        runtime::spawn(lives::wait_for_peers(Arc::clone(identity))),
+        runtime::spawn(lives::remember(Arc::clone(identity), file)),
     ]
 }
 

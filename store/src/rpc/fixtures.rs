@@ -77,6 +77,9 @@ fn openings_are_read_and_written_as_ever() {
             free_bytes: 1 << 30,
             image_bytes: 1 << 20,
             waits: false,
+            draw: 0x5eed,
+            voted_term: 3,
+            acknowledged: Some(v1::LogPosition { term: 3, index: 77 }),
         },
     );
     message(

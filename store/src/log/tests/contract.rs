@@ -104,6 +104,7 @@ suite! {
     what_was_hinted_as_committed_is_not_truncated
     a_hint_is_never_newer_than_the_log_and_never_goes_back
     a_purge_may_pass_the_last_entry_and_never_goes_back
+    what_is_told_as_durable_stands_and_outlives_the_log
     after_a_failed_write_every_later_call_fails
 }
 
@@ -342,6 +343,36 @@ fn a_purge_may_pass_the_last_entry_and_never_goes_back(medium: &dyn Medium) {
     let log = medium.open();
     assert_eq!(indices(&*log, 21..22), [21]);
     assert_eq!(log.bounds().purged, bounds.purged);
+}
+
+fn what_is_told_as_durable_stands_and_outlives_the_log(medium: &dyn Medium) {
+    let log = medium.open();
+    assert_eq!(log.durable_up_to(9), None);
+    append(&*log, 1, 0..6);
+    assert_eq!(
+        [3, 9].map(|index| log.durable_up_to(index)),
+        [3, 5].map(|index| Some(id(1, index)))
+    );
+    log.truncate_after(Some(2)).unwrap();
+    assert!(
+        log.durable_up_to(9) <= Some(id(1, 2)),
+        "what was truncated is told"
+    );
+    append(&*log, 2, 3..4);
+    assert_eq!(log.durable_up_to(9), Some(id(2, 3)));
+    log.purge_to(id(1, 1)).unwrap();
+    sync(&*log).unwrap();
+    assert_eq!(
+        [0, 1].map(|index| log.durable_up_to(index)),
+        [None, Some(id(1, 1))]
+    );
+    let mut told = None;
+    for index in 4..200 {
+        log.append(entries(2, index..index + 1), Box::new(drop)).unwrap();
+        told = log.durable_up_to(index);
+    }
+    medium.end(log);
+    assert!(medium.open().bounds().last >= told, "{told:?} is gone");
 }
 
 fn after_a_failed_write_every_later_call_fails(medium: &dyn Medium) {

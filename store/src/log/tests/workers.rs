@@ -402,3 +402,18 @@ fn a_truncation_while_the_entries_are_on_their_way_leaves_the_new_ones() {
     drop(driven);
     assert_eq!(bench.drive().log.read(0..4, u64::MAX).unwrap(), kept);
 }
+
+#[test]
+fn an_entry_that_waits_for_the_disk_or_replaces_a_durable_one_is_not_told_as_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut driven = Driven::open(&Disk::real(), &directory.path().join("log"), SETUP).unwrap();
+    driven.append(entries(1, 0..6)).unwrap();
+    driven.log.append(entries(1, 6..8), Box::new(drop)).unwrap();
+    assert_eq!(driven.log.durable_up_to(7), Some(id(1, 5)));
+    driven.log.truncate_after(Some(2)).unwrap();
+    driven.log.append(entries(2, 3..9), Box::new(drop)).unwrap();
+    let told = [2, 5, 8].map(|index| driven.log.durable_up_to(index));
+    assert_eq!(told, [Some(id(1, 2)), None, None]);
+    driven.settle();
+    assert_eq!(driven.log.durable_up_to(8), Some(id(2, 8)));
+}

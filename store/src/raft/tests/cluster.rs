@@ -87,6 +87,10 @@ impl Cluster {
     pub(super) async fn started(size: u64) -> Self {
         let mut cluster = Self::new(size);
         cluster.start_all().await;
+        eventually("every node takes part", || {
+            cluster.nodes.values().all(RaftHandle::is_compared)
+        })
+        .await;
         cluster
     }
 
@@ -180,7 +184,9 @@ impl Cluster {
     /// Starts a node that is to be added to this cluster, and connects it.
     pub(super) async fn start_joining(&mut self, node: NodeId) -> RaftHandle {
         self.joining.insert(node);
-        self.start(node).await
+        let handle = self.start(node).await;
+        eventually("its contacts were asked", || handle.is_compared()).await;
+        handle
     }
 
     /// Starts a node and connects it, if its data directory can be used.

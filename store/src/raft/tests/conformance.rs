@@ -55,6 +55,10 @@ impl Log for FromAnyIndex {
         self.0.committed()
     }
 
+    fn durable_up_to(&self, index: u64) -> Option<LogId> {
+        self.0.durable_up_to(index)
+    }
+
     fn save_vote(&self, vote: Vote, done: Completion) {
         self.0.save_vote(vote, done);
     }

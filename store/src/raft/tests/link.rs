@@ -84,6 +84,10 @@ impl<C: Carrier> Far<C> {
         let handle = start(settings).await.unwrap();
         let mut carrier = C::new();
         carrier.serve(handle.endpoint()).await;
+        eventually("it waits no longer for whoever speaks", async || {
+            handle.is_compared().then_some(())
+        })
+        .await;
         Self {
             link: carrier.link(),
             carrier,

@@ -3,6 +3,7 @@
 mod changes;
 mod cluster;
 mod conformance;
+mod copies;
 mod durability;
 mod elections;
 mod faults;

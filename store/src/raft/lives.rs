@@ -1,0 +1,307 @@
+//! Older copies of a data directory: what this node remembers of its peers' disks, and what they remember of its own.
+//!
+//! A disk that was put back to an older state looks whole, and has forgotten what it promised since. So every node tells, in
+//! its introduction, how far its disk has come; its peers keep that durably, and tell it back to whoever introduces itself as
+//! this disk. A node that finds itself behind that is an older copy of itself, and ends. It judges itself, because it alone
+//! knows its log at the moment of the answer.
+//!
+//! Invariants:
+//!
+//! - What is told can be lost no more, see [`OwnDisk::promised`]: no crash, no power cut, no truncation makes a disk look
+//!   older than it is.
+//! - Until it has compared itself with every peer that answers within [`COMPARED_WITHIN`], a node takes no part: it gives no
+//!   vote, stands for no election and acknowledges nothing. That holds for a pristine one as well, which may be a copy from
+//!   before the cluster formed. It goes on comparing as long as it runs: a peer that comes up later may have seen what the
+//!   others have not.
+//! - Who answers at a peer's address for this node's own cluster is believed; only members are remembered, each under the
+//!   disk that the membership records.
+//! - What is remembered is written aside from heartbeats, at most once in [`REMEMBERED_EVERY`], and only when it has risen.
+//!
+//! Left out on purpose: what no living peer has seen. Nobody can tell that from the truth.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use rand::RngExt;
+use remora_proto::v1;
+use tokio::sync::watch;
+
+use crate::log::{ClusterId, DiskId, DiskLife, LEAVE_OUT, Lives, LivesFile, Log, LogId, Vote};
+use crate::runtime;
+
+use super::NodeId;
+use super::applier::Raft;
+use super::identity::{NodeIdentity, REACHABLE_WITHIN};
+use super::opening::Opened;
+
+/// How long a peer may take to answer a node that has started, before that goes on without it: as long as a peer may be
+/// silent that counts as reachable.
+const COMPARED_WITHIN: Duration = REACHABLE_WITHIN;
+
+/// How long what has risen may stay in memory alone: what a peer saw of a disk in the last moment is no loss where that peer
+/// dies in the same moment, and a disk has two syncs more each time.
+const REMEMBERED_EVERY: Duration = Duration::from_secs(1);
+
+/// Stands for those whom a node asks that waits to be added, before it knows their ids: these begin at 1.
+pub(super) const CONTACTS: NodeId = 0;
+
+/// Whether this node may take part, as far as its own disk's life is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    /// These peers were not compared with yet; nobody as long as it is not known who they are.
+    Awaits(BTreeSet<NodeId>),
+    /// It has compared itself with all who answered.
+    Compared,
+    /// It is an older copy.
+    Older,
+}
+
+/// What a node remembers of its peers' disks, and how its own compares.
+pub(super) struct PeerLives {
+    /// Drawn at this start, never 0.
+    draw: u64,
+    remembered: Mutex<Lives>,
+    standing: watch::Sender<Standing>,
+}
+
+impl PeerLives {
+    /// Of a node that starts, with what it remembers and a draw that is not 0.
+    pub(super) fn new(remembered: Lives, draw: u64) -> Self {
+        Self {
+            draw,
+            remembered: Mutex::new(remembered),
+            standing: watch::Sender::new(Standing::Awaits(BTreeSet::new())),
+        }
+    }
+
+    /// These are the peers that the node has to compare itself with; with none it is done.
+    pub(super) fn begin(&self, peers: BTreeSet<NodeId>) {
+        self.standing.send_replace(if peers.is_empty() {
+            Standing::Compared
+        } else {
+            Standing::Awaits(peers)
+        });
+    }
+
+    /// Whether this node has compared itself with its peers, and is no older copy.
+    pub(super) fn is_compared(&self) -> bool {
+        *self.standing.borrow() == Standing::Compared
+    }
+
+    /// Whether this peer is still to be compared with.
+    pub(super) fn awaits(&self, peer: NodeId) -> bool {
+        matches!(&*self.standing.borrow(), Standing::Awaits(peers) if peers.contains(&peer))
+    }
+
+    /// What is remembered of a disk.
+    pub(super) fn of(&self, disk: DiskId) -> DiskLife {
+        self.remembered().of(disk).unwrap_or_default()
+    }
+
+    fn heard(&self, disk: DiskId, said: &DiskLife) {
+        self.remembered().heard(disk, said);
+    }
+
+    /// This peer was compared with, and remembers nothing that this node does not know.
+    pub(super) fn compared(&self, peer: NodeId) {
+        self.standing.send_if_modified(|standing| {
+            let Standing::Awaits(peers) = standing else {
+                return false;
+            };
+            peers.remove(&peer);
+            if peers.is_empty() {
+                *standing = Standing::Compared;
+            }
+            true
+        });
+    }
+
+    fn is_older(&self) {
+        self.standing.send_replace(Standing::Older);
+    }
+
+    /// Peers that have not answered are not waited for any more; gives them.
+    fn wait_no_longer(&self) -> BTreeSet<NodeId> {
+        let mut silent = BTreeSet::new();
+        self.standing.send_if_modified(|standing| {
+            let Standing::Awaits(peers) = standing else {
+                return false;
+            };
+            silent = std::mem::take(peers);
+            *standing = Standing::Compared;
+            true
+        });
+        silent
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Lives> {
+        // Each change is of one value: a poisoned lock still holds whole ones.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The disk of this node, as it is at any moment.
+pub(super) struct OwnDisk {
+    raft: Raft,
+    pub(super) identity: Arc<NodeIdentity>,
+    log: Arc<dyn Log>,
+    /// The newest vote that is durable here.
+    votes: watch::Receiver<Option<Vote>>,
+}
+
+impl OwnDisk {
+    /// The one that was opened.
+    pub(super) fn of(opened: &Opened) -> Self {
+        Self {
+            raft: opened.raft.clone(),
+            identity: Arc::clone(&opened.identity),
+            log: Arc::clone(&opened.log),
+            votes: opened.votes.clone(),
+        }
+    }
+
+    /// How far it has come, for peers to keep: its entry is the last one that is applied and durable here. What is applied is
+    /// committed and never truncated, but it is applied before it is durable here where a majority without this node made
+    /// it so. Before it is known to be no older copy, nothing is told: its peers would take that for the life of the true one,
+    /// which is then to be put back.
+    pub(super) fn promised(&self) -> DiskLife {
+        if !self.identity.lives.is_compared() {
+            return DiskLife::default();
+        }
+        let applied = self.raft.metrics().borrow_watched().last_applied;
+        self.life(applied.and_then(|applied| self.log.durable_up_to(applied.index)))
+    }
+
+    /// How far it has come, to be judged by: its entry is the last one.
+    fn held(&self) -> DiskLife {
+        self.life(self.log.bounds().last)
+    }
+
+    fn life(&self, entry: Option<LogId>) -> DiskLife {
+        DiskLife {
+            start: self.identity.start,
+            draw: self.identity.lives.draw,
+            voted: self.votes.borrow().map_or(0, |vote| vote.term),
+            entry,
+        }
+    }
+}
+
+/// Keeps what a peer said of its disk, and judges this node's own by what the peer remembers of that.
+///
+/// # Errors
+/// This node is an older copy of itself: the sentence with which it ends.
+pub(super) fn compare(own: &OwnDisk, peer: NodeId, reply: &v1::IntroduceReply) -> Result<(), String> {
+    let identity = &*own.identity;
+    let from = reply.from.as_ref().filter(|from| from.node == peer);
+    // One that is still comparing itself tells nothing.
+    if let Some(from) = from.filter(|from| from.start > 0 && is_member(identity, from)) {
+        identity.lives.heard(DiskId(from.disk), &said_by(from));
+    }
+    if from.is_some_and(|from| knows_this_disk(identity, from, reply))
+        && let Some(lacks) = own.held().lacks(&remembered_by(reply))
+    {
+        identity.lives.is_older();
+        let sentence = format!(
+            "this data directory is an older copy of itself, or its disk was put back to an older state: node {peer} remembers \
+             {lacks}. {LEAVE_OUT}"
+        );
+        identity.fail(sentence.clone());
+        return Err(sentence);
+    }
+    // Of a disk that was removed nothing is remembered, and it must not take part.
+    if !reply.removed {
+        identity.lives.compared(peer);
+    }
+    Ok(())
+}
+
+/// Whether whoever answered is a member of this node's own cluster, on the disk under which it is known.
+fn is_member(identity: &NodeIdentity, from: &v1::Introduction) -> bool {
+    let is_own = identity.cluster() == Some(ClusterId(from.cluster));
+    let known = identity.members().get(&from.node).map(|member| member.disk);
+    is_own && known == Some(DiskId(from.disk))
+}
+
+/// Whether whoever answered can know how far this disk has come. The membership does not count: that of an older copy may
+/// name others, or nobody.
+fn knows_this_disk(identity: &NodeIdentity, from: &v1::Introduction, reply: &v1::IntroduceReply) -> bool {
+    let is_own = identity
+        .cluster()
+        .is_none_or(|own| own == ClusterId(from.cluster));
+    is_own && reply.your_disk == identity.disk.0
+}
+
+fn said_by(from: &v1::Introduction) -> DiskLife {
+    DiskLife {
+        start: from.start,
+        draw: from.draw,
+        voted: from.voted_term,
+        entry: from.acknowledged.map(position),
+    }
+}
+
+fn remembered_by(reply: &v1::IntroduceReply) -> DiskLife {
+    DiskLife {
+        start: reply.your_start,
+        draw: reply.your_draw,
+        voted: reply.your_voted_term,
+        entry: reply.your_position.map(position),
+    }
+}
+
+fn position(position: v1::LogPosition) -> LogId {
+    LogId {
+        term: position.term,
+        index: position.index,
+    }
+}
+
+/// Ends the wait for peers that do not answer.
+pub(super) async fn wait_for_peers(identity: Arc<NodeIdentity>) {
+    let mut standing = identity.lives.standing.subscribe();
+    let settled = standing.wait_for(|now| !matches!(now, Standing::Awaits(_)));
+    if tokio::time::timeout(COMPARED_WITHIN, settled).await.is_err() {
+        let silent = identity.lives.wait_no_longer();
+        tracing::info!(
+            ?silent,
+            "these nodes do not answer yet, and what they remember of this disk is looked at when they do"
+        );
+    }
+}
+
+/// Writes what is remembered whenever it has risen. Ends with the node.
+pub(super) async fn remember(identity: Arc<NodeIdentity>, file: LivesFile) {
+    let file = Arc::new(file);
+    let mut written = identity.lives.remembered().clone();
+    let mut failed = false;
+    // Nodes that were started together do not sync together.
+    let out_of_step = REMEMBERED_EVERY.mul_f64(runtime::chance().random());
+    tokio::time::sleep(out_of_step).await;
+    loop {
+        tokio::time::sleep(REMEMBERED_EVERY).await;
+        let disks: BTreeSet<DiskId> = identity.members().values().map(|member| member.disk).collect();
+        let lives = {
+            let mut remembered = identity.lives.remembered();
+            remembered.keep_only(|disk| disks.contains(&disk));
+            remembered.clone()
+        };
+        if lives == written {
+            continue;
+        }
+        let (format, to, what) = (identity.format(), Arc::clone(&file), lives.clone());
+        let result = runtime::blocking(move || to.write(&what, format)).await;
+        match result {
+            Ok(Ok(())) => (written, failed) = (lives, false),
+            Ok(Err(error)) if !failed => {
+                failed = true;
+                tracing::warn!(%error, "cannot keep what is remembered of peers' disks; tried again each second");
+            }
+            Ok(Err(_)) => {}
+            // The runtime ends, and this node with it.
+            Err(_) => return,
+        }
+    }
+}
