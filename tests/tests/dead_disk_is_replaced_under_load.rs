@@ -6,7 +6,8 @@
 //! two of three disks are new, and the third node is killed: saves go on, and every session holds what its writer was told.
 //! The directory that was gone comes back, as from a shelf: it is told that it was removed, ends, and had no say.
 //! A cluster also grows by a node and shrinks by the one that leads; what an operator must not do is refused with a sentence.
-//! Broken once to see it fail: the answer to an introduction that says that a disk was removed (the old directory stays).
+//! Broken once to see it fail: the note that a data directory is to be added, left out of its identity (the new disk is told that
+//! it is another one and ends, and nobody is shown as waiting).
 
 use std::path::{Path, PathBuf};
 
