@@ -146,22 +146,6 @@ impl NodeIdentity {
         self.joins
     }
 
-    /// What an operator has to do for a node that waits to be added; none for any other.
-    pub(super) fn waiting(&self) -> Option<String> {
-        let Self {
-            node,
-            disk,
-            peer_address,
-            ..
-        } = self;
-        self.waits().then(|| {
-            format!(
-                "waiting to be added: this is node {node} with disk {disk}; say `remora nodes add {node} {peer_address}`, or \
-                 `remora nodes replace {node} {peer_address}` where it takes the place of a disk that is gone"
-            )
-        })
-    }
-
     /// Records the cluster durably before anything else is said or stored in its name.
     pub(super) fn join(&self, cluster: ClusterId) -> Result<(), PeerError> {
         self.data_dir()
@@ -239,15 +223,6 @@ impl NodeIdentity {
     /// Whether the cluster removed a disk, as far as this node has applied.
     pub(super) fn has_removed(&self, disk: DiskId) -> bool {
         self.table.cluster().has_removed(disk.0)
-    }
-
-    /// What an operator must do whose node runs on a disk that was removed.
-    pub(super) fn was_removed(&self, cluster: ClusterId) -> String {
-        format!(
-            "node {} with disk {} was removed from cluster {cluster}, which takes nothing from that disk any more: to add the \
-             node again, start it with an empty data directory and --join, and say `remora nodes add {}`",
-            self.node, self.disk, self.node
-        )
     }
 
     /// The members by id.
@@ -407,25 +382,6 @@ impl NodeIdentity {
     /// of a peer that has not applied the rise again since its start.
     pub(super) fn is_beyond(&self, format: Format) -> bool {
         format > self.understands.newest
-    }
-
-    /// What an operator must do when the cluster writes what this program does not understand.
-    pub(super) fn wrong_version(&self, format: Format) -> String {
-        format!(
-            "the cluster writes format {format}, and this program on node {} understands {}: start a later release of \
-             remora-store on this node",
-            self.node, self.understands
-        )
-    }
-
-    /// What an operator must do when the cluster knows this node under another disk.
-    pub(super) fn other_disk(&self, cluster: ClusterId, known: DiskId) -> String {
-        format!(
-            "cluster {cluster} knows node {} under disk {known}, but this data directory is disk {}: it was emptied or \
-             swapped, and a node that forgot what it voted for could lose acknowledged saves. Start the node with its \
-             own data directory; if that is gone, with an empty one and --join, and say `remora nodes replace {}`",
-            self.node, self.disk, self.node
-        )
     }
 
     /// Notes a sign of life.

@@ -16,6 +16,7 @@
 //! Left out on purpose: lease reads (they trust that a process is never paused), and more than one Raft group (the group
 //! id is in every record and message already).
 
+mod advice;
 mod applier;
 mod backlog;
 mod detector;
