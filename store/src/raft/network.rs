@@ -146,10 +146,14 @@ impl NetStreamAppend<Types> for PeerNetwork {
             }
             let (envelope, identity) = (self.envelope, Arc::clone(&self.identity));
             let requests = input.map(move |request| wire::append(identity.stamp(envelope), request));
-            let replies = link
-                .append(requests.boxed())
-                .await
-                .map_err(|error| rpc_error(&error))?;
+            let replies = match link.append(requests.boxed()).await {
+                Ok(replies) => replies,
+                Err(error) => {
+                    // openraft waits before the first request of a stream, and comes to that only on one that opens.
+                    tokio::time::sleep(RETRY_AFTER).await;
+                    return Err(rpc_error(&error));
+                }
+            };
             let this = &*self;
             let results = replies.map(move |reply| {
                 let reply = this.answered(reply)?;
