@@ -4,8 +4,7 @@
 //! refused with a sentence; when what is left is the reserve, also saves that leave it as large. From then on users are still
 //! taken over by another Tomcat, read, made smaller and logged out, hundreds of times; every node runs on. When there
 //! is room again everything is taken, and every session holds what its user was told last.
-//! Broken once to see it fail: nothing is refused for want of room (a new session is taken on full disks); no reserve (the
-//! logouts find no room).
+//! Broken once to see it fail: a check that asks for no room (new sessions are taken on full disks).
 
 use anyhow::{Context, Result, bail, ensure};
 use remora_proto::v1;

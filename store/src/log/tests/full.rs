@@ -1,6 +1,4 @@
 //! A log on a disk that is full: its reserve, what it does when that is spent, and how it goes on.
-//!
-//! Broken once to see them fail: a log that ends when it finds no room, as all did.
 
 use super::spares::RESERVE_SEGMENTS;
 use super::workers::{bench, load, next_is_ready, until};

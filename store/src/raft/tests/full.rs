@@ -1,7 +1,5 @@
 //! Disks that fill together: a log without room ends nothing by itself, of several nodes one ends at most, and where there is room
 //! again all goes on.
-//!
-//! Broken once to see it fail: see each claim.
 
 use std::time::Duration;
 
@@ -57,7 +55,6 @@ impl Cluster {
     }
 }
 
-/// Broken once: whoever lacks room may leave (three ended).
 #[tokio::test]
 async fn of_nodes_whose_disks_fill_together_one_ends_at_most_and_all_goes_on_with_room() {
     let mut cluster = Cluster::of_small_logs(3).await;
@@ -90,7 +87,6 @@ async fn of_nodes_whose_disks_fill_together_one_ends_at_most_and_all_goes_on_wit
     assert!(acknowledged.missing(&leader).is_empty());
 }
 
-/// Broken once: a log that ends when it finds no room (the node ended).
 #[tokio::test]
 async fn a_node_that_is_alone_waits_for_room_and_goes_on() {
     let cluster = Cluster::of_small_logs(1).await;
@@ -108,7 +104,6 @@ async fn a_node_that_is_alone_waits_for_room_and_goes_on() {
     assert!(acknowledged.missing(node).is_empty());
 }
 
-/// Broken once: a node that never leaves (it did not end).
 #[tokio::test]
 async fn a_leader_whose_disk_alone_is_full_hands_over_and_ends() {
     let cluster = Cluster::of_small_logs(3).await;
