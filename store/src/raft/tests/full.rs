@@ -1,5 +1,7 @@
 //! Disks that fill together: a log without room ends nothing by itself, of several nodes one ends at most, and where there is room
 //! again all goes on.
+//!
+//! Broken once to see them fail: whoever lacks room may end (they ended one after the other, as did the one that is alone).
 
 use std::time::Duration;
 
