@@ -333,8 +333,11 @@ impl Core {
             ready.first = Some(first);
             ready.segment.clone()
         });
-        state.starves = segment.is_none();
-        self.tell(&mut state, Worker::Housekeeper);
+        // Told once: each of the two that woke the other whenever it looks in vain would keep both busy for nothing.
+        let knows = mem::replace(&mut state.starves, segment.is_none());
+        if segment.is_some() || !knows {
+            self.tell(&mut state, Worker::Housekeeper);
+        }
         segment
     }
 
@@ -351,9 +354,12 @@ impl Core {
     /// The writer waits for a segment for which the disk has no room: nothing is lost, and nothing becomes durable.
     pub(super) fn lacks_room(&self) {
         let mut state = self.lock();
-        let since = *state.lacks_room.get_or_insert_with(runtime::now);
-        self.figures.lacks_room(Some(since));
-        self.tell(&mut state, Worker::Writer);
+        if state.lacks_room.is_none() {
+            let now = runtime::now();
+            state.lacks_room = Some(now);
+            self.figures.lacks_room(Some(now));
+            self.tell(&mut state, Worker::Writer);
+        }
     }
 
     /// So many segments, the oldest, are named no longer.

@@ -4,6 +4,7 @@ use super::spares::RESERVE_SEGMENTS;
 use super::workers::{bench, load, next_is_ready, until};
 use super::*;
 use crate::faults::Kind;
+use crate::log::core::Worker;
 
 /// Entries, of a page each, that fit into the segment of the first one, the next one and the reserve.
 const FITTING: u64 = 3 * (2 + RESERVE_SEGMENTS as u64);
@@ -45,6 +46,20 @@ fn a_log_without_room_spends_its_reserve_then_waits_and_goes_on_when_there_is_so
     );
     drop(driven);
     assert_eq!(bench.drive().log.bounds().last, Some(id(1, FITTING + 8)));
+}
+
+#[test]
+fn workers_that_wait_for_room_do_not_keep_each_other_awake() {
+    let bench = bench();
+    let mut driven = bench.drive();
+    driven.append(entries(1, 0..1)).unwrap();
+    bench.faults.say_free(Some(0));
+    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    let _durable = try_append(&mut driven, FITTING);
+    let news = |driven: &Driven| [Worker::Writer, Worker::Housekeeper].map(|worker| driven.core.news(worker));
+    let known = news(&driven);
+    driven.settle();
+    assert_eq!(news(&driven), known);
 }
 
 #[test]
