@@ -9,7 +9,7 @@
 //! | [`Faults::hang`] | does not return until [`Faults::clear`] |
 //! | [`Faults::fail`] | returns an error |
 //! | [`Faults::fill_after`] | is full after so many bytes more |
-//! | [`Faults::lie`] | says of the log that it is durable, and makes it so when it feels like it: never |
+//! | [`Faults::lie`] | says of what the log writes in place that it is durable, and makes it so when it feels like it: never |
 //! | [`Faults::forget`] | has lost its power, and everything that was not synced |
 //! | [`Faults::tear`] | has lost its power, and kept a part of what was not synced, drawn by a seed |
 //! | [`Faults::tear_pages`] | has lost its power, and kept just these pages of what was not synced |
@@ -182,7 +182,7 @@ impl Faults {
         self.state().room.remove(&kind);
     }
 
-    /// The log's disk says that it has synced, at once, and has not.
+    /// The log's disk says of what is written in place that it has synced it, at once, and has not.
     pub(crate) fn lie(&self) {
         self.state().lies = true;
     }
