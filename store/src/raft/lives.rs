@@ -49,7 +49,7 @@ pub(super) const CONTACTS: NodeId = 0;
 
 /// Whether this node may take part, as far as its own disk's life is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Standing {
+enum Comparison {
     /// These peers were not compared with yet; nobody as long as it is not known who they are.
     Awaits(BTreeSet<NodeId>),
     /// It has compared itself with all who answered.
@@ -63,7 +63,7 @@ pub(super) struct PeerLives {
     /// Drawn at this start, never 0.
     draw: u64,
     remembered: Mutex<Lives>,
-    standing: watch::Sender<Standing>,
+    comparison: watch::Sender<Comparison>,
 }
 
 impl PeerLives {
@@ -72,27 +72,27 @@ impl PeerLives {
         Self {
             draw,
             remembered: Mutex::new(remembered),
-            standing: watch::Sender::new(Standing::Awaits(BTreeSet::new())),
+            comparison: watch::Sender::new(Comparison::Awaits(BTreeSet::new())),
         }
     }
 
     /// These are the peers that the node has to compare itself with; with none it is done.
     pub(super) fn begin(&self, peers: BTreeSet<NodeId>) {
-        self.standing.send_replace(if peers.is_empty() {
-            Standing::Compared
+        self.comparison.send_replace(if peers.is_empty() {
+            Comparison::Compared
         } else {
-            Standing::Awaits(peers)
+            Comparison::Awaits(peers)
         });
     }
 
     /// Whether this node has compared itself with its peers, and is no older copy.
     pub(super) fn is_compared(&self) -> bool {
-        *self.standing.borrow() == Standing::Compared
+        *self.comparison.borrow() == Comparison::Compared
     }
 
     /// Whether this peer is still to be compared with.
     pub(super) fn awaits(&self, peer: NodeId) -> bool {
-        matches!(&*self.standing.borrow(), Standing::Awaits(peers) if peers.contains(&peer))
+        matches!(&*self.comparison.borrow(), Comparison::Awaits(peers) if peers.contains(&peer))
     }
 
     /// What is remembered of a disk.
@@ -106,31 +106,31 @@ impl PeerLives {
 
     /// This peer was compared with, and remembers nothing that this node does not know.
     pub(super) fn compared(&self, peer: NodeId) {
-        self.standing.send_if_modified(|standing| {
-            let Standing::Awaits(peers) = standing else {
+        self.comparison.send_if_modified(|comparison| {
+            let Comparison::Awaits(peers) = comparison else {
                 return false;
             };
             peers.remove(&peer);
             if peers.is_empty() {
-                *standing = Standing::Compared;
+                *comparison = Comparison::Compared;
             }
             true
         });
     }
 
     fn is_older(&self) {
-        self.standing.send_replace(Standing::Older);
+        self.comparison.send_replace(Comparison::Older);
     }
 
     /// Peers that have not answered are not waited for any more; gives them.
     fn wait_no_longer(&self) -> BTreeSet<NodeId> {
         let mut silent = BTreeSet::new();
-        self.standing.send_if_modified(|standing| {
-            let Standing::Awaits(peers) = standing else {
+        self.comparison.send_if_modified(|comparison| {
+            let Comparison::Awaits(peers) = comparison else {
                 return false;
             };
             silent = std::mem::take(peers);
-            *standing = Standing::Compared;
+            *comparison = Comparison::Compared;
             true
         });
         silent
@@ -261,8 +261,8 @@ fn position(position: v1::LogPosition) -> LogId {
 
 /// Ends the wait for peers that do not answer.
 pub(super) async fn wait_for_peers(identity: Arc<NodeIdentity>) {
-    let mut standing = identity.lives.standing.subscribe();
-    let settled = standing.wait_for(|now| !matches!(now, Standing::Awaits(_)));
+    let mut comparison = identity.lives.comparison.subscribe();
+    let settled = comparison.wait_for(|now| !matches!(now, Comparison::Awaits(_)));
     if tokio::time::timeout(COMPARED_WITHIN, settled).await.is_err() {
         let silent = identity.lives.wait_no_longer();
         tracing::info!(

@@ -19,6 +19,7 @@ const STARTERS: &[&str] = &[
     "store/src/raft/applier.rs",
     "store/src/raft/endpoint.rs",
     "store/src/raft/formats.rs",
+    "store/src/raft/lives.rs",
     "store/src/raft/log_seam.rs",
     "store/src/raft/opening.rs",
     "store/src/raft/runtime.rs",

@@ -64,6 +64,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "store/src/raft/identity.rs",
             "store/src/raft/joining.rs",
             "store/src/raft/link.rs",
+            "store/src/raft/lives.rs",
             "store/src/raft/log_seam.rs",
             "store/src/raft/membership.rs",
             "store/src/raft/network.rs",

@@ -346,6 +346,10 @@ async fn saves_go_on_while_the_disk_does_not_take_what_is_remembered() {
     let mut cluster = Cluster::faulty(3);
     cluster.start_all().await;
     cluster.save(0).await;
+    eventually("every disk has noted its first vote", || {
+        (cluster.nodes.values()).all(|node| node.table().get(&key(0)).is_some())
+    })
+    .await;
     for faults in cluster.faults.values() {
         faults.hang(Kind::Identity, Operation::Sync);
     }
