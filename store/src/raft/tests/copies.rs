@@ -15,6 +15,7 @@ use crate::disk::Disk;
 use crate::faults::{Kind, Operation};
 use crate::log::{DataDir, DiskLife};
 use crate::raft::{DiskPatience, NodeId, PeerError, RaftHandle};
+use crate::runtime;
 use remora_table::Formats;
 
 use super::cluster::{Cluster, PATIENCE, eventually};
@@ -269,7 +270,7 @@ async fn what_is_told_is_committed_and_durable() {
     followers().for_each(|(_, faults)| faults.hang(Kind::Log, Operation::Sync));
     let before = log(&node);
     let other = node.clone();
-    let saving = tokio::spawn(async move { other.propose(create(1, 100)).await });
+    let saving = runtime::spawn(async move { other.propose(create(1, 100)).await });
     eventually("the leader alone holds it", || {
         log(&node) > before
             && node
@@ -320,7 +321,7 @@ async fn no_crash_no_power_cut_and_no_restart_makes_a_disk_look_older() {
         let leader = cluster.leader().await;
         cluster.wires.cut(leader);
         let alone = cluster.nodes[&leader].clone();
-        let lost = tokio::spawn(async move { alone.propose(create(1_000 + seed, 100)).await });
+        let lost = runtime::spawn(async move { alone.propose(create(1_000 + seed, 100)).await });
         tokio::task::yield_now().await;
         match seed / 2 {
             0 => cluster.crash(node).await,
