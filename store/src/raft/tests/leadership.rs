@@ -131,6 +131,10 @@ async fn a_restarted_node_gives_no_vote_at_first() {
     cluster.timers.election_max = Duration::from_secs(30);
     cluster.crash(voter).await;
     let restarted = cluster.start(voter).await;
+    eventually("it is known to be no older copy", || {
+        restarted.inner.identity.takes_part()
+    })
+    .await;
     let refused = restarted.endpoint().vote(request).await;
     assert!(matches!(refused, Err(PeerError::Unavailable(_))), "{refused:?}");
     let handed_over = v1::VoteRequest {
