@@ -5,8 +5,8 @@
 //! the copy is put in its place. It ends with a sentence that says what to do, the others serve on, and once the true
 //! directory is put back it serves as well. Two nodes at once are put back while the third one lives: both end, instead of
 //! electing one of them. Every session holds what its writer was told.
-//! Broken once to see it fail: the comparison left out (the copies serve on as if nothing had happened, and of two at once
-//! one was elected over the acknowledged saves).
+//! Broken once to see it fail: the comparison left out (each copy serves on; a leader that had counted on what the copy
+//! forgot panicked, and so did the third node when two copies outvoted what it had committed).
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,8 @@
 //! - What is told can be lost no more, see [`OwnDisk::promised`]: no crash, no power cut, no truncation makes a disk look
 //!   older than it is.
 //! - Until it has compared itself with every peer that answers within [`COMPARED_WITHIN`], a node takes no part: it gives no
-//!   vote, stands for no election and acknowledges nothing. That holds for a pristine one as well, which may be a copy from
+//!   vote, stands for no election and acknowledges nothing: openraft panics in a leader whose follower goes back behind what
+//!   it acknowledged. That holds for a pristine one as well, which may be a copy from
 //!   before the cluster formed. It goes on comparing as long as it runs: a peer that comes up later may have seen what the
 //!   others have not.
 //! - Who answers at a peer's address for this node's own cluster is believed; only members are remembered, each under the

@@ -1,8 +1,7 @@
 //! Older copies of a data directory: one that a living peer has seen further on is refused, and nothing else is.
 //!
-//! Broken once to see them fail: the comparison left out (the copies serve on); the last entry of the log told instead of
-//! what is committed and durable (a disk that truncated, or lost an unsynced tail, ends as "an older copy"); what is
-//! remembered not written (the peer that was restarted knows of nothing).
+//! Broken once to see them fail: the last entry of the log told instead of what is committed and durable ("uncommitted");
+//! what is remembered not written (the copy serves on beside the peer that was restarted).
 
 use std::collections::BTreeMap;
 use std::fs;
