@@ -42,7 +42,11 @@ pub(super) async fn keep(
 ) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut recorded = identity.recorded_format();
+    // Behind a lock that is held while the disk writes.
+    let of = Arc::clone(&identity);
+    let Ok(mut recorded) = runtime::blocking(move || of.recorded_format()).await else {
+        return;
+    };
     loop {
         look.tick().await;
         let cluster = table.cluster();
