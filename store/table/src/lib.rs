@@ -136,13 +136,16 @@
 //! 36. **Images** hold all of it: records with what they remember, tombstones, keys given up, time, the last stamp, the
 //!     change counter, registry, members and formats. (`scripts/restart.script`, `scripts/repeats.script`,
 //!     `scripts/labels.script`)
+//! 37. **Anew.** A cluster that is restored or recovered goes on from an image in the next generation: its first version,
+//!     which is drawn, is given to all sessions at once, as if each had been released. Nobody held them before, nothing is a
+//!     repeat, and the registry is empty; attributes, tombstones and time stay. (`scripts/anew.script`)
 //!
 //! # What always holds
 //!
 //! - The same entries give the same table on every replica, byte for byte, wherever an image was taken and restored
 //!   between them (`src/tests/random.rs`).
-//! - A version is given once. So an epoch, which is a version, is never met again, and no part of a record is newer
-//!   than the record.
+//! - A version is given once, to one record, but for the first of a generation. So an epoch, which is a version, is never
+//!   met again, and no part of a record is newer than the record.
 //! - Every attribute stands once, stored or local. Saves that name one twice are refused before they are proposed.
 //! - A session that was ended does not come back, for as long as its tombstone stands, but by a save that names the
 //!   tombstone.

@@ -93,7 +93,7 @@ pub struct Owner {
     pub instance: u64,
 }
 
-/// A value of the table's change counter. 0 is before every change. The upper 16 bits are the generation, 0 so far: a
+/// A value of the table's change counter. 0 is before every change. The upper 16 bits are the generation, 0 at first: a
 /// table that is restored from a copy goes on in the next one, so that no version of before is met again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
@@ -101,12 +101,28 @@ pub struct Version(pub u64);
 /// Bits of a version below its generation.
 const GENERATION_SHIFT: u32 = 48;
 
+/// Bits of a draw that count in the first version of a generation. Behind the greatest one 2^47 versions are left, which
+/// 50,000 changes a second use up in 89 years.
+const DRAWN_BITS: u32 = 47;
+
 impl Version {
     /// Which restore of the table gave it out, from 0. Versions of two generations say nothing about each other.
     pub(crate) fn generation(self) -> u64 {
         self.0 >> GENERATION_SHIFT
     }
+
+    /// The first version of the generation behind this one; none after 65,535 restores of restores. Where in it the table
+    /// goes on is drawn: the same copy may be restored twice, to the same generation, and what the two give out must not be
+    /// equal either.
+    pub(crate) fn next_generation(self, draw: u64) -> Option<Version> {
+        let generation = u16::try_from(self.generation() + 1).ok()?;
+        let drawn = draw >> (u64::BITS - DRAWN_BITS);
+        Some(Version((u64::from(generation) << GENERATION_SHIFT) + drawn + 1))
+    }
 }
+
+// What is drawn stays below the generation's bits.
+const _: () = assert!(DRAWN_BITS < GENERATION_SHIFT);
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -386,6 +402,18 @@ impl Session {
         }
         self.epoch = epoch;
         self.owner = owner;
+    }
+
+    /// A life anew of the cluster begins with this version: nobody holds the session, no former holder may save late, and
+    /// nothing is a repeat of what was asked before.
+    pub(super) fn begin_anew(&mut self, version: Version) {
+        self.version = version;
+        self.epoch = Epoch(version.0);
+        self.previous_epoch = Epoch(0);
+        self.owner.instance = 0;
+        self.last_claim = None;
+        self.last_change = None;
+        self.late_change = None;
     }
 
     /// The attribute of this name.

@@ -201,14 +201,27 @@ impl Stage {
             "table" => Ok(self.dump()),
             "restart" => {
                 self.table = restored(&self.table)?;
-                Ok(format!(
-                    "table time {}, version {}",
-                    self.table.reader().table_time().0,
-                    self.table.reader().version()
-                ))
+                Ok(self.clocks())
             }
+            "anew" => self.anew(number(arguments, "draw")?),
             name => self.format(name, arguments),
         }
+    }
+
+    /// The table of a new cluster of node 1 on disk 7.
+    fn anew(&mut self, draw: u64) -> Result<String, Fault> {
+        let image = self.table.image().anew(&BTreeMap::from([(1, 7)]), draw);
+        self.table.restore(image.ok_or("no generation is left")?);
+        Ok(self.clocks())
+    }
+
+    fn clocks(&self) -> String {
+        let reader = self.table.reader();
+        format!(
+            "table time {}, version {}",
+            reader.table_time().0,
+            reader.version()
+        )
     }
 
     /// What the store asks of itself.
