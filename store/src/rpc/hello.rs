@@ -55,11 +55,14 @@ pub(super) fn hear(desk: &Desk, first: v1::ExchangeRequest) -> Result<(Asker, Fo
     let cluster = desk.raft.cluster();
     if !hello.cluster.is_empty() && !cluster.is_empty() && hello.cluster != cluster {
         let sentence = format!(
-            "the client means cluster {} and this store is {cluster}: check the store addresses, or restart the client \
-             if the store was set up anew",
+            "the client means cluster {}, and this store is {cluster}: unless the store was set up anew or restored, check \
+             the store addresses",
             hello.cluster
         );
-        return Err(refusal(Reason::WrongCluster, sentence));
+        return Err(v1::Refusal {
+            cluster,
+            ..refusal(Reason::WrongCluster, sentence)
+        });
     }
     if !desk.raft.leadership().borrow().elected_here() {
         return Err(not_leader(desk.leader_hint()));

@@ -44,7 +44,7 @@ pub(super) fn refusal(reason: Reason, message: impl Into<String>) -> v1::Refusal
     v1::Refusal {
         reason: reason.into(),
         message: message.into(),
-        leader: String::new(),
+        ..v1::Refusal::default()
     }
 }
 
@@ -98,9 +98,8 @@ pub(super) fn not_leader(leader: String) -> v1::Refusal {
         format!("this store node does not lead: go to {leader}")
     };
     v1::Refusal {
-        reason: Reason::NotLeader.into(),
-        message,
         leader,
+        ..refusal(Reason::NotLeader, message)
     }
 }
 

@@ -34,6 +34,9 @@ final class Candidate {
   /** Whether a look-up of its name is under way, for this attempt or one before. */
   boolean lookingUp;
 
+  /** The cluster that it said it is, when it refused the one that was meant; null otherwise. */
+  String cluster;
+
   /** Why it was of no use when it was asked last; for people. */
   String problem = "not asked yet";
 

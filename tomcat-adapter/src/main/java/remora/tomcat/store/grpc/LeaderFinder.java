@@ -268,7 +268,8 @@ final class LeaderFinder implements Runnable {
   }
 
   private void greet(Candidate candidate) {
-    Hello hello = around.hello().toBuilder().setCluster(cluster).build();
+    String meant = candidate.cluster == null ? cluster : candidate.cluster;
+    Hello hello = around.hello().toBuilder().setCluster(meant).build();
     candidate.attempt = Link.open(candidate.address, candidate.channel, hello, around);
   }
 
@@ -298,6 +299,7 @@ final class LeaderFinder implements Runnable {
       return;
     }
     cluster = welcome.getCluster();
+    candidates.values().forEach(candidate -> candidate.cluster = null);
     refusedForGood = null;
     lastProblem = link.address + " leads but did not answer";
     winner.problem = "it leads but did not answer";
@@ -331,6 +333,10 @@ final class LeaderFinder implements Runnable {
     attempted(candidate, text);
     if (refusal == null) {
       candidate.failed(now);
+    } else if (isAnotherCluster(candidate, refusal)) {
+      candidate.cluster = refusal.getCluster();
+      candidate.refused(now);
+      log.anotherCluster(lastProblem);
     } else if (refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
         || refusal.getReason() == Refusal.Reason.REASON_WRONG_VERSION) {
       candidate.failed(now);
@@ -344,6 +350,17 @@ final class LeaderFinder implements Runnable {
       lost(link, now);
       askAllAtOnce(candidate, now);
     }
+  }
+
+  /**
+   * Whether the store behind an address was set up anew or restored. It is taken at its word, and
+   * only a leader welcomes: copies are trusted by the stream alone, so nothing that is kept of the
+   * cluster before counts any more, and what changed is handed over as after any outage.
+   */
+  private static boolean isAnotherCluster(Candidate candidate, Refusal refusal) {
+    return refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
+        && !refusal.getCluster().isEmpty()
+        && !refusal.getCluster().equals(candidate.cluster);
   }
 
   private void onLeave(Link link, String leader, String problem) {

@@ -75,6 +75,13 @@ final class LeaderLog {
     }
   }
 
+  /** The store is another one than before. */
+  void anotherCluster(String text) {
+    if (refusals.size() < LeaderFinder.CANDIDATES_MAX && refusals.add(text)) {
+      LOG.warn("session store: " + text + ". This Tomcat goes on with the store that answers");
+    }
+  }
+
   private static String seconds(long nanos) {
     return String.format(Locale.ROOT, "%.1f", nanos / (double) TimeUnit.SECONDS.toNanos(1));
   }

@@ -211,6 +211,22 @@ class GrpcSessionStoreTest extends TwoNodes {
     assertEquals(Arrays.asList("", "c1"), clusters());
   }
 
+  @Test
+  void aStoreThatWasRestoredIsTakenAtItsWord() throws Exception {
+    SessionStore store = store(20_000, first.address());
+    check(store);
+    first.refusal =
+        Refusal.newBuilder()
+            .setReason(Refusal.Reason.REASON_WRONG_CLUSTER)
+            .setMessage("this store is c2")
+            .setCluster("c2")
+            .build();
+    first.stream.end();
+    await("a Hello for the other cluster", () -> clusters().contains("c2"));
+    first.refusal = null;
+    check(store);
+  }
+
   private List<String> clusters() {
     return first.hellos.stream().map(hello -> hello.getCluster()).collect(Collectors.toList());
   }
