@@ -7,6 +7,7 @@
 //! Left out on purpose: more than one image. The log behind the newest one is kept; an older image would need a log
 //! that is gone.
 
+mod backup;
 mod frames;
 mod pace;
 
@@ -18,10 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::disk::{DeviceFile, Disk, NewFile};
-use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, invalid, write_frame};
+use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, frames, read_image};
 use pace::Paced;
-use remora_table::{Formats, ImageDecoder, TableImage};
+use remora_table::{Formats, TableImage};
 
+pub(crate) use backup::{BackupHead, backup, read_backup};
 pub(crate) use frames::SnapshotMeta;
 
 /// Ends the name of an image.
@@ -56,7 +58,7 @@ pub(crate) struct SnapshotReader {
     file: Box<dyn DeviceFile>,
 }
 
-/// Takes an image's file from a peer, aside until it is complete and verified.
+/// Takes an image's file from a peer, or a backup from an operator, aside until it is complete and verified.
 #[derive(Debug)]
 pub(crate) struct SnapshotReceiver {
     shared: Arc<Shared>,
@@ -127,14 +129,9 @@ impl SnapshotStore {
     pub(crate) fn save(&self, meta: &SnapshotMeta, image: TableImage) -> io::Result<()> {
         let mut new = self.shared.begin()?;
         let mut out = io::BufWriter::with_capacity(PIECE_BYTES, Paced::new(new.file()));
-        write_frame(&mut out, &encode_meta(image.format(), meta))?;
-        // A chunk holds whole records and may be large; its reader takes any cut.
-        for chunk in image.into_chunks() {
-            for piece in chunk.chunks(PIECE_BYTES) {
-                write_frame(&mut out, piece)?;
-            }
+        for frame in frames(encode_meta(image.format(), meta), image) {
+            out.write_all(&frame?)?;
         }
-        write_frame(&mut out, &[])?;
         out.flush()?;
         drop(out);
         self.shared.publish(new, meta).map(drop)
@@ -234,21 +231,6 @@ fn verify(file: impl Read, understood: Formats) -> io::Result<SnapshotMeta> {
     Ok(meta)
 }
 
-/// Puts the table together from the frames behind the head.
-fn read_image(frames: &mut FrameReader<impl Read>, understood: Formats) -> io::Result<TableImage> {
-    let mut decoder = ImageDecoder::new(understood);
-    loop {
-        let chunk = frames.next_frame()?;
-        if chunk.is_empty() {
-            break;
-        }
-        decoder
-            .push(&chunk)
-            .map_err(|error| invalid(&error.to_string()))?;
-    }
-    decoder.finish().map_err(|error| invalid(&error.to_string()))
-}
-
 impl SnapshotReader {
     /// What the image stands for.
     pub(crate) fn meta(&self) -> &SnapshotMeta {
@@ -292,6 +274,15 @@ impl SnapshotReceiver {
         let meta = verify(self.new.file(), self.shared.understood)?;
         self.verified = Some(meta.clone());
         Ok(meta)
+    }
+
+    /// Reads it as a backup, which it is if an operator sent it; nothing may be written afterwards.
+    ///
+    /// # Errors
+    /// What [`read_backup`] says.
+    pub(crate) fn read_backup(&mut self) -> io::Result<(BackupHead, TableImage)> {
+        self.new.file().seek(SeekFrom::Start(0))?;
+        read_backup(self.new.file(), self.shared.understood)
     }
 
     /// Verifies all of it, makes it durable and the newest. Dropped before that, nothing has happened.

@@ -5,11 +5,12 @@
 //! one. Left out: what the frames hold (the table's own codec), and files as such (the parent).
 
 use std::io::{self, BufReader, Read, Write};
+use std::iter;
 
 use bytes::Bytes;
 
 use crate::log::LogId;
-use remora_table::{CodecError, Format, Formats};
+use remora_table::{CodecError, Format, Formats, ImageDecoder, TableImage};
 
 /// Begins the head; the format follows.
 const MAGIC: &[u8; 7] = b"remoraS";
@@ -20,6 +21,9 @@ pub(super) const FRAME_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// How much of a file is sent to a peer at a time, in bytes: large against a message's cost, small beside a heartbeat.
 pub(super) const PIECE_BYTES: usize = 256 * 1024;
+
+/// What stands before the bytes of a frame: length and checksum.
+const FRAME_HEAD_BYTES: usize = 8;
 
 /// What an image stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,39 @@ pub(super) fn write_frame(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> 
     out.write_all(&length.to_le_bytes())?;
     out.write_all(&crc32fast::hash(bytes).to_le_bytes())?;
     out.write_all(bytes)
+}
+
+/// A file that holds an image, frame by frame: its head, the image in pieces, the end. A chunk of an image holds whole
+/// records and may be large; its reader takes any cut.
+pub(super) fn frames(head: Vec<u8>, image: TableImage) -> impl Iterator<Item = io::Result<Bytes>> + Send {
+    let cut = |chunk: Bytes| {
+        let starts = (0..chunk.len()).step_by(PIECE_BYTES);
+        let piece = move |at| chunk.slice(at..chunk.len().min(at + PIECE_BYTES));
+        starts.map(piece).collect::<Vec<_>>()
+    };
+    let pieces = image.into_chunks().flat_map(cut);
+    let all = iter::once(Bytes::from(head)).chain(pieces);
+    all.chain(iter::once(Bytes::new())).map(|bytes| {
+        let mut frame = Vec::with_capacity(FRAME_HEAD_BYTES + bytes.len());
+        write_frame(&mut frame, &bytes)?;
+        Ok(frame.into())
+    })
+}
+
+/// Reads the image behind a head, to the end of the file.
+pub(super) fn read_image(frames: &mut FrameReader<impl Read>, understood: Formats) -> io::Result<TableImage> {
+    let mut decoder = ImageDecoder::new(understood);
+    loop {
+        let piece = frames.next_frame()?;
+        if piece.is_empty() {
+            break;
+        }
+        decoder
+            .push(&piece)
+            .map_err(|error| invalid(&error.to_string()))?;
+    }
+    frames.expect_end()?;
+    decoder.finish().map_err(|error| invalid(&error.to_string()))
 }
 
 /// Reads frames from the front.
@@ -114,14 +151,7 @@ pub(super) fn decode_meta(head: &Bytes, understood: Formats) -> io::Result<Snaps
     let (&[format, applied], rest) = rest
         .split_first_chunk()
         .ok_or_else(|| invalid("the head is too short"))?;
-    if !understood.hold(Format(format)) {
-        let error = CodecError::WrongVersion {
-            what: "a table image",
-            found: Format(format),
-            understood,
-        };
-        return Err(io::Error::new(io::ErrorKind::Unsupported, error));
-    }
+    check_format("a table image", Format(format), understood)?;
     let (term, rest) = number(rest)?;
     let (index, membership) = number(rest)?;
     let last_applied = match applied {
@@ -135,7 +165,21 @@ pub(super) fn decode_meta(head: &Bytes, understood: Formats) -> io::Result<Snaps
     })
 }
 
-fn number(bytes: &[u8]) -> io::Result<(u64, &[u8])> {
+/// Whether a format is understood; another one is no damage: [`io::ErrorKind::Unsupported`].
+pub(super) fn check_format(what: &'static str, found: Format, understood: Formats) -> io::Result<()> {
+    if understood.hold(found) {
+        return Ok(());
+    }
+    let error = CodecError::WrongVersion {
+        what,
+        found,
+        understood,
+    };
+    Err(io::Error::new(io::ErrorKind::Unsupported, error))
+}
+
+/// The next number of a head, and the rest.
+pub(super) fn number(bytes: &[u8]) -> io::Result<(u64, &[u8])> {
     let (number, rest) = bytes
         .split_first_chunk()
         .ok_or_else(|| invalid("the head is too short"))?;

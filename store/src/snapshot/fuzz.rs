@@ -4,7 +4,7 @@
 use remora_fuzz::Target;
 
 use super::*;
-use crate::snapshot::frames::FRAME_BYTES_MAX;
+use crate::snapshot::frames::{FRAME_BYTES_MAX, write_frame};
 
 /// Makes good the checksums of the frames; what is no whole frame stays.
 fn seal_frames(bytes: &mut [u8]) {
@@ -39,6 +39,23 @@ fn any_bytes_are_a_snapshot_or_refused() {
         assert!(bytes.starts_with(&written) || meta.last_applied.is_none());
         match read_image(&mut frames, Formats::OURS) {
             Ok(_) => "an image".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    });
+}
+
+#[test]
+fn any_bytes_are_a_backup_or_refused() {
+    let target = Target::new("a backup").fixtures("1/backup");
+    let target = target.memory(64, FRAME_BYTES_MAX as usize + 2 * PIECE_BYTES);
+    target.run(|bytes| {
+        let mut bytes = bytes.to_vec();
+        seal_frames(&mut bytes);
+        match read_backup(&bytes[..], Formats::OURS) {
+            Ok((head, image)) => {
+                assert_eq!(head.sessions, image.sessions());
+                "a backup".to_owned()
+            }
             Err(error) => error.to_string(),
         }
     });

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::*;
 use crate::log::LogId;
-use remora_table::{SessionTable, Stamp};
+use remora_table::{Command, Epoch, Proposal, Save, SessionKey, SessionTable, Stamp, Version};
 
 fn meta(index: u64) -> SnapshotMeta {
     SnapshotMeta {
@@ -17,6 +17,38 @@ fn image(stamp: u64) -> TableImage {
     let mut table = SessionTable::new();
     table.begin_entry(Stamp(stamp));
     table.image()
+}
+
+/// A table that holds so many sessions.
+pub(super) fn table_of(sessions: u8) -> SessionTable {
+    let mut table = SessionTable::new();
+    table.begin_entry(Stamp(1));
+    for number in 0..sessions {
+        let save = Save {
+            session: SessionKey {
+                application: "shop".into(),
+                key: [number; 16],
+            },
+            epoch: Epoch(0),
+            base: Version(0),
+            changed: Vec::new(),
+            removed: Vec::new(),
+            local: Vec::new(),
+            login: None,
+            labels: None,
+            max_idle_seconds: Some(60),
+            late: false,
+            created_ms: 0,
+            last_access_ms: 0,
+        };
+        let proposal = Proposal {
+            request_id: None,
+            node: "n1".into(),
+            command: Command::Save(save),
+        };
+        table.apply(&proposal, &mut Vec::new());
+    }
+    table
 }
 
 fn bytes_of(image: TableImage) -> Vec<u8> {
