@@ -6,6 +6,8 @@
 //!
 //! Left out on purpose: a configuration file. `REMORA_STORE` and `REMORA_PROXY` are all that a shell needs to keep.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "Examples:
@@ -19,6 +21,9 @@ const EXAMPLES: &str = "Examples:
   remora nodes upgrade --now
   remora nodes transfer-leader 2
   remora nodes replace 3
+  remora backup /var/backups/sessions.remora
+  remora --store 192.0.2.1:7400 restore /var/backups/sessions.remora
+  remora --store 192.0.2.3:7400 recover --force-new-cluster
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
@@ -100,6 +105,28 @@ pub(crate) enum Verb {
     /// Look at the Tomcats behind the proxies, and drain them
     #[command(subcommand)]
     Upstreams(Upstreams),
+    /// Copy all sessions as they stand into a file, which replaces what bears its name; it holds their values in clear, so keep
+    /// it like a password file
+    Backup {
+        /// The file
+        file: PathBuf,
+    },
+    /// The last resort, when a majority of the store's disks is lost for good: let one node that is left go on alone, in a new
+    /// cluster. Tells what is given up, and does it only with --yes
+    Recover {
+        /// Say so in full
+        #[arg(long, required = true)]
+        force_new_cluster: bool,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Begin a new cluster with what a backup holds: at the node that was started with --await-restore, with all others of its
+    /// list of nodes, all with new data directories
+    Restore {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 /// Look at sessions, or end them.

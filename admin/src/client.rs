@@ -1,8 +1,10 @@
-//! How store nodes and proxies are asked; the only file that names tonic.
+//! How store nodes and proxies are asked; the only place that names tonic. Backups travel as streams, see `copies`.
 //!
 //! The store is asked at any address that answers: a node that does not lead forwards the question. An election is
 //! waited out for a few seconds. What changes something is asked again only while it is known that nothing happened. A
 //! proxy is asked at exactly the address given, because each keeps its own books.
+
+mod copies;
 
 use std::time::{Duration, Instant};
 
@@ -12,13 +14,15 @@ use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
     ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
     KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
-    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus,
-    StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, SessionDetail,
+    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::failure::Failure;
+
+pub(crate) use copies::BackupStream;
 
 /// How long one address may take to connect or answer; a person is waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -119,6 +123,14 @@ question!(
     STEP_TIMEOUT,
     true
 );
+// Once a node goes on alone it is another cluster's.
+question!(
+    RecoverRequest,
+    RecoverReply,
+    StoreAdminClient.recover,
+    KILL_TIMEOUT,
+    false
+);
 question!(
     KillSessionsRequest,
     KillSessionsReply,
@@ -202,6 +214,11 @@ impl Store {
         request: ChangeMemberRequest,
     ) -> Result<ChangeMemberReply, Failure> {
         self.ask(request).await
+    }
+
+    /// Asks the node at exactly this address what it would give up if it went on alone, or lets it.
+    pub(crate) async fn recover(address: &str, request: RecoverRequest) -> Result<RecoverReply, Failure> {
+        attempt(address, request).await.map_err(Missed::into_failure)
     }
 
     /// The Tomcats that announced themselves.

@@ -1,8 +1,8 @@
 //! `remora`, the operator's command line: asks store nodes and proxies, shows what they say.
 //!
 //! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
-//! only file that names tonic) → `render` (pure: a report as table or JSON) → standard output. Faults are one sentence
-//! on standard error (`failure`). Exit codes: 0 done, 1 refused, unreachable or not found, 2 usage.
+//! only place that names tonic) → `render` (pure: a report as table or JSON) → standard output. Faults are one sentence
+//! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1 refused, unreachable or not found, 2 usage.
 //!
 //! Left out on purpose: attribute values and session ids. The store has neither in clear.
 
@@ -10,6 +10,7 @@ mod args;
 mod client;
 mod commands;
 mod failure;
+mod progress;
 mod render;
 
 use std::io::Write;

@@ -201,7 +201,7 @@ fn write_aligned(text: &mut String, mut table: Table, numbers: &[usize]) {
     let _ = writeln!(text, "{}", table.trim_fmt());
 }
 
-fn shown_bytes(bytes: u64) -> String {
+pub(crate) fn shown_bytes(bytes: u64) -> String {
     const KIBIBYTE: u64 = 1 << 10;
     const MEBIBYTE: u64 = 1 << 20;
     const GIBIBYTE: u64 = 1 << 30;

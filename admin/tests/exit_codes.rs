@@ -7,18 +7,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures::StreamExt;
 use remora_proto::v1::change_member_reply::State;
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
-    ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
-    KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest, ProxyStatus,
-    ProxyStatusRequest, SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
-    UpgradeRequest, UpstreamStatus,
+    BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
+    HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply,
+    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply,
+    SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    UpstreamStatus,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 /// Longer than any other question may take.
 const SLOW: Duration = Duration::from_millis(2_500);
@@ -117,6 +119,30 @@ impl StoreAdmin for Store {
             disk: 0xd15c,
             entries_behind: 70,
             bytes_behind: 2_048,
+        }))
+    }
+
+    type BackupStream = futures::stream::BoxStream<'static, Result<BackupChunk, Status>>;
+
+    async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let first = BackupChunk {
+            data: "a part".into(),
+            checksum: crc32fast::hash(b"a part"),
+            ..BackupChunk::default()
+        };
+        Ok(Response::new(futures::stream::iter([Ok(first)]).boxed()))
+    }
+
+    async fn restore(&self, _: Request<Streaming<BackupChunk>>) -> Result<Response<RestoreReply>, Status> {
+        Err(Status::failed_precondition(
+            "this node does not wait for a backup",
+        ))
+    }
+
+    async fn recover(&self, _: Request<RecoverRequest>) -> Result<Response<RecoverReply>, Status> {
+        Ok(Response::new(RecoverReply {
+            silent: vec![1, 2],
+            ..RecoverReply::default()
         }))
     }
 
@@ -295,4 +321,45 @@ fn status_shows_the_proxies_when_the_store_is_away() {
         said.contains("n1") && said.contains("the store does not answer"),
         "{said}"
     );
+}
+
+#[test]
+fn a_backup_that_is_cut_on_its_way_leaves_the_one_before() {
+    let (store, _) = store();
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("sessions");
+    std::fs::write(&file, "the one before").expect("a file");
+    let (code, _, said) = remora(&["--store", &store, "backup", &file.to_string_lossy()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("was cut off on its way"), "{said}");
+    let kept = std::fs::read_to_string(&file).expect("it stands");
+    assert_eq!(kept, "the one before");
+    let left = std::fs::read_dir(directory.path()).expect("a directory").count();
+    assert_eq!(left, 1, "nothing stands aside");
+}
+
+#[test]
+fn a_restore_needs_a_node_that_waits_for_it() {
+    let (store, _) = store();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let (code, _, said) = remora(&["--store", &store, "restore", &file.path().to_string_lossy()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("start one with --await-restore"), "{said}");
+}
+
+#[test]
+fn a_recovery_tells_what_is_given_up_and_is_done_by_one_node_alone() {
+    let (store, _) = store();
+    let recover = ["recover", "--force-new-cluster"];
+    let (code, said, _) = remora(&[["--store", store.as_str()].as_slice(), &recover].concat());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("nodes 1, 2") && said.contains("repeat with --yes"),
+        "{said}"
+    );
+    let both = format!("{store},{}", nobody());
+    let (code, _, said) = remora(&[["--store", both.as_str()].as_slice(), &recover].concat());
+    assert_eq!(code, Some(2), "{said}");
+    let (code, _, said) = remora(&["--store", &store, "recover", "--yes"]);
+    assert_eq!(code, Some(2), "{said}");
 }

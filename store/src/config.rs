@@ -63,6 +63,9 @@ Examples:
   The same from a file, in which the keys are the flags without the dashes:
     remora-store --config store.toml
 
+  The same once more, after all was lost: it waits for the backup that `remora restore FILE` sends it (the others as ever):
+    remora-store --config store.toml --await-restore
+
 Exit codes: 0 stopped as asked, 1 could not do its work, 2 flags or configuration wrong.";
 
 /// One node of Remora's session store.
@@ -107,6 +110,10 @@ pub struct Keys {
     /// and says how; one that was added finds its cluster by itself. In place of cluster: host:port,host:port,...
     #[arg(long, value_name = "LIST")]
     pub join: Option<String>,
+    /// With a new data directory: form no cluster, but wait for the backup that `remora restore FILE` sends, and form one with
+    /// that and all other nodes of `cluster`; afterwards it says nothing
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub await_restore: Option<bool>,
     /// Where application servers reach this node, for hints to the leader [default: client-addr]
     #[arg(long, value_name = "HOST:PORT")]
     pub advertise_client_addr: Option<String>,
@@ -156,6 +163,8 @@ pub struct Config {
     pub cluster: BTreeMap<NodeId, String>,
     /// Peer addresses (host:port) of nodes of the cluster that this one is to be added to; empty for one that forms its own.
     pub join: Vec<String>,
+    /// Whether a new data directory waits for a backup.
+    pub await_restore: bool,
     /// Where clients reach this node (host:port); absent means wherever `client_addr` is bound.
     pub advertise_client_addr: Option<String>,
     /// Whether addresses off the loopback were allowed.
@@ -201,6 +210,7 @@ impl Keys {
             ops_addr: self.ops_addr.or(below.ops_addr),
             cluster: self.cluster.or(below.cluster),
             join: self.join.or(below.join),
+            await_restore: self.await_restore.or(below.await_restore),
             advertise_client_addr: self.advertise_client_addr.or(below.advertise_client_addr),
             allow_plaintext: self.allow_plaintext.or(below.allow_plaintext),
             heartbeat_ms: self.heartbeat_ms.or(below.heartbeat_ms),
@@ -246,6 +256,7 @@ impl Keys {
             ops_addr: addr(self.ops_addr, OPS_ADDR),
             cluster,
             join,
+            await_restore: self.await_restore.unwrap_or(false),
             advertise_client_addr: self.advertise_client_addr,
             allow_plaintext: self.allow_plaintext.unwrap_or(false),
             timers: timers(self.heartbeat_ms, self.election_min_ms, self.election_max_ms),
@@ -261,6 +272,7 @@ impl Keys {
                 table_bytes_max: self.bytes_max.unwrap_or(TABLE_BYTES),
             },
         };
+        faults.beginning(&config);
         faults.addresses(&config);
         faults.timers(&config.timers);
         faults.limits(&config);
@@ -343,6 +355,7 @@ impl fmt::Display for Config {
             self.advertise_client_addr.as_deref().unwrap_or("(client-addr)")
         )?;
         write!(f, " allow-plaintext={}", self.allow_plaintext)?;
+        write!(f, " await-restore={}", self.await_restore)?;
         write!(f, " heartbeat-ms={}", self.timers.heartbeat.as_millis())?;
         write!(f, " election-min-ms={}", self.timers.election_min.as_millis())?;
         write!(f, " election-max-ms={}", self.timers.election_max.as_millis())?;

@@ -75,5 +75,5 @@ mod snapshot;
 
 pub use clock::Clock;
 pub use config::{Config, Flags, Keys};
-pub use node::{Changes, Node};
+pub use node::{Changes, Ended, Node};
 pub use raft::LOG_FILTER;

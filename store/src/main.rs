@@ -1,13 +1,14 @@
 //! `remora-store`: one node of the session store. Flags, log, signals; everything else is `node.rs`.
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use clap::Parser;
 use remora_process::exit::{Failure, finish, on_panic};
 use remora_process::signals::{Signal, Signals};
 use remora_process::{logging, reload};
-use remora_store::{Changes, Clock, Config, Flags, LOG_FILTER, Node};
+use remora_store::{Changes, Clock, Config, Ended, Flags, LOG_FILTER, Node};
 use tokio::task::JoinSet;
 
 const PROGRAM: &str = "remora-store";
@@ -27,10 +28,26 @@ fn run(flags: Flags) -> Result<(), Failure> {
     let ended = runtime.block_on(serve(Arc::new(flags), config));
     // A disk that is still being read must not hold up the end; a reader leaves nothing half-done.
     runtime.shutdown_background();
-    ended
+    match ended? {
+        Ended::Stopped => Ok(()),
+        Ended::Anew => Err(start_again()),
+    }
 }
 
-async fn serve(flags: Arc<Flags>, config: Config) -> Result<(), Failure> {
+/// Puts this program in its own place, with the same flags: whoever supervises it sees the same process. Comes back only if
+/// that fails.
+fn start_again() -> Failure {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            return Failure::while_doing("start this node again: it does not find its program", &error);
+        }
+    };
+    let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
+    Failure::while_doing("start this node again: it cannot do so itself", &error)
+}
+
+async fn serve(flags: Arc<Flags>, config: Config) -> Result<Ended, Failure> {
     let mut signals = Signals::install()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), configuration = %config, "starting");
     for remark in config.remarks() {
@@ -40,7 +57,7 @@ async fn serve(flags: Arc<Flags>, config: Config) -> Result<(), Failure> {
         biased;
         () = signals.stop() => {
             tracing::info!("stopped before the sessions were restored");
-            return Ok(());
+            return Ok(Ended::Stopped);
         }
         node = Node::start(config.clone(), Clock::system()) => node?,
     };

@@ -40,6 +40,15 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// How often gauges are set.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
+/// How a node ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// As asked.
+    Stopped,
+    /// To be started again: its data directory has begun anew.
+    Anew,
+}
+
 /// A node whose addresses are bound and whose consensus runs.
 pub struct Node {
     raft: RaftHandle,
@@ -135,17 +144,17 @@ impl Node {
         }
     }
 
-    /// Runs until `stop` completes, then stops in order; fails when consensus or a listener ends by itself.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-        let failed = tokio::select! {
+    /// Runs until `stop` completes, or until what it keeps has begun anew, then stops in order; fails when consensus or a
+    /// listener ends by itself.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<Ended, Failure> {
+        let ended = tokio::select! {
             biased;
-            () = stop => None,
-            why = self.raft.failed() => Some(why),
-            ended = self.tasks.join_next() => Some(sentence(ended)),
+            () = stop => Ok(Ended::Stopped),
+            why = self.raft.failed() => Err(why),
+            () = self.raft.begun_anew() => Ok(Ended::Anew),
+            ended = self.tasks.join_next() => Err(sentence(ended)),
         };
-        if let Some(why) = failed {
-            return Err(Failure::Runtime(why));
-        }
+        let ended = ended.map_err(Failure::Runtime)?;
         tracing::info!("stopping: new requests are refused, leadership is handed over");
         self.phase.send_replace(Phase::Stopping);
         if tokio::time::timeout(STOP_WITHIN, self.raft.stop()).await.is_err() {
@@ -158,7 +167,7 @@ impl Node {
             self.tasks.shutdown().await;
         }
         tracing::info!("stopped");
-        Ok(())
+        Ok(ended)
     }
 }
 
@@ -198,6 +207,7 @@ fn settings(
         peer_address: peer.to_string(),
         client_address: advertised(config, client),
         data_dir: config.data_dir.clone(),
+        await_restore: config.await_restore,
         understands: config.understands,
         timers: config.timers,
         patience: DiskPatience::default(),
@@ -282,6 +292,9 @@ fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
         return Ok(());
     }
     Err(match status.leader {
+        _ if raft.awaits_restore() => {
+            "this node waits for a backup: send it one with `remora restore FILE`".to_owned()
+        }
         _ if status.cluster.is_empty() => {
             "the cluster is not formed yet: every node of --cluster must run and be reachable".to_owned()
         }

@@ -1,8 +1,11 @@
 //! What each verb asks and how its answer is arranged; one file per verb, which knows nothing of this one.
 
 mod applications;
+mod backup;
 mod members;
 mod nodes;
+mod recover;
+mod restore;
 mod sessions;
 mod status;
 mod upstreams;
@@ -22,5 +25,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Applications => applications::run(&store).await,
         Verb::Upstreams(verb) => upstreams::run(&proxy, verb).await,
+        Verb::Backup { file } => backup::run(&store, &file).await,
+        Verb::Recover { yes, .. } => recover::run(&store, yes).await,
+        Verb::Restore { file } => restore::run(&store, &file).await,
     }
 }

@@ -95,6 +95,14 @@ impl Check {
         addresses
     }
 
+    pub(super) fn beginning(&mut self, config: &Config) {
+        self.unless(
+            !config.await_restore || config.join.is_empty(),
+            "await-restore",
+            "excludes join: a backup begins a cluster, and join is for one that exists",
+        );
+    }
+
     pub(super) fn addresses(&mut self, config: &Config) {
         if let Some(address) = &config.advertise_client_addr {
             self.unless(

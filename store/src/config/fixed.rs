@@ -16,6 +16,7 @@ impl Config {
             ("ops-addr", self.ops_addr != new.ops_addr),
             ("cluster", self.cluster != new.cluster),
             ("join", self.join != new.join),
+            ("await-restore", self.await_restore != new.await_restore),
             ("heartbeat-ms", self.timers.heartbeat != new.timers.heartbeat),
             (
                 "election-min-ms",

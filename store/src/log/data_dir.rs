@@ -56,6 +56,8 @@ pub(crate) struct Identity {
     pub disk_id: DiskId,
     /// The cluster; absent until it is formed.
     pub cluster: Option<ClusterId>,
+    /// The cluster in which this disk goes on alone, until all that it holds was taken over there.
+    pub recovers: Option<ClusterId>,
     /// How often the directory was opened, from 1.
     pub start: u64,
     /// Whether it may have answered with a vote: then its log holds one.
@@ -158,6 +160,29 @@ impl DataDir {
                 ..self.identity
             }),
         }
+    }
+
+    /// Records durably that this disk goes on alone, in this cluster.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(crate) fn begin_recovery(&mut self, cluster: ClusterId) -> Result<(), DataDirError> {
+        self.replace(Identity {
+            recovers: Some(cluster),
+            ..self.identity
+        })
+    }
+
+    /// Records durably that this disk belongs to the cluster in which it goes on alone, if there is one.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(crate) fn finish_recovery(&mut self) -> Result<(), DataDirError> {
+        self.replace(Identity {
+            cluster: self.identity.recovers.or(self.identity.cluster),
+            recovers: None,
+            ..self.identity
+        })
     }
 
     /// Records durably what the cluster writes from now on.
@@ -334,6 +359,7 @@ fn create(disk: &Disk, directory: &Path, node_id: u64) -> Result<Identity, DataD
         node_id,
         disk_id: DiskId(runtime::chance().random()),
         cluster: None,
+        recovers: None,
         start: 0,
         voted: false,
         joins: false,
@@ -346,6 +372,7 @@ fn write(disk: &Disk, directory: &Path, identity: &Identity) -> Result<(), DataD
         node_id,
         disk_id,
         cluster,
+        recovers,
         start,
         voted,
         joins,
@@ -360,6 +387,9 @@ fn write(disk: &Disk, directory: &Path, identity: &Identity) -> Result<(), DataD
     }
     if let Some(cluster) = cluster {
         text.push_str(&format!("cluster {cluster}\n"));
+    }
+    if let Some(cluster) = recovers {
+        text.push_str(&format!("recovers {cluster}\n"));
     }
     let path = identity_path(directory);
     disk.replace(&path, text.as_bytes())
@@ -386,7 +416,9 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
             path.display()
         )));
     }
-    let (mut node, mut disk, mut start, mut cluster) = (None, None, None, None);
+    let (mut node, mut disk, mut start) = (None, None, None);
+    let (mut cluster, mut recovers) = (None, None);
+    let cluster_of = |id| u64::from_str_radix(id, 16).map(ClusterId).map_err(|_| damaged());
     let (mut voted, mut joins) = (false, false);
     for line in lines {
         match line.split_once(' ') {
@@ -395,9 +427,8 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
             Some(("start", number)) => start = number.parse().ok(),
             Some(("voted", "yes")) => voted = true,
             Some(("joins", "yes")) => joins = true,
-            Some(("cluster", id)) => {
-                cluster = Some(ClusterId(u64::from_str_radix(id, 16).map_err(|_| damaged())?));
-            }
+            Some(("cluster", id)) => cluster = Some(cluster_of(id)?),
+            Some(("recovers", id)) => recovers = Some(cluster_of(id)?),
             _ => return Err(damaged()),
         }
     }
@@ -406,6 +437,7 @@ fn parse(path: &Path, text: &str, understood: Formats) -> Result<Identity, DataD
             node_id,
             disk_id,
             cluster,
+            recovers,
             start,
             voted,
             joins,

@@ -10,15 +10,17 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use futures::stream::{Stream, StreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::type_config::alias::{LogIdOf, SnapshotMetaOf, SnapshotOf};
 use openraft::{EntryPayload, OptionalSend};
+use tokio::task::JoinHandle;
 
 use crate::log::GROUP;
 use crate::runtime;
 use remora_table::{
-    CodecError, Entry, Event, Formats, Outcome, SessionTable, Stamp, TableReader, decode_proposal,
+    CodecError, Entry, Event, Formats, Outcome, SessionTable, Stamp, TableImage, TableReader, decode_proposal,
 };
 
 use super::imaging::{self, SharedBacklog};
@@ -73,39 +75,54 @@ impl Applier {
         lock(&self.table).reader()
     }
 
+    /// Begins to copy the table as it stands, for whoever keeps this from applying meanwhile.
+    pub(super) fn copy(&self) -> JoinHandle<TableImage> {
+        let table = Arc::clone(&self.table);
+        runtime::blocking(move || lock(&table).image())
+    }
+
     /// Applies the commands of one entry, in order; gives their outcomes and its stamp.
     fn apply_commands(&mut self, commands: &Commands) -> io::Result<(Vec<Outcome>, Stamp)> {
-        let entry = Entry::decode(&commands.0, self.understands).map_err(io::Error::other)?;
-        if entry.group != GROUP {
-            return Err(io::Error::other(format!(
-                "a log entry belongs to group {}",
-                entry.group
-            )));
-        }
-        let mut table = lock(&self.table);
-        table.begin_entry(entry.stamp);
-        let mut events: Vec<Event> = Vec::new();
-        let mut outcomes = Vec::with_capacity(entry.proposals.len());
-        for bytes in &entry.proposals {
-            let proposal = decode_proposal(bytes, self.understands).map_err(io::Error::other)?;
-            outcomes.push(table.apply(&proposal, &mut events));
-            // A release that was put back while the rise was under way must not go on under a number whose meaning it
-            // does not know.
-            let format = table.reader().format();
-            if !self.understands.hold(format) {
-                return Err(io::Error::other(CodecError::WrongVersion {
-                    what: "what the cluster writes from here on",
-                    found: format,
-                    understood: self.understands,
-                }));
-            }
-        }
-        drop(table);
+        let mut events = Vec::new();
+        let applied = apply_entry(&mut lock(&self.table), &commands.0, self.understands, &mut events)?;
         if !events.is_empty() {
             self.events.happened(&events);
         }
-        Ok((outcomes, entry.stamp))
+        Ok(applied)
     }
+}
+
+/// Applies the commands of one entry to a table, in order; gives their outcomes and its stamp, and what owners must be told.
+pub(super) fn apply_entry(
+    table: &mut SessionTable,
+    commands: &Bytes,
+    understands: Formats,
+    events: &mut Vec<Event>,
+) -> io::Result<(Vec<Outcome>, Stamp)> {
+    let entry = Entry::decode(commands, understands).map_err(io::Error::other)?;
+    if entry.group != GROUP {
+        return Err(io::Error::other(format!(
+            "a log entry belongs to group {}",
+            entry.group
+        )));
+    }
+    table.begin_entry(entry.stamp);
+    let mut outcomes = Vec::with_capacity(entry.proposals.len());
+    for bytes in &entry.proposals {
+        let proposal = decode_proposal(bytes, understands).map_err(io::Error::other)?;
+        outcomes.push(table.apply(&proposal, events));
+        // A release that was put back while the rise was under way must not go on under a number whose meaning it does not
+        // know.
+        let format = table.reader().format();
+        if !understands.hold(format) {
+            return Err(io::Error::other(CodecError::WrongVersion {
+                what: "what the cluster writes from here on",
+                found: format,
+                understood: understands,
+            }));
+        }
+    }
+    Ok((outcomes, entry.stamp))
 }
 
 fn term(position: LogIdOf<Types>) -> u64 {
@@ -163,8 +180,7 @@ impl RaftStateMachine<Types> for Applier {
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         imaging::lock(&self.backlog).image_taken();
-        let table = Arc::clone(&self.table);
-        let image = runtime::blocking(move || lock(&table).image()).await;
+        let image = self.copy().await;
         SnapshotBuilder {
             snapshots: self.snapshots.clone(),
             meta: snapshots::meta(self.last_applied, self.membership.clone()),

@@ -330,7 +330,7 @@ impl PeerEndpoint {
             node: identity.node,
             disk: identity.disk.0,
             cluster: identity.cluster().map_or(0, |cluster| cluster.0),
-            pristine: self.inner.elections.is_pristine(),
+            pristine: self.inner.elections.is_pristine() && !identity.awaits_restore(),
             peer_address: identity.peer_address.clone(),
             client_address: identity.client_address(identity.node).unwrap_or_default(),
             cluster_list: identity.cluster_list(),

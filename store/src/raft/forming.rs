@@ -1,7 +1,8 @@
 //! How a cluster comes to be, once, and how nodes get to know each other afterwards.
 //!
-//! Nodes introduce themselves to all peers, always: to those of `--cluster`, and to the members once there are some. The node with the lowest id forms the cluster when all
-//! of them answer that they are pristine and have the same `--cluster` list. Cluster id and disk ids stand in the first
+//! Nodes introduce themselves to all peers, always: to those of `--cluster`, and to the members once there are some. The node
+//! with the lowest id forms the cluster when all of them answer that they are pristine and have the same `--cluster` list; one
+//! that awaits a backup is not, and forms the cluster itself (`anew`). Cluster id and disk ids stand in the first
 //! membership: a disk that is not in it is refused for good.
 //!
 //! Left out on purpose: forming without all nodes. Whoever is absent might hold an older cluster's saves.
@@ -191,13 +192,16 @@ pub(super) async fn form(
         if !me.pristine {
             return;
         }
-        let missing = match founders(&identity, me, &introductions) {
-            Ok(Some(founders)) => {
-                initialize(&raft, &identity, founders).await;
-                None
+        let missing = if identity.configured.keys().next() == Some(&identity.node) {
+            match founders(&identity, me, &introductions) {
+                Ok(founders) => {
+                    initialize(&raft, &identity, founders).await;
+                    None
+                }
+                Err(missing) => Some(missing),
             }
-            Ok(None) => Some("the node with the lowest id to form the cluster".to_owned()),
-            Err(missing) => Some(missing),
+        } else {
+            Some("the node with the lowest id to form the cluster".to_owned())
         };
         if let Some(missing) = missing.filter(|_| runtime::since(said) >= SAY_EVERY) {
             said = runtime::now();
@@ -207,15 +211,12 @@ pub(super) async fn form(
     }
 }
 
-/// All nodes of the cluster to be, if this node is to form it; or what is missing.
-fn founders(
+/// All nodes of the cluster that this one forms; or what is missing.
+pub(super) fn founders(
     identity: &NodeIdentity,
     me: v1::Introduction,
     introductions: &Introductions,
-) -> Result<Option<Vec<v1::Introduction>>, String> {
-    if identity.configured.keys().next() != Some(&identity.node) {
-        return Ok(None);
-    }
+) -> Result<Vec<v1::Introduction>, String> {
     let introductions = introductions.lock().unwrap_or_else(PoisonError::into_inner);
     let mut founders = Vec::new();
     for node in identity.configured.keys().filter(|node| **node != identity.node) {
@@ -233,7 +234,26 @@ fn founders(
         }
     }
     founders.push(me);
-    Ok(Some(founders))
+    Ok(founders)
+}
+
+/// The members of a new cluster.
+pub(super) fn members(
+    identity: &NodeIdentity,
+    cluster: ClusterId,
+    founders: Vec<v1::Introduction>,
+) -> BTreeMap<NodeId, Member> {
+    let member = |founder: v1::Introduction| {
+        let peer_address = identity.configured.get(&founder.node).cloned();
+        let member = Member {
+            peer_address: peer_address.unwrap_or(founder.peer_address),
+            client_address: founder.client_address,
+            disk: DiskId(founder.disk),
+            cluster,
+        };
+        (founder.node, member)
+    };
+    founders.into_iter().map(member).collect()
 }
 
 /// Records the cluster on this disk, then makes the first membership.
@@ -245,19 +265,7 @@ async fn initialize(raft: &Raft, identity: &NodeIdentity, founders: Vec<v1::Intr
         identity.fail(format!("cannot record the new cluster: {error}"));
         return;
     }
-    let members: BTreeMap<NodeId, Member> = founders
-        .into_iter()
-        .map(|founder| {
-            let peer_address = identity.configured.get(&founder.node).cloned();
-            let member = Member {
-                peer_address: peer_address.unwrap_or(founder.peer_address),
-                client_address: founder.client_address,
-                disk: DiskId(founder.disk),
-                cluster,
-            };
-            (founder.node, member)
-        })
-        .collect();
+    let members = members(identity, cluster, founders);
     let nodes: Vec<NodeId> = members.keys().copied().collect();
     match raft.initialize(members).await {
         Ok(()) => {

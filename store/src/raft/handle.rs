@@ -17,10 +17,11 @@ use openraft::type_config::alias::LogIdOf;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::log::LogGauge;
+use crate::log::{ClusterId, LogGauge};
 use crate::runtime;
-use remora_table::{Format, Formats, Proposal, Room, TableReader};
+use remora_table::{Format, Formats, Proposal, Room, TableImage, TableReader};
 
+use super::anew::Anew;
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::imaging::{self, SnapshotPolicy};
@@ -64,6 +65,7 @@ pub(super) struct Parts {
     pub(super) changes: MemberChanges,
     pub(super) snapshots: Snapshots,
     pub(super) policy: watch::Sender<SnapshotPolicy>,
+    pub(super) anew: Anew,
     pub(super) log: LogGauge,
     pub(super) tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -176,12 +178,15 @@ impl RaftHandle {
             .collect()
     }
 
+    /// The cluster, once it is formed.
+    pub(crate) fn formed(&self) -> Option<ClusterId> {
+        self.inner.identity.cluster()
+    }
+
     /// Identity of the cluster in hexadecimal; empty while it is not formed.
     pub(crate) fn cluster(&self) -> String {
-        self.inner
-            .identity
-            .cluster()
-            .map_or_else(String::new, |cluster| cluster.to_string())
+        let cluster = self.formed();
+        cluster.map_or_else(String::new, |cluster| cluster.to_string())
     }
 
     /// What an operator wants to know.
@@ -238,6 +243,15 @@ impl RaftHandle {
     /// The receiving side, for the peer service.
     pub(crate) fn endpoint(&self) -> PeerEndpoint {
         self.inner.endpoint.clone()
+    }
+
+    /// The table as it stands, in one piece; none if consensus has ended. Linearizable after a [`RaftHandle::barrier`].
+    pub(crate) async fn image(&self) -> Option<TableImage> {
+        let copied = self.inner.raft.with_state_machine(|applier| {
+            let copying = applier.copy();
+            Box::pin(async move { copying.await.ok() })
+        });
+        copied.await.ok().flatten()
     }
 
     /// Resolves when consensus has ended by itself, with a sentence that says why: a failed disk, or a data directory

@@ -53,6 +53,8 @@ pub(super) struct NodeIdentity {
     pub(super) waiting_nodes: WaitingNodes,
     /// What is remembered of peers' disks, and whether this one is an older copy.
     pub(super) lives: PeerLives,
+    /// Whether it was told to wait for a backup, see `anew`.
+    pub(super) await_restore: bool,
     table: TableReader,
     data_dir: Mutex<DataDir>,
     known: Mutex<Known>,
@@ -107,6 +109,7 @@ impl NodeIdentity {
             joins: identity.joins,
             waiting_nodes: WaitingNodes::default(),
             lives,
+            await_restore: false,
             table,
             node: identity.node_id,
             disk: identity.disk_id,
@@ -484,7 +487,8 @@ impl NodeIdentity {
         nodes.join(",")
     }
 
-    fn data_dir(&self) -> MutexGuard<'_, DataDir> {
+    /// The open data directory; whoever holds it keeps others waiting for the disk.
+    pub(super) fn data_dir(&self) -> MutexGuard<'_, DataDir> {
         // Its methods change their memory only after the disk: a poisoned lock still holds what is on the disk.
         self.data_dir.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,10 +4,10 @@
 //! reads share one ReadIndex round (`reader`). openraft decides; `log_seam` gives it the durable log, `applier` the
 //! session table, `network` the peers behind the seam [`PeerLink`], and `endpoint` takes what peers send.
 //! `elections` says when to stand and whom to vote for, by `detector` and `pace`; `imaging` when the table is written to disk
-//! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once; `joining` is how
-//! a node waits to be added to one that exists, and `membership` changes who belongs to it, by the `steps` that are due.
-//! `lives` keeps older copies of a data directory out. `wire`
-//! translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
+//! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once, `anew` out of a
+//! backup, and `recover` out of one disk that is left; `joining` is how a node waits to be added to one that exists, and
+//! `membership` changes who belongs to it, by the `steps` that are due. `lives` keeps older copies of a data directory out.
+//! `wire` translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
 //!
 //! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
 //! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it, and a
@@ -17,6 +17,7 @@
 //! id is in every record and message already).
 
 mod advice;
+mod anew;
 mod applier;
 mod backlog;
 mod detector;
@@ -41,6 +42,7 @@ mod pace;
 mod peers;
 mod proposer;
 mod reader;
+mod recover;
 mod runtime;
 mod settings;
 mod snapshots;
@@ -61,6 +63,7 @@ mod wire;
 /// said once, in our words.
 pub const LOG_FILTER: &str = "info,openraft=error";
 
+pub(crate) use anew::{RestoreError, Restored};
 pub(crate) use endpoint::{Incoming, PeerEndpoint};
 pub(crate) use fate::{Ask, Fate, Refusal, Replies};
 pub(crate) use formats::RAISE_AFTER_MS;
@@ -70,6 +73,7 @@ pub(crate) use leadership::{Leadership, Role};
 pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, PeerLinks};
 pub(crate) use membership::{ChangeError, StepTaken, Wish};
 pub(crate) use reader::Round;
+pub(crate) use recover::RecoverError;
 pub(crate) use settings::{EventSink, Settings, Timers};
 pub(crate) use start::{StartError, start};
 pub(crate) use status::{MemberStatus, Status};

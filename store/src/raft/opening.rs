@@ -20,6 +20,7 @@ use crate::snapshot::SnapshotStore;
 use remora_table::{Formats, TableReader};
 
 use super::NodeId;
+use super::anew;
 use super::applier::{Applier, Raft};
 use super::backlog::{Backlog, LogWritten};
 use super::identity::NodeIdentity;
@@ -27,6 +28,7 @@ use super::imaging::{SharedBacklog, SnapshotPolicy};
 use super::log_seam::{LogSeam, NoteVote};
 use super::network::Network;
 use super::pace::Pace;
+use super::recover;
 use super::settings::Settings;
 use super::snapshots::Snapshots;
 use super::stamps::Marks;
@@ -92,13 +94,14 @@ impl Opened {
         let shared = (Arc::clone(&marks), Arc::clone(&backlog));
         let applier = Applier::new(understands, snapshots.clone(), events, shared);
         let table = applier.reader();
-        let identity = Arc::new(NodeIdentity::new(
+        let identity = NodeIdentity::new(
             found.data_dir,
             std::mem::take(&mut settings.cluster),
             (settings.peer_address.clone(), settings.client_address.clone()),
             (understands, table.clone()),
             found.lives,
-        ));
+        );
+        let identity = Arc::new(identity.told_to_await(settings.await_restore));
         let pace = Arc::new(Pace::new());
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
@@ -164,6 +167,8 @@ impl Found {
         let (lives_file, lives) = data_dir.open_lives(understands)?;
         let directory = data_dir.snapshot_directory();
         let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
+        anew::settle(&mut data_dir, snapshots.latest())?;
+        recover::complete(&mut data_dir, &log, &snapshots, understands).map_err(StartError::Recovery)?;
         let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
         let purged = log.bounds().purged;
         if let Some(purged) = purged.filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))

@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub client_address: String,
     /// The data directory.
     pub data_dir: PathBuf,
+    /// Whether a node whose data directory is new waits for a backup instead of forming a cluster.
+    pub await_restore: bool,
     /// What this program understands: [`Formats::OURS`], but where a test plays the next release.
     pub understands: Formats,
     /// Timers of elections.

@@ -134,6 +134,11 @@ impl Snapshots {
         }
     }
 
+    /// Makes the image of a new cluster the newest.
+    pub(super) async fn found(&self, meta: snapshot::SnapshotMeta, image: TableImage) -> io::Result<()> {
+        self.blocking(move |store| store.save(&meta, image)).await
+    }
+
     /// Begins to receive one.
     pub(super) async fn receive(&self) -> io::Result<SnapshotReceiver> {
         self.blocking(|store| store.receive()).await

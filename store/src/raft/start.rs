@@ -18,6 +18,7 @@ use crate::disk::Disk;
 use crate::log::{DataDirError, LivesFile, SEGMENT_BYTES};
 use crate::runtime;
 
+use super::anew::Anew;
 use super::applier::Raft;
 use super::elections::{Around, Elections};
 use super::endpoint::PeerEndpoint;
@@ -31,7 +32,6 @@ use super::peers::{Addresses, PeerBook};
 use super::proposer::{ANSWER_WITHIN, Proposer, Writes};
 use super::reader::Reader;
 use super::settings::{Settings, Timers};
-use super::watchdog::DiskPatience;
 use super::{
     Leadership, NodeId, Round, duties, elections, formats, forming, imaging, lives, space, watchdog,
 };
@@ -51,6 +51,9 @@ pub(crate) enum StartError {
     /// The snapshots cannot be opened.
     #[error("snapshots: {0}")]
     Snapshots(io::Error),
+    /// What an operator asked of the one disk that is left could not be completed.
+    #[error("going on alone: {0}")]
+    Recovery(io::Error),
     /// openraft did not start: the state on disk does not fit together.
     #[error("consensus: {0}")]
     Raft(String),
@@ -132,7 +135,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
 
     tasks.extend(spawn_duties(
         &opened,
-        settings.patience,
+        settings,
         &proposer,
         &leadership_seen,
         &turn,
@@ -140,12 +143,9 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     let changes = change_members(settings, &opened, &endpoint, &leadership_seen, (&peers, turn));
     let contacts = joining::contacts(&settings.join, &*settings.links);
     tasks.extend(spawn_lives(&opened.identity, &contacts, opened.lives_file));
-    tasks.extend(spawn_forming(
-        &opened.raft,
-        &endpoint,
-        &opened.identity,
-        (peers, contacts),
-    ));
+    let anew = Anew::default();
+    let cluster = (&opened.raft, &opened.identity);
+    tasks.extend(spawn_forming(cluster, &endpoint, &anew, (peers, contacts)));
     RaftHandle {
         inner: Arc::new(Parts {
             raft: opened.raft,
@@ -161,6 +161,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
             snapshots: opened.snapshots,
             log: opened.gauge,
             policy: opened.policy,
+            anew,
             tasks: Mutex::new(tasks),
         }),
     }
@@ -252,7 +253,7 @@ fn hold_elections(
 /// Starts what a node does by itself.
 fn spawn_duties(
     opened: &Opened,
-    patience: DiskPatience,
+    settings: &Settings,
     proposer: &Proposer,
     leadership: &watch::Receiver<Leadership>,
     turn: &Arc<Turn>,
@@ -261,7 +262,7 @@ fn spawn_duties(
         opened.raft.clone(),
         Arc::clone(&opened.identity),
         opened.gauge.clone(),
-        patience,
+        settings.patience,
     );
     let space = space::judge(
         Arc::clone(&opened.identity),
@@ -313,17 +314,16 @@ fn spawn_lives(identity: &Arc<NodeIdentity>, contacts: &[Contact], file: LivesFi
 
 /// Starts to look for peers, and to form a cluster with them, or to wait for one, if this node has none.
 fn spawn_forming(
-    raft: &Raft,
+    (raft, identity): (&Raft, &Arc<NodeIdentity>),
     endpoint: &PeerEndpoint,
-    identity: &Arc<NodeIdentity>,
+    anew: &Anew,
     (peers, contacts): (Arc<PeerBook>, Vec<Contact>),
 ) -> Vec<JoinHandle<()>> {
-    let introductions = forming::Introductions::default();
     let mut tasks = vec![runtime::spawn(forming::introduce_all(
         endpoint.clone(),
         Arc::clone(identity),
         peers,
-        Arc::clone(&introductions),
+        Arc::clone(&anew.introductions),
     ))];
     let (endpoint, identity) = (endpoint.clone(), Arc::clone(identity));
     if identity.joins() {
@@ -331,6 +331,7 @@ fn spawn_forming(
             endpoint, identity, contacts,
         )));
     } else {
+        let introductions = Arc::clone(&anew.introductions);
         let form = forming::form(raft.clone(), endpoint, identity, introductions);
         tasks.push(runtime::spawn(form));
     }

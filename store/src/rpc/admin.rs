@@ -1,4 +1,4 @@
-//! The operator's side: status, members, formats, and sessions listed, shown and killed.
+//! The operator's side: status, members, formats, and sessions listed, shown and killed; copies of the table (`copies`).
 //!
 //! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
 //! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use remora_proto::v1;
 use remora_proto::v1::store_admin_server::StoreAdmin;
 use remora_proto::v1::upgrade_request::Wish;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::raft::{Role, StaysError};
 use crate::runtime;
@@ -22,6 +22,7 @@ use remora_table::{
 };
 
 use super::convert::{self, owner, session_key};
+use super::copies::{self, Backups};
 use super::desk::Desk;
 use super::hub::Wait;
 use super::members;
@@ -41,6 +42,7 @@ const KILL_PAGE: usize = 65_536;
 pub(super) struct Admin {
     pub(super) desk: Arc<Desk>,
     pub(super) started: Instant,
+    pub(super) backups: Backups,
 }
 
 #[tonic::async_trait]
@@ -139,6 +141,31 @@ impl StoreAdmin for Admin {
             .map(Response::new)
     }
 
+    type BackupStream = copies::Pieces;
+
+    async fn backup(
+        &self,
+        _request: Request<v1::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        self.backups.take(&self.desk).await.map(Response::new)
+    }
+
+    async fn restore(
+        &self,
+        request: Request<Streaming<v1::BackupChunk>>,
+    ) -> Result<Response<v1::RestoreReply>, Status> {
+        let restored = copies::restore(&self.desk, request.into_inner()).await;
+        restored.map(Response::new)
+    }
+
+    async fn recover(
+        &self,
+        request: Request<v1::RecoverRequest>,
+    ) -> Result<Response<v1::RecoverReply>, Status> {
+        let recovered = copies::recover(&self.desk, request.get_ref().really).await;
+        recovered.map(Response::new)
+    }
+
     async fn kill_sessions(
         &self,
         request: Request<v1::KillSessionsRequest>,
@@ -224,6 +251,7 @@ impl Admin {
         let now = self.desk.raft.status();
         let table = self.desk.raft.table();
         let role = match now.role {
+            Role::Forming if self.desk.raft.awaits_restore() => "awaiting restore",
             Role::Leader => "leader",
             Role::Follower => "follower",
             Role::Candidate => "candidate",

@@ -38,7 +38,13 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const FORWARD_WITHIN: HeaderValue = HeaderValue::from_static("8S");
 
 /// Calls that every node answers itself.
-const ANSWERED_HERE: [&str; 2] = ["/remora.v1.SessionStore/Exchange", "/remora.v1.StoreAdmin/Status"];
+const ANSWERED_HERE: [&str; 5] = [
+    "/remora.v1.SessionStore/Exchange",
+    "/remora.v1.StoreAdmin/Status",
+    "/remora.v1.StoreAdmin/Backup",
+    "/remora.v1.StoreAdmin/Restore",
+    "/remora.v1.StoreAdmin/Recover",
+];
 
 type Forwarded = Result<http::Response<Body>, Infallible>;
 

@@ -3,7 +3,7 @@
 //! `sessions` (unary) and `exchange` (the stream) carry requests to the `desk` and replies back; `convert` checks and
 //! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
 //! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
-//! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `outbox` and `parcel` group what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin` and `registry` serve operators and the list of application servers; `status` maps what was turned
+//! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `outbox` and `parcel` group what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin` and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned
 //! away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus traffic.
 //!
 //! Invariants: no wire type leaves this directory inwards; no request is retried here; every refusal carries a sentence
@@ -13,6 +13,7 @@ mod accepted;
 mod admin;
 mod bounds;
 mod convert;
+mod copies;
 mod desk;
 mod exchange;
 #[cfg(test)]
@@ -134,6 +135,7 @@ pub(crate) async fn serve_clients(
     let admin = StoreAdminServer::new(admin::Admin {
         desk: Arc::clone(&desk),
         started: runtime::now(),
+        backups: copies::Backups::default(),
     });
     let registry = RegistryServer::new(registry::Registered {
         desk: Arc::clone(&desk),

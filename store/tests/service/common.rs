@@ -10,7 +10,7 @@ use prost::Message;
 use remora_proto::v1;
 use remora_proto::v1::session_store_client::SessionStoreClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
-use remora_store::{Clock, Config, Keys, Node};
+use remora_store::{Clock, Config, Ended, Keys, Node};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -49,7 +49,9 @@ impl Running {
                     // A dropped sender stops the node as well.
                     let _ = stopped.await;
                 });
-                run.await.map_err(|failure| failure.to_string())
+                let ended = run.await.map_err(|failure| failure.to_string())?;
+                assert_eq!(ended, Ended::Stopped);
+                Ok(())
             });
             // Nobody may wait for the end.
             let _ = end.send(result);

@@ -131,6 +131,7 @@ impl Cluster {
             peer_address: Self::peer_address(node),
             client_address: format!("10.0.0.{node}:7400"),
             data_dir: self.data_dir(node),
+            await_restore: false,
             understands: self.understands.get(&node).copied().unwrap_or(Formats::OURS),
             timers: self.timers,
             patience: self.patience,

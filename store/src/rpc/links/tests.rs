@@ -53,6 +53,7 @@ impl Node {
             peer_address: String::new(),
             client_address: format!("127.0.0.1:{node}"),
             data_dir: directory.join(node.to_string()),
+            await_restore: false,
             understands: Formats::OURS,
             timers,
             patience: DiskPatience::default(),

@@ -52,6 +52,7 @@ impl Store {
             peer_address: "127.0.0.1:1".to_owned(),
             client_address: "127.0.0.1:1".to_owned(),
             data_dir: directory.path().join("1"),
+            await_restore: false,
             understands: Formats::OURS,
             timers: Timers::default(),
             patience: DiskPatience::default(),
