@@ -207,6 +207,15 @@ impl Stores {
         Ok(())
     }
 
+    /// More flags of a node from its next start on, instead of those that it had beside the usual ones.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn more_flags(&mut self, id: u64, flags: &[&str]) -> Result<()> {
+        self.node_mut(id)?.more = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Ok(())
+    }
+
     /// Starts a node that is not running; does not wait.
     ///
     /// # Errors

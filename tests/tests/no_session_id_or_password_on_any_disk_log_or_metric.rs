@@ -3,8 +3,8 @@
 //!
 //! Shown: a site lives through what may tempt a program to write one down: logins by form and without one, a wrong
 //! password, ids in addresses, a socket of a logged-in user (where Tomcat puts the id into the session as an attribute),
-//! a failover, saves refused while a majority of the store is away, a value that cannot be stored, a logout, snapshots,
-//! an orderly end. Then every file that the run wrote, every metric and every word of the command line is searched for
+//! a failover, saves refused while a majority of the store is away, a value that cannot be stored, a logout, snapshots, a
+//! backup, an orderly end. Then every file that the run wrote, every metric and every word of the command line is searched for
 //! every id and password, in several spellings and in part; files and metrics for more of an id's hash than logs show. What
 //! must be found is searched for, too, so that nobody looks past the place. And Tomcat has left no session file.
 //! Left out: Tomcat's own access log, which writes addresses down as they are; it is off unless configured. The user
@@ -34,6 +34,9 @@ const MISTYPED: &str = "mistyped-by-mary-once";
 
 /// An attribute's value, which the store must hold.
 const KEPT: &str = "kept-where-it-belongs";
+
+/// The file of a backup, in the world's directory.
+const BACKUP: &str = "sessions.backup";
 
 /// Saves that give the stores reason to take snapshots.
 const SAVES: usize = 40;
@@ -209,6 +212,8 @@ fn operators_look(world: &mut World, known: &mut Collected) -> Outcome {
             known.operator(world, &[arguments, &["-o", output]].concat())?;
         }
     }
+    let backup = world.directory().join(BACKUP).display().to_string();
+    known.operator(world, &["backup", &backup])?;
     known.operator(world, &["sessions", "kill", &first, "--yes"])?;
     Ok(())
 }
@@ -264,6 +269,7 @@ fn nothing_is_written_down(world: &World, known: &Collected) -> Outcome {
         ("store-2/log", KEPT),
         ("store-3/log", KEPT),
         ("store-1/snapshots", KEPT),
+        (BACKUP, MARY.0),
         ("proxy.log", "/rough/secure/who.jsp"),
         ("tomcat-n1.log", "keeps its sessions in the store"),
         ("", "is answered 503"),
