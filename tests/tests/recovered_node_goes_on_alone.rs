@@ -5,8 +5,8 @@
 //! without being told twice. Told so, it starts again as a cluster of one, with another id: every session is there as its writer
 //! left it, whoever goes on with what it held before is fenced, and versions are above all of before. A node of the lost
 //! cluster that comes back is refused, and the recovered one goes on. While a majority answers, nothing is recovered.
-//! Broken once to see it fail: `everything` in `store/src/raft/recover.rs` without the log behind the image (the sessions are
-//! gone).
+//! Broken once to see it fail: `everything` in `store/src/raft/recover.rs` without the log behind the image (the node
+//! finds no membership, and does not start).
 
 use anyhow::{Context, Result, bail, ensure};
 use remora_proto::v1;

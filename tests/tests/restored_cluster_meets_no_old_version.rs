@@ -7,8 +7,8 @@
 //! late: fenced; with the new epoch and its old base: a conflict. A session that was logged out stays out. A node of the lost
 //! cluster that comes back ends, and says so, and the restored cluster goes on. A file that was cut or damaged is refused, and
 //! nothing has happened then.
-//! Broken once to see it fail: `Session::begin_anew` in `store/table/src/types.rs` without a new epoch (a writer's save is
-//! applied as if it still held the session).
+//! Broken once to see it fail: `Session::begin_anew` in `store/table/src/types.rs` without a new epoch (a writer
+//! that goes on is taken for the owner, and meets a conflict by its base alone).
 
 use std::collections::BTreeMap;
 use std::fs;
