@@ -17,6 +17,9 @@ use remora_tests::{Outcome, World, wait_until};
 /// In flight at every moment.
 const WRITERS: u64 = 4;
 
+/// Size of a page of the log, in bytes: a segment's label stands on the first one.
+const PAGE_BYTES: usize = 4_096;
+
 /// The node that is down while saves are acknowledged, the one that loses something, and the one that keeps all.
 const DOWN: u64 = 3;
 const LOSES: u64 = 2;
@@ -43,10 +46,15 @@ fn remove_all(log: &Path) -> Result<()> {
     fs::remove_dir_all(log).context("remove the log")
 }
 
+/// One that was written; the others are kept for later, and losing them loses nothing.
 fn remove_a_segment(log: &Path) -> Result<()> {
     let segments = files(log, "segment-")?;
-    let first = segments.iter().min().context("a log has segments")?;
-    fs::remove_file(first).context("remove a segment")
+    let is_written = |path: &&PathBuf| {
+        let bytes = fs::read(path).unwrap_or_default();
+        bytes.iter().skip(PAGE_BYTES).any(|byte| *byte != 0)
+    };
+    let written = segments.iter().find(is_written);
+    fs::remove_file(written.context("a log has entries")?).context("remove a segment")
 }
 
 fn loses(what: &str, when: When, lose: fn(&Path) -> Result<()>) -> Outcome {
