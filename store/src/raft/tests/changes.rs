@@ -118,7 +118,7 @@ async fn a_cluster_of_one_grows_and_shrinks() {
 #[tokio::test]
 async fn a_removed_disk_is_told_so_and_heard_by_nobody() {
     let mut cluster = Cluster::started(3).await;
-    cluster.save(1).await;
+    cluster.save_everywhere(1).await;
     let removed = cluster.follower().await;
     let node = cluster.nodes[&removed].clone();
     let to = cluster.leader().await;

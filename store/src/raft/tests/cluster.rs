@@ -17,8 +17,8 @@ use crate::raft::{
 use crate::runtime;
 use remora_table::{Event, Formats, TableReader};
 
-use super::create;
 use super::wires::{MemoryLinks, Wires};
+use super::{create, key};
 
 /// How long a condition may take on a loaded machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -272,6 +272,13 @@ impl Cluster {
             }
         }
         panic!("session {user} could not be saved");
+    }
+
+    /// The same, until every node has it: each disk then holds a vote and an entry.
+    pub(super) async fn save_everywhere(&self, user: u64) {
+        self.save(user).await;
+        let has = |node: &RaftHandle| node.table().get(&key(user)).is_some();
+        eventually("every node has the session", || self.nodes.values().all(has)).await;
     }
 }
 

@@ -345,11 +345,7 @@ async fn no_crash_no_power_cut_and_no_restart_makes_a_disk_look_older() {
 async fn saves_go_on_while_the_disk_does_not_take_what_is_remembered() {
     let mut cluster = Cluster::faulty(3);
     cluster.start_all().await;
-    cluster.save(0).await;
-    eventually("every disk has noted its first vote", || {
-        (cluster.nodes.values()).all(|node| node.table().get(&key(0)).is_some())
-    })
-    .await;
+    cluster.save_everywhere(0).await;
     for faults in cluster.faults.values() {
         faults.hang(Kind::Identity, Operation::Sync);
     }

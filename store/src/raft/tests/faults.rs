@@ -144,11 +144,7 @@ async fn acknowledged_saves_outlive_power_cuts_of_one_node_and_of_all() {
 async fn disks_that_speak_early_lose_an_acknowledged_save() {
     let mut cluster = Cluster::faulty(3);
     cluster.start_all().await;
-    cluster.save(0).await;
-    eventually("every disk holds an entry", || {
-        (cluster.nodes.values()).all(|node| node.table().get(&key(0)).is_some())
-    })
-    .await;
+    cluster.save_everywhere(0).await;
     cluster.faults.values().for_each(Faults::lie);
     let acknowledged = Acknowledged::default();
     let burst = Burst::begin(&cluster, &acknowledged, 1..2);
