@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use rand::RngExt;
 use tokio::task::JoinHandle;
 
 /// Now, by the clock that the timers follow.
@@ -48,6 +49,11 @@ pub(crate) fn pause(most: Duration) {
 
 /// Chance: whoever draws from it decides nothing that is replicated.
 pub(crate) type Chance = rand::rngs::ThreadRng;
+
+/// A number for what is told apart by it; never 0, which stands for none on the wire.
+pub(crate) fn draw() -> u64 {
+    chance().random::<u64>().max(1)
+}
 
 /// The generator of this thread, seeded by the system.
 pub(crate) fn chance() -> Chance {

@@ -172,7 +172,7 @@ impl Restoring {
         let (head, image) = self.on_disk(SnapshotReceiver::read_backup).await?;
         let founders = self.handle.founders()?;
         let inner = Arc::clone(&self.handle.inner);
-        let cluster = ClusterId(runtime::chance().random::<u64>().max(1));
+        let cluster = ClusterId(runtime::draw());
         let members = forming::members(&inner.identity, cluster, founders);
         let nodes = members.keys().copied().collect();
         // As if it had been formed by its first entry, which is this image.

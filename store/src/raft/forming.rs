@@ -16,7 +16,6 @@ use remora_proto::v1;
 
 use crate::log::{ClusterId, DiskId};
 use crate::runtime;
-use rand::RngExt;
 use remora_table::Format;
 
 use super::applier::Raft;
@@ -258,9 +257,7 @@ pub(super) fn members(
 
 /// Records the cluster on this disk, then makes the first membership.
 async fn initialize(raft: &Raft, identity: &NodeIdentity, founders: Vec<v1::Introduction>) {
-    let cluster = identity
-        .cluster()
-        .unwrap_or_else(|| ClusterId(runtime::chance().random::<u64>().max(1)));
+    let cluster = identity.cluster().unwrap_or_else(|| ClusterId(runtime::draw()));
     if let Err(error) = identity.join(cluster) {
         identity.fail(format!("cannot record the new cluster: {error}"));
         return;

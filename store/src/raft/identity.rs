@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rand::RngExt;
 use remora_proto::v1;
 use tokio::sync::watch;
 
@@ -90,6 +89,13 @@ struct Peer {
     is_spent: bool,
 }
 
+impl Peer {
+    /// Whether it was heard lately.
+    fn answers(&self) -> bool {
+        self.heard.is_some_and(is_fresh)
+    }
+}
+
 impl NodeIdentity {
     /// Of a node over its open data directory.
     pub(super) fn new(
@@ -102,7 +108,7 @@ impl NodeIdentity {
         let identity = data_dir.identity();
         let mut addresses = configured.clone();
         addresses.remove(&identity.node_id);
-        let lives = PeerLives::new(remembered, runtime::chance().random::<u64>().max(1));
+        let lives = PeerLives::new(remembered, runtime::draw());
         Self {
             understands,
             start: identity.start,
@@ -197,7 +203,7 @@ impl NodeIdentity {
         }
         let known = self.known();
         let said = known.peers.get(&node)?.understands;
-        said.filter(|(of, _, at)| *of == disk && runtime::since(*at) < REACHABLE_WITHIN)
+        said.filter(|(of, _, at)| *of == disk && is_fresh(*at))
             .map(|(_, formats, _)| formats)
     }
 
@@ -273,13 +279,13 @@ impl NodeIdentity {
     pub(super) fn is_spent(&self, node: NodeId) -> bool {
         let known = self.known();
         let peer = known.peers.get(&node);
-        peer.is_some_and(|peer| is_fresh(peer.heard) && peer.is_spent)
+        peer.is_some_and(|peer| peer.answers() && peer.is_spent)
     }
 
     /// The least room that a peer left which was heard lately.
     pub(super) fn least_room_of_peers(&self) -> Room {
         let known = self.known();
-        let heard = known.peers.values().filter(|peer| is_fresh(peer.heard));
+        let heard = known.peers.values().filter(|peer| peer.answers());
         heard.map(|peer| peer.room).max().unwrap_or_default()
     }
 
@@ -402,18 +408,13 @@ impl NodeIdentity {
 
     /// Whether a node was heard lately. This node always was.
     pub(super) fn reachable(&self, node: NodeId) -> bool {
-        node == self.node
-            || self
-                .known()
-                .peers
-                .get(&node)
-                .is_some_and(|peer| is_fresh(peer.heard))
+        node == self.node || self.known().peers.get(&node).is_some_and(Peer::answers)
     }
 
     /// The slowest sync and the slowest answer of the peers that were heard lately, as they said themselves.
     pub(super) fn slowest_peer(&self) -> Slowest {
         let known = self.known();
-        let heard = known.peers.values().filter(|peer| is_fresh(peer.heard));
+        let heard = known.peers.values().filter(|peer| peer.answers());
         heard.fold(Slowest::default(), |slowest, peer| slowest.or(peer.slowest))
     }
 
@@ -499,6 +500,7 @@ impl NodeIdentity {
     }
 }
 
-fn is_fresh(heard: Option<Instant>) -> bool {
-    heard.is_some_and(|at| runtime::since(at) < REACHABLE_WITHIN)
+/// Whether whoever was heard then counts as reachable.
+pub(super) fn is_fresh(heard: Instant) -> bool {
+    runtime::since(heard) < REACHABLE_WITHIN
 }

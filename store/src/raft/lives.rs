@@ -35,7 +35,9 @@ use crate::runtime;
 use super::NodeId;
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
+use super::log_seam::disk_id;
 use super::opening::Opened;
+use super::wire;
 
 /// How long a peer may take to answer a node that has started, before that goes on without it: as long as a peer may be
 /// silent that counts as reachable.
@@ -240,7 +242,7 @@ fn said_by(from: &v1::Introduction) -> DiskLife {
         start: from.start,
         draw: from.draw,
         voted: from.voted_term,
-        entry: from.acknowledged.map(position),
+        entry: from.acknowledged.map(wire::from_position).map(disk_id),
     }
 }
 
@@ -249,14 +251,7 @@ fn remembered_by(reply: &v1::IntroduceReply) -> DiskLife {
         start: reply.your_start,
         draw: reply.your_draw,
         voted: reply.your_voted_term,
-        entry: reply.your_position.map(position),
-    }
-}
-
-fn position(position: v1::LogPosition) -> LogId {
-    LogId {
-        term: position.term,
-        index: position.index,
+        entry: reply.your_position.map(wire::from_position).map(disk_id),
     }
 }
 

@@ -240,7 +240,7 @@ pub(super) fn from_disk_vote(vote: Vote) -> VoteOf<Types> {
 }
 
 /// A log position as the log keeps it.
-fn disk_id(id: LogIdOf<Types>) -> LogId {
+pub(super) fn disk_id(id: LogIdOf<Types>) -> LogId {
     LogId {
         term: id.committed_leader_id().term,
         index: id.index,

@@ -7,7 +7,8 @@
 //! off anywhere, it is done again from what is there.
 //!
 //! Invariant: no node starts over this directory between the word and its end; what the one that wrote the word still takes
-//! while it stops is in the log, and taken over with it. What only the lost disks held is gone, and an operator has been told so before (`remora recover`).
+//! while it stops is in the log, and taken over with it. What only the lost disks held is gone, and an operator has been
+//! told so before (`remora recover`).
 //!
 //! Left out: what becomes of the sessions in the new cluster (the table's rule book, Anew), and whether the others are really
 //! gone. A node cannot know that; it refuses only while a majority answers it.
@@ -16,7 +17,6 @@ use std::io;
 use std::sync::Arc;
 
 use prost::Message;
-use rand::RngExt;
 use remora_proto::v1;
 use remora_table::{Formats, SessionTable};
 
@@ -99,7 +99,7 @@ impl RaftHandle {
     /// Nothing has happened.
     pub(crate) async fn recover(&self) -> Result<ClusterId, RecoverError> {
         let given_up = self.giving_up()?;
-        let cluster = ClusterId(runtime::chance().random::<u64>().max(1));
+        let cluster = ClusterId(runtime::draw());
         let identity = Arc::clone(&self.inner.identity);
         let recorded = runtime::blocking(move || identity.data_dir().begin_recovery(cluster));
         recorded
@@ -193,13 +193,12 @@ mod tests {
     use std::sync::mpsc;
 
     use bytes::Bytes;
-    use remora_table::{
-        Command, EntryBuilder, Epoch, Format, Proposal, Save, SessionKey, Stamp, Version, encode_proposal,
-    };
+    use remora_table::{EntryBuilder, Format, Stamp, encode_proposal};
 
     use super::*;
     use crate::disk::Disk;
     use crate::log::{GROUP, LogEntry, SEGMENT_BYTES, Vote};
+    use crate::raft::tests::create;
     use crate::raft::types::Member;
 
     const NODE: NodeId = 2;
@@ -223,29 +222,8 @@ mod tests {
         };
         let members: BTreeMap<NodeId, Member> = (1..=3).map(|node| (node, member.clone())).collect();
         let membership = Membership::new(vec![members.keys().copied().collect()], members).unwrap();
-        let saved = Proposal {
-            request_id: None,
-            node: "n1".into(),
-            command: Command::Save(Save {
-                session: SessionKey {
-                    application: "shop".into(),
-                    key: [1; 16],
-                },
-                epoch: Epoch(0),
-                base: Version(0),
-                changed: Vec::new(),
-                removed: Vec::new(),
-                local: Vec::new(),
-                login: None,
-                labels: None,
-                max_idle_seconds: Some(60),
-                late: false,
-                created_ms: 0,
-                last_access_ms: 0,
-            }),
-        };
         let mut commands = EntryBuilder::new(Format::FIRST, GROUP, Stamp(5));
-        commands.push(&encode_proposal(Format::FIRST, &saved));
+        commands.push(&encode_proposal(Format::FIRST, &create(1, 0)));
         let payloads = [
             Payload::Membership(Bytes::from(wire::membership(&membership).encode_to_vec())),
             Payload::Blank,

@@ -10,7 +10,7 @@ use crate::log::DiskId;
 use crate::runtime;
 
 use super::NodeId;
-use super::identity::REACHABLE_WITHIN;
+use super::identity::is_fresh;
 
 /// How many are remembered: more than anybody adds at a time.
 const WAITING_MAX: usize = 16;
@@ -46,8 +46,4 @@ impl WaitingNodes {
         let fresh = waiting.values().filter(|(heard, _)| is_fresh(*heard));
         fresh.map(|(_, node)| node.clone()).collect()
     }
-}
-
-fn is_fresh(heard: Instant) -> bool {
-    runtime::since(heard) < REACHABLE_WITHIN
 }
