@@ -2,7 +2,8 @@
 //!
 //! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
 //! only place that names tonic) → `render` (pure: a report as table or JSON) → standard output. Faults are one sentence
-//! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1 refused, unreachable or not found, 2 usage.
+//! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
+//! refused, unreachable or not found, 2 usage.
 //!
 //! Left out on purpose: attribute values and session ids. The store has neither in clear.
 

@@ -6,10 +6,11 @@
 //!
 //! Left out on purpose: timers and latencies of this node alone, which ask `runtime` where they are.
 
-use crate::runtime;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
+
+use crate::runtime;
 
 /// Gives the present instant; never one before another that it gave. Cheap to clone; clones show the same time.
 #[derive(Clone)]

@@ -220,8 +220,8 @@ fn proposal(serial: u64, command: Command) -> Proposal {
     }
 }
 
-/// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that was given
-/// up, an application server, members, a disk that was one.
+/// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that
+/// was given up, an application server, members, a disk that was one.
 fn table() -> SessionTable {
     let mut table = SessionTable::new();
     table.begin_entry(Stamp(1_000));

@@ -1,8 +1,8 @@
 //! Disks that misbehave under real processes: slow syncs, slow reads, syncs that do not end, and no room.
 //!
-//! A small library (`disk/faulty.c`), which is compiled for each world and preloaded, stands between a program and the C library. What
-//! it does is written into a file that it has mapped, so a claim changes it while the process runs. Each process may have a
-//! disk of its own, or share one.
+//! A small library (`disk/faulty.c`), which is compiled for each world and preloaded, stands between a program and the C
+//! library. What it does is written into a file that it has mapped, so a claim changes it while the process runs. Each
+//! process may have a disk of its own, or share one.
 //!
 //! Left out: errors and lost writes, which the store's own tests make at every single operation.
 

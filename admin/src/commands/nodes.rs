@@ -1,8 +1,9 @@
 //! The store's nodes.
 //!
 //! `remora nodes list` asks every member of the cluster itself, so that what is shown is what it knows; who waits to be added is
-//! shown as it told any of them. `remora nodes upgrade` tells what the cluster writes on its disks and wires, who understands more, and when it may write that; `remora
-//! nodes transfer-leader` lets another node lead. Who is added, replaced and removed: `members`.
+//! shown as it told any of them. `remora nodes upgrade` tells what the cluster writes on its disks and wires, who
+//! understands more, and when it may write that; `remora nodes transfer-leader` lets another node lead. Who is added,
+//! replaced and removed: `members`.
 
 use std::collections::BTreeMap;
 

@@ -11,9 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand::RngExt;
+
 use crate::disk::Disk;
 use crate::runtime;
-use rand::RngExt;
 use remora_table::{Format, Formats};
 
 use super::LEAVE_OUT;

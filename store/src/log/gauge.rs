@@ -3,10 +3,11 @@
 //!
 //! Left out: what follows from the figures.
 
-use crate::runtime;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::runtime;
 
 /// Syncs whose durations are remembered: some seconds of full load, enough for a hundredth to mean something.
 const REMEMBERED_MAX: usize = 1_024;

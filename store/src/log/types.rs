@@ -122,8 +122,8 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// last hint and one of an empty log are forgotten.
     fn save_committed(&self, committed: LogId) -> io::Result<()>;
 
-    /// Appends entries behind the last one, none of them longer than a segment has room for. On return they can be read; `done` is called when they are durable, and not
-    /// at all if this returns an error.
+    /// Appends entries behind the last one, none of them longer than a segment has room for. On return they can be read;
+    /// `done` is called when they are durable, and not at all if this returns an error.
     fn append(&self, entries: Vec<LogEntry>, done: Completion) -> io::Result<()>;
 
     /// Reads entries from the front of `range` until they hold `bytes_max` payload bytes, at least one if the range

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use remora_table::Format;
 
+use crate::runtime;
+
 use super::core::{Core, Progress, Segment, Taken};
 use super::record::{Record, Spot};
 use super::segment::{GroupBuilder, PAGE_BYTES};
 use super::types::LogState;
-use crate::runtime;
 
 /// Writes groups.
 pub(super) struct LogWriter {

@@ -16,12 +16,13 @@ use tokio::sync::watch;
 
 use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, TableReader};
 
+use crate::runtime;
+
 use super::applier::Raft;
 use super::identity::NodeIdentity;
 use super::proposer::Proposer;
 use super::settings::EventSink;
 use super::{Fate, Leadership, Round};
-use crate::runtime;
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
 const LEADING_WITHIN: Duration = Duration::from_secs(1);

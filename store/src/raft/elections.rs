@@ -2,9 +2,10 @@
 //!
 //! openraft's own timers are fixed at its start, and it answers a heartbeat only when everything that it accepted is on the
 //! disk: on a slow disk its leaders would lose their followers, and at the next death nobody would win. So its timers are off,
-//! and this does their work: the leader's heartbeats, by `Raft::trigger().heartbeat()`; the failure detector; the pre-vote, which needs no disk; the election, by `trigger().elect()`. A heartbeat is answered by the
-//! endpoint as soon as the *vote* that it is sent under is durable here. That is all that a reader's round needs to know: by
-//! then this node has promised nobody a later term.
+//! and this does their work: the leader's heartbeats, by `Raft::trigger().heartbeat()`; the failure detector; the pre-vote,
+//! which needs no disk; the election, by `trigger().elect()`. A heartbeat is answered by the endpoint as soon as the *vote*
+//! that it is sent under is durable here. That is all that a reader's round needs to know: by then this node has promised
+//! nobody a later term.
 //!
 //! Measured on three nodes on two cores, 64 writers, every sync 200 ms longer, a leader killed there, and on quick disks:
 //! openraft's timers of 30/75-150 ms refused 73 % of all tries and never found a leader again; its timers stretched tenfold,
@@ -24,11 +25,11 @@ use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::{VoteRequest, VoteResponse};
 use openraft::type_config::alias::VoteOf;
+use rand::RngExt;
 use tokio::sync::{mpsc, watch};
 
 use crate::log::{Log, Vote};
 use crate::runtime;
-use rand::RngExt;
 
 use super::applier::Raft;
 use super::detector::Detector;

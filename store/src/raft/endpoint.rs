@@ -1,7 +1,8 @@
 //! The receiving side: what peers send, checked before openraft sees it.
 //!
 //! Invariants: every message but an introduction is checked for its sender and receiver (`identity`) and for its shape
-//! (`wire`) first, and what is wrong is refused with a sentence. A vote is given when `elections` is free to give it. A snapshot is whole and is the announced one before openraft hears of it.
+//! (`wire`) first, and what is wrong is refused with a sentence. A vote is given when `elections` is free to give it. A
+//! snapshot is whole and is the announced one before openraft hears of it.
 //!
 //! Left out: the transport (`rpc::peers` over gRPC, memory in tests), and the sending side (`network`).
 

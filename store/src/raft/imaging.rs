@@ -15,17 +15,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
+use rand::RngExt;
 use remora_table::TableReader;
 use tokio::sync::watch;
 
 use crate::log::{LogGauge, RESERVE_BYTES};
+use crate::runtime;
 
 use super::applier::Raft;
 use super::backlog::Backlog;
 use super::snapshots::Snapshots;
 use super::space;
-use crate::runtime;
-use rand::RngExt;
 
 /// Most by which a node begins an image later than it is due, in hundredths of what makes it due: replicas that are out of
 /// step leave a majority whose disks are quiet.

@@ -22,6 +22,8 @@ use openraft::raft::{
 use openraft::type_config::alias::VoteOf;
 use remora_proto::v1;
 
+use crate::runtime;
+
 use super::NodeId;
 use super::identity::NodeIdentity;
 use super::link::{LinkError, PeerLink, PeerLinks};
@@ -29,7 +31,6 @@ use super::pace::Pace;
 use super::snapshots::{self, SnapshotData};
 use super::types::{Member, Types};
 use super::wire::{self, Malformed};
-use crate::runtime;
 
 /// Pause before an unreachable follower is tried again. Short and constant: a follower that restarts must be back
 /// before the next failure, and a refused connection on a local network costs next to nothing.

@@ -11,8 +11,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::settings::Timers;
 use crate::runtime;
+
+use super::settings::Timers;
 
 /// How long a slowness is believed before it counts half.
 const LOWERED_EVERY: Duration = Duration::from_secs(10);

@@ -4,7 +4,8 @@
 //! here. A read that arrives while a round is on its way joins the next one: it may only profit from a round that
 //! began after it. There are no lease reads.
 //!
-//! When nobody reads, a probe keeps a round at least every [`PROBE_EVERY`]: that is what "ready" means. A follower learns of rounds by asking the leader for its read index.
+//! When nobody reads, a probe keeps a round at least every [`PROBE_EVERY`]: that is what "ready" means. A follower learns
+//! of rounds by asking the leader for its read index.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

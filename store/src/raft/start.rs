@@ -1,7 +1,8 @@
 //! Puts consensus together and starts its tasks: over an opened disk (`opening`) it builds what stands around openraft.
 //!
 //! Invariants: the membership on the disk rules, and a `--cluster` that names other nodes is no more than a warning. A node of
-//! several that comes back neither votes nor stands before the longest lease is over (the restart guard). Every task started here ends with [`RaftHandle::stop`].
+//! several that comes back neither votes nor stands before the longest lease is over (the restart guard). Every task
+//! started here ends with [`RaftHandle::stop`].
 //!
 //! Left out: what the tasks do (`duties`, `forming`, `proposer`, `reader`), and everything around consensus, which
 //! the composition root starts.

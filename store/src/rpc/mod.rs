@@ -3,8 +3,11 @@
 //! `sessions` (unary) and `exchange` (the stream) carry requests to the `desk` and replies back; `convert` checks and
 //! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
 //! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
-//! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `outbox` and `parcel` group what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin` and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned
-//! away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus traffic.
+//! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `outbox` and `parcel`
+//! group what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin`
+//! and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
+//! status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
+//! traffic.
 //!
 //! Invariants: no wire type leaves this directory inwards; no request is retried here; every refusal carries a sentence
 //! that says what to do; a session's key appears in no log line beyond 8 hexadecimal digits.

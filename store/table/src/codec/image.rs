@@ -19,7 +19,8 @@ use crate::image::TableImage;
 use crate::names::Names;
 use crate::types::{Stamp, TableTime, Version};
 
-/// Format, time, previous stamp, change counter; slots, leavers, servers, members, removed disks; held, ready format and since when.
+/// Format, time, previous stamp, change counter; slots, leavers, servers, members, removed disks; held, ready format and
+/// since when.
 const HEADER_BYTES: usize = 1 + 3 * 8 + 5 * 8 + 1 + 1 + 8;
 /// Reserved in the header: how many expired sessions follow that are still to be offered to a Tomcat.
 const LEAVERS_BYTES: usize = 8;
