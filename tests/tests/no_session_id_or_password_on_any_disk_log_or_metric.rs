@@ -51,7 +51,7 @@ java.util.logging.ConsoleHandler.formatter = org.apache.juli.OneLineFormatter
 remora.tomcat.level = ALL
 ";
 
-/// Longest end of a Tomcat.
+/// Longest end of a Tomcat or of a store node.
 const STOP: Duration = Duration::from_secs(30);
 
 /// What has become known to browsers, and what was shown to operators.
@@ -246,11 +246,7 @@ fn nothing_is_written_down(world: &World, known: &Collected) -> Outcome {
     let mut faults = Vec::new();
     let mut seen: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for path in written(world.directory())? {
-        let bytes = match std::fs::read(&path) {
-            // Written aside while the nodes run, and under its own name by now.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            read => read?,
-        };
+        let bytes = std::fs::read(&path)?;
         for what in [known.needles.found(&bytes), known.hashes.found(&bytes)].concat() {
             faults.push(format!("{} holds {what}", path.display()));
         }
@@ -334,6 +330,10 @@ fn live(world: &mut World, known: &mut Collected) -> Outcome {
     metrics(world, known)?;
     for tomcat in &mut world.tomcats {
         tomcat.process()?.stop(STOP)?;
+    }
+    // A node that runs replaces files, also while somebody reads them.
+    for id in world.stores.ids() {
+        world.stores.process(id)?.stop(STOP)?;
     }
     if known.ids.len() < 6 {
         bail!("the run has used {} ids", known.ids.len());
