@@ -233,10 +233,10 @@ pub(super) fn membership_of(image: &SnapshotMeta) -> Option<Membership> {
 }
 
 /// Completes what a restore began: a disk that belongs to no cluster, and holds the image of one that names it, is a member
-/// of that.
+/// of that. A disk that waits to be added may hold an image from before it was named: it waits on.
 ///
 /// # Errors
-/// The image names another disk, or the disk failed.
+/// The image does not know the disk, and that does not wait; or the disk failed.
 pub(super) fn settle(data_dir: &mut DataDir, newest: Option<SnapshotMeta>) -> Result<(), DataDirError> {
     let identity = data_dir.identity();
     let Some(image) = newest.filter(|_| identity.cluster.is_none()) else {
@@ -246,6 +246,7 @@ pub(super) fn settle(data_dir: &mut DataDir, newest: Option<SnapshotMeta>) -> Re
     let member = membership.and_then(|membership| membership.get_node(&identity.node_id).cloned());
     match member.filter(|member| member.disk == identity.disk_id) {
         Some(member) => data_dir.join_cluster(member.cluster),
+        None if identity.joins => Ok(()),
         None => Err(DataDirError::Refused(format!(
             "the data directory holds a table image of a cluster that does not know its disk {}: name an empty directory",
             identity.disk_id
@@ -291,6 +292,14 @@ mod tests {
             settle(&mut data_dir, images.latest()).unwrap();
             assert_eq!(data_dir.identity().cluster, Some(CLUSTER));
         }
+    }
+
+    #[test]
+    fn an_image_that_came_before_a_node_that_joins_was_named_lets_it_wait_on() {
+        let (_directory, mut data_dir, images) = cut_off(|own| DiskId(own.0 ^ 1));
+        data_dir.set_joins().unwrap();
+        settle(&mut data_dir, images.latest()).unwrap();
+        assert!(data_dir.identity().joins && data_dir.identity().cluster.is_none());
     }
 
     #[test]
