@@ -147,8 +147,9 @@ fn take(
             identity.fail(identity.wrong_version(format));
             Ok(())
         }
-        // Only the own cluster is believed: a stranger's memory of this node's id must not end a healthy node.
-        (_, cluster) if reply.your_disk != 0 && reply.your_disk != identity.disk.0 => {
+        // Only the own cluster is believed: a stranger's memory of this node's id must not end a healthy node. Nor is a peer
+        // that missed that this disk was added.
+        (_, cluster) if reply.your_disk != 0 && reply.your_disk != identity.disk.0 && !identity.joins() => {
             let cluster = cluster.unwrap_or(ClusterId(0));
             identity.fail(identity.other_disk(cluster, DiskId(reply.your_disk)));
             Ok(())

@@ -352,7 +352,10 @@ impl NodeIdentity {
         }
         if envelope.to_disk != self.disk.0 {
             let sentence = self.other_disk(cluster, DiskId(envelope.to_disk));
-            self.fail(sentence.clone());
+            // Who missed that this disk was added still means the one before; a disk that was replaced itself is told so.
+            if !self.joins() {
+                self.fail(sentence.clone());
+            }
             return refused(sentence);
         }
         if known_cluster.is_none() {

@@ -1,5 +1,6 @@
 //! How nodes are added, replaced and removed.
 
+use futures::FutureExt;
 use openraft::ChangeMembers;
 use openraft::async_runtime::watch::WatchReceiver;
 
@@ -7,6 +8,7 @@ use crate::raft::{ChangeError, PeerError, StepTaken, Verb, Wish};
 use crate::runtime;
 
 use super::cluster::{Cluster, PATIENCE, eventually};
+use super::wires::Wires;
 
 impl Cluster {
     /// Says the same to whoever leads until it is done or refused; gives what came of the steps, or the refusal.
@@ -165,6 +167,37 @@ async fn an_empty_disk_takes_the_place_of_one_that_is_gone() {
     assert_eq!(cluster.voters().await, [1, 2, 3]);
     let another = (1..=3).find(|node| *node != gone).unwrap();
     cluster.crash(another).await;
+    cluster.save(2).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_missed_a_replacement_does_not_end_the_new_disk() {
+    let mut cluster = Cluster::started(5).await;
+    cluster.save_everywhere(1).await;
+    let leader = cluster.leader().await;
+    let mut followers = (1..=5).filter(|node| *node != leader);
+    let (behind, gone) = (followers.next().unwrap(), followers.next().unwrap());
+    cluster.wires.cut(behind);
+    cluster.crash(gone).await;
+    std::fs::remove_dir_all(cluster.data_dir(gone)).unwrap();
+    let node = cluster.start_joining(gone).await;
+    cluster.change(Verb::Replace, gone).await.unwrap();
+
+    // Nobody is left to tell that peer.
+    for other in (1..=5).filter(|other| ![behind, gone].contains(other)) {
+        cluster.wires.cut(other);
+    }
+    let asked = |wires: &Wires| (wires.introductions(gone, behind), wires.candidacies(behind));
+    cluster.wires.mend(behind);
+    let before = asked(&cluster.wires);
+    // One of two introductions has come back; of eight votes, which four nodes are asked for, one went to the new disk.
+    eventually("each has asked the other, and heard the answer", || {
+        let now = asked(&cluster.wires);
+        now.0 >= before.0 + 2 && now.1 >= before.1 + 8
+    })
+    .await;
+    assert_eq!(node.failed().now_or_never(), None);
+    (1..=5).for_each(|other| cluster.wires.mend(other));
     cluster.save(2).await;
 }
 

@@ -24,6 +24,8 @@ struct State {
     frozen: BTreeSet<NodeId>,
     /// Votes and pre-votes asked for by each node, also those that a cut wire swallowed.
     candidacies: BTreeMap<NodeId, usize>,
+    /// Introductions that arrived, by who asked whom.
+    introductions: BTreeMap<(NodeId, NodeId), usize>,
 }
 
 impl Wires {
@@ -67,6 +69,11 @@ impl Wires {
     /// How often a node asked for a vote or a pre-vote.
     pub(super) fn candidacies(&self, node: NodeId) -> usize {
         self.state().candidacies.get(&node).copied().unwrap_or(0)
+    }
+
+    /// How often a node introduced itself to another.
+    pub(super) fn introductions(&self, from: NodeId, to: NodeId) -> usize {
+        self.state().introductions.get(&(from, to)).copied().unwrap_or(0)
     }
 
     fn broken(&self, from: NodeId, to: NodeId) -> bool {
@@ -249,6 +256,10 @@ impl PeerLink for MemoryLink {
         request: v1::IntroduceRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::IntroduceReply>> {
-        self.call(deadline, move |peer| async move { peer.introduce(request).await })
+        let (wires, ends) = (self.wires.clone(), (self.from, self.to));
+        self.call(deadline, move |peer| async move {
+            *wires.state().introductions.entry(ends).or_default() += 1;
+            peer.introduce(request).await
+        })
     }
 }
