@@ -50,6 +50,7 @@ pub(super) async fn watch_leadership(
     let mut elected: Option<(u64, Instant)> = None;
     let mut members_at = None;
     let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut ended = false;
     loop {
         let metrics = server.borrow_and_update().clone();
         if members_at != Some(*metrics.membership_config.log_id()) {
@@ -80,17 +81,19 @@ pub(super) async fn watch_leadership(
             events.elected(&table);
         }
         publish(&leadership, &changes, now);
-        if let Err(fatal) = raft.metrics().borrow_watched().running_state.clone() {
+        let failed = raft.metrics().borrow_watched().running_state.clone().err();
+        if ended || failed.is_some() {
             if !*stopping.borrow() {
-                identity.fail(format!("consensus ended on this node: {fatal}"));
+                let how = failed.map_or_else(|| "it panicked".to_owned(), |fatal| fatal.to_string());
+                identity.fail(format!("consensus ended on this node: {how}"));
             }
             return;
         }
-        tokio::select! {
+        ended = tokio::select! {
             biased;
-            _ = look.tick() => {}
-            changed = server.changed() => if changed.is_err() && *stopping.borrow() { return },
-        }
+            _ = look.tick() => false,
+            changed = server.changed() => changed.is_err(),
+        };
     }
 }
 
