@@ -9,7 +9,11 @@ export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 SECONDS ?= 600
 FUZZ_SECONDS ?= 60
 
-.PHONY: help demo test soak check check-fast check-crates check-adapter fix build programs bench prerequisites
+# Which seed `make simulate` plays: whole store nodes under a time, wires and disks that it decides.
+SEED ?= 1
+SIMULATION := raft::simulation::tests
+
+.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs bench prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -19,6 +23,9 @@ demo: build ## see a failover: a user stays logged in while Tomcat and the store
 
 test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took
 	@tools/test
+
+simulate: ## play a seed of the store's simulation and tell its story (SEED=n)
+	@REMORA_SEED=$(SEED) cargo test --quiet --workspace --lib -- --exact $(SIMULATION)::a_seed_tells_its_story --nocapture
 
 soak: build ## a bad time for real store nodes (SECONDS=600), every decoder for a minute, and the claims too long for every change
 	target/debug/soak $(SECONDS)
@@ -60,7 +67,8 @@ build: prerequisites programs ## the programs and the jar
 
 programs:
 	@echo "building the store, the proxy and the command line ..."
-	@cargo build --workspace --bins
+	@# Examples count as tests, and there are none: so what tests add to features is added here, and nothing is built twice.
+	@cargo build --workspace --bins --examples
 
 prerequisites:
 	@tools/prerequisites

@@ -136,9 +136,11 @@ impl Journal {
                     file.write_all_at(before, page * PAGE_BYTES)?;
                 }
             }
-            let unsynced =
-                usize::try_from(file.metadata()?.len() - bytes.durable).map_err(io::Error::other)?;
-            file.set_len(bytes.durable + leftover.of(unsynced) as u64)?;
+            // A name that was taken back may show an older file, all of which was durable.
+            if let Some(unsynced) = file.metadata()?.len().checked_sub(bytes.durable) {
+                let unsynced = usize::try_from(unsynced).map_err(io::Error::other)?;
+                file.set_len(bytes.durable + leftover.of(unsynced) as u64)?;
+            }
         }
         Ok(())
     }

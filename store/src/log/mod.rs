@@ -27,6 +27,8 @@
 mod contents;
 mod core;
 mod data_dir;
+#[cfg(test)]
+mod driven;
 mod fields;
 mod file_log;
 mod gauge;
@@ -46,6 +48,9 @@ mod types;
 mod writer;
 
 pub(crate) use data_dir::{ClusterId, DataDir, DataDirError, DiskId};
+#[cfg(test)]
+pub(crate) use driven::{DrivenLog, LogWorkers};
+#[cfg(test)]
 pub(crate) use file_log::FileLog;
 pub(crate) use gauge::{LogGauge, LogLoad, Syncs};
 pub(crate) use life::{DiskLife, Lives};

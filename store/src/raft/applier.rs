@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 use crate::log::GROUP;
 use crate::runtime;
 use remora_table::{
-    CodecError, Entry, Event, Formats, Outcome, SessionTable, Stamp, TableImage, TableReader, decode_proposal,
+    CodecError, Entry, Event, Formats, Outcome, Proposal, SessionTable, Stamp, TableImage, TableReader,
+    decode_proposal,
 };
 
 use super::imaging::{self, SharedBacklog};
@@ -36,6 +37,11 @@ const APPLIED_BEFORE_YIELD: usize = 8;
 /// A running openraft, which applies to our table.
 pub(super) type Raft = openraft::Raft<Types, Applier>;
 
+/// How a proposal at this index of the log changes the table. Programs have the table's own rules; the simulation looks on,
+/// and breaks one to see that this is noticed.
+pub(super) type Rules =
+    Box<dyn FnMut(u64, &mut SessionTable, &Proposal, &mut Vec<Event>) -> Outcome + Send + Sync>;
+
 /// Applies the log to the table.
 pub(super) struct Applier {
     /// Never contended: whoever walks the table is waited for before the next entry is applied.
@@ -43,6 +49,7 @@ pub(super) struct Applier {
     last_applied: Option<LogIdOf<Types>>,
     membership: StoredMembership,
     understands: Formats,
+    rules: Rules,
     snapshots: Snapshots,
     events: Arc<dyn EventSink>,
     marks: Arc<Marks>,
@@ -53,7 +60,7 @@ pub(super) struct Applier {
 impl Applier {
     /// Over an empty table; openraft restores the newest snapshot itself.
     pub(super) fn new(
-        understands: Formats,
+        (understands, rules): (Formats, Rules),
         snapshots: Snapshots,
         events: Arc<dyn EventSink>,
         (marks, backlog): (Arc<Marks>, SharedBacklog),
@@ -63,6 +70,7 @@ impl Applier {
             last_applied: None,
             membership: StoredMembership::default(),
             understands,
+            rules,
             snapshots,
             events,
             marks,
@@ -82,9 +90,13 @@ impl Applier {
     }
 
     /// Applies the commands of one entry, in order; gives their outcomes and its stamp.
-    fn apply_commands(&mut self, commands: &Commands) -> io::Result<(Vec<Outcome>, Stamp)> {
-        let mut events = Vec::new();
-        let applied = apply_entry(&mut lock(&self.table), &commands.0, self.understands, &mut events)?;
+    fn apply_commands(&mut self, index: u64, commands: &Commands) -> io::Result<(Vec<Outcome>, Stamp)> {
+        let (mut events, rules) = (Vec::new(), &mut self.rules);
+        let mut table = lock(&self.table);
+        let applied = apply_entry(&mut table, &commands.0, self.understands, |table, proposal| {
+            rules(index, table, proposal, &mut events)
+        })?;
+        drop(table);
         if !events.is_empty() {
             self.events.happened(&events);
         }
@@ -92,12 +104,12 @@ impl Applier {
     }
 }
 
-/// Applies the commands of one entry to a table, in order; gives their outcomes and its stamp, and what owners must be told.
+/// Applies the commands of one entry to a table by these rules, in order; gives their outcomes and its stamp.
 pub(super) fn apply_entry(
     table: &mut SessionTable,
     commands: &Bytes,
     understands: Formats,
-    events: &mut Vec<Event>,
+    mut rules: impl FnMut(&mut SessionTable, &Proposal) -> Outcome,
 ) -> io::Result<(Vec<Outcome>, Stamp)> {
     let entry = Entry::decode(commands, understands).map_err(io::Error::other)?;
     if entry.group != GROUP {
@@ -110,7 +122,7 @@ pub(super) fn apply_entry(
     let mut outcomes = Vec::with_capacity(entry.proposals.len());
     for bytes in &entry.proposals {
         let proposal = decode_proposal(bytes, understands).map_err(io::Error::other)?;
-        outcomes.push(table.apply(&proposal, events));
+        outcomes.push(rules(table, &proposal));
         // A release that was put back while the rise was under way must not go on under a number whose meaning it does not
         // know.
         let format = table.reader().format();
@@ -153,7 +165,7 @@ impl RaftStateMachine<Types> for Applier {
             let outcomes = match entry.payload {
                 EntryPayload::Blank => Vec::new(),
                 EntryPayload::Normal(commands) => {
-                    let (outcomes, stamped) = self.apply_commands(&commands)?;
+                    let (outcomes, stamped) = self.apply_commands(entry.log_id.index, &commands)?;
                     (stamp, bytes) = (Some(stamped), commands.0.len());
                     outcomes
                 }

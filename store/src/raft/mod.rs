@@ -8,6 +8,7 @@
 //! backup, and `recover` out of one disk that is left; `joining` is how a node waits to be added to one that exists, and
 //! `membership` changes who belongs to it, by the `steps` that are due. `lives` keeps older copies of a data directory out.
 //! `wire` translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
+//! `simulation`, compiled for tests alone, plays whole nodes under time, wires and disks that a seed decides.
 //!
 //! Invariants: an answer [`Fate::Done`] is on a majority of disks; [`Fate::Refused`] means that nothing happened;
 //! everything else is [`Fate::Unknown`]. A node answers a vote only under the disk id with which the cluster knows it, and a
@@ -45,6 +46,8 @@ mod reader;
 mod recover;
 mod runtime;
 mod settings;
+#[cfg(test)]
+pub(crate) mod simulation;
 mod snapshots;
 mod space;
 mod stamps;

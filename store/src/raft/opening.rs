@@ -13,7 +13,7 @@ use openraft::Config;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
-use crate::log::{DataDir, FileLog, LEAVE_OUT, Lives, LivesFile, Log, LogGauge, Vote};
+use crate::log::{DataDir, DataDirError, LEAVE_OUT, Lives, LivesFile, Log, LogGauge, Vote};
 use crate::metrics::Consensus;
 use crate::runtime;
 use crate::snapshot::SnapshotStore;
@@ -21,7 +21,7 @@ use remora_table::{Formats, TableReader};
 
 use super::NodeId;
 use super::anew;
-use super::applier::{Applier, Raft};
+use super::applier::{Applier, Raft, Rules};
 use super::backlog::{Backlog, LogWritten};
 use super::identity::NodeIdentity;
 use super::imaging::{SharedBacklog, SnapshotPolicy};
@@ -49,12 +49,36 @@ const MESSAGE_ENTRIES_MAX: u64 = 1_024;
 /// Messages that wait for openraft's core; proposals are bounded before, by bytes.
 const CORE_QUEUE_MAX: u64 = 8_192;
 
+/// Opens the log in a data directory, for a program that understands these formats, with segments of so many bytes.
+pub(super) type OpenLog =
+    Box<dyn FnOnce(&mut DataDir, Formats, u64) -> Result<(Arc<dyn Log>, LogGauge), DataDirError> + Send>;
+
 /// What a node keeps its state on. Programs have the machine's disk; a test may have one with faults, and smaller segments.
 pub(super) struct Media {
     /// Where the data directory is.
     pub(super) disk: Disk,
     /// Size of the log's segments in bytes.
     pub(super) segment_bytes: u64,
+    /// How the log is opened: with threads of its own, unless somebody else drives it.
+    pub(super) open_log: OpenLog,
+    /// How a proposal changes the table.
+    pub(super) rules: Rules,
+}
+
+impl Media {
+    /// As a program has them, on this disk.
+    pub(super) fn new(disk: Disk, segment_bytes: u64) -> Self {
+        Self {
+            disk,
+            segment_bytes,
+            open_log: Box::new(|data_dir, understands, segment_bytes| {
+                let log = data_dir.open_log(understands, segment_bytes)?;
+                let gauge = log.gauge();
+                Ok((Arc::new(log), gauge))
+            }),
+            rules: Box::new(|_, table, proposal, events| table.apply(proposal, events)),
+        }
+    }
 }
 
 /// openraft over the opened disk.
@@ -82,17 +106,31 @@ impl Opened {
     pub(super) async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
         let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
         let joins = !settings.join.is_empty();
-        let found = runtime::blocking(move || Found::open(&media, (&path, joins), node, understands));
+        let Media {
+            disk,
+            segment_bytes,
+            open_log,
+            rules,
+        } = media;
+        let open = move || {
+            Found::open(
+                &disk,
+                (segment_bytes, open_log),
+                (&path, joins),
+                node,
+                understands,
+            )
+        };
+        let found = runtime::blocking(open);
         let found = found.await??;
         let counts = Consensus::new();
         let snapshots = Snapshots::counted(found.snapshots, counts.clone());
         let marks = Arc::new(Marks::new(settings.clock.clone()));
         let events = Arc::clone(&settings.events);
-        let gauge = found.log.gauge();
-        let backlog = Backlog::new(settings.snapshots.keep_bytes, written(&gauge));
+        let backlog = Backlog::new(settings.snapshots.keep_bytes, written(&found.gauge));
         let backlog = Arc::new(Mutex::new(backlog));
         let shared = (Arc::clone(&marks), Arc::clone(&backlog));
-        let applier = Applier::new(understands, snapshots.clone(), events, shared);
+        let applier = Applier::new((understands, rules), snapshots.clone(), events, shared);
         let table = applier.reader();
         let identity = NodeIdentity::new(
             found.data_dir,
@@ -106,8 +144,7 @@ impl Opened {
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
         let config = Arc::new(config()?);
-        let found_log: Arc<dyn Log> = Arc::new(found.log);
-        let log = LogSeam::new(Arc::clone(&found_log), noting_votes(&identity), Arc::clone(&pace));
+        let log = LogSeam::new(Arc::clone(&found.log), noting_votes(&identity), Arc::clone(&pace));
         let votes = log.votes();
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
@@ -119,8 +156,8 @@ impl Opened {
             marks,
             backlog,
             policy: watch::Sender::new(settings.snapshots),
-            log: found_log,
-            gauge,
+            log: found.log,
+            gauge: found.gauge,
             votes,
             lives_file: found.lives_file,
             pace,
@@ -144,7 +181,8 @@ fn noting_votes(identity: &Arc<NodeIdentity>) -> NoteVote {
 /// What is on the disk, opened.
 struct Found {
     data_dir: DataDir,
-    log: FileLog,
+    log: Arc<dyn Log>,
+    gauge: LogGauge,
     snapshots: SnapshotStore,
     lives_file: LivesFile,
     lives: Lives,
@@ -153,22 +191,22 @@ struct Found {
 impl Found {
     /// Reads all of the log and of the newest table image.
     fn open(
-        media: &Media,
+        disk: &Disk,
+        (segment_bytes, open_log): (u64, OpenLog),
         (path, joins): (&Path, bool),
         node: NodeId,
         understands: Formats,
     ) -> Result<Self, StartError> {
-        let disk = &media.disk;
         let mut data_dir = DataDir::open(disk, path, node, understands)?;
         if joins {
             data_dir.set_joins()?;
         }
-        let log = data_dir.open_log(understands, media.segment_bytes)?;
+        let (log, gauge) = open_log(&mut data_dir, understands, segment_bytes)?;
         let (lives_file, lives) = data_dir.open_lives(understands)?;
         let directory = data_dir.snapshot_directory();
         let snapshots = SnapshotStore::open(disk, &directory, understands).map_err(StartError::Snapshots)?;
         anew::settle(&mut data_dir, snapshots.latest())?;
-        recover::complete(&mut data_dir, &log, &snapshots, understands).map_err(StartError::Recovery)?;
+        recover::complete(&mut data_dir, &*log, &snapshots, understands).map_err(StartError::Recovery)?;
         let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
         let purged = log.bounds().purged;
         if let Some(purged) = purged.filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
@@ -182,6 +220,7 @@ impl Found {
         Ok(Self {
             data_dir,
             log,
+            gauge,
             snapshots,
             lives_file,
             lives,

@@ -20,7 +20,7 @@ use prost::Message;
 use remora_proto::v1;
 use remora_table::{Formats, SessionTable};
 
-use crate::log::{ClusterId, DataDir, DataDirError, FileLog, Log, LogId, Payload};
+use crate::log::{ClusterId, DataDir, DataDirError, Log, LogId, Payload};
 use crate::runtime;
 use crate::snapshot::{SnapshotMeta, SnapshotStore};
 
@@ -121,7 +121,7 @@ impl RaftHandle {
 /// The disk failed, or what it holds does not fit together; the next start tries again.
 pub(super) fn complete(
     data_dir: &mut DataDir,
-    log: &FileLog,
+    log: &dyn Log,
     snapshots: &SnapshotStore,
     understands: Formats,
 ) -> io::Result<()> {
@@ -154,7 +154,7 @@ pub(super) fn complete(
 
 /// The newest image and all of the log behind it, and the last membership in them.
 fn everything(
-    log: &FileLog,
+    log: &dyn Log,
     snapshots: &SnapshotStore,
     understands: Formats,
 ) -> io::Result<(SessionTable, Membership)> {
@@ -173,7 +173,9 @@ fn everything(
             match entry.payload {
                 Payload::Blank => {}
                 Payload::Normal(commands) => {
-                    apply_entry(&mut table, &commands, understands, &mut Vec::new())?;
+                    apply_entry(&mut table, &commands, understands, |table, proposal| {
+                        table.apply(proposal, &mut Vec::new())
+                    })?;
                 }
                 Payload::Membership(bytes) => {
                     let wire = v1::Membership::decode(bytes).map_err(io::Error::other)?;
@@ -197,7 +199,7 @@ mod tests {
 
     use super::*;
     use crate::disk::Disk;
-    use crate::log::{GROUP, LogEntry, SEGMENT_BYTES, Vote};
+    use crate::log::{FileLog, GROUP, LogEntry, SEGMENT_BYTES, Vote};
     use crate::raft::tests::create;
     use crate::raft::types::Member;
 

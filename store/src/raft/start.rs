@@ -63,11 +63,7 @@ pub(crate) enum StartError {
 /// Opens the data directory, restores the table and starts. Must run inside a tokio runtime. The cluster forms, and
 /// peers are looked for, in the background.
 pub(crate) async fn start(settings: Settings) -> Result<RaftHandle, StartError> {
-    let media = Media {
-        disk: Disk::real(),
-        segment_bytes: SEGMENT_BYTES,
-    };
-    start_on(settings, media).await
+    start_on(settings, Media::new(Disk::real(), SEGMENT_BYTES)).await
 }
 
 /// The same on these media.

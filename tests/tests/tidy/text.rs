@@ -11,6 +11,7 @@ use crate::words::names;
 /// which measures for a time.
 const SLEEPERS: &[&str] = &[
     "admin/tests/exit_codes.rs",
+    "store/src/raft/simulation/turns.rs",
     "store/tests/service/common.rs",
     "tests/src/bin/bench/paced.rs",
     "tests/src/bin/bench/store.rs",

@@ -72,6 +72,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "store/src/raft/network.rs",
             "store/src/raft/reader.rs",
             "store/src/raft/recover.rs",
+            "store/src/raft/simulation/wires.rs",
             "store/src/raft/snapshots.rs",
             "store/src/raft/wire.rs",
             "store/src/raft/tests",

@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use super::core::{Core, Progress};
 use super::housekeeping::Housekeeper;
-use super::opening::{self, LogSetup};
+use super::opening::LogSetup;
 use super::writer::LogWriter;
 use super::*;
 use crate::disk::Disk;
@@ -51,12 +51,12 @@ struct Driven {
 
 impl Driven {
     fn open(disk: &Disk, directory: &Path, setup: LogSetup) -> io::Result<Self> {
-        let opened = opening::open(disk, directory, setup)?;
+        let DrivenLog { log, workers } = DrivenLog::open_in(disk, directory, setup)?;
         Ok(Self {
-            log: FileLog::over(Arc::clone(&opened.core), setup, Vec::new()),
-            core: opened.core,
-            writer: opened.writer,
-            housekeeper: opened.housekeeper,
+            log,
+            core: workers.core,
+            writer: workers.writer,
+            housekeeper: workers.housekeeper,
         })
     }
 

@@ -31,7 +31,7 @@ const SEGMENT_BYTES: u64 = 1 << 20;
 
 /// Events that a node reported.
 #[derive(Default)]
-pub(super) struct Heard(pub(super) Mutex<Vec<Event>>);
+pub(crate) struct Heard(pub(super) Mutex<Vec<Event>>);
 
 impl EventSink for Heard {
     fn happened(&self, events: &[Event]) {
@@ -198,11 +198,8 @@ impl Cluster {
     /// The same by other settings than the usual ones.
     pub(super) async fn try_start_by(&mut self, settings: Settings) -> Result<RaftHandle, StartError> {
         let node = settings.node;
-        let media = Media {
-            disk: self.faults.get(&node).map_or_else(Disk::real, faulty::disk),
-            segment_bytes: self.segment_bytes,
-        };
-        let handle = start_on(settings, media).await?;
+        let disk = self.faults.get(&node).map_or_else(Disk::real, faulty::disk);
+        let handle = start_on(settings, Media::new(disk, self.segment_bytes)).await?;
         self.wires.connect(node, handle.endpoint());
         self.nodes.insert(node, handle.clone());
         Ok(handle)

@@ -12,7 +12,7 @@ use crate::disk::faulty;
 use crate::faults::Faults;
 use crate::log::{ClusterId, Completion, DataDir, DiskId, FileLog, Log, LogBounds, LogEntry, LogId, Vote};
 use crate::metrics::Consensus;
-use crate::raft::applier::Applier;
+use crate::raft::applier::{Applier, Rules};
 use crate::raft::backlog::Backlog;
 use crate::raft::log_seam::LogSeam;
 use crate::raft::pace::Pace;
@@ -101,8 +101,9 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
         let mut data_dir = DataDir::open(&disk, directory.path(), 1, Formats::OURS).unwrap();
         let log = data_dir.open_log(Formats::OURS, SEGMENT_BYTES).unwrap();
         let snapshots = SnapshotStore::open(&disk, &data_dir.snapshot_directory(), Formats::OURS).unwrap();
+        let rules: Rules = Box::new(|_, table, proposal, events| table.apply(proposal, events));
         let applier = Applier::new(
-            Formats::OURS,
+            (Formats::OURS, rules),
             Snapshots::counted(snapshots, Consensus::new()),
             Arc::new(Heard::default()),
             (

@@ -1,7 +1,7 @@
 //! Claims about consensus, over real files and real clocks; peers talk in memory, where a wire can be cut.
 
 mod changes;
-mod cluster;
+pub(crate) mod cluster;
 mod conformance;
 mod copies;
 mod durability;
