@@ -121,7 +121,17 @@ impl RaftLogReader<Types> for LogSeam {
         start: u64,
         end: u64,
     ) -> Result<Vec<EntryOf<Types>>, io::Error> {
-        self.read(start..end, REPLICATED_BYTES_MAX).await
+        // The log may let go of what a replication is about to read: an image purges it, or the next leader truncates it. That
+        // is nobody's fault: no entries make openraft look again who leads, and an error would end this node.
+        let asked = start..end;
+        let held = self.held(&asked);
+        if held.start > start {
+            return Ok(Vec::new());
+        }
+        match self.read(held.clone(), REPLICATED_BYTES_MAX).await {
+            Err(_) if self.held(&asked) != held => Ok(Vec::new()),
+            read => read,
+        }
     }
 
     async fn entries_stream<RB>(
@@ -278,4 +288,32 @@ fn from_disk(entry: LogEntry) -> io::Result<EntryOf<Types>> {
         }
     };
     Ok(EntryOf::<Types>::new(from_disk_id(entry.log_id), payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use remora_table::Formats;
+
+    use crate::disk::Disk;
+    use crate::log::{DataDir, SEGMENT_BYTES};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_reads_what_was_purged_or_truncated_finds_nothing_and_no_fault() {
+        let directory = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS);
+        let log = data_dir.unwrap().open_log(Formats::OURS, SEGMENT_BYTES).unwrap();
+        let mut log = LogSeam::new(Arc::new(log), Arc::new(|| Ok(())), Arc::new(Pace::new()));
+        let entries = (0..6).map(|index| EntryOf::<Types>::new(log_id(1, index), EntryPayload::Blank));
+        log.append(entries, IOFlushed::noop()).await.unwrap();
+        log.purge(log_id(1, 1)).await.unwrap();
+        log.truncate_after(Some(log_id(1, 3))).await.unwrap();
+
+        for (range, wanted) in [(0..6, vec![]), (1..2, vec![]), (2..6, vec![2, 3]), (4..6, vec![])] {
+            let read = log.limited_get_log_entries(range.start, range.end).await.unwrap();
+            let indexes: Vec<u64> = read.iter().map(|entry| entry.log_id.index).collect();
+            assert_eq!(indexes, wanted, "{range:?}");
+        }
+    }
 }
