@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "Examples:
   remora --store 127.0.0.1:7401 --proxy 127.0.0.1:7410 status
-  remora sessions list --principal ada
+  remora sessions list --principal ada --sort idle
   remora sessions show 3fa4c2d1
   remora sessions kill --principal ada --yes
   remora applications
@@ -26,6 +26,14 @@ const EXAMPLES: &str = "Examples:
   remora --store 192.0.2.3:7400 recover --force-new-cluster
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
+
+const LIST_EXAMPLES: &str = "Examples:
+  remora sessions list --application localhost/shop --sort size --limit 20
+  remora sessions list --idle 2d --sort idle
+  remora sessions list --attribute cart --size 100KiB
+  remora -o json sessions list --limit 1000000
+
+The store filters, sorts and counts. Sessions that are used meanwhile change their places: one may be listed twice, or not.";
 
 const ADD_EXAMPLES: &str = "Examples:
   On the new machine:
@@ -132,14 +140,9 @@ pub(crate) enum Verb {
 /// Look at sessions, or end them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
-    /// List sessions, by application and key
-    List {
-        #[command(flatten)]
-        filter: Filter,
-        /// How many at most
-        #[arg(long, default_value_t = 100, value_name = "N")]
-        limit: usize,
-    },
+    /// List sessions: those that match, and how many there are
+    #[command(after_help = LIST_EXAMPLES)]
+    List(SessionList),
     /// Show one session with its attributes' names and sizes
     Show {
         /// Leading hexadecimal digits of the session's key, as `sessions list` shows them
@@ -159,6 +162,59 @@ pub(crate) enum Sessions {
         #[arg(long)]
         yes: bool,
     },
+}
+
+/// Which sessions to list, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SessionList {
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    /// Not used for so long, as in 30m or 2d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) idle: Option<humantime::Duration>,
+    /// Created so long ago
+    #[arg(long, value_name = "TIME")]
+    pub(crate) age: Option<humantime::Duration>,
+    /// With so many bytes of attributes at least, as in 4096, 100KiB or 1MiB
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) size: Option<u64>,
+    /// With an attribute of exactly this name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) attribute: Option<String>,
+    /// What comes first: the smaller key, or what is longest unused, oldest, largest
+    #[arg(long, value_enum, default_value = "key", value_name = "ORDER")]
+    pub(crate) sort: SortBy,
+    /// How many at most
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub(crate) limit: usize,
+    /// Go on where a list in the same order ended, as it said
+    #[arg(long, value_name = "PAGE")]
+    pub(crate) page: Option<String>,
+}
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SortBy {
+    /// Application, then key
+    Key,
+    /// Longest unused first
+    Idle,
+    /// Oldest first
+    Age,
+    /// Largest first
+    Size,
+}
+
+/// A number of bytes, with KiB or MiB behind it or without.
+fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 2] = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+    let unit = UNITS.iter().find(|(name, _)| text.ends_with(name));
+    let (digits, factor) = unit.map_or((text, 1), |(name, factor)| {
+        (&text[..text.len() - name.len()], *factor)
+    });
+    let number = digits.trim_end().parse::<u64>().ok();
+    let bytes = number.and_then(|number| number.checked_mul(factor));
+    bytes.ok_or_else(|| "a number of bytes, as in 4096, 100KiB or 1MiB".to_owned())
 }
 
 /// Which sessions are meant: all conditions given must hold.

@@ -15,12 +15,14 @@ use crate::args::Format;
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     sections: Vec<(&'static str, Section)>,
+    hint: Option<String>,
     troubles: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Section {
     Record(Vec<(&'static str, Cell)>),
+    Figures(Vec<(&'static str, Cell)>),
     Table {
         columns: Vec<&'static str>,
         rows: Vec<Vec<Cell>>,
@@ -94,6 +96,18 @@ impl Report {
         self
     }
 
+    /// Adds named values that programs need, and people are told otherwise.
+    pub(crate) fn figures(mut self, name: &'static str, fields: Vec<(&'static str, Cell)>) -> Report {
+        self.sections.push((name, Section::Figures(fields)));
+        self
+    }
+
+    /// Adds what people are told at the end.
+    pub(crate) fn hint(mut self, hint: Option<String>) -> Report {
+        self.hint = hint;
+        self
+    }
+
     /// Adds a table; every row has as many cells as there are columns.
     pub(crate) fn table(
         mut self,
@@ -129,7 +143,9 @@ fn as_json(report: &Report) -> String {
     let mut document = Map::new();
     for (name, section) in &report.sections {
         let value = match section {
-            Section::Record(fields) => Value::Object(object(fields.iter().map(|(name, cell)| (*name, cell)))),
+            Section::Record(fields) | Section::Figures(fields) => {
+                Value::Object(object(fields.iter().map(|(name, cell)| (*name, cell))))
+            }
             Section::Table { columns, rows } => rows
                 .iter()
                 .map(|row| Value::Object(object(columns.iter().copied().zip(row))))
@@ -152,7 +168,9 @@ fn object<'a>(cells: impl Iterator<Item = (&'static str, &'a Cell)>) -> Map<Stri
 
 fn as_text(report: &Report) -> String {
     let mut text = String::new();
-    for (index, (name, section)) in report.sections.iter().enumerate() {
+    let shown = report.sections.iter();
+    let shown = shown.filter(|(_, section)| !matches!(section, Section::Figures(_)));
+    for (index, (name, section)) in shown.enumerate() {
         if index > 0 {
             text.push('\n');
         }
@@ -162,7 +180,11 @@ fn as_text(report: &Report) -> String {
                 let _ = writeln!(text, "no {name}");
             }
             Section::Table { columns, rows } => write_table(&mut text, columns, rows),
+            Section::Figures(_) => {}
         }
+    }
+    if let Some(hint) = &report.hint {
+        let _ = writeln!(text, "\n{hint}");
     }
     for trouble in &report.troubles {
         let _ = writeln!(text, "\n! {trouble}");

@@ -258,6 +258,22 @@ fn an_unknown_key_is_not_found() {
 }
 
 #[test]
+fn a_store_that_does_not_know_a_condition_is_not_believed() {
+    let (store, _) = store();
+    for narrowed in [["--idle", "2d"], ["--sort", "size"], ["--attribute", "cart"]] {
+        let list = ["--store", &store, "sessions", "list"];
+        let (code, said, errors) = remora(&[list, [narrowed[0], narrowed[1], "--limit", "9"]].concat());
+        assert_eq!(code, Some(1), "{said}");
+        assert!(errors.contains("of an earlier release"), "{errors}");
+    }
+    assert_eq!(remora(&["--store", &store, "sessions", "list"]).0, Some(0));
+    for wrong in [["--size", "1GB"], ["--idle", "long"], ["--page", "xyz"]] {
+        let list = ["--store", &store, "sessions", "list", wrong[0], wrong[1]];
+        assert_eq!(remora(&list).0, Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn a_slow_kill_is_asked_for_once_and_counted_right() {
     let (store, fake) = store();
     let (code, said, errors) = kill(&store, "slow");

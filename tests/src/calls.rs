@@ -84,7 +84,7 @@ impl Calls {
         let ask = v1::ListSessionsRequest {
             filter: Some(filter),
             page_size: 1_000,
-            page: Vec::new().into(),
+            ..v1::ListSessionsRequest::default()
         };
         let reply = self.runtime.block_on(client.list_sessions(ask));
         Ok(reply

@@ -2,6 +2,7 @@
 
 mod applications;
 mod backup;
+mod listing;
 mod members;
 mod nodes;
 mod recover;

@@ -1,17 +1,16 @@
-//! `remora sessions list|show|kill`. A session is named by the leading digits of its key, which is a hash of its id:
-//! nothing shown here can be used to log in.
+//! `remora sessions show|kill`. A session is named by the leading digits of its key, which is a hash of its id: nothing shown
+//! here can be used to log in.
 //!
 //! Invariants: what could be a session id is refused before it travels, and is not repeated in the refusal. A kill says
 //! exactly what it is for: one key, which is looked up first so that a short prefix ends nobody else's session, or a
 //! filter, or `--all` in so many words; but for a single key nothing ends without `--yes`. A kill is sent once.
 //!
-//! Ages are reckoned against the operator's own clock. Left out on purpose: sorting, and values of attributes.
+//! Ages are reckoned against the operator's own clock. Left out on purpose: lists (`listing`), and values of attributes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use remora_proto::v1::{
-    AttributeDetail, KillSessionsRequest, ListSessionsRequest, SessionDetail, SessionFilter, SessionSummary,
-    ShowSessionRequest,
+    AttributeDetail, KillSessionsRequest, SessionDetail, SessionFilter, ShowSessionRequest,
 };
 
 use crate::args::{Filter, Sessions};
@@ -19,17 +18,13 @@ use crate::client::Store;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
-/// Sessions asked for at a time; the most that the store gives.
-const PAGE_SIZE: u32 = 1_000;
-
-/// Digits of a key that tables show: few enough to type, enough to tell a million sessions apart.
-const KEY_DIGITS: usize = 12;
+use super::listing;
 
 /// Lists, shows or ends sessions.
 pub(super) async fn run(addresses: &[String], verb: Sessions) -> Result<Report, Failure> {
     let store = Store::new(addresses)?;
     match verb {
-        Sessions::List { filter, limit } => list(&store, &filter, limit).await,
+        Sessions::List(ask) => listing::list(&store, &ask).await,
         Sessions::Show { key } => Ok(detail(&find(&store, &key).await?)),
         Sessions::Kill { key: Some(key), .. } => kill_one(&store, &key).await,
         Sessions::Kill {
@@ -39,49 +34,6 @@ pub(super) async fn run(addresses: &[String], verb: Sessions) -> Result<Report, 
             yes,
         } => kill_many(&store, &filter, all, yes).await,
     }
-}
-
-async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Report, Failure> {
-    let sessions = collect(store, filter, limit).await?;
-    let columns = vec![
-        "key",
-        "application",
-        "user",
-        "owner",
-        "age",
-        "idle",
-        "expires in",
-        "size",
-        "attributes",
-    ];
-    let now = wall_ms();
-    Ok(Report::default().table(
-        "sessions",
-        columns,
-        sessions.iter().map(|session| row(session, now)).collect(),
-    ))
-}
-
-async fn collect(store: &Store, filter: &Filter, limit: usize) -> Result<Vec<SessionSummary>, Failure> {
-    let mut sessions = Vec::new();
-    let mut page = ListSessionsRequest::default().page;
-    while sessions.len() < limit {
-        let wanted = u32::try_from(limit - sessions.len())
-            .unwrap_or(PAGE_SIZE)
-            .min(PAGE_SIZE);
-        let request = ListSessionsRequest {
-            filter: Some(wire_filter(filter, "")),
-            page_size: wanted,
-            page: page.clone(),
-        };
-        let reply = store.list(request).await?;
-        sessions.extend(reply.sessions);
-        if reply.next_page.is_empty() {
-            break;
-        }
-        page = reply.next_page;
-    }
-    Ok(sessions)
 }
 
 async fn find(store: &Store, key: &str) -> Result<SessionDetail, Failure> {
@@ -128,7 +80,7 @@ async fn kill_many(store: &Store, filter: &Filter, all: bool, yes: bool) -> Resu
         ));
     }
     if !yes {
-        let matching = collect(store, filter, usize::MAX).await?.len();
+        let matching = listing::matching(store, filter).await?;
         return Err(Failure::Refused(format!(
             "{matching} sessions match; repeat with --yes to end them"
         )));
@@ -148,7 +100,7 @@ async fn kill(store: &Store, request: KillSessionsRequest) -> Result<Report, Fai
     Ok(Report::default().record("result", vec![("sessions ended", Cell::Count(reply.killed))]))
 }
 
-fn wire_filter(filter: &Filter, key_prefix: &str) -> SessionFilter {
+pub(super) fn wire_filter(filter: &Filter, key_prefix: &str) -> SessionFilter {
     SessionFilter {
         application: filter.application.clone().unwrap_or_default(),
         principal: filter.principal.clone().unwrap_or_default(),
@@ -172,27 +124,8 @@ fn key_digits(key: &str) -> Result<String, Failure> {
     ))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn row(session: &SessionSummary, now_ms: u64) -> Vec<Cell> {
-    let key = session.session.clone().unwrap_or_default();
-    let mut digits = hexadecimal(&key.key);
-    digits.truncate(KEY_DIGITS);
-    vec![
-        Cell::text(digits),
-        Cell::text(key.application),
-        Cell::text(session.principal.as_str()),
-        Cell::text(session.owner.clone().unwrap_or_default().node),
-        Cell::Seconds(now_ms.saturating_sub(session.created_ms) / 1_000),
-        Cell::Seconds(now_ms.saturating_sub(session.last_access_ms) / 1_000),
-        session
-            .expires_in_seconds
-            .map_or(Cell::text("never"), Cell::Seconds),
-        Cell::Bytes(session.bytes),
-        Cell::Count(session.attributes.into()),
-    ]
 }
 
 fn detail(session: &SessionDetail) -> Report {
@@ -255,7 +188,7 @@ fn attribute_row(attribute: &AttributeDetail) -> Vec<Cell> {
     clippy::disallowed_methods,
     reason = "the operator's own clock, used for display only"
 )]
-fn wall_ms() -> u64 {
+pub(super) fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

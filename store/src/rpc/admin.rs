@@ -1,4 +1,5 @@
-//! The operator's side: status, members, formats, and sessions listed, shown and killed; copies of the table (`copies`).
+//! The operator's side: status, members, formats, and sessions killed, listed and shown (`listing`); copies of the table
+//! (`copies`).
 //!
 //! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
 //! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
@@ -8,7 +9,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use remora_proto::v1;
 use remora_proto::v1::store_admin_server::StoreAdmin;
 use remora_proto::v1::upgrade_request::Wish;
@@ -17,22 +17,17 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::raft::{Role, StaysError};
 use crate::runtime;
 use remora_table::{
-    Command, KEY_BYTES, KILLED_MAX, Killed, ListFilter, Outcome, Proposal, Session, SessionKey, TableTime,
-    Version,
+    Command, KILLED_MAX, Killed, ListFilter, ListOrder, Outcome, Proposal, SessionKey, Version,
 };
 
-use super::convert::{self, owner, session_key};
+use super::convert;
 use super::copies::{self, Backups};
 use super::desk::Desk;
 use super::hub::Wait;
+use super::listing;
 use super::members;
 use super::status::{malformed, status};
 use super::upgrade;
-
-/// Sessions in a page unless asked otherwise (admin.proto).
-const PAGE_DEFAULT: u32 = 100;
-/// Sessions in a page at most (admin.proto): a page stays far below the message limit.
-const PAGE_MAX: u32 = 1_000;
 
 /// Sessions that one walk of the table collects for a kill: a walk of millions for every command would never end. Some
 /// MiB of keys.
@@ -58,31 +53,8 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::ListSessionsRequest>,
     ) -> Result<Response<v1::ListSessionsReply>, Status> {
-        let ask = request.into_inner();
-        let filter = convert::filter(ask.filter).map_err(status)?;
-        let after = page_start(&ask.page)?;
-        let limit = match ask.page_size {
-            0 => PAGE_DEFAULT,
-            size if size <= PAGE_MAX => size,
-            size => {
-                let sentence = format!("page_size is {size}: {PAGE_MAX} are allowed");
-                return Err(status(malformed(sentence)));
-            }
-        };
-        self.desk.barrier().await.map_err(status)?;
-        let now = self.desk.raft.table().table_time();
-        let mut found = self.list(filter, after, limit as usize + 1).await?;
-        let more = found.len() > limit as usize;
-        found.truncate(limit as usize);
-        let next_page = match found.last() {
-            Some((last, _)) if more => page_token(last),
-            _ => Bytes::new(),
-        };
-        let sessions = found
-            .iter()
-            .map(|(key, session)| summary(key, session, now))
-            .collect();
-        Ok(Response::new(v1::ListSessionsReply { sessions, next_page }))
+        let listed = listing::page(&self.desk, request.into_inner()).await;
+        listed.map(Response::new)
     }
 
     async fn show_session(
@@ -92,9 +64,10 @@ impl StoreAdmin for Admin {
         let filter = convert::filter(request.into_inner().filter).map_err(status)?;
         self.desk.barrier().await.map_err(status)?;
         let now = self.desk.raft.table().table_time();
-        match self.list(filter, None, 2).await?.as_slice() {
+        let found = listing::walk(&self.desk, filter, (ListOrder::Key, None), 2).await?;
+        match found.sessions.as_slice() {
             [] => Err(Status::not_found("no live session matches")),
-            [(key, session)] => Ok(Response::new(detail(key, session, now))),
+            [(key, session)] => Ok(Response::new(listing::detail(key, session, now))),
             _ => Err(Status::failed_precondition(
                 "several sessions match: give more digits of the key, or list them first",
             )),
@@ -183,19 +156,6 @@ impl StoreAdmin for Admin {
 }
 
 impl Admin {
-    /// Walks the table on a blocking thread: with millions of sessions a walk takes as long as an election.
-    async fn list(
-        &self,
-        filter: ListFilter,
-        after: Option<SessionKey>,
-        limit: usize,
-    ) -> Result<Vec<(SessionKey, Arc<Session>)>, Status> {
-        let table = self.desk.raft.table().clone();
-        runtime::blocking(move || table.list(&filter, after.as_ref(), limit))
-            .await
-            .map_err(|error| Status::internal(format!("the table could not be walked: {error}")))
-    }
-
     /// Kills page by page what matched when it was read. Sessions created behind the page that is read stay.
     async fn kill(&self, filter: ListFilter) -> Result<u64, Status> {
         self.desk.barrier().await.map_err(status)?;
@@ -203,13 +163,11 @@ impl Admin {
         let mut after = None;
         let mut told: Vec<SessionKey> = Vec::new();
         loop {
-            let page = self.list(filter.clone(), after, KILL_PAGE).await?;
-            let Some((last, _)) = page.last() else {
-                break;
-            };
-            after = Some(last.clone());
-            let targets: Vec<Killed> = page
-                .into_iter()
+            let from = (ListOrder::Key, after);
+            let page = listing::walk(&self.desk, filter.clone(), from, KILL_PAGE).await?;
+            after = page.ends_at;
+            let sessions = page.sessions.into_iter();
+            let targets: Vec<Killed> = sessions
                 .map(|(session, record)| Killed {
                     session,
                     created_version: record.created_version,
@@ -220,6 +178,9 @@ impl Admin {
             }
             told.extend(targets.into_iter().map(|target| target.session));
             told.retain(|session| self.desk.hub.due(killed(session)).is_some());
+            if after.is_none() {
+                break;
+            }
         }
         // All of them were told before: whoever is waited for last has had the time of all the others.
         for session in &told {
@@ -300,75 +261,5 @@ fn killed(session: &SessionKey) -> Wait {
         session: session.clone(),
         asks: 0,
         version: Version(0),
-    }
-}
-
-/// A page token is the last key of the page before: its 16 bytes, then the application.
-fn page_token(last: &SessionKey) -> Bytes {
-    [last.key.as_slice(), last.application.as_bytes()].concat().into()
-}
-
-fn page_start(token: &[u8]) -> Result<Option<SessionKey>, Status> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let parsed = token
-        .split_first_chunk::<KEY_BYTES>()
-        .and_then(|(key, application)| {
-            let application = std::str::from_utf8(application).ok()?;
-            Some(SessionKey {
-                application: Arc::from(application),
-                key: *key,
-            })
-        });
-    match parsed {
-        Some(key) => Ok(Some(key)),
-        None => Err(status(malformed(
-            "page is not one that this store gave: start with an empty one",
-        ))),
-    }
-}
-
-fn summary(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionSummary {
-    let expires_in_seconds =
-        (session.deadline != TableTime::NEVER).then(|| session.deadline.0.saturating_sub(now.0) / 1_000);
-    v1::SessionSummary {
-        session: Some(session_key(key)),
-        owner: Some(owner(&session.owner)),
-        principal: session
-            .login
-            .as_ref()
-            .map(|login| login.principal.to_string())
-            .unwrap_or_default(),
-        created_ms: session.created_ms,
-        last_access_ms: session.last_access_ms,
-        expires_in_seconds,
-        bytes: session
-            .attributes
-            .iter()
-            .map(remora_table::Attribute::bytes)
-            .sum(),
-        attributes: u32::try_from(session.attributes.len()).unwrap_or(u32::MAX),
-        version: session.version.0,
-    }
-}
-
-fn detail(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionDetail {
-    let attributes = session.attributes.iter().map(|attribute| v1::AttributeDetail {
-        name: attribute.name.to_string(),
-        version: attribute.version.0,
-        r#type: attribute.type_tag,
-        bytes: attribute.value.len() as u64,
-    });
-    let login = session.login.as_deref();
-    v1::SessionDetail {
-        summary: Some(summary(key, session, now)),
-        roles: login
-            .map(|login| login.roles.iter().map(|role| role.to_string()).collect())
-            .unwrap_or_default(),
-        auth_type: login.map(|login| login.auth_type.to_string()).unwrap_or_default(),
-        epoch: session.epoch.0,
-        max_idle_seconds: session.max_idle_seconds,
-        attributes: attributes.collect(),
     }
 }

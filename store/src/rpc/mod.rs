@@ -25,6 +25,7 @@ mod forward;
 mod hello;
 mod hub;
 mod links;
+mod listing;
 mod members;
 mod outbox;
 mod parcel;

@@ -174,6 +174,7 @@ mod command;
 mod formats;
 mod image;
 mod limits;
+mod listing;
 mod merge;
 mod names;
 mod outcome;
@@ -191,8 +192,9 @@ pub use command::{
 pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready, RemovedDisk};
 pub use image::TableImage;
 pub use limits::{LimitError, Limits, Room};
+pub use listing::{ListFilter, ListOrder, ListPlace, Listing};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
-pub use reader::{ListFilter, TableReader};
+pub use reader::TableReader;
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
     Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RegisteredServer, RequestId, Session,

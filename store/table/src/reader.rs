@@ -4,11 +4,11 @@
 //! a sweep takes it away. Only [`TableReader::list`] walks the table.
 //! Left out on purpose: the barrier. A read is linearizable only if the caller waited for one first.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::formats::{ClusterFormat, Format};
+use super::listing::{ListFilter, ListOrder, ListPlace, Listing, Page};
 use super::outcome::{Checked, Outcome};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
 use super::types::{Epoch, RegisteredServer, Session, SessionKey, TableTime, Version};
@@ -17,19 +17,6 @@ use super::types::{Epoch, RegisteredServer, Session, SessionKey, TableTime, Vers
 #[derive(Clone, Debug)]
 pub struct TableReader {
     contents: Arc<Contents>,
-}
-
-/// Which sessions are meant: all conditions that are given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListFilter {
-    /// Exact application.
-    pub application: Option<String>,
-    /// Exact principal name.
-    pub principal: Option<String>,
-    /// Exact node name of the owner; a released session has none.
-    pub owner: Option<String>,
-    /// Leading hexadecimal digits of the key, in either case; empty means any.
-    pub key_prefix: String,
 }
 
 impl TableReader {
@@ -151,32 +138,25 @@ impl TableReader {
         }
     }
 
-    /// Live sessions that match, in the order of their keys, behind `after`, at most `limit`. Walks the whole table
-    /// and keeps no more than a page: for people, not for requests.
+    /// A page of the live sessions that match, behind this place of an order, at most `limit`. Walks the whole table and keeps
+    /// no more than a page: for people, not for requests.
     pub fn list(
         &self,
         filter: &ListFilter,
-        after: Option<&SessionKey>,
+        (order, after): (ListOrder, Option<&ListPlace>),
         limit: usize,
-    ) -> Vec<(SessionKey, Arc<Session>)> {
+    ) -> Listing {
         let now = self.contents.now();
-        let mut page: BTreeMap<SessionKey, Arc<Session>> = BTreeMap::new();
+        let mut page = Page::new(order, after, limit);
         for slot in self.contents.slots.iter() {
-            let Slot::Live(session) = slot.value() else {
-                continue;
-            };
-            let behind = after.is_none_or(|after| slot.key() > after);
-            let beyond =
-                page.len() >= limit && page.last_key_value().is_none_or(|(last, _)| slot.key() > last);
-            if !behind || beyond || now > session.deadline || !filter.matches(slot.key(), session) {
-                continue;
-            }
-            page.insert(slot.key().clone(), Arc::clone(session));
-            if page.len() > limit {
-                page.pop_last();
+            if let Slot::Live(session) = slot.value()
+                && now <= session.deadline
+                && filter.matches(slot.key(), session)
+            {
+                page.take(slot.key(), session);
             }
         }
-        page.into_iter().collect()
+        page.finish()
     }
 
     /// The application servers whose entries have not lapsed, by node name.
@@ -205,36 +185,4 @@ impl TableReader {
     pub fn is_empty(&self) -> bool {
         self.sessions() == 0 && self.next_deadline().is_none()
     }
-}
-
-impl ListFilter {
-    fn matches(&self, key: &SessionKey, session: &Session) -> bool {
-        let principal = || session.login.as_ref().map_or("", |login| &*login.principal);
-        let owner = || {
-            if session.owner.instance == 0 {
-                ""
-            } else {
-                &*session.owner.node
-            }
-        };
-        self.application
-            .as_deref()
-            .is_none_or(|wanted| wanted == &*key.application)
-            && self
-                .principal
-                .as_deref()
-                .is_none_or(|wanted| wanted == principal())
-            && self.owner.as_deref().is_none_or(|wanted| wanted == owner())
-            && has_prefix(key, &self.key_prefix)
-    }
-}
-
-/// Whether the key in hexadecimal digits begins so.
-fn has_prefix(key: &SessionKey, prefix: &str) -> bool {
-    let digits = key.key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    prefix.len() <= 2 * key.key.len()
-        && prefix
-            .chars()
-            .zip(digits)
-            .all(|(wanted, digit)| wanted.to_digit(16) == Some(u32::from(digit)))
 }

@@ -46,6 +46,7 @@ async fn sessions_are_listed_page_by_page_without_gaps() {
             filter: None,
             page_size: 10,
             page,
+            ..v1::ListSessionsRequest::default()
         };
         let reply = admin.list_sessions(ask).await.unwrap().into_inner();
         assert!(reply.sessions.len() <= 10);
@@ -64,28 +65,72 @@ async fn sessions_are_listed_page_by_page_without_gaps() {
     assert!(keys.is_sorted());
     let ask = v1::ListSessionsRequest {
         filter: filter("user1", ""),
-        page_size: 0,
-        page: bytes::Bytes::new(),
+        ..v1::ListSessionsRequest::default()
     };
     let reply = admin.list_sessions(ask).await.unwrap().into_inner();
-    assert_eq!(reply.sessions.len(), 13);
+    assert_eq!((reply.sessions.len(), reply.matching), (13, Some(13)));
     let summary = &reply.sessions[0];
     assert_eq!(
         (summary.principal.as_str(), summary.attributes, summary.bytes),
         ("user1", 1, 9)
     );
     assert!(summary.expires_in_seconds.unwrap() > 1_700);
-    for (page_size, page) in [(1_001, bytes::Bytes::new()), (1, bytes::Bytes::from_static(b"x"))] {
+    for (page_size, page) in [(4_001, bytes::Bytes::new()), (1, bytes::Bytes::from_static(b"x"))] {
         let ask = v1::ListSessionsRequest {
-            filter: None,
             page_size,
             page,
+            ..v1::ListSessionsRequest::default()
         };
         assert_eq!(
             admin.list_sessions(ask).await.unwrap_err().code(),
             Code::InvalidArgument
         );
     }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_list_is_narrowed_sorted_and_counted_by_the_store() {
+    let (node, _directory) = single().await;
+    fill(&node, 5).await;
+    let mut store = node.sessions().await;
+    let large = creation(9, "basket", "a whole basket of apples");
+    let large = v1::SaveRequest {
+        caller: Who::new(2).caller(),
+        ..large
+    };
+    saved(store.save(large).await.unwrap().into_inner());
+    let mut admin = node.admin().await;
+    let by_size = |conditions| v1::ListSessionsRequest {
+        conditions,
+        order: v1::SessionOrder::Size.into(),
+        page_size: 2,
+        ..v1::ListSessionsRequest::default()
+    };
+    let all = admin.list_sessions(by_size(None)).await.unwrap().into_inner();
+    assert_eq!(
+        (all.sessions.len(), all.matching, all.matching_bytes),
+        (2, Some(6), 5 * 9 + 30)
+    );
+    assert_eq!(all.sessions[0].bytes, 30);
+    let other_order = v1::ListSessionsRequest {
+        page: all.next_page.clone(),
+        ..v1::ListSessionsRequest::default()
+    };
+    let refused = admin.list_sessions(other_order).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+
+    let baskets = v1::SessionConditions {
+        attribute: "basket".to_owned(),
+        ..v1::SessionConditions::default()
+    };
+    let found = admin
+        .list_sessions(by_size(Some(baskets)))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((found.sessions.len(), found.matching), (1, Some(1)));
+    assert!(found.next_page.is_empty());
     node.stop().await;
 }
 

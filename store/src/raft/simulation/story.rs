@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use remora_table::ListFilter;
+use remora_table::{ListFilter, ListOrder};
 
 use crate::raft::tests::key;
 use crate::raft::{NodeId, RaftHandle};
@@ -176,7 +176,9 @@ async fn agreement(world: &World) -> Option<()> {
     };
     let table = |handle: &RaftHandle| {
         let table = handle.table();
-        let sessions = table.list(&ListFilter::default(), None, usize::MAX);
+        let sessions = table
+            .list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX)
+            .sessions;
         let counts = (
             table.version(),
             table.bytes(),

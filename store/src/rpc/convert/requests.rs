@@ -344,6 +344,7 @@ pub(in super::super) fn filter(filter: Option<v1::SessionFilter>) -> Conversion<
         principal: given(filter.principal),
         owner: given(filter.owner),
         key_prefix: digits,
+        ..ListFilter::default()
     })
 }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::stage::restored;
 use crate::{
-    Attribute, Command, Epoch, Formats, Killed, Label, ListFilter, LocalAttribute, Login, Outcome, Proposal,
-    RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched, Version,
+    Attribute, Command, Epoch, Formats, Killed, Label, ListFilter, ListOrder, LocalAttribute, Login, Outcome,
+    Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched, Version,
 };
 
 /// Commands of each seed.
@@ -204,7 +204,9 @@ fn check_outcome(proposal: &Proposal, outcome: &Outcome, table: &SessionTable) {
 
 fn check_counters(table: &SessionTable, seed: u64) {
     let reader = table.reader();
-    let sessions = reader.list(&ListFilter::default(), None, usize::MAX);
+    let sessions = reader
+        .list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX)
+        .sessions;
     assert!(sessions.len() as u64 <= reader.sessions(), "seed {seed}");
     let fresh = restored(table).unwrap().reader();
     assert_eq!(

@@ -16,8 +16,8 @@ use bytes::Bytes;
 use super::show::{name, show_checked, show_cluster, show_event, show_outcome, show_owner, show_session};
 use crate::{
     Announcement, Attribute, Command, Epoch, Format, Formats, ImageDecoder, Killed, Label, ListFilter,
-    LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched,
-    Version,
+    ListOrder, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable,
+    Stamp, Touched, Version,
 };
 
 /// What a stage understands: its scripts raise the format to ones that no program writes yet.
@@ -266,7 +266,9 @@ impl Stage {
 
     fn dump(&self) -> String {
         let reader = self.table.reader();
-        let sessions = reader.list(&ListFilter::default(), None, usize::MAX);
+        let sessions = reader
+            .list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX)
+            .sessions;
         let counted = format!("{} sessions, {} bytes", reader.sessions(), reader.bytes());
         let shown = sessions
             .iter()
