@@ -11,6 +11,7 @@ mod backup;
 mod frames;
 mod pace;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -26,8 +27,11 @@ use remora_table::{Formats, TableImage};
 pub(crate) use backup::{BackupHead, backup, read_backup};
 pub(crate) use frames::SnapshotMeta;
 
-/// Ends the name of an image.
-const IMAGE: &str = ".image";
+/// Ends the name of an image, behind a dot.
+const IMAGE: &str = "image";
+
+/// Ends the name of one that was found damaged.
+const DAMAGED: &str = "damaged";
 
 /// The images of one data directory; all calls but [`SnapshotStore::latest_bytes`] read or write the disk: not for a
 /// runtime's thread.
@@ -47,8 +51,20 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Newest {
     image: Option<(SnapshotMeta, PathBuf)>,
+    /// Damaged ones, while there is none that is whole.
+    damaged: BTreeSet<PathBuf>,
     /// Files begun so far; makes the names of those being written unique.
     begun: u64,
+}
+
+impl Newest {
+    /// A whole image is there.
+    fn drop_damaged(&mut self, disk: &Disk) -> io::Result<()> {
+        while let Some(damaged) = self.damaged.pop_first() {
+            disk.remove(&damaged)?;
+        }
+        Ok(())
+    }
 }
 
 /// Reads an image's file from the front, for a peer.
@@ -68,7 +84,8 @@ pub(crate) struct SnapshotReceiver {
 }
 
 impl SnapshotStore {
-    /// Opens the directory, verifies the newest image, and deletes what is old, broken or half-written.
+    /// Opens the directory, verifies the newest image, and deletes what is old or half-written. A damaged image is set aside for
+    /// whoever looks into it, and deleted when a whole one is there.
     ///
     /// # Errors
     /// The disk failed, or the newest image is of a format that is not understood ([`io::ErrorKind::Unsupported`]): a later
@@ -76,11 +93,18 @@ impl SnapshotStore {
     pub(crate) fn open(disk: &Disk, directory: &Path, understood: Formats) -> io::Result<Self> {
         disk.make_directory(directory)?;
         disk.sweep(directory)?;
-        let mut images = disk.list(directory)?;
-        images.retain(|path| path.to_string_lossy().ends_with(IMAGE));
-        images.sort();
+        let files = disk.list(directory)?;
+        let named = |ending: &str| {
+            let has_it = |path: &&PathBuf| path.extension().is_some_and(|ends| ends == ending);
+            files
+                .iter()
+                .filter(has_it)
+                .cloned()
+                .collect::<BTreeSet<PathBuf>>()
+        };
+        let (mut images, mut damaged) = (named(IMAGE), named(DAMAGED));
         let mut newest = None;
-        while let Some(path) = images.pop() {
+        while let Some(path) = images.pop_last() {
             if newest.is_some() {
                 disk.remove(&path)?;
                 continue;
@@ -88,22 +112,31 @@ impl SnapshotStore {
             match disk.open(&path).and_then(|file| verify(file, understood)) {
                 Ok(meta) => newest = Some((meta, path)),
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    tracing::warn!(file = %path.display(), %error, "set a damaged table image aside");
-                    disk.rename(&path, &path.with_extension("damaged"))?;
+                    let aside = path.with_extension(DAMAGED);
+                    tracing::warn!(
+                        file = %aside.display(), %error,
+                        "set a damaged table image aside: it is deleted when a whole one is in its place"
+                    );
+                    disk.rename(&path, &aside)?;
+                    damaged.insert(aside);
                 }
                 Err(error) => return Err(error),
             }
         }
-        let newest = Mutex::new(Newest {
+        let mut newest = Newest {
             image: newest,
+            damaged,
             begun: 0,
-        });
+        };
+        if newest.image.is_some() {
+            newest.drop_damaged(disk)?;
+        }
         Ok(Self {
             shared: Arc::new(Shared {
                 disk: disk.clone(),
                 directory: directory.to_path_buf(),
                 understood,
-                newest,
+                newest: Mutex::new(newest),
             }),
         })
     }
@@ -211,12 +244,13 @@ impl Shared {
         let id = meta.last_applied.unwrap_or_default();
         let path = self
             .directory
-            .join(format!("{:020}-{:020}{IMAGE}", id.index, id.term));
+            .join(format!("{:020}-{:020}.{IMAGE}", id.index, id.term));
         new.publish(&path)?;
         let before = newest.image.replace((meta.clone(), path.clone()));
         if let Some((_, old)) = before.filter(|(_, old)| *old != path) {
             self.disk.remove(&old)?;
         }
+        newest.drop_damaged(&self.disk)?;
         Ok(true)
     }
 }

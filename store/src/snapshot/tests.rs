@@ -146,6 +146,25 @@ fn a_damaged_image_is_set_aside_and_not_used() {
 }
 
 #[test]
+fn a_damaged_image_is_kept_until_a_whole_one_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
+    open().save(&meta(5), image(5)).unwrap();
+    let path = only_file(directory.path());
+    fs::write(&path, b"scribble").unwrap();
+    // Each start looks again.
+    open();
+    let store = open();
+    assert!(path.with_extension("damaged").exists());
+    store.save(&meta(6), image(6)).unwrap();
+    assert!(only_file(directory.path()).extension().unwrap() == "image");
+    fs::write(&path, b"older").unwrap();
+    fs::rename(&path, path.with_extension("damaged")).unwrap();
+    open();
+    assert!(only_file(directory.path()).extension().unwrap() == "image");
+}
+
+#[test]
 fn an_image_travels_piece_by_piece() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let from = SnapshotStore::open(&Disk::real(), here.path(), Formats::OURS).unwrap();
