@@ -71,6 +71,7 @@ impl Newest {
 #[derive(Debug)]
 pub(crate) struct SnapshotReader {
     meta: SnapshotMeta,
+    bytes: u64,
     file: Box<dyn DeviceFile>,
 }
 
@@ -195,6 +196,7 @@ impl SnapshotStore {
         };
         Ok(Some(SnapshotReader {
             meta: meta.clone(),
+            bytes: fs::metadata(path)?.len(),
             file: self.shared.disk.open(path)?,
         }))
     }
@@ -269,6 +271,11 @@ impl SnapshotReader {
     /// What the image stands for.
     pub(crate) fn meta(&self) -> &SnapshotMeta {
         &self.meta
+    }
+
+    /// Size of the whole file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The next piece, at most 256 KiB; none at the end.

@@ -40,6 +40,8 @@ pub(super) struct Backlog {
     last: Weighed,
     /// `last.bytes` when the newest image was taken.
     imaged: u64,
+    /// Index that an image must reach which somebody asked for.
+    wanted: Option<u64>,
     /// Rising; the first is where the count began or what was purged last.
     marks: VecDeque<Weighed>,
 }
@@ -54,6 +56,7 @@ impl Backlog {
             ahead: 0,
             last: Weighed { index: 0, bytes: 0 },
             imaged: 0,
+            wanted: None,
             marks: VecDeque::new(),
         }
     }
@@ -81,6 +84,16 @@ impl Backlog {
         if self.marks.back() != Some(&self.last) {
             self.marks.push_back(self.last);
         }
+    }
+
+    /// Another node needs an image that reaches this index, however little was written since the newest.
+    pub(super) fn want_image(&mut self, reaches: u64) {
+        self.wanted = self.wanted.max(Some(reaches));
+    }
+
+    /// What was asked for since this was called last, if an image that ends at `imaged` does not reach it.
+    pub(super) fn take_wanted(&mut self, imaged: Option<u64>) -> bool {
+        self.wanted.take() > imaged
     }
 
     /// An image that ends at this position is in place of all that was applied.

@@ -118,6 +118,11 @@ impl Elections {
         followed
     }
 
+    /// Whether this node leads, and a majority answers it.
+    pub(super) fn leads(&self) -> bool {
+        self.around.leadership.borrow().leads()
+    }
+
     /// Whether this node has neither a log nor a vote: it may take part in forming a cluster.
     pub(super) fn is_pristine(&self) -> bool {
         self.around.log.bounds().last.is_none() && self.voted_for().is_none()
@@ -143,7 +148,7 @@ impl Elections {
         if self.around.identity.lacks_room() {
             return refused("this node's disk has no room to store it");
         }
-        if self.around.leadership.borrow().leads() {
+        if self.leads() {
             return refused("this node leads, and a majority answers it");
         }
         if !self.detector().is_free() {

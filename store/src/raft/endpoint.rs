@@ -12,28 +12,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
+use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::AppendEntriesRequest;
-use openraft::type_config::alias::{SnapshotMetaOf, SnapshotOf};
+use openraft::type_config::alias::{LogIdOf, SnapshotOf};
 use remora_proto::v1;
 
-use crate::log::DiskId;
+use crate::log::{DiskId, DiskLife};
 use crate::runtime;
-use crate::snapshot::SnapshotReceiver;
 
 use super::applier::Raft;
 use super::elections::Elections;
 use super::identity::NodeIdentity;
+use super::imaging::{self, SharedBacklog};
 use super::lives::OwnDisk;
-use super::log_seam::from_disk_id;
+use super::log_seam::{from_disk_id, from_disk_vote};
 use super::pace::Pace;
 use super::reader::Reader;
 use super::snapshots::{self, SnapshotData, Snapshots};
 use super::types::Types;
 use super::wire::{self, Malformed};
 use super::{NodeId, PeerError, Refusal, WaitingNode};
-
-/// How long a snapshot may be silent on its way: a leader that reads 256 KiB from its disk does not take that long.
-const SILENT_WITHIN: Duration = Duration::from_secs(30);
 
 impl From<Malformed> for PeerError {
     fn from(error: Malformed) -> Self {
@@ -51,6 +49,7 @@ struct Inner {
     raft: Raft,
     identity: Arc<NodeIdentity>,
     snapshots: Snapshots,
+    backlog: SharedBacklog,
     reader: Reader,
     elections: Arc<Elections>,
     pace: Arc<Pace>,
@@ -67,7 +66,7 @@ impl PeerEndpoint {
     pub(super) fn new(
         raft: Raft,
         identity: Arc<NodeIdentity>,
-        snapshots: Snapshots,
+        (snapshots, backlog): (Snapshots, SharedBacklog),
         reader: Reader,
         (elections, pace): (Arc<Elections>, Arc<Pace>),
         own: OwnDisk,
@@ -77,6 +76,7 @@ impl PeerEndpoint {
                 raft,
                 identity,
                 snapshots,
+                backlog,
                 reader,
                 elections,
                 pace,
@@ -189,11 +189,16 @@ impl PeerEndpoint {
         let head = first.ok_or_else(|| PeerError::Malformed("a snapshot has no head".to_owned()))?;
         self.inner.identity.check(head.envelope.as_ref())?;
         let vote = wire::from_vote(head.vote)?;
-        let meta = SnapshotMetaOf::<Types> {
-            last_log_id: head.last_log.map(wire::from_position),
-            last_membership: wire::from_stored_membership(head.membership)?,
-        };
-        let receiver = self.received(chunks, &meta).await?;
+        let (meta, bytes) = snapshots::announced(head)?;
+        let pieces = chunks.map(Ok).boxed();
+        let taken = self
+            .inner
+            .snapshots
+            .take_aside(pieces, (&meta, bytes), |_| ())
+            .await;
+        // Consensus hears of it when it is whole: what a broken wire or disk made of it is sent again, while openraft would end
+        // this node over it.
+        let receiver = taken.map_err(|error| disk(&error))?;
         let data = SnapshotData::Received(receiver);
         let snapshot: SnapshotOf<Types, SnapshotData> = openraft::Snapshot { meta, snapshot: data };
         let reply = self
@@ -207,41 +212,46 @@ impl PeerEndpoint {
         })
     }
 
-    /// Takes the pieces of a snapshot and verifies the whole before consensus hears of it: what a broken wire or disk made
-    /// of it is sent again, while openraft would end this node over it.
-    async fn received(
+    /// The newest table image, for a member whose own do not reach its log.
+    ///
+    /// # Errors
+    /// Whoever asks is no member, or there is none yet that goes so far: if it can be written, that begins.
+    pub(crate) async fn image(
         &self,
-        mut chunks: Incoming<v1::SnapshotChunk>,
-        meta: &SnapshotMetaOf<Types>,
-    ) -> Result<SnapshotReceiver, PeerError> {
-        let mut receiver = self
-            .inner
-            .snapshots
-            .receive()
-            .await
-            .map_err(|error| disk(&error))?;
-        loop {
-            let chunk = tokio::time::timeout(SILENT_WITHIN, chunks.next()).await;
-            let chunk =
-                chunk.map_err(|_| PeerError::Unavailable("the snapshot stopped on its way".to_owned()))?;
-            let chunk = chunk.ok_or_else(|| PeerError::Unavailable("the snapshot was cut off".to_owned()))?;
-            if chunk.last {
-                break;
+        request: v1::ImageRequest,
+    ) -> Result<BoxStream<'static, v1::SnapshotChunk>, PeerError> {
+        let inner = &self.inner;
+        let asks = inner.identity.check_member(request.envelope.as_ref())?;
+        let newest = inner.snapshots.newest().await;
+        let newest = newest
+            .map_err(|error| PeerError::Unavailable(format!("cannot read its table image: {error}")))?;
+        let reaches = |last: LogIdOf<Types>| last.index >= request.reaches;
+        let Some(snapshot) = newest.filter(|newest| newest.meta.last_log_id.is_some_and(reaches)) else {
+            return Err(self.no_image_yet(request.reaches));
+        };
+        let voted = inner.elections.voted_for().unwrap_or_default();
+        let head = snapshots::head(None, wire::vote(&from_disk_vote(voted)), &snapshot);
+        tracing::info!(
+            to = asks,
+            bytes = head.bytes,
+            "a node that lost its table image is sent one"
+        );
+        Ok(snapshots::chunks(head, snapshot.snapshot))
+    }
+
+    /// Begins to write an image that reaches so far, if this node does.
+    fn no_image_yet(&self, reaches: u64) -> PeerError {
+        let inner = &self.inner;
+        let applied = inner.raft.metrics().borrow_watched().last_applied;
+        PeerError::Unavailable(match applied.map_or(0, |applied| applied.index) {
+            applied if applied < reaches => {
+                format!("it has applied no more than entry {applied} itself, and entry {reaches} is needed")
             }
-            receiver = on_disk(move || {
-                receiver.write(&chunk.data)?;
-                Ok(receiver)
-            })
-            .await?;
-        }
-        let announced = snapshots::to_disk(meta);
-        on_disk(move || {
-            if receiver.verify()? != announced {
-                return Err(io::Error::other("it is not the one that was announced"));
+            _ => {
+                imaging::lock(&inner.backlog).want_image(reaches);
+                format!("it writes a table image that reaches entry {reaches}")
             }
-            Ok(receiver)
         })
-        .await
     }
 
     /// A hand-over of leadership.
@@ -316,6 +326,12 @@ impl PeerEndpoint {
         })
     }
 
+    /// How far the disk of this node has come, for peers to keep.
+    pub(super) fn promised(&self) -> DiskLife {
+        let applied = self.inner.raft.metrics().borrow_watched().last_applied;
+        self.inner.own.promised(applied.map(|applied| applied.index))
+    }
+
     /// The disk of this node.
     pub(super) fn own_disk(&self) -> &OwnDisk {
         &self.inner.own
@@ -325,7 +341,7 @@ impl PeerEndpoint {
     pub(super) fn introduction(&self) -> v1::Introduction {
         let identity = &self.inner.identity;
         let slowest = self.inner.pace.slowest();
-        let promised = self.inner.own.promised();
+        let promised = self.promised();
         let microseconds = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         v1::Introduction {
             node: identity.node,
@@ -346,6 +362,7 @@ impl PeerEndpoint {
             free_bytes: identity.space.available(),
             image_bytes: identity.image_bytes(),
             waits: identity.waits(),
+            leads: self.inner.elections.leads(),
         }
     }
 
@@ -394,17 +411,7 @@ fn stopped(error: impl std::fmt::Display) -> PeerError {
     PeerError::Unavailable(format!("consensus has stopped on this node: {error}"))
 }
 
-/// Works on a snapshot that is received; what goes wrong is logged here and tried again by the leader.
-async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, PeerError> {
-    let worked = runtime::blocking(work).await;
-    worked
-        .map_err(io::Error::other)
-        .flatten()
-        .map_err(|error| disk(&error))
-}
-
+/// What goes wrong with a snapshot that is received is logged here, and tried again by the leader.
 fn disk(error: &io::Error) -> PeerError {
     tracing::warn!(%error, "cannot take the snapshot that the leader sends");
     PeerError::Unavailable(format!("cannot take the snapshot: {error}"))

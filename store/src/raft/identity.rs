@@ -307,6 +307,30 @@ impl NodeIdentity {
     /// Checks who speaks and who is meant. The first message of a cluster that formed with this disk makes a pristine
     /// node part of it.
     pub(super) fn check(&self, envelope: Option<&v1::Envelope>) -> Result<(), PeerError> {
+        let envelope = self.checked(envelope)?;
+        if self.cluster().is_none() {
+            self.join(ClusterId(envelope.cluster))?;
+        }
+        self.heard(envelope.from_node);
+        Ok(())
+    }
+
+    /// Checks who speaks and who is meant, and that a member's disk speaks: for what nobody else may have. Gives the node. One
+    /// that asks for something takes no part yet, so this is no sign of life.
+    pub(super) fn check_member(&self, envelope: Option<&v1::Envelope>) -> Result<NodeId, PeerError> {
+        let envelope = self.checked(envelope)?;
+        let (node, disk) = (envelope.from_node, DiskId(envelope.from_disk));
+        if self.is_member(node, disk) {
+            return Ok(node);
+        }
+        Err(PeerError::Refused(format!(
+            "node {node} with disk {disk} is no member of this cluster, as far as node {} knows",
+            self.node
+        )))
+    }
+
+    /// What is checked of every message.
+    fn checked<'a>(&self, envelope: Option<&'a v1::Envelope>) -> Result<&'a v1::Envelope, PeerError> {
         let envelope = envelope.ok_or_else(|| PeerError::Malformed("the envelope is missing".to_owned()))?;
         if !self.takes_part() {
             return Err(self.absent());
@@ -330,8 +354,7 @@ impl NodeIdentity {
             ));
         }
         let cluster = ClusterId(envelope.cluster);
-        let known_cluster = self.cluster();
-        if let Some(mine) = known_cluster.filter(|mine| *mine != cluster) {
+        if let Some(mine) = self.cluster().filter(|mine| *mine != cluster) {
             return refused(format!(
                 "node {} belongs to cluster {mine}, but node {} speaks for cluster {cluster}",
                 self.node, envelope.from_node
@@ -358,11 +381,7 @@ impl NodeIdentity {
             }
             return refused(sentence);
         }
-        if known_cluster.is_none() {
-            self.join(cluster)?;
-        }
-        self.heard(envelope.from_node);
-        Ok(())
+        Ok(envelope)
     }
 
     /// Whether the membership records this disk for the node.

@@ -5,6 +5,8 @@
 //! moment; so each draws by how much later than due it begins, anew for each image. What there is of the disk is asked
 //! first: an image that does not fit is postponed, and on a small disk everything is in proportion.
 //!
+//! A node that lost its images asks the others for one that reaches its log: that is due at once.
+//!
 //! What the log writes between two images it will write again: as many of its files wait for that, unless the disk needs them.
 //!
 //! Invariant: a disk that has no room for an image ends nothing here. The image before it stands, and the log behind that.
@@ -129,7 +131,9 @@ pub(super) async fn take_images(
         // What is purged behind it may be what is missing; if it is not, the next one would not do more.
         let helps = is_short && !was_short && written > 0;
         was_short = is_short;
-        let due = helps || policy.borrow().is_due(written, image, free, later);
+        // Whoever needs it asks again, should it not come about.
+        let is_wanted = lock(&backlog).take_wanted(imaged);
+        let due = helps || is_wanted || policy.borrow().is_due(written, image, free, later);
         if due && snapshots.unless_too_large(image, free) && raft.trigger().snapshot().await.is_err() {
             return;
         }

@@ -24,7 +24,6 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use openraft::async_runtime::watch::WatchReceiver;
 use rand::RngExt;
 use remora_proto::v1;
 use tokio::sync::watch;
@@ -33,10 +32,8 @@ use crate::log::{ClusterId, DiskId, DiskLife, LEAVE_OUT, Lives, LivesFile, Log, 
 use crate::runtime;
 
 use super::NodeId;
-use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::log_seam::disk_id;
-use super::opening::Opened;
 use super::wire;
 
 /// How long a peer may take to answer a node that has started, before that goes on without it: as long as a peer may be
@@ -147,34 +144,22 @@ impl PeerLives {
 
 /// The disk of this node, as it is at any moment.
 pub(super) struct OwnDisk {
-    raft: Raft,
     pub(super) identity: Arc<NodeIdentity>,
-    log: Arc<dyn Log>,
+    pub(super) log: Arc<dyn Log>,
     /// The newest vote that is durable here.
-    votes: watch::Receiver<Option<Vote>>,
+    pub(super) votes: watch::Receiver<Option<Vote>>,
 }
 
 impl OwnDisk {
-    /// The one that was opened.
-    pub(super) fn of(opened: &Opened) -> Self {
-        Self {
-            raft: opened.raft.clone(),
-            identity: Arc::clone(&opened.identity),
-            log: Arc::clone(&opened.log),
-            votes: opened.votes.clone(),
-        }
-    }
-
-    /// How far it has come, for peers to keep: its entry is the last one that is applied and durable here. What is applied is
-    /// committed and never truncated, but it is applied before it is durable here where a majority without this node made
-    /// it so. Before it is known to be no older copy, nothing is told: its peers would take that for the life of the true one,
-    /// which is then to be put back.
-    pub(super) fn promised(&self) -> DiskLife {
+    /// How far it has come, for peers to keep: its entry is the last one that is applied, up to this index, and durable here.
+    /// What is applied is committed and never truncated, but it is applied before it is durable here where a majority without
+    /// this node made it so. Before it is known to be no older copy, nothing is told: its peers would take that for the life of
+    /// the true one, which is then to be put back.
+    pub(super) fn promised(&self, applied: Option<u64>) -> DiskLife {
         if !self.identity.lives.is_compared() {
             return DiskLife::default();
         }
-        let applied = self.raft.metrics().borrow_watched().last_applied;
-        self.life(applied.and_then(|applied| self.log.durable_up_to(applied.index)))
+        self.life(applied.and_then(|applied| self.log.durable_up_to(applied)))
     }
 
     /// How far it has come, to be judged by: its entry is the last one.
@@ -203,22 +188,38 @@ pub(super) fn compare(own: &OwnDisk, peer: NodeId, reply: &v1::IntroduceReply) -
     if let Some(from) = from.filter(|from| from.start > 0 && is_member(identity, from)) {
         identity.lives.heard(DiskId(from.disk), &said_by(from));
     }
-    if from.is_some_and(|from| knows_this_disk(identity, from, reply))
-        && let Some(lacks) = own.held().lacks(&remembered_by(reply))
-    {
-        identity.lives.is_older();
-        let sentence = format!(
-            "this data directory is an older copy of itself, or its disk was put back to an older state: node {peer} remembers \
-             {lacks}. {LEAVE_OUT}"
-        );
-        identity.fail(sentence.clone());
-        return Err(sentence);
+    if let Some(from) = from {
+        judge(own, from, reply)?;
     }
     // Of a disk that was removed nothing is remembered, and it must not take part.
     if !reply.removed {
         identity.lives.compared(peer);
     }
     Ok(())
+}
+
+/// Judges this node's own disk by what somebody who answered remembers of it.
+///
+/// # Errors
+/// This node is an older copy of itself: the sentence with which it ends.
+pub(super) fn judge(
+    own: &OwnDisk,
+    from: &v1::Introduction,
+    reply: &v1::IntroduceReply,
+) -> Result<(), String> {
+    let identity = &*own.identity;
+    let knows = knows_this_disk(identity, from, reply);
+    let Some(lacks) = own.held().lacks(&remembered_by(reply)).filter(|_| knows) else {
+        return Ok(());
+    };
+    identity.lives.is_older();
+    let sentence = format!(
+        "this data directory is an older copy of itself, or its disk was put back to an older state: node {} remembers {lacks}. \
+         {LEAVE_OUT}",
+        from.node
+    );
+    identity.fail(sentence.clone());
+    Err(sentence)
 }
 
 /// Whether whoever answered is a member of this node's own cluster, on the disk under which it is known.

@@ -197,12 +197,7 @@ impl NetSnapshot<Types> for PeerNetwork {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        let head = v1::snapshot_chunk::Head {
-            envelope: Some(self.head()),
-            vote: Some(wire::vote(&vote)),
-            last_log: snapshot.meta.last_log_id.map(wire::position),
-            membership: Some(wire::stored_membership(&snapshot.meta.last_membership)),
-        };
+        let head = snapshots::head(Some(self.head()), wire::vote(&vote), &snapshot);
         let chunks = snapshots::chunks(head, snapshot.snapshot);
         let sent = self.link()?.snapshot(chunks, option.hard_ttl());
         tokio::select! {

@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
@@ -22,8 +23,12 @@ use crate::snapshot::{self, SnapshotReader, SnapshotReceiver, SnapshotStore};
 use remora_table::TableImage;
 
 use super::imaging;
+use super::link::LinkStream;
 use super::types::{StoredMembership, Types, log_id};
-use super::wire;
+use super::wire::{self, Malformed};
+
+/// How long a snapshot may be silent on its way: whoever reads 256 KiB from a disk does not take that long.
+pub(super) const SILENT_WITHIN: Duration = Duration::from_secs(30);
 
 /// Stands for a number of free bytes that is not known.
 const FREE_UNKNOWN: u64 = u64::MAX;
@@ -36,6 +41,16 @@ pub(super) enum SnapshotData {
     Received(SnapshotReceiver),
     /// None could be written, and none was before.
     Absent,
+}
+
+impl SnapshotData {
+    /// Bytes of one on this disk; 0 of any other.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::Stored(reader) => reader.bytes(),
+            Self::Received(_) | Self::Absent => 0,
+        }
+    }
 }
 
 /// The snapshots of this node.
@@ -144,6 +159,49 @@ impl Snapshots {
         self.blocking(|store| store.receive()).await
     }
 
+    /// Takes the pieces of one that was announced, with so many bytes if that is known, and verifies the whole; nothing of it
+    /// stands for anything yet. `came` is told how many bytes are there.
+    ///
+    /// # Errors
+    /// It was cut off, fell silent, is not what was announced, or the disk failed.
+    pub(super) async fn take_aside(
+        &self,
+        mut pieces: LinkStream<v1::SnapshotChunk>,
+        (meta, bytes): (&SnapshotMetaOf<Types>, u64),
+        mut came: impl FnMut(u64) + Send,
+    ) -> io::Result<SnapshotReceiver> {
+        let mut receiver = self.receive().await?;
+        let mut taken = 0;
+        loop {
+            let next = tokio::time::timeout(SILENT_WITHIN, pieces.next()).await;
+            let next = next.map_err(|_| io::Error::other("the snapshot stopped on its way"))?;
+            let next = next.ok_or_else(|| io::Error::other("the snapshot was cut off"))?;
+            let piece =
+                next.map_err(|error| io::Error::other(format!("the snapshot was cut off: {error}")))?;
+            if piece.last {
+                break;
+            }
+            taken += piece.data.len() as u64;
+            if bytes > 0 && taken > bytes {
+                return Err(io::Error::other("the snapshot is longer than was announced"));
+            }
+            receiver = on_disk(move || {
+                receiver.write(&piece.data)?;
+                Ok(receiver)
+            })
+            .await?;
+            came(taken);
+        }
+        let announced = to_disk(meta);
+        on_disk(move || {
+            if receiver.verify()? != announced {
+                return Err(io::Error::other("the snapshot is not the one that was announced"));
+            }
+            Ok(receiver)
+        })
+        .await
+    }
+
     /// Makes a snapshot the newest on this disk if it is not yet, and loads it.
     pub(super) async fn install(
         &self,
@@ -177,10 +235,15 @@ impl Snapshots {
         work: impl FnOnce(&SnapshotStore) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let store = Arc::clone(&self.store);
-        runtime::blocking(move || work(&store))
-            .await
-            .map_err(io::Error::other)?
+        on_disk(move || work(&store)).await
     }
+}
+
+/// Works where it may wait for the disk.
+pub(super) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    runtime::blocking(work).await.map_err(io::Error::other)?
 }
 
 /// Copies another directory's image into this one.
@@ -267,6 +330,30 @@ pub(super) fn chunks(
         }
     });
     stream::once(async move { first }).chain(rest).boxed()
+}
+
+/// What stands in front of a snapshot that is sent.
+pub(super) fn head(
+    envelope: Option<v1::Envelope>,
+    vote: v1::Vote,
+    snapshot: &SnapshotOf<Types, SnapshotData>,
+) -> v1::snapshot_chunk::Head {
+    v1::snapshot_chunk::Head {
+        envelope,
+        vote: Some(vote),
+        last_log: snapshot.meta.last_log_id.map(wire::position),
+        membership: Some(wire::stored_membership(&snapshot.meta.last_membership)),
+        bytes: snapshot.snapshot.bytes(),
+    }
+}
+
+/// What a snapshot is, as whoever sends it says, and how many bytes it has; 0 where that is not said.
+pub(super) fn announced(head: v1::snapshot_chunk::Head) -> Result<(SnapshotMetaOf<Types>, u64), Malformed> {
+    let membership = wire::from_stored_membership(head.membership)?;
+    Ok((
+        meta(head.last_log.map(wire::from_position), membership),
+        head.bytes,
+    ))
 }
 
 /// What a snapshot is, as the disk keeps it.

@@ -124,10 +124,14 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
     let endpoint = PeerEndpoint::new(
         opened.raft.clone(),
         Arc::clone(&opened.identity),
-        opened.snapshots.clone(),
+        (opened.snapshots.clone(), Arc::clone(&opened.backlog)),
         reader.clone(),
         (elections, Arc::clone(&opened.pace)),
-        OwnDisk::of(&opened),
+        OwnDisk {
+            identity: Arc::clone(&opened.identity),
+            log: Arc::clone(&opened.log),
+            votes: opened.votes.clone(),
+        },
     );
 
     tasks.extend(spawn_duties(

@@ -80,6 +80,7 @@ fn openings_are_read_and_written_as_ever() {
             draw: 0x5eed,
             voted_term: 3,
             acknowledged: Some(v1::LogPosition { term: 3, index: 77 }),
+            leads: false,
         },
     );
     message(

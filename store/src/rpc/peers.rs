@@ -43,6 +43,8 @@ fn reply<T>(result: Result<T, PeerError>) -> Result<Response<T>, Status> {
 impl Peer for Peers {
     type AppendStream = BoxStream<'static, Result<v1::AppendReply, Status>>;
 
+    type ImageStream = BoxStream<'static, Result<v1::SnapshotChunk, Status>>;
+
     async fn append(
         &self,
         request: Request<Streaming<v1::AppendRequest>>,
@@ -67,6 +69,11 @@ impl Peer for Peers {
         request: Request<Streaming<v1::SnapshotChunk>>,
     ) -> Result<Response<v1::SnapshotReply>, Status> {
         reply(self.endpoint.snapshot(incoming(request)).await)
+    }
+
+    async fn image(&self, request: Request<v1::ImageRequest>) -> Result<Response<Self::ImageStream>, Status> {
+        let pieces = self.endpoint.image(request.into_inner()).await;
+        reply(pieces.map(|pieces| pieces.map(Ok).boxed()))
     }
 
     async fn transfer_leader(

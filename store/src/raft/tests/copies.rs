@@ -53,7 +53,7 @@ fn remembered(of: &RaftHandle, disk: &RaftHandle) -> DiskLife {
 
 /// What a node tells of its disk now.
 fn promised(node: &RaftHandle) -> DiskLife {
-    node.endpoint().own_disk().promised()
+    node.endpoint().promised()
 }
 
 /// Saves some sessions more, until all that run have applied them and remember of each other that they have.

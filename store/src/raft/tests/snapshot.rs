@@ -231,6 +231,7 @@ async fn a_snapshot_that_was_damaged_on_its_way_does_not_end_the_node() {
         }),
         last_log: Some(wire::position(log_id(99, 1_000))),
         membership: Some(wire::stored_membership(&StoredMembership::default())),
+        bytes: piece.len() as u64,
     };
     let refused = node.endpoint().snapshot(damaged(head, piece)).await;
     assert!(matches!(refused, Err(PeerError::Unavailable(_))), "{refused:?}");
