@@ -75,15 +75,20 @@ impl Node {
         ops::recorder();
         let addresses = (bound(&client)?, bound(&peer)?, bound(&operators)?);
         let (phase, phase_seen) = watch::channel(Phase::Serving);
+        let (starting, starting_seen) = watch::channel(raft::RESTORING.to_owned());
         let started = Started::default();
         let mut tasks = JoinSet::new();
         let operators = accepting(operators, "ops-addr", shares.operators);
         tasks.spawn_on(
-            serve_ops(operators, Arc::clone(&started), phase_seen.clone()),
+            serve_ops(
+                operators,
+                (Arc::clone(&started), starting_seen),
+                phase_seen.clone(),
+            ),
             front,
         );
         let events = Events::new();
-        let raft = raft::start(settings(&config, addresses, clock, &events))
+        let raft = raft::start(settings(&config, addresses, clock, (&events, starting)))
             .await
             .map_err(failure)?;
         started.get_or_init(|| raft.clone());
@@ -198,7 +203,7 @@ fn settings(
     config: &Config,
     (client, peer, _): (SocketAddr, SocketAddr, SocketAddr),
     clock: Clock,
-    events: &Events,
+    (events, starting): (&Events, watch::Sender<String>),
 ) -> Settings {
     Settings {
         node: config.node,
@@ -215,6 +220,7 @@ fn settings(
         links: Arc::new(GrpcLinks),
         clock,
         events: events.sink(),
+        starting,
     }
 }
 
@@ -254,23 +260,23 @@ type Started = Arc<OnceLock<RaftHandle>>;
 
 async fn serve_ops(
     listener: Accepting,
-    started: Started,
+    (started, starting): (Started, watch::Receiver<String>),
     phase: watch::Receiver<Phase>,
 ) -> Result<(), ServeError> {
     let seen = phase.clone();
-    let readiness: ops::Readiness = Arc::new(move || ready(started.get(), *seen.borrow()));
+    let readiness: ops::Readiness = Arc::new(move || ready(started.get(), &starting, *seen.borrow()));
     if let Err(failure) = ops::serve(listener, ops::router(readiness), reached(phase, Phase::Closed)).await {
         tracing::error!(%failure, "health and metrics are no longer served");
     }
     Ok(())
 }
 
-fn ready(raft: Option<&RaftHandle>, phase: Phase) -> Result<(), String> {
+fn ready(raft: Option<&RaftHandle>, starting: &watch::Receiver<String>, phase: Phase) -> Result<(), String> {
     if phase != Phase::Serving {
         return Err("this node stops".to_owned());
     }
     let Some(raft) = raft else {
-        return Err("this node is restoring its sessions from the disk".to_owned());
+        return Err(starting.borrow().clone());
     };
     match raft.disk_health() {
         DiskHealth::Answers => {}

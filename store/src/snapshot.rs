@@ -5,7 +5,7 @@
 //! A peer is sent exactly the file, and what it receives is verified frame by frame before it stands for anything.
 //!
 //! Left out on purpose: more than one image. The log behind the newest one is kept; an older image would need a log
-//! that is gone.
+//! that is gone. Where the only one is damaged, another node's takes its place (`raft`).
 
 mod backup;
 mod frames;

@@ -212,7 +212,7 @@ impl PeerEndpoint {
         })
     }
 
-    /// The newest table image, for a member whose own do not reach its log.
+    /// The newest table image, for a member whose own do not reach its log (`asking`).
     ///
     /// # Errors
     /// Whoever asks is no member, or there is none yet that goes so far: if it can be written, that begins.

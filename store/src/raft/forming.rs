@@ -108,7 +108,7 @@ async fn introduce(
 }
 
 /// Judges what a peer said.
-fn take(
+pub(super) fn take(
     identity: &NodeIdentity,
     peer: NodeId,
     reply: v1::IntroduceReply,

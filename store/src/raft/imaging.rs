@@ -5,7 +5,7 @@
 //! moment; so each draws by how much later than due it begins, anew for each image. What there is of the disk is asked
 //! first: an image that does not fit is postponed, and on a small disk everything is in proportion.
 //!
-//! A node that lost its images asks the others for one that reaches its log: that is due at once.
+//! A node that lost its images asks the others for one that reaches its log (`asking`): that is due at once.
 //!
 //! What the log writes between two images it will write again: as many of its files wait for that, unless the disk needs them.
 //!

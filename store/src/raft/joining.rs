@@ -8,22 +8,18 @@
 //! Left out: being added, which the leader does (`membership`).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use remora_proto::v1;
 
 use crate::log::ClusterId;
-use crate::runtime;
 
 use super::PeerEndpoint;
 use super::forming::{INTRODUCE_EVERY, INTRODUCE_WITHIN};
 use super::identity::NodeIdentity;
 use super::link::{LinkError, PeerLink, PeerLinks};
 use super::lives::{self, OwnDisk};
-
-/// How often an operator is told that a node waits.
-const SAY_EVERY: Duration = Duration::from_secs(10);
+use super::saying::Saying;
 
 /// A place where nodes of the cluster are to be found, and the way there.
 pub(super) type Contact = (String, Arc<dyn PeerLink>);
@@ -33,7 +29,7 @@ pub(super) fn contacts(addresses: &[String], links: &dyn PeerLinks) -> Vec<Conta
     let link = |address: &String| match links.link(0, address) {
         Ok(link) => Some((address.clone(), link)),
         Err(error) => {
-            tracing::error!(address, %error, "cannot use an address of --join");
+            tracing::error!(address, %error, "cannot use the address of a node");
             None
         }
     };
@@ -46,7 +42,7 @@ pub(super) async fn wait_to_be_added(
     identity: Arc<NodeIdentity>,
     contacts: Vec<Contact>,
 ) {
-    let mut said: Option<(String, Instant)> = None;
+    let mut saying = Saying::default();
     while let Some(waiting) = identity.waiting() {
         let asked = contacts.iter().map(|(address, link)| {
             let request = v1::IntroduceRequest {
@@ -58,12 +54,7 @@ pub(super) async fn wait_to_be_added(
         });
         let sentence = format!("{waiting}; {}", join_all(asked).await.join("; "));
         identity.lives.compared(lives::CONTACTS);
-        let is_said =
-            |(before, at): &(String, Instant)| *before == sentence && runtime::since(*at) < SAY_EVERY;
-        if !said.as_ref().is_some_and(is_said) {
-            tracing::info!("{sentence}");
-            said = Some((sentence, runtime::now()));
-        }
+        saying.say(&sentence);
         tokio::time::sleep(INTRODUCE_EVERY).await;
     }
     tracing::info!("this node was added to a cluster");

@@ -8,7 +8,8 @@
 //!   an operator has to cure; whatever the next try may find otherwise is unreachable.
 //! - Replies of [`PeerLink::append`] come in the order of the requests, and the stream of replies ends when the stream of
 //!   requests has ended and all are answered, or with a refusal.
-//! - A snapshot whose pieces end too early is not installed, and may be sent again.
+//! - A snapshot whose pieces end too early is not installed, and may be sent again. Those of [`PeerLink::image`] end behind
+//!   the last one, with an error, or too early.
 //! - A link reconnects by itself.
 
 use std::sync::Arc;
@@ -82,6 +83,14 @@ pub(crate) trait PeerLink: Send + Sync + 'static {
         chunks: BoxStream<'static, v1::SnapshotChunk>,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>>;
+
+    /// Asks for the newest table image, which must reach an entry. The deadline is for the answer to begin: the length of the
+    /// stream is not limited.
+    fn image(
+        &self,
+        request: v1::ImageRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::SnapshotChunk>>>;
 
     /// Hands leadership over.
     fn transfer_leader(

@@ -6,7 +6,8 @@
 //! `elections` says when to stand and whom to vote for, by `detector` and `pace`; `imaging` when the table is written to disk
 //! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once, `anew` out of a
 //! backup, and `recover` out of one disk that is left; `joining` is how a node waits to be added to one that exists, and
-//! `membership` changes who belongs to it, by the `steps` that are due. `lives` keeps older copies of a data directory out.
+//! `membership` changes who belongs to it, by the `steps` that are due. `lives` keeps older copies of a data directory out, and
+//! `asking` closes the gap between an image that was lost and a log.
 //! `wire` translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
 //! `simulation`, compiled for tests alone, plays whole nodes under time, wires and disks that a seed decides.
 //!
@@ -20,6 +21,7 @@
 mod advice;
 mod anew;
 mod applier;
+mod asking;
 mod backlog;
 mod detector;
 mod duties;
@@ -45,6 +47,7 @@ mod proposer;
 mod reader;
 mod recover;
 mod runtime;
+mod saying;
 mod settings;
 #[cfg(test)]
 pub(crate) mod simulation;
@@ -77,7 +80,7 @@ pub(crate) use link::{LinkError, LinkResult, LinkStream, PeerError, PeerLink, Pe
 pub(crate) use membership::{ChangeError, StepTaken, Wish};
 pub(crate) use reader::Round;
 pub(crate) use recover::RecoverError;
-pub(crate) use settings::{EventSink, Settings, Timers};
+pub(crate) use settings::{EventSink, RESTORING, Settings, Timers};
 pub(crate) use start::{StartError, start};
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use steps::Verb;

@@ -1,9 +1,9 @@
 //! Opens what a node keeps on its disk, and starts openraft on it.
 //!
-//! Invariant: nothing is started before all of the log and the newest whole table image have been read and fit together, for
-//! a node that lost what lies between must not go on.
+//! Invariant: nothing is started before all of the log and the newest whole table image have been read and fit together. A
+//! node that lost what lies between has it sent first, or does not start.
 //!
-//! Left out: what is built around openraft (`start`).
+//! Left out: what is built around openraft (`start`), and how others are asked for an image (`asking`).
 
 use std::io;
 use std::path::Path;
@@ -13,7 +13,7 @@ use openraft::Config;
 use tokio::sync::watch;
 
 use crate::disk::Disk;
-use crate::log::{DataDir, DataDirError, LEAVE_OUT, Lives, LivesFile, Log, LogGauge, Vote};
+use crate::log::{DataDir, DataDirError, Lives, LivesFile, Log, LogGauge, Vote};
 use crate::metrics::Consensus;
 use crate::runtime;
 use crate::snapshot::SnapshotStore;
@@ -22,6 +22,7 @@ use remora_table::{Formats, TableReader};
 use super::NodeId;
 use super::anew;
 use super::applier::{Applier, Raft, Rules};
+use super::asking::{Asking, Gap};
 use super::backlog::{Backlog, LogWritten};
 use super::identity::NodeIdentity;
 use super::imaging::{SharedBacklog, SnapshotPolicy};
@@ -99,10 +100,10 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Reads the disk, then starts openraft on it.
+    /// Reads the disk, then starts openraft on it. Where no table image reaches the log, that waits for another node's.
     ///
     /// # Errors
-    /// The disk failed or is not whole, or openraft does not start over it.
+    /// The disk failed or is not whole and nobody can help, or openraft does not start over it.
     pub(super) async fn open(settings: &mut Settings, media: Media) -> Result<Self, StartError> {
         let (path, node, understands) = (settings.data_dir.clone(), settings.node, settings.understands);
         let joins = !settings.join.is_empty();
@@ -141,11 +142,17 @@ impl Opened {
         );
         let identity = Arc::new(identity.told_to_await(settings.await_restore));
         let pace = Arc::new(Pace::new());
+        let log = LogSeam::new(Arc::clone(&found.log), noting_votes(&identity), Arc::clone(&pace));
+        let votes = log.votes();
+        if let Some(gap) = found.gap {
+            let opened = (&identity, &found.log, &log);
+            Asking::new(settings, opened, &snapshots)
+                .until_closed(gap)
+                .await?;
+        }
         let links = Arc::clone(&settings.links);
         let network = Network::new(Arc::clone(&identity), links, Arc::clone(&pace));
         let config = Arc::new(config()?);
-        let log = LogSeam::new(Arc::clone(&found.log), noting_votes(&identity), Arc::clone(&pace));
-        let votes = log.votes();
         let raft = Raft::new(settings.node, config, network, log, applier).await;
         let raft = raft.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
         Ok(Self {
@@ -184,6 +191,8 @@ struct Found {
     log: Arc<dyn Log>,
     gauge: LogGauge,
     snapshots: SnapshotStore,
+    /// What no image of this disk holds, and its log neither.
+    gap: Option<Gap>,
     lives_file: LivesFile,
     lives: Lives,
 }
@@ -208,17 +217,9 @@ impl Found {
         anew::settle(&mut data_dir, snapshots.latest())?;
         recover::complete(&mut data_dir, &*log, &snapshots, understands).map_err(StartError::Recovery)?;
         let imaged = snapshots.latest().and_then(|newest| newest.last_applied);
-        let purged = log.bounds().purged;
-        if let Some(purged) = purged.filter(|purged| imaged.is_none_or(|imaged| imaged.index < purged.index))
-        {
-            return Err(lost_between(
-                purged.index,
-                imaged.map(|imaged| imaged.index),
-                &directory,
-            ));
-        }
         Ok(Self {
             data_dir,
+            gap: Gap::between(imaged, &*log),
             log,
             gauge,
             snapshots,
@@ -226,22 +227,6 @@ impl Found {
             lives,
         })
     }
-}
-
-/// A log that begins behind the end of the newest image.
-fn lost_between(purged: u64, imaged: Option<u64>, directory: &Path) -> StartError {
-    let found = imaged.map_or_else(
-        || "there is no table image".to_owned(),
-        |imaged| format!("the newest table image ends at entry {imaged}"),
-    );
-    StartError::Snapshots(io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!(
-            "the log begins behind entry {purged}, and in {} {found} that is whole: what lies between is lost on this disk. \
-             {LEAVE_OUT}",
-            directory.display()
-        ),
-    ))
 }
 
 /// openraft's configuration. Its timers only limit calls: elections are ours, see `elections`.

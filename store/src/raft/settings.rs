@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use remora_table::{Event, Formats, TableReader};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 
 use super::imaging::SnapshotPolicy;
 use super::watchdog::DiskPatience;
 use super::{NodeId, PeerLinks};
+
+/// What a node does before it has consensus, unless it says something else, for people.
+pub(crate) const RESTORING: &str = "this node is restoring its sessions from the disk";
 
 /// Everything that [`super::start()`] needs.
 pub(crate) struct Settings {
@@ -46,6 +50,8 @@ pub(crate) struct Settings {
     pub clock: Clock,
     /// Who wants to know what happened to sessions.
     pub events: Arc<dyn EventSink>,
+    /// Is told in a sentence for people what the node does until it has started.
+    pub starting: watch::Sender<String>,
 }
 
 /// Timers of elections on quick disks; slower ones make them longer, see `pace`. A follower stands for election

@@ -52,6 +52,9 @@ pub(crate) enum StartError {
     /// The snapshots cannot be opened.
     #[error("snapshots: {0}")]
     Snapshots(io::Error),
+    /// The other nodes know that this disk must not go on.
+    #[error("{0}")]
+    Refused(String),
     /// What an operator asked of the one disk that is left could not be completed.
     #[error("going on alone: {0}")]
     Recovery(io::Error),

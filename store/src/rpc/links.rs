@@ -151,6 +151,18 @@ impl PeerLink for GrpcLink {
         Box::pin(async move { within(deadline, client.snapshot(Outgoing(chunks))).await })
     }
 
+    fn image(
+        &self,
+        request: v1::ImageRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::SnapshotChunk>>> {
+        let mut client = self.client.clone();
+        Box::pin(async move {
+            let pieces = within(deadline, client.image(request)).await?;
+            Ok(pieces.map(stream_item).boxed())
+        })
+    }
+
     fn transfer_leader(
         &self,
         request: v1::TransferLeaderRequest,

@@ -61,6 +61,7 @@ const VOCABULARIES: &[Vocabulary] = &[
         places: &[
             "store/src/rpc",
             "store/src/raft/anew.rs",
+            "store/src/raft/asking.rs",
             "store/src/raft/endpoint.rs",
             "store/src/raft/forming.rs",
             "store/src/raft/identity.rs",

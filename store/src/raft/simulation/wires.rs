@@ -184,7 +184,7 @@ fn whole_part<T: Send + 'static>(carried: BoxStream<'static, LinkResult<T>>) -> 
 }
 
 /// What tells one answer from another.
-fn answer_bytes(answer: &Result<v1::AppendReply, PeerError>) -> Vec<u8> {
+fn answer_bytes<T: Message>(answer: &Result<T, PeerError>) -> Vec<u8> {
     match answer {
         Ok(reply) => reply.encode_to_vec(),
         Err(error) => error.to_string().into_bytes(),
@@ -349,6 +349,38 @@ impl PeerLink for SimulatedLink {
         let arrived = whole_part(carried);
         self.call(("snapshot", Vec::new()), deadline, move |peer| async move {
             peer.snapshot(arrived).await
+        })
+    }
+
+    fn image(
+        &self,
+        request: v1::ImageRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::SnapshotChunk>>> {
+        let link = self.clone();
+        Box::pin(async move {
+            let (from, to) = (link.from, link.to);
+            let endpoint = link
+                .wires
+                .endpoint(to)
+                .ok_or_else(|| unreachable("nobody is there"))?;
+            let asked = stream::once(async move { request }).boxed();
+            let asked = link.carried((from, to), ("ask for an image", Message::encode_to_vec), asked);
+            let sent = whole_part(asked).then(move |request| {
+                let endpoint = endpoint.clone();
+                async move {
+                    match endpoint.image(request).await {
+                        Ok(pieces) => pieces.map(Ok).boxed(),
+                        Err(error) => stream::once(async move { Err(error) }).boxed(),
+                    }
+                }
+            });
+            let sent = link.carried((to, from), ("image", answer_bytes), sent.flatten().boxed());
+            let mut pieces = sent.map(|piece| piece?.map_err(link_error)).boxed();
+            let first = tokio::time::timeout(deadline, pieces.next()).await;
+            let first = first.map_err(|_| unreachable("too late"))?;
+            let first = first.unwrap_or_else(|| Err(unreachable("it ended")))?;
+            Ok(stream::once(async move { Ok(first) }).chain(pieces).boxed())
         })
     }
 

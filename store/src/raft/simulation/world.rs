@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use remora_table::{Checked, Epoch, Formats, Outcome, Proposal, Session, SessionKey, Version};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::disk::{Disk, faulty};
@@ -267,6 +268,7 @@ impl World {
             links: Arc::new(SimulatedLinks::new(self.wires.clone(), node)),
             clock,
             events: Arc::new(Heard::default()),
+            starting: watch::Sender::default(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::wires::Wires;
 
 impl Cluster {
     /// Says the same to whoever leads until it is done or refused; gives what came of the steps, or the refusal.
-    async fn change(&self, verb: Verb, node: u64) -> Result<Vec<StepTaken>, String> {
+    pub(super) async fn change(&self, verb: Verb, node: u64) -> Result<Vec<StepTaken>, String> {
         let wish = Wish {
             verb,
             node,
@@ -42,7 +42,7 @@ impl Cluster {
     }
 
     /// A node that does not lead.
-    async fn follower(&self) -> u64 {
+    pub(super) async fn follower(&self) -> u64 {
         let leader = self.leader().await;
         *self.nodes.keys().find(|node| **node != leader).unwrap()
     }

@@ -1,11 +1,14 @@
 //! Store nodes in one process: real data directories, peers in memory over `wires` that can be cut.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::disk::{Disk, faulty};
@@ -54,6 +57,8 @@ pub(super) struct Cluster {
     pub(super) faults: BTreeMap<NodeId, Faults>,
     /// What nodes understand that play another release than ours.
     pub(super) understands: BTreeMap<NodeId, Formats>,
+    /// What a node that starts says of that.
+    pub(super) starting: watch::Sender<String>,
     /// Nodes that were started to be added.
     joining: BTreeSet<NodeId>,
     directory: TempDir,
@@ -77,6 +82,7 @@ impl Cluster {
             segment_bytes: SEGMENT_BYTES,
             faults: BTreeMap::new(),
             understands: BTreeMap::new(),
+            starting: watch::Sender::default(),
             joining: BTreeSet::new(),
             directory: TempDir::new().unwrap(),
             size,
@@ -139,6 +145,7 @@ impl Cluster {
             links: Arc::new(MemoryLinks::new(self.wires.clone(), node)),
             clock: self.clock(node),
             events: Arc::new(Heard::default()),
+            starting: self.starting.clone(),
         }
     }
 
@@ -198,11 +205,60 @@ impl Cluster {
     /// The same by other settings than the usual ones.
     pub(super) async fn try_start_by(&mut self, settings: Settings) -> Result<RaftHandle, StartError> {
         let node = settings.node;
-        let disk = self.faults.get(&node).map_or_else(Disk::real, faulty::disk);
-        let handle = start_on(settings, Media::new(disk, self.segment_bytes)).await?;
+        let handle = self.starts(settings).await?;
+        self.connect(node, &handle);
+        Ok(handle)
+    }
+
+    /// Waits until nobody uses the directory of a node that ended.
+    pub(super) async fn released(&self, node: NodeId) {
+        let lock = self.data_dir(node).join("lock");
+        eventually("its former life is over", || {
+            File::open(&lock).unwrap().try_lock().is_ok()
+        })
+        .await;
+    }
+
+    /// Begins to start a node, and lets it take its time; nobody reaches it yet.
+    pub(super) async fn begin(&self, node: NodeId) -> JoinHandle<Result<RaftHandle, StartError>> {
+        self.released(node).await;
+        runtime::spawn(self.starts(self.settings(node)))
+    }
+
+    fn starts(&self, settings: Settings) -> impl Future<Output = Result<RaftHandle, StartError>> + use<> {
+        let media = self.media(settings.node);
+        async move {
+            let started = tokio::time::timeout(PATIENCE, start_on(settings, media)).await;
+            started.expect("it starts or says why it does not")
+        }
+    }
+
+    /// Lets a node be reached.
+    pub(super) fn connect(&mut self, node: NodeId, handle: &RaftHandle) {
         self.wires.connect(node, handle.endpoint());
         self.nodes.insert(node, handle.clone());
-        Ok(handle)
+    }
+
+    fn media(&self, node: NodeId) -> Media {
+        let disk = self.faults.get(&node).map_or_else(Disk::real, faulty::disk);
+        Media::new(disk, self.segment_bytes)
+    }
+
+    /// Writes over the images of a node that has ended.
+    pub(super) async fn damage_images(&self, node: NodeId) {
+        self.released(node).await;
+        let files = |ends: &'static str| {
+            let files = std::fs::read_dir(self.data_dir(node).join("snapshots")).unwrap();
+            let paths = files.map(|file| file.unwrap().path());
+            paths.filter(move |path| path.extension().is_some_and(|extension| extension == ends))
+        };
+        // One that it was writing when it ended is finished all the same.
+        eventually("no image is being written", || files("aside").next().is_none()).await;
+        let images: Vec<PathBuf> = files("image").collect();
+        assert!(!images.is_empty(), "it has no image");
+        images
+            .iter()
+            .for_each(|image| std::fs::write(image, b"scribble").unwrap());
     }
 
     /// Ends a node at once, as a crash of its process would, but for what the disk already has.

@@ -18,6 +18,7 @@ use crate::runtime;
 use remora_table::Formats;
 
 use super::cluster::{Cluster, PATIENCE, eventually};
+use super::snapshot::{SMALL, purged};
 use super::{create, key, saved};
 
 /// Where copies of data directories are: those of nodes that do not exist.
@@ -121,6 +122,38 @@ async fn a_copy_that_its_peers_have_seen_further_on_ends_and_the_others_serve() 
         ends_as_an_older_copy(&node).await;
         cluster.save(10).await;
     }
+}
+
+/// What it has forgotten does not come back with an image: it is judged by what it held before it asked.
+#[tokio::test]
+async fn a_copy_whose_images_are_damaged_ends_before_it_is_sent_one() {
+    let mut cluster = Cluster::new(3);
+    cluster.snapshots = SMALL;
+    cluster.start_all().await;
+    let older = cluster.leader().await % 3 + 1;
+    let mut users = 0..;
+    while purged(&cluster.nodes[&older]) == 0 {
+        cluster.save(users.next().unwrap()).await;
+    }
+    cluster.save_everywhere(users.next().unwrap()).await;
+    cluster.crash(older).await;
+    put_aside(&cluster, older);
+    cluster.start(older).await;
+    let next = users.next().unwrap();
+    go_on(&cluster, next..next + 100).await;
+    cluster.crash(older).await;
+    put_back(&cluster, older);
+    cluster.damage_images(older).await;
+    let sentence = cluster
+        .begin(older)
+        .await
+        .await
+        .unwrap()
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(sentence.contains("is an older copy of itself"), "{sentence}");
+    cluster.save(next + 100).await;
 }
 
 #[tokio::test]

@@ -127,6 +127,10 @@ impl<C: Carrier> Far<C> {
             to: to_node,
             ..v1::TransferLeaderRequest::default()
         };
+        let image = v1::ImageRequest {
+            envelope,
+            ..v1::ImageRequest::default()
+        };
         let introduce = v1::IntroduceRequest {
             from: Some(v1::Introduction::default()),
             to_node,
@@ -143,6 +147,7 @@ impl<C: Carrier> Far<C> {
                 told(link.snapshot(head.chain(stream::pending()).boxed(), deadline)),
             ),
             ("transfer leader", told(link.transfer_leader(transfer, deadline))),
+            ("image", told(link.image(image, deadline))),
             (
                 "read index",
                 told(link.read_index(v1::ReadIndexRequest { envelope }, deadline)),

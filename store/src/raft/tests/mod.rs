@@ -1,5 +1,6 @@
 //! Claims about consensus, over real files and real clocks; peers talk in memory, where a wire can be cut.
 
+mod asking;
 mod changes;
 pub(crate) mod cluster;
 mod conformance;

@@ -18,7 +18,7 @@ use super::cluster::{Cluster, eventually};
 use super::{SAVE_BYTES, create, key};
 
 /// Small enough that a few saves need a snapshot.
-const SMALL: SnapshotPolicy = SnapshotPolicy {
+pub(super) const SMALL: SnapshotPolicy = SnapshotPolicy {
     bytes: 20 * SAVE_BYTES,
     keep_bytes: 5 * SAVE_BYTES,
     check_every: Duration::from_millis(20),
@@ -74,7 +74,8 @@ async fn a_restart_from_snapshot_and_log_keeps_every_save() {
     assert_eq!(node.table().version(), before);
 }
 
-fn purged(node: &crate::raft::RaftHandle) -> u64 {
+/// Index of the last entry that a node's log lost to an image; 0 if none.
+pub(super) fn purged(node: &crate::raft::RaftHandle) -> u64 {
     use openraft::async_runtime::watch::WatchReceiver;
     let metrics = node.inner.raft.metrics();
     metrics.borrow_watched().purged.map_or(0, |purged| purged.index)
@@ -138,7 +139,7 @@ async fn an_older_snapshot_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
-async fn a_damaged_image_without_its_log_is_one_clear_sentence_at_every_start() {
+async fn a_damaged_image_that_nobody_else_can_have_is_one_clear_sentence_at_every_start() {
     let mut cluster = started(1).await;
     for user in 0..70 {
         cluster.save(user).await;
@@ -147,15 +148,16 @@ async fn a_damaged_image_without_its_log_is_one_clear_sentence_at_every_start() 
     eventually("the log is purged", || purged(&node) > 0).await;
     drop(node);
     cluster.crash(1).await;
-    for image in std::fs::read_dir(cluster.data_dir(1).join("snapshots")).unwrap() {
-        std::fs::write(image.unwrap().path(), b"scribble").unwrap();
-    }
+    cluster.damage_images(1).await;
     for _ in 0..2 {
         let sentence = cluster.refusal(|| cluster.settings(1)).await;
-        assert!(
-            sentence.contains("there is no table image that is whole"),
-            "{sentence}"
-        );
+        for part in [
+            "there is no table image that is whole",
+            "--join",
+            "remora restore",
+        ] {
+            assert!(sentence.contains(part), "{part} is not in {sentence}");
+        }
     }
 }
 

@@ -22,6 +22,8 @@ struct State {
     cut: BTreeSet<NodeId>,
     deaf: BTreeSet<NodeId>,
     frozen: BTreeSet<NodeId>,
+    /// How many images that a node sends are torn in their middle.
+    tears: BTreeMap<NodeId, usize>,
     /// Votes and pre-votes asked for by each node, also those that a cut wire swallowed.
     candidacies: BTreeMap<NodeId, usize>,
     /// Introductions that arrived, by who asked whom.
@@ -54,6 +56,20 @@ impl Wires {
     /// Lets a node stand still: it hears what it is asked when it wakes, and that is never.
     pub(super) fn freeze(&self, node: NodeId) {
         self.state().frozen.insert(node);
+    }
+
+    /// Tears the next images that a node sends, so many.
+    pub(super) fn tear_images(&self, node: NodeId, images: usize) {
+        self.state().tears.insert(node, images);
+    }
+
+    /// How many pieces of the next image come through; all if it is not torn.
+    fn tears(&self, node: NodeId) -> Option<usize> {
+        let mut state = self.state();
+        let left = state.tears.get_mut(&node).filter(|left| **left > 0)?;
+        *left -= 1;
+        // The head and a piece, and not the end.
+        Some(3)
     }
 
     /// Lets a node be reached.
@@ -220,6 +236,27 @@ impl PeerLink for MemoryLink {
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>> {
         self.call(deadline, move |peer| async move { peer.snapshot(chunks).await })
+    }
+
+    fn image(
+        &self,
+        request: v1::ImageRequest,
+        deadline: Duration,
+    ) -> BoxFuture<'static, LinkResult<LinkStream<v1::SnapshotChunk>>> {
+        let link = self.clone();
+        let opened = self.call(deadline, move |peer| async move { peer.image(request).await });
+        Box::pin(async move {
+            let mut most = link.wires.tears(link.to);
+            let pieces = opened.await?.map(move |piece| {
+                link.wires.answer(link.from, link.to)?;
+                most = most.map(|most| most.saturating_sub(1));
+                if most == Some(0) {
+                    return Err(LinkError::Unreachable("torn".to_owned()));
+                }
+                Ok(piece)
+            });
+            Ok(pieces.boxed())
+        })
     }
 
     fn transfer_leader(

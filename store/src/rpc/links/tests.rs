@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
@@ -61,6 +62,7 @@ impl Node {
             links: Arc::new(GrpcLinks),
             clock: Clock::system(),
             events: Arc::new(Deaf),
+            starting: watch::Sender::default(),
         };
         let address = cluster[&node].parse().unwrap();
         let (end, ended) = mpsc::sync_channel(0);

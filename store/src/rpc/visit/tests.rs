@@ -60,6 +60,7 @@ impl Store {
             links: Arc::new(GrpcLinks),
             clock: Clock::driven(move || began),
             events: Arc::clone(&hub) as Arc<dyn EventSink>,
+            starting: watch::Sender::default(),
         };
         let raft = start(settings).await.unwrap();
         raft.leadership().wait_for(Leadership::leads).await.unwrap();
