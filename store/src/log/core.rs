@@ -346,8 +346,7 @@ impl Core {
         let mut state = self.lock();
         state.segments.push_back(segment);
         state.starves = false;
-        state.lacks_room = None;
-        self.figures.lacks_room(None);
+        state.has_room(&self.figures);
         self.tell(&mut state, Worker::Writer);
     }
 
@@ -422,6 +421,17 @@ impl CoreState {
         segments
             .find(|segment| segment.seal.generation == generation)
             .cloned()
+    }
+
+    /// There is room. What waited for it waits for the disk from now on: a disk that had none did not hang, and must not be
+    /// taken for one that does in the moment before it has written what was held up.
+    fn has_room(&mut self, figures: &Figures) {
+        if self.lacks_room.take().is_some() {
+            let now = Some(runtime::now());
+            self.since = (self.since.0.and(now), self.since.1.and(now));
+            self.count(figures);
+            figures.lacks_room(None);
+        }
     }
 
     fn count(&self, figures: &Figures) {

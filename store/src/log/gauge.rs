@@ -38,7 +38,8 @@ pub(crate) struct LogLoad {
     pub bytes_since_purge: u64,
     /// Bytes of entries that are not on the disk yet.
     pub queued_bytes: u64,
-    /// How long the oldest append or vote has been waiting that is not synced yet; none if all are.
+    /// How long the oldest append or vote has been waiting for the disk that is not synced yet; none if all are. What waited for
+    /// room waits for the disk from the moment on at which there was some.
     pub oldest_unsynced: Option<Duration>,
     /// Bytes on the disk that wait for their next use, the reserve among them.
     pub spare_bytes: u64,
@@ -105,16 +106,18 @@ impl LogGauge {
     pub(crate) fn load(&self) -> Option<LogLoad> {
         let figures = self.open()?;
         let waited = |since: &AtomicU64| {
-            let micros = since.load(Ordering::Relaxed).checked_sub(1)?;
+            let micros = since.load(Ordering::Acquire).checked_sub(1)?;
             Some(runtime::since(figures.opened).saturating_sub(Duration::from_micros(micros)))
         };
+        // First: whoever finds room finds how long what waited for it has been waiting since.
+        let lacks_room = waited(&figures.lacks_room);
         Some(LogLoad {
             disk_bytes: figures.disk_bytes.load(Ordering::Relaxed),
             bytes_since_purge: figures.since_purge.load(Ordering::Relaxed),
             queued_bytes: figures.queued_bytes.load(Ordering::Relaxed),
             oldest_unsynced: waited(&figures.oldest_unsynced),
             spare_bytes: figures.spare_bytes.load(Ordering::Relaxed),
-            lacks_room: waited(&figures.lacks_room),
+            lacks_room,
         })
     }
 
@@ -191,7 +194,7 @@ impl Figures {
             let micros = since.saturating_duration_since(self.opened).as_micros();
             u64::try_from(micros).map_or(u64::MAX, |micros| micros.saturating_add(1))
         });
-        noted.store(micros, Ordering::Relaxed);
+        noted.store(micros, Ordering::Release);
     }
 
     /// So many bytes are in use on the disk, and so many wait for their next use.

@@ -5,6 +5,7 @@ use super::workers::{bench, load, next_is_ready, until};
 use super::*;
 use crate::faults::Kind;
 use crate::log::core::Worker;
+use crate::runtime;
 
 /// Entries, of a page each, that fit into the segment of the first one, the next one and the reserve.
 const FITTING: u64 = 3 * (2 + RESERVE_SEGMENTS as u64);
@@ -46,6 +47,38 @@ fn a_log_without_room_spends_its_reserve_then_waits_and_goes_on_when_there_is_so
     );
     drop(driven);
     assert_eq!(bench.drive().log.bounds().last, Some(id(1, FITTING + 8)));
+}
+
+/// When it had, a node whose disk had room again after ten seconds ended as one whose disk hung that long.
+#[test]
+fn what_waited_for_room_has_not_waited_for_the_disk() {
+    let bench = bench();
+    let mut driven = bench.drive();
+    driven.append(entries(1, 0..1)).unwrap();
+    bench.faults.say_free(Some(0));
+    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    let durable = try_append(&mut driven, FITTING);
+    let voted = {
+        let (done, voted) = completion();
+        driven.log.save_vote(granted(2, 1), done);
+        voted
+    };
+    let waited = load(&driven.log).lacks_room.unwrap();
+    until("time goes on", || load(&driven.log).lacks_room.unwrap() > waited);
+    let before = runtime::now();
+    bench.faults.say_free(None);
+    driven.housekeeper.look_again();
+    while driven.housekeeper.step() != Progress::None {}
+    let waits = load(&driven.log);
+    assert_eq!(waits.lacks_room, None);
+    assert!(
+        waits.oldest_unsynced.unwrap() <= runtime::since(before),
+        "{waits:?}"
+    );
+    driven.settle();
+    durable.try_recv().unwrap().unwrap();
+    voted.try_recv().unwrap().unwrap();
+    assert_eq!(load(&driven.log).oldest_unsynced, None);
 }
 
 #[test]
