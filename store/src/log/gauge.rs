@@ -54,6 +54,8 @@ pub(super) struct Figures {
     closed: AtomicBool,
     /// Whether the disk was given up for lost.
     given_up: AtomicBool,
+    /// Whether nobody waits for room any more.
+    expects_no_room: AtomicBool,
     syncs: AtomicU64,
     /// Microseconds of the last syncs, the newest at `syncs` modulo their number.
     durations: Vec<AtomicU32>,
@@ -132,6 +134,12 @@ impl LogGauge {
         self.0.given_up.store(true, Ordering::Relaxed);
     }
 
+    /// Nobody waits for room from now on: what cannot be written for want of it fails within a second, and the log with it. For
+    /// whoever is about to end, and would wait for those who wait.
+    pub(crate) fn expect_no_room(&self) {
+        self.0.expects_no_room.store(true, Ordering::Relaxed);
+    }
+
     fn open(&self) -> Option<&Figures> {
         (!self.0.closed.load(Ordering::Relaxed)).then_some(&self.0)
     }
@@ -144,6 +152,7 @@ impl Figures {
             opened: runtime::now(),
             closed: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
+            expects_no_room: AtomicBool::new(false),
             syncs: AtomicU64::new(0),
             durations: (0..REMEMBERED_MAX).map(|_| AtomicU32::new(0)).collect(),
             bytes: AtomicU64::new(0),
@@ -171,6 +180,11 @@ impl Figures {
     /// Whether the disk was given up for lost.
     pub(super) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody waits for room any more.
+    pub(super) fn expects_no_room(&self) -> bool {
+        self.expects_no_room.load(Ordering::Relaxed)
     }
 
     /// A purge is durable.

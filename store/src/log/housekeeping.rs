@@ -5,7 +5,7 @@
 //! log that goes on as before makes no new ones.
 //!
 //! A disk without room ends nothing. The log then has its reserve; when that is spent it *lacks room*: what is appended waits,
-//! nobody is told that it is durable, and it goes on when there is room again.
+//! nobody is told that it is durable, and it goes on when there is room again. Only whoever ends waits for nobody's room.
 //!
 //! Invariants: a segment is named durably before the writer gets it, and forgotten durably before it is used again or
 //! removed; what the manifest says of the log was durable in the log before; the reserve is spent only while there is no room
@@ -134,7 +134,12 @@ impl Housekeeper {
 
     /// Nothing can be done before there is room.
     fn waits_for_room(&self) -> Progress {
-        if self.core.lock().starves {
+        let starves = self.core.lock().starves;
+        if starves && self.core.figures.expects_no_room() {
+            self.core.fail(&io::ErrorKind::StorageFull.into());
+            return Progress::Made;
+        }
+        if starves {
             self.core.lacks_room();
         }
         Progress::None

@@ -141,18 +141,28 @@ impl Elections {
     /// # Errors
     /// Why not, for whoever asked.
     pub(super) fn check_free(&self) -> Result<(), PeerError> {
+        self.check_room()?;
         let refused = |why: &str| Err(PeerError::Unavailable(format!("no vote: {why}")));
         if self.silent_until.is_some_and(|until| runtime::now() < until) {
             return refused("this node restarted less than a lease ago");
-        }
-        if self.around.identity.lacks_room() {
-            return refused("this node's disk has no room to store it");
         }
         if self.leads() {
             return refused("this node leads, and a majority answers it");
         }
         if !self.detector().is_free() {
             return refused("this node heard the leader, or gave its vote, less than a lease ago");
+        }
+        Ok(())
+    }
+
+    /// Whether a vote can be stored: one that waits for room would hold up all of consensus here.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub(super) fn check_room(&self) -> Result<(), PeerError> {
+        if self.around.identity.lacks_room() {
+            let why = "no vote: this node's disk has no room to store it";
+            return Err(PeerError::Unavailable(why.to_owned()));
         }
         Ok(())
     }

@@ -171,7 +171,9 @@ impl PeerEndpoint {
             let reply = self.inner.elections.pre_vote(&rpc)?;
             return Ok(wire::vote_reply(&reply));
         }
-        if !rpc.leadership_transfer {
+        if rpc.leadership_transfer {
+            self.inner.elections.check_room()?;
+        } else {
             self.inner.elections.check_free()?;
             // openraft's own lease is longer than ours ever is: it does not know of a dead process.
             rpc.leadership_transfer = true;
@@ -261,6 +263,9 @@ impl PeerEndpoint {
     ) -> Result<v1::TransferLeaderReply, PeerError> {
         self.inner.identity.check(request.envelope.as_ref())?;
         let rpc = wire::from_transfer(request)?;
+        if *rpc.to_node_id() == self.inner.identity.node {
+            self.inner.elections.check_room()?;
+        }
         let reply = self
             .inner
             .raft

@@ -308,6 +308,8 @@ impl RaftHandle {
     /// Stops at once: what is on its way is answered Unknown.
     pub(super) async fn halt(&self) {
         self.inner.stopping.send_replace(true);
+        // Consensus may be waiting for a vote that waits for room.
+        self.inner.log.expect_no_room();
         if let Err(error) = self.inner.raft.shutdown().await {
             tracing::error!(%error, "consensus did not stop cleanly");
         }

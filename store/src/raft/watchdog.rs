@@ -11,7 +11,7 @@
 //! (etcd issue 15247 is of the same kind).
 //!
 //! A log that *lacks room* is no hung disk: it says so, and goes on when there is room. Until then the node hands over what it
-//! leads, gives no votes, takes nothing and calls nothing durable; it answers heartbeats and reads, which need no disk. A node
+//! leads to one that has some, gives no votes, takes nothing and calls nothing durable; it answers heartbeats and reads, which need no disk. A node
 //! that stays so ends, so that somebody sees it and the others need not wait for it. But disks that are equal fill together: so
 //! of several whose log has no room the one with the highest id ends first, and whoever's end would leave no majority waits.
 //!
@@ -108,12 +108,13 @@ pub(super) async fn watch_disk(
 ) {
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut handed_over = false;
     loop {
         look.tick().await;
         let Some(load) = gauge.load() else { return };
         let now = DiskHealth::of(&load, patience);
-        let is_new = identity.set_health(now) != now;
-        if is_new {
+        if identity.set_health(now) != now {
+            handed_over = false;
             say(now, load.oldest_unsynced.unwrap_or_default());
         }
         match now {
@@ -134,7 +135,9 @@ pub(super) async fn watch_disk(
                 );
                 return;
             }
-            DiskHealth::Hangs | DiskHealth::Full if is_new => hand_over(&raft, &identity).await,
+            DiskHealth::Hangs | DiskHealth::Full if !handed_over => {
+                handed_over = hand_over(&raft, &identity, now).await;
+            }
             DiskHealth::Hangs | DiskHealth::Full | DiskHealth::Late | DiskHealth::Answers => {}
         }
     }
@@ -169,12 +172,18 @@ fn may_leave(raft: &Raft, identity: &NodeIdentity) -> bool {
     is_first && !sets.is_empty() && is_majority(sets, &others)
 }
 
-/// Asks the voter that is furthest ahead to lead. Whether it does is not waited for: this node is out of it already.
-async fn hand_over(raft: &Raft, identity: &NodeIdentity) {
-    if let Some(successor) = succession::successors(raft, identity).last() {
-        // An error says that consensus has ended, which is told elsewhere.
-        let _ = raft.trigger().transfer_leader(*successor).await;
-    }
+/// Asks the voter that is furthest ahead to lead, and says whether there is one. Whether it does is not waited for: this node is
+/// out of it already. But one whose log has no room either could not store its vote, and consensus stands still on every node
+/// whose vote waits for room: then the leader stays, for those who read.
+async fn hand_over(raft: &Raft, identity: &NodeIdentity, health: DiskHealth) -> bool {
+    let can_vote = |voter: &NodeId| health != DiskHealth::Full || !identity.is_spent(*voter);
+    let successor = succession::successors(raft, identity).pop();
+    let Some(successor) = successor.filter(can_vote) else {
+        return false;
+    };
+    // An error says that consensus has ended, which is told elsewhere.
+    let _ = raft.trigger().transfer_leader(successor).await;
+    true
 }
 
 #[cfg(test)]

@@ -82,6 +82,22 @@ fn what_waited_for_room_has_not_waited_for_the_disk() {
 }
 
 #[test]
+fn what_waits_for_room_fails_once_nobody_expects_any() {
+    let bench = bench();
+    let mut driven = bench.drive();
+    driven.append(entries(1, 0..1)).unwrap();
+    bench.faults.say_free(Some(0));
+    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    driven.log.gauge().expect_no_room();
+    let durable = try_append(&mut driven, FITTING);
+    let refused = durable.try_recv().unwrap().unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+    drop(driven);
+    bench.faults.say_free(None);
+    assert_eq!(bench.drive().log.bounds().last, Some(id(1, FITTING - 1)));
+}
+
+#[test]
 fn workers_that_wait_for_room_do_not_keep_each_other_awake() {
     let bench = bench();
     let mut driven = bench.drive();
