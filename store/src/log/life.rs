@@ -4,8 +4,8 @@
 //! promised since, and only whoever heard that can tell. So each node tells its peers how far its disk has come, they keep it,
 //! and tell it back.
 //!
-//! Invariants: what is remembered only rises, and never goes beyond what the disk said of what it can lose no more: a start
-//! that was counted durably, a vote that is durable, an entry that is committed and durable there. Therefore no crash, no
+//! Invariants: what is remembered only rises, and never goes beyond what the disk said, or acknowledged to its leader, of what
+//! it can lose no more: a start that was counted durably, a vote that is durable, an entry that is committed and durable there. Therefore no crash, no
 //! power cut and no truncation makes a disk lack anything of its own earlier lives. Reading believes nothing and never panics.
 //!
 //! Left out: the file (`lives_file`), and who hears, tells and judges (`raft`).

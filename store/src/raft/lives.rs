@@ -3,12 +3,12 @@
 //! A disk that was put back to an older state looks whole, and has forgotten what it promised since. So every node tells, in
 //! its introduction, how far its disk has come; its peers keep that durably, and tell it back to whoever introduces itself as
 //! this disk. A node that finds itself behind that is an older copy of itself, and ends. It judges itself, because it alone
-//! knows its log at the moment of the answer.
+//! knows its log at the moment of the answer. Its leader knows more, and at once: what it acknowledged.
 //!
 //! Invariants:
 //!
-//! - What is told can be lost no more, see [`OwnDisk::promised`]: no crash, no power cut, no truncation makes a disk look
-//!   older than it is.
+//! - What is told can be lost no more, see [`OwnDisk::promised`], nor can what a leader remembers, see [`Acknowledged`]: no crash,
+//!   no power cut, no truncation makes a disk look older than it is.
 //! - Until it has compared itself with every peer that answers within [`COMPARED_WITHIN`], a node takes no part: it gives no
 //!   vote, stands for no election and acknowledges nothing: openraft panics in a leader whose follower goes back behind what
 //!   it acknowledged. That holds for a pristine one as well, which may be a copy from
@@ -18,7 +18,8 @@
 //!   disk that the membership records.
 //! - What is remembered is written aside from heartbeats, at most once in [`REMEMBERED_EVERY`], and only when it has risen.
 //!
-//! Left out on purpose: what no living peer has seen. Nobody can tell that from the truth.
+//! Left out: what a leader does with a follower that answers as an older copy before it has judged itself (`network`). Left out on
+//! purpose: what no living peer has seen. Nobody can tell that from the truth.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +33,7 @@ use crate::log::{ClusterId, DiskId, DiskLife, LEAVE_OUT, Lives, LivesFile, Log, 
 use crate::runtime;
 
 use super::NodeId;
+use super::acknowledged::Acknowledged;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
 use super::log_seam::disk_id;
 use super::wire;
@@ -63,6 +65,7 @@ pub(super) struct PeerLives {
     /// Drawn at this start, never 0.
     draw: u64,
     remembered: Mutex<Lives>,
+    acknowledged: Mutex<Acknowledged>,
     comparison: watch::Sender<Comparison>,
 }
 
@@ -72,6 +75,7 @@ impl PeerLives {
         Self {
             draw,
             remembered: Mutex::new(remembered),
+            acknowledged: Mutex::default(),
             comparison: watch::Sender::new(Comparison::Awaits(BTreeSet::new())),
         }
     }
@@ -102,6 +106,32 @@ impl PeerLives {
 
     fn heard(&self, disk: DiskId, said: &DiskLife) {
         self.remembered().heard(disk, said);
+    }
+
+    /// A disk acknowledged entries up to `upto` to this node, which leads in this term and knows those up to `committed` to be
+    /// committed.
+    pub(super) fn acknowledged(
+        &self,
+        disk: DiskId,
+        term: u64,
+        (upto, committed): (Option<LogId>, Option<LogId>),
+    ) {
+        let entry = self.acknowledgements().rise(disk, term, (upto, committed));
+        if entry.is_some() {
+            // Whoever acknowledges has stored the vote under which it was asked.
+            let said = DiskLife {
+                voted: term,
+                entry,
+                ..DiskLife::default()
+            };
+            self.heard(disk, &said);
+        }
+    }
+
+    /// What disks acknowledged to this node.
+    pub(super) fn acknowledgements(&self) -> MutexGuard<'_, Acknowledged> {
+        // A few assignments at a time: a poisoned lock still holds whole values.
+        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This peer was compared with, and remembers nothing that this node does not know.
@@ -280,6 +310,10 @@ pub(super) async fn remember(identity: Arc<NodeIdentity>, file: LivesFile) {
     loop {
         tokio::time::sleep(REMEMBERED_EVERY).await;
         let disks: BTreeSet<DiskId> = identity.members().values().map(|member| member.disk).collect();
+        identity
+            .lives
+            .acknowledgements()
+            .keep_only(|disk| disks.contains(&disk));
         let lives = {
             let mut remembered = identity.lives.remembered();
             remembered.keep_only(|disk| disks.contains(&disk));

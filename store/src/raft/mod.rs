@@ -6,8 +6,8 @@
 //! `elections` says when to stand and whom to vote for, by `detector` and `pace`; `imaging` when the table is written to disk
 //! and how much of the log stays behind that. `forming` makes a cluster out of empty data directories, once, `anew` out of a
 //! backup, and `recover` out of one disk that is left; `joining` is how a node waits to be added to one that exists, and
-//! `membership` changes who belongs to it, by the `steps` that are due. `lives` keeps older copies of a data directory out, and
-//! `asking` closes the gap between an image that was lost and a log.
+//! `membership` changes who belongs to it, by the `steps` that are due. `lives` and `acknowledged` keep older copies of a data
+//! directory out, and `asking` closes the gap between an image that was lost and a log.
 //! `wire` translates: no openraft type reaches a disk or a wire, so that an upgrade of openraft changes no format.
 //! `simulation`, compiled for tests alone, plays whole nodes under time, wires and disks that a seed decides.
 //!
@@ -18,6 +18,7 @@
 //! Left out on purpose: lease reads (they trust that a process is never paused), and more than one Raft group (the group
 //! id is in every record and message already).
 
+mod acknowledged;
 mod advice;
 mod anew;
 mod applier;

@@ -2,9 +2,13 @@
 //!
 //! Replication is one long-lived stream per follower with many requests in flight. Heartbeats have their own link, so
 //! that they never wait behind entries or a snapshot; pre-vote is really asked (openraft's default grants it).
+//!
+//! Invariant: openraft never hears that a follower lacks what it acknowledged to this leader (`acknowledged`). It gets nothing
+//! then, and is tried again from time to time.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -16,17 +20,19 @@ use openraft::network::{
     RaftNetworkFactory,
 };
 use openraft::raft::{
-    AppendEntriesRequest, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
+    AppendEntriesRequest, SnapshotResponse, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
     TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft::type_config::alias::VoteOf;
+use openraft::type_config::alias::{LogIdOf, VoteOf};
 use remora_proto::v1;
 
+use crate::log::{DiskId, LogId};
 use crate::runtime;
 
 use super::NodeId;
 use super::identity::NodeIdentity;
 use super::link::{LinkError, PeerLink, PeerLinks};
+use super::log_seam::disk_id;
 use super::pace::Pace;
 use super::snapshots::{self, SnapshotData};
 use super::types::{Member, Types};
@@ -35,6 +41,9 @@ use super::wire::{self, Malformed};
 /// Pause before an unreachable follower is tried again. Short and constant: a follower that restarts must be back
 /// before the next failure, and a refused connection on a local network costs next to nothing.
 const RETRY_AFTER: Duration = Duration::from_millis(20);
+
+/// The same for one that lacks what it acknowledged, and will hardly have it again: what is sent to it each time is in vain.
+const RETRY_LACKING_AFTER: Duration = Duration::from_secs(1);
 
 /// Makes the links that openraft asks for.
 pub(super) struct Network {
@@ -57,7 +66,11 @@ impl Network {
         PeerNetwork {
             link: self.links.link(target, &member.peer_address),
             envelope: self.identity.envelope(target, member),
-            identity: Arc::clone(&self.identity),
+            follower: Follower {
+                node: target,
+                disk: member.disk,
+                identity: Arc::clone(&self.identity),
+            },
             pace: Arc::clone(&self.pace),
             heartbeats,
         }
@@ -80,7 +93,7 @@ impl RaftNetworkFactory<Types> for Network {
 pub(super) struct PeerNetwork {
     link: Result<Arc<dyn PeerLink>, LinkError>,
     envelope: v1::Envelope,
-    identity: Arc<NodeIdentity>,
+    follower: Follower,
     pace: Arc<Pace>,
     heartbeats: bool,
 }
@@ -92,14 +105,80 @@ impl PeerNetwork {
 
     /// The head of a message that is sent now.
     fn head(&self) -> v1::Envelope {
-        self.identity.stamp(self.envelope)
+        self.follower.identity.stamp(self.envelope)
     }
 
     /// What a peer answered, noted as a sign of life.
     fn answered<T>(&self, answer: Result<T, LinkError>) -> Result<T, RPCError<Types>> {
         let answer = answer.map_err(|error| rpc_error(&error))?;
-        self.identity.heard(self.envelope.to_node);
+        self.follower.identity.heard(self.envelope.to_node);
         Ok(answer)
+    }
+
+    /// What a follower answered on a stream of this term, for openraft to hear.
+    async fn judged(
+        &self,
+        term: u64,
+        reply: Result<v1::AppendReply, LinkError>,
+    ) -> Result<StreamAppendResult<Types>, RPCError<Types>> {
+        let reply = self.answered(reply)?;
+        let result = wire::from_append_reply(reply).map_err(|error| malformed(&error))?;
+        if let Err(error) = self.follower.answered(term, &result) {
+            tokio::time::sleep(RETRY_LACKING_AFTER).await;
+            return Err(rpc_error(&error));
+        }
+        Ok(result)
+    }
+}
+
+/// A follower, as far as it is known what it acknowledged.
+#[derive(Clone)]
+struct Follower {
+    node: NodeId,
+    disk: DiskId,
+    identity: Arc<NodeIdentity>,
+}
+
+impl Follower {
+    /// In this term it has entries up to `upto`, and those up to `committed` are committed.
+    fn has(&self, term: u64, upto: Option<LogIdOf<Types>>, committed: Option<LogIdOf<Types>>) {
+        let known = (upto.map(disk_id), committed.map(disk_id));
+        self.identity.lives.acknowledged(self.disk, term, known);
+    }
+
+    /// What it answered to an append of this term.
+    ///
+    /// # Errors
+    /// It lacks what it acknowledged, which openraft takes for impossible.
+    fn answered(&self, term: u64, result: &StreamAppendResult<Types>) -> Result<(), LinkError> {
+        match result {
+            Ok(upto) => {
+                self.has(term, *upto, None);
+                self.identity.lives.acknowledgements().is_whole(self.disk, term);
+                Ok(())
+            }
+            Err(StreamAppendError::Conflict(at)) => self.check(term, disk_id(*at)),
+            Err(StreamAppendError::HigherVote(_)) => Ok(()),
+        }
+    }
+
+    /// Whether it may be true that it has no such entry.
+    fn check(&self, term: u64, at: LogId) -> Result<(), LinkError> {
+        let lives = &self.identity.lives;
+        let Some((upto, is_new)) = lives.acknowledgements().lacks(self.disk, term, at) else {
+            return Ok(());
+        };
+        let node = self.node;
+        let sentence = format!(
+            "node {node} acknowledged entry {} of term {} and has no entry {} of term {}: its data directory is an older copy of \
+             itself, or its disk was put back to an older state. Nothing is sent to it; replace it: start it with an empty data \
+             directory and --join, and say `remora nodes replace {node}`",
+            upto.index, upto.term, at.index, at.term
+        );
+        if is_new {
+            tracing::error!("{sentence}");
+        }
+        Err(LinkError::Refused(sentence))
     }
 }
 
@@ -136,6 +215,9 @@ impl NetStreamAppend<Types> for PeerNetwork {
                 let Some(request) = input.next().await else {
                     return Ok(stream::empty().boxed());
                 };
+                // openraft sends it behind the last entry that matched.
+                let (term, upto) = (request.vote.leader_id.term, request.prev_log_id);
+                self.follower.has(term, upto, request.leader_commit);
                 let began = runtime::now();
                 let reply = link
                     .heartbeat(wire::append(self.head(), request), option.hard_ttl())
@@ -143,10 +225,22 @@ impl NetStreamAppend<Types> for PeerNetwork {
                 let reply = self.answered(reply)?;
                 self.pace.answered(runtime::since(began));
                 let result = wire::from_append_reply(reply).map_err(|error| malformed(&error))?;
+                if let Err(StreamAppendError::Conflict(at)) = &result {
+                    let checked = self.follower.check(term, disk_id(*at));
+                    checked.map_err(|error| rpc_error(&error))?;
+                }
                 return Ok(stream::once(async move { Ok(result) }).boxed());
             }
-            let (envelope, identity) = (self.envelope, Arc::clone(&self.identity));
-            let requests = input.map(move |request| wire::append(identity.stamp(envelope), request));
+            let (envelope, follower) = (self.envelope, self.follower.clone());
+            // Of the requests, all of which are of one leader.
+            let term = Arc::new(AtomicU64::new(0));
+            let asked = Arc::clone(&term);
+            let requests = input.map(move |request| {
+                let term = request.vote.leader_id.term;
+                asked.store(term, Ordering::Relaxed);
+                follower.has(term, None, request.leader_commit);
+                wire::append(follower.identity.stamp(envelope), request)
+            });
             let replies = match link.append(requests.boxed()).await {
                 Ok(replies) => replies,
                 Err(error) => {
@@ -156,9 +250,9 @@ impl NetStreamAppend<Types> for PeerNetwork {
                 }
             };
             let this = &*self;
-            let results = replies.map(move |reply| {
-                let reply = this.answered(reply)?;
-                wire::from_append_reply(reply).map_err(|error| malformed(&error))
+            let results = replies.then(move |reply| {
+                let term = term.load(Ordering::Relaxed);
+                async move { this.judged(term, reply).await }
             });
             Ok(results.boxed())
         })
@@ -197,6 +291,7 @@ impl NetSnapshot<Types> for PeerNetwork {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        let last = snapshot.meta.last_log_id;
         let head = snapshots::head(Some(self.head()), wire::vote(&vote), &snapshot);
         let chunks = snapshots::chunks(head, snapshot.snapshot);
         let sent = self.link()?.snapshot(chunks, option.hard_ttl());
@@ -205,8 +300,11 @@ impl NetSnapshot<Types> for PeerNetwork {
             closed = cancel => Err(StreamingError::Closed(closed)),
             reply = sent => {
                 let reply = self.answered(reply)?;
-                let vote = wire::from_vote(reply.vote).map_err(|error| malformed(&error))?;
-                Ok(SnapshotResponse::new(vote))
+                let answered = wire::from_vote(reply.vote).map_err(|error| malformed(&error))?;
+                if answered == vote {
+                    self.follower.has(vote.leader_id.term, last, last);
+                }
+                Ok(SnapshotResponse::new(answered))
             }
         }
     }

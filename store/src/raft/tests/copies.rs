@@ -38,17 +38,17 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Keeps a copy of a node's data directory as it is now.
-fn put_aside(cluster: &Cluster, node: NodeId) {
+pub(super) fn put_aside(cluster: &Cluster, node: NodeId) {
     copy(&cluster.data_dir(node), &cluster.data_dir(ASIDE + node));
 }
 
 /// Puts the copy in the place of what the directory has become.
-fn put_back(cluster: &Cluster, node: NodeId) {
+pub(super) fn put_back(cluster: &Cluster, node: NodeId) {
     fs::remove_dir_all(cluster.data_dir(node)).unwrap();
     copy(&cluster.data_dir(ASIDE + node), &cluster.data_dir(node));
 }
 
-fn remembered(of: &RaftHandle, disk: &RaftHandle) -> DiskLife {
+pub(super) fn remembered(of: &RaftHandle, disk: &RaftHandle) -> DiskLife {
     of.inner.identity.lives.of(disk.inner.identity.disk)
 }
 
@@ -58,7 +58,7 @@ fn promised(node: &RaftHandle) -> DiskLife {
 }
 
 /// Saves some sessions more, until all that run have applied them and remember of each other that they have.
-async fn go_on(cluster: &Cluster, users: std::ops::Range<u64>) {
+pub(super) async fn go_on(cluster: &Cluster, users: std::ops::Range<u64>) {
     for user in users.clone() {
         cluster.save(user).await;
     }
@@ -77,7 +77,7 @@ async fn go_on(cluster: &Cluster, users: std::ops::Range<u64>) {
 }
 
 /// Waits until what a node remembers of a disk is on its own disk.
-async fn written(cluster: &Cluster, of: NodeId, disk: NodeId) {
+pub(super) async fn written(cluster: &Cluster, of: NodeId, disk: NodeId) {
     let (of, disk) = (&cluster.nodes[&of], &cluster.nodes[&disk]);
     let path = cluster.data_dir(of.inner.identity.node).join("lives");
     let known = remembered(of, disk).entry.unwrap();
@@ -88,7 +88,7 @@ async fn written(cluster: &Cluster, of: NodeId, disk: NodeId) {
     .await;
 }
 
-async fn ends_as_an_older_copy(node: &RaftHandle) {
+pub(super) async fn ends_as_an_older_copy(node: &RaftHandle) {
     let sentence = tokio::time::timeout(PATIENCE, node.failed()).await;
     let sentence = sentence.expect("the copy serves on");
     assert!(sentence.contains("is an older copy of itself"), "{sentence}");
@@ -99,7 +99,7 @@ async fn ends_as_an_older_copy(node: &RaftHandle) {
     assert!(!node.is_compared(), "it takes part");
 }
 
-fn none_ended(cluster: &Cluster) {
+pub(super) fn none_ended(cluster: &Cluster) {
     for (node, handle) in &cluster.nodes {
         assert_eq!(handle.failed().now_or_never(), None, "node {node} ended");
     }

@@ -16,6 +16,7 @@ mod joining;
 mod leadership;
 pub(crate) mod link;
 mod membership;
+mod reverted;
 mod snapshot;
 mod space;
 mod wire;

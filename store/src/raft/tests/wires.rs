@@ -24,6 +24,7 @@ struct State {
     frozen: BTreeSet<NodeId>,
     /// How many images that a node sends are torn in their middle.
     tears: BTreeMap<NodeId, usize>,
+    strangers: BTreeSet<NodeId>,
     /// Votes and pre-votes asked for by each node, also those that a cut wire swallowed.
     candidacies: BTreeMap<NodeId, usize>,
     /// Introductions that arrived, by who asked whom.
@@ -46,6 +47,7 @@ impl Wires {
         state.cut.remove(&node);
         state.deaf.remove(&node);
         state.frozen.remove(&node);
+        state.strangers.remove(&node);
     }
 
     /// Lets a node speak, but not hear what others answer.
@@ -70,6 +72,12 @@ impl Wires {
         *left -= 1;
         // The head and a piece, and not the end.
         Some(3)
+    }
+
+    /// Lets the introductions of a node, and those to it, get lost: nobody hears what it says of its disk, and it does not hear
+    /// what they remember.
+    pub(super) fn estrange(&self, node: NodeId) {
+        self.state().strangers.insert(node);
     }
 
     /// Lets a node be reached.
@@ -293,6 +301,10 @@ impl PeerLink for MemoryLink {
         request: v1::IntroduceRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::IntroduceReply>> {
+        let strangers = self.wires.state().strangers.clone();
+        if strangers.contains(&self.from) || strangers.contains(&self.to) {
+            return Box::pin(async { Err(LinkError::Unreachable("it was not introduced".to_owned())) });
+        }
         let (wires, ends) = (self.wires.clone(), (self.from, self.to));
         self.call(deadline, move |peer| async move {
             *wires.state().introductions.entry(ends).or_default() += 1;
