@@ -388,8 +388,12 @@ async fn saves_go_on_while_the_disk_does_not_take_what_is_remembered() {
             .values()
             .all(|faults| faults.hanging(Kind::Identity, Operation::Sync) > 0)
     };
-    let mut user = 0;
+    let (mut user, deadline) = (0, runtime::now() + PATIENCE);
     while !hang() {
+        assert!(
+            runtime::now() < deadline,
+            "not every node writes what it remembers"
+        );
         user += 1;
         cluster.save(user).await;
     }
