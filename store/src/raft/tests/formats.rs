@@ -1,9 +1,16 @@
 //! Releases of different formats in one cluster: who waits for whom, and who is refused.
+//!
+//! Broken once to see them fail: a rise takes no turn (it "did not wait", be it asked for or due).
 
-use remora_table::{Command, Format, Formats, Outcome};
+use std::sync::Arc;
 
-use crate::raft::Fate;
+use futures::FutureExt;
+use remora_table::{Command, ENTRY_ADDS_MAX_MS, Format, Formats, Outcome, SessionTable, Stamp, TableReader};
+use tokio::task::JoinHandle;
+
 use crate::raft::duties::own;
+use crate::raft::{Fate, RAISE_AFTER_MS, RaftHandle, Verb, Wish, formats};
+use crate::runtime;
 
 use super::cluster::{Cluster, eventually};
 
@@ -27,7 +34,7 @@ async fn restart(cluster: &mut Cluster, node: u64, understands: Formats) {
 
 async fn noted(cluster: &Cluster) {
     eventually("every node is noted", || {
-        cluster.nodes.values().all(crate::raft::RaftHandle::noted)
+        cluster.nodes.values().all(RaftHandle::noted)
     })
     .await;
 }
@@ -154,4 +161,81 @@ async fn an_older_release_that_meets_the_rise_in_its_log_ends_and_writes_nothing
     cluster.start(1).await;
     cluster.save(2).await;
     assert!(cluster.lead().await.table().get(&super::key(1)).is_some());
+}
+
+/// A cluster that may rise, and a change of its membership that holds the turn until nobody has answered for a second.
+async fn changing(cluster: &mut Cluster) -> (RaftHandle, JoinHandle<bool>) {
+    for node in 1..=4 {
+        cluster.understands.insert(node, NEXT);
+    }
+    cluster.start_all().await;
+    noted(cluster).await;
+    cluster.start_joining(4).await;
+    cluster.wires.freeze(4);
+    let leader = cluster.lead().await;
+    let changes = leader.clone();
+    let step = runtime::spawn(async move {
+        let wish = Wish {
+            verb: Verb::Add,
+            node: 4,
+            peer_address: "10.0.0.4:7500".to_owned(),
+        };
+        changes.change_members(&wish).await.is_ok()
+    });
+    let turn = &leader.inner.changes.turn;
+    eventually("the change has its turn", || turn.take().now_or_never().is_none()).await;
+    (leader, step)
+}
+
+#[tokio::test]
+async fn a_rise_that_is_asked_for_waits_for_a_change_of_the_membership() {
+    let mut cluster = Cluster::new(3);
+    let (leader, step) = changing(&mut cluster).await;
+    let raise = own(Command::Raise {
+        format: Format(2),
+        asked: true,
+    });
+    let raised = leader.raise(raise).await;
+    assert!(step.is_finished(), "it did not wait");
+    assert!(
+        matches!(raised, Fate::Done(Outcome::Raised { format: Format(2) })),
+        "{raised:?}"
+    );
+}
+
+/// What a table tells whose members have understood the next format for a day and a night.
+fn for_a_day(members: impl Iterator<Item = (u64, u64)> + Clone) -> TableReader {
+    let mut table = SessionTable::new();
+    table.set_members(&members.clone().collect());
+    for (node, disk) in members {
+        let understands = Command::Understands {
+            node,
+            disk,
+            formats: NEXT,
+        };
+        table.apply(&own(understands), &mut Vec::new());
+    }
+    for entry in 0..=RAISE_AFTER_MS / ENTRY_ADDS_MAX_MS {
+        table.begin_entry(Stamp(entry * ENTRY_ADDS_MAX_MS));
+    }
+    table.reader()
+}
+
+#[tokio::test]
+async fn a_rise_that_is_due_waits_for_a_change_of_the_membership() {
+    let mut cluster = Cluster::new(3);
+    let (leader, step) = changing(&mut cluster).await;
+    let parts = &leader.inner;
+    let members = parts.identity.members();
+    let disks = members.iter().map(|(node, member)| (*node, member.disk.0));
+    let keeping = runtime::spawn(formats::keep(
+        Arc::clone(&parts.identity),
+        parts.proposer.clone(),
+        for_a_day(disks),
+        leader.leadership(),
+        Arc::clone(&parts.changes.turn),
+    ));
+    eventually("the format rises", || leader.table().format() == Format(2)).await;
+    assert!(step.is_finished(), "it did not wait");
+    keeping.abort();
 }
