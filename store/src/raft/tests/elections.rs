@@ -86,7 +86,8 @@ async fn a_dead_process_is_followed_before_any_timer() {
 #[tokio::test]
 async fn whoever_stands_takes_over_the_highest_term_that_it_hears_of() {
     let mut cluster = Cluster::started(3).await;
-    cluster.save(1).await;
+    // Who does not know the members yet does not stand.
+    cluster.save_everywhere(1).await;
     let leader = cluster.leader().await;
     let (ahead, behind) = (leader % 3 + 1, (leader + 1) % 3 + 1);
     // It misses a save, so only the other can lead; and it has seen a term that the other has not.
