@@ -166,28 +166,34 @@ async fn agreement(world: &World) -> Option<()> {
     if !world.down().is_empty() {
         world.break_off("a node does not run at the end".to_owned());
     }
-    let same = |look: &dyn Fn(&RaftHandle) -> String| {
-        let mut seen = world
-            .running()
-            .into_iter()
-            .filter_map(|node| Some(look(&world.handle(node)?)));
-        let first = seen.next();
-        seen.all(|other| Some(&other) == first.as_ref())
+    let tables = || -> Vec<(NodeId, String)> {
+        let running = world.running().into_iter();
+        running
+            .filter_map(|node| Some((node, told_table(&world.handle(node)?))))
+            .collect()
     };
-    let table = |handle: &RaftHandle| {
-        let table = handle.table();
-        let sessions = table
-            .list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX)
-            .sessions;
-        let counts = (
-            table.version(),
-            table.bytes(),
-            table.remains(),
-            table.table_time(),
-        );
-        format!("{counts:?} {sessions:?}")
-    };
-    until(world, "all nodes have the same table", || same(&table)).await
+    let same = || tables().windows(2).all(|pair| pair[0].1 == pair[1].1);
+    let agreed = until(world, "all nodes have the same table", same).await;
+    if agreed.is_none() {
+        for (node, table) in tables() {
+            world.chronicle.tell(&format!("node {node} has {table}"));
+        }
+    }
+    agreed
+}
+
+/// Where a node is in the log, and what it made of that.
+fn told_table(handle: &RaftHandle) -> String {
+    let table = handle.table();
+    let all = table.list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX);
+    let sum = crc32fast::hash(format!("{:?}", all.sessions).as_bytes());
+    let (version, time) = (table.version(), table.table_time());
+    format!(
+        "version {version} of {} and {} bytes at {time:?}, {} sessions {sum:08x}",
+        table.remains(),
+        table.bytes(),
+        all.matching
+    )
 }
 
 /// Waits for a condition; the story breaks off if it never holds.
