@@ -118,8 +118,11 @@ impl Troubles {
         self.excused.clear();
     }
 
-    /// Nodes that ended by themselves are started again; the others must not have.
+    /// Nodes that ended by themselves are started again; the others must not have. Whoever lost its power ends as well.
     pub(super) async fn reap(&mut self) {
+        for node in self.world.without_power() {
+            self.down(node, &format!("node {node} lost its power")).await;
+        }
         for (node, sentence) in self.world.failed() {
             if !self.excused.contains(&node) {
                 self.world

@@ -193,6 +193,16 @@ impl World {
         Some(machine.powered.insert(powered).1.clone())
     }
 
+    /// The nodes that run on, although their power went: they have not asked anything of their disk since.
+    pub(super) fn without_power(&self) -> Vec<NodeId> {
+        let nodes = self.nodes();
+        let is_cut = |node: &NodeId| {
+            let powered = nodes.known[node].powered.as_ref();
+            powered.is_some_and(|(life, _)| life.cut().is_some())
+        };
+        nodes.running.keys().copied().filter(is_cut).collect()
+    }
+
     /// The disk of a node's log takes so much longer from now on.
     pub(super) fn set_disk_lag(&self, node: NodeId, lag: Duration) {
         if let Some(machine) = self.nodes().known.get_mut(&node) {
