@@ -207,20 +207,27 @@ async fn what_a_deposed_leader_refused_never_happened() {
     let old = cluster.leader().await;
     let kept = Arc::new(Kept::default());
     let replies: Arc<dyn Replies> = Arc::<Kept>::clone(&kept);
+    let others: Vec<_> = cluster.nodes.iter().filter(|(node, _)| **node != old).collect();
+    let furthest = || others.iter().map(|(_, node)| node.status().last_log_index).max();
     // First it is heard but hears nothing, so that what it appends reaches the others unknown to it; then it is alone.
     let mut pace = tokio::time::interval(Duration::from_millis(1));
-    // A busy machine must not bring deafness and loneliness in one burst: between them entries go out.
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut deaf_at = None;
     for user in 1..=500 {
         match user {
-            100 => cluster.wires.deafen(old),
-            150 => cluster.wires.cut(old),
+            100 => {
+                cluster.wires.deafen(old);
+                deaf_at = Some(cluster.nodes[&old].status().last_log_index);
+            }
+            150 => {
+                eventually("something is on its way", || furthest() > deaf_at).await;
+                cluster.wires.cut(old);
+            }
             _ => {}
         }
         cluster.nodes[&old].submit(asks(user..user + 1), &replies);
         pace.tick().await;
     }
-    let others: Vec<_> = cluster.nodes.iter().filter(|(node, _)| **node != old).collect();
     eventually("another leads", || {
         others.iter().any(|(_, node)| node.leadership().borrow().leads())
     })
