@@ -2,8 +2,8 @@
 //! on open files and connections.
 //!
 //! A server's `main` reads from the top: parse the flags, load the file ([`config`]), start the log ([`logging`]),
-//! install the [`signals`], bind the [`ops`] address, run until a signal says stop, [`reload`] when one says so, and turn what went wrong into one
-//! sentence and an exit code ([`exit`]). [`descriptors`] raises the limit on open files, and [`accept`] keeps a listener
+//! install the [`signals`], bind the [`ops`] address, run until a signal says stop, [`reload`] when one says so, and turn what
+//! went wrong into one sentence and an exit code ([`exit`]). [`descriptors`] raises the limit on open files, and [`accept`] keeps a listener
 //! within its share.
 //!
 //! Invariants: nothing here knows what a session or an upstream is; nothing here spawns a task: every loop is a future
@@ -16,6 +16,7 @@ pub mod accept;
 pub mod config;
 pub mod descriptors;
 pub mod exit;
+mod figures;
 pub mod logging;
 pub mod ops;
 pub mod reload;

@@ -1,7 +1,8 @@
 //! The ops address: `/healthz`, `/readyz`, `/metrics`.
 //!
 //! `/healthz` answers 200 while the process can answer at all. `/readyz` asks the server and answers 200, or 503 with
-//! the reason in a sentence. `/metrics` is the Prometheus text format of the process's one recorder.
+//! the reason in a sentence. `/metrics` is the Prometheus text format of the process's one recorder; durations end in `_seconds`,
+//! everything else that is counted into buckets is a number of things.
 //!
 //! Either standalone ([`bind`] and [`serve`]: the store's ops address) or merged into another router ([`router`]: the
 //! proxy's control address, beside its gRPC services). Left out on purpose: TLS and authentication; the address is
@@ -19,18 +20,27 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::serve::Listener;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
 use crate::exit::Failure;
+use crate::figures;
 
 /// How often recorded samples are folded into their buckets: between two scrapes they would otherwise pile up.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Bucket limits of every duration histogram, in seconds: from one fast fsync to one long election.
-const DURATION_BUCKETS_SECONDS: [f64; 14] = [
-    0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+/// How the names of durations end, in seconds.
+const DURATION: &str = "_seconds";
+
+/// Bucket limits of every duration histogram, in seconds: from what needs no disk to one long election, and to a table image
+/// of some gigabytes.
+const DURATION_BUCKETS_SECONDS: [f64; 17] = [
+    0.000_01, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0,
+    80.0,
 ];
+
+/// Bucket limits of every other histogram, which counts things: up to the most commands in an entry of the log.
+const COUNT_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// Says whether the server is ready, or in a sentence why not. Called once per `/readyz`; must not block.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -42,13 +52,18 @@ pub fn recorder() -> PrometheusHandle {
     RECORDER
         .get_or_init(|| {
             let recorder = PrometheusBuilder::new()
-                .set_buckets(&DURATION_BUCKETS_SECONDS)
-                .expect("the list of buckets is not empty")
+                .set_buckets(&COUNT_BUCKETS)
+                .and_then(|builder| {
+                    let durations = Matcher::Suffix(DURATION.to_owned());
+                    builder.set_buckets_for_metric(durations, &DURATION_BUCKETS_SECONDS)
+                })
+                .expect("no list of buckets is empty")
                 .build_recorder();
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("another metrics recorder is installed: /metrics stays empty");
             }
+            figures::describe();
             handle
         })
         .clone()
@@ -66,6 +81,7 @@ pub fn router(readiness: Readiness) -> Router {
         .route(
             "/metrics",
             get(move || {
+                figures::sample();
                 let text = recorder.render();
                 std::future::ready(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
             }),

@@ -120,6 +120,21 @@ impl Default for Answers {
     }
 }
 
+/// How long the log's disk took for what it made durable at a time.
+pub(crate) fn log_syncs() -> Histogram {
+    describe_histogram!("remora_store_log_sync_seconds", "What a sync of the log took");
+    histogram!("remora_store_log_sync_seconds")
+}
+
+/// How long it took to apply each entry that holds commands.
+pub(crate) fn applies() -> Histogram {
+    describe_histogram!(
+        "remora_store_apply_seconds",
+        "What it took to apply a log entry to the table"
+    );
+    histogram!("remora_store_apply_seconds")
+}
+
 /// How many are connected to an address, which goes by its key in the configuration.
 pub(crate) fn connections(address: &'static str) -> Gauge {
     describe_gauge!("remora_store_connections", "Open connections, by address");
@@ -174,6 +189,8 @@ pub(crate) struct Consensus {
     pub snapshots_failed: Counter,
     /// Times that snapshots began to find no room.
     pub snapshots_postponed: Counter,
+    /// How long those took that were written.
+    pub snapshot_seconds: Histogram,
 }
 
 impl Consensus {
@@ -188,6 +205,7 @@ impl Consensus {
             snapshots: counter!("remora_store_snapshots_total", "ending" => "written"),
             snapshots_failed: counter!("remora_store_snapshots_total", "ending" => "failed"),
             snapshots_postponed: counter!("remora_store_snapshots_total", "ending" => "postponed"),
+            snapshot_seconds: histogram!("remora_store_snapshot_seconds"),
         }
     }
 }
@@ -220,8 +238,6 @@ pub(crate) fn sample(status: &Status, table: &TableReader) {
     if let Some(syncs) = status.log_syncs {
         counter!("remora_store_log_syncs_total").absolute(syncs.count);
         counter!("remora_store_log_bytes_total").absolute(syncs.bytes);
-        gauge!("remora_store_log_sync_seconds", "quantile" => "0.5").set(syncs.median.as_secs_f64());
-        gauge!("remora_store_log_sync_seconds", "quantile" => "0.99").set(syncs.p99.as_secs_f64());
     }
     if let Some(load) = status.log_load {
         let unsynced = load.oldest_unsynced.unwrap_or_default();
@@ -237,6 +253,13 @@ pub(crate) fn sample(status: &Status, table: &TableReader) {
     gauge!("remora_store_raft_committed_index").set(status.committed_index as f64);
     gauge!("remora_store_raft_applied_index").set(status.applied_index as f64);
     let reachable = status.members.iter().filter(|member| member.reachable).count();
+    for member in &status.members {
+        let matched = member
+            .matched_index
+            .map(|matched| status.last_log_index.saturating_sub(matched));
+        gauge!("remora_store_peer_entries_behind", "peer" => member.node.to_string())
+            .set(matched.map_or(f64::NAN, |behind| behind as f64));
+    }
     gauge!("remora_store_members").set(status.members.len() as f64);
     gauge!("remora_store_members_reachable").set(reachable as f64);
 }
@@ -310,6 +333,14 @@ fn describe_consensus() {
         "remora_store_snapshots_total",
         "Table images of this node's own table, by whether they could be written"
     );
+    describe_histogram!(
+        "remora_store_snapshot_seconds",
+        "What it took to write a table image"
+    );
+    describe_gauge!(
+        "remora_store_peer_entries_behind",
+        "On the leader, log entries that a peer is not known to have; NaN where nobody knows"
+    );
     describe_gauge!(
         "remora_store_snapshot_bytes",
         "Size of the newest table image on disk"
@@ -335,15 +366,16 @@ fn describe_consensus() {
         "What remains of removed and renamed sessions in this node's table"
     );
     describe_gauge!("remora_store_table_time_seconds", "The replicated clock");
+    describe_log();
+    describe_counter!("remora_store_refusals_total", "Requests refused, by reason");
+}
+
+fn describe_log() {
     describe_counter!(
         "remora_store_log_syncs_total",
         "Times the log's disk was asked to make entries durable"
     );
     describe_counter!("remora_store_log_bytes_total", "Bytes written to the log");
-    describe_gauge!(
-        "remora_store_log_sync_seconds",
-        "What a sync of the log took, by quantile over the last thousand"
-    );
     describe_gauge!(
         "remora_store_log_disk_bytes",
         "Bytes that the log's segments take on the disk, spare ones included"
@@ -360,7 +392,6 @@ fn describe_consensus() {
         "remora_store_log_oldest_unsynced_seconds",
         "How long the oldest entry or vote has been waiting for a sync"
     );
-    describe_counter!("remora_store_refusals_total", "Requests refused, by reason");
 }
 
 #[cfg(test)]

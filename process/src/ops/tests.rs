@@ -38,11 +38,22 @@ async fn ready_follows_the_server_and_says_why_not() {
     assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 200"));
     assert!(ask(address, "/healthz").await.starts_with("HTTP/1.1 200"));
     metrics::counter!("remora_process_test_total").increment(3);
-    assert!(
-        ask(address, "/metrics")
-            .await
-            .contains("remora_process_test_total 3")
-    );
+    metrics::histogram!("remora_process_test_seconds").record(0.3);
+    metrics::histogram!("remora_process_test_parts").record(3.0);
+    let figures = ask(address, "/metrics").await;
+    for line in [
+        "remora_process_test_total 3",
+        "remora_process_test_seconds_bucket{le=\"0.25\"} 0",
+        "remora_process_test_seconds_bucket{le=\"0.5\"} 1",
+        "remora_process_test_parts_bucket{le=\"2\"} 0",
+        "remora_process_test_parts_bucket{le=\"4\"} 1",
+        "remora_build_info{version=",
+        "process_resident_memory_bytes ",
+        "process_cpu_seconds_total ",
+        "process_open_fds ",
+    ] {
+        assert!(figures.contains(line), "{line} is not in\n{figures}");
+    }
     server.abort();
 }
 

@@ -4,13 +4,13 @@
 //! Left out: what follows from the figures.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::runtime;
+use ::metrics::Histogram;
 
-/// Syncs whose durations are remembered: some seconds of full load, enough for a hundredth to mean something.
-const REMEMBERED_MAX: usize = 1_024;
+use crate::metrics;
+use crate::runtime;
 
 /// Looks at a log. It does not keep it open.
 #[derive(Clone, Debug)]
@@ -21,10 +21,6 @@ pub(crate) struct LogGauge(Arc<Figures>);
 pub(crate) struct Syncs {
     /// How often the disk was asked to make something durable.
     pub count: u64,
-    /// Half of the last thousand took no longer than this.
-    pub median: Duration,
-    /// 99 of 100 of them took no longer than this.
-    pub p99: Duration,
     /// Bytes written.
     pub bytes: u64,
 }
@@ -57,8 +53,7 @@ pub(super) struct Figures {
     /// Whether nobody waits for room any more.
     expects_no_room: AtomicBool,
     syncs: AtomicU64,
-    /// Microseconds of the last syncs, the newest at `syncs` modulo their number.
-    durations: Vec<AtomicU32>,
+    sync_seconds: Histogram,
     bytes: AtomicU64,
     disk_bytes: AtomicU64,
     since_purge: AtomicU64,
@@ -81,20 +76,8 @@ impl LogGauge {
     /// What syncs cost; none once the log is closed.
     pub(crate) fn syncs(&self) -> Option<Syncs> {
         let figures = self.open()?;
-        let count = figures.syncs.load(Ordering::Relaxed);
-        let remembered = usize::try_from(count).map_or(REMEMBERED_MAX, |count| count.min(REMEMBERED_MAX));
-        let mut durations: Vec<u32> = (figures.durations[..remembered].iter())
-            .map(|micros| micros.load(Ordering::Relaxed))
-            .collect();
-        durations.sort_unstable();
-        let at = |hundredths: usize| {
-            let micros = durations.get(remembered * hundredths / 100).copied();
-            Duration::from_micros(micros.unwrap_or(0).into())
-        };
         Some(Syncs {
-            count,
-            median: at(50),
-            p99: at(99),
+            count: figures.syncs.load(Ordering::Relaxed),
             bytes: figures.bytes.load(Ordering::Relaxed),
         })
     }
@@ -154,7 +137,7 @@ impl Figures {
             given_up: AtomicBool::new(false),
             expects_no_room: AtomicBool::new(false),
             syncs: AtomicU64::new(0),
-            durations: (0..REMEMBERED_MAX).map(|_| AtomicU32::new(0)).collect(),
+            sync_seconds: metrics::log_syncs(),
             bytes: AtomicU64::new(0),
             disk_bytes: AtomicU64::new(0),
             since_purge: AtomicU64::new(since_purge),
@@ -168,11 +151,8 @@ impl Figures {
 
     /// So many bytes were written and synced, in so long.
     pub(super) fn synced(&self, bytes: u64, took: Duration) {
-        let nth = self.syncs.load(Ordering::Relaxed);
-        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        let slot = usize::try_from(nth % REMEMBERED_MAX as u64).unwrap_or(0);
-        self.durations[slot].store(micros, Ordering::Relaxed);
-        self.syncs.store(nth + 1, Ordering::Relaxed);
+        self.sync_seconds.record(took);
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.since_purge.fetch_add(bytes, Ordering::Relaxed);
     }

@@ -10,6 +10,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::metrics::Histogram;
 use bytes::Bytes;
 use futures::stream::{Stream, StreamExt};
 use openraft::storage::{EntryResponder, RaftStateMachine};
@@ -18,7 +19,7 @@ use openraft::{EntryPayload, OptionalSend};
 use tokio::task::JoinHandle;
 
 use crate::log::GROUP;
-use crate::runtime;
+use crate::{metrics, runtime};
 use remora_table::{
     CodecError, Entry, Event, Formats, Outcome, Proposal, SessionTable, Stamp, TableImage, TableReader,
     decode_proposal,
@@ -55,6 +56,7 @@ pub(super) struct Applier {
     marks: Arc<Marks>,
     /// Shared with whoever decides when the next image is due.
     backlog: SharedBacklog,
+    seconds: Histogram,
 }
 
 impl Applier {
@@ -75,6 +77,7 @@ impl Applier {
             events,
             marks,
             backlog,
+            seconds: metrics::applies(),
         }
     }
 
@@ -91,6 +94,7 @@ impl Applier {
 
     /// Applies the commands of one entry, in order; gives their outcomes and its stamp.
     fn apply_commands(&mut self, index: u64, commands: &Commands) -> io::Result<(Vec<Outcome>, Stamp)> {
+        let began = runtime::now();
         let (mut events, rules) = (Vec::new(), &mut self.rules);
         let mut table = lock(&self.table);
         let applied = apply_entry(&mut table, &commands.0, self.understands, |table, proposal| {
@@ -100,6 +104,7 @@ impl Applier {
         if !events.is_empty() {
             self.events.happened(&events);
         }
+        self.seconds.record(runtime::since(began));
         Ok(applied)
     }
 }

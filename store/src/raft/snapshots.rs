@@ -269,11 +269,17 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
         let image = self.image.take().ok_or_else(|| {
             io::Error::other("there is no copy of the table to write, or it was written already")
         })?;
-        let meta = to_disk(&self.meta);
+        let (meta, began) = (to_disk(&self.meta), runtime::now());
         let saved = self
             .snapshots
             .blocking(move |store| store.save(&meta, image))
             .await;
+        if saved.is_ok() {
+            self.snapshots
+                .counts
+                .snapshot_seconds
+                .record(runtime::since(began));
+        }
         self.snapshots.unless_full(saved)?;
         let newest = self.snapshots.newest().await?;
         // openraft takes a snapshot of nothing for what it is: nothing may be purged for it.
