@@ -80,10 +80,11 @@ pub(super) async fn go_on(cluster: &Cluster, users: std::ops::Range<u64>) {
 pub(super) async fn written(cluster: &Cluster, of: NodeId, disk: NodeId) {
     let (of, disk) = (&cluster.nodes[&of], &cluster.nodes[&disk]);
     let path = cluster.data_dir(of.inner.identity.node).join("lives");
-    let known = remembered(of, disk).entry.unwrap();
     eventually("it is written", || {
+        // Read anew: it rises, and what it was before is never written then.
+        let known = remembered(of, disk).entry.unwrap().index.to_le_bytes();
         let bytes = fs::read(&path).unwrap_or_default();
-        bytes.windows(8).any(|number| number == known.index.to_le_bytes())
+        bytes.windows(8).any(|number| number == known)
     })
     .await;
 }
