@@ -159,7 +159,8 @@ async fn idle_leaders_keep_table_time_moving_only_for_sessions() {
 #[tokio::test]
 async fn a_node_that_was_cut_off_does_not_disturb_the_term() {
     let cluster = Cluster::started(3).await;
-    cluster.save(1).await;
+    // Who does not know the members yet does not stand.
+    cluster.save_everywhere(1).await;
     let leader = cluster.leader().await;
     let term = cluster.nodes[&leader].status().term;
     let lonely = leader % 3 + 1;
