@@ -100,7 +100,8 @@ async fn a_stopping_leader_hands_over_first() {
 #[tokio::test]
 async fn a_restarted_node_gives_no_vote_at_first() {
     let mut cluster = Cluster::started(3).await;
-    cluster.save(1).await;
+    // A disk that has stored nothing yet has promised nothing.
+    cluster.save_everywhere(1).await;
     let leader = cluster.leader().await;
     let voter = leader % 3 + 1;
     let status = cluster.nodes[&leader].status();
