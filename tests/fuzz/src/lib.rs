@@ -22,7 +22,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mutation::{Draw, Mutator};
+use mutation::Mutator;
+
+pub use mutation::Draw;
 
 /// Changes of a usual run unless a target says otherwise: about a second in a build without optimization.
 pub const USUAL_ROUNDS: u64 = 10_000;

@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-/// A generator (SplitMix64). Nothing here is a secret, and every draw of a simulation comes from one of these.
-#[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+use remora_fuzz::Draw;
+
+/// A generator. Nothing here is a secret, and every draw of a simulation comes from one of these.
+#[derive(Debug)]
+pub(super) struct Dice(Draw);
 
 impl Dice {
     /// The numbers of this seed.
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Draw::new(seed))
     }
 
     /// The next number.
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.number()
     }
 
     /// A number from 0 up to and without `bound`.

@@ -43,21 +43,18 @@ pub(super) enum Twist {
 }
 
 impl Twist {
-    /// All of them.
-    pub(super) const ALL: [Self; 9] = [
-        Self::SyncSkipped,
-        Self::VoteNotKept,
-        Self::QuorumMinusOne,
-        Self::RepeatForgotten,
-        Self::AppliedTwice,
-        Self::SweepLeftOut,
-        Self::ReadUnproven,
-        Self::VotedIgnored,
-        Self::LateTakesBack,
+    /// All of them, each with a seed at which it is noticed; found by the search that `make soak` repeats.
+    pub(super) const ALL: [(Self, u64); 9] = [
+        (Self::SyncSkipped, 2),
+        (Self::VoteNotKept, 1),
+        (Self::QuorumMinusOne, 1),
+        (Self::RepeatForgotten, 3),
+        (Self::AppliedTwice, 1),
+        (Self::SweepLeftOut, 1),
+        (Self::ReadUnproven, 1),
+        (Self::VotedIgnored, 4),
+        (Self::LateTakesBack, 18),
     ];
-
-    /// For each of them a seed at which it is noticed; found by the search that `make soak` repeats.
-    pub(super) const NOTICED_AT: [u64; 9] = [2, 1, 1, 3, 1, 1, 1, 4, 18];
 }
 
 impl World {

@@ -16,6 +16,7 @@ use prost::Message;
 use remora_proto::v1;
 use tokio::sync::{mpsc, watch};
 
+use crate::raft::tests::wires::link_error;
 use crate::raft::{LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks};
 use crate::runtime;
 
@@ -168,13 +169,6 @@ fn unreachable(why: &str) -> LinkError {
     LinkError::Unreachable(why.to_owned())
 }
 
-fn link_error(error: PeerError) -> LinkError {
-    match error {
-        PeerError::Refused(sentence) | PeerError::Malformed(sentence) => LinkError::Refused(sentence),
-        PeerError::Unavailable(sentence) => LinkError::Unreachable(sentence),
-    }
-}
-
 /// What arrives of a stream before it breaks.
 fn whole_part<T: Send + 'static>(carried: BoxStream<'static, LinkResult<T>>) -> BoxStream<'static, T> {
     let whole = carried.take_while(|message| std::future::ready(message.is_ok()));
@@ -200,17 +194,18 @@ impl SimulatedLink {
     }
 
     /// One call, there and back. It goes on without whoever asked.
-    fn call<T: Message + 'static, F>(
+    fn call<Q: Message + 'static, T: Message + 'static, F>(
         &self,
-        (what, request): (&'static str, Vec<u8>),
+        what: &'static str,
+        request: Q,
         deadline: Duration,
-        ask: impl FnOnce(PeerEndpoint) -> F + Send + 'static,
+        ask: impl FnOnce(PeerEndpoint, Q) -> F + Send + 'static,
     ) -> BoxFuture<'static, LinkResult<T>>
     where
         F: Future<Output = Result<T, PeerError>> + Send + 'static,
     {
         let link = self.clone();
-        self.note(self.from, self.to, what, &request);
+        self.note(self.from, self.to, what, &request.encode_to_vec());
         let turns = self.wires.turns.clone();
         let exchange = turns.start(WORLD, async move {
             let (wires, from, to) = (&link.wires, link.from, link.to);
@@ -219,7 +214,7 @@ impl SimulatedLink {
             let Some(endpoint) = wires.endpoint(to) else {
                 return Err(unreachable("nobody is there"));
             };
-            let handled = wires.turns.start(to, ask(endpoint)).await;
+            let handled = wires.turns.start(to, ask(endpoint, request)).await;
             let answer = handled.map_err(|_| unreachable("it ended"))?;
             if let Ok(answer) = &answer {
                 link.note(to, from, what, &answer.encode_to_vec());
@@ -323,8 +318,7 @@ impl PeerLink for SimulatedLink {
         request: v1::AppendRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::AppendReply>> {
-        let bytes = request.encode_to_vec();
-        self.call(("heartbeat", bytes), deadline, move |peer| async move {
+        self.call("heartbeat", request, deadline, |peer, request| async move {
             peer.heartbeat(request).await
         })
     }
@@ -334,8 +328,7 @@ impl PeerLink for SimulatedLink {
         request: v1::VoteRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::VoteReply>> {
-        let bytes = request.encode_to_vec();
-        self.call(("vote", bytes), deadline, move |peer| async move {
+        self.call("vote", request, deadline, |peer, request| async move {
             peer.vote(request).await
         })
     }
@@ -347,7 +340,7 @@ impl PeerLink for SimulatedLink {
     ) -> BoxFuture<'static, LinkResult<v1::SnapshotReply>> {
         let carried = self.carried((self.from, self.to), ("image", Message::encode_to_vec), chunks);
         let arrived = whole_part(carried);
-        self.call(("snapshot", Vec::new()), deadline, move |peer| async move {
+        self.call("snapshot", (), deadline, move |peer, ()| async move {
             peer.snapshot(arrived).await
         })
     }
@@ -389,8 +382,7 @@ impl PeerLink for SimulatedLink {
         request: v1::TransferLeaderRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::TransferLeaderReply>> {
-        let bytes = request.encode_to_vec();
-        self.call(("transfer", bytes), deadline, move |peer| async move {
+        self.call("transfer", request, deadline, |peer, request| async move {
             peer.transfer_leader(request).await
         })
     }
@@ -400,8 +392,7 @@ impl PeerLink for SimulatedLink {
         request: v1::ReadIndexRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::ReadIndexReply>> {
-        let bytes = request.encode_to_vec();
-        self.call(("read index", bytes), deadline, move |peer| async move {
+        self.call("read index", request, deadline, |peer, request| async move {
             peer.read_index(request).await
         })
     }
@@ -430,8 +421,7 @@ impl PeerLink for SimulatedLink {
         request: v1::IntroduceRequest,
         deadline: Duration,
     ) -> BoxFuture<'static, LinkResult<v1::IntroduceReply>> {
-        let bytes = request.encode_to_vec();
-        self.call(("introduce", bytes), deadline, move |peer| async move {
+        self.call("introduce", request, deadline, |peer, request| async move {
             peer.introduce(request).await
         })
     }

@@ -20,7 +20,7 @@ mod reverted;
 mod snapshot;
 mod space;
 mod wire;
-mod wires;
+pub(crate) mod wires;
 
 use std::sync::Arc;
 

@@ -189,7 +189,8 @@ impl MemoryLink {
     }
 }
 
-fn link_error(error: PeerError) -> LinkError {
+/// What a peer said, as a link tells it.
+pub(crate) fn link_error(error: PeerError) -> LinkError {
     match error {
         PeerError::Refused(sentence) | PeerError::Malformed(sentence) => LinkError::Refused(sentence),
         PeerError::Unavailable(sentence) => LinkError::Unreachable(sentence),
