@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use remora_proto::v1;
-use remora_table::{
-    Attribute, KEY_BYTES, ListFilter, ListOrder, ListPlace, Listing, Session, SessionKey, TableTime,
-};
+use remora_table::{KEY_BYTES, ListFilter, ListOrder, ListPlace, Listing, Session, SessionKey, TableTime};
 use tonic::Status;
 
 use crate::runtime;
@@ -149,7 +147,7 @@ fn summary(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionSu
         created_ms: session.created_ms,
         last_access_ms: session.last_access_ms,
         expires_in_seconds,
-        bytes: session.attributes.iter().map(Attribute::bytes).sum(),
+        bytes: session.attribute_bytes(),
         attributes: u32::try_from(session.attributes.len()).unwrap_or(u32::MAX),
         version: session.version.0,
     }

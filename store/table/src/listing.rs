@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::types::{Attribute, Session, SessionKey};
+use super::types::{Session, SessionKey};
 
 /// Which sessions are meant: all conditions that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl<'a> Page<'a> {
 
     /// Takes a session that matches, if it belongs here.
     pub(super) fn take(&mut self, key: &SessionKey, session: &Arc<Session>) {
-        let bytes = bytes(session);
+        let bytes = session.attribute_bytes();
         self.all.matching += 1;
         self.all.bytes += bytes;
         let rank = self.order.rank(session, bytes);
@@ -143,11 +143,6 @@ impl ListOrder {
     }
 }
 
-/// Bytes of attribute names and values.
-fn bytes(session: &Session) -> u64 {
-    session.attributes.iter().map(Attribute::bytes).sum()
-}
-
 impl ListFilter {
     /// Whether a session is meant.
     pub(super) fn matches(&self, key: &SessionKey, session: &Session) -> bool {
@@ -167,7 +162,9 @@ impl ListFilter {
                 .is_none_or(|before| session.created_ms < before)
             && has_prefix(key, &self.key_prefix)
             && self.attribute.as_ref().is_none_or(has)
-            && self.bytes_at_least.is_none_or(|least| bytes(session) >= least)
+            && self
+                .bytes_at_least
+                .is_none_or(|least| session.attribute_bytes() >= least)
     }
 }
 
@@ -186,7 +183,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{Command, Epoch, Proposal, Save, SessionTable, Version};
+    use crate::{Attribute, Command, Epoch, Proposal, Save, SessionTable, Version};
 
     /// Sessions by number: the higher it is, the younger, the larger, and the longer unused.
     fn table() -> SessionTable {

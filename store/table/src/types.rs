@@ -370,13 +370,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// Bytes of attribute names and values.
+    pub fn attribute_bytes(&self) -> u64 {
+        self.attributes.iter().map(Attribute::bytes).sum()
+    }
+
     /// What the record counts towards the limits, in bytes: attribute names and values, the login, labels, and the names
     /// and classes of local attributes.
     pub(super) fn bytes(&self) -> u64 {
-        let attributes: u64 = self.attributes.iter().map(Attribute::bytes).sum();
         let labels: u64 = self.labels.iter().map(Label::bytes).sum();
         let local: u64 = self.local.iter().map(LocalAttribute::bytes).sum();
-        attributes + labels + local + self.login.as_ref().map_or(0, |login| login.bytes())
+        self.attribute_bytes() + labels + local + self.login.as_ref().map_or(0, |login| login.bytes())
     }
 
     /// What a reply that tells the whole record takes at most, in bytes, but for a fixed part: what
