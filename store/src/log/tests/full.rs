@@ -1,7 +1,7 @@
 //! A log on a disk that is full: its reserve, what it does when that is spent, and how it goes on.
 
 use super::spares::RESERVE_SEGMENTS;
-use super::workers::{bench, load, next_is_ready, until};
+use super::workers::{Bench, bench, load, next_is_ready, until};
 use super::*;
 use crate::faults::Kind;
 use crate::log::core::Worker;
@@ -9,6 +9,15 @@ use crate::runtime;
 
 /// Entries, of a page each, that fit into the segment of the first one, the next one and the reserve.
 const FITTING: u64 = 3 * (2 + RESERVE_SEGMENTS as u64);
+
+/// A log with no room for one more entry, on a disk that says so many bytes are free.
+fn filled(bench: &Bench, free: u64) -> Driven {
+    let mut driven = bench.drive();
+    driven.append(entries(1, 0..1)).unwrap();
+    bench.faults.say_free(Some(free));
+    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    driven
+}
 
 /// Appends one entry, and lets the workers do what they can.
 fn try_append(driven: &mut Driven, index: u64) -> Receiver<io::Result<()>> {
@@ -21,12 +30,7 @@ fn try_append(driven: &mut Driven, index: u64) -> Receiver<io::Result<()>> {
 #[test]
 fn a_log_without_room_spends_its_reserve_then_waits_and_goes_on_when_there_is_some() {
     let bench = bench();
-    let mut driven = bench.drive();
-    driven.append(entries(1, 0..1)).unwrap();
-    bench.faults.say_free(Some(SMALL));
-    for index in 1..FITTING {
-        driven.append(entries(1, index..index + 1)).unwrap();
-    }
+    let mut driven = filled(&bench, SMALL);
     assert_eq!(load(&driven.log).lacks_room, None);
     let durable = try_append(&mut driven, FITTING);
     assert!(durable.try_recv().is_err(), "told without room");
@@ -53,10 +57,7 @@ fn a_log_without_room_spends_its_reserve_then_waits_and_goes_on_when_there_is_so
 #[test]
 fn what_waited_for_room_has_not_waited_for_the_disk() {
     let bench = bench();
-    let mut driven = bench.drive();
-    driven.append(entries(1, 0..1)).unwrap();
-    bench.faults.say_free(Some(0));
-    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    let mut driven = filled(&bench, 0);
     let durable = try_append(&mut driven, FITTING);
     let voted = {
         let (done, voted) = completion();
@@ -84,10 +85,7 @@ fn what_waited_for_room_has_not_waited_for_the_disk() {
 #[test]
 fn what_waits_for_room_fails_once_nobody_expects_any() {
     let bench = bench();
-    let mut driven = bench.drive();
-    driven.append(entries(1, 0..1)).unwrap();
-    bench.faults.say_free(Some(0));
-    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    let mut driven = filled(&bench, 0);
     driven.log.gauge().expect_no_room();
     let durable = try_append(&mut driven, FITTING);
     let refused = durable.try_recv().unwrap().unwrap_err();
@@ -100,10 +98,7 @@ fn what_waits_for_room_fails_once_nobody_expects_any() {
 #[test]
 fn workers_that_wait_for_room_do_not_keep_each_other_awake() {
     let bench = bench();
-    let mut driven = bench.drive();
-    driven.append(entries(1, 0..1)).unwrap();
-    bench.faults.say_free(Some(0));
-    (1..FITTING).for_each(|index| driven.append(entries(1, index..index + 1)).unwrap());
+    let mut driven = filled(&bench, 0);
     let _durable = try_append(&mut driven, FITTING);
     let news = |driven: &Driven| [Worker::Writer, Worker::Housekeeper].map(|worker| driven.core.news(worker));
     let known = news(&driven);

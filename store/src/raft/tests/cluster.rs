@@ -26,6 +26,15 @@ use super::{create, key};
 /// How long a condition may take on a loaded machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Of nodes that let their disks hang for so long, and do nothing about it before.
+pub(super) fn patience(hangs: Duration) -> DiskPatience {
+    DiskPatience {
+        ready: hangs,
+        part: hangs,
+        life: hangs,
+    }
+}
+
 /// By how much the clocks of two nodes differ.
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -223,6 +232,12 @@ impl Cluster {
     pub(super) async fn begin(&self, node: NodeId) -> JoinHandle<Result<RaftHandle, StartError>> {
         self.released(node).await;
         runtime::spawn(self.starts(self.settings(node)))
+    }
+
+    /// Why a node does not start.
+    pub(super) async fn begin_in_vain(&self, node: NodeId) -> String {
+        let started = self.begin(node).await.await.unwrap();
+        started.err().unwrap().to_string()
     }
 
     fn starts(&self, settings: Settings) -> impl Future<Output = Result<RaftHandle, StartError>> + use<> {

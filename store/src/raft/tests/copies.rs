@@ -13,11 +13,11 @@ use remora_proto::v1;
 use crate::disk::Disk;
 use crate::faults::{Kind, Operation};
 use crate::log::{DataDir, DiskLife};
-use crate::raft::{DiskPatience, NodeId, PeerError, RaftHandle};
+use crate::raft::{NodeId, PeerError, RaftHandle};
 use crate::runtime;
 use remora_table::Formats;
 
-use super::cluster::{Cluster, PATIENCE, eventually};
+use super::cluster::{Cluster, PATIENCE, eventually, patience};
 use super::snapshot::{SMALL, purged};
 use super::{create, key, saved};
 
@@ -145,14 +145,7 @@ async fn a_copy_whose_images_are_damaged_ends_before_it_is_sent_one() {
     cluster.crash(older).await;
     put_back(&cluster, older);
     cluster.damage_images(older).await;
-    let sentence = cluster
-        .begin(older)
-        .await
-        .await
-        .unwrap()
-        .err()
-        .unwrap()
-        .to_string();
+    let sentence = cluster.begin_in_vain(older).await;
     assert!(sentence.contains("is an older copy of itself"), "{sentence}");
     cluster.save(next + 100).await;
 }
@@ -288,11 +281,7 @@ async fn a_node_takes_no_part_before_its_peers_were_asked_and_waits_for_none_tha
 async fn what_is_told_is_committed_and_durable() {
     let mut cluster = Cluster::faulty(3);
     // Disks hang here for as long as it takes.
-    cluster.patience = DiskPatience {
-        ready: PATIENCE,
-        part: PATIENCE,
-        life: PATIENCE,
-    };
+    cluster.patience = patience(PATIENCE);
     cluster.start_all().await;
     cluster.save(0).await;
     let leader = cluster.leader().await;

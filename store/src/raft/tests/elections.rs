@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use crate::faults::{Kind, Operation};
-use crate::raft::{DiskPatience, Timers};
+use crate::raft::Timers;
 use crate::runtime;
 
-use super::cluster::{Cluster, eventually};
+use super::cluster::{Cluster, eventually, patience};
 
 /// Longer than any test waits.
 const NEVER: Duration = Duration::from_secs(300);
@@ -25,11 +25,7 @@ const ROUNDS: u64 = 12;
 #[tokio::test]
 async fn a_leader_goes_on_while_the_disks_of_its_followers_hang() {
     let mut cluster = Cluster::faulty(3);
-    cluster.patience = DiskPatience {
-        ready: NEVER,
-        part: NEVER,
-        life: NEVER,
-    };
+    cluster.patience = patience(NEVER);
     cluster.start_all().await;
     cluster.save(1).await;
     let leader = cluster.leader().await;

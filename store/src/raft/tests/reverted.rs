@@ -7,10 +7,10 @@
 use futures::FutureExt;
 
 use crate::faults::{Kind, Operation};
-use crate::raft::{DiskPatience, NodeId, RaftHandle};
+use crate::raft::{NodeId, RaftHandle};
 use crate::runtime;
 
-use super::cluster::{Cluster, PATIENCE, eventually};
+use super::cluster::{Cluster, PATIENCE, eventually, patience};
 use super::copies::{ends_as_an_older_copy, go_on, none_ended, put_aside, put_back, remembered, written};
 use super::{create, key, saved};
 
@@ -87,11 +87,7 @@ async fn a_leader_outlives_a_follower_that_lacks_what_it_acknowledged() {
 async fn what_a_leader_remembers_of_a_follower_is_committed() {
     let mut cluster = Cluster::faulty(3);
     // A disk hangs here for as long as it takes.
-    cluster.patience = DiskPatience {
-        ready: PATIENCE,
-        part: PATIENCE,
-        life: PATIENCE,
-    };
+    cluster.patience = patience(PATIENCE);
     cluster.start_all().await;
     go_on(&cluster, 0..2).await;
     let leader = cluster.leader().await;
