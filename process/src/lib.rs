@@ -1,13 +1,13 @@
-//! What every Remora server does the same way: log lines, configuration files, signals, the ops address, exit codes, limits
-//! on open files and connections.
+//! What every Remora server does the same way: log lines, configuration files, signals, the ops address, exit codes, TLS,
+//! limits on open files and connections.
 //!
 //! A server's `main` reads from the top: parse the flags, load the file ([`config`]), start the log ([`logging`]),
 //! install the [`signals`], bind the [`ops`] address, run until a signal says stop, [`reload`] when one says so, and turn what
 //! went wrong into one sentence and an exit code ([`exit`]). [`descriptors`] raises the limit on open files, and [`accept`] keeps a listener
-//! within its share.
+//! within its share. [`tls`] is who is believed, and who the other end is, at servers and at the command line.
 //!
-//! Invariants: nothing here knows what a session or an upstream is; nothing here spawns a task: every loop is a future
-//! that the server's composition root runs; every error is a sentence that says what to do.
+//! Invariants: nothing here knows what a session or an upstream is; nothing here spawns a task, but for files that are
+//! read on threads for that: every loop is a future that the server's composition root runs; every error is a sentence that says what to do.
 //!
 //! Left out on purpose: the flags (each server declares its own with clap) and the gRPC services that share the ops
 //! address with [`ops::router`].
@@ -21,3 +21,4 @@ pub mod logging;
 pub mod ops;
 pub mod reload;
 pub mod signals;
+pub mod tls;

@@ -12,6 +12,7 @@ use crate::words::names;
 /// Where a program starts threads and tasks: composition roots, accept loops, owners of one thread of their own, and work
 /// for the disk, which must not be done on a thread that sends heartbeats.
 const STARTERS: &[&str] = &[
+    "process/src/tls/mod.rs",
     "store/src/main.rs",
     "store/src/clients.rs",
     "store/src/log/file_log.rs",

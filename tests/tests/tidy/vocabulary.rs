@@ -52,7 +52,23 @@ const VOCABULARIES: &[Vocabulary] = &[
             "http_body_util",
             "http-body-util",
         ],
-        places: &["proxy/src/http", "proxy/Cargo.toml"],
+        places: &[
+            "process/src/tls/dial.rs",
+            "process/Cargo.toml",
+            "proxy/src/http",
+            "proxy/Cargo.toml",
+        ],
+    },
+    Vocabulary {
+        words: &[
+            "rustls",
+            "tokio_rustls",
+            "tokio-rustls",
+            "x509_parser",
+            "x509-parser",
+            "rcgen",
+        ],
+        places: &["process/src/tls", "process/Cargo.toml"],
     },
     // The words on the wire. In the store: the services, and of the Raft part the files that speak with peers or keep
     // the membership.
