@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use remora_process::config::{Faults, load};
+use remora_process::tls::Files;
 use serde::Deserialize;
 
 mod check;
@@ -117,9 +118,19 @@ pub struct Keys {
     /// Where application servers reach this node, for hints to the leader [default: client-addr]
     #[arg(long, value_name = "HOST:PORT")]
     pub advertise_client_addr: Option<String>,
-    /// Say aloud that addresses off the loopback carry sessions unencrypted
+    /// Say aloud that addresses off the loopback are served without TLS
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub allow_plaintext: Option<bool>,
+    /// PEM file with the certificates of the authorities that this node trusts; with tls-cert and tls-key it encrypts what
+    /// clients and peers say, and asks each of them for a certificate
+    #[arg(long, value_name = "FILE")]
+    pub tls_authority: Option<PathBuf>,
+    /// PEM file with this node's own certificate, which names it `remora://peer/N` and the host of its addresses
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the key of that certificate
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// How often an idle leader tells its followers that it lives [default: 30]
     #[arg(long, value_name = "MS")]
     pub heartbeat_ms: Option<u64>,
@@ -169,6 +180,8 @@ pub struct Config {
     pub advertise_client_addr: Option<String>,
     /// Whether addresses off the loopback were allowed.
     pub allow_plaintext: bool,
+    /// The files of TLS; absent where nothing is encrypted.
+    pub tls: Option<Files>,
     /// Timers of elections.
     pub timers: Timers,
     /// What the program understands.
@@ -213,6 +226,9 @@ impl Keys {
             await_restore: self.await_restore.or(below.await_restore),
             advertise_client_addr: self.advertise_client_addr.or(below.advertise_client_addr),
             allow_plaintext: self.allow_plaintext.or(below.allow_plaintext),
+            tls_authority: self.tls_authority.or(below.tls_authority),
+            tls_cert: self.tls_cert.or(below.tls_cert),
+            tls_key: self.tls_key.or(below.tls_key),
             heartbeat_ms: self.heartbeat_ms.or(below.heartbeat_ms),
             election_min_ms: self.election_min_ms.or(below.election_min_ms),
             election_max_ms: self.election_max_ms.or(below.election_max_ms),
@@ -240,6 +256,7 @@ impl Keys {
         let addr = |given: Option<SocketAddr>, default: &str| {
             given.unwrap_or_else(|| default.parse().expect("the default addresses are well formed"))
         };
+        let tls = faults.tls([self.tls_authority, self.tls_cert, self.tls_key]);
         let own = cluster.get(&node);
         let own_peer = own.and_then(|address| address.parse().ok());
         if let (Some(name), None, None) = (own, self.peer_addr, own_peer) {
@@ -259,6 +276,7 @@ impl Keys {
             await_restore: self.await_restore.unwrap_or(false),
             advertise_client_addr: self.advertise_client_addr,
             allow_plaintext: self.allow_plaintext.unwrap_or(false),
+            tls,
             timers: timers(self.heartbeat_ms, self.election_min_ms, self.election_max_ms),
             understands: Formats::OURS,
             snapshots: SnapshotPolicy {
@@ -355,6 +373,15 @@ impl fmt::Display for Config {
             self.advertise_client_addr.as_deref().unwrap_or("(client-addr)")
         )?;
         write!(f, " allow-plaintext={}", self.allow_plaintext)?;
+        if let Some(tls) = &self.tls {
+            write!(
+                f,
+                " tls-authority={} tls-cert={} tls-key={}",
+                tls.authority.display(),
+                tls.cert.display(),
+                tls.key.display()
+            )?;
+        }
         write!(f, " await-restore={}", self.await_restore)?;
         write!(f, " heartbeat-ms={}", self.timers.heartbeat.as_millis())?;
         write!(f, " election-min-ms={}", self.timers.election_min.as_millis())?;

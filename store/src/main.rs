@@ -82,8 +82,11 @@ async fn until_stop(signals: &mut Signals, flags: &Arc<Flags>, running: &Config,
             signal = signals.next() => match signal {
                 Signal::Stop => return,
                 Signal::Reload => {
-                    let flags = Arc::clone(flags);
-                    readings.spawn_blocking(move || flags.config());
+                    let (flags, changes) = (Arc::clone(flags), changes.clone());
+                    readings.spawn_blocking(move || {
+                        changes.look_again();
+                        flags.config()
+                    });
                 }
             },
             Some(Ok(read)) = readings.join_next() => {

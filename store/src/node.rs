@@ -14,6 +14,7 @@ use std::time::Duration;
 use remora_process::accept::Accepting;
 use remora_process::exit::{Failure, chain};
 use remora_process::ops;
+use remora_process::tls::{Dial, Door, Role, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -56,6 +57,7 @@ pub struct Node {
     peer_addr: SocketAddr,
     ops_addr: SocketAddr,
     limits: Arc<watch::Sender<Limits>>,
+    tls: Option<Tls>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<Result<(), ServeError>>,
     /// Ends with the node.
@@ -67,6 +69,7 @@ impl Node {
     /// consensus. Dropped before it is done, it leaves a data directory that can be started again.
     pub async fn start(config: Config, clock: Clock) -> Result<Node, Failure> {
         let shares = Shares::of_this_process().map_err(Failure::Runtime)?;
+        let tls = secured(&config)?;
         let clients = ClientThread::start()?;
         let front = clients.handle();
         let client = bind_on(front, config.client_addr, "client-addr").await?;
@@ -88,9 +91,14 @@ impl Node {
             front,
         );
         let events = Events::new();
-        let raft = raft::start(settings(&config, addresses, clock, (&events, starting)))
-            .await
-            .map_err(failure)?;
+        let raft = raft::start(settings(
+            &config,
+            addresses,
+            (clock, tls.clone()),
+            (&events, starting),
+        ))
+        .await
+        .map_err(failure)?;
         started.get_or_init(|| raft.clone());
         let limits = Arc::new(watch::Sender::new(config.limits));
         let services = Services {
@@ -99,6 +107,7 @@ impl Node {
             events,
             limits: limits.subscribe(),
             phase: phase_seen.clone(),
+            tls: tls.clone(),
         };
         let serving = rpc::serve_clients(
             accepting(client, "client-addr", shares.clients),
@@ -109,8 +118,10 @@ impl Node {
         tasks.spawn(rpc::serve_peers(
             accepting(peer, "peer-addr", shares.peers),
             raft.endpoint(),
+            tls.clone(),
             reached(phase_seen.clone(), Phase::Closed),
         ));
+        tasks.spawn_on(keep_looking(tls.clone(), phase_seen.clone()), front);
         tasks.spawn_on(sample(raft.clone(), phase_seen), front);
         let (client_addr, peer_addr, ops_addr) = addresses;
         Ok(Node {
@@ -119,6 +130,7 @@ impl Node {
             peer_addr,
             ops_addr,
             limits,
+            tls,
             phase,
             tasks,
             _clients: clients,
@@ -146,6 +158,7 @@ impl Node {
             raft: self.raft.clone(),
             client_addr: self.client_addr,
             limits: Arc::clone(&self.limits),
+            tls: self.tls.clone(),
         }
     }
 
@@ -182,9 +195,17 @@ pub struct Changes {
     raft: RaftHandle,
     client_addr: SocketAddr,
     limits: Arc<watch::Sender<Limits>>,
+    tls: Option<Tls>,
 }
 
 impl Changes {
+    /// Reads the TLS files again, if they have changed. Disk work.
+    pub fn look_again(&self) {
+        if let Some(tls) = &self.tls {
+            tls.look_again();
+        }
+    }
+
     /// Takes over what of a configuration is not fixed.
     pub fn take(&self, config: &Config) {
         self.limits.send_replace(config.limits);
@@ -202,7 +223,7 @@ fn advertised(config: &Config, bound: SocketAddr) -> String {
 fn settings(
     config: &Config,
     (client, peer, _): (SocketAddr, SocketAddr, SocketAddr),
-    clock: Clock,
+    (clock, tls): (Clock, Option<Tls>),
     (events, starting): (&Events, watch::Sender<String>),
 ) -> Settings {
     Settings {
@@ -217,11 +238,27 @@ fn settings(
         timers: config.timers,
         patience: DiskPatience::default(),
         snapshots: config.snapshots,
-        links: Arc::new(GrpcLinks),
+        links: Arc::new(GrpcLinks { dial: Dial::new(tls) }),
         clock,
         events: events.sink(),
         starting,
     }
+}
+
+/// Who this node believes, and as whom it is believed.
+fn secured(config: &Config) -> Result<Option<Tls>, Failure> {
+    let Some(files) = &config.tls else {
+        return Ok(None);
+    };
+    let tls = Tls::load(files.clone(), Door::Certified).map_err(|error| Failure::Usage(error.to_string()))?;
+    let (own, node) = (tls.own(), config.node);
+    if !own.is(|role| *role == Role::Peer(node)) {
+        return Err(Failure::Usage(format!(
+            "tls-cert is the certificate of {own}, and no other node believes that to be node {node}: issue one with \
+             `remora certs issue peer {node}`"
+        )));
+    }
+    Ok(Some(tls))
 }
 
 /// Binds a listener that is to accept on the thread of this runtime.
@@ -314,6 +351,20 @@ fn ready(raft: Option<&RaftHandle>, starting: &watch::Receiver<String>, phase: P
         Some(leader) if leader == status.node => "this node leads, but no majority answers it".to_owned(),
         Some(leader) => format!("this node has not caught up with the leader, node {leader}"),
     })
+}
+
+/// Takes new certificates over until the node closes.
+async fn keep_looking(tls: Option<Tls>, phase: watch::Receiver<Phase>) -> Result<(), ServeError> {
+    let closed = reached(phase, Phase::Closed);
+    match tls {
+        None => closed.await,
+        Some(tls) => tokio::select! {
+            biased;
+            () = closed => {}
+            () = tls.keep_looking() => {}
+        },
+    }
+    Ok(())
 }
 
 /// Keeps the gauges up to date until the node closes.

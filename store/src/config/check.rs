@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use remora_process::config::Faults;
+use remora_process::tls::Files;
 
 use super::{ATTRIBUTES_TOP, Config, ELECTION_TOP_MS, HEARTBEAT_BOTTOM_MS, SESSION_BYTES_TOP};
 use crate::raft::{NodeId, Timers};
@@ -95,6 +97,24 @@ impl Check {
         addresses
     }
 
+    /// The files of TLS: all three, or none.
+    pub(super) fn tls(&mut self, files: [Option<PathBuf>; 3]) -> Option<Files> {
+        const KEYS: [&str; 3] = ["tls-authority", "tls-cert", "tls-key"];
+        if let [Some(authority), Some(cert), Some(key)] = files {
+            return Some(Files { authority, cert, key });
+        }
+        let missing = KEYS.iter().zip(&files).filter(|(_, file)| file.is_none());
+        if files.iter().any(Option::is_some) {
+            for (key, _) in missing {
+                self.add(
+                    key,
+                    "is missing: TLS takes tls-authority, tls-cert and tls-key (`remora certs` makes them)",
+                );
+            }
+        }
+        None
+    }
+
     pub(super) fn beginning(&mut self, config: &Config) {
         self.unless(
             !config.await_restore || config.join.is_empty(),
@@ -124,14 +144,9 @@ impl Check {
             ("ops-addr", config.ops_addr),
         ];
         for (key, address) in named {
-            if !address.ip().is_loopback() && !config.allow_plaintext {
-                self.add(
-                    key,
-                    format!(
-                        "{address} is not on the loopback, and TLS is not built yet: keep to a trusted network and say \
-                         allow-plaintext, or listen on 127.0.0.1"
-                    ),
-                );
+            let secured = config.tls.is_some() && key != "ops-addr";
+            if !address.ip().is_loopback() && !secured && !config.allow_plaintext {
+                self.add(key, in_clear(key, address));
             }
         }
         for (place, (key, address)) in named.iter().enumerate() {
@@ -210,4 +225,18 @@ fn host_and_port(address: &str) -> bool {
         };
         host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
+}
+
+/// Why an address off the loopback is not taken.
+fn in_clear(key: &str, address: SocketAddr) -> String {
+    if key == "ops-addr" {
+        return format!(
+            "{address} is not on the loopback, and health and metrics are served in clear: keep to a trusted network and say \
+             allow-plaintext, or listen on 127.0.0.1"
+        );
+    }
+    format!(
+        "{address} is not on the loopback: name tls-authority, tls-cert and tls-key (`remora certs` makes them), or keep to a \
+         trusted network and say allow-plaintext, or listen on 127.0.0.1"
+    )
 }

@@ -17,6 +17,8 @@ impl Config {
             ("cluster", self.cluster != new.cluster),
             ("join", self.join != new.join),
             ("await-restore", self.await_restore != new.await_restore),
+            // What the files hold is taken over; which files they are is not.
+            ("tls-authority, tls-cert, tls-key", self.tls != new.tls),
             ("heartbeat-ms", self.timers.heartbeat != new.timers.heartbeat),
             (
                 "election-min-ms",

@@ -66,13 +66,21 @@ fn an_unknown_flag_is_a_usage_error_that_names_the_nearest_one() {
 fn addresses_off_the_loopback_want_plaintext_said_aloud() {
     let report = faults("--data-dir d --client-addr 192.0.2.1:7401");
     assert!(
-        report.contains("client-addr: 192.0.2.1:7401 is not on the loopback, and TLS is not built yet"),
+        report.contains("client-addr: 192.0.2.1:7401 is not on the loopback: name tls-authority"),
         "{report}"
     );
     assert!(
         flags("--data-dir d --client-addr 192.0.2.1:7401 --allow-plaintext")
             .config()
             .is_ok()
+    );
+    let files = "--tls-authority a --tls-cert c --tls-key k";
+    let secured = format!("--data-dir d --client-addr 192.0.2.1:7401 --peer-addr 192.0.2.1:7501 {files}");
+    assert!(flags(&secured).config().is_ok());
+    let report = faults(&format!("{secured} --ops-addr 192.0.2.1:7601"));
+    assert!(
+        report.starts_with("ops-addr: 192.0.2.1:7601 is not on the loopback, and health"),
+        "{report}"
     );
     let report = faults("--data-dir d --client-addr 0.0.0.0:7401 --allow-plaintext");
     assert!(

@@ -13,17 +13,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use remora_process::accept::Connection;
+use remora_process::tls::{Caller, Secured, Tls, Who};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::transport::server::Connected;
 
 use super::hub::Hub;
 
-/// Where a connection comes from; travels with every request on it.
-#[derive(Debug, Clone, Copy)]
+/// Where a connection comes from, and who is at its other end; travels with every request on it.
+#[derive(Debug, Clone)]
 pub(super) struct Origin {
     /// Counts the connections of this node.
     connection: u64,
     remote: SocketAddr,
+    who: Who,
 }
 
 impl Origin {
@@ -34,11 +36,16 @@ impl Origin {
             said.port() == self.remote.port() && said.ip().to_canonical() == self.remote.ip().to_canonical();
         same.then_some(self.connection)
     }
+
+    /// Who is at the other end.
+    pub(super) fn caller(&self) -> Caller {
+        self.who.caller()
+    }
 }
 
 /// An accepted connection, which tells the hub when its far end ends it; a peer's has none to tell.
 pub(super) struct Accepted {
-    stream: Connection,
+    stream: Secured<Connection>,
     origin: Origin,
     hub: Option<Arc<Hub>>,
 }
@@ -49,12 +56,15 @@ impl Accepted {
         stream: Connection,
         (connection, remote): (u64, SocketAddr),
         hub: Option<Arc<Hub>>,
+        tls: Option<&Tls>,
     ) -> Accepted {
-        Accepted {
-            stream,
-            origin: Origin { connection, remote },
-            hub,
-        }
+        let stream = Secured::accept(stream, remote, tls);
+        let origin = Origin {
+            connection,
+            remote,
+            who: stream.who(),
+        };
+        Accepted { stream, origin, hub }
     }
 
     fn ended(&self) {
@@ -68,7 +78,7 @@ impl Connected for Accepted {
     type ConnectInfo = Origin;
 
     fn connect_info(&self) -> Origin {
-        self.origin
+        self.origin.clone()
     }
 }
 
@@ -82,7 +92,11 @@ impl AsyncRead for Accepted {
         let read = ready!(Pin::new(&mut self.stream).poll_read(context, buffer));
         let ended = match &read {
             Ok(()) => room && buffer.filled().len() == before,
-            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            // Under TLS a FIN that comes without a farewell, as of a process that was killed.
+            Err(error) => matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof
+            ),
         };
         if ended {
             self.ended();

@@ -23,6 +23,7 @@ use remora_table::{
 use super::convert;
 use super::copies::{self, Backups};
 use super::desk::Desk;
+use super::gate::did;
 use super::hub::Wait;
 use super::listing;
 use super::members;
@@ -86,7 +87,7 @@ impl StoreAdmin for Admin {
             ))
         })?;
         upgrade::wish(&self.desk, wish).await?;
-        Ok(Response::new(upgrade::tell(&self.desk)))
+        Ok(did(upgrade::tell(&self.desk), wish.as_str_name()))
     }
 
     async fn hand_over(
@@ -99,19 +100,22 @@ impl StoreAdmin for Admin {
             StaysError::NoVoter(_) => Status::failed_precondition(stays.to_string()),
             _ => Status::unavailable(stays.to_string()),
         })?;
-        Ok(Response::new(v1::HandOverReply {
+        let reply = v1::HandOverReply {
             leader: now.leader.unwrap_or_default(),
             term: now.term,
-        }))
+        };
+        Ok(did(reply, &format!("node {} leads", reply.leader)))
     }
 
     async fn change_member(
         &self,
         request: Request<v1::ChangeMemberRequest>,
     ) -> Result<Response<v1::ChangeMemberReply>, Status> {
-        members::change(&self.desk, request.into_inner())
-            .await
-            .map(Response::new)
+        let request = request.into_inner();
+        let verb = request.verb().as_str_name();
+        let what = format!("{verb} node {} {}", request.node_id, request.peer_address);
+        let changed = members::change(&self.desk, request).await?;
+        Ok(did(changed, &what))
     }
 
     type BackupStream = copies::Pieces;
@@ -136,7 +140,12 @@ impl StoreAdmin for Admin {
         request: Request<v1::RecoverRequest>,
     ) -> Result<Response<v1::RecoverReply>, Status> {
         let recovered = copies::recover(&self.desk, request.get_ref().really).await;
-        recovered.map(Response::new)
+        let what = if request.get_ref().really {
+            "goes on alone"
+        } else {
+            "asked only"
+        };
+        recovered.map(|reply| did(reply, what))
     }
 
     async fn kill_sessions(
@@ -149,9 +158,12 @@ impl StoreAdmin for Admin {
             let sentence = "the filter is empty: say `all` if every session is meant";
             return Err(status(malformed(sentence)));
         }
+        let which = listing::named(&filter);
         let killed = self.kill(filter).await?;
-        tracing::info!(killed, "an operator ended sessions");
-        Ok(Response::new(v1::KillSessionsReply { killed }))
+        Ok(did(
+            v1::KillSessionsReply { killed },
+            &format!("ended {killed} sessions: {which}"),
+        ))
     }
 }
 

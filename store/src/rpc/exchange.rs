@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
+use remora_process::tls::Caller;
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
 use tokio::sync::watch;
@@ -35,6 +36,7 @@ use super::hello::{self, CONFIRM_EVERY};
 use super::hub::{OwnerSaid, Registration};
 use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
+use super::rights;
 use super::status::{malformed, not_leader, refusal, status};
 use super::visit::Visit;
 use super::watches::Watches;
@@ -75,6 +77,7 @@ impl End {
 struct Exchange {
     desk: Arc<Desk>,
     asker: Asker,
+    caller: Caller,
     /// Absent once the manager has closed its side.
     inbound: Option<Streaming<v1::ExchangeRequest>>,
     visit: Visit,
@@ -96,7 +99,7 @@ struct Exchange {
 /// Opens a stream: waits for its Hello, refuses what must be refused, and gives what goes out.
 pub(super) async fn open(
     desk: Arc<Desk>,
-    origin: Option<Origin>,
+    (origin, caller): (Option<Origin>, Caller),
     mut inbound: Streaming<v1::ExchangeRequest>,
 ) -> Result<BoxStream<'static, Result<v1::ExchangeReply, Status>>, Status> {
     let first = tokio::time::timeout(HELLO_WITHIN, inbound.message())
@@ -110,15 +113,17 @@ pub(super) async fn open(
     let probe = first.probe;
     let said = first.hello.as_ref().map(|hello| hello.address.as_str());
     let connection = origin.zip(said).and_then(|(origin, said)| origin.direct(said));
+    let applications = first.hello.iter().flat_map(|hello| &hello.applications);
+    rights::speaks_for(&caller, applications.map(String::as_str)).map_err(status)?;
     let (asker, format) = hello::hear(&desk, first).map_err(status)?;
-    let exchange = Exchange::new(desk, (asker, connection), format, (inbound, probe));
+    let exchange = Exchange::new(desk, (asker, caller, connection), format, (inbound, probe));
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())
 }
 
 impl Exchange {
     fn new(
         desk: Arc<Desk>,
-        (asker, connection): (Asker, Option<u64>),
+        (asker, caller, connection): (Asker, Caller, Option<u64>),
         format: Format,
         (inbound, probe): (Streaming<v1::ExchangeRequest>, u64),
     ) -> Exchange {
@@ -136,6 +141,7 @@ impl Exchange {
             watches: Watches::default(),
             outbox,
             asker,
+            caller,
             inbound: Some(inbound),
             parcel: Parcel::welcome(hello::welcome(&desk, format)),
             leadership,
@@ -248,15 +254,18 @@ impl Exchange {
         });
         self.probe = arrived(message.probe).or(self.probe);
         let came = runtime::now();
-        if let Err(refusal) = self.watches.heard(message.watched, message.unwatched, came) {
+        let watched = message.watched.iter().filter_map(|watch| watch.session.as_ref());
+        let heard = rights::speaks_for(&self.caller, watched.map(|session| session.application.as_str()))
+            .and_then(|()| self.watches.heard(message.watched, message.unwatched, came));
+        if let Err(refusal) = heard {
             self.ending = Some(End::refused(refusal));
             return;
         }
         if !message.requests.is_empty() {
-            let asker = &self.asker;
+            let (asker, caller) = (&self.asker, &self.caller);
             let requests = message.requests.into_iter();
             self.visit
-                .begin(requests.map(|request| convert::asked(asker, request)));
+                .begin(requests.map(|request| rights::within(caller, convert::asked(asker, request))));
         }
     }
 

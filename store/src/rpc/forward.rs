@@ -1,8 +1,8 @@
 //! Unary calls that reach a node which does not lead: forwarded one hop to the leader, or refused with its address.
 //!
 //! One service around each service for clients ([`AtLeader`]), so that behind it every call may take this node for the
-//! leader. A call goes on as it came, unread: bytes there, bytes and trailers back. A forwarded call is marked, and a marked
-//! call is never forwarded again. A status without a refusal, such as that of a broken connection, means that the command
+//! leader. A call goes on as it came, unread: bytes there, bytes and trailers back. A forwarded call is marked and says on whose
+//! behalf it comes, and a marked call is never forwarded again. A status without a refusal, such as that of a broken connection, means that the command
 //! may have happened, also here.
 //!
 //! Left out on purpose: the stream of a session manager, which belongs to the leader alone and says so itself.
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderName, HeaderValue};
+use remora_process::tls::{Caller, Dial, Tls};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -23,10 +24,8 @@ use tower::{Service, ServiceExt};
 
 use super::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use super::desk::Desk;
+use super::gate::{self, FORWARDED};
 use super::status::{not_leader, status};
-
-/// Metadata of a call that was forwarded already.
-const FORWARDED: HeaderName = HeaderName::from_static("remora-forwarded");
 
 /// How long the leader's node may take to accept a connection: longer only when it is gone.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -80,7 +79,7 @@ where
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         match self.way(&request) {
             Ok(Way::Here) => self.service.call(request),
-            Ok(Way::There(leader)) => onward(leader, request).boxed(),
+            Ok(Way::There(leader)) => onward(leader, request, self.desk.raft.cluster()).boxed(),
             Err(status) => std::future::ready(Ok(status.into_http())).boxed(),
         }
     }
@@ -117,12 +116,19 @@ impl<S> AtLeader<S> {
 }
 
 /// Connections to other nodes' client addresses, made when first needed and kept.
-#[derive(Default)]
 pub(super) struct Forwards {
+    dial: Dial,
     channels: Mutex<HashMap<String, Channel>>,
 }
 
 impl Forwards {
+    pub(super) fn new(tls: Option<Tls>) -> Forwards {
+        Forwards {
+            dial: Dial::new(tls),
+            channels: Mutex::default(),
+        }
+    }
+
     fn channel(&self, address: &str) -> Option<Channel> {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(channel) = channels.get(address) {
@@ -135,26 +141,24 @@ impl Forwards {
             .ok()?;
         let channel = endpoint
             .connect_timeout(CONNECT_WITHIN)
-            .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .connect_lazy();
+            .connect_with_connector_lazy(self.dial.clone());
         channels.insert(address.to_owned(), channel.clone());
         Some(channel)
     }
 }
 
 /// Takes a call to the leader, marked.
-async fn onward(leader: Channel, request: http::Request<Body>) -> Forwarded {
+async fn onward(leader: Channel, request: http::Request<Body>, cluster: String) -> Forwarded {
     let (head, body) = request.into_parts();
+    let caller = head.extensions.get::<Caller>().cloned();
     let mut request = http::Request::new(body);
     *request.uri_mut() = head.uri;
     *request.method_mut() = head.method;
     *request.version_mut() = head.version;
     *request.headers_mut() = head.headers;
-    request
-        .headers_mut()
-        .insert(FORWARDED, HeaderValue::from_static("1"));
+    gate::speak_for(request.headers_mut(), caller.as_ref(), &cluster);
     request.headers_mut().insert(TIMEOUT, FORWARD_WITHIN);
     let answered = leader.oneshot(request).await;
     Ok(answered.unwrap_or_else(|error| Status::from_error(error.into()).into_http()))

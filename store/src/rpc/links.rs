@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, Stream, StreamExt};
+use remora_process::tls::Dial;
 use remora_proto::v1;
 use remora_proto::v1::peer_client::PeerClient;
 use tokio::net::TcpStream;
@@ -36,9 +37,12 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// How long that sign may take before the connection is given up.
 const SILENT_WITHIN: Duration = Duration::from_secs(2);
 
-/// Makes links without encryption.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct GrpcLinks;
+/// Makes links, each over a connection of its own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct GrpcLinks {
+    /// How this node connects.
+    pub(crate) dial: Dial,
+}
 
 impl PeerLinks for GrpcLinks {
     fn link(&self, node: NodeId, address: &str) -> LinkResult<Arc<dyn PeerLink>> {
@@ -49,13 +53,12 @@ impl PeerLinks for GrpcLinks {
         })?;
         let channel = endpoint
             .connect_timeout(CONNECT_WITHIN)
-            .tcp_nodelay(true)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keep_alive_interval(SILENT_AFTER)
             .keep_alive_timeout(SILENT_WITHIN)
             .keep_alive_while_idle(true)
-            .connect_lazy();
+            .connect_with_connector_lazy(self.dial.clone().to_peer(node));
         let client = PeerClient::new(channel)
             .max_decoding_message_size(PEER_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(PEER_MESSAGE_BYTES_MAX);

@@ -20,6 +20,8 @@ const PAGE_DEFAULT: u32 = 100;
 /// Sessions in a page at most (admin.proto): with the longest names a page stays below the message limit, and a million are
 /// listed in 250 walks of the table.
 const PAGE_MAX: u32 = 4_000;
+/// Digits of a key that may stand in a log line.
+const KEY_DIGITS_SAID: usize = 8;
 
 /// The page that is asked for.
 pub(super) async fn page(desk: &Desk, ask: v1::ListSessionsRequest) -> Result<v1::ListSessionsReply, Status> {
@@ -171,6 +173,29 @@ pub(super) fn detail(key: &SessionKey, session: &Session, now: TableTime) -> v1:
         epoch: session.epoch.0,
         max_idle_seconds: session.max_idle_seconds,
         attributes: attributes.collect(),
+    }
+}
+
+/// What a kill is about, for the books; of a key no more than its first digits.
+pub(super) fn named(filter: &ListFilter) -> String {
+    let digits = filter
+        .key_prefix
+        .get(..KEY_DIGITS_SAID)
+        .unwrap_or(&filter.key_prefix);
+    let said = [
+        ("application", filter.application.as_deref()),
+        ("principal", filter.principal.as_deref()),
+        ("owner", filter.owner.as_deref()),
+        ("key", Some(digits).filter(|digits| !digits.is_empty())),
+    ];
+    let said: Vec<String> = said
+        .iter()
+        .filter_map(|(name, value)| value.map(|value| format!("{name} {value}")))
+        .collect();
+    if said.is_empty() {
+        "all".to_owned()
+    } else {
+        said.join(", ")
     }
 }
 

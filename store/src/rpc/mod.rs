@@ -4,7 +4,8 @@
 //! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
 //! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
 //! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `outbox` and `parcel`
-//! group what leaves on a stream; `forward` stands before all services and takes unary calls one hop to the leader; `admin`
+//! group what leaves on a stream; `gate` stands before all services and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the
+//! leader; `admin`
 //! and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
 //! status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
 //! traffic.
@@ -22,6 +23,7 @@ mod exchange;
 #[cfg(test)]
 mod fixtures;
 mod forward;
+mod gate;
 mod hello;
 mod hub;
 mod links;
@@ -31,6 +33,7 @@ mod outbox;
 mod parcel;
 mod peers;
 mod registry;
+mod rights;
 mod sessions;
 mod status;
 mod upgrade;
@@ -43,6 +46,7 @@ use std::time::Duration;
 
 use futures::stream::{self, Stream};
 use remora_process::accept::Accepting;
+use remora_process::tls::Tls;
 use remora_proto::v1::registry_server::RegistryServer;
 use remora_proto::v1::session_store_server::SessionStoreServer;
 use remora_proto::v1::store_admin_server::StoreAdminServer;
@@ -58,6 +62,7 @@ use remora_table::Limits;
 use accepted::Accepted;
 use desk::Desk;
 use forward::{AtLeader, Forwards};
+use gate::Gate;
 use hub::Hub;
 
 pub(crate) use desk::Phase;
@@ -117,6 +122,8 @@ pub(crate) struct Services {
     pub limits: watch::Receiver<Limits>,
     /// Where the node is in its life.
     pub phase: watch::Receiver<Phase>,
+    /// Who is believed; absent where nothing is encrypted and everybody may do everything.
+    pub tls: Option<Tls>,
 }
 
 /// Serves clients and operators on the client address until `stop` completes, then ends when all calls have.
@@ -144,40 +151,44 @@ pub(crate) async fn serve_clients(
     let registry = RegistryServer::new(registry::Registered {
         desk: Arc::clone(&desk),
     });
-    let forwards = Arc::new(Forwards::default());
+    let forwards = Arc::new(Forwards::new(services.tls.clone()));
     let sessions = sessions
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let router = server()
-        .add_service(at_leader(&desk, &forwards, sessions))
-        .add_service(at_leader(
+        .add_service(behind_gate(&desk, &forwards, sessions))
+        .add_service(behind_gate(
             &desk,
             &forwards,
             admin.max_encoding_message_size(MESSAGE_BYTES_MAX),
         ))
-        .add_service(at_leader(&desk, &forwards, registry));
-    let hub = Arc::clone(&desk.hub);
-    serve("client", accepted(listener, Some(hub)), router, stop).await
+        .add_service(behind_gate(&desk, &forwards, registry));
+    let connections = accepted(listener, Some(Arc::clone(&desk.hub)), services.tls);
+    serve("client", connections, router, stop).await
 }
 
-fn at_leader<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> AtLeader<S> {
-    AtLeader {
+/// Who may not ask comes no further than the gate; what this node cannot answer goes on to the leader.
+fn behind_gate<S>(desk: &Arc<Desk>, forwards: &Arc<Forwards>, service: S) -> Gate<AtLeader<S>> {
+    let service = AtLeader {
         desk: Arc::clone(desk),
         forwards: Arc::clone(forwards),
         service,
-    }
+    };
+    Gate::new(service, Some(desk.raft.clone()))
 }
 
 /// Serves the other nodes on the peer address until `stop` completes.
 pub(crate) async fn serve_peers(
     listener: Accepting,
     endpoint: PeerEndpoint,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    let peers = Gate::new(peers::peer_service(endpoint), None);
     serve(
         "peer",
-        accepted(listener, None),
-        server().add_service(peers::peer_service(endpoint)),
+        accepted(listener, None, tls),
+        server().add_service(peers),
         stop,
     )
     .await
@@ -193,12 +204,16 @@ fn server() -> Server {
 }
 
 /// What a listener accepts, counted from 1; a hub is told when the far end of one ends it.
-fn accepted(listener: Accepting, hub: Option<Arc<Hub>>) -> impl Stream<Item = io::Result<Accepted>> {
+fn accepted(
+    listener: Accepting,
+    hub: Option<Arc<Hub>>,
+    tls: Option<Tls>,
+) -> impl Stream<Item = io::Result<Accepted>> {
     stream::unfold((listener, 1), move |(mut listener, number)| {
-        let hub = hub.clone();
+        let (hub, tls) = (hub.clone(), tls.clone());
         async move {
             let (connection, remote) = listener.next().await;
-            let accepted = Accepted::new(connection, (number, remote), hub);
+            let accepted = Accepted::new(connection, (number, remote), hub, tls.as_ref());
             Some((Ok(accepted), (listener, number + 1)))
         }
     })

@@ -10,6 +10,8 @@ use remora_table::Outcome;
 
 use super::convert;
 use super::desk::Desk;
+use super::gate;
+use super::rights;
 use super::status::status;
 
 /// The service.
@@ -23,7 +25,11 @@ impl Registry for Registered {
         &self,
         request: Request<v1::AnnounceRequest>,
     ) -> Result<Response<v1::AnnounceReply>, Status> {
-        let proposal = convert::announce(request.into_inner()).map_err(status)?;
+        let caller = gate::caller(&request);
+        let announced = request.into_inner();
+        let named = announced.applications.iter().chain(&announced.unprotected);
+        rights::speaks_for(&caller, named.map(String::as_str)).map_err(status)?;
+        let proposal = convert::announce(announced).map_err(status)?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
             other => Err(self.unexpected(&other)),

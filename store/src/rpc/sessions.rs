@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
+use remora_process::tls::Caller;
 use remora_proto::v1;
 use remora_proto::v1::reply::Answer;
 use remora_proto::v1::request::Ask;
@@ -15,6 +16,8 @@ use tonic::{Request, Response, Status, Streaming};
 use super::convert;
 use super::desk::Desk;
 use super::exchange;
+use super::gate;
+use super::rights;
 use super::status::status;
 use super::visit::Visit;
 
@@ -24,8 +27,9 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    async fn answer(&self, ask: Ask) -> Result<Answer, Status> {
-        match Visit::alone(&self.desk, convert::lone(ask)).await {
+    async fn answer(&self, ask: Ask, caller: &Caller) -> Result<Answer, Status> {
+        let asked = rights::within(caller, convert::lone(ask));
+        match Visit::alone(&self.desk, asked).await {
             Answer::Refusal(refusal) => Err(status(refusal)),
             Answer::Unknown(unknown) => Err(status(unknown)),
             answer => Ok(answer),
@@ -39,7 +43,8 @@ macro_rules! session_store {
         #[tonic::async_trait]
         impl SessionStore for Sessions {
             $(async fn $call(&self, request: Request<v1::$request>) -> Result<Response<v1::$reply>, Status> {
-                match self.answer(Ask::$kind(request.into_inner())).await? {
+                let caller = gate::caller(&request);
+                match self.answer(Ask::$kind(request.into_inner()), &caller).await? {
                     Answer::$kind(reply) => Ok(Response::new(reply)),
                     other => {
                         tracing::error!(ending = ?convert::ending(&other), "an answer of another kind");
@@ -54,8 +59,8 @@ macro_rules! session_store {
                 &self,
                 request: Request<Streaming<v1::ExchangeRequest>>,
             ) -> Result<Response<Self::ExchangeStream>, Status> {
-                let origin = request.extensions().get().copied();
-                let stream = exchange::open(Arc::clone(&self.desk), origin, request.into_inner()).await?;
+                let from = (request.extensions().get().cloned(), gate::caller(&request));
+                let stream = exchange::open(Arc::clone(&self.desk), from, request.into_inner()).await?;
                 Ok(Response::new(stream))
             }
         }

@@ -126,6 +126,7 @@ fn refused(refusal: &v1::Refusal) -> Status {
         Reason::Overloaded => Code::ResourceExhausted,
         Reason::Malformed | Reason::TooLarge => Code::InvalidArgument,
         Reason::WrongCluster | Reason::WrongVersion => Code::FailedPrecondition,
+        Reason::Forbidden => Code::PermissionDenied,
         Reason::Unspecified => Code::Internal,
     };
     let mut status = Status::new(code, refusal.message.clone());
@@ -151,6 +152,7 @@ mod tests {
             (Reason::TooLarge, Code::InvalidArgument),
             (Reason::WrongCluster, Code::FailedPrecondition),
             (Reason::WrongVersion, Code::FailedPrecondition),
+            (Reason::Forbidden, Code::PermissionDenied),
         ] {
             let refusal = refusal(reason, "because");
             let status = status(Turned::Refused(refusal.clone()));

@@ -19,4 +19,5 @@ mod exchange_stream;
 mod followers;
 mod operators;
 mod reloading;
+mod rights;
 mod unary_calls;

@@ -35,7 +35,7 @@ async fn accepted() -> (TcpStream, Accepted, Arc<Hub>, Accepting) {
     let far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let mut listener = Accepting::new(listener, "client-addr", 1, Gauge::noop());
     let (near, remote) = listener.next().await;
-    let near = Accepted::new(near, (CONNECTION, remote), Some(Arc::clone(&hub)));
+    let near = Accepted::new(near, (CONNECTION, remote), Some(Arc::clone(&hub)), None);
     let address = far.local_addr().unwrap().to_string();
     let connection = near.connect_info().direct(&address);
     assert_eq!(connection, Some(CONNECTION));
@@ -101,6 +101,7 @@ async fn who_makes_way_for_another_says_nothing_of_the_far_end() {
 #[test]
 fn nobody_stands_between_when_both_ends_see_one_address() {
     let origin = Origin {
+        who: Who::default(),
         connection: CONNECTION,
         remote: "[::ffff:10.0.0.11]:40000".parse().unwrap(),
     };

@@ -30,6 +30,7 @@ async fn serve(store: &Store) -> SocketAddr {
         events: Events(Arc::clone(&desk.hub)),
         limits: desk.limits.clone(),
         phase: desk.phase.clone(),
+        tls: None,
     };
     let listener = Accepting::new(listener, "client-addr", 16, metrics::Gauge::noop());
     runtime::spawn(serve_clients(listener, services, std::future::pending()));

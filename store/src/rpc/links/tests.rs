@@ -4,27 +4,34 @@
 mod contract;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use remora_process::accept::Accepting;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 
 use crate::clock::Clock;
 use crate::raft::tests::{create, key};
 use crate::raft::{
     DiskPatience, EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy, Timers, start,
 };
-use crate::rpc::bounds::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES};
 use crate::rpc::links::GrpcLinks;
-use crate::rpc::peers::peer_service;
+use crate::rpc::serve_peers;
 use crate::runtime;
 use remora_table::{Event, Formats, Outcome, TableReader};
+
+/// Connections that a node of these tests takes.
+const CONNECTIONS: usize = 64;
+
+/// Where a node's peers come in.
+async fn listening(address: SocketAddr) -> Accepting {
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    Accepting::new(listener, "peer-addr", CONNECTIONS, metrics::Gauge::noop())
+}
 
 /// How long a condition may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,24 +66,24 @@ impl Node {
             timers,
             patience: DiskPatience::default(),
             snapshots: SnapshotPolicy::default(),
-            links: Arc::new(GrpcLinks),
+            links: Arc::new(GrpcLinks::default()),
             clock: Clock::system(),
             events: Arc::new(Deaf),
             starting: watch::Sender::default(),
         };
-        let address = cluster[&node].parse().unwrap();
+        let address: SocketAddr = cluster[&node].parse().unwrap();
         let (end, ended) = mpsc::sync_channel(0);
         let (started, handle) = mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let handle = start(settings).await.unwrap();
-                let incoming = TcpIncoming::bind(address).unwrap().with_nodelay(Some(true));
-                let server = Server::builder()
-                    .initial_stream_window_size(STREAM_WINDOW_BYTES)
-                    .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                    .add_service(peer_service(handle.endpoint()));
-                let serving = runtime::spawn(server.serve_with_incoming(incoming));
+                let serving = runtime::spawn(serve_peers(
+                    listening(address).await,
+                    handle.endpoint(),
+                    None,
+                    std::future::pending(),
+                ));
                 started.send(handle).unwrap();
                 let ended = runtime::blocking(move || ended.recv());
                 let _ = ended.await;

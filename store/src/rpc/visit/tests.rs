@@ -57,7 +57,7 @@ impl Store {
             timers: Timers::default(),
             patience: DiskPatience::default(),
             snapshots: SnapshotPolicy::default(),
-            links: Arc::new(GrpcLinks),
+            links: Arc::new(GrpcLinks::default()),
             clock: Clock::driven(move || began),
             events: Arc::clone(&hub) as Arc<dyn EventSink>,
             starting: watch::Sender::default(),

@@ -4,13 +4,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
-use tonic::transport::server::TcpIncoming;
 
 use crate::raft::tests::link::{Carrier, link_contract};
 use crate::raft::{PeerEndpoint, PeerLink, PeerLinks};
 use crate::rpc::links::GrpcLinks;
-use crate::rpc::peers::peer_service;
-use crate::rpc::server;
+use crate::rpc::links::tests::listening;
+use crate::rpc::serve_peers;
 use crate::runtime;
 
 /// A gRPC server with a runtime of its own, so that it can end as a process does: its connections with it.
@@ -40,9 +39,8 @@ impl Carrier for Served {
             .unwrap();
         let address = self.address;
         let listening = runtime.spawn(async move {
-            let incoming = TcpIncoming::bind(address).unwrap();
-            let router = server().add_service(peer_service(endpoint));
-            runtime::spawn(router.serve_with_incoming(incoming));
+            let listener = listening(address).await;
+            runtime::spawn(serve_peers(listener, endpoint, None, std::future::pending()));
         });
         listening.await.unwrap();
         self.runtime = Some(runtime);
@@ -62,7 +60,7 @@ impl Carrier for Served {
     }
 
     fn link(&self) -> Arc<dyn PeerLink> {
-        GrpcLinks.link(2, &self.address.to_string()).unwrap()
+        GrpcLinks::default().link(2, &self.address.to_string()).unwrap()
     }
 }
 

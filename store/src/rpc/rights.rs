@@ -1,0 +1,138 @@
+//! Who may ask what: a table of methods and roles, and the applications that a session manager speaks for.
+//!
+//! Invariants: what the table does not name takes an operator; whoever has no role has no right; a session manager reaches
+//! sessions and registry entries of its own applications alone, each request on a stream looked at as each call is.
+//!
+//! Left out on purpose: who somebody is, which the connection says, or a peer that forwards (`gate`).
+
+use remora_process::tls::{Caller, Role};
+use remora_proto::v1;
+use remora_proto::v1::refusal::Reason;
+use remora_table::{Command, Proposal};
+
+use super::convert::{Asked, Request};
+use super::status::refusal;
+
+/// What a method takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// A session manager; of which application, each request says.
+    Adapter,
+    /// Whoever has to find the others: proxies too.
+    Find,
+    /// Whoever may look at sessions.
+    Look,
+    /// An operator.
+    Operate,
+    /// A node of a store.
+    Peer,
+}
+
+/// What a method takes, by its path as gRPC writes it.
+pub(super) fn needs(path: &str) -> Need {
+    let Some(method) = path.strip_prefix("/remora.v1.") else {
+        return Need::Operate;
+    };
+    match method.split_once('/') {
+        Some(("Peer", _)) => Need::Peer,
+        Some(("SessionStore", _)) | Some(("Registry", "Announce" | "Retire")) => Need::Adapter,
+        Some(("Registry", "ListServers")) | Some(("StoreAdmin", "Status")) => Need::Find,
+        Some(("StoreAdmin", "ListSessions" | "ShowSession")) => Need::Look,
+        _ => Need::Operate,
+    }
+}
+
+impl Need {
+    /// Whether somebody has the right.
+    pub(super) fn is_met_by(self, caller: &Caller) -> bool {
+        caller.is(|role| {
+            matches!(
+                (self, role),
+                (Need::Adapter, Role::Adapter(_))
+                    | (Need::Find, Role::Proxy | Role::Reader | Role::Admin)
+                    | (Need::Look, Role::Reader | Role::Admin)
+                    | (Need::Operate, Role::Admin)
+                    | (Need::Peer, Role::Peer(_))
+            )
+        })
+    }
+
+    /// The names in a certificate that give it, for people.
+    fn names(self) -> &'static str {
+        match self {
+            Need::Adapter => "remora://adapter/APPLICATION",
+            Need::Find => "remora://proxy, remora://reader or remora://admin",
+            Need::Look => "remora://reader or remora://admin",
+            Need::Operate => "remora://admin",
+            Need::Peer => "remora://peer/ID",
+        }
+    }
+
+    /// Why somebody may not call a method.
+    pub(super) fn refuses(self, caller: &Caller, path: &str) -> v1::Refusal {
+        let method = path.rsplit('/').next().unwrap_or(path);
+        refusal(
+            Reason::Forbidden,
+            format!(
+                "the certificate of {caller} gives no right to {method}: it takes one that names {}",
+                self.names()
+            ),
+        )
+    }
+}
+
+/// Whether somebody may speak for all of these applications; the refusal names the first that is not theirs.
+pub(super) fn speaks_for<'a>(
+    caller: &Caller,
+    applications: impl IntoIterator<Item = &'a str>,
+) -> Result<(), v1::Refusal> {
+    if caller.roles().is_none() {
+        return Ok(());
+    }
+    let mut applications = applications.into_iter();
+    match applications.find(|application| !caller.speaks_for(application)) {
+        None => Ok(()),
+        Some(application) => Err(refusal(
+            Reason::Forbidden,
+            format!("the certificate of {caller} does not speak for the application {application}"),
+        )),
+    }
+}
+
+/// A request as it was asked, refused if it is about an application of others.
+pub(super) fn within(caller: &Caller, asked: Asked) -> Asked {
+    let request = asked.request.and_then(|request| {
+        match &request {
+            Request::Check { session, .. } => speaks_for(caller, [&*session.application]),
+            Request::Propose(proposal) => proposes_for(caller, proposal),
+        }
+        .map(|()| request)
+    });
+    Asked { request, ..asked }
+}
+
+fn proposes_for(caller: &Caller, proposal: &Proposal) -> Result<(), v1::Refusal> {
+    match &proposal.command {
+        Command::Claim { session }
+        | Command::Rename { session, .. }
+        | Command::Remove { session, .. }
+        | Command::Release { session, .. } => speaks_for(caller, [&*session.application]),
+        Command::Save(save) => speaks_for(caller, [&*save.session.application]),
+        Command::Touch { sessions } => {
+            let applications = sessions.iter().map(|touched| &*touched.session.application);
+            speaks_for(caller, applications)
+        }
+        // About no session, or no session manager's to ask.
+        Command::Sweep { .. }
+        | Command::Announce(_)
+        | Command::Retire
+        | Command::Kill { .. }
+        | Command::Tick
+        | Command::Understands { .. }
+        | Command::Raise { .. }
+        | Command::Hold { .. } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
