@@ -35,6 +35,17 @@ const LIST_EXAMPLES: &str = "Examples:
 
 The store filters, sorts and counts. Sessions that are used meanwhile change their places: one may be listed twice, or not.";
 
+const CERTS_EXAMPLES: &str = "Examples:
+  remora certs init certs
+  remora certs issue peer 1 --host store1.example.com --host 192.0.2.1
+  remora certs issue adapter 'localhost/shop##*' --name tomcat1
+  remora certs issue proxy --host 192.0.2.10
+  remora certs issue admin --name ada
+  remora certs issue peer 1 --host 192.0.2.1 --replace
+
+An application is written as the store lists it, NAMESPACE:HOST/PATH##VERSION; `*` stands for anything within one part, and
+without an application the certificate speaks for all. docs/security.md says where the files go.";
+
 const ADD_EXAMPLES: &str = "Examples:
   On the new machine:
     remora-store --node-id 4 --data-dir /var/lib/remora --client-addr 192.0.2.4:7400 --peer-addr 192.0.2.4:7500 \\
@@ -80,12 +91,29 @@ pub(crate) struct Arguments {
         value_delimiter = ','
     )]
     pub(crate) proxy: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
     /// How to show the answer
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
     /// What to do
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+/// Who is believed, and as whom one asks.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "TLS, where the store and the proxies use it (all three)")]
+pub(crate) struct TlsFiles {
+    /// PEM file with the certificates of the authorities that are trusted
+    #[arg(long, global = true, env = "REMORA_TLS_AUTHORITY", value_name = "FILE")]
+    pub(crate) tls_authority: Option<PathBuf>,
+    /// PEM file with one's own certificate, which names remora://reader or remora://admin
+    #[arg(long, global = true, env = "REMORA_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// PEM file with the key of that certificate
+    #[arg(long, global = true, env = "REMORA_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// How to show an answer.
@@ -129,6 +157,9 @@ pub(crate) enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Make certificates: an authority of one's own, and what it issues to each part. Asks no store
+    #[command(subcommand)]
+    Certs(Certs),
     /// Begin a new cluster with what a backup holds: at the node that was started with --await-restore, with all others of its
     /// list of nodes, all with new data directories
     Restore {
@@ -268,6 +299,47 @@ pub(crate) enum Nodes {
         /// The node that shall lead; the one that is furthest ahead if none is named
         node: Option<u64>,
     },
+}
+
+/// Make certificates.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Certs {
+    /// Make an authority: authority.pem, which everybody trusts, and authority.key, which stays where certificates are issued
+    #[command(after_help = CERTS_EXAMPLES)]
+    Init {
+        /// The directory; made if absent
+        #[arg(default_value = "certs")]
+        dir: PathBuf,
+        /// How long the authority's certificate holds
+        #[arg(long, value_name = "TIME", default_value = "3650d")]
+        lifetime: humantime::Duration,
+    },
+    /// Issue a certificate: NAME.pem and NAME.key beside the authority
+    #[command(after_help = CERTS_EXAMPLES)]
+    Issue(Issue),
+}
+
+/// What to issue.
+#[derive(Debug, Args)]
+pub(crate) struct Issue {
+    /// Whose it is: `peer ID`, `adapter [APPLICATION...]`, `proxy`, `reader` or `admin`
+    #[arg(required = true, num_args = 1.., value_name = "ROLE")]
+    pub(crate) role: Vec<String>,
+    /// The authority's directory
+    #[arg(long, default_value = "certs", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Whose name it bears, and what its files are called [default: the role, as in peer-1]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// A host name or IP address at which a node or a proxy is reached; may be repeated [default: this machine alone]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) host: Vec<String>,
+    /// How long it holds
+    #[arg(long, value_name = "TIME", default_value = "365d")]
+    pub(crate) lifetime: humantime::Duration,
+    /// Put it in the place of what bears its name; servers take it over by themselves
+    #[arg(long)]
+    pub(crate) replace: bool,
 }
 
 /// An operator's word about the cluster's format.

@@ -8,6 +8,7 @@ mod copies;
 
 use std::time::{Duration, Instant};
 
+use remora_process::tls::Dial;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
@@ -40,10 +41,19 @@ const ELECTION_WAIT: Duration = Duration::from_secs(5);
 /// Pause between two rounds over all addresses; short against an election, long against a busy loop.
 const ROUND_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Whom to ask, and how they are reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    /// Their addresses, each host:port.
+    pub(crate) addresses: Vec<String>,
+    /// With TLS or without.
+    pub(crate) dial: Dial,
+}
+
 /// Asks whichever store node answers.
 #[derive(Debug)]
 pub(crate) struct Store {
-    addresses: Vec<String>,
+    reach: Reach,
 }
 
 /// One question to the store, so that one loop serves them all.
@@ -156,23 +166,21 @@ impl Missed {
 
 impl Store {
     /// A client for the given addresses; usage failure when there are none.
-    pub(crate) fn new(addresses: &[String]) -> Result<Store, Failure> {
-        if addresses.is_empty() {
+    pub(crate) fn new(reach: &Reach) -> Result<Store, Failure> {
+        if reach.addresses.is_empty() {
             return Err(Failure::Usage(
                 "say where the store is: --store HOST:PORT[,HOST:PORT], or set REMORA_STORE".into(),
             ));
         }
-        check_addresses(addresses)?;
-        Ok(Store {
-            addresses: addresses.to_vec(),
-        })
+        check_addresses(&reach.addresses)?;
+        Ok(Store { reach: reach.clone() })
     }
 
     /// The status of the first node that answers and belongs to a cluster: one that waits to be added knows nobody. Of such a
     /// one only if nobody else answers.
     pub(crate) async fn status(&self) -> Result<StoreStatus, Failure> {
-        for address in &self.addresses {
-            if let Ok(status) = Self::status_of(address).await
+        for address in &self.reach.addresses {
+            if let Ok(status) = self.status_of(address).await
                 && !status.cluster.is_empty()
             {
                 return Ok(status);
@@ -182,8 +190,8 @@ impl Store {
     }
 
     /// The status of the node at exactly this address.
-    pub(crate) async fn status_of(address: &str) -> Result<StoreStatus, Failure> {
-        attempt(address, StoreStatusRequest {})
+    pub(crate) async fn status_of(&self, address: &str) -> Result<StoreStatus, Failure> {
+        attempt(&self.reach.dial, address, StoreStatusRequest {})
             .await
             .map_err(Missed::into_failure)
     }
@@ -204,8 +212,13 @@ impl Store {
     }
 
     /// Asks the leader, at exactly this address, to hand over.
-    pub(crate) async fn hand_over(address: &str, request: HandOverRequest) -> Result<HandOverReply, Failure> {
-        attempt(address, request).await.map_err(Missed::into_failure)
+    pub(crate) async fn hand_over(
+        &self,
+        address: &str,
+        request: HandOverRequest,
+    ) -> Result<HandOverReply, Failure> {
+        let asked = attempt(&self.reach.dial, address, request).await;
+        asked.map_err(Missed::into_failure)
     }
 
     /// Takes the next step of adding, replacing or removing a node.
@@ -217,8 +230,13 @@ impl Store {
     }
 
     /// Asks the node at exactly this address what it would give up if it went on alone, or lets it.
-    pub(crate) async fn recover(address: &str, request: RecoverRequest) -> Result<RecoverReply, Failure> {
-        attempt(address, request).await.map_err(Missed::into_failure)
+    pub(crate) async fn recover(
+        &self,
+        address: &str,
+        request: RecoverRequest,
+    ) -> Result<RecoverReply, Failure> {
+        let asked = attempt(&self.reach.dial, address, request).await;
+        asked.map_err(Missed::into_failure)
     }
 
     /// The Tomcats that announced themselves.
@@ -235,8 +253,8 @@ impl Store {
         let started = Instant::now();
         loop {
             let mut last = None;
-            for address in &self.addresses {
-                match attempt(address, question.clone()).await {
+            for address in &self.reach.addresses {
+                match attempt(&self.reach.dial, address, question.clone()).await {
                     Ok(answer) => return Ok(answer),
                     Err(Missed::Passing(failure)) => last = Some(failure),
                     Err(Missed::Final(failure)) => return Err(failure),
@@ -264,8 +282,8 @@ pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
     }
 }
 
-async fn attempt<Q: Question>(address: &str, question: Q) -> Result<Q::Answer, Missed> {
-    let channel = connect(address, Q::TIMEOUT)
+async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result<Q::Answer, Missed> {
+    let channel = connect(dial, address, Q::TIMEOUT)
         .await
         .map_err(|status| Missed::Passing(failure(address, &status)))?;
     let answer = question.ask(channel).await;
@@ -291,12 +309,12 @@ fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
     Endpoint::from_shared(format!("http://{address}"))
 }
 
-async fn connect(address: &str, timeout: Duration) -> Result<Channel, Status> {
+async fn connect(dial: &Dial, address: &str, timeout: Duration) -> Result<Channel, Status> {
     endpoint(address)
         .map_err(|_| Status::invalid_argument("not an address: write HOST:PORT"))?
         .connect_timeout(ATTEMPT_TIMEOUT)
         .timeout(timeout)
-        .connect()
+        .connect_with_connector(dial.clone())
         .await
         .map_err(|error| Status::unavailable(format!("no answer: {}", root_cause(&error))))
 }
@@ -321,8 +339,8 @@ fn failure(address: &str, status: &Status) -> Failure {
 }
 
 /// The status of one proxy.
-pub(crate) async fn proxy_status(address: &str) -> Result<ProxyStatus, Failure> {
-    let channel = connect(address, ATTEMPT_TIMEOUT)
+pub(crate) async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStatus, Failure> {
+    let channel = connect(dial, address, ATTEMPT_TIMEOUT)
         .await
         .map_err(|status| failure(address, &status))?;
     let answer = ProxyAdminClient::new(channel).status(ProxyStatusRequest {}).await;
@@ -332,8 +350,13 @@ pub(crate) async fn proxy_status(address: &str) -> Result<ProxyStatus, Failure> 
 }
 
 /// Drains or undrains a route at one proxy.
-pub(crate) async fn set_drain(address: &str, route: &str, drain: bool) -> Result<DrainReply, Failure> {
-    let channel = connect(address, ATTEMPT_TIMEOUT)
+pub(crate) async fn set_drain(
+    dial: &Dial,
+    address: &str,
+    route: &str,
+    drain: bool,
+) -> Result<DrainReply, Failure> {
+    let channel = connect(dial, address, ATTEMPT_TIMEOUT)
         .await
         .map_err(|status| failure(address, &status))?;
     let mut client = ProxyAdminClient::new(channel);

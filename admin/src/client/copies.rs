@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream;
+use remora_process::tls::Dial;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{BackupChunk, BackupRequest, BackupSummary, RestoreReply};
 use tonic::transport::Channel;
@@ -41,8 +42,8 @@ impl Store {
     /// Begins to take a backup, of the first node that gives one.
     pub(crate) async fn backup(&self) -> Result<BackupStream, Failure> {
         let mut last = None;
-        for address in &self.addresses {
-            let asked = match connect(address, SILENT_WITHIN).await {
+        for address in &self.reach.addresses {
+            let asked = match connect(&self.reach.dial, address, SILENT_WITHIN).await {
                 Ok(channel) => StoreAdminClient::new(channel).backup(BackupRequest {}).await,
                 Err(status) => Err(status),
             };
@@ -57,6 +58,7 @@ impl Store {
 
     /// Sends a backup to the node at exactly this address; `sent` is told how many bytes more have left.
     pub(crate) async fn restore(
+        &self,
         address: &str,
         file: impl Read + Send + 'static,
         sent: impl FnMut(u64) + Send + 'static,
@@ -68,7 +70,7 @@ impl Store {
             ended: false,
             trouble: Arc::clone(&trouble),
         });
-        let channel = kept_alive(address).await?;
+        let channel = kept_alive(&self.reach.dial, address).await?;
         let answer = StoreAdminClient::new(channel).restore(pieces).await;
         if let Some(error) = trouble.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(Failure::Refused(format!("cannot read the backup: {error}")));
@@ -84,7 +86,7 @@ impl Store {
 }
 
 /// A connection that waits for an answer as long as the far side lives.
-async fn kept_alive(address: &str) -> Result<Channel, Failure> {
+async fn kept_alive(dial: &Dial, address: &str) -> Result<Channel, Failure> {
     let unreachable = |error: tonic::transport::Error| {
         Failure::Refused(format!("{address}: no answer: {}", root_cause(&error)))
     };
@@ -93,7 +95,8 @@ async fn kept_alive(address: &str) -> Result<Channel, Failure> {
         .connect_timeout(ATTEMPT_TIMEOUT)
         .http2_keep_alive_interval(KEEPALIVE_EVERY)
         .keep_alive_timeout(SILENT_WITHIN);
-    endpoint.connect().await.map_err(unreachable)
+    let connected = endpoint.connect_with_connector(dial.clone()).await;
+    connected.map_err(unreachable)
 }
 
 impl BackupStream {

@@ -5,13 +5,13 @@
 
 use remora_proto::v1::list_servers_reply::Server;
 
-use crate::client::Store;
+use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// Lists what every Tomcat serves.
-pub(super) async fn run(addresses: &[String]) -> Result<Report, Failure> {
-    let servers = Store::new(addresses)?.servers().await?.servers;
+pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {
+    let servers = Store::new(reach)?.servers().await?.servers;
     let mut rows: Vec<_> = servers.iter().flat_map(rows).collect();
     rows.sort_by_key(|(application, node, _)| (application.to_string(), node.to_string()));
     let columns = vec![

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::client::{BackupStream, Store};
+use crate::client::{BackupStream, Reach, Store};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::{Cell, Report};
@@ -17,8 +17,8 @@ use crate::render::{Cell, Report};
 const MODE: u32 = 0o600;
 
 /// Takes a backup.
-pub(super) async fn run(addresses: &[String], path: &Path) -> Result<Report, Failure> {
-    let store = Store::new(addresses)?;
+pub(super) async fn run(reach: &Reach, path: &Path) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
     let aside = aside(path)?;
     let mut backup = store.backup().await?;
     let bytes = match write(&mut backup, &aside).await {

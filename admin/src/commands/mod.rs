@@ -2,6 +2,7 @@
 
 mod applications;
 mod backup;
+mod certs;
 mod listing;
 mod members;
 mod nodes;
@@ -11,16 +12,30 @@ mod sessions;
 mod status;
 mod upstreams;
 
-use crate::args::{Arguments, Verb};
+use remora_process::tls::{Dial, Door, Files, Tls};
+
+use crate::args::{Arguments, TlsFiles, Verb};
+use crate::client::Reach;
 use crate::failure::Failure;
 use crate::render::Report;
 
 /// Does what the command line says.
 pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
     let Arguments {
-        store, proxy, verb, ..
+        store,
+        proxy,
+        tls,
+        verb,
+        ..
     } = arguments;
+    let dial = dial(tls)?;
+    let reach = |addresses| Reach {
+        addresses,
+        dial: dial.clone(),
+    };
+    let (store, proxy) = (reach(store), reach(proxy));
     match verb {
+        Verb::Certs(verb) => certs::run(verb),
         Verb::Status => status::show(&store, &proxy).await,
         Verb::Sessions(verb) => sessions::run(&store, verb).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
@@ -30,4 +45,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Recover { yes, .. } => recover::run(&store, yes).await,
         Verb::Restore { file } => restore::run(&store, &file).await,
     }
+}
+
+/// How servers are reached: with all three files of TLS, or with none.
+fn dial(files: TlsFiles) -> Result<Dial, Failure> {
+    let tls = match (files.tls_authority, files.tls_cert, files.tls_key) {
+        (None, None, None) => None,
+        (Some(authority), Some(cert), Some(key)) => {
+            let files = Files { authority, cert, key };
+            let loaded = Tls::load(files, Door::Certified);
+            Some(loaded.map_err(|error| Failure::Usage(error.to_string()))?)
+        }
+        _ => {
+            return Err(Failure::Usage(
+                "TLS takes all three of --tls-authority, --tls-cert and --tls-key, or REMORA_TLS_AUTHORITY, REMORA_TLS_CERT and \
+                 REMORA_TLS_KEY"
+                    .into(),
+            ));
+        }
+    };
+    Ok(Dial::new(tls))
 }

@@ -14,7 +14,7 @@ use remora_proto::v1::{
 
 use super::members;
 use crate::args::{Nodes, Upgrade};
-use crate::client::Store;
+use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
@@ -26,8 +26,8 @@ pub(super) struct Node {
 
 /// Lists the nodes (one that does not answer is shown as down, which is no failure of this command), changes who they are, or
 /// asks about the cluster's format.
-pub(super) async fn run(addresses: &[String], verb: Nodes) -> Result<Report, Failure> {
-    let store = Store::new(addresses)?;
+pub(super) async fn run(reach: &Reach, verb: Nodes) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
     match verb {
         Nodes::List => Ok(add_table(Report::default(), &ask_all(&store).await?)),
         Nodes::Upgrade(wanted) => {
@@ -60,7 +60,7 @@ async fn transfer_leader(store: &Store, node: Option<u64>) -> Result<Report, Fai
     let request = HandOverRequest {
         to_node: node.unwrap_or(0),
     };
-    let now = Store::hand_over(&leader.client_address, request).await?;
+    let now = store.hand_over(&leader.client_address, request).await?;
     Ok(Report::default().record(
         "leader",
         vec![("node", Cell::Count(now.leader)), ("term", Cell::Count(now.term))],
@@ -115,7 +115,7 @@ pub(super) async fn ask_all(store: &Store) -> Result<Vec<Node>, Failure> {
     for member in view.members {
         let status = match member.client_address.as_str() {
             "" => None,
-            address => Store::status_of(address).await.ok(),
+            address => store.status_of(address).await.ok(),
         };
         nodes.push(Node { member, status });
     }

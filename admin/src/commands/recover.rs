@@ -5,19 +5,19 @@
 use remora_proto::v1::{RecoverReply, RecoverRequest};
 
 use super::restore::unless_serves;
-use crate::client::Store;
+use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// Tells what is given up, or lets the node go on.
-pub(super) async fn run(addresses: &[String], yes: bool) -> Result<Report, Failure> {
-    Store::new(addresses)?;
-    let [address] = addresses else {
+pub(super) async fn run(reach: &Reach, yes: bool) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
+    let [address] = reach.addresses.as_slice() else {
         return Err(Failure::Usage(
             "say which node goes on alone: --store with its address and no other".into(),
         ));
     };
-    let reply = Store::recover(address, RecoverRequest { really: yes }).await?;
+    let reply = store.recover(address, RecoverRequest { really: yes }).await?;
     let report = report(&reply);
     if !yes {
         let told = format!(
@@ -28,7 +28,7 @@ pub(super) async fn run(addresses: &[String], yes: bool) -> Result<Report, Failu
         );
         return Ok(report.troubles(vec![told]));
     }
-    let troubles = unless_serves(address, &reply.new_cluster).await;
+    let troubles = unless_serves(&store, address, &reply.new_cluster).await;
     Ok(report.troubles(troubles))
 }
 

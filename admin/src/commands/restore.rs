@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use remora_proto::v1::RestoreReply;
 
-use crate::client::Store;
+use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::{Cell, Report};
@@ -24,21 +24,23 @@ const SERVES_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Restores a backup.
-pub(super) async fn run(addresses: &[String], path: &Path) -> Result<Report, Failure> {
-    Store::new(addresses)?;
+pub(super) async fn run(reach: &Reach, path: &Path) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
     let cannot = |error| Failure::Refused(format!("cannot read {}: {error}", path.display()));
     let file = File::open(path).map_err(cannot)?;
     let bytes = file.metadata().map_err(cannot)?.len();
-    let address = awaiting(addresses).await?;
+    let address = awaiting(&store, &reach.addresses).await?;
     let mut progress = Progress::new("sent", bytes);
-    let reply = Store::restore(&address, file, move |sent| progress.more(sent)).await?;
-    let troubles = unless_serves(&address, &reply.cluster).await;
+    let reply = store
+        .restore(&address, file, move |sent| progress.more(sent))
+        .await?;
+    let troubles = unless_serves(&store, &address, &reply.cluster).await;
     Ok(report(reply).troubles(troubles))
 }
 
 /// Waits until a node is ready in its new cluster; says so if it is not.
-pub(super) async fn unless_serves(address: &str, cluster: &str) -> Vec<String> {
-    if serves(address, cluster).await {
+pub(super) async fn unless_serves(store: &Store, address: &str, cluster: &str) -> Vec<String> {
+    if serves(store, address, cluster).await {
         return Vec::new();
     }
     vec![format!(
@@ -48,10 +50,10 @@ pub(super) async fn unless_serves(address: &str, cluster: &str) -> Vec<String> {
 }
 
 /// The address of the node that waits for a backup.
-async fn awaiting(addresses: &[String]) -> Result<String, Failure> {
+async fn awaiting(store: &Store, addresses: &[String]) -> Result<String, Failure> {
     let mut silent = String::new();
     for address in addresses {
-        match Store::status_of(address).await {
+        match store.status_of(address).await {
             Ok(status) if status.role == AWAITING => return Ok(address.clone()),
             Ok(_) => {}
             Err(failure) => silent.push_str(&format!("; {failure}")),
@@ -64,10 +66,10 @@ async fn awaiting(addresses: &[String]) -> Result<String, Failure> {
 }
 
 /// Whether a node becomes ready in its new cluster.
-async fn serves(address: &str, cluster: &str) -> bool {
+async fn serves(store: &Store, address: &str, cluster: &str) -> bool {
     let began = Instant::now();
     while began.elapsed() < SERVES_WITHIN {
-        let status = Store::status_of(address).await;
+        let status = store.status_of(address).await;
         if status.is_ok_and(|status| status.cluster == cluster && status.ready) {
             return true;
         }

@@ -14,15 +14,15 @@ use remora_proto::v1::{
 };
 
 use crate::args::{Filter, Sessions};
-use crate::client::Store;
+use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 use super::listing;
 
 /// Lists, shows or ends sessions.
-pub(super) async fn run(addresses: &[String], verb: Sessions) -> Result<Report, Failure> {
-    let store = Store::new(addresses)?;
+pub(super) async fn run(reach: &Reach, verb: Sessions) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
     match verb {
         Sessions::List(ask) => listing::list(&store, &ask).await,
         Sessions::Show { key } => Ok(detail(&find(&store, &key).await?)),

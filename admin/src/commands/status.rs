@@ -5,22 +5,22 @@ use remora_proto::v1::UpstreamStatus;
 use super::applications;
 use super::nodes::{self, Node};
 use super::upstreams;
-use crate::client::{Store, check_addresses, proxy_status};
+use crate::client::{Reach, Store, check_addresses, proxy_status};
 use crate::failure::Failure;
 use crate::render::Report;
 
 /// Shows whatever was named: the store, the proxies, or both.
-pub(super) async fn show(store: &[String], proxies: &[String]) -> Result<Report, Failure> {
-    if store.is_empty() && proxies.is_empty() {
+pub(super) async fn show(store: &Reach, proxies: &Reach) -> Result<Report, Failure> {
+    if store.addresses.is_empty() && proxies.addresses.is_empty() {
         return Err(Failure::Usage(
             "say whom to ask: --store HOST:PORT and --proxy HOST:PORT, or set REMORA_STORE and REMORA_PROXY"
                 .into(),
         ));
     }
-    check_addresses(proxies)?;
+    check_addresses(&proxies.addresses)?;
     let mut troubles = Vec::new();
     let mut report = Report::default();
-    if !store.is_empty() {
+    if !store.addresses.is_empty() {
         // A store that is away is what an operator looks for; it must not hide the proxies.
         let store = Store::new(store)?;
         match nodes::ask_all(&store).await {
@@ -36,8 +36,8 @@ pub(super) async fn show(store: &[String], proxies: &[String]) -> Result<Report,
         }
     }
     let mut rows = Vec::new();
-    for address in proxies {
-        match proxy_status(address).await {
+    for address in &proxies.addresses {
+        match proxy_status(&proxies.dial, address).await {
             Ok(status) => {
                 troubles.extend(
                     status
@@ -50,7 +50,7 @@ pub(super) async fn show(store: &[String], proxies: &[String]) -> Result<Report,
             Err(failure) => troubles.push(format!("proxy {failure}")),
         }
     }
-    if !proxies.is_empty() {
+    if !proxies.addresses.is_empty() {
         report = upstreams::add_table(report, &rows);
     }
     Ok(report.troubles(troubles))

@@ -3,25 +3,28 @@
 use remora_proto::v1::UpstreamStatus;
 
 use crate::args::Upstreams;
-use crate::client::{check_addresses, proxy_status, set_drain};
+use crate::client::{Reach, check_addresses, proxy_status, set_drain};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// Lists, drains or undrains. What any proxy refused is a trouble of the report; the others hold.
-pub(super) async fn run(proxies: &[String], verb: Upstreams) -> Result<Report, Failure> {
-    if proxies.is_empty() {
+pub(super) async fn run(proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
+    if proxies.addresses.is_empty() {
         return Err(Failure::Usage(
             "say where the proxies are: --proxy HOST:PORT[,HOST:PORT], or set REMORA_PROXY".into(),
         ));
     }
-    check_addresses(proxies)?;
+    check_addresses(&proxies.addresses)?;
     let mut rows = Vec::new();
     let mut refusals = Vec::new();
-    for address in proxies {
+    let dial = &proxies.dial;
+    for address in &proxies.addresses {
         let answer = match &verb {
-            Upstreams::List => proxy_status(address).await.map(|status| status.upstreams),
-            Upstreams::Drain { route } => set_drain(address, route, true).await.map(|reply| reply.upstreams),
-            Upstreams::Undrain { route } => set_drain(address, route, false)
+            Upstreams::List => proxy_status(dial, address).await.map(|status| status.upstreams),
+            Upstreams::Drain { route } => set_drain(dial, address, route, true)
+                .await
+                .map(|reply| reply.upstreams),
+            Upstreams::Undrain { route } => set_drain(dial, address, route, false)
                 .await
                 .map(|reply| reply.upstreams),
         };
