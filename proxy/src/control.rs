@@ -1,21 +1,30 @@
 //! The operator's side of the proxy: `remora.v1.ProxyAdmin` over gRPC beside `/healthz`, `/readyz` and `/metrics`, on
 //! one address. The only file that names tonic.
 //!
-//! Nobody is asked who he is: the address belongs on the loopback or a management network, which the configuration
-//! enforces. Left out on purpose: changing members (that is a reload) and any view of users or sessions.
+//! With TLS a certificate says who may look and who may drain, and every drain is written down under the log target `audit`,
+//! one that was refused too; health and metrics are open to all. Without it nobody is asked who he is: then the address belongs
+//! on the loopback or a management network, which the configuration enforces. Left out on purpose: changing members (that is a
+//! reload) and any view of users or sessions.
 
 use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use futures::stream::{self, Stream};
 use remora_policy::{Pool, Upstream};
+use remora_process::accept::{Accepting, Connection};
 use remora_process::exit::Failure;
 use remora_process::ops::{self, Readiness};
+use remora_process::tls::{Caller, Role, Secured, Tls, Who};
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::{DrainReply, DrainRequest, ProxyStatus, ProxyStatusRequest, UpstreamStatus};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status};
 
 use crate::directory::{Current, Directory, UnknownRoute};
@@ -24,12 +33,15 @@ use crate::tally::Counters;
 /// Bytes of a request: a drain names one route.
 const REQUEST_BYTES: usize = 4 * 1024;
 
+/// Connections of operators, scrapers and load balancers at a time.
+const CONNECTIONS: usize = 256;
+
 /// Answers operators until `stop` completes; requests in flight are answered first.
 ///
 /// # Errors
 /// The address stopped accepting.
 pub async fn serve(
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Tls>),
     directory: Directory,
     readiness: Readiness,
     stop: impl Future<Output = ()>,
@@ -45,10 +57,101 @@ pub async fn serve(
     let serving = Server::builder()
         .accept_http1(true)
         .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener), stop);
+        .serve_with_incoming_shutdown(accepted(listener, tls.clone()), stop);
+    let looking = async {
+        match tls {
+            Some(tls) => tls.keep_looking().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
+        () = looking => Ok(()),
         served = serving => served.map_err(|error| Failure::while_doing("the control address stopped", &error)),
         () = ops::upkeep() => Ok(()),
+    }
+}
+
+/// What the control address accepts, with TLS or without.
+fn accepted(listener: TcpListener, tls: Option<Tls>) -> impl Stream<Item = io::Result<Operator>> {
+    let open = metrics::gauge!("remora_proxy_control_connections");
+    let listener = Accepting::new(listener, "control", CONNECTIONS, open);
+    stream::unfold(listener, move |mut listener| {
+        let tls = tls.clone();
+        async move {
+            let (connection, remote) = listener.next().await;
+            let connection = Operator(Secured::accept(connection, remote, tls.as_ref()));
+            Some((Ok(connection), listener))
+        }
+    })
+}
+
+/// An operator's connection, as tonic has to know it.
+struct Operator(Secured<Connection>);
+
+impl Connected for Operator {
+    type ConnectInfo = Who;
+
+    fn connect_info(&self) -> Who {
+        self.0.who()
+    }
+}
+
+impl AsyncRead for Operator {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Operator {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+/// Who asks, if one of their roles gives the right to it; `names` are those that would.
+fn admitted<T>(
+    request: &Request<T>,
+    action: &str,
+    gives: impl Fn(&Role) -> bool,
+    names: &str,
+) -> Result<Caller, Status> {
+    let caller = request.extensions().get::<Who>().map(Who::caller);
+    let caller = caller.unwrap_or_else(|| Caller::with_roles("nobody", Vec::new()));
+    if caller.is(gives) {
+        return Ok(caller);
+    }
+    let sentence =
+        format!("the certificate of {caller} gives no right to {action}: it takes one that names {names}");
+    tracing::warn!(target: "audit", action, "refused: {sentence}");
+    Err(Status::permission_denied(sentence))
+}
+
+/// Who asks to change something.
+fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
+    admitted(request, action, |role| *role == Role::Admin, "remora://admin")
+}
+
+/// The line of the books for a wish that was followed or not.
+fn write_down(caller: &Caller, action: &str, route: &str, followed: Result<(), &Status>) {
+    match followed {
+        Ok(()) => tracing::info!(target: "audit", %caller, action, route, "done"),
+        Err(why) => tracing::info!(target: "audit", %caller, action, route, why = why.message(), "failed"),
     }
 }
 
@@ -59,7 +162,14 @@ struct Control {
 
 #[tonic::async_trait]
 impl ProxyAdmin for Control {
-    async fn status(&self, _: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
+    async fn status(&self, request: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
+        let looks = |role: &Role| matches!(role, Role::Reader | Role::Admin);
+        admitted(
+            &request,
+            "ProxyAdmin/Status",
+            looks,
+            "remora://reader or remora://admin",
+        )?;
         let current = self.directory.current();
         Ok(Response::new(ProxyStatus {
             uptime_seconds: self.began.elapsed().as_secs(),
@@ -70,15 +180,21 @@ impl ProxyAdmin for Control {
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let action = "ProxyAdmin/Drain";
+        let caller = operator(&request, action)?;
         let route = request.into_inner().route;
-        self.directory.drain(&route).map_err(not_found)?;
-        Ok(self.reply(&route))
+        let drained = self.directory.drain(&route).map_err(not_found);
+        write_down(&caller, action, &route, drained.as_ref().map(|_| ()));
+        drained.map(|_| self.reply(&route))
     }
 
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let action = "ProxyAdmin/Undrain";
+        let caller = operator(&request, action)?;
         let route = request.into_inner().route;
-        self.directory.undrain(&route).map_err(not_found)?;
-        Ok(self.reply(&route))
+        let undrained = self.directory.undrain(&route).map_err(not_found);
+        write_down(&caller, action, &route, undrained.as_ref().map(|_| ()));
+        undrained.map(|_| self.reply(&route))
     }
 }
 

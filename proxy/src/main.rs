@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::Parser;
 use remora_process::exit::{Failure, finish};
 use remora_process::signals::{Signal, Signals};
+use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
     AccessLog, Config, Directory, Server, Workers, check_upstreams, limits_help, make_room_for_sockets,
@@ -90,17 +91,27 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     make_room_for_sockets(&config);
     let directory = Directory::new(&config);
     let server = Server::bind(&config.listen, config.threads)?;
+    let tls = secured(&config)?;
     let control = ops::bind(config.control, "control address").await?;
     let log = open_log(&config)?;
     let starting = server.start(&directory, &log);
     let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
-    let mut beside = pin!(beside(control, directory.clone(), readiness(&workers)));
+    let mut beside = pin!(beside(
+        (control, tls.clone()),
+        directory.clone(),
+        readiness(&workers)
+    ));
     tracing::info!(listen = ?config.listen, control = %config.control, threads = config.threads, "serving");
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
                 Signal::Stop => break,
-                Signal::Reload => load_anew(arguments, &config, &directory, &log),
+                Signal::Reload => {
+                    if let Some(tls) = &tls {
+                        tls.look_again();
+                    }
+                    load_anew(arguments, &config, &directory, &log);
+                }
             },
             () = workers.one_ended() => return Err(Failure::Runtime("a proxy thread ended".to_owned())),
             ended = &mut beside => return ended,
@@ -121,7 +132,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
 
 /// What runs beside the clients for as long as the process lives: checks of the upstreams, and operators' requests.
 async fn beside(
-    control: TcpListener,
+    control: (TcpListener, Option<Tls>),
     directory: Directory,
     readiness: ops::Readiness,
 ) -> Result<(), Failure> {
@@ -129,6 +140,13 @@ async fn beside(
         () = check_upstreams(directory.clone()) => Ok(()),
         ended = serve_operators(control, directory, readiness, std::future::pending()) => ended,
     }
+}
+
+/// Who is believed at the control address.
+fn secured(config: &Config) -> Result<Option<Tls>, Failure> {
+    let files = config.control_tls.clone();
+    let loaded = files.map(|files| Tls::load(files, Door::Open)).transpose();
+    loaded.map_err(|error| Failure::Usage(format!("control.tls: {error}")))
 }
 
 /// Takes over what a new file says, if there is nothing wrong with it.

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use remora_process::config::{Faults, Source, Spanned};
+use remora_process::tls::Files;
 
 use super::file::{ControlTable, File, ListenTable};
 use super::limits::Limits;
@@ -25,7 +26,7 @@ const THREADS: RangeInclusive<usize> = 1..=256;
 pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     let mut report = Report::on(source);
     let listen = report.listeners(&file.listen);
-    let control = report.control(file.control.as_ref());
+    let (control, control_tls) = report.control(file.control);
     let threads = file.threads.map_or_else(default_threads, |threads| {
         report.within("threads", &threads, THREADS)
     });
@@ -52,6 +53,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     report.or(Config {
         listen,
         control,
+        control_tls,
         threads,
         trust,
         access_log,
@@ -90,18 +92,25 @@ impl Report<'_> {
         addresses
     }
 
-    fn control(&mut self, control: Option<&ControlTable>) -> SocketAddr {
+    fn control(&mut self, control: Option<ControlTable>) -> (SocketAddr, Option<Files>) {
         let Some(control) = control else {
-            return CONTROL_ADDRESS.parse().expect("the constant is an address");
+            let address = CONTROL_ADDRESS.parse().expect("the constant is an address");
+            return (address, None);
         };
         let address = *control.bind.get_ref();
-        if !address.ip().is_loopback() && !control.allow_plaintext {
+        if !address.ip().is_loopback() && control.tls.is_none() && !control.allow_plaintext {
             let sentence = format!(
-                "control on {address} lets everybody who reaches it drain upstreams: bind it to the loopback, or add allow_plaintext = true"
+                "control on {address} lets everybody who reaches it drain upstreams: add tls = {{ authority, cert, key }}, bind it to \
+                 the loopback, or add allow_plaintext = true"
             );
             self.fault(control.bind.span(), sentence);
         }
-        address
+        let tls = control.tls.map(|files| Files {
+            authority: files.authority,
+            cert: files.cert,
+            key: files.key,
+        });
+        (address, tls)
     }
 
     fn trust(&mut self, trust: &[Spanned<String>]) -> Trust {

@@ -50,6 +50,16 @@ pub(super) struct ControlTable {
     pub(super) bind: Spanned<SocketAddr>,
     #[serde(default)]
     pub(super) allow_plaintext: bool,
+    pub(super) tls: Option<TlsTable>,
+}
+
+/// The three files of one end of TLS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsTable {
+    pub(super) authority: PathBuf,
+    pub(super) cert: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]

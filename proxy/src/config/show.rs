@@ -21,7 +21,12 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     for address in &config.listen {
         writeln!(text, "listen   {address}")?;
     }
-    writeln!(text, "control  {}", config.control)?;
+    let how = if config.control_tls.is_some() {
+        " with TLS"
+    } else {
+        ""
+    };
+    writeln!(text, "control  {}{how}", config.control)?;
     writeln!(text, "threads  {}", config.threads)?;
     let networks: Vec<String> = config.trust.networks.iter().map(ToString::to_string).collect();
     writeln!(

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use remora_policy::{PathRoute, Sticky};
 use remora_process::reload::differing;
+use remora_process::tls::Files;
 
 use super::limits::Limits;
 use super::trust::Trust;
@@ -26,6 +27,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Where operators are answered: gRPC, `/healthz`, `/readyz`, `/metrics`.
     pub control: SocketAddr,
+    /// The files of its TLS; absent where operators are answered in clear.
+    pub control_tls: Option<Files>,
     /// Threads that serve clients; at least 1.
     pub threads: usize,
     /// Peers whose forwarding fields are believed.
@@ -94,7 +97,10 @@ impl Config {
     pub fn fixed_differences(&self, new: &Config) -> Vec<&'static str> {
         differing([
             ("listen", self.listen != new.listen),
-            ("control", self.control != new.control),
+            (
+                "control",
+                self.control != new.control || self.control_tls != new.control_tls,
+            ),
             ("threads", self.threads != new.threads),
             ("access_log", self.access_log != new.access_log),
         ])
