@@ -185,6 +185,82 @@ public abstract class ManagerAttributes extends ManagerBase {
   }
 
   /**
+   * Certificates of those whom this Tomcat believes about the store's nodes; the connection is then
+   * over TLS, and a node's certificate must be for the name that {@code store} has. Read anew when
+   * it changes, as {@code tlsCert} and {@code tlsKey}.
+   *
+   * @param tlsAuthority a file in PEM; relative to {@code catalina.base}
+   */
+  public void setTlsAuthority(String tlsAuthority) {
+    options.tlsAuthority = tlsAuthority;
+  }
+
+  /**
+   * Certificates of those whom this Tomcat believes about the store's nodes.
+   *
+   * @return as set
+   */
+  public String getTlsAuthority() {
+    return options.tlsAuthority;
+  }
+
+  /**
+   * This Tomcat's own certificate, by which the store knows what it may do.
+   *
+   * @param tlsCert a file in PEM, those between it and the store's authority included
+   */
+  public void setTlsCert(String tlsCert) {
+    options.tlsCert = tlsCert;
+  }
+
+  /**
+   * This Tomcat's own certificate.
+   *
+   * @return as set
+   */
+  public String getTlsCert() {
+    return options.tlsCert;
+  }
+
+  /**
+   * The private key of {@code tlsCert}.
+   *
+   * @param tlsKey a file in PEM, PKCS#8, not encrypted
+   */
+  public void setTlsKey(String tlsKey) {
+    options.tlsKey = tlsKey;
+  }
+
+  /**
+   * The private key of {@code tlsCert}.
+   *
+   * @return the path as set
+   */
+  public String getTlsKey() {
+    return options.tlsKey;
+  }
+
+  /**
+   * Whether sessions may travel unencrypted over a network. Without TLS and without this, only a
+   * store on the loopback is spoken to.
+   *
+   * @param allowPlaintext {@code true} on a network that nobody else reaches; {@code false} unless
+   *     set
+   */
+  public void setAllowPlaintext(boolean allowPlaintext) {
+    options.allowPlaintext = allowPlaintext;
+  }
+
+  /**
+   * Whether sessions may travel unencrypted over a network.
+   *
+   * @return as set
+   */
+  public boolean isAllowPlaintext() {
+    return options.allowPlaintext;
+  }
+
+  /**
    * A secret of the application's Tomcats under which ids are hashed (HMAC-SHA-256), so that the
    * store cannot be searched for an id. The same on all of them.
    *

@@ -5,11 +5,16 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.catalina.Context;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreTls;
 
 /**
  * The attributes of the {@code <Manager>} element as written, and what they mean. Tomcat only logs
@@ -23,6 +28,9 @@ final class ManagerOptions {
   /** Shorter keys can be tried out. */
   private static final int KEY_BYTES_MIN = 16;
 
+  /** The files of TLS: all are named, or none. */
+  private static final int TLS_FILES = 3;
+
   private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s)");
 
   String store;
@@ -34,6 +42,10 @@ final class ManagerOptions {
   String onUnserializable = "local";
   boolean persistEmpty;
   String storeTimeout;
+  String tlsAuthority;
+  String tlsCert;
+  String tlsKey;
+  boolean allowPlaintext;
   String key;
   String keyFile;
 
@@ -144,7 +156,46 @@ final class ManagerOptions {
     }
     String name =
         node != null ? node : jvmRoute != null ? jvmRoute : hostName(System.getenv("HOSTNAME"));
-    return new StoreOptions(store, name, timeoutMillis());
+    StoreOptions asked =
+        new StoreOptions(store, name, timeoutMillis())
+            .withTls(tls())
+            .withPlaintextAllowed(allowPlaintext);
+    asked.checkPlaintext();
+    return asked;
+  }
+
+  /** The files of TLS; null where none is named. */
+  private StoreTls tls() {
+    List<String> missing = new ArrayList<>();
+    addIfMissing(missing, "tlsAuthority", tlsAuthority);
+    addIfMissing(missing, "tlsCert", tlsCert);
+    addIfMissing(missing, "tlsKey", tlsKey);
+    if (missing.size() == TLS_FILES) {
+      return null;
+    } else if (!missing.isEmpty()) {
+      throw new IllegalArgumentException(
+          "TLS needs tlsAuthority, tlsCert and tlsKey; "
+              + String.join(" and ", missing)
+              + (missing.size() == 1 ? " is" : " are")
+              + " missing.");
+    }
+    return new StoreTls(
+        file("tlsAuthority", tlsAuthority), file("tlsCert", tlsCert), file("tlsKey", tlsKey));
+  }
+
+  private static void addIfMissing(List<String> missing, String name, String value) {
+    if (value == null || value.trim().isEmpty()) {
+      missing.add(name);
+    }
+  }
+
+  /** A relative path begins where Tomcat's own do. */
+  private static Path file(String name, String path) {
+    try {
+      return Paths.get(System.getProperty("catalina.base", "")).resolve(path.trim());
+    } catch (InvalidPathException noPath) {
+      throw new IllegalArgumentException(name + "=\"" + path + "\" is no path: " + noPath);
+    }
   }
 
   /**

@@ -9,12 +9,13 @@ import java.util.logging.Logger;
 import java.util.stream.Collectors;
 
 /** What the adapter says in the log while this is open. */
-final class LogLines extends Handler implements AutoCloseable {
+public final class LogLines extends Handler implements AutoCloseable {
 
   private final Logger logger = Logger.getLogger("remora");
   private final List<LogRecord> records = new CopyOnWriteArrayList<>();
 
-  LogLines() {
+  /** Begins to listen. */
+  public LogLines() {
     logger.addHandler(this);
   }
 
@@ -24,19 +25,19 @@ final class LogLines extends Handler implements AutoCloseable {
   }
 
   /** Records of at least this level. */
-  List<LogRecord> from(Level level) {
+  public List<LogRecord> from(Level level) {
     return records.stream()
         .filter(record -> record.getLevel().intValue() >= level.intValue())
         .collect(Collectors.toList());
   }
 
   /** Lines of at least this level. */
-  List<String> lines(Level level) {
+  public List<String> lines(Level level) {
     return from(level).stream().map(LogRecord::getMessage).collect(Collectors.toList());
   }
 
   /** Lines for administrators that hold all of these parts, whatever their case. */
-  List<String> saying(String... parts) {
+  public List<String> saying(String... parts) {
     return lines(Level.INFO).stream()
         .filter(
             line -> {

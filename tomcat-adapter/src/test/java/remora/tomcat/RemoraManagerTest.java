@@ -324,6 +324,17 @@ class RemoraManagerTest extends TwoTomcats {
     options.storeTimeout = "800ms";
     assertEquals(800, options.storeOptions(null).timeoutMillis());
     assertEquals("n1", options.storeOptions("n1").node());
+    options.tlsCert = "n1.pem";
+    assertSays("tlsAuthority and tlsKey are missing", () -> options.storeOptions(null));
+    options.tlsKey = "n1.key";
+    assertSays("tlsAuthority is missing", () -> options.storeOptions(null));
+    options.store = "192.0.2.1:7400";
+    options.tlsAuthority = "authority.pem";
+    assertEquals("n1.pem", "" + options.storeOptions(null).tls().cert().getFileName());
+    options.tlsAuthority = options.tlsCert = options.tlsKey = null;
+    assertSays("192.0.2.1:7400 is not on the loopback", () -> options.storeOptions(null));
+    options.allowPlaintext = true;
+    assertNull(options.storeOptions(null).tls());
     options.key = "short";
     assertSays("at least 16 bytes", options::secret);
     options.keyFile = "also";

@@ -1,10 +1,13 @@
 package remora.tomcat.store;
 
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.LongPredicate;
 
@@ -20,14 +23,19 @@ public final class StoreOptions {
   /** The store takes no longer node names, in bytes of UTF-8. */
   public static final int NODE_BYTES_MAX = 64;
 
+  private static final InetAddress[] NOWHERE = {};
+
   private final List<String> addresses;
   private final String node;
   private final long timeoutMillis;
   private final int waitersMax;
   private final LongPredicate pausedSince;
+  private final StoreTls tls;
+  private final boolean plaintextAllowed;
 
   /**
-   * Makes options.
+   * Makes options, for a store on this machine: without {@link #withTls} or {@link
+   * #withPlaintextAllowed} nothing is sent off the loopback.
    *
    * @param addresses client addresses of store nodes as in context.xml: {@code host:port},
    *     separated by commas; at least one
@@ -37,7 +45,14 @@ public final class StoreOptions {
    *     that form or the timeout is out of range
    */
   public StoreOptions(String addresses, String node, long timeoutMillis) {
-    this(parse(addresses), cut(node), timeoutMillis, WAITERS_MAX_DEFAULT, since -> false);
+    this(
+        parse(addresses),
+        cut(node),
+        timeoutMillis,
+        WAITERS_MAX_DEFAULT,
+        since -> false,
+        null,
+        false);
     if (timeoutMillis < 1) {
       throw new IllegalArgumentException(
           "storeTimeout must be at least 1 millisecond, not " + timeoutMillis);
@@ -49,12 +64,16 @@ public final class StoreOptions {
       String node,
       long timeoutMillis,
       int waitersMax,
-      LongPredicate pausedSince) {
+      LongPredicate pausedSince,
+      StoreTls tls,
+      boolean plaintextAllowed) {
     this.addresses = addresses;
     this.node = node;
     this.timeoutMillis = timeoutMillis;
     this.waitersMax = waitersMax;
     this.pausedSince = pausedSince;
+    this.tls = tls;
+    this.plaintextAllowed = plaintextAllowed;
   }
 
   /**
@@ -64,7 +83,8 @@ public final class StoreOptions {
    * @return options
    */
   public StoreOptions withWaitersMax(int calls) {
-    return new StoreOptions(addresses, node, timeoutMillis, calls, pausedSince);
+    return new StoreOptions(
+        addresses, node, timeoutMillis, calls, pausedSince, tls, plaintextAllowed);
   }
 
   /**
@@ -75,7 +95,29 @@ public final class StoreOptions {
    * @return options
    */
   public StoreOptions withPausedSince(LongPredicate since) {
-    return new StoreOptions(addresses, node, timeoutMillis, waitersMax, since);
+    return new StoreOptions(
+        addresses, node, timeoutMillis, waitersMax, since, tls, plaintextAllowed);
+  }
+
+  /**
+   * The same over TLS.
+   *
+   * @param files by what both sides know each other; null for plaintext
+   * @return options
+   */
+  public StoreOptions withTls(StoreTls files) {
+    return new StoreOptions(
+        addresses, node, timeoutMillis, waitersMax, pausedSince, files, plaintextAllowed);
+  }
+
+  /**
+   * The same, over networks that need no encryption because somebody says so.
+   *
+   * @param allowed whether addresses off the loopback are spoken to without TLS
+   * @return options
+   */
+  public StoreOptions withPlaintextAllowed(boolean allowed) {
+    return new StoreOptions(addresses, node, timeoutMillis, waitersMax, pausedSince, tls, allowed);
   }
 
   /** Cuts before the first character that has no room, never within one. */
@@ -130,6 +172,57 @@ public final class StoreOptions {
   }
 
   /**
+   * Refuses what would send sessions over a network unencrypted without anybody having said so. A
+   * name that does not resolve now is judged when it does: each connection asks {@link #forbids}.
+   *
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  public void checkPlaintext() {
+    for (String address : addresses) {
+      for (InetAddress each : tls != null || plaintextAllowed ? NOWHERE : resolve(address)) {
+        String forbidden = forbids(address, each);
+        if (forbidden != null) {
+          throw new IllegalArgumentException("store=\"" + address + "\": " + forbidden);
+        }
+      }
+    }
+  }
+
+  private static InetAddress[] resolve(String address) {
+    try {
+      return InetAddress.getAllByName(host(address));
+    } catch (UnknownHostException | SecurityException later) {
+      return NOWHERE;
+    }
+  }
+
+  /**
+   * Whether a node may not be spoken to as these options are.
+   *
+   * @param address as configured, or as a node said it
+   * @param where what its name stands for
+   * @return a sentence for the administrator, or null if it may
+   */
+  public String forbids(String address, InetAddress where) {
+    if (tls != null || plaintextAllowed || where.isLoopbackAddress()) {
+      return null;
+    }
+    return address
+        + " is not on the loopback, and sessions would travel unencrypted: give tlsAuthority,"
+        + " tlsCert and tlsKey; or keep to a trusted network and say allowPlaintext=\"true\"";
+  }
+
+  /**
+   * The part of an address that names the machine.
+   *
+   * @param address {@code host:port}
+   * @return a name, or an IP address as it was written
+   */
+  public static String host(String address) {
+    return address.substring(0, address.lastIndexOf(':'));
+  }
+
+  /**
    * Client addresses of store nodes.
    *
    * @return {@code host:port}, in the order given, without repeats
@@ -172,5 +265,24 @@ public final class StoreOptions {
    */
   public LongPredicate pausedSince() {
     return pausedSince;
+  }
+
+  /**
+   * By what both sides know each other.
+   *
+   * @return null for plaintext
+   */
+  public StoreTls tls() {
+    return tls;
+  }
+
+  /**
+   * Whether two managers may share one connection, as far as its protection goes.
+   *
+   * @param other options for the same addresses
+   * @return false if one asks for what the other does not
+   */
+  public boolean isProtectedAs(StoreOptions other) {
+    return Objects.equals(tls, other.tls) && plaintextAllowed == other.plaintextAllowed;
   }
 }

@@ -7,6 +7,7 @@ import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
@@ -18,8 +19,15 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import remora.tomcat.store.StoreOptions;
 
-/** Makes connections to store nodes, all on one I/O thread. Java's own sockets, no native code. */
+/**
+ * Makes connections to store nodes, all on one I/O thread. Java's own sockets and TLS, no native
+ * code.
+ *
+ * <p>A node is known by the name that was configured, or that another node said, and not by what it
+ * resolved to: over TLS its certificate must be for that name.
+ */
 final class Channels implements AutoCloseable {
 
   /**
@@ -44,8 +52,11 @@ final class Channels implements AutoCloseable {
     }
   }
 
-  private final EventLoopGroup eventLoop =
-      new MultiThreadIoEventLoopGroup(1, new Threads("io"), NioIoHandler.newFactory());
+  private final EventLoopGroup eventLoop;
+  private final StoreOptions options;
+
+  /** Null for plaintext. */
+  private final Credentials credentials;
 
   /** A thread for each candidate at most, as each looks its name up once at a time. */
   private final ExecutorService lookups =
@@ -58,21 +69,36 @@ final class Channels implements AutoCloseable {
           new Threads("lookup"));
 
   /**
-   * Looks up what a name stands for, on a thread of its own: a resolver may take many seconds. By
-   * ourselves, since gRPC logs every failure with its stack.
+   * Connections as the options ask for them.
+   *
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  Channels(StoreOptions options) {
+    this.options = options;
+    this.credentials = options.tls() == null ? null : new Credentials(options.tls());
+    this.eventLoop =
+        new MultiThreadIoEventLoopGroup(1, new Threads("io"), NioIoHandler.newFactory());
+  }
+
+  /**
+   * Looks up what a name stands for, on a thread of its own: a resolver may take many seconds, and
+   * so may the disk with the certificates. By ourselves, since gRPC logs every failure with its
+   * stack.
    *
    * @param address {@code host:port}
    * @param then called on that thread; with an empty list when the name does not resolve
    */
   void lookUp(String address, Consumer<List<InetSocketAddress>> then) {
-    int colon = address.lastIndexOf(':');
-    int port = Integer.parseInt(address.substring(colon + 1));
+    int port = Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
     lookups.execute(
         () -> {
           List<InetSocketAddress> found = new ArrayList<>();
           try {
-            for (InetAddress each : InetAddress.getAllByName(address.substring(0, colon))) {
-              found.add(new InetSocketAddress(each, port));
+            if (credentials != null) {
+              credentials.refresh();
+            }
+            for (InetAddress each : InetAddress.getAllByName(StoreOptions.host(address))) {
+              found.add(new InetSocketAddress(nameless(each), port));
             }
           } catch (UnknownHostException | SecurityException unresolved) {
             found.clear();
@@ -81,9 +107,36 @@ final class Channels implements AutoCloseable {
         });
   }
 
-  /** Begins a connection; a failure shows in the first stream. */
-  ManagedChannel connect(InetSocketAddress address, int connectTimeoutMillis) {
-    return NettyChannelBuilder.forAddress(address)
+  /** Without its name, of which gRPC would make an authority, and refuse some that resolve. */
+  private static InetAddress nameless(InetAddress found) throws UnknownHostException {
+    if (found instanceof Inet6Address && ((Inet6Address) found).getScopeId() > 0) {
+      int scope = ((Inet6Address) found).getScopeId();
+      return Inet6Address.getByAddress(null, found.getAddress(), scope);
+    }
+    return InetAddress.getByAddress(found.getAddress());
+  }
+
+  /** Why no connection may be made there, in a sentence; null if one may. */
+  String forbids(String address, InetSocketAddress where) {
+    return options.forbids(address, where.getAddress());
+  }
+
+  /**
+   * Begins a connection; a failure shows in the first stream.
+   *
+   * @param address the node as it is called, {@code host:port}
+   * @param where one of those that {@link #lookUp} found
+   * @throws IllegalArgumentException if a node cannot be called so
+   */
+  ManagedChannel connect(String address, InetSocketAddress where, int connectTimeoutMillis) {
+    NettyChannelBuilder channel =
+        NettyChannelBuilder.forAddress(where).overrideAuthority(StoreOptions.host(address));
+    if (credentials == null) {
+      channel.usePlaintext();
+    } else {
+      channel.sslContext(credentials.newest());
+    }
+    return channel
         .eventLoopGroup(eventLoop)
         .channelType(NioSocketChannel.class)
         .withOption(ChannelOption.CONNECT_TIMEOUT_MILLIS, connectTimeoutMillis)
@@ -92,7 +145,6 @@ final class Channels implements AutoCloseable {
         .proxyDetector(target -> null)
         .disableRetry()
         .disableServiceConfigLookUp()
-        .usePlaintext()
         .maxInboundMessageSize(INBOUND_BYTES_MAX)
         .flowControlWindow(FLOW_WINDOW_BYTES)
         .build();

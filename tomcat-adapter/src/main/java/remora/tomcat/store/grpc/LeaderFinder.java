@@ -67,7 +67,7 @@ final class LeaderFinder implements Runnable {
   private final Around around;
   private final Outage outage;
   private final LeaderLog log = new LeaderLog();
-  private final Channels channels = new Channels();
+  private final Channels channels;
   private final LinkedBlockingQueue<Runnable> events = new LinkedBlockingQueue<>();
   private final Map<String, Candidate> candidates = new LinkedHashMap<>();
   private final PriorityQueue<Call> retries =
@@ -82,7 +82,9 @@ final class LeaderFinder implements Runnable {
   /** What a node said that no search cures; null while there is nothing. */
   private volatile String refusedForGood;
 
-  LeaderFinder(List<String> addresses, Outbox outbox, Around around) {
+  LeaderFinder(StoreOptions options, Outbox outbox, Around around) {
+    List<String> addresses = options.addresses();
+    this.channels = new Channels(options);
     this.outbox = outbox;
     this.around = around;
     this.outage = new Outage(addresses, stepNanos);
@@ -223,6 +225,13 @@ final class LeaderFinder implements Runnable {
     candidate.failed(now);
   }
 
+  /** The attempt that has ended will end so again, until somebody does something. */
+  private void hopeless(Candidate candidate, long now) {
+    candidate.failed(now);
+    refusedForGood = lastProblem;
+    log.refusedForGood(lastProblem);
+  }
+
   /** An attempt, or a stream that came of it, has ended; a confirmed one counts for nothing. */
   private void attempted(Candidate candidate, String problem) {
     candidate.problem = problem;
@@ -262,8 +271,20 @@ final class LeaderFinder implements Runnable {
       failed(candidate, "the name does not resolve", System.nanoTime());
       return;
     }
+    InetSocketAddress where = candidate.pick(found);
+    String forbidden = channels.forbids(candidate.address, where);
+    if (forbidden != null) {
+      attempted(candidate, forbidden);
+      hopeless(candidate, System.nanoTime());
+      return;
+    }
     int millis = (int) TimeUnit.NANOSECONDS.toMillis(candidate.patience());
-    candidate.channel = channels.connect(candidate.pick(found), millis);
+    try {
+      candidate.channel = channels.connect(candidate.address, where, millis);
+    } catch (IllegalArgumentException noName) {
+      failed(candidate, noName.getMessage(), System.nanoTime());
+      return;
+    }
     greet(candidate);
   }
 
@@ -331,7 +352,9 @@ final class LeaderFinder implements Runnable {
     boolean wasUsed = outbox.detach(link);
     long now = System.nanoTime();
     attempted(candidate, text);
-    if (refusal == null) {
+    if (link.endedForGood()) {
+      hopeless(candidate, now);
+    } else if (refusal == null) {
       candidate.failed(now);
     } else if (isAnotherCluster(candidate, refusal)) {
       candidate.cluster = refusal.getCluster();
@@ -339,9 +362,7 @@ final class LeaderFinder implements Runnable {
       log.anotherCluster(lastProblem);
     } else if (refusal.getReason() == Refusal.Reason.REASON_WRONG_CLUSTER
         || refusal.getReason() == Refusal.Reason.REASON_WRONG_VERSION) {
-      candidate.failed(now);
-      refusedForGood = lastProblem;
-      log.refusedForGood(lastProblem);
+      hopeless(candidate, now);
     } else {
       candidate.refused(now);
       follow(refusal.getLeader(), now);

@@ -93,6 +93,9 @@ final class Link {
   /** Why the node's Welcome was not taken; only used on the I/O thread. */
   private Refusal unfit;
 
+  /** Whether the stream ended in a way that another try does not cure. */
+  private volatile boolean endedForGood;
+
   private volatile long heardNanos = System.nanoTime();
   private volatile long trustedUntilNanos = heardNanos;
 
@@ -182,7 +185,10 @@ final class Link {
       public void onClose(Status status, Metadata trailers) {
         distrust();
         Refusal refusal = unfit != null ? unfit : refusalIn(trailers);
-        String text = refusal != null ? refusal.getMessage() : describe(status);
+        String lasting = refusal != null ? null : LastingFaults.of(status);
+        endedForGood = lasting != null;
+        String text =
+            refusal != null ? refusal.getMessage() : lasting != null ? lasting : describe(status);
         events.closed(Link.this, refusal, text);
       }
     };
@@ -243,6 +249,11 @@ final class Link {
       trustedUntilNanos = probeNanos + agreed.trustNanos();
       probeDue = true;
     }
+  }
+
+  /** Whether it ended, and so will the next, until somebody does something. */
+  boolean endedForGood() {
+    return endedForGood;
   }
 
   /** Whether the transport takes a message without queueing it without bound. */

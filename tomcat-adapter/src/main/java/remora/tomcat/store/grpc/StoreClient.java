@@ -71,6 +71,7 @@ final class StoreClient implements LeaderFinder.Around {
   private static final Map<String, StoreClient> SHARED = new HashMap<>();
 
   private final String sharedAs;
+  private final StoreOptions options;
   private final Watches watches = new Watches();
   private final Outbox outbox = new Outbox(watches);
   private final Pushes pushes = new Pushes();
@@ -97,7 +98,8 @@ final class StoreClient implements LeaderFinder.Around {
             .setNode(options.node())
             .setInstance(instance)
             .build();
-    finder = new LeaderFinder(options.addresses(), outbox, this);
+    this.options = options;
+    finder = new LeaderFinder(options, outbox, this);
   }
 
   /** Begins the search, once: as soon as somebody listens or asks, so that a Hello can say who. */
@@ -121,12 +123,22 @@ final class StoreClient implements LeaderFinder.Around {
     return SERIALS.incrementAndGet();
   }
 
-  /** The instance's shared client for these addresses; to be given back with {@link #release}. */
+  /**
+   * The instance's shared client for these addresses; to be given back with {@link #release}.
+   *
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
   static StoreClient acquire(StoreOptions options, long instance) {
     String sharedAs = String.join(",", new TreeSet<>(options.addresses())) + " as " + instance;
     synchronized (SHARED) {
       StoreClient client =
           SHARED.computeIfAbsent(sharedAs, key -> new StoreClient(key, options, instance));
+      if (!client.options.isProtectedAs(options)) {
+        throw new IllegalArgumentException(
+            "Another application of this Tomcat uses the same store with other values of"
+                + " tlsAuthority, tlsCert, tlsKey or allowPlaintext; one connection serves them"
+                + " all, so they must be the same.");
+      }
       client.timeouts.add(options.timeoutMillis());
       client.shortestTimeout();
       return client;

@@ -10,6 +10,10 @@
  *
  * <p>Left out on purpose: unary calls (they cost five to eight times the CPU), timers on the hot
  * path, gRPC's own retries, back-off and keepalive (the leader speaks several times a second, so
- * silence is found sooner), and TLS.
+ * silence is found sooner).
+ *
+ * <p>Over TLS both sides show a certificate: {@link remora.tomcat.store.grpc.Credentials} reads the
+ * files, {@link remora.tomcat.store.grpc.LastingFaults} says what is wrong with them, and a node
+ * that cannot be believed is to all else a node that cannot be reached.
  */
 package remora.tomcat.store.grpc;

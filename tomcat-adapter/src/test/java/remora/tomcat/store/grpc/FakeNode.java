@@ -7,16 +7,22 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
+import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 import remora.proto.v1.AnnounceReply;
 import remora.proto.v1.AnnounceRequest;
@@ -93,6 +99,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
           .setConfirmEveryMs(200)
           .build();
 
+  /** When set, streams are refused for want of rights, with this sentence. */
+  volatile String denial;
+
   /** When true, streams are accepted and never welcomed. */
   volatile boolean frozen;
 
@@ -101,8 +110,33 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   private final int port;
 
   FakeNode() throws IOException {
+    this(plaintext -> {});
+  }
+
+  /** A node that shows a certificate, and asks clients for one of an authority. */
+  FakeNode(TestAuthority.Issued own, TestAuthority clients) throws IOException {
+    this(
+        builder -> {
+          try {
+            builder.sslContext(
+                GrpcSslContexts.configure(
+                        SslContextBuilder.forServer(own.cert.toFile(), own.key.toFile()),
+                        SslProvider.JDK)
+                    .trustManager(clients.file.toFile())
+                    .clientAuth(ClientAuth.REQUIRE)
+                    .build());
+          } catch (IOException unusable) {
+            throw new UncheckedIOException(unusable);
+          }
+        });
+  }
+
+  private FakeNode(Consumer<NettyServerBuilder> protection) throws IOException {
+    NettyServerBuilder builder =
+        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    protection.accept(builder);
     server =
-        NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0))
+        builder
             .addService(ServerInterceptors.intercept(this, remembering()))
             .addService(new Registry())
             .build()
@@ -138,7 +172,12 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   }
 
   String address() {
-    return "127.0.0.1:" + port;
+    return address("127.0.0.1");
+  }
+
+  /** The same under another name of this machine. */
+  String address(String host) {
+    return host + ":" + port;
   }
 
   /** The node's side of one stream. */
@@ -235,7 +274,11 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     if (message.hasHello()) {
       hellos.add(message.getHello());
       Refusal refused = refusal;
-      if (refused != null) {
+      String denied = denial;
+      if (denied != null) {
+        replies.onError(
+            io.grpc.Status.PERMISSION_DENIED.withDescription(denied).asRuntimeException());
+      } else if (refused != null) {
         Metadata trailers = new Metadata();
         trailers.put(REFUSAL, refused.toByteArray());
         replies.onError(io.grpc.Status.UNAVAILABLE.asRuntimeException(trailers));
