@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use remora_process::tls::Dial;
 use remora_proto::v1;
 use sha2::{Digest, Sha256};
 use tonic::transport::{Channel, Endpoint};
@@ -43,6 +44,14 @@ impl Calls {
     /// # Errors
     /// When the runtime cannot start.
     pub fn new(addresses: &[SocketAddr], instance: u64) -> Result<Self> {
+        Self::over(&Dial::default(), addresses, instance)
+    }
+
+    /// The same over TLS, if `dial` says so.
+    ///
+    /// # Errors
+    /// When the runtime cannot start.
+    pub fn over(dial: &Dial, addresses: &[SocketAddr], instance: u64) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -51,7 +60,8 @@ impl Calls {
             let _entered = runtime.enter();
             let lazily = |address: &SocketAddr| -> Result<Channel> {
                 let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-                Ok(endpoint.connect_timeout(CALL).timeout(CALL).connect_lazy())
+                let endpoint = endpoint.connect_timeout(CALL).timeout(CALL);
+                Ok(endpoint.connect_with_connector_lazy(dial.clone()))
             };
             addresses.iter().map(lazily).collect::<Result<Vec<_>>>()?
         };

@@ -11,6 +11,7 @@
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets.
 //! - [`haystack`]: secrets, and the files in which to look for them.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
+//! - [`certificates`]: an authority, and what it issues to each part.
 //! - [`savers`]: writers that never stop, and what became of everything that they were told.
 //! - [`disk`]: disks that misbehave under real processes.
 //! - [`relay`]: a network between two of them, which claims can disturb.
@@ -21,6 +22,7 @@
 
 pub mod applications;
 pub mod calls;
+pub mod certificates;
 pub mod disk;
 pub mod haystack;
 pub mod http;

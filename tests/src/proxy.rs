@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use remora_proto::v1;
 
 use crate::calls::Calls;
+use crate::certificates::{self, Certificates};
 use crate::http::Browser;
 use crate::place;
 use crate::process::Process;
@@ -38,6 +39,7 @@ pub struct Proxy {
     /// Where operators go.
     pub control: SocketAddr,
     config: PathBuf,
+    certificates: Option<Certificates>,
     log: PathBuf,
     process: Option<Process>,
 }
@@ -48,6 +50,7 @@ pub fn configuration(
     control: SocketAddr,
     sticky: Sticky,
     members: &[(String, SocketAddr)],
+    certificates: Option<&Certificates>,
 ) -> String {
     let sticky = match sticky {
         Sticky::RouteCookie => format!("{{ route_cookie = \"{ROUTE_COOKIE}\" }}"),
@@ -67,6 +70,12 @@ pub fn configuration(
         ));
     }
     text.push_str(&format!("[control]\nbind = \"{control}\"\n"));
+    if let Some(files) = certificates.map(|all| all.files("proxy")) {
+        text.push_str(&format!(
+            "tls = {{ authority = {:?}, cert = {:?}, key = {:?} }}\n",
+            files.authority, files.cert, files.key
+        ));
+    }
     text
 }
 
@@ -80,15 +89,17 @@ impl Proxy {
         ports: (u16, u16),
         sticky: Sticky,
         members: &[(String, SocketAddr)],
+        certificates: Option<Certificates>,
     ) -> Result<Self> {
         let (address, control) = (loopback(ports.0), loopback(ports.1));
         let config = directory.join("proxy.toml");
-        let text = configuration(address, control, sticky, members);
+        let text = configuration(address, control, sticky, members, certificates.as_ref());
         std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
         let mut proxy = Self {
             address,
             control,
             config,
+            certificates,
             log: directory.join("proxy.log"),
             process: None,
         };
@@ -119,9 +130,11 @@ impl Proxy {
     /// When it does not in time.
     pub fn wait_ready(&self) -> Result<()> {
         let ready = || {
-            Browser::new(self.control)
-                .get("/readyz")
-                .is_ok_and(|answer| answer.status == 200)
+            if self.certificates.is_some() {
+                return self.upstreams().is_ok();
+            }
+            let answer = Browser::new(self.control).get("/readyz");
+            answer.is_ok_and(|answer| answer.status == 200)
         };
         wait_until("the proxy ready", START, ready)?;
         Ok(())
@@ -132,7 +145,8 @@ impl Proxy {
     /// # Errors
     /// When it does not answer.
     pub fn upstreams(&self) -> Result<Vec<v1::UpstreamStatus>> {
-        Ok(Calls::new(&[self.control], 1)?.proxy_status()?.upstreams)
+        let dial = certificates::operator(self.certificates.as_ref())?;
+        Ok(Calls::over(&dial, &[self.control], 1)?.proxy_status()?.upstreams)
     }
 
     /// Waits until it believes `health` of `route`.

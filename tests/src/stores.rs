@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use remora_proto::v1;
 
 use crate::calls::Calls;
+use crate::certificates::{self, Certificates};
 use crate::disk::FaultyDisk;
 use crate::http::Browser;
 use crate::place;
@@ -78,6 +79,7 @@ pub struct StoreNode {
 #[derive(Debug)]
 pub struct Stores {
     nodes: Vec<StoreNode>,
+    certificates: Option<Certificates>,
 }
 
 /// A loopback address.
@@ -98,14 +100,20 @@ impl Stores {
     /// # Errors
     /// When a process does not start.
     pub fn start(directory: &Path, ports: &[StorePorts]) -> Result<Self> {
-        Self::start_with(directory, ports, &[], false)
+        Self::start_with(directory, ports, &[], false, None)
     }
 
-    /// The same with more flags for each node.
+    /// The same with more flags for each node, disks that can be made to misbehave, and certificates.
     ///
     /// # Errors
     /// When a process does not start.
-    pub fn start_with(directory: &Path, ports: &[StorePorts], more: &[String], faulty: bool) -> Result<Self> {
+    pub fn start_with(
+        directory: &Path,
+        ports: &[StorePorts],
+        more: &[String],
+        faulty: bool,
+        certificates: Option<Certificates>,
+    ) -> Result<Self> {
         let node = |(id, ports): (u64, &StorePorts)| {
             let data = directory.join(format!("store-{id}"));
             let disk = faulty.then(|| FaultyDisk::new(&data));
@@ -123,6 +131,7 @@ impl Stores {
         };
         let mut stores = Self {
             nodes: (1..).zip(ports).map(node).collect::<Result<_>>()?,
+            certificates,
         };
         for id in stores.ids() {
             stores.launch(id)?;
@@ -162,7 +171,12 @@ impl Stores {
     /// # Errors
     /// When the runtime cannot start.
     pub fn calls(&self, instance: u64) -> Result<Calls> {
-        Calls::new(&self.client_addresses(), instance)
+        self.calls_of(&self.client_addresses(), instance)
+    }
+
+    fn calls_of(&self, addresses: &[SocketAddr], instance: u64) -> Result<Calls> {
+        let dial = certificates::operator(self.certificates.as_ref())?;
+        Calls::over(&dial, addresses, instance)
     }
 
     /// The flags of a node, as a user would write them.
@@ -195,7 +209,9 @@ impl Stores {
             .unwrap_or_default();
         let advertised = (node.ports.advertised)
             .map_or_else(Vec::new, |port| flag("advertise-client-addr", &at(port)).to_vec());
-        Ok([flags.concat(), advertised, node.more.clone(), older].concat())
+        let own = self.certificates.as_ref();
+        let tls = own.map_or_else(Vec::new, |all| all.flags(&format!("peer-{id}")));
+        Ok([flags.concat(), advertised, tls, node.more.clone(), older].concat())
     }
 
     /// The release that a node runs from its next start on: ours, or one that understands formats up to `newest`.
@@ -316,7 +332,8 @@ impl Stores {
     /// When it does not answer.
     pub fn status(&self, id: u64) -> Result<v1::StoreStatus> {
         let node = self.node(id).context("no such store node")?;
-        Calls::new(&[node.ports.at(node.ports.client)], 1)?.store_status()
+        self.calls_of(&[node.ports.at(node.ports.client)], 1)?
+            .store_status()
     }
 
     /// Whether a node calls itself ready.

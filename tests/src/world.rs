@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 
 use crate::Outcome;
+use crate::certificates::Certificates;
 use crate::place;
 use crate::probe::{Caller, Signals};
 use crate::proxy::{Proxy, Sticky};
@@ -33,6 +34,7 @@ pub struct Plan {
     java_options: String,
     relayed: bool,
     faulty_disks: bool,
+    secured: bool,
 }
 
 /// A running world.
@@ -48,6 +50,7 @@ pub struct World {
     pub signals: Signals,
     /// Between n1 and each store node, if planned.
     relays: Vec<Relay>,
+    certificates: Option<Certificates>,
     directory: tempfile::TempDir,
     claim_ended: bool,
 }
@@ -65,6 +68,7 @@ impl World {
             java_options: QUICK_START.to_owned(),
             relayed: false,
             faulty_disks: false,
+            secured: false,
         }
     }
 
@@ -73,6 +77,14 @@ impl World {
         for relay in &self.relays {
             relay.set(passage);
         }
+    }
+
+    /// The certificates of a world that speaks TLS.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn certificates(&self) -> Result<&Certificates> {
+        self.certificates.as_ref().context("this world speaks no TLS")
     }
 
     /// A directory that goes with the world.
@@ -130,6 +142,9 @@ impl World {
         command.args(["--store", &self.stores.client_list()]);
         if let Some(proxy) = &self.front {
             command.args(["--proxy", &proxy.control.to_string()]);
+        }
+        if let Some(certificates) = &self.certificates {
+            command.args(certificates.flags("admin"));
         }
         let output = command.args(arguments).output().context("run remora")?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -233,6 +248,13 @@ impl Plan {
         self
     }
 
+    /// Lets everything but users speak TLS, with certificates of an authority of its own.
+    #[must_use]
+    pub fn secured(mut self) -> Self {
+        self.secured = true;
+        self
+    }
+
     /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
     ///
     /// # Errors
@@ -273,7 +295,17 @@ impl Plan {
             node.advertised = Some(relay.address().port());
             relays.push(relay);
         }
-        let stores = Stores::start_with(directory.path(), &ports, &self.store_flags, self.faulty_disks)?;
+        let certificates = self
+            .secured
+            .then(|| Certificates::make(&directory.path().join("certs")))
+            .transpose()?;
+        let stores = Stores::start_with(
+            directory.path(),
+            &ports,
+            &self.store_flags,
+            self.faulty_disks,
+            certificates.clone(),
+        )?;
         let signals = Signals::new(&directory.path().join("signals"))?;
         let mut world = World {
             stores,
@@ -281,6 +313,7 @@ impl Plan {
             front: None,
             signals,
             relays,
+            certificates: certificates.clone(),
             directory,
             claim_ended: false,
         };
@@ -300,6 +333,7 @@ impl Plan {
                 ports,
                 self.sticky,
                 &members,
+                certificates,
             )?);
         }
         Ok(world)
@@ -308,6 +342,9 @@ impl Plan {
     fn tomcat_plan(&self, number: u32, version: Version, world: &World) -> Result<TomcatPlan> {
         let node = format!("n{number}");
         let mut manager = self.manager.clone();
+        if let Some(certificates) = &world.certificates {
+            manager.extend(certificates.attributes("adapter"));
+        }
         let jvm_route = self.sticky == Sticky::SessionSuffix;
         if !jvm_route && self.stores > 0 {
             manager.push(("node".to_owned(), node.clone()));

@@ -101,6 +101,7 @@ fn unknown_key() -> Outcome {
         loopback(free_port()?),
         Sticky::SessionSuffix,
         &members,
+        None,
     );
     let bad = write(
         &directory.path().join("proxy.toml"),
@@ -143,7 +144,7 @@ fn busy_port() -> Outcome {
     let members = [("n1".to_owned(), loopback(free_port()?))];
     let ports = [(busy, loopback(free_port()?)), (loopback(free_port()?), busy)];
     for (number, (bind, control)) in ports.into_iter().enumerate() {
-        let content = configuration(bind, control, Sticky::SessionSuffix, &members);
+        let content = configuration(bind, control, Sticky::SessionSuffix, &members, None);
         let config = write(&directory.path().join(format!("proxy-{number}.toml")), &content)?;
         ends_with(
             "remora-proxy",

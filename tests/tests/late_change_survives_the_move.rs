@@ -123,7 +123,7 @@ fn when_the_proxy_loses_the_tomcat() -> Outcome {
         std::fs::create_dir_all(&directory)?;
         let members = [("n1".to_owned(), relay.address()), ("n2".to_owned(), second)];
         let ports = (place::free_port()?, place::free_port()?);
-        let proxy = Proxy::start(&directory, ports, Sticky::SessionSuffix, &members)?;
+        let proxy = Proxy::start(&directory, ports, Sticky::SessionSuffix, &members, None)?;
         proxy.wait_ready()?;
         for _ in 0..USERS {
             proxy.wait_health("n1", "up")?;

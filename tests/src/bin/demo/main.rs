@@ -1,4 +1,5 @@
-//! See a failover: `make demo`. `make demo KEEP=1` leaves everything running.
+//! See a failover: `make demo`. `make demo KEEP=1` leaves everything running, `make demo TLS=1` lets everything but the user speak
+//! TLS.
 //!
 //! Starts three stores, the proxy and two Tomcats with the shop, then acts as a user while Tomcats and stores die.
 //! Every line says what was done, what was seen and how long it took; a step that is not as promised ends the demo

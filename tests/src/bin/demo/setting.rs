@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use remora_tests::certificates::Certificates;
 use remora_tests::place::{self, preferred_port};
 use remora_tests::probe::Signals;
 use remora_tests::proxy::{Proxy, Sticky};
@@ -22,6 +23,7 @@ pub(crate) struct Setting {
     pub(crate) stores: Stores,
     pub(crate) proxy: Proxy,
     pub(crate) tomcats: Vec<Tomcat>,
+    certificates: Option<Certificates>,
 }
 
 impl Setting {
@@ -44,8 +46,17 @@ impl Setting {
                 },
             )?;
         }
+        let certificates = secured().then(|| {
+            telling.step("an authority issues certificates", || {
+                let made = Certificates::make(&directory.join("certs"))?;
+                let seen =
+                    "made an authority, and certificates for stores, Tomcats, proxy and operators".to_owned();
+                Ok((seen, made))
+            })
+        });
+        let certificates = certificates.transpose()?;
         let stores = telling.step("three store nodes start and form a cluster", || {
-            let stores = Stores::start(directory, &ports.stores)?;
+            let stores = Stores::start_with(directory, &ports.stores, &[], false, certificates.clone())?;
             let leader = stores.wait_ready().with_context(|| stores.tails())?;
             Ok((
                 format!("started stores 1, 2 and 3; they formed a cluster, store {leader} leads"),
@@ -54,16 +65,23 @@ impl Setting {
         })?;
         telling.step("the proxy and two Tomcats start", || {
             let signals = Signals::new(&directory.join("signals"))?;
-            let tomcats = start_tomcats(directory, &ports, &stores, &signals)?;
+            let tomcats = start_tomcats(directory, &ports, (&stores, certificates.as_ref()), &signals)?;
             let members: Vec<_> = tomcats
                 .iter()
                 .map(|tomcat| (tomcat.node().to_owned(), tomcat.address()))
                 .collect();
-            let proxy = Proxy::start(directory, ports.proxy, Sticky::SessionSuffix, &members)?;
+            let proxy = Proxy::start(
+                directory,
+                ports.proxy,
+                Sticky::SessionSuffix,
+                &members,
+                certificates.clone(),
+            )?;
             let setting = Self {
                 stores,
                 proxy,
                 tomcats,
+                certificates: certificates.clone(),
             };
             setting.wait_ready().with_context(|| setting.tails())?;
             let release = VERSION.release();
@@ -116,12 +134,21 @@ impl Setting {
             .unwrap_or(&remora)
             .display();
         let (stores, proxy) = (self.stores.client_list(), self.proxy.control);
+        let files = self.certificates.as_ref().map(|all| all.files("admin"));
+        let tls = files.map_or_else(String::new, |files| {
+            format!(
+                "\n  export REMORA_TLS_AUTHORITY={} REMORA_TLS_CERT={} REMORA_TLS_KEY={}",
+                files.authority.display(),
+                files.cert.display(),
+                files.key.display()
+            )
+        });
         let pids: Vec<String> = self.tomcats.iter().filter_map(Tomcat::description).collect();
         format!(
             "
 Everything is running. Open {shop} (ada/lovelace, grace/hopper), and kill what you like: {pids}
 
-  export REMORA_STORE={stores} REMORA_PROXY={proxy}
+  export REMORA_STORE={stores} REMORA_PROXY={proxy}{tls}
   {remora} status
   {remora} sessions list
   {remora} upstreams list
@@ -133,7 +160,17 @@ Ctrl-C stops and removes everything.",
     }
 }
 
-fn start_tomcats(directory: &Path, ports: &Ports, stores: &Stores, signals: &Signals) -> Result<Vec<Tomcat>> {
+/// Whether everything but the user is to speak TLS: `make demo TLS=1`.
+fn secured() -> bool {
+    std::env::var("TLS").is_ok_and(|value| !value.is_empty() && value != "0")
+}
+
+fn start_tomcats(
+    directory: &Path,
+    ports: &Ports,
+    (stores, certificates): (&Stores, Option<&Certificates>),
+    signals: &Signals,
+) -> Result<Vec<Tomcat>> {
     let start = |(number, port): (u32, &u16)| {
         let plan = TomcatPlan {
             version: VERSION,
@@ -141,7 +178,7 @@ fn start_tomcats(directory: &Path, ports: &Ports, stores: &Stores, signals: &Sig
             jvm_route: true,
             port: *port,
             store: Some(stores.client_list()),
-            manager: Vec::new(),
+            manager: certificates.map_or_else(Vec::new, |all| all.attributes("adapter")),
             replication: None,
             applications: Application::USUAL.to_vec(),
             java_options: QUICK_START.to_owned(),

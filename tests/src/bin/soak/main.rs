@@ -102,7 +102,13 @@ fn run(seconds: u64, seed: u64) -> Result<bool> {
     let ports = (1..=NODES)
         .map(|node| network.ports(node))
         .collect::<Result<Vec<StorePorts>>>()?;
-    let mut stores = Stores::start_with(directory.path(), &ports, &["--allow-plaintext".to_owned()], true)?;
+    let mut stores = Stores::start_with(
+        directory.path(),
+        &ports,
+        &["--allow-plaintext".to_owned()],
+        true,
+        None,
+    )?;
     let outcome = bad_time(&mut stores, &network, seconds, seed);
     if outcome.is_err() {
         say(&stores.tails());
