@@ -285,14 +285,14 @@ pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
 async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result<Q::Answer, Missed> {
     let channel = connect(dial, address, Q::TIMEOUT)
         .await
-        .map_err(|status| Missed::Passing(failure(address, &status)))?;
+        .map_err(|status| Missed::Passing(failure(dial, address, &status)))?;
     let answer = question.ask(channel).await;
     answer.map_err(|status| match status {
         status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
             "{address}: unknown whether it was done; look again with `remora sessions list`"
         ))),
-        status if is_passing(&status) => Missed::Passing(failure(address, &status)),
-        status => Missed::Final(failure(address, &status)),
+        status if is_passing(&status) => Missed::Passing(failure(dial, address, &status)),
+        status => Missed::Final(failure(dial, address, &status)),
     })
 }
 
@@ -334,19 +334,29 @@ fn is_passing(status: &Status) -> bool {
     )
 }
 
-fn failure(address: &str, status: &Status) -> Failure {
-    Failure::Refused(format!("{address}: {}", status.message()))
+/// Why an address gave no answer. A status with a source was made up on this side: then the connection ended, and a server that
+/// speaks TLS ends one that does not.
+fn failure(dial: &Dial, address: &str, status: &Status) -> Failure {
+    let Some(source) = std::error::Error::source(status) else {
+        return Failure::Refused(format!("{address}: {}", status.message()));
+    };
+    let hint = if dial.is_secured() {
+        ""
+    } else {
+        "; if it speaks TLS, name --tls-authority, --tls-cert and --tls-key"
+    };
+    Failure::Refused(format!("{address}: no answer: {}{hint}", root_cause(source)))
 }
 
 /// The status of one proxy.
 pub(crate) async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStatus, Failure> {
     let channel = connect(dial, address, ATTEMPT_TIMEOUT)
         .await
-        .map_err(|status| failure(address, &status))?;
+        .map_err(|status| failure(dial, address, &status))?;
     let answer = ProxyAdminClient::new(channel).status(ProxyStatusRequest {}).await;
     answer
         .map(tonic::Response::into_inner)
-        .map_err(|status| failure(address, &status))
+        .map_err(|status| failure(dial, address, &status))
 }
 
 /// Drains or undrains a route at one proxy.
@@ -358,7 +368,7 @@ pub(crate) async fn set_drain(
 ) -> Result<DrainReply, Failure> {
     let channel = connect(dial, address, ATTEMPT_TIMEOUT)
         .await
-        .map_err(|status| failure(address, &status))?;
+        .map_err(|status| failure(dial, address, &status))?;
     let mut client = ProxyAdminClient::new(channel);
     let request = DrainRequest {
         route: route.to_owned(),
@@ -370,5 +380,5 @@ pub(crate) async fn set_drain(
     };
     answer
         .map(tonic::Response::into_inner)
-        .map_err(|status| failure(address, &status))
+        .map_err(|status| failure(dial, address, &status))
 }

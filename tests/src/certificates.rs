@@ -1,5 +1,6 @@
 //! Certificates as an operator makes them, with the command line, for a site that speaks TLS everywhere.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,6 +8,17 @@ use anyhow::{Context, Result, ensure};
 use remora_process::tls::{Dial, Door, Files, Tls};
 
 use crate::place;
+
+/// Everybody who holds a certificate, by the words that issue it.
+const HOLDERS: [&[&str]; 7] = [
+    &["peer", "1"],
+    &["peer", "2"],
+    &["peer", "3"],
+    &["adapter", "localhost/*"],
+    &["proxy"],
+    &["reader"],
+    &["admin"],
+];
 
 /// An authority, and what it issued.
 #[derive(Clone, Debug)]
@@ -24,18 +36,52 @@ impl Certificates {
             directory: directory.to_path_buf(),
         };
         certificates.remora(&["init", &directory.display().to_string()])?;
-        for role in [
-            &["peer", "1"][..],
-            &["peer", "2"],
-            &["peer", "3"],
-            &["adapter", "localhost/*"],
-            &["proxy"],
-            &["reader"],
-            &["admin"],
-        ] {
-            certificates.issue(role)?;
+        for holder in HOLDERS {
+            certificates.issue(holder)?;
         }
         Ok(certificates)
+    }
+
+    /// Makes another authority, which is trusted beside the one before from now on.
+    ///
+    /// # Errors
+    /// When a file cannot be moved or written.
+    pub fn next_authority(&self) -> Result<()> {
+        let [certificate, old] = ["authority.pem", "old.pem"].map(|name| self.directory.join(name));
+        fs::rename(&certificate, &old)?;
+        fs::rename(
+            self.directory.join("authority.key"),
+            self.directory.join("old.key"),
+        )?;
+        self.remora(&["init", &self.directory.display().to_string()])?;
+        let both = [fs::read_to_string(&certificate)?, fs::read_to_string(&old)?].concat();
+        fs::write(&certificate, both)?;
+        Ok(())
+    }
+
+    /// Issues every certificate anew.
+    ///
+    /// # Errors
+    /// When the command line does not.
+    pub fn reissue(&self) -> Result<()> {
+        for holder in HOLDERS {
+            self.issue(&[holder, &["--replace"]].concat())?;
+        }
+        Ok(())
+    }
+
+    /// Trusts the newest authority alone from now on.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn forget_old(&self) -> Result<()> {
+        let certificate = self.directory.join("authority.pem");
+        let (both, old) = (
+            fs::read_to_string(&certificate)?,
+            fs::read_to_string(self.directory.join("old.pem"))?,
+        );
+        fs::write(&certificate, both.replace(&old, ""))?;
+        Ok(())
     }
 
     /// Issues one more, by the words behind `remora certs issue`.

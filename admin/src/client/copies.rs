@@ -30,6 +30,7 @@ const PIECE_BYTES: u64 = 256 << 10;
 /// A backup that is being received.
 #[derive(Debug)]
 pub(crate) struct BackupStream {
+    dial: Dial,
     address: String,
     pieces: Streaming<BackupChunk>,
     /// What it holds.
@@ -48,9 +49,13 @@ impl Store {
                 Err(status) => Err(status),
             };
             match asked {
-                Ok(pieces) => return BackupStream::of(address.clone(), pieces.into_inner()).await,
-                Err(status) if is_passing(&status) => last = Some(failure(address, &status)),
-                Err(status) => return Err(failure(address, &status)),
+                Ok(pieces) => {
+                    return BackupStream::of(&self.reach.dial, address.clone(), pieces.into_inner()).await;
+                }
+                Err(status) if is_passing(&status) => {
+                    last = Some(failure(&self.reach.dial, address, &status))
+                }
+                Err(status) => return Err(failure(&self.reach.dial, address, &status)),
             }
         }
         Err(last.unwrap_or_else(|| Failure::Refused("no store address given".into())))
@@ -80,7 +85,7 @@ impl Store {
             Code::Unknown | Code::Cancelled | Code::Unavailable => Failure::Refused(format!(
                 "{address}: the connection broke, and it is unknown whether the backup was restored: look with `remora status`"
             )),
-            _ => failure(address, &status),
+            _ => failure(&self.reach.dial, address, &status),
         })
     }
 }
@@ -101,8 +106,9 @@ async fn kept_alive(dial: &Dial, address: &str) -> Result<Channel, Failure> {
 
 impl BackupStream {
     /// Waits for the first piece, which says what follows.
-    async fn of(address: String, pieces: Streaming<BackupChunk>) -> Result<Self, Failure> {
+    async fn of(dial: &Dial, address: String, pieces: Streaming<BackupChunk>) -> Result<Self, Failure> {
         let mut stream = Self {
+            dial: dial.clone(),
             address,
             pieces,
             summary: BackupSummary::default(),
@@ -123,7 +129,7 @@ impl BackupStream {
         }
         let next = tokio::time::timeout(SILENT_WITHIN, self.pieces.message()).await;
         let next = next.map_err(|_| self.broken("stopped"))?;
-        let next = next.map_err(|status| failure(&self.address, &status))?;
+        let next = next.map_err(|status| failure(&self.dial, &self.address, &status))?;
         let piece = next.ok_or_else(|| self.broken("was cut off"))?;
         if crc32fast::hash(&piece.data) != piece.checksum {
             return Err(self.broken("was damaged"));

@@ -44,6 +44,11 @@ impl Dial {
         }
     }
 
+    /// Whether it speaks TLS.
+    pub fn is_secured(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Connects to `host:port`; an IPv6 address stands in brackets. With TLS the server has to show a certificate for that
     /// host.
     ///
