@@ -18,7 +18,7 @@ SIMULATION := raft::simulation::tests
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-demo: build ## see a failover: a user stays logged in while Tomcat and the store's leader are killed (KEEP=1 leaves all running)
+demo: build ## see a failover: a user stays logged in while Tomcat and the store's leader are killed (KEEP=1 leaves all running, TLS=1 encrypts)
 	@target/debug/demo
 
 test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took

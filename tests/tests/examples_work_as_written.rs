@@ -2,7 +2,7 @@
 //! those that hold.
 //!
 //! Shown: the proxy accepts its example with `--check`; the store takes its own up to the address, which is one that no
-//! machine has. Both once more with every commented key in force, which must mean the same. The README shows the same
+//! machine has; a shell that follows docs/security.md has a cluster with TLS. Both once more with every commented key in force, which must mean the same. The README shows the same
 //! files, shorter. `context.xml` is loaded by a Tomcat in the adapter's own tests.
 //! Broken once to see it fail: an unknown key and a wrong default in either file, in force or commented; a route in the
 //! README. Each failed the test of that name.
@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
+use remora_tests::certificates::Certificates;
 use remora_tests::place::{program, repository};
 
 fn text(path: &str) -> Result<String> {
@@ -97,17 +98,48 @@ fn the_stores_example_and_its_defaults() -> Outcome {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
     let whole = directory.path().join("store.toml");
-    std::fs::write(&whole, all_said(&text("examples/store.toml")?))?;
+    // The files lie where the reader may write.
+    let certificates = Certificates::make(&directory.path().join("remora"))?;
+    let files = certificates.files("peer-1");
+    let own = files.cert.parent().context("a file lies in a directory")?;
+    let written = text("examples/store.toml")?.replace("/etc/remora", &own.display().to_string());
+    let short = directory.path().join("short.toml");
+    std::fs::write(&short, &written)?;
+    std::fs::write(&whole, all_said(&written))?;
     // The address that clients are told is the bound one unless something else is written: that alone may differ.
     let advertised = "advertise-client-addr=";
-    let example = started(&repository().join("examples/store.toml"), &data)?
-        .replace("advertise-client-addr=(client-addr)", advertised);
+    let example = started(&short, &data)?.replace("advertise-client-addr=(client-addr)", advertised);
     let whole = started(&whole, &data)?.replace("advertise-client-addr=192.0.2.1:7400", advertised);
     ensure!(
         example == whole,
         "the defaults are others:\n{example}\nas written out:\n{whole}"
     );
     ensure!(!data.exists(), "a node that has no address writes nothing");
+    Ok(())
+}
+
+#[test]
+fn whoever_follows_the_security_page_has_a_cluster_with_tls() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let page = text("docs/security.md")?;
+    // An address of this machine that nobody else uses.
+    let own = format!(
+        "127.77.{}.{}",
+        std::process::id() / 250 % 250,
+        std::process::id() % 250 + 1
+    );
+    let shell = between(&page, "```sh\n", "```")?.replace("127.0.0.1", &own);
+    let ended = "; code=$?; kill $(jobs -p); wait; exit $code";
+    let programs = program("remora")?;
+    let programs = programs.parent().context("a program lies in a directory")?;
+    let path = std::env::var("PATH").unwrap_or_default();
+    let output = Command::new("bash")
+        .args(["-c", &format!("{}{ended}", shell.trim_end())])
+        .current_dir(directory.path())
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .output()?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success() && said.contains("follower"), "{said}");
     Ok(())
 }
 

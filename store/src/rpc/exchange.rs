@@ -113,8 +113,12 @@ pub(super) async fn open(
     let probe = first.probe;
     let said = first.hello.as_ref().map(|hello| hello.address.as_str());
     let connection = origin.zip(said).and_then(|(origin, said)| origin.direct(said));
-    let applications = first.hello.iter().flat_map(|hello| &hello.applications);
-    rights::speaks_for(&caller, applications.map(String::as_str)).map_err(status)?;
+    // The others of the same Tomcat have nothing to do with it: each request of this one is refused.
+    for application in first.hello.iter().flat_map(|hello| &hello.applications) {
+        if let Err(refused) = rights::speaks_for(&caller, [application.as_str()]) {
+            tracing::warn!(target: "audit", action = "SessionStore/Exchange", "refused: {}", refused.message);
+        }
+    }
     let (asker, format) = hello::hear(&desk, first).map_err(status)?;
     let exchange = Exchange::new(desk, (asker, caller, connection), format, (inbound, probe));
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())

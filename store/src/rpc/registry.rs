@@ -27,8 +27,8 @@ impl Registry for Registered {
     ) -> Result<Response<v1::AnnounceReply>, Status> {
         let caller = gate::caller(&request);
         let announced = request.into_inner();
-        let named = announced.applications.iter().chain(&announced.unprotected);
-        rights::speaks_for(&caller, named.map(String::as_str)).map_err(status)?;
+        let applications = announced.applications.iter().map(String::as_str);
+        rights::speaks_for(&caller, applications).map_err(status)?;
         let proposal = convert::announce(announced).map_err(status)?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
