@@ -138,7 +138,7 @@ fn admitted<T>(
     }
     let sentence =
         format!("the certificate of {caller} gives no right to {action}: it takes one that names {names}");
-    tracing::warn!(target: "audit", action, "refused: {sentence}");
+    tracing::warn!(target: "audit", action, "audit: refused: {sentence}");
     Err(Status::permission_denied(sentence))
 }
 
@@ -150,8 +150,11 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
 /// The line of the books for a wish that was followed or not.
 fn write_down(caller: &Caller, action: &str, route: &str, followed: Result<(), &Status>) {
     match followed {
-        Ok(()) => tracing::info!(target: "audit", %caller, action, route, "done"),
-        Err(why) => tracing::info!(target: "audit", %caller, action, route, why = why.message(), "failed"),
+        Ok(()) => tracing::info!(target: "audit", %caller, action, route, "audit: done"),
+        Err(status) => {
+            let why = status.message();
+            tracing::info!(target: "audit", %caller, action, route, why, "audit: failed");
+        }
     }
 }
 

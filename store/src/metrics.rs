@@ -172,6 +172,11 @@ impl Default for Streams {
     }
 }
 
+/// Counts another leader than the one before, by why it leads.
+pub(crate) fn count_leader_change(reason: &'static str) {
+    counter!("remora_store_leader_changes_total", "reason" => reason).increment(1);
+}
+
 /// What consensus counts as it goes.
 #[derive(Clone)]
 pub(crate) struct Consensus {
@@ -181,8 +186,6 @@ pub(crate) struct Consensus {
     pub rounds: Counter,
     /// ReadIndex rounds that failed.
     pub rounds_failed: Counter,
-    /// Other leaders than the one before, as far as this node saw.
-    pub leader_changes: Counter,
     /// Snapshots written.
     pub snapshots: Counter,
     /// Snapshots that could not be written.
@@ -201,7 +204,6 @@ impl Consensus {
             entry_proposals: histogram!("remora_store_entry_proposals"),
             rounds: counter!("remora_store_read_rounds_total", "ending" => "done"),
             rounds_failed: counter!("remora_store_read_rounds_total", "ending" => "failed"),
-            leader_changes: counter!("remora_store_leader_changes_total"),
             snapshots: counter!("remora_store_snapshots_total", "ending" => "written"),
             snapshots_failed: counter!("remora_store_snapshots_total", "ending" => "failed"),
             snapshots_postponed: counter!("remora_store_snapshots_total", "ending" => "postponed"),
@@ -327,7 +329,8 @@ fn describe_consensus() {
     );
     describe_counter!(
         "remora_store_leader_changes_total",
-        "Other leaders than the one before, as this node saw them"
+        "Other leaders than the one before, as this node saw them, by the reason that the new one had; elsewhere where this node is \
+         not the new one"
     );
     describe_counter!(
         "remora_store_snapshots_total",

@@ -1,7 +1,7 @@
 //! Promise 5: a planned move of leadership is invisible.
 //!
 //! Shown: writers save without a pause while an operator lets each node lead in its turn, and whoever is furthest ahead once.
-//! Each time the node that was named leads afterwards, no save is lost or done twice. A stranger is refused by name, and
+//! Each time the node that was named leads afterwards and its log says why, no save is lost or done twice. A stranger is refused by name, and
 //! nothing moves.
 //! Broken once to see it fail: the named node left out of the request (node 1 does not lead when it is asked to).
 
@@ -21,6 +21,12 @@ fn each_node_leads_in_its_turn() -> Outcome {
             world.operator(&["nodes", "transfer-leader", &node.to_string()])?;
             let leads = world.stores.wait_ready()?;
             ensure!(leads == node, "node {node} was asked to lead, and {leads} does");
+            let said = world.stores.process(node)?.output();
+            let why = "this node leads: the leader handed over to it";
+            ensure!(
+                said.contains(why),
+                "node {node} does not say why it leads: {said}"
+            );
         }
         savers.wait_for_each()?;
         let before = world.stores.wait_ready()?;

@@ -1,4 +1,5 @@
-//! Whoever is no part of the site gets nothing from the store, and whoever is gets what their certificate says.
+//! Beside the promises: whoever is no part of the site gets nothing from the store, and whoever is gets what their certificate
+//! says.
 //!
 //! Shown, with certificates of the command line's own authority on stores, Tomcats, proxy and operators: a user survives
 //! SIGKILL of her Tomcat; without a certificate nobody is answered, and is told what is missing; a reader looks and ends

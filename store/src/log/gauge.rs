@@ -12,6 +12,12 @@ use ::metrics::Histogram;
 use crate::metrics;
 use crate::runtime;
 
+/// A sync that took as long is said: half a second, an eternity for a disk, and half of what makes it late.
+const SLOW_SYNC: Duration = Duration::from_millis(500);
+
+/// How often slow syncs are said at most: their histogram has them all.
+const SAY_SLOW_EVERY: Duration = Duration::from_secs(60);
+
 /// Looks at a log. It does not keep it open.
 #[derive(Clone, Debug)]
 pub(crate) struct LogGauge(Arc<Figures>);
@@ -65,6 +71,8 @@ pub(super) struct Figures {
     spare_bytes_kept: AtomicU64,
     /// As `oldest_unsynced`; 0 while there is room.
     lacks_room: AtomicU64,
+    /// When a slow sync was said last, in microseconds since `opened`; 0 for never.
+    slow_said: AtomicU64,
 }
 
 impl LogGauge {
@@ -146,15 +154,34 @@ impl Figures {
             spare_bytes: AtomicU64::new(0),
             spare_bytes_kept: AtomicU64::new(u64::MAX),
             lacks_room: AtomicU64::new(0),
+            slow_said: AtomicU64::new(0),
         }
     }
 
     /// So many bytes were written and synced, in so long.
     pub(super) fn synced(&self, bytes: u64, took: Duration) {
         self.sync_seconds.record(took);
+        if took >= SLOW_SYNC {
+            self.was_slow(took);
+        }
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.since_purge.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says that a sync took long, unless that was said lately.
+    fn was_slow(&self, took: Duration) {
+        let now = runtime::since(self.opened);
+        let said = Duration::from_micros(self.slow_said.load(Ordering::Relaxed));
+        if said.is_zero() || now.saturating_sub(said) >= SAY_SLOW_EVERY {
+            let micros = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+            self.slow_said.store(micros, Ordering::Relaxed);
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(
+                took_ms,
+                "a sync of the log took long: every save waits for it; remora_store_log_sync_seconds has them all"
+            );
+        }
     }
 
     /// Whether the disk was given up for lost.

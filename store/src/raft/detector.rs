@@ -87,6 +87,16 @@ impl Detector {
         self.ask_at = Some(self.ask_at().min(soon));
     }
 
+    /// Whether the leader's process is known to be dead.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// How long the leader has been silent, in time that this node ran.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
+    }
+
     /// No majority would vote for this node, or the one that would did not do so.
     pub(super) fn in_vain(&mut self) {
         self.vain = (self.vain + 1).min(WAITS_MAX);

@@ -9,13 +9,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use metrics::Counter;
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 
 use remora_table::{Command, ENTRY_ADDS_MAX_MS, Outcome, Proposal, SWEPT_MAX, TableReader};
 
+use crate::metrics;
 use crate::runtime;
 
 use super::applier::Raft;
@@ -37,12 +37,15 @@ const _: () = assert!(TICK_AFTER.as_millis() * 2 <= ENTRY_ADDS_MAX_MS as u128);
 /// Sweeps in one pulse: at most 20,000 records a second are swept, so that a wave of expiries leaves room for saves.
 const SWEEPS_PER_PULSE: usize = 10;
 
+/// The reason for a change of leadership that another node has, as a metric's label.
+const ELSEWHERE: &str = "elsewhere";
+
 /// Publishes who leads, until consensus ends.
 pub(super) async fn watch_leadership(
     raft: Raft,
     identity: Arc<NodeIdentity>,
     rounds: watch::Receiver<Option<Round>>,
-    (leadership, changes): (watch::Sender<Leadership>, Counter),
+    leadership: watch::Sender<Leadership>,
     (events, table): (Arc<dyn EventSink>, TableReader),
     stopping: watch::Receiver<bool>,
 ) {
@@ -80,7 +83,7 @@ pub(super) async fn watch_leadership(
         if now.elected_here() && (before.term, before.leader) != (now.term, now.leader) {
             events.elected(&table);
         }
-        publish(&leadership, &changes, now);
+        publish(&leadership, now, &identity);
         let failed = raft.metrics().borrow_watched().running_state.clone().err();
         if ended || failed.is_some() {
             if !*stopping.borrow() {
@@ -97,20 +100,29 @@ pub(super) async fn watch_leadership(
     }
 }
 
-/// Publishes and logs a change of leadership.
-fn publish(leadership: &watch::Sender<Leadership>, changes: &Counter, now: Leadership) {
+/// Publishes a change of leadership, and says why it came where this node knows.
+fn publish(leadership: &watch::Sender<Leadership>, now: Leadership, identity: &NodeIdentity) {
     let before = *leadership.borrow();
     if before == now {
         return;
     }
     leadership.send_replace(now);
-    if now.leader.is_some() && (before.leader, before.term) != (now.leader, now.term) {
-        changes.increment(1);
+    let (reasons, own) = (&identity.reasons, Some(now.node));
+    if before.leader == own && now.leader != own {
+        let why = reasons.lost(identity.takes_part());
+        tracing::warn!(term = before.term, "this node leads no more: {why}");
     }
     if before.leader != now.leader || (before.term != now.term && now.leader.is_some()) {
         match now.leader {
-            Some(leader) if leader == now.node => tracing::info!(term = now.term, "this node leads"),
-            Some(leader) => tracing::info!(term = now.term, leader, "another node leads"),
+            Some(leader) if leader == now.node => {
+                let why = reasons.leads();
+                metrics::count_leader_change(why.label());
+                tracing::info!(term = now.term, "this node leads: {why}");
+            }
+            Some(leader) => {
+                metrics::count_leader_change(ELSEWHERE);
+                tracing::info!(term = now.term, leader, "another node leads");
+            }
             None => tracing::info!(term = now.term, "no leader is known"),
         }
     } else if before.leads() && !now.leads() {

@@ -37,6 +37,7 @@ use super::identity::NodeIdentity;
 use super::log_seam::{from_disk_id, from_disk_vote};
 use super::pace::{LEASE_MAX, Pace, Slowest, Timing};
 use super::peers::PeerBook;
+use super::reasons::Stands;
 use super::settings::Timers;
 use super::steps::is_majority;
 use super::types::Types;
@@ -285,9 +286,20 @@ impl Elections {
             self.detector().in_vain();
             return;
         }
+        self.around.identity.reasons.stands(self.why());
         self.detector().voted();
         // An error says that consensus has ended, which is told elsewhere.
         let _ = self.around.raft.trigger().elect(false).await;
+    }
+
+    /// Why this node stands, as long as it has not.
+    fn why(&self) -> Stands {
+        let detector = self.detector();
+        match self.around.leadership.borrow().leader {
+            None => Stands::NobodyLed,
+            Some(leader) if detector.is_gone() => Stands::Ended(leader),
+            Some(_) => Stands::Silence(detector.silence()),
+        }
     }
 
     /// Whether a majority would vote for this node, itself included: of each set of voters, while they change. Waits for no

@@ -28,6 +28,7 @@ use super::lives::OwnDisk;
 use super::log_seam::{from_disk_id, from_disk_vote};
 use super::pace::Pace;
 use super::reader::Reader;
+use super::reasons::Stands;
 use super::snapshots::{self, SnapshotData, Snapshots};
 use super::types::Types;
 use super::wire::{self, Malformed};
@@ -201,6 +202,12 @@ impl PeerEndpoint {
         // Consensus hears of it when it is whole: what a broken wire or disk made of it is sent again, while openraft would end
         // this node over it.
         let receiver = taken.map_err(|error| disk(&error))?;
+        let up_to = meta.last_log_id.map(|last| last.index);
+        tracing::info!(
+            bytes,
+            up_to,
+            "the leader sent a table image: this node goes on from it"
+        );
         let data = SnapshotData::Received(receiver);
         let snapshot: SnapshotOf<Types, SnapshotData> = openraft::Snapshot { meta, snapshot: data };
         let reply = self
@@ -265,6 +272,7 @@ impl PeerEndpoint {
         let rpc = wire::from_transfer(request)?;
         if *rpc.to_node_id() == self.inner.identity.node {
             self.inner.elections.check_room()?;
+            self.inner.identity.reasons.stands(Stands::Named);
         }
         let reply = self
             .inner

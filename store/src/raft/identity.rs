@@ -22,6 +22,7 @@ use super::imaging;
 use super::lives::PeerLives;
 use super::pace::Slowest;
 use super::peers::Addresses;
+use super::reasons::Reasons;
 use super::space::{self, KnownRoom};
 use super::types::{Member, Membership};
 use super::waiting::WaitingNodes;
@@ -63,6 +64,8 @@ pub(super) struct NodeIdentity {
     health: watch::Sender<DiskHealth>,
     /// The room on the disks, as this node judged it last.
     pub(super) space: KnownRoom,
+    /// Why this node leads or led.
+    pub(super) reasons: Reasons,
 }
 
 /// What is learned while running.
@@ -132,6 +135,7 @@ impl NodeIdentity {
             addresses: watch::Sender::new(addresses),
             health: watch::Sender::new(DiskHealth::Answers),
             space: KnownRoom::default(),
+            reasons: Reasons::default(),
         }
     }
 

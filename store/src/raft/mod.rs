@@ -46,6 +46,7 @@ mod pace;
 mod peers;
 mod proposer;
 mod reader;
+mod reasons;
 mod recover;
 mod runtime;
 mod saying;

@@ -303,6 +303,8 @@ impl NetSnapshot<Types> for PeerNetwork {
                 let answered = wire::from_vote(reply.vote).map_err(|error| malformed(&error))?;
                 if answered == vote {
                     self.follower.has(vote.leader_id.term, last, last);
+                    let up_to = last.map(|last| last.index);
+                    tracing::info!(to = self.envelope.to_node, up_to, "sent a table image to a node whose log lacks what came before");
                 }
                 Ok(SnapshotResponse::new(answered))
             }

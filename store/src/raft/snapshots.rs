@@ -270,15 +270,22 @@ impl RaftSnapshotBuilder<Types> for SnapshotBuilder {
             io::Error::other("there is no copy of the table to write, or it was written already")
         })?;
         let (meta, began) = (to_disk(&self.meta), runtime::now());
+        let up_to = self.meta.last_log_id.map(|last| last.index);
+        tracing::info!(up_to, "writing a table image");
         let saved = self
             .snapshots
             .blocking(move |store| store.save(&meta, image))
             .await;
         if saved.is_ok() {
-            self.snapshots
-                .counts
-                .snapshot_seconds
-                .record(runtime::since(began));
+            let took = runtime::since(began);
+            self.snapshots.counts.snapshot_seconds.record(took);
+            let (bytes, took_ms) = (self.snapshots.bytes(), took.as_millis());
+            tracing::info!(
+                up_to,
+                bytes,
+                took_ms,
+                "wrote a table image: the log before it can go"
+            );
         }
         self.snapshots.unless_full(saved)?;
         let newest = self.snapshots.newest().await?;

@@ -114,7 +114,7 @@ fn assemble(settings: &Settings, opened: Opened, silent_until: Option<Instant>) 
         opened.raft.clone(),
         Arc::clone(&opened.identity),
         rounds_seen.clone(),
-        (leadership, opened.counts.leader_changes.clone()),
+        leadership,
         (Arc::clone(&settings.events), opened.table.clone()),
         stopping_seen.clone(),
     ))];

@@ -68,11 +68,15 @@ pub(super) async fn hand_over(
         Some(named) => return Err(StaysError::NoVoter(named)),
     };
     tracing::info!(successor, "handing leadership over");
+    identity.reasons.hands_over(successor);
     let asked = raft.trigger().transfer_leader(successor).await;
     asked.map_err(|_| StaysError::NotTaken(successor))?;
     let taken = leadership.wait_for(|now| now.leader.is_some_and(|leader| leader != identity.node));
     match tokio::time::timeout(TAKES_OVER_WITHIN, taken).await {
         Ok(Ok(now)) => Ok(*now),
-        _ => Err(StaysError::NotTaken(successor)),
+        _ => {
+            identity.reasons.stays();
+            Err(StaysError::NotTaken(successor))
+        }
     }
 }

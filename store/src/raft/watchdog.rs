@@ -181,6 +181,7 @@ async fn hand_over(raft: &Raft, identity: &NodeIdentity, health: DiskHealth) -> 
     let Some(successor) = successor.filter(can_vote) else {
         return false;
     };
+    identity.reasons.hands_over(successor);
     // An error says that consensus has ended, which is told elsewhere.
     let _ = raft.trigger().transfer_leader(successor).await;
     true

@@ -116,7 +116,7 @@ pub(super) async fn open(
     // The others of the same Tomcat have nothing to do with it: each request of this one is refused.
     for application in first.hello.iter().flat_map(|hello| &hello.applications) {
         if let Err(refused) = rights::speaks_for(&caller, [application.as_str()]) {
-            tracing::warn!(target: "audit", action = "SessionStore/Exchange", "refused: {}", refused.message);
+            tracing::warn!(target: "audit", action = "SessionStore/Exchange", "audit: refused: {}", refused.message);
         }
     }
     let (asker, format) = hello::hear(&desk, first).map_err(status)?;

@@ -171,7 +171,7 @@ where
         let caller = match caller {
             Ok(caller) => caller,
             Err(refused) => {
-                tracing::warn!(target: "audit", action = action(&path), "refused: {}", refused.message);
+                tracing::warn!(target: "audit", action = action(&path), "audit: refused: {}", refused.message);
                 return std::future::ready(Ok(status(refused).into_http())).boxed();
             }
         };
@@ -202,11 +202,11 @@ fn write_down(caller: &Caller, action: &str, answer: &HeaderMap) {
     match said(STATUS).filter(|code| code != "0") {
         None => {
             let did = said(DID).unwrap_or_default();
-            tracing::info!(target: "audit", %caller, action, did, "done");
+            tracing::info!(target: "audit", %caller, action, did, "audit: done");
         }
         Some(_) => {
             let why = said(MESSAGE).unwrap_or_default();
-            tracing::info!(target: "audit", %caller, action, why, "failed");
+            tracing::info!(target: "audit", %caller, action, why, "audit: failed");
         }
     }
 }
