@@ -53,7 +53,7 @@ impl Store {
                     return BackupStream::of(&self.reach.dial, address.clone(), pieces.into_inner()).await;
                 }
                 Err(status) if is_passing(&status) => {
-                    last = Some(failure(&self.reach.dial, address, &status))
+                    last = Some(failure(&self.reach.dial, address, &status));
                 }
                 Err(status) => return Err(failure(&self.reach.dial, address, &status)),
             }
