@@ -11,9 +11,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use remora_table::{
-    Announcement, Attribute, Command, Entry, EntryBuilder, Epoch, Format, Formats, ImageDecoder, Killed,
-    Label, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp,
-    TableImage, Touched, Version, decode_proposal, encode_proposal,
+    Announcement, Attribute, Command, Entry, EntryBuilder, Epoch, Format, Formats, HEARS_ITS_END,
+    ImageDecoder, Killed, Label, LeaverKey, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save,
+    SessionKey, SessionTable, Stamp, TableImage, Touched, Version, decode_proposal, encode_proposal,
 };
 
 use crate::disk::Disk;
@@ -130,6 +130,28 @@ fn remove(session: SessionKey) -> Command {
     }
 }
 
+fn bury(session: SessionKey, created: u64) -> Command {
+    Command::Bury(LeaverKey {
+        session,
+        created_version: Version(created),
+    })
+}
+
+fn sweep() -> Command {
+    Command::Sweep {
+        limit: 1_000,
+        leavers_bytes_max: 1 << 20,
+    }
+}
+
+/// A session that expires after a second, and one of its values wants to hear of it.
+fn short(session: SessionKey) -> Command {
+    let mut save = save(session);
+    save.max_idle_seconds = Some(1);
+    save.changed[0].type_tag |= HEARS_ITS_END;
+    Command::Save(save)
+}
+
 fn announcement() -> Announcement {
     Announcement {
         url: "http://10.0.0.11:8080".into(),
@@ -139,6 +161,7 @@ fn announcement() -> Announcement {
         software: "0.1.0".into(),
         threads: 200,
         unprotected: vec!["localhost/own".into()],
+        listened: vec!["localhost/shop".into()],
     }
 }
 
@@ -179,8 +202,15 @@ fn commands() -> Vec<(&'static str, Command)> {
         ),
         ("rename", rename),
         ("remove", remove(session.clone())),
-        ("release", Command::Release { session, epoch }),
-        ("sweep", Command::Sweep { limit: 1_000 }),
+        (
+            "release",
+            Command::Release {
+                session: session.clone(),
+                epoch,
+            },
+        ),
+        ("sweep", sweep()),
+        ("bury", bury(session.clone(), 3)),
         ("announce", Command::Announce(announcement())),
         ("retire", Command::Retire),
         (
@@ -221,7 +251,8 @@ fn proposal(serial: u64, command: Command) -> Proposal {
 }
 
 /// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that
-/// was given up, an application server, members, a disk that was one.
+/// was given up, a session that expired and waits and one that was buried, an application server, members, a disk that was
+/// one.
 fn table() -> SessionTable {
     let mut table = SessionTable::new();
     table.begin_entry(Stamp(1_000));
@@ -255,9 +286,16 @@ fn table() -> SessionTable {
         reason: RemoveReason::Logout,
     });
     steps.push(Command::Announce(announcement()));
+    steps.push(short(key("late")));
+    steps.push(short(key("left")));
     for (serial, command) in (1..).zip(steps) {
         table.apply(&proposal(serial, command), &mut Vec::new());
     }
+    table.begin_entry(Stamp(2_001));
+    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 9)]) {
+        table.apply(&proposal(serial, command), &mut Vec::new());
+    }
+    assert_eq!(table.reader().leavers(), 1);
     table
 }
 

@@ -10,7 +10,8 @@
 //! each attribute by the command that last changed it. *owner*: the Tomcat that holds a session: a node name for people
 //! and an *instance*, 64 random bits drawn at each start, which alone decides. *epoch*: the version of the command that
 //! began the ownership; compared for equality, never reused. *deadline*: table time after which a session is expired.
-//! *table time*: the replicated clock, moved only by log entries.
+//! *table time*: the replicated clock, moved only by log entries. *leaver*: a session that expired and whose listeners a
+//! Tomcat has to call; to *bury* it is to be the first who does.
 //! *command / proposal / outcome*: what is asked / command and request id, the unit in the log / the table's
 //! deterministic answer, conflicts included. *refusal*: answered without proposing, nothing happened. *unknown*:
 //! proposed, result not learned; repeat with the same request id.

@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     Release,
     /// Is a near copy still the truth?
     Check,
+    /// Is the caller the first to end an expired session?
+    Bury,
 }
 
 /// How a request ended.
@@ -38,7 +40,7 @@ pub(crate) enum Kind {
 pub(crate) enum Ending {
     /// As asked.
     Done,
-    /// The table said no: conflict, fenced, gone, renamed, stale, taken.
+    /// The table said no: conflict, fenced, gone, renamed, stale, taken, buried before.
     Declined,
     /// Nothing happened.
     Refused,
@@ -46,7 +48,7 @@ pub(crate) enum Ending {
     Unknown,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::Claim, "claim"),
     (Kind::Save, "save"),
     (Kind::Touch, "touch"),
@@ -54,6 +56,7 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Remove, "remove"),
     (Kind::Release, "release"),
     (Kind::Check, "check"),
+    (Kind::Bury, "bury"),
 ];
 
 const ENDINGS: [(Ending, &str); 4] = [
@@ -227,6 +230,9 @@ pub(crate) fn sample(status: &Status, table: &TableReader) {
     gauge!("remora_store_sessions").set(table.sessions() as f64);
     gauge!("remora_store_session_bytes").set(table.bytes() as f64);
     gauge!("remora_store_tombstones").set(table.remains() as f64);
+    gauge!("remora_store_leavers").set(table.leavers() as f64);
+    gauge!("remora_store_leaver_bytes").set(table.leaver_bytes() as f64);
+    counter!("remora_store_leavers_lost_total").absolute(table.leavers_lost());
     gauge!("remora_store_table_time_seconds").set(table.table_time().0 as f64 / 1_000.0);
     gauge!("remora_store_proposals_waiting").set(status.proposals_waiting as f64);
     gauge!("remora_store_entries_since_snapshot").set(status.entries_since_snapshot as f64);
@@ -369,8 +375,24 @@ fn describe_consensus() {
         "What remains of removed and renamed sessions in this node's table"
     );
     describe_gauge!("remora_store_table_time_seconds", "The replicated clock");
+    describe_leavers();
     describe_log();
     describe_counter!("remora_store_refusals_total", "Requests refused, by reason");
+}
+
+fn describe_leavers() {
+    describe_gauge!(
+        "remora_store_leavers",
+        "Expired sessions whose listeners no Tomcat has called yet"
+    );
+    describe_gauge!(
+        "remora_store_leaver_bytes",
+        "Bytes of expired sessions, and of what is known of those that a Tomcat has ended"
+    );
+    describe_counter!(
+        "remora_store_leavers_lost_total",
+        "Expired sessions whose listeners no Tomcat called within an hour, or before others needed their room"
+    );
 }
 
 fn describe_log() {

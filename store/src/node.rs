@@ -91,16 +91,10 @@ impl Node {
             front,
         );
         let events = Events::new();
-        let raft = raft::start(settings(
-            &config,
-            addresses,
-            (clock, tls.clone()),
-            (&events, starting),
-        ))
-        .await
-        .map_err(failure)?;
-        started.get_or_init(|| raft.clone());
         let limits = Arc::new(watch::Sender::new(config.limits));
+        let settings = settings(&config, addresses, (clock, &tls), (&events, &limits, starting));
+        let raft = raft::start(settings).await.map_err(failure)?;
+        started.get_or_init(|| raft.clone());
         let services = Services {
             node: config.node,
             raft: raft.clone(),
@@ -223,9 +217,10 @@ fn advertised(config: &Config, bound: SocketAddr) -> String {
 fn settings(
     config: &Config,
     (client, peer, _): (SocketAddr, SocketAddr, SocketAddr),
-    (clock, tls): (Clock, Option<Tls>),
-    (events, starting): (&Events, watch::Sender<String>),
+    (clock, tls): (Clock, &Option<Tls>),
+    (events, limits, starting): (&Events, &watch::Sender<Limits>, watch::Sender<String>),
 ) -> Settings {
+    let limits = limits.subscribe();
     Settings {
         node: config.node,
         cluster: config.cluster.clone(),
@@ -238,9 +233,12 @@ fn settings(
         timers: config.timers,
         patience: DiskPatience::default(),
         snapshots: config.snapshots,
-        links: Arc::new(GrpcLinks { dial: Dial::new(tls) }),
+        links: Arc::new(GrpcLinks {
+            dial: Dial::new(tls.clone()),
+        }),
         clock,
         events: events.sink(),
+        leavers_bytes_max: Arc::new(move || limits.borrow().leavers_bytes_max()),
         starting,
     }
 }

@@ -21,7 +21,7 @@ use crate::runtime;
 use super::applier::Raft;
 use super::identity::NodeIdentity;
 use super::proposer::Proposer;
-use super::settings::EventSink;
+use super::settings::{Bound, EventSink};
 use super::{Fate, Leadership, Round};
 
 /// A leader whom no majority has answered for this long says so, instead of taking proposals that would only wait.
@@ -139,6 +139,7 @@ pub(super) async fn pulse(
     proposer: Proposer,
     table: TableReader,
     leadership: watch::Receiver<Leadership>,
+    leavers_bytes_max: Bound,
 ) {
     let mut pulse = tokio::time::interval(PULSE);
     pulse.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -162,7 +163,11 @@ pub(super) async fn pulse(
             if !table.due() {
                 break;
             }
-            let answer = proposer.propose(own(Command::Sweep { limit: SWEPT_MAX })).await;
+            let sweep = Command::Sweep {
+                limit: SWEPT_MAX,
+                leavers_bytes_max: leavers_bytes_max(),
+            };
+            let answer = proposer.propose(own(sweep)).await;
             if !matches!(answer, Fate::Done(Outcome::Swept { removed: SWEPT_MAX })) {
                 break;
             }

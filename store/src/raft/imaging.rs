@@ -85,7 +85,7 @@ impl SnapshotPolicy {
 
 /// What an image of the table takes on a disk, about, in bytes.
 pub(super) fn image_bytes(table: &TableReader) -> u64 {
-    table.bytes() / 10 * 11
+    (table.bytes() + table.leaver_bytes()) / 10 * 11
 }
 
 /// Whether an image of that size fits where so much is free.

@@ -50,9 +50,14 @@ pub(crate) struct Settings {
     pub clock: Clock,
     /// Who wants to know what happened to sessions.
     pub events: Arc<dyn EventSink>,
+    /// What sessions that expired may take while they wait for somebody who calls their listeners, in bytes.
+    pub leavers_bytes_max: Bound,
     /// Is told in a sentence for people what the node does until it has started.
     pub starting: watch::Sender<String>,
 }
+
+/// A bound that may change while the node runs.
+pub(crate) type Bound = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// Timers of elections on quick disks; slower ones make them longer, see `pace`. A follower stands for election
 /// `election_max` plus a random time between `election_min` and `election_max` after the last sign of its leader, so the gap

@@ -278,6 +278,7 @@ fn spawn_duties(
         proposer.clone(),
         opened.table.clone(),
         leadership.clone(),
+        Arc::clone(&settings.leavers_bytes_max),
     );
     let images = imaging::take_images(
         opened.raft.clone(),

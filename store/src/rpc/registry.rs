@@ -63,6 +63,7 @@ impl Registry for Registered {
                 version: entry.software.to_string(),
                 threads: entry.threads,
                 unprotected: entry.unprotected.iter().map(|name| name.to_string()).collect(),
+                listened: entry.listened.iter().map(|name| name.to_string()).collect(),
             });
         Ok(Response::new(v1::ListServersReply {
             servers: servers.collect(),

@@ -117,6 +117,7 @@ fn proposes_for(caller: &Caller, proposal: &Proposal) -> Result<(), v1::Refusal>
         | Command::Rename { session, .. }
         | Command::Remove { session, .. }
         | Command::Release { session, .. } => speaks_for(caller, [&*session.application]),
+        Command::Bury(leaver) => speaks_for(caller, [&*leaver.session.application]),
         Command::Save(save) => speaks_for(caller, [&*save.session.application]),
         Command::Touch { sessions } => {
             let applications = sessions.iter().map(|touched| &*touched.session.application);

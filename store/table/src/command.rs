@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::formats::{Format, Formats};
+use super::leavers::LeaverKey;
 use super::types::{
     Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, RequestId, SessionKey, Version,
 };
@@ -74,7 +75,11 @@ pub enum Command {
     Sweep {
         /// How many records at most.
         limit: u32,
+        /// What leavers may count, in bytes: beyond it those go that left first.
+        leavers_bytes_max: u64,
     },
+    /// Call the listeners of a session that expired, if nobody has.
+    Bury(LeaverKey),
     /// Enter or renew an application server in the registry, under the proposal's node and instance.
     Announce(Announcement),
     /// Take the proposal's node out of the registry, if its instance entered it.
@@ -166,6 +171,8 @@ pub struct Announcement {
     pub threads: u32,
     /// Applications beside those that have a session manager of their own.
     pub unprotected: Vec<Arc<str>>,
+    /// Those of its applications that have listeners for the end of a session.
+    pub listened: Vec<Arc<str>>,
 }
 
 /// One session that was used.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::formats::{ClusterFormat, Format};
+use super::leavers::{Leaver, LeaverKey};
 use super::names::Names;
 use super::slot::Slot;
 use super::types::RegisteredServer;
@@ -17,6 +18,8 @@ pub struct TableImage {
     pub(super) version: Version,
     /// In no order until it is encoded.
     pub(super) slots: Vec<(SessionKey, Slot)>,
+    /// Those that expired and that somebody has to hear of, or has buried, and until when; in no order until encoded.
+    pub(super) leavers: Vec<(LeaverKey, TableTime, Leaver)>,
     /// By node name.
     pub(super) servers: Vec<RegisteredServer>,
     pub(super) cluster: ClusterFormat,
@@ -57,6 +60,8 @@ impl TableImage {
             }
         }
         self.version = version;
+        // Who was offered them may have called their listeners since: that is not done twice.
+        self.leavers.clear();
         self.servers.clear();
         self.cluster = ClusterFormat {
             format: self.cluster.format,

@@ -15,11 +15,11 @@
 //! 1. **Time.** An entry moves table time by what its stamp moved since the entry before: never back, and by ten
 //!    seconds at most, so that no outage and no clock that was set forward expires anybody. All its proposals see one
 //!    time. (`scripts/time.script`)
-//! 2. **Deadlines.** What is past its deadline is absent to every command and read but the sweep, though it still
+//! 2. **Deadlines.** What is past its deadline is absent to every command and read but sweep and bury, though it still
 //!    counts among the sessions until one comes. At its deadline it still stands. A create or a rename that takes the
-//!    place of such a session tells its owner that it expired. (`scripts/expiry.script`, `scripts/afterlife.script`)
+//!    place of such a session ends it as the sweep does. (`scripts/expiry.script`, `scripts/afterlife.script`)
 //! 3. **Versions.** Whatever changes a record or makes a tombstone counts one, and so does an announcement; touches,
-//!    sweeps and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
+//!    sweeps, burials and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
 //!    `scripts/sweep.script`)
 //! 4. **Telling.** An owner is told what somebody else did to its session: that it lost it, that it is gone, that it
 //!    expired; and of a late save, that its record is newer. Who asked for it is not told, and for a session that nobody
@@ -100,8 +100,8 @@
 //!     are not the caller's and which are gone. It is not remembered: to touch twice does no harm.
 //!     (`scripts/touch.script`, `scripts/expiry.script`, `scripts/aliases.script`)
 //! 26. **Sweep.** Takes away what is past its deadline, the earliest first and those of one deadline in the order of
-//!     their keys, at most 1,000; tells the owners of sessions. Registry entries that lapsed go last. It leaves no
-//!     tombstone. (`scripts/sweep.script`, `scripts/expiry.script`, `scripts/aliases.script`,
+//!     their keys, at most 1,000; tells the owners of sessions, unless they leave (rule 38). Registry entries that lapsed go
+//!     behind them, leavers whose hour is over last. It leaves no tombstone. (`scripts/sweep.script`, `scripts/expiry.script`, `scripts/aliases.script`,
 //!     `scripts/registry.script`)
 //!
 //! # The registry of application servers
@@ -133,12 +133,27 @@
 //!     no write. (`scripts/claim.script`, `scripts/rename.script`)
 //! 35. **Owned.** The record as it stands, under exactly this key and while this ownership does: for the answer to a claim
 //!     that has waited, and must not tell what is old by then. (`scripts/claim.script`)
-//! 36. **Images** hold all of it: records with what they remember, tombstones, keys given up, time, the last stamp, the
-//!     change counter, registry, members and formats. (`scripts/restart.script`, `scripts/repeats.script`,
+//! 36. **Images** hold all of it: records with what they remember, tombstones, keys given up, leavers, time, the last stamp,
+//!     the change counter, registry, members and formats. (`scripts/restart.script`, `scripts/repeats.script`,
 //!     `scripts/labels.script`)
 //! 37. **Anew.** A cluster that is restored or recovered goes on from an image in the next generation: its first version,
 //!     which is drawn, is given to all sessions at once, as if each had been released. Nobody held them before, nothing is a
-//!     repeat, and the registry is empty; attributes, tombstones and time stay. (`scripts/anew.script`)
+//!     repeat, the registry is empty, and so are the leavers, whom somebody may have buried since; attributes, tombstones and
+//!     time stay. (`scripts/anew.script`, `scripts/leaving.script`)
+//!
+//! # Sessions that left
+//!
+//! 38. **Leaving.** A session that expires leaves, if a server that has not lapsed has announced listeners for its
+//!     application, or if one of its values says by its type that it wants to hear. Then its owner is not told: it is
+//!     offered the leaver, as others may be. The key is free, and no command about sessions meets the leaver. Who removes an
+//!     expired session itself has called its listeners. (`scripts/leavers.script`)
+//! 39. **Bury.** Who names a leaver, by its key and the version that created it, is told whether it was the first. The first
+//!     gets that answer again under the same request id; all others, and those who ask about what never left, are not. A
+//!     session past its deadline is buried as if a sweep had come before, whether anybody listens or not: who found it so
+//!     asks. It counts no change. (`scripts/leavers.script`)
+//! 40. **An hour.** Leavers, and what is known of those that were buried, go an hour after they left; before that those that
+//!     left first, when a sweep finds that all of them count more bytes than it says. (`scripts/leaving.script`,
+//!     `scripts/leavers.script`)
 //!
 //! # What always holds
 //!
@@ -165,14 +180,15 @@
 //!
 //! # Left out
 //!
-//! What is refused before it is proposed (`src/limits.rs`). When a sweep, a tick or a rise of the format is proposed,
-//! and that a claim's answer waits for the former owner: that is for the node around the table. What a Tomcat does
-//! about a Conflict.
+//! What is refused before it is proposed (`src/limits.rs`). When a sweep, a tick or a rise of the format is proposed, to whom
+//! a leaver is offered, and that a claim's answer waits for the former owner: that is for the node around the table. What a
+//! Tomcat does about a Conflict.
 
 mod codec;
 mod command;
 mod formats;
 mod image;
+mod leavers;
 mod limits;
 mod listing;
 mod merge;
@@ -191,14 +207,15 @@ pub use command::{
 };
 pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready, RemovedDisk};
 pub use image::TableImage;
+pub use leavers::LeaverKey;
 pub use limits::{LimitError, Limits, Room};
 pub use listing::{ListFilter, ListOrder, ListPlace, Listing};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::TableReader;
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
-    Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, Owner, RegisteredServer, RequestId, Session,
-    SessionKey, Stamp, TableTime, Version,
+    Attribute, Epoch, HEARS_ITS_END, KEY_BYTES, Label, LocalAttribute, Login, Owner, RegisteredServer,
+    RequestId, Session, SessionKey, Stamp, TableTime, Version,
 };
 
 #[cfg(test)]

@@ -73,7 +73,15 @@ impl Size {
     }
 }
 
+/// The part of a node's bytes that leavers may take.
+const LEAVERS_PART: u64 = 20;
+
 impl Limits {
+    /// What leavers may count, in bytes: 5 % of what the table may.
+    pub fn leavers_bytes_max(&self) -> u64 {
+        self.table_bytes_max / LEAVERS_PART
+    }
+
     /// Checks a proposal by itself, against what the table holds now, and against the room that is left.
     ///
     /// # Errors
@@ -90,6 +98,7 @@ impl Limits {
             | Command::Release { .. }
             | Command::Retire
             | Command::Sweep { .. }
+            | Command::Bury(_)
             | Command::Tick => Ok(()),
             Command::Announce(_) => check_registry(&proposal.node, table, room),
             _ if room == Room::Reserve => Err(no_room("what ends no session")),

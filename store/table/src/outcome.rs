@@ -69,6 +69,11 @@ pub enum Outcome {
         /// Records.
         removed: u32,
     },
+    /// Bury.
+    Buried {
+        /// Whether the caller is the first to bury this leaver: then it calls the listeners.
+        first: bool,
+    },
     /// Announce: the entry stands.
     Announced {
         /// The change counter at this announcement.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::formats::{ClusterFormat, Format};
+use super::leavers::LeaverKey;
 use super::listing::{ListFilter, ListOrder, ListPlace, Listing, Page};
 use super::outcome::{Checked, Outcome};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
@@ -61,7 +62,33 @@ impl TableReader {
 
     /// What the table counts towards the node's byte limit: its bytes, and a fixed part for every slot.
     pub(super) fn weight(&self) -> u64 {
-        self.bytes() + SLOT_BYTES * (self.sessions() + self.remains())
+        self.bytes() + SLOT_BYTES * (self.sessions() + self.remains()) + self.leaver_bytes()
+    }
+
+    /// Sessions that expired and wait for somebody who calls their listeners.
+    pub fn leavers(&self) -> u64 {
+        self.contents.leavers().waiting()
+    }
+
+    /// What they and what is known of those that were buried count towards the node's byte limit.
+    pub fn leaver_bytes(&self) -> u64 {
+        self.contents.leavers().bytes()
+    }
+
+    /// Leavers whose listeners nobody called in time, as far as this node's table saw them go.
+    pub fn leavers_lost(&self) -> u64 {
+        self.contents.leavers_lost.load(Ordering::Relaxed)
+    }
+
+    /// Leavers that wait, those behind this key in the order of keys, at most so many are looked at.
+    pub fn leavers_behind(&self, after: Option<&LeaverKey>, limit: usize) -> Vec<(LeaverKey, Arc<Session>)> {
+        let now = self.contents.now();
+        self.contents.leavers().waiting_behind(after, (limit, now))
+    }
+
+    /// A leaver that still waits.
+    pub fn leaver(&self, leaver: &LeaverKey) -> Option<Arc<Session>> {
+        self.contents.leavers().waits(leaver)
     }
 
     /// Registry entries, those that lapsed and are not swept yet included, and whether this node has one.
@@ -170,7 +197,7 @@ impl TableReader {
             .collect()
     }
 
-    /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, registry entries.
+    /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, registry entries, leavers.
     pub(super) fn next_deadline(&self) -> Option<TableTime> {
         let next = TableTime(self.contents.next_deadline.load(Ordering::Acquire));
         (next != TableTime::NEVER).then_some(next)

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use dashmap::DashMap;
 
 use super::formats::ClusterFormat;
+use super::leavers::Leavers;
 use super::types::RegisteredServer;
 use super::types::{KEY_BYTES, RequestId, Session, SessionKey, TableTime, Version};
 
@@ -130,6 +131,9 @@ pub(super) struct Contents {
     pub(super) slots: Slots,
     servers: RwLock<BTreeMap<Arc<str>, RegisteredServer>>,
     cluster: RwLock<ClusterFormat>,
+    leavers: RwLock<Leavers>,
+    /// Leavers whose listeners nobody called: since this table was made, not since the cluster was.
+    pub(super) leavers_lost: AtomicU64,
     /// Table time of the last entry begun, in milliseconds.
     pub(super) time: AtomicU64,
     /// The change counter.
@@ -151,6 +155,8 @@ impl Contents {
             slots: Slots::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS),
             servers: RwLock::default(),
             cluster: RwLock::default(),
+            leavers: RwLock::default(),
+            leavers_lost: AtomicU64::new(0),
             time: AtomicU64::new(0),
             version: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
@@ -203,6 +209,7 @@ impl Contents {
     pub(super) fn clear(&self) {
         self.slots.clear();
         self.servers_mut().clear();
+        *self.leavers_mut() = Leavers::default();
         self.sessions.store(0, Ordering::Relaxed);
         self.remains.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
@@ -216,6 +223,16 @@ impl Contents {
     /// The registry, for the writer.
     pub(super) fn servers_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, RegisteredServer>> {
         self.servers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sessions that left. As of the registry, no change of them is half done.
+    pub(super) fn leavers(&self) -> RwLockReadGuard<'_, Leavers> {
+        self.leavers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sessions that left, for the writer.
+    pub(super) fn leavers_mut(&self) -> RwLockWriteGuard<'_, Leavers> {
+        self.leavers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the cluster writes. A panic of its only writer ends the node, so nobody looks at what it left.
@@ -258,7 +275,7 @@ impl Contents {
     }
 }
 
-/// What a live session counts towards the node's byte limit, beside its slot.
-fn record_bytes(key: &SessionKey, session: &Session) -> u64 {
+/// What a live session counts towards the node's byte limit, beside its slot; one that left counts the same.
+pub(super) fn record_bytes(key: &SessionKey, session: &Session) -> u64 {
     (KEY_BYTES + key.application.len()) as u64 + session.bytes()
 }

@@ -120,7 +120,11 @@ impl SessionTable {
                 reason,
             } => self.remove(&mut call, session, *created_version, *epoch, *reason),
             Command::Release { session, epoch } => self.release(&call, session, *epoch),
-            Command::Sweep { limit } => self.sweep(&mut call, *limit),
+            Command::Sweep {
+                limit,
+                leavers_bytes_max,
+            } => self.sweep(&mut call, *limit, *leavers_bytes_max),
+            Command::Bury(leaver) => self.bury_leaver(&call, leaver),
             Command::Announce(said) => self.announce(&call, said),
             Command::Retire => self.retire(&call),
             Command::Kill { sessions } => self.kill(&mut call, sessions),
@@ -156,6 +160,7 @@ impl SessionTable {
                 .iter()
                 .map(|slot| (slot.key().clone(), slot.value().clone()))
                 .collect(),
+            leavers: self.contents.leavers().all(),
             servers: self.contents.servers().values().cloned().collect(),
             cluster: self.contents.cluster().clone(),
             names: Names::default(),
@@ -185,6 +190,9 @@ impl SessionTable {
         for (key, slot) in image.slots {
             self.put(&key, slot);
         }
+        for (key, until, leaver) in image.leavers {
+            self.contents.leavers_mut().put(key, until, leaver);
+        }
         self.publish();
     }
 
@@ -209,16 +217,21 @@ impl SessionTable {
 
     /// Puts a slot under a key, whatever stood there, and keeps index and counters true.
     pub(super) fn put(&mut self, key: &SessionKey, slot: Slot) {
-        let key = SessionKey {
-            application: self.names.share(&key.application),
-            key: key.key,
-        };
+        let key = self.shared(key);
         if slot.deadline() != TableTime::NEVER {
             self.deadlines.insert((slot.deadline(), key.clone()));
         }
         self.contents.count(&key, &slot);
         let before = self.contents.slots.insert(key.clone(), slot);
         self.forget(&key, before);
+    }
+
+    /// The same key with the one copy of its application's name.
+    pub(super) fn shared(&mut self, key: &SessionKey) -> SessionKey {
+        SessionKey {
+            application: self.names.share(&key.application),
+            key: key.key,
+        }
     }
 
     /// What stands under a key, past its deadline or not.
@@ -269,7 +282,9 @@ impl SessionTable {
     fn publish(&self) {
         let slot = self.deadlines.first().map(|(deadline, _)| *deadline);
         let server = self.lapses.first().map(|(deadline, _)| *deadline);
-        let next = slot.into_iter().chain(server).min().unwrap_or(TableTime::NEVER);
+        let leaver = self.contents.leavers().first_until();
+        let next = slot.into_iter().chain(server).chain(leaver);
+        let next = next.min().unwrap_or(TableTime::NEVER);
         self.contents.next_deadline.store(next.0, Ordering::Release);
         self.contents.version.store(self.version.0, Ordering::Release);
     }

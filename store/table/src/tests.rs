@@ -7,6 +7,7 @@
 
 mod bounds;
 mod fuzz;
+mod leavers;
 mod random;
 mod rules;
 mod show;
@@ -73,6 +74,14 @@ fn saves(session: SessionKey, max_idle_seconds: i32) -> Save {
     }
 }
 
+/// A sweep of at most so many that leaves leavers all the room they want.
+fn sweep(limit: u32) -> Command {
+    Command::Sweep {
+        limit,
+        leavers_bytes_max: u64::MAX,
+    }
+}
+
 /// What the store itself, which no request names, is answered.
 fn ask(table: &mut SessionTable, command: Command) -> Outcome {
     let proposal = Proposal {
@@ -104,7 +113,7 @@ fn tombstone_lives_entries(max_idle_seconds: i32) -> u64 {
     );
     let swept = |entry: &u64| {
         table.begin_entry(Stamp(entry * ENTRY_MS));
-        ask(&mut table, Command::Sweep { limit: 1 }) == Outcome::Swept { removed: 1 }
+        ask(&mut table, sweep(1)) == Outcome::Swept { removed: 1 }
     };
     (1..).find(swept).unwrap()
 }

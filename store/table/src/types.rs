@@ -160,6 +160,10 @@ impl TableTime {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(pub u64);
 
+/// The part of a type tag by which an adapter says that the value wants to hear when its session ends; of the rest the table
+/// knows nothing.
+pub const HEARS_ITS_END: u32 = 1 << 31;
+
 /// One attribute of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
@@ -167,7 +171,7 @@ pub struct Attribute {
     pub name: Arc<str>,
     /// Version of the command that last changed it. Ignored in a save.
     pub version: Version,
-    /// How the adapter encoded the value; opaque here.
+    /// How the adapter encoded the value; opaque here, but for [`HEARS_ITS_END`].
     pub type_tag: u32,
     /// The encoded value; opaque here.
     pub value: Bytes,
@@ -322,6 +326,8 @@ pub struct RegisteredServer {
     pub threads: u32,
     /// Applications beside those that have a session manager of their own.
     pub unprotected: Vec<Arc<str>>,
+    /// Those of its applications that have listeners for the end of a session.
+    pub listened: Vec<Arc<str>>,
 }
 
 /// A live record. Shared as `Arc<Session>`: readers keep the one they saw.
@@ -373,6 +379,12 @@ impl Session {
     /// Bytes of attribute names and values.
     pub fn attribute_bytes(&self) -> u64 {
         self.attributes.iter().map(Attribute::bytes).sum()
+    }
+
+    /// Whether one of its values wants to hear when the session ends.
+    pub(super) fn hears_its_end(&self) -> bool {
+        let mut tags = self.attributes.iter().map(|attribute| attribute.type_tag);
+        tags.any(|tag| tag & HEARS_ITS_END != 0)
     }
 
     /// What the record counts towards the limits, in bytes: attribute names and values, the login, labels, and the names

@@ -210,15 +210,9 @@ async fn a_kill_ends_what_matches_and_an_empty_filter_must_be_meant() {
     node.stop().await;
 }
 
-#[tokio::test]
-async fn application_servers_enter_the_registry_and_leave_it() {
-    let (node, _directory) = single().await;
-    let mut registry = RegistryClient::connect(format!("http://{}", node.client))
-        .await
-        .unwrap();
-    let mut tomcat = Who::new(1);
-    let announce = v1::AnnounceRequest {
-        caller: tomcat.caller(),
+fn announcement(caller: Option<v1::Caller>) -> v1::AnnounceRequest {
+    v1::AnnounceRequest {
+        caller,
         url: "http://127.0.0.1:8081".to_owned(),
         applications: vec!["localhost/shop".to_owned()],
         lifetime_seconds: 30,
@@ -226,7 +220,18 @@ async fn application_servers_enter_the_registry_and_leave_it() {
         version: "0.1.0".to_owned(),
         threads: 200,
         unprotected: vec!["localhost/own".into()],
-    };
+        listened: vec!["localhost/shop".into()],
+    }
+}
+
+#[tokio::test]
+async fn application_servers_enter_the_registry_and_leave_it() {
+    let (node, _directory) = single().await;
+    let mut registry = RegistryClient::connect(format!("http://{}", node.client))
+        .await
+        .unwrap();
+    let mut tomcat = Who::new(1);
+    let announce = announcement(tomcat.caller());
     assert!(
         registry
             .announce(announce.clone())

@@ -278,6 +278,7 @@ impl World {
             links: Arc::new(SimulatedLinks::new(self.wires.clone(), node)),
             clock,
             events: Arc::new(Heard::default()),
+            leavers_bytes_max: Arc::new(|| u64::MAX),
             starting: watch::Sender::default(),
         }
     }

@@ -154,6 +154,7 @@ impl Cluster {
             links: Arc::new(MemoryLinks::new(self.wires.clone(), node)),
             clock: self.clock(node),
             events: Arc::new(Heard::default()),
+            leavers_bytes_max: Arc::new(|| u64::MAX),
             starting: self.starting.clone(),
         }
     }

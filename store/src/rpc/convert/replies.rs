@@ -40,6 +40,7 @@ pub(in super::super) fn answer(kind: Kind, outcome: Outcome) -> Option<Answer> {
         Kind::Release => Answer::Release(v1::ReleaseReply {
             outcome: Some(release(outcome)?),
         }),
+        Kind::Bury => Answer::Bury(bury(&outcome)?),
         Kind::Check => return None,
     })
 }
@@ -125,6 +126,13 @@ fn release(outcome: Outcome) -> Option<release_reply::Outcome> {
     })
 }
 
+fn bury(outcome: &Outcome) -> Option<v1::BuryReply> {
+    match outcome {
+        Outcome::Buried { first } => Some(v1::BuryReply { first: *first }),
+        _ => None,
+    }
+}
+
 /// The answer to a check.
 pub(in super::super) fn checked(checked: Checked) -> v1::CheckReply {
     use check_reply::Outcome as Reply;
@@ -149,7 +157,8 @@ pub(in super::super) fn ending(answer: &Answer) -> Ending {
         Answer::Remove(reply) => matches!(reply.outcome, Some(remove_reply::Outcome::Done(_))),
         Answer::Release(reply) => matches!(reply.outcome, Some(release_reply::Outcome::Done(_))),
         Answer::Check(reply) => matches!(reply.outcome, Some(check_reply::Outcome::Current(_))),
-        Answer::Touch(_) | Answer::Bury(_) => true,
+        Answer::Bury(reply) => reply.first,
+        Answer::Touch(_) => true,
         Answer::Refusal(_) => return Ending::Refused,
         Answer::Unknown(_) => return Ending::Unknown,
     };
@@ -157,7 +166,7 @@ pub(in super::super) fn ending(answer: &Answer) -> Ending {
 }
 
 /// A whole record.
-fn session(session: &Session) -> v1::Session {
+pub(in super::super) fn session(session: &Session) -> v1::Session {
     v1::Session {
         version: session.version.0,
         epoch: session.epoch.0,

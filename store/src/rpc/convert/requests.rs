@@ -14,8 +14,8 @@ use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
 use remora_table::{
-    Announcement, Attribute, Command, Epoch, Format, Formats, Label, ListFilter, LocalAttribute, Login,
-    Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
+    Announcement, Attribute, Command, Epoch, Format, Formats, Label, LeaverKey, ListFilter, LocalAttribute,
+    Login, Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
 };
 
 use super::super::status::malformed;
@@ -124,7 +124,8 @@ fn kind(ask: &Ask) -> Kind {
         Ask::Rename(_) => Kind::Rename,
         Ask::Remove(_) => Kind::Remove,
         Ask::Release(_) => Kind::Release,
-        Ask::Check(_) | Ask::Bury(_) => Kind::Check,
+        Ask::Check(_) => Kind::Check,
+        Ask::Bury(_) => Kind::Bury,
     }
 }
 
@@ -137,9 +138,7 @@ fn request(asker: &Asker, serial: u64, ask: Ask) -> Conversion<Request> {
         Ask::Remove(ask) => remove(asker, serial, ask),
         Ask::Release(ask) => release(asker, serial, ask),
         Ask::Check(ask) => check(ask),
-        Ask::Bury(_) => Err(malformed(
-            "this store offers no expired sessions yet: nothing is there to bury",
-        )),
+        Ask::Bury(ask) => bury(asker, serial, ask),
     }
 }
 
@@ -266,6 +265,15 @@ fn check(ask: v1::CheckRequest) -> Conversion<Request> {
     })
 }
 
+/// Is the caller the first to end an expired session?
+fn bury(asker: &Asker, serial: u64, ask: v1::BuryRequest) -> Conversion<Request> {
+    let leaver = LeaverKey {
+        session: key(ask.session)?,
+        created_version: Version(ask.created_version),
+    };
+    propose(asker, serial, Command::Bury(leaver))
+}
+
 /// Enter or renew an application server.
 pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposal> {
     let (asker, serial) = super::caller(ask.caller.as_ref())?;
@@ -281,6 +289,7 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposa
         )));
     }
     let announced = ask.applications.len().max(ask.unprotected.len());
+    let announced = announced.max(ask.listened.len());
     if announced > APPLICATIONS_MAX {
         return Err(malformed(format!(
             "{announced} applications are announced: {APPLICATIONS_MAX} are allowed"
@@ -296,6 +305,7 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposa
         each.map(|name| application(name)).collect::<Conversion<Vec<_>>>()
     };
     let (applications, unprotected) = (named(&ask.applications)?, named(&ask.unprotected)?);
+    let listened = named(&ask.listened)?;
     if ask.mode.len() > MODE_BYTES_MAX || ask.version.len() > SOFTWARE_BYTES_MAX {
         return Err(malformed(format!(
             "mode has {} bytes and version {}: {MODE_BYTES_MAX} and {SOFTWARE_BYTES_MAX} are allowed",
@@ -311,6 +321,7 @@ pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposa
         software: Arc::from(ask.version),
         threads: ask.threads,
         unprotected,
+        listened,
     });
     Ok(Proposal {
         request_id: Some(asker.request_id(serial)?),

@@ -69,6 +69,7 @@ impl Node {
             links: Arc::new(GrpcLinks::default()),
             clock: Clock::system(),
             events: Arc::new(Deaf),
+            leavers_bytes_max: Arc::new(|| u64::MAX),
             starting: watch::Sender::default(),
         };
         let address: SocketAddr = cluster[&node].parse().unwrap();

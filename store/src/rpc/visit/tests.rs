@@ -60,6 +60,7 @@ impl Store {
             links: Arc::new(GrpcLinks::default()),
             clock: Clock::driven(move || began),
             events: Arc::clone(&hub) as Arc<dyn EventSink>,
+            leavers_bytes_max: Arc::new(|| u64::MAX),
             starting: watch::Sender::default(),
         };
         let raft = start(settings).await.unwrap();

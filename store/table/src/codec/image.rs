@@ -1,4 +1,4 @@
-//! A table image as a stream: a header, then every slot in the order of the keys, then the registry by node name, then the
+//! A table image as a stream: a header, then every slot in the order of the keys, then the leavers in the order of theirs, the registry by node name, then the
 //! members of the cluster by node id, then the disks that were members before, in the order in which they went.
 //!
 //! Equal tables give equal bytes. Each record stands behind its length, so that the reader needs no more than one
@@ -12,7 +12,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
 use super::record::{
-    read_member, read_removed, read_server, read_slot, write_member, write_removed, write_server, write_slot,
+    read_leaver, read_member, read_removed, read_server, read_slot, write_leaver, write_member,
+    write_removed, write_server, write_slot,
 };
 use crate::formats::{ClusterFormat, Format, Formats, Ready};
 use crate::image::TableImage;
@@ -22,8 +23,6 @@ use crate::types::{Stamp, TableTime, Version};
 /// Format, time, previous stamp, change counter; slots, leavers, servers, members, removed disks; held, ready format and
 /// since when.
 const HEADER_BYTES: usize = 1 + 3 * 8 + 5 * 8 + 1 + 1 + 8;
-/// Reserved in the header: how many expired sessions follow that are still to be offered to a Tomcat.
-const LEAVERS_BYTES: usize = 8;
 /// Where a chunk ends, in bytes: large enough that writing and sending cost little each, small enough to send beside
 /// other messages. A chunk holds whole records, so a large session makes a large chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -32,8 +31,11 @@ impl TableImage {
     /// The image as a stream of chunks of about 64 KiB, in the cluster's format at that point of the log.
     pub fn into_chunks(mut self) -> impl Iterator<Item = Bytes> + Send {
         self.slots.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        self.leavers
+            .sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
         let mut buffer = self.header();
         let mut slots = self.slots.into_iter();
+        let mut leavers = self.leavers.into_iter();
         let mut servers = self.servers.into_iter();
         let mut members = self.cluster.members.into_iter();
         let mut removed = self.cluster.removed.into_iter();
@@ -41,6 +43,8 @@ impl TableImage {
             while buffer.len() < CHUNK_BYTES {
                 if let Some((key, slot)) = slots.next() {
                     write_record(&mut buffer, |writer| write_slot(writer, &key, &slot));
+                } else if let Some((key, until, leaver)) = leavers.next() {
+                    write_record(&mut buffer, |writer| write_leaver(writer, &key, until, &leaver));
                 } else if let Some(entry) = servers.next() {
                     write_record(&mut buffer, |writer| write_server(writer, &entry));
                 } else if let Some((node, member)) = members.next() {
@@ -64,7 +68,7 @@ impl TableImage {
         writer.u64(self.previous_stamp.0);
         writer.u64(self.version.0);
         writer.u64(self.slots.len() as u64);
-        writer.reserved::<LEAVERS_BYTES>();
+        writer.u64(self.leavers.len() as u64);
         writer.u64(self.servers.len() as u64);
         writer.u64(self.cluster.members.len() as u64);
         writer.u64(self.cluster.removed.len() as u64);
@@ -92,6 +96,7 @@ pub struct ImageDecoder {
     waiting: BytesMut,
     image: Option<TableImage>,
     slots_left: u64,
+    leavers_left: u64,
     servers_left: u64,
     members_left: u64,
     removed_left: u64,
@@ -105,6 +110,7 @@ impl ImageDecoder {
             waiting: BytesMut::new(),
             image: None,
             slots_left: 0,
+            leavers_left: 0,
             servers_left: 0,
             members_left: 0,
             removed_left: 0,
@@ -145,11 +151,12 @@ impl ImageDecoder {
     pub fn finish(self) -> Result<TableImage, CodecError> {
         let left = [
             self.slots_left,
+            self.leavers_left,
             self.servers_left,
             self.members_left,
             self.removed_left,
         ];
-        let complete = left == [0; 4] && self.waiting.is_empty();
+        let complete = left == [0; 5] && self.waiting.is_empty();
         self.image.filter(|_| complete).ok_or(CodecError::Broken {
             what: "a table image",
             why: "it ends too early",
@@ -164,7 +171,7 @@ impl ImageDecoder {
         let (time, previous_stamp) = (TableTime(reader.u64()?), Stamp(reader.u64()?));
         let version = Version(reader.u64()?);
         self.slots_left = reader.u64()?;
-        reader.reserved::<LEAVERS_BYTES>()?;
+        self.leavers_left = reader.u64()?;
         (self.servers_left, self.members_left) = (reader.u64()?, reader.u64()?);
         self.removed_left = reader.u64()?;
         let held = reader.bool()?;
@@ -177,6 +184,7 @@ impl ImageDecoder {
             previous_stamp,
             version,
             slots: Vec::new(),
+            leavers: Vec::new(),
             servers: Vec::new(),
             cluster: ClusterFormat {
                 format,
@@ -202,6 +210,13 @@ impl ImageDecoder {
             }
             image.slots.push((key, slot));
             self.slots_left -= 1;
+        } else if self.leavers_left > 0 {
+            let leaver = read_leaver(&mut reader, &mut image.names)?;
+            if image.leavers.last().is_some_and(|before| before.0 >= leaver.0) {
+                return Err(reader.error("it is not in the order of the leavers' keys"));
+            }
+            image.leavers.push(leaver);
+            self.leavers_left -= 1;
         } else if self.servers_left > 0 {
             let entry = read_server(&mut reader, &mut image.names)?;
             if image

@@ -11,15 +11,15 @@ use bytes::Bytes;
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
 use super::words::{
-    LENGTH_BYTES, PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_request_id,
-    write_formats, write_key, write_label, write_local, write_login, write_request_id,
+    LENGTH_BYTES, PAIR_BYTES, read_formats, read_key, read_label, read_leaver_key, read_local, read_login,
+    read_request_id, write_formats, write_key, write_label, write_leaver_key, write_local, write_login,
+    write_request_id,
 };
 use crate::command::{Announcement, Command, Killed, Proposal, RemoveReason, Save, Touched};
 use crate::formats::{Format, Formats};
 use crate::types::{Attribute, Epoch, KEY_BYTES, Version};
 
-/// The kinds of commands on disk. A number is never used again for something else; 15 is kept for burying the leavers of
-/// an expiry.
+/// The kinds of commands on disk. A number is never used again for something else.
 mod kind {
     pub(super) const CLAIM: u8 = 1;
     pub(super) const SAVE: u8 = 2;
@@ -35,6 +35,7 @@ mod kind {
     pub(super) const UNDERSTANDS: u8 = 12;
     pub(super) const RAISE: u8 = 13;
     pub(super) const HOLD: u8 = 14;
+    pub(super) const BURY: u8 = 15;
 }
 
 /// Room for what nearly every proposal has beside its lists, in bytes: format, request id, node, kind, key and a few
@@ -126,7 +127,14 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
             write_key(writer, session);
             writer.u64(epoch.0);
         }
-        Command::Sweep { limit } => writer.u32(*limit),
+        Command::Sweep {
+            limit,
+            leavers_bytes_max,
+        } => {
+            writer.u32(*limit);
+            writer.u64(*leavers_bytes_max);
+        }
+        Command::Bury(leaver) => write_leaver_key(writer, leaver),
         Command::Announce(said) => write_announcement(writer, said),
         Command::Retire | Command::Tick => {}
         Command::Kill { sessions } => writer.list(sessions, |writer, killed| {
@@ -155,6 +163,7 @@ fn kind_byte(command: &Command) -> u8 {
         Command::Remove { .. } => kind::REMOVE,
         Command::Release { .. } => kind::RELEASE,
         Command::Sweep { .. } => kind::SWEEP,
+        Command::Bury(_) => kind::BURY,
         Command::Announce(_) => kind::ANNOUNCE,
         Command::Retire => kind::RETIRE,
         Command::Kill { .. } => kind::KILL,
@@ -189,7 +198,11 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
             session: read_key(reader)?,
             epoch: Epoch(reader.u64()?),
         },
-        kind::SWEEP => Command::Sweep { limit: reader.u32()? },
+        kind::SWEEP => Command::Sweep {
+            limit: reader.u32()?,
+            leavers_bytes_max: reader.u64()?,
+        },
+        kind::BURY => Command::Bury(read_leaver_key(reader)?),
         kind::ANNOUNCE => Command::Announce(read_announcement(reader)?),
         kind::RETIRE => Command::Retire,
         kind::KILL => Command::Kill {
@@ -272,6 +285,7 @@ fn write_announcement(writer: &mut Writer<'_>, said: &Announcement) {
     writer.text(&said.software);
     writer.u32(said.threads);
     writer.list(&said.unprotected, |writer, application| writer.text(application));
+    writer.list(&said.listened, |writer, application| writer.text(application));
 }
 
 fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
@@ -283,6 +297,7 @@ fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
         software: reader.text()?,
         threads: reader.u32()?,
         unprotected: reader.list(LENGTH_BYTES, Reader::text)?,
+        listened: reader.list(LENGTH_BYTES, Reader::text)?,
     })
 }
 

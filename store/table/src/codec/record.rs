@@ -11,11 +11,12 @@ use bytes::Bytes;
 
 use super::bytes::{Read, Reader, Writer};
 use super::words::{
-    LENGTH_BYTES, PAIR_BYTES, read_formats, read_key, read_label, read_local, read_login, read_owner,
-    read_request_id, write_formats, write_key, write_label, write_local, write_login, write_owner,
-    write_request_id,
+    LENGTH_BYTES, PAIR_BYTES, read_formats, read_key, read_label, read_leaver_key, read_local, read_login,
+    read_owner, read_request_id, write_formats, write_key, write_label, write_leaver_key, write_local,
+    write_login, write_owner, write_request_id,
 };
 use crate::formats::{MemberFormats, RemovedDisk};
+use crate::leavers::{Leaver, LeaverKey};
 use crate::names::Names;
 use crate::slot::{Alias, Slot, Tombstone};
 use crate::types::{
@@ -70,6 +71,42 @@ pub(super) fn read_slot(reader: &mut Reader<'_>, names: &mut Names) -> Read<(Ses
         _ => return Err(reader.error("its kind is unknown to this program")),
     };
     Ok((key, slot))
+}
+
+/// What became of sessions that left. A number is never used again for something else.
+mod left {
+    pub(super) const WAITING: u8 = 1;
+    pub(super) const BURIED: u8 = 2;
+}
+
+pub(super) fn write_leaver(writer: &mut Writer<'_>, key: &LeaverKey, until: TableTime, leaver: &Leaver) {
+    write_leaver_key(writer, key);
+    writer.u64(until.0);
+    match leaver {
+        Leaver::Waiting(session) => {
+            writer.u8(left::WAITING);
+            write_session(writer, session);
+        }
+        Leaver::Buried(by) => {
+            writer.u8(left::BURIED);
+            write_request_id(writer, *by);
+        }
+    }
+}
+
+pub(super) fn read_leaver(
+    reader: &mut Reader<'_>,
+    names: &mut Names,
+) -> Read<(LeaverKey, TableTime, Leaver)> {
+    let mut key = read_leaver_key(reader)?;
+    key.session.application = names.share(&key.session.application);
+    let until = TableTime(reader.u64()?);
+    let leaver = match reader.u8()? {
+        left::WAITING => Leaver::Waiting(Arc::new(read_session(reader, names)?)),
+        left::BURIED => Leaver::Buried(read_request_id(reader)?),
+        _ => return Err(reader.error("what became of it is unknown to this program")),
+    };
+    Ok((key, until, leaver))
 }
 
 fn write_session(writer: &mut Writer<'_>, session: &Session) {
@@ -204,6 +241,7 @@ pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {
     writer.text(&entry.software);
     writer.u32(entry.threads);
     writer.list(&entry.unprotected, |writer, application| writer.text(application));
+    writer.list(&entry.listened, |writer, application| writer.text(application));
 }
 
 pub(super) fn write_member(writer: &mut Writer<'_>, node: u64, member: MemberFormats) {
@@ -244,6 +282,7 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
         software: reader.text()?,
         threads: reader.u32()?,
         unprotected: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
+        listened: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
     })
 }
 

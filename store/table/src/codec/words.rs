@@ -1,9 +1,12 @@
 //! What proposals and records both are made of: keys, request ids, owners, logins, labels, local attributes, ranges of formats.
+//!
+//! Left out on purpose: bounds of names and lists; what is too long is refused before it is proposed.
 
 use super::bytes::{Read, Reader, Writer};
 use crate::formats::{Format, Formats};
+use crate::leavers::LeaverKey;
 use crate::names::Names;
-use crate::types::{Label, LocalAttribute, Login, Owner, RequestId, SessionKey};
+use crate::types::{Label, LocalAttribute, Login, Owner, RequestId, SessionKey, Version};
 
 /// The length before a text or a byte string: what it takes at least, in bytes.
 pub(super) const LENGTH_BYTES: usize = 4;
@@ -19,6 +22,18 @@ pub(super) fn read_key(reader: &mut Reader<'_>) -> Read<SessionKey> {
     Ok(SessionKey {
         application: reader.text()?,
         key: reader.array()?,
+    })
+}
+
+pub(super) fn write_leaver_key(writer: &mut Writer<'_>, leaver: &LeaverKey) {
+    write_key(writer, &leaver.session);
+    writer.u64(leaver.created_version.0);
+}
+
+pub(super) fn read_leaver_key(reader: &mut Reader<'_>) -> Read<LeaverKey> {
+    Ok(LeaverKey {
+        session: read_key(reader)?,
+        created_version: Version(reader.u64()?),
     })
 }
 

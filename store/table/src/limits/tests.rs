@@ -327,6 +327,7 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
             software: Arc::from(""),
             threads: 0,
             unprotected: Vec::new(),
+            listened: Vec::new(),
         }),
     };
     for node in 0..SERVERS_MAX {

@@ -1,7 +1,8 @@
 //! Remove, Kill and Sweep: how sessions end.
 //!
 //! A logout, an operator and an owner who finds a session expired leave a tombstone, so that nothing which is still
-//! under way brings the session back. A sweep leaves none: it only takes away what was absent to everybody already.
+//! under way brings the session back. A sweep leaves none: it only takes away what was absent to everybody already, and
+//! what becomes of a session then is in `leave.rs`.
 
 use std::sync::Arc;
 
@@ -10,7 +11,9 @@ use crate::outcome::{EventKind, Outcome};
 use crate::repeat;
 use crate::slot::{Found, Slot, Standing, Tombstone};
 use crate::table::{Call, SessionTable};
-use crate::types::{Epoch, Session, SessionKey, Version};
+use crate::types::{Epoch, Session, SessionKey, TableTime, Version};
+
+use super::leave::Heard;
 
 /// A tombstone lives as long as a copy in some Tomcat might: the idle limit, but at least this, in seconds.
 const TOMBSTONE_SECONDS_MIN: u64 = 60 * 60;
@@ -82,28 +85,31 @@ impl SessionTable {
     }
 
     /// Takes away what is past its deadline, earliest first: bounded, and in an order that every replica shares.
-    pub(crate) fn sweep(&mut self, call: &mut Call<'_>, limit: u32) -> Outcome {
+    pub(crate) fn sweep(&mut self, call: &mut Call<'_>, limit: u32, leavers_bytes_max: u64) -> Outcome {
         let limit = limit.min(SWEPT_MAX);
-        let now = self.now();
+        let (now, heard) = (self.now(), self.heard());
         let mut removed = 0;
-        while removed < limit {
-            let Some((_, key)) = self
-                .deadlines
-                .first()
-                .filter(|(deadline, _)| *deadline < now)
-                .cloned()
-            else {
-                break;
-            };
-            if let Some(Slot::Live(session)) = self.take(&key) {
-                call.tell(&key, &session, EventKind::Expired);
-            }
-            removed += 1;
-        }
-        while removed < limit && self.drop_lapsed_server(now) {
+        while removed < limit
+            && (self.drop_leaver_above(leavers_bytes_max)
+                || self.drop_expired(call, now, &heard)
+                || self.drop_lapsed_server(now)
+                || self.drop_lapsed_leaver(now))
+        {
             removed += 1;
         }
         Outcome::Swept { removed }
+    }
+
+    /// Takes away what is past the earliest deadline; false if nothing is past its own.
+    fn drop_expired(&mut self, call: &mut Call<'_>, now: TableTime, heard: &Heard) -> bool {
+        let first = self.deadlines.first();
+        let Some((_, key)) = first.filter(|(deadline, _)| *deadline < now).cloned() else {
+            return false;
+        };
+        if let Some(Slot::Live(session)) = self.take(&key) {
+            self.expire(call, &key, session, heard);
+        }
+        true
     }
 
     fn bury(&mut self, call: &mut Call<'_>, key: &SessionKey, session: &Session) -> Version {

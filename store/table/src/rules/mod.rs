@@ -3,6 +3,7 @@
 
 mod end;
 mod formats;
+mod leave;
 mod ownership;
 mod registry;
 mod rename;

@@ -24,6 +24,7 @@ impl SessionTable {
             url: Arc::clone(&said.url),
             applications: shared(&said.applications),
             unprotected: shared(&said.unprotected),
+            listened: shared(&said.listened),
             lapses: self.now().plus_ms(u64::from(said.lifetime_seconds) * 1_000),
             version,
             mode: Arc::clone(&said.mode),

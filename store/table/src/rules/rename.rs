@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::outcome::{EventKind, Outcome};
+use crate::outcome::Outcome;
 use crate::slot::{Alias, Slot};
 use crate::table::{Call, SessionTable, deadline};
 use crate::types::{Epoch, KEY_BYTES, RecordedChange, RecordedKind, SessionKey};
@@ -29,7 +29,7 @@ impl SessionTable {
             return Outcome::Taken;
         }
         if let Some(Slot::Live(expired)) = self.standing(&target) {
-            call.tell(&target, &expired, EventKind::Expired);
+            self.expire(call, &target, expired, &self.heard());
         }
         let version = self.next_version();
         let now = self.now();

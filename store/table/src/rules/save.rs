@@ -108,7 +108,7 @@ impl SessionTable {
         }
         // What stands here past its deadline is absent to this command, but its owner may not know yet.
         if let Some(Slot::Live(expired)) = self.standing(&save.session) {
-            call.tell(&save.session, &expired, EventKind::Expired);
+            self.expire(call, &save.session, expired, &self.heard());
         }
         let version = self.next_version();
         let epoch = Epoch(version.0);

@@ -5,7 +5,7 @@ use crate::{
     Stamp, TOUCHED_MAX, Touched, Version,
 };
 
-use super::create;
+use super::{create, sweep};
 
 /// A table in which the store asks, and a session for each number, created by the change of that number.
 struct Crowd {
@@ -100,7 +100,7 @@ fn a_touch_moves_what_it_names_first_and_says_nothing_of_the_rest() {
         }
     );
     crowd.pass_ms(30_001);
-    let swept = crowd.ask(Command::Sweep { limit: SWEPT_MAX });
+    let swept = crowd.ask(sweep(SWEPT_MAX));
     assert_eq!(swept, Outcome::Swept { removed: 2 });
 }
 
@@ -109,7 +109,7 @@ fn a_sweep_takes_no_more_than_its_bound_whatever_it_is_asked() {
     let bound = usize::try_from(SWEPT_MAX).unwrap();
     let mut crowd = Crowd::new(bound + 1);
     crowd.pass_ms(60_001);
-    let swept = crowd.ask(Command::Sweep { limit: u32::MAX });
+    let swept = crowd.ask(sweep(u32::MAX));
     assert_eq!(swept, Outcome::Swept { removed: 1_000 });
     assert_eq!(crowd.table.reader().sessions(), 1);
 }

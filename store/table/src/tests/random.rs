@@ -1,11 +1,14 @@
 //! Replicas that apply the same entries never diverge, wherever a snapshot falls, and what the table counts is so.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::stage::restored;
 use crate::{
-    Attribute, Command, Epoch, Formats, Killed, Label, ListFilter, ListOrder, LocalAttribute, Login, Outcome,
-    Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched, Version,
+    Attribute, Command, Epoch, Formats, HEARS_ITS_END, Killed, Label, LeaverKey, ListFilter, ListOrder,
+    LocalAttribute, Login, Outcome, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp,
+    Touched, Version,
 };
 
 /// Commands of each seed.
@@ -89,8 +92,22 @@ fn command(dice: &mut Dice, table: &SessionTable) -> Command {
                 created_version,
             }],
         },
-        _ => Command::Sweep { limit: 3 },
+        _ if dice.below(2) == 0 => bury(dice, table, session),
+        _ => Command::Sweep {
+            limit: 3,
+            leavers_bytes_max: 1 + dice.below(3_000),
+        },
     }
+}
+
+/// Buries what waits, or something that may have been buried before.
+fn bury(dice: &mut Dice, table: &SessionTable, session: SessionKey) -> Command {
+    let after = LeaverKey {
+        session,
+        created_version: Version(dice.below(2_000)),
+    };
+    let waiting = table.reader().leavers_behind(Some(&after), 1).pop();
+    Command::Bury(waiting.map_or(after, |(leaver, _)| leaver))
 }
 
 fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Save {
@@ -101,7 +118,7 @@ fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Sa
     let attribute = Attribute {
         name: name.into(),
         version: Version(0),
-        type_tag: 1,
+        type_tag: if dice.below(3) == 0 { HEARS_ITS_END } else { 1 },
         value,
     };
     let login = Login {
@@ -159,6 +176,7 @@ fn replicas_agree_wherever_a_snapshot_falls() {
         let (mut leader, mut follower) = (SessionTable::new(), SessionTable::new());
         let mut stamp = 0;
         let mut last: Option<Proposal> = None;
+        let mut firsts = BTreeMap::new();
         for serial in 1..=COMMANDS {
             stamp += dice.below(3_000);
             let repeated = last.take().filter(|_| dice.below(10) == 0);
@@ -174,13 +192,23 @@ fn replicas_agree_wherever_a_snapshot_falls() {
             );
             assert_eq!(here, there, "seed {seed}, {proposal:?}");
             check_outcome(&proposal, &told, &leader);
+            check_burial(&proposal, &told, &mut firsts);
             last = Some(proposal);
             if dice.below(50) == 0 {
                 follower = restored(&follower).unwrap();
             }
         }
+        assert!(!firsts.is_empty(), "seed {seed}");
         assert_eq!(bytes_of(&leader), bytes_of(&follower), "seed {seed}");
         check_counters(&leader, seed);
+    }
+}
+
+/// Of all who bury a leaver, one is the first.
+fn check_burial(proposal: &Proposal, outcome: &Outcome, firsts: &mut BTreeMap<LeaverKey, RequestId>) {
+    if let (Command::Bury(leaver), Outcome::Buried { first: true }) = (&proposal.command, outcome) {
+        let id = proposal.request_id.unwrap();
+        assert_eq!(*firsts.entry(leaver.clone()).or_insert(id), id, "{leaver:?}");
     }
 }
 
@@ -212,6 +240,11 @@ fn check_counters(table: &SessionTable, seed: u64) {
     assert_eq!(
         (fresh.sessions(), fresh.remains(), fresh.bytes()),
         (reader.sessions(), reader.remains(), reader.bytes()),
+        "seed {seed}"
+    );
+    assert_eq!(
+        (fresh.leavers(), fresh.leaver_bytes()),
+        (reader.leavers(), reader.leaver_bytes()),
         "seed {seed}"
     );
     assert_eq!(fresh.next_deadline(), reader.next_deadline(), "seed {seed}");

@@ -121,6 +121,7 @@ pub(super) fn show_outcome(outcome: &Outcome) -> String {
         Outcome::Removed { tombstone } => format!("removed †{tombstone}"),
         Outcome::Released => "released".into(),
         Outcome::Swept { removed } => format!("swept {removed}"),
+        Outcome::Buried { first } => format!("buried, first: {first}"),
         Outcome::Announced { version } => format!("announced v{version}"),
         Outcome::Retired { retired } => format!("retired: {retired}"),
         Outcome::Killed { killed } => format!("killed {killed}"),

@@ -5,19 +5,20 @@
 //! rise by themselves; `serial=4` repeats. In answers `v` is a version, `e` an epoch, `c` the version that created the
 //! session, `†` a tombstone.
 //! `local="socket:Socket"` turns an attribute local, `label="principal:ada"` sets the labels, `label=none` takes them away.
-//! `2@7` is node 2 on disk 7.
+//! The value `bound` wants to hear when its session ends. `2@7` is node 2 on disk 7.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::show::{name, show_checked, show_cluster, show_event, show_outcome, show_owner, show_session};
 use crate::{
-    Announcement, Attribute, Command, Epoch, Format, Formats, ImageDecoder, Killed, Label, ListFilter,
-    ListOrder, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable,
-    Stamp, Touched, Version,
+    Announcement, Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed, Label,
+    ListFilter, ListOrder, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey,
+    SessionTable, Stamp, Touched, Version,
 };
 
 /// What a stage understands: its scripts raise the format to ones that no program writes yet.
@@ -26,12 +27,12 @@ const EVERY_FORMAT: Formats = Formats {
     newest: Format(u8::MAX),
 };
 
-type Fault = Box<dyn Error>;
-type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
+pub(super) type Fault = Box<dyn Error>;
+pub(super) type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
 
 /// A table and the actors before it.
 pub(super) struct Stage {
-    table: SessionTable,
+    pub(super) table: SessionTable,
     serials: BTreeMap<u64, u64>,
 }
 
@@ -43,7 +44,12 @@ impl Stage {
         }
     }
 
-    fn propose(&mut self, who: &str, serial: Option<&str>, command: Command) -> Result<String, Fault> {
+    pub(super) fn propose(
+        &mut self,
+        who: &str,
+        serial: Option<&str>,
+        command: Command,
+    ) -> Result<String, Fault> {
         let (node, instance) = actor(who)?;
         let last = self.serials.entry(instance).or_default();
         let serial = match serial {
@@ -78,6 +84,11 @@ impl Stage {
         let told = match command.name.as_str() {
             "at" => {
                 self.table.begin_entry(Stamp(next()?.parse()?));
+                format!("table time {}", self.table.reader().table_time().0)
+            }
+            "forward" => {
+                let until = next()?.parse()?;
+                self.forward(until);
                 format!("table time {}", self.table.reader().table_time().0)
             }
             "claim" => {
@@ -141,10 +152,7 @@ impl Stage {
         arguments: &mut Arguments<'_>,
     ) -> Result<String, Fault> {
         match command.name.as_str() {
-            "sweep" => {
-                let limit = arguments.next_pos().ok_or("how many")?.parse()?;
-                Ok(self.own(Command::Sweep { limit }))
-            }
+            "sweep" | "bury" | "leavers" => self.run_leavers(&command.name, serial, arguments),
             "kill" => {
                 let who = arguments.next_pos().ok_or("who")?;
                 let killed = |(session, version)| Killed {
@@ -157,9 +165,11 @@ impl Stage {
             "announce" => {
                 let who = arguments.next_pos().ok_or("who")?;
                 let lifetime_seconds = u32::try_from(number(arguments, "life")?)?;
-                let applications = vec!["shop".into()];
+                let applications: Vec<Arc<str>> = vec!["shop".into()];
+                let listens = arguments.next_pos() == Some("listens");
                 let said = Announcement {
                     url: "http://h".into(),
+                    listened: applications.iter().filter(|_| listens).cloned().collect(),
                     applications,
                     lifetime_seconds,
                     mode: "".into(),
@@ -225,7 +235,7 @@ impl Stage {
     }
 
     /// What the store asks of itself.
-    fn own(&mut self, command: Command) -> String {
+    pub(super) fn own(&mut self, command: Command) -> String {
         self.apply(&Proposal {
             request_id: None,
             node: "".into(),
@@ -296,7 +306,7 @@ pub(super) fn restored(table: &SessionTable) -> Result<SessionTable, Fault> {
     Ok(fresh)
 }
 
-fn lines(lines: impl Iterator<Item = String>) -> String {
+pub(super) fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -323,7 +333,7 @@ fn number(arguments: &mut Arguments<'_>, key: &str) -> Result<u64, Fault> {
     Ok(arguments.take_key(key).unwrap_or("0").parse()?)
 }
 
-fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<(SessionKey, u64)>, Fault> {
+pub(super) fn pairs(arguments: &mut Arguments<'_>) -> Result<Vec<(SessionKey, u64)>, Fault> {
     let mut pairs = Vec::new();
     while let Some(word) = arguments.next_pos() {
         let (session, number) = word.split_once('@').ok_or("session@number")?;
@@ -368,10 +378,11 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
     }
     while let Some((name, value)) = arguments.next_key() {
         let value = Bytes::copy_from_slice(value.as_bytes());
+        let hears = *value == *b"bound";
         save.changed.push(Attribute {
             name: name.into(),
             version: Version(0),
-            type_tag: 1,
+            type_tag: if hears { 1 | HEARS_ITS_END } else { 1 },
             value,
         });
     }

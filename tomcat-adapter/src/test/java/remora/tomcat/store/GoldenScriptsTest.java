@@ -38,6 +38,8 @@ class GoldenScriptsTest {
     LEFT_OUT.put("formats.script", "nodes agree on a format among themselves");
     LEFT_OUT.put("unformed.script", "so do nodes that have not formed a cluster yet");
     LEFT_OUT.put("labels.script", "no save of the seam carries labels yet");
+    LEFT_OUT.put("leavers.script", "the fake lets whatever expires leave, and counts no bytes");
+    LEFT_OUT.put("leaving.script", "nor does it know an hour after which a leaver goes");
     LEFT_OUT.put("registry.script", "proxies ask for the registry of servers, no session manager");
     LEFT_OUT.put(
         "restart.script", "announces a server to see it in an image; the fake has neither");
