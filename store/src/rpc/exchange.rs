@@ -34,6 +34,7 @@ use super::convert::{self, Asker};
 use super::desk::{Desk, Phase};
 use super::hello::{self, CONFIRM_EVERY};
 use super::hub::{OwnerSaid, Registration};
+use super::offers::OFFERS_MAX;
 use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
 use super::rights;
@@ -220,6 +221,8 @@ impl Exchange {
         self.visit.collect();
         let taken = self.outbox.take();
         self.parcel.pushes.extend(taken.pushes);
+        self.parcel.offers.extend(taken.offers);
+        self.parcel.offers.truncate(OFFERS_MAX);
         match taken.cut {
             None => {}
             Some(Cut::Replaced) => {

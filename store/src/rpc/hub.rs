@@ -180,6 +180,13 @@ impl Hub {
         Some((due.until, due.wake.map(Notify::notified_owned)))
     }
 
+    /// The queues of the live streams, by instance.
+    pub(super) fn outboxes(&self) -> HashMap<u64, Arc<Outbox>> {
+        let state = self.state();
+        let queue = |(instance, live): (&u64, &Live)| (*instance, Arc::clone(&live.outbox));
+        state.streams.iter().map(queue).collect()
+    }
+
     /// Live streams.
     #[cfg(test)]
     pub(super) fn streams(&self) -> usize {

@@ -3,9 +3,9 @@
 //! `sessions` (unary) and `exchange` (the stream) carry requests to the `desk` and replies back; `convert` checks and
 //! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
 //! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
-//! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `outbox` and `parcel`
-//! group what leaves on a stream; `gate` stands before all services and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the
-//! leader; `admin`
+//! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `offers` has one Tomcat call the
+//! listeners of a session that expired; `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
+//! and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the leader; `admin`
 //! and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
 //! status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
 //! traffic.
@@ -29,6 +29,7 @@ mod hub;
 mod links;
 mod listing;
 mod members;
+mod offers;
 mod outbox;
 mod parcel;
 mod peers;
@@ -164,7 +165,12 @@ pub(crate) async fn serve_clients(
         ))
         .add_service(behind_gate(&desk, &forwards, registry));
     let connections = accepted(listener, Some(Arc::clone(&desk.hub)), services.tls);
-    serve("client", connections, router, stop).await
+    let serving = serve("client", connections, router, stop);
+    tokio::select! {
+        biased;
+        served = serving => served,
+        never = offers::offer(desk) => match never {},
+    }
 }
 
 /// Who may not ask comes no further than the gate; what this node cannot answer goes on to the leader.

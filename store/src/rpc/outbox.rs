@@ -1,4 +1,4 @@
-//! What one stream must tell its manager unasked: pushes, and why it is cut. Filled by the hub, emptied by the stream
+//! What one stream must tell its manager unasked: pushes, offers, and why it is cut. Filled by the hub, emptied by the stream
 //! whenever the connection takes more.
 //!
 //! Pushes are bounded by [`PUSHES_MAX`], beyond which the stream is cut, because a manager that does not hear of its
@@ -11,6 +11,7 @@ use remora_proto::v1;
 use tokio::sync::Notify;
 
 use super::hub::UNACKNOWLEDGED_MAX;
+use super::offers::OFFERS_MAX;
 
 /// Pushes that wait on one stream: a manager that stood still for a moment may not lose its stream for it, so as many as it
 /// may leave unacknowledged; some MiB.
@@ -37,6 +38,8 @@ pub(super) struct Outbox {
 pub(super) struct Due {
     /// Pushes, in the order in which they happened.
     pub(super) pushes: VecDeque<v1::Push>,
+    /// Offers of sessions that expired, for which nobody waits; at most [`OFFERS_MAX`].
+    pub(super) offers: VecDeque<v1::Push>,
     /// Whether the stream must end.
     pub(super) cut: Option<Cut>,
 }
@@ -66,6 +69,16 @@ impl Outbox {
         drop(due);
         self.wake.notify_one();
         fits
+    }
+
+    /// Puts an offer in, if there is room: what is left out is offered again.
+    pub(super) fn offer(&self, offer: v1::Push) {
+        let mut due = self.due();
+        if due.offers.len() < OFFERS_MAX {
+            due.offers.push_back(offer);
+        }
+        drop(due);
+        self.wake.notify_one();
     }
 
     /// Ends the stream.

@@ -4,6 +4,8 @@
 //! [`MESSAGE_BYTES_MAX`]; a confirmation never overtakes a push that was there before it, since whoever reads it believes
 //! its copies.
 //!
+//! Offers of expired sessions, which are whole records and for which nobody waits, only fill what room is left.
+//!
 //! Left out on purpose: waiting for more. A message takes what is there.
 
 use std::collections::VecDeque;
@@ -28,6 +30,8 @@ pub(super) struct Parcel {
     welcome: Option<v1::Welcome>,
     /// Pushes that are due.
     pub(super) pushes: VecDeque<v1::Push>,
+    /// Offers of expired sessions that are due.
+    pub(super) offers: VecDeque<v1::Push>,
     /// News of watched sessions that are due.
     pub(super) news: VecDeque<v1::News>,
     /// The probe that is confirmed; 0 for none.
@@ -40,6 +44,7 @@ impl Parcel {
         Parcel {
             welcome: Some(welcome),
             pushes: VecDeque::new(),
+            offers: VecDeque::new(),
             news: VecDeque::new(),
             confirmed: 0,
         }
@@ -54,12 +59,14 @@ impl Parcel {
                 ..v1::ExchangeReply::default()
             });
         }
-        if due.is_empty() && self.pushes.is_empty() && self.news.is_empty() && self.confirmed == 0 {
+        let quiet = self.pushes.is_empty() && self.news.is_empty() && self.confirmed == 0;
+        if due.is_empty() && quiet && self.offers.is_empty() {
             return None;
         }
-        let pushes: Vec<v1::Push> = self.pushes.drain(..self.pushes.len().min(PUSHES_MAX)).collect();
+        let mut pushes: Vec<v1::Push> = self.pushes.drain(..self.pushes.len().min(PUSHES_MAX)).collect();
         let news = self.news.drain(..self.news.len().min(NEWS_MAX)).collect();
-        let replies = fitting(due);
+        let (replies, bytes) = fitting(due, 0);
+        pushes.extend(fitting(&mut self.offers, bytes).0);
         let confirmed = if self.pushes.is_empty() {
             std::mem::take(&mut self.confirmed)
         } else {
@@ -75,17 +82,18 @@ impl Parcel {
     }
 }
 
-/// Takes out as many as fit into a message.
-fn fitting(due: &mut VecDeque<v1::Reply>) -> Vec<v1::Reply> {
-    let mut bytes = 0;
-    let fitting = due.iter().take_while(|reply| {
-        let own = reply.encoded_len();
-        let fits = bytes == 0 || bytes + own <= FULL_BYTES;
-        bytes += own;
-        fits
-    });
-    let count = fitting.count();
-    due.drain(..count).collect()
+/// Takes out as many as fit into a message that has so many bytes already; gives how many it has then.
+fn fitting<M: Message>(due: &mut VecDeque<M>, before: usize) -> (Vec<M>, usize) {
+    let mut bytes = before;
+    let mut count = 0;
+    while let Some(next) = due.get(count) {
+        let own = next.encoded_len();
+        if bytes > 0 && bytes + own > FULL_BYTES {
+            break;
+        }
+        (bytes, count) = (bytes + own, count + 1);
+    }
+    (due.drain(..count).collect(), bytes)
 }
 
 #[cfg(test)]
@@ -146,6 +154,31 @@ mod tests {
             serials.extend(message.replies.iter().map(|reply| reply.serial));
         }
         assert_eq!(serials, (0..=40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn offers_fill_what_room_the_replies_leave() {
+        let mut parcel = empty();
+        let offer = |bytes: usize| v1::Push {
+            record: Some(v1::Session {
+                attributes: vec![v1::Attribute {
+                    value: Bytes::from(vec![7; bytes]),
+                    ..v1::Attribute::default()
+                }],
+                ..v1::Session::default()
+            }),
+            ..v1::Push::default()
+        };
+        parcel
+            .offers
+            .extend([offer(2 << 10), offer(3 << 20), offer(3 << 20)]);
+        let mut due = VecDeque::from([reply(1, 10), reply(2, 3 << 20)]);
+        let mut sizes = Vec::new();
+        while let Some(message) = parcel.take(&mut due) {
+            assert!(message.encoded_len() < MESSAGE_BYTES_MAX);
+            sizes.push((message.replies.len(), message.pushes.len()));
+        }
+        assert_eq!(sizes, [(1, 1), (1, 0), (0, 1), (0, 1)]);
     }
 
     #[test]

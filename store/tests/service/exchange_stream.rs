@@ -350,3 +350,49 @@ async fn a_stopping_node_ends_its_streams_with_a_refusal() {
     );
     assert!(began.elapsed() < Duration::from_secs(7), "a stop is bounded");
 }
+
+/// Asks to bury a session until the answer is there.
+async fn bury(manager: &mut Manager, serial: u64, created_version: u64) -> bool {
+    let ask = Ask::Bury(v1::BuryRequest {
+        caller: None,
+        session: key(1),
+        created_version,
+    });
+    manager.send(vec![(serial, ask)]).await;
+    match manager.replies(1).await.remove(&serial) {
+        Some(Answer::Bury(reply)) => reply.first,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_expires_is_offered_with_its_record_and_buried_once() {
+    let (node, _directory) = single().await;
+    let mut owner = Manager::open(&node, hello(1)).await.unwrap();
+    let mut save = creation(1, "cart", "apple");
+    save.max_idle_seconds = Some(1);
+    save.changed[0].r#type |= 1 << 31;
+    owner.send(vec![(1, Ask::Save(save))]).await;
+    owner.replies(1).await;
+    let offered = soon("the offer", async {
+        loop {
+            if let Some(push) = owner.next().await.pushes.pop() {
+                return push;
+            }
+        }
+    });
+    let offered = offered.await;
+    assert_eq!((offered.kind(), offered.id), (v1::push::Kind::Leaver, 0));
+    let record = offered.record.unwrap();
+    assert_eq!(record.attributes[0].name, "cart");
+
+    let mut other = Manager::open(&node, hello(2)).await.unwrap();
+    assert!(bury(&mut other, 1, record.created_version).await);
+    assert!(
+        bury(&mut other, 1, record.created_version).await,
+        "the same again"
+    );
+    assert!(!bury(&mut other, 2, record.created_version).await);
+    assert!(!bury(&mut owner, 2, record.created_version).await);
+    node.stop().await;
+}
