@@ -126,6 +126,7 @@ const VOCABULARIES: &[Vocabulary] = &[
         words: &["org.apache.catalina", "org.apache.coyote", "org.apache.tomcat"],
         places: &[
             "tomcat-adapter/src/main/java/org/apache/coyote/CommitHook.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/EndListeners.java",
             "tomcat-adapter/src/main/java/remora/tomcat/FormNotes.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Installed.java",
             "tomcat-adapter/src/main/java/remora/tomcat/ManagerAttributes.java",

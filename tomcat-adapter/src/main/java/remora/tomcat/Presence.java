@@ -51,7 +51,8 @@ final class Presence {
             manager.getApplication(),
             options.way(),
             version(),
-            threads(manager.getContext())));
+            threads(manager.getContext()),
+            !options.observes() && EndListeners.areRegistered(manager.getContext())));
     store.onStatus(
         manager.getApplication(),
         () ->

@@ -100,10 +100,14 @@ final class SessionEncoder implements Encoder {
       if (isTooLong(name)) {
         return tooLongAName(name, value, stamp);
       }
-      return Encoding.value(name, stamp, new EncodedValue(encoded.type(), encoded.bytes()));
+      return Encoding.value(name, stamp, stored(value, encoded));
     } catch (UnstorableException refused) {
       return unstorable(name, value, stamp, refused);
     }
+  }
+
+  private static EncodedValue stored(Object value, Encoded encoded) {
+    return new EncodedValue(EndListeners.marked(encoded.type(), value), encoded.bytes());
   }
 
   private Encoded encodeAsApplication(Object value) {
@@ -178,7 +182,8 @@ final class SessionEncoder implements Encoder {
    * @return the value, or null if this application cannot decode it; logged once
    */
   Object decode(String name, EncodedValue encoded) {
-    Object value = asApplication(() -> codec.decode(encoded.type(), encoded.bytes()));
+    int type = EndListeners.unmarked(encoded.type());
+    Object value = asApplication(() -> codec.decode(type, encoded.bytes()));
     if (!(value instanceof Undecodable)) {
       return value;
     }
@@ -205,12 +210,12 @@ final class SessionEncoder implements Encoder {
    * @return that of the bytes that the next comparison would make
    */
   EncodedValue.Fingerprint fingerprintAgain(String name, EncodedValue encoded, Object value) {
-    if (AttributeCodec.isCanonical(encoded.type())) {
+    if (AttributeCodec.isCanonical(EndListeners.unmarked(encoded.type()))) {
       return encoded.fingerprint();
     }
     try {
       Encoded again = asApplication(() -> codec.encode(value));
-      return new EncodedValue(again.type(), again.bytes()).fingerprint();
+      return stored(value, again).fingerprint();
     } catch (UnstorableException notAgain) {
       return encoded.fingerprint(); // the request that changes the session will say why
     }

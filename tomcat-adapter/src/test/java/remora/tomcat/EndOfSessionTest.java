@@ -158,6 +158,7 @@ class EndOfSessionTest extends TwoTomcats {
   @Test
   void listeners_hear_of_an_end_that_a_save_finds() throws Exception {
     onDestroyed(() -> {});
+    two.store.untrusted = true; // is offered nothing
     Answer answer =
         one.get(
             "/",
@@ -169,6 +170,22 @@ class EndOfSessionTest extends TwoTomcats {
             });
     assertEquals(503, answer.status());
     assertEquals(1, destroyed.get());
+  }
+
+  @Test
+  void an_owner_that_finds_its_session_gone_calls_nobody_where_another_has_buried_it()
+      throws Exception {
+    onDestroyed(() -> {});
+    one.store.untrusted = true; // hears no pushes
+    one.store.end(session.held().key(), Push.Kind.EXPIRED);
+    Conditions.await("another to bury it", () -> Boolean.TRUE.equals(buried(two)));
+    assertEquals("none", one.get("/", cookie, GET).body());
+    assertEquals(false, buried(one));
+    assertEquals(0, destroyed.get());
+  }
+
+  private static Object buried(Tomcats.Node node) {
+    return node.calls.all("bury").isEmpty() ? null : node.calls.last("bury").outcome;
   }
 
   @Test
@@ -191,6 +208,7 @@ class EndOfSessionTest extends TwoTomcats {
           }
         });
     one.store.untrusted = true; // hears no pushes
+    two.store.untrusted = true; // is offered nothing
     one.store.end(session.held().key(), Push.Kind.EXPIRED);
     assertEquals("none", one.get("/", cookie, GET).body());
     assertEquals(1, answers.size());

@@ -38,6 +38,9 @@ public final class Copy {
   private volatile Standing standing = new Standing(Life.VACANT, 0, 0, 0);
   private Map<String, Integer> tooLarge = Collections.emptyMap();
 
+  /** Whether this Tomcat itself ended the session. Written before the end that it belongs to. */
+  private volatile boolean removed;
+
   /** The newest stamp that was drawn. */
   private volatile long clock;
 
@@ -89,6 +92,17 @@ public final class Copy {
   public boolean endsHere() {
     long epoch = standing.epoch();
     return !isLost() || endings.hasEnded(epoch);
+  }
+
+  /**
+   * Whether the end of the session is known to be this Tomcat's to tell: it has ended the session
+   * itself, nobody else ever had a record of it, or the store has said so.
+   *
+   * @return false if it only found the record gone
+   */
+  public boolean endWasTold() {
+    long epoch = standing.epoch();
+    return removed || epoch == 0 || endings.hasEnded(epoch);
   }
 
   /**
@@ -563,6 +577,7 @@ public final class Copy {
 
   /** Changes die with a session that its own user ended; with any other end somebody fails. */
   private void end(Life.Event event) {
+    removed = event == Life.Event.REMOVED;
     for (Iterator<Map.Entry<String, Change>> all = open.entrySet().iterator(); all.hasNext(); ) {
       Map.Entry<String, Change> entry = all.next();
       if (event != Life.Event.REMOVED) {

@@ -5,16 +5,19 @@ import remora.tomcat.copy.Life;
 
 /**
  * Ends live sessions whose record has ended: with their listeners if this Tomcat owned them to the
- * end, without a word otherwise.
+ * end, without a word otherwise. Where it found the record gone without having been told, it asks
+ * the store first: the session has expired then, and may have been offered to another Tomcat.
  */
 final class Ends {
 
   private final ApplicationThread listeners;
   private final Sockets sockets;
+  private final Burials burials;
 
-  Ends(ApplicationThread listeners, Sockets sockets) {
+  Ends(ApplicationThread listeners, Sockets sockets, Burials burials) {
     this.listeners = listeners;
     this.sockets = sockets;
+    this.burials = burials;
   }
 
   /**
@@ -26,8 +29,18 @@ final class Ends {
     Life life = held.standing().life();
     if (life == Life.ENDED_HERE) {
       closeSockets(held);
-      held.live().end();
+      if (held.takesEnd()) {
+        end(held);
+      }
     } else if (life == Life.ENDED_ELSEWHERE) {
+      held.live().vanish();
+    }
+  }
+
+  private void end(Held held) {
+    if (held.copy().endWasTold() || burials.isFirst(held.key(), held.standing().createdVersion())) {
+      held.live().end();
+    } else {
       held.live().vanish();
     }
   }

@@ -63,6 +63,9 @@ public final class Held {
   /** Whether it was ended here and the store was not told. */
   private volatile boolean owedRemoval;
 
+  /** Whether somebody ends the live session, or has. */
+  private boolean endTaken;
+
   /**
    * Keeps a session that has no record yet.
    *
@@ -290,6 +293,22 @@ public final class Held {
       pendingRenames = new ConcurrentLinkedQueue<>();
     }
     pendingRenames.add(rename);
+  }
+
+  /**
+   * Whether the caller is the one that ends the live session, whose record has ended.
+   *
+   * @return true once
+   */
+  boolean takesEnd() {
+    lock();
+    try {
+      boolean takes = !endTaken;
+      endTaken = true;
+      return takes;
+    } finally {
+      unlock();
+    }
   }
 
   /** The store has answered a change of the key. Alone. */

@@ -101,7 +101,8 @@ public final class Keeper {
             this::later,
             closing,
             () -> ThreadLocalRandom.current().nextLong(Sockets.SPREAD_NANOS));
-    ends = new Ends(listeners, sockets);
+    Burials burials = new Burials(store, settings.application);
+    ends = new Ends(listeners, sockets, burials);
     touches = new Touches(store, copies, ends, settings.application);
     Saves saves = new Saves(store, settings, serving);
     debts =
@@ -117,7 +118,7 @@ public final class Keeper {
     settler = new Settler(flights, saves, serving, debts, copies, encoder, ends);
     lateChanges = new LateChanges(settler, settings);
     idle = new IdleReview(copies, ends, serving, touches::execute);
-    leavers = new Leavers(store, copies, host::make, listeners, settings.application);
+    leavers = new Leavers(burials, copies, host::make, listeners);
     handovers = new Handovers(copies, serving, ends, leavers, sockets, settings.application);
     departure = new Departure(flights, settler);
     store.onPush(settings.application, handovers::pushed);

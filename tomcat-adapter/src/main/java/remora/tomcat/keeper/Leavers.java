@@ -2,14 +2,10 @@ package remora.tomcat.keeper;
 
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.juli.logging.Log;
-import org.apache.juli.logging.LogFactory;
 import remora.tomcat.copy.Endings;
 import remora.tomcat.copy.Life;
 import remora.tomcat.store.Push;
 import remora.tomcat.store.SessionKey;
-import remora.tomcat.store.SessionStore;
-import remora.tomcat.store.StoreUnavailableException;
 import remora.tomcat.store.StoredSession;
 
 /**
@@ -24,33 +20,24 @@ import remora.tomcat.store.StoredSession;
  */
 final class Leavers {
 
-  private static final Log log = LogFactory.getLog(Leavers.class);
-
   /**
    * Offers that wait for the listeners' thread, each with its record: what more come are left to
    * the store, which offers them again.
    */
   private static final int OFFERS_MAX = 1_024;
 
-  private final SessionStore store;
+  private final Burials burials;
   private final Copies copies;
   private final Copies.Maker maker;
   private final ApplicationThread listeners;
-  private final String application;
   private final Set<SessionKey> waiting = ConcurrentHashMap.newKeySet();
   private volatile boolean stopped;
 
-  Leavers(
-      SessionStore store,
-      Copies copies,
-      Copies.Maker maker,
-      ApplicationThread listeners,
-      String application) {
-    this.store = store;
+  Leavers(Burials burials, Copies copies, Copies.Maker maker, ApplicationThread listeners) {
+    this.burials = burials;
     this.copies = copies;
     this.maker = maker;
     this.listeners = listeners;
-    this.application = application;
   }
 
   /**
@@ -76,7 +63,7 @@ final class Leavers {
 
   private void bury(SessionKey key, StoredSession record) {
     try {
-      if (!stopped && isFirst(key, record)) {
+      if (!stopped && burials.isFirst(key, record.createdVersion())) {
         end(key, record);
       }
     } finally {
@@ -84,27 +71,12 @@ final class Leavers {
     }
   }
 
-  private boolean isFirst(SessionKey key, StoredSession record) {
-    try {
-      return store.bury(store.nextSerial(), key, record.createdVersion());
-    } catch (StoreUnavailableException silent) {
-      if (silent.effect() != StoreUnavailableException.Effect.NONE) {
-        log.warn(
-            application
-                + ", session "
-                + key.shortHash()
-                + ": it has expired, and perhaps no Tomcat calls its listeners: "
-                + silent.getMessage());
-      }
-      return false;
-    }
-  }
-
   private void end(SessionKey key, StoredSession record) {
     Slot slot = copies.slot(key);
     Held here = slot == null ? null : slot.held;
     boolean owned = here != null && here.standing().epoch() == record.epoch();
-    if (owned && here.happened(Life.Event.GONE) == Life.ENDED_HERE) {
+    if (owned && here.takesEnd()) {
+      here.happened(Life.Event.GONE);
       here.live().end();
     } else {
       made(key, record).end();

@@ -179,7 +179,7 @@ final class Touches {
     for (Touch gone : outcome.gone()) {
       Slot slot = copies.slot(gone.key());
       if (slot != null) {
-        slot.endings().end(gone.epoch());
+        slot.endings().lose(gone.epoch());
         endIfOwned(slot.held, gone.epoch());
       }
     }

@@ -6,7 +6,8 @@
  * remora.tomcat.keeper.Keeper.Host} (what Tomcat has to be told).
  *
  * <p>{@link remora.tomcat.keeper.Held} is one session with its lock and its one flight; {@link
- * remora.tomcat.keeper.Flights} is the only caller of the store for what is about one session.
+ * remora.tomcat.keeper.Flights} is the only caller of the store for what is about one session that
+ * lives; of one that has expired {@link remora.tomcat.keeper.Burials} asks who ends it.
  *
  * <p>What always holds: no code of an application's (serialization, listeners) runs while a lock of
  * ours is held, within a flight, or on a thread that anything else waits for; every wait has an

@@ -9,6 +9,7 @@ public final class Announcement {
   private final String mode;
   private final String version;
   private final int threads;
+  private final boolean listened;
 
   /**
    * Makes an announcement of one application; those of one Tomcat are said together.
@@ -20,15 +21,23 @@ public final class Announcement {
    * @param mode how the session manager runs; at most 32 bytes
    * @param version the jar's; at most 64 bytes
    * @param threads threads that serve requests; 0 when not known
+   * @param listened whether it has listeners that hear when a session ends
    */
   public Announcement(
-      String route, String url, String application, String mode, String version, int threads) {
+      String route,
+      String url,
+      String application,
+      String mode,
+      String version,
+      int threads,
+      boolean listened) {
     this.route = route;
     this.url = url;
     this.application = application;
     this.mode = mode;
     this.version = version;
     this.threads = threads;
+    this.listened = listened;
   }
 
   /**
@@ -83,5 +92,14 @@ public final class Announcement {
    */
   public int threads() {
     return threads;
+  }
+
+  /**
+   * Whether the application has listeners that hear when a session ends.
+   *
+   * @return false if what expires concerns only who owned it
+   */
+  public boolean listened() {
+    return listened;
   }
 }

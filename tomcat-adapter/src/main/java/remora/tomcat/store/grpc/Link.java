@@ -162,7 +162,7 @@ final class Link {
         }
         for (Push push : message.getPushesList()) {
           events.pushed(Link.this, push);
-          readThrough = push.getId();
+          readThrough = Math.max(readThrough, push.getId()); // an offer has none
         }
         boolean provenBefore = proven;
         heard(message);

@@ -162,6 +162,8 @@ final class Registrar {
     }
     Set<String> beside = new TreeSet<>();
     unprotected.values().forEach(beside::addAll);
+    Set<String> listened = new TreeSet<>(sorted.keySet());
+    listened.removeIf(application -> !sorted.get(application).listened());
     Announcement one = sorted.values().iterator().next();
     return AnnounceRequest.newBuilder()
         .setCaller(caller(one.route()))
@@ -172,6 +174,7 @@ final class Registrar {
         .setVersion(one.version())
         .setThreads(one.threads())
         .addAllUnprotected(beside)
+        .addAllListened(listened)
         .build();
   }
 

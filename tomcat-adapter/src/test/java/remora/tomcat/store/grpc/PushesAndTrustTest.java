@@ -98,12 +98,14 @@ class PushesAndTrustTest extends TwoNodes {
     store.onPush(KEY.application(), heard::add);
     check(store);
     Session record = Session.newBuilder().setEpoch(5).setCreatedVersion(3).build();
-    first.stream.push(wirePush(1, Push.Kind.KIND_LEAVER).setRecord(record).build());
-    await("offer", () -> heard.size() == 1);
-    assertEquals("LEAVER " + KEY + " e5", heard.get(0).toString());
-    assertEquals(3, heard.get(0).record().createdVersion());
     push(2, Push.Kind.KIND_LEAVER);
     await("acknowledgement of an offer of nothing", () -> first.acknowledged.contains(2L));
+    first.stream.push(wirePush(0, Push.Kind.KIND_LEAVER).setRecord(record).build());
+    await("offer", () -> heard.size() == 1);
+    check(store);
+    assertEquals(2, first.stream.readThrough, "an offer has no number of its own");
+    assertEquals("LEAVER " + KEY + " e5", heard.get(0).toString());
+    assertEquals(3, heard.get(0).record().createdVersion());
 
     List<BuryRequest> asked = new CopyOnWriteArrayList<>();
     first.script =

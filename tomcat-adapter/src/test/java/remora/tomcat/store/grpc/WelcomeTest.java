@@ -154,7 +154,14 @@ class WelcomeTest {
   }
 
   private static Announcement announcement(String application) {
-    return new Announcement("n1", "http://127.0.0.1:8080", application, "serve", "0.1.0", 200);
+    return new Announcement(
+        "n1",
+        "http://127.0.0.1:8080",
+        application,
+        "serve",
+        "0.1.0",
+        200,
+        application.endsWith("shop"));
   }
 
   @Test
@@ -184,6 +191,7 @@ class WelcomeTest {
       assertEquals("http://127.0.0.1:8080", said.getUrl());
       assertEquals(Arrays.asList("localhost/forum", "localhost/shop"), said.getApplicationsList());
       assertEquals(Collections.singletonList("localhost/own"), said.getUnprotectedList());
+      assertEquals(Collections.singletonList("localhost/shop"), said.getListenedList());
       assertEquals(
           "serve 0.1.0 200", said.getMode() + " " + said.getVersion() + " " + said.getThreads());
       Conditions.await(
