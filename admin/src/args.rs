@@ -29,6 +29,7 @@ Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
 const LIST_EXAMPLES: &str = "Examples:
   remora sessions list --application localhost/shop --sort size --limit 20
+  remora sessions list --label oidc.sid=7f3a
   remora sessions list --idle 2d --sort idle
   remora sessions list --attribute cart --size 100KiB
   remora -o json sessions list --limit 1000000
@@ -184,7 +185,7 @@ pub(crate) enum Sessions {
     /// End sessions: their users are logged out
     Kill {
         /// Leading hexadecimal digits of one session's key
-        #[arg(conflicts_with_all = ["application", "principal", "owner", "all"])]
+        #[arg(conflicts_with_all = ["application", "label", "principal", "owner", "all"])]
         key: Option<String>,
         #[command(flatten)]
         filter: Filter,
@@ -256,12 +257,35 @@ pub(crate) struct Filter {
     /// Exact application, as in localhost/shop
     #[arg(long, value_name = "APPLICATION")]
     pub(crate) application: Option<String>,
-    /// Exact principal name
+    /// A label that they carry, as in oidc.sid=7f3a; several may be given, and all must be carried
+    #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// Whose they are: short for --label principal=NAME
     #[arg(long, value_name = "NAME")]
     pub(crate) principal: Option<String>,
     /// Exact node name of the Tomcat that holds them
     #[arg(long, value_name = "NODE")]
     pub(crate) owner: Option<String>,
+}
+
+impl Filter {
+    /// All labels that are asked for, names and values.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        let principal = self.principal.iter().map(|name| ("principal", name.as_str()));
+        let labels = self
+            .label
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        labels.chain(principal)
+    }
+}
+
+/// A label's name and value. Names hold no equals sign, values may.
+fn label(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=');
+    let parts = parts.filter(|(name, value)| !name.is_empty() && !value.is_empty());
+    let (name, value) = parts.ok_or_else(|| "a name and a value, as in principal=ada".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Look at the store's nodes, and change who they are.
@@ -398,9 +422,30 @@ mod tests {
 
     #[test]
     fn a_key_and_a_filter_cannot_both_be_meant() {
-        for filter in ["--application", "--principal", "--owner"] {
-            let line = ["remora", "sessions", "kill", "3fa4", filter, "x"];
+        for filter in ["--application", "--label", "--principal", "--owner"] {
+            let line = ["remora", "sessions", "kill", "3fa4", filter, "x=y"];
             assert!(Arguments::try_parse_from(line).is_err(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_a_name_and_a_value_and_a_principal_is_short_for_one() {
+        let line = [
+            "remora",
+            "sessions",
+            "list",
+            "--label",
+            "oidc.sid=a=b",
+            "--principal",
+            "ada",
+        ];
+        let Verb::Sessions(Sessions::List(ask)) = Arguments::parse_from(line).verb else {
+            panic!("another verb was read");
+        };
+        let labels: Vec<_> = ask.filter.labels().collect();
+        assert_eq!(labels, [("oidc.sid", "a=b"), ("principal", "ada")]);
+        for wrong in ["ada", "=ada", "principal="] {
+            assert!(label(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -102,6 +102,7 @@ fn save(session: SessionKey) -> Save {
         }]),
         max_idle_seconds: Some(1_800),
         late: true,
+        limit: None,
         created_ms: 1_764_000_000_000,
         last_access_ms: 1_764_000_000_500,
     }

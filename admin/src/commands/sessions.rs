@@ -10,7 +10,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use remora_proto::v1::{
-    AttributeDetail, KillSessionsRequest, SessionDetail, SessionFilter, ShowSessionRequest,
+    AttributeDetail, KillSessionsRequest, Label, SessionDetail, SessionFilter, ShowSessionRequest,
 };
 
 use crate::args::{Filter, Sessions};
@@ -70,13 +70,15 @@ async fn kill_one(store: &Store, key: &str) -> Result<Report, Failure> {
 async fn kill_many(store: &Store, filter: &Filter, all: bool, yes: bool) -> Result<Report, Failure> {
     let Filter {
         application,
+        label,
         principal,
         owner,
     } = filter;
-    let narrowed = application.is_some() || principal.is_some() || owner.is_some();
+    let labelled = !label.is_empty() || principal.is_some();
+    let narrowed = application.is_some() || labelled || owner.is_some();
     if !narrowed && !all {
         return Err(Failure::Usage(
-            "say which sessions: a KEY, or --application, --principal, --owner, or --all".into(),
+            "say which sessions: a KEY, or --application, --label, --principal, --owner, or --all".into(),
         ));
     }
     if !yes {
@@ -103,9 +105,16 @@ async fn kill(store: &Store, request: KillSessionsRequest) -> Result<Report, Fai
 pub(super) fn wire_filter(filter: &Filter, key_prefix: &str) -> SessionFilter {
     SessionFilter {
         application: filter.application.clone().unwrap_or_default(),
-        principal: filter.principal.clone().unwrap_or_default(),
+        labels: filter.labels().map(label).collect(),
         owner: filter.owner.clone().unwrap_or_default(),
         key_prefix: key_prefix.to_owned(),
+    }
+}
+
+fn label((name, value): (&str, &str)) -> Label {
+    Label {
+        name: name.to_owned(),
+        value: value.to_owned(),
     }
 }
 
@@ -160,10 +169,13 @@ fn detail(session: &SessionDetail) -> Report {
         ),
         ("size", Cell::Bytes(summary.bytes)),
     ];
+    let labels = session.labels.iter();
+    let labels = labels.map(|label| vec![Cell::text(label.name.as_str()), Cell::text(label.value.as_str())]);
     let columns = vec!["attribute", "size", "type", "version"];
     let rows = session.attributes.iter().map(attribute_row).collect();
     Report::default()
         .record("session", fields)
+        .table("labels", vec!["label", "value"], labels.collect())
         .table("attributes", columns, rows)
 }
 

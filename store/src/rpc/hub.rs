@@ -33,6 +33,7 @@ use owners::{Owners, Told};
 /// The streams of this node. One per node, shared by all services.
 pub(super) struct Hub {
     state: Mutex<State>,
+    patience: Patience,
     metrics: Streams,
 }
 
@@ -101,6 +102,7 @@ impl Hub {
         };
         Hub {
             state: Mutex::new(state),
+            patience,
             metrics,
         }
     }
@@ -168,6 +170,12 @@ impl Hub {
                 }
             }
         })
+    }
+
+    /// Resolves when an answer may go of which nobody remembers whom it concerns: whatever they were told before, by then none
+    /// of them trusts what it had.
+    pub(super) fn any(&self) -> impl Future<Output = ()> + Send + use<> {
+        tokio::time::sleep(self.patience.trust)
     }
 
     /// Until when an answer waits, and what wakes it before, from this moment on.

@@ -23,6 +23,9 @@ const PAGE_MAX: u32 = 4_000;
 /// Digits of a key that may stand in a log line.
 const KEY_DIGITS_SAID: usize = 8;
 
+/// The label that says whose session it is (session.proto, Label.name).
+const PRINCIPAL: &str = "principal";
+
 /// The page that is asked for.
 pub(super) async fn page(desk: &Desk, ask: v1::ListSessionsRequest) -> Result<v1::ListSessionsReply, Status> {
     let order = order(ask.order)?;
@@ -141,11 +144,11 @@ fn page_start(order: ListOrder, token: &[u8]) -> Result<Option<ListPlace>, Statu
 fn summary(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionSummary {
     let expires_in_seconds =
         (session.deadline != TableTime::NEVER).then(|| session.deadline.0.saturating_sub(now.0) / 1_000);
-    let login = session.login.as_ref();
+    let user = session.labels.iter().find(|label| *label.name == *PRINCIPAL);
     v1::SessionSummary {
         session: Some(session_key(key)),
         owner: Some(owner(&session.owner)),
-        principal: login.map(|login| login.principal.to_string()).unwrap_or_default(),
+        principal: user.map(|label| label.value.to_string()).unwrap_or_default(),
         created_ms: session.created_ms,
         last_access_ms: session.last_access_ms,
         expires_in_seconds,
@@ -173,6 +176,7 @@ pub(super) fn detail(key: &SessionKey, session: &Session, now: TableTime) -> v1:
         epoch: session.epoch.0,
         max_idle_seconds: session.max_idle_seconds,
         attributes: attributes.collect(),
+        labels: session.labels.iter().map(convert::label).collect(),
     }
 }
 
@@ -184,13 +188,14 @@ pub(super) fn named(filter: &ListFilter) -> String {
         .unwrap_or(&filter.key_prefix);
     let said = [
         ("application", filter.application.as_deref()),
-        ("principal", filter.principal.as_deref()),
         ("owner", filter.owner.as_deref()),
         ("key", Some(digits).filter(|digits| !digits.is_empty())),
     ];
-    let said: Vec<String> = said
-        .iter()
-        .filter_map(|(name, value)| value.map(|value| format!("{name} {value}")))
+    let labels = filter.labels.iter().map(|label| (&*label.name, &*label.value));
+    let named = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let said: Vec<String> = labels
+        .chain(named)
+        .map(|(name, value)| format!("{name} {value}"))
         .collect();
     if said.is_empty() {
         "all".to_owned()

@@ -5,7 +5,7 @@
 //!    reach the proposer as one batch, checks wait for one barrier. A claim of a key without a record is answered by such
 //!    a read and never proposed, so a forged cookie costs no fsync; if the read finds a record after all, it is proposed.
 //! 2. It is *answered* when a majority of disks has it, or refused, or nobody knows.
-//! 3. An answer that took the session from another owner, or removed it, *waits* until that owner has dropped its copy (`hub`).
+//! 3. An answer that took the session from another owner, or removed it, or ended others for a limit, *waits* until that owner has dropped its copy (`hub`).
 //!    Others may have changed the record meanwhile: a claim tells it as it stands then, or that it was superseded.
 //! 4. Its *reply* is counted and due.
 //!
@@ -19,7 +19,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures::future::{BoxFuture, FutureExt};
+use futures::future::{BoxFuture, FutureExt, OptionFuture};
 use futures::stream::{FuturesUnordered, StreamExt};
 use remora_proto::v1;
 use remora_proto::v1::reply::Answer;
@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 use crate::metrics::Kind;
 use crate::raft::{Ask, Fate, Replies};
 use crate::runtime;
-use remora_table::{Command, Epoch, Outcome, Proposal, SessionKey, Version};
+use remora_table::{Command, Epoch, Outcome, OverLimit, Proposal, Save, SessionKey, Version};
 
 use super::convert::{self, Asked, Request};
 use super::desk::Desk;
@@ -53,42 +53,74 @@ struct Takes {
     asks: u64,
     /// The ownership that the asker says it has; 0 for none.
     epoch: Epoch,
+    /// Whether it may end other sessions for a limit.
+    ends: bool,
+}
+
+/// What an answer waits for.
+#[derive(Default)]
+struct Waits {
+    /// Sessions whose owners must have dropped their copies.
+    sessions: Vec<Wait>,
+    /// Whether sessions ended that are not remembered: the repeat of a save with a limit.
+    unknown: bool,
 }
 
 impl Takes {
     fn of(proposal: &Proposal) -> Option<Takes> {
-        let (session, epoch) = match &proposal.command {
-            Command::Claim { session } => (session, Epoch(0)),
-            Command::Save(save) if save.late => (&save.session, save.epoch),
-            Command::Remove { session, epoch, .. } => (session, *epoch),
+        let (session, epoch, ends) = match &proposal.command {
+            Command::Claim { session } => (session, Epoch(0), false),
+            Command::Save(save) if save.late || ends(save) => (&save.session, save.epoch, ends(save)),
+            Command::Remove { session, epoch, .. } => (session, *epoch, false),
             _ => return None,
         };
         Some(Takes {
             session: session.clone(),
             asks: proposal.request_id.map_or(0, |id| id.instance),
             epoch,
+            ends,
         })
     }
 
-    /// What the answer waits for, if this outcome did so.
-    fn wait(&self, outcome: &Outcome) -> Option<Wait> {
-        let version = match outcome {
-            Outcome::Claimed(record) => Version(record.epoch.0),
+    /// What the answer waits for, after this outcome.
+    fn waits(&self, outcome: &Outcome) -> Waits {
+        let mut waits = Waits::default();
+        match outcome {
+            Outcome::Claimed(record) => waits
+                .sessions
+                .push(self.wait(&self.session, Version(record.epoch.0))),
+            Outcome::Removed { tombstone } => waits.sessions.push(self.wait(&self.session, *tombstone)),
             Outcome::Saved(saved) => {
                 // A late save's epoch is the successor's.
                 let created = saved.version == saved.created_version;
-                let others = !created && saved.epoch != self.epoch;
-                others.then_some(saved.version)?
+                if !created && saved.epoch != self.epoch {
+                    waits.sessions.push(self.wait(&self.session, saved.version));
+                }
+                let ended = saved.ended.iter().flatten();
+                waits
+                    .sessions
+                    .extend(ended.map(|session| self.wait(session, saved.version)));
+                waits.unknown = self.ends && saved.ended.is_none();
             }
-            Outcome::Removed { tombstone } => *tombstone,
-            _ => return None,
-        };
-        Some(Wait {
-            session: self.session.clone(),
+            _ => {}
+        }
+        waits
+    }
+
+    fn wait(&self, session: &SessionKey, version: Version) -> Wait {
+        Wait {
+            session: session.clone(),
             asks: self.asks,
             version,
-        })
+        }
     }
+}
+
+/// Whether a save may end other sessions.
+fn ends(save: &Save) -> bool {
+    save.limit
+        .as_ref()
+        .is_some_and(|limit| limit.then == OverLimit::End)
 }
 
 /// What a request needs first.
@@ -347,8 +379,7 @@ impl Visit {
         let in_flight = self.in_flight.get(&token);
         let takes = in_flight.and_then(|in_flight| in_flight.takes.as_ref());
         if let (Some(takes), Fate::Done(outcome)) = (takes, &answer)
-            && let Some(wait) = takes.wait(outcome)
-            && let Some(given) = self.desk.hub.due(wait)
+            && let Some(given) = self.given(takes.waits(outcome))
         {
             let answer = Box::new(answer);
             self.waiting
@@ -356,6 +387,21 @@ impl Visit {
             return;
         }
         self.settle(token, answer);
+    }
+
+    /// Resolves when an answer may go; none when it may at once.
+    fn given(&self, waits: Waits) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let hub = &self.desk.hub;
+        let due = waits.sessions.into_iter().filter_map(|wait| hub.due(wait));
+        let due: Vec<_> = due.collect();
+        let unknown = waits.unknown.then(|| hub.any());
+        (!due.is_empty() || unknown.is_some()).then_some(async move {
+            // All were told before: whoever is waited for last has had the time of all the others.
+            for given in due {
+                given.await;
+            }
+            OptionFuture::from(unknown).await;
+        })
     }
 
     fn settle(&mut self, token: u64, answer: Fate) {

@@ -38,6 +38,7 @@ pub(super) fn table_of(sessions: u8) -> SessionTable {
             labels: None,
             max_idle_seconds: Some(60),
             late: false,
+            limit: None,
             created_ms: 0,
             last_access_ms: 0,
         };

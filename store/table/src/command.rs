@@ -18,6 +18,11 @@ pub const SWEPT_MAX: u32 = 1_000;
 /// Sessions that one kill may name: bounded work per entry.
 pub const KILLED_MAX: usize = 256;
 
+/// Sessions that a limit may allow at most: bounded work per entry.
+pub const LIMITED_MAX: u32 = 1_000;
+/// Sessions that one save may end for a limit: bounded work per entry.
+pub const ENDED_MAX: usize = 64;
+
 /// A command, who asks it, and the id by which its repeat is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
@@ -138,10 +143,32 @@ pub struct Save {
     /// Whether the save is of a request that began before its Tomcat lost the session: then it may carry the ownership
     /// before the present one.
     pub late: bool,
+    /// How many living sessions may carry a label that this save sets and its record did not carry before.
+    pub limit: Option<Limit>,
     /// Creation, milliseconds since 1970; read only with epoch 0.
     pub created_ms: u64,
     /// Last access, milliseconds since 1970.
     pub last_access_ms: u64,
+}
+
+/// How many living sessions of an application may carry a label, the one that asks among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Name of the label; its value is the one that the save gives.
+    pub label: Arc<str>,
+    /// Sessions that may carry it, from 1 to [`LIMITED_MAX`].
+    pub sessions: u32,
+    /// What happens at the limit.
+    pub then: OverLimit,
+}
+
+/// What happens when as many sessions as a limit allows carry its label already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverLimit {
+    /// The save changes nothing.
+    Refuse,
+    /// The oldest of the others end, at most [`ENDED_MAX`]; where that is not enough, as with [`OverLimit::Refuse`].
+    End,
 }
 
 impl Save {

@@ -7,8 +7,8 @@
 //! The table is fed with log entries: the leader's stamp, then proposals. A proposal is a command, the name of the node
 //! that asks, and the request id: the asking instance and its rising serial. [`SessionTable::apply`] answers each with
 //! one [`Outcome`] and says what owners must be told ([`Event`]). Rules are asked in the order of their numbers, and
-//! the first one that is broken answers; a command that is answered by Gone, Stale, Renamed, Fenced, Conflict, Taken or
-//! TooLarge has changed nothing.
+//! the first one that is broken answers; a command that is answered by Gone, Stale, Renamed, Fenced, Conflict, Taken,
+//! TooLarge or OverLimit has changed nothing.
 //!
 //! # Before every command
 //!
@@ -22,7 +22,7 @@
 //!    sweeps, burials and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
 //!    `scripts/sweep.script`)
 //! 4. **Telling.** An owner is told what somebody else did to its session: that it lost it, that it is gone, that it
-//!    expired; and of a late save, that its record is newer. Who asked for it is not told, and for a session that nobody
+//!    expired; and of a late save, that its record is newer. Who asked for it is not told (but see rule 41), and for a session that nobody
 //!    holds nobody is. (`scripts/claim.script`, `scripts/release.script`, `scripts/remove.script`,
 //!    `scripts/late.script`)
 //!
@@ -155,6 +155,17 @@
 //!     left first, when a sweep finds that all of them count more bytes than it says. (`scripts/leaving.script`,
 //!     `scripts/leavers.script`)
 //!
+//! # Labels
+//!
+//! 41. **Limits.** A save may name a limit for a label that it sets and its record did not carry before, name and value. It is
+//!     asked when nothing else speaks against the save (rules 6 to 17): counted are the other sessions of the application
+//!     that carry the label and are not past their deadline. Are they as many as the limit allows, it refuses: OverLimit, and
+//!     nothing changes but that the record remembers it (rule 7); a create has no record, and its repeat is asked anew,
+//!     as is that of a late save. Or it ends the oldest of them, by the version that created them, until the saved one is
+//!     within it: 64 at most, otherwise it refuses. Rule 22 buries them, and all their owners are told. Who carries the label
+//!     already, or says no limit, is not asked, but counts. (`scripts/limits.script`, `scripts/evictions.script`)
+//! 42. **Found by label.** Whoever lists the sessions that carry a label walks these alone. (`scripts/labels.script`)
+//!
 //! # What always holds
 //!
 //! - The same entries give the same table on every replica, byte for byte, wherever an image was taken and restored
@@ -165,9 +176,10 @@
 //! - A session that was ended does not come back, for as long as its tombstone stands, but by a save that names the
 //!   tombstone.
 //! - A reader sees each key before or after a change, never between.
-//! - The index of deadlines holds what has one, and the counters are what a walk would count (`src/tests/random.rs`).
-//! - The work of a proposal is bounded: four renames followed, 256 sessions killed, 1,000 touched or swept, otherwise
-//!   one record, of which no more fits a message (`src/tests/bounds.rs`). Only images, lists and memberships walk
+//! - No save that names a limit leaves more living sessions with its label than that (`src/tests/random.rs`).
+//! - The index of deadlines holds what has one, that of labels what carries one, and the counters are what a walk would count (`src/tests/random.rs`).
+//! - The work of a proposal is bounded: four renames followed, 256 sessions killed, 1,000 touched or swept, 4,096 looked up for
+//!   a limit and 64 ended, otherwise one record, of which no more fits a message (`src/tests/bounds.rs`). Only images, lists and memberships walk
 //!   everything.
 //!
 //! # What there is none of
@@ -188,6 +200,7 @@ mod codec;
 mod command;
 mod formats;
 mod image;
+mod labels;
 mod leavers;
 mod limits;
 mod listing;
@@ -203,7 +216,8 @@ mod types;
 
 pub use codec::{CodecError, Entry, EntryBuilder, ImageDecoder, decode_proposal, encode_proposal};
 pub use command::{
-    Announcement, Command, KILLED_MAX, Killed, Proposal, RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
+    Announcement, Command, ENDED_MAX, KILLED_MAX, Killed, LIMITED_MAX, Limit, OverLimit, Proposal,
+    RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
 };
 pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready, RemovedDisk};
 pub use image::TableImage;

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::command::{Command, Proposal, Save};
+use super::labels::LABEL_BYTES;
 use super::reader::TableReader;
 use super::slot::SLOT_BYTES;
 use super::types::{Attribute, Epoch, Label, LocalAttribute, Session};
@@ -52,7 +53,7 @@ pub struct Limits {
     pub attributes_max: u32,
     /// Live sessions in the table; only new sessions are refused above it.
     pub sessions_max: u64,
-    /// Bytes of all sessions in the table, with a fixed part for each and for what remains of removed ones; new sessions are
+    /// Bytes of all sessions in the table, with a fixed part for each and its labels and for what remains of removed ones; new sessions are
     /// refused above it, and growing saves above 110 % of it.
     pub table_bytes_max: u64,
 }
@@ -153,7 +154,10 @@ impl Limits {
             }
             Room::Short | Room::Reserve => {}
         }
-        self.check_table(table, is_new, growth)
+        let labels = |labels: &[Label]| LABEL_BYTES * labels.len() as u64;
+        let held = present.as_ref().map_or(0, |session| labels(&session.labels));
+        let found_by = save.labels.as_deref().map_or(held, labels).saturating_sub(held);
+        self.check_table(table, is_new, growth + found_by)
     }
 
     fn check_session(&self, save: &Save, before: Size, after: Size) -> Result<(), LimitError> {

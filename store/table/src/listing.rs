@@ -9,15 +9,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::types::{Session, SessionKey};
+use super::types::{Label, Session, SessionKey};
 
 /// Which sessions are meant: all conditions that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
     /// Exact application.
     pub application: Option<String>,
-    /// Exact principal name.
-    pub principal: Option<String>,
+    /// Labels that they carry, all of them.
+    pub labels: Vec<Label>,
     /// Exact node name of the owner; a released session has none.
     pub owner: Option<String>,
     /// Leading hexadecimal digits of the key, in either case; empty means any.
@@ -149,10 +149,9 @@ impl ListFilter {
         let is =
             |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let owner = Some(&*session.owner.node).filter(|_| session.owner.instance != 0);
-        let principal = session.login.as_ref().map(|login| &*login.principal);
         let has = |name: &String| session.attributes.iter().any(|held| *held.name == **name);
         is(&self.application, &key.application)
-            && is(&self.principal, principal.unwrap_or_default())
+            && self.labels.iter().all(|label| session.labels.contains(label))
             && is(&self.owner, owner.unwrap_or_default())
             && self
                 .last_access_before_ms
@@ -206,6 +205,7 @@ mod tests {
                 labels: None,
                 max_idle_seconds: Some(60),
                 late: false,
+                limit: None,
                 created_ms: 1_000 + u64::from(number),
                 last_access_ms: 9_000 - u64::from(number),
             };

@@ -43,6 +43,11 @@ pub enum Outcome {
         /// What the record would take in a reply.
         bytes: u64,
     },
+    /// Save: as many living sessions as it allows carry its label already. Nothing changed.
+    OverLimit {
+        /// How many may.
+        sessions: u32,
+    },
     /// Touch: positions, from 0, of the sessions that were not touched.
     Touched {
         /// Somebody else owns them, or the key was given up.
@@ -126,6 +131,8 @@ pub struct Saved {
     pub created_version: Version,
     /// What others changed since the base; absent when nothing.
     pub merged: Option<Merged>,
+    /// The sessions that a limit ended with this save; absent in the answer to a repeat, which does not remember them.
+    pub ended: Option<Vec<SessionKey>>,
 }
 
 /// What others changed since the base of a save.

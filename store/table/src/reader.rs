@@ -1,18 +1,23 @@
 //! Reads of the table, concurrent with apply: one record, a check of a near copy, pages for people, figures.
 //!
 //! Invariants: a read changes nothing; it sees each key at one moment, and what is past its deadline is absent to it until
-//! a sweep takes it away. Only [`TableReader::list`] walks the table.
+//! a sweep takes it away. Only [`TableReader::list`] walks the table, or the sessions
+//! that carry a label.
 //! Left out on purpose: the barrier. A read is linearizable only if the caller waited for one first.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::formats::{ClusterFormat, Format};
+use super::labels::{Carrier, LABEL_BYTES};
 use super::leavers::LeaverKey;
 use super::listing::{ListFilter, ListOrder, ListPlace, Listing, Page};
 use super::outcome::{Checked, Outcome};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
-use super::types::{Epoch, RegisteredServer, Session, SessionKey, TableTime, Version};
+use super::types::{Epoch, Label, RegisteredServer, Session, SessionKey, TableTime, Version};
+
+/// Sessions of a label that a walk takes down at a time: logins wait for that, well below a millisecond.
+const CARRIERS_AT_A_TIME: usize = 1_024;
 
 /// Reads the table while its writer applies. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -60,9 +65,10 @@ impl TableReader {
         self.contents.remains.load(Ordering::Relaxed)
     }
 
-    /// What the table counts towards the node's byte limit: its bytes, and a fixed part for every slot.
+    /// What the table counts towards the node's byte limit: its bytes, and a fixed part for every slot and every label.
     pub(super) fn weight(&self) -> u64 {
-        self.bytes() + SLOT_BYTES * (self.sessions() + self.remains()) + self.leaver_bytes()
+        let labels = LABEL_BYTES * self.contents.labels().count();
+        self.bytes() + SLOT_BYTES * (self.sessions() + self.remains()) + labels + self.leaver_bytes()
     }
 
     /// Sessions that expired and wait for somebody who calls their listeners.
@@ -165,8 +171,8 @@ impl TableReader {
         }
     }
 
-    /// A page of the live sessions that match, behind this place of an order, at most `limit`. Walks the whole table and keeps
-    /// no more than a page: for people, not for requests.
+    /// A page of the live sessions that match, behind this place of an order, at most `limit`. Walks those that carry the first
+    /// label that is asked for, or else the whole table, and keeps no more than a page: for people, not for requests.
     pub fn list(
         &self,
         filter: &ListFilter,
@@ -175,15 +181,49 @@ impl TableReader {
     ) -> Listing {
         let now = self.contents.now();
         let mut page = Page::new(order, after, limit);
-        for slot in self.contents.slots.iter() {
-            if let Slot::Live(session) = slot.value()
+        let mut take = |key: &SessionKey, slot: &Slot| {
+            if let Slot::Live(session) = slot
                 && now <= session.deadline
-                && filter.matches(slot.key(), session)
+                && filter.matches(key, session)
             {
-                page.take(slot.key(), session);
+                page.take(key, session);
+            }
+        };
+        if let Some(label) = filter.labels.first() {
+            self.walk_carriers(label, filter.application.as_deref(), take);
+        } else {
+            for slot in self.contents.slots.iter() {
+                take(slot.key(), slot.value());
             }
         }
         page.finish()
+    }
+
+    /// Walks the sessions that carry a label, some at a time, so that no login waits for the whole walk.
+    fn walk_carriers(
+        &self,
+        label: &Label,
+        application: Option<&str>,
+        mut take: impl FnMut(&SessionKey, &Slot),
+    ) {
+        let application = application.map(Arc::from);
+        let mut last = Carrier::first(label, application.as_ref());
+        loop {
+            let labels = self.contents.labels();
+            let carriers = labels.carriers(label, application.as_ref(), last.clone());
+            let some: Vec<Carrier> = carriers.take(CARRIERS_AT_A_TIME).cloned().collect();
+            drop(labels);
+            for carrier in &some {
+                let key = carrier.session();
+                if let Some(slot) = self.contents.slot(&key) {
+                    take(&key, &slot);
+                }
+            }
+            match some.into_iter().next_back() {
+                Some(carrier) => last = carrier,
+                None => return,
+            }
+        }
     }
 
     /// The application servers whose entries have not lapsed, by node name.

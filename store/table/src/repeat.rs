@@ -45,6 +45,11 @@ fn recorded(session: &Session, change: RecordedChange, command: &Command) -> Out
     match (change.kind, command) {
         (RecordedKind::Saved, Command::Save(save)) => saved(session, version, save.epoch, save.base),
         (RecordedKind::Created, Command::Save(save)) => saved(session, version, Epoch(version.0), save.base),
+        (RecordedKind::OverLimit, Command::Save(save)) if let Some(limit) = &save.limit => {
+            Outcome::OverLimit {
+                sessions: limit.sessions,
+            }
+        }
         (RecordedKind::Rekeyed, Command::Rename { .. }) => Outcome::Rekeyed { version },
         (RecordedKind::Released, Command::Release { .. }) => Outcome::Released,
         _ => Outcome::Stale,
@@ -64,5 +69,6 @@ fn saved(session: &Session, version: Version, epoch: Epoch, base: Version) -> Ou
         epoch,
         created_version: session.created_version,
         merged,
+        ended: None,
     })
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use dashmap::DashMap;
 
 use super::formats::ClusterFormat;
+use super::labels::Labels;
 use super::leavers::Leavers;
 use super::types::RegisteredServer;
 use super::types::{KEY_BYTES, RequestId, Session, SessionKey, TableTime, Version};
@@ -134,6 +135,7 @@ pub(super) struct Contents {
     leavers: RwLock<Leavers>,
     /// Leavers whose listeners nobody called: since this table was made, not since the cluster was.
     pub(super) leavers_lost: AtomicU64,
+    labels: RwLock<Labels>,
     /// Table time of the last entry begun, in milliseconds.
     pub(super) time: AtomicU64,
     /// The change counter.
@@ -157,6 +159,7 @@ impl Contents {
             cluster: RwLock::default(),
             leavers: RwLock::default(),
             leavers_lost: AtomicU64::new(0),
+            labels: RwLock::default(),
             time: AtomicU64::new(0),
             version: AtomicU64::new(0),
             sessions: AtomicU64::new(0),
@@ -210,6 +213,7 @@ impl Contents {
         self.slots.clear();
         self.servers_mut().clear();
         *self.leavers_mut() = Leavers::default();
+        self.labels_mut().clear();
         self.sessions.store(0, Ordering::Relaxed);
         self.remains.store(0, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
@@ -233,6 +237,16 @@ impl Contents {
     /// Sessions that left, for the writer.
     pub(super) fn leavers_mut(&self) -> RwLockWriteGuard<'_, Leavers> {
         self.leavers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which sessions carry which label. A panic of its only writer ends the node, so nobody looks at what it left.
+    pub(super) fn labels(&self) -> RwLockReadGuard<'_, Labels> {
+        self.labels.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which sessions carry which label, for the writer.
+    pub(super) fn labels_mut(&self) -> RwLockWriteGuard<'_, Labels> {
+        self.labels.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the cluster writes. A panic of its only writer ends the node, so nobody looks at what it left.

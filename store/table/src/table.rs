@@ -1,7 +1,8 @@
 //! The writer of the table: one per node, owned by whoever applies the log.
 //!
 //! Invariants: the same entries in the same order give the same table on every replica; the index of deadlines holds
-//! exactly the slots that have one; counters equal what a walk over the slots would find.
+//! exactly the slots that have one, that of labels what live slots carry; counters equal what a walk over the slots would
+//! find.
 //! The rules themselves are in `rules/`, one file per kind of command; this file has what they share.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,9 +188,13 @@ impl SessionTable {
             .into_iter()
             .map(|entry| (Arc::clone(&entry.server.node), entry))
             .collect();
+        let mut carriers = Vec::new();
         for (key, slot) in image.slots {
-            self.put(&key, slot);
+            let session = labelled(&slot);
+            let key = self.place(&key, slot);
+            carriers.extend(session.map(|session| (key, session)));
         }
+        self.contents.labels_mut().fill(&carriers);
         for (key, until, leaver) in image.leavers {
             self.contents.leavers_mut().put(key, until, leaver);
         }
@@ -215,8 +220,17 @@ impl SessionTable {
         }
     }
 
-    /// Puts a slot under a key, whatever stood there, and keeps index and counters true.
+    /// Puts a slot under a key, whatever stood there, and keeps indices and counters true.
     pub(super) fn put(&mut self, key: &SessionKey, slot: Slot) {
+        let session = labelled(&slot);
+        let key = self.place(key, slot);
+        if let Some(session) = session {
+            self.contents.labels_mut().enter(&key, &session);
+        }
+    }
+
+    /// The same, but that nothing new stands in the index of labels. Gives the key with its application shared.
+    fn place(&mut self, key: &SessionKey, slot: Slot) -> SessionKey {
         let key = self.shared(key);
         if slot.deadline() != TableTime::NEVER {
             self.deadlines.insert((slot.deadline(), key.clone()));
@@ -224,6 +238,7 @@ impl SessionTable {
         self.contents.count(&key, &slot);
         let before = self.contents.slots.insert(key.clone(), slot);
         self.forget(&key, before);
+        key
     }
 
     /// The same key with the one copy of its application's name.
@@ -276,6 +291,9 @@ impl SessionTable {
             self.deadlines.remove(&(before.deadline(), key.clone()));
         }
         self.contents.uncount(key, &before);
+        if let Some(session) = labelled(&before) {
+            self.contents.labels_mut().leave(key, &session);
+        }
     }
 
     /// Shows readers the counter and the next deadline.
@@ -287,6 +305,14 @@ impl SessionTable {
         let next = next.min().unwrap_or(TableTime::NEVER);
         self.contents.next_deadline.store(next.0, Ordering::Release);
         self.contents.version.store(self.version.0, Ordering::Release);
+    }
+}
+
+/// The session of a slot, if it carries labels. Most need no look at their index.
+fn labelled(slot: &Slot) -> Option<Arc<Session>> {
+    match slot {
+        Slot::Live(session) if !session.labels.is_empty() => Some(Arc::clone(session)),
+        _ => None,
     }
 }
 

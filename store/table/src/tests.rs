@@ -12,6 +12,7 @@ mod random;
 mod rules;
 mod show;
 mod stage;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -69,6 +70,7 @@ fn saves(session: SessionKey, max_idle_seconds: i32) -> Save {
         labels: None,
         max_idle_seconds: Some(max_idle_seconds),
         late: false,
+        limit: None,
         created_ms: 0,
         last_access_ms: 0,
     }

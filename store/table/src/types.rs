@@ -272,6 +272,8 @@ pub(super) enum RecordedKind {
     Rekeyed,
     /// A release.
     Released,
+    /// A save that found too many sessions with its label, and changed nothing.
+    OverLimit,
 }
 
 /// The last change of a record, kept to answer its repeat.

@@ -20,15 +20,29 @@ async fn fill(node: &Running, count: u8) {
         let save = v1::SaveRequest {
             caller: tomcat.caller(),
             login: Some(login),
+            labels: Some(v1::Labels {
+                labels: vec![user(&format!("user{}", tail % 2))],
+            }),
             ..creation(tail, "cart", "apple")
         };
         saved(store.save(save).await.unwrap().into_inner());
     }
 }
 
+/// The label of whose session it is.
+fn user(name: &str) -> v1::Label {
+    v1::Label {
+        name: "principal".to_owned(),
+        value: name.to_owned(),
+    }
+}
+
 fn filter(principal: &str, key_prefix: &str) -> Option<v1::SessionFilter> {
     Some(v1::SessionFilter {
-        principal: principal.to_owned(),
+        labels: (!principal.is_empty())
+            .then(|| user(principal))
+            .into_iter()
+            .collect(),
         key_prefix: key_prefix.to_owned(),
         ..v1::SessionFilter::default()
     })
@@ -86,6 +100,47 @@ async fn sessions_are_listed_page_by_page_without_gaps() {
             Code::InvalidArgument
         );
     }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_over_its_limit_is_told_so_and_one_that_ends_others_leaves_as_many() {
+    let (node, _directory) = single().await;
+    fill(&node, 4).await;
+    let mut store = node.sessions().await;
+    let mut tomcat = Who::new(2);
+    let mut login = |then: v1::limit::Then| v1::SaveRequest {
+        caller: tomcat.caller(),
+        labels: Some(v1::Labels {
+            labels: vec![user("user1")],
+        }),
+        limit: Some(v1::Limit {
+            label: "principal".to_owned(),
+            sessions: 2,
+            then: then.into(),
+        }),
+        ..creation(9, "cart", "apple")
+    };
+    let refused = store.save(login(v1::limit::Then::Refuse)).await.unwrap();
+    let over = v1::save_reply::Outcome::OverLimit(v1::OverLimit { sessions: 2 });
+    assert_eq!(refused.into_inner().outcome, Some(over));
+    saved(
+        store
+            .save(login(v1::limit::Then::End))
+            .await
+            .unwrap()
+            .into_inner(),
+    );
+    let mut admin = node.admin().await;
+    let ask = v1::ListSessionsRequest {
+        filter: filter("user1", ""),
+        ..v1::ListSessionsRequest::default()
+    };
+    let left = admin.list_sessions(ask).await.unwrap().into_inner().sessions;
+    let tails = left
+        .iter()
+        .map(|session| session.session.as_ref().unwrap().key[15]);
+    assert_eq!(tails.collect::<Vec<_>>(), [3, 9], "the oldest is gone");
     node.stop().await;
 }
 

@@ -138,6 +138,7 @@ impl Tomcat {
             labels: None,
             max_idle_seconds: idle,
             late,
+            limit: None,
             created_ms: 0,
             last_access_ms: 0,
         };

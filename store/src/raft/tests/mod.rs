@@ -65,6 +65,7 @@ pub(crate) fn create(user: u64, bytes: usize) -> Proposal {
             labels: None,
             max_idle_seconds: Some(1_800),
             late: false,
+            limit: None,
             created_ms: 0,
             last_access_ms: 0,
         }),

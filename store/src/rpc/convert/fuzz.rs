@@ -59,6 +59,13 @@ fn read_any(bytes: &[u8]) -> String {
     .unwrap_or_else(|_| "no message".to_owned())
 }
 
+fn labels() -> Vec<v1::Label> {
+    vec![v1::Label {
+        name: "principal".to_owned(),
+        value: "ada".to_owned(),
+    }]
+}
+
 /// A request of each kind, as a stream and as a unary call bring it.
 fn asks() -> Vec<Ask> {
     let session = Some(v1::SessionKey {
@@ -89,13 +96,13 @@ fn asks() -> Vec<Ask> {
             roles: vec!["customer".to_owned()],
             auth_type: "FORM".to_owned(),
         }),
-        labels: Some(v1::Labels {
-            labels: vec![v1::Label {
-                name: "principal".to_owned(),
-                value: "ada".to_owned(),
-            }],
-        }),
+        labels: Some(v1::Labels { labels: labels() }),
         max_idle_seconds: Some(1_800),
+        limit: Some(v1::Limit {
+            label: "principal".to_owned(),
+            sessions: 3,
+            then: v1::limit::Then::End.into(),
+        }),
         ..Default::default()
     };
     vec![
@@ -148,6 +155,7 @@ fn any_bytes_are_a_request_or_refused() {
     };
     let filter = v1::SessionFilter {
         key_prefix: "3fa4".to_owned(),
+        labels: labels(),
         ..Default::default()
     };
     let requests = asks().into_iter().map(|ask| {

@@ -4,6 +4,7 @@
 //! table are `Limits::check`. Byte values stay slices of the receive buffer: the proposer encodes them into the log
 //! entry at once, so nothing keeps the buffer.
 
+mod labels;
 mod replies;
 mod requests;
 
@@ -15,7 +16,7 @@ use remora_table::{KEY_BYTES, RequestId, SessionKey};
 
 use super::status::malformed;
 
-pub(super) use replies::{answer, checked, ending, owner, range, session, session_key};
+pub(super) use replies::{answer, checked, ending, label, owner, range, session, session_key};
 pub(super) use requests::{Asked, Request, announce, asked, filter, formats, lone, retire};
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).

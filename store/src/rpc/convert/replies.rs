@@ -76,6 +76,7 @@ fn save(outcome: Outcome) -> Option<save_reply::Outcome> {
         Outcome::Gone { tombstone } => Reply::Gone(gone(tombstone)),
         Outcome::Renamed => Reply::Renamed(v1::Renamed {}),
         Outcome::Stale => Reply::Stale(v1::Stale {}),
+        Outcome::OverLimit { sessions } => Reply::OverLimit(v1::OverLimit { sessions }),
         _ => return None,
     })
 }
@@ -216,7 +217,8 @@ pub(in super::super) fn range(formats: Formats) -> v1::Formats {
     }
 }
 
-fn label(label: &Label) -> v1::Label {
+/// A label.
+pub(in super::super) fn label(label: &Label) -> v1::Label {
     v1::Label {
         name: label.name.to_string(),
         value: label.value.to_string(),

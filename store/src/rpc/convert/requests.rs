@@ -6,7 +6,6 @@
 //!
 //! Left out on purpose: what depends on this node's configuration or on the table (`Limits::check`, at the desk), and rights.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use remora_proto::v1;
@@ -14,11 +13,12 @@ use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
 use remora_table::{
-    Announcement, Attribute, Command, Epoch, Format, Formats, Label, LeaverKey, ListFilter, LocalAttribute,
-    Login, Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
+    Announcement, Attribute, Command, Epoch, Format, Formats, LeaverKey, ListFilter, LocalAttribute, Login,
+    Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
 };
 
 use super::super::status::malformed;
+use super::labels::{labels, limit};
 use super::{Asker, Conversion, application, key, key_bytes};
 
 /// Longest attribute, principal or role name, in bytes (session.proto).
@@ -37,12 +37,6 @@ const LIFETIME_SECONDS_MAX: u32 = 3_600;
 const MODE_BYTES_MAX: usize = 32;
 /// Longest version of a session manager's jar, in bytes (registry.proto).
 const SOFTWARE_BYTES_MAX: usize = 64;
-/// Most labels of one session (session.proto, Labels).
-const LABELS_MAX: usize = 16;
-/// Longest name of a label, in bytes (session.proto, Label.name).
-const LABEL_NAME_BYTES_MAX: usize = 64;
-/// Longest value of a label, in bytes (session.proto, Label.value).
-const LABEL_VALUE_BYTES_MAX: usize = 256;
 /// Digits of a whole key in hexadecimal.
 const KEY_DIGITS: usize = 2 * remora_table::KEY_BYTES;
 
@@ -176,15 +170,16 @@ pub(super) fn save(asker: &Asker, serial: u64, ask: v1::SaveRequest) -> Conversi
             .collect::<Conversion<_>>()?,
         local: ask.local.iter().map(local).collect::<Conversion<_>>()?,
         login: ask.login.map(login).transpose()?,
+        limit: ask
+            .limit
+            .map(|limit| self::limit(limit, ask.labels.as_ref()))
+            .transpose()?,
         labels: ask.labels.map(labels).transpose()?,
         max_idle_seconds: ask.max_idle_seconds,
         late: ask.late,
         created_ms: ask.created_ms,
         last_access_ms: ask.last_access_ms,
     };
-    if ask.limit.is_some() {
-        return Err(malformed("limits are not known to this store yet: send none"));
-    }
     if save.epoch == Epoch(0) && save.max_idle_seconds.is_none() {
         return Err(malformed(
             "max_idle_seconds is missing: a save that creates a session must set it",
@@ -352,7 +347,9 @@ pub(in super::super) fn filter(filter: Option<v1::SessionFilter>) -> Conversion<
     let given = |text: String| (!text.is_empty()).then_some(text);
     Ok(ListFilter {
         application: given(filter.application),
-        principal: given(filter.principal),
+        labels: labels(v1::Labels {
+            labels: filter.labels,
+        })?,
         owner: given(filter.owner),
         key_prefix: digits,
         ..ListFilter::default()
@@ -373,39 +370,6 @@ fn local(local: &v1::LocalAttribute) -> Conversion<LocalAttribute> {
         name: name("the name of a local attribute", &local.name)?,
         class: name("the class of a local attribute", &local.class)?,
     })
-}
-
-fn labels(labels: v1::Labels) -> Conversion<Vec<Label>> {
-    let labels = labels.labels;
-    if labels.len() > LABELS_MAX {
-        return Err(malformed(format!(
-            "the session has {} labels: {LABELS_MAX} are allowed",
-            labels.len()
-        )));
-    }
-    let mut names = BTreeSet::new();
-    for v1::Label { name, value } in &labels {
-        let fits = (1..=LABEL_NAME_BYTES_MAX).contains(&name.len())
-            && (1..=LABEL_VALUE_BYTES_MAX).contains(&value.len());
-        if !fits {
-            return Err(malformed(format!(
-                "a label has a name of {} bytes and a value of {}: 1 to {LABEL_NAME_BYTES_MAX} and 1 to \
-                 {LABEL_VALUE_BYTES_MAX} are allowed",
-                name.len(),
-                value.len()
-            )));
-        }
-        if !names.insert(name) {
-            return Err(malformed(format!(
-                "label {name:?} is named twice: name each once"
-            )));
-        }
-    }
-    let label = |label: &v1::Label| Label {
-        name: Arc::from(label.name.as_str()),
-        value: Arc::from(label.value.as_str()),
-    };
-    Ok(labels.iter().map(label).collect())
 }
 
 /// What a client understands.

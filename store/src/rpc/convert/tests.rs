@@ -66,12 +66,38 @@ fn a_save_becomes_a_proposal_with_its_request_id() {
 }
 
 #[test]
-fn a_limit_is_refused_until_this_store_keeps_one() {
-    let ask = v1::SaveRequest {
-        limit: Some(v1::Limit::default()),
+fn a_limit_says_how_many_may_carry_a_label_that_the_save_sets() {
+    let labelled = |label: &str, sessions, then: v1::limit::Then| v1::SaveRequest {
+        labels: Some(v1::Labels {
+            labels: vec![v1::Label {
+                name: "principal".to_owned(),
+                value: "ada".to_owned(),
+            }],
+        }),
+        limit: Some(v1::Limit {
+            label: label.to_owned(),
+            sessions,
+            then: then.into(),
+        }),
         ..creating()
     };
-    assert!(why(saving(ask)).starts_with("limits are not known"));
+    let (refuse, end) = (v1::limit::Then::Refuse, v1::limit::Then::End);
+    assert!(saving(labelled("principal", 1, refuse)).is_ok());
+    assert!(saving(labelled("principal", 1_000, end)).is_ok());
+    for (label, sessions, then, wrong) in [
+        ("principal", 0, refuse, "limit.sessions is 0"),
+        ("principal", 1_001, refuse, "limit.sessions is 1001"),
+        (
+            "principal",
+            1,
+            v1::limit::Then::Unspecified,
+            "limit.then is missing",
+        ),
+        ("oidc.sid", 1, end, "the limit is for label \"oidc.sid\""),
+    ] {
+        let refusal = why(saving(labelled(label, sessions, then)));
+        assert!(refusal.starts_with(wrong), "{refusal}");
+    }
 }
 
 #[test]
@@ -251,6 +277,8 @@ fn every_outcome_of_a_command_has_its_reply_and_no_other() {
         assert!(answer(kind, Outcome::Stale).is_some(), "{kind:?}");
         assert!(answer(kind, Outcome::Ticked).is_none(), "{kind:?}");
     }
+    assert!(answer(Kind::Save, Outcome::OverLimit { sessions: 3 }).is_some());
+    assert!(answer(Kind::Claim, Outcome::OverLimit { sessions: 3 }).is_none());
     assert!(answer(Kind::Touch, gone).is_none());
     assert!(answer(Kind::Claim, Outcome::Released).is_none());
 }

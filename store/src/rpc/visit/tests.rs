@@ -222,6 +222,54 @@ async fn an_answer_alone_or_of_many_waits_for_the_previous_owner() {
     }
 }
 
+/// A login that ends the oldest of two sessions of one user.
+fn login(instance: u64, session: u8) -> Asked {
+    let principal = v1::Label {
+        name: "principal".to_owned(),
+        value: "ada".to_owned(),
+    };
+    let save = v1::SaveRequest {
+        session: key(session),
+        max_idle_seconds: Some(1_800),
+        labels: Some(v1::Labels {
+            labels: vec![principal],
+        }),
+        limit: Some(v1::Limit {
+            label: "principal".to_owned(),
+            sessions: 2,
+            then: v1::limit::Then::End.into(),
+        }),
+        ..v1::SaveRequest::default()
+    };
+    asked(instance, u64::from(session), v1::request::Ask::Save(save))
+}
+
+/// With the visit not asking what ended, the third login was answered while the first session could still be shown.
+#[tokio::test]
+async fn a_login_that_ends_others_waits_for_their_owners_and_so_does_its_repeat() {
+    let store = Store::of_one().await;
+    let others = store.stream(1);
+    for session in [1, 2] {
+        let alone = Visit::alone(&store.desk, login(1, session)).await;
+        assert!(matches!(alone, Answer::Save(_)), "{alone:?}: within the limit");
+    }
+    let mut lone = pin!(Visit::alone(&store.desk, login(2, 3)));
+    assert!((&mut lone).now_or_never().is_none());
+    store.answered().await;
+    let early = (&mut lone).now_or_never();
+    assert_eq!(early, None, "the owner of what ended has not acknowledged");
+    others.acknowledge();
+    let taken = tokio::time::timeout(Duration::from_secs(20), lone).await;
+    let taken = taken.expect("no answer came");
+    assert!(matches!(taken, Answer::Save(_)), "{taken:?}");
+
+    let mut repeat = pin!(Visit::alone(&store.desk, login(2, 3)));
+    assert!((&mut repeat).now_or_never().is_none());
+    store.answered().await;
+    let early = (&mut repeat).now_or_never();
+    assert_eq!(early, None, "nobody remembers what it ended");
+}
+
 #[tokio::test]
 async fn a_logout_by_the_owner_waits_for_nobody() {
     let store = Store::of_one().await;

@@ -67,6 +67,7 @@ impl Stage {
             labels: None,
             max_idle_seconds: Some(1),
             late: false,
+            limit: None,
             created_ms: 0,
             last_access_ms: 0,
         };

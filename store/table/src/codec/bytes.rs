@@ -2,8 +2,8 @@
 //! their count (u32), and what may be absent behind a flag.
 //!
 //! Invariants: what [`Writer`] writes, [`Reader`] reads back to the same values; a reader never looks beyond its bytes,
-//! allocates no more than they could fill, and says at which byte it failed. Each value has one form: a flag is 0 or 1, a
-//! reserved place is 0, nothing may follow the last value.
+//! allocates no more than they could fill, and says at which byte it failed. Each value has one form: a flag is 0 or 1,
+//! nothing may follow the last value.
 //! Left out on purpose: what the values mean, and in which order they stand (the files beside this one).
 
 use std::sync::Arc;
@@ -40,11 +40,6 @@ impl Writer<'_> {
     /// A count of what follows. Every collection is bounded far below 2^32 by the limits on a message.
     pub(super) fn count(&mut self, value: usize) {
         self.u32(u32::try_from(value).unwrap_or(u32::MAX));
-    }
-
-    /// A place kept for what this program does not do yet.
-    pub(super) fn reserved<const N: usize>(&mut self) {
-        self.array(&[0; N]);
     }
 
     pub(super) fn array<const N: usize>(&mut self, value: &[u8; N]) {
@@ -109,15 +104,6 @@ impl<'a> Reader<'a> {
                 found,
                 understood,
             })
-        }
-    }
-
-    /// A place kept for what this program does not do yet: so many bytes, all 0.
-    pub(super) fn reserved<const N: usize>(&mut self) -> Read<()> {
-        if self.array::<N>()? == [0; N] {
-            Ok(())
-        } else {
-            Err(self.error("a reserved place is not empty"))
         }
     }
 

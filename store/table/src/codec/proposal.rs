@@ -1,6 +1,6 @@
 //! A proposal: format, request id, node, and the command behind its kind.
 //!
-//! Invariants: the kind of a command and the reason of a removal keep their numbers for ever; a decoded proposal encodes to
+//! Invariants: the kind of a command, the reason of a removal and what happens at a limit keep their numbers for ever; a decoded proposal encodes to
 //! the same bytes. Attribute values are not copied: they are slices of the log entry that was read, and the rules copy
 //! what they keep.
 //! Left out on purpose: versions of attributes, which a save does not know; limits and bounds, for a proposal that is in
@@ -15,7 +15,9 @@ use super::words::{
     read_request_id, write_formats, write_key, write_label, write_leaver_key, write_local, write_login,
     write_request_id,
 };
-use crate::command::{Announcement, Command, Killed, Proposal, RemoveReason, Save, Touched};
+use crate::command::{
+    Announcement, Command, Killed, Limit, OverLimit, Proposal, RemoveReason, Save, Touched,
+};
 use crate::formats::{Format, Formats};
 use crate::types::{Attribute, Epoch, KEY_BYTES, Version};
 
@@ -223,9 +225,6 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
     })
 }
 
-/// Reserved in a save: whether a limit follows.
-const LIMIT_BYTES: usize = 1;
-
 fn write_save(writer: &mut Writer<'_>, save: &Save) {
     write_key(writer, &save.session);
     writer.u64(save.epoch.0);
@@ -245,7 +244,11 @@ fn write_save(writer: &mut Writer<'_>, save: &Save) {
     });
     writer.option(save.max_idle_seconds, Writer::i32);
     writer.bool(save.late);
-    writer.reserved::<LIMIT_BYTES>();
+    writer.option(save.limit.as_ref(), |writer, limit| {
+        writer.text(&limit.label);
+        writer.u32(limit.sessions);
+        writer.u8(then_byte(limit.then));
+    });
     writer.u64(save.created_ms);
     writer.u64(save.last_access_ms);
 }
@@ -268,9 +271,13 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
         login: reader.option(read_login)?,
         labels: reader.option(|reader| reader.list(PAIR_BYTES, read_label))?,
         max_idle_seconds: reader.option(Reader::i32)?,
-        late: reader.bool().and_then(|late| {
-            reader.reserved::<LIMIT_BYTES>()?;
-            Ok(late)
+        late: reader.bool()?,
+        limit: reader.option(|reader| {
+            Ok(Limit {
+                label: reader.text()?,
+                sessions: reader.u32()?,
+                then: read_then(reader)?,
+            })
         })?,
         created_ms: reader.u64()?,
         last_access_ms: reader.u64()?,
@@ -315,6 +322,21 @@ fn read_killed(reader: &mut Reader<'_>) -> Read<Killed> {
         session: read_key(reader)?,
         created_version: Version(reader.u64()?),
     })
+}
+
+fn then_byte(then: OverLimit) -> u8 {
+    match then {
+        OverLimit::Refuse => 1,
+        OverLimit::End => 2,
+    }
+}
+
+fn read_then(reader: &mut Reader<'_>) -> Read<OverLimit> {
+    match reader.u8()? {
+        1 => Ok(OverLimit::Refuse),
+        2 => Ok(OverLimit::End),
+        _ => Err(reader.error("what happens at its limit is unknown to this program")),
+    }
 }
 
 fn reason_byte(reason: RemoveReason) -> u8 {

@@ -286,13 +286,13 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
     })
 }
 
-/// 5 is kept for a save that found too many sessions with its label.
 fn recorded_byte(kind: RecordedKind) -> u8 {
     match kind {
         RecordedKind::Saved => 1,
         RecordedKind::Created => 2,
         RecordedKind::Rekeyed => 3,
         RecordedKind::Released => 4,
+        RecordedKind::OverLimit => 5,
     }
 }
 
@@ -302,6 +302,7 @@ fn read_recorded(reader: &mut Reader<'_>) -> Read<RecordedKind> {
         2 => Ok(RecordedKind::Created),
         3 => Ok(RecordedKind::Rekeyed),
         4 => Ok(RecordedKind::Released),
+        5 => Ok(RecordedKind::OverLimit),
         _ => Err(reader.error("its remembered outcome is unknown to this program")),
     }
 }

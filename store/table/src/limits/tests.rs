@@ -42,6 +42,7 @@ fn save(session: SessionKey, changed: Vec<Attribute>) -> Save {
         labels: None,
         max_idle_seconds: None,
         late: false,
+        limit: None,
         created_ms: 0,
         last_access_ms: 0,
     }

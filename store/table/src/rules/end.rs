@@ -114,6 +114,11 @@ impl SessionTable {
 
     fn bury(&mut self, call: &mut Call<'_>, key: &SessionKey, session: &Session) -> Version {
         call.tell(key, session, EventKind::Gone);
+        self.entomb(call, key, session)
+    }
+
+    /// Puts a tombstone in the place of a session.
+    pub(super) fn entomb(&mut self, call: &Call<'_>, key: &SessionKey, session: &Session) -> Version {
         let idle = u64::try_from(session.max_idle_seconds)
             .ok()
             .filter(|seconds| *seconds > 0);

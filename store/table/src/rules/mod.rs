@@ -4,6 +4,7 @@
 mod end;
 mod formats;
 mod leave;
+mod limit;
 mod ownership;
 mod registry;
 mod rename;

@@ -76,12 +76,27 @@ impl SessionTable {
             Ok(admitted) => admitted,
             Err(outcome) => return *outcome,
         };
+        let ending = match self.within_limit(save, key, Some(&current)) {
+            Ok(ending) => ending,
+            Err(sessions) => {
+                let version = current.version;
+                drop(current);
+                if right == Right::Owner {
+                    self.remember_over_limit(call, key, version);
+                }
+                return Outcome::OverLimit { sessions };
+            }
+        };
+        let ended = self.end(call, ending);
         let version = self.next_version();
         match right {
             Right::Owner => {}
             Right::Late => call.tell(key, &current, EventKind::Newer { version }),
         }
         let (created_version, epoch) = (current.created_version, current.epoch);
+        if save.labels.is_some() {
+            self.contents.labels_mut().leave(key, &current);
+        }
         drop(current);
 
         let now = self.now();
@@ -91,6 +106,11 @@ impl SessionTable {
             remember(record, call.id(), version, right);
             wants_names.then(|| (merge::names(record), record.local.to_vec()))
         });
+        if save.labels.is_some()
+            && let Some(Slot::Live(labelled)) = self.standing(key)
+        {
+            self.contents.labels_mut().enter(key, &labelled);
+        }
         if let (Some(merged), Some((names, local))) = (&mut merged, left.flatten()) {
             (merged.names, merged.local) = (names, local);
         }
@@ -99,6 +119,7 @@ impl SessionTable {
             epoch,
             created_version,
             merged,
+            ended: Some(ended),
         })
     }
 
@@ -106,6 +127,11 @@ impl SessionTable {
         if let Some(outcome) = too_large(None, save) {
             return outcome;
         }
+        let ending = match self.within_limit(save, &save.session, None) {
+            Ok(ending) => ending,
+            Err(sessions) => return Outcome::OverLimit { sessions },
+        };
+        let ended = self.end(call, ending);
         // What stands here past its deadline is absent to this command, but its owner may not know yet.
         if let Some(Slot::Live(expired)) = self.standing(&save.session) {
             self.expire(call, &save.session, expired, &self.heard());
@@ -143,6 +169,7 @@ impl SessionTable {
             epoch,
             created_version: version,
             merged: None,
+            ended: Some(ended),
         })
     }
 }

@@ -1,11 +1,12 @@
 //! What one proposal does at most: lists that are too long for a story.
 
 use crate::{
-    Command, Epoch, KILLED_MAX, Killed, Outcome, Proposal, RequestId, SWEPT_MAX, SessionKey, SessionTable,
-    Stamp, TOUCHED_MAX, Touched, Version,
+    Command, ENDED_MAX, Epoch, KILLED_MAX, Killed, Label, Limit, Outcome, OverLimit, Proposal, RequestId,
+    SWEPT_MAX, Save, SessionKey, SessionTable, Stamp, TOUCHED_MAX, Touched, Version,
 };
 
-use super::{create, sweep};
+use super::{saves, sweep};
+use crate::labels::LOOKED_MAX;
 
 /// A table in which the store asks, and a session for each number, created by the change of that number.
 struct Crowd {
@@ -14,14 +15,17 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// So many sessions that expire after 60 s.
+    /// So many sessions of one user that expire after 60 s.
     fn new(sessions: usize) -> Self {
         let mut crowd = Self {
             table: SessionTable::new(),
             sessions,
         };
         for number in 1..=sessions {
-            crowd.ask(create(key(number), 60));
+            crowd.ask(Command::Save(Save {
+                labels: Some(vec![label()]),
+                ..saves(key(number), 60)
+            }));
         }
         crowd
     }
@@ -51,6 +55,13 @@ impl Crowd {
     }
 }
 
+fn label() -> Label {
+    Label {
+        name: "principal".into(),
+        value: "ada".into(),
+    }
+}
+
 fn key(number: usize) -> SessionKey {
     let mut key = [0; 16];
     key[8..].copy_from_slice(&(number as u64).to_be_bytes());
@@ -74,6 +85,46 @@ fn a_kill_ends_what_it_names_first_and_leaves_the_rest() {
     let reader = crowd.table.reader();
     assert_eq!((reader.sessions(), reader.remains()), (1, 256));
     assert!(reader.get(&key(KILLED_MAX + 1)).is_some());
+}
+
+/// What a login of this number is answered that lets so many sessions of its user live and ends the others.
+fn login(crowd: &mut Crowd, number: usize, sessions: u32) -> Outcome {
+    let save = Save {
+        labels: Some(vec![label()]),
+        limit: Some(Limit {
+            label: label().name,
+            sessions,
+            then: OverLimit::End,
+        }),
+        ..saves(key(number), 60)
+    };
+    crowd.ask(Command::Save(save))
+}
+
+#[test]
+fn a_limit_ends_no_more_than_its_bound_and_refuses_instead() {
+    let mut crowd = Crowd::new(ENDED_MAX + 2);
+    let newcomer = ENDED_MAX + 3;
+    let refused = login(&mut crowd, newcomer, 2);
+    assert_eq!(refused, Outcome::OverLimit { sessions: 2 });
+    assert_eq!(crowd.table.reader().remains(), 0);
+    let Outcome::Saved(saved) = login(&mut crowd, newcomer, 3) else {
+        panic!("64 make room")
+    };
+    assert_eq!(saved.ended.unwrap(), (1..=64).map(key).collect::<Vec<_>>());
+}
+
+/// Where more are past their deadline than are looked at, nobody knows how many live.
+#[test]
+fn a_limit_looks_at_no_more_than_its_bound_and_refuses_until_a_sweep_came() {
+    let mut crowd = Crowd::new(LOOKED_MAX + 1);
+    crowd.pass_ms(60_001);
+    let newcomer = LOOKED_MAX + 2;
+    let refused = login(&mut crowd, newcomer, 1);
+    assert_eq!(refused, Outcome::OverLimit { sessions: 1 });
+    crowd.ask(sweep(1));
+    let saved = login(&mut crowd, newcomer, 1);
+    assert!(matches!(saved, Outcome::Saved(_)), "{saved:?}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The words of the scripts about what expires: `sweep`, `bury`, `leavers`, and the time until then.
 
 use super::show::{name, show_session};
-use super::stage::{Arguments, Fault, Stage, lines, pairs};
+use super::stage::{Arguments, Stage, lines, pairs};
+use super::words::Fault;
 use crate::{Command, LeaverKey, Stamp, Version};
 
 impl Stage {

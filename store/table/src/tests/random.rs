@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::stage::restored;
 use crate::{
-    Attribute, Command, Epoch, Formats, HEARS_ITS_END, Killed, Label, LeaverKey, ListFilter, ListOrder,
-    LocalAttribute, Login, Outcome, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp,
-    Touched, Version,
+    Attribute, Command, Epoch, Formats, HEARS_ITS_END, Killed, Label, LeaverKey, Limit, ListFilter,
+    ListOrder, LocalAttribute, Login, Outcome, OverLimit, Proposal, RemoveReason, RequestId, Save, Session,
+    SessionKey, SessionTable, Stamp, Touched, Version,
 };
 
 /// Commands of each seed.
@@ -136,6 +136,7 @@ fn save(dice: &mut Dice, session: SessionKey, epoch: Epoch, base: Version) -> Sa
         labels: (dice.below(5) == 0).then(|| vec![label(name)]),
         max_idle_seconds: (dice.below(3) == 0).then_some(20),
         late: dice.below(2) == 0,
+        limit: limit(dice),
         created_ms: 0,
         last_access_ms: 0,
     }
@@ -153,6 +154,17 @@ fn label(value: &str) -> Label {
         name: "principal".into(),
         value: value.into(),
     }
+}
+
+fn limit(dice: &mut Dice) -> Option<Limit> {
+    let then = [OverLimit::Refuse, OverLimit::End][usize::try_from(dice.below(2)).unwrap()];
+    let label = ["principal", "oidc.sid"][usize::try_from(dice.below(8) / 7).unwrap()].into();
+    let sessions = 1 + u32::try_from(dice.below(3)).unwrap();
+    (dice.below(2) == 0).then_some(Limit {
+        label,
+        sessions,
+        then,
+    })
 }
 
 fn bytes_of(table: &SessionTable) -> Vec<u8> {
@@ -184,6 +196,7 @@ fn replicas_agree_wherever_a_snapshot_falls() {
             let (mut here, mut there) = (Vec::new(), Vec::new());
             leader.begin_entry(Stamp(stamp));
             follower.begin_entry(Stamp(stamp));
+            let brings = brings_its_label(&proposal, &leader);
             let told = leader.apply(&proposal, &mut here);
             assert_eq!(
                 told,
@@ -193,6 +206,7 @@ fn replicas_agree_wherever_a_snapshot_falls() {
             assert_eq!(here, there, "seed {seed}, {proposal:?}");
             check_outcome(&proposal, &told, &leader);
             check_burial(&proposal, &told, &mut firsts);
+            check_limit(&proposal, &told, &leader, brings);
             last = Some(proposal);
             if dice.below(50) == 0 {
                 follower = restored(&follower).unwrap();
@@ -201,6 +215,8 @@ fn replicas_agree_wherever_a_snapshot_falls() {
         assert!(!firsts.is_empty(), "seed {seed}");
         assert_eq!(bytes_of(&leader), bytes_of(&follower), "seed {seed}");
         check_counters(&leader, seed);
+        check_labels(&leader, seed);
+        check_labels(&follower, seed);
     }
 }
 
@@ -228,6 +244,69 @@ fn check_outcome(proposal: &Proposal, outcome: &Outcome, table: &SessionTable) {
             assert!(session.attribute(&local.name).is_none() && session.local.contains(local));
         }
     }
+}
+
+/// However sessions came to their labels, they are found by them, and none else is.
+fn check_labels(table: &SessionTable, seed: u64) {
+    let reader = table.reader();
+    let list = |filter: &ListFilter| reader.list(filter, (ListOrder::Key, None), usize::MAX);
+    let all = list(&ListFilter::default()).sessions;
+    for value in ["cart", "user", "note"] {
+        let labels = vec![label(value)];
+        let walked = all.iter().filter(|(_, session)| session.labels[..] == labels[..]);
+        let walked: Vec<_> = walked.map(|(key, _)| key).collect();
+        let filter = ListFilter {
+            labels: labels.clone(),
+            ..ListFilter::default()
+        };
+        let found = list(&filter);
+        let found: Vec<_> = found.sessions.iter().map(|(key, _)| key).collect();
+        assert_eq!(found, walked, "seed {seed}, {value}");
+    }
+}
+
+/// Whether a save is about a session that does not carry the label yet for which it names a limit. What a repeat asks was
+/// decided before.
+fn brings_its_label(proposal: &Proposal, table: &SessionTable) -> bool {
+    let Command::Save(save) = &proposal.command else {
+        return false;
+    };
+    let current = table.reader().standing(&save.session);
+    let known = |session: &Session| {
+        let seen = session.last_change.map(|change| change.id);
+        let late = session.late_change.as_ref().map(|late| late.id);
+        [seen, late].contains(&proposal.request_id)
+    };
+    let carries = |session: &Session| {
+        save.labels
+            .iter()
+            .flatten()
+            .any(|label| session.labels.contains(label))
+    };
+    current.is_none_or(|session| !known(&session) && !carries(&session))
+}
+
+/// No save that named a limit and was let through leaves more sessions with its label than that.
+fn check_limit(proposal: &Proposal, outcome: &Outcome, table: &SessionTable, brought: bool) {
+    let (Command::Save(save), Outcome::Saved(_)) = (&proposal.command, outcome) else {
+        return;
+    };
+    let (Some(limit), Some(labels)) = (save.limit.as_ref().filter(|_| brought), &save.labels) else {
+        return;
+    };
+    let filter = ListFilter {
+        labels: labels
+            .iter()
+            .filter(|label| label.name == limit.label)
+            .cloned()
+            .collect(),
+        ..ListFilter::default()
+    };
+    let carriers = table.reader().list(&filter, (ListOrder::Key, None), usize::MAX);
+    assert!(
+        filter.labels.is_empty() || carriers.matching <= limit.sessions.into(),
+        "{proposal:?}"
+    );
 }
 
 fn check_counters(table: &SessionTable, seed: u64) {

@@ -99,14 +99,22 @@ fn show_merged(merged: &Merged) -> String {
     text
 }
 
+fn show_ended(ended: Option<&[SessionKey]>) -> String {
+    let shown = |key: &SessionKey| format!(", ended {}", name(key));
+    ended.unwrap_or_default().iter().map(shown).collect()
+}
+
 pub(super) fn show_outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Claimed(session) => format!("claimed {}", show_session(session)),
         Outcome::Saved(saved) => {
             let merged = saved.merged.as_ref().map_or(String::new(), show_merged);
             format!(
-                "saved v{} e{} c{}{merged}",
-                saved.version, saved.epoch, saved.created_version
+                "saved v{} e{} c{}{merged}{}",
+                saved.version,
+                saved.epoch,
+                saved.created_version,
+                show_ended(saved.ended.as_deref())
             )
         }
         Outcome::Conflict { version, merged } => format!("conflict v{version}{}", show_merged(merged)),
@@ -115,6 +123,7 @@ pub(super) fn show_outcome(outcome: &Outcome) -> String {
         Outcome::Renamed => "renamed".into(),
         Outcome::Stale => "stale".into(),
         Outcome::TooLarge { bytes } => format!("too large: {bytes}"),
+        Outcome::OverLimit { sessions } => format!("over the limit of {sessions}"),
         Outcome::Touched { fenced, gone } => format!("touched, fenced {fenced:?}, gone {gone:?}"),
         Outcome::Rekeyed { version } => format!("rekeyed v{version}"),
         Outcome::Taken => "taken".into(),

@@ -4,21 +4,22 @@
 //! are names; `name.3` is in slot 3, all others in slot 0; `name@5` is a session and the epoch or version meant. Serials
 //! rise by themselves; `serial=4` repeats. In answers `v` is a version, `e` an epoch, `c` the version that created the
 //! session, `†` a tombstone.
+//! `limit="principal:3 end"` allows three sessions with that label and ends the oldest; without `end` it refuses.
 //! `local="socket:Socket"` turns an attribute local, `label="principal:ada"` sets the labels, `label=none` takes them away.
 //! The value `bound` wants to hear when its session ends. `2@7` is node 2 on disk 7.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::show::{name, show_checked, show_cluster, show_event, show_outcome, show_owner, show_session};
+use super::words::{Fault, label, limit, local, login, named};
 use crate::{
-    Announcement, Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed, Label,
-    ListFilter, ListOrder, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save, SessionKey,
-    SessionTable, Stamp, Touched, Version,
+    Announcement, Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed,
+    ListFilter, ListOrder, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched,
+    Version,
 };
 
 /// What a stage understands: its scripts raise the format to ones that no program writes yet.
@@ -27,7 +28,6 @@ const EVERY_FORMAT: Formats = Formats {
     newest: Format(u8::MAX),
 };
 
-pub(super) type Fault = Box<dyn Error>;
 pub(super) type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
 
 /// A table and the actors before it.
@@ -209,6 +209,7 @@ impl Stage {
                 })))
             }
             "table" => Ok(self.dump()),
+            "carriers" => self.carriers(arguments.next_pos().ok_or("which label")?),
             "restart" => {
                 self.table = restored(&self.table)?;
                 Ok(self.clocks())
@@ -272,6 +273,20 @@ impl Stage {
             _ => return Err(format!("no command {name}").into()),
         };
         Ok(self.own(command))
+    }
+
+    /// Sessions that carry a label, as people find them.
+    fn carriers(&self, text: &str) -> Result<String, Fault> {
+        let filter = ListFilter {
+            labels: named(text)?.into_iter().map(label).collect(),
+            ..ListFilter::default()
+        };
+        let listing = self
+            .table
+            .reader()
+            .list(&filter, (ListOrder::Key, None), usize::MAX);
+        let names: Vec<String> = listing.sessions.iter().map(|(key, _)| name(key)).collect();
+        Ok(format!("[{}]", names.join(" ")))
     }
 
     fn dump(&self) -> String {
@@ -365,6 +380,7 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
         login: arguments.take_key("login").map(login),
         max_idle_seconds: arguments.take_key("idle").map(str::parse).transpose()?,
         late: false,
+        limit: arguments.take_key("limit").map(limit).transpose()?,
         created_ms: 0,
         last_access_ms: 0,
     };
@@ -387,37 +403,6 @@ fn save(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Save, Faul
         });
     }
     Ok(save)
-}
-
-/// Names and what belongs to them, as in `principal:ada oidc.sid:7`; `none` stands for nothing.
-fn named(text: &str) -> Result<Vec<(&str, &str)>, Fault> {
-    let words = text.split_whitespace().filter(|word| *word != "none");
-    words
-        .map(|word| word.split_once(':').ok_or_else(|| "name:value".into()))
-        .collect()
-}
-
-fn label((name, value): (&str, &str)) -> Label {
-    Label {
-        name: name.into(),
-        value: value.into(),
-    }
-}
-
-fn local((name, class): (&str, &str)) -> LocalAttribute {
-    LocalAttribute {
-        name: name.into(),
-        class: class.into(),
-    }
-}
-
-fn login(principal: &str) -> Login {
-    let principal = if principal == "nobody" { "" } else { principal };
-    Login {
-        principal: principal.into(),
-        roles: vec!["user".into()],
-        auth_type: "FORM".into(),
-    }
 }
 
 fn remove(session: SessionKey, arguments: &mut Arguments<'_>) -> Result<Command, Fault> {
