@@ -118,6 +118,7 @@ fn short(number: u8) -> Save {
         local: Vec::new(),
         login: None,
         labels: None,
+        limit: None,
         max_idle_seconds: Some(1),
         late: false,
         created_ms: 0,

@@ -9,12 +9,12 @@ import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 
 /**
- * Who is logged in by a framework that keeps its login in a session attribute, so that operators
- * find these sessions by name, too. Asked only about a value that is being encoded, on the same
- * thread, through the public interfaces of the frameworks as the application's own loader knows
- * them.
+ * Who is logged in by a framework that keeps its login in a session attribute: these sessions, too,
+ * are found and counted by the name of their user. Asked only about a value that is being encoded,
+ * on the same thread, through the public interfaces of the frameworks as the application's own
+ * loader knows them.
  *
- * <p>Whatever goes wrong here costs a name in a list, never a save.
+ * <p>Whatever goes wrong here costs a label, never a save.
  */
 final class FrameworkUsers {
 

@@ -148,6 +148,46 @@ public abstract class ManagerAttributes extends ManagerBase {
   }
 
   /**
+   * How many sessions one user may have at a time, on all Tomcats together: who is logged in by the
+   * container, by Spring Security or by Shiro, under the same name. Not asked with {@code
+   * mode="observe"}.
+   *
+   * @param sessionLimit 1 to 1,000; 0, unless set, for any number
+   */
+  public void setSessionLimit(int sessionLimit) {
+    options.sessionLimit = sessionLimit;
+  }
+
+  /**
+   * How many sessions one user may have at a time.
+   *
+   * @return as set
+   */
+  public int getSessionLimit() {
+    return options.sessionLimit;
+  }
+
+  /**
+   * What a login gets whose user has as many sessions as he may.
+   *
+   * @param onSessionLimit {@code end}: the user's oldest sessions end, before the login is
+   *     answered; or {@code refuse}: the login's own request is answered with 403 and the session
+   *     goes on as it was before, or is gone if that request began it
+   */
+  public void setOnSessionLimit(String onSessionLimit) {
+    options.onSessionLimit = onSessionLimit;
+  }
+
+  /**
+   * What a login gets whose user has as many sessions as he may.
+   *
+   * @return as set
+   */
+  public String getOnSessionLimit() {
+    return options.onSessionLimit;
+  }
+
+  /**
    * Whether sessions without content are stored, too: no attribute, login or idle limit of their
    * own. They cost the store a record for every visitor who never comes back.
    *

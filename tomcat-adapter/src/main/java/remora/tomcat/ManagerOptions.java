@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.catalina.Context;
+import remora.tomcat.store.SessionLimit;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreTls;
 
@@ -40,6 +41,8 @@ final class ManagerOptions {
   String onStoreLoss = "serve";
   String onConflict = "refuse";
   String onUnserializable = "local";
+  int sessionLimit;
+  String onSessionLimit = "end";
   boolean persistEmpty;
   String storeTimeout;
   String tlsAuthority;
@@ -129,6 +132,25 @@ final class ManagerOptions {
    */
   boolean keepsLocal() {
     return choice("onUnserializable", onUnserializable, "local", "fail") == 0;
+  }
+
+  /**
+   * How many sessions one user may have.
+   *
+   * @return null for any number
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  SessionLimit limit() {
+    boolean ends = choice("onSessionLimit", onSessionLimit, "end", "refuse") == 0;
+    if (sessionLimit < 0 || sessionLimit > SessionLimit.SESSIONS_MAX) {
+      throw new IllegalArgumentException(
+          "sessionLimit=\""
+              + sessionLimit
+              + "\" is out of range: it is 1 to "
+              + SessionLimit.SESSIONS_MAX
+              + ", or 0 for no limit.");
+    }
+    return sessionLimit == 0 ? null : new SessionLimit(sessionLimit, ends);
   }
 
   private static int choice(String name, String value, String first, String second) {

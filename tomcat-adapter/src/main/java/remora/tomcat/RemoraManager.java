@@ -30,9 +30,10 @@ import remora.tomcat.store.grpc.GrpcSessionStore;
  *
  * <p>Every change of a session is on a majority of the store's disks before the response that
  * reveals it leaves. Attributes of the element, beside those of Tomcat's own managers: {@code
- * store}, {@code app}, {@code node}, {@code onStoreLoss}, {@code storeTimeout}, {@code
- * tlsAuthority}, {@code tlsCert}, {@code tlsKey}, {@code key}, {@code keyFile}; see their setters.
- * {@code sessionAttributeValueClassNameFilter} is also the allow list for what is deserialized.
+ * store}, {@code app}, {@code node}, {@code onStoreLoss}, {@code sessionLimit}, {@code
+ * onSessionLimit}, {@code storeTimeout}, {@code tlsAuthority}, {@code tlsCert}, {@code tlsKey},
+ * {@code key}, {@code keyFile}; see their setters. {@code sessionAttributeValueClassNameFilter} is
+ * also the allow list for what is deserialized.
  *
  * <p>Lifecycle: starting neither waits for the store nor fails when it is down; stopping passivates
  * and releases the sessions, whose users go on elsewhere, and ends none of them.
@@ -229,6 +230,7 @@ public class RemoraManager extends ManagerAttributes {
             options.overwrites(),
             options.serves(),
             options.keepsLocal(),
+            options.limit(),
             storeOptions.timeoutMillis());
     presence = new Presence(this, storeOptions, options, store);
     if (options.observes()) {

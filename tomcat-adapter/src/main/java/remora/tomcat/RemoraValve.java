@@ -27,8 +27,6 @@ public class RemoraValve extends ValveBase {
 
   private static final Log log = LogFactory.getLog(RemoraValve.class);
 
-  private static final int SERVER_ERROR = 500;
-
   /** Where Tomcat looks for what went wrong; the name begins differently on Tomcat 9 and 10. */
   private static final String ERROR_EXCEPTION = errorException();
 
@@ -123,8 +121,18 @@ public class RemoraValve extends ValveBase {
   private void settle(CommitHook hook, Request request, Response response) throws IOException {
     RuntimeException fault = hook.askNow();
     if (fault != null) {
-      log.error(request.getMethod() + " " + request.getDecodedRequestURI() + " failed", fault);
-      showErrorPage(request, response, fault);
+      RequestScope scope = (RequestScope) hook.guard();
+      int status = scope.status(fault);
+      response.reset();
+      if (status == CommitHook.SERVER_ERROR) {
+        log.error(request.getMethod() + " " + request.getDecodedRequestURI() + " failed", fault);
+        request.setAttribute(ERROR_EXCEPTION, fault);
+        response.sendError(status);
+      } else {
+        scope.nameSessionAgain();
+        response.sendError(status, fault.getMessage());
+      }
+      showErrorPage(request, response);
       hook.pageEnded();
       hook.askNow();
     }
@@ -134,11 +142,7 @@ public class RemoraValve extends ValveBase {
    * The page has come back, so its fault cannot be thrown at it any more. Tomcat does not run an
    * application for a request that is in error already, it only looks for the error page.
    */
-  private void showErrorPage(Request request, Response response, RuntimeException fault)
-      throws IOException {
-    response.reset();
-    request.setAttribute(ERROR_EXCEPTION, fault);
-    response.sendError(SERVER_ERROR);
+  private void showErrorPage(Request request, Response response) throws IOException {
     if (response.isErrorReportRequired()) {
       next(request, response);
     }

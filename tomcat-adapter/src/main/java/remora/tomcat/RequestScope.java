@@ -14,6 +14,7 @@ import remora.tomcat.keeper.Keeper;
 import remora.tomcat.keeper.PermanentFaultException;
 import remora.tomcat.keeper.SaveFailedException;
 import remora.tomcat.keeper.SessionIds;
+import remora.tomcat.keeper.SessionLimitException;
 import remora.tomcat.keeper.Visit;
 
 /**
@@ -27,10 +28,14 @@ final class RequestScope implements CommitHook.Guard {
 
   private static final ThreadLocal<RequestScope> CURRENT = new ThreadLocal<>();
 
+  /** A login that is not allowed now; a 503 would have it sent again, a 401 the password. */
+  private static final int FORBIDDEN = 403;
+
   /** Tomcat keeps the request's session there; an application thread may have put it in unseen. */
   private static final Field SESSION = sessionField();
 
   private final Request request;
+  private final String bareIdAskedFor;
   private final Visit visit = new Visit(System.nanoTime());
   private RuntimeException failure;
   private boolean reported;
@@ -45,6 +50,8 @@ final class RequestScope implements CommitHook.Guard {
 
   RequestScope(Request request) {
     this.request = request;
+    String asked = request.getRequestedSessionId();
+    this.bareIdAskedFor = asked == null ? null : SessionIds.bare(asked);
   }
 
   private static Field sessionField() {
@@ -177,6 +184,19 @@ final class RequestScope implements CommitHook.Guard {
     }
   }
 
+  /**
+   * Has an answer whose head was dropped name the session all the same, if its id has changed with
+   * this request: the session goes on under the new one alone.
+   */
+  void nameSessionAgain() {
+    RemoraSession session = sessionOfRequest();
+    Held held = session == null ? null : session.held();
+    boolean goesOn = held != null && !held.standing().life().isOver();
+    if (goesOn && !SessionIds.bare(session.getId()).equals(bareIdAskedFor)) {
+      request.changeSessionId(session.getId());
+    }
+  }
+
   /** The page has come back: its thread holds nothing of the application's any more. */
   void pageIsOver() {
     pageOver = true;
@@ -261,6 +281,11 @@ final class RequestScope implements CommitHook.Guard {
     failure = null;
     finished = true; // the value at fault is given up; what else changed is saved afterwards
     return fault;
+  }
+
+  @Override
+  public int status(RuntimeException fault) {
+    return fault instanceof SessionLimitException ? FORBIDDEN : CommitHook.SERVER_ERROR;
   }
 
   @Override

@@ -18,7 +18,8 @@
  *   <li>Before head, flush or end of the response leave, the hook asks the scope, and the scope has
  *       the keeper settle what the request has seen of every session that it touched.
  *   <li>If that fails, the answer is an empty 503 without a cookie, or a cut connection where the
- *       head has left.
+ *       head has left; the application's own error page where it is to blame, or where a user would
+ *       have more sessions than he may.
  * </ol>
  *
  * <p>No class here names a servlet type, so one jar serves Tomcat 9.0, 10.1 and 11.0.

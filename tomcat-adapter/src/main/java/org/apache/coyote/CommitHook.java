@@ -17,7 +17,8 @@ import java.util.Map;
  * <p>What becomes of an answer to which the guard says no is decided by {@link Fate}. Before the
  * head has left, it is replaced by an empty 503 without a cookie, and whatever body follows is
  * dropped; or, where the fault is the application's own, the page fails with it, so that its error
- * page tells. Where the head has left, the connection (with HTTP/2, the stream) is cut.
+ * page tells; a fault with a status of its own has the error page of that, and is an empty answer
+ * to a page that flushes. Where the head has left, the connection (with HTTP/2, the stream) is cut.
  *
  * <p>Invariant: a hook serves one request. The processor and its response are used again for the
  * next one, so the hook takes itself off at CLOSE and stands aside when it meets a request that is
@@ -63,6 +64,16 @@ public final class CommitHook implements ActionHook {
     }
 
     /**
+     * Which status tells a fault of {@link #takeFault}.
+     *
+     * @param fault what was taken
+     * @return the status of the error page, 400 or above
+     */
+    default int status(RuntimeException fault) {
+      return SERVER_ERROR;
+    }
+
+    /**
      * The connection changes protocols with this answer, as for a WebSocket.
      *
      * @param token Tomcat's {@link UpgradeToken}, which knows who takes over
@@ -91,7 +102,7 @@ public final class CommitHook implements ActionHook {
     UNAVAILABLE,
     /** The page fails with the fault, and the application's error page answers. */
     RAISE,
-    /** Its head becomes an empty 500: no page is left to fail. */
+    /** Its head becomes an empty answer of the fault's status: no page is left to fail. */
     ERROR,
     /** The connection ends. */
     CUT;
@@ -130,7 +141,8 @@ public final class CommitHook implements ActionHook {
 
   private static final int SWITCHING_PROTOCOLS = 101;
 
-  private static final int SERVER_ERROR = 500;
+  /** What tells a fault of the application unless its guard says another status. */
+  public static final int SERVER_ERROR = 500;
 
   private static final int SERVICE_UNAVAILABLE = 503;
 
@@ -148,6 +160,7 @@ public final class CommitHook implements ActionHook {
   private boolean refused;
   private boolean cutOff;
   private boolean off;
+  private boolean pageIsBack;
   private RuntimeException fault;
   private volatile Thread page;
 
@@ -299,6 +312,7 @@ public final class CommitHook implements ActionHook {
    */
   public RuntimeException askNow() {
     boolean pageRuns = runsPage();
+    pageIsBack = true;
     try {
       ask(pageRuns);
     } catch (RuntimeException raised) {
@@ -328,9 +342,13 @@ public final class CommitHook implements ActionHook {
         response.setHeader("Remora-Effect", guard.effect());
         break;
       case ERROR:
-        replaceHead(SERVER_ERROR);
+        replaceHead(guard.status(fault));
         break;
       case RAISE:
+        if (!pageIsBack && guard.status(fault) != SERVER_ERROR) {
+          replaceHead(guard.status(fault)); // thrown at the page, it would become a 500
+          break;
+        }
         response.getMimeHeaders().removeHeader("Set-Cookie"); // it may name what is not stored
         throw fault;
       case CUT:
@@ -343,7 +361,7 @@ public final class CommitHook implements ActionHook {
 
   /** A page that swallows its fault and goes on is asked for an error page all the same. */
   private Word word(boolean committed) {
-    if (fault != null && response.getStatus() < SERVER_ERROR) {
+    if (fault != null && response.getStatus() < guard.status(fault)) {
       return Word.FAULT;
     }
     if (guard.mayProceed(committed)) {

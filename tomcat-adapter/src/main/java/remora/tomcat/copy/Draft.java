@@ -3,6 +3,7 @@ package remora.tomcat.copy;
 import java.util.ArrayList;
 import java.util.List;
 import remora.tomcat.store.SessionChange;
+import remora.tomcat.store.SessionLimit;
 
 /** What one save tells the store: encodings, with what they are based on. Immutable. */
 public final class Draft {
@@ -92,11 +93,13 @@ public final class Draft {
    * What the store is asked.
    *
    * @param onto the version that it is based on; with a create that of the tombstone, or 0
+   * @param limit how many sessions a user may have who logs in with it, or null
    * @param createdMillis when the session was made, milliseconds since 1970
    * @param lastAccessMillis when it was last used, milliseconds since 1970
    * @return the change
    */
-  public SessionChange change(long onto, long createdMillis, long lastAccessMillis) {
+  public SessionChange change(
+      long onto, SessionLimit limit, long createdMillis, long lastAccessMillis) {
     SessionChange.Builder change = SessionChange.of(epoch, onto);
     for (Encoding encoding : encodings) {
       switch (encoding.kind()) {
@@ -107,7 +110,7 @@ public final class Draft {
           change.local(encoding.name(), encoding.className());
           break;
         case LOGIN:
-          change.login(encoding.login());
+          change.login(encoding.login()).limit(limit);
           break;
         case IDLE:
           change.maxIdleSeconds(encoding.idle());

@@ -62,6 +62,8 @@ public enum Verdict {
     STALE,
     /** The new key is in use. */
     TAKEN,
+    /** The user has as many sessions as he may. */
+    OVER_LIMIT,
     /** The store does not take it, now or ever. */
     REFUSED,
     /** No answer in time. */
@@ -80,6 +82,7 @@ public enum Verdict {
       case DONE:
         return TAKE_IN;
       case CONFLICT:
+      case OVER_LIMIT:
       case REFUSED:
         return GIVE_UP;
       case STALE:

@@ -1,5 +1,7 @@
 package remora.tomcat.keeper;
 
+import remora.tomcat.store.SessionLimit;
+
 /** What a keeper is told when it is made. */
 public final class KeeperSettings {
 
@@ -13,6 +15,7 @@ public final class KeeperSettings {
   final boolean overwrites;
   final boolean serves;
   final boolean keepsLocal;
+  final SessionLimit limit;
   final long storeTimeoutMillis;
 
   /**
@@ -25,6 +28,7 @@ public final class KeeperSettings {
    * @param overwrites whether attributes that others changed too are written over
    * @param serves whether this Tomcat goes on by itself while the store is away
    * @param keepsLocal whether what does not fit into a session stays here; else its request fails
+   * @param limit how many sessions one user may have, or null for any number
    * @param storeTimeoutMillis how long the store may take for an answer
    */
   public KeeperSettings(
@@ -35,6 +39,7 @@ public final class KeeperSettings {
       boolean overwrites,
       boolean serves,
       boolean keepsLocal,
+      SessionLimit limit,
       long storeTimeoutMillis) {
     this.application = application;
     this.ids = ids;
@@ -43,6 +48,7 @@ public final class KeeperSettings {
     this.overwrites = overwrites;
     this.serves = serves;
     this.keepsLocal = keepsLocal;
+    this.limit = limit;
     this.storeTimeoutMillis = storeTimeoutMillis;
   }
 

@@ -2,9 +2,10 @@ package remora.tomcat.keeper;
 
 /**
  * A change of a session can never be stored as it is: the page's own fault, which repeating does
- * not cure. The user gets the application's own error page, not a 503.
+ * not cure. The user gets the application's own error page, for 500 unless a subclass says another
+ * status, and not a 503.
  */
-public final class PermanentFaultException extends SaveFailedException {
+public class PermanentFaultException extends SaveFailedException {
 
   private static final long serialVersionUID = 1L;
 

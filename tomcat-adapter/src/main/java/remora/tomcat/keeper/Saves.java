@@ -7,6 +7,7 @@ import remora.tomcat.copy.Verdict;
 import remora.tomcat.copy.Verdict.Command;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionLimit;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreRefusedException;
 import remora.tomcat.store.StoreUnavailableException;
@@ -21,6 +22,7 @@ final class Saves {
   private final PauseTicker ticker;
   private final boolean overwrites;
   private final boolean keepsLocal;
+  private final SessionLimit limit;
   private final Serving serving;
 
   /**
@@ -35,6 +37,7 @@ final class Saves {
     this.ticker = settings.ticker;
     this.overwrites = settings.overwrites;
     this.keepsLocal = settings.keepsLocal;
+    this.limit = settings.limit;
     this.serving = serving;
   }
 
@@ -141,7 +144,7 @@ final class Saves {
       return store.save(
           attempt.serial,
           attempt.key,
-          attempt.draft.change(attempt.onto, live.createdMillis(), live.lastAccessMillis()));
+          attempt.draft.change(attempt.onto, limit, live.createdMillis(), live.lastAccessMillis()));
     } catch (StoreUnavailableException silent) {
       silent(held, attempt, silent);
       return null;
@@ -190,8 +193,7 @@ final class Saves {
     }
   }
 
-  private static void conclude(
-      Held held, Try attempt, Verdict verdict, SaveOutcome outcome, long before) {
+  private void conclude(Held held, Try attempt, Verdict verdict, SaveOutcome outcome, long before) {
     held.lock();
     try {
       Copy copy = held.copy();
@@ -219,19 +221,26 @@ final class Saves {
           throw new SaveFailedException("the session was ended or its id changed elsewhere");
         default:
           copy.giveUp(attempt.draft);
-          throw new SaveFailedException(reason(attempt.draft, outcome));
+          throw refusal(attempt.draft, outcome);
       }
     } finally {
       held.unlock();
     }
   }
 
-  private static String reason(Draft draft, SaveOutcome outcome) {
-    if (outcome.kind() == SaveOutcome.Kind.CONFLICT) {
-      return "another Tomcat changed the same part of the session first: " + draft.names();
+  private SaveFailedException refusal(Draft draft, SaveOutcome outcome) {
+    switch (outcome.kind()) {
+      case OVER_LIMIT:
+        return new SessionLimitException(
+            "the user who would log in has " + limit.sessions() + " sessions, his limit, already");
+      case CONFLICT:
+        return new SaveFailedException(
+            "another Tomcat changed the same part of the session first: " + draft.names());
+      default:
+        return new SaveFailedException(
+            draft.creates()
+                ? "the id of a new session is in use"
+                : "the session belongs to " + outcome.owner());
     }
-    return draft.creates()
-        ? "the id of a new session is in use"
-        : "the session belongs to " + outcome.owner();
   }
 }

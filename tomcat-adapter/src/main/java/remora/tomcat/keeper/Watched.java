@@ -102,7 +102,7 @@ final class Watched {
   }
 
   SessionChange change(Draft draft, long onto) {
-    return draft.change(onto, live.createdMillis(), live.lastAccessMillis());
+    return draft.change(onto, null, live.createdMillis(), live.lastAccessMillis());
   }
 
   synchronized void saved(Draft draft, SaveOutcome outcome) {

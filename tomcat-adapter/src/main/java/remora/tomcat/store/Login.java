@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** The container login of a session. Immutable. */
+/**
+ * Who is logged in, by the container or by a framework. In the store the name is the session's
+ * label {@code principal}, too, by which it is found and counted. Immutable.
+ */
 public final class Login {
 
   /** Nobody is logged in: in a save, logs out. */

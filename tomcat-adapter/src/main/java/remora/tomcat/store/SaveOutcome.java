@@ -16,7 +16,9 @@ public final class SaveOutcome {
     /** The key was replaced at a login; nothing was changed. */
     RENAMED,
     /** A repeat of a command older than the last one; nothing was changed now. */
-    STALE
+    STALE,
+    /** The user has as many sessions as the save allows; nothing was changed. */
+    OVER_LIMIT
   }
 
   private final Kind kind;
@@ -91,7 +93,7 @@ public final class SaveOutcome {
   /**
    * The change is not stored, and there is nothing more to say.
    *
-   * @param kind {@link Kind#RENAMED} or {@link Kind#STALE}
+   * @param kind {@link Kind#RENAMED}, {@link Kind#STALE} or {@link Kind#OVER_LIMIT}
    * @return the outcome
    */
   public static SaveOutcome bare(Kind kind) {

@@ -13,6 +13,7 @@ public final class SessionChange {
   private final List<String> removed;
   private final List<LocalAttribute> local;
   private final Login login;
+  private final SessionLimit limit;
   private final Integer maxIdleSeconds;
   private final boolean late;
   private final long createdMillis;
@@ -25,6 +26,7 @@ public final class SessionChange {
     removed = Collections.unmodifiableList(builder.removed);
     local = Collections.unmodifiableList(builder.local);
     login = builder.login;
+    limit = builder.limit;
     maxIdleSeconds = builder.maxIdleSeconds;
     late = builder.late;
     createdMillis = builder.createdMillis;
@@ -99,6 +101,15 @@ public final class SessionChange {
   }
 
   /**
+   * How many sessions who logs in may have.
+   *
+   * @return null for any number
+   */
+  public SessionLimit limit() {
+    return limit;
+  }
+
+  /**
    * The idle limit in seconds, if it changed.
    *
    * @return null when unchanged; 0 or less means never
@@ -143,6 +154,7 @@ public final class SessionChange {
     private final List<String> removed = new ArrayList<>();
     private final List<LocalAttribute> local = new ArrayList<>(0);
     private Login login;
+    private SessionLimit limit;
     private Integer maxIdleSeconds;
     private boolean late;
     private long createdMillis;
@@ -197,6 +209,18 @@ public final class SessionChange {
      */
     public Builder login(Login value) {
       login = value;
+      return this;
+    }
+
+    /**
+     * Asks for a limit on the sessions of who logs in. Counted are the others of the application
+     * that are logged in under the same name; one that was so before is not asked again.
+     *
+     * @param value the limit, or null for none; says nothing without a login
+     * @return this
+     */
+    public Builder limit(SessionLimit value) {
+      limit = value;
       return this;
     }
 

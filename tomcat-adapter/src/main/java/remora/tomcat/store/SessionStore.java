@@ -69,6 +69,10 @@ public interface SessionStore extends AutoCloseable {
    * SaveOutcome#epoch()} is then the owner's, never to be taken for the caller's. An older
    * ownership is fenced.
    *
+   * <p>A login with a {@linkplain SessionChange#limit() limit} is decided by the store for all
+   * Tomcats at once. Sessions that end for it are told to their owners as {@link Push.Kind#GONE},
+   * to this instance too, and the answer comes when none of them can be shown any more.
+   *
    * @param serial from {@link #nextSerial()}
    * @param key which session
    * @param change what changed, and since which version

@@ -264,7 +264,7 @@ final class CopyStage {
   }
 
   private static String tells(Draft draft) {
-    SessionChange change = draft.change(draft.base(), 0, 0);
+    SessionChange change = draft.change(draft.base(), null, 0, 0);
     StringBuilder text = new StringBuilder(draft.creates() ? "creates" : "saves");
     text.append(draft.isLate() ? " late" : "");
     if (!draft.creates()) {

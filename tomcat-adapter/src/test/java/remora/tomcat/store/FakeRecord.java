@@ -1,5 +1,6 @@
 package remora.tomcat.store;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -17,7 +18,8 @@ final class FakeRecord implements FakeSlots.Slot {
     SAVED,
     CREATED,
     RENAMED,
-    RELEASED
+    RELEASED,
+    OVER_LIMIT
   }
 
   /** Bits of a version below its generation. */
@@ -208,13 +210,31 @@ final class FakeRecord implements FakeSlots.Slot {
 
   /** What it counts towards the limits, in bytes: attribute names and values, and the login. */
   long bytes() {
-    long bytes = FakeTable.bytes(login);
+    long bytes = bytes(login);
     for (StoredAttribute attribute : attributes.values()) {
-      bytes += FakeTable.bytes(attribute);
+      bytes += bytes(attribute);
     }
     for (LocalAttribute one : local.values()) {
-      bytes += FakeTable.bytes(one);
+      bytes += bytes(one);
     }
     return bytes;
+  }
+
+  static long bytes(StoredAttribute attribute) {
+    return utf8(attribute.name()) + attribute.bytes().length;
+  }
+
+  static long bytes(LocalAttribute local) {
+    return utf8(local.name()) + utf8(local.className());
+  }
+
+  static long bytes(Login login) {
+    return utf8(login.principal())
+        + utf8(login.authType())
+        + login.roles().stream().mapToLong(FakeRecord::utf8).sum();
+  }
+
+  private static long utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8).length;
   }
 }

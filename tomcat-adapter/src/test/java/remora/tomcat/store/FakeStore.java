@@ -342,19 +342,19 @@ public final class FakeStore implements SessionStore {
     long after = before;
     for (StoredAttribute changed : change.changed()) {
       once &= named.add(changed.name());
-      after += FakeTable.bytes(changed);
+      after += FakeRecord.bytes(changed);
     }
     if (!once) {
       throw new StoreRefusedException(
           StoreRefusedException.Reason.MALFORMED, "an attribute is named twice: name each once");
     }
     if (change.login() != null) {
-      after += FakeTable.bytes(change.login());
-      after -= record == null ? 0 : FakeTable.bytes(record.login);
+      after += FakeRecord.bytes(change.login());
+      after -= record == null ? 0 : FakeRecord.bytes(record.login);
     }
     for (String name : named) {
       StoredAttribute replaced = record == null ? null : record.attributes.get(name);
-      after -= replaced == null ? 0 : FakeTable.bytes(replaced);
+      after -= replaced == null ? 0 : FakeRecord.bytes(replaced);
     }
     if (after > SESSION_BYTES_MAX_DEFAULT && after >= before) {
       throw new StoreRefusedException(

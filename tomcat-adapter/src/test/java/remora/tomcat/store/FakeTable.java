@@ -1,6 +1,5 @@
 package remora.tomcat.store;
 
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -97,6 +96,9 @@ final class FakeTable {
   private final FakeSlots slots = new FakeSlots();
   private final List<Event> events = new ArrayList<>();
 
+  /** What the last save made of its limit. */
+  final FakeLimit limit = new FakeLimit();
+
   /** What has expired, until somebody has buried it. */
   final FakeLeavers leavers = new FakeLeavers();
 
@@ -173,8 +175,16 @@ final class FakeTable {
   private SaveOutcome saveLive(Caller caller, FakeSlots.Found found, SessionChange change) {
     FakeRecord record = found.live;
     Repeat repeat =
-        repeat(record, caller, false, FakeRecord.Change.SAVED, FakeRecord.Change.CREATED);
-    if (repeat != Repeat.NEW) {
+        repeat(
+            record,
+            caller,
+            false,
+            FakeRecord.Change.SAVED,
+            FakeRecord.Change.CREATED,
+            FakeRecord.Change.OVER_LIMIT);
+    if (repeat == Repeat.AGAIN && record.change == FakeRecord.Change.OVER_LIMIT) {
+      return SaveOutcome.bare(SaveOutcome.Kind.OVER_LIMIT);
+    } else if (repeat != Repeat.NEW) {
       return repeat == Repeat.AGAIN
           ? savedBefore(record, caller, change)
           : SaveOutcome.bare(SaveOutcome.Kind.STALE);
@@ -189,6 +199,12 @@ final class FakeTable {
     boolean removals = record.removedSince(change.base());
     if (record.conflicts(change)) {
       return SaveOutcome.conflict(record.version, record.merged(change.base(), 0, removals));
+    }
+    if (!makeRoom(caller, found.key, record, change)) {
+      if (right == Right.OWNER) {
+        record.remember(caller, FakeRecord.Change.OVER_LIMIT);
+      }
+      return SaveOutcome.bare(SaveOutcome.Kind.OVER_LIMIT);
     }
     record.apply(change, ++version, now);
     if (right == Right.LATE) {
@@ -228,6 +244,9 @@ final class FakeTable {
   }
 
   private SaveOutcome create(Caller caller, SessionKey key, SessionChange change) {
+    if (!makeRoom(caller, key, null, change)) {
+      return SaveOutcome.bare(SaveOutcome.Kind.OVER_LIMIT);
+    }
     tellExpired(caller, key);
     FakeRecord record = new FakeRecord(++version, change.createdMillis());
     record.apply(change, version, now);
@@ -235,6 +254,22 @@ final class FakeTable {
     record.remember(caller, FakeRecord.Change.CREATED);
     slots.put(key, record);
     return SaveOutcome.saved(version, version, version, Merged.NOTHING);
+  }
+
+  /** Ends a user's oldest sessions if a login asks for that; false if it is over its limit. */
+  private boolean makeRoom(Caller caller, SessionKey key, FakeRecord record, SessionChange change) {
+    List<FakeSlots.Found> ending = limit.ending(slots, now, key, record, change);
+    if (ending == null) {
+      return false;
+    }
+    for (FakeSlots.Found other : ending) {
+      if (other.live.owner.instance() != 0) {
+        events.add(new Event(other.key, Push.Kind.GONE, other.live));
+      }
+      entomb(caller, other);
+      limit.ended.add(other.key);
+    }
+    return true;
   }
 
   CheckOutcome check(SessionKey key, long epoch, long copyVersion) {
@@ -373,24 +408,6 @@ final class FakeTable {
     return slots.records();
   }
 
-  static long bytes(StoredAttribute attribute) {
-    return utf8(attribute.name()) + attribute.bytes().length;
-  }
-
-  static long bytes(LocalAttribute local) {
-    return utf8(local.name()) + utf8(local.className());
-  }
-
-  static long bytes(Login login) {
-    return utf8(login.principal())
-        + utf8(login.authType())
-        + login.roles().stream().mapToLong(FakeTable::utf8).sum();
-  }
-
-  private static long utf8(String text) {
-    return text.getBytes(StandardCharsets.UTF_8).length;
-  }
-
   /** Why a command of the owner's is not done: null if it is to be. */
   private CommandOutcome refuse(
       Caller caller, FakeSlots.Found found, long epoch, FakeRecord.Change asked) {
@@ -433,8 +450,12 @@ final class FakeTable {
   }
 
   private void bury(Caller caller, FakeSlots.Found found) {
+    tell(caller, found.key, found.live, Push.Kind.GONE);
+    entomb(caller, found);
+  }
+
+  private void entomb(Caller caller, FakeSlots.Found found) {
     FakeRecord record = found.live;
-    tell(caller, found.key, record, Push.Kind.GONE);
     long idle = record.maxIdleSeconds > 0 ? record.maxIdleSeconds : TOMBSTONE_SECONDS_MAX;
     long seconds = Math.max(TOMBSTONE_SECONDS_MIN, Math.min(idle, TOMBSTONE_SECONDS_MAX));
     long deadline = now + TimeUnit.SECONDS.toMillis(seconds);

@@ -1,5 +1,7 @@
 package remora.tomcat.store;
 
+import static java.util.stream.Collectors.joining;
+
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,6 +23,7 @@ import java.util.stream.Collectors;
 final class ScriptStage {
 
   private static final String APPLICATION = "shop";
+  private static final String PRINCIPAL = "principal:";
 
   private final FakeTable table = new FakeTable();
   private final Map<Long, Long> serials = new TreeMap<>();
@@ -96,6 +99,8 @@ final class ScriptStage {
         return "swept " + table.sweep(Integer.parseInt(command.next()));
       case "table":
         return dump();
+      case "carriers":
+        return carriers(user(command.next()));
       default:
         throw new UnsupportedOperationException("the seam has no word for " + command.name);
     }
@@ -127,11 +132,17 @@ final class ScriptStage {
   }
 
   private SessionChange change(GoldenScript.Command command) {
-    if (command.take("label") != null) {
-      throw new UnsupportedOperationException("the seam has no word for labels");
-    }
     SessionChange.Builder change =
         SessionChange.of(command.number("epoch"), command.number("base"));
+    String label = command.take("label");
+    if (label != null) {
+      change.login(Login.ofFramework(user(label)));
+    }
+    String limit = command.take("limit");
+    if (limit != null) {
+      String[] words = user(limit).split(" ");
+      change.limit(new SessionLimit(Integer.parseInt(words[0]), words.length > 1));
+    }
     String principal = command.take("login");
     if (principal != null) {
       change.login(
@@ -160,6 +171,31 @@ final class ScriptStage {
       throw new IllegalArgumentException("a save knows late, and not " + word);
     }
     return change.late(word.equals("late")).build();
+  }
+
+  /** What a script says of the one label of which the seam knows: whose the session is. */
+  private static String user(String label) {
+    if (!label.startsWith(PRINCIPAL) || label.contains("oidc")) {
+      throw new UnsupportedOperationException("the seam has no word for the label " + label);
+    }
+    return label.substring(PRINCIPAL.length());
+  }
+
+  private String carriers(String user) {
+    TreeSet<String> names = new TreeSet<>();
+    for (Map.Entry<SessionKey, FakeRecord> entry : table.records().entrySet()) {
+      FakeRecord record = entry.getValue();
+      if (record.login.principal().equals(user) && table.now() <= record.deadline) {
+        names.add(name(entry.getKey()));
+      }
+    }
+    return "[" + String.join(" ", names) + "]";
+  }
+
+  private List<SessionKey> takeEnded() {
+    List<SessionKey> taken = new ArrayList<>(table.limit.ended);
+    table.limit.ended.clear();
+    return taken;
   }
 
   private String touch(GoldenScript.Command command) {
@@ -213,10 +249,16 @@ final class ScriptStage {
         text.append(" until ").append(record.deadline);
       }
     }
-    if (!session.login().isNone()) {
-      text.append(" login ").append(session.login().principal());
-    }
+    text.append(show(session.login()));
     return text + show(session.local(), session.attributes());
+  }
+
+  /** A framework's login is what the seam knows of labels. */
+  private static String show(Login login) {
+    if (login.isNone()) {
+      return "";
+    }
+    return (login.isOfFramework() ? " label principal=" : " login ") + login.principal();
   }
 
   private static String show(List<LocalAttribute> local, List<StoredAttribute> attributes) {
@@ -258,13 +300,16 @@ final class ScriptStage {
             + outcome.epoch()
             + " c"
             + outcome.createdVersion()
-            + (merged.isEmpty() ? "" : show(merged));
+            + (merged.isEmpty() ? "" : show(merged))
+            + takeEnded().stream().map(key -> ", ended " + name(key)).collect(joining());
       case CONFLICT:
         return "conflict v" + outcome.version() + show(merged);
       case FENCED:
         return "fenced: " + outcome.owner() + " owns it";
       case GONE:
         return "gone †" + outcome.tombstone();
+      case OVER_LIMIT:
+        return "over the limit of " + table.limit.sessions;
       default:
         return lower(outcome.kind());
     }
@@ -279,8 +324,8 @@ final class ScriptStage {
       text.append(show(merged.local(), Collections.<StoredAttribute>emptyList()));
     }
     if (merged.login() != null) {
-      text.append(" login ");
-      text.append(merged.login().isNone() ? "nobody" : merged.login().principal());
+      text.append(merged.login().isOfFramework() ? " now" : "");
+      text.append(merged.login().isNone() ? " login nobody" : show(merged.login()));
     }
     if (merged.maxIdleSeconds() != null) {
       text.append(" idle ").append(merged.maxIdleSeconds());

@@ -73,6 +73,8 @@ final class FromWire {
         return SaveOutcome.bare(SaveOutcome.Kind.RENAMED);
       case STALE:
         return SaveOutcome.bare(SaveOutcome.Kind.STALE);
+      case OVER_LIMIT:
+        return SaveOutcome.bare(SaveOutcome.Kind.OVER_LIMIT);
       default:
         throw unknownOutcome("save");
     }

@@ -8,6 +8,7 @@ import remora.proto.v1.CheckRequest;
 import remora.proto.v1.ClaimRequest;
 import remora.proto.v1.Label;
 import remora.proto.v1.Labels;
+import remora.proto.v1.Limit;
 import remora.proto.v1.ReleaseRequest;
 import remora.proto.v1.RemoveRequest;
 import remora.proto.v1.RenameRequest;
@@ -20,11 +21,15 @@ import remora.tomcat.store.Login;
 import remora.tomcat.store.RemoveReason;
 import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionLimit;
 import remora.tomcat.store.StoredAttribute;
 import remora.tomcat.store.Touch;
 
 /** Values to requests. Pure; attribute bytes are wrapped, not copied. */
 final class ToWire {
+
+  /** The label that says whose a session is. */
+  private static final String PRINCIPAL = "principal";
 
   private ToWire() {}
 
@@ -57,6 +62,9 @@ final class ToWire {
     }
     if (change.login() != null) {
       save.setLogin(login(change.login())).setLabels(labels(change.login()));
+      if (change.limit() != null && !change.login().isNone()) {
+        save.setLimit(limit(change.limit()));
+      }
     }
     if (change.maxIdleSeconds() != null) {
       save.setMaxIdleSeconds(change.maxIdleSeconds());
@@ -131,13 +139,21 @@ final class ToWire {
         .build();
   }
 
-  /** The login of a framework is a label, too: the container's has a place of its own. */
+  /** Whoever is logged in, and by whom, is found and counted by this label. */
   private static Labels labels(Login login) {
     Labels.Builder labels = Labels.newBuilder();
-    if (login.isOfFramework()) {
-      labels.addLabels(Label.newBuilder().setName("principal").setValue(login.principal()));
+    if (!login.isNone()) {
+      labels.addLabels(Label.newBuilder().setName(PRINCIPAL).setValue(login.principal()));
     }
     return labels.build();
+  }
+
+  private static Limit limit(SessionLimit limit) {
+    return Limit.newBuilder()
+        .setLabel(PRINCIPAL)
+        .setSessions(limit.sessions())
+        .setThen(limit.ends() ? Limit.Then.THEN_END : Limit.Then.THEN_REFUSE)
+        .build();
   }
 
   private static remora.proto.v1.Login login(Login login) {
