@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use remora_table::{
     Announcement, Attribute, Command, Entry, EntryBuilder, Epoch, Format, Formats, HEARS_ITS_END,
-    ImageDecoder, Killed, Label, LeaverKey, LocalAttribute, Login, Proposal, RemoveReason, RequestId, Save,
-    SessionKey, SessionTable, Stamp, TableImage, Touched, Version, decode_proposal, encode_proposal,
+    ImageDecoder, Killed, Label, LeaverKey, Limit, LocalAttribute, Login, OverLimit, Proposal, RemoveReason,
+    RequestId, Save, SessionKey, SessionTable, Stamp, TableImage, Touched, Version, decode_proposal,
+    encode_proposal,
 };
 
 use crate::disk::Disk;
@@ -122,6 +123,31 @@ fn late(session: SessionKey) -> Save {
     }
 }
 
+/// A login that may end the user's oldest session.
+fn limited(session: SessionKey) -> Save {
+    Save {
+        limit: Some(Limit {
+            label: "principal".into(),
+            sessions: 3,
+            then: OverLimit::End,
+        }),
+        late: false,
+        ..save(session)
+    }
+}
+
+/// A login that would be one session too many.
+fn refused(session: SessionKey) -> Save {
+    Save {
+        limit: Some(Limit {
+            label: "principal".into(),
+            sessions: 1,
+            then: OverLimit::Refuse,
+        }),
+        ..save(session)
+    }
+}
+
 fn remove(session: SessionKey) -> Command {
     Command::Remove {
         session,
@@ -166,7 +192,7 @@ fn announcement() -> Announcement {
     }
 }
 
-/// One command of each kind, under the name of its fixture.
+/// One command of each kind at least, under the name of its fixture.
 fn commands() -> Vec<(&'static str, Command)> {
     let (session, epoch) = (key("ada"), Epoch(9));
     let formats = Formats {
@@ -195,6 +221,7 @@ fn commands() -> Vec<(&'static str, Command)> {
             },
         ),
         ("save", Command::Save(save(session.clone()))),
+        ("save-limited", Command::Save(limited(session.clone()))),
         (
             "touch",
             Command::Touch {
@@ -286,6 +313,16 @@ fn table() -> SessionTable {
         epoch: Epoch(0),
         reason: RemoveReason::Logout,
     });
+    // A session without labels, and what it remembers of a login over the limit.
+    steps.push(Command::Save(Save {
+        labels: None,
+        ..save(key("dan"))
+    }));
+    steps.push(Command::Save(Save {
+        epoch: Epoch(8),
+        base: Version(8),
+        ..refused(key("dan"))
+    }));
     steps.push(Command::Announce(announcement()));
     steps.push(short(key("late")));
     steps.push(short(key("left")));
@@ -293,7 +330,7 @@ fn table() -> SessionTable {
         table.apply(&proposal(serial, command), &mut Vec::new());
     }
     table.begin_entry(Stamp(2_001));
-    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 9)]) {
+    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 10)]) {
         table.apply(&proposal(serial, command), &mut Vec::new());
     }
     assert_eq!(table.reader().leavers(), 1);
