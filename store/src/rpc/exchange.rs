@@ -221,7 +221,13 @@ impl Exchange {
         self.visit.collect();
         let taken = self.outbox.take();
         self.parcel.pushes.extend(taken.pushes);
-        self.parcel.offers.extend(taken.offers);
+        // An offer holds a whole record: whoever says to be another Tomcat, and is none of that application, sees none of it.
+        let caller = &self.caller;
+        let own = |offer: &v1::Push| {
+            let session = offer.session.as_ref();
+            session.is_some_and(|session| rights::speaks_for(caller, [session.application.as_str()]).is_ok())
+        };
+        self.parcel.offers.extend(taken.offers.into_iter().filter(own));
         self.parcel.offers.truncate(OFFERS_MAX);
         match taken.cut {
             None => {}
