@@ -11,15 +11,17 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use remora_table::{
-    Announcement, Attribute, Command, Entry, EntryBuilder, Epoch, Format, Formats, HEARS_ITS_END,
-    ImageDecoder, Killed, Label, LeaverKey, Limit, LocalAttribute, Login, OverLimit, Proposal, RemoveReason,
-    RequestId, Save, SessionKey, SessionTable, Stamp, TableImage, Touched, Version, decode_proposal,
-    encode_proposal,
+    Command, Entry, EntryBuilder, Epoch, Format, Formats, ImageDecoder, Proposal, RemoveReason, RequestId,
+    Save, SessionTable, Stamp, TableImage, Version, decode_proposal, encode_proposal,
 };
 
 use crate::disk::Disk;
 use crate::log::{ClusterId, DataDir, DiskId, LogId};
 use crate::snapshot::{SnapshotMeta, SnapshotStore};
+
+mod samples;
+
+use samples::{announcement, bury, commands, key, late, later, refused, save, short, sweep};
 
 /// The format that these fixtures show.
 const FORMAT: Format = Format::FIRST;
@@ -67,206 +69,6 @@ pub(crate) fn fixture(name: &str, written: &[u8]) -> Bytes {
     bytes.into()
 }
 
-fn key(name: &str) -> SessionKey {
-    let mut key = [0; 16];
-    key[1..=name.len()].copy_from_slice(name.as_bytes());
-    SessionKey {
-        application: "shop:localhost/cart##2".into(),
-        key,
-    }
-}
-
-fn save(session: SessionKey) -> Save {
-    Save {
-        session,
-        epoch: Epoch(0),
-        base: Version(0),
-        changed: vec![Attribute {
-            name: "cart".into(),
-            version: Version(0),
-            type_tag: 7,
-            value: Bytes::from_static(b"two masks, a lamp"),
-        }],
-        removed: vec!["coupon".into()],
-        local: vec![LocalAttribute {
-            name: "socket".into(),
-            class: "org.example.Socket".into(),
-        }],
-        login: Some(Login {
-            principal: "ada".into(),
-            roles: vec!["customer".into(), "beta".into()],
-            auth_type: "FORM".into(),
-        }),
-        labels: Some(vec![Label {
-            name: "principal".into(),
-            value: "ada".into(),
-        }]),
-        max_idle_seconds: Some(1_800),
-        late: true,
-        limit: None,
-        created_ms: 1_764_000_000_000,
-        last_access_ms: 1_764_000_000_500,
-    }
-}
-
-/// What the former owner still saves after the claim.
-fn late(session: SessionKey) -> Save {
-    Save {
-        epoch: Epoch(1),
-        base: Version(1),
-        changed: Vec::new(),
-        removed: Vec::new(),
-        local: Vec::new(),
-        login: None,
-        labels: None,
-        ..save(session)
-    }
-}
-
-/// A login that may end the user's oldest session.
-fn limited(session: SessionKey) -> Save {
-    Save {
-        limit: Some(Limit {
-            label: "principal".into(),
-            sessions: 3,
-            then: OverLimit::End,
-        }),
-        late: false,
-        ..save(session)
-    }
-}
-
-/// A login that would be one session too many.
-fn refused(session: SessionKey) -> Save {
-    Save {
-        limit: Some(Limit {
-            label: "principal".into(),
-            sessions: 1,
-            then: OverLimit::Refuse,
-        }),
-        ..save(session)
-    }
-}
-
-fn remove(session: SessionKey) -> Command {
-    Command::Remove {
-        session,
-        created_version: Version(3),
-        epoch: Epoch(4),
-        reason: RemoveReason::Logout,
-    }
-}
-
-fn bury(session: SessionKey, created: u64) -> Command {
-    Command::Bury(LeaverKey {
-        session,
-        created_version: Version(created),
-    })
-}
-
-fn sweep() -> Command {
-    Command::Sweep {
-        limit: 1_000,
-        leavers_bytes_max: 1 << 20,
-    }
-}
-
-/// A session that expires after a second, and one of its values wants to hear of it.
-fn short(session: SessionKey) -> Command {
-    let mut save = save(session);
-    save.max_idle_seconds = Some(1);
-    save.changed[0].type_tag |= HEARS_ITS_END;
-    Command::Save(save)
-}
-
-fn announcement() -> Announcement {
-    Announcement {
-        url: "http://10.0.0.11:8080".into(),
-        applications: vec!["localhost/shop".into()],
-        lifetime_seconds: 30,
-        mode: "normal".into(),
-        software: "0.1.0".into(),
-        threads: 200,
-        unprotected: vec!["localhost/own".into()],
-        listened: vec!["localhost/shop".into()],
-    }
-}
-
-/// One command of each kind at least, under the name of its fixture.
-fn commands() -> Vec<(&'static str, Command)> {
-    let (session, epoch) = (key("ada"), Epoch(9));
-    let formats = Formats {
-        oldest: Format(1),
-        newest: Format(2),
-    };
-    let touched = Touched {
-        session: session.clone(),
-        epoch,
-        last_access_ms: 1_764_000_000_500,
-    };
-    let killed = Killed {
-        session: session.clone(),
-        created_version: Version(3),
-    };
-    let rename = Command::Rename {
-        session: session.clone(),
-        new_key: key("eve").key,
-        epoch,
-    };
-    vec![
-        (
-            "claim",
-            Command::Claim {
-                session: session.clone(),
-            },
-        ),
-        ("save", Command::Save(save(session.clone()))),
-        ("save-limited", Command::Save(limited(session.clone()))),
-        (
-            "touch",
-            Command::Touch {
-                sessions: vec![touched],
-            },
-        ),
-        ("rename", rename),
-        ("remove", remove(session.clone())),
-        (
-            "release",
-            Command::Release {
-                session: session.clone(),
-                epoch,
-            },
-        ),
-        ("sweep", sweep()),
-        ("bury", bury(session.clone(), 3)),
-        ("announce", Command::Announce(announcement())),
-        ("retire", Command::Retire),
-        (
-            "kill",
-            Command::Kill {
-                sessions: vec![killed],
-            },
-        ),
-        ("tick", Command::Tick),
-        (
-            "understands",
-            Command::Understands {
-                node: 2,
-                disk: 0xd15c,
-                formats,
-            },
-        ),
-        (
-            "raise",
-            Command::Raise {
-                format: Format(2),
-                asked: true,
-            },
-        ),
-        ("hold", Command::Hold { held: true }),
-    ]
-}
-
 fn proposal(serial: u64, command: Command) -> Proposal {
     Proposal {
         request_id: Some(RequestId {
@@ -286,15 +88,11 @@ fn table() -> SessionTable {
     table.begin_entry(Stamp(1_000));
     table.set_members(&BTreeMap::from([(1, 0xd15c_0001), (2, 0xd15c_0009)]));
     table.set_members(&BTreeMap::from([(1, 0xd15c_0001), (2, 0xd15c_0002)]));
-    let later = Formats {
-        oldest: Format(1),
-        newest: Format(2),
-    };
     let mut steps: Vec<Command> = [(1, 0xd15c_0001), (2, 0xd15c_0002)]
         .map(|(node, disk)| Command::Understands {
             node,
             disk,
-            formats: later,
+            formats: later(),
         })
         .into();
     steps.push(Command::Save(save(key("ada"))));
