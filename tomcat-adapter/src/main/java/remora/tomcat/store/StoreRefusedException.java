@@ -9,6 +9,8 @@ public final class StoreRefusedException extends RuntimeException {
   public enum Reason {
     /** A field is missing, malformed or out of range. */
     MALFORMED,
+    /** The certificate of this Tomcat does not speak for the application. */
+    FORBIDDEN,
     /** The session, an attribute or the message is over its limit. */
     TOO_LARGE
   }

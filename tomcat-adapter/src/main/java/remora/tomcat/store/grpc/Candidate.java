@@ -16,6 +16,12 @@ final class Candidate {
   /** Longest wait after a failed connection: the node is down, probably for longer. */
   private static final long FAILED_WAIT_NANOS_MAX = 250_000_000L;
 
+  /**
+   * Longest wait after a fault that no search cures: whoever cures it waits no longer, and the
+   * store writes each refusal into its books.
+   */
+  private static final long HOPELESS_WAIT_NANOS_MAX = 2_000_000_000L;
+
   /** How long an attempt may take from connecting to welcome before it is begun afresh. */
   private static final long ATTEMPT_NANOS_MAX = 1_000_000_000L;
 
@@ -106,6 +112,13 @@ final class Candidate {
     attempt = null;
     disconnect();
     waitAtMost(FAILED_WAIT_NANOS_MAX, nowNanos);
+  }
+
+  /** The same, and the next attempt will fail, too, until somebody does something. */
+  void hopeless(long nowNanos) {
+    attempt = null;
+    disconnect();
+    waitAtMost(HOPELESS_WAIT_NANOS_MAX, nowNanos);
   }
 
   private void waitAtMost(long maxNanos, long nowNanos) {

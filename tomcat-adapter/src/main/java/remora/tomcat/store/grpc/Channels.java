@@ -129,8 +129,10 @@ final class Channels implements AutoCloseable {
    * @throws IllegalArgumentException if a node cannot be called so
    */
   ManagedChannel connect(String address, InetSocketAddress where, int connectTimeoutMillis) {
+    String host = StoreOptions.host(address);
+    boolean isBare = host.indexOf(':') >= 0 && !host.startsWith("[");
     NettyChannelBuilder channel =
-        NettyChannelBuilder.forAddress(where).overrideAuthority(StoreOptions.host(address));
+        NettyChannelBuilder.forAddress(where).overrideAuthority(isBare ? "[" + host + "]" : host);
     if (credentials == null) {
       channel.usePlaintext();
     } else {

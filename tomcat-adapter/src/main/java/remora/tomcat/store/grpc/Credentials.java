@@ -5,9 +5,6 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
@@ -17,6 +14,7 @@ import java.util.List;
 import javax.net.ssl.SSLContext;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
+import remora.tomcat.store.FileState;
 import remora.tomcat.store.StoreTls;
 
 /**
@@ -37,7 +35,7 @@ final class Credentials {
   private static final Log LOG = LogFactory.getLog(Credentials.class);
 
   private final StoreTls files;
-  private List<Object> seen;
+  private FileState seen;
   private volatile SslContext newest;
 
   /**
@@ -58,7 +56,7 @@ final class Credentials {
 
   /** Looks at the files, and reads them if they have changed. May take as long as a disk does. */
   synchronized void refresh() {
-    List<Object> now = look();
+    FileState now = look();
     if (now.equals(seen)) {
       return;
     }
@@ -74,18 +72,8 @@ final class Credentials {
     }
   }
 
-  /** What tells one state of the files from another. */
-  private List<Object> look() {
-    List<Object> state = new ArrayList<>();
-    for (Path file : Arrays.asList(files.authority(), files.cert(), files.key())) {
-      try {
-        BasicFileAttributes is = Files.readAttributes(file, BasicFileAttributes.class);
-        state.addAll(Arrays.asList(is.lastModifiedTime(), is.size(), is.fileKey()));
-      } catch (IOException notThere) {
-        state.add(notThere.toString());
-      }
-    }
-    return state;
+  private FileState look() {
+    return FileState.of(files.authority(), files.cert(), files.key());
   }
 
   private SslContext load() {

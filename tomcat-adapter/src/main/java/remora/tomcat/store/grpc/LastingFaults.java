@@ -6,6 +6,7 @@ import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateNotYetValidException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import remora.proto.v1.Refusal;
 
 /**
  * What the end of a stream says that another try does not cure, in words that name what to do. Java
@@ -20,18 +21,23 @@ final class LastingFaults {
   /** What nodes say of a certificate, or of none: the JDK sends none that nobody would trust. */
   private static final Pattern ALERT =
       Pattern.compile(
-          "fatal alert: ([a-z_]*certificate[a-z_]*|unknown_ca|access_denied|handshake_failure)");
+          "fatal alert: ([a-z_]*certificate[a-z_]*|unknown_ca|access_denied|decrypt_error"
+              + "|handshake_failure)");
 
   /** What a record of TLS begins with, an alert of version 3.x, where HTTP/2 was expected. */
   private static final Pattern TLS_FOR_HTTP = Pattern.compile("not SETTINGS\\b.*\\b150[0-9a-f]");
 
   private LastingFaults() {}
 
-  /** A sentence without the node's name; null if another try may succeed. */
-  static String of(Status status) {
+  /**
+   * A sentence without the node's name; null if another try may succeed, or the node itself has
+   * said what to do.
+   */
+  static String of(Status status, Refusal refusal) {
     if (status.getCode() == Status.Code.PERMISSION_DENIED) {
-      return "the node gives this Tomcat's certificate (tlsCert) no right to what it asks: "
-          + status.getDescription();
+      return forbidden(refusal == null ? status.getDescription() : refusal.getMessage());
+    } else if (refusal != null) {
+      return null;
     }
     String found = sentence(String.valueOf(status.getDescription()), null);
     Throwable cause = status.getCause();
@@ -41,6 +47,11 @@ final class LastingFaults {
       cause = cause.getCause();
     }
     return found;
+  }
+
+  /** What a node says of rights, with who lacks them. */
+  static String forbidden(String text) {
+    return "the node gives this Tomcat's certificate, tlsCert, no right to what it asks: " + text;
   }
 
   private static String sentence(String message, Throwable cause) {

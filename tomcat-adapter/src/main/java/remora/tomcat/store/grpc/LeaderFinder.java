@@ -143,6 +143,11 @@ final class LeaderFinder implements Runnable {
         });
   }
 
+  /** A node refused a request for want of a right; the stream goes on. */
+  void forbidden(Link link, String text) {
+    events.add(() -> log.refusedForGood(link.address + ": " + LastingFaults.forbidden(text)));
+  }
+
   /** Ends the thread and closes every connection. */
   void stop() {
     events.add(() -> stopped = true);
@@ -227,7 +232,7 @@ final class LeaderFinder implements Runnable {
 
   /** The attempt that has ended will end so again, until somebody does something. */
   private void hopeless(Candidate candidate, long now) {
-    candidate.failed(now);
+    candidate.hopeless(now);
     refusedForGood = lastProblem;
     log.refusedForGood(lastProblem);
   }

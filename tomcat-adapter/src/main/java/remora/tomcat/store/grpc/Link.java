@@ -185,10 +185,10 @@ final class Link {
       public void onClose(Status status, Metadata trailers) {
         distrust();
         Refusal refusal = unfit != null ? unfit : refusalIn(trailers);
-        String lasting = refusal != null ? null : LastingFaults.of(status);
+        String lasting = LastingFaults.of(status, refusal);
         endedForGood = lasting != null;
         String text =
-            refusal != null ? refusal.getMessage() : lasting != null ? lasting : describe(status);
+            lasting != null ? lasting : refusal != null ? refusal.getMessage() : describe(status);
         events.closed(Link.this, refusal, text);
       }
     };

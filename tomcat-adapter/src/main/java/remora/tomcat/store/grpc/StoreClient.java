@@ -378,6 +378,12 @@ final class StoreClient implements LeaderFinder.Around {
       case REASON_OVERLOADED:
         finder.retry(call, RETRY_NANOS, link.address + ": " + refusal.getMessage());
         break;
+      case REASON_FORBIDDEN:
+        finder.forbidden(link, refusal.getMessage());
+        call.refuse(
+            new StoreRefusedException(
+                StoreRefusedException.Reason.FORBIDDEN, refusal.getMessage()));
+        break;
       default:
         call.refuse(
             new StoreRefusedException(

@@ -276,8 +276,15 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       Refusal refused = refusal;
       String denied = denial;
       if (denied != null) {
-        replies.onError(
-            io.grpc.Status.PERMISSION_DENIED.withDescription(denied).asRuntimeException());
+        Metadata trailers = new Metadata();
+        trailers.put(
+            REFUSAL,
+            Refusal.newBuilder()
+                .setReason(Refusal.Reason.REASON_FORBIDDEN)
+                .setMessage(denied)
+                .build()
+                .toByteArray());
+        replies.onError(io.grpc.Status.PERMISSION_DENIED.asRuntimeException(trailers));
       } else if (refused != null) {
         Metadata trailers = new Metadata();
         trailers.put(REFUSAL, refused.toByteArray());

@@ -22,9 +22,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import remora.proto.v1.Refusal;
 import remora.tomcat.LogLines;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreRefusedException;
 import remora.tomcat.store.StoreTls;
 import remora.tomcat.store.StoreUnavailableException;
 
@@ -202,6 +204,22 @@ class TlsTest {
     assertEquals(1, log.lines(Level.SEVERE).size());
     node.denial = null;
     TwoNodes.check(store(20_000, tls(authority, tomcat), node.address()));
+  }
+
+  @Test
+  void an_application_without_rights_is_named_once_and_costs_the_others_nothing() throws Exception {
+    FakeNode node = node(1, "127.0.0.1");
+    SessionStore store = store(20_000, tls(authority, tomcat), node.address());
+    node.script = (request, stream) -> stream.refuse(request, Refusal.Reason.REASON_FORBIDDEN, "");
+    for (int i = 0; i < 3; i++) {
+      StoreRefusedException refused =
+          assertThrows(StoreRefusedException.class, () -> store.check(TwoNodes.KEY, 1, 1));
+      assertEquals(StoreRefusedException.Reason.FORBIDDEN, refused.reason());
+    }
+    await("the line", () -> log.saying("tlsCert, no right", "a test says so").size() == 1);
+    node.script = (request, stream) -> stream.current(request);
+    TwoNodes.check(store);
+    assertEquals(1, node.hellos.size());
   }
 
   @Test
