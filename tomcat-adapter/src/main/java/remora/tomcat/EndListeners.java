@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.Set;
 import org.apache.catalina.Context;
+import remora.tomcat.codec.Encoded;
 
 /**
  * What of an application wants to hear when a session ends. Known by the names of its interfaces:
@@ -15,9 +16,6 @@ import org.apache.catalina.Context;
  * which will come, and who saw them may be gone when their session expires.
  */
 final class EndListeners {
-
-  /** The part of a type tag by which the store knows a value that wants to hear. */
-  static final int HEARS = 1 << 31;
 
   private static final Set<String> REGISTERED =
       names("HttpSessionListener", "HttpSessionAttributeListener");
@@ -73,7 +71,7 @@ final class EndListeners {
    * @return the tag, with the mark if the value wants to hear when its session ends
    */
   static int marked(int type, Object value) {
-    return VALUE.get(value.getClass()) ? type | HEARS : type;
+    return VALUE.get(value.getClass()) ? type | Encoded.HEARS : type;
   }
 
   /**
@@ -83,7 +81,7 @@ final class EndListeners {
    * @return the tag without the mark
    */
   static int unmarked(int marked) {
-    return marked & ~HEARS;
+    return marked & ~Encoded.HEARS;
   }
 
   private static boolean is(Class<?> type, Set<String> names) {

@@ -301,6 +301,28 @@ public abstract class ManagerAttributes extends ManagerBase {
   }
 
   /**
+   * A file with keys under which values are encrypted before they leave this Tomcat, the same on
+   * all of the application's. A line has a name and 32 random bytes in base64; the first key
+   * encrypts, all open. {@code ids} in the place of a name: the bytes under which ids are hashed,
+   * as with {@code key}. {@code plaintext accepted}: values that are not encrypted are believed,
+   * too. Read anew when it changes, but for {@code ids}.
+   *
+   * @param encryptionKeys its path, relative to {@code catalina.base}
+   */
+  public void setEncryptionKeys(String encryptionKeys) {
+    options.encryptionKeys = encryptionKeys;
+  }
+
+  /**
+   * The file with the keys of values.
+   *
+   * @return as set
+   */
+  public String getEncryptionKeys() {
+    return options.encryptionKeys;
+  }
+
+  /**
    * A secret of the application's Tomcats under which ids are hashed (HMAC-SHA-256), so that the
    * store cannot be searched for an id. The same on all of them.
    *

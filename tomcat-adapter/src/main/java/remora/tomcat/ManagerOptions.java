@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.catalina.Context;
+import remora.tomcat.seal.KeyFile;
 import remora.tomcat.store.SessionLimit;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreTls;
@@ -49,6 +50,7 @@ final class ManagerOptions {
   String tlsCert;
   String tlsKey;
   boolean allowPlaintext;
+  String encryptionKeys;
   String key;
   String keyFile;
 
@@ -256,14 +258,30 @@ final class ManagerOptions {
   }
 
   /**
+   * The keys under which values are encrypted.
+   *
+   * @return null for none
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  KeyFile valueKeys() {
+    return encryptionKeys == null ? null : new KeyFile(file("encryptionKeys", encryptionKeys));
+  }
+
+  /**
    * The key under which ids are hashed.
    *
+   * @param valueKeys a file that may have it, or null
    * @return its bytes, or null for none
    * @throws IllegalArgumentException with a sentence for the administrator
    */
-  byte[] secret() {
+  byte[] secret(KeyFile valueKeys) {
+    byte[] ids = valueKeys == null ? null : valueKeys.ids();
     if (key == null && keyFile == null) {
-      return null;
+      return ids;
+    }
+    if (ids != null) {
+      throw new IllegalArgumentException(
+          "encryptionKeys has a line \"ids\", so give neither key nor keyFile.");
     }
     if (key != null && keyFile != null) {
       throw new IllegalArgumentException("Give either key or keyFile, not both.");

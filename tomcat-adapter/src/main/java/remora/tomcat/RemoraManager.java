@@ -18,6 +18,8 @@ import remora.tomcat.keeper.PauseTicker;
 import remora.tomcat.keeper.SessionIds;
 import remora.tomcat.keeper.Visit;
 import remora.tomcat.link.TomcatMembers;
+import remora.tomcat.seal.KeyFile;
+import remora.tomcat.seal.SealedStore;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
@@ -60,6 +62,10 @@ public class RemoraManager extends ManagerAttributes {
   private final Traffic traffic = new Traffic();
   private String application;
   private SessionIds ids;
+
+  /** Null where values are not encrypted. */
+  private volatile KeyFile valueKeys;
+
   private SessionEncoder encoder;
   private SessionStore store;
   private Presence presence;
@@ -193,7 +199,8 @@ public class RemoraManager extends ManagerAttributes {
       options.keepsLocal();
       storeOptions = options.storeOptions(getJvmRoute());
       application = options.application(context);
-      ids = new SessionIds(application, options.secret());
+      valueKeys = options.valueKeys();
+      ids = new SessionIds(application, options.secret(valueKeys));
       SessionIds.checkOwn(generateSessionId(), getJvmRoute());
     } catch (IllegalArgumentException notUnderstood) {
       throw new LifecycleException(notUnderstood.getMessage(), notUnderstood);
@@ -214,7 +221,8 @@ public class RemoraManager extends ManagerAttributes {
   private void open(StoreOptions storeOptions, ClassLoader loader) {
     StoreOptions asked = storeOptions.withPausedSince(ticker()::pausedSince);
     int threads = Presence.threads(getContext());
-    store = openStore(threads < 2 ? asked : asked.withWaitersMax(threads / 2));
+    SessionStore bare = openStore(threads < 2 ? asked : asked.withWaitersMax(threads / 2));
+    store = valueKeys == null ? bare : new SealedStore(bare, valueKeys);
     encoder =
         new SessionEncoder(
             loader,
@@ -605,6 +613,16 @@ public class RemoraManager extends ManagerAttributes {
     if (running != null) {
       running.readOutside(held);
     }
+  }
+
+  /** Every few seconds, on Tomcat's own thread for that. */
+  @Override
+  public void backgroundProcess() {
+    KeyFile keys = valueKeys;
+    if (keys != null) {
+      keys.look();
+    }
+    super.backgroundProcess();
   }
 
   /** Ends sessions without a record that are idle, and asks the store about the others. */

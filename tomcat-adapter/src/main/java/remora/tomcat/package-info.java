@@ -3,9 +3,9 @@
  *
  * <p>This package is the face: all that names Tomcat. Behind it {@code remora.tomcat.keeper} finds,
  * saves and gives up sessions, {@code remora.tomcat.copy} decides what each of them is and what the
- * store is told, {@code remora.tomcat.codec} turns values into bytes, and {@code
- * remora.tomcat.store} is the seam to the store. The <em>bare id</em> is the session id up to its
- * first dot, what follows is the <em>route</em>.
+ * store is told, {@code remora.tomcat.codec} turns values into bytes, {@code remora.tomcat.seal}
+ * encrypts them, and {@code remora.tomcat.store} is the seam to the store. The <em>bare id</em> is
+ * the session id up to its first dot, what follows is the <em>route</em>.
  *
  * <h2>One request</h2>
  *

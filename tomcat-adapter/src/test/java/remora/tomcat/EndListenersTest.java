@@ -11,6 +11,7 @@ import javax.servlet.http.HttpSessionBindingListener;
 import javax.servlet.http.HttpSessionListener;
 import org.apache.catalina.core.StandardContext;
 import org.junit.jupiter.api.Test;
+import remora.tomcat.codec.Encoded;
 import remora.tomcat.copy.EncodedValue;
 
 /** Whose sessions must be offered when they expire. */
@@ -47,9 +48,9 @@ class EndListenersTest {
     SessionEncoder values =
         new SessionEncoder(EndListenersTest.class.getClassLoader(), null, () -> 1000, false);
     EncodedValue plain = values.encode("name", "value", 1).value();
-    assertEquals(0, plain.type() & EndListeners.HEARS);
+    assertEquals(0, plain.type() & Encoded.HEARS);
     EncodedValue marked = values.encode("name", new Inherits(), 1).value();
-    assertEquals(EndListeners.HEARS, marked.type() & EndListeners.HEARS);
+    assertEquals(Encoded.HEARS, marked.type() & Encoded.HEARS);
     Object read = values.decode("name", marked);
     assertTrue(read instanceof Inherits, "" + read);
     assertEquals(marked.fingerprint(), values.fingerprintAgain("name", marked, read));

@@ -124,7 +124,11 @@ public final class AttributeCodec {
   private Object decodeNow(int type, byte[] bytes) {
     try {
       Object value;
-      if (type == Tag.JAVA) {
+      if (type == Closed.TAG) {
+        throw new CodecException(Closed.sentence(bytes));
+      } else if (type == Closed.SEALED) {
+        throw new CodecException("it is encrypted, and this Tomcat has no encryptionKeys");
+      } else if (type == Tag.JAVA) {
         try (ApplicationObjectInput input = new ApplicationObjectInput(bytes, loader, filter)) {
           value = input.readObject();
         }

@@ -11,6 +11,9 @@
  * is to be written. So Java serialization then runs on a thread that holds nothing, and the page
  * waits for it, never for ever; at the end of a page its own thread does it.
  *
- * <p>Left out on purpose: compression, encryption, and a format for classes of applications.
+ * <p>Encryption is done behind the codec, in {@code remora.tomcat.seal}; what that could not open
+ * is a {@link remora.tomcat.codec.Closed} here.
+ *
+ * <p>Left out on purpose: compression, and a format for classes of applications.
  */
 package remora.tomcat.codec;

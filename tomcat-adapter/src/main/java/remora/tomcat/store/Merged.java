@@ -50,6 +50,16 @@ public final class Merged {
   }
 
   /**
+   * The same with the values in another form.
+   *
+   * @param values for the attributes of {@link #attributes()}, in their order
+   * @return a list of others' changes
+   */
+  public Merged withAttributes(List<StoredAttribute> values) {
+    return new Merged(values, removals, names, login, maxIdleSeconds, local);
+  }
+
+  /**
    * Attributes that others set.
    *
    * @return attributes newer than the base

@@ -47,6 +47,16 @@ public final class SaveOutcome {
   }
 
   /**
+   * The same outcome with others' values in another form.
+   *
+   * @param others in the place of {@link #merged()}
+   * @return the outcome
+   */
+  public SaveOutcome withMerged(Merged others) {
+    return new SaveOutcome(kind, version, epoch, createdVersion, others, owner, tombstone);
+  }
+
+  /**
    * The change is stored.
    *
    * @param version the record's version now

@@ -33,6 +33,30 @@ public final class SessionChange {
     lastAccessMillis = builder.lastAccessMillis;
   }
 
+  private SessionChange(SessionChange other, List<StoredAttribute> changed) {
+    epoch = other.epoch;
+    base = other.base;
+    this.changed = Collections.unmodifiableList(changed);
+    removed = other.removed;
+    local = other.local;
+    login = other.login;
+    limit = other.limit;
+    maxIdleSeconds = other.maxIdleSeconds;
+    late = other.late;
+    createdMillis = other.createdMillis;
+    lastAccessMillis = other.lastAccessMillis;
+  }
+
+  /**
+   * The same change with its values in another form.
+   *
+   * @param values for the attributes of {@link #changed()}, in their order
+   * @return a change
+   */
+  public SessionChange withChanged(List<StoredAttribute> values) {
+    return new SessionChange(this, values);
+  }
+
   /**
    * Begins a change.
    *

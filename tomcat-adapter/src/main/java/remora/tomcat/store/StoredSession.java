@@ -55,6 +55,26 @@ public final class StoredSession {
   }
 
   /**
+   * The same record with its values in another form.
+   *
+   * @param values for the attributes of {@link #attributes()}, in their order
+   * @return a record
+   */
+  public StoredSession withAttributes(List<StoredAttribute> values) {
+    return new StoredSession(
+        version,
+        epoch,
+        createdVersion,
+        owner,
+        createdMillis,
+        lastAccessMillis,
+        maxIdleSeconds,
+        login,
+        values,
+        local);
+  }
+
+  /**
    * When the record last changed; the base of the next save.
    *
    * @return the version

@@ -22,6 +22,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import remora.tomcat.seal.KeyFile;
+import remora.tomcat.seal.SealedStore;
+import remora.tomcat.seal.TestKeys;
+import remora.tomcat.store.CommandOutcome;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionChange;
 import remora.tomcat.store.SessionKey;
@@ -86,6 +90,29 @@ class RealStoreIT extends TrustContract {
   @Override
   protected void passTime() {
     second.touch(Collections.singletonList(new Touch(newKey(), 1, 0)));
+  }
+
+  /** The two halves of such a rename stand on what a real store says of each. */
+  @Test
+  void encryptedValuesSurviveANewId() {
+    KeyFile keys = TestKeys.file(directory, TestKeys.line("k1", 1));
+    SessionStore sealed = new SealedStore(first, keys);
+    SessionKey key = newKey();
+    SessionKey then = newKey();
+    SaveOutcome created =
+        sealed.save(sealed.nextSerial(), key, creation().set("n", 1, number(7)).build());
+    long serial = sealed.nextSerial();
+    CommandOutcome renamed = sealed.rename(serial, key, then, created.epoch());
+    CommandOutcome again = sealed.rename(serial, key, then, created.epoch());
+    assertEquals(CommandOutcome.Kind.DONE, again.kind());
+    assertEquals(renamed.version(), again.version());
+    SessionChange late =
+        SessionChange.of(created.epoch(), again.version()).set("late", 1, number(8)).build();
+    assertEquals(SaveOutcome.Kind.SAVED, sealed.save(sealed.nextSerial(), key, late).kind());
+    SessionStore other = new SealedStore(second, keys);
+    StoredSession record = other.claim(other.nextSerial(), then).session();
+    assertArrayEquals(number(8), record.attributes().get(0).bytes());
+    assertArrayEquals(number(7), record.attributes().get(1).bytes());
   }
 
   @Test
