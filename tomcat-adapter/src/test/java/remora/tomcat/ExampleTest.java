@@ -45,8 +45,12 @@ class ExampleTest {
       StoreOptions options = new StoreOptions(manager.getStore(), "n1", 1);
       assertEquals(
           Arrays.asList("192.0.2.1:7400", "192.0.2.2:7400", "192.0.2.3:7400"), options.addresses());
-      // Nobody answers there either, but tests stay on this machine.
+      assertEquals("conf/authority.pem", manager.getTlsAuthority());
+      // Nobody answers there either, but tests stay on this machine, and have no such files.
       manager.setStore("127.0.0.1:1");
+      manager.setTlsAuthority(null);
+      manager.setTlsCert(null);
+      manager.setTlsKey(null);
       tomcat.start();
       assertEquals(LifecycleState.STARTED, manager.getState());
     } finally {
