@@ -329,6 +329,29 @@ fn an_address_that_is_none_is_a_usage_error() {
 }
 
 #[test]
+fn certificates_are_made_before_there_are_any() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let own = [
+        "--tls-authority",
+        &path("authority.pem"),
+        "--tls-cert",
+        &path("admin.pem"),
+        "--tls-key",
+        &path("admin.key"),
+    ];
+    let (code, _, said) = remora(&[&own[..], &["nodes", "list"]].concat());
+    assert_eq!(code, Some(2), "{said}");
+    let (code, _, said) = remora(&[&own[..], &["certs", "init", &path("")]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = remora(&[&own[..], &["certs", "issue", "admin", "--dir", &path("")]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    // Two of the three are none.
+    let (code, _, said) = remora(&[&own[..4], &["nodes", "list"]].concat());
+    assert!(code == Some(2) && said.contains("all three"), "{said}");
+}
+
+#[test]
 fn status_shows_the_proxies_when_the_store_is_away() {
     let (store, proxy) = (nobody(), proxy("n1"));
     let (code, said, errors) = remora(&["--store", &store, "--proxy", &proxy, "status"]);
