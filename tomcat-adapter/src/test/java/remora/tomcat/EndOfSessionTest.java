@@ -146,6 +146,8 @@ class EndOfSessionTest extends TwoTomcats {
       }
     }
     assertTrue(blocked.await(20, TimeUnit.SECONDS));
+    one.store.untrusted = true; // hears no push, so that the request is the first to see it
+    two.store.untrusted = true; // is offered nothing
     one.store.end(session.held().key(), Push.Kind.EXPIRED);
     one.work = GET;
     Future<Answer> answer = thread.submit(() -> one.get("/", cookie));
