@@ -260,17 +260,31 @@ impl Cluster {
         Media::new(disk, self.segment_bytes)
     }
 
+    /// Waits until nothing of a node that has ended touches its data directory: an image that it was writing is finished all the
+    /// same.
+    pub(super) async fn let_go(&self, node: NodeId) {
+        self.released(node).await;
+        eventually("no image is being written", || {
+            self.images(node, "aside").is_empty()
+        })
+        .await;
+    }
+
+    /// Files of a node's images whose names end so.
+    fn images(&self, node: NodeId, ends: &str) -> Vec<PathBuf> {
+        let Ok(files) = std::fs::read_dir(self.data_dir(node).join("snapshots")) else {
+            return Vec::new();
+        };
+        let paths = files.map(|file| file.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|extension| extension == ends))
+            .collect()
+    }
+
     /// Writes over the images of a node that has ended.
     pub(super) async fn damage_images(&self, node: NodeId) {
-        self.released(node).await;
-        let files = |ends: &'static str| {
-            let files = std::fs::read_dir(self.data_dir(node).join("snapshots")).unwrap();
-            let paths = files.map(|file| file.unwrap().path());
-            paths.filter(move |path| path.extension().is_some_and(|extension| extension == ends))
-        };
-        // One that it was writing when it ended is finished all the same.
-        eventually("no image is being written", || files("aside").next().is_none()).await;
-        let images: Vec<PathBuf> = files("image").collect();
+        self.let_go(node).await;
+        let images = self.images(node, "image");
         assert!(!images.is_empty(), "it has no image");
         images
             .iter()

@@ -65,7 +65,8 @@ async fn a_dead_process_is_followed_before_any_timer() {
             ..cluster.timers
         };
         cluster.start_all().await;
-        cluster.save(1).await;
+        // Who does not know the members yet does not stand.
+        cluster.save_everywhere(1).await;
         let leader = cluster.leader().await;
         cluster.crash(leader).await;
         if tokio::time::timeout(FOLLOWED_WITHIN, cluster.save(2))
