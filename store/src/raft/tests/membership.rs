@@ -199,8 +199,9 @@ async fn a_sender_that_is_not_known_yet_is_heard() {
 #[tokio::test]
 async fn the_membership_counts_where_the_cluster_list_says_otherwise() {
     let mut cluster = Cluster::started(3).await;
-    cluster.save(1).await;
+    cluster.save_everywhere(1).await;
     cluster.crash(1).await;
+    cluster.released(1).await;
     let told_nothing = Settings {
         cluster: BTreeMap::new(),
         ..cluster.settings(1)
