@@ -13,7 +13,7 @@ FUZZ_SECONDS ?= 60
 SEED ?= 1
 SIMULATION := raft::simulation::tests
 
-.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs bench prerequisites
+.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs bench bench-store prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -60,6 +60,12 @@ bench: ## measure beside the peers that are installed (nginx, StandardManager); 
 	@cargo build --release --workspace --bins
 	@$(MAVEN) package -DskipTests
 	@target/release/bench
+
+bench-store: ## measure the store beside etcd and Redis; prints one table (KILLS=20 deaths of our leader)
+	@tools/prerequisites bench-store
+	@echo "building with optimizations (several minutes the first time) ..."
+	@cargo build --release --workspace --bins
+	@ONLY=peers target/release/bench
 
 build: prerequisites programs ## the programs and the jar
 	@echo "building the Tomcat adapter (a minute the first time) ..."

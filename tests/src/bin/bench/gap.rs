@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use remora_tests::savers::Savers;
 use remora_tests::stores::{StorePorts, Stores};
 use remora_tests::{holds_for, wait_until};
 
 use crate::table::Table;
 
-/// Deaths: enough for a median and a worst.
+/// Deaths, if KILLS does not say how many: enough for a median and a worst.
 const DEATHS: usize = 20;
 
 /// Writers, each with one save on its way.
@@ -27,20 +27,25 @@ const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Measures the gaps and adds their row.
 pub(crate) fn measure(table: &mut Table) -> Result<()> {
+    let deaths = match std::env::var("KILLS") {
+        Ok(kills) => kills.parse().context("KILLS is a number")?,
+        Err(_) => DEATHS,
+    };
+    ensure!(deaths > 0, "KILLS=0 kills nobody");
     let directory = tempfile::tempdir()?;
     let ports = [StorePorts::free()?, StorePorts::free()?, StorePorts::free()?];
     let mut stores = Stores::start(directory.path(), &ports)?;
     stores.wait_ready()?;
     let savers = Savers::start(&stores, WRITERS)?;
     let mut gaps = Vec::new();
-    for _ in 0..DEATHS {
+    for _ in 0..deaths {
         gaps.push(one(&mut stores, &savers)?);
     }
     savers.finish(&stores)?;
     gaps.sort_unstable();
-    let (median, worst) = (gaps[DEATHS / 2], gaps[DEATHS - 1]);
+    let (median, worst) = (gaps[deaths / 2], gaps[deaths - 1]);
     table.row([
-        format!("gap after SIGKILL of the leader, {DEATHS} times"),
+        format!("gap after SIGKILL of the leader, {deaths} times"),
         "remora-store".into(),
         "-".into(),
         "-".into(),

@@ -3,16 +3,20 @@
 //! Saves per second of three syncing store nodes, and how long none is answered when their leader dies; proxied GETs beside
 //! nginx; Tomcat requests beside StandardManager and DeltaManager. Rows of one kind are measured minutes apart at most, on
 //! the same machine, so their ratios mean more
-//! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. What is not installed is named, not
-//! skipped in silence.
+//! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. `peers` is measured when it is named, by
+//! `make bench-store`: the store beside etcd and Redis. What is not installed is named, not skipped in silence.
 //!
 //! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.
 
 mod cpu;
+mod etcd;
 mod gap;
 mod heap;
+mod load;
 mod paced;
+mod peers;
 mod proxy;
+mod redis;
 mod rivals;
 mod store;
 mod table;
@@ -26,7 +30,10 @@ use anyhow::{Context, Result, bail};
 use crate::table::Table;
 
 /// What can be measured, in this order.
-const PARTS: [&str; 3] = ["store", "proxy", "tomcat"];
+const PARTS: [&str; 4] = ["store", "proxy", "tomcat", "peers"];
+
+/// What is measured when nothing is named: of the store, its own rows alone.
+const USUAL: [&str; 3] = ["store", "proxy", "tomcat"];
 
 fn main() -> Result<()> {
     let wanted = std::env::var("ONLY").unwrap_or_default();
@@ -41,7 +48,8 @@ fn main() -> Result<()> {
     let mut table = Table::default();
     let mut outcome = Ok(());
     for part in PARTS {
-        if outcome.is_ok() && (wanted.is_empty() || wanted.contains(&part)) {
+        let asked_for = if wanted.is_empty() { &USUAL[..] } else { &wanted };
+        if outcome.is_ok() && asked_for.contains(&part) {
             say(&format!("measuring: {part} ..."))?;
             outcome = measure(part, &mut table).with_context(|| format!("the {part} bench"));
         }
@@ -56,6 +64,7 @@ fn measure(part: &str, table: &mut Table) -> Result<()> {
     match part {
         "store" => store::measure(table).and_then(|()| gap::measure(table)),
         "proxy" => proxy::measure(table),
+        "peers" => peers::measure(table),
         _ => tomcat::measure(table),
     }
 }
