@@ -64,20 +64,22 @@ async fn a_dead_process_is_followed_before_any_timer() {
             election_max: NEVER,
             ..cluster.timers
         };
-        cluster.start_all().await;
-        // Who does not know the members yet does not stand.
-        cluster.save_everywhere(1).await;
-        let leader = cluster.leader().await;
-        cluster.crash(leader).await;
-        if tokio::time::timeout(FOLLOWED_WITHIN, cluster.save(2))
-            .await
-            .is_ok()
-        {
-            assert_ne!(cluster.leader().await, leader);
+        let followed = tokio::time::timeout(FOLLOWED_WITHIN, follows_a_dead_process(&mut cluster));
+        if followed.await.is_ok() {
             return;
         }
     }
     panic!("nobody followed a dead process");
+}
+
+async fn follows_a_dead_process(cluster: &mut Cluster) {
+    cluster.start_all().await;
+    // Who does not know the members yet does not stand.
+    cluster.save_everywhere(1).await;
+    let leader = cluster.leader().await;
+    cluster.crash(leader).await;
+    cluster.save(2).await;
+    assert_ne!(cluster.leader().await, leader);
 }
 
 #[tokio::test]
