@@ -291,7 +291,10 @@ async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result
         status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
             "{address}: unknown whether it was done; look again with `remora sessions list`"
         ))),
-        status if is_passing(&status) => Missed::Passing(failure(dial, address, &status)),
+        // With a source it was made up on this side: the connection ended, and another node may answer.
+        status if is_passing(&status) || std::error::Error::source(&status).is_some() => {
+            Missed::Passing(failure(dial, address, &status))
+        }
         status => Missed::Final(failure(dial, address, &status)),
     })
 }

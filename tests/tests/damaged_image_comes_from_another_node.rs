@@ -24,7 +24,7 @@ const CART_BYTES: usize = 900_000;
 const SNAPSHOT_BYTES: usize = 8 << 20;
 
 /// Saves after which a log has long been purged.
-const SAVES_MAX: usize = 200;
+const SAVES_MAX: usize = 2_000;
 
 /// The node that loses its image, one that has its own, and one that is away.
 const LOSES: u64 = 1;
@@ -36,21 +36,24 @@ fn said(stores: &Stores, id: u64, path: &str) -> Result<String> {
     Ok(Browser::new(node.ports.at(node.ports.ops)).get(path)?.text())
 }
 
-/// Bytes that a node's log has written since it was purged last, as it shows.
-fn since_purge(stores: &Stores, id: u64) -> Result<f64> {
+/// Whether a node's log was purged since it began: then it has written more in all than since a purge.
+fn was_purged(stores: &Stores, id: u64) -> Result<bool> {
     let metrics = said(stores, id, "/metrics")?;
-    let named = |line: &str| {
-        let value = line.strip_prefix("remora_store_log_bytes_since_purge ")?;
-        value.parse().ok()
+    let named = |name: &str| {
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+        value.unwrap_or_default()
     };
-    Ok(metrics.lines().find_map(named).unwrap_or_default())
+    Ok(named("remora_store_log_bytes_since_purge ") < named("remora_store_log_bytes_total "))
 }
 
 /// Saves one session again and again until a log was purged; gives the number that it holds.
 fn save_until_purged(stores: &Stores, calls: &mut Calls, key: &v1::SessionKey) -> Result<u8> {
-    let (mut last, mut written, mut is_purged) = (v1::Saved::default(), 0.0, false);
+    let (mut last, mut is_purged) = (v1::Saved::default(), false);
     for number in 1..=SAVES_MAX {
-        let number = u8::try_from(number)?;
+        let is_first = number == 1;
+        let number = u8::try_from(number % usize::from(u8::MAX))?;
         let reply = calls.save(&v1::SaveRequest {
             session: Some(key.clone()),
             epoch: last.epoch,
@@ -60,7 +63,7 @@ fn save_until_purged(stores: &Stores, calls: &mut Calls, key: &v1::SessionKey) -
                 value: vec![number; CART_BYTES].into(),
                 ..Default::default()
             }],
-            max_idle_seconds: (number == 1).then_some(1_800),
+            max_idle_seconds: is_first.then_some(1_800),
             ..Default::default()
         })?;
         let Some(v1::save_reply::Outcome::Saved(saved)) = reply.outcome else {
@@ -71,9 +74,7 @@ fn save_until_purged(stores: &Stores, calls: &mut Calls, key: &v1::SessionKey) -
             return Ok(number);
         }
         last = saved;
-        let now = since_purge(stores, LOSES)?;
-        is_purged = now < written;
-        written = now;
+        is_purged = was_purged(stores, LOSES)?;
     }
     bail!("{SAVES_MAX} saves, and no log was purged")
 }
