@@ -15,6 +15,7 @@ use std::time::Instant;
 use futures::stream::{self, Stream};
 use remora_policy::{Pool, Upstream};
 use remora_process::accept::{Accepting, Connection};
+use remora_process::audit;
 use remora_process::exit::Failure;
 use remora_process::ops::{self, Readiness};
 use remora_process::tls::{Caller, Role, Secured, Tls, Who};
@@ -131,14 +132,13 @@ fn admitted<T>(
     gives: impl Fn(&Role) -> bool,
     names: &str,
 ) -> Result<Caller, Status> {
-    let caller = request.extensions().get::<Who>().map(Who::caller);
-    let caller = caller.unwrap_or_else(|| Caller::with_roles("nobody", Vec::new()));
+    let who = request.extensions().get::<Who>();
+    let caller = who.map_or_else(Caller::nobody, Who::caller);
     if caller.is(gives) {
         return Ok(caller);
     }
-    let sentence =
-        format!("the certificate of {caller} gives no right to {action}: it takes one that names {names}");
-    tracing::warn!(target: "audit", action, "audit: refused: {sentence}");
+    let sentence = caller.lacks(action, names);
+    audit::refused(action, &sentence);
     Err(Status::permission_denied(sentence))
 }
 
@@ -150,11 +150,8 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
 /// The line of the books for a wish that was followed or not.
 fn write_down(caller: &Caller, action: &str, route: &str, followed: Result<(), &Status>) {
     match followed {
-        Ok(()) => tracing::info!(target: "audit", %caller, action, route, "audit: done"),
-        Err(status) => {
-            let why = status.message();
-            tracing::info!(target: "audit", %caller, action, route, why, "audit: failed");
-        }
+        Ok(()) => audit::done(caller, action, &format!("route {route}")),
+        Err(status) => audit::failed(caller, action, status.message()),
     }
 }
 

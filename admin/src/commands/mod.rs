@@ -53,20 +53,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
 
 /// How servers are reached: with all three files of TLS, or with none.
 fn dial(files: TlsFiles) -> Result<Dial, Failure> {
-    let tls = match (files.tls_authority, files.tls_cert, files.tls_key) {
-        (None, None, None) => None,
-        (Some(authority), Some(cert), Some(key)) => {
-            let files = Files { authority, cert, key };
-            let loaded = Tls::load(files, Door::Certified);
-            Some(loaded.map_err(|error| Failure::Usage(error.to_string()))?)
-        }
-        _ => {
-            return Err(Failure::Usage(
-                "TLS takes all three of --tls-authority, --tls-cert and --tls-key, or REMORA_TLS_AUTHORITY, REMORA_TLS_CERT and \
-                 REMORA_TLS_KEY"
-                    .into(),
-            ));
-        }
-    };
+    let files = Files::all_or_none([files.tls_authority, files.tls_cert, files.tls_key]).map_err(|_| {
+        Failure::Usage(
+            "TLS takes all three of --tls-authority, --tls-cert and --tls-key, or REMORA_TLS_AUTHORITY, REMORA_TLS_CERT and \
+             REMORA_TLS_KEY"
+                .into(),
+        )
+    })?;
+    let tls = files.map(|files| Tls::load(files, Door::Certified)).transpose();
+    let tls = tls.map_err(|error| Failure::Usage(error.to_string()))?;
     Ok(Dial::new(tls))
 }

@@ -81,6 +81,11 @@ impl Caller {
         }
     }
 
+    /// Somebody of whom nothing is known: without a right.
+    pub fn nobody() -> Caller {
+        Caller::with_roles("nobody", Vec::new())
+    }
+
     /// Somebody with a name and roles that are to be believed.
     pub fn with_roles(name: &str, roles: Vec<Role>) -> Caller {
         Caller {
@@ -118,6 +123,11 @@ impl Caller {
     /// Whether the caller has a role like this; everybody has where nobody is asked.
     pub fn is(&self, wanted: impl Fn(&Role) -> bool) -> bool {
         self.roles().is_none_or(|roles| roles.iter().any(wanted))
+    }
+
+    /// Why the caller may not do something, as a sentence; `names` are those in a certificate that give the right.
+    pub fn lacks(&self, action: &str, names: &str) -> String {
+        format!("the certificate of {self} gives no right to {action}: it takes one that names {names}")
     }
 
     /// Whether the caller may speak for an application's sessions.

@@ -14,12 +14,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use serde::Deserialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::caller::Caller;
 
 /// Where the three files lie, each in PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Files {
     /// Certificates of the authorities that are trusted; several while one follows another.
     pub authority: PathBuf,
@@ -59,6 +61,23 @@ pub(super) struct Held {
 pub(super) type Stamps = [Option<(SystemTime, u64)>; 3];
 
 impl Files {
+    /// All three files, in the order of the fields, or none.
+    ///
+    /// # Errors
+    /// Some are named and some are not: the names of those that are not, as keys and flags end in them.
+    pub fn all_or_none(files: [Option<PathBuf>; 3]) -> Result<Option<Files>, Vec<&'static str>> {
+        match files {
+            [None, None, None] => Ok(None),
+            [Some(authority), Some(cert), Some(key)] => Ok(Some(Files { authority, cert, key })),
+            some => {
+                let named = ["authority", "cert", "key"].into_iter().zip(some);
+                Err(named
+                    .filter_map(|(name, file)| file.is_none().then_some(name))
+                    .collect())
+            }
+        }
+    }
+
     /// How the files stand now; a file that is missing has no stamp.
     pub(super) fn stamps(&self) -> Stamps {
         [&self.authority, &self.cert, &self.key].map(|path| {

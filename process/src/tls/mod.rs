@@ -74,10 +74,7 @@ impl Tls {
 
     /// Reads the files again if they have changed, and says what came of it. Disk work.
     pub fn look_again(&self) {
-        let shared = &self.0;
-        if shared.files.stamps() != shared.held.load().stamps {
-            self.read_again();
-        }
+        self.look_unless(None);
     }
 
     /// Looks at the files as long as it is polled, away from the calling thread.

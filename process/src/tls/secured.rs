@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
-use super::{Caller, Role, Tls};
+use super::{Caller, Tls};
 
 /// How often a failed handshake is said: whoever comes again and again fills no log.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -28,8 +28,7 @@ pub struct Who(Arc<OnceLock<Caller>>);
 impl Who {
     /// The caller; one without a role while the handshake is not complete.
     pub fn caller(&self) -> Caller {
-        let known = self.0.get().cloned();
-        known.unwrap_or_else(|| Caller::with_roles("unknown", Vec::<Role>::new()))
+        self.0.get().cloned().unwrap_or_else(Caller::nobody)
     }
 }
 

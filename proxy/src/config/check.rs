@@ -105,12 +105,7 @@ impl Report<'_> {
             );
             self.fault(control.bind.span(), sentence);
         }
-        let tls = control.tls.map(|files| Files {
-            authority: files.authority,
-            cert: files.cert,
-            key: files.key,
-        });
-        (address, tls)
+        (address, control.tls)
     }
 
     fn trust(&mut self, trust: &[Spanned<String>]) -> Trust {

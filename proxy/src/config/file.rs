@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use remora_process::config::{Period, Spanned};
+use remora_process::tls::Files;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -50,16 +51,7 @@ pub(super) struct ControlTable {
     pub(super) bind: Spanned<SocketAddr>,
     #[serde(default)]
     pub(super) allow_plaintext: bool,
-    pub(super) tls: Option<TlsTable>,
-}
-
-/// The three files of one end of TLS.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TlsTable {
-    pub(super) authority: PathBuf,
-    pub(super) cert: PathBuf,
-    pub(super) key: PathBuf,
+    pub(super) tls: Option<Files>,
 }
 
 #[derive(Debug, Deserialize)]

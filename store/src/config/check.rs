@@ -99,20 +99,15 @@ impl Check {
 
     /// The files of TLS: all three, or none.
     pub(super) fn tls(&mut self, files: [Option<PathBuf>; 3]) -> Option<Files> {
-        const KEYS: [&str; 3] = ["tls-authority", "tls-cert", "tls-key"];
-        if let [Some(authority), Some(cert), Some(key)] = files {
-            return Some(Files { authority, cert, key });
-        }
-        let missing = KEYS.iter().zip(&files).filter(|(_, file)| file.is_none());
-        if files.iter().any(Option::is_some) {
-            for (key, _) in missing {
+        Files::all_or_none(files).unwrap_or_else(|missing| {
+            for name in missing {
                 self.add(
-                    key,
+                    &format!("tls-{name}"),
                     "is missing: TLS takes tls-authority, tls-cert and tls-key (`remora certs` makes them)",
                 );
             }
-        }
-        None
+            None
+        })
     }
 
     pub(super) fn beginning(&mut self, config: &Config) {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
+use remora_process::audit;
 use remora_process::tls::Caller;
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
@@ -117,7 +118,7 @@ pub(super) async fn open(
     // The others of the same Tomcat have nothing to do with it: each request of this one is refused.
     for application in first.hello.iter().flat_map(|hello| &hello.applications) {
         if let Err(refused) = rights::speaks_for(&caller, [application.as_str()]) {
-            tracing::warn!(target: "audit", action = "SessionStore/Exchange", "audit: refused: {}", refused.message);
+            audit::refused("SessionStore/Exchange", &refused.message);
         }
     }
     let (asker, format) = hello::hear(&desk, first).map_err(status)?;

@@ -2,7 +2,7 @@
 //!
 //! Whoever is at the other end of a connection asks for themselves, unless it is a peer of this cluster that forwards: then it
 //! says on whose behalf, and that is believed. The first node decides and keeps the books: it writes a line for every call
-//! that takes an operator, of what was refused too, under the log target `audit`. What a call did is said by its service in
+//! that takes an operator, of what was refused too. What a call did is said by its service in
 //! the answer's metadata ([`did`]), which comes back through a node that forwards.
 //!
 //! Invariants: no call goes on without its [`Caller`] in its extensions; what a client says of itself in metadata is never
@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use remora_process::audit;
 use remora_process::tls::{Caller, Role, decoded, encoded};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
@@ -64,10 +65,7 @@ impl<S> Gate<S> {
     /// Who asks. Only a peer's mark stays on a call.
     fn caller(&self, request: &mut http::Request<Body>) -> Result<Caller, v1::Refusal> {
         let origin = request.extensions().get::<Origin>();
-        let direct = origin.map_or_else(
-            || Caller::with_roles("nobody", Vec::new()),
-            |origin| origin.caller(),
-        );
+        let direct = origin.map_or_else(Caller::nobody, Origin::caller);
         let raft = self.raft.as_ref();
         let forwards = raft.filter(|_| direct.is(|role| matches!(role, Role::Peer(_))));
         let Some(raft) = forwards else {
@@ -129,7 +127,7 @@ pub(super) fn speak_for(headers: &mut HeaderMap, caller: Option<&Caller>, cluste
 /// Who asks a call that came through the gate.
 pub(super) fn caller<T>(request: &tonic::Request<T>) -> Caller {
     let known = request.extensions().get::<Caller>().cloned();
-    known.unwrap_or_else(|| Caller::with_roles("nobody", Vec::new()))
+    known.unwrap_or_else(Caller::nobody)
 }
 
 /// An operator's answer, with what was done for the books.
@@ -171,7 +169,7 @@ where
         let caller = match caller {
             Ok(caller) => caller,
             Err(refused) => {
-                tracing::warn!(target: "audit", action = action(&path), "audit: refused: {}", refused.message);
+                audit::refused(action(&path), &refused.message);
                 return std::future::ready(Ok(status(refused).into_http())).boxed();
             }
         };
@@ -202,11 +200,11 @@ fn write_down(caller: &Caller, action: &str, answer: &HeaderMap) {
     match said(STATUS).filter(|code| code != "0") {
         None => {
             let did = said(DID).unwrap_or_default();
-            tracing::info!(target: "audit", %caller, action, did, "audit: done");
+            audit::done(caller, action, &did);
         }
         Some(_) => {
             let why = said(MESSAGE).unwrap_or_default();
-            tracing::info!(target: "audit", %caller, action, why, "audit: failed");
+            audit::failed(caller, action, &why);
         }
     }
 }

@@ -71,13 +71,7 @@ impl Need {
     /// Why somebody may not call a method.
     pub(super) fn refuses(self, caller: &Caller, path: &str) -> v1::Refusal {
         let method = path.rsplit('/').next().unwrap_or(path);
-        refusal(
-            Reason::Forbidden,
-            format!(
-                "the certificate of {caller} gives no right to {method}: it takes one that names {}",
-                self.names()
-            ),
-        )
+        refusal(Reason::Forbidden, caller.lacks(method, self.names()))
     }
 }
 
