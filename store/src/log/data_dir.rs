@@ -495,37 +495,6 @@ mod tests {
         assert!(refusal(DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS)).contains("in use"));
     }
 
-    /// A process that holds the lock of a directory and listens nowhere.
-    struct Silent(std::process::Child);
-
-    impl Drop for Silent {
-        fn drop(&mut self) {
-            self.0.kill().unwrap();
-            self.0.wait().unwrap();
-        }
-    }
-
-    #[test]
-    fn a_directory_whose_holder_listens_nowhere_is_said_to_hang_in_its_disk() {
-        let directory = tempfile::tempdir().unwrap();
-        let lock = directory.path().join("lock");
-        std::fs::write(&lock, "").unwrap();
-        let mut flock = std::process::Command::new("flock");
-        flock.arg("--no-fork").arg(&lock).args(["sleep", "3600"]);
-        let silent = Silent(flock.spawn().unwrap());
-        let sentence = loop {
-            match DataDir::open(&Disk::real(), directory.path(), 1, Formats::OURS) {
-                Ok(_) => std::thread::yield_now(),
-                refused => break refusal(refused),
-            }
-        };
-        let process = format!("process {}", silent.0.id());
-        assert!(
-            sentence.contains(&process) && sentence.contains("hang in its disk"),
-            "{sentence}"
-        );
-    }
-
     #[test]
     fn another_node_and_another_cluster_are_refused() {
         let directory = tempfile::tempdir().unwrap();

@@ -177,6 +177,30 @@ fn a_data_directory_belongs_to_one_node_and_one_process() {
     );
 }
 
+/// Here and not beside the code: a process started from there would share, until it is another program, the locks of every
+/// test that runs at that moment.
+#[test]
+fn a_directory_whose_holder_listens_nowhere_is_said_to_hang_in_its_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, lock) = (directory.path(), directory.path().join("lock"));
+    std::fs::write(&lock, "").unwrap();
+    let mut flock = Command::new("flock");
+    flock
+        .arg("--no-fork")
+        .arg(&lock)
+        .args(["sh", "-c", "echo held; exec sleep 3600"]);
+    let mut silent = Running(flock.stdout(Stdio::piped()).spawn().unwrap());
+    let mut held = [0; 4];
+    silent.0.stdout.as_mut().unwrap().read_exact(&mut held).unwrap();
+    let (code, said) = refused(&on_free_ports(&["--data-dir", data.to_str().unwrap()]));
+    assert_eq!(code, Some(1), "{said}");
+    let process = format!("process {}", silent.0.id());
+    assert!(
+        said.contains(&process) && said.contains("hang in its disk"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_start_says_what_holds() {
     let directory = tempfile::tempdir().unwrap();
