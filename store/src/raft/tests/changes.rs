@@ -157,7 +157,7 @@ async fn an_empty_disk_takes_the_place_of_one_that_is_gone() {
     cluster.save(1).await;
     let gone = cluster.follower().await;
     cluster.crash(gone).await;
-    std::fs::remove_dir_all(cluster.data_dir(gone)).unwrap();
+    cluster.take_away(gone).await;
     let sentence = cluster.change(Verb::Replace, gone).await.unwrap_err();
     assert!(sentence.contains("--join"), "{sentence}");
     let node = cluster.start_joining(gone).await;
@@ -179,7 +179,7 @@ async fn a_peer_that_missed_a_replacement_does_not_end_the_new_disk() {
     let (behind, gone) = (followers.next().unwrap(), followers.next().unwrap());
     cluster.wires.cut(behind);
     cluster.crash(gone).await;
-    std::fs::remove_dir_all(cluster.data_dir(gone)).unwrap();
+    cluster.take_away(gone).await;
     let node = cluster.start_joining(gone).await;
     cluster.change(Verb::Replace, gone).await.unwrap();
 

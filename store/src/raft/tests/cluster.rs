@@ -270,6 +270,12 @@ impl Cluster {
         .await;
     }
 
+    /// Takes the data directory of a node away that has ended, once nothing of its former life writes to it.
+    pub(super) async fn take_away(&self, node: NodeId) {
+        self.let_go(node).await;
+        std::fs::remove_dir_all(self.data_dir(node)).unwrap();
+    }
+
     /// Files of a node's images whose names end so.
     fn images(&self, node: NodeId, ends: &str) -> Vec<PathBuf> {
         let Ok(files) = std::fs::read_dir(self.data_dir(node).join("snapshots")) else {

@@ -37,14 +37,17 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Keeps a copy of a node's data directory as it is now.
-pub(super) fn put_aside(cluster: &Cluster, node: NodeId) {
+/// Keeps a copy of a node's data directory as it is now; if the node has ended, as it has left it.
+pub(super) async fn put_aside(cluster: &Cluster, node: NodeId) {
+    if !cluster.nodes.contains_key(&node) {
+        cluster.let_go(node).await;
+    }
     copy(&cluster.data_dir(node), &cluster.data_dir(ASIDE + node));
 }
 
 /// Puts the copy in the place of what the directory has become.
-pub(super) fn put_back(cluster: &Cluster, node: NodeId) {
-    fs::remove_dir_all(cluster.data_dir(node)).unwrap();
+pub(super) async fn put_back(cluster: &Cluster, node: NodeId) {
+    cluster.take_away(node).await;
     copy(&cluster.data_dir(ASIDE + node), &cluster.data_dir(node));
 }
 
@@ -114,11 +117,11 @@ async fn a_copy_that_its_peers_have_seen_further_on_ends_and_the_others_serve() 
         let leader = cluster.leader().await;
         let older = if leads { leader } else { leader % 3 + 1 };
         cluster.crash(older).await;
-        put_aside(&cluster, older);
+        put_aside(&cluster, older).await;
         cluster.start(older).await;
         go_on(&cluster, 5..10).await;
         cluster.crash(older).await;
-        put_back(&cluster, older);
+        put_back(&cluster, older).await;
         let node = cluster.start(older).await;
         ends_as_an_older_copy(&node).await;
         cluster.save(10).await;
@@ -138,14 +141,12 @@ async fn a_copy_whose_images_are_damaged_ends_before_it_is_sent_one() {
     }
     cluster.save_everywhere(users.next().unwrap()).await;
     cluster.crash(older).await;
-    // Half an image in the copy would stay half for ever.
-    cluster.let_go(older).await;
-    put_aside(&cluster, older);
+    put_aside(&cluster, older).await;
     cluster.start(older).await;
     let next = users.next().unwrap();
     go_on(&cluster, next..next + 100).await;
     cluster.crash(older).await;
-    put_back(&cluster, older);
+    put_back(&cluster, older).await;
     cluster.damage_images(older).await;
     let sentence = cluster.begin_in_vain(older).await;
     assert!(sentence.contains("is an older copy of itself"), "{sentence}");
@@ -160,13 +161,13 @@ async fn two_copies_at_once_end_where_one_peer_has_seen_them() {
     let copies = [leader, leader % 3 + 1];
     for older in copies {
         cluster.crash(older).await;
-        put_aside(&cluster, older);
+        put_aside(&cluster, older).await;
         cluster.start(older).await;
         go_on(&cluster, older * 10..older * 10 + 5).await;
     }
     for older in copies {
         cluster.crash(older).await;
-        put_back(&cluster, older);
+        put_back(&cluster, older).await;
     }
     for older in copies {
         let node = cluster.start(older).await;
@@ -181,7 +182,7 @@ async fn a_copy_from_before_the_last_start_ends_though_its_log_is_whole() {
     go_on(&cluster, 0..5).await;
     let older = cluster.leader().await % 3 + 1;
     cluster.crash(older).await;
-    put_aside(&cluster, older);
+    put_aside(&cluster, older).await;
     cluster.start(older).await;
     go_on(&cluster, 5..6).await;
     let start = cluster.nodes[&older].inner.identity.start;
@@ -204,14 +205,14 @@ async fn a_peer_that_comes_up_later_ends_the_copy_by_what_it_kept_on_its_disk() 
         go_on(&cluster, 0..5).await;
         let (older, peer) = (2, 3);
         cluster.crash(older).await;
-        put_aside(&cluster, older);
+        put_aside(&cluster, older).await;
         cluster.start(older).await;
         go_on(&cluster, 5..10).await;
         written(&cluster, peer, older).await;
         for node in 1..=3 {
             cluster.crash(node).await;
         }
-        put_back(&cluster, older);
+        put_back(&cluster, older).await;
         if !keeps {
             fs::write(cluster.data_dir(peer).join("lives"), b"scribble").unwrap();
         }
@@ -238,11 +239,11 @@ async fn a_copy_from_before_the_cluster_formed_ends() {
     let mut cluster = Cluster::new(3);
     let directory = cluster.data_dir(2);
     drop(DataDir::open(&Disk::real(), &directory, 2, Formats::OURS).unwrap());
-    put_aside(&cluster, 2);
+    put_aside(&cluster, 2).await;
     cluster.start_all().await;
     go_on(&cluster, 0..5).await;
     cluster.crash(2).await;
-    put_back(&cluster, 2);
+    put_back(&cluster, 2).await;
     let node = cluster.start(2).await;
     ends_as_an_older_copy(&node).await;
     assert_eq!(node.cluster(), "", "it became part of the cluster");

@@ -79,6 +79,7 @@ async fn a_node_whose_log_was_emptied_does_not_start_and_the_others_go_on() {
     }
     let leader = cluster.leader().await;
     cluster.crash(leader).await;
+    cluster.released(leader).await;
     std::fs::remove_dir_all(cluster.data_dir(leader).join("log")).unwrap();
     let sentence = cluster.refusal(|| cluster.settings(leader)).await;
     assert!(

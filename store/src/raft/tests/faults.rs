@@ -151,7 +151,14 @@ async fn disks_that_speak_early_lose_an_acknowledged_save() {
     acknowledged.grows_by(1).await;
     burst.end().await;
     cluster.cut_power(&[1, 2, 3], Faults::forget).await;
-    cluster.start_all().await;
+    for node in 1..=3 {
+        cluster.released(node).await;
+        // What the manifest was told of the log may have outlived the log: then the loss is found before it is felt.
+        if let Err(error) = cluster.try_start(node).await {
+            assert!(error.to_string().contains("lost a part of its log"), "{error}");
+            return;
+        }
+    }
     let leader = cluster.lead().await;
     leader.barrier().await.unwrap();
     assert_eq!(acknowledged.missing(&leader), [1]);

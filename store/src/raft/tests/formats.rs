@@ -118,7 +118,7 @@ async fn an_older_release_is_refused_once_the_format_has_risen() {
     );
 
     // An emptied disk of the older release finds nobody who lets it in.
-    std::fs::remove_dir_all(cluster.data_dir(here)).unwrap();
+    cluster.take_away(here).await;
     let sentence = cluster.start(here).await.failed().await;
     assert!(
         sentence.contains("writes format 2, and this program"),

@@ -40,6 +40,8 @@ async fn three_nodes_form_one_cluster_by_themselves() {
 #[tokio::test]
 async fn a_follower_refuses_and_names_the_leader() {
     let cluster = Cluster::started(3).await;
+    // Before it has an entry of the leader's, a follower knows the vote and not whose it is.
+    cluster.save_everywhere(1).await;
     let leader = cluster.leader().await;
     let follower = &cluster.nodes[&(leader % 3 + 1)];
     eventually("the follower knows", || {
@@ -47,7 +49,7 @@ async fn a_follower_refuses_and_names_the_leader() {
     })
     .await;
     let refusal = Refusal::NotLeader { leader: Some(leader) };
-    assert_eq!(follower.propose(create(1, 10)).await, Fate::Refused(refusal));
+    assert_eq!(follower.propose(create(2, 10)).await, Fate::Refused(refusal));
     assert_eq!(follower.barrier().await, Err(refusal));
 }
 

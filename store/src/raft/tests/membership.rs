@@ -29,7 +29,7 @@ async fn an_emptied_data_directory_of_a_known_node_ends_the_node() {
     cluster.save(1).await;
     let emptied = cluster.leader().await % 3 + 1;
     cluster.crash(emptied).await;
-    std::fs::remove_dir_all(cluster.data_dir(emptied)).unwrap();
+    cluster.take_away(emptied).await;
     let node = cluster.start(emptied).await;
     let sentence = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap();
     assert!(sentence.contains("emptied or swapped"), "{sentence}");
@@ -47,7 +47,7 @@ async fn a_data_directory_of_another_cluster_ends_its_node_and_no_other() {
         cluster.crash(node).await;
     }
     other.crash(1).await;
-    std::fs::remove_dir_all(cluster.data_dir(1)).unwrap();
+    cluster.take_away(1).await;
     std::fs::rename(other.data_dir(1), cluster.data_dir(1)).unwrap();
     let strayed = cluster.start(1).await;
     let healthy = cluster.start(2).await;

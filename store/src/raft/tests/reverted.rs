@@ -31,7 +31,7 @@ async fn go_back(cluster: &mut Cluster) -> (NodeId, NodeId) {
         written(cluster, older, peer).await;
     }
     cluster.wires.estrange(older);
-    put_aside(cluster, older);
+    put_aside(cluster, older).await;
     let before = remembered(&cluster.nodes[&leader], &cluster.nodes[&older]).start;
     for user in 5..10 {
         cluster.save(user).await;
@@ -41,7 +41,7 @@ async fn go_back(cluster: &mut Cluster) -> (NodeId, NodeId) {
     eventually("it acknowledged all", || matched(node, older) >= Some(last)).await;
     assert_eq!(remembered(node, &cluster.nodes[&older]).start, before);
     cluster.crash(older).await;
-    put_back(cluster, older);
+    put_back(cluster, older).await;
     (leader, older)
 }
 
