@@ -265,7 +265,7 @@ fn spawn_duties(
     let disk = watchdog::watch_disk(
         opened.raft.clone(),
         Arc::clone(&opened.identity),
-        opened.gauge.clone(),
+        (opened.gauge.clone(), opened.snapshots.clone()),
         settings.patience,
     );
     let space = space::judge(

@@ -13,7 +13,9 @@
 //! A log that *lacks room* is no hung disk: it says so, and goes on when there is room. Until then the node hands over what it
 //! leads to one that has some, gives no votes, takes nothing and calls nothing durable; it answers heartbeats and reads, which need no disk. A node
 //! that stays so ends, so that somebody sees it and the others need not wait for it. But disks that are equal fill together: so
-//! of several whose log has no room the one with the highest id ends first, and whoever's end would leave no majority waits.
+//! of several whose log has no room the one with the highest id ends first, and whoever's end would leave no majority waits. Nor
+//! does a node end whose disk has room again, though its log has not found it yet: disks that fill together are made room on
+//! together, and all but one of those nodes learn from another that it can go on before they do so themselves.
 //!
 //! Left out: what a refusal says to whom (`leadership`, `endpoint`).
 
@@ -27,8 +29,9 @@ use crate::log::{LogGauge, LogLoad};
 
 use super::applier::Raft;
 use super::identity::{NodeIdentity, REACHABLE_WITHIN};
+use super::snapshots::Snapshots;
 use super::steps::is_majority;
-use super::{NodeId, succession};
+use super::{NodeId, space, succession};
 
 /// How often the disk is looked at: a tenth of the shortest patience.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -103,7 +106,7 @@ impl DiskHealth {
 pub(super) async fn watch_disk(
     raft: Raft,
     identity: Arc<NodeIdentity>,
-    gauge: LogGauge,
+    (gauge, snapshots): (LogGauge, Snapshots),
     patience: DiskPatience,
 ) {
     let mut look = tokio::time::interval(LOOK_EVERY);
@@ -127,7 +130,11 @@ pub(super) async fn watch_disk(
                 ));
                 return;
             }
-            DiskHealth::Full if load.lacks_room >= Some(patience.life) && may_leave(&raft, &identity) => {
+            DiskHealth::Full
+                if load.lacks_room >= Some(patience.life)
+                    && may_leave(&raft, &identity)
+                    && space::available(snapshots.free_bytes(), Some(load)).is_none_or(space::is_spent) =>
+            {
                 identity.fail(
                     "the disk of this data directory has no room for the log: the node ends, the others go on; make room, then \
                      start it again"

@@ -22,6 +22,9 @@ const SEGMENT: u64 = 64 << 10;
 /// After so long a node whose log lacks room may end: long enough to learn from its peers how they are.
 const LIFE: Duration = Duration::from_millis(1_500);
 
+/// Bytes that are enough for such a log, and not for one of the usual size.
+const SPENT: u64 = 1 << 20;
+
 /// How long a slow disk takes: long enough that a node looks at it meanwhile, short enough that it does not hang.
 const SLOW: Duration = Duration::from_millis(200);
 
@@ -102,6 +105,26 @@ async fn of_nodes_whose_disks_fill_together_one_ends_at_most_and_all_goes_on_wit
     let leader = cluster.lead().await;
     leader.barrier().await.unwrap();
     assert!(acknowledged.missing(&leader).is_empty());
+}
+
+#[tokio::test]
+async fn whoever_has_waited_long_does_not_end_in_the_moment_in_which_there_is_room_again() {
+    let cluster = Cluster::of_small_logs(3).await;
+    let acknowledged = Acknowledged::default();
+    let burst = Burst::begin(&cluster, &acknowledged, 1..1_000_000);
+    // The last one could follow the others, and says that it has no room either.
+    for (node, faults) in &cluster.faults {
+        faults.say_free(Some(if *node == 3 { SPENT } else { 0 }));
+    }
+    eventually("two lack room", || cluster.without_room() == [1, 2]).await;
+    eventually("they waited long", || cluster.waited_long()).await;
+    burst.end().await;
+    for faults in cluster.faults.values() {
+        faults.delay(Kind::Log, Operation::Sync, SLOW * 4);
+        faults.say_free(None);
+    }
+    eventually("there is room again", || cluster.without_room().is_empty()).await;
+    assert!(cluster.ended().is_empty(), "whose disk has room again ended");
 }
 
 #[tokio::test]
