@@ -14,8 +14,8 @@ use crate::clock::Clock;
 use crate::disk::{Disk, faulty};
 use crate::faults::Faults;
 use crate::raft::{
-    DiskPatience, EventSink, Fate, NodeId, RaftHandle, Settings, SnapshotPolicy, StartError, Timers,
-    opening::Media, start, start::start_on,
+    DiskPatience, EventSink, Fate, Leadership, NodeId, RaftHandle, Settings, SnapshotPolicy, StartError,
+    Timers, opening::Media, start, start::start_on,
 };
 use crate::runtime;
 use remora_table::{Event, Formats, TableReader};
@@ -318,27 +318,37 @@ impl Cluster {
 
     /// The node that leads, once one does and knows it.
     pub(super) async fn leader(&self) -> NodeId {
-        let leading = || {
-            self.nodes
-                .iter()
-                .find(|(_, node)| node.leadership().borrow().leads())
-        };
-        eventually("somebody leads", || leading().is_some()).await;
-        let (node, _) = leading().unwrap();
-        *node
+        self.leader_in_term().await.0
     }
 
-    /// Lets the next node lead.
+    /// The same, and what it knows of that.
+    async fn leader_in_term(&self) -> (NodeId, Leadership) {
+        let leading = || {
+            let nodes = self.nodes.iter();
+            let known = nodes.map(|(id, node)| (*id, *node.leadership().borrow()));
+            // One that was followed may not know it yet.
+            known
+                .filter(|(_, known)| known.leads())
+                .max_by_key(|(_, known)| known.term)
+        };
+        eventually("somebody leads", || leading().is_some()).await;
+        leading().unwrap()
+    }
+
+    /// Lets another node lead: the next one, if it is not behind.
     pub(super) async fn move_leadership(&self) {
-        let old = self.leader().await;
-        let handle = &self.nodes[&old];
-        let (term, deadline) = (handle.status().term, runtime::now() + PATIENCE);
+        let deadline = runtime::now() + PATIENCE;
         let mut again = tokio::time::interval(self.timers.election_max);
-        while handle.status().term == term {
+        let mut first = None;
+        loop {
+            let (node, leads) = self.leader_in_term().await;
+            if *first.get_or_insert(leads.term) < leads.term {
+                return;
+            }
             assert!(runtime::now() < deadline, "nobody took over");
-            // One that is behind declines.
-            let trigger = handle.inner.raft.trigger();
-            trigger.transfer_leader(old % self.size + 1).await.unwrap();
+            // One that is behind declines; one that leads no more is not asked again.
+            let trigger = self.nodes[&node].inner.raft.trigger();
+            trigger.transfer_leader(node % self.size + 1).await.unwrap();
             again.tick().await;
         }
     }
