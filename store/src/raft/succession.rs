@@ -1,7 +1,8 @@
 //! Handing leadership over: who is asked to lead, and whether it does.
 //!
 //! openraft asks the successor to stand without waiting for anybody's silence, so clients wait some round trips and no election
-//! timer. It may still not come to it: the successor may have died since, or be behind. The leader then goes on.
+//! timer. It may still not come to it: the successor may have died since, or be behind. The leader that asked proposes nothing
+//! any more and gives no sign of life (openraft takes that back for nobody), so its followers find another as after its death.
 
 use std::time::Duration;
 

@@ -299,3 +299,15 @@ async fn table_time_goes_on_alike_wherever_leadership_moves() {
     let fits = counted > 0 && u128::from(counted) <= passed.as_millis();
     assert!(fits, "{counted} ms were counted in {passed:?}");
 }
+
+#[tokio::test]
+async fn a_successor_that_is_gone_costs_an_election_and_no_more() {
+    let cluster = Cluster::started(3).await;
+    cluster.save_everywhere(1).await;
+    let leader = cluster.leader().await;
+    let (gone, other) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    cluster.wires.cut(gone);
+    let now = cluster.nodes[&leader].hand_over(Some(gone)).await.unwrap();
+    assert_eq!(now.leader, Some(other), "nobody else could be elected");
+    cluster.save(2).await;
+}
