@@ -221,7 +221,7 @@ async fn what_a_deposed_leader_refused_never_happened() {
         match user {
             100 => {
                 cluster.wires.deafen(old);
-                deaf_at = Some(cluster.nodes[&old].status().last_log_index);
+                deaf_at = Some(cluster.nodes[&old].status().committed_index);
             }
             150 => {
                 eventually("something is on its way", || furthest() > deaf_at).await;
