@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use remora_proto::v1;
+use tokio::sync::watch;
 
 use crate::raft::{LinkError, LinkResult, LinkStream, NodeId, PeerEndpoint, PeerError, PeerLink, PeerLinks};
+
 /// The wires between nodes.
 #[derive(Clone, Default)]
 pub(super) struct Wires(Arc<Mutex<State>>);
@@ -19,6 +21,8 @@ pub(super) struct Wires(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     endpoints: BTreeMap<NodeId, PeerEndpoint>,
+    /// Of the nodes that can be reached; what is connected to one ends with it.
+    lives: BTreeMap<NodeId, watch::Sender<()>>,
     cut: BTreeSet<NodeId>,
     deaf: BTreeSet<NodeId>,
     frozen: BTreeSet<NodeId>,
@@ -82,12 +86,26 @@ impl Wires {
 
     /// Lets a node be reached.
     pub(super) fn connect(&self, node: NodeId, endpoint: PeerEndpoint) {
-        self.state().endpoints.insert(node, endpoint);
+        let mut state = self.state();
+        state.endpoints.insert(node, endpoint);
+        state.lives.insert(node, watch::Sender::default());
     }
 
     /// Lets nobody reach a node any more, as if its process had ended.
     pub(super) fn disconnect(&self, node: NodeId) {
-        self.state().endpoints.remove(&node);
+        let mut state = self.state();
+        state.endpoints.remove(&node);
+        state.lives.remove(&node);
+    }
+
+    /// Comes when a node that can be reached no longer lives.
+    fn end_of(&self, node: NodeId) -> impl Future<Output = ()> + Send + use<> {
+        let life = self.state().lives.get(&node).map(watch::Sender::subscribe);
+        async move {
+            if let Some(mut life) = life {
+                while life.changed().await.is_ok() {}
+            }
+        }
     }
 
     /// How often a node asked for a vote or a pre-vote.
@@ -214,11 +232,17 @@ impl PeerLink for MemoryLink {
                 async move { whole }
             });
             let wires = link.wires.clone();
+            let end = link.wires.end_of(link.to);
             let replies = endpoint.append(sent.boxed()).map(move |reply| {
                 wires.answer(link.from, link.to)?;
                 reply.map_err(link_error)
             });
-            Ok(replies.boxed())
+            let end = futures::stream::once(end.map(|()| Err(LinkError::Unreachable("it ended".to_owned()))));
+            let whole = futures::stream::once(std::future::ready(None));
+            // Whichever comes first: a process that ends leaves nobody connected to it, however little they have to say.
+            let either = futures::stream::select(replies.map(Some).chain(whole), end.map(Some));
+            let replies = either.take_while(|reply| std::future::ready(reply.is_some()));
+            Ok(replies.filter_map(std::future::ready).boxed())
         })
     }
 
