@@ -61,11 +61,11 @@ bench: ## measure beside the peers that are installed (nginx, StandardManager); 
 	@$(MAVEN) package -DskipTests
 	@target/release/bench
 
-bench-store: ## measure the store beside etcd and Redis; prints one table (KILLS=20 deaths of our leader)
+bench-store: ## measure the store beside etcd and Redis; prints one table (KILLS=20 deaths of a leader; SESSIONS=10000,100000,1000000 held)
 	@tools/prerequisites bench-store
 	@echo "building with optimizations (several minutes the first time) ..."
 	@cargo build --release --workspace --bins
-	@ONLY=peers target/release/bench
+	@ONLY=peers,growth target/release/bench
 
 build: prerequisites programs ## the programs and the jar
 	@echo "building the Tomcat adapter (a minute the first time) ..."

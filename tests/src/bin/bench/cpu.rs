@@ -1,6 +1,8 @@
 //! What processes cost: scheduler time and voluntary waits of all their threads, from the kernel's own books.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -54,6 +56,39 @@ impl Usage {
     pub(crate) fn sleeps_each(self, count: u64) -> f64 {
         ratio(self.sleeps, count)
     }
+}
+
+/// Bytes that the disk with this path on it was given so far, by whomever; none if the system does not tell.
+///
+/// A process's own count is of no use here: it counts the whole of the piece of cache that a written page lies in, which is up
+/// to some hundred times as much.
+pub(crate) fn written(path: &Path) -> Option<u64> {
+    /// In which the kernel counts, whatever the disk's own are.
+    const SECTOR_BYTES: u64 = 512;
+    let device = fs::metadata(path).ok()?.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let disks = fs::read_to_string("/proc/diskstats").ok()?;
+    let mut disks = disks
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let disk = disks.find(|words| {
+        words.first() == Some(&&*major.to_string()) && words.get(1) == Some(&&*minor.to_string())
+    })?;
+    Some(disk.get(9)?.parse::<u64>().ok()? * SECTOR_BYTES)
+}
+
+/// Memory that a set of processes has in use, bytes.
+///
+/// # Errors
+/// When one of them is gone.
+pub(crate) fn resident(pids: &[u32]) -> Result<u64> {
+    let one = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))
+            .with_context(|| format!("process {pid} is gone"))?;
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        Ok(kibibytes.map_or(0, first_number) * 1_024)
+    };
+    pids.iter().map(one).sum()
 }
 
 fn first_number(text: &str) -> u64 {

@@ -17,21 +17,17 @@ use crate::table::Table;
 const DEATHS: usize = 20;
 
 /// Writers, each with one save on its way.
-const WRITERS: u64 = 8;
+pub(crate) const WRITERS: u64 = 8;
 
 /// Longer than a restart guard, and than what a slow start leaves behind.
-const CALM: Duration = Duration::from_secs(2);
+pub(crate) const CALM: Duration = Duration::from_secs(2);
 
 /// Far longer than an election may take.
-const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const FOLLOWED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Measures the gaps and adds their row.
 pub(crate) fn measure(table: &mut Table) -> Result<()> {
-    let deaths = match std::env::var("KILLS") {
-        Ok(kills) => kills.parse().context("KILLS is a number")?,
-        Err(_) => DEATHS,
-    };
-    ensure!(deaths > 0, "KILLS=0 kills nobody");
+    let deaths = deaths()?;
     let directory = tempfile::tempdir()?;
     let ports = [StorePorts::free()?, StorePorts::free()?, StorePorts::free()?];
     let mut stores = Stores::start(directory.path(), &ports)?;
@@ -42,11 +38,30 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
         gaps.push(one(&mut stores, &savers)?);
     }
     savers.finish(&stores)?;
+    add_row(table, "remora-store", gaps);
+    Ok(())
+}
+
+/// How often a leader is killed.
+///
+/// # Errors
+/// KILLS is no number, or nobody would be killed.
+pub(crate) fn deaths() -> Result<usize> {
+    let deaths = match std::env::var("KILLS") {
+        Ok(kills) => kills.parse().context("KILLS is a number")?,
+        Err(_) => DEATHS,
+    };
+    ensure!(deaths > 0, "KILLS=0 kills nobody");
+    Ok(deaths)
+}
+
+/// Adds the row of some gaps.
+pub(crate) fn add_row(table: &mut Table, who: &str, mut gaps: Vec<Duration>) {
     gaps.sort_unstable();
-    let (median, worst) = (gaps[deaths / 2], gaps[deaths - 1]);
+    let (median, worst) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
     table.row([
-        format!("gap after SIGKILL of the leader, {deaths} times"),
-        "remora-store".into(),
+        format!("gap after SIGKILL of the leader, {} times", gaps.len()),
+        who.into(),
         "-".into(),
         "-".into(),
         "-".into(),
@@ -56,7 +71,6 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
             worst.as_millis()
         ),
     ]);
-    Ok(())
 }
 
 /// One death, from a calm cluster to a calm cluster.

@@ -13,11 +13,20 @@ use anyhow::{Context, Result};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::cpu::{Usage, ratio};
+use crate::cpu::{Usage, ratio, written};
 use crate::table::Table;
 
 /// Size of the value that each save changes and each read brings.
 pub(crate) const VALUE_BYTES: usize = 1_024;
+
+/// Size of a session of which each change touches a part, and
+const SESSION_BYTES: usize = 2_000;
+
+/// how many parts it has, for those who know of parts: attributes.
+pub(crate) const CHANGED_PARTS: usize = 10;
+
+/// Whoever loads a million sessions takes its time.
+pub(crate) const SERVES_WITHIN: Duration = Duration::from_secs(120);
 
 /// How long each row is measured, after a warm-up of a fifth of it.
 const MEASURE: Duration = Duration::from_secs(6);
@@ -39,6 +48,9 @@ pub(crate) trait Rival: Sized {
     /// Starts all three and waits until they serve.
     fn start(directory: &Path) -> Result<Self>;
 
+    /// Kills all three and starts them again; how long until they serve what they held.
+    fn restart(&mut self) -> Result<Duration>;
+
     /// The processes, whose processor time counts.
     fn pids(&mut self) -> Result<Vec<u32>>;
 
@@ -48,6 +60,9 @@ pub(crate) trait Rival: Sized {
 
 /// Somebody with one key and one request on its way.
 pub(crate) trait Client: Send + 'static {
+    /// Turns to another session, by its number, which it has not saved before.
+    fn choose(&mut self, session: u64);
+
     /// Asks, and returns when the answer is there; whatever is not a success is an error.
     fn ask(&mut self, ask: Ask) -> impl Future<Output = Result<()>> + Send;
 }
@@ -57,8 +72,20 @@ pub(crate) trait Client: Send + 'static {
 pub(crate) enum Ask {
     /// Changes the value; answered when a second process has it.
     Save,
+    /// Changes a tenth of a session; who does not know of parts saves it whole.
+    Change,
     /// Gets the value.
     Read,
+}
+
+impl Ask {
+    /// Bytes that a session then holds.
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Ask::Save | Ask::Read => VALUE_BYTES,
+            Ask::Change => SESSION_BYTES,
+        }
+    }
 }
 
 /// What a row measures.
@@ -93,25 +120,56 @@ impl Load {
 pub(crate) fn measure<R: Rival>(table: &mut Table, load: Load) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let mut rival = R::start(directory.path()).with_context(|| format!("start {}", R::NAME))?;
+    on(&mut rival, table, load, directory.path(), "")
+}
+
+/// Loads a rival that runs in this directory and adds the row; `with` says what it holds.
+///
+/// # Errors
+/// When anything was not answered with a success.
+pub(crate) fn on<R: Rival>(
+    rival: &mut R,
+    table: &mut Table,
+    load: Load,
+    directory: &Path,
+    with: &str,
+) -> Result<()> {
     let pids = rival.pids()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let driven = runtime.block_on(drive(&rival, &pids, load));
-    let (mut latencies, used) = driven.with_context(|| format!("load {}", R::NAME))?;
-    add_row::<R>(table, load, &mut latencies, used);
+    let driven = runtime()?.block_on(drive(rival, &pids, load, directory));
+    let mut measured = driven.with_context(|| format!("load {}", R::NAME))?;
+    add_row::<R>(table, load, with, &mut measured);
     Ok(())
 }
 
-/// The latencies in microseconds, and what the processes used.
-async fn drive<R: Rival>(rival: &R, pids: &[u32], load: Load) -> Result<(Vec<u64>, Usage)> {
+/// What came of a load.
+struct Measured {
+    /// Of each answer, in microseconds.
+    latencies: Vec<u64>,
+    /// By the processes.
+    used: Usage,
+    /// Bytes that the disk was given, where that is known. On a machine that does nothing else, by those processes.
+    written: Option<u64>,
+}
+
+/// Where clients live: on one thread.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().context("start a runtime")
+}
+
+async fn drive<R: Rival>(rival: &R, pids: &[u32], load: Load, directory: &Path) -> Result<Measured> {
     let mut clients = Vec::new();
     for number in 0..load.connections {
         clients.extend(rival.connect(number, load.slots).await?);
     }
     // What is read must be there.
     for client in &mut clients {
-        client.ask(Ask::Save).await?;
+        let first = if load.ask == Ask::Change {
+            load.ask
+        } else {
+            Ask::Save
+        };
+        client.ask(first).await?;
     }
     let window = Window::after_warm_up();
     let tasks = match load.rate {
@@ -122,14 +180,21 @@ async fn drive<R: Rival>(rival: &R, pids: &[u32], load: Load) -> Result<(Vec<u64
         Some(rate) => steady(clients, load.ask, rate, window),
     };
     tokio::time::sleep_until(window.start.into()).await;
-    let before = Usage::of(pids)?;
+    let (before, unwritten) = (Usage::of(pids)?, written(directory));
     tokio::time::sleep_until(window.end.into()).await;
     let used = Usage::of(pids)?.since(before);
+    let written = written(directory)
+        .zip(unwritten)
+        .map(|(after, before)| after - before);
     let mut latencies = Vec::new();
     for task in tasks {
         latencies.extend(task.await.context("a client ended early")??);
     }
-    Ok((latencies, used))
+    Ok(Measured {
+        latencies,
+        used,
+        written,
+    })
 }
 
 /// When answers count.
@@ -225,7 +290,12 @@ fn microseconds(time: Duration) -> Result<u64> {
     u64::try_from(time.as_micros()).context("a time that fits")
 }
 
-fn add_row<R: Rival>(table: &mut Table, load: Load, latencies: &mut [u64], used: Usage) {
+fn add_row<R: Rival>(table: &mut Table, load: Load, with: &str, measured: &mut Measured) {
+    let Measured {
+        latencies,
+        used,
+        written,
+    } = measured;
     latencies.sort_unstable();
     let count = latencies.len() as u64;
     let percentile = |hundredth: usize| {
@@ -235,13 +305,18 @@ fn add_row<R: Rival>(table: &mut Table, load: Load, latencies: &mut [u64], used:
             .unwrap_or(0);
         format!("{:.2} ms", ratio(micros, 1_000))
     };
+    let written = || {
+        let each = written.map(|bytes| format!("; {:.0} bytes to disk each", ratio(bytes, count)));
+        each.unwrap_or_default()
+    };
     let (what, about) = match load.ask {
-        Ask::Save => ("durable 1 KiB saves", ""),
-        Ask::Read => ("1 KiB reads", R::READS),
+        Ask::Save => ("durable 1 KiB saves", written()),
+        Ask::Change => ("durable 200-byte changes of 2 KB", written()),
+        Ask::Read => ("1 KiB reads", R::READS.to_owned()),
     };
     let pace = load.rate.map_or_else(String::new, |rate| format!(" at {rate}/s"));
     table.row([
-        format!("{what}{pace}, 3 nodes"),
+        format!("{what}{pace}{with}, 3 nodes"),
         format!("{}, {} x {}", R::NAME, load.connections, load.slots),
         format!("{:.0}/s", ratio(count, MEASURE.as_secs())),
         format!("{:.1} us", used.microseconds_each(count)),

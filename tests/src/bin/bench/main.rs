@@ -3,14 +3,16 @@
 //! Saves per second of three syncing store nodes, and how long none is answered when their leader dies; proxied GETs beside
 //! nginx; Tomcat requests beside StandardManager and DeltaManager. Rows of one kind are measured minutes apart at most, on
 //! the same machine, so their ratios mean more
-//! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. `peers` is measured when it is named, by
-//! `make bench-store`: the store beside etcd and Redis. What is not installed is named, not skipped in silence.
+//! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. `peers` and `growth` are
+//! measured when they are named, by `make bench-store`: the store beside etcd and Redis. What is not installed is named, not skipped in silence.
 //!
 //! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.
 
 mod cpu;
 mod etcd;
+mod etcd_gap;
 mod gap;
+mod growth;
 mod heap;
 mod load;
 mod paced;
@@ -30,7 +32,7 @@ use anyhow::{Context, Result, bail};
 use crate::table::Table;
 
 /// What can be measured, in this order.
-const PARTS: [&str; 4] = ["store", "proxy", "tomcat", "peers"];
+const PARTS: [&str; 5] = ["store", "proxy", "tomcat", "peers", "growth"];
 
 /// What is measured when nothing is named: of the store, its own rows alone.
 const USUAL: [&str; 3] = ["store", "proxy", "tomcat"];
@@ -65,6 +67,7 @@ fn measure(part: &str, table: &mut Table) -> Result<()> {
         "store" => store::measure(table).and_then(|()| gap::measure(table)),
         "proxy" => proxy::measure(table),
         "peers" => peers::measure(table),
+        "growth" => peers::measure_growth(table),
         _ => tomcat::measure(table),
     }
 }

@@ -3,14 +3,16 @@
 //! Every row's load meets the three in turn, each started anew, so that a noisy minute meets all of them. Same values, same
 //! clients, three processes each with a directory of its own on the same disk, loopback; versions stand in the table.
 //!
-//! Left out: growth over millions of sessions, memory, restart, and bytes per change, which are not measured here yet.
+//! Left out: sessions of several sizes at once.
 
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::etcd::Etcd;
+use crate::etcd_gap;
 use crate::gap;
+use crate::growth;
 use crate::load::{Ask, Load, Rival, measure as measure_one};
 use crate::redis::Redis;
 use crate::store::Ours;
@@ -35,6 +37,14 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
     for (connections, slots) in CLIENTS {
         each(table, Load::saves(connections, slots))?;
     }
+    let ask = Ask::Change;
+    each(
+        table,
+        Load {
+            ask,
+            ..Load::saves(1, 64)
+        },
+    )?;
     for rate in STEADY_RATES {
         let rate = Some(rate);
         each(
@@ -55,7 +65,25 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
             },
         )?;
     }
-    gap::measure(table)
+    gap::measure(table)?;
+    if installed(PEERS[0]).is_some() {
+        etcd_gap::measure(table)?;
+    }
+    Ok(())
+}
+
+/// Measures how all three grow.
+pub(crate) fn measure_growth(table: &mut Table) -> Result<()> {
+    for sessions in growth::held()? {
+        growth::measure::<Ours>(table, sessions)?;
+        if installed(PEERS[0]).is_some() {
+            growth::measure::<Etcd>(table, sessions)?;
+        }
+        if installed(PEERS[1]).is_some() {
+            growth::measure::<Redis>(table, sessions)?;
+        }
+    }
+    Ok(())
 }
 
 /// The same load for ours and for each peer that is installed.

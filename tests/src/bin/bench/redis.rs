@@ -6,19 +6,18 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use remora_tests::place::free_port;
 use remora_tests::process::Process;
 use remora_tests::stores::loopback;
-use remora_tests::wait::START;
 use remora_tests::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::load::{Ask, Client, Rival, VALUE_BYTES};
+use crate::load::{Ask, Client, Rival, SERVES_WITHIN, VALUE_BYTES};
 use crate::wrk::installed;
 
 /// One answer of a primary that starts comes within this, or it is asked again.
@@ -29,8 +28,43 @@ const READ_BYTES: usize = 4_096;
 
 /// A primary and two replicas.
 pub(crate) struct Redis {
+    directory: PathBuf,
+    /// The primary's first.
+    ports: [u16; 3],
     nodes: Vec<Process>,
-    primary: SocketAddr,
+}
+
+impl Redis {
+    fn primary(&self) -> SocketAddr {
+        loopback(self.ports[0])
+    }
+
+    /// Starts all three and waits until the primary has both replicas.
+    fn launch(&mut self) -> Result<()> {
+        self.nodes = self
+            .ports
+            .map(|port| self.node(port))
+            .into_iter()
+            .collect::<Result<_>>()?;
+        wait_until("a primary of Redis with two replicas", SERVES_WITHIN, || {
+            replicated(self.primary()).is_ok_and(|by| by == 2)
+        })?;
+        Ok(())
+    }
+
+    fn node(&self, port: u16) -> Result<Process> {
+        let program = installed("redis-server").context("redis-server is not installed")?;
+        let data = self.directory.join(format!("redis-{port}"));
+        std::fs::create_dir_all(&data)?;
+        Process::start("redis", &program, &data.join("log"), |command| {
+            command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+            command.arg("--dir").arg(&data);
+            command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
+            if port != self.ports[0] {
+                command.args(["--replicaof", "127.0.0.1", &self.ports[0].to_string()]);
+            }
+        })
+    }
 }
 
 impl Rival for Redis {
@@ -40,28 +74,20 @@ impl Rival for Redis {
     const READS: &'static str = "; GET at the primary, not linearizable";
 
     fn start(directory: &Path) -> Result<Self> {
-        let program = installed("redis-server").context("redis-server is not installed")?;
-        let ports = [free_port()?, free_port()?, free_port()?];
-        let primary = ports[0];
-        let mut nodes = Vec::new();
-        for port in ports {
-            let data = directory.join(format!("redis-{port}"));
-            std::fs::create_dir(&data)?;
-            let log = data.join("log");
-            nodes.push(Process::start("redis", &program, &log, |command| {
-                command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
-                command.arg("--dir").arg(&data);
-                command.args(["--appendonly", "yes", "--appendfsync", "always", "--save", ""]);
-                if port != primary {
-                    command.args(["--replicaof", "127.0.0.1", &primary.to_string()]);
-                }
-            })?);
-        }
-        let primary = loopback(primary);
-        wait_until("a primary of Redis with two replicas", START, || {
-            replicated(primary).is_ok_and(|by| by == 2)
-        })?;
-        Ok(Redis { nodes, primary })
+        let mut redis = Redis {
+            directory: directory.to_owned(),
+            ports: [free_port()?, free_port()?, free_port()?],
+            nodes: Vec::new(),
+        };
+        redis.launch()?;
+        Ok(redis)
+    }
+
+    fn restart(&mut self) -> Result<Duration> {
+        self.nodes.iter_mut().for_each(Process::kill);
+        let began = Instant::now();
+        self.launch()?;
+        Ok(began.elapsed())
     }
 
     fn pids(&mut self) -> Result<Vec<u32>> {
@@ -71,7 +97,7 @@ impl Rival for Redis {
     async fn connect(&self, number: usize, slots: usize) -> Result<Vec<RedisClient>> {
         let mut clients = Vec::new();
         for slot in 0..slots {
-            let connection = TcpStream::connect(self.primary).await?;
+            let connection = TcpStream::connect(self.primary()).await?;
             connection.set_nodelay(true)?;
             clients.push(RedisClient {
                 connection,
@@ -120,19 +146,23 @@ pub(crate) struct RedisClient {
 }
 
 impl Client for RedisClient {
+    fn choose(&mut self, session: u64) {
+        self.key = format!("bench/s{session}");
+    }
+
     async fn ask(&mut self, ask: Ask) -> Result<()> {
         match ask {
-            Ask::Save => self.save().await,
+            Ask::Save | Ask::Change => self.save(ask.bytes()).await,
             Ask::Read => self.read().await,
         }
     }
 }
 
 impl RedisClient {
-    async fn save(&mut self) -> Result<()> {
+    async fn save(&mut self, bytes: usize) -> Result<()> {
         // Digits, so that a value is never the same twice in a row and never looks like the end of a line.
         self.saves = (self.saves + 1) % 10;
-        let value = vec![b'0' + self.saves; VALUE_BYTES];
+        let value = vec![b'0' + self.saves; bytes];
         let mut asked = command(&[b"SET", self.key.as_bytes(), &value]);
         asked.extend(command(&[b"WAIT", b"1", b"1000"]));
         self.connection.write_all(&asked).await?;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -16,14 +17,18 @@ use remora_proto::v1::{
     SessionKey, check_reply, request,
 };
 use remora_tests::stores::{StorePorts, Stores, loopback};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::load::{self, Ask, Client, Load, Rival, VALUE_BYTES};
+use crate::load::{self, Ask, CHANGED_PARTS, Client, Load, Rival};
 use crate::table::Table;
 
 /// Idle limit of the sessions; longer than any bench.
 const IDLE_SECONDS: i32 = 3_600;
+
+/// Bytes of a session's key.
+const KEY_BYTES: usize = 16;
 
 /// Answers that wait for a slot: it has one request on its way.
 const ANSWERS: usize = 1;
@@ -53,6 +58,18 @@ impl Rival for Ours {
         let leader = stores.wait_ready()?;
         let leader = loopback(stores.node(leader).context("the leader is a node")?.ports.client);
         Ok(Ours { stores, leader })
+    }
+
+    fn restart(&mut self) -> Result<Duration> {
+        for id in self.stores.ids() {
+            self.stores.kill(id)?;
+        }
+        let began = Instant::now();
+        for id in self.stores.ids() {
+            self.stores.launch(id)?;
+        }
+        self.stores.wait_ready()?;
+        Ok(began.elapsed())
     }
 
     fn pids(&mut self) -> Result<Vec<u32>> {
@@ -162,9 +179,16 @@ pub(crate) struct Slot {
 }
 
 impl Client for Slot {
+    fn choose(&mut self, session: u64) {
+        // Real keys are hashes, and the table relies on that.
+        let hash = Sha256::digest(session.to_be_bytes());
+        self.key.key = Bytes::copy_from_slice(&hash[..KEY_BYTES]);
+        self.saved = Saved::default();
+    }
+
     async fn ask(&mut self, ask: Ask) -> Result<()> {
         let asked = match ask {
-            Ask::Save => request::Ask::Save(self.save()),
+            Ask::Save | Ask::Change => request::Ask::Save(self.save(ask)),
             Ask::Read => request::Ask::Check(self.check()),
         };
         self.asks.send((self.number, asked)).await?;
@@ -185,7 +209,7 @@ impl Client for Slot {
 
 impl Slot {
     fn new(stream: usize, number: usize, asks: mpsc::Sender<Asked>, answers: mpsc::Receiver<Answer>) -> Slot {
-        let mut key = [0; 16];
+        let mut key = [0; KEY_BYTES];
         key[0] = u8::try_from(number % 256).unwrap_or_default();
         key[1] = u8::try_from(stream % 256).unwrap_or_default();
         let key = SessionKey {
@@ -202,20 +226,31 @@ impl Slot {
         }
     }
 
-    fn save(&mut self) -> SaveRequest {
+    fn save(&mut self, ask: Ask) -> SaveRequest {
         self.saves += 1;
         let filler = u8::try_from((self.number + self.saves) % 251).unwrap_or_default();
-        let value = Attribute {
-            name: "cart".into(),
-            value: vec![filler; VALUE_BYTES].into(),
+        let is_new = self.saved.epoch == 0;
+        // Of a session that has its attributes, one in turn.
+        let changed = match ask {
+            Ask::Change if is_new => 0..CHANGED_PARTS,
+            Ask::Change => self.saves % CHANGED_PARTS..self.saves % CHANGED_PARTS + 1,
+            Ask::Save | Ask::Read => 0..1,
+        };
+        let bytes = match ask {
+            Ask::Change => ask.bytes() / CHANGED_PARTS,
+            Ask::Save | Ask::Read => ask.bytes(),
+        };
+        let attribute = |part| Attribute {
+            name: format!("cart{part}"),
+            value: vec![filler; bytes].into(),
             ..Attribute::default()
         };
         SaveRequest {
             session: Some(self.key.clone()),
             epoch: self.saved.epoch,
             base: self.saved.version,
-            changed: vec![value],
-            max_idle_seconds: (self.saved.epoch == 0).then_some(IDLE_SECONDS),
+            changed: changed.map(attribute).collect(),
+            max_idle_seconds: is_new.then_some(IDLE_SECONDS),
             ..SaveRequest::default()
         }
     }
