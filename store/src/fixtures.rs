@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use remora_table::{
     Command, Entry, EntryBuilder, Epoch, Format, Formats, ImageDecoder, Proposal, RemoveReason, RequestId,
-    Save, SessionTable, Stamp, TableImage, Version, decode_proposal, encode_proposal,
+    Save, SessionTable, Stamp, TableImage, Tidings, Version, decode_proposal, encode_proposal,
 };
 
 use crate::disk::Disk;
@@ -125,11 +125,11 @@ fn table() -> SessionTable {
     steps.push(short(key("late")));
     steps.push(short(key("left")));
     for (serial, command) in (1..).zip(steps) {
-        table.apply(&proposal(serial, command), &mut Vec::new());
+        table.apply(&proposal(serial, command), &mut Tidings::default());
     }
     table.begin_entry(Stamp(2_001));
     for (serial, command) in (50..).zip([sweep(), bury(key("late"), 10)]) {
-        table.apply(&proposal(serial, command), &mut Vec::new());
+        table.apply(&proposal(serial, command), &mut Tidings::default());
     }
     assert_eq!(table.reader().leavers(), 1);
     table
@@ -245,7 +245,7 @@ fn a_later_format_is_said_and_not_taken_for_damage() {
                 asked: true,
             },
         ),
-        &mut Vec::new(),
+        &mut Tidings::default(),
     );
     let store = SnapshotStore::open(&Disk::real(), directory.path(), both).unwrap();
     let meta = SnapshotMeta {

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::log::GROUP;
 use crate::{metrics, runtime};
 use remora_table::{
-    CodecError, Entry, Event, Formats, Outcome, Proposal, SessionTable, Stamp, TableImage, TableReader,
+    CodecError, Entry, Formats, Outcome, Proposal, SessionTable, Stamp, TableImage, TableReader, Tidings,
     decode_proposal,
 };
 
@@ -41,7 +41,7 @@ pub(super) type Raft = openraft::Raft<Types, Applier>;
 /// How a proposal at this index of the log changes the table. Programs have the table's own rules; the simulation looks on,
 /// and breaks one to see that this is noticed.
 pub(super) type Rules =
-    Box<dyn FnMut(u64, &mut SessionTable, &Proposal, &mut Vec<Event>) -> Outcome + Send + Sync>;
+    Box<dyn FnMut(u64, &mut SessionTable, &Proposal, &mut Tidings) -> Outcome + Send + Sync>;
 
 /// Applies the log to the table.
 pub(super) struct Applier {
@@ -95,14 +95,17 @@ impl Applier {
     /// Applies the commands of one entry, in order; gives their outcomes and its stamp.
     fn apply_commands(&mut self, index: u64, commands: &Commands) -> io::Result<(Vec<Outcome>, Stamp)> {
         let began = runtime::now();
-        let (mut events, rules) = (Vec::new(), &mut self.rules);
+        let (mut told, rules) = (Tidings::default(), &mut self.rules);
         let mut table = lock(&self.table);
         let applied = apply_entry(&mut table, &commands.0, self.understands, |table, proposal| {
-            rules(index, table, proposal, &mut events)
+            rules(index, table, proposal, &mut told)
         })?;
         drop(table);
-        if !events.is_empty() {
-            self.events.happened(&events);
+        if !told.owners.is_empty() {
+            self.events.happened(&told.owners);
+        }
+        if !told.watchers.is_empty() {
+            self.events.seen(index, told.watchers);
         }
         self.seconds.record(runtime::since(began));
         Ok(applied)
@@ -220,6 +223,7 @@ impl RaftStateMachine<Types> for Applier {
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         let index = meta.last_log_id.map_or(0, |last| last.index);
+        self.events.skipped(index);
         imaging::lock(&self.backlog).image_installed(index);
         Ok(())
     }

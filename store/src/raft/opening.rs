@@ -77,7 +77,7 @@ impl Media {
                 let gauge = log.gauge();
                 Ok((Arc::new(log), gauge))
             }),
-            rules: Box::new(|_, table, proposal, events| table.apply(proposal, events)),
+            rules: Box::new(|_, table, proposal, told| table.apply(proposal, told)),
         }
     }
 }

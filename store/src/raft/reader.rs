@@ -42,6 +42,8 @@ pub(crate) struct Round {
     pub number: u64,
     /// When it began: a majority answered after that.
     pub began: Instant,
+    /// Everything up to this index of the log was applied here when it ended.
+    pub index: u64,
 }
 
 type Waiter = oneshot::Sender<Result<LogIdOf<Types>, Refusal>>;
@@ -155,7 +157,7 @@ impl RoundMaker {
             };
             let ended = if result.is_ok() { done } else { failed };
             ended.increment(1);
-            if result.is_ok() {
+            if let Ok(position) = result {
                 rounds.send_if_modified(|last| {
                     // Two rounds overlap and may end in either order; the later beginning is the better news.
                     let newer = last.is_none_or(|last| last.began < began);
@@ -163,6 +165,7 @@ impl RoundMaker {
                         *last = Some(Round {
                             number: last.map_or(1, |last| last.number + 1),
                             began,
+                            index: position.index,
                         });
                     }
                     newer

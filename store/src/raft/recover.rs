@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use remora_proto::v1;
-use remora_table::{Formats, SessionTable};
+use remora_table::{Formats, SessionTable, Tidings};
 
 use crate::log::{ClusterId, DataDir, DataDirError, Log, LogId, Payload};
 use crate::runtime;
@@ -174,7 +174,7 @@ fn everything(
                 Payload::Blank => {}
                 Payload::Normal(commands) => {
                     apply_entry(&mut table, &commands, understands, |table, proposal| {
-                        table.apply(proposal, &mut Vec::new())
+                        table.apply(proposal, &mut Tidings::default())
                     })?;
                 }
                 Payload::Membership(bytes) => {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_table::{Event, Formats, TableReader};
+use remora_table::{Event, Formats, Happening, TableReader};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -89,6 +89,13 @@ impl Default for Timers {
 pub(crate) trait EventSink: Send + Sync + 'static {
     /// Takes the events of one entry, in order.
     fn happened(&self, events: &[Event]);
+
+    /// Takes what watchers are told of the entry at this index, in order. Entries come in order; one of which nothing is told
+    /// does not come.
+    fn seen(&self, index: u64, happenings: Vec<Happening>);
+
+    /// An image took the place of the entries up to this one: nothing more is told of them.
+    fn skipped(&self, index: u64);
 
     /// This node was elected. Comes before anything is proposed in its term; what is applied meanwhile is in the table.
     fn elected(&self, table: &TableReader);

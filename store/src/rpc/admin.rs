@@ -1,5 +1,5 @@
-//! The operator's side: status, members, formats, and sessions killed, listed and shown (`listing`); copies of the table
-//! (`copies`).
+//! The operator's side: status, members, formats, and sessions killed, listed, shown (`listing`) and watched (`watching`); copies
+//! of the table (`copies`).
 //!
 //! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
 //! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
@@ -29,6 +29,7 @@ use super::listing;
 use super::members;
 use super::status::{malformed, status};
 use super::upgrade;
+use super::watching::{self, Watchers};
 
 /// Sessions that one walk of the table collects for a kill: a walk of millions for every command would never end. Some
 /// MiB of keys.
@@ -39,6 +40,7 @@ pub(super) struct Admin {
     pub(super) desk: Arc<Desk>,
     pub(super) started: Instant,
     pub(super) backups: Backups,
+    pub(super) watchers: Watchers,
 }
 
 #[tonic::async_trait]
@@ -73,6 +75,17 @@ impl StoreAdmin for Admin {
                 "several sessions match: give more digits of the key, or list them first",
             )),
         }
+    }
+
+    type WatchSessionsStream = watching::Tellings;
+
+    async fn watch_sessions(
+        &self,
+        request: Request<v1::WatchSessionsRequest>,
+    ) -> Result<Response<Self::WatchSessionsStream>, Status> {
+        let desk = Arc::clone(&self.desk);
+        let watched = self.watchers.watch(desk, request.into_inner()).await;
+        watched.map(Response::new)
     }
 
     async fn upgrade(

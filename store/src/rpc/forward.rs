@@ -37,9 +37,10 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const FORWARD_WITHIN: HeaderValue = HeaderValue::from_static("8S");
 
 /// Calls that every node answers itself.
-const ANSWERED_HERE: [&str; 5] = [
+const ANSWERED_HERE: [&str; 6] = [
     "/remora.v1.SessionStore/Exchange",
     "/remora.v1.StoreAdmin/Status",
+    "/remora.v1.StoreAdmin/WatchSessions",
     "/remora.v1.StoreAdmin/Backup",
     "/remora.v1.StoreAdmin/Restore",
     "/remora.v1.StoreAdmin/Recover",

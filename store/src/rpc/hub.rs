@@ -22,9 +22,10 @@ use tokio::sync::futures::OwnedNotified;
 use crate::metrics::Streams;
 use crate::raft::EventSink;
 use crate::runtime;
-use remora_table::{Event, EventKind, SessionKey, TableReader, Version};
+use remora_table::{Event, EventKind, Happening, SessionKey, TableReader, Version};
 
 use super::convert::session_key;
+use super::lately::Lately;
 use super::outbox::{Cut, Outbox};
 
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
@@ -35,6 +36,8 @@ pub(super) struct Hub {
     state: Mutex<State>,
     patience: Patience,
     metrics: Streams,
+    /// What whoever watches is told. Beside the streams: nothing here waits for either.
+    pub(super) lately: Lately,
 }
 
 struct State {
@@ -104,6 +107,7 @@ impl Hub {
             state: Mutex::new(state),
             patience,
             metrics,
+            lately: Lately::default(),
         }
     }
 
@@ -259,6 +263,14 @@ impl EventSink for Hub {
             self.tell(&mut state, event, now);
         }
         self.count(&state);
+    }
+
+    fn seen(&self, index: u64, happenings: Vec<Happening>) {
+        self.lately.add(index, happenings);
+    }
+
+    fn skipped(&self, index: u64) {
+        self.lately.skip(index);
     }
 
     fn elected(&self, table: &TableReader) {

@@ -4,7 +4,8 @@
 //! translates them, and a `visit` is the life of those of one asker; `hub` knows the live streams, tells owners what happened
 //! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
 //! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `offers` has one Tomcat call the
-//! listeners of a session that expired; `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
+//! listeners of a session that expired; `lately` remembers what happened to sessions, for operators who are `watching`;
+//! `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
 //! and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the leader; `admin`
 //! and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
 //! status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
@@ -26,6 +27,7 @@ mod forward;
 mod gate;
 mod hello;
 mod hub;
+mod lately;
 mod links;
 mod listing;
 mod members;
@@ -40,6 +42,7 @@ mod status;
 mod upgrade;
 mod visit;
 mod watches;
+mod watching;
 
 use std::io;
 use std::sync::Arc;
@@ -148,6 +151,7 @@ pub(crate) async fn serve_clients(
         desk: Arc::clone(&desk),
         started: runtime::now(),
         backups: copies::Backups::default(),
+        watchers: watching::Watchers::default(),
     });
     let registry = RegistryServer::new(registry::Registered {
         desk: Arc::clone(&desk),

@@ -4,7 +4,7 @@ use std::fs::File;
 
 use super::*;
 use crate::log::LogId;
-use remora_table::{Command, Epoch, Proposal, Save, SessionKey, SessionTable, Stamp, Version};
+use remora_table::{Command, Epoch, Proposal, Save, SessionKey, SessionTable, Stamp, Tidings, Version};
 
 fn meta(index: u64) -> SnapshotMeta {
     SnapshotMeta {
@@ -47,7 +47,7 @@ pub(super) fn table_of(sessions: u8) -> SessionTable {
             node: "n1".into(),
             command: Command::Save(save),
         };
-        table.apply(&proposal, &mut Vec::new());
+        table.apply(&proposal, &mut Tidings::default());
     }
     table
 }
@@ -198,7 +198,7 @@ fn a_large_record_is_written_in_pieces() {
     let directory = tempfile::tempdir().unwrap();
     let store = SnapshotStore::open(&Disk::real(), directory.path(), Formats::OURS).unwrap();
     let mut table = SessionTable::new();
-    table.apply(&crate::raft::tests::create(1, 3 << 20), &mut Vec::new());
+    table.apply(&crate::raft::tests::create(1, 3 << 20), &mut Tidings::default());
     store.save(&meta(5), table.image()).unwrap();
     let mut frames = FrameReader::new(File::open(only_file(directory.path())).unwrap());
     loop {

@@ -6,9 +6,9 @@
 //!
 //! The table is fed with log entries: the leader's stamp, then proposals. A proposal is a command, the name of the node
 //! that asks, and the request id: the asking instance and its rising serial. [`SessionTable::apply`] answers each with
-//! one [`Outcome`] and says what owners must be told ([`Event`]). Rules are asked in the order of their numbers, and
-//! the first one that is broken answers; a command that is answered by Gone, Stale, Renamed, Fenced, Conflict, Taken,
-//! TooLarge or OverLimit has changed nothing.
+//! one [`Outcome`] and says what owners ([`Event`]) and watchers ([`Happening`]) must be told. Rules are asked in the
+//! order of their numbers, and the first one that is broken answers; a command that is answered by Gone, Stale, Renamed,
+//! Fenced, Conflict, Taken, TooLarge or OverLimit has changed nothing.
 //!
 //! # Before every command
 //!
@@ -166,6 +166,13 @@
 //!     already, or says no limit, is not asked, but counts. (`scripts/limits.script`, `scripts/evictions.script`)
 //! 42. **Found by label.** Whoever lists the sessions that carry a label walks these alone. (`scripts/labels.script`)
 //!
+//! # Watched
+//!
+//! 43. **Watchers** are told, with the session's labels, that it was created; that another instance holds it, or nobody; that
+//!     it has another key, or other labels; and why it ended: a logout, an operator, a limit (rule 41), or expiry, which is
+//!     told when a sweep, a burial or a successor under its key finds it. Whatever changes nothing tells nothing, and plain
+//!     saves, touches, and a claim by the owner itself do not either. (`scripts/watching.script`)
+//!
 //! # What always holds
 //!
 //! - The same entries give the same table on every replica, byte for byte, wherever an image was taken and restored
@@ -199,6 +206,7 @@
 mod codec;
 mod command;
 mod formats;
+mod happening;
 mod image;
 mod labels;
 mod leavers;
@@ -220,6 +228,7 @@ pub use command::{
     RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
 };
 pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready, RemovedDisk};
+pub use happening::{Ending, Happening, Tidings, What};
 pub use image::TableImage;
 pub use leavers::LeaverKey;
 pub use limits::{LimitError, Limits, Room};

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::happening::{Happening, What};
 use super::types::{Label, Session, SessionKey};
 
 /// Which sessions are meant: all conditions that are given must hold.
@@ -167,6 +168,36 @@ impl ListFilter {
     }
 }
 
+impl ListFilter {
+    /// Whether something happened to a session that is meant, before it or after. Application, labels, owner and key are asked;
+    /// what else a filter says is about a list.
+    pub fn means(&self, happening: &Happening) -> bool {
+        let Happening {
+            session,
+            owner,
+            labels,
+            what,
+            ..
+        } = happening;
+        let (mut owner_before, mut labels_before, mut key_after) = (owner, labels, None);
+        match what {
+            What::Moved { from } => owner_before = from,
+            What::Labelled { before } => labels_before = before,
+            What::Renamed { new_key } => key_after = Some(session.with_key(*new_key)),
+            What::Created | What::Released | What::Ended { .. } => {}
+        }
+        let carries = |labels: &[Label]| self.labels.iter().all(|label| labels.contains(label));
+        let is = |owner: &Arc<str>| self.owner.as_deref().is_none_or(|wanted| wanted == &**owner);
+        let named = |key: &SessionKey| has_prefix(key, &self.key_prefix);
+        self.application
+            .as_deref()
+            .is_none_or(|wanted| wanted == &*session.application)
+            && (carries(labels) || carries(labels_before))
+            && (is(owner) || is(owner_before))
+            && (named(session) || key_after.as_ref().is_some_and(named))
+    }
+}
+
 /// Whether the key in hexadecimal digits begins so.
 fn has_prefix(key: &SessionKey, prefix: &str) -> bool {
     let digits = key.key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -182,7 +213,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{Attribute, Command, Epoch, Proposal, Save, SessionTable, Version};
+    use crate::{Attribute, Command, Epoch, Proposal, Save, SessionTable, Tidings, Version};
 
     /// Sessions by number: the higher it is, the younger, the larger, and the longer unused.
     fn table() -> SessionTable {
@@ -214,7 +245,7 @@ mod tests {
                 node: Arc::from("n1"),
                 command: Command::Save(save),
             };
-            table.apply(&proposal, &mut Vec::new());
+            table.apply(&proposal, &mut Tidings::default());
         }
         table
     }

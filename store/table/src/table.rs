@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::command::{Command, Proposal};
+use super::happening::{Happening, Tidings, What};
 use super::image::TableImage;
 use super::names::Names;
 use super::outcome::{Event, EventKind, Outcome};
@@ -34,11 +35,11 @@ pub struct SessionTable {
     pub(super) names: Names,
 }
 
-/// Who asks, and where to put what owners must be told.
+/// Who asks, and where to put what others must be told.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) proposal: &'a Proposal,
-    pub(super) events: &'a mut Vec<Event>,
+    pub(super) told: &'a mut Tidings,
 }
 
 impl Call<'_> {
@@ -55,13 +56,18 @@ impl Call<'_> {
     pub(super) fn tell(&mut self, key: &SessionKey, session: &Session, kind: EventKind) {
         let instance = session.owner.instance;
         if instance != 0 && instance != self.instance() {
-            self.events.push(Event {
+            self.told.owners.push(Event {
                 session: key.clone(),
                 kind,
                 instance,
                 epoch: session.epoch,
             });
         }
+    }
+
+    /// Tells whoever watches what happened to a session, as it stands.
+    pub(super) fn happened(&mut self, key: &SessionKey, session: &Session, what: What) {
+        self.told.watchers.push(Happening::new(key, session, what));
     }
 }
 
@@ -101,10 +107,9 @@ impl SessionTable {
         self.previous_stamp
     }
 
-    /// Applies one proposal. What owners must be told is appended to `events`, the same on every node: a hub without a stream
-    /// of that owner drops it.
-    pub fn apply(&mut self, proposal: &Proposal, events: &mut Vec<Event>) -> Outcome {
-        let mut call = Call { proposal, events };
+    /// Applies one proposal. What others must be told is appended to `told`, the same on every node.
+    pub fn apply(&mut self, proposal: &Proposal, told: &mut Tidings) -> Outcome {
+        let mut call = Call { proposal, told };
         let outcome = match &proposal.command {
             Command::Claim { session } => self.claim(&mut call, session),
             Command::Save(save) => self.save(&mut call, save),
@@ -120,12 +125,12 @@ impl SessionTable {
                 epoch,
                 reason,
             } => self.remove(&mut call, session, *created_version, *epoch, *reason),
-            Command::Release { session, epoch } => self.release(&call, session, *epoch),
+            Command::Release { session, epoch } => self.release(&mut call, session, *epoch),
             Command::Sweep {
                 limit,
                 leavers_bytes_max,
             } => self.sweep(&mut call, *limit, *leavers_bytes_max),
-            Command::Bury(leaver) => self.bury_leaver(&call, leaver),
+            Command::Bury(leaver) => self.bury_leaver(&mut call, leaver),
             Command::Announce(said) => self.announce(&call, said),
             Command::Retire => self.retire(&call),
             Command::Kill { sessions } => self.kill(&mut call, sessions),

@@ -17,7 +17,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use super::{
-    Command, Epoch, Outcome, Proposal, RemoveReason, Save, SessionKey, SessionTable, Stamp, Version,
+    Command, Epoch, Outcome, Proposal, RemoveReason, Save, SessionKey, SessionTable, Stamp, Tidings, Version,
 };
 use stage::Stage;
 
@@ -91,7 +91,7 @@ fn ask(table: &mut SessionTable, command: Command) -> Outcome {
         node: "n1".into(),
         command,
     };
-    table.apply(&proposal, &mut Vec::new())
+    table.apply(&proposal, &mut Tidings::default())
 }
 
 /// The entries of ten seconds each until a sweep takes away the tombstone of a session with this idle limit.

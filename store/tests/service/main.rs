@@ -21,3 +21,4 @@ mod operators;
 mod reloading;
 mod rights;
 mod unary_calls;
+mod watching;

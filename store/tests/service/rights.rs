@@ -98,7 +98,7 @@ async fn reach(dial: &Dial, address: SocketAddr) -> Result<Channel, String> {
     connected.map_err(|error| error.to_string())
 }
 
-/// Calls a method with an empty message and some metadata; what becomes of it.
+/// Calls a method with an empty message and some metadata; what becomes of it. Some answer with a stream that has no end.
 async fn call(channel: &Channel, method: &str, metadata: &[(&'static str, &str)]) -> Result<(), Status> {
     let mut client = tonic::client::Grpc::new(channel.clone());
     client
@@ -111,7 +111,8 @@ async fn call(channel: &Channel, method: &str, metadata: &[(&'static str, &str)]
     }
     let path = format!("/remora.v1.{method}").parse().unwrap();
     let codec: ProstCodec<(), ()> = ProstCodec::new();
-    client.unary(request, path, codec).await.map(|_| ())
+    let answered = client.server_streaming(request, path, codec).await?;
+    answered.into_inner().message().await.map(|_| ())
 }
 
 fn is_forbidden(answered: &Result<(), Status>) -> bool {

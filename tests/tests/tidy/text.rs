@@ -10,7 +10,7 @@ use crate::words::names;
 /// The steps between two looks at a condition, one place for each harness; a server that is slow on purpose; a bench,
 /// which measures for a time.
 const SLEEPERS: &[&str] = &[
-    "admin/tests/exit_codes.rs",
+    "admin/tests/support/mod.rs",
     "store/src/raft/simulation/turns.rs",
     "store/tests/service/common.rs",
     "tests/src/bin/bench/load.rs",

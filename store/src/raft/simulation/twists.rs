@@ -7,7 +7,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use remora_table::{Command, Event, Outcome, Proposal, RequestId, SessionTable};
+use remora_table::{Command, Outcome, Proposal, RequestId, SessionTable, Tidings};
 
 use crate::disk::Disk;
 use crate::log::{Completion, DrivenLog, FileLog, Log, LogBounds, LogEntry, LogId, LogWorkers, Vote};
@@ -77,7 +77,7 @@ impl World {
     pub(super) fn rules(&self, node: NodeId) -> Rules {
         let world = self.clone();
         let (mut before, mut nth, mut left_out) = (0, 0, false);
-        Box::new(move |index, table, proposal, events| {
+        Box::new(move |index, table, proposal, told| {
             nth = if index == before { nth + 1 } else { 0 };
             before = index;
             let leaves_out = world.twist == Some(Twist::SweepLeftOut)
@@ -89,7 +89,7 @@ impl World {
                 left_out = true;
                 Outcome::Swept { removed: 0 }
             } else {
-                apply(world.twist, table, proposal, events)
+                apply(world.twist, table, proposal, told)
             };
             world.applied(node, (index, nth), &outcome);
             outcome
@@ -108,32 +108,27 @@ async fn work(world: World, node: NodeId, mut workers: LogWorkers) {
 }
 
 /// Applies a proposal by the table's rules, but for the one that is broken.
-fn apply(
-    twist: Option<Twist>,
-    table: &mut SessionTable,
-    proposal: &Proposal,
-    events: &mut Vec<Event>,
-) -> Outcome {
+fn apply(twist: Option<Twist>, table: &mut SessionTable, proposal: &Proposal, told: &mut Tidings) -> Outcome {
     match twist {
-        Some(Twist::RepeatForgotten) => table.apply(&renumbered(proposal, table), events),
+        Some(Twist::RepeatForgotten) => table.apply(&renumbered(proposal, table), told),
         Some(Twist::AppliedTwice) => {
-            let outcome = table.apply(proposal, events);
-            table.apply(&renumbered(proposal, table), events);
+            let outcome = table.apply(proposal, told);
+            table.apply(&renumbered(proposal, table), told);
             outcome
         }
         Some(Twist::LateTakesBack) => {
             let taken_back = taken_back(proposal, table);
-            let outcome = table.apply(proposal, events);
+            let outcome = table.apply(proposal, told);
             if let Some(command) = taken_back {
                 let claim = Proposal {
                     command,
                     ..proposal.clone()
                 };
-                table.apply(&renumbered(&claim, table), events);
+                table.apply(&renumbered(&claim, table), told);
             }
             outcome
         }
-        _ => table.apply(proposal, events),
+        _ => table.apply(proposal, told),
     }
 }
 

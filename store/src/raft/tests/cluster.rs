@@ -18,7 +18,7 @@ use crate::raft::{
     Timers, opening::Media, start, start::start_on,
 };
 use crate::runtime;
-use remora_table::{Event, Formats, TableReader};
+use remora_table::{Event, Formats, Happening, TableReader};
 
 use super::wires::{MemoryLinks, Wires};
 use super::{create, key};
@@ -49,6 +49,10 @@ impl EventSink for Heard {
     fn happened(&self, events: &[Event]) {
         self.0.lock().unwrap().extend_from_slice(events);
     }
+
+    fn seen(&self, _index: u64, _happenings: Vec<Happening>) {}
+
+    fn skipped(&self, _index: u64) {}
 
     fn elected(&self, _table: &TableReader) {}
 }

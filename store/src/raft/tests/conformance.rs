@@ -101,7 +101,7 @@ impl StoreBuilder<Types, LogSeam, Applier, (TempDir, DataDir)> for Files {
         let mut data_dir = DataDir::open(&disk, directory.path(), 1, Formats::OURS).unwrap();
         let log = data_dir.open_log(Formats::OURS, SEGMENT_BYTES).unwrap();
         let snapshots = SnapshotStore::open(&disk, &data_dir.snapshot_directory(), Formats::OURS).unwrap();
-        let rules: Rules = Box::new(|_, table, proposal, events| table.apply(proposal, events));
+        let rules: Rules = Box::new(|_, table, proposal, told| table.apply(proposal, told));
         let applier = Applier::new(
             (Formats::OURS, rules),
             Snapshots::counted(snapshots, Consensus::new()),

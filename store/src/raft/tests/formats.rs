@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use remora_table::{Command, ENTRY_ADDS_MAX_MS, Format, Formats, Outcome, SessionTable, Stamp, TableReader};
+use remora_table::{
+    Command, ENTRY_ADDS_MAX_MS, Format, Formats, Outcome, SessionTable, Stamp, TableReader, Tidings,
+};
 use tokio::task::JoinHandle;
 
 use crate::raft::duties::own;
@@ -213,7 +215,7 @@ fn for_a_day(members: impl Iterator<Item = (u64, u64)> + Clone) -> TableReader {
             disk,
             formats: NEXT,
         };
-        table.apply(&own(understands), &mut Vec::new());
+        table.apply(&own(understands), &mut Tidings::default());
     }
     for entry in 0..=RAISE_AFTER_MS / ENTRY_ADDS_MAX_MS {
         table.begin_entry(Stamp(entry * ENTRY_ADDS_MAX_MS));

@@ -4,6 +4,7 @@
 //! table are `Limits::check`. Byte values stay slices of the receive buffer: the proposer encodes them into the log
 //! entry at once, so nothing keeps the buffer.
 
+mod happenings;
 mod labels;
 mod replies;
 mod requests;
@@ -16,6 +17,7 @@ use remora_table::{KEY_BYTES, RequestId, SessionKey};
 
 use super::status::malformed;
 
+pub(super) use happenings::happening;
 pub(super) use replies::{answer, checked, ending, label, owner, range, session, session_key};
 pub(super) use requests::{Asked, Request, announce, asked, filter, formats, lone, retire};
 

@@ -22,7 +22,7 @@ use crate::raft::{
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::serve_peers;
 use crate::runtime;
-use remora_table::{Event, Formats, Outcome, TableReader};
+use remora_table::{Event, Formats, Happening, Outcome, TableReader};
 
 /// Connections that a node of these tests takes.
 const CONNECTIONS: usize = 64;
@@ -40,6 +40,10 @@ struct Deaf;
 
 impl EventSink for Deaf {
     fn happened(&self, _events: &[Event]) {}
+
+    fn seen(&self, _index: u64, _happenings: Vec<Happening>) {}
+
+    fn skipped(&self, _index: u64) {}
 
     fn elected(&self, _table: &TableReader) {}
 }

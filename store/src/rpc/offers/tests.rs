@@ -2,7 +2,7 @@
 
 use remora_table::{
     Announcement, Attribute, Command, Epoch, HEARS_ITS_END, Outcome, Proposal, RequestId, Save, SessionKey,
-    SessionTable, Stamp, Version,
+    SessionTable, Stamp, Tidings, Version,
 };
 
 use super::*;
@@ -49,7 +49,7 @@ impl Stage {
             node: Arc::from(format!("n{instance}")),
             command,
         };
-        self.table.apply(&proposal, &mut Vec::new())
+        self.table.apply(&proposal, &mut Tidings::default())
     }
 
     fn announce(&mut self, instance: u64) {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_table::{Command, Epoch, Outcome, Proposal, RemoveReason, RequestId, Save, SessionTable, Stamp};
+use remora_table::{
+    Command, Epoch, Outcome, Proposal, RemoveReason, RequestId, Save, SessionTable, Stamp, Tidings,
+};
 
 use super::*;
 use crate::runtime;
@@ -51,7 +53,7 @@ impl Stage {
             node: "n1".into(),
             command,
         };
-        self.table.apply(&proposal, &mut Vec::new())
+        self.table.apply(&proposal, &mut Tidings::default())
     }
 
     /// A session that is idle for at most a second.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::*;
-use crate::{Login, Outcome, RemoveReason, RequestId, SessionKey, SessionTable, Stamp, Version};
+use crate::{Login, Outcome, RemoveReason, RequestId, SessionKey, SessionTable, Stamp, Tidings, Version};
 
 const LIMITS: Limits = Limits {
     session_bytes_max: 100,
@@ -71,7 +71,7 @@ impl Shop {
             node: Arc::from("n1"),
             command,
         };
-        self.table.apply(&proposal, &mut Vec::new())
+        self.table.apply(&proposal, &mut Tidings::default())
     }
 
     fn create(&mut self, session: SessionKey, changed: Vec<Attribute>) -> Epoch {
@@ -336,7 +336,7 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
         LIMITS
             .check(&proposal, &shop.table.reader(), Room::Ample)
             .unwrap();
-        shop.table.apply(&proposal, &mut Vec::new());
+        shop.table.apply(&proposal, &mut Tidings::default());
     }
     let reader = shop.table.reader();
     LIMITS.check(&announce(7), &reader, Room::Ample).unwrap();

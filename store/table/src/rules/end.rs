@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::command::{KILLED_MAX, Killed, RemoveReason, SWEPT_MAX};
+use crate::happening::{Ending, What};
 use crate::outcome::{EventKind, Outcome};
 use crate::repeat;
 use crate::slot::{Found, Slot, Standing, Tombstone};
@@ -58,7 +59,7 @@ impl SessionTable {
             };
         }
         Outcome::Removed {
-            tombstone: self.bury(call, &key, &current),
+            tombstone: self.bury(call, &key, &current, ending(reason)),
         }
     }
 
@@ -70,7 +71,7 @@ impl SessionTable {
             let Found { key, what, .. } = self.contents.find(&target.session);
             match what {
                 Standing::Live(current) if current.created_version == target.created_version => {
-                    self.bury(call, &key, &current);
+                    self.bury(call, &key, &current, Ending::Operator);
                     killed += 1;
                 }
                 Standing::Tombstone(tombstone)
@@ -112,13 +113,20 @@ impl SessionTable {
         true
     }
 
-    fn bury(&mut self, call: &mut Call<'_>, key: &SessionKey, session: &Session) -> Version {
+    fn bury(&mut self, call: &mut Call<'_>, key: &SessionKey, session: &Session, why: Ending) -> Version {
         call.tell(key, session, EventKind::Gone);
-        self.entomb(call, key, session)
+        self.entomb(call, key, session, why)
     }
 
     /// Puts a tombstone in the place of a session.
-    pub(super) fn entomb(&mut self, call: &Call<'_>, key: &SessionKey, session: &Session) -> Version {
+    pub(super) fn entomb(
+        &mut self,
+        call: &mut Call<'_>,
+        key: &SessionKey,
+        session: &Session,
+        why: Ending,
+    ) -> Version {
+        call.happened(key, session, What::Ended { why });
         let idle = u64::try_from(session.max_idle_seconds)
             .ok()
             .filter(|seconds| *seconds > 0);
@@ -134,6 +142,14 @@ impl SessionTable {
         };
         self.put(key, Slot::Tombstone(Arc::new(tombstone)));
         version
+    }
+}
+
+fn ending(reason: RemoveReason) -> Ending {
+    match reason {
+        RemoveReason::Logout => Ending::Logout,
+        RemoveReason::Operator => Ending::Operator,
+        RemoveReason::Expiry => Ending::Expiry,
     }
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use crate::happening::{Ending, What};
 use crate::leavers::{LEAVER_LIVES_MS, Leaver, LeaverKey};
 use crate::outcome::{EventKind, Outcome};
 use crate::slot::Slot;
@@ -37,6 +38,8 @@ impl SessionTable {
         session: Arc<Session>,
         heard: &Heard,
     ) {
+        let why = Ending::Expiry;
+        call.happened(key, &session, What::Ended { why });
         if !heard.contains(&key.application) && !session.hears_its_end() {
             call.tell(key, &session, EventKind::Expired);
             return;
@@ -52,13 +55,13 @@ impl SessionTable {
     }
 
     /// Whether the caller is the one that calls the listeners of a session that expired.
-    pub(crate) fn bury_leaver(&mut self, call: &Call<'_>, key: &LeaverKey) -> Outcome {
+    pub(crate) fn bury_leaver(&mut self, call: &mut Call<'_>, key: &LeaverKey) -> Outcome {
         let now = self.now();
         let key = LeaverKey {
             session: self.shared(&key.session),
             created_version: key.created_version,
         };
-        if let (Some(id), true) = (call.id(), self.take_expired(&key)) {
+        if let (Some(id), true) = (call.id(), self.take_expired(call, &key)) {
             let until = now.plus_ms(LEAVER_LIVES_MS);
             self.contents.leavers_mut().put(key, until, Leaver::Buried(id));
             return Outcome::Buried { first: true };
@@ -77,14 +80,17 @@ impl SessionTable {
     }
 
     /// Takes away a session that is past its deadline, if it is the one that is meant and no sweep has.
-    fn take_expired(&mut self, key: &LeaverKey) -> bool {
-        let expired = match self.standing(&key.session) {
-            Some(Slot::Live(session)) => {
-                session.created_version == key.created_version && session.deadline < self.now()
-            }
-            _ => false,
+    fn take_expired(&mut self, call: &mut Call<'_>, key: &LeaverKey) -> bool {
+        let Some(Slot::Live(session)) = self.standing(&key.session) else {
+            return false;
         };
-        expired && self.take(&key.session).is_some()
+        let expired = session.created_version == key.created_version && session.deadline < self.now();
+        if expired {
+            let why = Ending::Expiry;
+            call.happened(&key.session, &session, What::Ended { why });
+            self.take(&key.session);
+        }
+        expired
     }
 
     /// Takes out the leaver that left first if all of them count more than this; false if they do not.

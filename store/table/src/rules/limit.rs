@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use crate::command::{ENDED_MAX, LIMITED_MAX, OverLimit, Save};
+use crate::happening::Ending;
 use crate::labels::{Carrier, LOOKED_MAX};
 use crate::outcome::{Event, EventKind};
 use crate::slot::Slot;
@@ -92,14 +93,14 @@ impl SessionTable {
         let mut ended = Vec::with_capacity(ending.len());
         for Living { key, session } in ending {
             if session.owner.instance != 0 {
-                call.events.push(Event {
+                call.told.owners.push(Event {
                     session: key.clone(),
                     kind: EventKind::Gone,
                     instance: session.owner.instance,
                     epoch: session.epoch,
                 });
             }
-            self.entomb(call, &key, &session);
+            self.entomb(call, &key, &session, Ending::Limit);
             ended.push(key);
         }
         ended

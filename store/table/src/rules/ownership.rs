@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use crate::command::Command;
+use crate::happening::What;
 use crate::outcome::{EventKind, Outcome};
 use crate::repeat;
 use crate::slot::{Found, Standing};
@@ -47,6 +48,8 @@ impl SessionTable {
             return outcome;
         }
         call.tell(session, &current, EventKind::OwnershipLost);
+        let moves = current.owner.instance != call.instance();
+        let from = moves.then(|| Arc::clone(&current.owner.node));
         drop(current);
 
         let version = self.next_version();
@@ -60,7 +63,12 @@ impl SessionTable {
             record.last_claim = last_claim;
         });
         match self.contents.find(session).what {
-            Standing::Live(claimed) => Outcome::Claimed(claimed),
+            Standing::Live(claimed) => {
+                if let Some(from) = from {
+                    call.happened(session, &claimed, What::Moved { from });
+                }
+                Outcome::Claimed(claimed)
+            }
             _ => Outcome::Gone {
                 tombstone: Version(0),
             },
@@ -68,11 +76,12 @@ impl SessionTable {
     }
 
     /// Nobody owns the session from now on; the epoch ends, so that nothing the caller still has under way applies.
-    pub(crate) fn release(&mut self, call: &Call<'_>, session: &SessionKey, epoch: Epoch) -> Outcome {
+    pub(crate) fn release(&mut self, call: &mut Call<'_>, session: &SessionKey, epoch: Epoch) -> Outcome {
         let (key, current) = match self.owned(call, session, epoch) {
             Ok(owned) => owned,
             Err(outcome) => return *outcome,
         };
+        call.happened(&key, &current, What::Released);
         drop(current);
         let version = self.next_version();
         let last_change = call.id().map(|id| RecordedChange {

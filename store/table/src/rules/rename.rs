@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::happening::What;
 use crate::outcome::Outcome;
 use crate::slot::{Alias, Slot};
 use crate::table::{Call, SessionTable, deadline};
@@ -41,6 +42,7 @@ impl SessionTable {
             version,
             kind: RecordedKind::Rekeyed,
         });
+        call.happened(&key, &record, What::Renamed { new_key: *new_key });
         // The new key first: a reader between the two steps finds the session under either.
         self.put(&target, Slot::Live(record));
         let alias = Alias {

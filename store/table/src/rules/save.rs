@@ -15,6 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::command::Save;
+use crate::happening::What;
 use crate::merge;
 use crate::names::Names;
 use crate::outcome::{EventKind, Merged, Outcome, Saved};
@@ -94,9 +95,10 @@ impl SessionTable {
             Right::Late => call.tell(key, &current, EventKind::Newer { version }),
         }
         let (created_version, epoch) = (current.created_version, current.epoch);
-        if save.labels.is_some() {
+        let labels_before = save.labels.as_ref().map(|_| {
             self.contents.labels_mut().leave(key, &current);
-        }
+            current.labels.clone()
+        });
         drop(current);
 
         let now = self.now();
@@ -106,10 +108,13 @@ impl SessionTable {
             remember(record, call.id(), version, right);
             wants_names.then(|| (merge::names(record), record.local.to_vec()))
         });
-        if save.labels.is_some()
+        if let Some(before) = labels_before
             && let Some(Slot::Live(labelled)) = self.standing(key)
         {
             self.contents.labels_mut().enter(key, &labelled);
+            if labelled.labels != before {
+                call.happened(key, &labelled, What::Labelled { before });
+            }
         }
         if let (Some(merged), Some((names, local))) = (&mut merged, left.flatten()) {
             (merged.names, merged.local) = (names, local);
@@ -163,6 +168,7 @@ impl SessionTable {
         };
         let now = self.now();
         store(&mut record, save, version, now, &mut self.names);
+        call.happened(&save.session, &record, What::Created);
         self.put(&save.session, Slot::Live(Arc::new(record)));
         Outcome::Saved(Saved {
             version,

@@ -2,7 +2,7 @@
 
 use crate::{
     Command, ENDED_MAX, Epoch, KILLED_MAX, Killed, Label, Limit, Outcome, OverLimit, Proposal, RequestId,
-    SWEPT_MAX, Save, SessionKey, SessionTable, Stamp, TOUCHED_MAX, Touched, Version,
+    SWEPT_MAX, Save, SessionKey, SessionTable, Stamp, TOUCHED_MAX, Tidings, Touched, Version,
 };
 
 use super::{saves, sweep};
@@ -39,7 +39,7 @@ impl Crowd {
             node: "n1".into(),
             command,
         };
-        self.table.apply(&proposal, &mut Vec::new())
+        self.table.apply(&proposal, &mut Tidings::default())
     }
 
     fn versions(&self) -> impl Iterator<Item = (SessionKey, u64)> + use<> {

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use remora_fuzz::Target;
 
 use crate::{
-    CodecError, Entry, EntryBuilder, Format, Formats, ImageDecoder, SessionTable, Stamp, decode_proposal,
-    encode_proposal,
+    CodecError, Entry, EntryBuilder, Format, Formats, ImageDecoder, SessionTable, Stamp, Tidings,
+    decode_proposal, encode_proposal,
 };
 
 /// What came of bytes that were not read: why, and of what.
@@ -35,7 +35,7 @@ fn any_bytes_are_a_proposal_or_refused() {
             Err(error) => return refusal(&error),
         };
         assert_eq!(encode_proposal(Format(bytes[0]), &proposal), bytes);
-        let outcome = table().apply(&proposal, &mut Vec::new());
+        let outcome = table().apply(&proposal, &mut Tidings::default());
         format!(
             "{:?} {:?}",
             discriminant(&proposal.command),

@@ -8,7 +8,7 @@ use super::stage::restored;
 use crate::{
     Attribute, Command, Epoch, Formats, HEARS_ITS_END, Killed, Label, LeaverKey, Limit, ListFilter,
     ListOrder, LocalAttribute, Login, Outcome, OverLimit, Proposal, RemoveReason, RequestId, Save, Session,
-    SessionKey, SessionTable, Stamp, Touched, Version,
+    SessionKey, SessionTable, Stamp, Tidings, Touched, Version,
 };
 
 /// Commands of each seed.
@@ -194,7 +194,7 @@ fn replicas_agree_wherever_a_snapshot_falls() {
             stamp += dice.below(3_000);
             let repeated = last.take().filter(|_| dice.below(10) == 0);
             let proposal = repeated.unwrap_or_else(|| proposal(&mut dice, serial, &leader));
-            let (mut here, mut there) = (Vec::new(), Vec::new());
+            let (mut here, mut there) = (Tidings::default(), Tidings::default());
             leader.begin_entry(Stamp(stamp));
             follower.begin_entry(Stamp(stamp));
             let brings = brings_its_label(&proposal, &leader);
@@ -344,7 +344,7 @@ fn damaged_bytes_are_an_error_and_never_a_panic() {
                 node: "n1".into(),
                 command,
             },
-            &mut Vec::new(),
+            &mut Tidings::default(),
         );
     }
     let whole = bytes_of(&table);

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::{
-    Attribute, Checked, ClusterFormat, Event, EventKind, Label, LocalAttribute, Merged, Outcome, Owner,
-    Session, SessionKey, TableTime,
+    Attribute, Checked, ClusterFormat, Ending, Event, EventKind, Happening, Label, LocalAttribute, Merged,
+    Outcome, Owner, Session, SessionKey, TableTime, What,
 };
 
 pub(super) fn name(key: &SessionKey) -> String {
@@ -193,5 +193,34 @@ pub(super) fn show_event(event: &Event) -> String {
         event.instance,
         name(&event.session),
         event.epoch
+    )
+}
+
+pub(super) fn show_happening(happening: &Happening) -> String {
+    let what = match &happening.what {
+        What::Created => "created".to_owned(),
+        What::Moved { from } => format!("moved from {from}"),
+        What::Released => "released".to_owned(),
+        What::Renamed { new_key } => {
+            let renamed = happening.session.with_key(*new_key);
+            format!("renamed to {}", name(&renamed))
+        }
+        What::Labelled { before } => format!("labelled after [{}]", show_labels(before).trim_start()),
+        What::Ended { why } => {
+            let why = match why {
+                Ending::Logout => "logout",
+                Ending::Operator => "an operator",
+                Ending::Limit => "a limit",
+                Ending::Expiry => "expiry",
+            };
+            format!("ended by {why}")
+        }
+    };
+    format!(
+        "see {} c{}: {what}, {}{}",
+        name(&happening.session),
+        happening.created_version,
+        happening.owner,
+        show_labels(&happening.labels)
     )
 }

@@ -6,6 +6,7 @@
 //! session, `†` a tombstone.
 //! `limit="principal:3 end"` allows three sessions with that label and ends the oldest; without `end` it refuses.
 //! `local="socket:Socket"` turns an attribute local, `label="principal:ada"` sets the labels, `label=none` takes them away.
+//! After `watch`, what watchers are told is shown behind what owners are.
 //! The value `bound` wants to hear when its session ends. `2@7` is node 2 on disk 7.
 
 use std::collections::BTreeMap;
@@ -14,12 +15,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::show::{name, show_checked, show_cluster, show_event, show_outcome, show_owner, show_session};
+use super::show::{
+    name, show_checked, show_cluster, show_event, show_happening, show_outcome, show_owner, show_session,
+};
 use super::words::{Fault, label, limit, local, login, named};
 use crate::{
     Announcement, Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed,
-    ListFilter, ListOrder, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Touched,
-    Version,
+    ListFilter, ListOrder, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Tidings,
+    Touched, Version,
 };
 
 /// What a stage understands: its scripts raise the format to ones that no program writes yet.
@@ -34,6 +37,7 @@ pub(super) type Arguments<'a> = goldenscript::ArgumentConsumer<'a>;
 pub(super) struct Stage {
     pub(super) table: SessionTable,
     serials: BTreeMap<u64, u64>,
+    watches: bool,
 }
 
 impl Stage {
@@ -41,6 +45,7 @@ impl Stage {
         Stage {
             table: SessionTable::new(),
             serials: BTreeMap::new(),
+            watches: false,
         }
     }
 
@@ -68,13 +73,16 @@ impl Stage {
     }
 
     fn apply(&mut self, proposal: &Proposal) -> String {
-        let mut events = Vec::new();
-        let outcome = self.table.apply(proposal, &mut events);
-        let mut told = show_outcome(&outcome);
-        for event in &events {
-            let _ = write!(told, "\n  {}", show_event(event));
+        let mut told = Tidings::default();
+        let outcome = self.table.apply(proposal, &mut told);
+        let mut shown = show_outcome(&outcome);
+        for event in &told.owners {
+            let _ = write!(shown, "\n  {}", show_event(event));
         }
-        told
+        for happening in told.watchers.iter().filter(|_| self.watches) {
+            let _ = write!(shown, "\n  {}", show_happening(happening));
+        }
+        shown
     }
 
     fn run(&mut self, command: &goldenscript::Command) -> Result<String, Fault> {
@@ -209,6 +217,10 @@ impl Stage {
                 })))
             }
             "table" => Ok(self.dump()),
+            "watch" => {
+                self.watches = true;
+                Ok("watched from here on".to_owned())
+            }
             "carriers" => self.carriers(arguments.next_pos().ok_or("which label")?),
             "restart" => {
                 self.table = restored(&self.table)?;

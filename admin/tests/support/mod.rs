@@ -1,0 +1,261 @@
+//! A proxy and a store that are none, and the program that asks them.
+#![allow(dead_code, reason = "each test file uses its part of the support")]
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream, StreamExt};
+use remora_proto::v1::change_member_reply::State;
+use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
+use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
+use remora_proto::v1::{
+    BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
+    HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply,
+    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply,
+    SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
+};
+use tonic::transport::Server;
+use tonic::transport::server::{Router, TcpIncoming};
+use tonic::{Request, Response, Status, Streaming};
+
+/// Longer than any other question may take.
+pub(crate) const SLOW: Duration = Duration::from_millis(2_500);
+
+/// A proxy that knows one route.
+pub(crate) struct Proxy {
+    route: &'static str,
+}
+
+impl Proxy {
+    fn upstreams(&self) -> Vec<UpstreamStatus> {
+        vec![UpstreamStatus {
+            pool: "tomcat".into(),
+            route: self.route.into(),
+            health: "up".into(),
+            ..UpstreamStatus::default()
+        }]
+    }
+
+    fn drained(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        if request.into_inner().route == self.route {
+            return Ok(Response::new(DrainReply {
+                upstreams: self.upstreams(),
+            }));
+        }
+        Err(Status::not_found("no pool has an upstream with that route"))
+    }
+}
+
+#[tonic::async_trait]
+impl ProxyAdmin for Proxy {
+    async fn status(&self, _: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
+        Ok(Response::new(ProxyStatus {
+            upstreams: self.upstreams(),
+            ..ProxyStatus::default()
+        }))
+    }
+
+    async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        self.drained(request)
+    }
+
+    async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        self.drained(request)
+    }
+}
+
+/// What a store tells to whoever watches, one after the other, and from where each went on.
+#[derive(Clone, Default)]
+pub(crate) struct Watched {
+    pub(crate) told: Arc<Mutex<VecDeque<Telling>>>,
+    pub(crate) from: Arc<Mutex<Vec<String>>>,
+}
+
+/// What one watch is told, and whether the node fails afterwards.
+pub(crate) struct Telling {
+    pub(crate) replies: Vec<WatchSessionsReply>,
+    pub(crate) fails: bool,
+}
+
+impl Watched {
+    fn begin(
+        &self,
+        ask: &WatchSessionsRequest,
+    ) -> Result<BoxStream<'static, Result<WatchSessionsReply, Status>>, Status> {
+        let from = String::from_utf8_lossy(&ask.from).into_owned();
+        self.from.lock().expect("no test has failed").push(from);
+        let next = self.told.lock().expect("no test has failed").pop_front();
+        let Telling { replies, fails } = next.ok_or_else(|| Status::unimplemented("no such method"))?;
+        let told = stream::iter(replies.into_iter().map(Ok));
+        Ok(if fails {
+            told.chain(stream::iter([Err(Status::unavailable("this node stops"))]))
+                .boxed()
+        } else {
+            told.chain(stream::pending()).boxed()
+        })
+    }
+}
+
+/// A store that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
+/// in three steps and nobody else.
+#[derive(Clone, Default)]
+pub(crate) struct Store {
+    pub(crate) kills: Arc<AtomicU32>,
+    pub(crate) steps: Arc<AtomicU32>,
+    pub(crate) watches: Watched,
+}
+
+#[tonic::async_trait]
+impl StoreAdmin for Store {
+    async fn status(&self, _: Request<StoreStatusRequest>) -> Result<Response<StoreStatus>, Status> {
+        Ok(Response::new(StoreStatus::default()))
+    }
+
+    async fn list_sessions(
+        &self,
+        _: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsReply>, Status> {
+        Ok(Response::new(ListSessionsReply::default()))
+    }
+
+    async fn show_session(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionDetail>, Status> {
+        Err(Status::not_found("no session has a key that begins like this"))
+    }
+
+    type WatchSessionsStream = BoxStream<'static, Result<WatchSessionsReply, Status>>;
+
+    async fn watch_sessions(
+        &self,
+        request: Request<WatchSessionsRequest>,
+    ) -> Result<Response<Self::WatchSessionsStream>, Status> {
+        self.watches.begin(request.get_ref()).map(Response::new)
+    }
+
+    async fn upgrade(&self, _: Request<UpgradeRequest>) -> Result<Response<UpgradeReply>, Status> {
+        Err(Status::failed_precondition("node 2 understands format 1"))
+    }
+
+    async fn hand_over(&self, _: Request<HandOverRequest>) -> Result<Response<HandOverReply>, Status> {
+        Err(Status::unavailable("node 2 was asked and did not take over"))
+    }
+
+    async fn change_member(
+        &self,
+        request: Request<ChangeMemberRequest>,
+    ) -> Result<Response<ChangeMemberReply>, Status> {
+        if request.into_inner().node_id != 4 {
+            return Err(Status::failed_precondition("no majority answers"));
+        }
+        let step = self.steps.fetch_add(1, Ordering::SeqCst);
+        let state = match step {
+            0 => State::Learns,
+            1 => State::CatchesUp,
+            _ => State::Done,
+        };
+        Ok(Response::new(ChangeMemberReply {
+            state: state.into(),
+            disk: 0xd15c,
+            entries_behind: 70,
+            bytes_behind: 2_048,
+        }))
+    }
+
+    type BackupStream = BoxStream<'static, Result<BackupChunk, Status>>;
+
+    async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        let first = BackupChunk {
+            data: "a part".into(),
+            checksum: crc32fast::hash(b"a part"),
+            ..BackupChunk::default()
+        };
+        Ok(Response::new(stream::iter([Ok(first)]).boxed()))
+    }
+
+    async fn restore(&self, _: Request<Streaming<BackupChunk>>) -> Result<Response<RestoreReply>, Status> {
+        Err(Status::failed_precondition(
+            "this node does not wait for a backup",
+        ))
+    }
+
+    async fn recover(&self, _: Request<RecoverRequest>) -> Result<Response<RecoverReply>, Status> {
+        Ok(Response::new(RecoverReply {
+            silent: vec![1, 2],
+            ..RecoverReply::default()
+        }))
+    }
+
+    async fn kill_sessions(
+        &self,
+        request: Request<KillSessionsRequest>,
+    ) -> Result<Response<KillSessionsReply>, Status> {
+        self.kills.fetch_add(1, Ordering::SeqCst);
+        if request.into_inner().filter.unwrap_or_default().application != "slow" {
+            return Err(Status::unknown("the outcome was not learned"));
+        }
+        tokio::time::sleep(SLOW).await;
+        Ok(Response::new(KillSessionsReply { killed: 7 }))
+    }
+}
+
+pub(crate) fn listener() -> (std::net::TcpListener, SocketAddr) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    (listener, address)
+}
+
+/// Serves on a thread of its own until the test ends; its address.
+pub(crate) fn serve(router: impl FnOnce() -> Router + Send + 'static) -> String {
+    let (listener, address) = listener();
+    listener.set_nonblocking(true).expect("a socket");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
+            let serving = router().serve_with_incoming(TcpIncoming::from(listener));
+            serving.await.expect("a listening socket");
+        });
+    });
+    address.to_string()
+}
+
+pub(crate) fn proxy(route: &'static str) -> String {
+    serve(move || Server::builder().add_service(ProxyAdminServer::new(Proxy { route })))
+}
+
+pub(crate) fn store() -> (String, Store) {
+    let store = Store::default();
+    let serving = store.clone();
+    (
+        serve(move || Server::builder().add_service(StoreAdminServer::new(serving))),
+        store,
+    )
+}
+
+/// An address at which nobody listens.
+pub(crate) fn nobody() -> String {
+    listener().1.to_string()
+}
+
+/// Exit code, standard output, standard error.
+pub(crate) fn remora(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_remora"))
+        .args(arguments)
+        .env_remove("REMORA_STORE")
+        .env_remove("REMORA_PROXY")
+        .output()
+        .expect("the program starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (status.code(), text(&stdout), text(&stderr))
+}
