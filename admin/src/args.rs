@@ -14,6 +14,7 @@ const EXAMPLES: &str = "Examples:
   remora --store 127.0.0.1:7401 --proxy 127.0.0.1:7410 status
   remora sessions list --principal ada --sort idle
   remora sessions show 3fa4c2d1
+  remora sessions watch --principal ada
   remora sessions kill --principal ada --yes
   remora applications
   remora upstreams drain n1
@@ -35,6 +36,17 @@ const LIST_EXAMPLES: &str = "Examples:
   remora -o json sessions list --limit 1000000
 
 The store filters, sorts and counts. Sessions that are used meanwhile change their places: one may be listed twice, or not.";
+
+const WATCH_EXAMPLES: &str = "Examples:
+  remora sessions watch --principal ada
+  remora sessions watch --application localhost/shop --owner n1
+  remora sessions watch --label oidc.sid=7f3a
+  remora -o json sessions watch | jq 'select(.ended_by == \"expiry\")'
+
+Told are: created, moved to another Tomcat, released by one that stops, renamed, labelled (logins and logouts), and ended by
+logout, operator, limit or expiry; not each save. A filter is asked of what a session was before, and of what it is after. Any
+node can be watched; when it fails, the watch goes on at the next address of --store, and says \"missed\" if it was not told
+everything. With -o json each line is a document of its own.";
 
 const CERTS_EXAMPLES: &str = "Examples:
   remora certs init certs
@@ -133,7 +145,7 @@ pub(crate) enum Format {
 pub(crate) enum Verb {
     /// Show the store cluster and the proxies at a glance; exit 1 if something is not well
     Status,
-    /// Look at sessions, or end them
+    /// Look at sessions, watch them, or end them
     #[command(subcommand)]
     Sessions(Sessions),
     /// Look at the store's nodes, and change who they are
@@ -171,7 +183,7 @@ pub(crate) enum Verb {
     },
 }
 
-/// Look at sessions, or end them.
+/// Look at sessions, watch them, or end them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
     /// List sessions: those that match, and how many there are
@@ -181,6 +193,12 @@ pub(crate) enum Sessions {
     Show {
         /// Leading hexadecimal digits of the session's key, as `sessions list` shows them
         key: String,
+    },
+    /// Watch what happens to sessions, as it happens, until Ctrl-C
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch {
+        #[command(flatten)]
+        filter: Filter,
     },
     /// End sessions: their users are logged out
     Kill {

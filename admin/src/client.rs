@@ -1,10 +1,12 @@
-//! How store nodes and proxies are asked; the only place that names tonic. Backups travel as streams, see `copies`.
+//! How store nodes and proxies are asked; the only place that names tonic. Backups (`copies`) and watches
+//! (`watching`) travel as streams.
 //!
 //! The store is asked at any address that answers: a node that does not lead forwards the question. An election is
 //! waited out for a few seconds. What changes something is asked again only while it is known that nothing happened. A
 //! proxy is asked at exactly the address given, because each keeps its own books.
 
 mod copies;
+mod watching;
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,7 @@ use tonic::{Code, Status};
 use crate::failure::Failure;
 
 pub(crate) use copies::BackupStream;
+pub(crate) use watching::{Watching, Word};
 
 /// How long one address may take to connect or answer; a person is waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);

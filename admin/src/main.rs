@@ -1,7 +1,8 @@
 //! `remora`, the operator's command line: asks store nodes and proxies, shows what they say.
 //!
 //! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
-//! only place that names tonic) → `render` (pure: a report as table or JSON) → standard output. Faults are one sentence
+//! only place that names tonic) → `render` (pure: a report as table or JSON) → standard output; a watch writes its lines
+//! there itself, as they come. Faults are one sentence
 //! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
 //! refused, unreachable or not found, 2 usage.
 //!
@@ -28,7 +29,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::Refused(format!("cannot start: {error}"))),
     };
-    match runtime.block_on(commands::run(arguments)) {
+    let done = runtime.block_on(commands::run(arguments));
+    // Whoever was told to end waits for no reader.
+    runtime.shutdown_background();
+    match done {
         Ok(report) => match print(&render::render(&report, format)) {
             Ok(()) if report.is_well() => ExitCode::SUCCESS,
             Ok(()) => ExitCode::FAILURE,

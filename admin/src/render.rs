@@ -1,15 +1,20 @@
 //! A report as a table for people or as JSON for programs. Pure.
 //!
+//! What goes on for as long as somebody looks is written a line at a time instead ([`columns`], [`document`]).
+//!
 //! In JSON a report is one object with a member per section; a record is an object, a table an array of objects whose
 //! keys are the column names with underscores. Numbers stay numbers, and what is unknown is null.
 
 use std::fmt::Write;
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 use serde_json::{Map, Value};
 
 use crate::args::Format;
+
+/// Spaces between columns.
+const GAP: u16 = 2;
 
 /// What a command found, in the order in which people read it.
 #[derive(Debug, Default)]
@@ -40,6 +45,8 @@ pub(crate) enum Cell {
     Bytes(u64),
     /// A time span in seconds.
     Seconds(u64),
+    /// Names with their values.
+    Labels(Vec<(String, String)>),
     /// Yes or no.
     Flag(bool),
     /// Not known, or not so.
@@ -63,6 +70,10 @@ impl Cell {
             Cell::Count(count) => count.to_string(),
             Cell::Bytes(bytes) => shown_bytes(*bytes),
             Cell::Seconds(seconds) => shown_seconds(*seconds),
+            Cell::Labels(labels) => {
+                let labels = labels.iter().map(|(name, value)| format!("{name}={value}"));
+                labels.collect::<Vec<_>>().join(" ")
+            }
             Cell::Flag(true) => "yes".into(),
             Cell::Flag(false) => "no".into(),
             Cell::Nothing => "-".into(),
@@ -73,6 +84,14 @@ impl Cell {
         match self {
             Cell::Text(text) => Value::from(text.as_str()),
             Cell::Count(number) | Cell::Bytes(number) | Cell::Seconds(number) => Value::from(*number),
+            Cell::Labels(labels) => {
+                let labels = labels.iter();
+                Value::Object(
+                    labels
+                        .map(|(name, value)| (name.clone(), value.as_str().into()))
+                        .collect(),
+                )
+            }
             Cell::Flag(flag) => Value::from(*flag),
             Cell::Nothing => Value::Null,
         }
@@ -131,12 +150,36 @@ impl Report {
     }
 }
 
-/// The report in the given format, ending in a newline.
+/// The report in the given format, ending in a newline; nothing of a report that has nothing to say.
 pub(crate) fn render(report: &Report, format: Format) -> String {
     match format {
         Format::Table => as_text(report),
+        Format::Json if report.sections.is_empty() && report.is_well() => String::new(),
         Format::Json => as_json(report),
     }
+}
+
+/// One line of columns that are at least so wide, for what comes a line at a time.
+pub(crate) fn columns(columns: &[(&str, u16)], cells: &[Cell]) -> String {
+    let mut table = Table::new();
+    // A control character could end the line, and make a second one up.
+    table.add_row(
+        cells
+            .iter()
+            .map(|cell| cell.shown().replace(char::is_control, "\u{fffd}")),
+    );
+    for (column, (_, width)) in table.column_iter_mut().zip(columns) {
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width + GAP)));
+    }
+    let mut text = String::new();
+    write_aligned(&mut text, table, &[]);
+    text
+}
+
+/// One line that is a JSON document.
+pub(crate) fn document(fields: &[(&'static str, Cell)]) -> String {
+    let fields = object(fields.iter().map(|(name, cell)| (*name, cell)));
+    format!("{}\n", Value::Object(fields))
 }
 
 fn as_json(report: &Report) -> String {
@@ -215,7 +258,7 @@ fn write_table(text: &mut String, columns: &[&'static str], rows: &[Vec<Cell>]) 
 fn write_aligned(text: &mut String, mut table: Table, numbers: &[usize]) {
     table.load_preset(NOTHING);
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+        column.set_padding((0, GAP));
         if numbers.contains(&column.index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -293,6 +336,19 @@ mod tests {
         let report = Report::default().table("sessions", vec!["key"], Vec::new());
         assert_eq!(render(&report, Format::Table), "no sessions\n");
         assert_eq!(render(&report, Format::Json), "{\n  \"sessions\": []\n}\n");
+    }
+
+    #[test]
+    fn a_line_is_one_line_whatever_its_values_are() {
+        let widths = [("WHAT", 6), ("USER", 5), ("DETAIL", 6)];
+        let cells = [Cell::text("ended"), Cell::text("王\nada"), Cell::Nothing];
+        assert_eq!(columns(&widths, &cells), "ended   王\u{fffd}ada  -\n");
+        let cells = [Cell::text("moved"), Cell::text("Zoe"), Cell::text("from n1")];
+        assert_eq!(columns(&widths, &cells), "moved   Zoe    from n1\n");
+        assert_eq!(
+            document(&[("a b", Cell::Count(1)), ("c", Cell::Nothing)]),
+            "{\"a_b\":1,\"c\":null}\n"
+        );
     }
 
     #[test]

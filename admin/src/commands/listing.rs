@@ -22,7 +22,7 @@ const FIRST_PAGE: u32 = 1_000;
 const PAGE: u32 = 4_000;
 
 /// Digits of a key that tables show: few enough to type, enough to tell a million sessions apart.
-const KEY_DIGITS: usize = 12;
+pub(super) const KEY_DIGITS: usize = 12;
 
 /// Lists sessions.
 pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Failure> {

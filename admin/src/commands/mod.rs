@@ -11,6 +11,7 @@ mod restore;
 mod sessions;
 mod status;
 mod upstreams;
+mod watching;
 
 use remora_process::tls::{Dial, Door, Files, Tls};
 
@@ -25,8 +26,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         store,
         proxy,
         tls,
+        output,
         verb,
-        ..
     } = arguments;
     // Certificates are made before there are any, whatever the environment names already.
     let dial = match verb {
@@ -41,7 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
     match verb {
         Verb::Certs(verb) => certs::run(verb),
         Verb::Status => status::show(&store, &proxy).await,
-        Verb::Sessions(verb) => sessions::run(&store, verb).await,
+        Verb::Sessions(verb) => sessions::run(&store, verb, output).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Applications => applications::run(&store).await,
         Verb::Upstreams(verb) => upstreams::run(&proxy, verb).await,

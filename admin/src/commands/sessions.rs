@@ -5,7 +5,7 @@
 //! exactly what it is for: one key, which is looked up first so that a short prefix ends nobody else's session, or a
 //! filter, or `--all` in so many words; but for a single key nothing ends without `--yes`. A kill is sent once.
 //!
-//! Ages are reckoned against the operator's own clock. Left out on purpose: lists (`listing`), and values of attributes.
+//! Ages are reckoned against the operator's own clock. Left out on purpose: lists (`listing`), watches (`watching`), and values of attributes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,15 +13,15 @@ use remora_proto::v1::{
     AttributeDetail, KillSessionsRequest, Label, SessionDetail, SessionFilter, ShowSessionRequest,
 };
 
-use crate::args::{Filter, Sessions};
+use crate::args::{Filter, Format, Sessions};
 use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
-use super::listing;
+use super::{listing, watching};
 
-/// Lists, shows or ends sessions.
-pub(super) async fn run(reach: &Reach, verb: Sessions) -> Result<Report, Failure> {
+/// Lists, shows, ends or watches sessions.
+pub(super) async fn run(reach: &Reach, verb: Sessions, format: Format) -> Result<Report, Failure> {
     let store = Store::new(reach)?;
     match verb {
         Sessions::List(ask) => listing::list(&store, &ask).await,
@@ -33,6 +33,7 @@ pub(super) async fn run(reach: &Reach, verb: Sessions) -> Result<Report, Failure
             all,
             yes,
         } => kill_many(&store, &filter, all, yes).await,
+        Sessions::Watch { filter } => watching::run(&store, &filter, format).await,
     }
 }
 

@@ -10,8 +10,9 @@ use crate::tree::Tree;
 use crate::words::names;
 
 /// Where a program starts threads and tasks: composition roots, accept loops, owners of one thread of their own, and work
-/// for the disk, which must not be done on a thread that sends heartbeats.
+/// for the disk, which must not be done on a thread that sends heartbeats, or for a pager that takes nothing.
 const STARTERS: &[&str] = &[
+    "admin/src/commands/watching.rs",
     "process/src/tls/mod.rs",
     "store/src/main.rs",
     "store/src/clients.rs",

@@ -103,6 +103,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "admin/src/client",
             "admin/src/commands",
             "admin/tests/support",
+            "admin/tests/watching.rs",
             "admin/Cargo.toml",
             "tests/src",
             "tests/tests",
