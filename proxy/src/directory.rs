@@ -83,7 +83,7 @@ struct Attached {
 pub(crate) struct UnknownRoute(pub String, pub String);
 
 impl Directory {
-    /// A directory of the configured upstreams, all believed to be up until something else is seen.
+    /// A directory of the configured upstreams, of which nothing is known until something is seen.
     #[must_use]
     pub fn new(config: &Config) -> Directory {
         let mut writer = Writer {
@@ -110,6 +110,28 @@ impl Directory {
         self.current().snapshot.limits.stop
     }
 
+    /// Waits until a check has said something of every upstream that is checked, at most for as long as the most patient
+    /// pool gives a check. A prober must run beside it.
+    pub async fn first_verdicts(&self) {
+        let checks = self.current().snapshot.checks.clone();
+        let longest = checks.iter().map(|checks| checks.timeout).max();
+        let mut changes = self.changes();
+        let known = async { while self.is_somebody_unseen() && changes.changed().await.is_ok() {} };
+        // Whatever they are, and if there are none: clients are served.
+        let _ = tokio::time::timeout(longest.unwrap_or_default(), known).await;
+    }
+
+    fn is_somebody_unseen(&self) -> bool {
+        let current = self.current();
+        let mut pools = current
+            .snapshot
+            .upstreams
+            .pools
+            .iter()
+            .filter(|pool| pool.rule.checked);
+        pools.any(|pool| pool.members.iter().any(|member| member.health.is_unseen()))
+    }
+
     /// The current snapshot, with its counters. Never waits.
     #[must_use]
     pub(crate) fn current(&self) -> Arc<Current> {
@@ -130,7 +152,7 @@ impl Directory {
             let upstreams = &current.snapshot.upstreams;
             upstreams
                 .find(id)
-                .and_then(|(_, upstream)| upstream.health.observe(observation))
+                .and_then(|(pool, upstream)| upstream.health.observe(observation, &pool.rule))
         };
         if changes(&current).is_none() {
             return;
@@ -269,6 +291,9 @@ impl Writer {
     fn derive_pool(&mut self, config: &PoolConfig, before: Option<&Snapshot>) -> Pool {
         let mut before = before.into_iter().flat_map(|before| &before.upstreams.pools);
         let before = before.find(|pool| pool.name == config.name);
+        let rule = config.health.rule;
+        // Where checks are turned on or off, what was believed rests on other signs.
+        let same_rule = before.is_some_and(|pool| pool.rule.checked == rule.checked);
         let members = config.members.iter().map(|member| {
             let before = before.and_then(|pool| pool.member_by_route(member.route.as_bytes()));
             let stays = before.filter(|before| before.authority == member.authority);
@@ -277,13 +302,17 @@ impl Writer {
                 route: member.route.clone(),
                 authority: member.authority.clone(),
                 weight: member.weight,
-                health: stays.map_or_else(Health::new, |stays| stays.health),
+                threads: member.threads,
+                health: stays
+                    .filter(|_| same_rule)
+                    .map_or_else(|| Health::new(&rule), |stays| stays.health),
                 draining: self.drained.contains(&member.route),
             }
         });
         Pool {
             name: config.name.clone(),
             sticky: config.sticky.clone(),
+            rule,
             members: members.collect(),
         }
     }
@@ -320,7 +349,8 @@ fn log_transition(upstream: &Upstream, health: Health) {
     let (route, url, reason) = (&*upstream.route, &*upstream.authority, health.reason());
     match after {
         Belief::Down => warn!(route, url, reason, "upstream is down"),
-        Belief::Probing => info!(route, url, reason, "upstream answers again"),
+        Belief::Leaving => warn!(route, url, reason, "upstream is leaving"),
+        Belief::Unknown => info!(route, url, reason, "upstream is tried"),
         Belief::Up => info!(route, url, reason, "upstream is up"),
     }
 }

@@ -75,7 +75,9 @@ impl Attempt<'_> {
         let shelf = self
             .connections
             .shelf(self.upstream.id, self.limits.upstream_connections_idle);
-        let mut sending = pin!(link.send(head, self.replay.body(), shelf));
+        let counters = Arc::clone(self.counters);
+        let at_work = move || counters.is_at_work();
+        let mut sending = pin!(link.send(head, self.replay.body(), shelf, at_work));
         loop {
             tokio::select! {
                 biased;

@@ -9,7 +9,7 @@
 //! - **route**: an upstream's name, as written behind the first dot of the session id (mode 2) or in the proxy's own
 //!   cookie (mode 1).
 //! - **path route**: which pool serves a path, and under which path there.
-//! - **health**: the proxy's belief in an upstream, from what it has seen: up, probing, down. **drain**: an operator's
+//! - **health**: the proxy's belief in an upstream, from what it has seen: unknown, up, leaving, down. **drain**: an operator's
 //!   wish to have its users elsewhere, independent of health. **admission**: both together.
 //! - **snapshot**: everything an exchange must know, at one moment; never changes. **tally**: what is counted beside
 //!   it.
@@ -31,7 +31,7 @@
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
 //! | `deadline` | a moment by which something must have happened |
 //! | `http` | both HTTP/1.1 sides; the only place that names hyper |
-//! | `directory`, `tally`, `prober` | the one writer of snapshots; what is counted beside them; active checks |
+//! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `access_log`, `metrics`, `answer` | what operators ask and see; what clients see of a failure |
 //! | `config`, `open_files` | the file, checked; room for sockets |
 //!
@@ -68,6 +68,7 @@ mod connections;
 mod control;
 mod deadline;
 mod directory;
+mod doubts;
 mod exchange;
 mod forward;
 mod http;

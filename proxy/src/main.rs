@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use remora_process::signals::{Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Server, Workers, check_upstreams, limits_help, make_room_for_sockets,
+    AccessLog, Config, Directory, Server, check_upstreams, limits_help, make_room_for_sockets,
     serve_operators,
 };
 use tokio::net::TcpListener;
@@ -94,13 +94,19 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     let tls = secured(&config)?;
     let control = ops::bind(config.control, "control address").await?;
     let log = open_log(&config)?;
-    let starting = server.start(&directory, &log);
-    let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
+    let accepting = Accepting::default();
     let mut beside = pin!(beside(
         (control, tls.clone()),
         directory.clone(),
-        readiness(&workers)
+        readiness(&accepting)
     ));
+    tokio::select! {
+        () = directory.first_verdicts() => {}
+        ended = &mut beside => return ended,
+    }
+    let starting = server.start(&directory, &log);
+    let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
+    let _ = accepting.set(Box::new(workers.accepting()));
     tracing::info!(listen = ?config.listen, control = %config.control, threads = config.threads, "serving");
     loop {
         tokio::select! {
@@ -171,10 +177,13 @@ fn open_log(config: &Config) -> Result<AccessLog, Failure> {
     Ok(log)
 }
 
-fn readiness(workers: &Workers) -> ops::Readiness {
-    let accepting = workers.accepting();
+/// Whether clients are accepted; empty until the first verdicts on the upstreams are known.
+type Accepting = Arc<OnceLock<Box<dyn Fn() -> bool + Send + Sync>>>;
+
+fn readiness(accepting: &Accepting) -> ops::Readiness {
+    let accepting = Arc::clone(accepting);
     Arc::new(move || {
-        if accepting() {
+        if accepting.get().is_some_and(|accepting| accepting()) {
             Ok(())
         } else {
             Err("not accepting clients".to_owned())

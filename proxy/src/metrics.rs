@@ -17,7 +17,7 @@ pub(crate) const PICKS: &str = "remora_proxy_picks_total";
 pub(crate) const REPEATS: &str = "remora_proxy_repeats_total";
 /// Attempts that failed, by pool and route.
 pub(crate) const FAILURES: &str = "remora_proxy_attempt_failures_total";
-/// What is believed of an upstream: 1 up, 0.5 probing, 0 down or no longer configured; by pool and route.
+/// What is believed of an upstream: 1 up, 0.5 unknown or leaving, 0 down or no longer configured; by pool and route.
 pub(crate) const HEALTH: &str = "remora_proxy_upstream_health";
 /// Whether an operator drains an upstream: 1 or 0; by pool and route.
 pub(crate) const DRAINING: &str = "remora_proxy_upstream_draining";
@@ -95,7 +95,7 @@ impl UpstreamMetrics {
     pub(crate) fn set(&self, belief: Belief, draining: bool) {
         self.health.set(match belief {
             Belief::Up => 1.0,
-            Belief::Probing => 0.5,
+            Belief::Unknown | Belief::Leaving => 0.5,
             Belief::Down => 0.0,
         });
         self.draining.set(if draining { 1.0 } else { 0.0 });

@@ -3,6 +3,7 @@
 //!
 //! Invariants: an upstream keeps its counters for as long as it keeps its id, over every snapshot and reload · a tally
 //! has counters for each id that its snapshot names, because ids are dense and never given twice · nothing waits here.
+//! Beside the counters lies what requests doubt ([`Doubts`]), which lives as long.
 //!
 //! Left out on purpose: anything that a decision about a request rests on. That is a value in the snapshot.
 
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use remora_policy::UpstreamId;
 
+use crate::doubts::Doubts;
 use crate::metrics::PoolMetrics;
 
 /// The counters that belong to one snapshot.
@@ -18,6 +20,8 @@ use crate::metrics::PoolMetrics;
 pub(crate) struct Tally {
     /// By [`UpstreamId::index`].
     upstreams: Vec<Arc<Counters>>,
+    /// By [`UpstreamId::index`].
+    doubts: Vec<Arc<Doubts>>,
     /// By the pools' positions.
     pools: Vec<PoolMetrics>,
 }
@@ -26,6 +30,7 @@ impl Tally {
     /// Makes room for one more upstream: the one with the next id.
     pub(crate) fn add(&mut self) {
         self.upstreams.push(Arc::default());
+        self.doubts.push(Arc::default());
     }
 
     /// The same upstreams, and the pools of these names in their order.
@@ -33,6 +38,7 @@ impl Tally {
     pub(crate) fn with_pools<'a>(&self, names: impl Iterator<Item = &'a str>) -> Tally {
         Tally {
             upstreams: self.upstreams.clone(),
+            doubts: self.doubts.clone(),
             pools: names.map(PoolMetrics::new).collect(),
         }
     }
@@ -41,6 +47,12 @@ impl Tally {
     #[must_use]
     pub(crate) fn upstream(&self, id: UpstreamId) -> &Arc<Counters> {
         &self.upstreams[id.index()]
+    }
+
+    /// What requests doubt of this upstream, and what its checks say to that.
+    #[must_use]
+    pub(crate) fn doubts(&self, id: UpstreamId) -> &Arc<Doubts> {
+        &self.doubts[id.index()]
     }
 
     /// The figures of the pool at this position.
@@ -56,6 +68,7 @@ pub(crate) struct Counters {
     in_flight: AtomicU64,
     waiting: AtomicU64,
     answered: AtomicU64,
+    interim: AtomicU64,
     failed: AtomicU64,
 }
 
@@ -77,6 +90,11 @@ impl Counters {
     /// A response head arrived.
     pub(crate) fn answered(&self) {
         self.answered.fetch_add(1, Relaxed);
+    }
+
+    /// An informational head arrived.
+    pub(crate) fn is_at_work(&self) {
+        self.interim.fetch_add(1, Relaxed);
     }
 
     /// An attempt failed.
@@ -101,6 +119,12 @@ impl Counters {
     #[must_use]
     pub(crate) fn answered_so_far(&self) -> u64 {
         self.answered.load(Relaxed)
+    }
+
+    /// Heads of any kind that have arrived: signs of life.
+    #[must_use]
+    pub(crate) fn heard_so_far(&self) -> u64 {
+        self.answered_so_far() + self.interim.load(Relaxed)
     }
 
     /// Attempts that have failed.

@@ -20,17 +20,17 @@
 //! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well.
 //! 6. Nobody who has clicked elsewhere is moved back.
 //!
-//! # What is believed of an upstream (`upstream::health`)
+//! # What is believed of an upstream (`upstream::health`, `upstream::silence`)
 //!
-//! Up, probing or down. Refusal and silence under waiting requests count at once; ambiguous failures (a broken
-//! connection, a deadline, a check that was slow or rejected) count when two come in a row. An answer of any status
-//! clears the count; what an application answers never counts against its Tomcat. Once down, only passed checks let an
-//! upstream back: one makes it probing, two in a row make it up.
+//! Unknown, up, leaving or down. A refused connect, and silence beyond patience under waiting requests, count at once;
+//! any other bad sign of a request asks for a check, and checks count when `fall` of them fail in a row. An answer of
+//! any status clears the count; what an application answers never counts against its Tomcat. Once down, only `rise`
+//! passed checks in a row let an upstream back. Leaving is who answers a check's page with 404.
 //!
 //! # Who may be asked (`upstream::admission`)
 //!
-//! Health and drain together give a tier: up · up and drained · probing · everybody (the panic rule: a wrong belief
-//! about everybody must not take the site down). Tiers are asked in that order and never mixed.
+//! Health and drain together give a tier: up · unknown · leaving · up and drained · everybody (the panic rule: a wrong
+//! belief about everybody must not take the site down) · whoever is frozen. Tiers are asked in that order and never mixed.
 //!
 //! # Whether another attempt may follow (`failover`)
 //!
@@ -74,4 +74,7 @@ pub use headers::{
     edit_response, may_trail, route_cookie,
 };
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
-pub use upstream::{Balance, Belief, Health, Observation, Pool, Sticky, Upstream, UpstreamId, UpstreamSet};
+pub use upstream::{
+    Balance, Belief, Health, HealthRule, Observation, Pool, Sight, Silence, Sticky, Upstream, UpstreamId,
+    UpstreamSet, Waiting,
+};

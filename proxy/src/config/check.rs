@@ -5,6 +5,7 @@
 //!
 //! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
+mod health;
 mod pools;
 mod routes;
 

@@ -7,13 +7,15 @@
 //! Left out on purpose: defaults, ranges and everything that one key means for another. That is `check`'s.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::limits::{LimitsTable, RetryTable};
 
@@ -60,7 +62,7 @@ pub(super) struct PoolTable {
     #[serde(default)]
     pub(super) sticky: StickyTable,
     #[serde(default)]
-    pub(super) health: HealthTable,
+    pub(super) health: HealthKey,
     #[serde(default)]
     pub(super) member: Vec<MemberTable>,
 }
@@ -72,12 +74,58 @@ pub(super) struct StickyTable {
     pub(super) route_cookie: Option<Spanned<String>>,
 }
 
+/// `health`: a table, or `"off"`.
+#[derive(Debug)]
+pub(super) enum HealthKey {
+    Off,
+    Checks(Box<HealthTable>),
+}
+
+impl Default for HealthKey {
+    fn default() -> Self {
+        Self::Checks(Box::default())
+    }
+}
+
+impl<'de> Deserialize<'de> for HealthKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HealthVisitor)
+    }
+}
+
+struct HealthVisitor;
+
+impl<'de> Visitor<'de> for HealthVisitor {
+    type Value = HealthKey;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table, or \"off\"")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<HealthKey, E> {
+        match word {
+            "off" => Ok(HealthKey::Off),
+            _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<HealthKey, A::Error> {
+        HealthTable::deserialize(MapAccessDeserializer::new(table))
+            .map(|table| HealthKey::Checks(Box::new(table)))
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HealthTable {
     pub(super) every: Option<Spanned<Period>>,
     pub(super) timeout: Option<Spanned<Period>>,
     pub(super) path: Option<Spanned<String>>,
+    pub(super) host: Option<Spanned<String>>,
+    pub(super) status: Option<Spanned<String>>,
+    pub(super) port: Option<Spanned<u16>>,
+    pub(super) rise: Option<Spanned<u32>>,
+    pub(super) fall: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +134,7 @@ pub(super) struct MemberTable {
     pub(super) url: Spanned<String>,
     pub(super) route: Spanned<String>,
     pub(super) weight: Option<Spanned<u32>>,
+    pub(super) threads: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,8 +6,10 @@
 
 use std::fmt::Write;
 
+use remora_policy::HealthRule;
+
 use super::limits::{Limits, Row};
-use super::values::{Config, LogTarget, PoolConfig};
+use super::values::{Config, HealthConfig, LogTarget, PoolConfig};
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
@@ -98,23 +100,43 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
         Some(cookie) => format!("route in cookie {cookie}, session in {}", pool.sticky.session),
         None => format!("session and route in {}", pool.sticky.session),
     };
-    let asks = pool
-        .health
-        .path
-        .as_ref()
-        .map_or_else(|| "OPTIONS *".to_owned(), |path| format!("GET {path}"));
-    let (every, timeout) = (pool.health.every, pool.health.timeout);
-    writeln!(
-        text,
-        "pool     {}: {sticky}; {asks} every {every:?}, {timeout:?} for an answer",
-        pool.name
-    )?;
+    writeln!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
     for member in &pool.members {
+        let threads = member.threads.map(|threads| format!(", {threads} threads"));
         writeln!(
             text,
-            "  member {} at http://{}, weight {}",
-            member.route, member.authority, member.weight
+            "  member {} at http://{}, weight {}{}",
+            member.route,
+            member.authority,
+            member.weight,
+            threads.unwrap_or_default()
         )?;
     }
     Ok(())
+}
+
+/// How members are checked, in one line.
+fn checks(health: &HealthConfig) -> String {
+    let HealthRule { rise, fall, checked } = health.rule;
+    if !checked {
+        return format!("no checks, down after {fall} bad signs");
+    }
+    let asks = match &health.path {
+        Some(path) => format!("GET {path}"),
+        None => "OPTIONS *".to_owned(),
+    };
+    let host = health.host.as_ref().map(|host| format!(" of {host}"));
+    let port = health.port.map(|port| format!(" at port {port}"));
+    let statuses: Vec<String> = health
+        .status
+        .iter()
+        .map(|range| format!("{}-{}", range.start(), range.end()))
+        .collect();
+    let (every, timeout) = (health.every, health.timeout);
+    format!(
+        "{asks}{}{} every {every:?}, {timeout:?} for {}, down after {fall}, up after {rise}",
+        host.unwrap_or_default(),
+        port.unwrap_or_default(),
+        statuses.join(", ")
+    )
 }

@@ -84,9 +84,9 @@ limit    replay_bytes 0
 limit    connections 10000
 limit    upstream_connections_idle 64
 retry    attempts 2, percent 20, per_second 10, burst 1000
-pool     old: route in cookie ROUTEID, session in JSESSIONID; GET /healthz every 5s, 2s for an answer
+pool     old: route in cookie ROUTEID, session in JSESSIONID; GET /healthz every 5s, 2s for 200-399, down after 2, up after 2
   member o.1 at http://[::1]:8082, weight 1
-pool     tomcat: session and route in JSESSIONID; OPTIONS * every 1s, 700ms for an answer
+pool     tomcat: session and route in JSESSIONID; OPTIONS * every 1s, 1s for 200-499, down after 2, up after 2
   member n1 at http://127.0.0.1:8081, weight 1
   member n2 at http://tomcat-2:80, weight 3
 route    /shop -> tomcat/cart
@@ -111,6 +111,23 @@ fn little_is_enough() {
     assert_eq!(config.pools[0].sticky, Sticky::new("JSESSIONID", None));
     assert_eq!(config.limits, Limits::default());
     assert!(config.threads >= 1);
+}
+
+#[test]
+fn checks_are_as_they_are_told() {
+    let shown = |health: &str| {
+        let text = GOOD.replace("health = { every = \"1s\" }", &format!("health = {health}"));
+        let summary = read(&text).unwrap().summary();
+        let line = summary.lines().find(|line| line.starts_with("pool     tomcat"));
+        line.unwrap().split_once("; ").unwrap().1.to_owned()
+    };
+    assert_eq!(shown("\"off\""), "no checks, down after 2 bad signs");
+    assert_eq!(
+        shown(
+            "{ path = \"/up\", host = \"shop.test\", port = 9000, status = \"200, 401-403\", rise = 3, fall = 1 }"
+        ),
+        "GET /up of shop.test at port 9000 every 1s, 1s for 200-200, 401-403, down after 1, up after 3"
+    );
 }
 
 #[test]
@@ -210,6 +227,29 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "path = \"healthz\"",
         "health.path `healthz` is not a path",
     ),
+    (
+        "path = \"/healthz\"",
+        "host = \"a b\"",
+        "health.host `a b` cannot stand in a request",
+    ),
+    (
+        "path = \"/healthz\"",
+        "status = \"200-99\"",
+        "health.status `200-99` is no list of statuses from 200 to 599",
+    ),
+    (
+        "path = \"/healthz\"",
+        "rise = 0",
+        "health.rise is 0: choose 1 to 10",
+    ),
+    ("path = \"/healthz\"", "port = 0", "health.port is 0"),
+    ("path = \"/healthz\"", "portt = 1", "did you mean `port`?"),
+    (
+        "health = { every = \"1s\" }",
+        "health = \"of\"",
+        "expected a table, or \"off\"",
+    ),
+    ("weight = 3", "threads = 0", "threads is 0: choose 1 to 100000"),
     (
         "session = \"JSESSIONID\"",
         "session = \"J S\"",

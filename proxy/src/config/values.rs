@@ -6,11 +6,12 @@
 //! Left out on purpose: how a value was written, and where. Whoever holds one need not ask.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{PathRoute, Sticky};
+use remora_policy::{HealthRule, PathRoute, Sticky};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -72,12 +73,27 @@ pub(crate) struct PoolConfig {
 /// How the members of a pool are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HealthConfig {
+    /// How many checks make a belief, and whether any are made.
+    pub(crate) rule: HealthRule,
     /// Time between two checks of one member.
     pub(crate) every: Duration,
     /// How long a check may stay unanswered.
     pub(crate) timeout: Duration,
     /// Path that is asked with GET; `OPTIONS *` when absent.
     pub(crate) path: Option<Arc<str>>,
+    /// The Host that is asked for; the member's own when absent.
+    pub(crate) host: Option<Arc<str>>,
+    /// Statuses of an answer that passes; at least one range.
+    pub(crate) status: Arc<[RangeInclusive<u16>]>,
+    /// Port of a connector that is there for checks; the member's own when absent.
+    pub(crate) port: Option<u16>,
+}
+
+impl HealthConfig {
+    /// Whether a check that is answered like this passes.
+    pub(crate) fn accepts(&self, status: u16) -> bool {
+        self.status.iter().any(|range| range.contains(&status))
+    }
 }
 
 /// One member of a pool as configured.
@@ -89,6 +105,8 @@ pub(crate) struct MemberConfig {
     pub(crate) route: Arc<str>,
     /// Share of the new users, 1 to 1,000.
     pub(crate) weight: u32,
+    /// Its request threads, if that is known.
+    pub(crate) threads: Option<u32>,
 }
 
 impl Config {

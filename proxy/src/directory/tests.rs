@@ -41,10 +41,10 @@ fn a_refused_connect_is_seen_by_the_very_next_pick() {
     let directory = two();
     let before = directory.current();
     directory.observe(UpstreamId(0), Observation::Refused);
-    assert_eq!(shown(&directory), "2: n1#0 down, n2#1 up");
+    assert_eq!(shown(&directory), "2: n1#0 down, n2#1 unknown");
     assert_eq!(
         before.snapshot.upstreams.pools[0].members[0].health.belief(),
-        Belief::Up,
+        Belief::Unknown,
         "a snapshot never changes"
     );
 }
@@ -52,8 +52,10 @@ fn a_refused_connect_is_seen_by_the_very_next_pick() {
 #[test]
 fn observations_that_change_nothing_publish_nothing() {
     let directory = two();
+    directory.observe(UpstreamId(0), Observation::CheckPassed);
     let before = directory.current();
     directory.observe(UpstreamId(0), Observation::Answered);
+    directory.observe(UpstreamId(0), Observation::Broken);
     directory.observe(UpstreamId(0), Observation::CheckPassed);
     directory.observe(UpstreamId(9), Observation::Refused);
     assert!(Arc::ptr_eq(&before, &directory.current()));
@@ -71,13 +73,13 @@ fn a_drain_names_a_route_and_survives_reloads() {
         "no pool has an upstream with route `n9`; known here: n1, n2"
     );
     directory.drain("n1").unwrap();
-    assert_eq!(shown(&directory), "2: n1#0 up drained, n2#1 up");
+    assert_eq!(shown(&directory), "2: n1#0 unknown drained, n2#1 unknown");
     directory.reload(&config(&[("n2", 2)]));
-    assert_eq!(shown(&directory), "3: n2#1 up");
+    assert_eq!(shown(&directory), "3: n2#1 unknown");
     directory.reload(&config(&[("n1", 1), ("n2", 2)]));
-    assert_eq!(shown(&directory), "4: n1#2 up drained, n2#1 up");
+    assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
     directory.undrain("n1").unwrap();
-    assert_eq!(shown(&directory), "5: n1#2 up, n2#1 up");
+    assert_eq!(shown(&directory), "5: n1#2 unknown, n2#1 unknown");
 }
 
 #[test]
@@ -87,7 +89,7 @@ fn a_drain_ends_also_while_no_pool_has_the_route() {
     directory.reload(&config(&[("n2", 2)]));
     directory.undrain("n1").unwrap();
     directory.reload(&config(&[("n1", 1)]));
-    assert_eq!(shown(&directory), "5: n1#2 up");
+    assert_eq!(shown(&directory), "5: n1#2 unknown");
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn a_reload_keeps_what_is_known_of_members_that_stay() {
     directory.observe(UpstreamId(0), Observation::Refused);
     directory.current().tally.upstream(UpstreamId(1)).answered();
     directory.reload(&config(&[("n3", 3), ("n2", 2), ("n1", 1)]));
-    assert_eq!(shown(&directory), "3: n3#2 up, n2#1 up, n1#0 down");
+    assert_eq!(shown(&directory), "3: n3#2 unknown, n2#1 unknown, n1#0 down");
     let tally = &directory.current().tally;
     assert_eq!(tally.upstream(UpstreamId(1)).answered_so_far(), 1);
     assert_eq!(tally.upstream(UpstreamId(2)).answered_so_far(), 0);
@@ -108,7 +110,7 @@ fn another_address_is_another_upstream() {
     directory.observe(UpstreamId(0), Observation::Refused);
     directory.drain("n1").unwrap();
     directory.reload(&config(&[("n1", 9), ("n2", 2)]));
-    assert_eq!(shown(&directory), "4: n1#2 up drained, n2#1 up");
+    assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn every_change_is_announced() {
     let directory = two();
     let mut changes = directory.changes();
     assert!(!changes.has_changed().unwrap());
-    directory.observe(UpstreamId(1), Observation::CheckSilent);
+    directory.observe(UpstreamId(1), Observation::Frozen);
     assert!(changes.has_changed().unwrap());
     assert_eq!(*changes.borrow_and_update(), 2);
 }

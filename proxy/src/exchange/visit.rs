@@ -1,7 +1,8 @@
 //! One request and what it is served with, from its head to its last byte.
 //!
-//! Invariant: [`Visit::observe`] is the only way in which requests feed health and the counts that the prober reads. It
-//! is called once for each attempt that failed or was answered, and once more if the answer's body breaks.
+//! Invariant: [`Visit::observe`] is the only way in which requests feed health, wake checks, and count what the prober
+//! reads (informational heads apart, which `forward` counts as they come). It is called once for each attempt that
+//! failed or was answered, and once more if the answer's body breaks.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -36,11 +37,17 @@ impl Visit {
             }
             Err(failure) => {
                 counters.failed();
-                failure.observation()
+                let observation = failure.observation();
+                if observation == Some(Observation::Answered) {
+                    counters.is_at_work();
+                }
+                observation
             }
         };
-        if let Some(observation) = observation {
-            self.site.directory.observe(upstream, observation);
+        let Some(observation) = observation else { return };
+        if observation.is_doubt() {
+            self.current.tally.doubts(upstream).raise();
         }
+        self.site.directory.observe(upstream, observation);
     }
 }

@@ -108,8 +108,8 @@ impl Link {
         }
     }
 
-    /// Sends one request and waits for the head of its answer. The connection returns to `shelf` when the answer's
-    /// body ended cleanly. Dropping the future closes the connection.
+    /// Sends one request and waits for the head of its answer; `at_work` hears of each informational head before it. The
+    /// connection returns to `shelf` when the answer's body ended cleanly. Dropping the future closes the connection.
     ///
     /// # Errors
     /// [`SendFailure`] when the connection ended, or broke the protocol, before the head was complete.
@@ -118,12 +118,14 @@ impl Link {
         head: RequestHead,
         body: Body,
         shelf: Rc<dyn Shelf>,
+        at_work: impl Fn() + Send + Sync + 'static,
     ) -> Result<Answer, SendFailure> {
         let before = self.written.get();
-        let request = convert::into_request(head, body).ok_or(SendFailure {
+        let mut request = convert::into_request(head, body).ok_or(SendFailure {
             written: false,
             malformed: false,
         })?;
+        hyper::ext::on_informational(&mut request, move |_| at_work());
         let mut answer = pin!(self.sender.try_send_request(request));
         let response = poll_fn(|context| {
             if !self.ended && Pin::new(&mut *self.wire).poll(context).is_ready() {

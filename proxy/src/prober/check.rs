@@ -1,13 +1,14 @@
 //! One check: a request and its whole answer.
 //!
-//! Invariants: a check ends within the configured time, connecting included · a kept-alive connection that fails is no
-//! sign; only a fresh one counts · an answer counts once it is complete, and of its body at most [`BODY_BYTES`] are
-//! read.
+//! Invariants: a kept-alive connection that fails is no sign; only a fresh one counts · an answer counts once it is
+//! complete, and of its body at most [`BODY_BYTES`] are read.
 //!
-//! Left out on purpose: what an outcome means. The prober says what was seen, the policy what to believe.
+//! Left out on purpose: how long it may take, which is the watch's, and what an outcome means. The prober says what was
+//! seen, the policy what to believe.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use remora_policy::Upstream;
 
@@ -17,6 +18,8 @@ use crate::http::{Body, ConnectFault, Piece, RequestHead, Version};
 
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
 const BODY_BYTES: usize = 64 * 1024;
+/// How long a connect may take: longer than any check is waited for, so that a stopped machine is silent and not broken.
+const CONNECT_MAX: Duration = Duration::from_secs(60);
 
 /// What a check saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +28,6 @@ pub(super) enum Outcome {
     Answered(u16),
     /// The connect was refused.
     Refused,
-    /// No answer in time, to the connect or to the request: the two limits are one, and either may end first.
-    Unanswered,
     /// The connection broke, or what came was not HTTP, or the name was not found.
     Broken,
     /// The proxy lacked what a connection needs.
@@ -49,13 +50,8 @@ impl Shelf for Kept {
 }
 
 impl Checker {
-    /// Asks, within the time that is configured.
+    /// Asks, and waits for the answer for as long as it is polled.
     pub(super) async fn ask(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
-        let asked = tokio::time::timeout(config.timeout, self.ask_at_leisure(upstream, config)).await;
-        asked.unwrap_or(Outcome::Unanswered)
-    }
-
-    async fn ask_at_leisure(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
         let kept = self
             .kept
             .0
@@ -67,14 +63,14 @@ impl Checker {
             return outcome;
         }
         // A kept connection may be closed under the check by the upstream's idle limit: only a fresh one counts.
-        match Link::connect(&upstream.authority, config.timeout).await {
+        let authority = authority(upstream, config);
+        match Link::connect(&authority, CONNECT_MAX).await {
             Ok(link) => self
                 .exchange(link, upstream, config)
                 .await
                 .unwrap_or(Outcome::Broken),
             Err(ConnectFault::Refused) => Outcome::Refused,
-            Err(ConnectFault::TimedOut) => Outcome::Unanswered,
-            Err(ConnectFault::Broken) => Outcome::Broken,
+            Err(ConnectFault::TimedOut | ConnectFault::Broken) => Outcome::Broken,
             Err(ConnectFault::Ours) => Outcome::NotMade,
         }
     }
@@ -86,7 +82,7 @@ impl Checker {
         config: &HealthConfig,
     ) -> Result<Outcome, SendFailure> {
         let head = request(upstream, config);
-        let (status, mut body) = match link.send(head, Body::empty(), self.kept.clone()).await? {
+        let (status, mut body) = match link.send(head, Body::empty(), self.kept.clone(), || {}).await? {
             Answer::Response(head, body) => (head.status, body),
             Answer::Switched(..) => return Ok(Outcome::Broken),
         };
@@ -105,12 +101,22 @@ impl Checker {
     }
 }
 
+/// Where a check goes: to the member's own port, or to the one that is there for checks.
+fn authority(upstream: &Upstream, config: &HealthConfig) -> String {
+    match (config.port, upstream.authority.rsplit_once(':')) {
+        (Some(port), Some((host, _))) => format!("{host}:{port}"),
+        _ => upstream.authority.to_string(),
+    }
+}
+
 fn request(upstream: &Upstream, config: &HealthConfig) -> RequestHead {
     let mut head = match &config.path {
         Some(path) => RequestHead::new("GET", path.as_bytes(), Version::Http11),
         None => RequestHead::new("OPTIONS", b"*", Version::Http11),
     };
-    head.fields.push(b"host", upstream.authority.as_bytes());
+    let own = authority(upstream, config);
+    let host = config.host.as_deref().unwrap_or(&own);
+    head.fields.push(b"host", host.as_bytes());
     head.fields.push(b"user-agent", b"remora-proxy (health check)");
     head
 }

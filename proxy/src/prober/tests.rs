@@ -1,6 +1,6 @@
 //! Checks against real sockets: what each behaviour of an upstream is taken for, and how soon.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 
@@ -8,9 +8,11 @@ use remora_policy::Belief;
 use remora_process::config::Source;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use super::*;
 use crate::config::Config;
+use crate::tally::Counters;
 
 /// How long a test waits for what it expects: several times what is promised, because the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -19,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, PartialEq)]
 enum Manner {
     Answers(u16),
+    /// Until it has other manners; then it answers.
+    Waits,
     IsSilent,
     HangsUp,
     TalksNonsense,
@@ -29,7 +33,7 @@ struct Stub {
     address: String,
     manner: Rc<Cell<Manner>>,
     connections: Rc<Cell<u32>>,
-    asked: Rc<std::cell::RefCell<Vec<String>>>,
+    asked: Rc<RefCell<Vec<String>>>,
 }
 
 impl Stub {
@@ -66,26 +70,25 @@ impl Stub {
 async fn serve(
     mut stream: TcpStream,
     manner: Rc<Cell<Manner>>,
-    asked: Rc<std::cell::RefCell<Vec<String>>>,
+    asked: Rc<RefCell<Vec<String>>>,
 ) -> io::Result<()> {
     loop {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await?);
         }
-        asked.borrow_mut().push(
-            String::from_utf8_lossy(&head)
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        );
+        asked
+            .borrow_mut()
+            .push(String::from_utf8_lossy(&head).into_owned());
+        while manner.get() == Manner::Waits {
+            tokio::task::yield_now().await;
+        }
         match manner.get() {
             Manner::Answers(status) => {
                 let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nok");
                 stream.write_all(answer.as_bytes()).await?;
             }
-            Manner::IsSilent => std::future::pending().await,
+            Manner::Waits | Manner::IsSilent => std::future::pending().await,
             Manner::HangsUp => return Ok(()),
             Manner::TalksNonsense => stream.write_all(b"\x15\x03\x01 no HTTP at all\r\n\r\n").await?,
         }
@@ -105,7 +108,7 @@ fn upstream(directory: &Directory) -> Upstream {
 }
 
 fn counted(directory: &Directory) -> Arc<Counters> {
-    counters(directory, upstream(directory).id)
+    Arc::clone(directory.current().tally.upstream(upstream(directory).id))
 }
 
 /// Lets the prober and the upstream run until the test's own steps are done.
@@ -144,7 +147,7 @@ async fn tomcat_is_asked_without_an_application_over_a_connection_that_is_kept()
         stub.asked
             .borrow()
             .iter()
-            .all(|line| line == "OPTIONS * HTTP/1.1"),
+            .all(|head| head.starts_with("OPTIONS * HTTP/1.1\r\n")),
         "{:?}",
         stub.asked
     );
@@ -160,9 +163,14 @@ async fn a_configured_path_is_asked_with_get_and_judged_by_its_status() {
         becomes(&directory, Belief::Down).await;
         assert_eq!(
             upstream(&directory).health.reason(),
-            "a check was answered with 500 or above"
+            "a check's answer was not accepted"
         );
+        stub.manner.set(Manner::Answers(200));
+        becomes(&directory, Belief::Up).await;
         stub.manner.set(Manner::Answers(404));
+        becomes(&directory, Belief::Leaving).await;
+        assert_eq!(upstream(&directory).health.reason(), "a check's page is gone");
+        stub.manner.set(Manner::Answers(302));
         becomes(&directory, Belief::Up).await;
     })
     .await;
@@ -170,7 +178,7 @@ async fn a_configured_path_is_asked_with_get_and_judged_by_its_status() {
         stub.asked
             .borrow()
             .iter()
-            .all(|line| line == "GET /healthz HTTP/1.1"),
+            .all(|head| head.starts_with("GET /healthz HTTP/1.1\r\n")),
         "{:?}",
         stub.asked
     );
@@ -304,12 +312,12 @@ async fn an_idle_upstream_that_pauses_for_a_moment_is_not_marked() {
         stub.manner.set(Manner::Answers(200));
         while stub.asked.borrow().len() < 5 {
             tokio::task::yield_now().await;
-            assert_eq!(upstream(&directory).health.belief(), Belief::Up);
+            assert_ne!(upstream(&directory).health.belief(), Belief::Down);
         }
         assert_eq!(
             stub.connections.get(),
             2,
-            "the first check was given up, the others were answered"
+            "the first check was never answered, the others were, on the next connection"
         );
     })
     .await;
@@ -324,7 +332,7 @@ async fn a_busy_upstream_that_answers_requests_is_not_called_frozen() {
             counted(&directory).answered();
             directory.observe(upstream(&directory).id, Observation::Answered);
             tokio::task::yield_now().await;
-            assert_eq!(upstream(&directory).health.belief(), Belief::Up);
+            assert_ne!(upstream(&directory).health.belief(), Belief::Down);
         }
     })
     .await;
@@ -351,4 +359,78 @@ async fn reloads_are_followed() {
         assert_eq!(upstream(&directory).health.belief(), Belief::Up);
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_check_asks_and_wants_can_be_told() {
+    let (stub, serving) = Stub::start(Manner::Answers(401)).await;
+    let port = stub.address.rsplit_once(':').unwrap().1;
+    let health = format!("path = \"/up\", host = \"shop.test\", port = {port}, status = \"401\"");
+    // The member itself is not there: only its connector for checks is.
+    let directory = directory("127.0.0.1:1", &health);
+    beside(&directory, serving, becomes(&directory, Belief::Up)).await;
+    let asked = stub.asked.borrow()[0].clone();
+    assert!(
+        asked.starts_with("GET /up HTTP/1.1\r\nhost: shop.test\r\n"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_counts() {
+    let (stub, serving) = Stub::start(Manner::Waits).await;
+    let directory = stub.directory("every = \"60s\", timeout = \"100ms\"");
+    beside(&directory, serving, async {
+        let mut changes = directory.changes();
+        while !upstream(&directory).health.is_undecided() {
+            changes.changed().await.unwrap();
+        }
+        stub.manner.set(Manner::Answers(200));
+        becomes(&directory, Belief::Up).await;
+    })
+    .await;
+    assert!(stub.connections.get() <= 2, "the first was not given up");
+}
+
+#[tokio::test]
+async fn doubts_wake_one_check_at_a_time_and_are_settled_by_it() {
+    let (stub, serving) = Stub::start(Manner::Answers(200)).await;
+    let directory = stub.directory("every = \"60s\"");
+    let doubts = Arc::clone(directory.current().tally.doubts(upstream(&directory).id));
+    beside(&directory, serving, async {
+        becomes(&directory, Belief::Up).await;
+        let asked = stub.asked.borrow().len();
+        let first = doubts.raise();
+        doubts.settled(first).await;
+        for _ in 0..100 {
+            doubts.raise();
+        }
+        doubts.settled(doubts.raise()).await;
+        assert_eq!(stub.asked.borrow().len(), asked + 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_nobody_checks_nothing_is_sent() {
+    let (stub, serving) = Stub::start(Manner::Answers(200)).await;
+    let text = format!(
+        "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n[pool.p]\nhealth = \"off\"\n\
+         [[pool.p.member]]\nurl = \"http://{0}\"\nroute = \"n1\"\n[pool.q]\nhealth = {{ path = \"/q\", every = \"100ms\" }}\n\
+         [[pool.q.member]]\nurl = \"http://{0}\"\nroute = \"n1\"\n",
+        stub.address
+    );
+    let directory = Directory::new(&Config::read(&Source::from_text("test", &text)).unwrap());
+    beside(&directory, serving, async {
+        assert_eq!(
+            upstream(&directory).health.belief(),
+            Belief::Up,
+            "until it is refused"
+        );
+        while stub.asked.borrow().len() < 3 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(stub.asked.borrow().iter().all(|head| head.starts_with("GET /q ")));
 }

@@ -109,6 +109,14 @@ impl Config {
         self
     }
 
+    /// A key of the first member.
+    pub(crate) fn member(mut self, line: &str) -> Self {
+        self.text = self
+            .text
+            .replacen("route = \"n1\"", &format!("route = \"n1\"\n{line}"), 1);
+        self
+    }
+
     /// Other stickiness than by `JSESSIONID` alone.
     pub(crate) fn sticky(mut self, line: &str) -> Self {
         let usual = r#"sticky = { session = "JSESSIONID" }"#;

@@ -94,7 +94,7 @@ const PURE_CRATES: &[PureCrate] = &[
     PureCrate {
         directory: "proxy/policy",
         dependencies: &[],
-        tests: &["remora-fuzz"],
+        tests: &["goldenscript", "remora-fuzz"],
         bans: &[
             "std::collections::HashMap",
             "std::collections::HashSet",

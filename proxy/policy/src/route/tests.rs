@@ -181,7 +181,13 @@ fn an_unusable_route_gives_the_stand_in_of_its_session() {
     assert_eq!(picked(&whole, "A", "", &[]), "moved n3", "missing");
     let second = picked(&whole, "A", "n3", &[2]);
     assert_ne!(second, "moved n3", "tried");
-    for state in ["n3 down", "n3 probing", "n3 up drained"] {
+    for state in [
+        "n3 down",
+        "n3 unknown",
+        "n3 leaving",
+        "n3 frozen",
+        "n3 up drained",
+    ] {
         let pool = pool(&["n1 up", "n2 up", state]);
         assert_eq!(picked(&pool, "A", "n3", &[]), second, "{state}");
     }

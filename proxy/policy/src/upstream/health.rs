@@ -1,31 +1,30 @@
-//! What the proxy believes of an upstream, and the one table by which observations change it.
+//! What the proxy believes of an upstream, and the one table by which signs change it.
 //!
-//! Two rules carry everything. *Silence and refusal count at once; ambiguous failures count twice*: a refused connect
-//! or a process that answers nothing is no matter of opinion, while one broken connection may be one broken request.
-//! *Only an answer lets an upstream back*: after a failure [`ANSWERS_TO_RETURN`] active checks in a row must be
-//! answered. A connect proves nothing (the kernel accepts for a stopped process), and neither does the late answer of
-//! a request that began before the failure.
+//! Three rules carry everything. *What is beyond doubt acts at once*: a refused connect, or silence beyond patience
+//! ([`Silence`](crate::Silence)), is down. *A request that broke is no verdict*: it asks for a check, and of checks
+//! `fall` in a row must fail, because what breaks one request may be that request. *Only checks let an upstream back*:
+//! `rise` in a row must pass. A connect proves nothing (the kernel accepts for a stopped process), and neither does the
+//! late answer of a request that began before the fall.
 //!
 //! Answers of any status are signs of life: what an application answers never counts against its Tomcat, gateway
-//! errors and `Remora-Effect` answers included, nor does an answer that is no HTTP or too long. Only the active check
-//! judges a status and what was said.
+//! errors and `Remora-Effect` answers included, nor does an answer that is no HTTP or too long. Only a check judges a
+//! status and what was said.
 //!
-//! Left out on purpose: time. The prober decides when to ask; the table only says what an answer means.
-
-/// Ambiguous failures in a row that make an upstream down. Two: the first may be a single broken request.
-const STRIKES_TO_FALL: u8 = 2;
-
-/// Checks in a row that must be answered before an upstream is up again. Two: the first answer of a process that is
-/// starting or being resumed is often followed by a stall.
-const ANSWERS_TO_RETURN: u8 = 2;
+//! Where nobody checks (`health = "off"`), requests must do: `fall` bad signs without an answer between are down, and
+//! who has rested is asked by one request at a time ([`Health::is_on_trial`]), whose answer is the verdict.
+//!
+//! The table is printed by `scripts/belief.script`. Left out on purpose: time. The prober decides when to ask and when
+//! somebody has rested; `silence` decides when silence is beyond patience.
 
 /// What the proxy believes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Belief {
+    /// Nothing was seen of it yet.
+    Unknown,
     /// It answers.
     Up,
-    /// It was down and has begun to answer checks.
-    Probing,
+    /// It answers, and asks to be spared: the page that checks ask for is gone.
+    Leaving,
     /// It does not answer.
     Down,
 }
@@ -35,11 +34,23 @@ impl Belief {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Belief::Unknown => "unknown",
             Belief::Up => "up",
-            Belief::Probing => "probing",
+            Belief::Leaving => "leaving",
             Belief::Down => "down",
         }
     }
+}
+
+/// How the members of a pool are believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthRule {
+    /// Checks in a row that must pass before an upstream that was down or leaving is up; at least 1.
+    pub rise: u8,
+    /// Checks in a row that must fail before an upstream is down; at least 1. Of bad signs where nobody checks.
+    pub fall: u8,
+    /// Whether checks are made at all.
+    pub checked: bool,
 }
 
 /// What was seen of an upstream, by a request or by a check.
@@ -55,18 +66,22 @@ pub enum Observation {
     Broken,
     /// A request got no response head before its deadline.
     TimedOut,
-    /// A check got a complete answer below 500.
+    /// A check got the answer that it wants.
     CheckPassed,
+    /// A check's page is gone (404): its application was undeployed, or asks to be spared.
+    CheckLeft,
     /// A check could not connect.
     CheckRefused,
-    /// A check got no answer in time while requests waited too, and none of them was answered: the process is frozen.
-    CheckSilent,
-    /// A check got no answer in time, and no request tells more: some were answered, or none waited.
+    /// A check got no answer in time while no request waited.
     CheckSlow,
     /// A check's connection broke, or its answer was not HTTP, or the name was not found.
     CheckBroken,
-    /// A check got an answer of 500 or above.
+    /// A check got an answer that it does not want.
     CheckRejected,
+    /// Requests wait, and the silence is beyond patience.
+    Frozen,
+    /// It has been down for as long as nobody is asked where nobody checks.
+    Rested,
 }
 
 impl Observation {
@@ -80,40 +95,56 @@ impl Observation {
             Observation::Broken => "a connection failed before the response",
             Observation::TimedOut => "a request was not answered in time",
             Observation::CheckPassed => "a check was answered",
+            Observation::CheckLeft => "a check's page is gone",
             Observation::CheckRefused => "a check could not connect",
-            Observation::CheckSilent => "it accepts but answers nothing",
             Observation::CheckSlow => "a check was not answered in time",
             Observation::CheckBroken => "a check's connection failed",
-            Observation::CheckRejected => "a check was answered with 500 or above",
+            Observation::CheckRejected => "a check's answer was not accepted",
+            Observation::Frozen => "it accepts but answers nothing",
+            Observation::Rested => "it has rested, and a request may try it",
         }
     }
 
+    /// Whether it asks for a check: it speaks against the upstream, or against the request.
+    #[must_use]
+    pub fn is_doubt(self) -> bool {
+        self.sign() == Sign::Doubt
+    }
+
     /// What it means.
-    fn verdict(self) -> Sign {
+    fn sign(self) -> Sign {
         match self {
             Observation::Answered => Sign::Life,
             Observation::CheckPassed => Sign::Pass,
-            Observation::Refused | Observation::CheckRefused | Observation::CheckSilent => Sign::Death,
-            Observation::ConnectTimedOut
-            | Observation::Broken
-            | Observation::TimedOut
-            | Observation::CheckSlow
-            | Observation::CheckBroken
-            | Observation::CheckRejected => Sign::Strike,
+            Observation::CheckLeft => Sign::Leave,
+            Observation::Refused | Observation::CheckRefused => Sign::Death,
+            Observation::Frozen => Sign::Frozen,
+            Observation::ConnectTimedOut | Observation::Broken | Observation::TimedOut => Sign::Doubt,
+            Observation::CheckSlow | Observation::CheckBroken | Observation::CheckRejected => Sign::Failure,
+            Observation::Rested => Sign::Rest,
         }
     }
 }
 
 /// What an observation means for the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     /// Alive, but no reason to trust a fallen upstream again.
     Life,
     /// Alive and answering checks.
     Pass,
-    /// Ambiguous.
-    Strike,
+    /// Alive, and asks to be spared.
+    Leave,
+    /// A request's bad sign: ambiguous.
+    Doubt,
+    /// A check that failed.
+    Failure,
     /// Beyond doubt.
     Death,
+    /// Beyond patience.
+    Frozen,
+    /// Time passed.
+    Rest,
 }
 
 /// What is believed of one upstream, and why.
@@ -123,43 +154,91 @@ pub struct Health {
     reason: Option<Observation>,
 }
 
+/// The state of the table. Counts are of a row that may yet change the belief; one is always zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Below [`STRIKES_TO_FALL`] strikes in a row.
-    Up {
-        strikes: u8,
-    },
-    /// Below [`ANSWERS_TO_RETURN`] passed checks in a row.
-    Probing {
-        passed: u8,
-    },
-    Down,
+struct State {
+    belief: Belief,
+    /// Checks that failed in a row, or bad signs where nobody checks; below `fall`. Zero while down.
+    failures: u8,
+    /// Checks that passed in a row; below `rise`. Zero unless down or leaving.
+    passes: u8,
+    /// Down because it was silent, and nothing was heard since.
+    frozen: bool,
 }
 
 impl State {
-    /// What a fallen upstream is after so many passed checks in a row.
-    fn after_passing(passed: u8) -> State {
-        if passed < ANSWERS_TO_RETURN {
-            State::Probing { passed }
-        } else {
-            State::Up { strikes: 0 }
+    const fn of(belief: Belief) -> State {
+        State {
+            belief,
+            failures: 0,
+            passes: 0,
+            frozen: false,
+        }
+    }
+
+    /// One more failure in a row.
+    fn failing(self, rule: &HealthRule) -> State {
+        if self.belief == Belief::Down {
+            return State { passes: 0, ..self };
+        }
+        let failures = self.failures.saturating_add(1);
+        if failures >= rule.fall {
+            return State::of(Belief::Down);
+        }
+        State {
+            failures,
+            passes: 0,
+            ..self
+        }
+    }
+
+    /// One more answered check in a row, after which the upstream is `then` once there are enough of them.
+    fn passing(self, rule: &HealthRule, then: Belief) -> State {
+        let passes = self.passes.saturating_add(1);
+        if passes >= rule.rise {
+            return State::of(then);
+        }
+        State {
+            passes,
+            ..State::of(self.belief)
+        }
+    }
+
+    fn after(self, sign: Sign, rule: &HealthRule) -> State {
+        match (sign, self.belief) {
+            (Sign::Life, Belief::Unknown) if !rule.checked => State::of(Belief::Up),
+            (Sign::Life, _) => State {
+                failures: 0,
+                frozen: false,
+                ..self
+            },
+            (Sign::Pass, Belief::Unknown | Belief::Up) => State::of(Belief::Up),
+            (Sign::Pass, Belief::Leaving | Belief::Down) => self.passing(rule, Belief::Up),
+            (Sign::Leave, Belief::Down) => self.passing(rule, Belief::Leaving),
+            (Sign::Leave, _) => State::of(Belief::Leaving),
+            (Sign::Doubt, _) if rule.checked => self,
+            // On trial: one bad sign is enough.
+            (Sign::Doubt, Belief::Unknown) => State::of(Belief::Down),
+            (Sign::Doubt | Sign::Failure, _) => self.failing(rule),
+            (Sign::Death, _) => State::of(Belief::Down),
+            (Sign::Frozen, _) => State {
+                frozen: true,
+                ..State::of(Belief::Down)
+            },
+            (Sign::Rest, Belief::Down) if !rule.checked => State::of(Belief::Unknown),
+            (Sign::Rest, _) => self,
         }
     }
 }
 
-impl Default for Health {
-    fn default() -> Health {
-        Health::new()
-    }
-}
-
 impl Health {
-    /// The belief before anything was seen: up, because the first refused connect corrects it at once, while the
-    /// opposite would refuse the first users of a healthy site.
+    /// The belief before anything was seen: unknown where checks will tell, up where they will not, because the first
+    /// refused connect corrects it at once.
     #[must_use]
-    pub const fn new() -> Health {
+    pub const fn new(rule: &HealthRule) -> Health {
+        let belief = if rule.checked { Belief::Unknown } else { Belief::Up };
         Health {
-            state: State::Up { strikes: 0 },
+            state: State::of(belief),
             reason: None,
         }
     }
@@ -167,11 +246,31 @@ impl Health {
     /// What is believed.
     #[must_use]
     pub fn belief(&self) -> Belief {
-        match self.state {
-            State::Up { .. } => Belief::Up,
-            State::Probing { .. } => Belief::Probing,
-            State::Down => Belief::Down,
-        }
+        self.state.belief
+    }
+
+    /// Whether it is down because it was silent, and nothing was heard of it since.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.state.frozen
+    }
+
+    /// Whether requests are its check, one at a time: nobody checks, and it has rested.
+    #[must_use]
+    pub fn is_on_trial(&self, rule: &HealthRule) -> bool {
+        !rule.checked && self.state.belief == Belief::Unknown
+    }
+
+    /// Whether nothing was seen of it yet.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.state.belief == Belief::Unknown && !self.is_undecided()
+    }
+
+    /// Whether the next check may change the belief: it should come soon.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.state.failures > 0 || self.state.passes > 0
     }
 
     /// The last observation that changed the belief, in words.
@@ -182,35 +281,13 @@ impl Health {
 
     /// The health after an observation; `None` when nothing changes, which is the common case and costs nothing.
     #[must_use]
-    pub fn observe(&self, observation: Observation) -> Option<Health> {
-        let state = match (self.state, observation.verdict()) {
-            (State::Up { .. }, Sign::Life | Sign::Pass) => State::Up { strikes: 0 },
-            (State::Up { strikes }, Sign::Strike) if strikes + 1 < STRIKES_TO_FALL => {
-                State::Up { strikes: strikes + 1 }
-            }
-            (State::Up { .. }, Sign::Strike | Sign::Death) => State::Down,
-
-            (State::Down, Sign::Pass) => State::after_passing(1),
-            (State::Down, Sign::Life | Sign::Strike | Sign::Death) => State::Down,
-
-            (State::Probing { passed }, Sign::Pass) => State::after_passing(passed + 1),
-            (State::Probing { passed }, Sign::Life) => State::Probing { passed },
-            (State::Probing { .. }, Sign::Strike | Sign::Death) => State::Down,
-        };
+    pub fn observe(&self, observation: Observation, rule: &HealthRule) -> Option<Health> {
+        let state = self.state.after(observation.sign(), rule);
         if state == self.state {
             return None;
         }
-        let next = Health {
-            state,
-            reason: Some(observation),
-        };
-        Some(if next.belief() == self.belief() {
-            Health {
-                reason: self.reason,
-                ..next
-            }
-        } else {
-            next
-        })
+        let same = state.belief == self.state.belief && state.frozen <= self.state.frozen;
+        let reason = if same { self.reason } else { Some(observation) };
+        Some(Health { state, reason })
     }
 }

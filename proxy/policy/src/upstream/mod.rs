@@ -13,10 +13,12 @@ mod admission;
 mod balance;
 mod health;
 mod set;
+mod silence;
 
 pub use balance::Balance;
-pub use health::{Belief, Health, Observation};
+pub use health::{Belief, Health, HealthRule, Observation};
 pub use set::{Pool, Sticky, Upstream, UpstreamId, UpstreamSet};
+pub use silence::{Sight, Silence, Waiting};
 
 #[cfg(test)]
 pub(crate) mod testing;

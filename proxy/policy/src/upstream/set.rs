@@ -10,8 +10,8 @@
 
 use std::sync::Arc;
 
-use super::admission::{Admission, Tier};
-use super::health::Health;
+use super::admission::Tier;
+use super::health::{Health, HealthRule};
 
 /// Names an upstream for the life of the process. Small and dense, so that it can index a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,17 +36,12 @@ pub struct Upstream {
     pub authority: Arc<str>,
     /// Share of the new users, relative to the other members; 1 to 1,000.
     pub weight: u32,
+    /// Its request threads, if that is known: so many requests can be at work there.
+    pub threads: Option<u32>,
     /// What is believed of it.
     pub health: Health,
     /// Whether an operator wants its users elsewhere.
     pub draining: bool,
-}
-
-impl Upstream {
-    /// What it may be given.
-    pub(super) fn admission(&self) -> Admission {
-        Admission::of(&self.health, self.draining)
-    }
 }
 
 /// How requests of one user find the upstream that holds the session.
@@ -84,6 +79,8 @@ pub struct Pool {
     pub name: Arc<str>,
     /// How users stick.
     pub sticky: Sticky,
+    /// How its members are believed.
+    pub rule: HealthRule,
     /// The upstreams; never empty.
     pub members: Vec<Upstream>,
 }
@@ -110,11 +107,15 @@ impl Pool {
     ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
         let tier = self
             .untried(tried)
-            .map(|member| member.admission().tier())
+            .map(|member| self.tier(member))
             .min()
             .unwrap_or(Tier::Panic);
         self.untried(tried)
-            .filter(move |member| member.admission().tier() <= tier)
+            .filter(move |member| self.tier(member) <= tier)
+    }
+
+    fn tier(&self, member: &Upstream) -> Tier {
+        Tier::of(&member.health, &self.rule, member.draining)
     }
 
     fn untried<'a, 'b>(

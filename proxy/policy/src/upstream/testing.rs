@@ -1,8 +1,15 @@
 //! Pools for tests, written as people say them.
 
-use super::{Health, Observation, Pool, Sticky, Upstream, UpstreamId};
+use super::{Health, HealthRule, Observation, Pool, Sticky, Upstream, UpstreamId};
 
-/// A pool from lines like `n1 up`, `n2 down`, `n3 up drained`, `n4 probing`, `n5 up weight=3`. Ids count from 0.
+/// The rule of pools whose members are checked.
+pub(crate) const CHECKED: HealthRule = HealthRule {
+    rise: 2,
+    fall: 2,
+    checked: true,
+};
+
+/// A pool from lines like `n1 up`, `n2 down`, `n3 up drained`, `n4 leaving`, `n5 up weight=3`. Ids count from 0.
 pub(crate) fn pool(members: &[&str]) -> Pool {
     let ids = 0u32..;
     let members = members
@@ -13,6 +20,7 @@ pub(crate) fn pool(members: &[&str]) -> Pool {
     Pool {
         name: "tomcat".into(),
         sticky: Sticky::new("JSESSIONID", None),
+        rule: CHECKED,
         members,
     }
 }
@@ -25,14 +33,17 @@ fn upstream(id: u32, line: &str) -> Upstream {
         route: route.into(),
         authority: format!("127.0.0.1:{}", 8081 + id).into(),
         weight: 1,
-        health: Health::new(),
+        threads: None,
+        health: after(&[]),
         draining: false,
     };
     for word in words {
         match word {
-            "up" => {}
+            "up" => upstream.health = after(&[Observation::CheckPassed]),
             "down" => upstream.health = after(&[Observation::Refused]),
-            "probing" => upstream.health = after(&[Observation::Refused, Observation::CheckPassed]),
+            "frozen" => upstream.health = after(&[Observation::Frozen]),
+            "leaving" => upstream.health = after(&[Observation::CheckLeft]),
+            "unknown" => upstream.health = after(&[]),
             "drained" => upstream.draining = true,
             word => upstream.weight = word.strip_prefix("weight=").unwrap().parse().unwrap(),
         }
@@ -40,9 +51,9 @@ fn upstream(id: u32, line: &str) -> Upstream {
     upstream
 }
 
-/// Health after these observations.
+/// Health after these observations, where checks are made.
 pub(crate) fn after(observations: &[Observation]) -> Health {
-    observations.iter().fold(Health::new(), |health, seen| {
-        health.observe(*seen).unwrap_or(health)
+    observations.iter().fold(Health::new(&CHECKED), |health, seen| {
+        health.observe(*seen, &CHECKED).unwrap_or(health)
     })
 }

@@ -6,23 +6,17 @@
 //! Left out on purpose: TLS to upstreams, which is refused with a sentence.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use remora_policy::{ROUTE_MAX, Sticky};
 
-use super::super::file::{HealthTable, MemberTable, PoolTable, StickyTable};
+use super::super::file::{MemberTable, PoolTable, StickyTable};
 use super::super::report::Report;
-use super::super::values::{HealthConfig, MemberConfig, PoolConfig};
+use super::super::values::{MemberConfig, PoolConfig};
 
-/// Checks of one member: not so often that they are load, not so seldom that they are none.
-const HEALTH_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
-/// Time between two checks unless configured.
-const HEALTH_EVERY_DEFAULT: Duration = Duration::from_secs(1);
-/// Patience of a check unless configured. With the prober's suspicion of 250 ms a frozen process is found within a
-/// second, while pauses of a garbage collector (rarely above half a second) pass unnoticed.
-const HEALTH_TIMEOUT_DEFAULT: Duration = Duration::from_millis(700);
 /// Shares of new users.
 const WEIGHT: RangeInclusive<u32> = 1..=1_000;
+/// Request threads of a Tomcat (its maxThreads): beyond what one machine runs it is a slip of the pen.
+const THREADS: RangeInclusive<u32> = 1..=100_000;
 
 impl Report<'_> {
     pub(super) fn pool(&mut self, name: &str, pool: &PoolTable) -> PoolConfig {
@@ -84,10 +78,12 @@ impl Report<'_> {
             .weight
             .as_ref()
             .map_or(1, |weight| self.within("weight", weight, WEIGHT));
+        let threads = member.threads.as_ref();
         MemberConfig {
             authority: authority.into(),
             route: route.as_str().into(),
             weight,
+            threads: threads.map(|threads| self.within("threads", threads, THREADS)),
         }
     }
 
@@ -110,29 +106,6 @@ impl Report<'_> {
             );
         }
         Sticky::new(session, route_cookie.map(|name| name.get_ref().as_str()))
-    }
-
-    fn health(&mut self, table: &HealthTable) -> HealthConfig {
-        let every = table.every.as_ref().map_or(HEALTH_EVERY_DEFAULT, |every| {
-            self.within("health.every", every, HEALTH_EVERY)
-        });
-        let timeout = table.timeout.as_ref().map_or(HEALTH_TIMEOUT_DEFAULT, |timeout| {
-            self.within("health.timeout", timeout, HEALTH_EVERY)
-        });
-        if let Some(path) = &table.path
-            && (!path.get_ref().starts_with('/')
-                || !path.get_ref().bytes().all(|byte| byte.is_ascii_graphic()))
-        {
-            self.fault(
-                path.span(),
-                format!("health.path `{}` is not a path", path.get_ref()),
-            );
-        }
-        HealthConfig {
-            every,
-            timeout,
-            path: table.path.as_ref().map(|path| path.get_ref().as_str().into()),
-        }
     }
 }
 
