@@ -59,7 +59,6 @@ impl Doubts {
     }
 
     /// Waits until this doubt is settled.
-    #[cfg(test)]
     pub(crate) async fn settled(&self, doubt: Doubt) {
         let mut settled = self.settled.subscribe();
         let _ = settled.wait_for(|settled| *settled >= doubt.0).await;

@@ -9,17 +9,19 @@
 //! own never touches a cookie.
 //!
 //! Left out on purpose: waiting for an upstream to come back. Nobody up is answered at once; the client knows best
-//! how long to wait.
+//! how long to wait. How long a request stays where it waits is `stay`, what two broken attempts mean is `breaks`.
 
+mod breaks;
 mod delivery;
 mod heads;
+mod stay;
 mod story;
 mod visit;
 
 use std::rc::Rc;
 
 use remora_policy::{
-    Belief, Budget, Cause, ClientView, Failure, GiveUp, MappedPath, Origin, PathFault, Peer, Phase, Pool,
+    Budget, Cause, ClientView, Failure, GiveUp, Health, MappedPath, Origin, PathFault, Peer, Phase, Pool,
     RequestShape, RouteKey, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up, is_idempotent,
     pick, route_cookie,
 };
@@ -31,7 +33,10 @@ use crate::http::outbound::Answer;
 use crate::http::{Body, RequestHead, ResponseHead, Version, strict};
 use crate::replay::Replay;
 use crate::site::Site;
+use crate::tally::Trial;
+use breaks::Breaks;
 use delivery::Delivery;
+use stay::Stay;
 use story::Story;
 use visit::Visit;
 
@@ -106,6 +111,8 @@ async fn serve<'a>(
         upgrade: Upgrade::asked(head.method(), head.version == Version::Http11, head.fields.iter()),
         replay: Replay::new(body, snapshot.limits.replay_bytes),
         tried: Vec::new(),
+        trial: None,
+        breaks: Breaks::default(),
         attempts: 0,
     };
     exchange.run(story).await
@@ -122,6 +129,11 @@ struct Exchange<'a> {
     upgrade: Upgrade,
     replay: Replay,
     tried: Vec<UpstreamId>,
+    /// Held while the chosen upstream is on trial.
+    trial: Option<Trial>,
+    /// The upstreams that broke this request.
+    breaks: Breaks,
+    /// Attempts that may have had an effect.
     attempts: u32,
 }
 
@@ -143,13 +155,15 @@ impl<'a> Exchange<'a> {
                 Err(Unanswered::Client(error)) => return Err(OwnAnswer::no_body(error)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
-            self.visit.observe(chosen.id, Err(&failure));
+            let doubt = self.visit.observe(chosen.id, Err(&failure));
             story.failed(&failure);
+            self.attempts += u32::from(failure.is_paid());
+            self.breaks.note(chosen.id, &failure, doubt);
             let next = match decide(&failure, self.shape(), &self.budget()) {
                 Verdict::SameUpstream => Ok(chosen),
                 Verdict::NextUpstream => {
                     self.tried.push(chosen.id);
-                    self.choose(story).ok_or(give_up(&failure))
+                    self.another(&failure, story).await
                 }
                 Verdict::GiveUp(how) => Err(how),
             };
@@ -158,7 +172,9 @@ impl<'a> Exchange<'a> {
                     // A kept-alive connection that was found closed says that its sisters are likely closed too.
                     reuse = next.id != chosen.id;
                     chosen = next;
-                    site.spend_repeat();
+                    if failure.is_paid() {
+                        site.spend_repeat();
+                    }
                     story.repeats();
                 }
                 (Err(GiveUp::PassOn), Some((head, body))) => {
@@ -170,11 +186,40 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The next upstream to try; none when all were tried.
-    fn choose(&self, story: &mut Story) -> Option<&'a Upstream> {
-        let picked = pick(self.pool, &self.key, &self.tried);
-        story.picked(&picked);
-        self.visit.site.upstream(self.pool, picked, &self.tried)
+    /// The next upstream to try; none when all were tried. One on trial is taken by one request at a time, unless there is
+    /// nobody else.
+    fn choose(&mut self, story: &mut Story) -> Option<&'a Upstream> {
+        self.trial = None;
+        let mut tried = self.tried.clone();
+        let mut taken = None;
+        loop {
+            let picked = pick(self.pool, &self.key, &tried);
+            let Some(upstream) = self.visit.site.upstream(self.pool, picked, &tried) else {
+                story.picked(&picked);
+                return taken;
+            };
+            if upstream.health.is_on_trial(&self.pool.rule) {
+                self.trial = self.visit.current.tally.upstream(upstream.id).try_out();
+                if self.trial.is_none() {
+                    taken.get_or_insert(upstream);
+                    tried.push(upstream.id);
+                    continue;
+                }
+            }
+            story.picked(&picked);
+            return Some(upstream);
+        }
+    }
+
+    /// Where a request goes on that failed, and may be repeated. What was sent is not repeated at a frozen upstream: it
+    /// would run there when it wakes.
+    async fn another(&mut self, failure: &Failure, story: &mut Story) -> Result<&'a Upstream, GiveUp> {
+        if self.pool.rule.checked && !self.breaks.are_explained(self.visit).await {
+            return Err(GiveUp::BadGateway);
+        }
+        let next = self.choose(story);
+        next.filter(|next| !failure.is_paid() || !self.visit.is_now(next.id, Health::is_frozen))
+            .ok_or(give_up(failure, self.shape()))
     }
 
     async fn attempt(
@@ -183,7 +228,6 @@ impl<'a> Exchange<'a> {
         reuse: bool,
         story: &mut Story,
     ) -> Result<Answer, Unanswered> {
-        self.attempts += 1;
         story.attempts(upstream);
         let head = heads::to_upstream(
             &self.visit.head,
@@ -200,33 +244,14 @@ impl<'a> Exchange<'a> {
             replay: &self.replay,
             limits: &self.visit.snapshot().limits,
         };
-        match attempt
-            .run(head, reuse, || self.is_better_elsewhere(upstream))
-            .await?
-        {
+        let stay = Stay::at(self, upstream);
+        match attempt.run(head, reuse, || stay.is_over()).await? {
             Answer::Switched(answer, _) if !self.upgrade.is_granted(answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);
                 Err(Unanswered::Upstream(failure))
             }
             answer => Ok(answer),
         }
-    }
-
-    /// Whether a request that waits should leave: its upstream was believed up and has been found down or frozen,
-    /// another one is up, and the request may be repeated.
-    fn is_better_elsewhere(&self, upstream: &Upstream) -> bool {
-        if upstream.health.belief() != Belief::Up {
-            return false;
-        }
-        let now = self.visit.site.directory.current();
-        let Some((pool, member)) = now.snapshot.upstreams.find(upstream.id) else {
-            return false;
-        };
-        let is_up = |other: &Upstream| other.health.belief() == Belief::Up && !self.tried.contains(&other.id);
-        let failure = Failure::new(Phase::Waiting, Cause::Frozen);
-        member.health.belief() == Belief::Down
-            && pool.members.iter().any(is_up)
-            && decide(&failure, self.shape(), &self.budget()) == Verdict::NextUpstream
     }
 
     /// The cookie that marks this upstream as the user's, where the route changes (mode 1).

@@ -8,7 +8,7 @@
 //! Left out on purpose: anything that a decision about a request rests on. That is a value in the snapshot.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use remora_policy::UpstreamId;
 
@@ -70,9 +70,15 @@ pub(crate) struct Counters {
     answered: AtomicU64,
     interim: AtomicU64,
     failed: AtomicU64,
+    on_trial: AtomicBool,
 }
 
 impl Counters {
+    /// A place for the one request that tries the upstream; none while another has it.
+    pub(crate) fn try_out(self: &Arc<Self>) -> Option<Trial> {
+        (!self.on_trial.swap(true, Relaxed)).then(|| Trial(Arc::clone(self)))
+    }
+
     /// An attempt begins. It ends when the guard is dropped.
     #[must_use = "the attempt ends when the guard is dropped"]
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
@@ -131,6 +137,16 @@ impl Counters {
     #[must_use]
     pub(crate) fn failed_so_far(&self) -> u64 {
         self.failed.load(Relaxed)
+    }
+}
+
+/// The one request that tries an upstream which nobody checks; it is the only one until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Trial(Arc<Counters>);
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        self.0.on_trial.store(false, Relaxed);
     }
 }
 

@@ -35,9 +35,9 @@
 //! # Whether another attempt may follow (`failover`)
 //!
 //! One question: what may have happened on the far side? Nothing was sent, or the answer says `Remora-Effect: none`:
-//! any method may follow. Sent and unanswered: only an idempotent method. Head passed on: nothing, the client is cut.
-//! In every case the body must be there from its first byte, and the budget must allow it: attempts of the exchange,
-//! tokens of the thread (earned by traffic and time, kept up to a burst), time until the deadline. A kept-alive
+//! any method may follow, at every member once. Sent and unanswered: only an idempotent method, and from the budget:
+//! attempts of the exchange, tokens of the thread (earned by traffic and time, kept up to a burst). A malformed answer, or a
+//! head that was passed on: nothing. In every case the body must be there from its first byte, and time be left. A kept-alive
 //! connection that was found closed is repeated at the same upstream and says nothing about it.
 //!
 //! # What passes (`headers`)

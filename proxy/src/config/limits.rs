@@ -133,8 +133,8 @@ limits! {
     upstream_connections_idle: usize = 64, 0..=COUNT_MAX;
 
     [retry]
-    /// Attempts per request, the first included. 4: a kept-alive connection found closed, a refused connect, and two
-    /// more upstreams.
+    /// Attempts per request that may have had an effect, the first included. 4: a kept-alive connection found closed, and
+    /// three upstreams. Where nothing can have happened every member is tried.
     attempts: u32 = 4, 1..=16;
     /// Repeats that each request earns, in hundredths. 20: one repeat for five requests is what other proxies have
     /// found harmless.

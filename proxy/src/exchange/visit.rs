@@ -7,9 +7,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use remora_policy::{Failure, Observation, UpstreamId};
+use remora_policy::{Failure, Health, Observation, UpstreamId};
 
 use crate::directory::{Current, Snapshot};
+use crate::doubts::Doubt;
 use crate::http::RequestHead;
 use crate::site::Site;
 
@@ -27,8 +28,16 @@ impl Visit {
         &self.current.snapshot
     }
 
-    /// What was seen of an upstream: a response head, or a failure.
-    pub(super) fn observe(&self, upstream: UpstreamId, seen: Result<(), &Failure>) {
+    /// What holds of an upstream's health now, after all that happened since the request came. One that was taken out of
+    /// its pool has none.
+    pub(super) fn is_now(&self, upstream: UpstreamId, so: impl Fn(&Health) -> bool) -> bool {
+        let now = self.site.directory.current();
+        let found = now.snapshot.upstreams.find(upstream);
+        found.is_some_and(|(_, member)| so(&member.health))
+    }
+
+    /// What was seen of an upstream: a response head, or a failure. Answers with the doubt that a check will settle.
+    pub(super) fn observe(&self, upstream: UpstreamId, seen: Result<(), &Failure>) -> Option<Doubt> {
         let counters = self.current.tally.upstream(upstream);
         let observation = match seen {
             Ok(()) => {
@@ -44,10 +53,11 @@ impl Visit {
                 observation
             }
         };
-        let Some(observation) = observation else { return };
-        if observation.is_doubt() {
-            self.current.tally.doubts(upstream).raise();
-        }
+        let observation = observation?;
+        let doubt = observation
+            .is_doubt()
+            .then(|| self.current.tally.doubts(upstream).raise());
         self.site.directory.observe(upstream, observation);
+        doubt
     }
 }

@@ -1,5 +1,9 @@
 //! How much repeating is allowed: attempts and time per exchange, tokens per thread.
 //!
+//! The budget is for attempts whose effect is possible: those may have cost an upstream work. Where nothing can have
+//! happened (a refused connect, `Remora-Effect: none`) another attempt costs nothing, and the members bound it: each is
+//! tried once.
+//!
 //! Without a bound, a site whose upstreams all fail would multiply its own load. Tokens come with traffic (a share of
 //! each exchange), with time (so that a quiet site can always repeat something), and are kept up to a burst, which
 //! covers the moment at which one upstream dies with many requests in hand.
@@ -9,7 +13,7 @@ use std::time::Duration;
 /// What one exchange may still do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Attempts that may still be begun.
+    /// Attempts that may still have an effect.
     pub attempts: u32,
     /// Whether the thread has a token to spend.
     pub token: bool,
@@ -18,16 +22,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Whether another attempt may be begun.
-    pub(super) fn allows_another(&self) -> bool {
-        self.attempts > 0 && self.token && !self.time.is_zero()
+    /// Whether another attempt may be begun after one that may have had an effect, if `paid`, or had none.
+    pub(super) fn allows_another(&self, paid: bool) -> bool {
+        let is_paid_for = self.attempts > 0 && self.token;
+        (is_paid_for || !paid) && !self.time.is_zero()
     }
 }
 
 /// Bounds on repeating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryLimits {
-    /// Attempts per exchange, the first included; at least 1.
+    /// Attempts per exchange that may have had an effect, the first included; at least 1.
     pub attempts: u32,
     /// Tokens that each exchange earns, in hundredths.
     pub percent: u32,
@@ -77,7 +82,7 @@ impl RetryBudget {
             .min(most);
     }
 
-    /// What an exchange may still do that has begun `attempts` and has `time` until its deadline.
+    /// What an exchange may still do that has made `attempts` with a possible effect and has `time` until its deadline.
     #[must_use]
     pub fn budget(&self, limits: &RetryLimits, attempts: u32, time: Duration) -> Budget {
         Budget {
@@ -87,7 +92,7 @@ impl RetryBudget {
         }
     }
 
-    /// Another attempt begins: costs one token.
+    /// Another attempt begins after one that may have had an effect: costs one token.
     pub fn spend(&mut self) {
         self.tokens = self.tokens.saturating_sub(PARTS);
     }

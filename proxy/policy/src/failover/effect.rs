@@ -1,7 +1,7 @@
 //! How an attempt failed, and what may have happened on the far side.
 //!
 //! A failure is three facts: how far the attempt had come ([`Phase`]), why it ended ([`Cause`]), and whether its
-//! connection had served before. The phase alone gives the effect; phase, cause and connection give what the failure
+//! connection had served before. The phase gives the effect, and a malformed answer proves it; phase, cause and connection give what the failure
 //! says of the upstream's health.
 //!
 //! Invariants: the doubt is never settled in our favour (a byte that may have been written was) · nothing that a client
@@ -53,7 +53,7 @@ pub(super) enum Effect {
     None,
     /// Nothing, everything or a part.
     Possible,
-    /// It happened, and the client has begun to see it.
+    /// It happened: something was answered.
     Certain,
 }
 
@@ -81,11 +81,26 @@ impl Failure {
 
     /// What may have happened on the far side.
     pub(super) fn effect(&self) -> Effect {
-        match self.phase {
-            Phase::Connecting | Phase::Declined => Effect::None,
-            Phase::Sending | Phase::Waiting => Effect::Possible,
-            Phase::Passing => Effect::Certain,
+        match (self.phase, self.cause) {
+            (Phase::Connecting | Phase::Declined, _) => Effect::None,
+            // Whoever answers has read the request, whatever the answer is worth.
+            (Phase::Sending | Phase::Waiting, Cause::Malformed) => Effect::Certain,
+            (Phase::Sending | Phase::Waiting, _) => Effect::Possible,
+            (Phase::Passing, _) => Effect::Certain,
         }
+    }
+
+    /// Whether another attempt after this one is paid for from the budget.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        self.effect() != Effect::None
+    }
+
+    /// Whether the upstream broke the request while it may have been at work on it. Two of them in a row speak against
+    /// the request, unless one is down.
+    #[must_use]
+    pub fn is_break(&self) -> bool {
+        self.effect() == Effect::Possible && self.cause == Cause::Broken && !self.is_stale_connection()
     }
 
     /// Whether a kept-alive connection was closed under the request, as happens when the upstream's idle limit passes

@@ -1,9 +1,9 @@
 //! Whether a failed attempt may be followed by another.
 //!
 //! One question decides: *what may have happened on the far side?* ([`Effect`]). An attempt that had none may be
-//! repeated whatever the method; one that may have had one only if the method is idempotent; after the response head
-//! was passed on nothing may follow. In every case the body must still be there from its first byte, and the
-//! [`Budget`] must allow it: attempts, tokens and time.
+//! repeated whatever the method, and costs nothing; one that may have had one only if the method is idempotent, and from
+//! the [`Budget`]: attempts, tokens and time; after an answer that was passed on, or was malformed, nothing may follow. In
+//! every case the body must still be there from its first byte.
 //!
 //! A complete answer is no failure and never comes here, except one that says `Remora-Effect: none`: its upstream
 //! did not begin the request and says so ([`Phase::Declined`]).
@@ -41,7 +41,7 @@ pub enum Verdict {
 /// How an exchange ends without an answer of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GiveUp {
-    /// 503: no upstream took the request, nothing happened.
+    /// 503: no upstream took the request, or none answered what can be asked again.
     Unavailable,
     /// 502: an upstream failed with the request in hand.
     BadGateway,
@@ -53,15 +53,50 @@ pub enum GiveUp {
     Cut,
 }
 
-/// Whether repeating a request with this method changes nothing more than sending it once (RFC 9110 section 9.2.2).
-/// Methods are case-sensitive; an unknown one is not idempotent.
+/// Whether repeating a request with this method changes nothing more than sending it once (RFC 9110 section 9.2.2), as
+/// the registry of methods at IANA says. Methods are case-sensitive; an unknown one is not idempotent.
 #[must_use]
 pub fn is_idempotent(method: &[u8]) -> bool {
-    matches!(
-        method,
-        b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE"
-    )
+    IDEMPOTENT.iter().any(|known| known.as_bytes() == method)
 }
+
+/// The methods that the registry calls idempotent, the usual ones first; `PRI`, which is no request, left out.
+const IDEMPOTENT: [&str; 34] = [
+    "GET",
+    "HEAD",
+    "OPTIONS",
+    "PUT",
+    "DELETE",
+    "TRACE",
+    "QUERY",
+    "PROPFIND",
+    "REPORT",
+    "SEARCH",
+    "ACL",
+    "BASELINE-CONTROL",
+    "BIND",
+    "CHECKIN",
+    "CHECKOUT",
+    "COPY",
+    "LABEL",
+    "LINK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MKREDIRECTREF",
+    "MKWORKSPACE",
+    "MOVE",
+    "ORDERPATCH",
+    "PROPPATCH",
+    "REBIND",
+    "UNBIND",
+    "UNCHECKOUT",
+    "UNLINK",
+    "UPDATE",
+    "UPDATEREDIRECTREF",
+    "VERSION-CONTROL",
+];
 
 /// What follows this failure.
 #[must_use]
@@ -71,8 +106,8 @@ pub fn decide(failure: &Failure, shape: RequestShape, budget: &Budget) -> Verdic
         Effect::Possible => shape.idempotent,
         Effect::Certain => false,
     };
-    if !allowed || !shape.replayable || !budget.allows_another() {
-        return Verdict::GiveUp(give_up(failure));
+    if !allowed || !shape.replayable || !budget.allows_another(failure.is_paid()) {
+        return Verdict::GiveUp(give_up(failure, shape));
     }
     if failure.is_stale_connection() {
         Verdict::SameUpstream
@@ -83,11 +118,13 @@ pub fn decide(failure: &Failure, shape: RequestShape, budget: &Budget) -> Verdic
 
 /// How an exchange ends whose last attempt failed like this, when no other can follow.
 #[must_use]
-pub fn give_up(failure: &Failure) -> GiveUp {
+pub fn give_up(failure: &Failure, shape: RequestShape) -> GiveUp {
     match (failure.phase, failure.cause) {
         (Phase::Passing, _) => GiveUp::Cut,
         (Phase::Declined, _) => GiveUp::PassOn,
         (Phase::Connecting, _) => GiveUp::Unavailable,
+        // Whoever asks again does no harm, and should: somebody may answer by then.
+        (Phase::Sending | Phase::Waiting, Cause::Frozen) if shape.idempotent => GiveUp::Unavailable,
         (Phase::Sending | Phase::Waiting, Cause::TimedOut | Cause::Frozen) => GiveUp::GatewayTimeout,
         (Phase::Sending | Phase::Waiting, _) => GiveUp::BadGateway,
     }

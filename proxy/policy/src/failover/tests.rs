@@ -80,8 +80,8 @@ Sending Broken fresh        next | BadGateway | BadGateway | BadGateway
 Sending Broken reused       same | BadGateway | BadGateway | BadGateway
 Waiting Broken fresh        next | BadGateway | BadGateway | BadGateway
 Waiting Broken reused       same | BadGateway | BadGateway | BadGateway
-Waiting Malformed fresh     next | BadGateway | BadGateway | BadGateway
-Waiting Frozen reused       next | GatewayTimeout | GatewayTimeout | GatewayTimeout
+Waiting Malformed fresh     BadGateway | BadGateway | BadGateway | BadGateway
+Waiting Frozen reused       next | GatewayTimeout | Unavailable | GatewayTimeout
 Waiting TimedOut fresh      next | GatewayTimeout | GatewayTimeout | GatewayTimeout
 Declined Declined fresh     next | next | PassOn | PassOn
 Passing Broken fresh        Cut | Cut | Cut | Cut
@@ -130,7 +130,6 @@ fn nothing_follows_once_the_head_has_left() {
 
 #[test]
 fn every_part_of_the_budget_stops_a_repeat() {
-    let failure = Failure::new(Phase::Connecting, Cause::Refused);
     let spent = [
         Budget {
             attempts: 0,
@@ -145,20 +144,35 @@ fn every_part_of_the_budget_stops_a_repeat() {
             ..PLENTY
         },
     ];
-    for budget in spent {
-        assert_eq!(
-            decide(&failure, shape(true, true), &budget),
-            Verdict::GiveUp(GiveUp::Unavailable)
-        );
-    }
+    let paid = Failure::new(Phase::Waiting, Cause::Broken);
+    let verdicts = spent.map(|budget| shown(decide(&paid, shape(true, true), &budget)));
+    assert_eq!(verdicts, ["BadGateway"; 3]);
+    // Where nothing can have happened, time alone counts.
+    let free = Failure::new(Phase::Connecting, Cause::Refused);
+    let verdicts = spent.map(|budget| shown(decide(&free, shape(false, true), &budget)));
+    assert_eq!(verdicts, ["next", "next", "Unavailable"]);
 }
 
 #[test]
-fn methods_are_idempotent_by_the_standard() {
-    let safe: [&[u8]; 6] = [b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"];
-    let others: [&[u8]; 7] = [b"POST", b"PATCH", b"CONNECT", b"LOCK", b"get", b"PROPFIND", b""];
-    assert!(safe.iter().all(|method| is_idempotent(method)));
-    assert!(!others.iter().any(|method| is_idempotent(method)));
+fn methods_are_idempotent_by_the_registry() {
+    let some = [
+        "GET", "PUT", "QUERY", "PROPFIND", "REPORT", "SEARCH", "MKCOL", "MOVE",
+    ];
+    let others = ["POST", "PATCH", "CONNECT", "LOCK", "get", "PURGE", ""];
+    assert!(some.iter().all(|method| is_idempotent(method.as_bytes())));
+    assert!(!others.iter().any(|method| is_idempotent(method.as_bytes())));
+}
+
+#[test]
+fn two_breaks_speak_against_a_request_and_nothing_else_does() {
+    let causes = [Cause::Refused, Cause::TimedOut, Cause::Malformed, Cause::Frozen];
+    for phase in [Phase::Sending, Phase::Waiting] {
+        assert!(Failure::new(phase, Cause::Broken).is_break());
+        assert!(!on_reused(phase, Cause::Broken).is_break());
+        assert!(!causes.iter().any(|cause| Failure::new(phase, *cause).is_break()));
+    }
+    assert!(!Failure::new(Phase::Connecting, Cause::Broken).is_break());
+    assert!(!Failure::new(Phase::Passing, Cause::Broken).is_break());
 }
 
 #[test]
@@ -225,7 +239,10 @@ fn limits(percent: u32, per_second: u32, burst: u32) -> RetryLimits {
 
 fn spend_all(budget: &mut RetryBudget, limits: &RetryLimits) -> u32 {
     let mut spent = 0;
-    while budget.budget(limits, 1, Duration::from_secs(1)).allows_another() {
+    while budget
+        .budget(limits, 1, Duration::from_secs(1))
+        .allows_another(true)
+    {
         budget.spend();
         spent += 1;
     }
@@ -264,7 +281,7 @@ fn an_outage_multiplies_load_by_the_share_at_most() {
         for attempts in 1..4 {
             if budget
                 .budget(&limits, attempts, Duration::from_secs(1))
-                .allows_another()
+                .allows_another(true)
             {
                 budget.spend();
                 repeats += 1;

@@ -120,7 +120,8 @@ impl Observation {
             Observation::Refused | Observation::CheckRefused => Sign::Death,
             Observation::Frozen => Sign::Frozen,
             Observation::ConnectTimedOut | Observation::Broken | Observation::TimedOut => Sign::Doubt,
-            Observation::CheckSlow | Observation::CheckBroken | Observation::CheckRejected => Sign::Failure,
+            Observation::CheckSlow => Sign::Silence,
+            Observation::CheckBroken | Observation::CheckRejected => Sign::Failure,
             Observation::Rested => Sign::Rest,
         }
     }
@@ -139,6 +140,8 @@ enum Sign {
     Doubt,
     /// A check that failed.
     Failure,
+    /// A check that is not answered.
+    Silence,
     /// Beyond doubt.
     Death,
     /// Beyond patience.
@@ -220,6 +223,13 @@ impl State {
             // On trial: one bad sign is enough.
             (Sign::Doubt, Belief::Unknown) => State::of(Belief::Down),
             (Sign::Doubt | Sign::Failure, _) => self.failing(rule),
+            (Sign::Silence, _) => {
+                let next = self.failing(rule);
+                State {
+                    frozen: next.belief == Belief::Down,
+                    ..next
+                }
+            }
             (Sign::Death, _) => State::of(Belief::Down),
             (Sign::Frozen, _) => State {
                 frozen: true,
