@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use remora_policy::{Belief, Health, Observation, PathMap, Pool, Upstream, UpstreamId, UpstreamSet};
@@ -60,11 +60,15 @@ struct Shared {
     current: ArcSwap<Current>,
     writer: Mutex<Writer>,
     changes: watch::Sender<u64>,
+    /// The moment from which snapshots count time.
+    epoch: Instant,
 }
 
 /// What only the writer needs.
 struct Writer {
     next_id: u32,
+    /// Whether clients are served: whoever comes up from then on starts slowly.
+    serving: bool,
     drained: BTreeSet<Arc<str>>,
     attached: Vec<Attached>,
     /// Of every upstream that ever was.
@@ -88,6 +92,7 @@ impl Directory {
     pub fn new(config: &Config) -> Directory {
         let mut writer = Writer {
             next_id: 0,
+            serving: false,
             drained: BTreeSet::new(),
             attached: Vec::new(),
             tally: Tally::default(),
@@ -100,6 +105,7 @@ impl Directory {
                 current: ArcSwap::from_pointee(current),
                 writer: Mutex::new(writer),
                 changes,
+                epoch: Instant::now(),
             }),
         }
     }
@@ -119,6 +125,7 @@ impl Directory {
         let known = async { while self.is_somebody_unseen() && changes.changed().await.is_ok() {} };
         // Whatever they are, and if there are none: clients are served.
         let _ = tokio::time::timeout(longest.unwrap_or_default(), known).await;
+        self.lock().serving = true;
     }
 
     fn is_somebody_unseen(&self) -> bool {
@@ -130,6 +137,12 @@ impl Directory {
             .iter()
             .filter(|pool| pool.rule.checked);
         pools.any(|pool| pool.members.iter().any(|member| member.health.is_unseen()))
+    }
+
+    /// The time of snapshots.
+    #[must_use]
+    pub(crate) fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
     }
 
     /// The current snapshot, with its counters. Never waits.
@@ -161,9 +174,13 @@ impl Directory {
         // Somebody else may have written since: decide again on what holds now.
         let current = self.current();
         let Some(health) = changes(&current) else { return };
+        let rose = (writer.serving && is_another_up(&current.snapshot, id)).then(|| self.now());
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
                 log_transition(upstream, health);
+                if (upstream.health.belief(), health.belief()) != (Belief::Up, Belief::Up) {
+                    upstream.rose = rose;
+                }
                 upstream.health = health;
             }
         });
@@ -306,6 +323,7 @@ impl Writer {
                 health: stays
                     .filter(|_| same_rule)
                     .map_or_else(|| Health::new(&rule), |stays| stays.health),
+                rose: stays.and_then(|stays| stays.rose),
                 draining: self.drained.contains(&member.route),
             }
         });
@@ -339,6 +357,13 @@ impl Writer {
         // Generations stay far below 2^52, where the gauge would begin to round.
         metrics::gauge!(GENERATION).set(f64::from(u32::try_from(snapshot.generation).unwrap_or(u32::MAX)));
     }
+}
+
+/// Whether a pool has somebody who is up beside this one.
+fn is_another_up(snapshot: &Snapshot, id: UpstreamId) -> bool {
+    let is_up = |other: &Upstream| other.id != id && other.health.belief() == Belief::Up && !other.draining;
+    let found = snapshot.upstreams.find(id);
+    found.is_some_and(|(pool, _)| pool.members.iter().any(is_up))
 }
 
 fn log_transition(upstream: &Upstream, health: Health) {

@@ -48,13 +48,14 @@ impl Site {
         picked: Pick<'a>,
         tried: &[UpstreamId],
     ) -> Option<&'a Upstream> {
+        let now = self.directory.now();
         let mut balance = self.balance.borrow_mut();
         match picked {
             Pick::Sticky(upstream) | Pick::Moved(upstream) => {
-                balance.count(pool, upstream.id);
+                balance.count(pool, upstream.id, now);
                 Some(upstream)
             }
-            Pick::Fresh => balance.choose(pool, tried),
+            Pick::Fresh => balance.choose(pool, tried, now),
             Pick::None => None,
         }
     }

@@ -17,7 +17,8 @@
 //! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
 //! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
 //!    function is fixed for ever, so all proxies choose the same stand-in without talking.
-//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well.
+//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well. Whoever came up
+//!    beside others gets new users little by little.
 //! 6. Nobody who has clicked elsewhere is moved back.
 //!
 //! # What is believed of an upstream (`upstream::health`, `upstream::silence`)

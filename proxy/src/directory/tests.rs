@@ -145,3 +145,31 @@ fn writers_on_many_threads_lose_no_change() {
         .filter(|member| member.health.belief() == Belief::Down);
     assert_eq!((down.count(), snapshot.generation), (40, 41));
 }
+
+#[tokio::test]
+async fn whoever_comes_up_beside_others_while_clients_are_served_starts_slowly() {
+    let directory = two();
+    let rose = || {
+        let snapshot = &directory.current().snapshot;
+        let members = snapshot.upstreams.pools[0].members.iter();
+        members.map(|member| member.rose.is_some()).collect::<Vec<_>>()
+    };
+    directory.observe(UpstreamId(0), Observation::CheckPassed);
+    directory.observe(UpstreamId(1), Observation::CheckPassed);
+    assert_eq!(rose(), [false, false], "at the start of the process");
+    directory.first_verdicts().await;
+    let comes_back = |id| {
+        for seen in [
+            Observation::Refused,
+            Observation::CheckPassed,
+            Observation::CheckPassed,
+        ] {
+            directory.observe(UpstreamId(id), seen);
+        }
+    };
+    comes_back(1);
+    assert_eq!(rose(), [false, true]);
+    directory.observe(UpstreamId(0), Observation::Refused);
+    comes_back(1);
+    assert_eq!(rose(), [false, false], "there is nobody else");
+}

@@ -9,6 +9,7 @@
 //! are kept elsewhere under its [`UpstreamId`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::admission::Tier;
 use super::health::{Health, HealthRule};
@@ -40,6 +41,9 @@ pub struct Upstream {
     pub threads: Option<u32>,
     /// What is believed of it.
     pub health: Health,
+    /// When it came up beside others that were: it gets its share of the new users little by little. Counted from the
+    /// moment from which the balance's callers count.
+    pub rose: Option<Duration>,
     /// Whether an operator wants its users elsewhere.
     pub draining: bool,
 }

@@ -35,6 +35,7 @@ fn upstream(id: u32, line: &str) -> Upstream {
         weight: 1,
         threads: None,
         health: after(&[]),
+        rose: None,
         draining: false,
     };
     for word in words {

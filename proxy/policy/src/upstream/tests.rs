@@ -2,8 +2,13 @@
 
 mod scripts;
 
+use std::time::Duration;
+
 use super::testing::{CHECKED, after, pool};
 use super::*;
+
+/// The moment from which the balance counts time.
+const START: Duration = Duration::ZERO;
 
 #[test]
 fn answers_on_a_healthy_upstream_cost_nothing() {
@@ -65,7 +70,7 @@ fn when_nobody_answers_beliefs_are_ignored() {
 
 fn choices(balance: &mut Balance, pool: &Pool, count: usize) -> String {
     (0..count)
-        .map(|_| balance.choose(pool, &[]).unwrap().route.to_string())
+        .map(|_| balance.choose(pool, &[], START).unwrap().route.to_string())
         .collect()
 }
 
@@ -80,7 +85,7 @@ fn sticky_traffic_counts_against_its_upstream() {
     let even = pool(&["a up", "b up"]);
     let mut balance = Balance::new();
     for _ in 0..4 {
-        balance.count(&even, UpstreamId(0));
+        balance.count(&even, UpstreamId(0), START);
     }
     assert_eq!(choices(&mut balance, &even, 6), "bbbbab");
 }
@@ -90,7 +95,7 @@ fn a_long_idle_upstream_is_not_flooded() {
     let even = pool(&["a up", "b up"]);
     let mut balance = Balance::new();
     for _ in 0..100_000 {
-        balance.count(&even, UpstreamId(0));
+        balance.count(&even, UpstreamId(0), START);
     }
     let run = choices(&mut balance, &even, 1_000).find('a').unwrap();
     let bound = usize::try_from(balance::CREDIT_ROUNDS).unwrap() * 2 + 2;
@@ -101,8 +106,32 @@ fn a_long_idle_upstream_is_not_flooded() {
 fn nobody_is_chosen_twice_in_one_exchange() {
     let even = pool(&["a up", "b up"]);
     let mut balance = Balance::new();
-    let first = balance.choose(&even, &[]).unwrap().id;
-    let second = balance.choose(&even, &[first]).unwrap().id;
+    let first = balance.choose(&even, &[], START).unwrap().id;
+    let second = balance.choose(&even, &[first], START).unwrap().id;
     assert_ne!(first, second);
-    assert!(balance.choose(&even, &[first, second]).is_none());
+    assert!(balance.choose(&even, &[first, second], START).is_none());
+}
+
+/// Row P19 of the cases: 34 new users in a row went to a member that had just come back.
+#[test]
+fn a_member_that_came_up_gets_its_new_users_little_by_little() {
+    let mut even = pool(&["a up", "b up"]);
+    even.members[1].rose = Some(START);
+    let mut balance = Balance::new();
+    let mut shares = Vec::new();
+    for second in [0, 10, 20, 30] {
+        let now = Duration::from_secs(second);
+        let mut cold = 0;
+        for _ in 0..200 {
+            // Ten requests of users that the other has already for each new one.
+            (0..10).for_each(|_| balance.count(&even, UpstreamId(0), now));
+            cold += u32::from(balance.choose(&even, &[], now).unwrap().id == UpstreamId(1));
+        }
+        shares.push(cold / 2);
+    }
+    assert_eq!(
+        shares,
+        [5, 19, 34, 100],
+        "in hundredths; then it is the one that has less work"
+    );
 }
