@@ -19,8 +19,9 @@ use std::path::Path;
 use remora_process::config::{Faults, Source};
 
 pub(crate) use limits::Limits;
+pub use trust::Networks;
 pub(crate) use trust::Trust;
-pub use values::{Config, LogTarget};
+pub use values::{Config, ListenConfig, LogTarget};
 pub(crate) use values::{HealthConfig, PoolConfig};
 
 /// The words of `--help` on every limit.

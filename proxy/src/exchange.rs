@@ -62,8 +62,9 @@ impl Handler for Visitor {
         });
         let snapshot = visit.snapshot();
         let idle = snapshot.limits.idle;
-        let trusted = snapshot.trust.includes(self.peer.address);
-        let client = ClientView::of(&self.peer, trusted, visit.head.fields.iter());
+        let trust = &snapshot.trust;
+        let trusts = |address| trust.networks.include(address);
+        let client = ClientView::of(&self.peer, trust.header, trusts, &visit.head.fields.iter());
         let mut story = Story::begin(&visit, &client);
         let (answer, body) = match serve(&visit, client, body, &mut story).await {
             Ok(Answer::Response(head, body)) => (head, body),

@@ -13,8 +13,8 @@
 //!   wish to have its users elsewhere, independent of health. **admission**: both together.
 //! - **snapshot**: everything an exchange must know, at one moment; never changes. **tally**: what is counted beside
 //!   it.
-//! - **peer**: the far end of a client's connection. **client view**: the client of one request, as whatever is written
-//!   of it sees it.
+//! - **peer**: the far end of a client's connection, or whom a balancer's PROXY header names. **client view**: the client
+//!   of one request, as whatever is written of it sees it: the peer, or whom trusted peers vouch for.
 //! - **exchange**: one request with all that is done for it. **attempt**: one try at one upstream.
 //! - **effect**: what may have happened on the far side of a failed attempt: none, possible, certain.
 //! - **stand-in**: the upstream that serves a session whose own cannot, by rendezvous hash, the same in every proxy.
@@ -81,7 +81,7 @@ mod site;
 mod tally;
 
 pub use access_log::{AccessLog, LogWriter};
-pub use config::{Config, LogTarget, limits_help};
+pub use config::{Config, ListenConfig, LogTarget, Networks, limits_help};
 pub use control::serve as serve_operators;
 pub use directory::Directory;
 pub use open_files::make_room as make_room_for_sockets;

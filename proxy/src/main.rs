@@ -3,6 +3,7 @@
 //! Two kinds of threads: this one runs what concerns the whole process (signals, checks, operators), the
 //! [`Server`]'s threads serve clients. They share the directory and nothing else.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -107,7 +108,8 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     let starting = server.start(&directory, &log);
     let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
     let _ = accepting.set(Box::new(workers.accepting()));
-    tracing::info!(listen = ?config.listen, control = %config.control, threads = config.threads, "serving");
+    let listen: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.address).collect();
+    tracing::info!(?listen, control = %config.control, threads = config.threads, "serving");
     loop {
         tokio::select! {
             signal = signals.next() => match signal {

@@ -27,6 +27,8 @@ pub(crate) const GENERATION: &str = "remora_proxy_snapshot_generation";
 pub(crate) const CLIENTS: &str = "remora_proxy_client_connections";
 /// Requests refused before a pool was known, by status.
 pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
+/// Connections that were refused for their PROXY header, or for the lack of one, by reason.
+pub(crate) const REFUSED_CONNECTIONS: &str = "remora_proxy_refused_connections_total";
 /// Access log lines that were dropped because the writer was behind.
 pub(crate) const LOG_LINES_DROPPED: &str = "remora_proxy_access_log_lines_dropped_total";
 

@@ -5,11 +5,12 @@
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
 //! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients that are already in the accept
 //! queue are served, then the sockets close, then answers in flight end their connections, and what is left after
-//! the grace period is cut.
+//! the grace period is cut · where a listener names balancers, nobody else is served there.
 //!
 //! Left out on purpose: TLS (later), and handing sockets over to a successor process.
 
 mod clients;
+mod preamble;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as Socket};
@@ -29,10 +30,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 
 use crate::access_log::AccessLog;
+use crate::config::{ListenConfig, Networks};
 use crate::connections::SWEEP_EVERY;
 use crate::directory::Directory;
 use crate::exchange::Visitor;
 use crate::http::inbound::{self, Bounds};
+use crate::metrics::REFUSED_CONNECTIONS;
 use crate::site::Site;
 use clients::Clients;
 
@@ -44,7 +47,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bound addresses, not yet served.
 pub struct Server {
     /// One set of sockets per thread.
-    sockets: Vec<Vec<Socket>>,
+    sockets: Vec<Vec<Listening>>,
+}
+
+/// One bound address, for one thread.
+struct Listening {
+    socket: Socket,
+    /// Where connections begin with a PROXY header: whose.
+    balancers: Option<Networks>,
 }
 
 /// The threads at work.
@@ -60,13 +70,17 @@ impl Server {
     ///
     /// # Errors
     /// A sentence that says which address could not be bound, and why.
-    pub fn bind(addresses: &[SocketAddr], threads: usize) -> Result<Self, Failure> {
-        let mut sockets: Vec<Vec<Socket>> = (0..threads).map(|_| Vec::new()).collect();
-        for &address in addresses {
+    pub fn bind(listeners: &[ListenConfig], threads: usize) -> Result<Self, Failure> {
+        let mut sockets: Vec<Vec<Listening>> = (0..threads).map(|_| Vec::new()).collect();
+        for listener in listeners {
+            let address = listener.address;
             let failure = |error: io::Error| bind_failure(address, "listen address", &error);
             drop(listen(address, false).map_err(failure)?);
             for sockets in &mut sockets {
-                sockets.push(listen(address, true).map_err(failure)?);
+                sockets.push(Listening {
+                    socket: listen(address, true).map_err(failure)?,
+                    balancers: listener.proxy_protocol.clone(),
+                });
             }
         }
         Ok(Self { sockets })
@@ -131,7 +145,7 @@ impl Workers {
 
 /// What one thread works with.
 struct Worker {
-    sockets: Vec<Socket>,
+    sockets: Vec<Listening>,
     threads: usize,
     directory: Directory,
     log: AccessLog,
@@ -152,10 +166,10 @@ impl Worker {
         let clients = Rc::new(Clients::default());
         let sweeping = spawn_local(sweep(Rc::clone(&site)));
         let mut accepting = Vec::new();
-        for socket in std::mem::take(&mut self.sockets) {
+        for listening in std::mem::take(&mut self.sockets) {
             let acceptor = Acceptor {
-                port: socket.local_addr()?.port(),
-                listener: TcpListener::from_std(socket)?,
+                listener: TcpListener::from_std(listening.socket)?,
+                balancers: listening.balancers,
                 site: Rc::clone(&site),
                 clients: Rc::clone(&clients),
                 threads: self.threads,
@@ -187,7 +201,7 @@ impl Worker {
 /// Accepts clients on one socket.
 struct Acceptor {
     listener: TcpListener,
-    port: u16,
+    balancers: Option<Networks>,
     site: Rc<Site>,
     clients: Rc<Clients>,
     threads: usize,
@@ -224,7 +238,7 @@ impl Acceptor {
     fn welcome_queued(self) {
         let Self {
             listener,
-            port,
+            balancers,
             site,
             clients,
             threads,
@@ -235,7 +249,7 @@ impl Acceptor {
         };
         let acceptor = Self {
             listener,
-            port,
+            balancers,
             site,
             clients,
             threads,
@@ -252,7 +266,7 @@ impl Acceptor {
         }
     }
 
-    fn welcome(&self, stream: TcpStream, client: SocketAddr) {
+    fn welcome(&self, mut stream: TcpStream, client: SocketAddr) {
         let limits = self.site.directory.current().snapshot.limits;
         // Without these the connection works all the same: later packets, or a dead client noticed later.
         let _later_packets = stream.set_nodelay(true);
@@ -263,18 +277,32 @@ impl Acceptor {
             first_head: limits.request_head,
             patience: limits.client_idle,
         };
-        let peer = Peer {
-            address: client.ip(),
-            port: self.port,
-            scheme: Scheme::Http,
-        };
-        let visitor = Rc::new(Visitor::new(Rc::clone(&self.site), peer));
-        let ticket = self.clients.enter();
+        let announces = self.balancers.as_ref().map(|known| known.include(client.ip()));
+        if announces == Some(false) {
+            refuse(client, "not from a balancer that listen.proxy_protocol names");
+            return;
+        }
+        let (site, ticket) = (Rc::clone(&self.site), self.clients.enter());
         spawn_local(async move {
             ticket.here().await;
+            let mut address = client.ip();
+            if announces.is_some() {
+                match preamble::read(&mut stream).await {
+                    Ok(announced) => address = announced.unwrap_or(address),
+                    Err(why) => return refuse(client, why),
+                }
+            }
+            let scheme = Scheme::Http;
+            let visitor = Rc::new(Visitor::new(site, Peer { address, scheme }));
             inbound::serve(stream, visitor, bounds, || ticket.is_stopping()).await;
         });
     }
+}
+
+/// A connection ends before a request is read from it.
+fn refuse(client: SocketAddr, why: &'static str) {
+    metrics::counter!(REFUSED_CONNECTIONS, "reason" => why).increment(1);
+    tracing::debug!(%client, why, "a connection was refused");
 }
 
 /// Closes idle upstream connections in time, for ever.

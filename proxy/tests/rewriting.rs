@@ -4,6 +4,7 @@ mod support;
 
 use support::process::{Config, Proxy};
 use support::upstream::{Act, Upstream};
+use support::wait_until;
 
 #[test]
 fn a_mapped_path_is_mapped_back_in_redirects_and_cookies() {
@@ -84,8 +85,11 @@ fn the_upstream_learns_of_the_client_from_the_proxy_alone() {
     assert_eq!(sent.field("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(sent.field("x-forwarded-proto"), Some("http"));
     assert_eq!(sent.field("x-forwarded-host"), Some("shop"));
-    let port = proxy.address.port().to_string();
-    assert_eq!(sent.field("x-forwarded-port"), Some(port.as_str()));
+    assert_eq!(
+        sent.field("x-forwarded-port"),
+        Some("80"),
+        "the port of the Host, not of our socket, which a port map may hide"
+    );
     assert_eq!(
         (sent.field("forwarded"), sent.field("remora-effect")),
         (None, None)
@@ -128,4 +132,89 @@ fn behind_a_trusted_proxy_that_ends_tls_the_client_speaks_https() {
         let cookie = response.field("set-cookie").expect("a new user is marked");
         assert_eq!(cookie.ends_with("; Secure"), scheme == "https", "{cookie}");
     }
+}
+
+/// A proxy in front of one upstream, with its access log in a file.
+struct Logged {
+    upstream: Upstream,
+    proxy: Proxy,
+    directory: tempfile::TempDir,
+}
+
+impl Logged {
+    fn start(configure: impl Fn(Config) -> Config) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let upstream = Upstream::named("ok");
+        let log = directory.path().join("access.log");
+        let proxy = Proxy::start(&configure(Config::new(&[&upstream])).access_log(&log));
+        Self {
+            upstream,
+            proxy,
+            directory,
+        }
+    }
+
+    /// The client of each line of the access log, once there are so many.
+    fn clients(&self, lines: usize) -> Vec<String> {
+        let mut clients = Vec::new();
+        wait_until("all lines are written", || {
+            let log = std::fs::read_to_string(self.directory.path().join("access.log")).unwrap_or_default();
+            clients = log
+                .lines()
+                .filter_map(|line| line.split_once(' ').map(|(client, _)| client.to_owned()))
+                .collect();
+            clients.len() == lines
+        });
+        clients
+    }
+
+    /// What the last request's upstream was told: chain, scheme and port.
+    fn told(&self) -> [String; 3] {
+        let seen = self.upstream.seen();
+        let sent = seen.last().expect("a request came");
+        ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-port"]
+            .map(|name| sent.field(name).unwrap_or("-").to_owned())
+    }
+}
+
+#[test]
+fn the_client_behind_a_trusted_proxy_is_logged_and_told_of() {
+    let site = Logged::start(|config| config.top("trust = [\"127.0.0.1\", \"10.0.0.0/8\"]"));
+    let fields = "X-Forwarded-For: 1.2.3.4, 9.9.9.9, 10.0.0.2\r\nX-Forwarded-Proto: https\r\nForwarded: for=6.6.6.6\r\n";
+    assert_eq!(site.proxy.client().get("/", fields).status, 200);
+    assert_eq!(site.told(), ["9.9.9.9, 10.0.0.2, 127.0.0.1", "https", "443"]);
+    assert_eq!(site.upstream.seen()[0].field("forwarded"), None);
+    assert_eq!(site.clients(1), ["9.9.9.9"]);
+}
+
+#[test]
+fn a_balancer_s_proxy_header_names_the_client_and_anything_else_is_refused() {
+    let site = Logged::start(|config| config.listen("proxy_protocol = [\"127.0.0.1\"]"));
+    let get = "GET / HTTP/1.1\r\nHost: shop\r\n\r\n";
+    let version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x09\x09\x09\x09\x0a\0\0\x01\0\x50\0\x50";
+    for (header, client) in [
+        (&b"PROXY TCP4 9.9.9.9 10.0.0.1 56324 80\r\n"[..], "9.9.9.9"),
+        (version_2, "9.9.9.9"),
+        (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+    ] {
+        let mut connection = site.proxy.client();
+        connection.send([header, get.as_bytes(), get.as_bytes()].concat());
+        for _ in 0..2 {
+            assert_eq!(connection.response().status, 200);
+            assert_eq!(site.told()[0], client);
+        }
+    }
+    let clients = site.clients(6);
+    assert_eq!(clients.iter().filter(|client| *client == "9.9.9.9").count(), 4);
+    let mut plain = site.proxy.client();
+    plain.send(get);
+    assert!(plain.is_closed(), "no PROXY header");
+    let refused = r#"remora_proxy_refused_connections_total{reason="no PROXY header"}"#;
+    assert_eq!(site.proxy.figure(refused), Some(1.0));
+
+    let others = Logged::start(|config| config.listen("proxy_protocol = [\"192.0.2.1\"]"));
+    let mut stranger = others.proxy.client();
+    stranger.send([&b"PROXY TCP4 9.9.9.9 10.0.0.1 1 1\r\n"[..], get.as_bytes()].concat());
+    assert!(stranger.is_closed(), "not a balancer of ours");
+    assert!(others.upstream.seen().is_empty());
 }

@@ -41,15 +41,20 @@
 //! head that was passed on: nothing. In every case the body must be there from its first byte, and time be left. A kept-alive
 //! connection that was found closed is repeated at the same upstream and says nothing about it.
 //!
+//! # Who asks (`preamble`, `headers`)
+//!
+//! Where a listener requires it, a balancer says in front of each connection who its client is ([`Preamble`]).
+//! Who the client is, is found once for each request ([`ClientView`]): behind trusted peers the first address of their
+//! chain that is not trusted. Log lines, forwarding fields, cookies and redirects are written from it.
+//!
 //! # What passes (`headers`)
 //!
-//! Who the client is, is said once for each request ([`ClientView`]); log lines, forwarding fields, cookies and
-//! redirects are written from it. Whether the exchange may leave HTTP is decided once as well ([`Upgrade`]): WebSocket,
+//! Whether the exchange may leave HTTP is decided once as well ([`Upgrade`]): WebSocket,
 //! alone.
 //!
 //! Fields of one connection end here, and so does what `Connection` lists, but for the fields that a request's meaning
-//! rests on. `Remora-*` never crosses in either direction. What a client says of itself is replaced unless its address
-//! is trusted; then it is continued. Redirects and cookie paths that name the upstream are mapped back to what the
+//! rests on. `Remora-*` never crosses in either direction. What upstreams are told of the client is written from the view,
+//! never copied. Redirects and cookie paths that name the upstream are mapped back to what the
 //! client asked for. The route cookie is written in one form only (`formats/proxy/route-cookie.txt`).
 //!
 //! # Invariants
@@ -63,6 +68,7 @@
 
 mod failover;
 mod headers;
+mod preamble;
 mod route;
 mod upstream;
 
@@ -71,9 +77,10 @@ pub use failover::{
     is_idempotent,
 };
 pub use headers::{
-    ClientView, FieldEdit, Listed, Origin, Peer, Scheme, Upgrade, added_to_request, declines, edit_request,
-    edit_response, may_trail, route_cookie,
+    ClientView, FieldEdit, ForwardingHeader, Listed, Origin, Peer, Scheme, Upgrade, added_to_request,
+    declines, edit_request, edit_response, may_trail, route_cookie,
 };
+pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
     Balance, Belief, Health, HealthRule, Observation, Pool, Sight, Silence, Sticky, Upstream, UpstreamId,

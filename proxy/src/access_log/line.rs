@@ -43,7 +43,7 @@ impl End {
 /// What a line says of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
-    /// The peer of the connection.
+    /// The client, as the view has it.
     pub(crate) client: IpAddr,
     /// Request method.
     pub(crate) method: &'a [u8],

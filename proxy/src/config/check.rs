@@ -12,14 +12,15 @@ mod routes;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
+use remora_policy::ForwardingHeader;
 use remora_process::config::{Faults, Source, Spanned};
 use remora_process::tls::Files;
 
-use super::file::{ControlTable, File, ListenTable};
+use super::file::{ControlTable, File, ListenTable, TrustTable};
 use super::limits::Limits;
 use super::report::Report;
-use super::trust::{Network, Trust};
-use super::values::{CONTROL_ADDRESS, Config, LogTarget, PoolConfig};
+use super::trust::{Network, Networks, Trust};
+use super::values::{CONTROL_ADDRESS, Config, ListenConfig, LogTarget, PoolConfig};
 
 /// Most threads: beyond the cores of any machine it is a slip of the pen.
 const THREADS: RangeInclusive<usize> = 1..=256;
@@ -69,14 +70,14 @@ fn default_threads() -> usize {
 }
 
 impl Report<'_> {
-    fn listeners(&mut self, listeners: &[ListenTable]) -> Vec<SocketAddr> {
+    fn listeners(&mut self, listeners: &[ListenTable]) -> Vec<ListenConfig> {
         if listeners.is_empty() {
             self.fault_of_file("no listener is configured: add [[listen]] with bind = \"IP:PORT\"");
         }
-        let mut addresses = Vec::new();
+        let mut checked: Vec<ListenConfig> = Vec::new();
         for listener in listeners {
             let address = *listener.bind.get_ref();
-            if address.port() != 0 && addresses.contains(&address) {
+            if address.port() != 0 && checked.iter().any(|other| other.address == address) {
                 self.fault(
                     listener.bind.span(),
                     format!("{address} is bound twice: remove one [[listen]]"),
@@ -88,9 +89,20 @@ impl Report<'_> {
                     "tls is not served yet: remove it, and end TLS in front of the proxy",
                 );
             }
-            addresses.push(address);
+            let proxy_protocol = listener.proxy_protocol.as_ref().map(|balancers| {
+                if balancers.get_ref().is_empty() {
+                    let sentence =
+                        "proxy_protocol names nobody: name the networks of the balancers, or remove it";
+                    self.fault(balancers.span(), sentence);
+                }
+                self.networks(balancers.get_ref())
+            });
+            checked.push(ListenConfig {
+                address,
+                proxy_protocol,
+            });
         }
-        addresses
+        checked
     }
 
     fn control(&mut self, control: Option<ControlTable>) -> (SocketAddr, Option<Files>) {
@@ -109,14 +121,36 @@ impl Report<'_> {
         (address, control.tls)
     }
 
-    fn trust(&mut self, trust: &[Spanned<String>]) -> Trust {
+    fn trust(&mut self, trust: &TrustTable) -> Trust {
+        let header = match &trust.header {
+            None => ForwardingHeader::default(),
+            Some(name) if name.get_ref().eq_ignore_ascii_case("x-forwarded-for") => {
+                ForwardingHeader::XForwardedFor
+            }
+            Some(name) if name.get_ref().eq_ignore_ascii_case("forwarded") => ForwardingHeader::Forwarded,
+            Some(name) => {
+                let sentence = format!(
+                    "trust.header `{}` is not served: write \"X-Forwarded-For\" or \"Forwarded\"",
+                    name.get_ref()
+                );
+                self.fault(name.span(), sentence);
+                ForwardingHeader::default()
+            }
+        };
+        Trust {
+            networks: self.networks(&trust.networks),
+            header,
+        }
+    }
+
+    fn networks(&mut self, written: &[Spanned<String>]) -> Networks {
         let mut networks = Vec::new();
-        for network in trust {
+        for network in written {
             match network.get_ref().parse::<Network>() {
                 Ok(parsed) => networks.push(parsed),
                 Err(sentence) => self.fault(network.span(), sentence),
             }
         }
-        Trust { networks }
+        Networks(networks)
     }
 }

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::limits::{LimitsTable, RetryTable};
@@ -32,7 +32,7 @@ pub(super) struct File {
     pub(super) control: Option<ControlTable>,
     pub(super) threads: Option<Spanned<usize>>,
     #[serde(default)]
-    pub(super) trust: Vec<Spanned<String>>,
+    pub(super) trust: TrustTable,
     pub(super) access_log: Option<PathBuf>,
     #[serde(default)]
     pub(super) limits: LimitsTable,
@@ -44,7 +44,51 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct ListenTable {
     pub(super) bind: Spanned<SocketAddr>,
+    pub(super) proxy_protocol: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) tls: Option<Spanned<IgnoredAny>>,
+}
+
+/// `trust = { networks = [...], header = "..." }`; a list alone is the networks.
+#[derive(Debug, Default)]
+pub(super) struct TrustTable {
+    pub(super) networks: Vec<Spanned<String>>,
+    pub(super) header: Option<Spanned<String>>,
+}
+
+impl<'de> Deserialize<'de> for TrustTable {
+    /// By the form of what stands there, so that a fault is told of that form.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListOrTable)
+    }
+}
+
+struct ListOrTable;
+
+impl<'de> Visitor<'de> for ListOrTable {
+    type Value = TrustTable;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of networks, or a table with networks and header")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<TrustTable, A::Error> {
+        let networks = Deserialize::deserialize(SeqAccessDeserializer::new(list))?;
+        Ok(TrustTable {
+            networks,
+            header: None,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<TrustTable, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            networks: Vec<Spanned<String>>,
+            header: Option<Spanned<String>>,
+        }
+        let Table { networks, header } = Table::deserialize(MapAccessDeserializer::new(table))?;
+        Ok(TrustTable { networks, header })
+    }
 }
 
 #[derive(Debug, Deserialize)]

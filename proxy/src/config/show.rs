@@ -6,10 +6,10 @@
 
 use std::fmt::Write;
 
-use remora_policy::HealthRule;
+use remora_policy::{ForwardingHeader, HealthRule};
 
 use super::limits::{Limits, Row};
-use super::values::{Config, HealthConfig, LogTarget, PoolConfig};
+use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
@@ -20,8 +20,15 @@ pub(super) fn summary(config: &Config) -> String {
 }
 
 fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
-    for address in &config.listen {
-        writeln!(text, "listen   {address}")?;
+    for ListenConfig {
+        address,
+        proxy_protocol,
+    } in &config.listen
+    {
+        match proxy_protocol {
+            None => writeln!(text, "listen   {address}")?,
+            Some(from) => writeln!(text, "listen   {address} with PROXY headers from {from}")?,
+        }
     }
     let how = if config.control_tls.is_some() {
         " with TLS"
@@ -30,16 +37,11 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     };
     writeln!(text, "control  {}{how}", config.control)?;
     writeln!(text, "threads  {}", config.threads)?;
-    let networks: Vec<String> = config.trust.networks.iter().map(ToString::to_string).collect();
-    writeln!(
-        text,
-        "trust    {}",
-        if networks.is_empty() {
-            "nobody".to_owned()
-        } else {
-            networks.join(", ")
-        }
-    )?;
+    let by = match config.trust.header {
+        ForwardingHeader::XForwardedFor => "",
+        ForwardingHeader::Forwarded => " by Forwarded",
+    };
+    writeln!(text, "trust    {}{by}", config.trust.networks)?;
     match &config.access_log {
         LogTarget::Stdout => writeln!(text, "access   stdout")?,
         LogTarget::Stderr => writeln!(text, "access   stderr")?,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use remora_policy::Sticky;
+use remora_policy::{ForwardingHeader, Sticky};
 
 use super::trust::Network;
 use super::values::CONTROL_ADDRESS;
@@ -159,6 +159,21 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "\"127.0.0.1/32\", ",
         "\"10.0.0.0/33\", ",
         "proxy.toml:3: `10.0.0.0/33` is not a network",
+    ),
+    (
+        "trust = [\"127.0.0.1/32\", \"10.0.0.0/8\", \"2001:db8::/32\"]",
+        "trust = { networks = [], headers = \"x\" }",
+        "proxy.toml:3: trust.headers: unknown key `headers`; did you mean `header`?",
+    ),
+    (
+        "trust = [\"127.0.0.1/32\", \"10.0.0.0/8\", \"2001:db8::/32\"]",
+        "trust = { networks = [], header = \"Via\" }",
+        "proxy.toml:3: trust.header `Via` is not served: write",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\nproxy_protocol = []",
+        "proxy.toml:7: proxy_protocol names nobody",
     ),
     (
         "bind = \"127.0.0.1:7410\"",
@@ -351,9 +366,10 @@ fn trust_is_by_network() {
         ("2001:db9::1", false),
     ];
     for (peer, trusted) in cases {
-        assert_eq!(trust.includes(peer.parse::<IpAddr>().unwrap()), trusted, "{peer}");
+        let peer: IpAddr = peer.parse().unwrap();
+        assert_eq!(trust.networks.include(peer), trusted, "{peer}");
     }
-    assert!(!Trust::default().includes(IpAddr::from([127, 0, 0, 1])));
+    assert!(!Networks::default().include(IpAddr::from([127, 0, 0, 1])));
     let one: Network = "192.0.2.1".parse().unwrap();
     assert_eq!(one.to_string(), "192.0.2.1/32");
     for wrong in [
@@ -368,12 +384,29 @@ fn trust_is_by_network() {
         assert!(wrong.parse::<Network>().is_err(), "{wrong}");
     }
     let everybody: Network = "0.0.0.0/0".parse().unwrap();
-    assert!(
-        Trust {
-            networks: vec![everybody]
-        }
-        .includes(IpAddr::from([8, 8, 8, 8]))
+    assert!(Networks(vec![everybody]).include(IpAddr::from([8, 8, 8, 8])));
+}
+
+#[test]
+fn trust_is_a_list_or_a_table_that_names_the_header() {
+    let list = "trust = [\"127.0.0.1/32\", \"10.0.0.0/8\", \"2001:db8::/32\"]";
+    let header = |trust: &str| read(&GOOD.replace(list, trust)).map(|config| config.trust.header);
+    assert_eq!(header(list), Ok(ForwardingHeader::XForwardedFor));
+    let table = "trust = { networks = [\"127.0.0.1\"], header = \"forwarded\" }";
+    assert_eq!(header(table), Ok(ForwardingHeader::Forwarded));
+    let shown = read(&GOOD.replace(list, table)).unwrap().summary();
+    assert!(shown.contains("trust    127.0.0.1/32 by Forwarded\n"), "{shown}");
+}
+
+#[test]
+fn a_listener_behind_balancers_names_them() {
+    let text = GOOD.replace(
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\nproxy_protocol = [\"10.0.0.0/8\"]",
     );
+    let shown = read(&text).unwrap().summary();
+    let line = "listen   127.0.0.1:8080 with PROXY headers from 10.0.0.0/8\n";
+    assert!(shown.contains(line), "{shown}");
 }
 
 #[test]

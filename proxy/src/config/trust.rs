@@ -1,30 +1,48 @@
-//! Peers whose forwarding fields are believed, by network. Pure.
+//! Addresses that are believed, by network: peers whose forwarding fields hold, and balancers that speak for their
+//! clients. Pure.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use remora_policy::ForwardingHeader;
 
-/// Networks whose members are believed; nobody unless configured.
+/// Peers whose forwarding fields are believed, and which fields those are; nobody unless configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Trust {
-    /// The networks.
-    pub(crate) networks: Vec<Network>,
+    /// Who is believed.
+    pub(crate) networks: Networks,
+    /// Where the chain of addresses stands.
+    pub(crate) header: ForwardingHeader,
 }
 
-impl Trust {
-    /// Whether a peer is believed.
+/// Some networks; none includes nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks(pub(super) Vec<Network>);
+
+impl Networks {
+    /// Whether one of them has this address.
     #[must_use]
-    pub(crate) fn includes(&self, peer: IpAddr) -> bool {
-        let peer = peer.to_canonical();
-        self.networks.iter().any(|network| network.0.contains(&peer))
+    pub(crate) fn include(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.0.contains(&address))
+    }
+}
+
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let networks: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        match &networks[..] {
+            [] => f.write_str("nobody"),
+            networks => f.write_str(&networks.join(", ")),
+        }
     }
 }
 
 /// An address and the length of the prefix that counts; an address alone means itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network(IpNet);
+pub(super) struct Network(IpNet);
 
 impl FromStr for Network {
     type Err = String;

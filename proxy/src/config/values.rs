@@ -16,7 +16,7 @@ use remora_process::reload::differing;
 use remora_process::tls::Files;
 
 use super::limits::Limits;
-use super::trust::Trust;
+use super::trust::{Networks, Trust};
 
 /// Where operators reach the proxy unless it is told otherwise.
 pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
@@ -25,7 +25,7 @@ pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where clients are accepted; at least one.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenConfig>,
     /// Where operators are answered: gRPC, `/healthz`, `/readyz`, `/metrics`.
     pub control: SocketAddr,
     /// The files of its TLS; absent where operators are answered in clear.
@@ -42,6 +42,15 @@ pub struct Config {
     pub(crate) pools: Vec<PoolConfig>,
     /// The path routes; [`PathRoute::pool`] counts in `pools`.
     pub(crate) routes: Vec<PathRoute>,
+}
+
+/// One address at which clients are accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// The address.
+    pub address: SocketAddr,
+    /// Where every connection begins with a PROXY header: who may open one. Others are refused.
+    pub proxy_protocol: Option<Networks>,
 }
 
 /// Where the access log goes.

@@ -28,7 +28,7 @@ pub(super) fn to_upstream(
         head.fields.size() + target.len() + ADDED_BYTES,
         head.fields.len() + ADDED_FIELDS,
     );
-    if client.host.is_empty() {
+    if client.sent_host.is_empty() {
         fields.push(b"host", authority.as_bytes());
     }
     for (name, value) in head.fields.iter() {
@@ -41,7 +41,7 @@ pub(super) fn to_upstream(
             FieldEdit::Drop => {}
         }
     }
-    for (name, value) in added_to_request(head.fields.iter(), client, upgrade) {
+    for (name, value) in added_to_request(client, upgrade) {
         fields.push(name, &value);
     }
     if upgrade == Upgrade::No && accepts_trailers(head) {

@@ -49,7 +49,7 @@ impl Fields {
     }
 
     /// All fields in order, as (name, value).
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + Clone {
         self.fields
             .iter()
             .map(|field| (self.at(field.name), self.at(field.value)))

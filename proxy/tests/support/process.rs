@@ -24,6 +24,8 @@ pub(crate) struct Proxy {
 #[derive(Clone)]
 pub(crate) struct Config {
     top: String,
+    /// More lines of the listener's table.
+    listen: String,
     text: String,
 }
 
@@ -73,6 +75,7 @@ impl Config {
         writeln!(text, "[[route]]\n{path}\n{to}").expect("a string takes everything");
         Self {
             top: String::new(),
+            listen: String::new(),
             text,
         }
     }
@@ -81,6 +84,13 @@ impl Config {
     pub(crate) fn top(mut self, line: &str) -> Self {
         self.top.push_str(line);
         self.top.push('\n');
+        self
+    }
+
+    /// Adds a line to the listener.
+    pub(crate) fn listen(mut self, line: &str) -> Self {
+        self.listen.push_str(line);
+        self.listen.push('\n');
         self
     }
 
@@ -126,8 +136,8 @@ impl Config {
 
     /// The whole file, for a proxy at these addresses.
     pub(crate) fn at(&self, address: SocketAddr, control: SocketAddr) -> String {
-        let Self { top, text } = self;
-        format!("{top}[[listen]]\nbind = \"{address}\"\n[control]\nbind = \"{control}\"\n{text}")
+        let Self { top, listen, text } = self;
+        format!("{top}[[listen]]\nbind = \"{address}\"\n{listen}[control]\nbind = \"{control}\"\n{text}")
     }
 }
 

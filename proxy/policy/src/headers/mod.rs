@@ -4,8 +4,8 @@
 //! The functions see one field at a time as two byte slices and answer with an edit, so they know no head type.
 //!
 //! Invariants: `Remora-*` never crosses the proxy in either direction, in a head or behind a body ([`may_trail`]) ·
-//! `Connection` cannot remove a field that a request's meaning rests on · forwarding fields of a client that is not
-//! trusted are replaced, never extended · Host passes as the client sent it (redirects and cookie domains then fit
+//! `Connection` cannot remove a field that a request's meaning rests on · what an upstream is told of the client is
+//! written from the [`ClientView`] and nothing else · Host passes as the client sent it (redirects and cookie domains then fit
 //! without repair).
 
 mod client;
@@ -17,7 +17,7 @@ mod reverse;
 mod route_cookie;
 mod upgrade;
 
-pub use client::{ClientView, Peer, Scheme};
+pub use client::{ClientView, ForwardingHeader, Peer, Scheme};
 pub use edit::FieldEdit;
 pub use forwarding::{added_to_request, edit_request};
 pub use hops::{Listed, may_trail};

@@ -16,6 +16,9 @@ pub(super) const HOST: &[u8] = b"x-forwarded-host";
 /// The port that the client asked.
 pub(super) const PORT: &[u8] = b"x-forwarded-port";
 
+/// The same in one field (RFC 7239).
+pub(super) const FORWARDED: &[u8] = b"forwarded";
+
 /// Whether a response field is the adapter's word that the application did not run.
 #[must_use]
 pub fn declines(name: &[u8], value: &[u8]) -> bool {

@@ -71,7 +71,7 @@ impl Origin<'_> {
             .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
             .unwrap_or(rest.len());
         let (authority, path) = rest.split_at(authority_end);
-        let by_client = !self.client.host.is_empty() && authority.eq_ignore_ascii_case(self.client.host);
+        let by_client = self.client.is_asked(authority);
         if !by_client && !self.is_upstream(authority) {
             return None;
         }
@@ -91,11 +91,8 @@ impl Origin<'_> {
 
     /// What the upstream said of itself, as an address that the client can reach.
     fn absolute(&self, with_scheme: bool, authority: &[u8], path: &[u8]) -> Vec<u8> {
-        let host = if self.client.host.is_empty() {
-            authority
-        } else {
-            self.client.host
-        };
+        let own = self.client.authority();
+        let host = if own.is_empty() { authority } else { &own };
         let (scheme, colon) = if with_scheme {
             (self.client.scheme.as_str(), ":")
         } else {

@@ -26,17 +26,16 @@ pub fn route_cookie(sticky: &Sticky, route: &str, client: &ClientView<'_>) -> Op
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
-    use super::super::client::Peer;
+    use super::super::client::{ForwardingHeader, Peer};
     use super::*;
     use crate::route::RouteKey;
 
     fn client(scheme: Scheme) -> ClientView<'static> {
         let peer = Peer {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: 80,
             scheme,
         };
-        ClientView::of(&peer, false, std::iter::empty())
+        ClientView::of(&peer, ForwardingHeader::default(), |_| false, &std::iter::empty())
     }
 
     /// The cookie's lines, which hold for ever.
