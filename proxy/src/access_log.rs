@@ -1,6 +1,6 @@
 //! One line for each exchange: httpd's combined format, then what the proxy decided.
 //!
-//! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" pool= route= pick= attempts= head= total= end=`
+//! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" pool= route= pick= attempts= head= total= end= id= trace=`
 //!
 //! A proxy thread formats its line and appends it to a shared buffer; one writer thread takes the buffer when a batch
 //! is full or a tenth of a second has passed. Nobody ever waits for a disk or a pipe: when the writer is too far

@@ -44,6 +44,16 @@ impl OwnAnswer {
         }
     }
 
+    /// For a request that has been here before.
+    #[must_use]
+    pub(crate) fn came_round() -> Self {
+        Self {
+            status: 508,
+            sentence: "This request came back to the proxy that had sent it on.",
+            close: false,
+        }
+    }
+
     /// For a path that no route has.
     #[must_use]
     pub(crate) fn no_route() -> Self {
@@ -91,10 +101,11 @@ impl OwnAnswer {
         }
     }
 
-    /// The response.
+    /// The response; `request_id` is what the client may ask about.
     #[must_use]
-    pub(crate) fn into_response(self) -> (ResponseHead, Body) {
+    pub(crate) fn into_response(self, request_id: &str) -> (ResponseHead, Body) {
         let mut head = ResponseHead::new(self.status);
+        head.fields.push(b"x-request-id", request_id.as_bytes());
         head.fields.push(b"content-type", b"text/plain; charset=utf-8");
         head.fields.push(b"cache-control", b"no-store");
         if self.status == 503 {
@@ -119,7 +130,8 @@ mod tests {
     #[test]
     fn no_answer_of_ours_touches_a_cookie() {
         for how in [GiveUp::Unavailable, GiveUp::BadGateway, GiveUp::GatewayTimeout] {
-            let (head, body) = OwnAnswer::gave_up(how).into_response();
+            let (head, body) = OwnAnswer::gave_up(how).into_response("7f");
+            assert_eq!(head.fields.get("x-request-id"), Some(&b"7f"[..]));
             assert!(!head.fields.contains("set-cookie"));
             assert!(body.remaining().is_some_and(|length| length > 0));
         }
@@ -129,7 +141,7 @@ mod tests {
     fn only_nobody_there_invites_another_try() {
         let invites = |how| {
             OwnAnswer::gave_up(how)
-                .into_response()
+                .into_response("7f")
                 .0
                 .fields
                 .contains("retry-after")

@@ -19,7 +19,7 @@ use remora_policy::{Belief, Health, Observation, PathMap, Pool, Upstream, Upstre
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, HealthConfig, Limits, PoolConfig, Trust};
+use crate::config::{Config, HealthConfig, Limits, PoolConfig, Rules, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
 
@@ -44,6 +44,8 @@ pub(crate) struct Snapshot {
     pub(crate) limits: Limits,
     /// Peers whose forwarding fields are believed.
     pub(crate) trust: Trust,
+    /// An owner's rules for fields.
+    pub(crate) rules: Rules,
     /// Names under which session ids stand in paths and queries, of all pools; what is logged hides them.
     pub(crate) session_parameters: Arc<[Arc<str>]>,
     /// How the members of each pool are checked, by the pools' positions.
@@ -292,6 +294,7 @@ impl Writer {
             paths: PathMap::new(config.routes.clone()),
             limits: config.limits,
             trust: config.trust.clone(),
+            rules: config.rules.clone(),
             session_parameters: config
                 .pools
                 .iter()

@@ -22,8 +22,8 @@ use std::rc::Rc;
 
 use remora_policy::{
     Budget, Cause, ClientView, Failure, GiveUp, Health, MappedPath, Origin, PathFault, Peer, Phase, Pool,
-    RequestShape, RouteKey, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up, is_idempotent,
-    pick, route_cookie,
+    RequestShape, RouteKey, Told, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up,
+    has_been_here, is_idempotent, pick, route_cookie,
 };
 
 use crate::answer::OwnAnswer;
@@ -66,9 +66,10 @@ impl Handler for Visitor {
         let trusts = |address| trust.networks.include(address);
         let client = ClientView::of(&self.peer, trust.header, trusts, &visit.head.fields.iter());
         let mut story = Story::begin(&visit, &client);
-        let (answer, body) = match serve(&visit, client, body, &mut story).await {
+        let (mut answer, body) = match serve(&visit, client, body, &mut story).await {
             Ok(Answer::Response(head, body)) => (head, body),
-            Ok(Answer::Switched(head, tunnel)) => {
+            Ok(Answer::Switched(mut head, tunnel)) => {
+                heads::apply(&snapshot.rules.response, &mut head.fields);
                 story.status(head.status);
                 story.tunnel();
                 return Reply::Switch {
@@ -78,9 +79,13 @@ impl Handler for Visitor {
                     until_end: Box::new(story),
                 };
             }
-            Err(answer) if visit.head.method() == "HEAD" => (answer.into_response().0, Body::empty()),
-            Err(answer) => answer.into_response(),
+            Err(answer) => {
+                let (head, body) = answer.into_response(story.request_id());
+                let bare = visit.head.method() == "HEAD";
+                (head, if bare { Body::empty() } else { body })
+            }
         };
+        heads::apply(&snapshot.rules.response, &mut answer.fields);
         story.status(answer.status);
         let delivery = Delivery::new(body, idle, Rc::clone(&visit), story);
         Reply::Response(answer, Body::from_source(delivery))
@@ -96,6 +101,10 @@ async fn serve<'a>(
 ) -> Result<Answer, OwnAnswer> {
     let (head, snapshot) = (&visit.head, visit.snapshot());
     strict::check(head, snapshot.limits.target_bytes).map_err(OwnAnswer::refused)?;
+    let naming = &visit.site.naming;
+    if has_been_here(head.fields.iter(), naming.process().as_bytes()) {
+        return Err(OwnAnswer::came_round());
+    }
     let asked = head.path_and_query();
     let mapped = snapshot.paths.map(asked).map_err(|fault| match fault {
         PathFault::NoRoute => OwnAnswer::no_route(),
@@ -230,12 +239,18 @@ impl<'a> Exchange<'a> {
         story: &mut Story,
     ) -> Result<Answer, Unanswered> {
         story.attempts(upstream);
+        let told = Told {
+            client: &self.client,
+            upgrade: self.upgrade,
+            request_id: story.request_id(),
+            via: self.visit.site.naming.via(self.visit.head.version),
+        };
         let head = heads::to_upstream(
             &self.visit.head,
             &self.mapped.target,
-            &self.client,
+            &told,
             &upstream.authority,
-            self.upgrade,
+            &self.visit.snapshot().rules.request,
             self.replay.is_streamed(),
         );
         let attempt = Attempt {

@@ -29,7 +29,7 @@
 //! | `server` | listens, one task for each client, drains |
 //! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
-//! | `deadline` | a moment by which something must have happened |
+//! | `deadline`, `naming` | a moment by which something must have happened; names of this process and of requests |
 //! | `http` | both HTTP/1.1 sides; the only place that names hyper |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `access_log`, `metrics`, `answer` | what operators ask and see; what clients see of a failure |
@@ -73,6 +73,7 @@ mod exchange;
 mod forward;
 mod http;
 mod metrics;
+mod naming;
 mod open_files;
 mod prober;
 mod replay;

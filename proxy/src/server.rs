@@ -36,6 +36,7 @@ use crate::directory::Directory;
 use crate::exchange::Visitor;
 use crate::http::inbound::{self, Bounds};
 use crate::metrics::REFUSED_CONNECTIONS;
+use crate::naming::ProcessName;
 use crate::site::Site;
 use clients::Clients;
 
@@ -95,12 +96,14 @@ impl Server {
         let (stop, stopped) = watch::channel(None);
         let (ended_here, ended) = mpsc::channel(threads);
         let accepting = Arc::new(AtomicUsize::new(0));
+        let name = ProcessName::draw();
         for (index, sockets) in self.sockets.into_iter().enumerate() {
             let worker = Worker {
                 sockets,
                 threads,
                 directory: directory.clone(),
                 log: log.clone(),
+                name,
                 stop: stopped.clone(),
                 accepting: Arc::clone(&accepting),
             };
@@ -149,6 +152,7 @@ struct Worker {
     threads: usize,
     directory: Directory,
     log: AccessLog,
+    name: ProcessName,
     stop: watch::Receiver<Option<Duration>>,
     accepting: Arc<AtomicUsize>,
 }
@@ -162,7 +166,7 @@ impl Worker {
     }
 
     async fn work(mut self) -> io::Result<()> {
-        let site = Rc::new(Site::new(self.directory.clone(), self.log.clone()));
+        let site = Rc::new(Site::new(self.directory.clone(), self.log.clone(), self.name));
         let clients = Rc::new(Clients::default());
         let sweeping = spawn_local(sweep(Rc::clone(&site)));
         let mut accepting = Vec::new();

@@ -12,6 +12,7 @@ use remora_policy::{Balance, Budget, Pick, Pool, RetryBudget, RetryLimits, Upstr
 use crate::access_log::AccessLog;
 use crate::connections::Connections;
 use crate::directory::Directory;
+use crate::naming::{Naming, ProcessName};
 
 /// A thread's share of the site.
 pub(crate) struct Site {
@@ -21,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) connections: Connections,
     /// Where exchanges are noted.
     pub(crate) log: AccessLog,
+    /// How this process and its requests are called.
+    pub(crate) naming: Naming,
     balance: RefCell<Balance>,
     retries: RefCell<RetryBudget>,
     /// The moment from which the retry budget counts time.
@@ -29,12 +32,13 @@ pub(crate) struct Site {
 
 impl Site {
     /// Nobody has been served yet, and the budget for repeats is full.
-    pub(crate) fn new(directory: Directory, log: AccessLog) -> Self {
+    pub(crate) fn new(directory: Directory, log: AccessLog, process: ProcessName) -> Self {
         let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
         Self {
             directory,
             connections: Connections::default(),
             log,
+            naming: Naming::new(process),
             balance: RefCell::new(Balance::new()),
             retries: RefCell::new(retries),
             began: Instant::now(),

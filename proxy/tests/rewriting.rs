@@ -154,18 +154,21 @@ impl Logged {
         }
     }
 
-    /// The client of each line of the access log, once there are so many.
-    fn clients(&self, lines: usize) -> Vec<String> {
-        let mut clients = Vec::new();
+    /// The access log, once it has so many lines.
+    fn lines(&self, lines: usize) -> Vec<String> {
+        let mut written: Vec<String> = Vec::new();
         wait_until("all lines are written", || {
             let log = std::fs::read_to_string(self.directory.path().join("access.log")).unwrap_or_default();
-            clients = log
-                .lines()
-                .filter_map(|line| line.split_once(' ').map(|(client, _)| client.to_owned()))
-                .collect();
-            clients.len() == lines
+            written = log.lines().map(str::to_owned).collect();
+            written.len() == lines
         });
-        clients
+        written
+    }
+
+    /// The client of each of so many lines.
+    fn clients(&self, lines: usize) -> Vec<String> {
+        let client = |line: String| line.split(' ').next().unwrap_or_default().to_owned();
+        self.lines(lines).into_iter().map(client).collect()
     }
 
     /// What the last request's upstream was told: chain, scheme and port.
@@ -217,4 +220,71 @@ fn a_balancer_s_proxy_header_names_the_client_and_anything_else_is_refused() {
     stranger.send([&b"PROXY TCP4 9.9.9.9 10.0.0.1 1 1\r\n"[..], get.as_bytes()].concat());
     assert!(stranger.is_closed(), "not a balancer of ours");
     assert!(others.upstream.seen().is_empty());
+}
+
+#[test]
+fn an_owner_s_rules_come_last_in_both_directions() {
+    let upstream = Upstream::start(|_| Act::answer("200 OK", "Server: inner\r\nX-Powered-By: JSP\r\n", ""));
+    let rules = "[headers]\nrequest = { set = { X-Real-IP = \"0.0.0.0\" }, unset = [\"X-Debug\"] }\n\
+                 response = { set = { Server = \"shop\" }, unset = [\"X-Powered-By\"] }";
+    let proxy = Proxy::start(&Config::mapped(&[&upstream], "/shop", "tomcat").table(rules));
+    let response = proxy.client().get(
+        "/shop",
+        "X-Real-IP: 9.9.9.9\r\nx_debug: 1\r\nSSL_CLIENT_CERT: x\r\n",
+    );
+    let sent = &upstream.seen()[0];
+    assert_eq!(sent.field("x-real-ip"), Some("0.0.0.0"));
+    assert_eq!(
+        (sent.field("x_debug"), sent.field("ssl_client_cert")),
+        (None, None)
+    );
+    assert_eq!(response.fields("server"), ["shop"]);
+    assert_eq!(response.field("x-powered-by"), None);
+    let own = proxy.client().get("/elsewhere", "");
+    assert_eq!(
+        (own.status, own.field("server")),
+        (404, Some("shop")),
+        "our own answers too"
+    );
+}
+
+#[test]
+fn a_request_has_one_name_in_all_logs() {
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (trust, kept) in [("trust = []", false), ("trust = [\"127.0.0.1\"]", true)] {
+        let site = Logged::start(|config| config.top(trust));
+        let fields = format!("X-Request-Id: theirs\r\ntraceparent: {trace}\r\n");
+        assert_eq!(site.proxy.client().get("/", &fields).status, 200);
+        let seen = site.upstream.seen();
+        let id = seen[0].field("x-request-id").expect("every request has one");
+        assert_eq!(id == "theirs", kept, "{id}");
+        assert_eq!(seen[0].field("traceparent"), Some(trace));
+        let refused = site.proxy.client().get("/%00", "");
+        let own = refused
+            .field("x-request-id")
+            .expect("an answer of our own has one");
+        assert_ne!(own, id);
+        let lines = site.lines(2);
+        assert!(
+            lines[0].ends_with(&format!(" id={id} trace={trace}")),
+            "{lines:?}"
+        );
+        assert!(lines[1].ends_with(&format!(" id={own} trace=-")), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_request_that_comes_round_is_not_sent_again() {
+    let upstream = Upstream::named("ok");
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    assert_eq!(proxy.client().get("/", "Via: 1.1 front\r\n").status, 200);
+    let via: Vec<String> = upstream.seen()[0]
+        .fields
+        .iter()
+        .filter(|(name, _)| name == "via")
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    assert_eq!(via.len(), 2, "{via:?}");
+    assert_eq!(proxy.client().get("/", &via.concat()).status, 508);
+    assert_eq!(upstream.seen().len(), 1);
 }

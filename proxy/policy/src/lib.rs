@@ -54,7 +54,8 @@
 //!
 //! Fields of one connection end here, and so does what `Connection` lists, but for the fields that a request's meaning
 //! rests on. `Remora-*` never crosses in either direction. What upstreams are told of the client is written from the view,
-//! never copied. Redirects and cookie paths that name the upstream are mapped back to what the
+//! never copied; fields that vouch for a client pass from a trusted peer alone. An owner's own rules come last
+//! ([`FieldRules`]). A request that has been through this process already is recognised ([`has_been_here`]). Redirects and cookie paths that name the upstream are mapped back to what the
 //! client asked for. The route cookie is written in one form only (`formats/proxy/route-cookie.txt`).
 //!
 //! # Invariants
@@ -77,8 +78,9 @@ pub use failover::{
     is_idempotent,
 };
 pub use headers::{
-    ClientView, FieldEdit, ForwardingHeader, Listed, Origin, Peer, Scheme, Upgrade, added_to_request,
-    declines, edit_request, edit_response, may_trail, route_cookie,
+    ClientView, FieldEdit, FieldRules, ForwardingHeader, Listed, Origin, Peer, Scheme, Told, Upgrade,
+    added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here, may_trail,
+    route_cookie, traceparent,
 };
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};

@@ -75,6 +75,10 @@ pub(crate) struct Entry<'a> {
     pub(crate) total: Duration,
     /// How it ended.
     pub(crate) end: End,
+    /// The request's name in all logs.
+    pub(crate) request_id: &'a str,
+    /// The trace that it belongs to, as in `traceparent`.
+    pub(crate) trace: Option<&'a str>,
 }
 
 /// Time since 1970.
@@ -126,9 +130,11 @@ impl Line {
         }
         writeln!(
             self.0,
-            " total={:.6} end={}",
+            " total={:.6} end={} id={} trace={}",
             entry.total.as_secs_f64(),
-            entry.end.as_str()
+            entry.end.as_str(),
+            entry.request_id,
+            entry.trace.unwrap_or("-")
         )
     }
 

@@ -22,6 +22,8 @@ fn entry<'a>() -> Entry<'a> {
         head: Some(Duration::from_micros(4_250)),
         total: Duration::from_millis(5),
         end: End::Complete,
+        request_id: "7f3a-1",
+        trace: None,
     }
 }
 
@@ -35,7 +37,7 @@ fn a_line_is_the_combined_format_and_then_the_decision() {
     assert_eq!(
         text(&entry()),
         "127.0.0.1 - - [24/Nov/2026:04:30:00 +0000] \"GET /shop/cart?x=1 HTTP/1.1\" 200 5123 \"-\" \"curl/8\" \
-         pool=tomcat route=n1 pick=sticky attempts=1 head=0.004250 total=0.005000 end=complete\n"
+         pool=tomcat route=n1 pick=sticky attempts=1 head=0.004250 total=0.005000 end=complete id=7f3a-1 trace=-\n"
     );
 }
 

@@ -8,6 +8,7 @@
 mod health;
 mod pools;
 mod routes;
+mod rules;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -33,6 +34,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
         report.within("threads", &threads, THREADS)
     });
     let trust = report.trust(&file.trust);
+    let rules = report.rules(&file.headers);
     let limits = Limits::checked(&file.limits, &file.retry, &mut report);
     let pools: Vec<PoolConfig> = file
         .pool
@@ -58,6 +60,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
         control_tls,
         threads,
         trust,
+        rules,
         access_log,
         limits,
         pools,

@@ -33,6 +33,8 @@ pub(super) struct File {
     pub(super) threads: Option<Spanned<usize>>,
     #[serde(default)]
     pub(super) trust: TrustTable,
+    #[serde(default)]
+    pub(super) headers: HeadersTable,
     pub(super) access_log: Option<PathBuf>,
     #[serde(default)]
     pub(super) limits: LimitsTable,
@@ -89,6 +91,25 @@ impl<'de> Visitor<'de> for ListOrTable {
         let Table { networks, header } = Table::deserialize(MapAccessDeserializer::new(table))?;
         Ok(TrustTable { networks, header })
     }
+}
+
+/// `[headers]`: rules for the fields of requests and of answers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeadersTable {
+    #[serde(default)]
+    pub(super) request: RulesTable,
+    #[serde(default)]
+    pub(super) response: RulesTable,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RulesTable {
+    #[serde(default)]
+    pub(super) set: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    pub(super) unset: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

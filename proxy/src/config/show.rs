@@ -42,6 +42,17 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         ForwardingHeader::Forwarded => " by Forwarded",
     };
     writeln!(text, "trust    {}{by}", config.trust.networks)?;
+    for (way, rules) in [
+        ("request", &config.rules.request),
+        ("response", &config.rules.response),
+    ] {
+        for (name, value) in &rules.set {
+            writeln!(text, "field    {way}: set {name}: {value}")?;
+        }
+        for name in &rules.unset {
+            writeln!(text, "field    {way}: unset {name}")?;
+        }
+    }
     match &config.access_log {
         LogTarget::Stdout => writeln!(text, "access   stdout")?,
         LogTarget::Stderr => writeln!(text, "access   stderr")?,

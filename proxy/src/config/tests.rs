@@ -399,6 +399,36 @@ fn trust_is_a_list_or_a_table_that_names_the_header() {
 }
 
 #[test]
+fn rules_for_fields_are_shown_and_none_may_break_a_message() {
+    let read = |rules: &str| read(&format!("{GOOD}[headers]\n{rules}"));
+    let good = "request = { unset = [\"X-Debug\"] }\nresponse = { set = { Server = \"shop\" } }";
+    let shown = read(good).unwrap().summary();
+    let lines = "field    request: unset X-Debug\nfield    response: set Server: shop\n";
+    assert!(shown.contains(lines), "{shown}");
+    for (rules, expected) in [
+        (
+            "request = { unset = [\"Cookie\"] }",
+            "proxy.toml:40: `Cookie` is a field that the message",
+        ),
+        (
+            "request = { unset = [\"a b\"] }",
+            "`a b` cannot be the name of a field",
+        ),
+        (
+            "response = { set = { X = \"a\\nb\" } }",
+            "the value of `X` must be visible ASCII",
+        ),
+        (
+            "response = { set = { X-A = \"1\" }, unset = [\"x_a\"] }",
+            "`x_a` has two rules",
+        ),
+    ] {
+        let report = read(rules).unwrap_err();
+        assert!(report.contains(expected), "{report}");
+    }
+}
+
+#[test]
 fn a_listener_behind_balancers_names_them() {
     let text = GOOD.replace(
         "bind = \"127.0.0.1:8080\"",

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{HealthRule, PathRoute, Sticky};
+use remora_policy::{FieldRules, HealthRule, PathRoute, Sticky};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub threads: usize,
     /// Peers whose forwarding fields are believed.
     pub(crate) trust: Trust,
+    /// An owner's own rules for fields, in both directions.
+    pub(crate) rules: Rules,
     /// Where each exchange is noted.
     pub access_log: LogTarget,
     /// Every bound that an owner may set.
@@ -42,6 +44,15 @@ pub struct Config {
     pub(crate) pools: Vec<PoolConfig>,
     /// The path routes; [`PathRoute::pool`] counts in `pools`.
     pub(crate) routes: Vec<PathRoute>,
+}
+
+/// Rules for the fields of all requests and of all answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// On their way to upstreams.
+    pub(crate) request: FieldRules,
+    /// On their way to clients, answers of our own included.
+    pub(crate) response: FieldRules,
 }
 
 /// One address at which clients are accepted.

@@ -4,7 +4,7 @@
 //! the two connections together decide are added: `TE` and `Trailer`, and `Host` where an HTTP/1.0 client sent none.
 
 use remora_policy::{
-    ClientView, FieldEdit, Listed, Origin, Upgrade, added_to_request, edit_request, edit_response,
+    FieldEdit, FieldRules, Listed, Origin, Told, Upgrade, added_to_request, edit_request, edit_response,
 };
 
 use crate::http::{Fields, RequestHead, ResponseHead, Version};
@@ -18,9 +18,9 @@ const ADDED_FIELDS: usize = 8;
 pub(super) fn to_upstream(
     head: &RequestHead,
     target: &[u8],
-    client: &ClientView<'_>,
+    told: &Told<'_>,
     authority: &str,
-    upgrade: Upgrade,
+    rules: &FieldRules,
     streamed: bool,
 ) -> RequestHead {
     let listed = Listed::read(head.fields.iter());
@@ -28,23 +28,24 @@ pub(super) fn to_upstream(
         head.fields.size() + target.len() + ADDED_BYTES,
         head.fields.len() + ADDED_FIELDS,
     );
-    if client.sent_host.is_empty() {
+    if told.client.sent_host.is_empty() {
         fields.push(b"host", authority.as_bytes());
     }
     for (name, value) in head.fields.iter() {
-        if name.eq_ignore_ascii_case(b"expect") {
+        if name.eq_ignore_ascii_case(b"expect") || rules.cover(name) {
             continue;
         }
-        match edit_request(name, &listed, client, upgrade) {
+        match edit_request(name, &listed, told) {
             FieldEdit::Keep => fields.push(name, value),
             FieldEdit::Replace(value) => fields.push(name, &value),
             FieldEdit::Drop => {}
         }
     }
-    for (name, value) in added_to_request(client, upgrade) {
+    for (name, value) in added_to_request(told) {
         fields.push(name, &value);
     }
-    if upgrade == Upgrade::No && accepts_trailers(head) {
+    push_set(rules, &mut fields);
+    if told.upgrade == Upgrade::No && accepts_trailers(head) {
         fields.push(b"te", b"trailers");
         fields.push(b"connection", b"te");
     }
@@ -85,6 +86,18 @@ pub(super) fn to_client(
     ResponseHead {
         status: head.status,
         fields,
+    }
+}
+
+/// Puts an owner's rules for answers into effect.
+pub(super) fn apply(rules: &FieldRules, fields: &mut Fields) {
+    fields.retain(|name, _| !rules.cover(name));
+    push_set(rules, fields);
+}
+
+fn push_set(rules: &FieldRules, fields: &mut Fields) {
+    for (name, value) in &rules.set {
+        fields.push(name.as_bytes(), value.as_bytes());
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use remora_policy::{ClientView, Failure, Pick, Upstream, UpstreamId};
+use remora_policy::{ClientView, Failure, Pick, Upstream, UpstreamId, given_request_id, traceparent};
 
 use super::visit::Visit;
 use crate::access_log::{End, Entry};
@@ -20,6 +20,7 @@ use crate::tally::InFlight;
 pub(super) struct Story {
     visit: Rc<Visit>,
     client: IpAddr,
+    request_id: String,
     began: Instant,
     pool: Option<usize>,
     pick: &'static str,
@@ -34,9 +35,11 @@ pub(super) struct Story {
 
 impl Story {
     pub(super) fn begin(visit: &Rc<Visit>, client: &ClientView<'_>) -> Self {
+        let given = given_request_id(client, visit.head.fields.iter());
         Self {
             visit: Rc::clone(visit),
             client: client.address,
+            request_id: given.map_or_else(|| visit.site.naming.request(), str::to_owned),
             began: Instant::now(),
             pool: None,
             pick: "",
@@ -46,6 +49,11 @@ impl Story {
             bytes: 0,
             end: End::ClientGone,
         }
+    }
+
+    /// The request's name in all logs.
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// The pool that serves the request, by position.
@@ -157,6 +165,8 @@ impl Drop for Story {
             head: self.answered.map(|(_, elapsed)| elapsed),
             total: self.began.elapsed(),
             end: self.end,
+            request_id: &self.request_id,
+            trace: traceparent(head.fields.iter()),
         });
     }
 }

@@ -5,26 +5,41 @@
 //! own word, and a server that trusts more addresses than we do would walk on into it.
 //!
 //! Invariants: the four fields say what the view says · `Forwarded` ends here: one vocabulary, so that nothing which our
-//! front did not write is read behind us · other fields of the kind pass from a trusted peer only.
+//! front did not write is read behind us · what else vouches for the client passes from a trusted peer only (see
+//! `identity`).
 
 use std::borrow::Cow;
 
 use super::client::ClientView;
 use super::edit::{AddedField, FieldEdit};
 use super::hops::Listed;
-use super::names::{FOR, FORWARDED, HOST, OWN_PREFIX, PORT, PROTO, has_prefix, same_name};
+use super::identity::tells_of_client;
+use super::names::{FOR, FORWARDED, HOST, OWN_PREFIX, PORT, PROTO, REQUEST_ID, has_prefix, same_name};
 use super::upgrade::Upgrade;
+
+/// What an upstream is told beside what the client sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Who asks.
+    pub client: &'a ClientView<'a>,
+    /// Whether the exchange may leave HTTP.
+    pub upgrade: Upgrade,
+    /// The name of the request in all logs.
+    pub request_id: &'a str,
+    /// The protocol's version and the name of this process, as in `Via`.
+    pub via: &'a str,
+}
 
 /// What becomes of a request field. `Upgrade` passes when a tunnel is asked for; see [`added_to_request`].
 #[must_use]
-pub fn edit_request(name: &[u8], listed: &Listed, client: &ClientView<'_>, upgrade: Upgrade) -> FieldEdit {
-    if name.eq_ignore_ascii_case(b"upgrade") && upgrade == Upgrade::WebSocket {
+pub fn edit_request(name: &[u8], listed: &Listed, told: &Told<'_>) -> FieldEdit {
+    if name.eq_ignore_ascii_case(b"upgrade") && told.upgrade == Upgrade::WebSocket {
         return FieldEdit::Keep;
     }
-    let rewritten = [FOR, PROTO, HOST, PORT, FORWARDED]
+    let rewritten = [FOR, PROTO, HOST, PORT, FORWARDED, REQUEST_ID]
         .iter()
         .any(|written| same_name(name, written));
-    let claimed = !client.trusted && tells_of_client(name);
+    let claimed = !told.client.trusted && tells_of_client(name);
     let smuggled = has_prefix(name, OWN_PREFIX) || name.eq_ignore_ascii_case(b"proxy");
     if rewritten || claimed || smuggled || listed.ends_here(name) {
         FieldEdit::Drop
@@ -33,14 +48,10 @@ pub fn edit_request(name: &[u8], listed: &Listed, client: &ClientView<'_>, upgra
     }
 }
 
-/// Fields by which servers learn of the client; worth nothing from a client that is not trusted.
-fn tells_of_client(name: &[u8]) -> bool {
-    has_prefix(name, b"x-forwarded-") || same_name(name, b"x-real-ip")
-}
-
 /// The fields that the proxy adds to a request.
 #[must_use]
-pub fn added_to_request<'a>(client: &ClientView<'a>, upgrade: Upgrade) -> Vec<AddedField<'a>> {
+pub fn added_to_request<'a>(told: &Told<'a>) -> Vec<AddedField<'a>> {
+    let client = told.client;
     let mut added: Vec<AddedField<'a>> = vec![
         (FOR, chain(client).into()),
         (PROTO, client.scheme.as_str().as_bytes().into()),
@@ -49,7 +60,9 @@ pub fn added_to_request<'a>(client: &ClientView<'a>, upgrade: Upgrade) -> Vec<Ad
         added.push((HOST, client.host.into()));
     }
     added.push((PORT, client.port.to_string().into_bytes().into()));
-    if upgrade == Upgrade::WebSocket {
+    added.push((REQUEST_ID, told.request_id.as_bytes().into()));
+    added.push((b"via", told.via.as_bytes().into()));
+    if told.upgrade == Upgrade::WebSocket {
         added.push((b"connection", Cow::Borrowed(b"upgrade")));
     }
     added

@@ -6,6 +6,7 @@
 //!
 //! Left out on purpose: `Upgrade`, which passes when a tunnel is asked for; that is decided in `upgrade`.
 
+use super::identity::tells_of_client;
 use super::names::{OWN_PREFIX, has_prefix, same_name};
 
 /// Never passed on, listed or not. `Transfer-Encoding` and `Trailer` are made anew by the side that sends.
@@ -22,18 +23,19 @@ const HOP_BY_HOP: [&[u8]; 9] = [
 ];
 
 /// Fields that `Connection` cannot remove: without them a request would mean something else behind the proxy.
-const PROTECTED: [&[u8]; 5] = [
+const PROTECTED: [&[u8]; 6] = [
     b"host",
     b"content-length",
     b"cookie",
     b"authorization",
-    b"forwarded",
+    b"via",
+    b"x-request-id",
 ];
 
 /// Whether `Connection` cannot remove this field.
 fn is_protected(name: &[u8]) -> bool {
     PROTECTED.iter().any(|protected| same_name(name, protected))
-        || has_prefix(name, b"x-forwarded-")
+        || tells_of_client(name)
         || has_prefix(name, OWN_PREFIX)
         || name.eq_ignore_ascii_case(b"set-cookie")
 }
@@ -43,11 +45,17 @@ fn is_hop_by_hop(name: &[u8]) -> bool {
     matches!(name.len(), 2..=19) && HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
 }
 
+/// Whether a field frames its message, names whom it is for, or carries the session.
+pub(super) fn is_of_a_message(name: &[u8]) -> bool {
+    let known: [&[u8]; 4] = [b"host", b"content-length", b"cookie", b"set-cookie"];
+    is_hop_by_hop(name) || known.iter().any(|own| same_name(name, own))
+}
+
 /// Whether a field may stand behind a body. There it has passed every rule for heads, so nothing may that one of them
 /// is about, or that says how the message is framed, addressed or read (RFC 9110 section 6.5.1).
 #[must_use]
 pub fn may_trail(name: &[u8]) -> bool {
-    let ends = is_protected(name) || is_hop_by_hop(name) || same_name(name, b"x-real-ip");
+    let ends = is_protected(name) || is_hop_by_hop(name);
     let reads = [
         &b"content-encoding"[..],
         b"content-type",

@@ -5,25 +5,30 @@
 //!
 //! Invariants: `Remora-*` never crosses the proxy in either direction, in a head or behind a body ([`may_trail`]) ·
 //! `Connection` cannot remove a field that a request's meaning rests on · what an upstream is told of the client is
-//! written from the [`ClientView`] and nothing else · Host passes as the client sent it (redirects and cookie domains then fit
+//! written from the [`ClientView`] and nothing else, what vouches for one passes from a trusted peer alone · Host passes as the client sent it (redirects and cookie domains then fit
 //! without repair).
 
 mod client;
 mod edit;
 mod forwarding;
 mod hops;
+mod identity;
 mod names;
 mod reverse;
 mod route_cookie;
+mod rules;
+mod trace;
 mod upgrade;
 
 pub use client::{ClientView, ForwardingHeader, Peer, Scheme};
 pub use edit::FieldEdit;
-pub use forwarding::{added_to_request, edit_request};
+pub use forwarding::{Told, added_to_request, edit_request};
 pub use hops::{Listed, may_trail};
 pub use names::declines;
 pub use reverse::{Origin, edit_response};
 pub use route_cookie::route_cookie;
+pub use rules::FieldRules;
+pub use trace::{given_request_id, has_been_here, traceparent};
 pub use upgrade::Upgrade;
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ pub(super) const PORT: &[u8] = b"x-forwarded-port";
 /// The same in one field (RFC 7239).
 pub(super) const FORWARDED: &[u8] = b"forwarded";
 
+/// The name of one request in all logs.
+pub(super) const REQUEST_ID: &[u8] = b"x-request-id";
+
 /// Whether a response field is the adapter's word that the application did not run.
 #[must_use]
 pub fn declines(name: &[u8], value: &[u8]) -> bool {

@@ -151,3 +151,6 @@ fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
         .strip_prefix(b"//")?;
     known.then_some((scheme, rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::route::PathRoute;
 
 type Field<'a> = (&'a str, &'a str);
 
@@ -15,7 +14,7 @@ pub(super) fn bytes<'a>(
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
 }
 
-fn client(trusted: bool) -> ClientView<'static> {
+pub(super) fn client(trusted: bool) -> ClientView<'static> {
     ClientView {
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         trusted,
@@ -31,11 +30,17 @@ fn client(trusted: bool) -> ClientView<'static> {
 fn sent(fields: &[Field<'_>], client: &ClientView<'_>) -> Vec<String> {
     let listed = Listed::read(bytes(fields));
     let upgrade = Upgrade::asked("GET", true, bytes(fields));
+    let told = Told {
+        client,
+        upgrade,
+        request_id: "r1",
+        via: "1.1 remora-1",
+    };
     let kept = fields
         .iter()
-        .filter(|(name, _)| edit_request(name.as_bytes(), &listed, client, upgrade) == FieldEdit::Keep)
+        .filter(|(name, _)| edit_request(name.as_bytes(), &listed, &told) == FieldEdit::Keep)
         .map(|(name, value)| format!("{name}: {value}"));
-    let added = added_to_request(client, upgrade);
+    let added = added_to_request(&told);
     let added = added.iter().map(|(name, value)| {
         format!(
             "{}: {}",
@@ -46,11 +51,13 @@ fn sent(fields: &[Field<'_>], client: &ClientView<'_>) -> Vec<String> {
     kept.chain(added).collect()
 }
 
-const TOLD: [&str; 4] = [
+const TOLD: [&str; 6] = [
     "x-forwarded-for: 192.0.2.7",
     "x-forwarded-proto: https",
     "x-forwarded-host: shop.example",
     "x-forwarded-port: 443",
+    "x-request-id: r1",
+    "via: 1.1 remora-1",
 ];
 
 #[test]
@@ -114,6 +121,117 @@ fn what_an_untrusted_client_says_of_itself_is_replaced() {
     assert_eq!(sent(&fields, &client(false)), TOLD);
 }
 
+/// What servers believe of whoever asks, by any of its spellings.
+const VOUCHES: [Field<'static>; 12] = [
+    ("SSL_CLIENT_CERT", "x"),
+    ("ssl-cipher", "x"),
+    ("Ssl_Session_Id", "x"),
+    ("X-SSL-Client-Verify", "SUCCESS"),
+    ("X_Client_Cert", "x"),
+    ("Client-Cert-Chain", "x"),
+    ("True-Client-IP", "9.9.9.9"),
+    ("CF-Connecting-IP", "9.9.9.9"),
+    ("Front-End-Https", "on"),
+    ("X-Original-URL", "/admin"),
+    ("Remote_User", "root"),
+    ("X-Amzn-Oidc-Identity", "root"),
+];
+
+#[test]
+fn nobody_vouches_for_himself() {
+    assert_eq!(sent(&VOUCHES, &client(false)), TOLD);
+    let told = sent(&VOUCHES, &client(true));
+    assert_eq!(told.len(), VOUCHES.len() + TOLD.len(), "a trusted front does");
+    for (name, _) in VOUCHES {
+        assert!(!may_trail(name.as_bytes()), "{name}");
+    }
+    let listed = [&VOUCHES[..], &[("Connection", "ssl_client_cert, remote-user")]].concat();
+    assert_eq!(
+        sent(&listed, &client(true)),
+        told,
+        "and Connection takes none away"
+    );
+}
+
+#[test]
+fn a_rule_covers_a_name_in_all_its_spellings_and_none_that_a_message_rests_on() {
+    let rules = FieldRules {
+        set: vec![("X-Site".into(), "one".into())],
+        unset: vec!["X_Old".into()],
+    };
+    for (name, covered) in [
+        ("x-site", true),
+        ("X_SITE", true),
+        ("x-old", true),
+        ("X-Older", false),
+    ] {
+        assert_eq!(rules.cover(name.as_bytes()), covered, "{name}");
+    }
+    for name in [
+        "Host",
+        "content_length",
+        "Transfer-Encoding",
+        "Connection",
+        "Cookie",
+        "Set-Cookie",
+        "Remora-Effect",
+        "X-Forwarded-For",
+        "Via",
+    ] {
+        assert!(!FieldRules::may_name(name.as_bytes()), "{name}");
+    }
+    assert!(FieldRules::may_name(b"Server") && FieldRules::may_name(b"SSL_CLIENT_CERT"));
+}
+
+#[test]
+fn a_request_keeps_the_id_that_a_trusted_peer_gave() {
+    let long = "x".repeat(129);
+    for (trusted, value, expected) in [
+        (true, "7f-1_a.b:c/d+e=@f", Some("7f-1_a.b:c/d+e=@f")),
+        (true, &long[1..], Some(&long[1..])),
+        (true, &long, None),
+        (true, "", None),
+        (true, "a b", None),
+        (true, "a\"", None),
+        (false, "7f", None),
+    ] {
+        let fields = [("X-Request-ID", value)];
+        assert_eq!(
+            given_request_id(&client(trusted), bytes(&fields)),
+            expected,
+            "{value}"
+        );
+    }
+    let given = [("x_request_id", "theirs")];
+    assert_eq!(sent(&given, &client(true)), TOLD, "it is told once");
+}
+
+#[test]
+fn a_trace_is_logged_if_it_is_one() {
+    let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let of = |value| traceparent(bytes(&[("Traceparent", value)])).map(str::to_owned);
+    assert_eq!(of(good), Some(good.to_owned()));
+    for wrong in [&good[1..], &good.to_uppercase(), &good.replacen('-', "0", 1), ""] {
+        assert_eq!(of(wrong), None, "{wrong}");
+    }
+    assert_eq!(
+        sent(&[("traceparent", good)], &client(false)).len(),
+        TOLD.len() + 1
+    );
+}
+
+#[test]
+fn a_request_that_was_here_is_known_by_its_via() {
+    let here = |lines: &[&str]| {
+        let fields: Vec<Field<'_>> = lines.iter().map(|line| ("Via", *line)).collect();
+        has_been_here(bytes(&fields), b"remora-1")
+    };
+    assert!(
+        here(&["1.1 remora-1"]) && here(&["1.0 fred, 1.1 remora-1 (x)"]) && here(&["1.1 a", "1.1 remora-1"])
+    );
+    assert!(!here(&[]) && !here(&["1.1 remora-12", "remora-1", "1.1 fred (remora-1)"]));
+}
+
 #[test]
 fn an_upstream_is_told_what_the_view_says_and_nothing_that_came_in() {
     let fields = [
@@ -152,9 +270,6 @@ fn our_own_fields_never_cross() {
         ("REMORA-Anything", "1"),
     ];
     assert_eq!(sent(&fields, &client(true))[..1], ["x-forwarded-for: 192.0.2.7"]);
-    for (name, value) in fields {
-        assert_eq!(response(name, value), FieldEdit::Drop, "{name}");
-    }
     assert!(declines(b"Remora-Effect", b" None "));
     assert!(!declines(b"Remora-Effect", b"certain"));
     assert!(!declines(b"X-Remora-Effect", b"none"));
@@ -214,175 +329,4 @@ fn a_tunnel_is_websocket_alone_and_without_a_body() {
     assert!(!Upgrade::WebSocket.is_granted(bytes(&h2c)));
     assert!(!Upgrade::WebSocket.is_granted(bytes(&ASKED[1..])));
     assert!(!Upgrade::No.is_granted(bytes(&ASKED)), "nobody asked");
-}
-
-fn mapped(public: &str, internal: &str, name: &str, value: &str) -> FieldEdit {
-    let route = PathRoute {
-        public: public.into(),
-        internal: internal.into(),
-        pool: 0,
-    };
-    let origin = Origin {
-        route: &route,
-        upstream: "127.0.0.1:8081",
-        client: &client(false),
-    };
-    edit_response(
-        name.as_bytes(),
-        value.as_bytes(),
-        &Listed::default(),
-        &origin,
-        Upgrade::No,
-    )
-}
-
-fn response(name: &str, value: &str) -> FieldEdit {
-    mapped("/shop", "/cart", name, value)
-}
-
-fn check(name: &str, cases: &[(&str, &str)]) {
-    for (value, expected) in cases {
-        let edit = if value == expected {
-            FieldEdit::Keep
-        } else {
-            FieldEdit::Replace(expected.as_bytes().to_vec())
-        };
-        assert_eq!(response(name, value), edit, "{name}: {value}");
-    }
-}
-
-#[test]
-fn redirects_come_back_to_where_the_client_is() {
-    let cases = [
-        ("/cart", "/shop"),
-        ("/cart/x?y#z", "/shop/x?y#z"),
-        ("/cart;jsessionid=A.n1", "/shop;jsessionid=A.n1"),
-        ("/carton", "/carton"),
-        ("/other", "/other"),
-        ("x/y", "x/y"),
-        ("", ""),
-        ("http://127.0.0.1:8081/cart/x", "https://shop.example/shop/x"),
-        ("http://shop.example/cart/x", "http://shop.example/shop/x"),
-        ("https://shop.example/cart/x", "https://shop.example/shop/x"),
-        ("HTTP://SHOP.example/cart", "HTTP://SHOP.example/shop"),
-        ("//shop.example/cart/x", "//shop.example/shop/x"),
-        ("//127.0.0.1:8081/cart/x", "//shop.example/shop/x"),
-        ("http://127.0.0.1:8081/other", "http://127.0.0.1:8081/other"),
-        ("http://127.0.0.1:80811/cart", "http://127.0.0.1:80811/cart"),
-        ("https://elsewhere.example/cart", "https://elsewhere.example/cart"),
-        ("ftp://shop.example/cart", "ftp://shop.example/cart"),
-        ("mailto:a@b", "mailto:a@b"),
-    ];
-    for name in ["Location", "content-location", "URI"] {
-        check(name, &cases);
-    }
-    check("X-Location", &[("/cart", "/cart")]);
-}
-
-#[test]
-fn an_unmapped_route_still_mends_scheme_and_host() {
-    let same = |value: &str| mapped("", "", "location", value);
-    let mended = FieldEdit::Replace(b"https://shop.example/x".to_vec());
-    assert_eq!(same("http://127.0.0.1:8081/x"), mended);
-    assert_eq!(same("https://shop.example/x"), FieldEdit::Keep);
-    assert_eq!(same("/x"), FieldEdit::Keep);
-    assert_eq!(
-        same("http://127.0.0.1:8081"),
-        FieldEdit::Replace(b"https://shop.example/".to_vec())
-    );
-}
-
-#[test]
-fn a_redirect_to_the_client_s_own_host_keeps_its_scheme() {
-    let route = PathRoute {
-        public: "/shop".into(),
-        internal: "/cart".into(),
-        pool: 0,
-    };
-    let client = ClientView {
-        scheme: Scheme::Http,
-        port: 80,
-        ..client(false)
-    };
-    let origin = Origin {
-        route: &route,
-        upstream: "127.0.0.1:8081",
-        client: &client,
-    };
-    let edit = |value: &str| {
-        edit_response(
-            b"location",
-            value.as_bytes(),
-            &Listed::default(),
-            &origin,
-            Upgrade::No,
-        )
-    };
-    let mapped = FieldEdit::Replace(b"https://shop.example/shop/login".to_vec());
-    assert_eq!(edit("https://shop.example/cart/login"), mapped);
-    let mended = FieldEdit::Replace(b"http://shop.example/shop".to_vec());
-    assert_eq!(edit("https://127.0.0.1:8081/cart"), mended);
-}
-
-#[test]
-fn cookie_paths_come_back_to_where_the_client_is() {
-    check(
-        "Set-Cookie",
-        &[
-            (
-                "JSESSIONID=A.n1; Path=/cart; HttpOnly",
-                "JSESSIONID=A.n1; Path=/shop; HttpOnly",
-            ),
-            ("JSESSIONID=A.n1;path = /cart/x", "JSESSIONID=A.n1;path =/shop/x"),
-            ("a=b; Path=/", "a=b; Path=/"),
-            ("a=b; Path=/carton", "a=b; Path=/carton"),
-            ("a=b", "a=b"),
-            ("path=/cart", "path=/cart"),
-            ("a=Path=/cart; Secure", "a=Path=/cart; Secure"),
-        ],
-    );
-}
-
-#[test]
-fn the_cookie_of_a_root_application_covers_its_public_path_itself() {
-    let edit = |value: &str| mapped("/shop", "", "set-cookie", value);
-    let replaced = |value: &str| FieldEdit::Replace(value.as_bytes().to_vec());
-    assert_eq!(
-        edit("A=B; Path=/; HttpOnly"),
-        replaced("A=B; Path=/shop; HttpOnly")
-    );
-    assert_eq!(edit("A=B; Path=/x/"), replaced("A=B; Path=/shop/x/"));
-    assert_eq!(mapped("", "", "set-cookie", "A=B; Path=/"), FieldEdit::Keep);
-}
-
-#[test]
-fn no_bytes_break_the_edits() {
-    let route = PathRoute {
-        public: "/shop".into(),
-        internal: "/cart".into(),
-        pool: 0,
-    };
-    crate::route::tests::fuzzed("a field").run(|noise| {
-        let client = ClientView {
-            host: noise,
-            ..client(true)
-        };
-        let origin = Origin {
-            route: &route,
-            upstream: "h:80",
-            client: &client,
-        };
-        let listed = Listed::read([(&b"connection"[..], noise)].into_iter());
-        let mut said = String::new();
-        for name in [&b"location"[..], b"set-cookie", noise] {
-            for upgrade in [Upgrade::No, Upgrade::WebSocket] {
-                let edits = [
-                    edit_response(name, noise, &listed, &origin, upgrade),
-                    edit_request(name, &listed, &client, upgrade),
-                ];
-                said += &format!("{:?}", edits.map(|edit| std::mem::discriminant(&edit)));
-            }
-        }
-        said
-    });
 }
