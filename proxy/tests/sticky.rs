@@ -187,3 +187,18 @@ fn drained_upstream_takes_nothing_new_and_loses_nobody() {
         proxy.client().get("/", cookie).text() == "drained"
     });
 }
+
+#[test]
+fn a_route_cookie_that_httpd_left_for_a_longer_path_moves_nobody() {
+    let upstreams = three();
+    let proxy = Proxy::start(&Config::with_route_cookie(&refs(&upstreams)));
+    let response = proxy
+        .client()
+        .get("/shop/x", "Cookie: ROUTEID=.n1; ROUTEID=.n2; JSESSIONID=ABC\r\n");
+    assert_eq!(
+        response.text(),
+        "two",
+        "the browser sends the longer path's first"
+    );
+    assert!(response.fields("set-cookie").is_empty());
+}

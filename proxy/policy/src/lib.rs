@@ -85,6 +85,6 @@ pub use headers::{
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
-    Balance, Belief, Health, HealthRule, Observation, Pool, Sight, Silence, Sticky, Upstream, UpstreamId,
-    UpstreamSet, Waiting,
+    Balance, Belief, Health, HealthRule, Observation, Pool, RouteCookie, SameSite, Sight, Silence, Sticky,
+    Upstream, UpstreamId, UpstreamSet, Waiting,
 };

@@ -9,6 +9,7 @@ mod health;
 mod pools;
 mod routes;
 mod rules;
+mod sticky;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -44,6 +45,8 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     if pools.is_empty() {
         report.fault_of_file("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
     }
+    let named = file.pool.iter().zip(&pools);
+    report.cookie_names(&named.map(|((name, table), pool)| (name.as_str(), table, &pool.sticky)));
     let routes = report.routes(&file.route, &pools);
     let access_log = match file.access_log {
         None => LogTarget::Stdout,

@@ -137,6 +137,10 @@ pub(super) struct PoolTable {
 pub(super) struct StickyTable {
     pub(super) session: Option<Spanned<String>>,
     pub(super) route_cookie: Option<Spanned<String>>,
+    pub(super) path: Option<Spanned<String>>,
+    pub(super) domain: Option<Spanned<String>>,
+    pub(super) same_site: Option<Spanned<String>>,
+    pub(super) partitioned: Option<Spanned<bool>>,
 }
 
 /// `health`: a table, or `"off"`.

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use remora_policy::{ForwardingHeader, HealthRule};
+use remora_policy::{ForwardingHeader, HealthRule, RouteCookie, Sticky};
 
 use super::limits::{Limits, Row};
 use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
@@ -109,10 +109,7 @@ pub(super) fn limits_help() -> String {
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
-    let sticky = match &pool.sticky.route_cookie {
-        Some(cookie) => format!("route in cookie {cookie}, session in {}", pool.sticky.session),
-        None => format!("session and route in {}", pool.sticky.session),
-    };
+    let sticky = write_sticky(&pool.sticky);
     writeln!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));
@@ -151,5 +148,30 @@ fn checks(health: &HealthConfig) -> String {
         host.unwrap_or_default(),
         port.unwrap_or_default(),
         statuses.join(", ")
+    )
+}
+
+fn write_sticky(sticky: &Sticky) -> String {
+    let usual = Sticky::new(&sticky.session, None).parameter == sticky.parameter;
+    let session = if usual {
+        sticky.session.to_string()
+    } else {
+        format!("{}, in URLs {}", sticky.session, sticky.parameter)
+    };
+    let Some(cookie) = &sticky.route_cookie else {
+        return format!("session and route in {session}");
+    };
+    let (path, same_site) = (&cookie.path, cookie.same_site.as_str());
+    let domain = cookie.domain.as_ref().map(|domain| format!(" Domain={domain}"));
+    let attributes = if *cookie == RouteCookie::named(&cookie.name) {
+        String::new()
+    } else {
+        let partitioned = if cookie.partitioned { " Partitioned" } else { "" };
+        let domain = domain.unwrap_or_default();
+        format!(" (Path={path}{domain} SameSite={same_site}{partitioned})")
+    };
+    format!(
+        "route in cookie {}{attributes}, session in {session}",
+        cookie.name
     )
 }

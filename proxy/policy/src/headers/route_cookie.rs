@@ -1,7 +1,7 @@
 //! The one cookie that the proxy writes: it marks a user's upstream (mode 1).
 //!
 //! Invariant: it has one form, held by `formats/proxy/route-cookie.txt`, which no release may change, because users
-//! bring it back to later ones.
+//! bring it back to later ones. Its attributes only say to whom they bring it, and are the owner's.
 //!
 //! Left out on purpose: when it is written (when the route changes, which the exchange knows) and how it is read (`key`
 //! of the routes, which takes httpd's form and the plain one).
@@ -13,13 +13,16 @@ use crate::upstream::Sticky;
 /// mode 2.
 #[must_use]
 pub fn route_cookie(sticky: &Sticky, route: &str, client: &ClientView<'_>) -> Option<String> {
-    let name = sticky.route_cookie.as_ref()?;
-    let secure = if client.scheme == Scheme::Https {
-        "; Secure"
-    } else {
-        ""
-    };
-    Some(format!("{name}=.{route}; Path=/; HttpOnly; SameSite=Lax{secure}"))
+    let cookie = sticky.route_cookie.as_ref()?;
+    let (name, path, same_site) = (&cookie.name, &cookie.path, cookie.same_site.as_str());
+    let domain = cookie.domain.as_ref().map(|domain| format!("; Domain={domain}"));
+    let secure = client.scheme == Scheme::Https || cookie.needs_tls();
+    Some(format!(
+        "{name}=.{route}; Path={path}{}; HttpOnly; SameSite={same_site}{}{}",
+        domain.unwrap_or_default(),
+        if secure { "; Secure" } else { "" },
+        if cookie.partitioned { "; Partitioned" } else { "" },
+    ))
 }
 
 #[cfg(test)]
@@ -29,6 +32,7 @@ mod tests {
     use super::super::client::{ForwardingHeader, Peer};
     use super::*;
     use crate::route::RouteKey;
+    use crate::upstream::{RouteCookie, SameSite};
 
     fn client(scheme: Scheme) -> ClientView<'static> {
         let peer = Peer {
@@ -62,6 +66,53 @@ mod tests {
         key.route.map_or("-".to_owned(), |route| {
             String::from_utf8_lossy(route).into_owned()
         })
+    }
+
+    #[test]
+    fn attributes_are_the_owner_s_and_secure_is_said_where_browsers_ask_for_it() {
+        let usual = RouteCookie::named("R");
+        let named = |name| RouteCookie::named(name);
+        for (cookie, expected) in [
+            (usual.clone(), "R=.n1; Path=/; HttpOnly; SameSite=Lax"),
+            (
+                RouteCookie {
+                    path: "/shop".into(),
+                    domain: Some("shop.test".into()),
+                    same_site: SameSite::Strict,
+                    ..usual.clone()
+                },
+                "R=.n1; Path=/shop; Domain=shop.test; HttpOnly; SameSite=Strict",
+            ),
+            (
+                RouteCookie {
+                    same_site: SameSite::None,
+                    ..usual.clone()
+                },
+                "R=.n1; Path=/; HttpOnly; SameSite=None; Secure",
+            ),
+            (
+                RouteCookie {
+                    partitioned: true,
+                    ..usual
+                },
+                "R=.n1; Path=/; HttpOnly; SameSite=Lax; Secure; Partitioned",
+            ),
+            (
+                named("__Host-R"),
+                "__Host-R=.n1; Path=/; HttpOnly; SameSite=Lax; Secure",
+            ),
+            (
+                named("__Secure-R"),
+                "__Secure-R=.n1; Path=/; HttpOnly; SameSite=Lax; Secure",
+            ),
+        ] {
+            let sticky = Sticky {
+                route_cookie: Some(cookie),
+                ..Sticky::new("JSESSIONID", None)
+            };
+            let written = route_cookie(&sticky, "n1", &client(Scheme::Http)).unwrap();
+            assert_eq!(written, expected);
+        }
     }
 
     #[test]

@@ -2,10 +2,13 @@
 //!
 //! What Tomcat will take for the session id is what counts here, so the order is Tomcat's: the first usable cookie of
 //! the name (browsers send the one with the longest path first), then the last `;name=value` of a path segment, then
-//! the first `name=value` pair of the query, which Tomcat does not read but httpd's users rely on.
+//! the first `name=value` pair of the query, which Tomcat does not read but httpd's users rely on. Of route cookies the
+//! last usable one counts: ours is for the whole site, and browsers send cookies of longer paths, which an httpd without
+//! `path=` has left behind, in front of it.
 //!
 //! A value is usable if it is 1 to [`VALUE_MAX`] cookie octets (RFC 6265: visible ASCII without quotes, comma,
-//! semicolon and backslash) with a bare id in front of the first dot. Any other value is no value, never an error: it
+//! semicolon and backslash) with a bare id in front of the first dot; a session cookie's may stand in quotes, as Tomcat reads
+//! it. Any other value is no value, never an error: it
 //! may be forged, and its sender is a new user.
 //!
 //! Unlike httpd, whose look-up is a substring search over the whole URL: names match whole, in a cookie between
@@ -40,7 +43,7 @@ impl<'a> RouteKey<'a> {
             split_once(target, b'?').map_or((target, None), |(path, query)| (path, Some(query)));
         let parameter = sticky.parameter.as_bytes();
         let value = cookie_values(cookies.clone(), sticky.session.as_bytes())
-            .find_map(Value::read)
+            .find_map(|value| Value::read(unquoted(value)))
             .or_else(|| path_parameters(path, parameter).filter_map(Value::read).last())
             .or_else(|| query.and_then(|query| query_values(query, parameter).find_map(Value::read)));
         let session = value.map(|value| value.session);
@@ -49,9 +52,11 @@ impl<'a> RouteKey<'a> {
                 session,
                 route: value.and_then(|value| value.route),
             },
-            Some(name) => RouteKey {
+            Some(cookie) => RouteKey {
                 session,
-                route: cookie_values(cookies, name.as_bytes()).find_map(route_value),
+                route: cookie_values(cookies, cookie.name.as_bytes())
+                    .filter_map(route_value)
+                    .last(),
             },
         }
     }
@@ -73,6 +78,14 @@ impl<'a> Value<'a> {
         let route = route.filter(|route| is_route(route));
         (!session.is_empty()).then_some(Value { session, route })
     }
+}
+
+/// A value without the quotes around it.
+fn unquoted(value: &[u8]) -> &[u8] {
+    value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+        .unwrap_or(value)
 }
 
 /// The route in the proxy's own cookie: `.route` as httpd's recipe writes it, or the plain route.

@@ -17,7 +17,7 @@ fn key(route_cookie: Option<&str>, target: &str, cookies: &[&str]) -> String {
 
 #[test]
 fn mode_2_reads_session_and_route_from_cookie_path_and_query() {
-    let cases: [(&str, &[&str], &str); 24] = [
+    let cases: [(&str, &[&str], &str); 27] = [
         ("/", &["JSESSIONID=A.n1"], "A n1"),
         ("/", &["JSESSIONID=A"], "A -"),
         ("/", &["a=b; JSESSIONID=A.n1; c=d"], "A n1"),
@@ -27,7 +27,11 @@ fn mode_2_reads_session_and_route_from_cookie_path_and_query() {
         ("/", &["JSESSIONID=AA.BB.2"], "AA BB.2"),
         // The first usable cookie wins, as in Tomcat.
         ("/", &["JSESSIONID=A.1; JSESSIONID=B.2"], "A 1"),
-        ("/", &["JSESSIONID=\"A.2\"; JSESSIONID=B.2"], "B 2"),
+        ("/", &["JSESSIONID=A b; JSESSIONID=B.2"], "B 2"),
+        // Quotes around it are no part of it.
+        ("/", &["JSESSIONID=\"A.2\"; JSESSIONID=B.2"], "A 2"),
+        ("/", &["JSESSIONID=\"A.2; JSESSIONID=B.2\""], "- -"),
+        ("/", &["JSESSIONID=\"\""], "- -"),
         // Names match whole and with their case.
         ("/", &["XJSESSIONID=A.1; JSESSIONID=B.2"], "B 2"),
         ("/", &["jsessionid=A.1"], "- -"),
@@ -56,7 +60,7 @@ fn mode_2_reads_session_and_route_from_cookie_path_and_query() {
 
 #[test]
 fn mode_1_reads_the_route_from_its_own_cookie_only() {
-    let cases: [(&str, &[&str], &str); 8] = [
+    let cases: [(&str, &[&str], &str); 11] = [
         ("/", &["ROUTEID=.n1; JSESSIONID=A"], "A n1"),
         ("/", &["ROUTEID=n1"], "- n1"),
         ("/", &["ROUTEID=."], "- -"),
@@ -65,6 +69,10 @@ fn mode_1_reads_the_route_from_its_own_cookie_only() {
         ("/", &["JSESSIONID=A.n1"], "A -"),
         ("/", &["JSESSIONID=A.n2; ROUTEID=.n1"], "A n1"),
         ("/?ROUTEID=.n2", &["ROUTEID=.n1"], "- n1"),
+        // The last usable one: ours is for the whole site, and what httpd left for a longer path comes first.
+        ("/", &["ROUTEID=.old; ROUTEID=.n1"], "- n1"),
+        ("/", &["ROUTEID=.old", "ROUTEID=.n1; a=b"], "- n1"),
+        ("/", &["ROUTEID=.n1; ROUTEID=\"x\"; ROUTEID="], "- n1"),
     ];
     for (target, cookies, expected) in cases {
         assert_eq!(
@@ -73,6 +81,20 @@ fn mode_1_reads_the_route_from_its_own_cookie_only() {
             "{target} {cookies:?}"
         );
     }
+}
+
+#[test]
+fn a_session_may_have_one_name_in_cookies_and_another_in_urls() {
+    let sticky = Sticky::new("SID|sid", None);
+    let session = |target: &str, cookies: &str| {
+        let key = RouteKey::read(&sticky, target.as_bytes(), std::iter::once(cookies.as_bytes()));
+        key.session.map_or("-".to_owned(), |session| {
+            String::from_utf8_lossy(session).into_owned()
+        })
+    };
+    assert_eq!(session("/x;sid=P.n1", "SID=C.n1"), "C");
+    assert_eq!(session("/x;sid=P.n1", "sid=C.n1"), "P");
+    assert_eq!(session("/x;SID=P.n1?SID=Q", ""), "-");
 }
 
 #[test]

@@ -56,22 +56,84 @@ pub struct Sticky {
     /// Name of the same value in path and query: Tomcat's `jsessionid` for `JSESSIONID`, otherwise the cookie's name.
     pub parameter: Arc<str>,
     /// Mode 1: the proxy's own cookie that carries the route. Absent in mode 2, where the session id carries it.
-    pub route_cookie: Option<Arc<str>>,
+    pub route_cookie: Option<RouteCookie>,
+}
+
+/// The cookie by which the proxy marks a user's upstream, and to whom browsers bring it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteCookie {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The paths that it is for.
+    pub path: Arc<str>,
+    /// The domain whose hosts it is for; the host that was asked, alone, when absent.
+    pub domain: Option<Arc<str>>,
+    /// On which requests from other sites it comes along.
+    pub same_site: SameSite,
+    /// Whether each site that embeds this one has a cookie of its own.
+    pub partitioned: bool,
+}
+
+impl RouteCookie {
+    /// A cookie for the whole host that was asked.
+    #[must_use]
+    pub fn named(name: &str) -> RouteCookie {
+        RouteCookie {
+            name: name.into(),
+            path: "/".into(),
+            domain: None,
+            same_site: SameSite::Lax,
+            partitioned: false,
+        }
+    }
+
+    /// Whether browsers take it over TLS alone, by its name or by what it asks for.
+    #[must_use]
+    pub fn needs_tls(&self) -> bool {
+        self.name.starts_with("__Host-")
+            || self.name.starts_with("__Secure-")
+            || self.same_site == SameSite::None
+            || self.partitioned
+    }
+}
+
+/// On which requests from other sites a cookie comes along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// On none.
+    Strict,
+    /// When somebody follows a link.
+    Lax,
+    /// On all.
+    None,
+}
+
+impl SameSite {
+    /// As it stands in a cookie.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SameSite::Strict => "Strict",
+            SameSite::Lax => "Lax",
+            SameSite::None => "None",
+        }
+    }
 }
 
 impl Sticky {
-    /// Stickiness by the session cookie `session`; mode 1 when `route_cookie` is given.
+    /// Stickiness by the session cookie `session`; mode 1 when `route_cookie` is given. `COOKIE|parameter` names the
+    /// session in cookies and in URLs apart, as httpd's `stickysession` does.
     #[must_use]
     pub fn new(session: &str, route_cookie: Option<&str>) -> Sticky {
-        let parameter = if session == "JSESSIONID" {
-            "jsessionid"
-        } else {
-            session
+        let (session, parameter) = match session.split_once('|') {
+            Some(names) => names,
+            None if session == "JSESSIONID" => (session, "jsessionid"),
+            None => (session, session),
         };
         Sticky {
             session: session.into(),
             parameter: parameter.into(),
-            route_cookie: route_cookie.map(Arc::from),
+            route_cookie: route_cookie.map(RouteCookie::named),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! Pools and their members.
 //!
 //! Invariants: the routes and addresses of a pool are unique, a route can stand in a cookie, a member's URL has no path
-//! and its authority a port · a pool's cookies have names that a browser accepts.
+//! and its authority a port.
 //!
 //! Left out on purpose: TLS to upstreams, which is refused with a sentence.
 
 use std::ops::RangeInclusive;
 
-use remora_policy::{ROUTE_MAX, Sticky};
+use remora_policy::ROUTE_MAX;
 
-use super::super::file::{MemberTable, PoolTable, StickyTable};
+use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
 use super::super::values::{MemberConfig, PoolConfig};
 
@@ -85,27 +85,6 @@ impl Report<'_> {
             weight,
             threads: threads.map(|threads| self.within("threads", threads, THREADS)),
         }
-    }
-
-    fn sticky(&mut self, table: &StickyTable) -> Sticky {
-        for name in [&table.session, &table.route_cookie].into_iter().flatten() {
-            let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-            if name.get_ref().is_empty() || !name.get_ref().bytes().all(token) {
-                self.fault(
-                    name.span(),
-                    format!("`{}` cannot be the name of a cookie", name.get_ref()),
-                );
-            }
-        }
-        let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
-        let route_cookie = table.route_cookie.as_ref();
-        if let Some(same) = route_cookie.filter(|name| name.get_ref() == session) {
-            self.fault(
-                same.span(),
-                "route_cookie and session are the same cookie: leave route_cookie out (mode 2)",
-            );
-        }
-        Sticky::new(session, route_cookie.map(|name| name.get_ref().as_str()))
     }
 }
 
