@@ -284,20 +284,26 @@ impl<'a> Exchange<'a> {
         self.visit.observe(upstream.id, Ok(()));
         let origin = Origin {
             route: self.mapped.route,
-            upstream: &upstream.authority,
+            paths: &self.visit.snapshot().paths,
+            pool: self.pool,
             client: &self.client,
         };
-        match answer {
+        let (answer, unpublished) = match answer {
             Answer::Response(head, body) => {
                 let streamed = body.remaining().is_none();
-                let head = heads::to_client(&head, &origin, Upgrade::No, streamed, cookie);
-                Answer::Response(head, body)
+                let (head, unpublished) = heads::to_client(&head, &origin, Upgrade::No, streamed, cookie);
+                (Answer::Response(head, body), unpublished)
             }
             Answer::Switched(head, tunnel) => {
-                let head = heads::to_client(&head, &origin, self.upgrade, false, cookie);
-                Answer::Switched(head, tunnel)
+                let (head, unpublished) = heads::to_client(&head, &origin, self.upgrade, false, cookie);
+                (Answer::Switched(head, tunnel), unpublished)
             }
+        };
+        if unpublished {
+            let figures = self.visit.current.tally.pool(self.mapped.route.pool);
+            figures.unpublished(&self.pool.name);
         }
+        answer
     }
 
     fn shape(&self) -> RequestShape {

@@ -4,6 +4,8 @@
 //!
 //! Left out on purpose: per-user or per-path figures; they belong into the access log. Session ids appear nowhere.
 
+use std::sync::{Arc, Once};
+
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use remora_policy::Belief;
 
@@ -21,6 +23,8 @@ pub(crate) const FAILURES: &str = "remora_proxy_attempt_failures_total";
 pub(crate) const HEALTH: &str = "remora_proxy_upstream_health";
 /// Whether an operator drains an upstream: 1 or 0; by pool and route.
 pub(crate) const DRAINING: &str = "remora_proxy_upstream_draining";
+/// Answers that named an upstream's own address under a path that no route publishes, by pool.
+pub(crate) const UNPUBLISHED: &str = "remora_proxy_unpublished_locations_total";
 /// Number of the current snapshot.
 pub(crate) const GENERATION: &str = "remora_proxy_snapshot_generation";
 /// Clients connected now.
@@ -41,6 +45,9 @@ pub(crate) struct PoolMetrics {
     pub(crate) head_seconds: Histogram,
     /// Attempts that were followed by another.
     pub(crate) repeats: Counter,
+    unpublished: Counter,
+    /// Whether somebody was told of the first.
+    told: Arc<Once>,
 }
 
 impl PoolMetrics {
@@ -54,7 +61,21 @@ impl PoolMetrics {
             picks: ["sticky", "moved", "fresh", "none"].map(pick),
             head_seconds: histogram!(HEAD_SECONDS, "pool" => pool.to_owned()),
             repeats: counter!(REPEATS, "pool" => pool.to_owned()),
+            unpublished: counter!(UNPUBLISHED, "pool" => pool.to_owned()),
+            told: Arc::new(Once::new()),
         }
+    }
+
+    /// An answer sent its client to an upstream's own address. Told once: the figure says how often.
+    pub(crate) fn unpublished(&self, pool: &str) {
+        self.unpublished.increment(1);
+        self.told.call_once(|| {
+            tracing::warn!(
+                pool,
+                "an answer names an upstream's own address under a path that no route publishes: its client cannot follow; \
+                 add a route for the path, or mend the link"
+            );
+        });
     }
 
     /// The client got this status; 101 counts as 1xx.

@@ -288,3 +288,48 @@ fn a_request_that_comes_round_is_not_sent_again() {
     assert_eq!(proxy.client().get("/", &via.concat()).status, 508);
     assert_eq!(upstream.seen().len(), 1);
 }
+
+#[test]
+fn what_names_another_route_or_member_of_the_pool_is_mapped_back_too() {
+    let members = [(); 2].map(|()| {
+        Upstream::start(|seen| {
+            let fields = seen.field("x-say").unwrap_or_default().replace('|', "\r\n");
+            Act::answer("302 Found", &format!("{fields}\r\n"), "")
+        })
+    });
+    let more = "[[route]]\npath = \"/auth\"\nto = \"tomcat/sso\"";
+    let proxy =
+        Proxy::start(&Config::mapped(&[&members[0], &members[1]], "/shop", "tomcat/inner").table(more));
+    let say = |fields: &str| {
+        let other = members[1].address;
+        let fields = format!(
+            "X-Say: {}\r\nCookie: JSESSIONID=A.n1\r\n",
+            fields.replace("OTHER", &other.to_string())
+        );
+        proxy.client().get("/shop/x", &fields)
+    };
+    let login =
+        say("Location: http://shop/sso/login|Set-Cookie: SSO=1; Path=/sso|Refresh: 5; url=http://OTHER/sso");
+    assert_eq!(login.field("location"), Some("http://shop/auth/login"));
+    assert_eq!(login.field("set-cookie"), Some("SSO=1; Path=/auth"));
+    assert_eq!(login.field("refresh"), Some("5; url=http://shop/auth"));
+    assert_eq!(
+        say("Location: http://OTHER/inner/x").field("location"),
+        Some("http://shop/shop/x")
+    );
+    let inside = format!("http://{}/status", members[1].address);
+    for _ in 0..2 {
+        assert_eq!(
+            say("Location: http://OTHER/status").field("location"),
+            Some(&*inside)
+        );
+    }
+    let counted = r#"remora_proxy_unpublished_locations_total{pool="tomcat"}"#;
+    assert_eq!(proxy.figure(counted), Some(2.0));
+    assert_eq!(
+        proxy.log().matches("that no route publishes").count(),
+        1,
+        "{}",
+        proxy.log()
+    );
+}

@@ -55,8 +55,11 @@
 //! Fields of one connection end here, and so does what `Connection` lists, but for the fields that a request's meaning
 //! rests on. `Remora-*` never crosses in either direction. What upstreams are told of the client is written from the view,
 //! never copied; fields that vouch for a client pass from a trusted peer alone. An owner's own rules come last
-//! ([`FieldRules`]). A request that has been through this process already is recognised ([`has_been_here`]). Redirects and cookie paths that name the upstream are mapped back to what the
-//! client asked for. The route cookie is written in one form only (`formats/proxy/route-cookie.txt`).
+//! ([`FieldRules`]). A request that has been through this process already is recognised ([`has_been_here`]).
+//!
+//! Redirects and cookies that name a member of the pool, or a path there, are mapped back to what the client asks for,
+//! over all routes of the pool, the serving one first. The route cookie is written in one form only
+//! (`formats/proxy/route-cookie.txt`).
 //!
 //! # Invariants
 //!

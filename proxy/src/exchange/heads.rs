@@ -36,7 +36,7 @@ pub(super) fn to_upstream(
             continue;
         }
         match edit_request(name, &listed, told) {
-            FieldEdit::Keep => fields.push(name, value),
+            FieldEdit::Keep | FieldEdit::Unpublished => fields.push(name, value),
             FieldEdit::Replace(value) => fields.push(name, &value),
             FieldEdit::Drop => {}
         }
@@ -56,20 +56,25 @@ pub(super) fn to_upstream(
 }
 
 /// The head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the body has no known length;
-/// `route_cookie` is added.
+/// `route_cookie` is added. Says too whether it sends the client to an address that no route publishes.
 pub(super) fn to_client(
     head: &ResponseHead,
     origin: &Origin<'_>,
     upgrade: Upgrade,
     streamed: bool,
     route_cookie: Option<&str>,
-) -> ResponseHead {
+) -> (ResponseHead, bool) {
     let listed = Listed::read(head.fields.iter());
     let mut fields =
         Fields::with_capacity(head.fields.size() + ADDED_BYTES, head.fields.len() + ADDED_FIELDS);
+    let mut unpublished = false;
     for (name, value) in head.fields.iter() {
         match edit_response(name, value, &listed, origin, upgrade) {
             FieldEdit::Keep => fields.push(name, value),
+            FieldEdit::Unpublished => {
+                unpublished = true;
+                fields.push(name, value);
+            }
             FieldEdit::Replace(value) => fields.push(name, &value),
             FieldEdit::Drop => {}
         }
@@ -83,10 +88,8 @@ pub(super) fn to_client(
     if let Some(cookie) = route_cookie {
         fields.push(b"set-cookie", cookie.as_bytes());
     }
-    ResponseHead {
-        status: head.status,
-        fields,
-    }
+    let status = head.status;
+    (ResponseHead { status, fields }, unpublished)
 }
 
 /// Puts an owner's rules for answers into effect.

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 pub enum FieldEdit {
     /// It passes as it is.
     Keep,
+    /// It passes as it is, and sends the client to an upstream's own address, which no route publishes.
+    Unpublished,
     /// It does not pass.
     Drop,
     /// Its value is replaced.

@@ -1,28 +1,36 @@
-//! Response fields: redirects and cookie paths mapped back to what the client asked for.
+//! Response fields: redirects and cookies mapped back to what the client asked for.
 //!
-//! A location or cookie path is mapped when it lies under the upstream path of the route that served the request, and,
-//! if it names a host, when that is the upstream's own or the one that the client asked. What names another host,
-//! another scheme than http, or another path passes unchanged: it is not ours to mend.
+//! Whatever names a member of the pool, the Host that was sent or only a path is looked up among all routes of the pool:
+//! the one that served the request if the path is under its upstream path, else the longest upstream path, the first in
+//! the file of two. What names another host, another scheme than http, or a path that no route publishes passes
+//! unchanged: it is not ours to mend. If it names a member all the same, the client is sent where it cannot go, and that
+//! is said ([`FieldEdit::Unpublished`]).
 //!
 //! Invariants: mapping back undoes exactly what mapping there did · a location on the client's own host keeps the
-//! scheme that the application wrote.
+//! scheme and the host that the application wrote · a cookie goes on covering all that it covered, and one whose name
+//! forbids another path or a domain (`__Host-`) is left alone.
 //!
-//! Left out on purpose: cookie domains (Host passes unchanged, so they fit), and links inside a body.
+//! Left out on purpose: links inside a body.
+
+mod cookie;
 
 use super::client::ClientView;
 use super::edit::FieldEdit;
 use super::hops::Listed;
 use super::names::{OWN_PREFIX, has_prefix};
 use super::upgrade::Upgrade;
-use crate::route::PathRoute;
+use crate::route::{PathMap, PathRoute};
+use crate::upstream::Pool;
 
 /// Where a response comes from and where its client is.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
     /// The path route that served the request.
     pub route: &'a PathRoute,
-    /// `host:port` of the upstream.
-    pub upstream: &'a str,
+    /// All path routes.
+    pub paths: &'a PathMap,
+    /// The pool that served the request.
+    pub pool: &'a Pool,
     /// Who asked.
     pub client: &'a ClientView<'a>,
 }
@@ -36,60 +44,77 @@ pub fn edit_response(
     origin: &Origin<'_>,
     upgrade: Upgrade,
 ) -> FieldEdit {
-    if name.eq_ignore_ascii_case(b"upgrade") && upgrade == Upgrade::WebSocket {
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    if is(b"upgrade") && upgrade == Upgrade::WebSocket {
         return FieldEdit::Keep;
     }
     if listed.ends_here(name) || has_prefix(name, OWN_PREFIX) {
         return FieldEdit::Drop;
     }
-    let mapped = if is_location(name) {
-        origin.public_location(value)
-    } else if name.eq_ignore_ascii_case(b"set-cookie") {
-        origin.public_cookie(value)
+    if is(b"location") || is(b"content-location") || is(b"uri") {
+        origin.location(value.trim_ascii())
+    } else if is(b"refresh") {
+        origin.refresh(value)
+    } else if is(b"set-cookie") {
+        origin.cookie(value).map_or(FieldEdit::Keep, FieldEdit::Replace)
     } else {
-        None
-    };
-    mapped.map_or(FieldEdit::Keep, FieldEdit::Replace)
-}
-
-fn is_location(name: &[u8]) -> bool {
-    [&b"location"[..], b"content-location", b"uri"]
-        .iter()
-        .any(|field| name.eq_ignore_ascii_case(field))
+        FieldEdit::Keep
+    }
 }
 
 impl Origin<'_> {
-    /// The location as the client must see it; `None` when it is right as it is.
-    fn public_location(&self, value: &[u8]) -> Option<Vec<u8>> {
-        let value = value.trim_ascii();
-        if value.first() == Some(&b'/') && value.get(1) != Some(&b'/') {
-            return self.route.to_public(value).filter(|public| public != value);
-        }
-        let (scheme, rest) = split_scheme(value)?;
-        let authority_end = rest
-            .iter()
-            .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-            .unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(authority_end);
-        let by_client = self.client.is_asked(authority);
-        if !by_client && !self.is_upstream(authority) {
-            return None;
-        }
-        let public = if path.first() == Some(&b'/') {
-            self.route.to_public(path)?
+    /// A location as the client must see it.
+    fn location(&self, value: &[u8]) -> FieldEdit {
+        let mapped = if value.first() == Some(&b'/') && value.get(1) != Some(&b'/') {
+            self.public_path(value)
         } else {
-            self.route.to_public(&[b"/", path].concat())?
+            let Some((scheme, rest)) = split_scheme(value) else {
+                return FieldEdit::Keep;
+            };
+            let end = rest
+                .iter()
+                .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+                .unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            let public = if path.first() == Some(&b'/') {
+                self.public_path(path)
+            } else {
+                self.public_path(&[b"/", path].concat())
+            };
+            if self.client.is_asked(authority) {
+                // The application means the client's own address: whether http or https is its decision.
+                public.map(|public| [&value[..value.len() - path.len()], &public].concat())
+            } else if self.is_inside(authority) {
+                let Some(public) = public else {
+                    return FieldEdit::Unpublished;
+                };
+                Some(self.absolute(!scheme.is_empty(), authority, &public))
+            } else {
+                None
+            }
         };
-        let mapped = if by_client {
-            // The application means the client's own address: whether http or https is its decision.
-            [&value[..value.len() - path.len()], &public].concat()
-        } else {
-            self.absolute(!scheme.is_empty(), authority, &public)
-        };
-        (mapped != value).then_some(mapped)
+        let changed = mapped.filter(|mapped| mapped != value);
+        changed.map_or(FieldEdit::Keep, FieldEdit::Replace)
     }
 
-    /// What the upstream said of itself, as an address that the client can reach.
+    /// `SECONDS; url=LOCATION`, the location in quotes or not.
+    fn refresh(&self, value: &[u8]) -> FieldEdit {
+        let Some((before, location, after)) = split_refresh(value) else {
+            return FieldEdit::Keep;
+        };
+        match self.location(location) {
+            FieldEdit::Replace(location) => FieldEdit::Replace([before, &location, after].concat()),
+            edit => edit,
+        }
+    }
+
+    /// The public form of a path on an upstream of the pool; none when no route publishes it.
+    fn public_path(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let serving = self.route.to_public(path);
+        serving.or_else(|| self.paths.to_public(self.route.pool, path))
+    }
+
+    /// What the site's inside calls itself, as an address that the client can reach.
     fn absolute(&self, with_scheme: bool, authority: &[u8], path: &[u8]) -> Vec<u8> {
         let own = self.client.authority();
         let host = if own.is_empty() { authority } else { &own };
@@ -101,37 +126,15 @@ impl Origin<'_> {
         [scheme.as_bytes(), colon.as_bytes(), b"//", host, path].concat()
     }
 
-    /// Whether an authority names the upstream.
-    fn is_upstream(&self, authority: &[u8]) -> bool {
-        let upstream = self.upstream.as_bytes();
-        authority.eq_ignore_ascii_case(upstream)
-            || upstream
-                .strip_suffix(b":80")
-                .is_some_and(|host| authority.eq_ignore_ascii_case(host))
-    }
-
-    /// The cookie with its path as the client must see it; `None` when it is right as it is.
-    fn public_cookie(&self, value: &[u8]) -> Option<Vec<u8>> {
-        let mut start = 0;
-        for part in value.split(|byte| *byte == b';') {
-            let attribute = part.iter().position(|byte| *byte == b'=').filter(|_| start > 0);
-            if let Some(equals) = attribute
-                && part[..equals].trim_ascii().eq_ignore_ascii_case(b"path")
-            {
-                let path = part[equals + 1..].trim_ascii();
-                let mut public = self.route.to_public(path)?;
-                if path == b"/" && public.len() > 1 {
-                    // The root of an upstream has no other name than a slash; its public form is a whole segment, and a
-                    // cookie of `/shop/` would not be sent to `/shop`.
-                    public.pop();
-                }
-                let public = Some(public).filter(|public| public != path)?;
-                let head = &value[..start + equals + 1];
-                return Some([head, &public, &value[start + part.len()..]].concat());
-            }
-            start += part.len() + 1;
-        }
-        None
+    /// Whether an authority is a name that only the inside has: a member's, or the Host that a front made of the client's.
+    fn is_inside(&self, authority: &[u8]) -> bool {
+        let sent = self.client.sent_host;
+        let is = |own: &[u8]| authority.eq_ignore_ascii_case(own);
+        (!sent.is_empty() && is(sent))
+            || self.pool.members.iter().any(|member| {
+                let own = member.authority.as_bytes();
+                is(own) || own.strip_suffix(b":80").is_some_and(is)
+            })
     }
 }
 
@@ -150,6 +153,27 @@ fn split_scheme(value: &[u8]) -> Option<(&[u8], &[u8])> {
         .unwrap_or(&value[colon..])
         .strip_prefix(b"//")?;
     known.then_some((scheme, rest))
+}
+
+/// What stands before the location of a Refresh field, the location, what stands behind it.
+fn split_refresh(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let separator = value.iter().position(|byte| matches!(byte, b';' | b','))?;
+    let rest = value[separator + 1..].trim_ascii_start();
+    let word = rest.get(..3).filter(|word| word.eq_ignore_ascii_case(b"url"))?;
+    let location = rest[word.len()..]
+        .trim_ascii_start()
+        .strip_prefix(b"=")?
+        .trim_ascii_start();
+    let (location, end) = match location.first() {
+        Some(quote @ (b'"' | b'\'')) => {
+            let inner = &location[1..];
+            let closing = inner.iter().position(|byte| byte == quote);
+            (inner, closing.unwrap_or(inner.len()))
+        }
+        _ => (location, location.trim_ascii_end().len()),
+    };
+    let begin = value.len() - location.len();
+    Some((&value[..begin], &location[..end], &location[end..]))
 }
 
 #[cfg(test)]

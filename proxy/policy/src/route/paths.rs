@@ -21,10 +21,13 @@ pub struct PathRoute {
     pub pool: usize,
 }
 
-/// All path routes, longest first.
+/// All path routes.
 #[derive(Clone, Debug, Default)]
 pub struct PathMap {
+    /// Longest first.
     routes: Vec<PathRoute>,
+    /// Longest on the upstream first; of two the first in the file.
+    back: Vec<PathRoute>,
 }
 
 /// A target that a route serves.
@@ -87,8 +90,16 @@ impl PathMap {
     /// configuration reports; here the first one wins.
     #[must_use]
     pub fn new(mut routes: Vec<PathRoute>) -> PathMap {
+        let mut back = routes.clone();
+        back.sort_by_key(|route| std::cmp::Reverse(route.internal.len()));
         routes.sort_by_key(|route| std::cmp::Reverse(route.public.len()));
-        PathMap { routes }
+        PathMap { routes, back }
+    }
+
+    /// The public form of a path on an upstream of this pool, with whatever follows it; none when no route publishes it.
+    pub(crate) fn to_public(&self, pool: usize, internal: &[u8]) -> Option<Vec<u8>> {
+        let mut of_pool = self.back.iter().filter(|route| route.pool == pool);
+        of_pool.find_map(|route| route.to_public(internal))
     }
 
     /// The routes, longest first.

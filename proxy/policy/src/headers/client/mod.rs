@@ -124,10 +124,11 @@ impl<'a> ClientView<'a> {
         }
     }
 
-    /// Whether an authority is the site's own, as the client names it or as it reached us.
+    /// Whether an authority is the site's own, as the client names it.
     pub(super) fn is_asked(&self, authority: &[u8]) -> bool {
         !authority.is_empty()
-            && (authority.eq_ignore_ascii_case(self.host) || authority.eq_ignore_ascii_case(self.sent_host))
+            && (authority.eq_ignore_ascii_case(self.host)
+                || authority.eq_ignore_ascii_case(&self.authority()))
     }
 
     /// Host and port as they stand in the site's URLs, the scheme's own port left out; empty when nothing names a host.
