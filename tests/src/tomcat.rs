@@ -44,6 +44,9 @@ pub struct TomcatPlan {
     /// Tomcat's own replication of sessions, which is for applications that are marked `<distributable/>`; `None` for
     /// most claims.
     pub replication: Option<Replication>,
+    /// Whether it believes a front about who its client is and which address that asked, as most Tomcats behind one do:
+    /// Tomcat's RemoteIpValve, and redirects that name the whole address.
+    pub behind_front: bool,
     /// What it deploys; [`Application::USUAL`] for most claims.
     pub applications: Vec<Application>,
     /// Options of the JVM; [`QUICK_START`] for claims.

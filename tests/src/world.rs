@@ -368,6 +368,7 @@ impl Plan {
             store,
             manager,
             replication: None,
+            behind_front: false,
             applications: self.applications.clone(),
             java_options: self.java_options.clone(),
             signals,

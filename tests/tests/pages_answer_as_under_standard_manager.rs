@@ -155,6 +155,7 @@ fn tomcat(place: &Place<'_>, node: &str, store: Option<String>, settings: &[(&st
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         replication: None,
+        behind_front: false,
         store,
         applications: vec![Application::Program],
         java_options: QUICK_START.to_owned(),

@@ -86,6 +86,7 @@ fn start(directory: &Path, node: &str, store: Option<String>, application: Appli
         store,
         manager: Vec::new(),
         replication: None,
+        behind_front: false,
         applications: vec![application],
         java_options: QUICK_START.to_owned(),
         signals: directory.to_path_buf(),

@@ -23,6 +23,7 @@ fn shop_and_probe_serve(version: Version) -> Outcome {
         store: None,
         manager: Vec::new(),
         replication: None,
+        behind_front: false,
         applications: Application::USUAL.to_vec(),
         java_options: QUICK_START.to_owned(),
         signals: signals.directory().to_path_buf(),

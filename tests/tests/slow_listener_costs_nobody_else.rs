@@ -151,6 +151,7 @@ fn alone(world: &World, node: &str, ours: bool) -> Result<Tomcat> {
         store: ours.then(|| world.stores.client_list()),
         manager: Vec::new(),
         replication: None,
+        behind_front: false,
         applications: vec![Application::Rough, Application::Probe],
         java_options: QUICK_START.to_owned(),
         signals: world.signals.directory().to_path_buf(),

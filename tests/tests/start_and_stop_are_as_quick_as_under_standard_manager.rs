@@ -61,6 +61,7 @@ fn tomcat(world: &World, node: &str, store: Option<SocketAddr>, manager: &[(&str
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
         replication: None,
+        behind_front: false,
         applications: APPLICATIONS.map(Application::Another).to_vec(),
         java_options: QUICK_START.to_owned(),
         signals: world.signals.directory().to_path_buf(),

@@ -47,6 +47,7 @@ fn an_application_with_a_manager_of_its_own_is_named() -> Outcome {
         store: Some(stores.client_list()),
         manager: Vec::new(),
         replication: None,
+        behind_front: false,
         applications: vec![Application::Shop, Application::Own],
         java_options: QUICK_START.to_owned(),
         signals: signals.directory().to_path_buf(),

@@ -37,6 +37,10 @@ java.util.logging.ConsoleHandler.formatter = org.apache.juli.OneLineFormatter
 java.util.logging.ConsoleHandler.encoding = UTF-8
 ";
 
+/// As Tomcat's documentation of proxies recommends it, with all that it can be told.
+const FRONT_VALVE: &str = "  <Valve className=\"org.apache.catalina.valves.RemoteIpValve\" protocolHeader=\"X-Forwarded-Proto\" \
+                           hostHeader=\"X-Forwarded-Host\" portHeader=\"X-Forwarded-Port\"/>\n";
+
 /// Writes everything that `catalina.sh run` needs.
 ///
 /// # Errors
@@ -146,14 +150,21 @@ fn cluster(Replication { own, peer }: Replication) -> String {
 }
 
 fn context(plan: &TomcatPlan) -> String {
+    let (attribute, valve) = if plan.behind_front {
+        (" useRelativeRedirects=\"false\"", FRONT_VALVE)
+    } else {
+        ("", "")
+    };
     let Some(store) = &plan.store else {
-        return "<Context/>\n".to_owned();
+        return format!("<Context{attribute}>\n{valve}</Context>\n");
     };
     let mut attributes = format!("store=\"{store}\"");
     for (name, value) in &plan.manager {
         attributes.push_str(&format!(" {name}=\"{value}\""));
     }
-    format!("<Context>\n  <Manager className=\"remora.tomcat.RemoraManager\" {attributes}/>\n</Context>\n")
+    format!(
+        "<Context{attribute}>\n{valve}  <Manager className=\"remora.tomcat.RemoraManager\" {attributes}/>\n</Context>\n"
+    )
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -189,6 +189,7 @@ fn start(
         store,
         manager: Vec::new(),
         replication,
+        behind_front: false,
         applications: vec![Application::Bench],
         java_options: JAVA_OPTIONS.into(),
         signals: directory.join("signals"),

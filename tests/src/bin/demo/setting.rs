@@ -180,6 +180,7 @@ fn start_tomcats(
             store: Some(stores.client_list()),
             manager: certificates.map_or_else(Vec::new, |all| all.attributes("adapter")),
             replication: None,
+            behind_front: false,
             applications: Application::USUAL.to_vec(),
             java_options: QUICK_START.to_owned(),
             signals: signals.directory().to_path_buf(),
