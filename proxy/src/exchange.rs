@@ -106,10 +106,13 @@ async fn serve<'a>(
         return Err(OwnAnswer::came_round());
     }
     let asked = head.path_and_query();
-    let mapped = snapshot.paths.map(asked).map_err(|fault| match fault {
-        PathFault::NoRoute => OwnAnswer::no_route(),
-        PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
-    })?;
+    let mapped = snapshot
+        .paths
+        .map(client.host_name(), asked)
+        .map_err(|fault| match fault {
+            PathFault::NoRoute => OwnAnswer::no_route(),
+            PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
+        })?;
     let pool = &snapshot.upstreams.pools[mapped.route.pool];
     story.pool(mapped.route.pool);
     let exchange = Exchange {

@@ -333,3 +333,25 @@ fn what_names_another_route_or_member_of_the_pool_is_mapped_back_too() {
         proxy.log()
     );
 }
+
+#[test]
+fn a_path_goes_by_host_and_an_encoded_slash_where_it_may() {
+    let (shop, jobs) = (Upstream::named("shop"), Upstream::named("jobs"));
+    let more = format!(
+        "[pool.jobs]\n[[pool.jobs.member]]\nurl = \"http://{}\"\nroute = \"j1\"\n[[route]]\npath = \"/\"\nto = \"jobs/ci\"\n\
+         host = [\"jobs.test\"]\nexcept = [\"/static\"]\nencoded_slash = true",
+        jobs.address
+    );
+    let proxy = Proxy::start(&Config::new(&[&shop]).table(&more));
+    let ask = |host: &str, target: &str| {
+        let mut client = proxy.client();
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let response = client.response();
+        (response.status, response.text())
+    };
+    assert_eq!(ask("jobs.test:8080", "/a%2Fb"), (200, "jobs".to_owned()));
+    assert_eq!(jobs.seen()[0].target, "/ci/a%2Fb");
+    assert_eq!(ask("jobs.test", "/static/x"), (200, "shop".to_owned()));
+    assert_eq!(ask("shop.test", "/a"), (200, "shop".to_owned()));
+    assert_eq!(ask("shop.test", "/a%2Fb").0, 400);
+}

@@ -211,4 +211,10 @@ pub(super) struct MemberTable {
 pub(super) struct RouteTable {
     pub(super) path: Spanned<String>,
     pub(super) to: Spanned<String>,
+    #[serde(default)]
+    pub(super) host: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) except: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) encoded_slash: bool,
 }

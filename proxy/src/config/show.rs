@@ -70,12 +70,19 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
                 path.to_owned()
             }
         };
-        writeln!(
-            text,
-            "route    {} -> {pool}{}",
-            slash(&route.public),
-            slash(&route.internal)
-        )?;
+        let (public, internal) = (slash(&route.public), slash(&route.internal));
+        write!(text, "route    {public} -> {pool}{internal}")?;
+        for (word, values) in [(" on", &route.hosts), (" except", &route.except)] {
+            if !values.is_empty() {
+                write!(text, "{word} {}", values.join(", "))?;
+            }
+        }
+        let encoded = if route.encoded_slash {
+            " with encoded slashes"
+        } else {
+            ""
+        };
+        writeln!(text, "{encoded}")?;
     }
     Ok(())
 }

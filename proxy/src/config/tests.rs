@@ -231,6 +231,42 @@ fn a_route_cookie_is_shown_with_what_is_not_usual_about_it() {
 }
 
 #[test]
+fn a_route_may_be_narrowed_and_a_path_routed_on_several_hosts() {
+    let more = "[[route]]\npath = \"/shop\"\nto = \"old\"\nhost = [\"Shop.test\", \"*.shop.test\"]\n\
+                except = [\"/shop/static\"]\nencoded_slash = true\n";
+    let shown = read(&format!("{GOOD}{more}")).unwrap().summary();
+    let expected =
+        "route    /shop -> old/shop on shop.test, *.shop.test except /shop/static with encoded slashes\n";
+    assert!(shown.ends_with(expected), "{shown}");
+    let twice = format!("{GOOD}{more}{}", more.replace("Shop.test", "other.test"));
+    assert!(read(&twice).unwrap_err().contains("path `/shop` is routed twice"));
+    for (key, expected) in [
+        (
+            "host = [\"http://a\"]",
+            "host `http://a` is not the name of a host",
+        ),
+        ("host = [\"a:80\"]", "host `a:80` is not the name of a host"),
+        ("host = [\"*.\"]", "host `*.` is not the name of a host"),
+        (
+            "except = [\"/shopping\"]",
+            "except `/shopping` is not under the route's path",
+        ),
+        (
+            "except = [\"/shop\"]",
+            "except `/shop` is not under the route's path",
+        ),
+        (
+            "except = [\"/shop/a;b\"]",
+            "except `/shop/a;b` must be a plain path",
+        ),
+    ] {
+        let text = format!("{GOOD}[[route]]\npath = \"/shop\"\nto = \"old\"\n{key}\n");
+        let report = read(&text).unwrap_err();
+        assert!(report.contains(expected), "{report}");
+    }
+}
+
+#[test]
 fn rules_for_fields_are_shown_and_none_may_break_a_message() {
     let read = |rules: &str| read(&format!("{GOOD}[headers]\n{rules}"));
     let good = "request = { unset = [\"X-Debug\"] }\nresponse = { set = { Server = \"shop\" } }";

@@ -2,7 +2,7 @@
 //!
 //! Whatever names a member of the pool, the Host that was sent or only a path is looked up among all routes of the pool:
 //! the one that served the request if the path is under its upstream path, else the longest upstream path, the first in
-//! the file of two. What names another host, another scheme than http, or a path that no route publishes passes
+//! the file of two; routes for other hosts are none. What names another host, another scheme than http, or a path that no route publishes passes
 //! unchanged: it is not ours to mend. If it names a member all the same, the client is sent where it cannot go, and that
 //! is said ([`FieldEdit::Unpublished`]).
 //!
@@ -111,7 +111,10 @@ impl Origin<'_> {
     /// The public form of a path on an upstream of the pool; none when no route publishes it.
     fn public_path(&self, path: &[u8]) -> Option<Vec<u8>> {
         let serving = self.route.to_public(path);
-        serving.or_else(|| self.paths.to_public(self.route.pool, path))
+        serving.or_else(|| {
+            self.paths
+                .to_public(self.route.pool, self.client.host_name(), path)
+        })
     }
 
     /// What the site's inside calls itself, as an address that the client can reach.

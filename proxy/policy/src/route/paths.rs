@@ -6,12 +6,13 @@
 //!
 //! So that copy and original can never mean different things, a path is refused when it could: a dot segment with a
 //! parameter (`..;`), an encoded slash, backslash or NUL, a bad escape, bytes that no URI has, a climb above the root
-//! or out of the route that the undressed path would have matched.
+//! or out of the route that the undressed path would have matched. A route may let encoded slashes pass, for applications
+//! that need them; then the path must stay in that route however a server reads them.
 
 use std::borrow::Cow;
 
 /// One line of the path table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathRoute {
     /// What the client asks for, whole segments: begins with a slash, ends without one; the root is empty.
     pub public: Box<str>,
@@ -19,6 +20,12 @@ pub struct PathRoute {
     pub internal: Box<str>,
     /// Position of the pool in [`UpstreamSet::pools`](crate::UpstreamSet::pools).
     pub pool: usize,
+    /// Names of the hosts that it is for, in lower case; `*.` in front stands for any names. Empty: for all hosts.
+    pub hosts: Vec<Box<str>>,
+    /// What it does not serve, as in `public`; each is under it.
+    pub except: Vec<Box<str>>,
+    /// Whether a path may have an encoded slash, which passes as it is.
+    pub encoded_slash: bool,
 }
 
 /// All path routes.
@@ -49,6 +56,23 @@ pub enum PathFault {
 }
 
 impl PathRoute {
+    /// Whether it is for this host, a name without a port.
+    fn fits(&self, host: &[u8]) -> bool {
+        let is = |own: &str| match own.strip_prefix('*') {
+            Some(domain) => host
+                .len()
+                .checked_sub(domain.len())
+                .is_some_and(|at| at > 0 && host[at..].eq_ignore_ascii_case(domain.as_bytes())),
+            None => host.eq_ignore_ascii_case(own.as_bytes()),
+        };
+        self.hosts.is_empty() || self.hosts.iter().any(|own| is(own))
+    }
+
+    /// Whether it serves a path of these segments.
+    fn serves(&self, path: &[&[u8]]) -> bool {
+        is_under(path, &self.public) && !self.except.iter().any(|except| is_under(path, except))
+    }
+
     /// The public form of a path on the upstream, with whatever follows it; `None` when the path is not the route's.
     pub(crate) fn to_public(&self, internal: &[u8]) -> Option<Vec<u8>> {
         let rest = internal.strip_prefix(self.internal.as_bytes())?;
@@ -75,6 +99,12 @@ impl PathRoute {
     }
 }
 
+/// Whether a path of these segments is `prefix` or under it.
+fn is_under(path: &[&[u8]], prefix: &str) -> bool {
+    let mut rest = path.iter();
+    names(prefix).all(|name| rest.next().is_some_and(|segment| *segment == name.as_bytes()))
+}
+
 /// A prefix and what follows it, as a path: begins with a slash even if the prefix is the root.
 fn join(prefix: &str, rest: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if prefix.is_empty() && rest.first() != Some(&b'/') {
@@ -86,19 +116,23 @@ fn join(prefix: &str, rest: &[u8]) -> Vec<u8> {
 }
 
 impl PathMap {
-    /// A map of these routes, whatever their order. Two routes with the same `public` are a fault that the
-    /// configuration reports; here the first one wins.
+    /// A map of these routes, whatever their order. Of two with the same `public` the one that names hosts comes first;
+    /// two that name the same are a fault that the configuration reports, and here the first one wins.
     #[must_use]
     pub fn new(mut routes: Vec<PathRoute>) -> PathMap {
         let mut back = routes.clone();
         back.sort_by_key(|route| std::cmp::Reverse(route.internal.len()));
-        routes.sort_by_key(|route| std::cmp::Reverse(route.public.len()));
+        routes.sort_by_key(|route| (std::cmp::Reverse(route.public.len()), route.hosts.is_empty()));
         PathMap { routes, back }
     }
 
-    /// The public form of a path on an upstream of this pool, with whatever follows it; none when no route publishes it.
-    pub(crate) fn to_public(&self, pool: usize, internal: &[u8]) -> Option<Vec<u8>> {
-        let mut of_pool = self.back.iter().filter(|route| route.pool == pool);
+    /// The public form of a path on an upstream of this pool, with whatever follows it; none when no route publishes it on
+    /// this host.
+    pub(crate) fn to_public(&self, pool: usize, host: &[u8], internal: &[u8]) -> Option<Vec<u8>> {
+        let mut of_pool = self
+            .back
+            .iter()
+            .filter(|route| route.pool == pool && route.fits(host));
         of_pool.find_map(|route| route.to_public(internal))
     }
 
@@ -108,11 +142,11 @@ impl PathMap {
         &self.routes
     }
 
-    /// The route of a request target in origin form (path and query), and the target on its upstream.
+    /// The route of a request target in origin form (path and query) on a host, and the target on its upstream.
     ///
     /// # Errors
     /// The status to answer, with a sentence.
-    pub fn map<'a>(&'a self, target: &'a [u8]) -> Result<MappedPath<'a>, PathFault> {
+    pub fn map<'a>(&'a self, host: &[u8], target: &'a [u8]) -> Result<MappedPath<'a>, PathFault> {
         let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
         if target.first() != Some(&b'/') {
             return Err(PathFault::Refused(
@@ -123,43 +157,64 @@ impl PathMap {
             return Err(PathFault::Refused(sentence));
         }
         if is_plain(path) {
-            self.map_plain(target, path)
+            self.map_plain(host, target, path)
         } else {
-            self.map_dressed(target, path)
+            self.map_dressed(host, target, path)
         }
     }
 
-    fn map_plain<'a>(&'a self, target: &'a [u8], path: &[u8]) -> Result<MappedPath<'a>, PathFault> {
-        let matches = |route: &&PathRoute| {
-            let rest = path.strip_prefix(route.public.as_bytes());
+    fn map_plain<'a>(
+        &'a self,
+        host: &[u8],
+        target: &'a [u8],
+        path: &[u8],
+    ) -> Result<MappedPath<'a>, PathFault> {
+        let under = |prefix: &str| {
+            let rest = path.strip_prefix(prefix.as_bytes());
             rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
         };
-        let route = self.routes.iter().find(matches).ok_or(PathFault::NoRoute)?;
+        let serves = |route: &&PathRoute| {
+            route.fits(host) && under(&route.public) && !route.except.iter().any(|except| under(except))
+        };
+        let route = self.routes.iter().find(serves).ok_or(PathFault::NoRoute)?;
         Ok(route.map(target, route.public.len()))
     }
 
-    fn map_dressed<'a>(&'a self, target: &'a [u8], path: &[u8]) -> Result<MappedPath<'a>, PathFault> {
+    fn map_dressed<'a>(
+        &'a self,
+        host: &[u8],
+        target: &'a [u8],
+        path: &[u8],
+    ) -> Result<MappedPath<'a>, PathFault> {
         let segments = segments(path).map_err(PathFault::Refused)?;
         let literal: Vec<&[u8]> = segments.iter().map(|segment| &*segment.name).collect();
-        let resolved = resolve(&literal).ok_or(PathFault::Refused("The path climbs above the root."))?;
-        let route = self.longest(&literal);
-        if route != self.longest(&resolved) {
+        // As a server reads it that decodes encoded slashes; the same where there is none.
+        let split: Vec<&[u8]> = literal
+            .iter()
+            .flat_map(|name| name.split(|byte| *byte == b'/'))
+            .filter(|name| !name.is_empty())
+            .collect();
+        let resolved = resolve(&split).ok_or(PathFault::Refused("The path climbs above the root."))?;
+        let route = self.longest(host, &literal);
+        let encoded_slash = literal.iter().any(|name| name.contains(&b'/'));
+        if encoded_slash && !route.is_some_and(|route| route.encoded_slash && route.serves(&split)) {
+            return Err(PathFault::Refused("The path contains an encoded slash."));
+        }
+        if route != self.longest(host, &split) || route != self.longest(host, &resolved) {
             return Err(PathFault::Refused("The path leaves its route by dot segments."));
         }
         let route = route.ok_or(PathFault::NoRoute)?;
         let own = names(&route.public).count();
-        if resolve(&literal[own..]).is_none() {
+        if resolve(&split[own..]).is_none() {
             return Err(PathFault::Refused("The path leaves its route by dot segments."));
         }
         let prefix_end = own.checked_sub(1).map_or(0, |last| segments[last].name_end);
         Ok(route.map(target, prefix_end))
     }
 
-    fn longest(&self, path: &[&[u8]]) -> Option<&PathRoute> {
-        self.routes.iter().find(|route| {
-            let mut rest = path.iter();
-            names(&route.public).all(|name| rest.next().is_some_and(|segment| *segment == name.as_bytes()))
-        })
+    fn longest(&self, host: &[u8], path: &[&[u8]]) -> Option<&PathRoute> {
+        let mut routes = self.routes.iter();
+        routes.find(|route| route.fits(host) && route.serves(path))
     }
 }
 
@@ -245,7 +300,6 @@ fn decode(raw: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
             .first_chunk::<2>()
             .ok_or("The path contains a broken percent escape.")?;
         match hexadecimal(*digits).ok_or("The path contains a broken percent escape.")? {
-            b'/' => return Err("The path contains an encoded slash."),
             b'\\' => return Err("The path contains an encoded backslash."),
             0 => return Err("The path contains an encoded NUL."),
             byte => decoded.push(byte),

@@ -1,11 +1,12 @@
 //! Path routes: which path goes to which pool, and under which path there.
 //!
-//! Invariants: a path is routed once, and is plain (whole segments, no escapes, parameters or dots), so that it reads
+//! Invariants: a path is routed once on each host, and is plain (whole segments, no escapes, parameters or dots), so that it reads
 //! the same to the proxy and to a Tomcat · a pool that is named exists.
 //!
 //! Left out on purpose: the order of routes. The longest path wins, wherever it stands.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use remora_policy::PathRoute;
 use remora_process::config::{Spanned, nearest};
@@ -31,7 +32,12 @@ impl Report<'_> {
             let Some(public) = self.path("path", &route.path, route.path.get_ref()) else {
                 continue;
             };
-            if checked.iter().any(|other| *other.public == *public) {
+            let hosts = self.hosts(&route.host);
+            let meets = |other: &PathRoute| {
+                let shared = other.hosts.iter().any(|host| hosts.contains(host));
+                *other.public == *public && (shared || (hosts.is_empty() && other.hosts.is_empty()))
+            };
+            if checked.iter().any(meets) {
                 let sentence = format!(
                     "path `{}` is routed twice: the second is never reached",
                     route.path.get_ref()
@@ -51,13 +57,60 @@ impl Report<'_> {
                 None => Some(public.clone()),
                 Some(rest) => self.path("to", &route.to, rest),
             };
+            let except = self.exceptions(route, &public);
             checked.extend(internal.map(|internal| PathRoute {
                 public,
                 internal,
                 pool: *pool,
+                hosts,
+                except,
+                encoded_slash: route.encoded_slash,
             }));
         }
         checked
+    }
+
+    /// Names of hosts, in lower case.
+    fn hosts(&mut self, written: &[Spanned<String>]) -> Vec<Box<str>> {
+        let mut hosts = Vec::new();
+        for host in written {
+            let name = host.get_ref().strip_prefix("*.").unwrap_or(host.get_ref());
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let fits = address.map_or_else(
+                || !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain),
+                |address| address.parse::<Ipv6Addr>().is_ok(),
+            );
+            if !fits {
+                let sentence = format!(
+                    "host `{}` is not the name of a host: write it without scheme and port, *. in front for all below it",
+                    host.get_ref()
+                );
+                self.fault(host.span(), sentence);
+            }
+            hosts.push(host.get_ref().to_ascii_lowercase().into());
+        }
+        hosts
+    }
+
+    /// Paths under the route's own that it does not serve.
+    fn exceptions(&mut self, route: &RouteTable, public: &str) -> Vec<Box<str>> {
+        let mut exceptions = Vec::new();
+        for written in &route.except {
+            let Some(path) = self.path("except", written, written.get_ref()) else {
+                continue;
+            };
+            if !path
+                .strip_prefix(public)
+                .is_some_and(|rest| rest.starts_with('/'))
+            {
+                let sentence =
+                    format!("except `{path}` is not under the route's path: it would except nothing");
+                self.fault(written.span(), sentence);
+            }
+            exceptions.push(path);
+        }
+        exceptions
     }
 
     /// A path of whole segments without its last slash; the root is empty.

@@ -131,6 +131,12 @@ impl<'a> ClientView<'a> {
                 || authority.eq_ignore_ascii_case(&self.authority()))
     }
 
+    /// The name of the host that it asked, without a port.
+    #[must_use]
+    pub fn host_name(&self) -> &'a [u8] {
+        split_port(self.host).0
+    }
+
     /// Host and port as they stand in the site's URLs, the scheme's own port left out; empty when nothing names a host.
     pub(super) fn authority(&self) -> Vec<u8> {
         let (name, _) = split_port(self.host);

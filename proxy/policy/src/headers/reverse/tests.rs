@@ -16,6 +16,7 @@ fn edited(routes: &[(&str, &str, usize)], client: &ClientView<'_>, name: &str, v
             public: (*public).into(),
             internal: (*internal).into(),
             pool: *pool,
+            ..PathRoute::default()
         })
         .collect();
     let origin = Origin {
@@ -274,6 +275,7 @@ fn no_bytes_break_the_edits() {
             public: "/shop".into(),
             internal: "/n1".into(),
             pool: 0,
+            ..PathRoute::default()
         }]);
         let origin = Origin {
             route: &routes.routes()[0],

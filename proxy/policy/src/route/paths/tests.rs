@@ -3,11 +3,14 @@
 use super::*;
 use crate::route::tests::fuzzed;
 
+const HOST: &[u8] = b"shop.test";
+
 fn route(public: &str, internal: &str, pool: usize) -> PathRoute {
     PathRoute {
         public: public.into(),
         internal: internal.into(),
         pool,
+        ..PathRoute::default()
     }
 }
 
@@ -22,7 +25,7 @@ fn map() -> PathMap {
 }
 
 fn shown(map: &PathMap, target: &str) -> String {
-    match map.map(target.as_bytes()) {
+    match map.map(HOST, target.as_bytes()) {
         Ok(mapped) => format!(
             "{} {}",
             mapped.route.pool,
@@ -160,6 +163,93 @@ fn what_two_servers_could_read_differently_is_refused() {
     );
 }
 
+#[test]
+fn hosts_and_exceptions_narrow_a_route() {
+    let map = PathMap::new(vec![
+        route("", "", 0),
+        PathRoute {
+            hosts: vec!["shop.test".into(), "*.shop.test".into()],
+            except: vec!["/a/static".into(), "/a/b/c".into()],
+            ..route("/a", "/x", 1)
+        },
+        route("/a", "/y", 2),
+        PathRoute {
+            hosts: vec!["other.test".into()],
+            ..route("/a/deep", "", 3)
+        },
+    ]);
+    for (host, target, expected) in [
+        ("shop.test", "/a/q", "1 /x/q"),
+        ("SHOP.test", "/%61/q", "1 /x/q"),
+        ("www.shop.test", "/a", "1 /x"),
+        ("a.b.shop.test", "/a", "1 /x"),
+        ("myshop.test", "/a", "2 /y"),
+        (".shop.test", "/a", "2 /y"),
+        ("", "/a", "2 /y"),
+        ("shop.test", "/a/static/x", "2 /y/static/x"),
+        ("shop.test", "/a/%73tatic/x", "2 /y/%73tatic/x"),
+        ("shop.test", "/a/statics", "1 /x/statics"),
+        ("shop.test", "/a/b/c", "2 /y/b/c"),
+        ("shop.test", "/a/b/../static/x", "400"),
+        ("shop.test", "/a/deep/x", "1 /x/deep/x"),
+        ("other.test", "/a/deep/x", "3 /x"),
+        ("other.test", "/a/x", "2 /y/x"),
+        ("other.test", "/%61/x", "2 /y/x"),
+        ("shop.test", "/q", "0 /q"),
+    ] {
+        let mapped = map.map(host.as_bytes(), target.as_bytes());
+        let shown = mapped.map_or_else(
+            |_| "400".to_owned(),
+            |mapped| {
+                format!(
+                    "{} {}",
+                    mapped.route.pool,
+                    String::from_utf8_lossy(&mapped.target)
+                )
+            },
+        );
+        assert_eq!(shown, expected, "{host} {target}");
+    }
+}
+
+#[test]
+fn an_encoded_slash_passes_where_a_route_lets_it_and_never_leads_out_of_it() {
+    let raw = |route| PathRoute {
+        encoded_slash: true,
+        ..route
+    };
+    let map = PathMap::new(vec![
+        raw(route("/job", "/ci", 0)),
+        route("/job/safe", "/safe", 1),
+        route("/shop", "/shop", 2),
+        raw(route("", "", 3)),
+    ]);
+    check(
+        &map,
+        &[
+            ("/job/a%2Fb/x", "0 /ci/a%2Fb/x"),
+            ("/job/a%2fb%2F", "0 /ci/a%2fb%2F"),
+            ("/job/%2F", "0 /ci/%2F"),
+            ("/x%2Fy", "3 /x%2Fy"),
+            ("/shop/a%2Fb", "400"),
+            ("/job/safe/a%2Fb", "400"),
+            ("/job%2Fsafe", "400"),
+            ("/job%2Fx", "400"),
+            ("/job/safe%2Fx", "400"),
+            ("/job/..%2F..%2Fshop", "400"),
+            ("/job/a%2F..%2F..", "400"),
+            ("/job/a%2F..%2Fb", "0 /ci/a%2F..%2Fb"),
+            ("/job/a%2F..%2F..%2Fshop", "400"),
+            ("/job/a%2F..%2Fsafe", "400"),
+            ("/job/safe%2F..%2Fx", "400"),
+            ("/job/..%2Fjob/x", "400"),
+            ("/x%2F..%2Fshop", "400"),
+            ("/job/a%5Cb", "400"),
+            ("/job/a%00b", "400"),
+        ],
+    );
+}
+
 /// How a servlet container reads a path: parameters cut, decoded once, empty segments dropped, dots resolved.
 fn as_tomcat_reads(path: &[u8]) -> Vec<Vec<u8>> {
     let mut read: Vec<Vec<u8>> = Vec::new();
@@ -185,7 +275,7 @@ fn no_bytes_break_the_map_or_leave_the_route_on_the_upstream() {
     fuzzed("a request's path").run(|bytes| {
         let mut said = String::new();
         for begin in [&b"/shop/"[..], b"/", b""] {
-            match map.map(&[begin, bytes].concat()) {
+            match map.map(HOST, &[begin, bytes].concat()) {
                 Ok(found) => {
                     mapped += 1;
                     let path = found.target.split(|byte| *byte == b'?').next().unwrap();
