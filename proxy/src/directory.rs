@@ -180,8 +180,10 @@ impl Directory {
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
                 log_transition(upstream, health);
-                if (upstream.health.belief(), health.belief()) != (Belief::Up, Belief::Up) {
-                    upstream.rose = rose;
+                match (upstream.health.belief(), health.belief()) {
+                    (Belief::Up, Belief::Up) => {}
+                    (_, Belief::Up) => upstream.rose = rose,
+                    _ => upstream.rose = None,
                 }
                 upstream.health = health;
             }
