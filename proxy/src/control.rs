@@ -3,7 +3,9 @@
 //!
 //! With TLS a certificate says who may look and who may drain, and every drain is written down under the log target `audit`,
 //! one that was refused too; health and metrics are open to all. Without it nobody is asked who he is: then the address belongs
-//! on the loopback or a management network, which the configuration enforces. Left out on purpose: changing members (that is a
+//! on the loopback or a management network, which the configuration enforces.
+//!
+//! Where `state` names a directory, a drain is on its disk before it is done. Left out on purpose: changing members (that is a
 //! reload) and any view of users or sessions.
 
 use std::future::Future;
@@ -23,6 +25,7 @@ use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::{DrainReply, DrainRequest, ProxyStatus, ProxyStatusRequest, UpstreamStatus};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
@@ -30,6 +33,7 @@ use tonic::{Request, Response, Status};
 
 use crate::directory::{Current, Directory, UnknownRoute};
 use crate::tally::Counters;
+use crate::wishes::Wishes;
 
 /// Bytes of a request: a drain names one route.
 const REQUEST_BYTES: usize = 4 * 1024;
@@ -44,11 +48,12 @@ const CONNECTIONS: usize = 256;
 pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
     directory: Directory,
-    readiness: Readiness,
+    (readiness, wishes): (Readiness, Option<Wishes>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let admin = ProxyAdminServer::new(Control {
         directory,
+        wishes: Mutex::new(wishes),
         began: Instant::now(),
     })
     .max_decoding_message_size(REQUEST_BYTES);
@@ -157,6 +162,8 @@ fn write_down(caller: &Caller, action: &str, route: &str, followed: Result<(), &
 
 struct Control {
     directory: Directory,
+    /// Where wishes are kept; none where they end with the process.
+    wishes: Mutex<Option<Wishes>>,
     began: Instant,
 }
 
@@ -183,7 +190,7 @@ impl ProxyAdmin for Control {
         let action = "ProxyAdmin/Drain";
         let caller = operator(&request, action)?;
         let route = request.into_inner().route;
-        let drained = self.directory.drain(&route).map_err(not_found);
+        let drained = self.set_drain(&route, true).await;
         write_down(&caller, action, &route, drained.as_ref().map(|_| ()));
         drained.map(|_| self.reply(&route))
     }
@@ -192,13 +199,32 @@ impl ProxyAdmin for Control {
         let action = "ProxyAdmin/Undrain";
         let caller = operator(&request, action)?;
         let route = request.into_inner().route;
-        let undrained = self.directory.undrain(&route).map_err(not_found);
+        let undrained = self.set_drain(&route, false).await;
         write_down(&caller, action, &route, undrained.as_ref().map(|_| ()));
         undrained.map(|_| self.reply(&route))
     }
 }
 
 impl Control {
+    /// Keeps the wish, then does it. One after the other: what is kept is what was wished last.
+    async fn set_drain(&self, route: &str, draining: bool) -> Result<(), Status> {
+        let wishes = self.wishes.lock().await;
+        let drained = self.directory.with_drain(route, draining).map_err(not_found)?;
+        if let Some(wishes) = &*wishes {
+            wishes.keep(&drained).await.map_err(|error| {
+                Status::unavailable(format!(
+                    "the wish could not be kept, and nothing was changed: {error}"
+                ))
+            })?;
+        }
+        let done = if draining {
+            self.directory.drain(route)
+        } else {
+            self.directory.undrain(route)
+        };
+        done.map_err(not_found)
+    }
+
     fn reply(&self, route: &str) -> Response<DrainReply> {
         let upstreams = statuses(&self.directory.current(), |upstream| &*upstream.route == route);
         Response::new(DrainReply { upstreams })

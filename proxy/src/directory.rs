@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::config::{Config, HealthConfig, Limits, PoolConfig, Rules, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
+use crate::wishes::Drained;
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
 pub(crate) struct Current {
@@ -71,7 +72,7 @@ struct Writer {
     next_id: u32,
     /// Whether clients are served: whoever comes up from then on starts slowly.
     serving: bool,
-    drained: BTreeSet<Arc<str>>,
+    drained: Drained,
     attached: Vec<Attached>,
     /// Of every upstream that ever was.
     tally: Tally,
@@ -92,10 +93,16 @@ impl Directory {
     /// A directory of the configured upstreams, of which nothing is known until something is seen.
     #[must_use]
     pub fn new(config: &Config) -> Directory {
+        Directory::with_wishes(config, BTreeSet::new())
+    }
+
+    /// The same, with routes that were drained before the process began.
+    #[must_use]
+    pub fn with_wishes(config: &Config, drained: BTreeSet<Arc<str>>) -> Directory {
         let mut writer = Writer {
             next_id: 0,
             serving: false,
-            drained: BTreeSet::new(),
+            drained,
             attached: Vec::new(),
             tally: Tally::default(),
         };
@@ -206,18 +213,39 @@ impl Directory {
         self.set_drain(route, false)
     }
 
+    /// The routes that would be drained after this wish; nothing is changed.
+    ///
+    /// # Errors
+    /// No pool has the route.
+    pub(crate) fn with_drain(&self, route: &str, draining: bool) -> Result<Drained, UnknownRoute> {
+        let mut drained = self.lock().drained.clone();
+        self.check_known(route, &drained)?;
+        if draining {
+            drained.insert(route.into())
+        } else {
+            drained.remove(route)
+        };
+        Ok(drained)
+    }
+
+    fn check_known(&self, route: &str, drained: &Drained) -> Result<(), UnknownRoute> {
+        let current = self.current();
+        let pools = current.snapshot.upstreams.pools.iter();
+        let known: BTreeSet<&str> = pools
+            .flat_map(|pool| &pool.members)
+            .map(|member| &*member.route)
+            .collect();
+        if known.contains(route) || drained.contains(route) {
+            return Ok(());
+        }
+        let known: Vec<&str> = known.into_iter().collect();
+        Err(UnknownRoute(route.to_owned(), known.join(", ")))
+    }
+
     fn set_drain(&self, route: &str, draining: bool) -> Result<(), UnknownRoute> {
         let mut writer = self.lock();
         let current = self.current();
-        let known = || {
-            let pools = current.snapshot.upstreams.pools.iter();
-            pools.flat_map(|pool| &pool.members).map(|member| &*member.route)
-        };
-        if !known().any(|known| known == route) && !writer.drained.contains(route) {
-            let known: BTreeSet<&str> = known().collect();
-            let known: Vec<&str> = known.into_iter().collect();
-            return Err(UnknownRoute(route.to_owned(), known.join(", ")));
-        }
+        self.check_known(route, &writer.drained)?;
         if draining {
             writer.drained.insert(route.into())
         } else {

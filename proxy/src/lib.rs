@@ -32,7 +32,8 @@
 //! | `deadline`, `naming` | a moment by which something must have happened; names of this process and of requests |
 //! | `http` | both HTTP/1.1 sides; the only place that names hyper |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
-//! | `control`, `access_log`, `metrics`, `answer` | what operators ask and see; what clients see of a failure |
+//! | `control`, `wishes` | what operators ask; what of it outlives the process |
+//! | `access_log`, `metrics`, `answer` | what operators see; what clients see of a failure |
 //! | `config`, `open_files` | the file, checked; room for sockets |
 //!
 //! # The life of a request
@@ -80,6 +81,7 @@ mod replay;
 mod server;
 mod site;
 mod tally;
+mod wishes;
 
 pub use access_log::{AccessLog, LogWriter};
 pub use config::{Config, ListenConfig, LogTarget, Networks, limits_help};
@@ -88,3 +90,4 @@ pub use directory::Directory;
 pub use open_files::make_room as make_room_for_sockets;
 pub use prober::run as check_upstreams;
 pub use server::{Server, Workers};
+pub use wishes::Wishes;

@@ -17,7 +17,7 @@ use remora_process::signals::{Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Server, check_upstreams, limits_help, make_room_for_sockets,
+    AccessLog, Config, Directory, Server, Wishes, check_upstreams, limits_help, make_room_for_sockets,
     serve_operators,
 };
 use tokio::net::TcpListener;
@@ -90,7 +90,14 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     ops::recorder();
     let mut signals = Signals::install()?;
     make_room_for_sockets(&config);
-    let directory = Directory::new(&config);
+    let (wishes, drained) = match &config.state {
+        Some(state) => {
+            let (wishes, drained) = Wishes::open(state).map_err(Failure::Runtime)?;
+            (Some(wishes), drained)
+        }
+        None => Default::default(),
+    };
+    let directory = Directory::with_wishes(&config, drained);
     let server = Server::bind(&config.listen, config.threads)?;
     let tls = secured(&config)?;
     let control = ops::bind(config.control, "control address").await?;
@@ -99,7 +106,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     let mut beside = pin!(beside(
         (control, tls.clone()),
         directory.clone(),
-        readiness(&accepting)
+        (readiness(&accepting), wishes)
     ));
     tokio::select! {
         () = directory.first_verdicts() => {}
@@ -142,11 +149,11 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
 async fn beside(
     control: (TcpListener, Option<Tls>),
     directory: Directory,
-    readiness: ops::Readiness,
+    answers: (ops::Readiness, Option<Wishes>),
 ) -> Result<(), Failure> {
     tokio::select! {
         () = check_upstreams(directory.clone()) => Ok(()),
-        ended = serve_operators(control, directory, readiness, std::future::pending()) => ended,
+        ended = serve_operators(control, directory, answers, std::future::pending()) => ended,
     }
 }
 

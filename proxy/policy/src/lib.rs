@@ -47,6 +47,10 @@
 //! Who the client is, is found once for each request ([`ClientView`]): behind trusted peers the first address of their
 //! chain that is not trusted. Log lines, forwarding fields, cookies and redirects are written from it.
 //!
+//! # What outlives the process (`wishes`)
+//!
+//! The routes that operators drain, as text in one form (`formats/proxy/wishes.txt`).
+//!
 //! # What passes (`headers`)
 //!
 //! Whether the exchange may leave HTTP is decided once as well ([`Upgrade`]): WebSocket,
@@ -75,6 +79,7 @@ mod headers;
 mod preamble;
 mod route;
 mod upstream;
+mod wishes;
 
 pub use failover::{
     Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, RetryLimits, Verdict, decide, give_up,
@@ -91,3 +96,4 @@ pub use upstream::{
     Balance, Belief, Health, HealthRule, Observation, Pool, RouteCookie, SameSite, Sight, Silence, Sticky,
     Upstream, UpstreamId, UpstreamSet, Waiting,
 };
+pub use wishes::{read_wishes, write_wishes};

@@ -30,6 +30,7 @@ const THREADS: RangeInclusive<usize> = 1..=256;
 pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     let mut report = Report::on(source);
     let listen = report.listeners(&file.listen);
+    let state = file.control.as_ref().and_then(|control| control.state.clone());
     let (control, control_tls) = report.control(file.control);
     let threads = file.threads.map_or_else(default_threads, |threads| {
         report.within("threads", &threads, THREADS)
@@ -61,6 +62,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
         listen,
         control,
         control_tls,
+        state,
         threads,
         trust,
         rules,

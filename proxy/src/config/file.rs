@@ -119,6 +119,7 @@ pub(super) struct ControlTable {
     #[serde(default)]
     pub(super) allow_plaintext: bool,
     pub(super) tls: Option<Files>,
+    pub(super) state: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]

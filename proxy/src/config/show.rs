@@ -36,6 +36,10 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         ""
     };
     writeln!(text, "control  {}{how}", config.control)?;
+    match &config.state {
+        Some(state) => writeln!(text, "wishes   kept in {}", state.display())?,
+        None => writeln!(text, "wishes   end with the process")?,
+    }
     writeln!(text, "threads  {}", config.threads)?;
     let by = match config.trust.header {
         ForwardingHeader::XForwardedFor => "",

@@ -69,6 +69,7 @@ fn a_complete_file_is_shown_as_it_holds() {
         "\
 listen   127.0.0.1:8080
 control  127.0.0.1:7410
+wishes   end with the process
 threads  2
 trust    127.0.0.1/32, 10.0.0.0/8, 2001:db8::/32
 access   /var/log/remora/access.log

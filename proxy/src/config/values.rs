@@ -30,6 +30,8 @@ pub struct Config {
     pub control: SocketAddr,
     /// The files of its TLS; absent where operators are answered in clear.
     pub control_tls: Option<Files>,
+    /// Where operators' wishes are kept; absent where they end with the process.
+    pub state: Option<PathBuf>,
     /// Threads that serve clients; at least 1.
     pub threads: usize,
     /// Peers whose forwarding fields are believed.
@@ -137,7 +139,7 @@ impl Config {
             ("listen", self.listen != new.listen),
             (
                 "control",
-                self.control != new.control || self.control_tls != new.control_tls,
+                self.control != new.control || self.control_tls != new.control_tls || self.state != new.state,
             ),
             ("threads", self.threads != new.threads),
             ("access_log", self.access_log != new.access_log),

@@ -27,6 +27,7 @@ pub(crate) struct Config {
     /// More lines of the listener's table.
     listen: String,
     text: String,
+    control: String,
 }
 
 impl Config {
@@ -77,6 +78,7 @@ impl Config {
             top: String::new(),
             listen: String::new(),
             text,
+            control: String::new(),
         }
     }
 
@@ -119,6 +121,12 @@ impl Config {
         self
     }
 
+    /// A line of the control table.
+    pub(crate) fn control(mut self, line: &str) -> Self {
+        line.clone_into(&mut self.control);
+        self
+    }
+
     /// A key of the first member.
     pub(crate) fn member(mut self, line: &str) -> Self {
         self.text = self
@@ -136,8 +144,14 @@ impl Config {
 
     /// The whole file, for a proxy at these addresses.
     pub(crate) fn at(&self, address: SocketAddr, control: SocketAddr) -> String {
-        let Self { top, listen, text } = self;
-        format!("{top}[[listen]]\nbind = \"{address}\"\n{listen}[control]\nbind = \"{control}\"\n{text}")
+        let Self {
+            top,
+            listen,
+            text,
+            control: more,
+        } = self;
+        let listen = format!("[[listen]]\nbind = \"{address}\"\n{listen}");
+        format!("{top}{listen}[control]\nbind = \"{control}\"\n{more}\n{text}")
     }
 }
 
@@ -278,6 +292,15 @@ impl Proxy {
 
     /// Drains a route, as the command line does.
     pub(crate) fn drain(&self, route: &str) {
+        self.wish(route, true);
+    }
+
+    /// Ends a drain.
+    pub(crate) fn undrain(&self, route: &str) {
+        self.wish(route, false);
+    }
+
+    fn wish(&self, route: &str, draining: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -290,7 +313,12 @@ impl Proxy {
             let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
             let channel = endpoint.connect().await.expect("the control address answers");
             let mut admin = remora_proto::v1::proxy_admin_client::ProxyAdminClient::new(channel);
-            admin.drain(request).await.expect("the route is known");
+            let answered = if draining {
+                admin.drain(request).await
+            } else {
+                admin.undrain(request).await
+            };
+            answered.expect("the route is known");
         });
     }
 
