@@ -1,18 +1,19 @@
 package remora.tomcat;
 
-import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.LongAdder;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
+import remora.tomcat.store.Login;
 
 /**
  * Who is logged in by a framework that keeps its login in a session attribute: these sessions, too,
- * are found and counted by the name of their user. Asked only about a value that is being encoded,
- * on the same thread, through the public interfaces of the frameworks as the application's own
- * loader knows them.
+ * are found and counted by the name of their user, and found by the session that he has at an
+ * OpenID provider. Asked only about a value that is being encoded, on the same thread, through the
+ * public interfaces of the frameworks as the application's own loader knows them.
  *
  * <p>Whatever goes wrong here costs a label, never a save.
  */
@@ -22,6 +23,19 @@ final class FrameworkUsers {
 
   /** The store takes no longer labels, in bytes of UTF-8. */
   private static final int BYTES_MAX = 256;
+
+  /** Where Spring Security keeps its login. */
+  private static final String SPRING = "SPRING_SECURITY_CONTEXT";
+
+  /** How that leads to what the application knows of its user. */
+  private static final String[][] SPRING_USER = {
+    {"org.springframework.security.core.context.SecurityContext", "getAuthentication"},
+    {"org.springframework.security.core.Authentication", "getPrincipal"}
+  };
+
+  /** A user whom an OpenID provider named, with what it claims of him. */
+  private static final String OIDC_USER =
+      "org.springframework.security.oauth2.core.oidc.user.OidcUser";
 
   /** How a framework's value leads to a name: by these methods, each of a public interface. */
   private static final Map<String, String[][]> WAYS = ways();
@@ -36,7 +50,7 @@ final class FrameworkUsers {
   private static Map<String, String[][]> ways() {
     Map<String, String[][]> ways = new HashMap<>();
     ways.put(
-        "SPRING_SECURITY_CONTEXT",
+        SPRING,
         new String[][] {
           {"org.springframework.security.core.context.SecurityContext", "getAuthentication"},
           {"java.security.Principal", "getName"}
@@ -65,27 +79,56 @@ final class FrameworkUsers {
    *
    * @param attribute an attribute that {@linkplain #concerns concerns} us
    * @param value its value, or null
-   * @return a name; null if there is none that can be told
+   * @return the login; null if there is none that can be told
    */
-  String name(String attribute, Object value) {
+  Login login(String attribute, Object value) {
+    String name = label(attribute, () -> (String) follow(value, WAYS.get(attribute)));
+    if (name == null) {
+      return null;
+    }
+    String sid = SPRING.equals(attribute) ? label(attribute, () -> oidcSid(value)) : null;
+    Login login = Login.ofFramework(name);
+    return sid == null ? login : login.withOidcSid(sid);
+  }
+
+  /** The session that a user has at the OpenID provider that named him; null for all others. */
+  private String oidcSid(Object context) throws ReflectiveOperationException {
+    Object user = follow(context, SPRING_USER);
+    Class<?> oidcUser;
     try {
-      Object at = value;
-      for (String[] step : WAYS.get(attribute)) {
-        if (at == null) {
-          return null;
-        }
-        Method method = Class.forName(step[0], false, loader).getMethod(step[1]);
-        at = method.invoke(at);
-      }
-      String name = (String) at;
-      if (name == null || name.isEmpty()) {
+      oidcUser = Class.forName(OIDC_USER, false, loader);
+    } catch (ClassNotFoundException plain) {
+      return null; // most applications have no OpenID
+    }
+    if (!oidcUser.isInstance(user)) {
+      return null;
+    }
+    Object sid = ((Map<?, ?>) oidcUser.getMethod("getClaims").invoke(user)).get("sid");
+    return sid == null ? null : (String) sid;
+  }
+
+  private Object follow(Object value, String[][] way) throws ReflectiveOperationException {
+    Object at = value;
+    for (String[] step : way) {
+      if (at == null) {
         return null;
-      } else if (name.getBytes(StandardCharsets.UTF_8).length > BYTES_MAX) {
+      }
+      at = Class.forName(step[0], false, loader).getMethod(step[1]).invoke(at);
+    }
+    return at;
+  }
+
+  private String label(String attribute, Callable<String> asked) {
+    try {
+      String text = asked.call();
+      if (text == null || text.isEmpty()) {
+        return null;
+      } else if (text.getBytes(StandardCharsets.UTF_8).length > BYTES_MAX) {
         failed.increment();
         return null;
       }
-      return name;
-    } catch (ReflectiveOperationException | RuntimeException | LinkageError unknown) {
+      return text;
+    } catch (Exception | LinkageError unknown) {
       failed.increment();
       log.debug("Nobody can say who is logged in by " + attribute, unknown);
       return null;
@@ -93,7 +136,7 @@ final class FrameworkUsers {
   }
 
   /**
-   * How many names were not learned.
+   * How many names of users, and of their sessions at providers, were not learned.
    *
    * @return a count that rises for ever
    */

@@ -12,6 +12,7 @@ import remora.tomcat.copy.EncodedValue;
 import remora.tomcat.copy.Names;
 import remora.tomcat.copy.Witness;
 import remora.tomcat.keeper.Held;
+import remora.tomcat.store.Login;
 
 /**
  * A session of Tomcat's whose changes are known: what Tomcat and the application call. {@link
@@ -95,10 +96,10 @@ public class RemoraSession extends StoredSide {
   /**
    * Notes who is logged in by a framework, for people who look for the session by that name.
    *
-   * @param user a name, or null
+   * @param login the login, or null
    */
-  void frameworkUser(String user) {
-    if (noteFrameworkUser(user)) {
+  void frameworkLogin(Login login) {
+    if (noteFrameworkLogin(login)) {
       marks(Names.LOGIN);
     }
   }

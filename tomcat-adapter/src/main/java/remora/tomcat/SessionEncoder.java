@@ -76,7 +76,7 @@ final class SessionEncoder implements Encoder {
   public Encoding encode(Live session, String name, long stamp) {
     Object value = session.peek(name);
     if (FrameworkUsers.concerns(name) && !(value instanceof EncodedValue)) {
-      ((RemoraSession) session).frameworkUser(asApplication(() -> users.name(name, value)));
+      ((RemoraSession) session).frameworkLogin(asApplication(() -> users.login(name, value)));
     }
     if (Names.LOGIN.equals(name)) {
       return Encoding.login(stamp, (Login) value);

@@ -2,7 +2,6 @@ package remora.tomcat;
 
 import java.security.Principal;
 import java.util.HashSet;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
@@ -39,7 +38,7 @@ abstract class StoredSide extends StandardSession implements Live {
   private transient volatile EncodedValue storedPrincipal;
 
   /** Who is logged in by a framework, as far as an attribute said when it was encoded last. */
-  private transient volatile String frameworkUser;
+  private transient volatile Login frameworkLogin;
 
   StoredSide(RemoraManager manager, SessionEncoder encoder) {
     super(manager);
@@ -140,8 +139,8 @@ abstract class StoredSide extends StandardSession implements Live {
     switch (name) {
       case Names.LOGIN:
         Login login = Principals.login(principal, authType);
-        String user = frameworkUser;
-        return login.isNone() && user != null ? Login.ofFramework(user) : login;
+        Login framework = frameworkLogin;
+        return login.isNone() && framework != null ? framework : login;
       case Names.IDLE:
         return maxInactiveInterval;
       case Names.FORM:
@@ -210,7 +209,7 @@ abstract class StoredSide extends StandardSession implements Live {
   @Override
   public void login(Login login) {
     boolean framework = login.isOfFramework();
-    frameworkUser = framework ? login.principal() : null;
+    frameworkLogin = framework ? login : null;
     principal = framework || login.isNone() ? null : Principals.principal(login, null);
     authType = framework || login.authType().isEmpty() ? null : login.authType();
   }
@@ -232,13 +231,17 @@ abstract class StoredSide extends StandardSession implements Live {
   /**
    * Notes who is logged in by a framework.
    *
-   * @param user a name, or null
+   * @param login the login, or null
    * @return whether that is news
    */
-  boolean noteFrameworkUser(String user) {
-    boolean news = !Objects.equals(user, frameworkUser);
-    frameworkUser = user;
-    return news;
+  boolean noteFrameworkLogin(Login login) {
+    Login before = frameworkLogin;
+    frameworkLogin = login;
+    if (login == null || before == null) {
+      return login != before;
+    }
+    return !login.principal().equals(before.principal())
+        || !login.oidcSid().equals(before.oidcSid());
   }
 
   /** Somebody else is logged in: what the store has is not of this user. */

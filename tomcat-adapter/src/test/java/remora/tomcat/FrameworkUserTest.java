@@ -5,11 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.Serializable;
-import java.security.Principal;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.springframework.security.core.Authentication;
 import org.springframework.security.core.context.SecurityContext;
+import org.springframework.security.oauth2.core.oidc.user.OidcUser;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.FakeStore;
 import remora.tomcat.store.Login;
@@ -20,17 +23,28 @@ class FrameworkUserTest extends ManyClients {
   private static final String CONTEXT = "SPRING_SECURITY_CONTEXT";
 
   /** A framework's login. */
-  private static final class User implements SecurityContext, Principal {
+  private static final class User implements SecurityContext, Authentication {
     private static final long serialVersionUID = 1L;
     private final String name;
+    private final Object known;
 
     private User(String name) {
+      this(name, "nothing but a name");
+    }
+
+    private User(String name, Object known) {
       this.name = name;
+      this.known = known;
     }
 
     @Override
-    public Principal getAuthentication() {
+    public Authentication getAuthentication() {
       return this;
+    }
+
+    @Override
+    public Object getPrincipal() {
+      return known;
     }
 
     @Override
@@ -40,6 +54,31 @@ class FrameworkUserTest extends ManyClients {
       }
       return name;
     }
+  }
+
+  /** What an OpenID provider says of a user. */
+  private static final class Claims implements OidcUser, Serializable {
+    private static final long serialVersionUID = 1L;
+    private final HashMap<String, Object> claims = new HashMap<>();
+
+    private static User of(Object sid) {
+      Claims said = new Claims();
+      said.claims.put("sid", sid);
+      return new User("ann", said);
+    }
+
+    @Override
+    public Map<String, Object> getClaims() {
+      return claims;
+    }
+  }
+
+  @BeforeEach
+  void logInAtProvider() {
+    pages.page("oidc", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of("7f3a")));
+    pages.page("another", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of("8b4c")));
+    pages.page("without", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(null)));
+    pages.page("number", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(7)));
   }
 
   @BeforeEach
@@ -101,6 +140,28 @@ class FrameworkUserTest extends ManyClients {
     assertAnswered(page(one, "login"));
     assertAnswered(page(two, "set&value=plums"));
     assertEquals("ann", stored().principal());
+  }
+
+  @Test
+  void the_session_at_the_provider_is_named_and_stays_so_elsewhere() throws Exception {
+    assertAnswered(page(one, "oidc"));
+    assertEquals("ann", stored().principal());
+    assertEquals("7f3a", stored().oidcSid());
+    assertAnswered(page(two, "set&value=plums"));
+    assertEquals("7f3a", stored().oidcSid());
+    assertAnswered(page(two, "another"));
+    assertEquals("8b4c", stored().oidcSid());
+    assertAnswered(page(two, "leave"));
+    assertEquals("", stored().oidcSid());
+  }
+
+  @Test
+  void who_has_no_session_there_is_named_all_the_same() throws Exception {
+    for (String page : new String[] {"login", "without", "number"}) {
+      assertAnswered(page(one, page));
+      assertEquals("ann", stored().principal());
+      assertEquals("", stored().oidcSid());
+    }
   }
 
   @Test

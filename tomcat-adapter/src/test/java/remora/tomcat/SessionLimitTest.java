@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.security.Principal;
 import javax.servlet.DispatcherType;
 import javax.servlet.http.HttpServletRequest;
 import org.apache.tomcat.util.IntrospectionUtils;
@@ -15,6 +14,7 @@ import org.apache.tomcat.util.descriptor.web.ErrorPage;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.springframework.security.core.Authentication;
 import org.springframework.security.core.context.SecurityContext;
 import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
@@ -26,12 +26,17 @@ class SessionLimitTest {
   private static final String CONTEXT = "SPRING_SECURITY_CONTEXT";
 
   /** A framework's login of ann. */
-  private static final class Ann implements SecurityContext, Principal {
+  private static final class Ann implements SecurityContext, Authentication {
     private static final long serialVersionUID = 1L;
 
     @Override
-    public Principal getAuthentication() {
+    public Authentication getAuthentication() {
       return this;
+    }
+
+    @Override
+    public Object getPrincipal() {
+      return getName();
     }
 
     @Override

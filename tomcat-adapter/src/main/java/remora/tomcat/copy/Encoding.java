@@ -114,7 +114,8 @@ public final class Encoding {
   }
 
   static Object loginPrint(Login login) {
-    List<Object> print = new ArrayList<>(Arrays.asList(login.principal(), login.authType()));
+    List<Object> print =
+        new ArrayList<>(Arrays.asList(login.principal(), login.authType(), login.oidcSid()));
     print.add(new TreeSet<>(login.roles()));
     return print;
   }

@@ -6,7 +6,8 @@ import java.util.List;
 
 /**
  * Who is logged in, by the container or by a framework. In the store the name is the session's
- * label {@code principal}, too, by which it is found and counted. Immutable.
+ * label {@code principal}, too, by which it is found and counted, and the session that the user has
+ * at an OpenID provider is its label {@code oidc.sid}. Immutable.
  */
 public final class Login {
 
@@ -19,6 +20,7 @@ public final class Login {
   private final String principal;
   private final List<String> roles;
   private final String authType;
+  private final String oidcSid;
 
   /**
    * Makes a login.
@@ -28,9 +30,24 @@ public final class Login {
    * @param authType FORM, BASIC, DIGEST, CLIENT_CERT; at most 32 bytes
    */
   public Login(String principal, List<String> roles, String authType) {
+    this(principal, Collections.unmodifiableList(new ArrayList<>(roles)), authType, "");
+  }
+
+  private Login(String principal, List<String> roles, String authType, String oidcSid) {
     this.principal = principal;
-    this.roles = Collections.unmodifiableList(new ArrayList<>(roles));
+    this.roles = roles;
     this.authType = authType;
+    this.oidcSid = oidcSid;
+  }
+
+  /**
+   * The same login, made by an OpenID provider.
+   *
+   * @param sid the provider's session of the user, at most 256 bytes of UTF-8; empty for none
+   * @return a login
+   */
+  public Login withOidcSid(String sid) {
+    return new Login(principal, roles, authType, sid);
   }
 
   /**
@@ -86,5 +103,14 @@ public final class Login {
    */
   public String authType() {
     return authType;
+  }
+
+  /**
+   * By which session at an OpenID provider the login was made.
+   *
+   * @return the provider's {@code sid}; empty when none is known
+   */
+  public String oidcSid() {
+    return oidcSid;
   }
 }

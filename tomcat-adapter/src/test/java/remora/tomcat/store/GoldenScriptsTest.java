@@ -37,7 +37,7 @@ class GoldenScriptsTest {
     LEFT_OUT.put("anew.script", "the fake is never restored from a backup");
     LEFT_OUT.put("formats.script", "nodes agree on a format among themselves");
     LEFT_OUT.put("unformed.script", "so do nodes that have not formed a cluster yet");
-    LEFT_OUT.put("labels.script", "of labels the seam knows the principal alone");
+    LEFT_OUT.put("labels.script", "of labels the seam knows those of a login alone");
     LEFT_OUT.put("leavers.script", "the fake lets whatever expires leave, and counts no bytes");
     LEFT_OUT.put("leaving.script", "nor does it know an hour after which a leaver goes");
     LEFT_OUT.put("registry.script", "proxies ask for the registry of servers, no session manager");

@@ -8,6 +8,7 @@ import remora.proto.v1.CheckReply;
 import remora.proto.v1.ClaimReply;
 import remora.proto.v1.Conflict;
 import remora.proto.v1.Gone;
+import remora.proto.v1.Label;
 import remora.proto.v1.ReleaseReply;
 import remora.proto.v1.RemoveReply;
 import remora.proto.v1.RenameReply;
@@ -218,7 +219,7 @@ final class FromWire {
         session.getCreatedMs(),
         session.getLastAccessMs(),
         session.getMaxIdleSeconds(),
-        session.hasLogin() ? login(session.getLogin()) : Login.NONE,
+        session.hasLogin() ? login(session.getLogin(), session.getLabelsList()) : Login.NONE,
         attributes(session.getAttributesList()),
         local(session.getLocalList()));
   }
@@ -241,7 +242,7 @@ final class FromWire {
         attributes(merged.getAttributesList()),
         merged.getRemovals(),
         new HashSet<>(merged.getNamesList()),
-        merged.hasLogin() ? login(merged.getLogin()) : null,
+        merged.hasLogin() ? login(merged.getLogin(), merged.getLabels().getLabelsList()) : null,
         merged.hasMaxIdleSeconds() ? Integer.valueOf(merged.getMaxIdleSeconds()) : null,
         local(merged.getLocalList()));
   }
@@ -254,8 +255,15 @@ final class FromWire {
     return names;
   }
 
-  private static Login login(remora.proto.v1.Login login) {
-    return new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType());
+  /** A login and the labels that were sent with it. */
+  private static Login login(remora.proto.v1.Login login, List<Label> labels) {
+    Login named = new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType());
+    for (Label label : labels) {
+      if (ToWire.OIDC_SID.equals(label.getName())) {
+        return named.withOidcSid(label.getValue());
+      }
+    }
+    return named;
   }
 
   private static Owner owner(remora.proto.v1.Owner owner) {

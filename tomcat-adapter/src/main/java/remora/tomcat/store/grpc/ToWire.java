@@ -31,6 +31,9 @@ final class ToWire {
   /** The label that says whose a session is. */
   private static final String PRINCIPAL = "principal";
 
+  /** The label that names the session which the user has at an OpenID provider. */
+  static final String OIDC_SID = "oidc.sid";
+
   private ToWire() {}
 
   static Request claim(long serial, SessionKey key) {
@@ -139,11 +142,14 @@ final class ToWire {
         .build();
   }
 
-  /** Whoever is logged in, and by whom, is found and counted by this label. */
+  /** By these whoever is logged in is found and counted. */
   private static Labels labels(Login login) {
     Labels.Builder labels = Labels.newBuilder();
     if (!login.isNone()) {
       labels.addLabels(Label.newBuilder().setName(PRINCIPAL).setValue(login.principal()));
+    }
+    if (!login.oidcSid().isEmpty()) {
+      labels.addLabels(Label.newBuilder().setName(OIDC_SID).setValue(login.oidcSid()));
     }
     return labels.build();
   }

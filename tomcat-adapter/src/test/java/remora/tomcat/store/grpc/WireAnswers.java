@@ -1,6 +1,7 @@
 package remora.tomcat.store.grpc;
 
 import com.google.protobuf.ByteString;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -13,6 +14,8 @@ import remora.proto.v1.ClaimReply;
 import remora.proto.v1.Conflict;
 import remora.proto.v1.Fenced;
 import remora.proto.v1.Gone;
+import remora.proto.v1.Label;
+import remora.proto.v1.Labels;
 import remora.proto.v1.ReleaseReply;
 import remora.proto.v1.RemoveReply;
 import remora.proto.v1.RemoveRequest;
@@ -115,7 +118,15 @@ final class WireAnswers {
     save.getRemovedList().forEach(change::remove);
     if (save.hasLogin()) {
       remora.proto.v1.Login login = save.getLogin();
-      change.login(new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType()));
+      String sid =
+          save.getLabels().getLabelsList().stream()
+              .filter(label -> label.getName().equals("oidc.sid"))
+              .map(Label::getValue)
+              .findFirst()
+              .orElse("");
+      change.login(
+          new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType())
+              .withOidcSid(sid));
     }
     if (save.hasMaxIdleSeconds()) {
       change.maxIdleSeconds(save.getMaxIdleSeconds());
@@ -255,6 +266,7 @@ final class WireAnswers {
     merged.attributes().forEach(attribute -> wire.addAttributes(attribute(attribute)));
     if (merged.login() != null) {
       wire.setLogin(login(merged.login()));
+      wire.setLabels(Labels.newBuilder().addAllLabels(labels(merged.login())));
     }
     if (merged.maxIdleSeconds() != null) {
       wire.setMaxIdleSeconds(merged.maxIdleSeconds());
@@ -274,6 +286,7 @@ final class WireAnswers {
             .setMaxIdleSeconds(session.maxIdleSeconds());
     if (!session.login().isNone()) {
       wire.setLogin(login(session.login()));
+      wire.addAllLabels(labels(session.login()));
     }
     session.attributes().forEach(attribute -> wire.addAttributes(attribute(attribute)));
     return wire.build();
@@ -286,6 +299,13 @@ final class WireAnswers {
         .setType(attribute.type())
         .setValue(ByteString.copyFrom(attribute.bytes()))
         .build();
+  }
+
+  private static List<Label> labels(Login login) {
+    return login.oidcSid().isEmpty()
+        ? Collections.emptyList()
+        : Collections.singletonList(
+            Label.newBuilder().setName("oidc.sid").setValue(login.oidcSid()).build());
   }
 
   private static remora.proto.v1.Login login(Login login) {
