@@ -43,6 +43,7 @@ class GoldenScriptsTest {
     LEFT_OUT.put("registry.script", "proxies ask for the registry of servers, no session manager");
     LEFT_OUT.put(
         "restart.script", "announces a server to see it in an image; the fake has neither");
+    LEFT_OUT.put("watching.script", "operators watch sessions, no session manager does");
   }
 
   private static TreeSet<String> scripts() throws IOException {
