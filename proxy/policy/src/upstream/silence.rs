@@ -121,7 +121,7 @@ impl Silence {
         (longest * PATIENCE_TIMES / 10).clamp(PATIENCE_MIN, PATIENCE_MAX)
     }
 
-    /// Looks at the requests, which is due several times while [`UNREST`] passes.
+    /// Looks at the requests, which is due several times within a quarter of a second.
     pub fn look(&mut self, now: Duration, waiting: &Waiting) -> Sight {
         self.forget(now);
         if waiting.heard != self.heard {
