@@ -147,12 +147,10 @@ impl ListOrder {
 impl ListFilter {
     /// Whether a session is meant.
     pub(super) fn matches(&self, key: &SessionKey, session: &Session) -> bool {
-        let is =
-            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
         let owner = Some(&*session.owner.node).filter(|_| session.owner.instance != 0);
         let has = |name: &String| session.attributes.iter().any(|held| *held.name == **name);
         is(&self.application, &key.application)
-            && self.labels.iter().all(|label| session.labels.contains(label))
+            && self.carried_by(&session.labels)
             && is(&self.owner, owner.unwrap_or_default())
             && self
                 .last_access_before_ms
@@ -186,16 +184,22 @@ impl ListFilter {
             What::Renamed { new_key } => key_after = Some(session.with_key(*new_key)),
             What::Created | What::Released | What::Ended { .. } => {}
         }
-        let carries = |labels: &[Label]| self.labels.iter().all(|label| labels.contains(label));
-        let is = |owner: &Arc<str>| self.owner.as_deref().is_none_or(|wanted| wanted == &**owner);
         let named = |key: &SessionKey| has_prefix(key, &self.key_prefix);
-        self.application
-            .as_deref()
-            .is_none_or(|wanted| wanted == &*session.application)
-            && (carries(labels) || carries(labels_before))
-            && (is(owner) || is(owner_before))
+        is(&self.application, &session.application)
+            && (self.carried_by(labels) || self.carried_by(labels_before))
+            && (is(&self.owner, owner) || is(&self.owner, owner_before))
             && (named(session) || key_after.as_ref().is_some_and(named))
     }
+
+    /// Whether all labels that are asked for are among these.
+    fn carried_by(&self, labels: &[Label]) -> bool {
+        self.labels.iter().all(|label| labels.contains(label))
+    }
+}
+
+/// Whether this is what is asked for, if anything is.
+fn is(wanted: &Option<String>, found: &str) -> bool {
+    wanted.as_deref().is_none_or(|wanted| wanted == found)
 }
 
 /// Whether the key in hexadecimal digits begins so.
