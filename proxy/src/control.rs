@@ -217,12 +217,7 @@ impl Control {
                 ))
             })?;
         }
-        let done = if draining {
-            self.directory.drain(route)
-        } else {
-            self.directory.undrain(route)
-        };
-        done.map_err(not_found)
+        self.directory.set_drain(route, draining).map_err(not_found)
     }
 
     fn reply(&self, route: &str) -> Response<DrainReply> {

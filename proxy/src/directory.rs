@@ -197,60 +197,23 @@ impl Directory {
         });
     }
 
-    /// Takes the users of a route elsewhere, in every pool. Holds over reloads until [`Directory::undrain`].
-    ///
-    /// # Errors
-    /// No pool has the route.
-    pub(crate) fn drain(&self, route: &str) -> Result<(), UnknownRoute> {
-        self.set_drain(route, true)
-    }
-
-    /// Ends a drain.
-    ///
-    /// # Errors
-    /// No pool has the route.
-    pub(crate) fn undrain(&self, route: &str) -> Result<(), UnknownRoute> {
-        self.set_drain(route, false)
-    }
-
     /// The routes that would be drained after this wish; nothing is changed.
     ///
     /// # Errors
     /// No pool has the route.
     pub(crate) fn with_drain(&self, route: &str, draining: bool) -> Result<Drained, UnknownRoute> {
-        let mut drained = self.lock().drained.clone();
-        self.check_known(route, &drained)?;
-        if draining {
-            drained.insert(route.into())
-        } else {
-            drained.remove(route)
-        };
-        Ok(drained)
+        let drained = self.lock().drained.clone();
+        wished(&self.current(), drained, route, draining)
     }
 
-    fn check_known(&self, route: &str, drained: &Drained) -> Result<(), UnknownRoute> {
-        let current = self.current();
-        let pools = current.snapshot.upstreams.pools.iter();
-        let known: BTreeSet<&str> = pools
-            .flat_map(|pool| &pool.members)
-            .map(|member| &*member.route)
-            .collect();
-        if known.contains(route) || drained.contains(route) {
-            return Ok(());
-        }
-        let known: Vec<&str> = known.into_iter().collect();
-        Err(UnknownRoute(route.to_owned(), known.join(", ")))
-    }
-
-    fn set_drain(&self, route: &str, draining: bool) -> Result<(), UnknownRoute> {
+    /// Takes the users of a route elsewhere, in every pool, or ends that. Holds over reloads.
+    ///
+    /// # Errors
+    /// No pool has the route.
+    pub(crate) fn set_drain(&self, route: &str, draining: bool) -> Result<(), UnknownRoute> {
         let mut writer = self.lock();
         let current = self.current();
-        self.check_known(route, &writer.drained)?;
-        if draining {
-            writer.drained.insert(route.into())
-        } else {
-            writer.drained.remove(route)
-        };
+        writer.drained = wished(&current, writer.drained.clone(), route, draining)?;
         info!(route, draining, "operator changed a drain");
         self.publish(&writer, &current, |upstream| {
             if &*upstream.route == route {
@@ -390,6 +353,30 @@ impl Writer {
         // Generations stay far below 2^52, where the gauge would begin to round.
         metrics::gauge!(GENERATION).set(f64::from(u32::try_from(snapshot.generation).unwrap_or(u32::MAX)));
     }
+}
+
+/// The routes that are drained once `route` is, or is no more.
+fn wished(
+    current: &Current,
+    mut drained: Drained,
+    route: &str,
+    draining: bool,
+) -> Result<Drained, UnknownRoute> {
+    let pools = current.snapshot.upstreams.pools.iter();
+    let known: BTreeSet<&str> = pools
+        .flat_map(|pool| &pool.members)
+        .map(|member| &*member.route)
+        .collect();
+    if !known.contains(route) && !drained.contains(route) {
+        let known: Vec<&str> = known.into_iter().collect();
+        return Err(UnknownRoute(route.to_owned(), known.join(", ")));
+    }
+    if draining {
+        drained.insert(route.into())
+    } else {
+        drained.remove(route)
+    };
+    Ok(drained)
 }
 
 /// Whether a pool has somebody who is up beside this one.

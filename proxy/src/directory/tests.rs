@@ -69,25 +69,25 @@ fn observations_that_change_nothing_publish_nothing() {
 fn a_drain_names_a_route_and_survives_reloads() {
     let directory = two();
     assert_eq!(
-        directory.drain("n9").unwrap_err().to_string(),
+        directory.set_drain("n9", true).unwrap_err().to_string(),
         "no pool has an upstream with route `n9`; known here: n1, n2"
     );
-    directory.drain("n1").unwrap();
+    directory.set_drain("n1", true).unwrap();
     assert_eq!(shown(&directory), "2: n1#0 unknown drained, n2#1 unknown");
     directory.reload(&config(&[("n2", 2)]));
     assert_eq!(shown(&directory), "3: n2#1 unknown");
     directory.reload(&config(&[("n1", 1), ("n2", 2)]));
     assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
-    directory.undrain("n1").unwrap();
+    directory.set_drain("n1", false).unwrap();
     assert_eq!(shown(&directory), "5: n1#2 unknown, n2#1 unknown");
 }
 
 #[test]
 fn a_drain_ends_also_while_no_pool_has_the_route() {
     let directory = two();
-    directory.drain("n1").unwrap();
+    directory.set_drain("n1", true).unwrap();
     directory.reload(&config(&[("n2", 2)]));
-    directory.undrain("n1").unwrap();
+    directory.set_drain("n1", false).unwrap();
     directory.reload(&config(&[("n1", 1)]));
     assert_eq!(shown(&directory), "5: n1#2 unknown");
 }
@@ -108,7 +108,7 @@ fn a_reload_keeps_what_is_known_of_members_that_stay() {
 fn another_address_is_another_upstream() {
     let directory = two();
     directory.observe(UpstreamId(0), Observation::Refused);
-    directory.drain("n1").unwrap();
+    directory.set_drain("n1", true).unwrap();
     directory.reload(&config(&[("n1", 9), ("n2", 2)]));
     assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
 }
