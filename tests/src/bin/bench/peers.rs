@@ -13,7 +13,7 @@ use crate::etcd::Etcd;
 use crate::etcd_gap;
 use crate::gap;
 use crate::growth;
-use crate::load::{Ask, Load, Rival, measure as measure_one};
+use crate::load::{Ask, Load, measure as measure_one};
 use crate::redis::Redis;
 use crate::store::Ours;
 use crate::table::Table;
@@ -66,22 +66,15 @@ pub(crate) fn measure(table: &mut Table) -> Result<()> {
         )?;
     }
     gap::measure(table)?;
-    if installed(PEERS[0]).is_some() {
-        etcd_gap::measure(table)?;
-    }
-    Ok(())
+    beside(PEERS[0], || etcd_gap::measure(table))
 }
 
 /// Measures how all three grow.
 pub(crate) fn measure_growth(table: &mut Table) -> Result<()> {
     for sessions in growth::held()? {
         growth::measure::<Ours>(table, sessions)?;
-        if installed(PEERS[0]).is_some() {
-            growth::measure::<Etcd>(table, sessions)?;
-        }
-        if installed(PEERS[1]).is_some() {
-            growth::measure::<Redis>(table, sessions)?;
-        }
+        beside(PEERS[0], || growth::measure::<Etcd>(table, sessions))?;
+        beside(PEERS[1], || growth::measure::<Redis>(table, sessions))?;
     }
     Ok(())
 }
@@ -89,15 +82,13 @@ pub(crate) fn measure_growth(table: &mut Table) -> Result<()> {
 /// The same load for ours and for each peer that is installed.
 fn each(table: &mut Table, load: Load) -> Result<()> {
     measure_one::<Ours>(table, load)?;
-    one::<Etcd>(table, PEERS[0], load)?;
-    one::<Redis>(table, PEERS[1], load)
+    beside(PEERS[0], || measure_one::<Etcd>(table, load))?;
+    beside(PEERS[1], || measure_one::<Redis>(table, load))
 }
 
-fn one<R: Rival>(table: &mut Table, program: &str, load: Load) -> Result<()> {
-    if installed(program).is_none() {
-        return Ok(());
-    }
-    measure_one::<R>(table, load)
+/// Measures a peer that is installed; one that is not is named by its version's row.
+fn beside(program: &str, measure: impl FnOnce() -> Result<()>) -> Result<()> {
+    installed(program).map_or(Ok(()), |_| measure())
 }
 
 /// The first line of what a program says of itself.
