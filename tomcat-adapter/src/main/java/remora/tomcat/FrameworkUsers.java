@@ -27,10 +27,14 @@ final class FrameworkUsers {
   /** Where Spring Security keeps its login. */
   private static final String SPRING = "SPRING_SECURITY_CONTEXT";
 
-  /** How that leads to what the application knows of its user. */
+  /** How that leads to the login itself, */
+  private static final String[] SPRING_LOGIN = {
+    "org.springframework.security.core.context.SecurityContext", "getAuthentication"
+  };
+
+  /** and on to what the application knows of its user. */
   private static final String[][] SPRING_USER = {
-    {"org.springframework.security.core.context.SecurityContext", "getAuthentication"},
-    {"org.springframework.security.core.Authentication", "getPrincipal"}
+    SPRING_LOGIN, {"org.springframework.security.core.Authentication", "getPrincipal"}
   };
 
   /** A user whom an OpenID provider named, with what it claims of him. */
@@ -49,12 +53,7 @@ final class FrameworkUsers {
 
   private static Map<String, String[][]> ways() {
     Map<String, String[][]> ways = new HashMap<>();
-    ways.put(
-        SPRING,
-        new String[][] {
-          {"org.springframework.security.core.context.SecurityContext", "getAuthentication"},
-          {"java.security.Principal", "getName"}
-        });
+    ways.put(SPRING, new String[][] {SPRING_LOGIN, {"java.security.Principal", "getName"}});
     ways.put(
         "org.apache.shiro.subject.support.DefaultSubjectContext_PRINCIPALS_SESSION_KEY",
         new String[][] {
