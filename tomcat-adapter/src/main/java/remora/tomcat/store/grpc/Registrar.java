@@ -48,9 +48,9 @@ final class Registrar {
   private volatile boolean left;
 
   /** The connection over which this Tomcat was announced; null before that. */
-  private volatile ManagedChannel announcedOver;
+  private ManagedChannel announcedOver;
 
-  private volatile String announcedAs = "";
+  private String announcedAs = "";
 
   /** When each was said or taken last; only used by the leader finder's thread. */
   private long announcedNanos;
@@ -88,15 +88,8 @@ final class Registrar {
   /** Says what is due to be said; called again and again while a leader stands. */
   void tell(ManagedChannel leader, Outbox outbox, long nowNanos) {
     long pause = changed ? ANNOUNCE_NANOS_MIN : ANNOUNCE_NANOS;
-    if (!left && nowNanos - announcedNanos >= pause) {
-      announcedNanos = nowNanos;
-      changed = false;
-      AnnounceRequest announcement = announcement();
-      if (announcement != null) {
-        RegistryGrpc.newStub(leader).announce(announcement, new Ended<>(() -> {}));
-        announcedAs = announcement.getCaller().getNode();
-        announcedOver = leader;
-      }
+    if (nowNanos - announcedNanos >= pause) {
+      announceOver(leader, nowNanos);
     }
     if (nowNanos - measuredNanos >= STATUS_NANOS) {
       measuredNanos = nowNanos;
@@ -107,26 +100,49 @@ final class Registrar {
     }
   }
 
+  /** Announces, or not: never between what {@link #takeOut} looks at and what it does. */
+  private synchronized void announceOver(ManagedChannel leader, long nowNanos) {
+    if (left) {
+      return;
+    }
+    announcedNanos = nowNanos;
+    changed = false;
+    AnnounceRequest announcement = announcement();
+    if (announcement != null) {
+      RegistryGrpc.newStub(leader).announce(announcement, new Ended<>(() -> {}));
+      announcedAs = announcement.getCaller().getNode();
+      announcedOver = leader;
+    }
+  }
+
   /**
    * Takes this Tomcat out, if it was announced, and announces it no more; waits for that a while.
    * Whether it is out.
    */
   boolean retire(long millisMax) {
-    left = true;
-    ManagedChannel leader = announcedOver;
-    if (leader == null) {
+    CountDownLatch ended = new CountDownLatch(1);
+    if (!takeOut(ended::countDown)) {
       return true;
     }
-    CountDownLatch ended = new CountDownLatch(1);
-    RetireRequest request = RetireRequest.newBuilder().setCaller(caller(announcedAs)).build();
-    RegistryGrpc.newStub(leader).retire(request, new Ended<>(ended::countDown));
-    announcedOver = null;
     try {
       return ended.await(millisMax, TimeUnit.MILLISECONDS);
     } catch (InterruptedException stopping) {
       Thread.currentThread().interrupt();
       return false;
     }
+  }
+
+  /** Begins to take this Tomcat out. Whether there was somebody to take out. */
+  private synchronized boolean takeOut(Runnable then) {
+    left = true;
+    ManagedChannel leader = announcedOver;
+    if (leader == null) {
+      return false;
+    }
+    RetireRequest request = RetireRequest.newBuilder().setCaller(caller(announcedAs)).build();
+    RegistryGrpc.newStub(leader).retire(request, new Ended<>(then));
+    announcedOver = null;
+    return true;
   }
 
   /** Hears of the end of a call that is made again, or need not be. */
