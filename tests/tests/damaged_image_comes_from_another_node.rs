@@ -1,7 +1,7 @@
 //! Promise 1: a node whose table image is damaged, and whose log begins behind it, has another node's instead, and nothing that
 //! was acknowledged is lost.
 //!
-//! Shown: a large session is saved until a node has purged its log. All nodes are killed, and a byte of that node's image is
+//! Shown: a large session is saved until a node has purged its log. All nodes are killed, and a byte of each of that node's images is
 //! flipped. Started alone, it runs, says that it asks the other nodes for an image, and is not ready. With one of them, which
 //! has no majority by itself, it gets that; the two elect a leader, and the session holds what was acknowledged last.
 //! Broken once to see it fail: the gap between image and log not looked at (the node ends: consensus finds its entries purged).
@@ -79,17 +79,20 @@ fn save_until_purged(stores: &Stores, calls: &mut Calls, key: &v1::SessionKey) -
     bail!("{SAVES_MAX} saves, and no log was purged")
 }
 
-/// Flips a byte in the middle of the newest image.
+/// Flips a byte in the middle of each image: one that was being replaced when its node was killed has its successor beside it.
 fn damage(stores: &Stores) -> Result<()> {
-    let images = stores.node(LOSES).context("it is a node")?.data.join("snapshots");
-    let paths = fs::read_dir(images)?.map(|entry| Ok(entry?.path()));
-    let mut paths = paths.collect::<Result<Vec<PathBuf>>>()?;
-    paths.retain(|path| path.extension().is_some_and(|ends| ends == "image"));
-    let newest = paths.into_iter().max().context("it has an image")?;
-    let mut bytes = fs::read(&newest)?;
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(newest, bytes).context("damage the image")
+    let directory = stores.node(LOSES).context("it is a node")?.data.join("snapshots");
+    let paths = fs::read_dir(directory)?.map(|entry| Ok(entry?.path()));
+    let mut images = paths.collect::<Result<Vec<PathBuf>>>()?;
+    images.retain(|path| path.extension().is_some_and(|ends| ends == "image"));
+    ensure!(!images.is_empty(), "it has an image");
+    for image in images {
+        let mut bytes = fs::read(&image)?;
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(image, bytes).context("damage the image")?;
+    }
+    Ok(())
 }
 
 #[test]
