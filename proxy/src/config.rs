@@ -1,13 +1,14 @@
 //! What the proxy is told: one TOML file, strict, every fault with its line in one report.
 //!
 //! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells
-//! people. A limit is one row of `limits`. Nothing else reads a file, a flag or the environment.
+//! people. A key is one row of `file` or, if it is a limit, of `limits`; docs/proxy.md is made of the rows (`keys`). Nothing else reads a file, a flag or the environment.
 //!
 //! Reloading (SIGHUP) takes over pools, members, routes, limits, trust and rules for fields. Listeners, threads, the control address and
 //! the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
 
 mod check;
 mod file;
+mod keys;
 mod limits;
 mod report;
 mod show;
@@ -24,10 +25,10 @@ pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogTarget};
 pub(crate) use values::{HealthConfig, PoolConfig, Rules};
 
-/// The words of `--help` on every limit.
+/// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.
 #[must_use]
-pub fn limits_help() -> String {
-    show::limits_help()
+pub fn keys_page() -> String {
+    show::keys_page()
 }
 
 impl Config {

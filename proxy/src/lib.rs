@@ -84,7 +84,7 @@ mod tally;
 mod wishes;
 
 pub use access_log::{AccessLog, LogWriter};
-pub use config::{Config, ListenConfig, LogTarget, Networks, limits_help};
+pub use config::{Config, ListenConfig, LogTarget, Networks, keys_page};
 pub use control::serve as serve_operators;
 pub use directory::Directory;
 pub use open_files::make_room as make_room_for_sockets;

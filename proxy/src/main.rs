@@ -17,7 +17,7 @@ use remora_process::signals::{Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Server, Wishes, check_upstreams, limits_help, make_room_for_sockets,
+    AccessLog, Config, Directory, Server, Wishes, check_upstreams, keys_page, make_room_for_sockets,
     serve_operators,
 };
 use tokio::net::TcpListener;
@@ -57,9 +57,9 @@ struct Arguments {
     check: bool,
 }
 
-/// What `--help` says behind the flags; `-h` leaves the limits out.
+/// What `--help` says behind the flags; `-h` leaves the keys out.
 fn long_help() -> String {
-    format!("{EXAMPLES}\n\n{}", limits_help())
+    format!("{EXAMPLES}\n\n{}", keys_page())
 }
 
 fn main() -> ExitCode {

@@ -5,11 +5,11 @@
 //!
 //! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
-mod health;
-mod pools;
+pub(super) mod health;
+pub(super) mod pools;
 mod routes;
 mod rules;
-mod sticky;
+pub(super) mod sticky;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -25,7 +25,7 @@ use super::trust::{Network, Networks, Trust};
 use super::values::{CONTROL_ADDRESS, Config, ListenConfig, LogTarget, PoolConfig};
 
 /// Most threads: beyond the cores of any machine it is a slip of the pen.
-const THREADS: RangeInclusive<usize> = 1..=256;
+pub(super) const THREADS: RangeInclusive<usize> = 1..=256;
 /// Turns a file into what holds.
 pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     let mut report = Report::on(source);

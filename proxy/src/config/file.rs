@@ -1,60 +1,73 @@
-//! What may be written in the file: keys and types, one struct for each table (those of the limits are made in
-//! `limits`).
+//! What may be written in the file: keys and types, one `table!` for each table (those of the limits are made in
+//! `limits`), with the words of docs/proxy.md on it.
 //!
 //! Invariants: an unknown key is a fault everywhere (`deny_unknown_fields`) · what the checks must be able to point at
 //! is [`Spanned`], so that a fault names its line · nothing is filled in here: what is absent stays absent.
 //!
-//! Left out on purpose: defaults, ranges and everything that one key means for another. That is `check`'s.
+//! Left out on purpose: ranges, and everything that one key means for another. That is `check`'s; only the constants are
+//! named here, for the page.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use remora_policy::{RouteCookie, SameSite};
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::check::{THREADS, health, pools, sticky};
+use super::keys::{Section, Table, table, within};
 use super::limits::{LimitsTable, RetryTable};
+use super::report::Bound;
+use super::values::CONTROL_ADDRESS;
 
-/// The whole file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct File {
-    #[serde(default)]
-    pub(super) listen: Vec<ListenTable>,
-    #[serde(default)]
-    pub(super) pool: BTreeMap<String, PoolTable>,
-    #[serde(default)]
-    pub(super) route: Vec<RouteTable>,
-    pub(super) control: Option<ControlTable>,
-    pub(super) threads: Option<Spanned<usize>>,
-    #[serde(default)]
-    pub(super) trust: TrustTable,
-    #[serde(default)]
-    pub(super) headers: HeadersTable,
-    pub(super) access_log: Option<PathBuf>,
-    #[serde(default)]
-    pub(super) limits: LimitsTable,
-    #[serde(default)]
-    pub(super) retry: RetryTable,
+table! {
+    /// At the top of the file.
+    File:
+    [optional]
+    /// Threads that serve clients; each keeps connections of its own to the Tomcats.
+    threads: Option<Spanned<usize>> = "one for each core", within(&THREADS), "2";
+    /// Where each exchange is noted: "stdout", "stderr", "off", or a file, which SIGHUP opens anew for logrotate.
+    access_log: Option<PathBuf> = "stdout", "", r#""/var/log/remora/access.log""#;
+    [tables]
+    trust: TrustTable = "[trust]";
+    listen: Vec<ListenTable> = "[[listen]]";
+    pool: BTreeMap<String, PoolTable> = "[pool.NAME]";
+    route: Vec<RouteTable> = "[[route]]";
+    headers: HeadersTable = "[headers]";
+    control: Option<ControlTable> = "[control]";
+    limits: LimitsTable = "[limits]";
+    retry: RetryTable = "[retry]";
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListenTable {
-    pub(super) bind: Spanned<SocketAddr>,
-    pub(super) proxy_protocol: Option<Spanned<Vec<Spanned<String>>>>,
-    pub(super) tls: Option<Spanned<IgnoredAny>>,
+table! {
+    /// An address at which clients are accepted; at least one.
+    ListenTable:
+    [required]
+    /// Where to listen. An IP address, no name.
+    bind: Spanned<SocketAddr> = r#""127.0.0.1:8080""#;
+    [optional]
+    /// Balancers that begin each connection with a PROXY header, as networks. Connections from others are refused.
+    proxy_protocol: Option<Spanned<Vec<Spanned<String>>>> = "no PROXY header is read", "", r#"["192.0.2.5"]"#;
+    /// Not served yet: end TLS in front of the proxy.
+    tls: Option<Spanned<IgnoredAny>> = "in clear", "", "";
 }
 
-/// `trust = { networks = [...], header = "..." }`; a list alone is the networks.
-#[derive(Debug, Default)]
-pub(super) struct TrustTable {
-    pub(super) networks: Vec<Spanned<String>>,
-    pub(super) header: Option<Spanned<String>>,
+table! {
+    #[derive(Default)]
+    #[serde(remote = "Self")]
+    /// Peers whose forwarding fields are believed; nobody unless said. `trust = ["10.0.0.0/8"]` is short for `networks` alone.
+    TrustTable:
+    [required]
+    /// Addresses, or networks with the length of their prefix.
+    networks: Vec<Spanned<String>> = r#"["10.0.0.0/8", "192.0.2.7"]"#;
+    [optional]
+    /// Where these peers write the chain of addresses: "X-Forwarded-For" or "Forwarded".
+    header: Option<Spanned<String>> = "X-Forwarded-For", "", r#""Forwarded""#;
 }
 
 impl<'de> Deserialize<'de> for TrustTable {
@@ -82,66 +95,75 @@ impl<'de> Visitor<'de> for ListOrTable {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<TrustTable, A::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Table {
-            networks: Vec<Spanned<String>>,
-            header: Option<Spanned<String>>,
-        }
-        let Table { networks, header } = Table::deserialize(MapAccessDeserializer::new(table))?;
-        Ok(TrustTable { networks, header })
+        // The derived one, which knows the table alone.
+        TrustTable::deserialize(MapAccessDeserializer::new(table))
     }
 }
 
-/// `[headers]`: rules for the fields of requests and of answers.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HeadersTable {
-    #[serde(default)]
-    pub(super) request: RulesTable,
-    #[serde(default)]
-    pub(super) response: RulesTable,
+table! {
+    #[derive(Default)]
+    /// Rules for fields, after all that the proxy does itself. No rule may be about a field that the message, the session or the
+    /// proxy's own words rest on.
+    HeadersTable:
+    [tables]
+    request: RulesTable = "[headers.request]";
+    response: RulesTable = "[headers.response]";
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RulesTable {
-    #[serde(default)]
-    pub(super) set: BTreeMap<Spanned<String>, Spanned<String>>,
-    #[serde(default)]
-    pub(super) unset: Vec<Spanned<String>>,
+table! {
+    #[derive(Default)]
+    /// On their way to upstreams (request) or to clients, the proxy's own answers included (response).
+    RulesTable:
+    [optional]
+    /// Fields that get this value, whatever was there.
+    set: BTreeMap<Spanned<String>, Spanned<String>> = "none", "", r#"{ X-Site = "shop" }"#;
+    /// Fields that are taken out.
+    unset: Vec<Spanned<String>> = "none", "", r#"["X-Debug"]"#;
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ControlTable {
-    pub(super) bind: Spanned<SocketAddr>,
-    #[serde(default)]
-    pub(super) allow_plaintext: bool,
-    pub(super) tls: Option<Files>,
-    pub(super) state: Option<PathBuf>,
+table! {
+    /// Where operators are answered: `remora --proxy`, `/healthz`, `/readyz`, `/metrics`. Without this table at
+    /// the address below, in clear.
+    ControlTable:
+    [required]
+    /// Where to listen. Whoever reaches it can drain upstreams, so off the loopback it takes `tls`, or `allow_plaintext`.
+    bind: Spanned<SocketAddr> = format!("{CONTROL_ADDRESS:?}");
+    [optional]
+    /// Says aloud that operators are answered in clear off the loopback.
+    allow_plaintext: bool = false, "", "true";
+    /// Files of its TLS, all three: `authority`, `cert`, `key`. docs/security.md tells how they are made.
+    tls: Option<Files> = "in clear", "", r#"{ authority = "/etc/remora/authority.pem", cert = "/etc/remora/proxy.pem", key = "/etc/remora/proxy.key" }"#;
+    /// A directory of its own, where operators' wishes are kept.
+    state: Option<PathBuf> = "drains end with the process", "", r#""/var/lib/remora-proxy""#;
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PoolTable {
-    #[serde(default)]
-    pub(super) sticky: StickyTable,
-    #[serde(default)]
-    pub(super) health: HealthKey,
-    #[serde(default)]
-    pub(super) member: Vec<MemberTable>,
+table! {
+    /// Tomcats that can serve the same users. NAME has letters, digits, _ and -.
+    PoolTable:
+    [tables]
+    sticky: StickyTable = "[pool.NAME.sticky]";
+    health: HealthKey = "[pool.NAME.health]";
+    member: Vec<MemberTable> = "[[pool.NAME.member]]";
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StickyTable {
-    pub(super) session: Option<Spanned<String>>,
-    pub(super) route_cookie: Option<Spanned<String>>,
-    pub(super) path: Option<Spanned<String>>,
-    pub(super) domain: Option<Spanned<String>>,
-    pub(super) same_site: Option<Spanned<String>>,
-    pub(super) partitioned: Option<Spanned<bool>>,
+table! {
+    #[derive(Default)]
+    /// How users stick to their Tomcat: by the suffix of their session's id or, with `route_cookie`, by a cookie of the proxy's
+    /// own. The last four are about that cookie and need it.
+    StickyTable:
+    [optional]
+    /// The cookie of the application's session; behind a bar its name in URLs, where that differs.
+    session: Option<Spanned<String>> = sticky::SESSION, "", r#""SID|sid""#;
+    /// The name of the proxy's own cookie.
+    route_cookie: Option<Spanned<String>> = "none: the session cookie holds the route", "", r#""ROUTEID""#;
+    /// Under which paths browsers bring the route cookie.
+    path: Option<Spanned<String>> = RouteCookie::named("").path, "", r#""/shop""#;
+    /// To which hosts browsers bring the route cookie.
+    domain: Option<Spanned<String>> = "the host that was asked", "", r#""shop.example""#;
+    /// From which sites browsers bring the route cookie along: "Strict", "Lax" or "None".
+    same_site: Option<Spanned<String>> = RouteCookie::named("").same_site.as_str(), "", format!("{:?}", SameSite::Strict.as_str());
+    /// Whether browsers keep one route cookie for each site in which the page is embedded.
+    partitioned: Option<Spanned<bool>> = RouteCookie::named("").partitioned, "", "true";
 }
 
 /// `health`: a table, or `"off"`.
@@ -185,37 +207,63 @@ impl<'de> Visitor<'de> for HealthVisitor {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HealthTable {
-    pub(super) every: Option<Spanned<Period>>,
-    pub(super) timeout: Option<Spanned<Period>>,
-    pub(super) path: Option<Spanned<String>>,
-    pub(super) host: Option<Spanned<String>>,
-    pub(super) status: Option<Spanned<String>>,
-    pub(super) port: Option<Spanned<u16>>,
-    pub(super) rise: Option<Spanned<u32>>,
-    pub(super) fall: Option<Spanned<u32>>,
+impl Table for HealthKey {
+    fn sections(header: &'static str) -> Vec<Section> {
+        HealthTable::sections(header)
+    }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MemberTable {
-    pub(super) url: Spanned<String>,
-    pub(super) route: Spanned<String>,
-    pub(super) weight: Option<Spanned<u32>>,
-    pub(super) threads: Option<Spanned<u32>>,
+table! {
+    #[derive(Default)]
+    /// How members are checked. `health = "off"` makes no checks: `fall` bad signs of requests in a row take a member out for 10 s.
+    HealthTable:
+    [optional]
+    /// Time between two checks of one member.
+    every: Option<Spanned<Period>> = health::EVERY_DEFAULT.shown(), within(&health::EVERY), r#""5s""#;
+    /// How long a check may stay unanswered; also how long a start waits for the first verdicts.
+    timeout: Option<Spanned<Period>> = health::TIMEOUT_DEFAULT.shown(), within(&health::EVERY), r#""2s""#;
+    /// A page that is asked with GET. 404 means that its application is gone: users move, and the member is spared.
+    path: Option<Spanned<String>> = "Tomcat itself is asked, with OPTIONS *", "", r#""/healthz""#;
+    /// The Host that is asked for.
+    host: Option<Spanned<String>> = "the member's own", "", r#""shop.example""#;
+    /// Statuses that pass, and ranges of them.
+    status: Option<Spanned<String>> = format!("{} with a path, {} without", within(&health::PAGE), within(&health::ANSWER)), within(&health::STATUS), r#""200-299, 401""#;
+    /// The port of a connector that is there for checks. Silence of the other is then taken for work.
+    port: Option<Spanned<u16>> = "the member's own", within(&(1..=u16::MAX)), "9000";
+    /// Checks in a row that must pass before a member is up again.
+    rise: Option<Spanned<u32>> = health::RISE_DEFAULT, within(&health::ROW), "3";
+    /// Checks in a row that must fail before a member is down.
+    fall: Option<Spanned<u32>> = health::FALL_DEFAULT, within(&health::ROW), "3";
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RouteTable {
-    pub(super) path: Spanned<String>,
-    pub(super) to: Spanned<String>,
-    #[serde(default)]
-    pub(super) host: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) except: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) encoded_slash: bool,
+table! {
+    /// A Tomcat of the pool; at least one.
+    MemberTable:
+    [required]
+    /// Where it is, without a path: a route's `to` has that.
+    url: Spanned<String> = r#""http://192.0.2.11:8080""#;
+    /// Its name in cookies: the jvmRoute in that Tomcat's server.xml.
+    route: Spanned<String> = r#""n1""#;
+    [optional]
+    /// Its share of new users.
+    weight: Option<Spanned<u32>> = pools::WEIGHT_DEFAULT, within(&pools::WEIGHT), "3";
+    /// Its maxThreads: while all of them are at work, silence is not taken for a frozen Tomcat.
+    threads: Option<Spanned<u32>> = "not known", within(&pools::THREADS), "200";
+}
+
+table! {
+    /// Which path goes where. The longest that matches whole segments wins, wherever it stands; where none does, the answer is 404.
+    RouteTable:
+    [required]
+    /// The path that users see, without escapes.
+    path: Spanned<String> = r#""/shop""#;
+    /// A pool, and the path there in place of the route's own; the pool alone leaves the path as it is.
+    to: Spanned<String> = r#""tomcat/shop""#;
+    [optional]
+    /// Only on these hosts, without ports; `*.` in front for all below one.
+    host: Vec<Spanned<String>> = "on all", "", r#"["shop.example", "*.shop.example"]"#;
+    /// Paths under its own that it leaves to the next longest.
+    except: Vec<Spanned<String>> = "none", "", r#"["/shop/static"]"#;
+    /// Whether %2F may stand in a path, for applications that need it.
+    encoded_slash: bool = false, "", "true";
 }

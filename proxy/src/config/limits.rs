@@ -1,7 +1,7 @@
 //! Every bound that an owner may set, one row for each: what it is for, its key, its kind, its default and its range.
 //!
 //! The macro makes of a row the field of [`Limits`], the key that may be written ([`LimitsTable`], [`RetryTable`]), its
-//! check, its line of `--check` and its paragraph of `--help`. So no limit is known in one of these places and unknown
+//! check, its line of `--check` and its words in the page of keys. So no limit is known in one of these places and unknown
 //! in another.
 //!
 //! Invariants: a default lies within its own range · a value out of range is a fault with its line, never cut to fit.
@@ -12,9 +12,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use remora_policy::RetryLimits;
-use remora_process::config::Spanned;
+use remora_process::config::{Period, Spanned};
 use serde::Deserialize;
 
+use super::keys::{Key, Kind, Section, Table, words};
 use super::report::{Bound, Report};
 
 /// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
@@ -39,6 +40,52 @@ pub(super) struct Row {
     pub(super) range: (String, String),
     /// What it bounds, and why its default is what it is.
     pub(super) why: String,
+    /// What is written behind the key.
+    kind: String,
+}
+
+impl Row {
+    fn key(self) -> Key {
+        let (least, most) = self.range;
+        let example = match self.kind == Period::kind() {
+            true => format!("{:?}", self.value),
+            false => self.value.clone(),
+        };
+        Key {
+            name: self.key,
+            kind: self.kind,
+            default: Some(self.value),
+            range: format!("{least} to {most}"),
+            example,
+            why: self.why,
+        }
+    }
+}
+
+/// The section of a table whose keys are all limits.
+fn section(header: &'static str, why: &str) -> Vec<Section> {
+    let rows = Limits::default().rows().into_iter();
+    let own = rows.filter(|row| header.trim_matches(['[', ']']) == row.table);
+    vec![Section {
+        header,
+        why: why.to_owned(),
+        keys: own.map(Row::key).collect(),
+    }]
+}
+
+impl Table for LimitsTable {
+    fn sections(header: &'static str) -> Vec<Section> {
+        section(header, "Bounds on clients, upstreams and requests.")
+    }
+}
+
+impl Table for RetryTable {
+    fn sections(header: &'static str) -> Vec<Section> {
+        section(
+            header,
+            "How much may be repeated when Tomcats fail, so that repeats never become a load of their own.",
+        )
+    }
 }
 
 macro_rules! limits {
@@ -152,13 +199,16 @@ fn row<T: Bound>(
     value: T,
     range: &RangeInclusive<T>,
     why: &[&str],
-) -> Row {
-    let why: Vec<&str> = why.iter().map(|line| line.trim()).collect();
+) -> Row
+where
+    T::Written: Kind,
+{
     Row {
         table,
         key,
         value: value.shown(),
         range: (range.start().shown(), range.end().shown()),
-        why: why.join(" "),
+        why: words(why),
+        kind: T::Written::kind(),
     }
 }

@@ -38,29 +38,24 @@ impl Bound for Duration {
     }
 }
 
-impl Bound for usize {
-    type Written = Self;
+/// Numbers are written and shown as they are.
+macro_rules! numbers {
+    ($( $number:ty ),+) => {
+        $( impl Bound for $number {
+            type Written = Self;
 
-    fn of(written: Self) -> Self {
-        written
-    }
+            fn of(written: Self) -> Self {
+                written
+            }
 
-    fn shown(self) -> String {
-        self.to_string()
-    }
+            fn shown(self) -> String {
+                self.to_string()
+            }
+        } )+
+    };
 }
 
-impl Bound for u32 {
-    type Written = Self;
-
-    fn of(written: Self) -> Self {
-        written
-    }
-
-    fn shown(self) -> String {
-        self.to_string()
-    }
-}
+numbers!(usize, u32, u16);
 
 impl<'a> Report<'a> {
     /// Nothing is wrong yet.

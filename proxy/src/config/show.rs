@@ -1,4 +1,4 @@
-//! A configuration in the words of its file, for people: what `--check` prints, and what `--help` says of limits.
+//! A configuration in the words of its file, for people: what `--check` prints, and the page of all keys.
 //!
 //! Invariant: what is shown is what holds, defaults included, so two files that mean the same are shown alike.
 //!
@@ -8,7 +8,9 @@ use std::fmt::Write;
 
 use remora_policy::{ForwardingHeader, HealthRule, RouteCookie, Sticky};
 
-use super::limits::{Limits, Row};
+use super::file::File;
+use super::keys::{Key, Table};
+use super::limits::Limits;
 use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
 
 /// What holds, one line for each listener, limit, pool, member and route.
@@ -102,21 +104,37 @@ fn write_limits(limits: &Limits, text: &mut String) -> std::fmt::Result {
     writeln!(text, "retry    {}", retry.join(", "))
 }
 
-/// What each limit is for, with its default and its range.
-pub(super) fn limits_help() -> String {
-    let mut text = "Limits, by the table of the file in which they may be set:".to_owned();
-    for Row {
-        table,
-        key,
-        value,
-        range,
-        why,
-    } in Limits::default().rows()
-    {
-        let (least, most) = range;
-        text += &format!("\n  [{table}] {key} = {value} ({least} to {most})\n      {why}");
+/// Every key of the file: a Markdown page that reads well on a terminal too.
+pub(super) fn keys_page() -> String {
+    let mut text = "# Keys of the proxy's file\n\nIn each table: a key with an example, its kind, range and default, and what it is for.\n"
+        .to_owned();
+    for section in File::sections("") {
+        if !section.header.is_empty() {
+            text += &format!("\n## `{}`\n", section.header);
+        }
+        text += &format!("\n{}\n", section.why);
+        for (position, key) in section.keys.iter().enumerate() {
+            let space = if position == 0 { "\n" } else { "" };
+            text += &format!("{space}{}\n", key_line(key));
+        }
     }
     text
+}
+
+fn key_line(key: &Key) -> String {
+    let written = match &*key.example {
+        "" => key.name.to_owned(),
+        example => format!("{} = {example}", key.name),
+    };
+    let range = match &*key.range {
+        "" => String::new(),
+        range => format!(", {range}"),
+    };
+    let default = match &key.default {
+        None => "required".to_owned(),
+        Some(default) => format!("default: {default}"),
+    };
+    format!("- `{written}` ({}{range}; {default}): {}", key.kind, key.why)
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {

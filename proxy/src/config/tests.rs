@@ -10,6 +10,7 @@ use super::values::CONTROL_ADDRESS;
 use super::*;
 
 mod faults;
+mod page;
 
 const GOOD: &str = r#"
 threads = 2
@@ -326,7 +327,7 @@ fn what_a_reload_cannot_change_is_named() {
 #[test]
 fn every_limit_is_parsed_checked_shown_and_documented() {
     let rows = Limits::default().rows();
-    let (summary, help) = (read(GOOD).unwrap().summary(), limits_help());
+    let (summary, help) = (read(GOOD).unwrap().summary(), keys_page());
     for row in &rows {
         let (least, most) = &row.range;
         assert!(

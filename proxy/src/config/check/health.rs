@@ -17,25 +17,26 @@ use super::super::report::Report;
 use super::super::values::HealthConfig;
 
 /// Checks of one member: not so often that they are load, not so seldom that they are none.
-const EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+pub(in crate::config) const EVERY: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(60);
 /// Time between two checks unless configured.
-const EVERY_DEFAULT: Duration = Duration::from_secs(1);
+pub(in crate::config) const EVERY_DEFAULT: Duration = Duration::from_secs(1);
 /// How long a check may stay unanswered unless configured: pauses of a garbage collector, rarely above half a second,
 /// pass unnoticed. It is also how long a start waits for the first verdicts.
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
+pub(in crate::config) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
 /// Checks in a row that make a belief: more than ten take longer than anybody waits.
-const ROW: RangeInclusive<u32> = 1..=10;
+pub(in crate::config) const ROW: RangeInclusive<u32> = 1..=10;
 /// Checks in a row that must fail before a member is down, unless configured. Two: the first may be an accident.
-const FALL_DEFAULT: u8 = 2;
+pub(in crate::config) const FALL_DEFAULT: u8 = 2;
 /// Checks in a row that must pass before a member is up again, unless configured. Two: the first answer of a process
 /// that starts or is resumed is often followed by a stall.
-const RISE_DEFAULT: u8 = 2;
+pub(in crate::config) const RISE_DEFAULT: u8 = 2;
 /// Statuses that an answer may have.
-const STATUS: RangeInclusive<u16> = 200..=599;
+pub(in crate::config) const STATUS: RangeInclusive<u16> = 200..=599;
 /// What passes where a page is asked for: it is there, or says where it is.
-const PAGE: RangeInclusive<u16> = 200..=399;
+pub(in crate::config) const PAGE: RangeInclusive<u16> = 200..=399;
 /// What passes where Tomcat itself is asked: whatever it says is an answer, unless it says that it cannot.
-const ANSWER: RangeInclusive<u16> = 200..=499;
+pub(in crate::config) const ANSWER: RangeInclusive<u16> = 200..=499;
 
 impl Report<'_> {
     pub(super) fn health(&mut self, health: &HealthKey) -> HealthConfig {

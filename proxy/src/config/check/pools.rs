@@ -14,9 +14,11 @@ use super::super::report::Report;
 use super::super::values::{MemberConfig, PoolConfig};
 
 /// Shares of new users.
-const WEIGHT: RangeInclusive<u32> = 1..=1_000;
+pub(in crate::config) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
+/// The share unless configured: all alike.
+pub(in crate::config) const WEIGHT_DEFAULT: u32 = 1;
 /// Request threads of a Tomcat (its maxThreads): beyond what one machine runs it is a slip of the pen.
-const THREADS: RangeInclusive<u32> = 1..=100_000;
+pub(in crate::config) const THREADS: RangeInclusive<u32> = 1..=100_000;
 
 impl Report<'_> {
     pub(super) fn pool(&mut self, name: &str, pool: &PoolTable) -> PoolConfig {
@@ -77,7 +79,7 @@ impl Report<'_> {
         let weight = member
             .weight
             .as_ref()
-            .map_or(1, |weight| self.within("weight", weight, WEIGHT));
+            .map_or(WEIGHT_DEFAULT, |weight| self.within("weight", weight, WEIGHT));
         let threads = member.threads.as_ref();
         MemberConfig {
             authority: authority.into(),

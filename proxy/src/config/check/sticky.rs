@@ -9,11 +9,14 @@ use remora_process::config::Spanned;
 use super::super::file::{PoolTable, StickyTable};
 use super::super::report::Report;
 
+/// The session cookie unless configured: the Servlet specification's own.
+pub(in crate::config) const SESSION: &str = "JSESSIONID";
+
 impl Report<'_> {
     pub(super) fn sticky(&mut self, table: &StickyTable) -> Sticky {
         self.cookie_name(table.session.as_ref(), 2);
         self.cookie_name(table.route_cookie.as_ref(), 1);
-        let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
+        let session = table.session.as_ref().map_or(SESSION, |name| name.get_ref());
         let mut sticky = Sticky::new(session, None);
         sticky.route_cookie = self.route_cookie(table, &sticky);
         sticky
