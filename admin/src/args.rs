@@ -28,6 +28,19 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
+/// For whoever drains.
+const DRAIN_EXAMPLES: &str = "Examples:
+  remora upstreams drain n1                          its users move with their next request
+  remora upstreams drain n1 --finish --within 30m    they stay for half an hour at most
+  remora upstreams drain --group blue                all Tomcats of a version";
+
+/// For whoever sets.
+const SET_EXAMPLES: &str = "Examples:
+  remora upstreams set n2 --weight 3        three times the new users of a weight of 1
+  remora upstreams set n2 --state standby   for when nobody else can serve
+  remora upstreams set n2 --reset           as the proxy's file says";
+
+/// For whoever lists.
 const LIST_EXAMPLES: &str = "Examples:
   remora sessions list --application localhost/shop --sort size --limit 20
   remora sessions list --label oidc.sid=7f3a
@@ -407,15 +420,48 @@ pub(crate) enum Upstreams {
     /// List the upstreams of every proxy
     List,
     /// Move the users of a route elsewhere, nobody logged out
+    #[command(after_help = DRAIN_EXAMPLES)]
     Drain {
-        /// The route, as behind the dot of the session cookie
-        route: String,
+        #[command(flatten)]
+        whom: Whom,
+        /// Let its own users stay until their sessions end or the deadline comes; nobody new is sent there
+        #[arg(long)]
+        finish: bool,
+        /// When --finish becomes a move
+        #[arg(long, value_name = "DURATION", requires = "finish", default_value = "1h")]
+        within: humantime::Duration,
     },
     /// End a drain
     Undrain {
-        /// The route, as behind the dot of the session cookie
-        route: String,
+        #[command(flatten)]
+        whom: Whom,
     },
+    /// Wish a state or a weight in place of what the proxy's file says
+    #[command(after_help = SET_EXAMPLES)]
+    Set {
+        #[command(flatten)]
+        whom: Whom,
+        /// active, standby, finishing, draining, disabled or stopped
+        #[arg(long)]
+        state: Option<String>,
+        /// Share of new users, 1 to 1000
+        #[arg(long)]
+        weight: Option<u32>,
+        /// Let hold again what the file says
+        #[arg(long)]
+        reset: bool,
+    },
+}
+
+/// Whom a wish is about.
+#[derive(Clone, Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whom {
+    /// The route, as behind the dot of the session cookie
+    pub(crate) route: Option<String>,
+    /// All upstreams of a group: a version, a zone
+    #[arg(long)]
+    pub(crate) group: Option<String>,
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use remora_proto::v1::{
     ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
     KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
     ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, SessionDetail,
-    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -365,24 +365,26 @@ pub(crate) async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStat
         .map_err(|status| failure(dial, address, &status))
 }
 
-/// Drains or undrains a route at one proxy.
-pub(crate) async fn set_drain(
-    dial: &Dial,
-    address: &str,
-    route: &str,
-    drain: bool,
-) -> Result<DrainReply, Failure> {
+/// What an operator wishes of upstreams.
+pub(crate) enum UpstreamWish {
+    /// That their users leave, now or by a deadline.
+    Drain(DrainRequest),
+    /// That they stay.
+    Undrain(DrainRequest),
+    /// A state or a weight.
+    Set(SetRequest),
+}
+
+/// Says a wish to one proxy.
+pub(crate) async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<DrainReply, Failure> {
     let channel = connect(dial, address, ATTEMPT_TIMEOUT)
         .await
         .map_err(|status| failure(dial, address, &status))?;
     let mut client = ProxyAdminClient::new(channel);
-    let request = DrainRequest {
-        route: route.to_owned(),
-    };
-    let answer = if drain {
-        client.drain(request).await
-    } else {
-        client.undrain(request).await
+    let answer = match wish {
+        UpstreamWish::Drain(request) => client.drain(request.clone()).await,
+        UpstreamWish::Undrain(request) => client.undrain(request.clone()).await,
+        UpstreamWish::Set(request) => client.set(request.clone()).await,
     };
     answer
         .map(tonic::Response::into_inner)

@@ -20,6 +20,28 @@ fn a_drain_of_a_known_route_is_done_and_of_an_unknown_one_refused() {
         remora(&["--proxy", &proxy, "upstreams", "drain", "n1"]).0,
         Some(0)
     );
+    let finish = [
+        "--proxy",
+        &proxy,
+        "upstreams",
+        "drain",
+        "n1",
+        "--finish",
+        "--within",
+        "30m",
+    ];
+    let (code, said, _) = remora(&finish);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("this ends with the proxy's process"), "{said}");
+    for wrong in [
+        &["drain"][..],
+        &["drain", "n1", "--group", "blue"],
+        &["drain", "n1", "--within", "1h"],
+        &["set"],
+    ] {
+        let arguments = [&["--proxy", proxy.as_str(), "upstreams"][..], wrong].concat();
+        assert_eq!(remora(&arguments).0, Some(2), "{wrong:?}");
+    }
     let (code, said, _) = remora(&["--proxy", &proxy, "upstreams", "drain", "n9"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("no pool has"), "{said}");

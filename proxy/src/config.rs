@@ -23,7 +23,7 @@ pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogTarget};
-pub(crate) use values::{HealthConfig, PoolConfig, Rules};
+pub(crate) use values::{HealthConfig, MemberConfig, PoolConfig, Rules};
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.
 #[must_use]

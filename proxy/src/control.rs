@@ -1,12 +1,14 @@
 //! The operator's side of the proxy: `remora.v1.ProxyAdmin` over gRPC beside `/healthz`, `/readyz` and `/metrics`, on
 //! one address. The only file that names tonic.
 //!
-//! With TLS a certificate says who may look and who may drain, and every drain is written down under the log target `audit`,
+//! With TLS a certificate says who may look and who may wish, and every wish is written down under the log target `audit`,
 //! one that was refused too; health and metrics are open to all. Without it nobody is asked who he is: then the address belongs
 //! on the loopback or a management network, which the configuration enforces.
 //!
-//! Where `state` names a directory, a drain is on its disk before it is done. Left out on purpose: changing members (that is a
+//! Where `state` names a directory, a wish is on its disk before it is done. Left out on purpose: changing members (that is a
 //! reload) and any view of users or sessions.
+
+mod wishing;
 
 use std::future::Future;
 use std::io;
@@ -15,14 +17,16 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures::stream::{self, Stream};
-use remora_policy::{Pool, Upstream};
+use remora_policy::{AdminState, Pool, Upstream, Wish};
 use remora_process::accept::{Accepting, Connection};
 use remora_process::audit;
 use remora_process::exit::Failure;
 use remora_process::ops::{self, Readiness};
 use remora_process::tls::{Caller, Role, Secured, Tls, Who};
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
-use remora_proto::v1::{DrainReply, DrainRequest, ProxyStatus, ProxyStatusRequest, UpstreamStatus};
+use remora_proto::v1::{
+    DrainReply, DrainRequest, ProxyStatus, ProxyStatusRequest, SetRequest, UpstreamStatus,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -31,11 +35,12 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status};
 
-use crate::directory::{Current, Directory, UnknownRoute};
+use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::tally::Counters;
-use crate::wishes::Wishes;
+use crate::wishes::WishStore;
+use wishing::Change;
 
-/// Bytes of a request: a drain names one route.
+/// Bytes of a request: a wish names one route or group.
 const REQUEST_BYTES: usize = 4 * 1024;
 
 /// Connections of operators, scrapers and load balancers at a time.
@@ -48,12 +53,12 @@ const CONNECTIONS: usize = 256;
 pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
     directory: Directory,
-    (readiness, wishes): (Readiness, Option<Wishes>),
+    (readiness, store): (Readiness, Option<WishStore>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let admin = ProxyAdminServer::new(Control {
         directory,
-        wishes: Mutex::new(wishes),
+        store: Mutex::new(store),
         began: Instant::now(),
     })
     .max_decoding_message_size(REQUEST_BYTES);
@@ -152,18 +157,10 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
     admitted(request, action, |role| *role == Role::Admin, "remora://admin")
 }
 
-/// The line of the books for a wish that was followed or not.
-fn write_down(caller: &Caller, action: &str, route: &str, followed: Result<(), &Status>) {
-    match followed {
-        Ok(()) => audit::done(caller, action, &format!("route {route}")),
-        Err(status) => audit::failed(caller, action, status.message()),
-    }
-}
-
 struct Control {
     directory: Directory,
     /// Where wishes are kept; none where they end with the process.
-    wishes: Mutex<Option<Wishes>>,
+    store: Mutex<Option<WishStore>>,
     began: Instant,
 }
 
@@ -182,77 +179,132 @@ impl ProxyAdmin for Control {
             uptime_seconds: self.began.elapsed().as_secs(),
             software_version: env!("CARGO_PKG_VERSION").to_owned(),
             generation: current.snapshot.generation,
-            upstreams: statuses(&current, |_| true),
+            upstreams: self.statuses(|_| true),
+            absent: self.directory.absent(),
         }))
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        let action = "ProxyAdmin/Drain";
-        let caller = operator(&request, action)?;
-        let route = request.into_inner().route;
-        let drained = self.set_drain(&route, true).await;
-        write_down(&caller, action, &route, drained.as_ref().map(|_| ()));
-        drained.map(|_| self.reply(&route))
+        let caller = operator(&request, "ProxyAdmin/Drain")?;
+        let request = request.into_inner();
+        let change = Change::drain(&request);
+        self.wish(
+            &caller,
+            "ProxyAdmin/Drain",
+            (request.route, request.group),
+            change,
+        )
+        .await
     }
 
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        let action = "ProxyAdmin/Undrain";
-        let caller = operator(&request, action)?;
-        let route = request.into_inner().route;
-        let undrained = self.set_drain(&route, false).await;
-        write_down(&caller, action, &route, undrained.as_ref().map(|_| ()));
-        undrained.map(|_| self.reply(&route))
+        let caller = operator(&request, "ProxyAdmin/Undrain")?;
+        let DrainRequest { route, group, .. } = request.into_inner();
+        self.wish(&caller, "ProxyAdmin/Undrain", (route, group), Ok(Change::Undrain))
+            .await
+    }
+
+    async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
+        let caller = operator(&request, "ProxyAdmin/Set")?;
+        let request = request.into_inner();
+        let change = Change::set(&request);
+        self.wish(&caller, "ProxyAdmin/Set", (request.route, request.group), change)
+            .await
     }
 }
 
 impl Control {
+    /// Does what is wished, and writes it down.
+    async fn wish(
+        &self,
+        caller: &Caller,
+        action: &str,
+        (route, group): (String, String),
+        change: Result<Change, String>,
+    ) -> Result<Response<DrainReply>, Status> {
+        let object = match group.as_str() {
+            "" => format!("route {route}"),
+            group => format!("group {group}"),
+        };
+        let followed = match change {
+            Ok(change) => self.follow(wishing::meant(route, group), change).await,
+            Err(refused) => Err(Status::invalid_argument(refused)),
+        };
+        match &followed {
+            Ok(_) => audit::done(caller, action, &object),
+            Err(status) => audit::failed(caller, action, status.message()),
+        }
+        followed
+    }
+
     /// Keeps the wish, then does it. One after the other: what is kept is what was wished last.
-    async fn set_drain(&self, route: &str, draining: bool) -> Result<(), Status> {
-        let wishes = self.wishes.lock().await;
-        let drained = self.directory.with_drain(route, draining).map_err(not_found)?;
-        if let Some(wishes) = &*wishes {
-            wishes.keep(&drained).await.map_err(|error| {
+    async fn follow(
+        &self,
+        meant: Result<Meant, String>,
+        change: Change,
+    ) -> Result<Response<DrainReply>, Status> {
+        let meant = meant.map_err(Status::invalid_argument)?;
+        let store = self.store.lock().await;
+        let routes = self.directory.meant(&meant).map_err(not_found)?;
+        let mut wishes = self.directory.wishes();
+        for route in &routes {
+            let wish = change.of(wishes.of(route), self.directory.is_drained_by_file(route));
+            wishes.set(route, wish);
+        }
+        if let Some(store) = &*store {
+            store.keep(&wishes).await.map_err(|error| {
                 Status::unavailable(format!(
                     "the wish could not be kept, and nothing was changed: {error}"
                 ))
             })?;
         }
-        self.directory.set_drain(route, draining).map_err(not_found)
+        self.directory.follow(wishes);
+        Ok(Response::new(DrainReply {
+            upstreams: self.statuses(|upstream| routes.contains(&upstream.route)),
+            ends_with_process: store.is_none(),
+        }))
     }
 
-    fn reply(&self, route: &str) -> Response<DrainReply> {
-        let upstreams = statuses(&self.directory.current(), |upstream| &*upstream.route == route);
-        Response::new(DrainReply { upstreams })
+    /// The upstreams that are wanted, in the order of the configuration.
+    fn statuses(&self, wanted: impl Fn(&Upstream) -> bool) -> Vec<UpstreamStatus> {
+        let (current, wishes) = (self.directory.current(), self.directory.wishes());
+        let pools = current.snapshot.upstreams.pools.iter();
+        let members = pools.flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
+        members
+            .filter(|(_, member)| wanted(member))
+            .map(|(pool, member)| {
+                let counters = current.tally.upstream(member.id);
+                status_of(pool, member, &wishes.of(&member.route), counters)
+            })
+            .collect()
     }
 }
 
 /// Takes the error by value because `map_err` hands it over.
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
-fn not_found(unknown: UnknownRoute) -> Status {
+fn not_found(unknown: Unknown) -> Status {
     Status::not_found(unknown.to_string())
 }
 
-/// The upstreams that are wanted, in the order of the configuration.
-fn statuses(current: &Current, wanted: impl Fn(&Upstream) -> bool) -> Vec<UpstreamStatus> {
-    let pools = current.snapshot.upstreams.pools.iter();
-    let members = pools.flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
-    members
-        .filter(|(_, member)| wanted(member))
-        .map(|(pool, member)| status_of(pool, member, current.tally.upstream(member.id)))
-        .collect()
-}
-
-fn status_of(pool: &Pool, upstream: &Upstream, counters: &Counters) -> UpstreamStatus {
+fn status_of(pool: &Pool, upstream: &Upstream, wish: &Wish, counters: &Counters) -> UpstreamStatus {
+    let finishing = upstream.state == AdminState::Finishing;
+    let until = wish.until.filter(|_| finishing);
     UpstreamStatus {
         pool: pool.name.to_string(),
         route: upstream.route.to_string(),
         url: format!("http://{}", upstream.authority),
         health: upstream.health.belief().as_str().to_owned(),
         reason: upstream.health.reason().to_owned(),
-        draining: upstream.draining,
+        draining: upstream.state.is_drain(),
         in_flight: counters.in_flight_now(),
         answered: counters.answered_so_far(),
         failed: counters.failed_so_far(),
+        state: upstream.state.as_str().to_owned(),
+        weight: upstream.weight,
+        group: upstream.group.as_deref().unwrap_or_default().to_owned(),
+        tunnels: counters.tunnels_now(),
+        finishes_in_seconds: until.map(|until| until.saturating_sub(unix_now())),
+        wished: *wish != Wish::default(),
     }
 }
 

@@ -6,23 +6,27 @@
 //! connect goes elsewhere. Changes are rare and their derivation is a copy of a few dozen values; a queue in between
 //! would only delay them. Observations that change nothing take no lock.
 //!
-//! Invariants: generations rise by one · an upstream keeps its id, health, drain and counters over a reload as long as
-//! pool, route and address stay; its drain also when only the address changes · a drained route stays drained over a
-//! reload even while no pool has it · nothing here waits.
+//! Invariants: generations rise by one · an upstream keeps its id, health and counters over a reload as long as pool, route
+//! and address stay · what is wished of a route holds over reloads, also while no pool has it, and wins over what the
+//! file says · nothing here waits.
 
-use std::collections::BTreeSet;
+mod wished;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use remora_policy::{Belief, Health, Observation, PathMap, Pool, Upstream, UpstreamId, UpstreamSet};
+use remora_policy::{
+    AdminState, Belief, Health, Observation, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet,
+    Wishes,
+};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, HealthConfig, Limits, PoolConfig, Rules, Trust};
+use crate::config::{Config, HealthConfig, Limits, MemberConfig, PoolConfig, Rules, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
-use crate::wishes::Drained;
+pub(crate) use wished::{Meant, Unknown, unix_now};
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
 pub(crate) struct Current {
@@ -72,7 +76,7 @@ struct Writer {
     next_id: u32,
     /// Whether clients are served: whoever comes up from then on starts slowly.
     serving: bool,
-    drained: Drained,
+    wishes: Wishes,
     attached: Vec<Attached>,
     /// Of every upstream that ever was.
     tally: Tally,
@@ -81,28 +85,25 @@ struct Writer {
 /// What the directory keeps beside an upstream.
 struct Attached {
     id: UpstreamId,
+    /// What the file says of it.
+    configured: Settings,
     metrics: UpstreamMetrics,
 }
-
-/// A drain or undrain named a route that no pool has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no pool has an upstream with route `{0}`; known here: {1}")]
-pub(crate) struct UnknownRoute(pub String, pub String);
 
 impl Directory {
     /// A directory of the configured upstreams, of which nothing is known until something is seen.
     #[must_use]
     pub fn new(config: &Config) -> Directory {
-        Directory::with_wishes(config, BTreeSet::new())
+        Directory::with_wishes(config, Wishes::default())
     }
 
-    /// The same, with routes that were drained before the process began.
+    /// The same, with what was wished before the process began.
     #[must_use]
-    pub fn with_wishes(config: &Config, drained: BTreeSet<Arc<str>>) -> Directory {
+    pub fn with_wishes(config: &Config, wishes: Wishes) -> Directory {
         let mut writer = Writer {
             next_id: 0,
             serving: false,
-            drained,
+            wishes,
             attached: Vec::new(),
             tally: Tally::default(),
         };
@@ -145,7 +146,8 @@ impl Directory {
             .pools
             .iter()
             .filter(|pool| pool.rule.checked);
-        pools.any(|pool| pool.members.iter().any(|member| member.health.is_unseen()))
+        let is_unseen = |member: &Upstream| member.health.is_unseen() && member.state != AdminState::Stopped;
+        pools.any(|pool| pool.members.iter().any(is_unseen))
     }
 
     /// The time of snapshots.
@@ -195,32 +197,6 @@ impl Directory {
                 upstream.health = health;
             }
         });
-    }
-
-    /// The routes that would be drained after this wish; nothing is changed.
-    ///
-    /// # Errors
-    /// No pool has the route.
-    pub(crate) fn with_drain(&self, route: &str, draining: bool) -> Result<Drained, UnknownRoute> {
-        let drained = self.lock().drained.clone();
-        wished(&self.current(), drained, route, draining)
-    }
-
-    /// Takes the users of a route elsewhere, in every pool, or ends that. Holds over reloads.
-    ///
-    /// # Errors
-    /// No pool has the route.
-    pub(crate) fn set_drain(&self, route: &str, draining: bool) -> Result<(), UnknownRoute> {
-        let mut writer = self.lock();
-        let current = self.current();
-        writer.drained = wished(&current, writer.drained.clone(), route, draining)?;
-        info!(route, draining, "operator changed a drain");
-        self.publish(&writer, &current, |upstream| {
-            if &*upstream.route == route {
-                upstream.draining = draining;
-            }
-        });
-        Ok(())
     }
 
     /// Takes over pools, members, routes, limits and trust of a new configuration.
@@ -307,20 +283,27 @@ impl Writer {
         let rule = config.health.rule;
         // Where checks are turned on or off, what was believed rests on other signs.
         let same_rule = before.is_some_and(|pool| pool.rule.checked == rule.checked);
+        let now = unix_now();
         let members = config.members.iter().map(|member| {
-            let before = before.and_then(|pool| pool.member_by_route(member.route.as_bytes()));
-            let stays = before.filter(|before| before.authority == member.authority);
+            let is_same =
+                |before: &&Upstream| before.route == member.route && before.authority == member.authority;
+            let stays = before.and_then(|pool| pool.members.iter().find(is_same));
+            let id = self.attach(&config.name, member, stays);
+            let Settings { state, weight } = self.wishes.of(&member.route).over(member.configured, now);
             Upstream {
-                id: stays.map_or_else(|| self.attach(&config.name, &member.route), |stays| stays.id),
+                id,
                 route: member.route.clone(),
                 authority: member.authority.clone(),
-                weight: member.weight,
+                weight,
                 threads: member.threads,
                 health: stays
                     .filter(|_| same_rule)
                     .map_or_else(|| Health::new(&rule), |stays| stays.health),
                 rose: stays.and_then(|stays| stays.rose),
-                draining: self.drained.contains(&member.route),
+                state,
+                set: member.set,
+                group: member.group.clone(),
+                redirect: member.redirect.clone(),
             }
         });
         Pool {
@@ -331,13 +314,23 @@ impl Writer {
         }
     }
 
-    fn attach(&mut self, pool: &str, route: &str) -> UpstreamId {
+    /// The id of a member, a new one unless it stays; what the file says of it is kept.
+    fn attach(&mut self, pool: &str, member: &MemberConfig, stays: Option<&Upstream>) -> UpstreamId {
+        let before = self
+            .attached
+            .iter_mut()
+            .find(|attached| Some(attached.id) == stays.map(|stays| stays.id));
+        if let Some(before) = before {
+            before.configured = member.configured;
+            return before.id;
+        }
         let id = UpstreamId(self.next_id);
         self.next_id += 1;
         self.tally.add();
         self.attached.push(Attached {
             id,
-            metrics: UpstreamMetrics::new(pool, route),
+            configured: member.configured,
+            metrics: UpstreamMetrics::new(pool, &member.route, &member.authority),
         });
         id
     }
@@ -347,7 +340,9 @@ impl Writer {
     fn show(&self, snapshot: &Snapshot) {
         for attached in &self.attached {
             if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {
-                attached.metrics.set(upstream.health.belief(), upstream.draining);
+                attached
+                    .metrics
+                    .set(upstream.health.belief(), upstream.state.is_drain());
             }
         }
         // Generations stay far below 2^52, where the gauge would begin to round.
@@ -355,33 +350,11 @@ impl Writer {
     }
 }
 
-/// The routes that are drained once `route` is, or is no more.
-fn wished(
-    current: &Current,
-    mut drained: Drained,
-    route: &str,
-    draining: bool,
-) -> Result<Drained, UnknownRoute> {
-    let pools = current.snapshot.upstreams.pools.iter();
-    let known: BTreeSet<&str> = pools
-        .flat_map(|pool| &pool.members)
-        .map(|member| &*member.route)
-        .collect();
-    if !known.contains(route) && !drained.contains(route) {
-        let known: Vec<&str> = known.into_iter().collect();
-        return Err(UnknownRoute(route.to_owned(), known.join(", ")));
-    }
-    if draining {
-        drained.insert(route.into())
-    } else {
-        drained.remove(route)
-    };
-    Ok(drained)
-}
-
 /// Whether a pool has somebody who is up beside this one.
 fn is_another_up(snapshot: &Snapshot, id: UpstreamId) -> bool {
-    let is_up = |other: &Upstream| other.id != id && other.health.belief() == Belief::Up && !other.draining;
+    let is_up = |other: &Upstream| {
+        other.id != id && other.health.belief() == Belief::Up && other.state == AdminState::Active
+    };
     let found = snapshot.upstreams.find(id);
     found.is_some_and(|(pool, _)| pool.members.iter().any(is_up))
 }

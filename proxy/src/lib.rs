@@ -90,4 +90,4 @@ pub use directory::Directory;
 pub use open_files::make_room as make_room_for_sockets;
 pub use prober::run as check_upstreams;
 pub use server::{Server, Workers};
-pub use wishes::Wishes;
+pub use wishes::WishStore;

@@ -17,7 +17,7 @@ use remora_process::signals::{Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Server, Wishes, check_upstreams, keys_page, make_room_for_sockets,
+    AccessLog, Config, Directory, Server, WishStore, check_upstreams, keys_page, make_room_for_sockets,
     serve_operators,
 };
 use tokio::net::TcpListener;
@@ -90,14 +90,14 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     ops::recorder();
     let mut signals = Signals::install()?;
     make_room_for_sockets(&config);
-    let (wishes, drained) = match &config.state {
+    let (store, wishes) = match &config.state {
         Some(state) => {
-            let (wishes, drained) = Wishes::open(state).map_err(Failure::Runtime)?;
-            (Some(wishes), drained)
+            let (store, wishes) = WishStore::open(state).map_err(Failure::Runtime)?;
+            (Some(store), wishes)
         }
         None => Default::default(),
     };
-    let directory = Directory::with_wishes(&config, drained);
+    let directory = Directory::with_wishes(&config, wishes);
     let server = Server::bind(&config.listen, config.threads)?;
     let tls = secured(&config)?;
     let control = ops::bind(config.control, "control address").await?;
@@ -106,7 +106,7 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     let mut beside = pin!(beside(
         (control, tls.clone()),
         directory.clone(),
-        (readiness(&accepting), wishes)
+        (readiness(&accepting), store)
     ));
     tokio::select! {
         () = directory.first_verdicts() => {}
@@ -149,11 +149,12 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
 async fn beside(
     control: (TcpListener, Option<Tls>),
     directory: Directory,
-    answers: (ops::Readiness, Option<Wishes>),
+    answers: (ops::Readiness, Option<WishStore>),
 ) -> Result<(), Failure> {
     tokio::select! {
         () = check_upstreams(directory.clone()) => Ok(()),
-        ended = serve_operators(control, directory, answers, std::future::pending()) => ended,
+        () = directory.keep_deadlines() => Ok(()),
+        ended = serve_operators(control, directory.clone(), answers, std::future::pending()) => ended,
     }
 }
 

@@ -101,8 +101,11 @@ pub(crate) struct UpstreamMetrics {
 }
 
 impl UpstreamMetrics {
-    pub(crate) fn new(pool: &str, route: &str) -> UpstreamMetrics {
-        let gauge = |name: &'static str| gauge!(name, "pool" => pool.to_owned(), "route" => route.to_owned());
+    pub(crate) fn new(pool: &str, route: &str, authority: &str) -> UpstreamMetrics {
+        let gauge = |name: &'static str| {
+            let url = format!("http://{authority}");
+            gauge!(name, "pool" => pool.to_owned(), "route" => route.to_owned(), "url" => url)
+        };
         UpstreamMetrics {
             health: gauge(HEALTH),
             draining: gauge(DRAINING),

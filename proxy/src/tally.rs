@@ -70,6 +70,7 @@ pub(crate) struct Counters {
     answered: AtomicU64,
     interim: AtomicU64,
     failed: AtomicU64,
+    tunnels: AtomicU64,
     on_trial: AtomicBool,
 }
 
@@ -108,10 +109,24 @@ impl Counters {
         self.failed.fetch_add(1, Relaxed);
     }
 
-    /// Attempts that have begun and not ended.
+    /// An attempt became a tunnel. It ends when the guard is dropped.
+    #[must_use = "the tunnel ends when the guard is dropped"]
+    pub(crate) fn tunnel(self: &Arc<Self>) -> OpenTunnel {
+        self.tunnels.fetch_add(1, Relaxed);
+        OpenTunnel(self.clone())
+    }
+
+    /// Attempts that have begun and not ended, tunnels not among them.
     #[must_use]
     pub(crate) fn in_flight_now(&self) -> u64 {
-        self.in_flight.load(Relaxed)
+        // The two counts are read one after the other.
+        self.in_flight.load(Relaxed).saturating_sub(self.tunnels_now())
+    }
+
+    /// Tunnels that are open.
+    #[must_use]
+    pub(crate) fn tunnels_now(&self) -> u64 {
+        self.tunnels.load(Relaxed)
     }
 
     /// Attempts that wait for the head of their answer. Answers in progress (streams, tunnels) do not count: an idle
@@ -157,6 +172,16 @@ pub(crate) struct InFlight(Arc<Counters>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+/// One open tunnel; counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenTunnel(Arc<Counters>);
+
+impl Drop for OpenTunnel {
+    fn drop(&mut self) {
+        self.0.tunnels.fetch_sub(1, Relaxed);
     }
 }
 

@@ -5,33 +5,28 @@
 //!
 //! Left out on purpose: what is written (`remora_policy`), and what a wish does (`directory`).
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use remora_policy::{read_wishes, write_wishes};
+use remora_policy::Wishes;
 use tokio::io::AsyncWriteExt;
 
 /// The directory, locked.
 #[derive(Debug)]
-pub struct Wishes {
+pub struct WishStore {
     directory: PathBuf,
     /// Held open: the lock ends with it.
     _lock: File,
 }
 
-/// Routes that are to be drained.
-pub(crate) type Drained = BTreeSet<Arc<str>>;
-
-impl Wishes {
+impl WishStore {
     /// Makes and locks the directory, and reads what was wished before.
     ///
     /// # Errors
     /// A sentence that names the directory: it cannot be used, another process uses it, or what it holds is not
     /// understood.
-    pub fn open(directory: &Path) -> Result<(Self, BTreeSet<Arc<str>>), String> {
+    pub fn open(directory: &Path) -> Result<(Self, Wishes), String> {
         let at = |error: &dyn std::fmt::Display| format!("control.state {}: {error}", directory.display());
         fs::create_dir_all(directory).map_err(|error| at(&error))?;
         let lock = File::options()
@@ -43,28 +38,28 @@ impl Wishes {
             TryLockError::WouldBlock => at(&"another proxy uses it; give each its own"),
             TryLockError::Error(error) => at(&error),
         })?;
-        let wishes = Self {
+        let store = Self {
             directory: directory.to_path_buf(),
             _lock: lock,
         };
-        let drained = match fs::read_to_string(wishes.file()) {
-            Ok(text) => read_wishes(&text).map_err(|sentence| {
+        let wishes = match fs::read_to_string(store.file()) {
+            Ok(text) => Wishes::read(&text).map_err(|sentence| {
                 at(&format!(
                     "{} is not understood, {sentence}; remove it to begin without wishes",
-                    wishes.file().display()
+                    store.file().display()
                 ))
             })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Wishes::default(),
             Err(error) => return Err(at(&error)),
         };
-        Ok((wishes, drained))
+        Ok((store, wishes))
     }
 
     /// Replaces what is kept. Waits for the disk, and keeps no thread waiting.
-    pub(crate) async fn keep(&self, drained: &Drained) -> io::Result<()> {
+    pub(crate) async fn keep(&self, wishes: &Wishes) -> io::Result<()> {
         let aside = self.directory.join("wishes.new");
         let mut file = tokio::fs::File::create(&aside).await?;
-        file.write_all(write_wishes(drained).as_bytes()).await?;
+        file.write_all(wishes.write().as_bytes()).await?;
         file.sync_all().await?;
         tokio::fs::rename(&aside, self.file()).await?;
         tokio::fs::File::open(&self.directory).await?.sync_all().await

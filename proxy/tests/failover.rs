@@ -225,7 +225,7 @@ fn users_of_a_frozen_upstream_are_answered_elsewhere() {
 fn a_frozen_upstream_that_wakes_is_let_back_by_its_answers() {
     let (frozen, other) = (Upstream::named("frozen"), Upstream::named("other"));
     let proxy = Proxy::start(&Config::new(&[&frozen, &other]));
-    let health = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#);
+    let health = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1""#);
     frozen.freeze();
     assert_eq!(proxy.client().get("/", &sticky(1)).text(), "other");
     wait_until("it is believed down", || health() == Some(0.0));

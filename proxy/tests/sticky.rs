@@ -135,7 +135,7 @@ fn a_user_is_not_moved_back_when_the_dead_upstream_returns() {
     let upstreams = three();
     let proxy = Proxy::start(&Config::with_route_cookie(&refs(&upstreams)));
     let cookie = "JSESSIONID=ABC; ROUTEID=";
-    let believed = r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#;
+    let believed = r#"remora_proxy_upstream_health{pool="tomcat",route="n1""#;
     upstreams[0].die();
     wait_until("it is believed down", || proxy.figure(believed) == Some(0.0));
     let moved = proxy.client().get("/", &format!("Cookie: {cookie}.n1\r\n"));

@@ -77,7 +77,8 @@ fn has_leader(nodes: &[Node]) -> bool {
 }
 
 fn upstream_trouble(proxy: &str, upstream: &UpstreamStatus) -> Option<String> {
-    let sick = upstream.health != "up";
+    // Nobody looks at who is stopped.
+    let sick = upstream.health != "up" && upstream.state != "stopped";
     sick.then(|| {
         format!(
             "proxy {proxy}: {} is {} ({})",

@@ -1,13 +1,17 @@
-//! `remora upstreams list|drain|undrain`: every proxy named is asked, because each keeps its own books.
+//! `remora upstreams list|drain|undrain|set`: every proxy named is asked, because each keeps its own books.
+//!
+//! Invariant: a proxy that refuses or does not answer is a trouble of the report, and the others hold.
+//!
+//! Left out on purpose: what a wish means, which each proxy decides.
 
-use remora_proto::v1::UpstreamStatus;
+use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SetRequest, UpstreamStatus};
 
-use crate::args::Upstreams;
-use crate::client::{Reach, check_addresses, proxy_status, set_drain};
+use crate::args::{Upstreams, Whom};
+use crate::client::{Reach, UpstreamWish, check_addresses, proxy_status, wish};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
-/// Lists, drains or undrains. What any proxy refused is a trouble of the report; the others hold.
+/// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
 pub(super) async fn run(proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
     if proxies.addresses.is_empty() {
         return Err(Failure::Usage(
@@ -15,25 +19,71 @@ pub(super) async fn run(proxies: &Reach, verb: Upstreams) -> Result<Report, Fail
         ));
     }
     check_addresses(&proxies.addresses)?;
-    let mut rows = Vec::new();
-    let mut refusals = Vec::new();
-    let dial = &proxies.dial;
+    let (mut rows, mut troubles, mut passing) = (Vec::new(), Vec::new(), false);
+    let (dial, wished) = (&proxies.dial, wished(&verb));
     for address in &proxies.addresses {
-        let answer = match &verb {
-            Upstreams::List => proxy_status(dial, address).await.map(|status| status.upstreams),
-            Upstreams::Drain { route } => set_drain(dial, address, route, true)
-                .await
-                .map(|reply| reply.upstreams),
-            Upstreams::Undrain { route } => set_drain(dial, address, route, false)
-                .await
-                .map(|reply| reply.upstreams),
+        let answer = match &wished {
+            None => proxy_status(dial, address).await.map(|status| {
+                troubles.extend(absent(address, &status));
+                status.upstreams
+            }),
+            Some(wished) => wish(dial, address, wished).await.map(|reply| {
+                passing |= reply.ends_with_process;
+                reply.upstreams
+            }),
         };
         match answer {
             Ok(upstreams) => rows.push((address.clone(), upstreams)),
-            Err(failure) => refusals.push(failure.to_string()),
+            Err(failure) => troubles.push(failure.to_string()),
         }
     }
-    Ok(add_table(Report::default(), &rows).troubles(refusals))
+    let hint = passing.then(|| {
+        "this ends with the proxy's process: give it a directory, [control] state = \"...\", to keep it"
+            .to_owned()
+    });
+    Ok(add_table(Report::default(), &rows).troubles(troubles).hint(hint))
+}
+
+/// What an operator wishes; nothing where he only looks.
+fn wished(verb: &Upstreams) -> Option<UpstreamWish> {
+    let drain = |whom: &Whom| DrainRequest {
+        route: whom.route.clone().unwrap_or_default(),
+        group: whom.group.clone().unwrap_or_default(),
+        ..DrainRequest::default()
+    };
+    match verb {
+        Upstreams::List => None,
+        Upstreams::Drain { whom, finish, within } => Some(UpstreamWish::Drain(DrainRequest {
+            mode: if *finish {
+                DrainMode::Finish
+            } else {
+                DrainMode::Move
+            }
+            .into(),
+            // Less than a second is not nothing, which would mean an hour.
+            deadline_seconds: within.as_secs().max(1),
+            ..drain(whom)
+        })),
+        Upstreams::Undrain { whom } => Some(UpstreamWish::Undrain(drain(whom))),
+        Upstreams::Set {
+            whom,
+            state,
+            weight,
+            reset,
+        } => Some(UpstreamWish::Set(SetRequest {
+            route: whom.route.clone().unwrap_or_default(),
+            group: whom.group.clone().unwrap_or_default(),
+            state: state.clone(),
+            weight: *weight,
+            reset: *reset,
+        })),
+    }
+}
+
+/// What is wished of routes that a proxy does not have.
+fn absent(address: &str, status: &ProxyStatus) -> Option<String> {
+    let routes = status.absent.join(", ");
+    (!routes.is_empty()).then(|| format!("{address} keeps wishes for routes that no pool has: {routes}"))
 }
 
 /// Adds the table of upstreams to a report.
@@ -44,8 +94,10 @@ pub(super) fn add_table(report: Report, proxies: &[(String, Vec<UpstreamStatus>)
         "route",
         "url",
         "health",
-        "draining",
+        "state",
+        "weight",
         "in flight",
+        "tunnels",
         "answered",
         "failed",
         "reason",
@@ -63,10 +115,20 @@ fn row(proxy: &str, upstream: &UpstreamStatus) -> Vec<Cell> {
         Cell::text(upstream.route.as_str()),
         Cell::text(upstream.url.as_str()),
         Cell::text(upstream.health.as_str()),
-        Cell::Flag(upstream.draining),
+        Cell::text(state(upstream)),
+        Cell::Count(upstream.weight.into()),
         Cell::Count(upstream.in_flight),
+        Cell::Count(upstream.tunnels),
         Cell::Count(upstream.answered),
         Cell::Count(upstream.failed),
         Cell::text(upstream.reason.as_str()),
     ]
+}
+
+/// What is wanted of an upstream, and for how long.
+fn state(upstream: &UpstreamStatus) -> String {
+    match upstream.finishes_in_seconds {
+        Some(left) => format!("{}, {left} s left", upstream.state),
+        None => upstream.state.clone(),
+    }
 }

@@ -16,8 +16,8 @@ use remora_proto::v1::{
     BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
     HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply,
     ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply,
-    SessionDetail, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
-    UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
+    SessionDetail, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
+    UpgradeRequest, UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -41,10 +41,11 @@ impl Proxy {
         }]
     }
 
-    fn drained(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        if request.into_inner().route == self.route {
+    fn wished(&self, route: &str) -> Result<Response<DrainReply>, Status> {
+        if route == self.route {
             return Ok(Response::new(DrainReply {
                 upstreams: self.upstreams(),
+                ends_with_process: true,
             }));
         }
         Err(Status::not_found("no pool has an upstream with that route"))
@@ -61,11 +62,15 @@ impl ProxyAdmin for Proxy {
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        self.drained(request)
+        self.wished(&request.into_inner().route)
     }
 
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        self.drained(request)
+        self.wished(&request.into_inner().route)
+    }
+
+    async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
+        self.wished(&request.into_inner().route)
     }
 }
 

@@ -75,6 +75,7 @@
 //! limits come as arguments), and all state but [`Balance`] and [`RetryBudget`], which the caller owns.
 
 mod failover;
+mod frames;
 mod headers;
 mod preamble;
 mod route;
@@ -85,6 +86,7 @@ pub use failover::{
     Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, RetryLimits, Verdict, decide, give_up,
     is_idempotent,
 };
+pub use frames::Frames;
 pub use headers::{
     ClientView, FieldEdit, FieldRules, ForwardingHeader, Listed, Origin, Peer, Scheme, Told, Upgrade,
     added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here, may_trail,
@@ -93,7 +95,7 @@ pub use headers::{
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
-    Balance, Belief, Health, HealthRule, Observation, Pool, RouteCookie, SameSite, Sight, Silence, Sticky,
-    Upstream, UpstreamId, UpstreamSet, Waiting,
+    AdminState, Balance, Belief, Health, HealthRule, Observation, Pool, RouteCookie, SameSite, Sight,
+    Silence, Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
-pub use wishes::{read_wishes, write_wishes};
+pub use wishes::{Settings, Wish, Wishes};

@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use remora_policy::{RouteCookie, SameSite};
+use remora_policy::{AdminState, RouteCookie, SameSite};
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -249,6 +249,16 @@ table! {
     weight: Option<Spanned<u32>> = pools::WEIGHT_DEFAULT, within(&pools::WEIGHT), "3";
     /// Its maxThreads: while all of them are at work, silence is not taken for a frozen Tomcat.
     threads: Option<Spanned<u32>> = "not known", within(&pools::THREADS), "200";
+    /// What is wanted of it: "active"; "standby", for when nobody active can serve; "finishing", own users stay and nobody new
+    /// comes; "draining", its users leave with their next request; "disabled", nobody is sent there; "stopped", nor is it
+    /// checked. `remora upstreams` says otherwise while the proxy runs.
+    state: Option<Spanned<String>> = AdminState::default().as_str(), "", format!("{:?}", AdminState::Standby.as_str());
+    /// Whose turn it is: new users go to the lowest set that can serve.
+    set: Option<Spanned<u32>> = 0, within(&pools::SET), "1";
+    /// Members of one group, a version or a zone, stand in for each other before others do.
+    group: Option<Spanned<String>> = "none", "", r#""blue""#;
+    /// The route, of a member or of several, whose users its own become where it cannot serve them.
+    redirect: Option<Spanned<String>> = "none", "", r#""n1""#;
 }
 
 table! {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use remora_policy::{ForwardingHeader, HealthRule, RouteCookie, Sticky};
+use remora_policy::{AdminState, ForwardingHeader, HealthRule, RouteCookie, Settings, Sticky};
 
 use super::file::File;
 use super::keys::{Key, Table};
@@ -142,14 +142,26 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
     writeln!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));
-        writeln!(
+        let Settings { state, weight } = member.configured;
+        write!(
             text,
-            "  member {} at http://{}, weight {}{}",
+            "  member {} at http://{}, weight {weight}{}",
             member.route,
             member.authority,
-            member.weight,
             threads.unwrap_or_default()
         )?;
+        if state != AdminState::Active {
+            write!(text, ", {}", state.as_str())?;
+        }
+        if member.set > 0 {
+            write!(text, ", set {}", member.set)?;
+        }
+        for (word, name) in [("group", &member.group), ("redirect", &member.redirect)] {
+            if let Some(name) = name {
+                write!(text, ", {word} {name}")?;
+            }
+        }
+        writeln!(text)?;
     }
     Ok(())
 }

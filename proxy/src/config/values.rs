@@ -1,7 +1,7 @@
 //! What holds once a file is checked: defaults filled in, names resolved, nothing left to doubt.
 //!
-//! Invariants: there is at least one listener, one pool and one route · every pool has a member, and routes are unique
-//! in it · the position of a pool is what path routes count in.
+//! Invariants: there is at least one listener, one pool and one route · every pool has a member, and addresses are
+//! unique in it · the position of a pool is what path routes count in.
 //!
 //! Left out on purpose: how a value was written, and where. Whoever holds one need not ask.
 
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{FieldRules, HealthRule, PathRoute, Sticky};
+use remora_policy::{FieldRules, HealthRule, PathRoute, Settings, Sticky};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -88,7 +88,7 @@ pub(crate) struct PoolConfig {
     pub(crate) sticky: Sticky,
     /// How its members are checked.
     pub(crate) health: HealthConfig,
-    /// Its members; at least one, routes unique.
+    /// Its members; at least one, addresses unique.
     pub(crate) members: Vec<MemberConfig>,
 }
 
@@ -125,8 +125,14 @@ pub(crate) struct MemberConfig {
     pub(crate) authority: Arc<str>,
     /// Its name in session cookies.
     pub(crate) route: Arc<str>,
-    /// Share of the new users, 1 to 1,000.
-    pub(crate) weight: u32,
+    /// What is wanted of it, unless an operator wishes otherwise.
+    pub(crate) configured: Settings,
+    /// Whose turn it is among those that could serve alike.
+    pub(crate) set: u8,
+    /// Whom it stands in for before others do.
+    pub(crate) group: Option<Arc<str>>,
+    /// Whose users its own become where it cannot serve them.
+    pub(crate) redirect: Option<Arc<str>>,
     /// Its request threads, if that is known.
     pub(crate) threads: Option<u32>,
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use remora_policy::Observation;
 use remora_process::config::Source;
+use remora_proto::v1::DrainMode;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,6 +25,7 @@ route = "n1"
 [[pool.a.member]]
 url = "http://127.0.0.1:2"
 route = "n2"
+group = "blue"
 [[pool.b.member]]
 url = "http://127.0.0.1:3"
 route = "n1"
@@ -85,7 +87,10 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
 
     let route = "n1".to_owned();
     let reply = client
-        .drain(DrainRequest { route: route.clone() })
+        .drain(DrainRequest {
+            route: route.clone(),
+            ..Default::default()
+        })
         .await
         .unwrap()
         .into_inner();
@@ -93,12 +98,20 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
         shown(&reply.upstreams),
         ["a n1 down drained", "b n1 unknown drained"]
     );
-    let reply = client.undrain(DrainRequest { route }).await.unwrap().into_inner();
+    let reply = client
+        .undrain(DrainRequest {
+            route,
+            ..Default::default()
+        })
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(shown(&reply.upstreams), ["a n1 down", "b n1 unknown"]);
 
     let unknown = client
         .drain(DrainRequest {
             route: "n9".to_owned(),
+            ..Default::default()
         })
         .await
         .unwrap_err();
@@ -127,5 +140,62 @@ async fn the_ops_pages_share_the_address() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert!(answer.contains(expected), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn operators_wish_states_and_weights_over_what_the_file_says() {
+    let (address, _, _stop, _server) = started().await;
+    let mut client = ProxyAdminClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let weighty = SetRequest {
+        group: "blue".to_owned(),
+        state: Some("standby".to_owned()),
+        weight: Some(7),
+        ..Default::default()
+    };
+    let reply = client.set(weighty).await.unwrap().into_inner();
+    let two = &reply.upstreams[0];
+    assert_eq!(
+        (two.route.as_str(), two.state.as_str(), two.weight),
+        ("n2", "standby", 7)
+    );
+    assert!(two.wished && reply.ends_with_process);
+    let finish = DrainRequest {
+        route: "n2".to_owned(),
+        mode: DrainMode::Finish.into(),
+        ..Default::default()
+    };
+    let reply = client.drain(finish).await.unwrap().into_inner();
+    let two = &reply.upstreams[0];
+    assert_eq!((two.state.as_str(), two.weight), ("finishing", 7));
+    assert!(
+        two.finishes_in_seconds
+            .is_some_and(|left| (3_500..=3_600).contains(&left))
+    );
+    let reset = SetRequest {
+        route: "n2".to_owned(),
+        reset: true,
+        ..Default::default()
+    };
+    let reply = client.set(reset).await.unwrap().into_inner();
+    let two = &reply.upstreams[0];
+    assert_eq!((two.state.as_str(), two.weight, two.wished), ("active", 1, false));
+    for wrong in [
+        SetRequest::default(),
+        SetRequest {
+            route: "n1".to_owned(),
+            state: Some("gone".to_owned()),
+            ..Default::default()
+        },
+        SetRequest {
+            route: "n1".to_owned(),
+            weight: Some(0),
+            ..Default::default()
+        },
+    ] {
+        let refused = client.set(wrong).await.unwrap_err();
+        assert_eq!(refused.code(), Status::invalid_argument("").code(), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! What the directory publishes, keeps over reloads and costs.
 
+use remora_policy::Wish;
 use remora_process::config::Source;
 
 use super::*;
@@ -20,7 +21,7 @@ fn shown(directory: &Directory) -> String {
     let members = snapshot.upstreams.pools.iter().flat_map(|pool| &pool.members);
     let members: Vec<String> = members
         .map(|member| {
-            let drained = if member.draining { " drained" } else { "" };
+            let drained = if member.state.is_drain() { " drained" } else { "" };
             format!(
                 "{}#{} {}{drained}",
                 member.route,
@@ -30,6 +31,22 @@ fn shown(directory: &Directory) -> String {
         })
         .collect();
     format!("{}: {}", snapshot.generation, members.join(", "))
+}
+
+/// Wishes a state of a route, or nothing any longer.
+fn wish(directory: &Directory, route: &str, state: Option<AdminState>) -> Result<(), Unknown> {
+    let mut wishes = directory.wishes();
+    for route in directory.meant(&Meant::Route(route.to_owned()))? {
+        wishes.set(
+            &route,
+            Wish {
+                state,
+                ..Wish::default()
+            },
+        );
+    }
+    directory.follow(wishes);
+    Ok(())
 }
 
 fn two() -> Directory {
@@ -69,25 +86,27 @@ fn observations_that_change_nothing_publish_nothing() {
 fn a_drain_names_a_route_and_survives_reloads() {
     let directory = two();
     assert_eq!(
-        directory.set_drain("n9", true).unwrap_err().to_string(),
+        wish(&directory, "n9", Some(AdminState::Draining))
+            .unwrap_err()
+            .to_string(),
         "no pool has an upstream with route `n9`; known here: n1, n2"
     );
-    directory.set_drain("n1", true).unwrap();
+    wish(&directory, "n1", Some(AdminState::Draining)).unwrap();
     assert_eq!(shown(&directory), "2: n1#0 unknown drained, n2#1 unknown");
     directory.reload(&config(&[("n2", 2)]));
     assert_eq!(shown(&directory), "3: n2#1 unknown");
     directory.reload(&config(&[("n1", 1), ("n2", 2)]));
     assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
-    directory.set_drain("n1", false).unwrap();
+    wish(&directory, "n1", None).unwrap();
     assert_eq!(shown(&directory), "5: n1#2 unknown, n2#1 unknown");
 }
 
 #[test]
 fn a_drain_ends_also_while_no_pool_has_the_route() {
     let directory = two();
-    directory.set_drain("n1", true).unwrap();
+    wish(&directory, "n1", Some(AdminState::Draining)).unwrap();
     directory.reload(&config(&[("n2", 2)]));
-    directory.set_drain("n1", false).unwrap();
+    wish(&directory, "n1", None).unwrap();
     directory.reload(&config(&[("n1", 1)]));
     assert_eq!(shown(&directory), "5: n1#2 unknown");
 }
@@ -108,7 +127,7 @@ fn a_reload_keeps_what_is_known_of_members_that_stay() {
 fn another_address_is_another_upstream() {
     let directory = two();
     directory.observe(UpstreamId(0), Observation::Refused);
-    directory.set_drain("n1", true).unwrap();
+    wish(&directory, "n1", Some(AdminState::Draining)).unwrap();
     directory.reload(&config(&[("n1", 9), ("n2", 2)]));
     assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
 }

@@ -6,11 +6,11 @@
 //! ends the other.
 //!
 //! Invariants: at most two checks on their way · between two checks out of turn lie [`BETWEEN_DOUBTS`] · a doubt is
-//! settled by a check that began after it · where nobody checks, nothing is sent, and who is down rests for [`REST`].
+//! settled by a check that began after it · where nobody checks or who is stopped, nothing is sent, and who is down rests for [`REST`].
 
 use std::pin::Pin;
 
-use remora_policy::{Belief, Sight, Silence, Waiting};
+use remora_policy::{AdminState, Belief, Sight, Silence, Waiting};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -101,7 +101,7 @@ impl Watch {
             let Some((upstream, config)) = find(&self.directory, self.id) else {
                 return self.id;
             };
-            if config.rule.checked {
+            if config.rule.checked && upstream.state != AdminState::Stopped {
                 self.step(&upstream, &config).await;
             } else {
                 self.let_rest(&upstream).await;
@@ -112,7 +112,7 @@ impl Watch {
     /// Where nobody checks: who is down is left alone for a while, then tried.
     async fn let_rest(&mut self, upstream: &Upstream) {
         (self.current, self.overdue) = (None, None);
-        if upstream.health.belief() != Belief::Down {
+        if upstream.health.belief() != Belief::Down || upstream.state == AdminState::Stopped {
             // The directory is this watch's own: its sender is not gone.
             let _ = self.changes.changed().await;
             return;

@@ -308,6 +308,7 @@ impl Proxy {
         let address = format!("http://{}", self.control);
         let request = remora_proto::v1::DrainRequest {
             route: route.to_owned(),
+            ..Default::default()
         };
         runtime.block_on(async {
             let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");

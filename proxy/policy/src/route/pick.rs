@@ -9,7 +9,7 @@ use crate::upstream::{Pool, Upstream, UpstreamId};
 pub enum Pick<'a> {
     /// The upstream that the request's route names.
     Sticky(&'a Upstream),
-    /// The stand-in for a session whose route is unknown, missing, down, drained or already tried.
+    /// The stand-in for a session whose route is unknown, missing, down, drained or already tried; or whom its redirect names.
     Moved(&'a Upstream),
     /// Nothing ties the request to an upstream: the thread's [`Balance`](crate::Balance) chooses.
     Fresh,
@@ -32,18 +32,26 @@ impl Pick<'_> {
 
 /// Which of the pool's upstreams serves a request with this key, of those not `tried` yet.
 ///
-/// The route is followed while its upstream is among the candidates: up and not drained; drained ones when there is no
-/// other; everybody under the panic rule. Otherwise the bare session id decides by rendezvous among the candidates, so
-/// that parallel requests of one user, through any proxy, meet at the same stand-in. A user who comes back to a
-/// recovered upstream is not moved: the cookie has the stand-in's route by then.
+/// The route is followed while nobody better is left: its upstream is up and keeps its users; drained ones when there is
+/// no other; everybody under the panic rule. Otherwise its redirect is, and else the bare session id decides by rendezvous
+/// among the candidates, those of the same group first, so that parallel requests of one user, through any proxy, meet at
+/// the same stand-in. A user who comes back to a recovered upstream is not moved: the cookie has the stand-in's route by
+/// then.
 #[must_use]
 pub fn pick<'a>(pool: &'a Pool, key: &RouteKey<'_>, tried: &[UpstreamId]) -> Pick<'a> {
+    let own = key
+        .route
+        .and_then(|route| pool.own(route, key.session.is_some(), tried));
+    if let Some(own) = own {
+        return Pick::Sticky(own);
+    }
     let named = key.route.and_then(|route| pool.member_by_route(route));
+    if let Some(instead) = named.and_then(|named| pool.redirected(named, tried)) {
+        return Pick::Moved(instead);
+    }
+    let group = named.and_then(|named| named.group.as_deref());
     let mut best: Option<(&Upstream, u64)> = None;
-    for candidate in pool.candidates(tried) {
-        if named.is_some_and(|named| named.id == candidate.id) {
-            return Pick::Sticky(candidate);
-        }
+    for candidate in pool.candidates_near(group, tried) {
         let rank = key
             .session
             .map_or(0, |session| rendezvous::rank(session, candidate.route.as_bytes()));

@@ -228,6 +228,106 @@ fn drained_upstreams_are_the_last_that_are_up_and_then_panic_rules() {
 }
 
 #[test]
+fn a_standby_keeps_its_own_users_and_takes_others_when_nobody_active_can() {
+    let spare = pool(&["n1 up", "n2 up standby"]);
+    assert_eq!(picked(&spare, "A", "n2", &[]), "sticky n2");
+    assert_eq!(picked(&spare, "A", "n9", &[]), "moved n1");
+    assert_eq!(picked(&spare, "A", "n1", &[0]), "moved n2");
+    let away = pool(&["n1 leaving", "n2 up standby"]);
+    assert_eq!(picked(&away, "A", "n9", &[]), "moved n2");
+    assert_eq!(
+        picked(&pool(&["n1 up", "n2 down standby"]), "A", "n2", &[]),
+        "moved n1"
+    );
+}
+
+#[test]
+fn who_is_finishing_keeps_users_with_a_session_and_nobody_else() {
+    let finish = pool(&["n1 up", "n2 up finishing"]);
+    assert_eq!(picked(&finish, "A", "n2", &[]), "sticky n2");
+    assert_eq!(picked(&finish, "", "n2", &[]), "fresh");
+    assert_eq!(picked(&finish, "A", "n9", &[]), "moved n1");
+    assert_eq!(
+        picked(&pool(&["n1 up", "n2 down finishing"]), "A", "n2", &[]),
+        "moved n1"
+    );
+    assert_eq!(
+        picked(&pool(&["n1 down", "n2 up finishing"]), "A", "n1", &[]),
+        "moved n2"
+    );
+}
+
+#[test]
+fn nobody_is_sent_to_who_is_disabled_whatever_becomes_of_the_others() {
+    for state in ["disabled", "stopped"] {
+        let own = format!("n2 up {state}");
+        let down = pool(&["n1 down", &own]);
+        assert_eq!(picked(&down, "A", "n2", &[]), "moved n1");
+        assert_eq!(picked(&down, "A", "n2", &[0]), "none");
+        assert_eq!(picked(&pool(&[&own]), "A", "n2", &[]), "none");
+    }
+}
+
+#[test]
+fn the_first_of_a_route_that_can_serve_its_users() {
+    let twice = pool(&["n1 down", "n1 up", "n1 up", "n2 up"]);
+    assert_eq!(picked(&twice, "A", "n1", &[]), "sticky n1");
+    assert_eq!(picked(&twice, "A", "n1", &[1]), "sticky n1");
+    assert_eq!(picked(&twice, "A", "n1", &[1, 2]), "moved n2");
+}
+
+#[test]
+fn a_redirect_names_who_takes_the_users_of_one_that_cannot_serve() {
+    let chain = pool(&[
+        "n1 down redirect=n2",
+        "n2 disabled redirect=n4",
+        "n3 up",
+        "n4 up standby",
+    ]);
+    for session in ["A", "B", "C", "D", ""] {
+        assert_eq!(picked(&chain, session, "n1", &[]), "moved n4");
+    }
+    assert_eq!(picked(&chain, "A", "n1", &[3]), "moved n3");
+    let round = pool(&["n1 down redirect=n2", "n2 down redirect=n1", "n3 up"]);
+    assert_eq!(picked(&round, "A", "n1", &[]), "moved n3");
+    let whole = pool(&["n1 up redirect=n2", "n2 up"]);
+    assert_eq!(picked(&whole, "A", "n1", &[]), "sticky n1");
+}
+
+#[test]
+fn stand_ins_are_sought_in_the_group_first_and_then_in_the_lowest_set() {
+    let groups = pool(&[
+        "n1 down group=blue",
+        "n2 up",
+        "n3 up group=green",
+        "n4 up group=blue set=1",
+        "n5 up group=blue set=2",
+    ]);
+    for session in ["A", "B", "C", "D"] {
+        assert_eq!(picked(&groups, session, "n1", &[]), "moved n4");
+        assert_eq!(picked(&groups, session, "n1", &[3]), "moved n5");
+        let outside = picked(&groups, session, "n1", &[3, 4]);
+        assert!(["moved n2", "moved n3"].contains(&outside.as_str()), "{outside}");
+        let stranger = picked(&groups, session, "n9", &[]);
+        assert!(
+            ["moved n2", "moved n3"].contains(&stranger.as_str()),
+            "{stranger}"
+        );
+    }
+    assert_eq!(
+        picked(&groups, "A", "n5", &[]),
+        "sticky n5",
+        "sets are for new users"
+    );
+    let cold = pool(&["n1 down group=blue", "n2 up", "n3 leaving group=blue"]);
+    assert_eq!(
+        picked(&cold, "A", "n1", &[]),
+        "moved n2",
+        "a group is no reason for worse"
+    );
+}
+
+#[test]
 fn the_stand_in_does_not_depend_on_order_or_on_others_that_fall() {
     let one = pool(&["n1 up", "n2 up", "n3 up", "n4 up"]);
     let other = pool(&["n4 up", "n3 up", "n2 up", "n1 up"]);

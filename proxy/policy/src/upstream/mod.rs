@@ -4,17 +4,19 @@
 //! set that it started with.
 //!
 //! Invariants: a set never changes once published · ids are unique for the life of the process and an upstream keeps
-//! its id over a reload as long as pool, route and address stay · routes are unique within a pool · the order of
+//! its id over a reload as long as pool, route and address stay · addresses are unique within a pool · the order of
 //! members is that of the configuration.
 //!
 //! Left out on purpose: connections (they belong to a thread), counters (they are shared) and stickiness (`route`).
 
+mod admin_state;
 mod admission;
 mod balance;
 mod health;
 mod set;
 mod silence;
 
+pub use admin_state::AdminState;
 pub use balance::Balance;
 pub use health::{Belief, Health, HealthRule, Observation};
 pub use set::{Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};

@@ -1,9 +1,9 @@
 //! The immutable picture of all pools that one request works with: who the upstreams are, what is believed and wished
 //! of them, how their users stick.
 //!
-//! Invariants: a pool has at least one member, routes are unique in it, and the members keep the order of the
-//! configuration · candidates come from one tier only, the best that has a member which was not tried · a value here
-//! never changes; a change is another set.
+//! Invariants: a pool has at least one member, addresses are unique in it, and the members keep the order of the
+//! configuration · candidates come from one tier only, the best that has a member which was not tried, and from its first
+//! set · a value here never changes; a change is another set.
 //!
 //! Left out on purpose: what was counted of an upstream and the connections to it, which are shared and change. They
 //! are kept elsewhere under its [`UpstreamId`].
@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::admin_state::AdminState;
 use super::admission::Tier;
 use super::health::{Health, HealthRule};
 
@@ -31,7 +32,8 @@ impl UpstreamId {
 pub struct Upstream {
     /// Its name for this process.
     pub id: UpstreamId,
-    /// Its name in session cookies: 1 to 64 bytes of `A-Z a-z 0-9 . _ -`, unique in its pool.
+    /// Its name in session cookies: 1 to 64 bytes of `A-Z a-z 0-9 . _ -`. Several members of a pool
+    /// may share it: each serves its users, the first of those that can.
     pub route: Arc<str>,
     /// `host:port`, where to connect.
     pub authority: Arc<str>,
@@ -44,8 +46,14 @@ pub struct Upstream {
     /// When it came up beside others that were: it gets its share of the new users little by little. Counted from the
     /// moment from which the balance's callers count.
     pub rose: Option<Duration>,
-    /// Whether an operator wants its users elsewhere.
-    pub draining: bool,
+    /// What is wanted of it.
+    pub state: AdminState,
+    /// Whose turn it is: of those that could serve alike, the lowest set serves (httpd's lbset).
+    pub set: u8,
+    /// Members that stand in for each other before others do: a version, a zone.
+    pub group: Option<Arc<str>>,
+    /// Whose users its own become where it cannot serve them: a route of the pool.
+    pub redirect: Option<Arc<str>>,
 }
 
 /// How requests of one user find the upstream that holds the session.
@@ -158,7 +166,7 @@ impl Pool {
         self.members.iter().find(|member| member.id == id)
     }
 
-    /// The member with this route, compared byte for byte.
+    /// The first member with this route, compared byte for byte.
     #[must_use]
     pub fn member_by_route(&self, route: &[u8]) -> Option<&Upstream> {
         self.members
@@ -166,22 +174,68 @@ impl Pool {
             .find(|member| member.route.as_bytes() == route)
     }
 
-    /// The members that may be tried now: those of the best tier that has one which was not tried yet.
+    /// The member that serves the users of a route: the first of the best, if nobody else may be asked before it.
+    pub(crate) fn own(&self, route: &[u8], has_session: bool, tried: &[UpstreamId]) -> Option<&Upstream> {
+        let best = self.best_tier(tried)?;
+        let tier = |member: &Upstream| {
+            let state = member.state.to_its_own(has_session);
+            Tier::of(&member.health, &self.rule, state)
+        };
+        self.untried(tried)
+            .filter(|member| member.route.as_bytes() == route)
+            .filter_map(|member| Some((tier(member)?, member)))
+            .filter(|(tier, _)| *tier <= best)
+            .min_by_key(|(tier, _)| *tier)
+            .map(|(_, member)| member)
+    }
+
+    /// Who takes the users of a member that cannot serve them, by its redirect, or the redirect's own.
+    pub(crate) fn redirected(&self, from: &Upstream, tried: &[UpstreamId]) -> Option<&Upstream> {
+        let mut from = from;
+        // Redirects that lead round end where each member has been asked.
+        for _ in &self.members {
+            let route = from.redirect.as_deref()?.as_bytes();
+            if let Some(instead) = self.own(route, false, tried) {
+                return Some(instead);
+            }
+            from = self.member_by_route(route)?;
+        }
+        None
+    }
+
+    /// The members that may be tried now: those of the best tier that has one which was not tried yet, of its first set.
     pub(crate) fn candidates<'a, 'b>(
         &'a self,
         tried: &'b [UpstreamId],
     ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
-        let tier = self
-            .untried(tried)
-            .map(|member| self.tier(member))
-            .min()
-            .unwrap_or(Tier::Panic);
-        self.untried(tried)
-            .filter(move |member| self.tier(member) <= tier)
+        self.candidates_near(None, tried)
     }
 
-    fn tier(&self, member: &Upstream) -> Tier {
-        Tier::of(&member.health, &self.rule, member.draining)
+    /// The same, of one group where it has such members.
+    pub(crate) fn candidates_near<'a, 'b>(
+        &'a self,
+        group: Option<&'b str>,
+        tried: &'b [UpstreamId],
+    ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
+        let best = self.best_tier(tried);
+        let is_best = move |member: &Upstream| best.is_some() && self.tier(member) == best;
+        let is_inside = move |member: &Upstream| group.is_some() && member.group.as_deref() == group;
+        let inside = self
+            .untried(tried)
+            .any(|member| is_best(member) && is_inside(member));
+        let is_near = move |member: &Upstream| is_best(member) && (!inside || is_inside(member));
+        let near = self.untried(tried).filter(|member| is_near(member));
+        let set = near.map(|member| member.set).min();
+        self.untried(tried)
+            .filter(move |member| is_near(member) && Some(member.set) == set)
+    }
+
+    fn tier(&self, member: &Upstream) -> Option<Tier> {
+        Tier::of(&member.health, &self.rule, member.state)
+    }
+
+    fn best_tier(&self, tried: &[UpstreamId]) -> Option<Tier> {
+        self.untried(tried).filter_map(|member| self.tier(member)).min()
     }
 
     fn untried<'a, 'b>(

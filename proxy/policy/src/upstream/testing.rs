@@ -1,6 +1,6 @@
 //! Pools for tests, written as people say them.
 
-use super::{Health, HealthRule, Observation, Pool, Sticky, Upstream, UpstreamId};
+use super::{AdminState, Health, HealthRule, Observation, Pool, Sticky, Upstream, UpstreamId};
 
 /// The rule of pools whose members are checked.
 pub(crate) const CHECKED: HealthRule = HealthRule {
@@ -9,7 +9,8 @@ pub(crate) const CHECKED: HealthRule = HealthRule {
     checked: true,
 };
 
-/// A pool from lines like `n1 up`, `n2 down`, `n3 up drained`, `n4 leaving`, `n5 up weight=3`. Ids count from 0.
+/// A pool from lines like `n1 up`, `n2 down`, `n3 up drained`, `n4 leaving`, `n5 up weight=3 set=1 group=blue redirect=n1`, and
+/// the words of administrative states. Ids count from 0.
 pub(crate) fn pool(members: &[&str]) -> Pool {
     let ids = 0u32..;
     let members = members
@@ -36,7 +37,10 @@ fn upstream(id: u32, line: &str) -> Upstream {
         threads: None,
         health: after(&[]),
         rose: None,
-        draining: false,
+        state: AdminState::Active,
+        set: 0,
+        group: None,
+        redirect: None,
     };
     for word in words {
         match word {
@@ -45,8 +49,14 @@ fn upstream(id: u32, line: &str) -> Upstream {
             "frozen" => upstream.health = after(&[Observation::Frozen]),
             "leaving" => upstream.health = after(&[Observation::CheckLeft]),
             "unknown" => upstream.health = after(&[]),
-            "drained" => upstream.draining = true,
-            word => upstream.weight = word.strip_prefix("weight=").unwrap().parse().unwrap(),
+            "drained" => upstream.state = AdminState::Draining,
+            word => match word.split_once('=') {
+                Some(("weight", weight)) => upstream.weight = weight.parse().unwrap(),
+                Some(("set", set)) => upstream.set = set.parse().unwrap(),
+                Some(("group", group)) => upstream.group = Some(group.into()),
+                Some(("redirect", route)) => upstream.redirect = Some(route.into()),
+                _ => upstream.state = AdminState::named(word).unwrap(),
+            },
         }
     }
     upstream

@@ -51,15 +51,20 @@ fn tiers_are_asked_in_order_and_never_mixed() {
         "f down drained",
         "g frozen",
         "h unknown",
+        "i up standby",
+        "j up disabled",
+        "k up set=1",
     ]);
     assert_eq!(candidates(&all, &[]), "d e");
     assert_eq!(candidates(&all, &[3]), "e");
-    assert_eq!(candidates(&all, &[3, 4]), "h");
-    assert_eq!(candidates(&all, &[3, 4, 7]), "b");
-    assert_eq!(candidates(&all, &[3, 4, 7, 1]), "c");
-    assert_eq!(candidates(&all, &[3, 4, 7, 1, 2]), "a f");
-    assert_eq!(candidates(&all, &[3, 4, 7, 1, 2, 0, 5]), "g");
-    assert_eq!(candidates(&all, &[0, 1, 2, 3, 4, 5, 6, 7]), "");
+    assert_eq!(candidates(&all, &[3, 4]), "k");
+    assert_eq!(candidates(&all, &[3, 4, 10]), "h");
+    assert_eq!(candidates(&all, &[3, 4, 10, 7]), "i");
+    assert_eq!(candidates(&all, &[3, 4, 10, 7, 8]), "b");
+    assert_eq!(candidates(&all, &[3, 4, 10, 7, 8, 1]), "c");
+    assert_eq!(candidates(&all, &[3, 4, 10, 7, 8, 1, 2]), "a f");
+    assert_eq!(candidates(&all, &[3, 4, 10, 7, 8, 1, 2, 0, 5]), "g");
+    assert_eq!(candidates(&all, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]), "");
 }
 
 #[test]

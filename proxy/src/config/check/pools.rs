@@ -1,13 +1,14 @@
 //! Pools and their members.
 //!
-//! Invariants: the routes and addresses of a pool are unique, a route can stand in a cookie, a member's URL has no path
+//! Invariants: the addresses of a pool are unique, whoever redirects names a route of the pool, a route can stand in a cookie, a member's URL has no path
 //! and its authority a port.
 //!
 //! Left out on purpose: TLS to upstreams, which is refused with a sentence.
 
 use std::ops::RangeInclusive;
 
-use remora_policy::ROUTE_MAX;
+use remora_policy::{AdminState, ROUTE_MAX, Settings};
+use remora_process::config::Spanned;
 
 use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
@@ -17,6 +18,8 @@ use super::super::values::{MemberConfig, PoolConfig};
 pub(in crate::config) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 /// The share unless configured: all alike.
 pub(in crate::config) const WEIGHT_DEFAULT: u32 = 1;
+/// Sets of members, as many as httpd has.
+pub(in super::super) const SET: RangeInclusive<u32> = 0..=99;
 /// Request threads of a Tomcat (its maxThreads): beyond what one machine runs it is a slip of the pen.
 pub(in crate::config) const THREADS: RangeInclusive<u32> = 1..=100_000;
 
@@ -37,13 +40,6 @@ impl Report<'_> {
         let mut members: Vec<MemberConfig> = Vec::new();
         for member in &pool.member {
             let checked = self.member(member);
-            if members.iter().any(|other| other.route == checked.route) {
-                let sentence = format!(
-                    "pool `{name}` has two members with route `{}`: rename one",
-                    checked.route
-                );
-                self.fault(member.route.span(), sentence);
-            }
             if members.iter().any(|other| other.authority == checked.authority) {
                 let sentence = format!(
                     "pool `{name}` has two members at {}: remove one",
@@ -53,12 +49,43 @@ impl Report<'_> {
             }
             members.push(checked);
         }
+        self.redirects(&pool.member);
         PoolConfig {
             name: name.into(),
             sticky: self.sticky(&pool.sticky),
             health: self.health(&pool.health),
             members,
         }
+    }
+
+    /// Whoever redirects names a route of its pool.
+    fn redirects(&mut self, members: &[MemberTable]) {
+        for member in members {
+            let Some(redirect) = &member.redirect else {
+                continue;
+            };
+            let to = redirect.get_ref();
+            if !members.iter().any(|other| other.route.get_ref() == to) {
+                let sentence = format!("redirect `{to}` is no route of the pool: write that of a member");
+                self.fault(redirect.span(), sentence);
+            }
+        }
+    }
+
+    /// What is wanted of a member.
+    fn state(&mut self, written: Option<&Spanned<String>>) -> AdminState {
+        let Some(written) = written else {
+            return AdminState::default();
+        };
+        AdminState::named(written.get_ref()).unwrap_or_else(|| {
+            let sentence = format!(
+                "state `{}` is not known: write one of {}",
+                written.get_ref(),
+                AdminState::words()
+            );
+            self.fault(written.span(), sentence);
+            AdminState::default()
+        })
     }
 
     fn member(&mut self, member: &MemberTable) -> MemberConfig {
@@ -81,10 +108,18 @@ impl Report<'_> {
             .as_ref()
             .map_or(WEIGHT_DEFAULT, |weight| self.within("weight", weight, WEIGHT));
         let threads = member.threads.as_ref();
+        let set = member.set.as_ref().map_or(0, |set| self.within("set", set, SET));
+        let name = |written: Option<&Spanned<String>>| written.map(|name| name.get_ref().as_str().into());
         MemberConfig {
             authority: authority.into(),
             route: route.as_str().into(),
-            weight,
+            configured: Settings {
+                state: self.state(member.state.as_ref()),
+                weight,
+            },
+            set: u8::try_from(set).unwrap_or(u8::MAX),
+            group: name(member.group.as_ref()),
+            redirect: name(member.redirect.as_ref()),
             threads: threads.map(|threads| self.within("threads", threads, THREADS)),
         }
     }

@@ -74,8 +74,13 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     ),
     (
         "route = \"n2\"",
-        "route = \"n1\"",
-        "proxy.toml:15: pool `tomcat` has two members with route `n1`",
+        "route = \"n2\"\nredirect = \"n9\"",
+        "proxy.toml:16: redirect `n9` is no route of the pool: write that of a member",
+    ),
+    (
+        "route = \"n2\"",
+        "route = \"n2\"\nstate = \"away\"",
+        "proxy.toml:16: state `away` is not known: write one of active, standby, finishing, draining, disabled, stopped",
     ),
     (
         "route = \"n2\"",

@@ -1,0 +1,108 @@
+//! From what an operator asks for to what is wished of each route.
+//!
+//! Invariant: what is refused changes nothing, and says what to write instead.
+
+use remora_policy::{AdminState, Wish};
+use remora_proto::v1::{DrainMode, DrainRequest, SetRequest};
+
+use crate::directory::{Meant, unix_now};
+
+/// Seconds after which a finish becomes a drain, unless an operator says otherwise: an hour, twice the time after which
+/// Tomcat lets an idle session end.
+const DEADLINE_SECONDS: u64 = 3_600;
+/// The longest deadline. A month: beyond that it is a slip of the pen.
+const DEADLINE_SECONDS_MAX: u64 = 31 * 86_400;
+/// Most that a weight may be, as in the file.
+const WEIGHT_MAX: u32 = 1_000;
+
+/// What changes of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Users leave, at once or at a deadline.
+    Drain { until: Option<u64> },
+    /// They stay.
+    Undrain,
+    /// What is said holds; what is not said holds as before, or as in the file.
+    Set {
+        state: Option<AdminState>,
+        weight: Option<u32>,
+        reset: bool,
+    },
+}
+
+impl Change {
+    /// What a drain asks for.
+    pub(super) fn drain(request: &DrainRequest) -> Result<Change, String> {
+        let seconds = match request.deadline_seconds {
+            0 => DEADLINE_SECONDS,
+            seconds if seconds <= DEADLINE_SECONDS_MAX => seconds,
+            seconds => {
+                return Err(format!(
+                    "a deadline of {seconds} s is not taken: choose at most {DEADLINE_SECONDS_MAX} s, a month"
+                ));
+            }
+        };
+        let until = (request.mode() == DrainMode::Finish).then(|| unix_now() + seconds);
+        Ok(Change::Drain { until })
+    }
+
+    /// What a set asks for.
+    pub(super) fn set(request: &SetRequest) -> Result<Change, String> {
+        let state = request.state.as_deref().map(|word| {
+            AdminState::named(word).ok_or_else(|| {
+                format!(
+                    "state `{word}` is not known: write one of {}",
+                    AdminState::words()
+                )
+            })
+        });
+        if request
+            .weight
+            .is_some_and(|weight| !(1..=WEIGHT_MAX).contains(&weight))
+        {
+            return Err(format!("a weight is 1 to {WEIGHT_MAX}"));
+        }
+        if request.state.is_none() && request.weight.is_none() && !request.reset {
+            return Err("say a state, a weight, or reset".to_owned());
+        }
+        Ok(Change::Set {
+            state: state.transpose()?,
+            weight: request.weight,
+            reset: request.reset,
+        })
+    }
+
+    /// The wish after this change. `drained` says whether the file drains the route: then an undrain has to say that it
+    /// serves.
+    pub(super) fn of(self, wish: Wish, drained: bool) -> Wish {
+        match self {
+            Change::Drain { until } => Wish {
+                state: Some(until.map_or(AdminState::Draining, |_| AdminState::Finishing)),
+                until,
+                ..wish
+            },
+            Change::Undrain => Wish {
+                state: drained.then_some(AdminState::Active),
+                until: None,
+                ..wish
+            },
+            Change::Set { state, weight, reset } => {
+                let before = if reset { Wish::default() } else { wish };
+                Wish {
+                    state: state.or(before.state),
+                    until: before.until.filter(|_| state.is_none()),
+                    weight: weight.or(before.weight),
+                }
+            }
+        }
+    }
+}
+
+/// Whom a request means.
+pub(super) fn meant(route: String, group: String) -> Result<Meant, String> {
+    match (route.is_empty(), group.is_empty()) {
+        (false, true) => Ok(Meant::Route(route)),
+        (true, false) => Ok(Meant::Group(group)),
+        _ => Err("name a route or a group, one of the two".to_owned()),
+    }
+}

@@ -1,0 +1,170 @@
+//! What operators wish of upstreams, as the directory publishes it beside what is believed of them.
+//!
+//! Invariant: what holds of an upstream is derived from the file, the wishes and the time, never from what held before.
+//!
+//! Left out on purpose: who may wish and where it is kept (`control`), and the rule by which a wish wins (`remora_policy`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use remora_policy::{Settings, Upstream, Wishes};
+use tracing::info;
+
+use super::{Attached, Directory, Writer};
+
+/// A wish is about nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unknown {
+    /// It named a route that no pool has.
+    #[error("no pool has an upstream with route `{0}`; known here: {1}")]
+    Route(String, String),
+    /// It named a group that no pool has.
+    #[error("no pool has an upstream in group `{0}`; known here: {1}")]
+    Group(String, String),
+}
+
+/// Whom a wish is about, in every pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Meant {
+    /// Upstreams of this route.
+    Route(String),
+    /// All routes of upstreams of this group.
+    Group(String),
+}
+
+impl Directory {
+    /// The routes that are meant, of those that a pool has or a wish is about.
+    ///
+    /// # Errors
+    /// Nobody is.
+    pub(crate) fn meant(&self, meant: &Meant) -> Result<Vec<Arc<str>>, Unknown> {
+        let current = self.current();
+        let members = || {
+            current
+                .snapshot
+                .upstreams
+                .pools
+                .iter()
+                .flat_map(|pool| &pool.members)
+        };
+        match meant {
+            Meant::Route(route) => {
+                let known: BTreeSet<&str> = members().map(|member| &*member.route).collect();
+                let wished = self.wishes();
+                if known.contains(&**route) || wished.iter().any(|(wished, _)| wished == route) {
+                    return Ok(vec![route.as_str().into()]);
+                }
+                Err(Unknown::Route(route.clone(), listed(known)))
+            }
+            Meant::Group(group) => {
+                let of_group = members().filter(|member| member.group.as_deref() == Some(group));
+                let routes: BTreeSet<Arc<str>> = of_group.map(|member| member.route.clone()).collect();
+                if !routes.is_empty() {
+                    return Ok(routes.into_iter().collect());
+                }
+                let known = members().filter_map(|member| member.group.as_deref());
+                Err(Unknown::Group(group.clone(), listed(known.collect())))
+            }
+        }
+    }
+
+    /// What operators wish.
+    #[must_use]
+    pub(crate) fn wishes(&self) -> Wishes {
+        self.lock().wishes.clone()
+    }
+
+    /// Routes of which something is wished and that no pool has.
+    #[must_use]
+    pub(crate) fn absent(&self) -> Vec<String> {
+        let current = self.current();
+        let pools = &current.snapshot.upstreams.pools;
+        let is_absent = |route: &str| {
+            !pools
+                .iter()
+                .any(|pool| pool.member_by_route(route.as_bytes()).is_some())
+        };
+        let wishes = self.wishes();
+        let routes = wishes.iter().map(|(route, _)| route.to_owned());
+        routes.filter(|route| is_absent(route)).collect()
+    }
+
+    /// Whether the file takes the users of a route away.
+    #[must_use]
+    pub(crate) fn is_drained_by_file(&self, route: &str) -> bool {
+        let current = self.current();
+        let writer = self.lock();
+        let mut drained = writer
+            .attached
+            .iter()
+            .filter(|attached| attached.configured.state.is_drain());
+        drained.any(|attached| {
+            let found = current.snapshot.upstreams.find(attached.id);
+            found.is_some_and(|(_, upstream)| &*upstream.route == route)
+        })
+    }
+
+    /// Takes over what operators wish now. It holds over reloads.
+    pub(crate) fn follow(&self, wishes: Wishes) {
+        let mut writer = self.lock();
+        writer.wishes = wishes;
+        self.publish_wishes(&writer);
+    }
+
+    /// Lets what is finishing drain when its time is over. Never ends.
+    pub async fn keep_deadlines(&self) {
+        let mut changes = self.changes();
+        loop {
+            let now = unix_now();
+            let due = async {
+                match self.wishes().next_deadline(now) {
+                    Some(until) => tokio::time::sleep(Duration::from_secs(until - now)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => self.publish_wishes(&self.lock()),
+                // The sender is this directory's own.
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Publishes what holds of the upstreams by the file, the wishes and the time.
+    fn publish_wishes(&self, writer: &Writer) {
+        let now = unix_now();
+        self.publish(writer, &self.current(), |upstream| {
+            let configured = writer.attached.iter().find(|attached| attached.id == upstream.id);
+            let Some(Attached { configured, .. }) = configured else {
+                return;
+            };
+            let settings = writer.wishes.of(&upstream.route).over(*configured, now);
+            log_wish(upstream, settings);
+            (upstream.state, upstream.weight) = (settings.state, settings.weight);
+        });
+    }
+}
+
+/// Names for people who named another.
+fn listed(names: BTreeSet<&str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Seconds since 1970: wishes outlive the process, so do their deadlines. A clock before that stands at its beginning.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a deadline that outlives the process is a time of day"
+)]
+pub(crate) fn unix_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+fn log_wish(upstream: &Upstream, settings: Settings) {
+    let Settings { state, weight } = settings;
+    if (state, weight) != (upstream.state, upstream.weight) {
+        let (route, url, state) = (&*upstream.route, &*upstream.authority, state.as_str());
+        info!(route, url, state, weight, "what is wanted of an upstream changed");
+    }
+}
