@@ -13,6 +13,7 @@
 
 mod breaks;
 mod delivery;
+mod farewell;
 mod heads;
 mod stay;
 mod story;
@@ -71,11 +72,12 @@ impl Handler for Visitor {
             Ok(Answer::Switched(mut head, tunnel)) => {
                 heads::apply(&snapshot.rules.response, &mut head.fields);
                 story.status(head.status);
-                story.tunnel();
+                let farewell = story.tunnel();
                 return Reply::Switch {
                     head,
                     tunnel,
                     idle,
+                    farewell,
                     until_end: Box::new(story),
                 };
             }

@@ -1,12 +1,14 @@
-//! Claim: a drain outlives the proxy that was asked for it, where it has a place for it, whatever ends the process.
+//! Claim: a drain outlives the proxy that was asked for it, where it has a place for it, whatever ends the process; and it ends
+//! although users have WebSockets open: each is closed between two frames, so that its client comes back elsewhere.
 //!
 //! Broken once to see it fail: the wish not written (the next process serves on n1); the directory not locked (two
-//! processes would write over each other).
+//! processes would write over each other); the farewell sent at once and not between two frames; removed members not looked for.
 
 mod support;
 
+use support::client::Client;
 use support::process::{Config, Proxy, run};
-use support::upstream::Upstream;
+use support::upstream::{Act, Upstream};
 
 #[test]
 fn a_drain_survives_the_end_of_the_process() {
@@ -49,4 +51,49 @@ fn a_drain_survives_the_end_of_the_process() {
     let (code, _, said) = run(&proxy.file(), &[]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("is not understood"), "{said}");
+}
+
+/// Grants every WebSocket, and sends back each byte.
+fn echo() -> Upstream {
+    Upstream::start(|_| {
+        let accepted =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        Act::Echo(accepted.as_bytes().to_vec())
+    })
+}
+
+/// A user of `n1` in the middle of a frame that the upstream sends.
+fn in_a_frame(proxy: &Proxy) -> Client {
+    let mut client = proxy.client();
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nCookie: JSESSIONID=ABC.n1\r\n";
+    assert_eq!(client.get("/ws", upgrade).status, 101);
+    client.send(b"\x81\x05he");
+    assert_eq!(client.bytes(4), b"\x81\x05he");
+    client
+}
+
+/// Row P17 of the cases: the drain never ended.
+#[test]
+fn websockets_of_a_drained_or_removed_upstream_end_between_two_frames() {
+    let (one, other) = (echo(), Upstream::named("other"));
+    let both = Config::new(&[&one, &other]).table("[limits]\ntunnel_grace = \"1ms\"");
+    let proxy = Proxy::start(&both);
+    let leaves = |mut client: Client| {
+        client.send("llo");
+        assert_eq!(
+            client.bytes(7),
+            b"llo\x88\x02\x03\xf4",
+            "the frame, then the close: 1012"
+        );
+        client.send(b"\x88\x82mask\x6e\x95");
+        client.finish();
+        assert!(client.is_closed());
+    };
+    let drained = in_a_frame(&proxy);
+    proxy.drain("n1");
+    leaves(drained);
+    proxy.undrain("n1");
+    let removed = in_a_frame(&proxy);
+    proxy.reload(&Config::new(&[&other]).table("[limits]\ntunnel_grace = \"1ms\""));
+    leaves(removed);
 }

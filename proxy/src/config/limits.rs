@@ -164,6 +164,9 @@ limits! {
     upstream_idle: Duration = Duration::from_secs(15), PERIOD;
     /// How long requests may go on after SIGTERM. 30 s: the grace period of common supervisors.
     stop: Duration = Duration::from_secs(30), PERIOD;
+    /// How long WebSockets go on once an operator has drained their Tomcat or it was taken out. 10 s, and for each up to as much
+    /// again: then it is closed with 1012, and a client that comes back finds another.
+    tunnel_grace: Duration = Duration::from_secs(10), Duration::ZERO..=Duration::from_secs(86_400);
     /// Bytes of a request head. 16 KiB: twice what Tomcat takes by default.
     request_head_bytes: usize = 16 * 1_024, BYTES;
     /// Fields of a request head. 100, as in other servers.

@@ -81,6 +81,7 @@ limit    request_head 30s
 limit    client_idle 75s
 limit    upstream_idle 15s
 limit    stop 30s
+limit    tunnel_grace 10s
 limit    request_head_bytes 16384
 limit    request_fields 100
 limit    target_bytes 8192

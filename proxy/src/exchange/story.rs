@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use remora_policy::{ClientView, Failure, Pick, Upstream, UpstreamId, given_request_id, traceparent};
 
+use super::farewell;
 use super::visit::Visit;
 use crate::access_log::{End, Entry};
+use crate::http::Farewell;
 use crate::metrics::{FAILURES, REFUSED};
-use crate::tally::InFlight;
+use crate::tally::{InFlight, OpenTunnel};
 
 /// The story of one exchange.
 pub(super) struct Story {
@@ -27,6 +29,7 @@ pub(super) struct Story {
     attempts: u32,
     /// The upstream of the last attempt and its place in the count.
     upstream: Option<(UpstreamId, InFlight)>,
+    tunnel: Option<OpenTunnel>,
     /// Status, and when it was known; none while the client has no answer.
     answered: Option<(u16, Duration)>,
     bytes: u64,
@@ -45,6 +48,7 @@ impl Story {
             pick: "",
             attempts: 0,
             upstream: None,
+            tunnel: None,
             answered: None,
             bytes: 0,
             end: End::ClientGone,
@@ -131,9 +135,16 @@ impl Story {
         self.end = End::Complete;
     }
 
-    /// From here on bytes are exchanged.
-    pub(super) fn tunnel(&mut self) {
+    /// From here on bytes are exchanged, until the client is to leave or anybody does.
+    pub(super) fn tunnel(&mut self) -> Farewell {
         self.end = End::Tunnel;
+        let upstream = self.upstream();
+        self.tunnel = upstream.map(|id| self.visit.current.tally.upstream(id).tunnel());
+        let directory = self.visit.site.directory.clone();
+        match upstream {
+            Some(id) => Box::pin(farewell::due(directory, id)),
+            None => Box::pin(std::future::pending()),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ use tokio::net::TcpStream;
 use super::body::Body;
 use super::convert;
 use super::head::{RequestHead, ResponseHead, Version};
-use super::tunnel::Tunnel;
+use super::tunnel::{Farewell, Tunnel};
 use crate::deadline::Deadline;
 
 /// Bytes read ahead of the parser, per connection: bounds what an unfinished head can hold, and is large enough for
@@ -61,7 +61,6 @@ pub(crate) struct Bounds {
 }
 
 /// What a handler answers.
-#[derive(Debug)]
 pub(crate) enum Reply {
     /// A response.
     Response(ResponseHead, Body),
@@ -73,6 +72,8 @@ pub(crate) enum Reply {
         tunnel: Tunnel,
         /// Longest silence in both directions.
         idle: Duration,
+        /// When the client is to leave.
+        farewell: Farewell,
         /// Dropped when the tunnel ends.
         until_end: Box<dyn Any>,
     },
@@ -88,6 +89,7 @@ pub(crate) trait Handler {
 struct Switched {
     tunnel: Tunnel,
     idle: Duration,
+    farewell: Farewell,
     until_end: Box<dyn Any>,
 }
 
@@ -126,7 +128,7 @@ pub(crate) async fn serve<H: Handler + 'static>(
     if let Some(switched) = switched {
         let parts = connection.into_parts();
         Tunnel::new(parts.io.into_inner(), parts.read_buf)
-            .relay(switched.tunnel, switched.idle)
+            .relay(switched.tunnel, switched.idle, switched.farewell)
             .await;
         drop(switched.until_end);
     } else if !outcome && memory.unframed.get() {
@@ -198,11 +200,13 @@ async fn answer<H: Handler>(
             head,
             tunnel,
             idle,
+            farewell,
             until_end,
         } => {
             memory.switched.replace(Some(Switched {
                 tunnel,
                 idle,
+                farewell,
                 until_end,
             }));
             Ok(convert::into_response(head, Body::empty()))

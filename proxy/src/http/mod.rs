@@ -20,3 +20,4 @@ pub(crate) use body::{Body, BodyError, Piece, Source};
 pub(crate) use connect::ConnectFault;
 pub(crate) use fields::Fields;
 pub(crate) use head::{RequestHead, ResponseHead, Version};
+pub(crate) use tunnel::Farewell;

@@ -1,13 +1,18 @@
-//! Two sockets after a 101: bytes in both directions until both have ended, or nothing moved for too long.
+//! Two sockets after a 101: bytes in both directions until both have ended, nothing moved for too long, or the client is to
+//! leave.
 //!
 //! Invariants: bytes that a side sent before the 101 was passed on are delivered first; a side that ends its
-//! direction closes only that direction, until the other ends too.
+//! direction closes only that direction, until the other ends too; a client that is to leave is told so between two frames
+//! (the only tunnels are WebSockets), and its answer reaches the upstream, so that both see an orderly close.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use remora_policy::Frames;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 
@@ -15,6 +20,12 @@ use crate::deadline::Deadline;
 
 /// Bytes moved at a time: a few messages of a chat, and small enough for thousands of open tunnels.
 const CHUNK_BYTES: usize = 16 * 1024;
+
+/// How long the two sides have to close once the client was told to leave. 5 s: one round trip each, over a slow link.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Completes when a client is to leave its tunnel.
+pub(crate) type Farewell = Pin<Box<dyn Future<Output = ()>>>;
 
 /// One side of a connection that has left HTTP.
 pub(crate) struct Tunnel {
@@ -28,15 +39,16 @@ impl Tunnel {
         Self { stream, early }
     }
 
-    /// Relays until the end; `idle` is the longest time without a byte in either direction.
-    pub(crate) async fn relay(self, other: Self, idle: Duration) {
+    /// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either
+    /// direction.
+    pub(crate) async fn relay(self, upstream: Self, idle: Duration, farewell: Farewell) {
         let (left_read, left_write) = tokio::io::split(self.stream);
-        let (right_read, right_write) = tokio::io::split(other.stream);
+        let (right_read, right_write) = tokio::io::split(upstream.stream);
         let quiet = Quiet::new(idle);
         let both = async {
             tokio::try_join!(
                 copy(self.early, left_read, right_write, &quiet),
-                copy(other.early, right_read, left_write, &quiet),
+                copy_frames(upstream.early, right_read, left_write, (&quiet, farewell)),
             )
         };
         // Both sides closed, one broke, or nothing moves: in every case both are closed now.
@@ -64,6 +76,51 @@ async fn copy(
         quiet.broken();
         to.write_all(&chunk[..read]).await?;
     }
+}
+
+/// Moves what an upstream says until its end, or until the client has been told to leave; then this is an error, which ends
+/// both directions.
+async fn copy_frames(
+    early: Bytes,
+    mut from: ReadHalf<TcpStream>,
+    mut to: WriteHalf<TcpStream>,
+    (quiet, mut farewell): (&Quiet, Farewell),
+) -> io::Result<()> {
+    let (mut frames, mut leaves) = (Frames::default(), false);
+    frames.pass(&early);
+    to.write_all(&early).await?;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    while !(leaves && frames.is_between()) || frames.is_closed() {
+        let read = tokio::select! {
+            read = from.read(&mut chunk) => read?,
+            () = &mut farewell, if !leaves => {
+                leaves = true;
+                continue;
+            }
+        };
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        quiet.broken();
+        let bytes = &chunk[..read];
+        if leaves && !frames.is_closed() {
+            let rest = frames.finish(bytes);
+            to.write_all(&bytes[..rest]).await?;
+        } else {
+            frames.pass(bytes);
+            to.write_all(bytes).await?;
+        }
+    }
+    to.write_all(&Frames::farewell()).await?;
+    // What it still says has no place behind a close; it ends when the client's answer reaches it.
+    let rest = async {
+        while from.read(&mut chunk).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // A side that does not close in time is closed.
+    let _ = tokio::time::timeout(CLOSING, rest).await;
+    to.shutdown().await?;
+    Err(io::ErrorKind::ConnectionAborted.into())
 }
 
 /// How long nothing may move.
