@@ -116,6 +116,30 @@ impl Proxy {
         Ok(())
     }
 
+    /// Ends it, and starts it anew with its file changed; it then believes nothing of what it saw before.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or it does not become ready in time.
+    pub fn start_anew(&mut self, change: impl FnOnce(String) -> String) -> Result<()> {
+        drop(self.process.take());
+        let text = std::fs::read_to_string(&self.config)?;
+        std::fs::write(&self.config, change(text))?;
+        self.launch()?;
+        self.wait_ready()
+    }
+
+    /// How often it took the upstream of that route for dead or frozen since it was started first.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub fn verdicts_against(&self, route: &str) -> Result<usize> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let of_route = |line: &&str| {
+            line.contains("upstream is down") && line.contains(&format!("\"route\":\"{route}\""))
+        };
+        Ok(log.lines().filter(of_route).count())
+    }
+
     /// The process.
     ///
     /// # Errors

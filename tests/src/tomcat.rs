@@ -14,17 +14,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 pub use distribution::{Application, PROMISED, Version, prepare};
 
 use crate::http::Browser;
 use crate::process::Process;
 use crate::stores::loopback;
+use crate::visitor::told;
 use crate::wait::{START, wait_until};
 
 /// A quick start counts for more than a fast server here; 256 MiB are plenty for two small applications.
 pub const QUICK_START: &str = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xms64m -Xmx256m -Xshare:auto";
+
+/// Threads for requests, unless a later option says otherwise: more than users of a claim.
+const REQUEST_THREADS: &str = "-Dconnector.threads=64";
 
 /// What a Tomcat is to be.
 #[derive(Clone, Debug)]
@@ -102,7 +106,7 @@ impl Tomcat {
         let name = format!("tomcat {}", self.plan.node);
         let signals = self.plan.signals.display();
         let options = format!(
-            "{} -Dshop.node={} -Dprobe.dir={signals}",
+            "{REQUEST_THREADS} {} -Dshop.node={} -Dprobe.dir={signals}",
             self.plan.java_options, self.plan.node
         );
         if let Version::Embedded(_) = self.plan.version {
@@ -152,6 +156,19 @@ impl Tomcat {
         wait_until(&what, START, || {
             Browser::new(self.address()).get("/probe/nothing-here").is_ok()
         })
+    }
+
+    /// Takes an application out while the rest goes on, as an operator does who removes its file.
+    ///
+    /// # Errors
+    /// When the file is not there, or this Tomcat does not notice that it is gone.
+    pub fn undeploy(&self, application: Application) -> Result<()> {
+        let name = application.name();
+        let file = self.base.join(format!("webapps/{name}.war"));
+        std::fs::remove_file(&file).with_context(|| format!("remove {}", file.display()))?;
+        let answer = Browser::new(self.address()).get(&format!("/probe/undeploy.jsp?application={name}"))?;
+        ensure!(answer.status == 200, "undeploy {name}: {}", told(&answer));
+        Ok(())
     }
 
     /// SIGKILL.

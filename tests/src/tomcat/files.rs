@@ -104,7 +104,7 @@ fn server(plan: &TomcatPlan) -> String {
               factory="org.apache.catalina.users.MemoryUserDatabaseFactory" pathname="conf/tomcat-users.xml"/>
   </GlobalNamingResources>
   <Service name="Catalina">
-    <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1" maxThreads="64" minSpareThreads="2"/>
+    <Connector port="{port}" address="127.0.0.1" protocol="HTTP/1.1" maxThreads="${{connector.threads}}" minSpareThreads="2"/>
     <Engine name="Catalina" defaultHost="localhost"{route}>
 {cluster}      <Realm className="org.apache.catalina.realm.LockOutRealm">
         <Realm className="org.apache.catalina.realm.UserDatabaseRealm" resourceName="UserDatabase"/>
