@@ -5,9 +5,11 @@ MAVEN := mvn -B -q -Dsbom -f tomcat-adapter/pom.xml
 DENY := PATH="$(CURDIR)/target/tools/bin:$(PATH)" cargo deny
 export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 
-# How long `make soak` troubles real store nodes; how long it feeds each decoder.
+# How long `make soak` troubles real store nodes; how long it feeds each decoder; how long Tomcats behind the proxy have a
+# bad time.
 SECONDS ?= 600
 FUZZ_SECONDS ?= 60
+STORM_SECONDS ?= 120
 
 # Which seed `make simulate` plays: whole store nodes under a time, wires and disks that it decides.
 SEED ?= 1
@@ -31,6 +33,7 @@ soak: build ## a bad time for real store nodes (SECONDS=600), every decoder for 
 	target/debug/soak $(SECONDS)
 	REMORA_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --workspace --lib -- --nocapture fuzz:: no_bytes_break
 	cargo test --workspace -- --ignored
+	REMORA_STORM_SECONDS=$(STORM_SECONDS) cargo test --workspace --test storm_fails_no_get_and_repeats_no_post -- --nocapture
 	$(MAVEN) -P releases test
 
 check: check-crates check-adapter ## check-fast, documentation, dependencies, Maven verify; changes nothing
