@@ -12,7 +12,7 @@
 //!
 //! 1. The key is the bare session id and the route: from the first usable session cookie, then the path parameter, then
 //!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no
-//!    value.
+//!    value. Where users of a pool do not stick, nothing is read.
 //! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission).
 //! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
 //! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
@@ -93,7 +93,7 @@ pub use headers::{
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
-    Balance, Belief, Health, HealthRule, Observation, Pool, RouteCookie, SameSite, Sight, Silence, Sticky,
-    Upstream, UpstreamId, UpstreamSet, Waiting,
+    Balance, Belief, Health, HealthRule, Lookup, Observation, Pool, RouteCookie, SameSite, Sight, Silence,
+    Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
 pub use wishes::{read_wishes, write_wishes};

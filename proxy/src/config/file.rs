@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -126,9 +127,9 @@ pub(super) struct ControlTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct PoolTable {
     #[serde(default)]
-    pub(super) sticky: StickyTable,
+    pub(super) sticky: OrOff<StickyTable>,
     #[serde(default)]
-    pub(super) health: HealthKey,
+    pub(super) health: OrOff<HealthTable>,
     #[serde(default)]
     pub(super) member: Vec<MemberTable>,
 }
@@ -144,44 +145,43 @@ pub(super) struct StickyTable {
     pub(super) partitioned: Option<Spanned<bool>>,
 }
 
-/// `health`: a table, or `"off"`.
+/// A table, or `"off"`.
 #[derive(Debug)]
-pub(super) enum HealthKey {
+pub(super) enum OrOff<T> {
     Off,
-    Checks(Box<HealthTable>),
+    On(Box<T>),
 }
 
-impl Default for HealthKey {
+impl<T: Default> Default for OrOff<T> {
     fn default() -> Self {
-        Self::Checks(Box::default())
+        Self::On(Box::default())
     }
 }
 
-impl<'de> Deserialize<'de> for HealthKey {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrOff<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(HealthVisitor)
+        deserializer.deserialize_any(TableOrOff(PhantomData))
     }
 }
 
-struct HealthVisitor;
+struct TableOrOff<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for HealthVisitor {
-    type Value = HealthKey;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableOrOff<T> {
+    type Value = OrOff<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a table, or \"off\"")
     }
 
-    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<HealthKey, E> {
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<OrOff<T>, E> {
         match word {
-            "off" => Ok(HealthKey::Off),
+            "off" => Ok(OrOff::Off),
             _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<HealthKey, A::Error> {
-        HealthTable::deserialize(MapAccessDeserializer::new(table))
-            .map(|table| HealthKey::Checks(Box::new(table)))
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<OrOff<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(table)).map(|table| OrOff::On(Box::new(table)))
     }
 }
 

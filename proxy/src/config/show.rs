@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use remora_policy::{ForwardingHeader, HealthRule, RouteCookie, Sticky};
+use remora_policy::{ForwardingHeader, HealthRule, Lookup, RouteCookie, Sticky};
 
 use super::limits::{Limits, Row};
 use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
@@ -163,6 +163,9 @@ fn checks(health: &HealthConfig) -> String {
 }
 
 fn write_sticky(sticky: &Sticky) -> String {
+    if sticky.lookup == Lookup::Off {
+        return "users do not stick".to_owned();
+    }
     let usual = Sticky::new(&sticky.session, None).parameter == sticky.parameter;
     let session = if usual {
         sticky.session.to_string()

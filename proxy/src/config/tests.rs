@@ -10,6 +10,7 @@ use super::values::CONTROL_ADDRESS;
 use super::*;
 
 mod faults;
+mod pools;
 
 const GOOD: &str = r#"
 threads = 2

@@ -14,7 +14,7 @@
 //! Unlike httpd, whose look-up is a substring search over the whole URL: names match whole, in a cookie between
 //! separators, in a path behind a real `;`, in a query behind `?` or `&`; and the cookie comes before the URL.
 
-use crate::upstream::Sticky;
+use crate::upstream::{Lookup, Sticky};
 
 /// Longest session value, in bytes. Tomcat's ids are 32 hexadecimal digits and a route of at most 64 bytes; the rest
 /// is room for other id generators.
@@ -39,6 +39,9 @@ impl<'a> RouteKey<'a> {
     where
         C: Iterator<Item = &'a [u8]> + Clone,
     {
+        if sticky.lookup == Lookup::Off {
+            return RouteKey::default();
+        }
         let (path, query) =
             split_once(target, b'?').map_or((target, None), |(path, query)| (path, Some(query)));
         let parameter = sticky.parameter.as_bytes();

@@ -17,7 +17,7 @@ mod silence;
 
 pub use balance::Balance;
 pub use health::{Belief, Health, HealthRule, Observation};
-pub use set::{Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};
+pub use set::{Lookup, Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};
 pub use silence::{Sight, Silence, Waiting};
 
 #[cfg(test)]

@@ -57,6 +57,18 @@ pub struct Sticky {
     pub parameter: Arc<str>,
     /// Mode 1: the proxy's own cookie that carries the route. Absent in mode 2, where the session id carries it.
     pub route_cookie: Option<RouteCookie>,
+    /// How session and route are found in a request.
+    pub lookup: Lookup,
+}
+
+/// How session and route are found in a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lookup {
+    /// As Tomcat reads them.
+    #[default]
+    Tomcat,
+    /// Not at all: users do not stick, each request is a new user's. The names still say what a log must hide.
+    Off,
 }
 
 /// The cookie by which the proxy marks a user's upstream, and to whom browsers bring it back.
@@ -134,6 +146,16 @@ impl Sticky {
             session: session.into(),
             parameter: parameter.into(),
             route_cookie: route_cookie.map(RouteCookie::named),
+            lookup: Lookup::Tomcat,
+        }
+    }
+
+    /// No stickiness.
+    #[must_use]
+    pub fn off() -> Sticky {
+        Sticky {
+            lookup: Lookup::Off,
+            ..Sticky::new("JSESSIONID", None)
         }
     }
 }

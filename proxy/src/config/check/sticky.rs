@@ -6,11 +6,14 @@
 use remora_policy::{RouteCookie, SameSite, Sticky};
 use remora_process::config::Spanned;
 
-use super::super::file::{PoolTable, StickyTable};
+use super::super::file::{OrOff, StickyTable};
 use super::super::report::Report;
 
 impl Report<'_> {
-    pub(super) fn sticky(&mut self, table: &StickyTable) -> Sticky {
+    pub(super) fn sticky(&mut self, written: &OrOff<StickyTable>) -> Sticky {
+        let OrOff::On(table) = written else {
+            return Sticky::off();
+        };
         self.cookie_name(table.session.as_ref(), 2);
         self.cookie_name(table.route_cookie.as_ref(), 1);
         let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
@@ -86,13 +89,17 @@ impl Report<'_> {
     /// Names that cookies of two pools share.
     pub(super) fn cookie_names<'a>(
         &mut self,
-        pools: &(impl Iterator<Item = (&'a str, &'a PoolTable, &'a Sticky)> + Clone),
+        pools: &(impl Iterator<Item = (&'a str, &'a OrOff<StickyTable>, &'a Sticky)> + Clone),
     ) {
+        let pools = pools.clone().filter_map(|(name, written, sticky)| match written {
+            OrOff::Off => None,
+            OrOff::On(table) => Some((name, &**table, sticky)),
+        });
         for (name, table, sticky) in pools.clone() {
-            let (Some(cookie), Some(written)) = (&sticky.route_cookie, &table.sticky.route_cookie) else {
+            let (Some(cookie), Some(written)) = (&sticky.route_cookie, &table.route_cookie) else {
                 continue;
             };
-            let shares = |(other, _, sticky): &(&str, &PoolTable, &Sticky)| {
+            let shares = |(other, _, sticky): &(&str, &StickyTable, &Sticky)| {
                 let theirs = sticky.route_cookie.as_ref().map(|cookie| &cookie.name);
                 *other != name
                     && (*sticky.session == *cookie.name || (*other < name && theirs == Some(&cookie.name)))
