@@ -326,6 +326,7 @@ impl Writer {
         Pool {
             name: config.name.clone(),
             sticky: config.sticky.clone(),
+            balance: config.balance,
             rule,
             members: members.collect(),
         }

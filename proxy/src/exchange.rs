@@ -207,7 +207,8 @@ impl<'a> Exchange<'a> {
         let mut taken = None;
         loop {
             let picked = pick(self.pool, &self.key, &tried);
-            let Some(upstream) = self.visit.site.upstream(self.pool, picked, &tried) else {
+            let tally = &self.visit.current.tally;
+            let Some(upstream) = self.visit.site.upstream(self.pool, tally, picked, &tried) else {
                 story.picked(&picked);
                 return taken;
             };
@@ -264,7 +265,9 @@ impl<'a> Exchange<'a> {
             limits: &self.visit.snapshot().limits,
         };
         let stay = Stay::at(self, upstream);
-        match attempt.run(head, reuse, || stay.is_over()).await? {
+        let answered = attempt.run(head, reuse, || stay.is_over()).await;
+        attempt.counters.carried(self.replay.take_read());
+        match answered? {
             Answer::Switched(answer, _) if !self.upgrade.is_granted(answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);
                 Err(Unanswered::Upstream(failure))

@@ -17,7 +17,8 @@
 //! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
 //! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
 //!    function is fixed for ever, so all proxies choose the same stand-in without talking.
-//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well. Whoever came up
+//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well, or as the pool says:
+//!    by new users alone, by what is in flight, by bytes. Whoever came up
 //!    beside others gets new users little by little.
 //! 6. Nobody who has clicked elsewhere is moved back.
 //!
@@ -93,7 +94,7 @@ pub use headers::{
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
-    Balance, Belief, Health, HealthRule, Lookup, Observation, Pool, RouteCookie, SameSite, Sight, Silence,
-    Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
+    Balance, BalanceBy, Belief, Health, HealthRule, Lookup, Observation, Pool, RouteCookie, SameSite, Sight,
+    Silence, Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
 pub use wishes::{read_wishes, write_wishes};

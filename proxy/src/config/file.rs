@@ -128,6 +128,7 @@ pub(super) struct ControlTable {
 pub(super) struct PoolTable {
     #[serde(default)]
     pub(super) sticky: OrOff<StickyTable>,
+    pub(super) balance: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) health: OrOff<HealthTable>,
     #[serde(default)]

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use remora_policy::{ForwardingHeader, HealthRule, Lookup, RouteCookie, Sticky};
+use remora_policy::{BalanceBy, ForwardingHeader, HealthRule, Lookup, RouteCookie, Sticky};
 
 use super::limits::{Limits, Row};
 use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
@@ -121,7 +121,11 @@ pub(super) fn limits_help() -> String {
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
     let sticky = write_sticky(&pool.sticky);
-    writeln!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
+    write!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
+    match pool.balance {
+        BalanceBy::Requests => writeln!(text)?,
+        by => writeln!(text, "; balanced by {}", by.as_str())?,
+    }
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));
         writeln!(

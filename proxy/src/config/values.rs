@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{FieldRules, HealthRule, PathRoute, Sticky};
+use remora_policy::{BalanceBy, FieldRules, HealthRule, PathRoute, Sticky};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -86,6 +86,8 @@ pub(crate) struct PoolConfig {
     pub(crate) name: Arc<str>,
     /// How users stick.
     pub(crate) sticky: Sticky,
+    /// What its new users are shared out by.
+    pub(crate) balance: BalanceBy,
     /// How its members are checked.
     pub(crate) health: HealthConfig,
     /// Its members; at least one, routes unique.

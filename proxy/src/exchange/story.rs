@@ -110,9 +110,11 @@ impl Story {
 
     /// Bytes of the body went to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if let Some((_, in_flight)) = &self.upstream {
+            in_flight.carried(bytes);
+        }
     }
 
     /// The answer's body ended early.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::Tier;
+use super::balance::BalanceBy;
 use super::health::{Health, HealthRule};
 
 /// Names an upstream for the life of the process. Small and dense, so that it can index a table.
@@ -167,6 +168,8 @@ pub struct Pool {
     pub name: Arc<str>,
     /// How users stick.
     pub sticky: Sticky,
+    /// What its new users are shared out by.
+    pub balance: BalanceBy,
     /// How its members are believed.
     pub rule: HealthRule,
     /// The upstreams; never empty.

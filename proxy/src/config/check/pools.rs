@@ -7,7 +7,8 @@
 
 use std::ops::RangeInclusive;
 
-use remora_policy::ROUTE_MAX;
+use remora_policy::{BalanceBy, ROUTE_MAX};
+use remora_process::config::Spanned;
 
 use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
@@ -54,9 +55,25 @@ impl Report<'_> {
         PoolConfig {
             name: name.into(),
             sticky: self.sticky(&pool.sticky),
+            balance: self.balance(pool.balance.as_ref()),
             health: self.health(&pool.health),
             members,
         }
+    }
+
+    fn balance(&mut self, written: Option<&Spanned<String>>) -> BalanceBy {
+        let Some(word) = written else {
+            return BalanceBy::default();
+        };
+        let known = BalanceBy::ALL
+            .into_iter()
+            .find(|by| by.as_str() == word.get_ref());
+        if known.is_none() {
+            let words = BalanceBy::ALL.map(BalanceBy::as_str).join(", ");
+            let sentence = format!("balance `{}` is not served: choose of {words}", word.get_ref());
+            self.fault(word.span(), sentence);
+        }
+        known.unwrap_or_default()
     }
 
     fn member(&mut self, member: &MemberTable) -> MemberConfig {

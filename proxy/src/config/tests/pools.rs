@@ -1,5 +1,7 @@
 //! What pools and routes say of stickiness, balance, limits and rules of their own.
 
+use remora_policy::BalanceBy;
+
 use super::*;
 
 #[test]
@@ -16,4 +18,23 @@ fn users_of_a_pool_need_not_stick() {
     read(&text.replace("ROUTEID", "JSESSIONID\", session = \"SID")).unwrap();
     let report = fault("sticky = { session = \"JSESSIONID\" }", "sticky = \"on\"");
     assert!(report.contains("a table, or \"off\""), "{report}");
+}
+
+#[test]
+fn a_pool_is_balanced_by_what_it_says() {
+    let sticky = "sticky = { session = \"JSESSIONID\" }";
+    for by in BalanceBy::ALL {
+        let text = GOOD.replace(sticky, &format!("balance = \"{}\"", by.as_str()));
+        let config = read(&text).unwrap();
+        assert_eq!(config.pools[1].balance, by);
+        let shown = config
+            .summary()
+            .contains(&format!("; balanced by {}\n", by.as_str()));
+        assert_eq!(shown, by != BalanceBy::Requests, "the usual goes without saying");
+    }
+    let report = fault(sticky, "balance = \"busy\"");
+    assert!(
+        report.contains("choose of requests, busyness, traffic, sessions"),
+        "{report}"
+    );
 }
