@@ -3,7 +3,7 @@
 //! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells
 //! people. A limit is one row of `limits`. Nothing else reads a file, a flag or the environment.
 //!
-//! Reloading (SIGHUP) takes over pools, members, routes, limits, trust and rules for fields. Listeners, threads, the control address and
+//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust and rules for fields. Listeners, threads, the control address and
 //! the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
 
 mod check;
@@ -22,7 +22,7 @@ pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogTarget};
-pub(crate) use values::{HealthConfig, PoolConfig, Rules};
+pub(crate) use values::{HealthConfig, PoolConfig, Rules, Terms};
 
 /// The words of `--help` on every limit.
 #[must_use]

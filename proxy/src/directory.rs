@@ -19,7 +19,7 @@ use remora_policy::{Belief, Health, Observation, PathMap, Pool, Upstream, Upstre
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, HealthConfig, Limits, PoolConfig, Rules, Trust};
+use crate::config::{Config, HealthConfig, Limits, PoolConfig, Rules, Terms, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
 use crate::wishes::Drained;
@@ -41,6 +41,8 @@ pub(crate) struct Snapshot {
     pub(crate) upstreams: UpstreamSet,
     /// Which pool serves which path.
     pub(crate) paths: PathMap,
+    /// What else holds on each route, by its position in the configuration.
+    pub(crate) terms: Arc<[Terms]>,
     /// Every bound that an owner may set.
     pub(crate) limits: Limits,
     /// Peers whose forwarding fields are believed.
@@ -285,6 +287,7 @@ impl Writer {
         let snapshot = Snapshot {
             generation: before.map_or(1, |before| before.generation + 1),
             paths: PathMap::new(config.routes.clone()),
+            terms: Arc::clone(&config.terms),
             limits: config.limits,
             trust: config.trust.clone(),
             rules: config.rules.clone(),

@@ -49,6 +49,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     let named = file.pool.iter().zip(&pools);
     report.cookie_names(&named.map(|((name, table), pool)| (name.as_str(), &table.sticky, &pool.sticky)));
     let routes = report.routes(&file.route, &pools);
+    let terms = report.terms(&file.route, limits, &rules).into();
     let access_log = match file.access_log {
         None => LogTarget::Stdout,
         Some(path) => match path.to_str() {
@@ -70,6 +71,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
         limits,
         pools,
         routes,
+        terms,
     })
 }
 

@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for ListOrTable {
     }
 }
 
-/// `[headers]`: rules for the fields of requests and of answers.
+/// `headers`, of the site or of a route: rules for the fields of requests and of answers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HeadersTable {
@@ -219,4 +219,9 @@ pub(super) struct RouteTable {
     pub(super) except: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) encoded_slash: bool,
+    pub(super) connect: Option<Spanned<Period>>,
+    pub(super) response: Option<Spanned<Period>>,
+    pub(super) idle: Option<Spanned<Period>>,
+    #[serde(default)]
+    pub(super) headers: HeadersTable,
 }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use remora_policy::{BalanceBy, ForwardingHeader, HealthRule, Lookup, RouteCookie, Sticky};
 
 use super::limits::{Limits, Row};
-use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
+use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig, Rules, Terms};
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
@@ -46,17 +46,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         ForwardingHeader::Forwarded => " by Forwarded",
     };
     writeln!(text, "trust    {}{by}", config.trust.networks)?;
-    for (way, rules) in [
-        ("request", &config.rules.request),
-        ("response", &config.rules.response),
-    ] {
-        for (name, value) in &rules.set {
-            writeln!(text, "field    {way}: set {name}: {value}")?;
-        }
-        for name in &rules.unset {
-            writeln!(text, "field    {way}: unset {name}")?;
-        }
-    }
+    write_rules("field    ", &config.rules, text)?;
     match &config.access_log {
         LogTarget::Stdout => writeln!(text, "access   stdout")?,
         LogTarget::Stderr => writeln!(text, "access   stderr")?,
@@ -86,9 +76,40 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         } else {
             ""
         };
-        writeln!(text, "{encoded}")?;
+        write!(text, "{encoded}")?;
+        write_terms(config, route.position, text)?;
     }
     Ok(())
+}
+
+/// Each rule for a field in a line that begins with `lead`.
+fn write_rules(lead: &str, rules: &Rules, text: &mut String) -> std::fmt::Result {
+    for (way, rules) in [("request", &rules.request), ("response", &rules.response)] {
+        for (name, value) in &rules.set {
+            writeln!(text, "{lead}{way}: set {name}: {value}")?;
+        }
+        for name in &rules.unset {
+            writeln!(text, "{lead}{way}: unset {name}")?;
+        }
+    }
+    Ok(())
+}
+
+/// In what a route differs from the site.
+fn write_terms(config: &Config, route: usize, text: &mut String) -> std::fmt::Result {
+    let Some(Terms { limits, rules }) = config.terms.get(route) else {
+        return writeln!(text);
+    };
+    for (own, usual) in limits.rows().iter().zip(config.limits.rows()) {
+        if own.value != usual.value {
+            write!(text, ", {} {}", own.key, own.value)?;
+        }
+    }
+    writeln!(text)?;
+    if *rules == config.rules {
+        return Ok(());
+    }
+    write_rules("  field ", rules, text)
 }
 
 /// Each limit under its own key; those on repeating in one line.

@@ -46,9 +46,20 @@ pub struct Config {
     pub(crate) pools: Vec<PoolConfig>,
     /// The path routes; [`PathRoute::pool`] counts in `pools`.
     pub(crate) routes: Vec<PathRoute>,
+    /// What else holds on each route, by [`PathRoute::position`].
+    pub(crate) terms: Arc<[Terms]>,
 }
 
-/// Rules for the fields of all requests and of all answers.
+/// What holds on one route, the site's own where the route says nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Every bound.
+    pub(crate) limits: Limits,
+    /// The rules for fields, the site's first.
+    pub(crate) rules: Rules,
+}
+
+/// Rules for the fields of requests and of answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// On their way to upstreams.

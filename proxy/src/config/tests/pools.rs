@@ -38,3 +38,27 @@ fn a_pool_is_balanced_by_what_it_says() {
         "{report}"
     );
 }
+
+#[test]
+fn a_route_may_have_limits_and_rules_of_its_own() {
+    let text = GOOD.replace(
+        "to = \"tomcat/cart\"",
+        "to = \"tomcat/cart\"\nresponse = \"5m\"\nconnect = \"2s\"",
+    );
+    let config = read(&text).unwrap();
+    let summary = config.summary();
+    assert!(
+        summary.contains("route    /shop -> tomcat/cart, connect 2s, response 300s\n"),
+        "{summary}"
+    );
+    assert!(summary.contains("limit    response 5s\n"), "{summary}");
+    let own =
+        "to = \"old\"\nheaders = { request = { set = { X-A = \"1\" } }, response = { unset = [\"X-B\"] } }";
+    let summary = read(&GOOD.replacen("to = \"old\"", own, 1)).unwrap().summary();
+    assert!(
+        summary.contains("route    / -> old/\n  field request: set X-A: 1\n  field response: unset X-B\n"),
+        "{summary}"
+    );
+    let report = fault("to = \"tomcat/cart\"", "to = \"tomcat/cart\"\nidle = \"48h\"");
+    assert!(report.contains("idle is 2days: choose 1ms to 86400s"), "{report}");
+}
