@@ -62,3 +62,55 @@ fn a_route_may_have_limits_and_rules_of_its_own() {
     let report = fault("to = \"tomcat/cart\"", "to = \"tomcat/cart\"\nidle = \"48h\"");
     assert!(report.contains("idle is 2days: choose 1ms to 86400s"), "{report}");
 }
+
+/// Whether `--check` finds that the route cookies of two pools collide, on these hosts and with these cookies.
+fn collide(hosts: [&str; 2], cookies: [&str; 2]) -> bool {
+    let mut text = "[[listen]]\nbind = \"127.0.0.1:0\"\n".to_owned();
+    for ((name, host), cookie) in ["a", "b"].into_iter().zip(hosts).zip(cookies) {
+        text +=
+            &format!("[pool.{name}]\nsticky = {{ route_cookie = \"R\", session = \"S{name}\"{cookie} }}\n");
+        text += &format!("[[pool.{name}.member]]\nurl = \"http://h\"\nroute = \"r\"\n");
+        text += &format!("[[route]]\npath = \"/{name}\"\nto = \"{name}\"\nhost = [{host}]\n");
+    }
+    match read(&text) {
+        Ok(_) => false,
+        Err(report) => {
+            assert!(
+                report.contains("pools `b` and `a` have a cookie `R` on hosts"),
+                "{report}"
+            );
+            true
+        }
+    }
+}
+
+#[test]
+fn route_cookies_of_one_name_collide_only_where_a_browser_brings_both() {
+    for (hosts, collides) in [
+        (["", ""], true),
+        (["", "'a.test'"], true),
+        (["'a.test'", "'b.test'"], false),
+        (["'a.test'", "'b.test', 'A.test'"], true),
+        (["'*.a.test'", "'x.a.test'"], true),
+        (["'*.a.test'", "'a.test'"], false),
+        (["'*.a.test'", "'*.x.a.test'"], true),
+        (["'*.a.test'", "'*.xa.test'"], false),
+    ] {
+        assert_eq!(collide(hosts, ["", ""]), collides, "{hosts:?}");
+        assert_eq!(collide([hosts[1], hosts[0]], ["", ""]), collides, "{hosts:?}");
+    }
+    let apart = ["'a.test'", "'b.test'"];
+    assert!(collide(apart, ["", ", domain = 'test'"]));
+    assert!(!collide(apart, ["", ", domain = 'b.test'"]));
+    assert!(collide(["'*.test'", "'b.x'"], ["", ", domain = '.a.test'"]));
+    for (paths, collides) in [
+        (["/a", "/b"], false),
+        (["/a", "/a/b"], true),
+        (["/", "/b"], true),
+        (["/a", "/ab"], false),
+    ] {
+        let cookies = paths.map(|path| format!(", path = '{path}'"));
+        let cookies = cookies.each_ref().map(String::as_str);
+        assert_eq!(collide(["", ""], cookies), collides, "{paths:?}");
+    }
+}
