@@ -12,7 +12,8 @@
 //!
 //! 1. The key is the bare session id and the route: from the first usable session cookie, then the path parameter, then
 //!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no
-//!    value. Where users of a pool do not stick, nothing is read.
+//!    value. Where users of a pool do not stick, nothing is read;
+//!    where it asks for httpd's ways, the route is what httpd finds (`route::httpd`).
 //! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission).
 //! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
 //! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The

@@ -140,6 +140,7 @@ pub(super) struct PoolTable {
 pub(super) struct StickyTable {
     pub(super) session: Option<Spanned<String>>,
     pub(super) route_cookie: Option<Spanned<String>>,
+    pub(super) lookup: Option<Spanned<String>>,
     pub(super) path: Option<Spanned<String>>,
     pub(super) domain: Option<Spanned<String>>,
     pub(super) same_site: Option<Spanned<String>>,

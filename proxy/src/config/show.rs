@@ -141,7 +141,10 @@ pub(super) fn limits_help() -> String {
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
-    let sticky = write_sticky(&pool.sticky);
+    let mut sticky = write_sticky(&pool.sticky);
+    if pool.sticky.lookup == Lookup::Httpd {
+        sticky += ", looked up as httpd does";
+    }
     write!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
     match pool.balance {
         BalanceBy::Requests => writeln!(text)?,

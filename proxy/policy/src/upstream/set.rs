@@ -68,6 +68,8 @@ pub enum Lookup {
     /// As Tomcat reads them.
     #[default]
     Tomcat,
+    /// The route as httpd finds it, the session as Tomcat reads it.
+    Httpd,
     /// Not at all: users do not stick, each request is a new user's. The names still say what a log must hide.
     Off,
 }

@@ -22,6 +22,14 @@ impl Report<'_> {
         self.cookie_name(table.route_cookie.as_ref(), 1);
         let session = table.session.as_ref().map_or("JSESSIONID", |name| name.get_ref());
         let mut sticky = Sticky::new(session, None);
+        sticky.lookup = match table.lookup.as_ref().map(|word| (word, word.get_ref().as_str())) {
+            None | Some((_, "tomcat")) => Lookup::Tomcat,
+            Some((_, "httpd")) => Lookup::Httpd,
+            Some((word, _)) => {
+                self.fault(word.span(), "lookup is \"tomcat\" or \"httpd\"");
+                Lookup::Tomcat
+            }
+        };
         sticky.route_cookie = self.route_cookie(table, &sticky);
         sticky
     }

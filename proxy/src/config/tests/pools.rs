@@ -114,3 +114,18 @@ fn route_cookies_of_one_name_collide_only_where_a_browser_brings_both() {
         assert_eq!(collide(["", ""], cookies), collides, "{paths:?}");
     }
 }
+
+#[test]
+fn a_route_is_looked_up_as_httpd_does_where_a_pool_says_so() {
+    let own = |word: &str| format!("sticky = {{ session = \"JSESSIONID\", lookup = \"{word}\" }}");
+    let sticky = "sticky = { session = \"JSESSIONID\" }";
+    let summary = read(&GOOD.replace(sticky, &own("httpd"))).unwrap().summary();
+    let line = "pool     tomcat: session and route in JSESSIONID, looked up as httpd does; ";
+    assert!(summary.contains(line), "{summary}");
+    assert_eq!(
+        read(&GOOD.replace(sticky, &own("tomcat"))).unwrap().summary(),
+        read(GOOD).unwrap().summary()
+    );
+    let report = fault(sticky, &own("apache"));
+    assert!(report.contains("lookup is \"tomcat\" or \"httpd\""), "{report}");
+}
