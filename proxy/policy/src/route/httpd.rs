@@ -7,7 +7,8 @@
 //!
 //! Invariant: total, as everything here; what is found is a part of what came.
 //!
-//! Left out on purpose: escapes, which httpd undoes in the path before it searches. Neither Tomcat nor a browser writes a
+//! Left out on purpose: what httpd does behind a name without a value at the end of the text (it reads on in its memory);
+//! escapes, which httpd undoes in the path before it searches. Neither Tomcat nor a browser writes a
 //! session id with one, and whoever does is a new user; and all that httpd does once it has a route.
 
 /// The route: `target` is the request target, `cookies` the values of all Cookie fields in their order, `parameter` and
