@@ -3,7 +3,7 @@
 //! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells
 //! people. A key is one row of `file` or, if it is a limit, of `limits`; docs/proxy.md is made of the rows (`keys`). Nothing else reads a file, a flag or the environment.
 //!
-//! Reloading (SIGHUP) takes over pools, members, routes, limits, trust and rules for fields. Listeners, threads, the control address and
+//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust and rules for fields. Listeners, threads, the control address and
 //! the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
 
 mod check;
@@ -23,7 +23,7 @@ pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogTarget};
-pub(crate) use values::{HealthConfig, MemberConfig, PoolConfig, Rules};
+pub(crate) use values::{HealthConfig, MemberConfig, PoolConfig, Rules, Terms};
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.
 #[must_use]

@@ -23,7 +23,7 @@ use remora_policy::{
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, HealthConfig, Limits, MemberConfig, PoolConfig, Rules, Trust};
+use crate::config::{Config, HealthConfig, Limits, MemberConfig, PoolConfig, Rules, Terms, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
 pub(crate) use wished::{Meant, Unknown, unix_now};
@@ -45,6 +45,8 @@ pub(crate) struct Snapshot {
     pub(crate) upstreams: UpstreamSet,
     /// Which pool serves which path.
     pub(crate) paths: PathMap,
+    /// What else holds on each route, by its position in the configuration.
+    pub(crate) terms: Arc<[Terms]>,
     /// Every bound that an owner may set.
     pub(crate) limits: Limits,
     /// Peers whose forwarding fields are believed.
@@ -261,6 +263,7 @@ impl Writer {
         let snapshot = Snapshot {
             generation: before.map_or(1, |before| before.generation + 1),
             paths: PathMap::new(config.routes.clone()),
+            terms: Arc::clone(&config.terms),
             limits: config.limits,
             trust: config.trust.clone(),
             rules: config.rules.clone(),
@@ -309,6 +312,7 @@ impl Writer {
         Pool {
             name: config.name.clone(),
             sticky: config.sticky.clone(),
+            balance: config.balance,
             rule,
             members: members.collect(),
         }

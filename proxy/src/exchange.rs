@@ -28,6 +28,7 @@ use remora_policy::{
 };
 
 use crate::answer::OwnAnswer;
+use crate::config::Terms;
 use crate::forward::{Attempt, Unanswered};
 use crate::http::inbound::{Handler, Reply};
 use crate::http::outbound::Answer;
@@ -62,15 +63,21 @@ impl Handler for Visitor {
             head,
         });
         let snapshot = visit.snapshot();
-        let idle = snapshot.limits.idle;
         let trust = &snapshot.trust;
         let trusts = |address| trust.networks.include(address);
         let client = ClientView::of(&self.peer, trust.header, trusts, &visit.head.fields.iter());
         let mut story = Story::begin(&visit, &client);
-        let (mut answer, body) = match serve(&visit, client, body, &mut story).await {
+        let served = serve(&visit, client, body, &mut story).await;
+        let (limits, rules) = story
+            .terms(snapshot)
+            .map_or((&snapshot.limits, &snapshot.rules), |terms| {
+                (&terms.limits, &terms.rules)
+            });
+        let (idle, rules) = (limits.idle, &rules.response);
+        let (mut answer, body) = match served {
             Ok(Answer::Response(head, body)) => (head, body),
             Ok(Answer::Switched(mut head, tunnel)) => {
-                heads::apply(&snapshot.rules.response, &mut head.fields);
+                heads::apply(rules, &mut head.fields);
                 story.status(head.status);
                 let farewell = story.tunnel();
                 return Reply::Switch {
@@ -87,7 +94,7 @@ impl Handler for Visitor {
                 (head, if bare { Body::empty() } else { body })
             }
         };
-        heads::apply(&snapshot.rules.response, &mut answer.fields);
+        heads::apply(rules, &mut answer.fields);
         story.status(answer.status);
         let delivery = Delivery::new(body, idle, Rc::clone(&visit), story);
         Reply::Response(answer, Body::from_source(delivery))
@@ -116,10 +123,11 @@ async fn serve<'a>(
             PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
         })?;
     let pool = &snapshot.upstreams.pools[mapped.route.pool];
-    story.pool(mapped.route.pool);
+    story.mapped(mapped.route);
     let exchange = Exchange {
         visit,
         pool,
+        terms: &snapshot.terms[mapped.route.position],
         key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
         mapped,
         client,
@@ -137,6 +145,8 @@ async fn serve<'a>(
 struct Exchange<'a> {
     visit: &'a Visit,
     pool: &'a Pool,
+    /// What holds on the route.
+    terms: &'a Terms,
     key: RouteKey<'a>,
     mapped: MappedPath<'a>,
     client: ClientView<'a>,
@@ -209,7 +219,8 @@ impl<'a> Exchange<'a> {
         let mut taken = None;
         loop {
             let picked = pick(self.pool, &self.key, &tried);
-            let Some(upstream) = self.visit.site.upstream(self.pool, picked, &tried) else {
+            let tally = &self.visit.current.tally;
+            let Some(upstream) = self.visit.site.upstream(self.pool, tally, picked, &tried) else {
                 story.picked(&picked);
                 return taken;
             };
@@ -255,7 +266,7 @@ impl<'a> Exchange<'a> {
             &self.mapped.target,
             &told,
             &upstream.authority,
-            &self.visit.snapshot().rules.request,
+            &self.terms.rules.request,
             self.replay.is_streamed(),
         );
         let attempt = Attempt {
@@ -263,10 +274,12 @@ impl<'a> Exchange<'a> {
             upstream,
             counters: self.visit.current.tally.upstream(upstream.id),
             replay: &self.replay,
-            limits: &self.visit.snapshot().limits,
+            limits: &self.terms.limits,
         };
         let stay = Stay::at(self, upstream);
-        match attempt.run(head, reuse, || stay.is_over()).await? {
+        let answered = attempt.run(head, reuse, || stay.is_over()).await;
+        attempt.counters.carried(self.replay.take_read());
+        match answered? {
             Answer::Switched(answer, _) if !self.upgrade.is_granted(answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);
                 Err(Unanswered::Upstream(failure))
@@ -319,7 +332,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn budget(&self) -> Budget {
-        let limits = &self.visit.snapshot().limits;
+        let limits = &self.terms.limits;
         let time = self.replay.answer_due(limits.response).left();
         self.visit.site.budget(&limits.retry, self.attempts, time)
     }

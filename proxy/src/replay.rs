@@ -45,6 +45,8 @@ struct State {
     waiting: Option<Instant>,
     /// When a piece was last handed to an attempt.
     moved: Instant,
+    /// Bytes that attempts have read and nobody has counted yet.
+    read: u64,
 }
 
 impl Replay {
@@ -66,6 +68,7 @@ impl Replay {
             failed: None,
             waiting: None,
             moved: began,
+            read: 0,
         };
         Self {
             began,
@@ -137,6 +140,13 @@ impl Replay {
         Deadline::since(moved, limit)
     }
 
+    /// How many bytes attempts have read since this was asked last.
+    pub(crate) fn take_read(&self) -> u64 {
+        self.state
+            .as_ref()
+            .map_or(0, |state| std::mem::take(&mut state.borrow_mut().read))
+    }
+
     /// Stops keeping: no attempt will follow.
     pub(crate) fn forget(&self) {
         if let Some(state) = &self.state {
@@ -158,6 +168,7 @@ impl Source for Rereading {
         let state = &mut *self.state.borrow_mut();
         if let Some(kept) = state.kept.get(self.position..).filter(|kept| !kept.is_empty()) {
             let piece = Piece::Data(Bytes::copy_from_slice(kept));
+            state.read += bytes_of(kept);
             self.position = state.kept.len();
             return Poll::Ready(Some(Ok(piece)));
         }
@@ -211,6 +222,7 @@ impl State {
                 self.ended = true;
             }
             Some(Ok(Piece::Data(data))) => {
+                self.read += bytes_of(data);
                 self.ended = self.client.is_end();
                 if self.keeping && self.kept.len() + data.len() <= self.limit {
                     self.kept.extend_from_slice(data);
@@ -222,6 +234,10 @@ impl State {
             }
         }
     }
+}
+
+fn bytes_of(data: &[u8]) -> u64 {
+    u64::try_from(data.len()).unwrap_or(u64::MAX)
 }
 
 impl std::fmt::Debug for Replay {

@@ -7,12 +7,13 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use remora_policy::{Balance, Budget, Pick, Pool, RetryBudget, RetryLimits, Upstream, UpstreamId};
+use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLimits, Upstream, UpstreamId};
 
 use crate::access_log::AccessLog;
 use crate::connections::Connections;
 use crate::directory::Directory;
 use crate::naming::{Naming, ProcessName};
+use crate::tally::Tally;
 
 /// A thread's share of the site.
 pub(crate) struct Site {
@@ -49,6 +50,7 @@ impl Site {
     pub(crate) fn upstream<'a>(
         &self,
         pool: &'a Pool,
+        tally: &Tally,
         picked: Pick<'a>,
         tried: &[UpstreamId],
     ) -> Option<&'a Upstream> {
@@ -59,7 +61,7 @@ impl Site {
                 balance.count(pool, upstream.id, now);
                 Some(upstream)
             }
-            Pick::Fresh => balance.choose(pool, tried, now),
+            Pick::Fresh => balance.choose(pool, tried, now, &loads(pool, tally)),
             Pick::None => None,
         }
     }
@@ -77,5 +79,15 @@ impl Site {
     /// Another attempt begins.
     pub(crate) fn spend_repeat(&self) {
         self.retries.borrow_mut().spend();
+    }
+}
+
+/// What each member bears, if the pool's balance goes by that.
+fn loads(pool: &Pool, tally: &Tally) -> Vec<u64> {
+    let counters = pool.members.iter().map(|member| tally.upstream(member.id));
+    match pool.balance {
+        BalanceBy::Requests | BalanceBy::Sessions => Vec::new(),
+        BalanceBy::Busyness => counters.map(|counters| counters.in_flight_now()).collect(),
+        BalanceBy::Traffic => counters.map(|counters| counters.carried_so_far()).collect(),
     }
 }

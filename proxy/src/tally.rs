@@ -5,7 +5,8 @@
 //! has counters for each id that its snapshot names, because ids are dense and never given twice · nothing waits here.
 //! Beside the counters lies what requests doubt ([`Doubts`]), which lives as long.
 //!
-//! Left out on purpose: anything that a decision about a request rests on. That is a value in the snapshot.
+//! Left out on purpose: anything that a belief rests on. That is a value in the snapshot. Only where a new user goes may rest
+//! on these counts, in pools that are balanced by busyness or traffic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -71,6 +72,7 @@ pub(crate) struct Counters {
     interim: AtomicU64,
     failed: AtomicU64,
     tunnels: AtomicU64,
+    carried: AtomicU64,
     on_trial: AtomicBool,
 }
 
@@ -107,6 +109,18 @@ impl Counters {
     /// An attempt failed.
     pub(crate) fn failed(&self) {
         self.failed.fetch_add(1, Relaxed);
+    }
+
+    /// Bytes of a body went there, or came from there.
+    pub(crate) fn carried(&self, bytes: u64) {
+        self.carried.fetch_add(bytes, Relaxed);
+    }
+
+    /// Bytes of bodies, both ways. What tunnels move is not counted, nor what a client goes on sending after its answer
+    /// began.
+    #[must_use]
+    pub(crate) fn carried_so_far(&self) -> u64 {
+        self.carried.load(Relaxed)
     }
 
     /// An attempt became a tunnel. It ends when the guard is dropped.
@@ -168,6 +182,13 @@ impl Drop for Trial {
 /// One attempt in flight; counted until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Counters>);
+
+impl InFlight {
+    /// Bytes of its answer's body came.
+    pub(crate) fn carried(&self, bytes: u64) {
+        self.0.carried(bytes);
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

@@ -25,7 +25,7 @@ fn rare(members: &[&Upstream]) -> Config {
 
 /// What is believed of the first one: 1 up, 0.5 unknown or leaving, 0 down.
 fn belief(proxy: &Proxy) -> Option<f64> {
-    proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1""#)
+    proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#)
 }
 
 /// What a user of the first one gets, over a connection of his own.

@@ -225,7 +225,7 @@ fn users_of_a_frozen_upstream_are_answered_elsewhere() {
 fn a_frozen_upstream_that_wakes_is_let_back_by_its_answers() {
     let (frozen, other) = (Upstream::named("frozen"), Upstream::named("other"));
     let proxy = Proxy::start(&Config::new(&[&frozen, &other]));
-    let health = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1""#);
+    let health = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#);
     frozen.freeze();
     assert_eq!(proxy.client().get("/", &sticky(1)).text(), "other");
     wait_until("it is believed down", || health() == Some(0.0));
@@ -253,6 +253,31 @@ fn a_page_whose_answer_is_no_http_takes_no_upstream_down() {
     }
     assert_eq!(proxy.client().get("/", &sticky(1)).text(), "well");
     assert!(!proxy.log().contains("upstream is down"), "{}", proxy.log());
+}
+
+#[test]
+fn a_route_may_wait_longer_than_the_site() {
+    let upstream = Upstream::start(|seen| match seen.target.as_str() {
+        "/quick/body" => Act::SayAndHold(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab".to_vec()),
+        _ => Act::HoldThenSay(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nreport".to_vec()),
+    });
+    let config = without_checks(&[&upstream]).table(
+        "[[route]]\npath = \"/report\"\nto = \"tomcat\"\nresponse = \"5m\"\n\
+         [[route]]\npath = \"/quick\"\nto = \"tomcat\"\nidle = \"200ms\"\n\
+         [limits]\nresponse = \"300ms\"",
+    );
+    let proxy = Proxy::start(&config);
+    let mut reader = proxy.client();
+    reader.send("GET /report HTTP/1.1\r\nHost: shop\r\n\r\n");
+    wait_until("the report has begun", || upstream.seen().len() == 1);
+    for _ in 0..2 {
+        assert_eq!(proxy.client().get("/", "").status, 504, "the site's limit");
+    }
+    let mut client = proxy.client();
+    client.send("GET /quick/body HTTP/1.1\r\nHost: shop\r\n\r\n");
+    assert!(!client.response().complete, "cut by the route's idle");
+    upstream.release();
+    assert_eq!(reader.response().text(), "report");
 }
 
 #[test]

@@ -176,7 +176,7 @@ fn where_nobody_checks_one_request_at_a_time_tries_who_has_rested() {
     let tried = moody.seen().len();
     let mut trial = proxy.client();
     let text = format!("GET / HTTP/1.1\r\nHost: shop\r\n{}\r\n", sticky(1));
-    let belief = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1""#);
+    let belief = || proxy.figure(r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#);
     wait_until("it is down", || belief() == Some(0.0));
     wait_until("half of its rest is over", || {
         began.elapsed() > Duration::from_secs(5)

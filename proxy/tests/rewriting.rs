@@ -249,6 +249,23 @@ fn an_owner_s_rules_come_last_in_both_directions() {
 }
 
 #[test]
+fn a_route_s_rules_come_after_the_site_s() {
+    let upstream = Upstream::start(|_| Act::answer("200 OK", "Server: inner\r\n", ""));
+    let rules = "[[route]]\npath = \"/api\"\nto = \"tomcat\"\n\
+                 headers = { request = { set = { X-A = \"api\" } }, response = { unset = [\"Server\"] } }\n\
+                 [headers]\nrequest = { set = { X-A = \"site\", X-B = \"site\" } }\n\
+                 response = { set = { Server = \"shop\" } }";
+    let proxy = Proxy::start(&Config::new(&[&upstream]).table(rules));
+    for (target, own, server) in [("/api", "api", None), ("/", "site", Some("shop"))] {
+        let response = proxy.client().get(target, "X-A: theirs\r\n");
+        let seen = upstream.seen();
+        let sent = seen.last().expect("it was sent");
+        assert_eq!((sent.field("x-a"), sent.field("x-b")), (Some(own), Some("site")));
+        assert_eq!(response.field("server"), server);
+    }
+}
+
+#[test]
 fn a_request_has_one_name_in_all_logs() {
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     for (trust, kept) in [("trust = []", false), ("trust = [\"127.0.0.1\"]", true)] {

@@ -71,6 +71,22 @@ fn the_route_cookie_is_set_when_the_route_changes() {
 }
 
 #[test]
+fn where_users_do_not_stick_each_request_is_a_new_users() {
+    let upstreams = three();
+    let config = Config::new(&refs(&upstreams)).sticky("sticky = \"off\"");
+    let proxy = Proxy::start(&config.one_thread());
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        let fields = "Cookie: JSESSIONID=ABC.n1; ROUTEID=.n1\r\n";
+        let response = proxy.client().get("/a;jsessionid=ABC.n1", fields);
+        assert!(response.fields("set-cookie").is_empty());
+        answers.push(response.text());
+    }
+    answers.sort();
+    assert_eq!(answers, ["one", "one", "three", "three", "two", "two"]);
+}
+
+#[test]
 fn an_upstream_that_declined_the_request_does_not_get_its_user() {
     let declining = [(); 2].map(|()| {
         Upstream::start(|seen| match seen.target.as_str() {
@@ -135,7 +151,7 @@ fn a_user_is_not_moved_back_when_the_dead_upstream_returns() {
     let upstreams = three();
     let proxy = Proxy::start(&Config::with_route_cookie(&refs(&upstreams)));
     let cookie = "JSESSIONID=ABC; ROUTEID=";
-    let believed = r#"remora_proxy_upstream_health{pool="tomcat",route="n1""#;
+    let believed = r#"remora_proxy_upstream_health{pool="tomcat",route="n1"}"#;
     upstreams[0].die();
     wait_until("it is believed down", || proxy.figure(believed) == Some(0.0));
     let moved = proxy.client().get("/", &format!("Cookie: {cookie}.n1\r\n"));

@@ -12,12 +12,14 @@
 //!
 //! 1. The key is the bare session id and the route: from the first usable session cookie, then the path parameter, then
 //!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no
-//!    value.
+//!    value. Where users of a pool do not stick, nothing is read;
+//!    where it asks for httpd's ways, the route is what httpd finds (`route::httpd`).
 //! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission).
 //! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
 //! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
 //!    function is fixed for ever, so all proxies choose the same stand-in without talking.
-//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well. Whoever came up
+//! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well, or as the pool says:
+//!    by new users alone, by what is in flight, by bytes. Whoever came up
 //!    beside others gets new users little by little.
 //! 6. Nobody who has clicked elsewhere is moved back.
 //!
@@ -95,7 +97,7 @@ pub use headers::{
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
-    AdminState, Balance, Belief, Health, HealthRule, Observation, Pool, RouteCookie, SameSite, Sight,
-    Silence, Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
+    AdminState, Balance, BalanceBy, Belief, Health, HealthRule, Lookup, Observation, Pool, RouteCookie,
+    SameSite, Sight, Silence, Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
 pub use wishes::{Settings, Wish, Wishes};

@@ -46,9 +46,9 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
     if pools.is_empty() {
         report.fault_of_file("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
     }
-    let named = file.pool.iter().zip(&pools);
-    report.cookie_names(&named.map(|((name, table), pool)| (name.as_str(), table, &pool.sticky)));
     let routes = report.routes(&file.route, &pools);
+    report.cookie_names(&file.pool, &pools, &routes);
+    let terms = report.terms(&file.route, limits, &rules).into();
     let access_log = match file.access_log {
         None => LogTarget::Stdout,
         Some(path) => match path.to_str() {
@@ -70,6 +70,7 @@ pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
         limits,
         pools,
         routes,
+        terms,
     })
 }
 

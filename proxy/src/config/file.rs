@@ -9,10 +9,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use remora_policy::{AdminState, RouteCookie, SameSite};
+use remora_policy::{AdminState, BalanceBy, RouteCookie, SameSite};
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -21,7 +22,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::check::{THREADS, health, pools, sticky};
 use super::keys::{Section, Table, table, within};
-use super::limits::{LimitsTable, RetryTable};
+use super::limits::{LimitsTable, PERIOD, RetryTable};
 use super::report::Bound;
 use super::values::CONTROL_ADDRESS;
 
@@ -140,22 +141,28 @@ table! {
 table! {
     /// Tomcats that can serve the same users. NAME has letters, digits, _ and -.
     PoolTable:
+    [optional]
+    /// By what new users are shared out: "requests", of which those of sticky users count too; "busyness", who has the fewest
+    /// requests in flight; "traffic", who has carried the fewest bytes; "sessions", by the number of new users alone.
+    balance: Option<Spanned<String>> = BalanceBy::default().as_str(), "", format!("{:?}", BalanceBy::Busyness.as_str());
     [tables]
-    sticky: StickyTable = "[pool.NAME.sticky]";
-    health: HealthKey = "[pool.NAME.health]";
+    sticky: OrOff<StickyTable> = "[pool.NAME.sticky]";
+    health: OrOff<HealthTable> = "[pool.NAME.health]";
     member: Vec<MemberTable> = "[[pool.NAME.member]]";
 }
 
 table! {
     #[derive(Default)]
     /// How users stick to their Tomcat: by the suffix of their session's id or, with `route_cookie`, by a cookie of the proxy's
-    /// own. The last four are about that cookie and need it.
+    /// own. The last four are about that cookie and need it. `sticky = "off"` takes each request for a new user's.
     StickyTable:
     [optional]
     /// The cookie of the application's session; behind a bar its name in URLs, where that differs.
     session: Option<Spanned<String>> = sticky::SESSION, "", r#""SID|sid""#;
     /// The name of the proxy's own cookie.
     route_cookie: Option<Spanned<String>> = "none: the session cookie holds the route", "", r#""ROUTEID""#;
+    /// How the route is found: "tomcat", as Tomcat reads cookies and paths, or "httpd", as mod_proxy_balancer searches them.
+    lookup: Option<Spanned<String>> = "tomcat", "", r#""httpd""#;
     /// Under which paths browsers bring the route cookie.
     path: Option<Spanned<String>> = RouteCookie::named("").path, "", r#""/shop""#;
     /// To which hosts browsers bring the route cookie.
@@ -166,50 +173,49 @@ table! {
     partitioned: Option<Spanned<bool>> = RouteCookie::named("").partitioned, "", "true";
 }
 
-/// `health`: a table, or `"off"`.
+/// A table, or `"off"`.
 #[derive(Debug)]
-pub(super) enum HealthKey {
+pub(super) enum OrOff<T> {
     Off,
-    Checks(Box<HealthTable>),
+    On(Box<T>),
 }
 
-impl Default for HealthKey {
+impl<T: Default> Default for OrOff<T> {
     fn default() -> Self {
-        Self::Checks(Box::default())
+        Self::On(Box::default())
     }
 }
 
-impl<'de> Deserialize<'de> for HealthKey {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrOff<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(HealthVisitor)
+        deserializer.deserialize_any(TableOrOff(PhantomData))
     }
 }
 
-struct HealthVisitor;
+struct TableOrOff<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for HealthVisitor {
-    type Value = HealthKey;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableOrOff<T> {
+    type Value = OrOff<T>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a table, or \"off\"")
     }
 
-    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<HealthKey, E> {
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<OrOff<T>, E> {
         match word {
-            "off" => Ok(HealthKey::Off),
+            "off" => Ok(OrOff::Off),
             _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<HealthKey, A::Error> {
-        HealthTable::deserialize(MapAccessDeserializer::new(table))
-            .map(|table| HealthKey::Checks(Box::new(table)))
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<OrOff<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(table)).map(|table| OrOff::On(Box::new(table)))
     }
 }
 
-impl Table for HealthKey {
+impl<T: Table> Table for OrOff<T> {
     fn sections(header: &'static str) -> Vec<Section> {
-        HealthTable::sections(header)
+        T::sections(header)
     }
 }
 
@@ -276,4 +282,12 @@ table! {
     except: Vec<Spanned<String>> = "none", "", r#"["/shop/static"]"#;
     /// Whether %2F may stand in a path, for applications that need it.
     encoded_slash: bool = false, "", "true";
+    /// In place of the site's limit, for requests of this route.
+    connect: Option<Spanned<Period>> = "limits.connect", within(&PERIOD), r#""5s""#;
+    /// In place of the site's limit, for requests of this route: a report may take longer than a page.
+    response: Option<Spanned<Period>> = "limits.response", within(&PERIOD), r#""300s""#;
+    /// In place of the site's limit, for requests of this route.
+    idle: Option<Spanned<Period>> = "limits.idle", within(&PERIOD), r#""300s""#;
+    /// Rules for fields of this route, as in `[headers]` and after those.
+    headers: HeadersTable = "none", "", r#"{ response = { unset = ["Server"] } }"#;
 }

@@ -17,6 +17,7 @@ use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
 use serde::de::IgnoredAny;
 
+use super::file::HeadersTable;
 use super::report::Bound;
 
 /// A table of the file.
@@ -92,6 +93,7 @@ kinds! {
     PathBuf: "path";
     SocketAddr: "address and port";
     Files: "table of three files";
+    HeadersTable: "table";
     IgnoredAny: "nothing yet";
 }
 

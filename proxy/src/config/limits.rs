@@ -19,7 +19,7 @@ use super::keys::{Key, Kind, Section, Table, words};
 use super::report::{Bound, Report};
 
 /// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
-const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+pub(super) const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 /// Bytes of buffers and heads: from what a browser needs to what a connection may cost.
 const BYTES: RangeInclusive<usize> = 1_024..=BYTES_MAX;
 /// Most bytes of anything that is kept for one connection. 16 MiB.

@@ -6,12 +6,14 @@
 
 use std::fmt::Write;
 
-use remora_policy::{AdminState, ForwardingHeader, HealthRule, RouteCookie, Settings, Sticky};
+use remora_policy::{
+    AdminState, BalanceBy, ForwardingHeader, HealthRule, Lookup, RouteCookie, Settings, Sticky,
+};
 
 use super::file::File;
 use super::keys::{Key, Table};
 use super::limits::Limits;
-use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig};
+use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig, Rules, Terms};
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
@@ -48,17 +50,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         ForwardingHeader::Forwarded => " by Forwarded",
     };
     writeln!(text, "trust    {}{by}", config.trust.networks)?;
-    for (way, rules) in [
-        ("request", &config.rules.request),
-        ("response", &config.rules.response),
-    ] {
-        for (name, value) in &rules.set {
-            writeln!(text, "field    {way}: set {name}: {value}")?;
-        }
-        for name in &rules.unset {
-            writeln!(text, "field    {way}: unset {name}")?;
-        }
-    }
+    write_rules("field    ", &config.rules, text)?;
     match &config.access_log {
         LogTarget::Stdout => writeln!(text, "access   stdout")?,
         LogTarget::Stderr => writeln!(text, "access   stderr")?,
@@ -88,9 +80,40 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         } else {
             ""
         };
-        writeln!(text, "{encoded}")?;
+        write!(text, "{encoded}")?;
+        write_terms(config, route.position, text)?;
     }
     Ok(())
+}
+
+/// Each rule for a field in a line that begins with `lead`.
+fn write_rules(lead: &str, rules: &Rules, text: &mut String) -> std::fmt::Result {
+    for (way, rules) in [("request", &rules.request), ("response", &rules.response)] {
+        for (name, value) in &rules.set {
+            writeln!(text, "{lead}{way}: set {name}: {value}")?;
+        }
+        for name in &rules.unset {
+            writeln!(text, "{lead}{way}: unset {name}")?;
+        }
+    }
+    Ok(())
+}
+
+/// In what a route differs from the site.
+fn write_terms(config: &Config, route: usize, text: &mut String) -> std::fmt::Result {
+    let Some(Terms { limits, rules }) = config.terms.get(route) else {
+        return writeln!(text);
+    };
+    for (own, usual) in limits.rows().iter().zip(config.limits.rows()) {
+        if own.value != usual.value {
+            write!(text, ", {} {}", own.key, own.value)?;
+        }
+    }
+    writeln!(text)?;
+    if *rules == config.rules {
+        return Ok(());
+    }
+    write_rules("  field ", rules, text)
 }
 
 /// Each limit under its own key; those on repeating in one line.
@@ -138,8 +161,15 @@ fn key_line(key: &Key) -> String {
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
-    let sticky = write_sticky(&pool.sticky);
-    writeln!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
+    let mut sticky = write_sticky(&pool.sticky);
+    if pool.sticky.lookup == Lookup::Httpd {
+        sticky += ", looked up as httpd does";
+    }
+    write!(text, "pool     {}: {sticky}; {}", pool.name, checks(&pool.health))?;
+    match pool.balance {
+        BalanceBy::Requests => writeln!(text)?,
+        by => writeln!(text, "; balanced by {}", by.as_str())?,
+    }
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));
         let Settings { state, weight } = member.configured;
@@ -193,6 +223,9 @@ fn checks(health: &HealthConfig) -> String {
 }
 
 fn write_sticky(sticky: &Sticky) -> String {
+    if sticky.lookup == Lookup::Off {
+        return "users do not stick".to_owned();
+    }
     let usual = Sticky::new(&sticky.session, None).parameter == sticky.parameter;
     let session = if usual {
         sticky.session.to_string()

@@ -11,6 +11,7 @@ use super::*;
 
 mod faults;
 mod page;
+mod pools;
 
 const GOOD: &str = r#"
 threads = 2

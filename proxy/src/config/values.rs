@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{FieldRules, HealthRule, PathRoute, Settings, Sticky};
+use remora_policy::{BalanceBy, FieldRules, HealthRule, PathRoute, Settings, Sticky};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -46,9 +46,20 @@ pub struct Config {
     pub(crate) pools: Vec<PoolConfig>,
     /// The path routes; [`PathRoute::pool`] counts in `pools`.
     pub(crate) routes: Vec<PathRoute>,
+    /// What else holds on each route, by [`PathRoute::position`].
+    pub(crate) terms: Arc<[Terms]>,
 }
 
-/// Rules for the fields of all requests and of all answers.
+/// What holds on one route, the site's own where the route says nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Every bound.
+    pub(crate) limits: Limits,
+    /// The rules for fields, the site's first.
+    pub(crate) rules: Rules,
+}
+
+/// Rules for the fields of requests and of answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// On their way to upstreams.
@@ -86,6 +97,8 @@ pub(crate) struct PoolConfig {
     pub(crate) name: Arc<str>,
     /// How users stick.
     pub(crate) sticky: Sticky,
+    /// What its new users are shared out by.
+    pub(crate) balance: BalanceBy,
     /// How its members are checked.
     pub(crate) health: HealthConfig,
     /// Its members; at least one, addresses unique.

@@ -9,11 +9,15 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use remora_policy::{ClientView, Failure, Pick, Upstream, UpstreamId, given_request_id, traceparent};
+use remora_policy::{
+    ClientView, Failure, PathRoute, Pick, Upstream, UpstreamId, given_request_id, traceparent,
+};
 
 use super::farewell;
 use super::visit::Visit;
 use crate::access_log::{End, Entry};
+use crate::config::Terms;
+use crate::directory::Snapshot;
 use crate::http::Farewell;
 use crate::metrics::{FAILURES, REFUSED};
 use crate::tally::{InFlight, OpenTunnel};
@@ -25,6 +29,7 @@ pub(super) struct Story {
     request_id: String,
     began: Instant,
     pool: Option<usize>,
+    route: Option<usize>,
     pick: &'static str,
     attempts: u32,
     /// The upstream of the last attempt and its place in the count.
@@ -45,6 +50,7 @@ impl Story {
             request_id: given.map_or_else(|| visit.site.naming.request(), str::to_owned),
             began: Instant::now(),
             pool: None,
+            route: None,
             pick: "",
             attempts: 0,
             upstream: None,
@@ -60,9 +66,15 @@ impl Story {
         &self.request_id
     }
 
-    /// The pool that serves the request, by position.
-    pub(super) fn pool(&mut self, pool: usize) {
-        self.pool = Some(pool);
+    /// The route that serves the request.
+    pub(super) fn mapped(&mut self, route: &PathRoute) {
+        self.pool = Some(route.pool);
+        self.route = Some(route.position);
+    }
+
+    /// What holds on the route; none while no route serves the request.
+    pub(super) fn terms<'v>(&self, snapshot: &'v Snapshot) -> Option<&'v Terms> {
+        self.route.map(|position| &snapshot.terms[position])
     }
 
     /// How an upstream was picked.
@@ -114,9 +126,11 @@ impl Story {
 
     /// Bytes of the body went to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if let Some((_, in_flight)) = &self.upstream {
+            in_flight.carried(bytes);
+        }
     }
 
     /// The answer's body ended early.

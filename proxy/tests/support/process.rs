@@ -323,8 +323,9 @@ impl Proxy {
         });
     }
 
-    /// The figure whose name and labels begin like this.
+    /// The figure whose name and labels begin like this; a member's has its URL behind them.
     pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        let name = name.strip_suffix('}').unwrap_or(name);
         let (_, page) = self.control_page("/metrics")?;
         let line = page.lines().find(|line| line.starts_with(name))?;
         line.rsplit(' ').next()?.parse().ok()

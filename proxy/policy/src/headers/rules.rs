@@ -25,6 +25,18 @@ impl FieldRules {
         set.chain(&self.unset).any(|own| same_name(name, own.as_bytes()))
     }
 
+    /// These rules, and then `later` ones, as one: a name that both are about is the later ones' alone.
+    #[must_use]
+    pub fn followed_by(&self, later: &FieldRules) -> FieldRules {
+        let stays = |name: &str| !later.cover(name.as_bytes());
+        let set = self.set.iter().filter(|(name, _)| stays(name));
+        let unset = self.unset.iter().filter(|name| stays(name));
+        FieldRules {
+            set: set.chain(&later.set).cloned().collect(),
+            unset: unset.chain(&later.unset).cloned().collect(),
+        }
+    }
+
     /// Whether a rule may be about that field: not if it frames the message, names whom it is for, carries the session, or
     /// is written by the proxy in every request.
     #[must_use]

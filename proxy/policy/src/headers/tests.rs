@@ -330,3 +330,21 @@ fn a_tunnel_is_websocket_alone_and_without_a_body() {
     assert!(!Upgrade::WebSocket.is_granted(bytes(&ASKED[1..])));
     assert!(!Upgrade::No.is_granted(bytes(&ASKED)), "nobody asked");
 }
+
+#[test]
+fn of_two_rules_about_a_field_the_later_one_holds() {
+    let rules = |set: &[(&str, &str)], unset: &[&str]| FieldRules {
+        set: set
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect(),
+        unset: unset.iter().map(|name| (*name).into()).collect(),
+    };
+    let site = rules(&[("A", "1"), ("B", "1"), ("X-C", "1")], &["D", "E"]);
+    let route = rules(&[("B", "2"), ("d", "2")], &["X_C"]);
+    assert_eq!(
+        site.followed_by(&route),
+        rules(&[("A", "1"), ("B", "2"), ("d", "2")], &["E", "X_C"])
+    );
+    assert_eq!(site.followed_by(&FieldRules::default()), site);
+}

@@ -11,10 +11,11 @@
 //! it. Any other value is no value, never an error: it
 //! may be forged, and its sender is a new user.
 //!
-//! Unlike httpd, whose look-up is a substring search over the whole URL: names match whole, in a cookie between
+//! Unlike httpd (see `httpd`, where a pool asks for its ways), whose look-up is a substring search over the whole URL: names match whole, in a cookie between
 //! separators, in a path behind a real `;`, in a query behind `?` or `&`; and the cookie comes before the URL.
 
-use crate::upstream::Sticky;
+use super::httpd;
+use crate::upstream::{Lookup, Sticky};
 
 /// Longest session value, in bytes. Tomcat's ids are 32 hexadecimal digits and a route of at most 64 bytes; the rest
 /// is room for other id generators.
@@ -39,6 +40,9 @@ impl<'a> RouteKey<'a> {
     where
         C: Iterator<Item = &'a [u8]> + Clone,
     {
+        if sticky.lookup == Lookup::Off {
+            return RouteKey::default();
+        }
         let (path, query) =
             split_once(target, b'?').map_or((target, None), |(path, query)| (path, Some(query)));
         let parameter = sticky.parameter.as_bytes();
@@ -47,6 +51,12 @@ impl<'a> RouteKey<'a> {
             .or_else(|| path_parameters(path, parameter).filter_map(Value::read).last())
             .or_else(|| query.and_then(|query| query_values(query, parameter).find_map(Value::read)));
         let session = value.map(|value| value.session);
+        if sticky.lookup == Lookup::Httpd {
+            let own = sticky.route_cookie.as_ref().map(|cookie| cookie.name.as_bytes());
+            let (in_url, in_cookie) = (own.unwrap_or(parameter), own.unwrap_or(sticky.session.as_bytes()));
+            let route = httpd::route(target, in_url, cookies, in_cookie);
+            return RouteKey { session, route };
+        }
         match &sticky.route_cookie {
             None => RouteKey {
                 session,

@@ -3,6 +3,7 @@
 //! Everything here is total: any bytes give an answer, and a value that makes no sense is no value. Stickiness
 //! is an optimisation; what is correct is decided by the session store, so a forged route moves only its forger.
 
+mod httpd;
 mod key;
 mod paths;
 mod pick;

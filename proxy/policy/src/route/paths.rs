@@ -18,6 +18,8 @@ pub struct PathRoute {
     pub public: Box<str>,
     /// The same on the upstream; equal to `public` when the path stays as it is.
     pub internal: Box<str>,
+    /// Its place in the configuration, by which the proxy keeps what else holds on it.
+    pub position: usize,
     /// Position of the pool in [`UpstreamSet::pools`](crate::UpstreamSet::pools).
     pub pool: usize,
     /// Names of the hosts that it is for, in lower case; `*.` in front stands for any names. Empty: for all hosts.

@@ -1,8 +1,12 @@
-//! Where new users go: smooth weighted round robin that counts sticky traffic.
+//! Where new users go: by default smooth weighted round robin that counts sticky traffic.
 //!
-//! Every upstream has a credit. A request gives each candidate its weight and takes the sum of the weights from the one
+//! By requests: every upstream has a credit. A request gives each candidate its weight and takes the sum of the weights from the one
 //! that serves it, whether it was chosen here or its user was sticky. So a new user goes where the least work went,
 //! in proportion to the weights, and the choices spread instead of coming in runs.
+//!
+//! By sessions: the same, but only new users count, so that each member gets its share of them however much they click.
+//! By busyness: to whom fewest requests are in flight; of equals, as by requests. By traffic: to whom has carried fewest
+//! bytes for its weight. What is in flight or was carried is handed in by the caller.
 //!
 //! An upstream that came up beside others is cold: it has no users of its own, so by that rule every new one would be
 //! its. For [`SLOW_START`] it is not in that round; it gets its share of the new users by their number alone, a tenth at
@@ -13,6 +17,42 @@
 use std::time::Duration;
 
 use super::set::{Pool, Upstream, UpstreamId};
+use super::traffic::Meters;
+
+/// What the new users of a pool are shared out by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BalanceBy {
+    /// Requests, those of users that stick included.
+    #[default]
+    Requests,
+    /// Requests in flight now.
+    Busyness,
+    /// Bytes of bodies, both ways.
+    Traffic,
+    /// New users alone.
+    Sessions,
+}
+
+impl BalanceBy {
+    /// All of them.
+    pub const ALL: [BalanceBy; 4] = [
+        BalanceBy::Requests,
+        BalanceBy::Busyness,
+        BalanceBy::Traffic,
+        BalanceBy::Sessions,
+    ];
+
+    /// The word in a configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BalanceBy::Requests => "requests",
+            BalanceBy::Busyness => "busyness",
+            BalanceBy::Traffic => "traffic",
+            BalanceBy::Sessions => "sessions",
+        }
+    }
+}
 
 /// How far a credit may move from zero, in rounds (sums of weights). It bounds how many new users in a row an upstream
 /// gets that stood idle for long: enough to even out, too few to flood a process that has just started.
@@ -40,6 +80,8 @@ pub struct Balance {
     credits: Vec<i64>,
     /// What cold upstreams may still have, in hundredths of their weight, by [`UpstreamId::index`].
     quotas: Vec<i64>,
+    /// Of pools that go by traffic.
+    meters: Meters,
 }
 
 impl Balance {
@@ -49,31 +91,56 @@ impl Balance {
         Balance::default()
     }
 
-    /// The upstream for a new user: the candidate with most credit, the first of equals. `None` when all were tried.
-    /// Times are counted from any fixed moment.
+    /// The upstream for a new user: of the candidates with least load the one with most credit, the first of equals. `None`
+    /// when all were tried. Times are counted from any fixed moment. `loads` is for each member, in the pool's order, how
+    /// many requests are in flight or bytes were carried, as the pool goes by; empty where it goes by neither.
     pub fn choose<'a>(
         &mut self,
         pool: &'a Pool,
         tried: &[UpstreamId],
         now: Duration,
+        loads: &[u64],
     ) -> Option<&'a Upstream> {
         if let Some(cold) = self.choose_cold(pool, tried, now) {
             return Some(cold);
         }
-        let mut best: Option<(&Upstream, i64)> = None;
+        let load = |member: &Upstream| {
+            let position = pool.members.iter().position(|other| other.id == member.id);
+            position.and_then(|at| loads.get(at)).copied().unwrap_or(0)
+        };
+        if pool.balance == BalanceBy::Traffic {
+            let round: Vec<_> = round(pool, tried, now)
+                .map(|member| (member, load(member)))
+                .collect();
+            self.meters.join(&round);
+        }
+        let mut best: Option<(&Upstream, i128, i64)> = None;
         for member in round(pool, tried, now) {
+            let load = self.load(pool.balance, member, load(member));
             let credit = self.credit(member.id) + i64::from(member.weight);
-            if best.is_none_or(|(_, most)| credit > most) {
-                best = Some((member, credit));
+            let is_better = best.is_none_or(|(other, least, most)| match pool.balance {
+                BalanceBy::Requests | BalanceBy::Sessions => credit > most,
+                BalanceBy::Busyness => (load, -credit) < (least, -most),
+                BalanceBy::Traffic => {
+                    // Loads for their weights, without a division.
+                    let (ours, theirs) = (load * i128::from(other.weight), least * i128::from(member.weight));
+                    (ours, -credit) < (theirs, -most)
+                }
+            });
+            if is_better {
+                best = Some((member, load, credit));
             }
         }
-        let (chosen, _) = best?;
+        let (chosen, ..) = best?;
         self.settle(pool, tried, chosen.id, now);
         Some(chosen)
     }
 
     /// Counts a request whose upstream was given by its user's session.
     pub fn count(&mut self, pool: &Pool, served_by: UpstreamId, now: Duration) {
+        if pool.balance == BalanceBy::Sessions {
+            return;
+        }
         self.settle(pool, &[], served_by, now);
     }
 
@@ -114,6 +181,15 @@ impl Balance {
             self.add(member.id, i64::from(member.weight), bound);
         }
         self.add(served_by, -total, bound);
+    }
+
+    /// What a member bears, as its pool goes by.
+    fn load(&self, by: BalanceBy, member: &Upstream, count: u64) -> i128 {
+        match by {
+            BalanceBy::Traffic => self.meters.carried(member.id, count),
+            BalanceBy::Busyness => i128::from(count),
+            BalanceBy::Requests | BalanceBy::Sessions => 0,
+        }
     }
 
     fn credit(&self, id: UpstreamId) -> i64 {

@@ -15,11 +15,12 @@ mod balance;
 mod health;
 mod set;
 mod silence;
+mod traffic;
 
 pub use admin_state::AdminState;
-pub use balance::Balance;
+pub use balance::{Balance, BalanceBy};
 pub use health::{Belief, Health, HealthRule, Observation};
-pub use set::{Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};
+pub use set::{Lookup, Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};
 pub use silence::{Sight, Silence, Waiting};
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::admin_state::AdminState;
 use super::admission::Tier;
+use super::balance::BalanceBy;
 use super::health::{Health, HealthRule};
 
 /// Names an upstream for the life of the process. Small and dense, so that it can index a table.
@@ -65,6 +66,20 @@ pub struct Sticky {
     pub parameter: Arc<str>,
     /// Mode 1: the proxy's own cookie that carries the route. Absent in mode 2, where the session id carries it.
     pub route_cookie: Option<RouteCookie>,
+    /// How session and route are found in a request.
+    pub lookup: Lookup,
+}
+
+/// How session and route are found in a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lookup {
+    /// As Tomcat reads them.
+    #[default]
+    Tomcat,
+    /// The route as httpd finds it, the session as Tomcat reads it.
+    Httpd,
+    /// Not at all: users do not stick, each request is a new user's. The names still say what a log must hide.
+    Off,
 }
 
 /// The cookie by which the proxy marks a user's upstream, and to whom browsers bring it back.
@@ -142,6 +157,16 @@ impl Sticky {
             session: session.into(),
             parameter: parameter.into(),
             route_cookie: route_cookie.map(RouteCookie::named),
+            lookup: Lookup::Tomcat,
+        }
+    }
+
+    /// No stickiness.
+    #[must_use]
+    pub fn off() -> Sticky {
+        Sticky {
+            lookup: Lookup::Off,
+            ..Sticky::new("JSESSIONID", None)
         }
     }
 }
@@ -153,6 +178,8 @@ pub struct Pool {
     pub name: Arc<str>,
     /// How users stick.
     pub sticky: Sticky,
+    /// What its new users are shared out by.
+    pub balance: BalanceBy,
     /// How its members are believed.
     pub rule: HealthRule,
     /// The upstreams; never empty.

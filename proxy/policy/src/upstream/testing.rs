@@ -1,6 +1,6 @@
 //! Pools for tests, written as people say them.
 
-use super::{AdminState, Health, HealthRule, Observation, Pool, Sticky, Upstream, UpstreamId};
+use super::{AdminState, BalanceBy, Health, HealthRule, Observation, Pool, Sticky, Upstream, UpstreamId};
 
 /// The rule of pools whose members are checked.
 pub(crate) const CHECKED: HealthRule = HealthRule {
@@ -21,6 +21,7 @@ pub(crate) fn pool(members: &[&str]) -> Pool {
     Pool {
         name: "tomcat".into(),
         sticky: Sticky::new("JSESSIONID", None),
+        balance: BalanceBy::Requests,
         rule: CHECKED,
         members,
     }

@@ -75,7 +75,7 @@ fn when_nobody_answers_beliefs_are_ignored() {
 
 fn choices(balance: &mut Balance, pool: &Pool, count: usize) -> String {
     (0..count)
-        .map(|_| balance.choose(pool, &[], START).unwrap().route.to_string())
+        .map(|_| balance.choose(pool, &[], START, &[]).unwrap().route.to_string())
         .collect()
 }
 
@@ -111,10 +111,10 @@ fn a_long_idle_upstream_is_not_flooded() {
 fn nobody_is_chosen_twice_in_one_exchange() {
     let even = pool(&["a up", "b up"]);
     let mut balance = Balance::new();
-    let first = balance.choose(&even, &[], START).unwrap().id;
-    let second = balance.choose(&even, &[first], START).unwrap().id;
+    let first = balance.choose(&even, &[], START, &[]).unwrap().id;
+    let second = balance.choose(&even, &[first], START, &[]).unwrap().id;
     assert_ne!(first, second);
-    assert!(balance.choose(&even, &[first, second], START).is_none());
+    assert!(balance.choose(&even, &[first, second], START, &[]).is_none());
 }
 
 /// Row P19 of the cases: 34 new users in a row went to a member that had just come back.
@@ -130,7 +130,7 @@ fn a_member_that_came_up_gets_its_new_users_little_by_little() {
         for _ in 0..200 {
             // Ten requests of users that the other has already for each new one.
             (0..10).for_each(|_| balance.count(&even, UpstreamId(0), now));
-            cold += u32::from(balance.choose(&even, &[], now).unwrap().id == UpstreamId(1));
+            cold += u32::from(balance.choose(&even, &[], now, &[]).unwrap().id == UpstreamId(1));
         }
         shares.push(cold / 2);
     }
@@ -139,4 +139,90 @@ fn a_member_that_came_up_gets_its_new_users_little_by_little() {
         [5, 19, 34, 100],
         "in hundredths; then it is the one that has less work"
     );
+}
+
+fn by(balance: BalanceBy, members: &[&str]) -> Pool {
+    Pool {
+        balance,
+        ..pool(members)
+    }
+}
+
+#[test]
+fn by_sessions_each_member_gets_its_share_of_the_users_however_much_they_click() {
+    let weighted = by(BalanceBy::Sessions, &["a up weight=2", "b up"]);
+    let mut balance = Balance::new();
+    let mut chosen = String::new();
+    for _ in 0..9 {
+        (0..100).for_each(|_| balance.count(&weighted, UpstreamId(0), START));
+        chosen += &choices(&mut balance, &weighted, 1);
+    }
+    assert_eq!(chosen, "abaabaaba");
+}
+
+/// The choice under these loads, of those not tried.
+fn under(balance: &mut Balance, pool: &Pool, tried: &[UpstreamId], loads: &[u64]) -> String {
+    let chosen = balance.choose(pool, tried, START, loads);
+    chosen.map_or("-".to_owned(), |member| member.route.to_string())
+}
+
+#[test]
+fn by_busyness_whoever_has_least_in_flight_is_chosen_and_of_equals_as_by_requests() {
+    let even = by(BalanceBy::Busyness, &["a up weight=9", "b up", "c down", "d up"]);
+    let mut balance = Balance::new();
+    assert_eq!(
+        under(&mut balance, &even, &[], &[2, 1, 0, 2]),
+        "b",
+        "c is no candidate"
+    );
+    assert_eq!(under(&mut balance, &even, &[UpstreamId(1)], &[2, 1, 0, 1]), "d");
+    let equals: String = (0..11)
+        .map(|_| under(&mut Balance::new(), &even, &[], &[1, 1, 1, 1]))
+        .collect();
+    assert_eq!(equals, "a".repeat(11), "the weight decides among equals");
+    let tried = [UpstreamId(0), UpstreamId(1), UpstreamId(2), UpstreamId(3)];
+    assert_eq!(under(&mut balance, &even, &tried, &[0; 4]), "-");
+}
+
+#[test]
+fn by_traffic_whoever_carried_fewest_bytes_for_its_weight_is_chosen() {
+    let weighted = by(BalanceBy::Traffic, &["a up weight=3", "b up"]);
+    let mut balance = Balance::new();
+    let mut carried = [0; 2];
+    let mut chosen = String::new();
+    for _ in 0..12 {
+        let route = under(&mut balance, &weighted, &[], &carried);
+        // What b serves is three times as large.
+        carried[usize::from(route == "b")] += if route == "b" { 3_000 } else { 1_000 };
+        chosen += &route;
+    }
+    assert_eq!(carried, [10_000, 6_000].map(|bytes: u64| bytes), "{chosen}");
+}
+
+#[test]
+fn by_traffic_a_member_that_was_away_need_not_catch_up() {
+    let mut even = by(BalanceBy::Traffic, &["a up", "b up"]);
+    let mut balance = Balance::new();
+    assert_eq!(under(&mut balance, &even, &[], &[0, 0]), "a");
+    even.members[1].rose = Some(START);
+    let later = START + Duration::from_secs(60);
+    let mut carried = [1_000_000, 10];
+    let mut chosen = String::new();
+    for _ in 0..6 {
+        let id = balance.choose(&even, &[], later, &carried).unwrap().id;
+        carried[id.index()] += 100;
+        chosen += if id == UpstreamId(0) { "a" } else { "b" };
+    }
+    assert_eq!(chosen.matches('b').count(), 3, "{chosen}");
+}
+
+#[test]
+fn a_cold_member_is_spared_whatever_the_balance_goes_by() {
+    for how in BalanceBy::ALL {
+        let mut even = by(how, &["a up", "b up"]);
+        even.members[1].rose = Some(START);
+        let mut balance = Balance::new();
+        let cold = (0..100).filter(|_| under(&mut balance, &even, &[], &[1_000, 0]) == "b");
+        assert_eq!(cold.count(), 5, "{}", how.as_str());
+    }
 }

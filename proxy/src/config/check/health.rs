@@ -12,7 +12,7 @@ use std::time::Duration;
 use remora_policy::HealthRule;
 use remora_process::config::Spanned;
 
-use super::super::file::{HealthKey, HealthTable};
+use super::super::file::{HealthTable, OrOff};
 use super::super::report::Report;
 use super::super::values::HealthConfig;
 
@@ -39,11 +39,11 @@ pub(in crate::config) const PAGE: RangeInclusive<u16> = 200..=399;
 pub(in crate::config) const ANSWER: RangeInclusive<u16> = 200..=499;
 
 impl Report<'_> {
-    pub(super) fn health(&mut self, health: &HealthKey) -> HealthConfig {
+    pub(super) fn health(&mut self, health: &OrOff<HealthTable>) -> HealthConfig {
         let absent = HealthTable::default();
         let (table, checked) = match health {
-            HealthKey::Off => (&absent, false),
-            HealthKey::Checks(table) => (&**table, true),
+            OrOff::Off => (&absent, false),
+            OrOff::On(table) => (&**table, true),
         };
         let mut period = |name: &str, written: &Option<Spanned<_>>, default| {
             let written = written.as_ref();

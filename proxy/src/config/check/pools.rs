@@ -7,7 +7,7 @@
 
 use std::ops::RangeInclusive;
 
-use remora_policy::{AdminState, ROUTE_MAX, Settings};
+use remora_policy::{AdminState, BalanceBy, ROUTE_MAX, Settings};
 use remora_process::config::Spanned;
 
 use super::super::file::{MemberTable, PoolTable};
@@ -53,6 +53,7 @@ impl Report<'_> {
         PoolConfig {
             name: name.into(),
             sticky: self.sticky(&pool.sticky),
+            balance: self.balance(pool.balance.as_ref()),
             health: self.health(&pool.health),
             members,
         }
@@ -86,6 +87,21 @@ impl Report<'_> {
             self.fault(written.span(), sentence);
             AdminState::default()
         })
+    }
+
+    fn balance(&mut self, written: Option<&Spanned<String>>) -> BalanceBy {
+        let Some(word) = written else {
+            return BalanceBy::default();
+        };
+        let known = BalanceBy::ALL
+            .into_iter()
+            .find(|by| by.as_str() == word.get_ref());
+        if known.is_none() {
+            let words = BalanceBy::ALL.map(BalanceBy::as_str).join(", ");
+            let sentence = format!("balance `{}` is not served: choose of {words}", word.get_ref());
+            self.fault(word.span(), sentence);
+        }
+        known.unwrap_or_default()
     }
 
     fn member(&mut self, member: &MemberTable) -> MemberConfig {

@@ -12,8 +12,9 @@ use remora_policy::PathRoute;
 use remora_process::config::{Spanned, nearest};
 
 use super::super::file::RouteTable;
+use super::super::limits::{Limits, PERIOD};
 use super::super::report::Report;
-use super::super::values::PoolConfig;
+use super::super::values::{PoolConfig, Rules, Terms};
 
 impl Report<'_> {
     pub(super) fn routes(&mut self, routes: &[RouteTable], pools: &[PoolConfig]) -> Vec<PathRoute> {
@@ -28,7 +29,7 @@ impl Report<'_> {
             .map(|(position, pool)| (&*pool.name, position))
             .collect();
         let mut checked: Vec<PathRoute> = Vec::new();
-        for route in routes {
+        for (position, route) in routes.iter().enumerate() {
             let Some(public) = self.path("path", &route.path, route.path.get_ref()) else {
                 continue;
             };
@@ -61,6 +62,7 @@ impl Report<'_> {
             checked.extend(internal.map(|internal| PathRoute {
                 public,
                 internal,
+                position,
                 pool: *pool,
                 hosts,
                 except,
@@ -68,6 +70,29 @@ impl Report<'_> {
             }));
         }
         checked
+    }
+
+    /// What holds on each route: what it says itself, and the site's for the rest.
+    pub(super) fn terms(&mut self, routes: &[RouteTable], limits: Limits, rules: &Rules) -> Vec<Terms> {
+        let on = |route: &RouteTable| {
+            let mut limits = limits;
+            for (key, written, limit) in [
+                ("connect", &route.connect, &mut limits.connect),
+                ("response", &route.response, &mut limits.response),
+                ("idle", &route.idle, &mut limits.idle),
+            ] {
+                if let Some(written) = written {
+                    *limit = self.within(key, written, PERIOD);
+                }
+            }
+            let own = self.rules(&route.headers);
+            let rules = Rules {
+                request: rules.request.followed_by(&own.request),
+                response: rules.response.followed_by(&own.response),
+            };
+            Terms { limits, rules }
+        };
+        routes.iter().map(on).collect()
     }
 
     /// Names of hosts, in lower case.

@@ -1,23 +1,38 @@
 //! How the users of a pool stick: names of cookies, and to whom browsers bring the proxy's own.
 //!
 //! Invariants: a cookie has a name and attributes that browsers accept · no pool's route cookie has the name of another
-//! pool's cookie: they come in one field, nobody could tell whose is whose, and each answer would overwrite the other's.
+//! pool's cookie where browsers bring both: they come in one field, nobody could tell whose is whose, and each answer would
+//! overwrite the other's.
 
-use remora_policy::{RouteCookie, SameSite, Sticky};
+use std::collections::BTreeMap;
+
+use remora_policy::{Lookup, PathRoute, RouteCookie, SameSite, Sticky};
 use remora_process::config::Spanned;
 
-use super::super::file::{PoolTable, StickyTable};
+use super::super::file::{OrOff, PoolTable, StickyTable};
 use super::super::report::Report;
+use super::super::values::PoolConfig;
 
 /// The session cookie unless configured: the Servlet specification's own.
 pub(in crate::config) const SESSION: &str = "JSESSIONID";
 
 impl Report<'_> {
-    pub(super) fn sticky(&mut self, table: &StickyTable) -> Sticky {
+    pub(super) fn sticky(&mut self, written: &OrOff<StickyTable>) -> Sticky {
+        let OrOff::On(table) = written else {
+            return Sticky::off();
+        };
         self.cookie_name(table.session.as_ref(), 2);
         self.cookie_name(table.route_cookie.as_ref(), 1);
         let session = table.session.as_ref().map_or(SESSION, |name| name.get_ref());
         let mut sticky = Sticky::new(session, None);
+        sticky.lookup = match table.lookup.as_ref().map(|word| (word, word.get_ref().as_str())) {
+            None | Some((_, "tomcat")) => Lookup::Tomcat,
+            Some((_, "httpd")) => Lookup::Httpd,
+            Some((word, _)) => {
+                self.fault(word.span(), "lookup is \"tomcat\" or \"httpd\"");
+                Lookup::Tomcat
+            }
+        };
         sticky.route_cookie = self.route_cookie(table, &sticky);
         sticky
     }
@@ -86,30 +101,127 @@ impl Report<'_> {
         Some(cookie)
     }
 
-    /// Names that cookies of two pools share.
-    pub(super) fn cookie_names<'a>(
+    /// Names that cookies of two pools share, where one browser would send both in one request.
+    pub(super) fn cookie_names(
         &mut self,
-        pools: &(impl Iterator<Item = (&'a str, &'a PoolTable, &'a Sticky)> + Clone),
+        tables: &BTreeMap<String, PoolTable>,
+        pools: &[PoolConfig],
+        routes: &[PathRoute],
     ) {
-        for (name, table, sticky) in pools.clone() {
-            let (Some(cookie), Some(written)) = (&sticky.route_cookie, &table.sticky.route_cookie) else {
+        let reaches: Vec<Reach<'_>> = pools
+            .iter()
+            .enumerate()
+            .map(|(position, pool)| Reach::of(position, &pool.sticky, routes))
+            .collect();
+        for (position, (pool, table)) in pools.iter().zip(tables.values()).enumerate() {
+            let (Some(cookie), OrOff::On(written)) = (&pool.sticky.route_cookie, &table.sticky) else {
                 continue;
             };
-            let shares = |(other, _, sticky): &(&str, &PoolTable, &Sticky)| {
-                let theirs = sticky.route_cookie.as_ref().map(|cookie| &cookie.name);
-                *other != name
-                    && (*sticky.session == *cookie.name || (*other < name && theirs == Some(&cookie.name)))
+            let shares = |other: usize| {
+                let sticky = &pools[other].sticky;
+                if other == position
+                    || sticky.lookup == Lookup::Off
+                    || !reaches[position].meets(&reaches[other])
+                {
+                    return false;
+                }
+                let theirs = sticky.route_cookie.as_ref();
+                let marks = theirs.is_some_and(|theirs| {
+                    other < position && theirs.name == cookie.name && paths_meet(&theirs.path, &cookie.path)
+                });
+                *sticky.session == *cookie.name || marks
             };
-            if let Some((other, ..)) = pools.clone().find(shares) {
+            if let (Some(other), Some(name)) = (
+                (0..pools.len()).find(|other| shares(*other)),
+                &written.route_cookie,
+            ) {
                 let sentence = format!(
-                    "pools `{name}` and `{other}` have a cookie `{}`: each would overwrite the other's, and users would \
-                     move with every click; rename this one",
-                    cookie.name
+                    "pools `{}` and `{}` have a cookie `{}` on hosts that they share: each would overwrite the other's, and \
+                     users would move with every click; rename this one",
+                    pool.name, pools[other].name, cookie.name
                 );
-                self.fault(written.span(), sentence);
+                self.fault(name.span(), sentence);
             }
         }
     }
+}
+
+/// The hosts to which browsers bring a pool's cookies: names, with `*.` in front for all below.
+struct Reach<'a> {
+    hosts: Vec<&'a str>,
+    /// The domain of its route cookie: that host and all below.
+    domain: Option<&'a str>,
+    /// Whether one of its routes is for all hosts.
+    everywhere: bool,
+}
+
+impl<'a> Reach<'a> {
+    fn of(pool: usize, sticky: &'a Sticky, routes: &'a [PathRoute]) -> Self {
+        let routes = || routes.iter().filter(|route| route.pool == pool);
+        let cookie = sticky.route_cookie.as_ref();
+        let domain = cookie.and_then(|cookie| cookie.domain.as_deref());
+        Self {
+            hosts: routes()
+                .flat_map(|route| &route.hosts)
+                .map(|host| &**host)
+                .collect(),
+            domain: domain.map(|domain| domain.strip_prefix('.').unwrap_or(domain)),
+            everywhere: routes().any(|route| route.hosts.is_empty()),
+        }
+    }
+
+    /// Whether there is a host to which the cookies of both are brought.
+    fn meets(&self, other: &Reach<'_>) -> bool {
+        let is_somewhere = |reach: &Reach<'_>| reach.everywhere || !reach.hosts.is_empty();
+        if self.everywhere || other.everywhere {
+            return is_somewhere(self) && is_somewhere(other);
+        }
+        let any = |one: &Reach<'_>, two: &Reach<'_>| one.hosts.iter().any(|host| two.covers(host));
+        any(self, other) || any(other, self)
+    }
+
+    /// Whether cookies of this pool are brought to that host, or to one below it.
+    fn covers(&self, host: &str) -> bool {
+        let in_domain =
+            |domain: &str| is_below(bare(host), domain) || (is_wild(host) && is_below(domain, bare(host)));
+        self.domain.is_some_and(in_domain) || self.hosts.iter().any(|own| hosts_meet(own, host))
+    }
+}
+
+/// Whether one host can be meant by both.
+fn hosts_meet(one: &str, two: &str) -> bool {
+    let within = |wild: &str, name: &str| {
+        is_wild(wild)
+            && is_below(bare(name), bare(wild))
+            && (is_wild(name) || !bare(name).eq_ignore_ascii_case(bare(wild)))
+    };
+    one.eq_ignore_ascii_case(two) || within(one, two) || within(two, one)
+}
+
+fn is_wild(host: &str) -> bool {
+    host.starts_with("*.")
+}
+
+fn bare(host: &str) -> &str {
+    host.strip_prefix("*.").unwrap_or(host)
+}
+
+/// Whether a host is that domain or below it.
+fn is_below(host: &str, domain: &str) -> bool {
+    let Some(at) = host.len().checked_sub(domain.len()) else {
+        return false;
+    };
+    let (front, end) = host.as_bytes().split_at(at);
+    end.eq_ignore_ascii_case(domain.as_bytes()) && front.last().is_none_or(|last| *last == b'.')
+}
+
+/// Whether browsers bring cookies of both paths to one page.
+fn paths_meet(one: &str, two: &str) -> bool {
+    let under = |path: &str, prefix: &str| {
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'))
+    };
+    under(one, two) || under(two, one)
 }
 
 fn is_token(name: &str) -> bool {
