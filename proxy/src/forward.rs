@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{Cause, Failure, Phase, Upstream};
+use remora_policy::{Belief, Cause, Failure, Phase, Upstream};
 
 use crate::config::Limits;
 use crate::connections::Connections;
@@ -23,6 +23,9 @@ use crate::tally::Counters;
 /// How often a waiting attempt looks around: a fifth of what a user notices, and ten wake-ups a second for a request
 /// that is slow anyway.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
+
+/// The longest connect to one that is believed down, whatever an owner grants others. 1 s: one lost SYN is sent again.
+const CONNECT_IN_PANIC: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +71,7 @@ impl Attempt<'_> {
         let reused = idle.is_some();
         let link = match idle {
             Some(link) => link,
-            None => Link::connect(&self.upstream.authority, self.limits.connect)
+            None => Link::connect(&self.upstream.authority, self.connect_limit())
                 .await
                 .map_err(no_connection)?,
         };
@@ -89,6 +92,14 @@ impl Attempt<'_> {
             if let Some(unanswered) = self.look_around(reused, &leave) {
                 return Err(unanswered);
             }
+        }
+    }
+
+    /// How long a connect may take. One that is believed down is asked when nobody is up, one after the other.
+    fn connect_limit(&self) -> Duration {
+        match self.upstream.health.belief() {
+            Belief::Down => self.limits.connect.min(CONNECT_IN_PANIC),
+            _ => self.limits.connect,
         }
     }
 

@@ -9,8 +9,9 @@
 //! - **route**: an upstream's name, as written behind the first dot of the session id (mode 2) or in the proxy's own
 //!   cookie (mode 1).
 //! - **path route**: which pool serves a path, and under which path there.
-//! - **health**: the proxy's belief in an upstream, from what it has seen: unknown, up, leaving, down. **drain**: an operator's
-//!   wish to have its users elsewhere, independent of health. **admission**: both together.
+//! - **health**: the proxy's belief in an upstream, from what it has seen: unknown, up, leaving, down. **administrative state**:
+//!   what is wanted of it, by the file or by an operator's **wish**: active, standby, finishing, draining (a **drain** is either
+//!   of these), disabled, stopped. **admission**: both together.
 //! - **snapshot**: everything an exchange must know, at one moment; never changes. **tally**: what is counted beside
 //!   it.
 //! - **peer**: the far end of a client's connection, or whom a balancer's PROXY header names. **client view**: the client

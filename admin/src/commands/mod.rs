@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Sessions(verb) => sessions::run(&store, verb, output).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Applications => applications::run(&store).await,
-        Verb::Upstreams(verb) => upstreams::run(&proxy, verb).await,
+        Verb::Upstreams(verb) => upstreams::run(&store, &proxy, verb).await,
         Verb::Backup { file } => backup::run(&store, &file).await,
         Verb::Recover { yes, .. } => recover::run(&store, yes).await,
         Verb::Restore { file } => restore::run(&store, &file).await,

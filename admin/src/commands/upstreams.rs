@@ -4,15 +4,19 @@
 //!
 //! Left out on purpose: what a wish means, which each proxy decides.
 
-use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SetRequest, UpstreamStatus};
+use std::collections::BTreeSet;
+
+use remora_proto::v1::{
+    DrainMode, DrainRequest, ListSessionsRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus,
+};
 
 use crate::args::{Upstreams, Whom};
-use crate::client::{Reach, UpstreamWish, check_addresses, proxy_status, wish};
+use crate::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
 /// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
-pub(super) async fn run(proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
+pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
     if proxies.addresses.is_empty() {
         return Err(Failure::Usage(
             "say where the proxies are: --proxy HOST:PORT[,HOST:PORT], or set REMORA_PROXY".into(),
@@ -37,11 +41,52 @@ pub(super) async fn run(proxies: &Reach, verb: Upstreams) -> Result<Report, Fail
             Err(failure) => troubles.push(failure.to_string()),
         }
     }
-    let hint = passing.then(|| {
+    let mut hint = passing.then(|| {
         "this ends with the proxy's process: give it a directory, [control] state = \"...\", to keep it"
             .to_owned()
     });
-    Ok(add_table(Report::default(), &rows).troubles(troubles).hint(hint))
+    let report = add_table(Report::default(), &rows);
+    let report = match owned(store, &rows).await {
+        Ok(held) if held.is_empty() => report,
+        Ok(held) => report.table("drained", vec!["route", "sessions held"], held),
+        Err(failure) => {
+            // What was asked of the proxies is done.
+            let unknown = format!("the store does not say how many sessions are left: {failure}");
+            hint.get_or_insert(unknown);
+            report
+        }
+    };
+    Ok(report.troubles(troubles).hint(hint))
+}
+
+/// How many sessions the drained Tomcats own, where it is known who the store is. They are what a drain is about.
+async fn owned(store: &Reach, proxies: &[(String, Vec<UpstreamStatus>)]) -> Result<Vec<Vec<Cell>>, Failure> {
+    let upstreams = proxies.iter().flat_map(|(_, upstreams)| upstreams);
+    let drained: BTreeSet<&str> = upstreams
+        .filter(|upstream| upstream.draining)
+        .map(|upstream| upstream.route.as_str())
+        .collect();
+    let mut rows = Vec::new();
+    if store.addresses.is_empty() {
+        return Ok(rows);
+    }
+    let store = Store::new(store)?;
+    for route in drained {
+        let request = ListSessionsRequest {
+            filter: Some(SessionFilter {
+                owner: route.to_owned(),
+                ..SessionFilter::default()
+            }),
+            page_size: 1,
+            ..ListSessionsRequest::default()
+        };
+        let matching = store.list(request).await?.matching;
+        rows.push(vec![
+            Cell::text(route),
+            matching.map_or(Cell::Nothing, Cell::Count),
+        ]);
+    }
+    Ok(rows)
 }
 
 /// What an operator wishes; nothing where he only looks.

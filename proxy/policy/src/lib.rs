@@ -12,15 +12,15 @@
 //!
 //! 1. The key is the bare session id and the route: from the first usable session cookie, then the path parameter, then
 //!    the query. In mode 1 the route comes from the proxy's own cookie instead. A value that makes no sense is no
-//!    value. Where users of a pool do not stick, nothing is read;
-//!    where it asks for httpd's ways, the route is what httpd finds (`route::httpd`).
-//! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission).
-//! 3. If the member that the route names is a candidate, the request goes there: *sticky*.
-//! 4. Otherwise, with a session id, to the candidate of the highest rendezvous rank of (bare id, route): *moved*. The
-//!    function is fixed for ever, so all proxies choose the same stand-in without talking.
+//!    value. Where users of a pool do not stick, nothing is read; where it asks for httpd's ways, the route is what httpd finds
+//!    (`route::httpd`).
+//! 2. Candidates are the members of the best tier that has one which was not tried yet (see admission), of its lowest set.
+//! 3. If a member that the route names keeps its users, and nobody better is left, the request goes there: *sticky*.
+//! 4. Otherwise to whom that member's redirect names; else, with a session id, to the candidate of the highest rendezvous rank
+//!    of (bare id, route), those of the member's group first: *moved*. The function is fixed for ever, so all proxies choose
+//!    the same stand-in without talking.
 //! 5. Otherwise the user is new, *fresh*: smooth weighted round robin, which counts sticky traffic as well, or as the pool says:
-//!    by new users alone, by what is in flight, by bytes. Whoever came up
-//!    beside others gets new users little by little.
+//!    by new users alone, by what is in flight, by bytes. Whoever came up beside others gets new users little by little.
 //! 6. Nobody who has clicked elsewhere is moved back.
 //!
 //! # What is believed of an upstream (`upstream::health`, `upstream::silence`)
@@ -32,8 +32,9 @@
 //!
 //! # Who may be asked (`upstream::admission`)
 //!
-//! Health and drain together give a tier: up · unknown · leaving · up and drained · everybody (the panic rule: a wrong
-//! belief about everybody must not take the site down) · whoever is frozen. Tiers are asked in that order and never mixed.
+//! Health and what is wanted of a member ([`AdminState`]) together give a tier: up · unknown · standby · leaving · up and
+//! drained · everybody (the panic rule: a wrong belief about everybody must not take the site down) · whoever is frozen. Tiers
+//! are asked in that order and never mixed. Who is disabled or stopped is in none.
 //!
 //! # Whether another attempt may follow (`failover`)
 //!
@@ -51,7 +52,7 @@
 //!
 //! # What outlives the process (`wishes`)
 //!
-//! The routes that operators drain, as text in one form (`formats/proxy/wishes.txt`).
+//! What operators wish of each route, over what the file says, as text in one form (`formats/proxy/wishes.txt`).
 //!
 //! # What passes (`headers`)
 //!
