@@ -67,8 +67,8 @@ fn in_a_frame(proxy: &Proxy) -> Client {
     let mut client = proxy.client();
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nCookie: JSESSIONID=ABC.n1\r\n";
     assert_eq!(client.get("/ws", upgrade).status, 101);
-    client.send(b"\x81\x05he");
-    assert_eq!(client.bytes(4), b"\x81\x05he");
+    client.send(b"\x81\x7d");
+    assert_eq!(client.bytes(2), b"\x81\x7d");
     client
 }
 
@@ -79,12 +79,12 @@ fn websockets_of_a_drained_or_removed_upstream_end_between_two_frames() {
     let both = Config::new(&[&one, &other]).table("[limits]\ntunnel_grace = \"1ms\"");
     let proxy = Proxy::start(&both);
     let leaves = |mut client: Client| {
-        client.send("llo");
-        assert_eq!(
-            client.bytes(7),
-            b"llo\x88\x02\x03\xf4",
-            "the frame, then the close: 1012"
-        );
+        // Many times longer than the grace.
+        for _ in 0..0x7d {
+            client.send("x");
+            assert_eq!(client.bytes(1), b"x", "in the middle of the frame");
+        }
+        assert_eq!(client.bytes(4), b"\x88\x02\x03\xf4", "behind it: 1012");
         client.send(b"\x88\x82mask\x6e\x95");
         client.finish();
         assert!(client.is_closed());

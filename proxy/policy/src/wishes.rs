@@ -82,13 +82,6 @@ impl Wishes {
         self.0.iter().map(|(route, wish)| (&**route, wish))
     }
 
-    /// When the next deadline after `now` passes, in seconds since 1970.
-    #[must_use]
-    pub fn next_deadline(&self, now: u64) -> Option<u64> {
-        let deadlines = self.0.values().filter_map(|wish| wish.until);
-        deadlines.filter(|until| *until > now).min()
-    }
-
     /// As they are kept.
     #[must_use]
     pub fn write(&self) -> String {
@@ -211,16 +204,12 @@ mod tests {
 
     #[test]
     fn a_finish_becomes_a_drain_at_its_deadline() {
-        let mut wishes = Wishes::default();
         let finish = Wish {
             state: Some(AdminState::Finishing),
             until: Some(100),
             weight: None,
         };
-        wishes.set("n1", finish);
-        assert_eq!(wishes.next_deadline(99), Some(100));
         assert_eq!(finish.over(CONFIGURED, 99).state, AdminState::Finishing);
         assert_eq!(finish.over(CONFIGURED, 100).state, AdminState::Draining);
-        assert_eq!(wishes.next_deadline(100), None);
     }
 }

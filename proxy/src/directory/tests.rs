@@ -192,3 +192,34 @@ async fn whoever_comes_up_beside_others_while_clients_are_served_starts_slowly()
     comes_back(1);
     assert_eq!(rose(), [false, false], "there is nobody else");
 }
+
+#[tokio::test]
+async fn a_deadline_that_passed_before_anybody_looked_is_kept() {
+    let directory = two();
+    let until = unix_now() + 1;
+    let mut wishes = directory.wishes();
+    wishes.set(
+        "n1",
+        Wish {
+            state: Some(AdminState::Finishing),
+            until: Some(until),
+            weight: None,
+        },
+    );
+    directory.follow(wishes);
+    let state = || directory.current().snapshot.upstreams.pools[0].members[0].state;
+    assert_eq!(state(), AdminState::Finishing);
+    while unix_now() < until {
+        tokio::task::yield_now().await;
+    }
+    let soon = Duration::from_secs(5);
+    let kept = tokio::time::timeout(soon, async {
+        let mut changes = directory.changes();
+        tokio::select! {
+            () = directory.keep_deadlines() => {}
+            changed = changes.changed() => changed.unwrap(),
+        }
+    });
+    assert!(kept.await.is_ok(), "it is looked at");
+    assert_eq!(state(), AdminState::Draining);
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use remora_policy::{Settings, Upstream, Wishes};
+use remora_policy::{AdminState, Settings, Upstream, Wishes};
 use tracing::info;
 
 use super::{Attached, Directory, Writer};
@@ -116,10 +116,12 @@ impl Directory {
     pub async fn keep_deadlines(&self) {
         let mut changes = self.changes();
         loop {
-            let now = unix_now();
             let due = async {
-                match self.wishes().next_deadline(now) {
-                    Some(until) => tokio::time::sleep(Duration::from_secs(until - now)).await,
+                match self.next_deadline() {
+                    // One that passed before anybody looked is due now.
+                    Some(until) => {
+                        tokio::time::sleep(Duration::from_secs(until.saturating_sub(unix_now()))).await;
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -129,6 +131,17 @@ impl Directory {
                 _ = changes.changed() => {}
             }
         }
+    }
+
+    /// When the next upstream that is seen finishing has to drain, in seconds since 1970.
+    fn next_deadline(&self) -> Option<u64> {
+        let (current, wishes) = (self.current(), self.wishes());
+        let pools = current.snapshot.upstreams.pools.iter();
+        let members = pools.flat_map(|pool| &pool.members);
+        members
+            .filter(|member| member.state == AdminState::Finishing)
+            .filter_map(|member| wishes.of(&member.route).until)
+            .min()
     }
 
     /// Publishes what holds of the upstreams by the file, the wishes and the time.
