@@ -19,6 +19,7 @@ use crate::relay::{Passage, Relay};
 use crate::stores::{StorePorts, Stores, loopback};
 use crate::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version};
 use crate::visitor::Visitor;
+use crate::wait::{SOON, wait_until};
 
 static ONE_WORLD: Mutex<()> = Mutex::new(());
 
@@ -114,6 +115,24 @@ impl World {
     /// When there is no proxy.
     pub fn visitor(&self) -> Result<Visitor> {
         Ok(Visitor::new(self.front_door()?))
+    }
+
+    /// So many users whom the proxy has sent to a Tomcat, signed in there and each with a mug in his cart.
+    ///
+    /// # Errors
+    /// When there is no proxy, or they do not come together in time.
+    pub fn shoppers_at(&self, node: &str, count: usize) -> Result<Vec<Visitor>> {
+        let front = self.front_door()?;
+        let mut users = Vec::new();
+        wait_until(&format!("enough users on {node}"), SOON, || {
+            let mut user = Visitor::new(front);
+            let signed_in = user.sign_in("ada", "lovelace");
+            if signed_in.is_ok_and(|page| page.node == node) && user.add("mug").is_ok() {
+                users.push(user);
+            }
+            users.len() >= count
+        })?;
+        Ok(users)
     }
 
     /// A caller of the probe application, at the proxy.

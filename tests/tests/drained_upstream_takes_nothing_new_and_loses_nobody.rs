@@ -6,7 +6,7 @@
 //! Broken once to see it fail: draining ignored for sticky requests in the policy's `route` (the next click then stays
 //! on n1).
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use remora_tests::http::Request;
 use remora_tests::proxy::Sticky;
 use remora_tests::tomcat::Version;
@@ -16,30 +16,12 @@ use remora_tests::{Outcome, World, wait_until};
 
 const USERS: usize = 4;
 
-/// Signed-in users that n1 serves, each with a cart of his own.
-fn users_of_n1(world: &World) -> Result<Vec<Visitor>> {
-    let mut users = Vec::new();
-    let front = world.front_door()?;
-    wait_until("enough users on n1", SOON, || {
-        let mut user = Visitor::new(front);
-        if user
-            .sign_in("ada", "lovelace")
-            .is_ok_and(|page| page.node == "n1")
-            && user.add("mug").is_ok()
-        {
-            users.push(user);
-        }
-        users.len() >= USERS
-    })?;
-    Ok(users)
-}
-
 fn drains(sticky: Sticky) -> Outcome {
     World::plan()
         .tomcats(&[Version::V10, Version::V10])
         .sticky(sticky)
         .run(|world| {
-            let mut users = users_of_n1(world)?;
+            let mut users = world.shoppers_at("n1", USERS)?;
             let front = world.front_door()?;
             let mut window = world.caller()?;
             wait_until("a caller on n1", SOON, || {

@@ -23,20 +23,6 @@ const SHORT: Duration = Duration::from_millis(700);
 /// and what a claim takes. Where checks are quick it is 1.5 s, which the proxy's own tests hold.
 const ELSEWHERE: Duration = Duration::from_secs(8);
 
-fn users_of_n1(world: &World) -> Result<Vec<Visitor>> {
-    let front = world.front_door()?;
-    let mut users = Vec::new();
-    wait_until("enough users on n1", SOON, || {
-        let mut user = Visitor::new(front);
-        let signed_in = user.sign_in("ada", "lovelace");
-        if signed_in.is_ok_and(|page| page.node == "n1") && user.add("mug").is_ok() {
-            users.push(user);
-        }
-        users.len() >= USERS
-    })?;
-    Ok(users)
-}
-
 /// All click at once, and `meanwhile` happens; who answered each.
 fn click(
     users: Vec<Visitor>,
@@ -63,7 +49,7 @@ fn click(
 #[test]
 fn with_users_who_click_all_the_while() -> Outcome {
     World::plan().tomcats(&[Version::V10; 3]).run(|world| {
-        let users = users_of_n1(world)?;
+        let users = world.shoppers_at("n1", USERS)?;
 
         world.tomcat("n1")?.process()?.pause()?;
         let began = Instant::now();
@@ -92,7 +78,7 @@ fn with_users_who_click_all_the_while() -> Outcome {
             nodes == refuges,
             "whoever was moved stays: {nodes:?}, {refuges:?}"
         );
-        let newcomers = users_of_n1(world)?;
+        let newcomers = world.shoppers_at("n1", USERS)?;
 
         world.tomcat("n2")?.kill();
         world.tomcat("n3")?.kill();

@@ -7,9 +7,7 @@
 use anyhow::ensure;
 use remora_tests::http::Browser;
 use remora_tests::tomcat::{Application, Version};
-use remora_tests::visitor::Visitor;
-use remora_tests::wait::SOON;
-use remora_tests::{Outcome, World, wait_until};
+use remora_tests::{Outcome, World};
 
 const USERS: usize = 3;
 
@@ -22,16 +20,7 @@ fn by_users_with_full_carts() -> Outcome {
         for node in ["n1", "n2"] {
             world.proxy()?.wait_health(node, "up")?;
         }
-        let front = world.front_door()?;
-        let mut users = Vec::new();
-        wait_until("enough users on n1", SOON, || {
-            let mut user = Visitor::new(front);
-            let signed_in = user.sign_in("ada", "lovelace");
-            if signed_in.is_ok_and(|page| page.node == "n1") && user.add("mug").is_ok() {
-                users.push(user);
-            }
-            users.len() >= USERS
-        })?;
+        let mut users = world.shoppers_at("n1", USERS)?;
 
         // Before its Tomcats listened it rightly called them down.
         let before = world.proxy()?.verdicts_against("n1")?;
