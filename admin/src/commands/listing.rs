@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use remora_proto::v1::{
-    ListSessionsReply, ListSessionsRequest, SessionConditions, SessionOrder, SessionSummary,
+    ListSessionsReply, ListSessionsRequest, SessionConditions, SessionFilter, SessionOrder, SessionSummary,
 };
 
 use crate::args::{Filter, SessionList, SortBy};
@@ -62,16 +62,21 @@ pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Fai
 
 /// How many sessions match, in words.
 pub(super) async fn matching(store: &Store, filter: &Filter) -> Result<String, Failure> {
-    let request = ListSessionsRequest {
-        filter: Some(wire_filter(filter, "")),
-        page_size: 1,
-        ..ListSessionsRequest::default()
-    };
-    let matching = store.list(request).await?.matching;
+    let matching = count(store, wire_filter(filter, "")).await?;
     Ok(matching.map_or_else(
         || "this store is of an earlier release and does not say how many".to_owned(),
         |matching| matching.to_string(),
     ))
+}
+
+/// How many sessions match; nothing where the store is of an earlier release.
+pub(super) async fn count(store: &Store, filter: SessionFilter) -> Result<Option<u64>, Failure> {
+    let request = ListSessionsRequest {
+        filter: Some(filter),
+        page_size: 1,
+        ..ListSessionsRequest::default()
+    };
+    Ok(store.list(request).await?.matching)
 }
 
 /// Says that a list is not whole.

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use remora_proto::v1::{
-    DrainMode, DrainRequest, ListSessionsRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus,
-};
+use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus};
 
 use crate::args::{Upstreams, Whom};
 use crate::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+
+use super::listing;
 
 /// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
 pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
@@ -72,19 +72,12 @@ async fn owned(store: &Reach, proxies: &[(String, Vec<UpstreamStatus>)]) -> Resu
     }
     let store = Store::new(store)?;
     for route in drained {
-        let request = ListSessionsRequest {
-            filter: Some(SessionFilter {
-                owner: route.to_owned(),
-                ..SessionFilter::default()
-            }),
-            page_size: 1,
-            ..ListSessionsRequest::default()
+        let of_owner = SessionFilter {
+            owner: route.to_owned(),
+            ..SessionFilter::default()
         };
-        let matching = store.list(request).await?.matching;
-        rows.push(vec![
-            Cell::text(route),
-            matching.map_or(Cell::Nothing, Cell::Count),
-        ]);
+        let held = listing::count(&store, of_owner).await?;
+        rows.push(vec![Cell::text(route), held.map_or(Cell::Nothing, Cell::Count)]);
     }
     Ok(rows)
 }
