@@ -1,10 +1,11 @@
 //! What the proxy is told: one TOML file, strict, every fault with its line in one report.
 //!
 //! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells
-//! people. A key is one row of `file` or, if it is a limit, of `limits`; docs/proxy.md is made of the rows (`keys`). Nothing else reads a file, a flag or the environment.
+//! people. A key is one row of `file` or, if it is a limit, of `limits`; docs/proxy.md is made of the rows (`keys`). Nothing
+//! else reads a file, a flag or the environment.
 //!
-//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust and rules for fields. Listeners, threads, the control address and
-//! the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
+//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust and rules for fields.
+//! Listeners, threads, the control address and the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
 
 mod check;
 mod file;
@@ -19,6 +20,7 @@ use std::path::Path;
 
 use remora_process::config::{Faults, Source};
 
+pub(crate) use check::pools::WEIGHT;
 pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;

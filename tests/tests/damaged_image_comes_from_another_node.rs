@@ -1,8 +1,8 @@
 //! Promise 1: a node whose table image is damaged, and whose log begins behind it, has another node's instead, and nothing that
 //! was acknowledged is lost.
 //!
-//! Shown: a large session is saved until a node has purged its log. All nodes are killed, and a byte of each of that node's images is
-//! flipped. Started alone, it runs, says that it asks the other nodes for an image, and is not ready. With one of them, which
+//! Shown: a large session is saved until a node has purged its log. All nodes are killed, and a byte of each of that node's
+//! images is flipped. Started alone, it runs, says that it asks the other nodes for an image, and is not ready. With one of them, which
 //! has no majority by itself, it gets that; the two elect a leader, and the session holds what was acknowledged last.
 //! Broken once to see it fail: the gap between image and log not looked at (the node ends: consensus finds its entries purged).
 

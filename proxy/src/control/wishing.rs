@@ -5,6 +5,7 @@
 use remora_policy::{AdminState, Wish};
 use remora_proto::v1::{DrainMode, DrainRequest, SetRequest};
 
+use crate::config::WEIGHT;
 use crate::directory::{Meant, unix_now};
 
 /// Seconds after which a finish becomes a drain, unless an operator says otherwise: an hour, twice the time after which
@@ -12,8 +13,6 @@ use crate::directory::{Meant, unix_now};
 const DEADLINE_SECONDS: u64 = 3_600;
 /// The longest deadline. A month: beyond that it is a slip of the pen.
 const DEADLINE_SECONDS_MAX: u64 = 31 * 86_400;
-/// Most that a weight may be, as in the file.
-const WEIGHT_MAX: u32 = 1_000;
 
 /// What changes of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +55,8 @@ impl Change {
                 )
             })
         });
-        if request
-            .weight
-            .is_some_and(|weight| !(1..=WEIGHT_MAX).contains(&weight))
-        {
-            return Err(format!("a weight is 1 to {WEIGHT_MAX}"));
+        if request.weight.is_some_and(|weight| !WEIGHT.contains(&weight)) {
+            return Err(format!("a weight is {} to {}", WEIGHT.start(), WEIGHT.end()));
         }
         if request.state.is_none() && request.weight.is_none() && !request.reset {
             return Err("say a state, a weight, or reset".to_owned());

@@ -6,7 +6,8 @@
 //! ends the other.
 //!
 //! Invariants: at most two checks on their way · between two checks out of turn lie [`BETWEEN_DOUBTS`] · a doubt is
-//! settled by a check that began after it · where nobody checks or who is stopped, nothing is sent, and who is down rests for [`REST`].
+//! settled by a check that began after it · where nobody checks or who is stopped, nothing is sent, and who is down rests
+//! for [`REST`].
 
 use std::pin::Pin;
 

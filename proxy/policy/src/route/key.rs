@@ -8,11 +8,11 @@
 //!
 //! A value is usable if it is 1 to [`VALUE_MAX`] cookie octets (RFC 6265: visible ASCII without quotes, comma,
 //! semicolon and backslash) with a bare id in front of the first dot; a session cookie's may stand in quotes, as Tomcat reads
-//! it. Any other value is no value, never an error: it
-//! may be forged, and its sender is a new user.
+//! it. Any other value is no value, never an error: it may be forged, and its sender is a new user.
 //!
-//! Unlike httpd (see `httpd`, where a pool asks for its ways), whose look-up is a substring search over the whole URL: names match whole, in a cookie between
-//! separators, in a path behind a real `;`, in a query behind `?` or `&`; and the cookie comes before the URL.
+//! Unlike httpd, whose look-up is a substring search over the whole URL: names match whole, in a cookie between separators,
+//! in a path behind a real `;`, in a query behind `?` or `&`; and the cookie comes before the URL. Where a pool asks for
+//! httpd's ways, its route is found by `httpd`.
 
 use super::httpd;
 use crate::upstream::{Lookup, Sticky};

@@ -1,7 +1,7 @@
 //! Where new users go: by default smooth weighted round robin that counts sticky traffic.
 //!
-//! By requests: every upstream has a credit. A request gives each candidate its weight and takes the sum of the weights from the one
-//! that serves it, whether it was chosen here or its user was sticky. So a new user goes where the least work went,
+//! By requests: every upstream has a credit. A request gives each candidate its weight and takes the sum of the weights from
+//! the one that serves it, whether it was chosen here or its user was sticky. So a new user goes where the least work went,
 //! in proportion to the weights, and the choices spread instead of coming in runs.
 //!
 //! By sessions: the same, but only new users count, so that each member gets its share of them however much they click.

@@ -1,7 +1,7 @@
 //! Pools and their members.
 //!
-//! Invariants: the addresses of a pool are unique, whoever redirects names a route of the pool, a route can stand in a cookie, a member's URL has no path
-//! and its authority a port.
+//! Invariants: the addresses of a pool are unique, whoever redirects names a route of the pool, a route can stand in a
+//! cookie, a member's URL has no path and its authority a port.
 //!
 //! Left out on purpose: TLS to upstreams, which is refused with a sentence.
 
@@ -15,7 +15,7 @@ use super::super::report::Report;
 use super::super::values::{MemberConfig, PoolConfig};
 
 /// Shares of new users.
-pub(in crate::config) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
+pub(crate) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 /// The share unless configured: all alike.
 pub(in crate::config) const WEIGHT_DEFAULT: u32 = 1;
 /// Sets of members, as many as httpd has.
