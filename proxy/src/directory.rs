@@ -107,7 +107,7 @@ impl Directory {
             serving: false,
             wishes,
             attached: Vec::new(),
-            tally: Tally::default(),
+            tally: Tally::new(config.threads),
         };
         let current = writer.derive(config, None);
         writer.show(&current.snapshot);

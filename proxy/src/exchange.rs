@@ -155,7 +155,7 @@ struct Exchange<'a> {
     replay: Replay,
     tried: Vec<UpstreamId>,
     /// Held while the chosen upstream is on trial.
-    trial: Option<Trial>,
+    trial: Option<Trial<'a>>,
     /// The upstreams that broke this request.
     breaks: Breaks,
     /// Attempts that may have had an effect.
@@ -225,7 +225,7 @@ impl<'a> Exchange<'a> {
                 return taken;
             };
             if upstream.health.is_on_trial(&self.pool.rule) {
-                self.trial = self.visit.current.tally.upstream(upstream.id).try_out();
+                self.trial = tally.upstream(upstream.id).try_out();
                 if self.trial.is_none() {
                     taken.get_or_insert(upstream);
                     tried.push(upstream.id);
@@ -272,13 +272,15 @@ impl<'a> Exchange<'a> {
         let attempt = Attempt {
             connections: &self.visit.site.connections,
             upstream,
+            thread: self.visit.site.thread,
             counters: self.visit.current.tally.upstream(upstream.id),
             replay: &self.replay,
             limits: &self.terms.limits,
         };
         let stay = Stay::at(self, upstream);
         let answered = attempt.run(head, reuse, || stay.is_over()).await;
-        attempt.counters.carried(self.replay.take_read());
+        let cells = attempt.counters.of(attempt.thread);
+        cells.carried(self.replay.take_read());
         match answered? {
             Answer::Switched(answer, _) if !self.upgrade.is_granted(answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);

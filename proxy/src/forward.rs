@@ -18,7 +18,7 @@ use crate::connections::Connections;
 use crate::http::outbound::{Answer, Link, SendFailure};
 use crate::http::{BodyError, ConnectFault, RequestHead};
 use crate::replay::Replay;
-use crate::tally::Counters;
+use crate::tally::{Counters, Thread};
 
 /// How often a waiting attempt looks around: a fifth of what a user notices, and ten wake-ups a second for a request
 /// that is slow anyway.
@@ -42,6 +42,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) connections: &'a Connections,
     /// Where to.
     pub(crate) upstream: &'a Upstream,
+    /// Which thread counts.
+    pub(crate) thread: Thread,
     /// What is counted there.
     pub(crate) counters: &'a Arc<Counters>,
     /// The body to send.
@@ -62,7 +64,7 @@ impl Attempt<'_> {
         reuse: bool,
         leave: impl Fn() -> bool,
     ) -> Result<Answer, Unanswered> {
-        let _until_the_head = self.counters.wait();
+        let _until_the_head = self.counters.of(self.thread).wait();
         let idle = if reuse {
             self.connections.take(self.upstream.id, self.limits.upstream_idle)
         } else {
@@ -78,8 +80,8 @@ impl Attempt<'_> {
         let shelf = self
             .connections
             .shelf(self.upstream.id, self.limits.upstream_connections_idle);
-        let counters = Arc::clone(self.counters);
-        let at_work = move || counters.is_at_work();
+        let (counters, thread) = (Arc::clone(self.counters), self.thread);
+        let at_work = move || counters.of(thread).is_at_work();
         let mut sending = pin!(link.send(head, self.replay.body(), shelf, at_work));
         loop {
             tokio::select! {

@@ -1,6 +1,6 @@
 //! Threads that accept clients: one single-threaded runtime each, with its own listening sockets and its own
 //! connections to the upstreams. What a request shares with those of other threads is the current snapshot (read
-//! without waiting), counts (one atomic each), and the buffer of the access log (locked for the copy of a line).
+//! without waiting), counts (each thread's in cells of its own), and the buffer of the access log (locked for the copy of a line).
 //!
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
 //! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients that are already in the accept
@@ -38,6 +38,7 @@ use crate::http::inbound::{self, Bounds};
 use crate::metrics::REFUSED_CONNECTIONS;
 use crate::naming::ProcessName;
 use crate::site::Site;
+use crate::tally::Thread;
 use clients::Clients;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
@@ -99,6 +100,7 @@ impl Server {
         let name = ProcessName::draw();
         for (index, sockets) in self.sockets.into_iter().enumerate() {
             let worker = Worker {
+                thread: Thread(index),
                 sockets,
                 threads,
                 directory: directory.clone(),
@@ -148,6 +150,7 @@ impl Workers {
 
 /// What one thread works with.
 struct Worker {
+    thread: Thread,
     sockets: Vec<Listening>,
     threads: usize,
     directory: Directory,
@@ -166,7 +169,8 @@ impl Worker {
     }
 
     async fn work(mut self) -> io::Result<()> {
-        let site = Rc::new(Site::new(self.directory.clone(), self.log.clone(), self.name));
+        let (directory, log) = (self.directory.clone(), self.log.clone());
+        let site = Rc::new(Site::new(self.thread, directory, log, self.name));
         let clients = Rc::new(Clients::default());
         let sweeping = spawn_local(sweep(Rc::clone(&site)));
         let mut accepting = Vec::new();

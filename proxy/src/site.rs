@@ -13,10 +13,12 @@ use crate::access_log::AccessLog;
 use crate::connections::Connections;
 use crate::directory::Directory;
 use crate::naming::{Naming, ProcessName};
-use crate::tally::Tally;
+use crate::tally::{Tally, Thread};
 
 /// A thread's share of the site.
 pub(crate) struct Site {
+    /// Which of the threads this is: where it counts.
+    pub(crate) thread: Thread,
     /// Who the upstreams are and what is believed of them.
     pub(crate) directory: Directory,
     /// Idle connections.
@@ -33,9 +35,10 @@ pub(crate) struct Site {
 
 impl Site {
     /// Nobody has been served yet, and the budget for repeats is full.
-    pub(crate) fn new(directory: Directory, log: AccessLog, process: ProcessName) -> Self {
+    pub(crate) fn new(thread: Thread, directory: Directory, log: AccessLog, process: ProcessName) -> Self {
         let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
         Self {
+            thread,
             directory,
             connections: Connections::default(),
             log,

@@ -1,12 +1,16 @@
 //! What is counted of upstreams and pools, beside the snapshots that decide. Written by the proxy threads, read by
 //! people, and by the prober to tell a frozen upstream from a slow check.
 //!
-//! Invariants: an upstream keeps its counters for as long as it keeps its id, over every snapshot and reload · a tally
-//! has counters for each id that its snapshot names, because ids are dense and never given twice · nothing waits here.
-//! Beside the counters lies what requests doubt ([`Doubts`]), which lives as long.
+//! Each proxy thread counts in cells of its own, which nobody else writes: counting is a load and a store, and no cache line
+//! moves between cores for it. Whoever reads adds the cells of all threads up.
+//!
+//! Invariants: a cell is written by its own thread alone ([`Thread`]) · an upstream keeps its counters for as long as it keeps
+//! its id, over every snapshot and reload · a tally has counters for each id that its snapshot names, because ids are dense
+//! and never given twice · nothing waits here. Beside the counters lies what requests doubt ([`Doubts`]), which lives as long.
 //!
 //! Left out on purpose: anything that a belief rests on. That is a value in the snapshot. Only where a new user goes may rest
-//! on these counts, in pools that are balanced by busyness or traffic.
+//! on these counts, in pools that are balanced by busyness or traffic. And a sum of one moment: cells are read one after the
+//! other, while their threads go on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -16,9 +20,15 @@ use remora_policy::UpstreamId;
 use crate::doubts::Doubts;
 use crate::metrics::PoolMetrics;
 
+/// One of the threads that serve clients, by its number from 0 on. Each has one, which no other has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Thread(pub(crate) usize);
+
 /// The counters that belong to one snapshot.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Tally {
+    /// How many threads count. Fixed when the process starts.
+    threads: usize,
     /// By [`UpstreamId::index`].
     upstreams: Vec<Arc<Counters>>,
     /// By [`UpstreamId::index`].
@@ -28,9 +38,20 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Room for what so many threads count.
+    #[must_use]
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            upstreams: Vec::new(),
+            doubts: Vec::new(),
+            pools: Vec::new(),
+        }
+    }
+
     /// Makes room for one more upstream: the one with the next id.
     pub(crate) fn add(&mut self) {
-        self.upstreams.push(Arc::default());
+        self.upstreams.push(Arc::new(Counters::new(self.threads)));
         self.doubts.push(Arc::default());
     }
 
@@ -38,9 +59,8 @@ impl Tally {
     #[must_use]
     pub(crate) fn with_pools<'a>(&self, names: impl Iterator<Item = &'a str>) -> Tally {
         Tally {
-            upstreams: self.upstreams.clone(),
-            doubts: self.doubts.clone(),
             pools: names.map(PoolMetrics::new).collect(),
+            ..self.clone()
         }
     }
 
@@ -63,117 +83,178 @@ impl Tally {
     }
 }
 
-/// Counts of one upstream. Every method is one relaxed atomic: the figures order nothing.
-#[derive(Debug, Default)]
+/// Counts of one upstream.
+#[derive(Debug)]
 pub(crate) struct Counters {
-    in_flight: AtomicU64,
-    waiting: AtomicU64,
-    answered: AtomicU64,
-    interim: AtomicU64,
-    failed: AtomicU64,
-    tunnels: AtomicU64,
-    carried: AtomicU64,
+    /// By the threads' numbers.
+    cells: Box<[Cells]>,
     on_trial: AtomicBool,
 }
 
 impl Counters {
+    fn new(threads: usize) -> Self {
+        Self {
+            cells: (0..threads).map(|_| Cells::default()).collect(),
+            on_trial: AtomicBool::new(false),
+        }
+    }
+
+    /// The cells of a thread, for that thread.
+    #[must_use]
+    pub(crate) fn of(&self, thread: Thread) -> &Cells {
+        &self.cells[thread.0]
+    }
+
     /// A place for the one request that tries the upstream; none while another has it.
-    pub(crate) fn try_out(self: &Arc<Self>) -> Option<Trial> {
-        (!self.on_trial.swap(true, Relaxed)).then(|| Trial(Arc::clone(self)))
-    }
-
-    /// An attempt begins. It ends when the guard is dropped.
-    #[must_use = "the attempt ends when the guard is dropped"]
-    pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Relaxed);
-        InFlight(self.clone())
-    }
-
-    /// An attempt waits for the head of its answer, until the guard is dropped.
-    #[must_use = "the wait ends when the guard is dropped"]
-    pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
-        self.waiting.fetch_add(1, Relaxed);
-        Waiting(self.clone())
-    }
-
-    /// A response head arrived.
-    pub(crate) fn answered(&self) {
-        self.answered.fetch_add(1, Relaxed);
-    }
-
-    /// An informational head arrived.
-    pub(crate) fn is_at_work(&self) {
-        self.interim.fetch_add(1, Relaxed);
-    }
-
-    /// An attempt failed.
-    pub(crate) fn failed(&self) {
-        self.failed.fetch_add(1, Relaxed);
-    }
-
-    /// Bytes of a body went there, or came from there.
-    pub(crate) fn carried(&self, bytes: u64) {
-        self.carried.fetch_add(bytes, Relaxed);
+    pub(crate) fn try_out(&self) -> Option<Trial<'_>> {
+        (!self.on_trial.swap(true, Relaxed)).then_some(Trial(self))
     }
 
     /// Bytes of bodies, both ways. What tunnels move is not counted, nor what a client goes on sending after its answer
     /// began.
     #[must_use]
     pub(crate) fn carried_so_far(&self) -> u64 {
-        self.carried.load(Relaxed)
-    }
-
-    /// An attempt became a tunnel. It ends when the guard is dropped.
-    #[must_use = "the tunnel ends when the guard is dropped"]
-    pub(crate) fn tunnel(self: &Arc<Self>) -> OpenTunnel {
-        self.tunnels.fetch_add(1, Relaxed);
-        OpenTunnel(self.clone())
+        self.sum(|cells| &cells.carried)
     }
 
     /// Attempts that have begun and not ended, tunnels not among them.
     #[must_use]
     pub(crate) fn in_flight_now(&self) -> u64 {
         // The two counts are read one after the other.
-        self.in_flight.load(Relaxed).saturating_sub(self.tunnels_now())
+        self.sum(|cells| &cells.in_flight)
+            .saturating_sub(self.tunnels_now())
     }
 
     /// Tunnels that are open.
     #[must_use]
     pub(crate) fn tunnels_now(&self) -> u64 {
-        self.tunnels.load(Relaxed)
+        self.sum(|cells| &cells.tunnels)
     }
 
     /// Attempts that wait for the head of their answer. Answers in progress (streams, tunnels) do not count: an idle
     /// one waits for nothing.
     #[must_use]
     pub(crate) fn waiting_now(&self) -> u64 {
-        self.waiting.load(Relaxed)
+        self.sum(|cells| &cells.waiting)
     }
 
     /// Response heads that have arrived.
     #[must_use]
     pub(crate) fn answered_so_far(&self) -> u64 {
-        self.answered.load(Relaxed)
+        self.sum(|cells| &cells.answered)
     }
 
     /// Heads of any kind that have arrived: signs of life.
     #[must_use]
     pub(crate) fn heard_so_far(&self) -> u64 {
-        self.answered_so_far() + self.interim.load(Relaxed)
+        self.answered_so_far() + self.sum(|cells| &cells.interim)
     }
 
     /// Attempts that have failed.
     #[must_use]
     pub(crate) fn failed_so_far(&self) -> u64 {
-        self.failed.load(Relaxed)
+        self.sum(|cells| &cells.failed)
+    }
+
+    fn sum(&self, of: impl Fn(&Cells) -> &OwnCount) -> u64 {
+        self.cells.iter().map(|cells| of(cells).read()).sum()
+    }
+}
+
+/// What one thread counts of one upstream. Aligned so that no two threads write in one cache line, nor in two that
+/// processors fetch together.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Cells {
+    in_flight: OwnCount,
+    waiting: OwnCount,
+    answered: OwnCount,
+    interim: OwnCount,
+    failed: OwnCount,
+    tunnels: OwnCount,
+    carried: OwnCount,
+}
+
+impl Cells {
+    /// An attempt begins. It ends when the guard is dropped.
+    #[must_use = "the attempt ends when the guard is dropped"]
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.in_flight.add(1);
+        InFlight(self)
+    }
+
+    /// An attempt waits for the head of its answer, until the guard is dropped.
+    #[must_use = "the wait ends when the guard is dropped"]
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.add(1);
+        Waiting(self)
+    }
+
+    /// A response head arrived.
+    pub(crate) fn answered(&self) {
+        self.answered.add(1);
+    }
+
+    /// An informational head arrived.
+    pub(crate) fn is_at_work(&self) {
+        self.interim.add(1);
+    }
+
+    /// An attempt failed.
+    pub(crate) fn failed(&self) {
+        self.failed.add(1);
+    }
+
+    /// Bytes of a body went there, or came from there.
+    pub(crate) fn carried(&self, bytes: u64) {
+        self.carried.add(bytes);
+    }
+
+    /// An attempt became a tunnel. It ends when the guard is dropped.
+    #[must_use = "the tunnel ends when the guard is dropped"]
+    pub(crate) fn tunnel(&self) -> OpenTunnel<'_> {
+        self.tunnels.add(1);
+        OpenTunnel(self)
+    }
+
+    /// An attempt ended whose guard was forgotten, because whoever counts it could not hold a borrow.
+    pub(crate) fn ended(&self) {
+        self.in_flight.take(1);
+    }
+
+    /// The same of a tunnel.
+    pub(crate) fn tunnel_ended(&self) {
+        self.tunnels.take(1);
+    }
+}
+
+/// A count that one thread writes and others read. It orders nothing.
+#[derive(Debug, Default)]
+pub(crate) struct OwnCount(AtomicU64);
+
+impl OwnCount {
+    /// For the thread that it belongs to.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
+    }
+
+    /// For the thread that it belongs to, which has added as many before.
+    fn take(&self, less: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(less), Relaxed);
+    }
+
+    /// For everybody.
+    #[must_use]
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 }
 
 /// The one request that tries an upstream which nobody checks; it is the only one until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Trial(Arc<Counters>);
+pub(crate) struct Trial<'a>(&'a Counters);
 
-impl Drop for Trial {
+impl Drop for Trial<'_> {
     fn drop(&mut self) {
         self.0.on_trial.store(false, Relaxed);
     }
@@ -181,37 +262,95 @@ impl Drop for Trial {
 
 /// One attempt in flight; counted until it is dropped.
 #[derive(Debug)]
-pub(crate) struct InFlight(Arc<Counters>);
+pub(crate) struct InFlight<'a>(&'a Cells);
 
-impl InFlight {
-    /// Bytes of its answer's body came.
-    pub(crate) fn carried(&self, bytes: u64) {
-        self.0.carried(bytes);
-    }
-}
-
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.0.ended();
     }
 }
 
 /// One open tunnel; counted until it is dropped.
 #[derive(Debug)]
-pub(crate) struct OpenTunnel(Arc<Counters>);
+pub(crate) struct OpenTunnel<'a>(&'a Cells);
 
-impl Drop for OpenTunnel {
+impl Drop for OpenTunnel<'_> {
     fn drop(&mut self) {
-        self.0.tunnels.fetch_sub(1, Relaxed);
+        self.0.tunnel_ended();
     }
 }
 
 /// One attempt that waits for a head; counted until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Waiting(Arc<Counters>);
+pub(crate) struct Waiting<'a>(&'a Cells);
 
-impl Drop for Waiting {
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Relaxed);
+        self.0.waiting.take(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many threads count at once, and how often.
+    const THREADS: usize = 4;
+    const ROUNDS: u64 = 50_000;
+
+    #[test]
+    fn what_threads_count_at_the_same_time_is_all_counted() {
+        let mut tally = Tally::new(THREADS);
+        tally.add();
+        let counters = tally.upstream(UpstreamId(0));
+        std::thread::scope(|scope| {
+            for thread in (0..THREADS).map(Thread) {
+                let cells = counters.of(thread);
+                scope.spawn(move || {
+                    for _ in 0..ROUNDS {
+                        let _attempt = cells.begin();
+                        drop(cells.wait());
+                        cells.answered();
+                        cells.carried(3);
+                    }
+                });
+            }
+        });
+        let all = u64::try_from(THREADS).unwrap() * ROUNDS;
+        assert_eq!(
+            (counters.answered_so_far(), counters.carried_so_far()),
+            (all, 3 * all)
+        );
+        assert_eq!((counters.in_flight_now(), counters.waiting_now()), (0, 0));
+    }
+
+    #[test]
+    fn a_sum_is_over_all_threads_and_ends_with_its_guards() {
+        let mut tally = Tally::new(2);
+        tally.add();
+        let counters = tally.upstream(UpstreamId(0));
+        let (one, other) = (counters.of(Thread(0)), counters.of(Thread(1)));
+        let first = one.begin();
+        let second = other.begin();
+        let tunnel = other.tunnel();
+        assert_eq!((counters.in_flight_now(), counters.tunnels_now()), (1, 1));
+        drop((tunnel, second));
+        assert_eq!((counters.in_flight_now(), counters.tunnels_now()), (1, 0));
+        drop(first);
+        one.answered();
+        other.is_at_work();
+        assert_eq!((counters.in_flight_now(), counters.heard_so_far()), (0, 2));
+        // The next snapshot has the same cells.
+        let next = tally.with_pools(std::iter::empty());
+        assert_eq!(next.upstream(UpstreamId(0)).heard_so_far(), 2);
+    }
+
+    #[test]
+    fn one_request_at_a_time_tries_an_upstream() {
+        let counters = Counters::new(2);
+        let trial = counters.try_out();
+        assert!(trial.is_some() && counters.try_out().is_none());
+        drop(trial);
+        assert!(counters.try_out().is_some());
     }
 }

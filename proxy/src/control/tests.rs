@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::config::Config;
+use crate::tally::Thread;
 
 const FILE: &str = r#"
 [[listen]]
@@ -68,9 +69,10 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
     let first = current.snapshot.upstreams.pools[0].members[0].id;
     directory.observe(first, Observation::Refused);
     let counters = current.tally.upstream(first);
-    counters.answered();
-    counters.failed();
-    let _in_flight = counters.begin();
+    let cells = counters.of(Thread(0));
+    cells.answered();
+    cells.failed();
+    let _in_flight = cells.begin();
 
     let status = client.status(ProxyStatusRequest {}).await.unwrap().into_inner();
     assert_eq!(

@@ -4,6 +4,7 @@ use remora_policy::Wish;
 use remora_process::config::Source;
 
 use super::*;
+use crate::tally::Thread;
 
 fn config(members: &[(&str, u16)]) -> Config {
     let mut text = "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n".to_owned();
@@ -115,7 +116,12 @@ fn a_drain_ends_also_while_no_pool_has_the_route() {
 fn a_reload_keeps_what_is_known_of_members_that_stay() {
     let directory = two();
     directory.observe(UpstreamId(0), Observation::Refused);
-    directory.current().tally.upstream(UpstreamId(1)).answered();
+    directory
+        .current()
+        .tally
+        .upstream(UpstreamId(1))
+        .of(Thread(0))
+        .answered();
     directory.reload(&config(&[("n3", 3), ("n2", 2), ("n1", 1)]));
     assert_eq!(shown(&directory), "3: n3#2 unknown, n2#1 unknown, n1#0 down");
     let tally = &directory.current().tally;

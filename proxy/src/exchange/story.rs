@@ -20,7 +20,6 @@ use crate::config::Terms;
 use crate::directory::Snapshot;
 use crate::http::Farewell;
 use crate::metrics::{FAILURES, REFUSED};
-use crate::tally::{InFlight, OpenTunnel};
 
 /// The story of one exchange.
 pub(super) struct Story {
@@ -33,8 +32,7 @@ pub(super) struct Story {
     pick: &'static str,
     attempts: u32,
     /// The upstream of the last attempt and its place in the count.
-    upstream: Option<(UpstreamId, InFlight)>,
-    tunnel: Option<OpenTunnel>,
+    upstream: Option<InProgress>,
     /// Status, and when it was known; none while the client has no answer.
     answered: Option<(u16, Duration)>,
     bytes: u64,
@@ -54,7 +52,6 @@ impl Story {
             pick: "",
             attempts: 0,
             upstream: None,
-            tunnel: None,
             answered: None,
             bytes: 0,
             end: End::ClientGone,
@@ -88,14 +85,13 @@ impl Story {
     /// An attempt begins.
     pub(super) fn attempts(&mut self, upstream: &Upstream) {
         self.attempts += 1;
-        let counters = self.visit.current.tally.upstream(upstream.id);
-        self.upstream = Some((upstream.id, counters.begin()));
+        self.upstream = Some(InProgress::begin(&self.visit, upstream.id));
     }
 
     /// The current attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure) {
-        let Some((id, _)) = &self.upstream else { return };
-        let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(*id) else {
+        let Some(id) = self.upstream() else { return };
+        let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(id) else {
             return;
         };
         tracing::debug!(route = &*upstream.route, ?failure, "an attempt failed");
@@ -128,8 +124,8 @@ impl Story {
     pub(super) fn sent(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.bytes = self.bytes.saturating_add(bytes);
-        if let Some((_, in_flight)) = &self.upstream {
-            in_flight.carried(bytes);
+        if let Some(id) = self.upstream() {
+            self.visit.cells(id).carried(bytes);
         }
     }
 
@@ -141,7 +137,7 @@ impl Story {
 
     /// The upstream of the last attempt.
     pub(super) fn upstream(&self) -> Option<UpstreamId> {
-        self.upstream.as_ref().map(|(id, _)| *id)
+        self.upstream.as_ref().map(|attempt| attempt.id)
     }
 
     /// The answer went out whole.
@@ -153,12 +149,47 @@ impl Story {
     pub(super) fn tunnel(&mut self) -> Farewell {
         self.end = End::Tunnel;
         let upstream = self.upstream();
-        self.tunnel = upstream.map(|id| self.visit.current.tally.upstream(id).tunnel());
+        if let Some(attempt) = &mut self.upstream {
+            attempt.becomes_tunnel();
+        }
         let directory = self.visit.site.directory.clone();
         match upstream {
             Some(id) => Box::pin(farewell::due(directory, id)),
             None => Box::pin(std::future::pending()),
         }
+    }
+}
+
+/// An attempt that is counted as in flight, as a tunnel if it became one, until this is dropped.
+struct InProgress {
+    visit: Rc<Visit>,
+    id: UpstreamId,
+    tunnel: bool,
+}
+
+impl InProgress {
+    fn begin(visit: &Rc<Visit>, id: UpstreamId) -> Self {
+        std::mem::forget(visit.cells(id).begin());
+        Self {
+            visit: Rc::clone(visit),
+            id,
+            tunnel: false,
+        }
+    }
+
+    fn becomes_tunnel(&mut self) {
+        std::mem::forget(self.visit.cells(self.id).tunnel());
+        self.tunnel = true;
+    }
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        let cells = self.visit.cells(self.id);
+        if self.tunnel {
+            cells.tunnel_ended();
+        }
+        cells.ended();
     }
 }
 
@@ -170,9 +201,8 @@ impl Drop for Story {
         let (head, snapshot) = (&self.visit.head, self.visit.snapshot());
         let pool = self.pool.map(|pool| &snapshot.upstreams.pools[pool]);
         let upstream = self
-            .upstream
-            .as_ref()
-            .and_then(|(id, _)| pool.and_then(|pool| pool.member(*id)));
+            .upstream()
+            .and_then(|id| pool.and_then(|pool| pool.member(id)));
         self.visit.site.log.note(&Entry {
             client: self.client,
             method: head.method().as_bytes(),

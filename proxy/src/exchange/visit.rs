@@ -13,6 +13,7 @@ use crate::directory::{Current, Snapshot};
 use crate::doubts::Doubt;
 use crate::http::RequestHead;
 use crate::site::Site;
+use crate::tally::Cells;
 
 /// A request in hand. Whatever works on it shares it.
 pub(super) struct Visit {
@@ -36,9 +37,14 @@ impl Visit {
         found.is_some_and(|(_, member)| so(&member.health))
     }
 
+    /// What this thread counts of an upstream.
+    pub(super) fn cells(&self, upstream: UpstreamId) -> &Cells {
+        self.current.tally.upstream(upstream).of(self.site.thread)
+    }
+
     /// What was seen of an upstream: a response head, or a failure. Answers with the doubt that a check will settle.
     pub(super) fn observe(&self, upstream: UpstreamId, seen: Result<(), &Failure>) -> Option<Doubt> {
-        let counters = self.current.tally.upstream(upstream);
+        let counters = self.cells(upstream);
         let observation = match seen {
             Ok(()) => {
                 counters.answered();

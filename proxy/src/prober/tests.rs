@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::config::Config;
-use crate::tally::Counters;
+use crate::tally::{Counters, Thread};
 
 /// How long a test waits for what it expects: several times what is promised, because the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -288,7 +288,8 @@ async fn a_frozen_upstream_with_waiting_requests_is_found_in_time_whatever_the_i
     let directory = stub.directory("every = \"60s\"");
     beside(&directory, serving, async {
         stub.manner.set(Manner::IsSilent);
-        let _waiting = counted(&directory).wait();
+        let counters = counted(&directory);
+        let _waiting = counters.of(Thread(0)).wait();
         let took = becomes(&directory, Belief::Down).await;
         assert_eq!(
             upstream(&directory).health.reason(),
@@ -304,7 +305,8 @@ async fn an_idle_upstream_that_pauses_for_a_moment_is_not_marked() {
     let (stub, serving) = Stub::start(Manner::IsSilent).await;
     let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
     // An open WebSocket or stream: its answer has begun, and nothing waits.
-    let _streaming = counted(&directory).begin();
+    let counters = counted(&directory);
+    let _streaming = counters.of(Thread(0)).begin();
     beside(&directory, serving, async {
         while stub.asked.borrow().is_empty() {
             tokio::task::yield_now().await;
@@ -329,7 +331,7 @@ async fn a_busy_upstream_that_answers_requests_is_not_called_frozen() {
     let directory = stub.directory("every = \"100ms\", timeout = \"100ms\"");
     beside(&directory, serving, async {
         while stub.asked.borrow().len() < 10 {
-            counted(&directory).answered();
+            counted(&directory).of(Thread(0)).answered();
             directory.observe(upstream(&directory).id, Observation::Answered);
             tokio::task::yield_now().await;
             assert_ne!(upstream(&directory).health.belief(), Belief::Down);
