@@ -32,9 +32,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// How the names of durations end, in seconds.
 const DURATION: &str = "_seconds";
 
-/// Bucket limits of every duration histogram, in seconds: from what needs no disk to one long election, and to a table image
+/// Bucket limits of every duration histogram of all servers, in seconds: from what needs no disk to one long election, and to a table image
 /// of some gigabytes.
-const DURATION_BUCKETS_SECONDS: [f64; 17] = [
+pub const DURATION_BUCKETS_SECONDS: [f64; 17] = [
     0.000_01, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0,
     80.0,
 ];
@@ -44,6 +44,9 @@ const COUNT_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 25
 
 /// Says whether the server is ready, or in a sentence why not. Called once per `/readyz`; must not block.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Writes figures that a server counts itself, in the same text format. Called once per `/metrics`; must not block.
+pub type OwnFigures = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 /// The recorder of this process, installed at the first call. Everything that the `metrics` macros record before that
 /// call is lost, so a server calls this first.
@@ -71,6 +74,11 @@ pub fn recorder() -> PrometheusHandle {
 
 /// The three pages as a router that can be merged into another.
 pub fn router(readiness: Readiness) -> Router {
+    router_with(readiness, Arc::new(|_| {}))
+}
+
+/// The same, with figures behind those of the recorder that the server counts itself.
+pub fn router_with(readiness: Readiness, own: OwnFigures) -> Router {
     let recorder = recorder();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -82,7 +90,8 @@ pub fn router(readiness: Readiness) -> Router {
             "/metrics",
             get(move || {
                 figures::sample();
-                let text = recorder.render();
+                let mut text = recorder.render();
+                own(&mut text);
                 std::future::ready(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
             }),
         )

@@ -17,6 +17,8 @@ const RETRY_AFTER_SECONDS: &str = "1";
 pub(crate) struct OwnAnswer {
     /// The status code.
     pub(crate) status: u16,
+    /// Why, in a word for figures and logs.
+    pub(crate) reason: &'static str,
     /// One sentence for people.
     pub(crate) sentence: &'static str,
     /// Whether the connection ends with it, because what follows could be misread.
@@ -29,6 +31,7 @@ impl OwnAnswer {
     pub(crate) fn refused(refusal: Refusal) -> Self {
         Self {
             status: refusal.status,
+            reason: "head",
             sentence: refusal.reason,
             close: true,
         }
@@ -39,6 +42,7 @@ impl OwnAnswer {
     pub(crate) fn bad_path(sentence: &'static str) -> Self {
         Self {
             status: 400,
+            reason: "path",
             sentence,
             close: true,
         }
@@ -49,6 +53,7 @@ impl OwnAnswer {
     pub(crate) fn came_round() -> Self {
         Self {
             status: 508,
+            reason: "came-round",
             sentence: "This request came back to the proxy that had sent it on.",
             close: false,
         }
@@ -59,6 +64,7 @@ impl OwnAnswer {
     pub(crate) fn no_route() -> Self {
         Self {
             status: 404,
+            reason: "no-route",
             sentence: "There is nothing at this address.",
             close: false,
         }
@@ -73,6 +79,7 @@ impl OwnAnswer {
         };
         Self {
             status,
+            reason: "body",
             sentence,
             close: true,
         }
@@ -96,6 +103,7 @@ impl OwnAnswer {
         };
         Self {
             status,
+            reason: "gave-up",
             sentence,
             close: false,
         }

@@ -13,6 +13,7 @@ mod wishing;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use remora_policy::{AdminState, Pool, Upstream, Wish};
 use remora_process::accept::{Accepting, Connection};
 use remora_process::audit;
 use remora_process::exit::Failure;
-use remora_process::ops::{self, Readiness};
+use remora_process::ops::{self, OwnFigures, Readiness};
 use remora_process::tls::{Caller, Role, Secured, Tls, Who};
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::{
@@ -36,6 +37,7 @@ use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status};
 
 use crate::directory::{Directory, Meant, Unknown, unix_now};
+use crate::metrics;
 use crate::tally::Counters;
 use crate::wishes::WishStore;
 use wishing::Change;
@@ -56,6 +58,7 @@ pub async fn serve(
     (readiness, store): (Readiness, Option<WishStore>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
+    let own = figures(directory.clone());
     let admin = ProxyAdminServer::new(Control {
         directory,
         store: Mutex::new(store),
@@ -64,7 +67,7 @@ pub async fn serve(
     .max_decoding_message_size(REQUEST_BYTES);
     let router = Routes::new(admin)
         .into_axum_router()
-        .merge(ops::router(readiness));
+        .merge(ops::router_with(readiness, own));
     let serving = Server::builder()
         .accept_http1(true)
         .add_routes(Routes::from(router))
@@ -82,9 +85,14 @@ pub async fn serve(
     }
 }
 
+/// What the proxy threads count.
+fn figures(directory: Directory) -> OwnFigures {
+    Arc::new(move |text| metrics::render(directory.current().tally.all_pools(), text))
+}
+
 /// What the control address accepts, with TLS or without.
 fn accepted(listener: TcpListener, tls: Option<Tls>) -> impl Stream<Item = io::Result<Operator>> {
-    let open = metrics::gauge!("remora_proxy_control_connections");
+    let open = ::metrics::gauge!("remora_proxy_control_connections");
     let listener = Accepting::new(listener, "control", CONNECTIONS, open);
     stream::unfold(listener, move |mut listener| {
         let tls = tls.clone();

@@ -80,7 +80,7 @@ struct Writer {
     serving: bool,
     wishes: Wishes,
     attached: Vec<Attached>,
-    /// Of every upstream that ever was.
+    /// Of every upstream and every pool that ever was.
     tally: Tally,
 }
 
@@ -276,7 +276,8 @@ impl Writer {
             upstreams,
         };
         let names = config.pools.iter().map(|pool| &*pool.name);
-        let tally = Arc::new(self.tally.with_pools(names));
+        self.tally.set_pools(names);
+        let tally = Arc::new(self.tally.clone());
         Current { snapshot, tally }
     }
 

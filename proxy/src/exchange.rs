@@ -89,6 +89,7 @@ impl Handler for Visitor {
                 };
             }
             Err(answer) => {
+                story.refused(answer.reason);
                 let (head, body) = answer.into_response(story.request_id());
                 let bare = visit.head.method() == "HEAD";
                 (head, if bare { Body::empty() } else { body })
@@ -320,8 +321,11 @@ impl<'a> Exchange<'a> {
             }
         };
         if unpublished {
-            let figures = self.visit.current.tally.pool(self.mapped.route.pool);
-            figures.unpublished(&self.pool.name);
+            self.visit
+                .current
+                .tally
+                .pool(self.mapped.route.pool)
+                .unpublished();
         }
         answer
     }

@@ -1,13 +1,18 @@
-//! The figures that the proxy publishes on `/metrics`: every name, and handles that cost one atomic to use.
+//! The figures that the proxy publishes on `/metrics`: every name, and how it is counted.
 //!
-//! A handle is looked up once, when a snapshot is made, never per request. Written by the shell, never read by logic.
+//! What each exchange counts is in `pools`, in cells of each thread's own. The rest is rarer, and counted by the recorder of
+//! this process; a handle is looked up once, never per request. Written by the shell, never read by logic.
 //!
 //! Left out on purpose: per-user or per-path figures; they belong into the access log. Session ids appear nowhere.
 
-use std::sync::{Arc, Once};
+mod pools;
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use std::cell::RefCell;
+
+use metrics::{Counter, Gauge, counter, gauge};
 use remora_policy::Belief;
+
+pub(crate) use pools::{PoolCells, PoolFigures, render};
 
 /// Exchanges by pool and class of the status that the client got (`2xx` ...).
 pub(crate) const EXCHANGES: &str = "remora_proxy_exchanges_total";
@@ -29,68 +34,35 @@ pub(crate) const UNPUBLISHED: &str = "remora_proxy_unpublished_locations_total";
 pub(crate) const GENERATION: &str = "remora_proxy_snapshot_generation";
 /// Clients connected now.
 pub(crate) const CLIENTS: &str = "remora_proxy_client_connections";
-/// Requests refused before a pool was known, by status.
+/// Requests refused before a pool was known, by status and reason.
 pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
 /// Connections that were refused for their PROXY header, or for the lack of one, by reason.
 pub(crate) const REFUSED_CONNECTIONS: &str = "remora_proxy_refused_connections_total";
 /// Access log lines that were dropped because the writer was behind.
 pub(crate) const LOG_LINES_DROPPED: &str = "remora_proxy_access_log_lines_dropped_total";
 
-/// Handles of one pool.
-#[derive(Clone)]
-pub(crate) struct PoolMetrics {
-    classes: [Counter; 5],
-    picks: [(&'static str, Counter); 4],
-    /// Seconds from the request head to the response head.
-    pub(crate) head_seconds: Histogram,
-    /// Attempts that were followed by another.
-    pub(crate) repeats: Counter,
-    unpublished: Counter,
-    /// Whether somebody was told of the first.
-    told: Arc<Once>,
+/// Requests that were refused before a pool was known, as one thread counts them: a handle for each status and reason that
+/// it has met.
+///
+/// Left out on purpose: a bound. Reasons are words of this program, a few dozen.
+#[derive(Default)]
+pub(crate) struct Refusals {
+    met: RefCell<Vec<(u16, &'static str, Counter)>>,
 }
 
-impl PoolMetrics {
-    /// The handles of the pool with this name.
-    #[must_use]
-    pub(crate) fn new(pool: &str) -> PoolMetrics {
-        let class = |class: &'static str| counter!(EXCHANGES, "pool" => pool.to_owned(), "class" => class);
-        let pick = |kind: &'static str| (kind, counter!(PICKS, "pool" => pool.to_owned(), "pick" => kind));
-        PoolMetrics {
-            classes: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(class),
-            picks: ["sticky", "moved", "fresh", "none"].map(pick),
-            head_seconds: histogram!(HEAD_SECONDS, "pool" => pool.to_owned()),
-            repeats: counter!(REPEATS, "pool" => pool.to_owned()),
-            unpublished: counter!(UNPUBLISHED, "pool" => pool.to_owned()),
-            told: Arc::new(Once::new()),
-        }
-    }
-
-    /// An answer sent its client to an upstream's own address. Told once: the figure says how often.
-    pub(crate) fn unpublished(&self, pool: &str) {
-        self.unpublished.increment(1);
-        self.told.call_once(|| {
-            tracing::warn!(
-                pool,
-                "an answer names an upstream's own address under a path that no route publishes: its client cannot follow; \
-                 add a route for the path, or mend the link"
-            );
+impl Refusals {
+    /// One more for this reason, a word; its client got this status.
+    pub(crate) fn count(&self, reason: &'static str, status: u16) {
+        let mut met = self.met.borrow_mut();
+        let known = met
+            .iter()
+            .position(|known| (known.0, known.1) == (status, reason));
+        let known = known.unwrap_or_else(|| {
+            let counter = counter!(REFUSED, "status" => status.to_string(), "reason" => reason);
+            met.push((status, reason, counter));
+            met.len() - 1
         });
-    }
-
-    /// The client got this status; 101 counts as 1xx.
-    pub(crate) fn answered(&self, status: u16) {
-        let class = usize::from(status / 100).saturating_sub(1);
-        if let Some(counter) = self.classes.get(class) {
-            counter.increment(1);
-        }
-    }
-
-    /// An upstream was picked in this way ([`Pick::as_str`](remora_policy::Pick::as_str)).
-    pub(crate) fn picked(&self, kind: &str) {
-        if let Some((_, counter)) = self.picks.iter().find(|(known, _)| *known == kind) {
-            counter.increment(1);
-        }
+        met[known].2.increment(1);
     }
 }
 

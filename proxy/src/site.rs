@@ -12,6 +12,7 @@ use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLi
 use crate::access_log::AccessLog;
 use crate::connections::Connections;
 use crate::directory::Directory;
+use crate::metrics::Refusals;
 use crate::naming::{Naming, ProcessName};
 use crate::tally::{Tally, Thread};
 
@@ -23,6 +24,8 @@ pub(crate) struct Site {
     pub(crate) directory: Directory,
     /// Idle connections.
     pub(crate) connections: Connections,
+    /// Requests that never became an exchange.
+    pub(crate) refusals: Refusals,
     /// Where exchanges are noted.
     pub(crate) log: AccessLog,
     /// How this process and its requests are called.
@@ -41,6 +44,7 @@ impl Site {
             thread,
             directory,
             connections: Connections::default(),
+            refusals: Refusals::default(),
             log,
             naming: Naming::new(process),
             balance: RefCell::new(Balance::new()),

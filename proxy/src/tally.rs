@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use remora_policy::UpstreamId;
 
 use crate::doubts::Doubts;
-use crate::metrics::PoolMetrics;
+use crate::metrics::PoolFigures;
 
 /// One of the threads that serve clients, by its number from 0 on. Each has one, which no other has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,10 @@ pub(crate) struct Tally {
     upstreams: Vec<Arc<Counters>>,
     /// By [`UpstreamId::index`].
     doubts: Vec<Arc<Doubts>>,
-    /// By the pools' positions.
-    pools: Vec<PoolMetrics>,
+    /// The pools of the snapshot, by their positions.
+    pools: Vec<Arc<PoolFigures>>,
+    /// Of every pool that ever was.
+    all_pools: Vec<Arc<PoolFigures>>,
 }
 
 impl Tally {
@@ -46,6 +48,7 @@ impl Tally {
             upstreams: Vec::new(),
             doubts: Vec::new(),
             pools: Vec::new(),
+            all_pools: Vec::new(),
         }
     }
 
@@ -55,13 +58,17 @@ impl Tally {
         self.doubts.push(Arc::default());
     }
 
-    /// The same upstreams, and the pools of these names in their order.
-    #[must_use]
-    pub(crate) fn with_pools<'a>(&self, names: impl Iterator<Item = &'a str>) -> Tally {
-        Tally {
-            pools: names.map(PoolMetrics::new).collect(),
-            ..self.clone()
-        }
+    /// From here on the pools are those of these names, in their order.
+    pub(crate) fn set_pools<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        let pools = names.map(|name| {
+            let known = self.all_pools.iter().find(|pool| pool.name() == name);
+            let pool = known.map_or_else(|| Arc::new(PoolFigures::new(name, self.threads)), Arc::clone);
+            if known.is_none() {
+                self.all_pools.push(Arc::clone(&pool));
+            }
+            pool
+        });
+        self.pools = pools.collect();
     }
 
     /// What is counted of this upstream.
@@ -78,8 +85,14 @@ impl Tally {
 
     /// The figures of the pool at this position.
     #[must_use]
-    pub(crate) fn pool(&self, position: usize) -> &PoolMetrics {
+    pub(crate) fn pool(&self, position: usize) -> &PoolFigures {
         &self.pools[position]
+    }
+
+    /// The figures of all pools that ever were.
+    #[must_use]
+    pub(crate) fn all_pools(&self) -> &[Arc<PoolFigures>] {
+        &self.all_pools
     }
 }
 
@@ -341,8 +354,19 @@ mod tests {
         other.is_at_work();
         assert_eq!((counters.in_flight_now(), counters.heard_so_far()), (0, 2));
         // The next snapshot has the same cells.
-        let next = tally.with_pools(std::iter::empty());
-        assert_eq!(next.upstream(UpstreamId(0)).heard_so_far(), 2);
+        assert_eq!(tally.clone().upstream(UpstreamId(0)).heard_so_far(), 2);
+    }
+
+    #[test]
+    fn a_pool_goes_on_counting_when_it_comes_back() {
+        let mut tally = Tally::new(1);
+        tally.set_pools(["a", "b"].into_iter());
+        tally.pool(1).of(Thread(0)).repeats();
+        let before = Arc::clone(&tally.all_pools()[1]);
+        tally.set_pools(["a"].into_iter());
+        assert_eq!(tally.all_pools().len(), 2, "and is told of meanwhile");
+        tally.set_pools(["c", "b"].into_iter());
+        assert!(std::ptr::eq(tally.pool(1), &*before));
     }
 
     #[test]

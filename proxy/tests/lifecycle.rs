@@ -260,6 +260,12 @@ fn figures_and_the_access_log_tell_of_an_exchange_without_its_session() {
         figures.contains("remora_proxy_picks_total{pool=\"tomcat\",pick=\"sticky\"} 1"),
         "{figures}"
     );
+    for line in [
+        "remora_proxy_response_head_seconds_count{pool=\"tomcat\"} 1",
+        "remora_proxy_refused_requests_total{status=\"405\",reason=\"",
+    ] {
+        assert!(figures.contains(line), "{line} is not in\n{figures}");
+    }
     proxy.signal("TERM");
     assert_eq!(proxy.exit_code(), Some(0));
     let lines = std::fs::read_to_string(&log).expect("the log was written");

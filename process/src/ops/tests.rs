@@ -29,7 +29,11 @@ async fn ready_follows_the_server_and_says_why_not() {
     });
     let listener = bind("127.0.0.1:0".parse().unwrap(), "ops-addr").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(serve(listener, router(readiness), std::future::pending()));
+    let server = tokio::spawn(serve(
+        listener,
+        router_with(readiness, Arc::new(|text| text.push_str("remora_own 7\n"))),
+        std::future::pending(),
+    ));
 
     let answer = ask(address, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
@@ -51,6 +55,7 @@ async fn ready_follows_the_server_and_says_why_not() {
         "process_resident_memory_bytes ",
         "process_cpu_seconds_total ",
         "process_open_fds ",
+        "remora_own 7",
     ] {
         assert!(figures.contains(line), "{line} is not in\n{figures}");
     }

@@ -1,7 +1,5 @@
 //! The operator service over a real socket, as the command line speaks to it.
 
-use std::sync::Arc;
-
 use remora_policy::Observation;
 use remora_process::config::Source;
 use remora_proto::v1::DrainMode;

@@ -19,7 +19,7 @@ use crate::access_log::{End, Entry};
 use crate::config::Terms;
 use crate::directory::Snapshot;
 use crate::http::Farewell;
-use crate::metrics::{FAILURES, REFUSED};
+use crate::metrics::FAILURES;
 
 /// The story of one exchange.
 pub(super) struct Story {
@@ -30,6 +30,8 @@ pub(super) struct Story {
     pool: Option<usize>,
     route: Option<usize>,
     pick: &'static str,
+    /// Why the request was refused before a pool was known, in a word; empty if it was not.
+    reason: &'static str,
     attempts: u32,
     /// The upstream of the last attempt and its place in the count.
     upstream: Option<InProgress>,
@@ -50,6 +52,7 @@ impl Story {
             pool: None,
             route: None,
             pick: "",
+            reason: "",
             attempts: 0,
             upstream: None,
             answered: None,
@@ -74,11 +77,18 @@ impl Story {
         self.route.map(|position| &snapshot.terms[position])
     }
 
+    /// No pool takes the request, for this reason.
+    pub(super) fn refused(&mut self, reason: &'static str) {
+        if self.pool.is_none() {
+            self.reason = reason;
+        }
+    }
+
     /// How an upstream was picked.
     pub(super) fn picked(&mut self, pick: &Pick<'_>) {
         self.pick = pick.as_str();
         if let Some(pool) = self.pool {
-            self.visit.current.tally.pool(pool).picked(self.pick);
+            self.visit.figures(pool).picked(pick);
         }
     }
 
@@ -102,7 +112,7 @@ impl Story {
     /// Another attempt follows.
     pub(super) fn repeats(&mut self) {
         if let Some(pool) = self.pool {
-            self.visit.current.tally.pool(pool).repeats.increment(1);
+            self.visit.figures(pool).repeats();
         }
     }
 
@@ -111,12 +121,8 @@ impl Story {
         let elapsed = self.began.elapsed();
         self.answered = Some((status, elapsed));
         match self.pool {
-            Some(pool) => {
-                let figures = self.visit.current.tally.pool(pool);
-                figures.answered(status);
-                figures.head_seconds.record(elapsed.as_secs_f64());
-            }
-            None => metrics::counter!(REFUSED, "status" => status.to_string()).increment(1),
+            Some(pool) => self.visit.figures(pool).answered(status, elapsed),
+            None => self.visit.site.refusals.count(self.reason, status),
         }
     }
 

@@ -12,6 +12,7 @@ use remora_policy::{Failure, Health, Observation, UpstreamId};
 use crate::directory::{Current, Snapshot};
 use crate::doubts::Doubt;
 use crate::http::RequestHead;
+use crate::metrics::PoolCells;
 use crate::site::Site;
 use crate::tally::Cells;
 
@@ -40,6 +41,11 @@ impl Visit {
     /// What this thread counts of an upstream.
     pub(super) fn cells(&self, upstream: UpstreamId) -> &Cells {
         self.current.tally.upstream(upstream).of(self.site.thread)
+    }
+
+    /// What this thread counts of a pool.
+    pub(super) fn figures(&self, pool: usize) -> &PoolCells {
+        self.current.tally.pool(pool).of(self.site.thread)
     }
 
     /// What was seen of an upstream: a response head, or a failure. Answers with the doubt that a check will settle.
