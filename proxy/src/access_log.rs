@@ -1,37 +1,44 @@
 //! One line for each exchange: httpd's combined format, then what the proxy decided.
 //!
-//! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" pool= route= pick= attempts= head= total= end= id= trace=`
+//! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" pool= route= pick= attempts= head= total= end= reason= id= trace=`
 //!
-//! A proxy thread formats its line and appends it to a shared buffer; one writer thread takes the buffer when a batch
-//! is full or a tenth of a second has passed. Nobody ever waits for a disk or a pipe: when the writer is too far
-//! behind, lines are dropped and counted.
+//! What was no request has a line as well, with `"-"` in its place and the reason why it was refused.
+//!
+//! A proxy thread writes its lines into a buffer of its own, and hands that over when it is full or the thread's tick comes;
+//! one writer thread takes what was handed over. So a line costs no lock and no allocation: buffers go round. Nobody ever
+//! waits for a disk or a pipe: when the writer is too far behind, lines are dropped and counted.
 //!
 //! Invariants: session ids never appear (values of the session parameter are replaced in target and referer, cookies
-//! are not logged) · bytes that could forge a line or drive a terminal are escaped · after [`AccessLog::close`] all
-//! that was noted before is written.
+//! are not logged) · bytes that could forge a line or drive a terminal are escaped · a thread's last lines are handed over
+//! when its handle is dropped, and after [`AccessLog::close`] all that was handed over before is written.
 
+mod clock;
 mod line;
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::error;
 
 use crate::config::LogTarget;
 use crate::metrics::LOG_LINES_DROPPED;
+use clock::Clock;
 
 pub(crate) use line::{End, Entry};
 
-/// Bytes after which the writer writes at once: one system call for some two hundred lines.
+/// Bytes after which a thread hands its lines over at once: one system call for some two hundred lines.
 const BATCH_BYTES: usize = 32 * 1024;
-/// How long a line may wait for others: a person who watches the log must not notice.
-const LINGER: Duration = Duration::from_millis(100);
 /// Bytes that may wait for the writer, some 25,000 lines; beyond it lines are dropped.
 const BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Empty buffers that are kept for use again: two for each of eight threads, or what a short rush leaves.
+const SPARE_MAX: usize = 16;
+/// Room in a buffer above which it is not kept: a rare line may be far longer than a batch.
+const SPARE_BYTES: usize = 4 * BATCH_BYTES;
 
-/// Where exchanges are noted; clones share it.
+/// The log of a process; clones share it.
 #[derive(Clone)]
 pub struct AccessLog {
     shared: Option<Arc<Handover>>,
@@ -45,10 +52,27 @@ struct Handover {
 
 #[derive(Default)]
 struct Backlog {
-    buffer: Vec<u8>,
+    /// What was handed over and not taken, in its order.
+    batches: Vec<Vec<u8>>,
+    /// Bytes of all of them.
+    bytes: usize,
+    spare: Vec<Vec<u8>>,
     reopen: bool,
     closed: bool,
     written: bool,
+}
+
+/// Where one thread notes its exchanges.
+pub(crate) struct ThreadLog {
+    shared: Option<Arc<Handover>>,
+    page: RefCell<Page>,
+}
+
+/// What a thread has noted and not handed over.
+struct Page {
+    text: Vec<u8>,
+    lines: u64,
+    clock: Clock,
 }
 
 /// The side that writes; [`LogWriter::run`] belongs on a thread of its own.
@@ -65,19 +89,13 @@ enum Output {
 }
 
 impl AccessLog {
-    /// A log that goes nowhere.
-    #[must_use]
-    pub(crate) fn off() -> AccessLog {
-        AccessLog { shared: None }
-    }
-
     /// Opens the target. There is no writer to run when the log is off.
     ///
     /// # Errors
     /// The file cannot be opened for appending.
     pub fn open(target: &LogTarget) -> io::Result<(AccessLog, Option<LogWriter>)> {
         let output = match target {
-            LogTarget::Off => return Ok((AccessLog::off(), None)),
+            LogTarget::Off => return Ok((AccessLog { shared: None }, None)),
             target => Output::open(target)?,
         };
         let shared = Arc::new(Handover::default());
@@ -89,28 +107,16 @@ impl AccessLog {
         Ok((AccessLog { shared: Some(shared) }, Some(writer)))
     }
 
-    /// Whether lines go anywhere; spares the caller the making of an entry.
+    /// A thread's own handle.
     #[must_use]
-    pub(crate) fn is_on(&self) -> bool {
-        self.shared.is_some()
-    }
-
-    /// Notes an exchange. Never waits for the output.
-    pub(crate) fn note(&self, entry: &Entry<'_>) {
-        let Some(shared) = &self.shared else { return };
-        let line = line::format(entry, line::now());
-        let mut state = shared.lock();
-        if state.buffer.len() + line.len() > BUFFER_BYTES {
-            drop(state);
-            metrics::counter!(LOG_LINES_DROPPED).increment(1);
-            return;
-        }
-        let before = state.buffer.len();
-        state.buffer.extend_from_slice(&line);
-        let filled = before < BATCH_BYTES && state.buffer.len() >= BATCH_BYTES;
-        drop(state);
-        if before == 0 || filled {
-            shared.wake.notify_all();
+    pub(crate) fn of_thread(&self) -> ThreadLog {
+        ThreadLog {
+            shared: self.shared.clone(),
+            page: RefCell::new(Page {
+                text: Vec::new(),
+                lines: 0,
+                clock: Clock::new(),
+            }),
         }
     }
 
@@ -121,7 +127,8 @@ impl AccessLog {
         }
     }
 
-    /// Lets the writer write what is left and end, and waits for it up to `limit`. Says whether all was written.
+    /// Lets the writer write what is left and end, and waits for it up to `limit`. Says whether all was written. Threads
+    /// must have dropped their handles before.
     pub fn close(&self, limit: Duration) -> bool {
         let Some(shared) = &self.shared else { return true };
         let mut state = shared.lock();
@@ -135,13 +142,69 @@ impl AccessLog {
     }
 }
 
+impl ThreadLog {
+    /// Whether lines go anywhere; spares the caller the making of an entry.
+    #[must_use]
+    pub(crate) fn is_on(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Notes an exchange, which ended now. Never waits for the output.
+    pub(crate) fn note(&self, entry: &Entry<'_>, now: Instant) {
+        let Some(shared) = &self.shared else { return };
+        let mut page = self.page.borrow_mut();
+        let Page { text, lines, clock } = &mut *page;
+        line::write(text, entry, clock.text(now));
+        *lines += 1;
+        if text.len() >= BATCH_BYTES {
+            page.hand_over(shared);
+        }
+    }
+
+    /// Hands over what was noted. To be called several times a second: until then nobody sees it.
+    pub(crate) fn flush(&self) {
+        if let Some(shared) = &self.shared {
+            self.page.borrow_mut().hand_over(shared);
+        }
+    }
+}
+
+impl Drop for ThreadLog {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl Page {
+    fn hand_over(&mut self, shared: &Handover) {
+        if self.text.is_empty() {
+            return;
+        }
+        let lines = std::mem::take(&mut self.lines);
+        let mut state = shared.lock();
+        if state.bytes + self.text.len() > BUFFER_BYTES {
+            drop(state);
+            self.text.clear();
+            metrics::counter!(LOG_LINES_DROPPED).increment(lines);
+            return;
+        }
+        let spare = state.spare.pop().unwrap_or_default();
+        let batch = std::mem::replace(&mut self.text, spare);
+        state.bytes += batch.len();
+        state.batches.push(batch);
+        drop(state);
+        shared.wake.notify_all();
+    }
+}
+
 impl LogWriter {
     /// Writes until the log is closed. Blocks its thread.
     pub fn run(mut self) {
-        let mut batch = Vec::new();
+        let mut batches = Vec::new();
         let mut failed = false;
-        while self.take(&mut batch) {
-            let written = self.output.write(&batch);
+        while self.take(&mut batches) {
+            let each = batches.iter().map(|batch| self.output.write(batch));
+            let written = each.fold(Ok(()), Result::and);
             // Once when it begins: the operator needs one line, not one per batch.
             if let Err(cause) = &written
                 && !failed
@@ -149,30 +212,31 @@ impl LogWriter {
                 error!(%cause, "the access log cannot be written; lines are lost until it can");
             }
             failed = written.is_err();
-            batch.clear();
         }
         self.shared.lock().written = true;
         self.shared.wake.notify_all();
     }
 
-    /// Waits for a batch; false when the log is closed and empty.
-    fn take(&mut self, batch: &mut Vec<u8>) -> bool {
-        let idle = |state: &mut Backlog| state.buffer.is_empty() && !state.closed;
-        let state = self
-            .shared
-            .wake
-            .wait_while(self.shared.lock(), idle)
-            .unwrap_or_else(PoisonError::into_inner);
-        let filling = |state: &mut Backlog| state.buffer.len() < BATCH_BYTES && !state.closed;
-        let waited = self.shared.wake.wait_timeout_while(state, LINGER, filling);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        std::mem::swap(&mut state.buffer, batch);
+    /// Gives back the batches that were written, and waits for others; false when the log is closed and there are none.
+    fn take(&mut self, batches: &mut Vec<Vec<u8>>) -> bool {
+        let mut state = self.shared.lock();
+        for mut buffer in batches.drain(..) {
+            if state.spare.len() < SPARE_MAX && buffer.capacity() <= SPARE_BYTES {
+                buffer.clear();
+                state.spare.push(buffer);
+            }
+        }
+        let idle = |state: &mut Backlog| state.batches.is_empty() && !state.closed;
+        let waited = self.shared.wake.wait_while(state, idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut state.batches, batches);
+        state.bytes = 0;
         let reopen = std::mem::take(&mut state.reopen);
         drop(state);
         if reopen {
             self.reopen();
         }
-        !batch.is_empty()
+        !batches.is_empty()
     }
 
     fn reopen(&mut self) {

@@ -178,7 +178,10 @@ impl<'a> Exchange<'a> {
                     (Failure::new(Phase::Declined, Cause::Declined), Some((head, body)))
                 }
                 Ok(answer) => return Ok(self.finish(chosen, answer, self.mark(chosen).as_deref())),
-                Err(Unanswered::Client(error)) => return Err(OwnAnswer::no_body(error)),
+                Err(Unanswered::Client(error)) => {
+                    story.lost_client(error);
+                    return Err(OwnAnswer::no_body(error));
+                }
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
             let doubt = self.visit.observe(chosen.id, Err(&failure));

@@ -1,6 +1,6 @@
 //! Threads that accept clients: one single-threaded runtime each, with its own listening sockets and its own
 //! connections to the upstreams. What a request shares with those of other threads is the current snapshot (read
-//! without waiting), counts (each thread's in cells of its own), and the buffer of the access log (locked for the copy of a line).
+//! without waiting), counts (each thread's in cells of its own), and the writer of the access log (which takes many lines at a time).
 //!
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
 //! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients that are already in the accept
@@ -32,6 +32,7 @@ use tokio::task::spawn_local;
 use crate::access_log::AccessLog;
 use crate::config::{ListenConfig, Networks};
 use crate::connections::SWEEP_EVERY;
+use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::exchange::Visitor;
 use crate::http::inbound::{self, Bounds};
@@ -45,6 +46,9 @@ use clients::Clients;
 const ACCEPT_QUEUE: i32 = 1024;
 /// Pause after an accept failed for want of sockets: long enough to let some close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Pause between two ticks of a thread. 100 ms: a person who watches the log must not notice.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Bound addresses, not yet served.
 pub struct Server {
@@ -169,10 +173,10 @@ impl Worker {
     }
 
     async fn work(mut self) -> io::Result<()> {
-        let (directory, log) = (self.directory.clone(), self.log.clone());
-        let site = Rc::new(Site::new(self.thread, directory, log, self.name));
+        let directory = self.directory.clone();
+        let site = Rc::new(Site::new(self.thread, directory, &self.log, self.name));
         let clients = Rc::new(Clients::default());
-        let sweeping = spawn_local(sweep(Rc::clone(&site)));
+        let ticking = spawn_local(tick(Rc::clone(&site)));
         let mut accepting = Vec::new();
         for listening in std::mem::take(&mut self.sockets) {
             let acceptor = Acceptor {
@@ -201,7 +205,7 @@ impl Worker {
                 "the grace period is over: cutting the rest"
             );
         }
-        sweeping.abort();
+        ticking.abort();
         Ok(())
     }
 }
@@ -313,12 +317,17 @@ fn refuse(client: SocketAddr, why: &'static str) {
     tracing::debug!(%client, why, "a connection was refused");
 }
 
-/// Closes idle upstream connections in time, for ever.
-async fn sweep(site: Rc<Site>) {
+/// Hands over what was logged and closes idle upstream connections, in time, for ever.
+async fn tick(site: Rc<Site>) {
+    let mut sweep = Deadline::within(SWEEP_EVERY);
     loop {
-        tokio::time::sleep(SWEEP_EVERY).await;
-        let limits = site.directory.current().snapshot.limits;
-        site.connections.sweep(limits.upstream_idle);
+        tokio::time::sleep(TICK).await;
+        site.log.flush();
+        if sweep.has_passed() {
+            let limits = site.directory.current().snapshot.limits;
+            site.connections.sweep(limits.upstream_idle);
+            sweep = Deadline::within(SWEEP_EVERY);
+        }
     }
 }
 

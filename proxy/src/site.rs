@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLimits, Upstream, UpstreamId};
 
-use crate::access_log::AccessLog;
+use crate::access_log::{AccessLog, ThreadLog};
 use crate::connections::Connections;
 use crate::directory::Directory;
 use crate::metrics::Refusals;
@@ -27,7 +27,7 @@ pub(crate) struct Site {
     /// Requests that never became an exchange.
     pub(crate) refusals: Refusals,
     /// Where exchanges are noted.
-    pub(crate) log: AccessLog,
+    pub(crate) log: ThreadLog,
     /// How this process and its requests are called.
     pub(crate) naming: Naming,
     balance: RefCell<Balance>,
@@ -38,14 +38,14 @@ pub(crate) struct Site {
 
 impl Site {
     /// Nobody has been served yet, and the budget for repeats is full.
-    pub(crate) fn new(thread: Thread, directory: Directory, log: AccessLog, process: ProcessName) -> Self {
+    pub(crate) fn new(thread: Thread, directory: Directory, log: &AccessLog, process: ProcessName) -> Self {
         let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
         Self {
             thread,
             directory,
             connections: Connections::default(),
             refusals: Refusals::default(),
-            log,
+            log: log.of_thread(),
             naming: Naming::new(process),
             balance: RefCell::new(Balance::new()),
             retries: RefCell::new(retries),

@@ -1,4 +1,4 @@
-//! The text of one line. Pure, but for [`now`].
+//! The text of one line, written behind those that are there. Pure, and without a copy or an allocation of its own.
 //!
 //! Invariants: a line is one line of visible ASCII, whatever a client sent · the value of a session parameter is never
 //! in it, in path, query or referer, whatever the case of its name · what is not known is a dash, and times are seconds
@@ -6,15 +6,18 @@
 //!
 //! Left out on purpose: other formats. Whoever needs one can make it of this.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use super::clock::TimeText;
 
 /// What stands in for a session id.
 const HIDDEN: &[u8] = b"...";
+
+/// Digits of an escaped byte.
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) enum End {
     UpstreamCut,
     /// The client went away.
     ClientGone,
+    /// The client was cut because it was too slow.
+    TooSlow,
     /// Bytes were exchanged after a 101 until one side closed.
     Tunnel,
 }
@@ -35,17 +40,18 @@ impl End {
             End::Complete => "complete",
             End::UpstreamCut => "upstream-cut",
             End::ClientGone => "client-gone",
+            End::TooSlow => "too-slow",
             End::Tunnel => "tunnel",
         }
     }
 }
 
-/// What a line says of an exchange.
+/// What a line says of an exchange, or of bytes that were no request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     /// The client, as the view has it.
     pub(crate) client: IpAddr,
-    /// Request method.
+    /// Request method; empty where no request could be read. Then a dash stands for the whole request.
     pub(crate) method: &'a [u8],
     /// Request target as it came; session ids in it are hidden.
     pub(crate) target: &'a [u8],
@@ -75,107 +81,130 @@ pub(crate) struct Entry<'a> {
     pub(crate) total: Duration,
     /// How it ended.
     pub(crate) end: End,
+    /// Why it was refused, in a word; empty when it was not.
+    pub(crate) reason: &'static str,
     /// The request's name in all logs.
     pub(crate) request_id: &'a str,
     /// The trace that it belongs to, as in `traceparent`.
     pub(crate) trace: Option<&'a str>,
 }
 
-/// Time since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a log line tells people when; nothing is decided by it"
-)]
-pub(super) fn now() -> Duration {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
+/// Writes the line, with its newline.
+pub(super) fn write(line: &mut Vec<u8>, entry: &Entry<'_>, time: &TimeText) {
+    let mut line = Line(line);
+    line.address(entry.client.to_canonical());
+    line.put(b" - - [");
+    line.put(time);
+    line.put(b"] \"");
+    line.request(entry);
+    line.put(b"\" ");
+    line.number(entry.status.into());
+    line.put(b" ");
+    line.number(entry.bytes);
+    line.put(b" \"");
+    line.without_sessions(entry.referer.unwrap_or(b"-"), entry.parameters);
+    line.put(b"\" \"");
+    line.escaped(entry.agent.unwrap_or(b"-"));
+    line.put(b"\"");
+    line.field(b" pool=", entry.pool);
+    line.field(b" route=", entry.route);
+    line.field(b" pick=", entry.pick);
+    line.put(b" attempts=");
+    line.number(entry.attempts.into());
+    line.put(b" head=");
+    match entry.head {
+        Some(head) => line.seconds(head),
+        None => line.put(b"-"),
+    }
+    line.put(b" total=");
+    line.seconds(entry.total);
+    line.field(b" end=", entry.end.as_str());
+    line.field(b" reason=", entry.reason);
+    line.field(b" id=", entry.request_id);
+    line.field(b" trace=", entry.trace.unwrap_or_default());
+    line.put(b"\n");
 }
 
-/// The line, with its newline.
-pub(super) fn format(entry: &Entry<'_>, now: Duration) -> Vec<u8> {
-    let mut line = Line(String::with_capacity(256));
-    // Writing to a String cannot fail, so the results carry nothing.
-    let _ = line.write(entry, now);
-    line.0.into_bytes()
-}
+struct Line<'a>(&'a mut Vec<u8>);
 
-fn or_dash(text: &str) -> &str {
-    if text.is_empty() { "-" } else { text }
-}
-
-struct Line(String);
-
-impl Line {
-    fn write(&mut self, entry: &Entry<'_>, now: Duration) -> std::fmt::Result {
-        write!(self.0, "{} - - [", entry.client.to_canonical())?;
-        self.time(now)?;
-        self.0.push_str("] \"");
-        self.escaped(entry.method);
-        self.0.push(' ');
-        self.escaped(&hide_sessions(entry.target, entry.parameters));
-        write!(self.0, " {}\" {} {} \"", entry.version, entry.status, entry.bytes)?;
-        self.escaped(&hide_sessions(entry.referer.unwrap_or(b"-"), entry.parameters));
-        self.0.push_str("\" \"");
-        self.escaped(entry.agent.unwrap_or(b"-"));
-        let (pool, route, pick) = (or_dash(entry.pool), or_dash(entry.route), or_dash(entry.pick));
-        write!(
-            self.0,
-            "\" pool={pool} route={route} pick={pick} attempts={} head=",
-            entry.attempts
-        )?;
-        match entry.head {
-            Some(head) => write!(self.0, "{:.6}", head.as_secs_f64())?,
-            None => self.0.push('-'),
-        }
-        writeln!(
-            self.0,
-            " total={:.6} end={} id={} trace={}",
-            entry.total.as_secs_f64(),
-            entry.end.as_str(),
-            entry.request_id,
-            entry.trace.unwrap_or("-")
-        )
+impl Line<'_> {
+    /// Bytes of ours.
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 
-    /// As httpd writes it: `24/Nov/2026:04:30:00 +0000`.
-    fn time(&mut self, now: Duration) -> std::fmt::Result {
-        let second = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let time = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-        write!(self.0, "{}", time.strftime("%d/%b/%Y:%H:%M:%S +0000"))
+    fn number(&mut self, number: u64) {
+        self.put(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        // Writing to a buffer cannot fail, so the result carries nothing.
+        let _ = write!(self.0, "{address}");
+    }
+
+    /// With six digits behind the point.
+    fn seconds(&mut self, time: Duration) {
+        self.number(time.as_secs());
+        // The one in front keeps the zeros; the point takes its place.
+        let point = self.0.len();
+        self.number(u64::from(time.subsec_micros()) + 1_000_000);
+        self.0[point] = b'.';
+    }
+
+    /// A value of our own words; a dash if there is none.
+    fn field(&mut self, name: &[u8], value: &str) {
+        self.put(name);
+        self.put(if value.is_empty() { b"-" } else { value.as_bytes() });
+    }
+
+    fn request(&mut self, entry: &Entry<'_>) {
+        if entry.method.is_empty() {
+            return self.put(b"-");
+        }
+        self.escaped(entry.method);
+        self.put(b" ");
+        self.without_sessions(entry.target, entry.parameters);
+        self.put(b" ");
+        self.put(entry.version.as_bytes());
+    }
+
+    /// The bytes, but for the values of session parameters, in path and query, whatever the case of the name.
+    fn without_sessions(&mut self, bytes: &[u8], parameters: &[Arc<str>]) {
+        for piece in bytes.split_inclusive(|byte| is_separator(*byte)) {
+            let equals = piece.iter().position(|byte| *byte == b'=');
+            match equals.map(|equals| piece.split_at(equals + 1)) {
+                Some((name, value)) if is_session_name(&name[..name.len() - 1], parameters) => {
+                    self.escaped(name);
+                    self.put(HIDDEN);
+                    let last = value.last_chunk::<1>();
+                    self.put(last.filter(|last| is_separator(last[0])).map_or(b"", |last| last));
+                }
+                _ => self.escaped(piece),
+            }
+        }
     }
 
     /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
-    fn escaped(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if (byte.is_ascii_graphic() || *byte == b' ') && !matches!(byte, b'"' | b'\\') {
-                self.0.push(char::from(*byte));
-            } else {
-                let _ = write!(self.0, "\\x{byte:02x}");
-            }
+    fn escaped(&mut self, mut bytes: &[u8]) {
+        while let Some(at) = bytes.iter().position(|byte| !is_plain(*byte)) {
+            let byte = bytes[at];
+            self.put(&bytes[..at]);
+            let digits = [byte >> 4, byte & 0x0f].map(|digit| HEXADECIMAL[usize::from(digit)]);
+            self.put(b"\\x");
+            self.put(&digits);
+            bytes = &bytes[at + 1..];
         }
+        self.put(bytes);
     }
 }
 
-/// The bytes with the values of session parameters replaced, in path and query, whatever the case of the name.
-fn hide_sessions(bytes: &[u8], parameters: &[Arc<str>]) -> Vec<u8> {
-    let mut shown = Vec::with_capacity(bytes.len());
-    for piece in bytes.split_inclusive(|byte| matches!(byte, b';' | b'?' | b'&' | b'/' | b'#')) {
-        let equals = piece.iter().position(|byte| *byte == b'=');
-        match equals.map(|equals| piece.split_at(equals + 1)) {
-            Some((name, value)) if is_session_name(&name[..name.len() - 1], parameters) => {
-                shown.extend_from_slice(name);
-                shown.extend_from_slice(HIDDEN);
-                shown.extend(
-                    value
-                        .last()
-                        .filter(|last| matches!(last, b';' | b'?' | b'&' | b'/' | b'#')),
-                );
-            }
-            _ => shown.extend_from_slice(piece),
-        }
-    }
-    shown
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
+/// Whether a byte ends a name or a value in a target.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b';' | b'?' | b'&' | b'/' | b'#')
 }
 
 fn is_session_name(name: &[u8], parameters: &[Arc<str>]) -> bool {

@@ -18,7 +18,7 @@ use super::visit::Visit;
 use crate::access_log::{End, Entry};
 use crate::config::Terms;
 use crate::directory::Snapshot;
-use crate::http::Farewell;
+use crate::http::{BodyError, Farewell};
 use crate::metrics::FAILURES;
 
 /// The story of one exchange.
@@ -38,6 +38,7 @@ pub(super) struct Story {
     /// Status, and when it was known; none while the client has no answer.
     answered: Option<(u16, Duration)>,
     bytes: u64,
+    client_failed: bool,
     end: End,
 }
 
@@ -57,6 +58,7 @@ impl Story {
             upstream: None,
             answered: None,
             bytes: 0,
+            client_failed: false,
             end: End::ClientGone,
         }
     }
@@ -146,9 +148,19 @@ impl Story {
         self.upstream.as_ref().map(|attempt| attempt.id)
     }
 
+    /// The client's body ended early, which is how the exchange ends, whatever is answered.
+    pub(super) fn lost_client(&mut self, error: BodyError) {
+        self.client_failed = true;
+        if error == BodyError::Stalled {
+            self.end = End::TooSlow;
+        }
+    }
+
     /// The answer went out whole.
     pub(super) fn complete(&mut self) {
-        self.end = End::Complete;
+        if !self.client_failed {
+            self.end = End::Complete;
+        }
     }
 
     /// From here on bytes are exchanged, until the client is to leave or anybody does.
@@ -209,7 +221,8 @@ impl Drop for Story {
         let upstream = self
             .upstream()
             .and_then(|id| pool.and_then(|pool| pool.member(id)));
-        self.visit.site.log.note(&Entry {
+        let now = Instant::now();
+        let entry = Entry {
             client: self.client,
             method: head.method().as_bytes(),
             target: head.target(),
@@ -224,10 +237,12 @@ impl Drop for Story {
             pick: self.pick,
             attempts: self.attempts,
             head: self.answered.map(|(_, elapsed)| elapsed),
-            total: self.began.elapsed(),
+            total: now.saturating_duration_since(self.began),
             end: self.end,
+            reason: self.reason,
             request_id: &self.request_id,
             trace: traceparent(head.fields.iter()),
-        });
+        };
+        self.visit.site.log.note(&entry, now);
     }
 }
