@@ -1,0 +1,235 @@
+//! The head of a message: a start line and fields, in one buffer.
+//!
+//! Invariants: the target is kept byte for byte as the client wrote it, the words of a status as the upstream did · a head that
+//! is written anew is HTTP/1.1, whatever its sender spoke; [`Head::version`] says what that was.
+
+use crate::fields::{Fields, Span};
+use crate::refusal::Refusal;
+use crate::start::{self, Request, Response};
+
+/// The protocol version of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0: connections close unless asked otherwise, no chunked bodies.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+impl Version {
+    /// As it is written in a start line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+/// The head of a request or of a response. Made to be used again: [`Head::clear`] keeps its room.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    version: Version,
+    /// Of a request: method and target.
+    method: Span,
+    target: Span,
+    /// Of a response: status, 100 to 999, and the words behind it.
+    status: u16,
+    reason: Span,
+    /// The fields in order.
+    pub fields: Fields,
+}
+
+impl Head {
+    /// The head of a request without fields.
+    #[must_use]
+    pub fn request(method: &str, target: &[u8]) -> Self {
+        let mut head = Self::default();
+        head.set_request(method, target);
+        head
+    }
+
+    /// The head of a response without fields, with the words that its status has everywhere.
+    #[must_use]
+    pub fn response(status: u16) -> Self {
+        let mut head = Self::default();
+        head.set_response(status, start::words(status).as_bytes());
+        head
+    }
+
+    /// Begins a request anew: no fields.
+    pub fn set_request(&mut self, method: &str, target: &[u8]) {
+        self.clear();
+        self.method = self.fields.start(method.as_bytes());
+        self.fields.start(b" ");
+        self.target = self.fields.start(target);
+        self.fields.start(b" HTTP/1.1\r\n");
+    }
+
+    /// Begins a response anew: no fields.
+    pub fn set_response(&mut self, status: u16, reason: &[u8]) {
+        self.clear();
+        self.status = status;
+        self.fields.start(b"HTTP/1.1 ");
+        self.fields.start(&start::digits(status));
+        self.fields.start(b" ");
+        self.reason = self.fields.start(reason);
+        self.fields.start(b"\r\n");
+    }
+
+    /// Says that the sender spoke this version.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// Forgets everything, and keeps the room.
+    pub fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Self {
+            fields,
+            ..Self::default()
+        };
+    }
+
+    /// The version that the sender spoke.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The method, in the sender's case; methods are case-sensitive. Empty for a response.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        std::str::from_utf8(self.fields.at(self.method)).unwrap_or_default()
+    }
+
+    /// The target as the client wrote it: a path with query, an absolute address, or `*`.
+    #[must_use]
+    pub fn target(&self) -> &[u8] {
+        self.fields.at(self.target)
+    }
+
+    /// The status, 100 to 999; 0 for a request.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The words behind the status, as they came.
+    #[must_use]
+    pub fn reason(&self) -> &[u8] {
+        self.fields.at(self.reason)
+    }
+
+    /// Path and query: the target without scheme and authority. `/` when an absolute address has no path.
+    #[must_use]
+    pub fn path_and_query(&self) -> &[u8] {
+        let target = self.target();
+        match authority_end(target) {
+            None => target,
+            Some(end) if target.get(end) == Some(&b'/') => &target[end..],
+            Some(_) => b"/",
+        }
+    }
+
+    /// The authority of an absolute address; none for a plain path.
+    #[must_use]
+    pub fn authority(&self) -> Option<&[u8]> {
+        let target = self.target();
+        let end = authority_end(target)?;
+        let start = scheme_end(target)?;
+        Some(&target[start..end])
+    }
+
+    /// Reads a request's first line.
+    pub(crate) fn read_request(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        let Request {
+            method,
+            target,
+            version,
+        } = start::request(line)?;
+        self.set_request(method, target);
+        self.version = version;
+        Ok(())
+    }
+
+    /// Reads a response's first line.
+    pub(crate) fn read_response(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        let Response {
+            version,
+            status,
+            reason,
+        } = start::response(line)?;
+        self.set_response(status, reason);
+        self.version = version;
+        Ok(())
+    }
+}
+
+/// Where the authority of an absolute address begins.
+fn scheme_end(target: &[u8]) -> Option<usize> {
+    if target.starts_with(b"/") {
+        return None;
+    }
+    target
+        .windows(3)
+        .position(|window| window == b"://")
+        .map(|at| at + 3)
+}
+
+/// Where the authority of an absolute address ends.
+fn authority_end(target: &[u8]) -> Option<usize> {
+    let start = scheme_end(target)?;
+    let length = target[start..]
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+    Some(length.map_or(target.len(), |length| start + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_kept_byte_for_byte() {
+        let head = Head::request("GET", b"/a;jsessionid=X.n1?q=%2F");
+        assert_eq!(head.target(), b"/a;jsessionid=X.n1?q=%2F");
+        assert_eq!(head.path_and_query(), head.target());
+        assert_eq!(head.authority(), None);
+        assert_eq!(head.method(), "GET");
+        assert_eq!(head.fields.wire(), b"GET /a;jsessionid=X.n1?q=%2F HTTP/1.1\r\n");
+    }
+
+    #[test]
+    fn an_absolute_address_splits_into_authority_and_path() {
+        for (target, authority, path) in [
+            ("http://h:80/a?b", "h:80", "/a?b"),
+            ("http://h", "h", "/"),
+            ("http://h?x", "h", "/"),
+            ("https://[::1]:8/", "[::1]:8", "/"),
+        ] {
+            let head = Head::request("GET", target.as_bytes());
+            assert_eq!(head.authority(), Some(authority.as_bytes()), "{target}");
+            assert_eq!(head.path_and_query(), path.as_bytes(), "{target}");
+        }
+        assert_eq!(Head::request("GET", b"/a?u=http://x/").authority(), None);
+        assert_eq!(Head::request("OPTIONS", b"*").path_and_query(), b"*");
+    }
+
+    #[test]
+    fn a_response_keeps_its_words() {
+        let mut head = Head::default();
+        head.read_response(b"HTTP/1.0 419 Authentication Timeout")
+            .unwrap();
+        head.fields.push(b"A", b"b");
+        assert_eq!(head.version(), Version::Http10);
+        assert_eq!(
+            head.fields.wire(),
+            b"HTTP/1.1 419 Authentication Timeout\r\nA: b\r\n"
+        );
+        assert_eq!(Head::response(404).reason(), b"Not Found");
+    }
+}

@@ -1,0 +1,139 @@
+//! What a request's head must say, beyond being one: one Host, one target, no method that a proxy must not serve.
+//!
+//! Rows are what httpd, HAProxy and nginx have let through at one time or another. A head that was built from HTTP/2 is
+//! checked by the same rules. Rows about framing are in `framing`, rows about paths are the policy's.
+
+use crate::head::{Head, Version};
+use crate::known::Known;
+use crate::refusal::{
+    AUTHORITY, EXPECTATION, FRAGMENT, HOST, HOST_EMPTY, HOST_MISSING, HOST_TWICE, METHOD, Refusal, TARGET,
+    TARGET_TOO_LONG,
+};
+
+/// Checks a request's head; a target may have `target_bytes`.
+///
+/// # Errors
+/// The first [`Refusal`] that applies. The connection must be closed after it: what follows may be framed otherwise than
+/// we believe.
+pub fn check(head: &Head, target_bytes: usize) -> Result<(), Refusal> {
+    if matches!(head.method(), "TRACE" | "CONNECT") {
+        return Err(METHOD);
+    }
+    check_target(head, target_bytes)?;
+    check_host(head)?;
+    match head.fields.first(Known::Expect) {
+        Some(expected) if !expected.eq_ignore_ascii_case(b"100-continue") => Err(EXPECTATION),
+        _ => Ok(()),
+    }
+}
+
+fn check_target(head: &Head, most: usize) -> Result<(), Refusal> {
+    let target = head.target();
+    if target.len() > most {
+        return Err(TARGET_TOO_LONG);
+    }
+    if target.contains(&b'#') {
+        return Err(FRAGMENT);
+    }
+    if target.starts_with(b"/") || (target == b"*" && head.method() == "OPTIONS") {
+        return Ok(());
+    }
+    match head.authority() {
+        Some(authority) if !authority.is_empty() => Ok(()),
+        _ => Err(TARGET),
+    }
+}
+
+fn check_host(head: &Head) -> Result<(), Refusal> {
+    let mut hosts = head.fields.all(Known::Host);
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return Err(HOST_TWICE);
+    }
+    let Some(host) = host else {
+        return match head.version() {
+            Version::Http11 => Err(HOST_MISSING),
+            Version::Http10 => Ok(()),
+        };
+    };
+    if host.is_empty() {
+        // RFC 9110 allows it, but a Tomcat would be told of no host, or of two when we put in one.
+        return Err(HOST_EMPTY);
+    }
+    if !is_host(host) {
+        return Err(HOST);
+    }
+    match head.authority() {
+        Some(authority) if !authority.eq_ignore_ascii_case(host) => Err(AUTHORITY),
+        _ => Ok(()),
+    }
+}
+
+/// A name or an address, and perhaps a port (RFC 3986 section 3.2, without user information).
+fn is_host(host: &[u8]) -> bool {
+    let (name, port) = match host {
+        [b'[', rest @ ..] => match rest.iter().position(|byte| *byte == b']') {
+            Some(end) if is_address(&rest[..end]) => (&host[..end], &rest[end + 1..]),
+            _ => return false,
+        },
+        _ => host.split_at(host.iter().position(|byte| *byte == b':').unwrap_or(host.len())),
+    };
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(byte);
+    let is_name = !name.is_empty() && (host[0] == b'[' || name.iter().all(is_of_name));
+    is_name && (port.is_empty() || is_port(port))
+}
+
+/// An IPv6 address, perhaps with a zone; whether it exists is not our question.
+fn is_address(inside: &[u8]) -> bool {
+    let is_of_address = |byte: &u8| byte.is_ascii_alphanumeric() || b":.%-_~".contains(byte);
+    inside.contains(&b':') && inside.iter().all(is_of_address)
+}
+
+/// A colon and a number up to 65535, which may be absent.
+fn is_port(port: &[u8]) -> bool {
+    match port {
+        [b':', digits @ ..] if digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit) => {
+            let number = digits
+                .iter()
+                .fold(0_u32, |number, digit| number * 10 + u32::from(digit - b'0'));
+            u16::try_from(number).is_ok()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_a_port() {
+        for host in [
+            "a",
+            "shop.test:80",
+            "a:",
+            "127.0.0.1:65535",
+            "[::1]",
+            "[fe80::1%25eth0]:8",
+            "x_y",
+        ] {
+            assert!(is_host(host.as_bytes()), "{host}");
+        }
+        for host in [
+            "a:b:c", "[::1", "::1", "[::1]x", "[]", "[a]", ":80", "a:65536", "a:1x", "a/b", "u@h", "a b", "]",
+        ] {
+            assert!(!is_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn heads_that_were_not_read_are_checked_as_well() {
+        let mut head = Head::request("GET", b"/a#b");
+        head.fields.push(b"host", b"h");
+        assert_eq!(check(&head, 64), Err(FRAGMENT));
+        let mut head = Head::request("GET", b"/a");
+        head.fields.push(b"host", b"h");
+        assert_eq!(check(&head, 64), Ok(()));
+        assert_eq!(check(&head, 1), Err(TARGET_TOO_LONG));
+    }
+}
