@@ -3,11 +3,8 @@
 //! Invariants: an error answer names no upstream and nothing that the request carried; it never replaces or removes a
 //! session cookie, because the session is not at fault.
 
-use bytes::Bytes;
+use remora_h1::{Head, Refusal};
 use remora_policy::GiveUp;
-
-use crate::http::strict::Refusal;
-use crate::http::{Body, BodyError, ResponseHead};
 
 /// Seconds after which a client may ask again when nobody could serve it: about what a failover takes.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -17,7 +14,7 @@ const RETRY_AFTER_SECONDS: &str = "1";
 pub(crate) struct OwnAnswer {
     /// The status code.
     pub(crate) status: u16,
-    /// Why, in a word for figures and logs.
+    /// One word, for figures and logs.
     pub(crate) reason: &'static str,
     /// One sentence for people.
     pub(crate) sentence: &'static str,
@@ -31,8 +28,8 @@ impl OwnAnswer {
     pub(crate) fn refused(refusal: Refusal) -> Self {
         Self {
             status: refusal.status,
-            reason: "head",
-            sentence: refusal.reason,
+            reason: refusal.reason,
+            sentence: refusal.sentence,
             close: true,
         }
     }
@@ -53,7 +50,7 @@ impl OwnAnswer {
     pub(crate) fn came_round() -> Self {
         Self {
             status: 508,
-            reason: "came-round",
+            reason: "loop",
             sentence: "This request came back to the proxy that had sent it on.",
             close: false,
         }
@@ -70,17 +67,13 @@ impl OwnAnswer {
         }
     }
 
-    /// For a client whose body ended early.
+    /// For a client whose content did not come in time.
     #[must_use]
-    pub(crate) fn no_body(error: BodyError) -> Self {
-        let (status, sentence) = match error {
-            BodyError::Broken | BodyError::Stalled => (408, "The rest of the request did not arrive."),
-            BodyError::Malformed => (400, "The body of the request is framed wrongly."),
-        };
+    pub(crate) fn too_slow() -> Self {
         Self {
-            status,
-            reason: "body",
-            sentence,
+            status: 408,
+            reason: "too-slow",
+            sentence: "The rest of the request did not arrive.",
             close: true,
         }
     }
@@ -88,72 +81,73 @@ impl OwnAnswer {
     /// For an exchange that found no answer.
     #[must_use]
     pub(crate) fn gave_up(how: GiveUp) -> Self {
-        let (status, sentence) = match how {
-            GiveUp::Unavailable | GiveUp::PassOn => {
-                (503, "No server could take this request. Please try again.")
-            }
+        let (status, reason, sentence) = match how {
+            GiveUp::Unavailable | GiveUp::PassOn => (
+                503,
+                "unavailable",
+                "No server could take this request. Please try again.",
+            ),
             GiveUp::BadGateway | GiveUp::Cut => (
                 502,
+                "bad-gateway",
                 "The server failed while it worked on this request. It may or may not have been carried out.",
             ),
             GiveUp::GatewayTimeout => (
                 504,
+                "gateway-timeout",
                 "The server did not answer in time. The request may or may not have been carried out.",
             ),
         };
         Self {
             status,
-            reason: "gave-up",
+            reason,
             sentence,
             close: false,
         }
     }
 
-    /// The response; `request_id` is what the client may ask about.
-    #[must_use]
-    pub(crate) fn into_response(self, request_id: &str) -> (ResponseHead, Body) {
-        let mut head = ResponseHead::new(self.status);
-        head.fields.push(b"x-request-id", request_id.as_bytes());
-        head.fields.push(b"content-type", b"text/plain; charset=utf-8");
-        head.fields.push(b"cache-control", b"no-store");
+    /// Writes the head of the response; `request_id` is what the client may ask about. Answers its content.
+    pub(crate) fn write(self, request_id: &str, head: &mut Head) -> String {
+        *head = Head::response(self.status);
+        let fields = &mut head.fields;
+        fields.push(b"x-request-id", request_id.as_bytes());
+        fields.push(b"content-type", b"text/plain; charset=utf-8");
+        fields.push(b"cache-control", b"no-store");
         if self.status == 503 {
-            head.fields.push(b"retry-after", RETRY_AFTER_SECONDS.as_bytes());
+            fields.push(b"retry-after", RETRY_AFTER_SECONDS.as_bytes());
         }
         if self.status == 405 {
-            head.fields
-                .push(b"allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+            fields.push(b"allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
         }
-        if self.close {
-            head.fields.push(b"connection", b"close");
-        }
-        let text = format!("{} {}\n", self.status, self.sentence);
-        (head, Body::whole(Bytes::from(text)))
+        format!("{} {}\n", self.status, self.sentence)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use remora_h1::Fields;
+
     use super::*;
+
+    fn fields_of(how: GiveUp) -> Fields {
+        let mut head = Head::default();
+        let text = OwnAnswer::gave_up(how).write("7f", &mut head);
+        assert!(!text.is_empty());
+        head.fields
+    }
 
     #[test]
     fn no_answer_of_ours_touches_a_cookie() {
         for how in [GiveUp::Unavailable, GiveUp::BadGateway, GiveUp::GatewayTimeout] {
-            let (head, body) = OwnAnswer::gave_up(how).into_response("7f");
-            assert_eq!(head.fields.get("x-request-id"), Some(&b"7f"[..]));
-            assert!(!head.fields.contains("set-cookie"));
-            assert!(body.remaining().is_some_and(|length| length > 0));
+            let fields = fields_of(how);
+            assert_eq!(fields.get("x-request-id"), Some(&b"7f"[..]));
+            assert_eq!(fields.get("set-cookie"), None);
         }
     }
 
     #[test]
     fn only_nobody_there_invites_another_try() {
-        let invites = |how| {
-            OwnAnswer::gave_up(how)
-                .into_response("7f")
-                .0
-                .fields
-                .contains("retry-after")
-        };
+        let invites = |how| fields_of(how).get("retry-after").is_some();
         assert!(invites(GiveUp::Unavailable));
         assert!(!invites(GiveUp::BadGateway) && !invites(GiveUp::GatewayTimeout));
     }

@@ -6,15 +6,14 @@
 //!
 //! Left out on purpose: sharing between threads. It would put a lock on every request's way.
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use remora_policy::UpstreamId;
 use tokio::time::Instant;
 
 use crate::deadline::Deadline;
-use crate::http::outbound::{Link, Shelf};
+use crate::http::Link;
 
 /// Pause between two sweeps.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -22,16 +21,8 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// All idle connections of a thread.
 #[derive(Default)]
 pub(crate) struct Connections {
-    /// By [`UpstreamId::index`].
-    places: RefCell<Vec<Rc<Place>>>,
-}
-
-/// The idle connections to one upstream, oldest first.
-#[derive(Default)]
-struct Place {
-    idle: RefCell<Vec<(Link, Instant)>>,
-    /// How many may rest here; set at each exchange, because a reload may change it.
-    room: Cell<usize>,
+    /// By [`UpstreamId::index`], oldest first.
+    places: RefCell<Vec<Vec<(Link, Instant)>>>,
 }
 
 impl Connections {
@@ -39,8 +30,8 @@ impl Connections {
     /// seldom to keep that bound, and behind it the upstream may close at any moment.
     #[must_use]
     pub(crate) fn take(&self, upstream: UpstreamId, longest: Duration) -> Option<Link> {
-        let place = self.place(upstream);
-        let mut idle = place.idle.borrow_mut();
+        let mut places = self.places.borrow_mut();
+        let idle = places.get_mut(upstream.index())?;
         while let Some((mut link, since)) = idle.pop() {
             if !Deadline::since(since, longest).has_passed() && link.is_alive() {
                 return Some(link);
@@ -49,38 +40,24 @@ impl Connections {
         None
     }
 
-    /// Where connections to this upstream go back to, if fewer than `room` rest there.
-    #[must_use]
-    pub(crate) fn shelf(&self, upstream: UpstreamId, room: usize) -> Rc<dyn Shelf> {
-        let place = self.place(upstream);
-        place.room.set(room);
-        place
+    /// A connection to this upstream has carried its exchange: it rests if it can be used again and fewer than `room` do.
+    pub(crate) fn put(&self, upstream: UpstreamId, mut link: Link, room: usize) {
+        let (mut places, index) = (self.places.borrow_mut(), upstream.index());
+        if places.len() <= index {
+            places.resize_with(index + 1, Vec::new);
+        }
+        if link.is_clean() && places[index].len() < room {
+            link.rest();
+            places[index].push((link, Instant::now()));
+        }
     }
 
     /// Closes what is closed on the far side or has rested for `longest`.
     pub(crate) fn sweep(&self, longest: Duration) {
-        for place in self.places.borrow().iter() {
-            place.idle.borrow_mut().retain_mut(|(link, since)| {
+        for idle in self.places.borrow_mut().iter_mut() {
+            idle.retain_mut(|(link, since)| {
                 !Deadline::since(*since, longest).has_passed() && link.is_alive()
             });
-        }
-    }
-
-    fn place(&self, upstream: UpstreamId) -> Rc<Place> {
-        let index = upstream.index();
-        let mut places = self.places.borrow_mut();
-        if places.len() <= index {
-            places.resize_with(index + 1, Rc::default);
-        }
-        Rc::clone(&places[index])
-    }
-}
-
-impl Shelf for Place {
-    fn put(&self, link: Link) {
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.room.get() {
-            idle.push((link, Instant::now()));
         }
     }
 }
@@ -96,20 +73,23 @@ impl std::fmt::Debug for Connections {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
 
     #[tokio::test]
     async fn a_connection_that_has_rested_for_too_long_is_not_taken() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = listener.local_addr().unwrap().to_string();
-        let connections = Connections::default();
+        let (connections, buffers) = (Connections::default(), Rc::default());
+        let limits = crate::config::Limits::default().answers();
         let upstream = UpstreamId(0);
         let second = Duration::from_secs(1);
         let mut open = Vec::new();
         for _ in 0..2 {
-            let link = Link::connect(&authority, second).await.unwrap();
+            let link = Link::connect(&authority, second, limits, &buffers).await.unwrap();
             open.push(listener.accept().await.unwrap());
-            connections.shelf(upstream, 2).put(link);
+            connections.put(upstream, link, 2);
         }
         assert!(connections.take(upstream, Duration::from_secs(60)).is_some());
         assert!(connections.take(upstream, Duration::ZERO).is_none());

@@ -3,10 +3,10 @@
 //! Pick an upstream, make an attempt, observe what became of it, decide. The decisions are `remora_policy`'s; this file
 //! only walks from one to the next.
 //!
-//! Invariants: a request keeps the snapshot that it started with · nothing is passed to the client before an attempt
-//! has succeeded, and nothing is repeated afterwards · every way out leaves one story in the access log, which only
-//! records · what an attempt tells of its upstream is told by `observe`, success and failure alike · an answer of our
-//! own never touches a cookie.
+//! Invariants: a request keeps the snapshot that it started with · nothing of an answer is passed to the client before an
+//! attempt has succeeded, and nothing is repeated afterwards (informational heads are no answer) · every way out leaves one story
+//! in the access log, which only records · what an attempt tells of its upstream is told by `observe`, success and failure
+//! alike · an answer of our own never touches a cookie.
 //!
 //! Left out on purpose: waiting for an upstream to come back. Nobody up is answered at once; the client knows best
 //! how long to wait. How long a request stays where it waits is `stay`, what two broken attempts mean is `breaks`.
@@ -19,8 +19,10 @@ mod stay;
 mod story;
 mod visit;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use remora_h1::{Asked, Length, Refusal, Version};
 use remora_policy::{
     Budget, Cause, ClientView, Failure, GiveUp, Health, MappedPath, Origin, PathFault, Peer, Phase, Pool,
     RequestShape, RouteKey, Told, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up,
@@ -29,11 +31,10 @@ use remora_policy::{
 
 use crate::answer::OwnAnswer;
 use crate::config::Terms;
-use crate::forward::{Attempt, Unanswered};
-use crate::http::inbound::{Handler, Reply};
-use crate::http::outbound::Answer;
-use crate::http::{Body, RequestHead, ResponseHead, Version, strict};
-use crate::replay::Replay;
+use crate::forward::{Attempt, Desk, Unanswered};
+use crate::http::{Came, Client, Link, Papers};
+use crate::replay::{Lost, Replay};
+use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Trial;
 use breaks::Breaks;
@@ -44,76 +45,86 @@ use visit::Visit;
 
 /// What all requests of one client connection share.
 pub(crate) struct Visitor {
-    site: Rc<Site>,
-    peer: Peer,
+    /// The thread's share of the site.
+    pub(crate) site: Rc<Site>,
+    /// The far end.
+    pub(crate) peer: Peer,
+    /// The connection's place among those of the thread.
+    pub(crate) ticket: Ticket,
 }
 
-impl Visitor {
-    /// A client's connection.
-    pub(crate) fn new(site: Rc<Site>, peer: Peer) -> Self {
-        Self { site, peer }
+/// Why an exchange has no answer of an upstream.
+enum Unserved {
+    /// We answer in its place.
+    Answer(OwnAnswer),
+    /// The client is not there any more.
+    Gone,
+}
+
+impl From<OwnAnswer> for Unserved {
+    fn from(answer: OwnAnswer) -> Self {
+        Self::Answer(answer)
     }
 }
 
-impl Handler for Visitor {
-    async fn handle(self: Rc<Self>, head: RequestHead, body: Body) -> Reply {
-        let visit = Rc::new(Visit {
-            site: Rc::clone(&self.site),
-            current: self.site.directory.current(),
-            head,
-        });
-        let snapshot = visit.snapshot();
-        let trust = &snapshot.trust;
-        let trusts = |address| trust.networks.include(address);
-        let client = ClientView::of(&self.peer, trust.header, trusts, &visit.head.fields.iter());
-        let mut story = Story::begin(&visit, &client);
-        let served = serve(&visit, client, body, &mut story).await;
-        let (limits, rules) = story
+/// Serves the request whose head is in the papers, or refuses what was read in its place. Whether the connection goes on is with
+/// the client.
+pub(crate) async fn serve(
+    visitor: &Visitor,
+    read: Result<(), Refusal>,
+    papers: &mut Papers,
+    client: &mut Client,
+) {
+    let visit = Visit {
+        site: &visitor.site,
+        ticket: &visitor.ticket,
+        current: visitor.site.directory.current(),
+        head: &papers.request,
+    };
+    let snapshot = visit.snapshot();
+    let trust = &snapshot.trust;
+    let trusts = |address| trust.networks.include(address);
+    let view = ClientView::of(&visitor.peer, trust.header, trusts, &visit.head.fields.iter());
+    let mut story = Story::begin(&visit, &view);
+    let replay = Replay::new(client.length(), &mut papers.kept, snapshot.limits.replay_bytes);
+    let replay = RefCell::new(replay);
+    let mut desk = Desk {
+        client,
+        told: &mut papers.told,
+        answer: &mut papers.answer,
+        shown: &mut papers.shown,
+    };
+    let served = match read {
+        Ok(()) => answered(&visit, view, &replay, &mut desk, &mut story).await,
+        Err(refusal) => Err(OwnAnswer::refused(refusal).into()),
+    };
+    let delivery = Delivery {
+        visit: &visit,
+        replay: &replay,
+        idle: story
             .terms(snapshot)
-            .map_or((&snapshot.limits, &snapshot.rules), |terms| {
-                (&terms.limits, &terms.rules)
-            });
-        let (idle, rules) = (limits.idle, &rules.response);
-        let (mut answer, body) = match served {
-            Ok(Answer::Response(head, body)) => (head, body),
-            Ok(Answer::Switched(mut head, tunnel)) => {
-                heads::apply(rules, &mut head.fields);
-                story.status(head.status);
-                let farewell = story.tunnel();
-                return Reply::Switch {
-                    head,
-                    tunnel,
-                    idle,
-                    farewell,
-                    until_end: Box::new(story),
-                };
-            }
-            Err(answer) => {
-                story.refused(answer.reason);
-                let (head, body) = answer.into_response(story.request_id());
-                let bare = visit.head.method() == "HEAD";
-                (head, if bare { Body::empty() } else { body })
-            }
-        };
-        heads::apply(rules, &mut answer.fields);
-        story.status(answer.status);
-        let delivery = Delivery::new(body, idle, Rc::clone(&visit), story);
-        Reply::Response(answer, Body::from_source(delivery))
+            .map_or(snapshot.limits.idle, |terms| terms.limits.idle),
+    };
+    match served {
+        Ok((link, Came::Switched)) => delivery.switch(link, &mut desk, &mut story).await,
+        Ok((link, _)) => delivery.pass_on(link, &mut desk, &mut story).await,
+        Err(Unserved::Answer(own)) => delivery.answer(own, &mut desk, &mut story).await,
+        Err(Unserved::Gone) => desk.client.ends(),
     }
 }
 
-/// Refuses, maps, and lets the exchange run.
-async fn serve<'a>(
-    visit: &'a Visit,
+/// Maps, and lets the exchange run.
+async fn answered<'a>(
+    visit: &'a Visit<'a>,
     client: ClientView<'a>,
-    body: Body,
-    story: &mut Story,
-) -> Result<Answer, OwnAnswer> {
-    let (head, snapshot) = (&visit.head, visit.snapshot());
-    strict::check(head, snapshot.limits.target_bytes).map_err(OwnAnswer::refused)?;
+    replay: &RefCell<Replay<'_>>,
+    desk: &mut Desk<'_>,
+    story: &mut Story<'a>,
+) -> Result<(Link, Came), Unserved> {
+    let (head, snapshot) = (visit.head, visit.snapshot());
     let naming = &visit.site.naming;
     if has_been_here(head.fields.iter(), naming.process().as_bytes()) {
-        return Err(OwnAnswer::came_round());
+        return Err(OwnAnswer::came_round().into());
     }
     let asked = head.path_and_query();
     let mapped = snapshot
@@ -129,22 +140,26 @@ async fn serve<'a>(
         visit,
         pool,
         terms: &snapshot.terms[mapped.route.position],
-        key: RouteKey::read(&pool.sticky, asked, head.fields.all("cookie")),
+        key: RouteKey::read(&pool.sticky, asked, head.fields.all(remora_h1::Known::Cookie)),
         mapped,
         client,
-        upgrade: Upgrade::asked(head.method(), head.version == Version::Http11, head.fields.iter()),
-        replay: Replay::new(body, snapshot.limits.replay_bytes),
+        upgrade: Upgrade::asked(
+            head.method(),
+            head.version() == Version::Http11,
+            head.fields.iter(),
+        ),
+        replay,
         tried: Vec::new(),
         trial: None,
         breaks: Breaks::default(),
         attempts: 0,
     };
-    exchange.run(story).await
+    exchange.run(desk, story).await
 }
 
 /// All attempts of one request.
-struct Exchange<'a> {
-    visit: &'a Visit,
+struct Exchange<'a, 'r, 'k> {
+    visit: &'a Visit<'a>,
     pool: &'a Pool,
     /// What holds on the route.
     terms: &'a Terms,
@@ -153,7 +168,7 @@ struct Exchange<'a> {
     client: ClientView<'a>,
     /// Whether the request asks to leave HTTP.
     upgrade: Upgrade,
-    replay: Replay,
+    replay: &'r RefCell<Replay<'k>>,
     tried: Vec<UpstreamId>,
     /// Held while the chosen upstream is on trial.
     trial: Option<Trial<'a>>,
@@ -163,25 +178,25 @@ struct Exchange<'a> {
     attempts: u32,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> Exchange<'a, '_, '_> {
     /// The retry loop.
-    async fn run(mut self, story: &mut Story) -> Result<Answer, OwnAnswer> {
-        let site = &self.visit.site;
+    async fn run(mut self, desk: &mut Desk<'_>, story: &mut Story<'a>) -> Result<(Link, Came), Unserved> {
+        let site = self.visit.site;
         site.earn_repeats(&self.visit.snapshot().limits.retry);
         let mut chosen = self
             .choose(story)
             .ok_or(OwnAnswer::gave_up(GiveUp::Unavailable))?;
         let mut reuse = true;
         loop {
-            let (failure, declined) = match self.attempt(chosen, reuse, story).await {
-                Ok(Answer::Response(head, body)) if declined(&head) => {
-                    (Failure::new(Phase::Declined, Cause::Declined), Some((head, body)))
+            let (failure, declined) = match self.attempt(chosen, reuse, desk, story).await {
+                Ok((link, Came::Answer)) if declined(desk) => {
+                    (Failure::new(Phase::Declined, Cause::Declined), Some(link))
                 }
-                Ok(answer) => return Ok(self.finish(chosen, answer, self.mark(chosen).as_deref())),
-                Err(Unanswered::Client(error)) => {
-                    story.lost_client(error);
-                    return Err(OwnAnswer::no_body(error));
+                Ok((link, came)) => {
+                    self.finish(chosen, &link, came, desk, self.mark(chosen).as_deref());
+                    return Ok((link, came));
                 }
+                Err(Unanswered::Client(lost)) => return Err(Self::lost(lost, story)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
             };
             let doubt = self.visit.observe(chosen.id, Err(&failure));
@@ -206,18 +221,19 @@ impl<'a> Exchange<'a> {
                     }
                     story.repeats();
                 }
-                (Err(GiveUp::PassOn), Some((head, body))) => {
+                (Err(GiveUp::PassOn), Some(link)) => {
                     // Whoever did not begin the request must not get its user.
-                    return Ok(self.finish(chosen, Answer::Response(head, body), None));
+                    self.finish(chosen, &link, Came::Answer, desk, None);
+                    return Ok((link, Came::Answer));
                 }
-                (Err(how), _) => return Err(OwnAnswer::gave_up(how)),
+                (Err(how), _) => return Err(OwnAnswer::gave_up(how).into()),
             }
         }
     }
 
     /// The next upstream to try; none when all were tried. One on trial is taken by one request at a time, unless there is
     /// nobody else.
-    fn choose(&mut self, story: &mut Story) -> Option<&'a Upstream> {
+    fn choose(&mut self, story: &mut Story<'a>) -> Option<&'a Upstream> {
         self.trial = None;
         let mut tried = self.tried.clone();
         let mut taken = None;
@@ -229,7 +245,7 @@ impl<'a> Exchange<'a> {
                 return taken;
             };
             if upstream.health.is_on_trial(&self.pool.rule) {
-                self.trial = tally.upstream(upstream.id).try_out();
+                self.trial = self.visit.current.tally.upstream(upstream.id).try_out();
                 if self.trial.is_none() {
                     taken.get_or_insert(upstream);
                     tried.push(upstream.id);
@@ -243,7 +259,7 @@ impl<'a> Exchange<'a> {
 
     /// Where a request goes on that failed, and may be repeated. What was sent is not repeated at a frozen upstream: it
     /// would run there when it wakes.
-    async fn another(&mut self, failure: &Failure, story: &mut Story) -> Result<&'a Upstream, GiveUp> {
+    async fn another(&mut self, failure: &Failure, story: &mut Story<'a>) -> Result<&'a Upstream, GiveUp> {
         if self.pool.rule.checked && !self.breaks.are_explained(self.visit).await {
             return Err(GiveUp::BadGateway);
         }
@@ -256,41 +272,82 @@ impl<'a> Exchange<'a> {
         &mut self,
         upstream: &'a Upstream,
         reuse: bool,
-        story: &mut Story,
-    ) -> Result<Answer, Unanswered> {
+        desk: &mut Desk<'_>,
+        story: &mut Story<'a>,
+    ) -> Result<(Link, Came), Unanswered> {
         story.attempts(upstream);
+        let attempt = Attempt {
+            site: self.visit.site,
+            upstream,
+            cells: self.visit.cells(upstream.id),
+            replay: self.replay,
+            limits: &self.terms.limits,
+            ticket: self.visit.ticket,
+        };
+        let (mut link, reused) = attempt.connect(reuse).await?;
+        self.tell(upstream, desk, story);
+        let stay = Stay::at(self, upstream);
+        let hear = |desk: &mut Desk<'_>| self.hear(desk);
+        let asked = self.asked();
+        let came = attempt
+            .run((&mut link, reused), asked, desk, hear, || stay.is_over())
+            .await;
+        attempt.cells.carried(self.replay.borrow_mut().take_given());
+        match came? {
+            Came::Switched if !self.upgrade.is_granted(desk.answer.fields.iter()) => {
+                let failure = Failure::new(Phase::Waiting, Cause::Malformed);
+                Err(Unanswered::Upstream(failure))
+            }
+            came => Ok((link, came)),
+        }
+    }
+
+    /// Writes the head for the upstream.
+    fn tell(&self, upstream: &Upstream, desk: &mut Desk<'_>, story: &Story<'a>) {
+        let head = self.visit.head;
         let told = Told {
             client: &self.client,
             upgrade: self.upgrade,
             request_id: story.request_id(),
-            via: self.visit.site.naming.via(self.visit.head.version),
+            via: self.visit.site.naming.via(head.version()),
         };
-        let head = heads::to_upstream(
-            &self.visit.head,
-            &self.mapped.target,
-            &told,
-            &upstream.authority,
-            &self.terms.rules.request,
-            self.replay.is_streamed(),
-        );
-        let attempt = Attempt {
-            connections: &self.visit.site.connections,
-            upstream,
-            thread: self.visit.site.thread,
-            counters: self.visit.current.tally.upstream(upstream.id),
-            replay: &self.replay,
-            limits: &self.terms.limits,
+        let request = heads::Request {
+            head,
+            target: &self.mapped.target,
+            authority: &upstream.authority,
+            expects: desk.client.expects(),
+            streamed: self.replay.borrow().is_streamed(),
         };
-        let stay = Stay::at(self, upstream);
-        let answered = attempt.run(head, reuse, || stay.is_over()).await;
-        let cells = attempt.counters.of(attempt.thread);
-        cells.carried(self.replay.take_read());
-        match answered? {
-            Answer::Switched(answer, _) if !self.upgrade.is_granted(answer.fields.iter()) => {
-                let failure = Failure::new(Phase::Waiting, Cause::Malformed);
-                Err(Unanswered::Upstream(failure))
+        request.write(&told, &self.terms.rules.request, desk.told);
+    }
+
+    /// An informational head came: 100 is for a client that holds its content back, others are passed on.
+    fn hear(&self, desk: &mut Desk<'_>) {
+        if desk.answer.status() == 100 {
+            desk.client.go_ahead();
+        } else {
+            heads::to_client(desk.answer, &self.origin(), Upgrade::No, false, None, desk.shown);
+            desk.client.inform(desk.shown);
+        }
+    }
+
+    fn asked(&self) -> Asked {
+        match self.upgrade {
+            Upgrade::WebSocket => Asked::Upgrade,
+            Upgrade::No if self.visit.head.method() == "HEAD" => Asked::Head,
+            Upgrade::No => Asked::Plain,
+        }
+    }
+
+    /// The client did not send what it had begun.
+    fn lost(lost: Lost, story: &mut Story<'a>) -> Unserved {
+        match lost {
+            Lost::Gone => Unserved::Gone,
+            Lost::TooSlow => {
+                story.too_slow();
+                OwnAnswer::too_slow().into()
             }
-            answer => Ok(answer),
+            Lost::Refused(refusal) => OwnAnswer::refused(refusal).into(),
         }
     }
 
@@ -302,52 +359,57 @@ impl<'a> Exchange<'a> {
             .flatten()
     }
 
-    /// An upstream answered: the head as the client must see it.
-    fn finish(&self, upstream: &Upstream, answer: Answer, cookie: Option<&str>) -> Answer {
-        self.replay.forget();
+    /// An upstream answered: writes the head as the client must see it.
+    fn finish(
+        &self,
+        upstream: &Upstream,
+        link: &Link,
+        came: Came,
+        desk: &mut Desk<'_>,
+        cookie: Option<&str>,
+    ) {
+        self.replay.borrow_mut().forget();
         self.visit.observe(upstream.id, Ok(()));
-        let origin = Origin {
+        let (upgrade, streamed) = match came {
+            Came::Switched => (self.upgrade, false),
+            _ => (
+                Upgrade::No,
+                matches!(link.length(), Length::Chunked | Length::UntilClose),
+            ),
+        };
+        let unpublished =
+            heads::to_client(desk.answer, &self.origin(), upgrade, streamed, cookie, desk.shown);
+        if unpublished {
+            let pool = self.mapped.route.pool;
+            self.visit.current.tally.pool(pool).unpublished();
+        }
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
             route: self.mapped.route,
             paths: &self.visit.snapshot().paths,
             pool: self.pool,
             client: &self.client,
-        };
-        let (answer, unpublished) = match answer {
-            Answer::Response(head, body) => {
-                let streamed = body.remaining().is_none();
-                let (head, unpublished) = heads::to_client(&head, &origin, Upgrade::No, streamed, cookie);
-                (Answer::Response(head, body), unpublished)
-            }
-            Answer::Switched(head, tunnel) => {
-                let (head, unpublished) = heads::to_client(&head, &origin, self.upgrade, false, cookie);
-                (Answer::Switched(head, tunnel), unpublished)
-            }
-        };
-        if unpublished {
-            self.visit
-                .current
-                .tally
-                .pool(self.mapped.route.pool)
-                .unpublished();
         }
-        answer
     }
 
     fn shape(&self) -> RequestShape {
         RequestShape {
             idempotent: is_idempotent(self.visit.head.method().as_bytes()),
-            replayable: self.replay.can_repeat(),
+            replayable: self.replay.borrow().can_repeat(),
         }
     }
 
     fn budget(&self) -> Budget {
         let limits = &self.terms.limits;
-        let time = self.replay.answer_due(limits.response).left();
+        let time = self.replay.borrow().answer_due(limits.response).left();
         self.visit.site.budget(&limits.retry, self.attempts, time)
     }
 }
 
 /// Whether an upstream says that it did not begin the request.
-fn declined(head: &ResponseHead) -> bool {
-    head.fields.iter().any(|(name, value)| declines(name, value))
+fn declined(desk: &Desk<'_>) -> bool {
+    let mut fields = desk.answer.fields.iter();
+    fields.any(|(name, value)| declines(name, value))
 }

@@ -4,97 +4,159 @@
 //! so what may have happened; a fault of the client is never reported as one of the upstream.
 //!
 //! While it waits it looks around ten times a second: whether the upstream's time is up, whether the client still
-//! sends its body, and whether the caller wants to go elsewhere. One timer serves all three, and a request that is
-//! answered sooner never fires it.
+//! sends its content, and whether the caller wants to go elsewhere. The tick of the thread serves all three.
+//!
+//! A client that holds its content back (`Expect: 100-continue`) is told to send it by the upstream, or by us once the upstream
+//! has been silent for [`SILENT_TO_EXPECT`].
 
-use std::pin::pin;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use remora_h1::{Asked, Head};
 use remora_policy::{Belief, Cause, Failure, Phase, Upstream};
 
 use crate::config::Limits;
-use crate::connections::Connections;
-use crate::http::outbound::{Answer, Link, SendFailure};
-use crate::http::{BodyError, ConnectFault, RequestHead};
-use crate::replay::Replay;
-use crate::tally::{Counters, Thread};
+use crate::deadline::Deadline;
+use crate::http::{Came, Client, ConnectFault, Content, Fault, Link};
+use crate::replay::{Lost, Replay};
+use crate::server::Ticket;
+use crate::site::Site;
+use crate::tally::Cells;
 
-/// How often a waiting attempt looks around: a fifth of what a user notices, and ten wake-ups a second for a request
-/// that is slow anyway.
+/// How often a waiting attempt looks around: a fifth of what a user notices.
 const WATCH_EVERY: Duration = Duration::from_millis(100);
 
 /// The longest connect to one that is believed down, whatever an owner grants others. 1 s: one lost SYN is sent again.
 const CONNECT_IN_PANIC: Duration = Duration::from_secs(1);
+
+/// How long an upstream may say nothing to `Expect: 100-continue`. 1 s: those that know it answer at once, and others wait for
+/// the content.
+const SILENT_TO_EXPECT: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unanswered {
     /// The upstream failed.
     Upstream(Failure),
-    /// The client's body broke off or stalled. It says nothing about the upstream.
-    Client(BodyError),
+    /// The client's content broke off or stalled, or it went away. It says nothing about the upstream.
+    Client(Lost),
+}
+
+/// Whom an exchange serves, and its heads.
+pub(crate) struct Desk<'d> {
+    /// Who asks.
+    pub(crate) client: &'d mut Client,
+    /// The head for the upstream.
+    pub(crate) told: &'d mut Head,
+    /// The head that the upstream answered.
+    pub(crate) answer: &'d mut Head,
+    /// The head for the client.
+    pub(crate) shown: &'d mut Head,
 }
 
 /// What an attempt needs.
-pub(crate) struct Attempt<'a> {
-    /// This thread's idle connections.
-    pub(crate) connections: &'a Connections,
+pub(crate) struct Attempt<'a, 'k> {
+    /// What the thread's requests share.
+    pub(crate) site: &'a Site,
     /// Where to.
     pub(crate) upstream: &'a Upstream,
-    /// Which thread counts.
-    pub(crate) thread: Thread,
-    /// What is counted there.
-    pub(crate) counters: &'a Arc<Counters>,
-    /// The body to send.
-    pub(crate) replay: &'a Replay,
+    /// What this thread counts there.
+    pub(crate) cells: &'a Cells,
+    /// The content to send.
+    pub(crate) replay: &'a RefCell<Replay<'k>>,
     /// How long it may take.
     pub(crate) limits: &'a Limits,
+    /// By which the task is woken in time.
+    pub(crate) ticket: &'a Ticket,
 }
 
-impl Attempt<'_> {
-    /// Sends the request and waits for the answer's head. A connection that has served before is used if `reuse` says
-    /// so. `leave` is asked while waiting: true ends the attempt as frozen.
+impl Attempt<'_, '_> {
+    /// A connection: one that has served before if `reuse` says so, and whether it has.
+    ///
+    /// # Errors
+    /// [`Unanswered`]: nothing was sent.
+    pub(crate) async fn connect(&self, reuse: bool) -> Result<(Link, bool), Unanswered> {
+        let connections = &self.site.connections;
+        let idle = reuse.then(|| connections.take(self.upstream.id, self.limits.upstream_idle));
+        if let Some(link) = idle.flatten() {
+            return Ok((link, true));
+        }
+        let (limit, answers) = (self.connect_limit(), self.limits.answers());
+        let connected = Link::connect(&self.upstream.authority, limit, answers, &self.site.buffers);
+        Ok((connected.await.map_err(no_connection)?, false))
+    }
+
+    /// Sends the request that is told at the desk, and waits for the answer's head. `hear` is asked about each informational
+    /// head; `leave` is asked while waiting: true ends the attempt as frozen.
     ///
     /// # Errors
     /// [`Unanswered`], with the phase in which it happened.
     pub(crate) async fn run(
         &self,
-        head: RequestHead,
-        reuse: bool,
+        (link, reused): (&mut Link, bool),
+        asked: Asked,
+        desk: &mut Desk<'_>,
+        hear: impl Fn(&mut Desk<'_>),
         leave: impl Fn() -> bool,
-    ) -> Result<Answer, Unanswered> {
-        let _until_the_head = self.counters.of(self.thread).wait();
-        let idle = if reuse {
-            self.connections.take(self.upstream.id, self.limits.upstream_idle)
-        } else {
-            None
-        };
-        let reused = idle.is_some();
-        let link = match idle {
-            Some(link) => link,
-            None => Link::connect(&self.upstream.authority, self.connect_limit())
-                .await
-                .map_err(no_connection)?,
-        };
-        let shelf = self
-            .connections
-            .shelf(self.upstream.id, self.limits.upstream_connections_idle);
-        let (counters, thread) = (Arc::clone(self.counters), self.thread);
-        let at_work = move || counters.of(thread).is_at_work();
-        let mut sending = pin!(link.send(head, self.replay.body(), shelf, at_work));
-        loop {
-            tokio::select! {
-                biased;
-                answered = &mut sending => {
-                    return answered.map_err(|failed| self.failure(failed, reused));
+    ) -> Result<Came, Unanswered> {
+        let _until_the_head = self.cells.wait();
+        self.replay.borrow_mut().again();
+        desk.answer.clear();
+        link.begin(desk.told, self.replay.borrow().length(), asked);
+        let expects = desk.client.expects();
+        let mut waits = expects.then(|| Deadline::within(SILENT_TO_EXPECT));
+        let mut look = Deadline::within(WATCH_EVERY);
+        poll_fn(|context| {
+            loop {
+                self.send(context, link, desk.client);
+                if let Some(lost) = self.replay.borrow().failure() {
+                    return Poll::Ready(Err(Unanswered::Client(lost)));
                 }
-                () = tokio::time::sleep(WATCH_EVERY) => {}
+                match link.poll_answer(context, desk.answer) {
+                    Poll::Ready(Ok(Came::Informational)) => {
+                        self.cells.is_at_work();
+                        hear(desk);
+                        desk.answer.clear();
+                        continue;
+                    }
+                    Poll::Ready(Ok(came)) => return Poll::Ready(Ok(came)),
+                    Poll::Ready(Err(fault)) => return Poll::Ready(Err(self.failure(link, fault, reused))),
+                    Poll::Pending => {}
+                }
+                if waits.take_if(|due| due.has_passed()).is_some() {
+                    desk.client.go_ahead();
+                    continue;
+                }
+                if self.has_left(context, desk.client) {
+                    return Poll::Ready(Err(Unanswered::Client(Lost::Gone)));
+                }
+                if look.has_passed() {
+                    look = Deadline::within(WATCH_EVERY);
+                    if let Some(unanswered) = self.look_around(link, reused, &leave) {
+                        return Poll::Ready(Err(unanswered));
+                    }
+                }
+                self.ticket.wake_at(look.instant());
+                return Poll::Pending;
             }
-            if let Some(unanswered) = self.look_around(reused, &leave) {
-                return Err(unanswered);
-            }
+        })
+        .await
+    }
+
+    /// Moves what can be moved of the request.
+    fn send(&self, context: &mut Context<'_>, link: &mut Link, client: &mut Client) {
+        // Whatever cannot be written: an upstream may have answered before, and that is read next.
+        let _read_next = send(context, &mut self.replay.borrow_mut(), link, client);
+    }
+
+    /// Whether the client has gone, now that it only waits; what waits for it is sent.
+    fn has_left(&self, context: &mut Context<'_>, client: &mut Client) -> bool {
+        if let Poll::Ready(Err(_)) = client.poll_flush(context) {
+            return true;
         }
+        self.replay.borrow().is_complete() && client.poll_gone(context).is_ready()
     }
 
     /// How long a connect may take. One that is believed down is asked when nobody is up, one after the other.
@@ -105,47 +167,106 @@ impl Attempt<'_> {
         }
     }
 
-    fn look_around(&self, reused: bool, leave: &impl Fn() -> bool) -> Option<Unanswered> {
-        if let Some(due) = self.replay.piece_due(self.limits.idle) {
-            return due.has_passed().then_some(Unanswered::Client(BodyError::Stalled));
+    fn look_around(&self, link: &Link, reused: bool, leave: &impl Fn() -> bool) -> Option<Unanswered> {
+        let replay = self.replay.borrow();
+        if let Some(due) = replay.piece_due(self.limits.idle) {
+            return due.has_passed().then_some(Unanswered::Client(Lost::TooSlow));
         }
-        let phase = self.phase();
-        if self.replay.answer_due(self.limits.response).has_passed() {
-            return Some(Unanswered::Upstream(Failure {
-                phase,
-                cause: Cause::TimedOut,
-                reused,
-            }));
+        let is_late = replay.answer_due(self.limits.response).has_passed();
+        drop(replay);
+        let phase = self.phase(link);
+        let failed = |cause| Some(Unanswered::Upstream(Failure { phase, cause, reused }));
+        match is_late {
+            true => failed(Cause::TimedOut),
+            false if leave() => failed(Cause::Frozen),
+            false => None,
         }
-        leave().then_some(Unanswered::Upstream(Failure {
-            phase,
-            cause: Cause::Frozen,
-            reused,
-        }))
     }
 
-    fn failure(&self, failed: SendFailure, reused: bool) -> Unanswered {
-        if let Some(error) = self.replay.failure() {
-            return Unanswered::Client(error);
-        }
-        let phase = if failed.written {
-            self.phase()
-        } else {
-            Phase::Connecting
+    fn failure(&self, link: &Link, fault: Fault, reused: bool) -> Unanswered {
+        let cause = match fault {
+            Fault::Closed | Fault::Broken => Cause::Broken,
+            Fault::Refused(refusal) => {
+                let route = &*self.upstream.route;
+                tracing::warn!(
+                    route,
+                    reason = refusal.reason,
+                    "an upstream's answer is refused: {}",
+                    refusal.sentence
+                );
+                Cause::Malformed
+            }
         };
-        let cause = if failed.malformed {
-            Cause::Malformed
-        } else {
-            Cause::Broken
-        };
+        let phase = self.phase(link);
         Unanswered::Upstream(Failure { phase, cause, reused })
     }
 
-    fn phase(&self) -> Phase {
-        if self.replay.is_complete() {
-            Phase::Waiting
-        } else {
-            Phase::Sending
+    fn phase(&self, link: &Link) -> Phase {
+        match (link.is_touched(), self.replay.borrow().is_complete()) {
+            (false, _) => Phase::Connecting,
+            (true, false) => Phase::Sending,
+            (true, true) => Phase::Waiting,
+        }
+    }
+}
+
+/// Moves what can be moved of a request to its upstream: what was kept first, then what the client sends. Ready once all of it
+/// is written.
+///
+/// # Errors
+/// The upstream takes no more.
+pub(crate) fn send(
+    context: &mut Context<'_>,
+    replay: &mut Replay<'_>,
+    link: &mut Link,
+    client: &mut Client,
+) -> Poll<std::io::Result<()>> {
+    let moved = send_content(context, replay, link, client);
+    if let Poll::Ready(Ok(())) = moved {
+        link.end(replay.trailers());
+    }
+    ready!(link.poll_flush(context))?;
+    moved
+}
+
+fn send_content(
+    context: &mut Context<'_>,
+    replay: &mut Replay<'_>,
+    link: &mut Link,
+    client: &mut Client,
+) -> Poll<std::io::Result<()>> {
+    loop {
+        if !replay.kept().is_empty() {
+            let given = ready!(link.poll_send(context, replay.kept()))?;
+            replay.gave(given);
+            continue;
+        }
+        if replay.is_complete() {
+            return Poll::Ready(Ok(()));
+        }
+        match client.poll_content(context) {
+            Poll::Ready(Content::Data(data)) => {
+                let Poll::Ready(given) = link.poll_send(context, data) else {
+                    replay.is_held_up();
+                    return Poll::Pending;
+                };
+                let given = given?;
+                replay.passed(&data[..given]);
+                client.take(given);
+            }
+            Poll::Ready(Content::Trailers(fields)) => replay.trail(fields),
+            Poll::Ready(Content::End) => replay.end(),
+            Poll::Ready(Content::Fault(fault)) => {
+                replay.fail(match fault {
+                    Fault::Refused(refusal) => Lost::Refused(refusal),
+                    Fault::Closed | Fault::Broken => Lost::Gone,
+                });
+                return Poll::Pending;
+            }
+            Poll::Pending => {
+                replay.waits(!client.expects());
+                return Poll::Pending;
+            }
         }
     }
 }

@@ -28,10 +28,11 @@
 //! | module | does |
 //! |---|---|
 //! | `server` | listens, one task for each client, drains |
+//! | `conversation` | a client's connection from request to request |
 //! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
 //! | `deadline`, `naming` | a moment by which something must have happened; names of this process and of requests |
-//! | `http` | both HTTP/1.1 sides; the only place that names hyper |
+//! | `http` | both HTTP/1.1 sides: sockets and buffers around [`remora_h1`] |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `wishes` | what operators ask; what of it outlives the process |
 //! | `access_log`, `metrics`, `answer` | what operators see; what clients see of a failure |
@@ -39,7 +40,7 @@
 //!
 //! # The life of a request
 //!
-//! 1. `server` accepts a connection on one of its threads; `http` reads a head, strictly.
+//! 1. `server` accepts a connection on one of its threads; `conversation` reads a head, strictly.
 //! 2. `exchange` takes the current snapshot from `directory` and keeps it to the end; it views the client once.
 //! 3. [`PathMap`](remora_policy::PathMap) finds pool and upstream path; [`RouteKey`](remora_policy::RouteKey) finds
 //!    bare id and route.
@@ -60,7 +61,7 @@
 //! # What is never here
 //!
 //! A session or a copy of one · a connection to the store · a second retry loop · an answer of our own that touches a
-//! session cookie · a session id in a log, a figure or an answer · hyper outside `http`, tonic outside `control` ·
+//! session cookie · a session id in a log, a figure or an answer · tonic outside `control` ·
 //! a clock, a task or IO in what decides · a wait for an upstream to come back.
 
 mod access_log;
@@ -68,6 +69,7 @@ mod answer;
 mod config;
 mod connections;
 mod control;
+mod conversation;
 mod deadline;
 mod directory;
 mod doubts;

@@ -6,8 +6,7 @@
 use std::cell::Cell;
 
 use rand::RngExt;
-
-use crate::http::Version;
+use remora_h1::Version;
 
 /// The name of a process, as other proxies see it in `Via`.
 #[derive(Clone, Copy, Debug)]

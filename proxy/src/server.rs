@@ -32,15 +32,16 @@ use tokio::task::spawn_local;
 use crate::access_log::AccessLog;
 use crate::config::{ListenConfig, Networks};
 use crate::connections::SWEEP_EVERY;
+use crate::conversation::converse;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::exchange::Visitor;
-use crate::http::inbound::{self, Bounds};
 use crate::metrics::REFUSED_CONNECTIONS;
 use crate::naming::ProcessName;
 use crate::site::Site;
 use crate::tally::Thread;
 use clients::Clients;
+pub(crate) use clients::Ticket;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
 const ACCEPT_QUEUE: i32 = 1024;
@@ -176,6 +177,8 @@ impl Worker {
         let directory = self.directory.clone();
         let site = Rc::new(Site::new(self.thread, directory, &self.log, self.name));
         let clients = Rc::new(Clients::default());
+        let keeping = Rc::clone(&clients);
+        let keeping = spawn_local(async move { keeping.keep().await });
         let ticking = spawn_local(tick(Rc::clone(&site)));
         let mut accepting = Vec::new();
         for listening in std::mem::take(&mut self.sockets) {
@@ -205,6 +208,7 @@ impl Worker {
                 "the grace period is over: cutting the rest"
             );
         }
+        keeping.abort();
         ticking.abort();
         Ok(())
     }
@@ -283,12 +287,6 @@ impl Acceptor {
         // Without these the connection works all the same: later packets, or a dead client noticed later.
         let _later_packets = stream.set_nodelay(true);
         let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
-        let bounds = Bounds {
-            head_bytes: limits.request_head_bytes,
-            fields: limits.request_fields,
-            first_head: limits.request_head,
-            patience: limits.client_idle,
-        };
         let announces = self.balancers.as_ref().map(|known| known.include(client.ip()));
         if announces == Some(false) {
             refuse(client, "not from a balancer that listen.proxy_protocol names");
@@ -305,8 +303,8 @@ impl Acceptor {
                 }
             }
             let scheme = Scheme::Http;
-            let visitor = Rc::new(Visitor::new(site, Peer { address, scheme }));
-            inbound::serve(stream, visitor, bounds, || ticket.is_stopping()).await;
+            let peer = Peer { address, scheme };
+            converse(stream, Visitor { site, peer, ticket }).await;
         });
     }
 }

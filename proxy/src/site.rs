@@ -5,6 +5,7 @@
 //! policy's two states, balance and budget, change only through the methods below.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLimits, Upstream, UpstreamId};
@@ -12,6 +13,7 @@ use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLi
 use crate::access_log::{AccessLog, ThreadLog};
 use crate::connections::Connections;
 use crate::directory::Directory;
+use crate::http::Buffers;
 use crate::metrics::Refusals;
 use crate::naming::{Naming, ProcessName};
 use crate::tally::{Tally, Thread};
@@ -24,6 +26,8 @@ pub(crate) struct Site {
     pub(crate) directory: Directory,
     /// Idle connections.
     pub(crate) connections: Connections,
+    /// Buffers that nobody has in hand.
+    pub(crate) buffers: Rc<Buffers>,
     /// Requests that never became an exchange.
     pub(crate) refusals: Refusals,
     /// Where exchanges are noted.
@@ -44,6 +48,7 @@ impl Site {
             thread,
             directory,
             connections: Connections::default(),
+            buffers: Rc::default(),
             refusals: Refusals::default(),
             log: log.of_thread(),
             naming: Naming::new(process),

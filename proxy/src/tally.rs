@@ -229,16 +229,6 @@ impl Cells {
         self.tunnels.add(1);
         OpenTunnel(self)
     }
-
-    /// An attempt ended whose guard was forgotten, because whoever counts it could not hold a borrow.
-    pub(crate) fn ended(&self) {
-        self.in_flight.take(1);
-    }
-
-    /// The same of a tunnel.
-    pub(crate) fn tunnel_ended(&self) {
-        self.tunnels.take(1);
-    }
 }
 
 /// A count that one thread writes and others read. It orders nothing.
@@ -279,7 +269,7 @@ pub(crate) struct InFlight<'a>(&'a Cells);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.ended();
+        self.0.in_flight.take(1);
     }
 }
 
@@ -289,7 +279,7 @@ pub(crate) struct OpenTunnel<'a>(&'a Cells);
 
 impl Drop for OpenTunnel<'_> {
     fn drop(&mut self) {
-        self.0.tunnel_ended();
+        self.0.tunnels.take(1);
     }
 }
 

@@ -137,23 +137,6 @@ fn answers_without_body_keep_their_fields() {
 }
 
 #[test]
-fn a_body_waits_for_100_continue() {
-    let upstream = Upstream::start(|seen| Act::text(&String::from_utf8_lossy(&seen.body)));
-    let proxy = Proxy::start(&Config::new(&[&upstream]));
-    let mut client = proxy.client();
-    client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
-    assert_eq!(client.response().status, 100);
-    client.send("body");
-    let response = client.response();
-    assert_eq!((response.status, response.text().as_str()), (200, "body"));
-    assert_eq!(
-        upstream.seen()[0].field("expect"),
-        None,
-        "the expectation is met on our side"
-    );
-}
-
-#[test]
 fn an_http_1_0_client_is_served_and_closed() {
     let upstream = Upstream::start(|_| {
         Act::Say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".to_vec())
@@ -298,19 +281,6 @@ fn a_101_that_nobody_asked_for_is_a_bad_gateway() {
     });
     let proxy = Proxy::start(&Config::new(&[&upstream]));
     assert_eq!(proxy.client().request("POST", "/", "", "a=1").status, 502);
-}
-
-#[test]
-fn interim_answers_of_the_upstream_are_consumed() {
-    let upstream = Upstream::start(|_| {
-        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n";
-        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-        Act::Say(format!("{hints}{hints}{answer}").into_bytes())
-    });
-    let proxy = Proxy::start(&Config::new(&[&upstream]));
-    let mut client = proxy.client();
-    assert_eq!(client.get("/", "").text(), "ok");
-    assert_eq!(client.get("/", "").text(), "ok");
 }
 
 #[test]

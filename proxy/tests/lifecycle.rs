@@ -54,7 +54,9 @@ fn a_new_client_that_brings_no_request_in_time_is_cut_and_a_resting_one_is_not()
     assert_eq!(resting.get("/", "").status, 200);
     let (mut silent, mut slow) = (proxy.client(), proxy.client());
     slow.send("GET / HTTP/1.1\r\nHost: sh");
-    assert!(silent.is_closed() && slow.is_closed());
+    assert!(silent.is_closed());
+    assert_eq!(slow.response().status, 408, "who has begun is told");
+    assert!(slow.is_closed());
     assert_eq!(resting.get("/", "").status, 200);
 }
 

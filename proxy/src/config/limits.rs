@@ -155,10 +155,10 @@ limits! {
     response: Duration = Duration::from_secs(60), PERIOD;
     /// How long a body or a tunnel may rest, in either direction. 60 s, as in other proxies.
     idle: Duration = Duration::from_secs(60), PERIOD;
-    /// How long a new client may take to send its first request head. 30 s: slow links pass, held connections do not.
+    /// How long a new client may take to send its first request head, and any client for one that it has begun. 30 s: slow
+    /// links pass, held connections do not.
     request_head: Duration = Duration::from_secs(30), PERIOD;
-    /// How long a client's connection may rest between requests, the time for the next head included. 75 s, above the
-    /// 60 s of common load balancers. Where request_head is longer it counts here too.
+    /// How long a client's connection may rest between requests. 75 s, above the 60 s of common load balancers.
     client_idle: Duration = Duration::from_secs(75), PERIOD;
     /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
     upstream_idle: Duration = Duration::from_secs(15), PERIOD;
@@ -171,6 +171,11 @@ limits! {
     request_head_bytes: usize = 16 * 1_024, BYTES;
     /// Fields of a request head. 100, as in other servers.
     request_fields: usize = 100, COUNT;
+    /// Bytes of the head of an answer. 64 KiB: Tomcat's own default is 8 KiB, and applications raise it.
+    answer_head_bytes: usize = 64 * 1_024, BYTES;
+    /// Fields of the head of an answer. 1,000: nobody sends so many on purpose, and an answer that is refused was made for
+    /// nothing.
+    answer_fields: usize = 1_000, COUNT;
     /// Bytes of a request target. 8 KiB, as in other servers.
     target_bytes: usize = 8 * 1_024, BYTES;
     /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
@@ -194,6 +199,26 @@ limits! {
     /// Repeats that may be saved up, per thread; as many are there at the start. 1,000: the requests in flight on an
     /// upstream that dies.
     burst: u32 = 1_000, 1..=1_000_000;
+}
+
+impl Limits {
+    /// Bounds on the heads of requests.
+    pub(crate) fn requests(&self) -> remora_h1::Limits {
+        remora_h1::Limits {
+            head_bytes: self.request_head_bytes,
+            fields: self.request_fields,
+            target_bytes: self.target_bytes,
+        }
+    }
+
+    /// Bounds on the heads of answers.
+    pub(crate) fn answers(&self) -> remora_h1::Limits {
+        remora_h1::Limits {
+            head_bytes: self.answer_head_bytes,
+            fields: self.answer_fields,
+            target_bytes: 0,
+        }
+    }
 }
 
 fn row<T: Bound>(

@@ -85,6 +85,8 @@ limit    stop 30s
 limit    tunnel_grace 10s
 limit    request_head_bytes 16384
 limit    request_fields 100
+limit    answer_head_bytes 65536
+limit    answer_fields 1000
 limit    target_bytes 8192
 limit    replay_bytes 0
 limit    connections 10000

@@ -32,7 +32,7 @@ impl Breaks {
     }
 
     /// Whether the request may go on: at most one upstream that is not down broke it.
-    pub(super) async fn are_explained(&mut self, visit: &Visit) -> bool {
+    pub(super) async fn are_explained(&mut self, visit: &Visit<'_>) -> bool {
         let [(one, first), (other, second)] = self.by[..] else {
             return true;
         };
@@ -54,10 +54,10 @@ impl Breaks {
     }
 }
 
-fn is_one_down(visit: &Visit, breaks: &[(UpstreamId, Doubt)]) -> bool {
+fn is_one_down(visit: &Visit<'_>, breaks: &[(UpstreamId, Doubt)]) -> bool {
     breaks.iter().any(|(upstream, _)| is_down(visit, *upstream))
 }
 
-fn is_down(visit: &Visit, upstream: UpstreamId) -> bool {
+fn is_down(visit: &Visit<'_>, upstream: UpstreamId) -> bool {
     visit.is_now(upstream, |health| health.belief() == Belief::Down)
 }

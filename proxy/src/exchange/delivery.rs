@@ -1,117 +1,230 @@
-//! The body of an answer on its way to the client, watched until its end.
+//! What goes to the client: an upstream's answer, a tunnel, or an answer of our own; watched until its end.
 //!
-//! Invariants: a body that breaks or stalls ends with an error, and so the client's connection is cut, but not before
-//! the head and what came of the body have left: a client that sees nothing at all may send its request again; the
-//! exchange counts as in flight, and is told to the access log, until this value is dropped, whatever the reason.
+//! Invariants: content that breaks or stalls cuts the client's connection, but not before the head and what came of the content
+//! have left: a client that sees nothing at all may send its request again · what a client still sends after its answer began
+//! goes to the upstream for as long as that answers · a connection to an upstream is kept only when both its messages are whole.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use remora_h1::Length;
 use remora_policy::{Cause, Failure, Phase, may_trail};
-use tokio::time::Sleep;
 
+use super::heads;
 use super::story::Story;
 use super::visit::Visit;
-use crate::http::{Body, BodyError, Piece, Source};
+use crate::answer::OwnAnswer;
+use crate::deadline::Deadline;
+use crate::forward::{self, Desk};
+use crate::http::{Client, Content, Fault, Link, relay};
+use crate::replay::Replay;
 
-/// A body, the longest pause between two of its pieces, and what is told when it ends.
-pub(super) struct Delivery {
-    body: Body,
-    idle: Duration,
-    /// Runs only while the sender is silent.
-    silence: Option<Pin<Box<Sleep>>>,
-    ended: bool,
-    /// Why the body ended early; told to the sender one turn after it was found.
-    failed: Option<BodyError>,
-    visit: Rc<Visit>,
-    story: Story,
+/// How an answer ended.
+enum Ended {
+    Whole,
+    /// The upstream did not bring it to its end.
+    Cut(Cause),
+    /// The client did not take it.
+    Gone,
+    /// Not in time.
+    TooSlow,
 }
 
-impl Delivery {
-    pub(super) fn new(body: Body, idle: Duration, visit: Rc<Visit>, story: Story) -> Self {
-        Self {
-            body,
-            idle,
-            silence: None,
-            ended: false,
-            failed: None,
-            visit,
-            story,
-        }
-    }
-
-    fn watch_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let idle = self.idle;
-        self.silence
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)))
-            .as_mut()
-            .poll(context)
-    }
+/// One answer on its way.
+pub(super) struct Delivery<'d, 'k> {
+    pub(super) visit: &'d Visit<'d>,
+    pub(super) replay: &'d RefCell<Replay<'k>>,
+    /// The longest pause.
+    pub(super) idle: Duration,
 }
 
-impl Source for Delivery {
-    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Piece, BodyError>>> {
-        if let Some(error) = self.failed {
-            return Poll::Ready(Some(Err(error)));
-        }
-        let mut polled = match self.body.poll_piece(context) {
-            Poll::Pending => match self.watch_silence(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => Some(Err(BodyError::Stalled)),
-            },
-            Poll::Ready(piece) => {
-                self.silence = None;
-                piece
+impl Delivery<'_, '_> {
+    /// Passes an upstream's answer on, whose head is ready at the desk.
+    pub(super) async fn pass_on(&self, mut link: Link, desk: &mut Desk<'_>, story: &mut Story<'_>) {
+        self.write_head(link.length(), false, desk, story);
+        let mut quiet = None;
+        let ended =
+            poll_fn(|context| self.poll_pass(context, (&mut link, desk.client), story, &mut quiet)).await;
+        match ended {
+            Ended::Whole => {
+                story.complete();
+                let (snapshot, upstream) = (self.visit.snapshot(), story.upstream());
+                let limits = story
+                    .terms(snapshot)
+                    .map_or(&snapshot.limits, |terms| &terms.limits);
+                if let Some(upstream) = upstream {
+                    let room = limits.upstream_connections_idle;
+                    self.visit.site.connections.put(upstream, link, room);
+                }
             }
-        };
-        match &mut polled {
-            Some(Ok(Piece::Data(data))) => self.story.sent(data.len()),
-            Some(Err(error)) => {
-                self.failed = Some(*error);
-                let failure = broken_off(*error);
-                if let Some(upstream) = self.story.upstream() {
+            Ended::Gone => desk.client.ends(),
+            Ended::TooSlow => {
+                story.too_slow();
+                desk.client.cut();
+            }
+            Ended::Cut(cause) => {
+                let failure = Failure::new(Phase::Passing, cause);
+                if let Some(upstream) = story.upstream() {
                     self.visit.observe(upstream, Err(&failure));
                 }
-                self.story.cut(&failure);
-                // The sender flushes when it finds nothing to send.
-                context.waker().wake_by_ref();
-                return Poll::Pending;
+                story.cut(&failure);
+                self.flush(desk.client).await;
+                desk.client.cut();
             }
-            Some(Ok(Piece::Trailers(fields))) => {
-                fields.retain(|name, _| may_trail(name));
-                self.ended = true;
-            }
-            None => self.ended = true,
         }
-        Poll::Ready(polled)
     }
 
-    fn remaining(&self) -> Option<u64> {
-        self.body.remaining()
+    /// Passes a 101 on, and then bytes in both directions until the end.
+    pub(super) async fn switch(&self, mut link: Link, desk: &mut Desk<'_>, story: &mut Story<'_>) {
+        self.apply_rules(desk, story);
+        story.status(desk.shown.status());
+        let farewell = story.tunnel();
+        desk.client.switch(desk.shown);
+        if self.flush(desk.client).await {
+            relay(desk.client, &mut link, self.idle, farewell).await;
+        }
     }
 
-    fn is_end(&self) -> bool {
-        self.body.is_end()
+    /// Answers in an upstream's place.
+    pub(super) async fn answer(&self, own: OwnAnswer, desk: &mut Desk<'_>, story: &mut Story<'_>) {
+        story.answered_by_us(own.reason);
+        let text = own.write(story.request_id(), desk.shown);
+        let bare = self.visit.head.method() == "HEAD";
+        let (length, mut rest) = match bare {
+            true => (Length::None, &b""[..]),
+            false => (Length::Known(count(text.len())), text.as_bytes()),
+        };
+        self.write_head(length, own.close, desk, story);
+        let due = Deadline::within(self.idle);
+        while !rest.is_empty() {
+            let Some(sent) = self
+                .until(due, |context| desk.client.poll_send(context, rest))
+                .await
+            else {
+                return desk.client.ends();
+            };
+            story.sent(sent);
+            rest = &rest[sent..];
+        }
+        desk.client.end(None);
+        match self.flush(desk.client).await {
+            true => story.complete(),
+            false => desk.client.ends(),
+        }
+    }
+
+    /// Writes the head of the answer, by an owner's rules.
+    fn write_head(&self, length: Length, last: bool, desk: &mut Desk<'_>, story: &mut Story<'_>) {
+        self.apply_rules(desk, story);
+        story.status(desk.shown.status());
+        let last = last || self.visit.ticket.is_to_leave();
+        desk.client.answer(desk.shown, length, last);
+    }
+
+    fn apply_rules(&self, desk: &mut Desk<'_>, story: &Story<'_>) {
+        let snapshot = self.visit.snapshot();
+        let rules = story
+            .terms(snapshot)
+            .map_or(&snapshot.rules, |terms| &terms.rules);
+        heads::apply(&rules.response, &mut desk.shown.fields);
+    }
+
+    fn poll_pass(
+        &self,
+        context: &mut Context<'_>,
+        (link, client): (&mut Link, &mut Client),
+        story: &mut Story<'_>,
+        quiet: &mut Option<Deadline>,
+    ) -> Poll<Ended> {
+        let waits_for_client = loop {
+            if !self.replay.borrow().is_complete() {
+                // An upstream that takes no more of it may still answer.
+                let _goes_on = forward::send(context, &mut self.replay.borrow_mut(), link, client);
+                if self.replay.borrow().failure().is_some() {
+                    return Poll::Ready(Ended::Gone);
+                }
+            }
+            match link.poll_content(context) {
+                Poll::Ready(Content::Data(data)) => match client.poll_send(context, data) {
+                    Poll::Ready(Ok(sent)) => {
+                        link.take(sent);
+                        story.sent(sent);
+                        *quiet = None;
+                    }
+                    Poll::Ready(Err(_)) => return Poll::Ready(Ended::Gone),
+                    Poll::Pending => break true,
+                },
+                Poll::Ready(Content::Trailers(fields)) => {
+                    fields.retain(|name, _| may_trail(name));
+                    client.end(Some(fields));
+                }
+                Poll::Ready(Content::End) => {
+                    client.end(None);
+                    match client.poll_flush(context) {
+                        Poll::Ready(Ok(())) => return Poll::Ready(Ended::Whole),
+                        Poll::Ready(Err(_)) => return Poll::Ready(Ended::Gone),
+                        Poll::Pending => break true,
+                    }
+                }
+                Poll::Ready(Content::Fault(fault)) => return Poll::Ready(Ended::Cut(cause(fault))),
+                Poll::Pending => match client.poll_flush(context) {
+                    Poll::Ready(Ok(())) => break false,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Ended::Gone),
+                    Poll::Pending => break true,
+                },
+            }
+        };
+        if self.replay.borrow().is_complete() && client.poll_gone(context).is_ready() {
+            return Poll::Ready(Ended::Gone);
+        }
+        let due = *quiet.get_or_insert_with(|| Deadline::within(self.idle));
+        match due.has_passed() {
+            true if waits_for_client => Poll::Ready(Ended::TooSlow),
+            true => Poll::Ready(Ended::Cut(Cause::TimedOut)),
+            false => {
+                self.visit.ticket.wake_at(due.instant());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Sends what waits; false when the client does not take it.
+    async fn flush(&self, client: &mut Client) -> bool {
+        let due = Deadline::within(self.idle);
+        self.until(due, |context| client.poll_flush(context))
+            .await
+            .is_some()
+    }
+
+    /// What becomes of an operation on the client's socket, if it ends well and in time.
+    async fn until<T>(
+        &self,
+        due: Deadline,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Option<T> {
+        poll_fn(|context| match poll(context) {
+            Poll::Ready(done) => Poll::Ready(done.ok()),
+            Poll::Pending if due.has_passed() => Poll::Ready(None),
+            Poll::Pending => {
+                self.visit.ticket.wake_at(due.instant());
+                Poll::Pending
+            }
+        })
+        .await
     }
 }
 
-/// A failure after the head had been passed on.
-fn broken_off(error: BodyError) -> Failure {
-    let cause = match error {
-        BodyError::Broken => Cause::Broken,
-        BodyError::Malformed => Cause::Malformed,
-        BodyError::Stalled => Cause::TimedOut,
-    };
-    Failure::new(Phase::Passing, cause)
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        if self.failed.is_none() && (self.ended || self.body.is_end()) {
-            self.story.complete();
-        }
+/// Why an answer broke off.
+fn cause(fault: Fault) -> Cause {
+    match fault {
+        Fault::Closed | Fault::Broken => Cause::Broken,
+        Fault::Refused(_) => Cause::Malformed,
     }
 }

@@ -3,93 +3,109 @@
 //! The rules for each field are in `remora_policy`; here they are applied to whole heads, and the few fields that only
 //! the two connections together decide are added: `TE` and `Trailer`, and `Host` where an HTTP/1.0 client sent none.
 
+use remora_h1::{Fields, Head, Known};
 use remora_policy::{
     FieldEdit, FieldRules, Listed, Origin, Told, Upgrade, added_to_request, edit_request, edit_response,
 };
 
-use crate::http::{Fields, RequestHead, ResponseHead, Version};
-
-/// Room for the fields that are added, in bytes.
-const ADDED_BYTES: usize = 256;
-/// Room for the fields that are added, in fields.
-const ADDED_FIELDS: usize = 8;
-
-/// The head for the upstream. `streamed` says that the body has no known length.
-pub(super) fn to_upstream(
-    head: &RequestHead,
-    target: &[u8],
-    told: &Told<'_>,
-    authority: &str,
-    rules: &FieldRules,
-    streamed: bool,
-) -> RequestHead {
-    let listed = Listed::read(head.fields.iter());
-    let mut fields = Fields::with_capacity(
-        head.fields.size() + target.len() + ADDED_BYTES,
-        head.fields.len() + ADDED_FIELDS,
-    );
-    if told.client.sent_host.is_empty() {
-        fields.push(b"host", authority.as_bytes());
-    }
-    for (name, value) in head.fields.iter() {
-        if name.eq_ignore_ascii_case(b"expect") || rules.cover(name) {
-            continue;
-        }
-        match edit_request(name, &listed, told) {
-            FieldEdit::Keep | FieldEdit::Unpublished => fields.push(name, value),
-            FieldEdit::Replace(value) => fields.push(name, &value),
-            FieldEdit::Drop => {}
-        }
-    }
-    for (name, value) in added_to_request(told) {
-        fields.push(name, &value);
-    }
-    push_set(rules, &mut fields);
-    if told.upgrade == Upgrade::No && accepts_trailers(head) {
-        fields.push(b"te", b"trailers");
-        fields.push(b"connection", b"te");
-    }
-    if streamed {
-        keep_trailer_names(&head.fields, &mut fields);
-    }
-    RequestHead::with_fields(head.method(), target, Version::Http11, fields)
+/// What a request to an upstream is made of.
+pub(super) struct Request<'a> {
+    /// As the client sent it.
+    pub(super) head: &'a Head,
+    /// Path and query there.
+    pub(super) target: &'a [u8],
+    /// Whose Host it is where the client named none.
+    pub(super) authority: &'a str,
+    /// Whether the client still holds its content back.
+    pub(super) expects: bool,
+    /// Whether the content has no known length.
+    pub(super) streamed: bool,
 }
 
-/// The head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the body has no known length;
-/// `route_cookie` is added. Says too whether it sends the client to an address that no route publishes.
+impl Request<'_> {
+    /// Writes the head for the upstream.
+    pub(super) fn write(&self, told: &Told<'_>, rules: &FieldRules, to: &mut Head) {
+        let from = &self.head.fields;
+        let listed = Listed::read(from.iter());
+        to.set_request(self.head.method(), self.target);
+        let fields = &mut to.fields;
+        if told.client.sent_host.is_empty() {
+            fields.push(b"host", self.authority.as_bytes());
+        }
+        let mut run = 0;
+        for (position, (name, _)) in from.iter().enumerate() {
+            let edit = match Known::of(name) {
+                Some(Known::Expect) if !self.expects => FieldEdit::Drop,
+                _ if rules.cover(name) => FieldEdit::Drop,
+                _ => edit_request(name, &listed, told),
+            };
+            edited(edit, name, (from, position, &mut run), fields);
+        }
+        fields.copy(from, run..from.len());
+        for (name, value) in added_to_request(told) {
+            fields.push(name, &value);
+        }
+        push_set(rules, fields);
+        if told.upgrade == Upgrade::No && accepts_trailers(self.head) {
+            fields.push(b"te", b"trailers");
+            fields.push(b"connection", b"te");
+        }
+        if self.streamed {
+            keep_trailer_names(from, fields);
+        }
+    }
+}
+
+/// Writes the head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the content has no known length;
+/// `route_cookie` is added. Says whether it sends the client to an address that no route publishes.
 pub(super) fn to_client(
-    head: &ResponseHead,
+    head: &Head,
     origin: &Origin<'_>,
     upgrade: Upgrade,
     streamed: bool,
     route_cookie: Option<&str>,
-) -> (ResponseHead, bool) {
-    let listed = Listed::read(head.fields.iter());
-    let mut fields =
-        Fields::with_capacity(head.fields.size() + ADDED_BYTES, head.fields.len() + ADDED_FIELDS);
-    let mut unpublished = false;
-    for (name, value) in head.fields.iter() {
-        match edit_response(name, value, &listed, origin, upgrade) {
-            FieldEdit::Keep => fields.push(name, value),
-            FieldEdit::Unpublished => {
-                unpublished = true;
-                fields.push(name, value);
-            }
-            FieldEdit::Replace(value) => fields.push(name, &value),
-            FieldEdit::Drop => {}
-        }
+    to: &mut Head,
+) -> bool {
+    let from = &head.fields;
+    let listed = Listed::read(from.iter());
+    to.set_response(head.status(), head.reason());
+    let fields = &mut to.fields;
+    let (mut unpublished, mut run) = (false, 0);
+    for (position, (name, value)) in from.iter().enumerate() {
+        let edit = edit_response(name, value, &listed, origin, upgrade);
+        unpublished |= edit == FieldEdit::Unpublished;
+        edited(edit, name, (from, position, &mut run), fields);
     }
+    fields.copy(from, run..from.len());
     if upgrade == Upgrade::WebSocket {
         fields.push(b"connection", b"upgrade");
     }
     if streamed {
-        keep_trailer_names(&head.fields, &mut fields);
+        keep_trailer_names(from, fields);
     }
     if let Some(cookie) = route_cookie {
         fields.push(b"set-cookie", cookie.as_bytes());
     }
-    let status = head.status;
-    (ResponseHead { status, fields }, unpublished)
+    unpublished
+}
+
+/// Puts one edit into effect. Fields that pass as they are wait, from `run` on, until they can be copied in one piece.
+fn edited(
+    edit: FieldEdit,
+    name: &[u8],
+    (from, position, run): (&Fields, usize, &mut usize),
+    to: &mut Fields,
+) {
+    let replaced = match edit {
+        FieldEdit::Keep | FieldEdit::Unpublished => return,
+        FieldEdit::Replace(value) => Some(value),
+        FieldEdit::Drop => None,
+    };
+    to.copy(from, *run..position);
+    *run = position + 1;
+    if let Some(replaced) = replaced {
+        to.push(name, &replaced);
+    }
 }
 
 /// Puts an owner's rules for answers into effect.
@@ -104,16 +120,16 @@ fn push_set(rules: &FieldRules, fields: &mut Fields) {
     }
 }
 
-fn accepts_trailers(head: &RequestHead) -> bool {
+fn accepts_trailers(head: &Head) -> bool {
     head.fields
-        .all("te")
+        .all(Known::Te)
         .flat_map(|value| value.split(|byte| *byte == b','))
         .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 /// The sender must announce the names of its trailers anew on each connection.
 fn keep_trailer_names(from: &Fields, to: &mut Fields) {
-    for names in from.all("trailer") {
+    for names in from.all(Known::Trailer) {
         to.push(b"trailer", names);
     }
 }

@@ -18,15 +18,15 @@ use crate::deadline::Deadline;
 const FROZEN_MAX: Duration = Duration::from_secs(5);
 
 /// A request at an upstream.
-pub(super) struct Stay<'a, 'b> {
-    exchange: &'b Exchange<'a>,
+pub(super) struct Stay<'a, 'b, 'r, 'k> {
+    exchange: &'b Exchange<'a, 'r, 'k>,
     upstream: &'a Upstream,
     /// When it must be over, from the first look at which the upstream was frozen on.
     until: Cell<Option<Deadline>>,
 }
 
-impl<'a, 'b> Stay<'a, 'b> {
-    pub(super) fn at(exchange: &'b Exchange<'a>, upstream: &'a Upstream) -> Self {
+impl<'a, 'b, 'r, 'k> Stay<'a, 'b, 'r, 'k> {
+    pub(super) fn at(exchange: &'b Exchange<'a, 'r, 'k>, upstream: &'a Upstream) -> Self {
         Self {
             exchange,
             upstream,

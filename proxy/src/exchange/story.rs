@@ -6,9 +6,9 @@
 //! an upstream's count of attempts in flight ends with the last byte of its answer.
 
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use remora_h1::Known;
 use remora_policy::{
     ClientView, Failure, PathRoute, Pick, Upstream, UpstreamId, given_request_id, traceparent,
 };
@@ -18,47 +18,48 @@ use super::visit::Visit;
 use crate::access_log::{End, Entry};
 use crate::config::Terms;
 use crate::directory::Snapshot;
-use crate::http::{BodyError, Farewell};
+use crate::http::Farewell;
 use crate::metrics::FAILURES;
+use crate::tally::{InFlight, OpenTunnel};
 
 /// The story of one exchange.
-pub(super) struct Story {
-    visit: Rc<Visit>,
+pub(super) struct Story<'v> {
+    visit: &'v Visit<'v>,
     client: IpAddr,
     request_id: String,
     began: Instant,
     pool: Option<usize>,
     route: Option<usize>,
     pick: &'static str,
-    /// Why the request was refused before a pool was known, in a word; empty if it was not.
-    reason: &'static str,
     attempts: u32,
     /// The upstream of the last attempt and its place in the count.
-    upstream: Option<InProgress>,
+    upstream: Option<(UpstreamId, InFlight<'v>)>,
+    tunnel: Option<OpenTunnel<'v>>,
     /// Status, and when it was known; none while the client has no answer.
     answered: Option<(u16, Duration)>,
     bytes: u64,
-    client_failed: bool,
+    /// Why the answer is one of ours, in a word; empty if it is not.
+    reason: &'static str,
     end: End,
 }
 
-impl Story {
-    pub(super) fn begin(visit: &Rc<Visit>, client: &ClientView<'_>) -> Self {
+impl<'v> Story<'v> {
+    pub(super) fn begin(visit: &'v Visit<'v>, client: &ClientView<'_>) -> Self {
         let given = given_request_id(client, visit.head.fields.iter());
         Self {
-            visit: Rc::clone(visit),
+            visit,
             client: client.address,
             request_id: given.map_or_else(|| visit.site.naming.request(), str::to_owned),
             began: Instant::now(),
             pool: None,
             route: None,
             pick: "",
-            reason: "",
             attempts: 0,
             upstream: None,
+            tunnel: None,
             answered: None,
             bytes: 0,
-            client_failed: false,
+            reason: "",
             end: End::ClientGone,
         }
     }
@@ -75,15 +76,8 @@ impl Story {
     }
 
     /// What holds on the route; none while no route serves the request.
-    pub(super) fn terms<'v>(&self, snapshot: &'v Snapshot) -> Option<&'v Terms> {
+    pub(super) fn terms<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Terms> {
         self.route.map(|position| &snapshot.terms[position])
-    }
-
-    /// No pool takes the request, for this reason.
-    pub(super) fn refused(&mut self, reason: &'static str) {
-        if self.pool.is_none() {
-            self.reason = reason;
-        }
     }
 
     /// How an upstream was picked.
@@ -97,13 +91,13 @@ impl Story {
     /// An attempt begins.
     pub(super) fn attempts(&mut self, upstream: &Upstream) {
         self.attempts += 1;
-        self.upstream = Some(InProgress::begin(&self.visit, upstream.id));
+        self.upstream = Some((upstream.id, self.visit.cells(upstream.id).begin()));
     }
 
     /// The current attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure) {
-        let Some(id) = self.upstream() else { return };
-        let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(id) else {
+        let Some((id, _)) = &self.upstream else { return };
+        let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(*id) else {
             return;
         };
         tracing::debug!(route = &*upstream.route, ?failure, "an attempt failed");
@@ -116,6 +110,11 @@ impl Story {
         if let Some(pool) = self.pool {
             self.visit.figures(pool).repeats();
         }
+    }
+
+    /// We answer in an upstream's place, for this reason.
+    pub(super) fn answered_by_us(&mut self, reason: &'static str) {
+        self.reason = reason;
     }
 
     /// The head of the answer goes to the client.
@@ -145,20 +144,17 @@ impl Story {
 
     /// The upstream of the last attempt.
     pub(super) fn upstream(&self) -> Option<UpstreamId> {
-        self.upstream.as_ref().map(|attempt| attempt.id)
+        self.upstream.as_ref().map(|(id, _)| *id)
     }
 
-    /// The client's body ended early, which is how the exchange ends, whatever is answered.
-    pub(super) fn lost_client(&mut self, error: BodyError) {
-        self.client_failed = true;
-        if error == BodyError::Stalled {
-            self.end = End::TooSlow;
-        }
+    /// The client is not served to the end, because it is too slow.
+    pub(super) fn too_slow(&mut self) {
+        self.end = End::TooSlow;
     }
 
     /// The answer went out whole.
     pub(super) fn complete(&mut self) {
-        if !self.client_failed {
+        if self.end == End::ClientGone {
             self.end = End::Complete;
         }
     }
@@ -167,9 +163,7 @@ impl Story {
     pub(super) fn tunnel(&mut self) -> Farewell {
         self.end = End::Tunnel;
         let upstream = self.upstream();
-        if let Some(attempt) = &mut self.upstream {
-            attempt.becomes_tunnel();
-        }
+        self.tunnel = upstream.map(|id| self.visit.cells(id).tunnel());
         let directory = self.visit.site.directory.clone();
         match upstream {
             Some(id) => Box::pin(farewell::due(directory, id)),
@@ -178,40 +172,7 @@ impl Story {
     }
 }
 
-/// An attempt that is counted as in flight, as a tunnel if it became one, until this is dropped.
-struct InProgress {
-    visit: Rc<Visit>,
-    id: UpstreamId,
-    tunnel: bool,
-}
-
-impl InProgress {
-    fn begin(visit: &Rc<Visit>, id: UpstreamId) -> Self {
-        std::mem::forget(visit.cells(id).begin());
-        Self {
-            visit: Rc::clone(visit),
-            id,
-            tunnel: false,
-        }
-    }
-
-    fn becomes_tunnel(&mut self) {
-        std::mem::forget(self.visit.cells(self.id).tunnel());
-        self.tunnel = true;
-    }
-}
-
-impl Drop for InProgress {
-    fn drop(&mut self) {
-        let cells = self.visit.cells(self.id);
-        if self.tunnel {
-            cells.tunnel_ended();
-        }
-        cells.ended();
-    }
-}
-
-impl Drop for Story {
+impl Drop for Story<'_> {
     fn drop(&mut self) {
         if !self.visit.site.log.is_on() {
             return;
@@ -219,19 +180,20 @@ impl Drop for Story {
         let (head, snapshot) = (&self.visit.head, self.visit.snapshot());
         let pool = self.pool.map(|pool| &snapshot.upstreams.pools[pool]);
         let upstream = self
-            .upstream()
-            .and_then(|id| pool.and_then(|pool| pool.member(id)));
+            .upstream
+            .as_ref()
+            .and_then(|(id, _)| pool.and_then(|pool| pool.member(*id)));
         let now = Instant::now();
         let entry = Entry {
             client: self.client,
             method: head.method().as_bytes(),
             target: head.target(),
-            version: head.version.name(),
+            version: head.version().name(),
             parameters: &snapshot.session_parameters,
             status: self.answered.map_or(0, |(status, _)| status),
             bytes: self.bytes,
-            referer: head.fields.get("referer"),
-            agent: head.fields.get("user-agent"),
+            referer: head.fields.first(Known::Referer),
+            agent: head.fields.first(Known::UserAgent),
             pool: pool.map_or("", |pool| &pool.name),
             route: upstream.map_or("", |upstream| &upstream.route),
             pick: self.pick,

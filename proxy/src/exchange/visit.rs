@@ -4,27 +4,29 @@
 //! reads (informational heads apart, which `forward` counts as they come). It is called once for each attempt that
 //! failed or was answered, and once more if the answer's body breaks.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
+use remora_h1::Head;
 use remora_policy::{Failure, Health, Observation, UpstreamId};
 
 use crate::directory::{Current, Snapshot};
 use crate::doubts::Doubt;
-use crate::http::RequestHead;
 use crate::metrics::PoolCells;
+use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Cells;
 
 /// A request in hand. Whatever works on it shares it.
-pub(super) struct Visit {
-    pub(super) site: Rc<Site>,
+pub(super) struct Visit<'v> {
+    pub(super) site: &'v Site,
+    /// The place of its client's connection.
+    pub(super) ticket: &'v Ticket,
     /// As it was when the request came; the request keeps it to the end.
     pub(super) current: Arc<Current>,
-    pub(super) head: RequestHead,
+    pub(super) head: &'v Head,
 }
 
-impl Visit {
+impl Visit<'_> {
     /// What the request knows of pools, paths and limits.
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.current.snapshot

@@ -1,23 +1,31 @@
-//! HTTP/1.1 on both sides, behind a narrow seam: heads of ordered fields, one type of body, tunnels after a 101.
+//! HTTP/1.1 on both sides: sockets and buffers around [`remora_h1`], which reads and writes what goes over them.
 //!
-//! This directory alone names hyper. Its contract is in the prefaces of [`inbound`] and [`outbound`]; a leaner codec
-//! may replace either side without touching anything else, with hyper as its oracle.
+//! | module | holds |
+//! |---|---|
+//! | `buffers` | buffers of a thread, lent to whoever has something in hand |
+//! | `wire` | a socket with what was read and not yet understood, written and not yet sent |
+//! | `framed` | messages on a wire |
+//! | `client`, `link` | the two ends that an exchange holds: its client, an upstream |
+//! | `connect`, `tunnel` | how a link begins; what both are after a 101 |
+//!
+//! Everything is polled by the one task that serves a client. Who waits names no time here: limits are the exchange's, which
+//! looks around when it is woken.
+//!
+//! Invariants: a connection that rests holds no buffer · a message that breaks off is never made to look whole.
 //!
 //! Left out on purpose: HTTP/2 and TLS (later), decisions of any kind (see `exchange.rs`).
 
-mod body;
+mod buffers;
+mod client;
 mod connect;
-mod convert;
-mod counted;
-mod fields;
-mod head;
-pub(crate) mod inbound;
-pub(crate) mod outbound;
-pub(crate) mod strict;
+mod framed;
+mod link;
 mod tunnel;
+mod wire;
 
-pub(crate) use body::{Body, BodyError, Piece, Source};
+pub(crate) use buffers::{Buffers, Papers};
+pub(crate) use client::Client;
 pub(crate) use connect::ConnectFault;
-pub(crate) use fields::Fields;
-pub(crate) use head::{RequestHead, ResponseHead, Version};
-pub(crate) use tunnel::Farewell;
+pub(crate) use framed::{Content, Fault};
+pub(crate) use link::{Came, Link};
+pub(crate) use tunnel::{Farewell, relay};

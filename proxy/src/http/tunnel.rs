@@ -11,11 +11,12 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use remora_policy::Frames;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 
+use super::client::Client;
+use super::link::Link;
 use crate::deadline::Deadline;
 
 /// Bytes moved at a time: a few messages of a chat, and small enough for thousands of open tunnels.
@@ -27,43 +28,30 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Completes when a client is to leave its tunnel.
 pub(crate) type Farewell = Pin<Box<dyn Future<Output = ()>>>;
 
-/// One side of a connection that has left HTTP.
-pub(crate) struct Tunnel {
-    stream: TcpStream,
-    early: Bytes,
-}
-
-impl Tunnel {
-    /// A socket and what was already read from it.
-    pub(super) fn new(stream: TcpStream, early: Bytes) -> Self {
-        Self { stream, early }
-    }
-
-    /// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either
-    /// direction.
-    pub(crate) async fn relay(self, upstream: Self, idle: Duration, farewell: Farewell) {
-        let (left_read, left_write) = tokio::io::split(self.stream);
-        let (right_read, right_write) = tokio::io::split(upstream.stream);
-        let quiet = Quiet::new(idle);
-        let both = async {
-            tokio::try_join!(
-                copy(self.early, left_read, right_write, &quiet),
-                copy_frames(upstream.early, right_read, left_write, (&quiet, farewell)),
-            )
-        };
-        // Both sides closed, one broke, or nothing moves: in every case both are closed now.
-        tokio::select! {
-            _ = both => {}
-            () = quiet.for_too_long() => {}
-        }
+/// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either direction.
+pub(crate) async fn relay(client: &mut Client, link: &mut Link, idle: Duration, farewell: Farewell) {
+    let ((client, from_client), (upstream, from_upstream)) = (client.parts(), link.parts());
+    let (client_read, client_write) = client.split();
+    let (upstream_read, upstream_write) = upstream.split();
+    let quiet = Quiet::new(idle);
+    let both = async {
+        tokio::try_join!(
+            copy(from_client, client_read, upstream_write, &quiet),
+            copy_frames(from_upstream, upstream_read, client_write, (&quiet, farewell)),
+        )
+    };
+    // Both sides closed, one broke, or nothing moves: in every case both are closed now.
+    tokio::select! {
+        _ = both => {}
+        () = quiet.for_too_long() => {}
     }
 }
 
 /// Moves one direction until its end, then closes the far side's.
 async fn copy(
-    early: Bytes,
-    mut from: ReadHalf<TcpStream>,
-    mut to: WriteHalf<TcpStream>,
+    early: Vec<u8>,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     quiet: &Quiet,
 ) -> io::Result<()> {
     to.write_all(&early).await?;
@@ -81,9 +69,9 @@ async fn copy(
 /// Moves what an upstream says until its end, or until the client has been told to leave; then this is an error, which ends
 /// both directions.
 async fn copy_frames(
-    early: Bytes,
-    mut from: ReadHalf<TcpStream>,
-    mut to: WriteHalf<TcpStream>,
+    early: Vec<u8>,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     (quiet, mut farewell): (&Quiet, Farewell),
 ) -> io::Result<()> {
     let (mut frames, mut leaves) = (Frames::default(), false);
@@ -144,14 +132,5 @@ impl Quiet {
         while !self.until.get().has_passed() {
             self.until.get().passed().await;
         }
-    }
-}
-
-impl std::fmt::Debug for Tunnel {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Tunnel")
-            .field("early", &self.early.len())
-            .finish_non_exhaustive()
     }
 }

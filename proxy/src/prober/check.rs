@@ -7,17 +7,24 @@
 //! seen, the policy what to believe.
 
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
+use remora_h1::{Asked, Head, Length, Limits};
 use remora_policy::Upstream;
 
 use crate::config::HealthConfig;
-use crate::http::outbound::{Answer, Link, SendFailure, Shelf};
-use crate::http::{Body, ConnectFault, Piece, RequestHead, Version};
+use crate::http::{Buffers, Came, ConnectFault, Content, Link};
 
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
 const BODY_BYTES: usize = 64 * 1024;
+/// What the head of an answer may be: as much as any page of an application.
+const ANSWER: Limits = Limits {
+    head_bytes: 64 * 1024,
+    fields: 1_000,
+    target_bytes: 0,
+};
 /// How long a connect may take: longer than any check is waited for, so that a stopped machine is silent and not broken.
 const CONNECT_MAX: Duration = Duration::from_secs(60);
 
@@ -37,16 +44,8 @@ pub(super) enum Outcome {
 /// Asks one upstream, over a connection that it keeps.
 #[derive(Default)]
 pub(super) struct Checker {
-    kept: Rc<Kept>,
-}
-
-#[derive(Default)]
-struct Kept(RefCell<Option<Link>>);
-
-impl Shelf for Kept {
-    fn put(&self, link: Link) {
-        self.0.replace(Some(link));
-    }
+    kept: RefCell<Option<Link>>,
+    buffers: Rc<Buffers>,
 }
 
 impl Checker {
@@ -54,17 +53,16 @@ impl Checker {
     pub(super) async fn ask(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
         let kept = self
             .kept
-            .0
             .take()
             .and_then(|mut link| link.is_alive().then_some(link));
         if let Some(link) = kept
-            && let Ok(outcome) = self.exchange(link, upstream, config).await
+            && let Some(outcome) = self.exchange(link, upstream, config).await
         {
             return outcome;
         }
         // A kept connection may be closed under the check by the upstream's idle limit: only a fresh one counts.
         let authority = authority(upstream, config);
-        match Link::connect(&authority, CONNECT_MAX).await {
+        match Link::connect(&authority, CONNECT_MAX, ANSWER, &self.buffers).await {
             Ok(link) => self
                 .exchange(link, upstream, config)
                 .await
@@ -75,29 +73,46 @@ impl Checker {
         }
     }
 
-    async fn exchange(
-        &self,
-        link: Link,
-        upstream: &Upstream,
-        config: &HealthConfig,
-    ) -> Result<Outcome, SendFailure> {
-        let head = request(upstream, config);
-        let (status, mut body) = match link.send(head, Body::empty(), self.kept.clone(), || {}).await? {
-            Answer::Response(head, body) => (head.status, body),
-            Answer::Switched(..) => return Ok(Outcome::Broken),
-        };
-        let mut read = 0;
-        while let Some(piece) = body.next().await {
-            match piece {
-                Ok(Piece::Data(bytes)) => read += bytes.len(),
-                Ok(Piece::Trailers(_)) => {}
-                Err(_) => return Ok(Outcome::Broken),
-            }
-            if read > BODY_BYTES {
-                break;
+    /// None when the connection broke, or what came was no answer.
+    async fn exchange(&self, mut link: Link, upstream: &Upstream, config: &HealthConfig) -> Option<Outcome> {
+        let mut head = Head::default();
+        link.begin(&request(upstream, config), Length::None, Asked::Plain);
+        link.end(None);
+        poll_fn(|context| link.poll_flush(context)).await.ok()?;
+        loop {
+            match poll_fn(|context| link.poll_answer(context, &mut head))
+                .await
+                .ok()?
+            {
+                Came::Answer => break,
+                Came::Informational => head.clear(),
+                Came::Switched => return None,
             }
         }
-        Ok(Outcome::Answered(status))
+        let mut read = 0;
+        while read <= BODY_BYTES {
+            let piece = poll_fn(|context| {
+                link.poll_content(context).map(|content| match content {
+                    Content::Data(data) => Ok(Some(data.len())),
+                    Content::Trailers(_) => Ok(Some(0)),
+                    Content::End => Ok(None),
+                    Content::Fault(_) => Err(()),
+                })
+            });
+            match piece.await {
+                Ok(Some(bytes)) => {
+                    link.take(bytes);
+                    read += bytes;
+                }
+                Ok(None) => break,
+                Err(()) => return Some(Outcome::Broken),
+            }
+        }
+        if link.is_clean() {
+            link.rest();
+            self.kept.replace(Some(link));
+        }
+        Some(Outcome::Answered(head.status()))
     }
 }
 
@@ -109,10 +124,10 @@ fn authority(upstream: &Upstream, config: &HealthConfig) -> String {
     }
 }
 
-fn request(upstream: &Upstream, config: &HealthConfig) -> RequestHead {
+fn request(upstream: &Upstream, config: &HealthConfig) -> Head {
     let mut head = match &config.path {
-        Some(path) => RequestHead::new("GET", path.as_bytes(), Version::Http11),
-        None => RequestHead::new("OPTIONS", b"*", Version::Http11),
+        Some(path) => Head::request("GET", path.as_bytes()),
+        None => Head::request("OPTIONS", b"*"),
     };
     let own = authority(upstream, config);
     let host = config.host.as_deref().unwrap_or(&own);

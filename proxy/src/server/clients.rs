@@ -18,13 +18,14 @@ use crate::metrics::CLIENTS;
 pub(super) struct Clients {
     stopping: Cell<bool>,
     next: Cell<u64>,
+    due: Cell<Option<tokio::time::Instant>>,
     tasks: RefCell<BTreeMap<u64, Waker>>,
     /// Told whenever one leaves.
     left: Notify,
 }
 
 /// One connection's place; it leaves when this is dropped.
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     clients: Rc<Clients>,
     number: u64,
 }
@@ -54,6 +55,23 @@ impl Clients {
         }
     }
 
+    /// Wakes connections in time, for ever.
+    pub(super) async fn keep(&self) {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            if self
+                .due
+                .get()
+                .is_some_and(|due| due <= tokio::time::Instant::now())
+            {
+                self.due.set(None);
+                for waker in self.tasks.borrow().values() {
+                    waker.wake_by_ref();
+                }
+            }
+        }
+    }
+
     /// Tells all that it is time to end.
     pub(super) fn stop(&self) {
         self.stopping.set(true);
@@ -77,8 +95,20 @@ impl Ticket {
         self.clients.tasks.borrow_mut().insert(self.number, waker);
     }
 
+    /// The task is woken soon after this moment.
+    pub(crate) fn wake_at(&self, at: tokio::time::Instant) {
+        let due = &self.clients.due;
+        due.set(Some(due.get().map_or(at, |due| due.min(at))));
+    }
+
+    /// It waits for its next request.
+    pub(crate) fn rests(&self) {}
+
+    /// A request has begun.
+    pub(crate) fn works(&self) {}
+
     /// Whether it is time to end.
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_to_leave(&self) -> bool {
         self.clients.stopping.get()
     }
 }

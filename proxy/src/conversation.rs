@@ -1,0 +1,192 @@
+//! A client's connection from its first byte to its last: one request after the other.
+//!
+//! Invariants: a connection that rests holds no buffer and no heads, only its task · once it is to leave, a request that has
+//! come is answered, and its answer says that the connection ends; one that comes later is not read · a client whose request was
+//! not read to its end gets its answer before the connection is closed: who closes on unread bytes sends a reset, which may
+//! overtake the answer.
+//!
+//! Left out on purpose: what a request is answered ([`exchange`](crate::exchange)).
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use remora_h1::Refusal;
+use tokio::net::TcpStream;
+
+use crate::config::Limits;
+use crate::deadline::Deadline;
+use crate::exchange::{Visitor, serve};
+use crate::http::{Client, Fault, Papers};
+
+/// How long a connection that has brought no request yet may still bring one once we are stopping: its request may be
+/// on the way, but browsers also open connections that they never use.
+const LAST_CALL: Duration = Duration::from_millis(500);
+
+/// For a head that did not come in time.
+const LATE: Refusal = Refusal {
+    status: 408,
+    reason: "head-too-slow",
+    sentence: "The head of the request did not come in time.",
+};
+
+/// How long, and for how many bytes, a client is read that was answered before its request was whole. 2 s and 256 KiB: as much
+/// as is on the way over a slow line.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Bytes of a request that are read over after its answer, so that the connection can go on. 64 KiB: more is cheaper to send
+/// over a new one.
+const DRAINED_BYTES: usize = 64 * 1024;
+
+/// Serves a connection until it ends.
+pub(crate) async fn converse(stream: TcpStream, visitor: Visitor) {
+    let limits = visitor.limits();
+    let buffers = Rc::clone(&visitor.site.buffers);
+    let mut client = Client::new(stream, buffers, limits.requests());
+    let mut used = false;
+    loop {
+        let due = match used {
+            true => Deadline::within(visitor.limits().client_idle),
+            false => Deadline::within(limits.request_head),
+        };
+        if !visitor.arrival(&mut client, used, due).await {
+            return;
+        }
+        visitor.ticket.works();
+        let mut papers = visitor.site.buffers.papers();
+        let goes_on = visitor.request(&mut client, &mut papers).await;
+        visitor.site.buffers.done(papers);
+        if !goes_on {
+            return;
+        }
+        client.rest();
+        visitor.ticket.rests();
+        used = true;
+    }
+}
+
+impl Visitor {
+    fn limits(&self) -> Limits {
+        self.site.directory.current().snapshot.limits
+    }
+
+    /// Waits for the first byte of a request; false when none comes in time.
+    async fn arrival(&self, client: &mut Client, used: bool, mut due: Deadline) -> bool {
+        let mut called = false;
+        poll_fn(|context| {
+            // Looked for before anything else: what has come is served.
+            if let Poll::Ready(came) = client.poll_arrival(context) {
+                return Poll::Ready(came);
+            }
+            let leaves = self.ticket.is_to_leave();
+            if leaves && used {
+                return Poll::Ready(false);
+            }
+            if leaves && !called {
+                called = true;
+                due = due.min(Deadline::within(LAST_CALL));
+            }
+            if due.has_passed() {
+                return Poll::Ready(false);
+            }
+            self.ticket.wake_at(due.instant());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Reads one request and has it served; whether the connection goes on.
+    async fn request(&self, client: &mut Client, papers: &mut Papers) -> bool {
+        let due = Deadline::within(self.limits().request_head);
+        let Some(read) = self.head(client, papers, due).await else {
+            return false;
+        };
+        serve(self, read, papers, client).await;
+        self.leave_behind(client).await
+    }
+
+    /// The head of a request, or why it is none that we take; none when the client has gone.
+    async fn head(
+        &self,
+        client: &mut Client,
+        papers: &mut Papers,
+        due: Deadline,
+    ) -> Option<Result<(), Refusal>> {
+        poll_fn(|context| {
+            match client.poll_request(context, &mut papers.request) {
+                Poll::Ready(Ok(read)) => return Poll::Ready(Some(read)),
+                Poll::Ready(Err(Fault::Closed | Fault::Broken | Fault::Refused(_))) => {
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => {}
+            }
+            if due.has_passed() {
+                client.gives_up();
+                return Poll::Ready(Some(Err(LATE)));
+            }
+            self.ticket.wake_at(due.instant());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Reads over what is left of a request that was answered early; whether the connection goes on.
+    async fn leave_behind(&self, client: &mut Client) -> bool {
+        if client.goes_on() && client.is_read() {
+            return true;
+        }
+        if client.goes_on() && self.drained(client).await {
+            return true;
+        }
+        if !client.is_read() {
+            self.linger(client).await;
+        }
+        false
+    }
+
+    /// Reads the rest of a request, if there is little of it and it comes soon.
+    async fn drained(&self, client: &mut Client) -> bool {
+        let (due, mut left) = (Deadline::within(LAST_CALL), DRAINED_BYTES);
+        poll_fn(|context| {
+            loop {
+                let Poll::Ready(read) = client.poll_drain(context) else {
+                    break;
+                };
+                match read {
+                    Some(0) => return Poll::Ready(true),
+                    Some(bytes) if bytes <= left => left -= bytes,
+                    _ => return Poll::Ready(false),
+                }
+            }
+            if due.has_passed() {
+                return Poll::Ready(false);
+            }
+            self.ticket.wake_at(due.instant());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Ends the sending direction, and reads until the client has seen it.
+    async fn linger(&self, client: &mut Client) {
+        let (due, mut left) = (Deadline::within(LINGER), LINGER_BYTES);
+        let mut shut = false;
+        poll_fn(|context| {
+            shut = shut || client.poll_shutdown(context).is_ready();
+            while let Poll::Ready(read) = client.poll_discard(context) {
+                match read {
+                    Ok(bytes @ 1..) if bytes <= left => left -= bytes,
+                    _ => return Poll::Ready(()),
+                }
+            }
+            if due.has_passed() {
+                return Poll::Ready(());
+            }
+            self.ticket.wake_at(due.instant());
+            Poll::Pending
+        })
+        .await;
+    }
+}
