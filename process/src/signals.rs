@@ -1,7 +1,7 @@
 //! Signals as values: SIGTERM and SIGINT ask to stop, SIGHUP asks to reload.
 //!
 //! Install before the first listener is bound, so that a signal during the start is not lost. A second stop while the
-//! first is being obeyed is delivered as well: the server may then end at once.
+//! first is being obeyed is delivered as well: a server that looks for it ends at once.
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 

@@ -41,7 +41,7 @@ const LINGER_BYTES: usize = 256 * 1024;
 const DRAINED_BYTES: usize = 64 * 1024;
 
 /// Serves a connection until it ends.
-pub(crate) async fn converse(stream: TcpStream, visitor: Visitor) {
+pub(crate) async fn converse(stream: TcpStream, visitor: &Visitor) {
     let limits = visitor.limits();
     let buffers = Rc::clone(&visitor.site.buffers);
     let mut client = Client::new(stream, buffers, limits.requests());
@@ -150,10 +150,7 @@ impl Visitor {
     async fn drained(&self, client: &mut Client) -> bool {
         let (due, mut left) = (Deadline::within(LAST_CALL), DRAINED_BYTES);
         poll_fn(|context| {
-            loop {
-                let Poll::Ready(read) = client.poll_drain(context) else {
-                    break;
-                };
+            while let Poll::Ready(read) = client.poll_drain(context) {
                 match read {
                     Some(0) => return Poll::Ready(true),
                     Some(bytes) if bytes <= left => left -= bytes,

@@ -122,12 +122,6 @@ impl Directory {
         }
     }
 
-    /// How long requests may go on after a stop is asked for, as the current limits say.
-    #[must_use]
-    pub fn grace(&self) -> Duration {
-        self.current().snapshot.limits.stop
-    }
-
     /// Waits until a check has said something of every upstream that is checked, at most for as long as the most patient
     /// pool gives a check. A prober must run beside it.
     pub async fn first_verdicts(&self) {

@@ -92,5 +92,5 @@ pub use control::serve as serve_operators;
 pub use directory::Directory;
 pub use open_files::make_room as make_room_for_sockets;
 pub use prober::run as check_upstreams;
-pub use server::{Server, Workers};
+pub use server::{Grace, Server, Workers};
 pub use wishes::WishStore;

@@ -17,8 +17,8 @@ use remora_process::signals::{Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Server, WishStore, check_upstreams, keys_page, make_room_for_sockets,
-    serve_operators,
+    AccessLog, Config, Directory, Grace, Server, WishStore, check_upstreams, keys_page,
+    make_room_for_sockets, serve_operators,
 };
 use tokio::net::TcpListener;
 
@@ -31,7 +31,7 @@ const LOG_CLOSE: Duration = Duration::from_secs(2);
 const EXAMPLES: &str = "\
 Examples:
   remora-proxy --config /etc/remora/proxy.toml --check   say what is wrong with the file, or what it means
-  remora-proxy --config /etc/remora/proxy.toml           serve; SIGHUP reloads, SIGTERM finishes what is in flight
+  remora-proxy --config /etc/remora/proxy.toml           serve; SIGHUP reloads, SIGTERM finishes what is in flight, a second one cuts it
 
 A small configuration:
   [[listen]]
@@ -132,10 +132,13 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
             ended = &mut beside => return ended,
         }
     }
-    let grace = directory.grace();
-    tracing::info!(grace = ?grace, "stopping: no new clients, answers in flight go on");
+    let grace = Grace::now(&directory);
+    tracing::info!(
+        ?grace,
+        "stopping: clients are told to close, answers in flight go on"
+    );
     tokio::select! {
-        () = workers.stop(grace) => {}
+        () = workers.stop(grace, asked_again(&mut signals)) => {}
         ended = &mut beside => ended?,
     }
     if !log.close(LOG_CLOSE) {
@@ -143,6 +146,14 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Completes when an operator asks a second time for a stop.
+async fn asked_again(signals: &mut Signals) {
+    while signals.next().await != Signal::Stop {
+        tracing::warn!("a signal other than SIGTERM comes too late: this process is stopping");
+    }
+    tracing::warn!("asked again to stop: cutting whoever is left");
 }
 
 /// What runs beside the clients for as long as the process lives: checks of the upstreams, and operators' requests.

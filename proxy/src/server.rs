@@ -3,13 +3,13 @@
 //! without waiting), counts (each thread's in cells of its own), and the writer of the access log (which takes many lines at a time).
 //!
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
-//! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients that are already in the accept
-//! queue are served, then the sockets close, then answers in flight end their connections, and what is left after
-//! the grace period is cut · where a listener names balancers, nobody else is served there.
+//! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients are told, then those that are already
+//! in the accept queue are served, then the sockets close, and what is there ends as `ending` says · where a listener names balancers, nobody else is served there.
 //!
 //! Left out on purpose: TLS (later), and handing sockets over to a successor process.
 
 mod clients;
+mod ending;
 mod preamble;
 
 use std::io;
@@ -27,7 +27,7 @@ use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
-use tokio::task::spawn_local;
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::access_log::AccessLog;
 use crate::config::{ListenConfig, Networks};
@@ -42,6 +42,8 @@ use crate::site::Site;
 use crate::tally::Thread;
 use clients::Clients;
 pub(crate) use clients::Ticket;
+pub use ending::Grace;
+use ending::Stage;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
 const ACCEPT_QUEUE: i32 = 1024;
@@ -66,7 +68,7 @@ struct Listening {
 
 /// The threads at work.
 pub struct Workers {
-    stop: watch::Sender<Option<Duration>>,
+    stage: watch::Sender<Stage>,
     ended: mpsc::Receiver<()>,
     accepting: Arc<AtomicUsize>,
     threads: usize,
@@ -99,7 +101,7 @@ impl Server {
     /// The operating system refused a thread or a runtime.
     pub fn start(self, directory: &Directory, log: &AccessLog) -> io::Result<Workers> {
         let threads = self.sockets.len();
-        let (stop, stopped) = watch::channel(None);
+        let (stage, staged) = watch::channel(Stage::Serving);
         let (ended_here, ended) = mpsc::channel(threads);
         let accepting = Arc::new(AtomicUsize::new(0));
         let name = ProcessName::draw();
@@ -111,7 +113,7 @@ impl Server {
                 directory: directory.clone(),
                 log: log.clone(),
                 name,
-                stop: stopped.clone(),
+                stage: staged.clone(),
                 accepting: Arc::clone(&accepting),
             };
             let ended = ended_here.clone();
@@ -126,7 +128,7 @@ impl Server {
                 })?;
         }
         Ok(Workers {
-            stop,
+            stage,
             ended,
             accepting,
             threads,
@@ -135,10 +137,11 @@ impl Server {
 }
 
 impl Workers {
-    /// Whether all threads accept clients, for the readiness page.
+    /// Whether all threads accept clients, and none is told to close, for the readiness page.
     pub fn accepting(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let (accepting, threads) = (Arc::clone(&self.accepting), self.threads);
-        move || accepting.load(Ordering::Acquire) == threads
+        let stage = self.stage.subscribe();
+        move || accepting.load(Ordering::Acquire) == threads && !stage.borrow().is_announced()
     }
 
     /// Completes when a thread has ended, which it does unasked only by a fault of the program.
@@ -146,9 +149,21 @@ impl Workers {
         self.ended.recv().await;
     }
 
-    /// Stops accepting, lets answers in flight end for at most `grace`, and waits for all threads.
-    pub async fn stop(mut self, grace: Duration) {
-        self.stop.send_replace(Some(grace));
+    /// Ends in steps: tells clients, stops accepting, lets what is there end, and waits for all threads. Whoever is still there
+    /// when `cut` completes is cut at once.
+    pub async fn stop(mut self, grace: Grace, cut: impl Future<Output = ()>) {
+        let Self { stage, ended, .. } = &mut self;
+        stage.send_replace(Stage::Announcing);
+        let in_steps = async {
+            tokio::time::sleep(grace.announce).await;
+            stage.send_replace(Stage::Ending(grace));
+            while ended.recv().await.is_some() {}
+        };
+        tokio::select! {
+            () = in_steps => return,
+            () = cut => {}
+        }
+        self.stage.send_replace(Stage::Cut);
         while self.ended.recv().await.is_some() {}
     }
 }
@@ -161,7 +176,7 @@ struct Worker {
     directory: Directory,
     log: AccessLog,
     name: ProcessName,
-    stop: watch::Receiver<Option<Duration>>,
+    stage: watch::Receiver<Stage>,
     accepting: Arc<AtomicUsize>,
 }
 
@@ -176,7 +191,7 @@ impl Worker {
     async fn work(mut self) -> io::Result<()> {
         let directory = self.directory.clone();
         let site = Rc::new(Site::new(self.thread, directory, &self.log, self.name));
-        let clients = Rc::new(Clients::default());
+        let clients = Rc::new(Clients::new(self.stage.clone()));
         let keeping = Rc::clone(&clients);
         let keeping = spawn_local(async move { keeping.keep().await });
         let ticking = spawn_local(tick(Rc::clone(&site)));
@@ -188,29 +203,35 @@ impl Worker {
                 site: Rc::clone(&site),
                 clients: Rc::clone(&clients),
                 threads: self.threads,
+                stage: self.stage.clone(),
             };
-            accepting.push(spawn_local(acceptor.run(self.stop.clone())));
+            accepting.push(spawn_local(acceptor.run()));
         }
         self.accepting.fetch_add(1, Ordering::AcqRel);
-        let grace = match self.stop.wait_for(Option::is_some).await {
-            Ok(grace) => grace.unwrap_or_default(),
-            Err(_) => Duration::ZERO,
-        };
-        self.accepting.fetch_sub(1, Ordering::AcqRel);
-        for task in accepting {
-            // A task that panicked has been reported by the panic itself.
-            let _reported = task.await;
-        }
-        clients.stop();
-        if tokio::time::timeout(grace, clients.all_gone()).await.is_err() {
-            tracing::warn!(
-                clients = clients.count(),
-                "the grace period is over: cutting the rest"
-            );
+        let mut stage = self.stage.clone();
+        tokio::select! {
+            () = in_steps(&mut self.stage, accepting, &clients) => {}
+            // Without whoever says what to do there is nothing to be done.
+            _ = stage.wait_for(|stage| *stage == Stage::Cut) => {}
         }
         keeping.abort();
         ticking.abort();
         Ok(())
+    }
+}
+
+/// Follows what the process does, until nobody is left.
+async fn in_steps(stage: &mut watch::Receiver<Stage>, accepting: Vec<JoinHandle<()>>, clients: &Clients) {
+    if stage.wait_for(Stage::is_announced).await.is_ok() {
+        clients.stop();
+    }
+    let closed = stage.wait_for(Stage::is_closed).await.map(|stage| *stage);
+    for task in accepting {
+        // A task that panicked has been reported by the panic itself.
+        let _reported = task.await;
+    }
+    if let Ok(Stage::Ending(grace)) = closed {
+        ending::end(clients, grace).await;
     }
 }
 
@@ -221,15 +242,17 @@ struct Acceptor {
     site: Rc<Site>,
     clients: Rc<Clients>,
     threads: usize,
+    stage: watch::Receiver<Stage>,
 }
 
 impl Acceptor {
-    async fn run(self, mut stop: watch::Receiver<Option<Duration>>) {
+    async fn run(self) {
+        let mut stage = self.stage.clone();
         loop {
             // The wait for room too: clients that never leave must not hold up a stop.
             tokio::select! {
                 biased;
-                _ = stop.wait_for(Option::is_some) => break,
+                _ = stage.wait_for(Stage::is_closed) => break,
                 accepted = self.next() => match accepted {
                     Ok((stream, client)) => self.welcome(stream, client),
                     Err(error) => {
@@ -258,6 +281,7 @@ impl Acceptor {
             site,
             clients,
             threads,
+            stage,
         } = self;
         let Ok(socket) = listener.into_std() else { return };
         let Ok(listener) = socket.try_clone().and_then(TcpListener::from_std) else {
@@ -269,6 +293,7 @@ impl Acceptor {
             site,
             clients,
             threads,
+            stage,
         };
         for _ in 0..ACCEPT_QUEUE {
             let Ok((stream, client)) = socket.accept() else {
@@ -282,7 +307,7 @@ impl Acceptor {
         }
     }
 
-    fn welcome(&self, mut stream: TcpStream, client: SocketAddr) {
+    fn welcome(&self, stream: TcpStream, client: SocketAddr) {
         let limits = self.site.directory.current().snapshot.limits;
         // Without these the connection works all the same: later packets, or a dead client noticed later.
         let _later_packets = stream.set_nodelay(true);
@@ -295,18 +320,29 @@ impl Acceptor {
         let (site, ticket) = (Rc::clone(&self.site), self.clients.enter());
         spawn_local(async move {
             ticket.here().await;
-            let mut address = client.ip();
-            if announces.is_some() {
-                match preamble::read(&mut stream).await {
-                    Ok(announced) => address = announced.unwrap_or(address),
-                    Err(why) => return refuse(client, why),
-                }
-            }
-            let scheme = Scheme::Http;
-            let peer = Peer { address, scheme };
-            converse(stream, Visitor { site, peer, ticket }).await;
+            serve(stream, (client, announces.is_some()), site, ticket).await;
         });
     }
+}
+
+/// Serves a connection until it ends or is cut; a balancer's begins with whom it `announces`.
+async fn serve(
+    mut stream: TcpStream,
+    (client, announces): (SocketAddr, bool),
+    site: Rc<Site>,
+    ticket: Ticket,
+) {
+    let mut address = client.ip();
+    if announces {
+        match preamble::read(&mut stream).await {
+            Ok(announced) => address = announced.unwrap_or(address),
+            Err(why) => return refuse(client, why),
+        }
+    }
+    let scheme = Scheme::Http;
+    let peer = Peer { address, scheme };
+    let visitor = Visitor { site, peer, ticket };
+    visitor.ticket.until_cut(converse(stream, &visitor)).await;
 }
 
 /// A connection ends before a request is read from it.

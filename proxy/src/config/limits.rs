@@ -18,8 +18,10 @@ use serde::Deserialize;
 use super::keys::{Key, Kind, Section, Table, words};
 use super::report::{Bound, Report};
 
-/// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured, a day is for ever.
-pub(super) const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+/// Shortest and longest period that makes sense anywhere: below a millisecond nothing is measured.
+pub(super) const PERIOD: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
+/// The longest of any period. 24 h: longer is for ever.
+const DAY: Duration = Duration::from_secs(86_400);
 /// Bytes of buffers and heads: from what a browser needs to what a connection may cost.
 const BYTES: RangeInclusive<usize> = 1_024..=BYTES_MAX;
 /// Most bytes of anything that is kept for one connection. 16 MiB.
@@ -162,11 +164,18 @@ limits! {
     client_idle: Duration = Duration::from_secs(75), PERIOD;
     /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.
     upstream_idle: Duration = Duration::from_secs(15), PERIOD;
-    /// How long requests may go on after SIGTERM. 30 s: the grace period of common supervisors.
+    /// How long clients are still accepted after SIGTERM, while `/readyz` says no already and answers say `Connection: close`. 0 s:
+    /// where a balancer asks `/readyz`, as long as it takes to notice, for example 5 s.
+    announce: Duration = Duration::ZERO, Duration::ZERO..=DAY;
+    /// How long requests may go on once nobody is accepted any more. 30 s: the grace period of common supervisors. A second
+    /// SIGTERM cuts them at once.
     stop: Duration = Duration::from_secs(30), PERIOD;
+    /// How long WebSockets may go on once nobody is accepted any more; in its third quarter each is told to leave, with 1012, at a time
+    /// of its own. 20 s: with 5 s of announce it is over before the 30 s of common supervisors.
+    tunnel_stop: Duration = Duration::from_secs(20), PERIOD;
     /// How long WebSockets go on once an operator has drained their Tomcat or it was taken out. 10 s, and for each up to as much
     /// again: then it is closed with 1012, and a client that comes back finds another.
-    tunnel_grace: Duration = Duration::from_secs(10), Duration::ZERO..=Duration::from_secs(86_400);
+    tunnel_grace: Duration = Duration::from_secs(10), Duration::ZERO..=DAY;
     /// Bytes of a request head. 16 KiB: twice what Tomcat takes by default.
     request_head_bytes: usize = 16 * 1_024, BYTES;
     /// Fields of a request head. 100, as in other servers.

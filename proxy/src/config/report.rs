@@ -34,7 +34,10 @@ impl Bound for Duration {
     }
 
     fn shown(self) -> String {
-        format!("{self:?}")
+        match self.is_zero() {
+            true => "0s".to_owned(),
+            false => format!("{self:?}"),
+        }
     }
 }
 

@@ -81,7 +81,9 @@ limit    idle 60s
 limit    request_head 30s
 limit    client_idle 75s
 limit    upstream_idle 15s
+limit    announce 0s
 limit    stop 30s
+limit    tunnel_stop 20s
 limit    tunnel_grace 10s
 limit    request_head_bytes 16384
 limit    request_fields 100

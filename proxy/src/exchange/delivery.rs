@@ -81,7 +81,13 @@ impl Delivery<'_, '_> {
     pub(super) async fn switch(&self, mut link: Link, desk: &mut Desk<'_>, story: &mut Story<'_>) {
         self.apply_rules(desk, story);
         story.status(desk.shown.status());
-        let farewell = story.tunnel();
+        let (upstream_leaves, process_ends) = (story.tunnel(), self.visit.ticket.is_tunnel());
+        let farewell = Box::pin(async {
+            tokio::select! {
+                () = upstream_leaves => {}
+                () = process_ends => {}
+            }
+        });
         desk.client.switch(desk.shown);
         if self.flush(desk.client).await {
             relay(desk.client, &mut link, self.idle, farewell).await;

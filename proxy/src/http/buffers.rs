@@ -32,6 +32,10 @@ pub(crate) struct Papers {
 #[derive(Default)]
 pub(crate) struct Buffers {
     bytes: RefCell<Vec<Vec<u8>>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "lent in their boxes, so that a task that rests is small"
+    )]
     papers: RefCell<Vec<Box<Papers>>>,
 }
 
