@@ -41,6 +41,8 @@ mod reader;
 mod refusal;
 mod start;
 mod strict;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use fields::Fields;
