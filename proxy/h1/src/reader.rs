@@ -359,15 +359,13 @@ fn take<'b>(input: &mut &'b [u8], bytes: usize) -> Event<'b> {
 /// Whether these can be the first bytes of a head: who speaks TLS or anything else to us must not wait for a line end that
 /// never comes.
 fn begins_well(request: bool, input: &[u8]) -> bool {
-    let version = b"HTTP/1.";
+    let protocol = b"HTTP/";
+    let here = input.len().min(protocol.len());
     match input.first() {
         None => true,
         Some(b'\r' | b'\n') => request,
         Some(first) if request => line::is_token(*first),
-        Some(_) => {
-            let here = input.len().min(version.len());
-            input[..here] == version[..here] || input.len() >= 8
-        }
+        Some(_) => input[..here] == protocol[..here],
     }
 }
 
