@@ -169,15 +169,17 @@ impl Head {
     }
 }
 
-/// Where the authority of an absolute address begins.
+/// Where the authority of an absolute address begins. The schemes are those that are served: of others nobody behind us could
+/// say what they mean.
 fn scheme_end(target: &[u8]) -> Option<usize> {
-    if target.starts_with(b"/") {
-        return None;
-    }
-    target
-        .windows(3)
-        .position(|window| window == b"://")
-        .map(|at| at + 3)
+    let begins = |scheme: &&[u8]| {
+        let begin = target.get(..scheme.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+    };
+    [&b"http://"[..], b"https://"]
+        .iter()
+        .find(|scheme| begins(scheme))
+        .map(|scheme| scheme.len())
 }
 
 /// Where the authority of an absolute address ends.
