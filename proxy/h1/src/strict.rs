@@ -39,7 +39,7 @@ fn check_target(head: &Head, most: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     match head.authority() {
-        Some(authority) if !authority.is_empty() => Ok(()),
+        Some(authority) if is_host(authority) => Ok(()),
         _ => Err(TARGET),
     }
 }
