@@ -21,9 +21,10 @@ pub fn check(head: &Head, target_bytes: usize) -> Result<(), Refusal> {
     }
     check_target(head, target_bytes)?;
     check_host(head)?;
-    match head.fields.first(Known::Expect) {
-        Some(expected) if !expected.eq_ignore_ascii_case(b"100-continue") => Err(EXPECTATION),
-        _ => Ok(()),
+    let mut expectations = head.fields.all(Known::Expect);
+    match expectations.all(|expected| expected.eq_ignore_ascii_case(b"100-continue")) {
+        true => Ok(()),
+        false => Err(EXPECTATION),
     }
 }
 
