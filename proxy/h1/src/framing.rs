@@ -1,7 +1,7 @@
 //! How the end of a message is known (RFC 9112 section 6.3), and whether its connection goes on after it.
 //!
 //! A message whose framing can be read in two ways is refused in both directions. Where a response has no content by rule,
-//! what its fields say about a length is not believed, and a 204 loses it.
+//! what its fields say about a length is not believed, and a 204 or an informational head loses it.
 
 use crate::head::{Head, Version};
 use crate::known::Known;
@@ -41,9 +41,13 @@ pub(crate) fn of_response(head: &mut Head, asked: Asked) -> Result<Length, Refus
     let bare = matches!(head.status(), 100..=199 | 204 | 304) || asked == Asked::Head;
     let length = of_fields(head)?;
     if head.status() == 204 || head.status() < 200 {
-        // Forbidden there (RFC 9110 section 8.6), and somebody might believe it.
-        head.fields
-            .retain(|name, _| Known::of(name) != Some(Known::ContentLength));
+        // Forbidden there (RFC 9110 section 8.6, RFC 9112 section 6.1), and somebody might believe it.
+        head.fields.retain(|name, _| {
+            !matches!(
+                Known::of(name),
+                Some(Known::ContentLength | Known::TransferEncoding)
+            )
+        });
     }
     Ok(match length {
         _ if bare => Length::None,
