@@ -59,7 +59,7 @@ pub enum Event<'b> {
 /// What the end of the connection means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtEnd {
-    /// Nothing: no message had begun.
+    /// Nothing: no byte of a message had come.
     Between,
     /// The message is whole, because its end is that of the connection.
     Whole,
@@ -71,9 +71,10 @@ pub enum AtEnd {
 enum State {
     /// Before a head, which [`Reader::next`] asks for.
     Resting,
-    /// Within a head; `seen` bytes of it.
+    /// Within a head; `seen` bytes of it. Begun: bytes of it came, or a head that it follows. Started: its first line is read.
     Head {
         seen: usize,
+        begun: bool,
         started: bool,
     },
     Known(u64),
@@ -128,6 +129,7 @@ impl Reader {
         if matches!(self.state, State::Resting) {
             self.state = State::Head {
                 seen: 0,
+                begun: false,
                 started: false,
             };
             self.informational = 0;
@@ -186,7 +188,7 @@ impl Reader {
     pub fn at_end(&self) -> AtEnd {
         match self.state {
             State::Resting | State::Switched => AtEnd::Between,
-            State::Head { started: false, .. } => AtEnd::Between,
+            State::Head { begun: false, .. } => AtEnd::Between,
             State::UntilClose => AtEnd::Whole,
             _ => AtEnd::Cut,
         }
@@ -230,7 +232,7 @@ impl Reader {
     }
 
     fn read_head<'b>(&mut self, input: &mut &'b [u8], head: &mut Head) -> Result<Event<'b>, Refusal> {
-        let State::Head { seen, started } = &mut self.state else {
+        let State::Head { seen, begun, started } = &mut self.state else {
             return Ok(Event::NeedMore);
         };
         loop {
@@ -238,6 +240,7 @@ impl Reader {
                 return Err(not_a_head(self.asked.is_none()));
             }
             let Some(whole) = line::cut(input) else {
+                *begun |= !input.is_empty();
                 let most = self.limits.head_bytes - *seen;
                 return if input.len() > most {
                     Err(too_large(*started))
@@ -260,12 +263,13 @@ impl Reader {
                 head.fields.read(whole)?;
             } else if line.is_empty() && self.asked.is_none() && *seen == whole.len() {
                 // Behind a body some clients send a line end that belongs to nothing (RFC 9112 section 2.2).
+                *begun = false;
             } else {
                 match self.asked {
                     None => head.read_request(line)?,
                     Some(_) => head.read_response(line)?,
                 }
-                *started = true;
+                (*begun, *started) = (true, true);
             }
         }
     }
@@ -291,6 +295,7 @@ impl Reader {
                 self.informational += 1;
                 self.state = State::Head {
                     seen: 0,
+                    begun: true,
                     started: false,
                 };
                 Ok(Event::Informational)
