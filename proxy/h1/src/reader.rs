@@ -243,14 +243,14 @@ impl Reader {
                 *begun |= !input.is_empty();
                 let most = self.limits.head_bytes - *seen;
                 return if input.len() > most {
-                    Err(too_large(*started))
+                    Err(too_large(self.asked.is_none(), *started))
                 } else {
                     Ok(Event::NeedMore)
                 };
             };
             *seen += whole.len();
             if *seen > self.limits.head_bytes {
-                return Err(too_large(*started));
+                return Err(too_large(self.asked.is_none(), *started));
             }
             let line = line::trimmed(whole)?;
             if *started && line.is_empty() {
@@ -378,6 +378,10 @@ fn not_a_head(request: bool) -> Refusal {
     if request { REQUEST_LINE } else { STATUS_LINE }
 }
 
-fn too_large(started: bool) -> Refusal {
-    if started { HEAD_TOO_LARGE } else { TARGET_TOO_LONG }
+fn too_large(request: bool, started: bool) -> Refusal {
+    if request && !started {
+        TARGET_TOO_LONG
+    } else {
+        HEAD_TOO_LARGE
+    }
 }
