@@ -15,7 +15,7 @@ STORM_SECONDS ?= 120
 SEED ?= 1
 SIMULATION := raft::simulation::tests
 
-.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs bench bench-store prerequisites
+.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs bench bench-store bench-proxy prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,12 @@ bench-store: ## measure the store beside etcd and Redis; prints one table (KILLS
 	@echo "building with optimizations (several minutes the first time) ..."
 	@cargo build --release --workspace --bins
 	@ONLY=peers,growth target/release/bench
+
+bench-proxy: ## measure the proxy beside nginx, HAProxy and httpd; a table a form, nine minutes in all (ROUNDS=3 MEASURE_SECONDS=4, FORMS=saturated,idle WITH=nginx,remora for some)
+	@tools/prerequisites bench-proxy
+	@echo "building with optimizations (several minutes the first time) ..."
+	@cargo build --release --workspace --bins
+	@ONLY=proxies target/release/bench
 
 build: prerequisites programs ## the programs and the jar
 	@echo "building the Tomcat adapter (a minute the first time) ..."

@@ -2,9 +2,10 @@
 //!
 //! Saves per second of three syncing store nodes, and how long none is answered when their leader dies; proxied GETs beside
 //! nginx; Tomcat requests beside StandardManager and DeltaManager. Rows of one kind are measured minutes apart at most, on
-//! the same machine, so their ratios mean more
-//! than their values. `make bench ONLY=store,proxy,tomcat` measures some of them. `peers` and `growth` are
-//! measured when they are named, by `make bench-store`: the store beside etcd and Redis. What is not installed is named, not skipped in silence.
+//! the same machine, so their ratios mean more than their values. `make bench ONLY=store,proxy,tomcat` measures some of
+//! them. The others are measured when they are named: `peers` and `growth` by `make bench-store`, the store beside etcd and
+//! Redis; `proxies` by `make bench-proxy`, the proxy beside three others, which prints tables of its own. What is not
+//! installed is named, not skipped in silence.
 //!
 //! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.
 
@@ -32,9 +33,9 @@ use anyhow::{Context, Result, bail};
 use crate::table::Table;
 
 /// What can be measured, in this order.
-const PARTS: [&str; 5] = ["store", "proxy", "tomcat", "peers", "growth"];
+const PARTS: [&str; 6] = ["store", "proxy", "tomcat", "peers", "growth", "proxies"];
 
-/// What is measured when nothing is named: of the store, its own rows alone.
+/// What is measured when nothing is named: of the store, its own rows alone; of the proxy, one form beside nginx.
 const USUAL: [&str; 3] = ["store", "proxy", "tomcat"];
 
 fn main() -> Result<()> {
@@ -57,8 +58,10 @@ fn main() -> Result<()> {
         }
     }
     // What was measured before a failure took minutes, and is as true as it was.
-    say("")?;
-    table.print(&mut std::io::stdout().lock())?;
+    if !table.is_empty() {
+        say("")?;
+        table.print(&mut std::io::stdout().lock())?;
+    }
     outcome
 }
 
@@ -68,6 +71,7 @@ fn measure(part: &str, table: &mut Table) -> Result<()> {
         "proxy" => proxy::measure(table),
         "peers" => peers::measure(table),
         "growth" => peers::measure_growth(table),
+        "proxies" => proxy::measure_all(),
         _ => tomcat::measure(table),
     }
 }

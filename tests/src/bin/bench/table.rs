@@ -1,4 +1,4 @@
-//! The one table that the bench prints.
+//! The tables that the bench prints: one for most of it, and one for each form of `make bench-proxy`.
 
 use std::io::Write;
 
@@ -8,14 +8,32 @@ use comfy_table::presets::ASCII_MARKDOWN;
 const COLUMNS: [&str; 6] = ["what", "who", "rate", "CPU each", "sleeps each", "remarks"];
 
 /// Rows in the order in which they were measured.
-#[derive(Debug, Default)]
-pub(crate) struct Table {
-    rows: Vec<[String; 6]>,
+#[derive(Debug)]
+pub(crate) struct Table<const WIDTH: usize = 6> {
+    columns: [&'static str; WIDTH],
+    rows: Vec<[String; WIDTH]>,
 }
 
-impl Table {
+impl Default for Table {
+    fn default() -> Self {
+        Self::of(COLUMNS)
+    }
+}
+
+impl<const WIDTH: usize> Table<WIDTH> {
+    /// An empty one.
+    pub(crate) fn of(columns: [&'static str; WIDTH]) -> Self {
+        let rows = Vec::new();
+        Self { columns, rows }
+    }
+
+    /// Whether nothing was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Adds a row.
-    pub(crate) fn row(&mut self, row: [String; 6]) {
+    pub(crate) fn row(&mut self, row: [String; WIDTH]) {
         self.rows.push(row);
     }
 
@@ -24,7 +42,7 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table
             .load_preset(ASCII_MARKDOWN)
-            .set_header(COLUMNS)
+            .set_header(self.columns)
             .add_rows(&self.rows);
         writeln!(out, "{table}")
     }

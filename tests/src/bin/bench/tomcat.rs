@@ -18,7 +18,7 @@ use crate::heap::Heap;
 use crate::paced;
 use crate::rivals::{Rival, Running, each};
 use crate::table::Table;
-use crate::wrk::{Load, installed, load};
+use crate::wrk::{Load, Wrk, installed};
 
 /// Connections, and the sessions that they take turns with.
 const CROWDS: [(usize, usize); 2] = [(32, 32), (128, 4_000)];
@@ -121,7 +121,11 @@ impl Drive {
     fn load(&self, contender: &Contender, seconds: u64) -> Result<Load> {
         std::fs::write(&self.script, requests(&contender.cookies))?;
         let url = format!("http://{}/bench/{}", contender.running.address(), self.page);
-        load(&url, seconds, self.connections, Some(&self.script))
+        let wrk = Wrk {
+            script: Some(&self.script),
+            ..Wrk::new(seconds, self.connections)
+        };
+        wrk.load(&url)
     }
 }
 
@@ -185,7 +189,7 @@ fn sample(contender: &mut Contender, drive: &Drive) -> Result<Sample> {
 impl Sample {
     fn row(&self, what: &str, rival: Rival) -> [String; 6] {
         let remarks = [
-            self.load.latency.clone(),
+            self.load.latency(),
             format!("{:.0} bytes allocated", self.allocated),
             self.remark.clone(),
         ];
