@@ -4,7 +4,7 @@
 //! nginx; Tomcat requests beside StandardManager and DeltaManager. Rows of one kind are measured minutes apart at most, on
 //! the same machine, so their ratios mean more than their values. `make bench ONLY=store,proxy,tomcat` measures some of
 //! them. The others are measured when they are named: `peers` and `growth` by `make bench-store`, the store beside etcd and
-//! Redis; `proxies` by `make bench-proxy`, the proxy beside three others, which prints tables of its own. What is not
+//! Redis; `proxies` by `make bench-proxy`, the proxy beside four others, which prints tables of its own. What is not
 //! installed is named, not skipped in silence.
 //!
 //! Left out on purpose: thresholds. A bench informs; claims in `tests/` decide.

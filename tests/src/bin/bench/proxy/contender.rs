@@ -1,7 +1,7 @@
 //! Who is measured, and how each is set up: as a careful operator would have it, alike where they can be.
 //!
 //! Invariants: all keep connections on both sides, without a bound on how many requests a connection carries · all but the first
-//! nginx note each request, none with a system call each: nginx, httpd and ours in batches of 32 KiB or so to a file,
+//! nginx note each request, none with a system call each: nginx, httpd, pingora and ours in batches of 32 KiB or so to a file,
 //! HAProxy, which only sends lines elsewhere, into a ring of its memory · ours has its defaults, so it also checks its upstream,
 //! counts, and adds X-Forwarded-For and the like, which nobody else is asked for.
 //!
@@ -12,15 +12,21 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use remora_tests::http::Browser;
-use remora_tests::place::{free_port, program};
+use remora_tests::place::{free_port, program, repository};
 use remora_tests::process::Process;
 use remora_tests::stores::loopback;
 use remora_tests::wait_until;
 
-use super::nginx;
+use super::{locked_version, nginx};
 use crate::wrk::installed;
+
+/// Where `make bench-proxy` builds pingora's program, and what it was built from.
+const PINGORA: [&str; 2] = [
+    "target/peers/release/peer-pingora",
+    "tests/peers/pingora/Cargo.lock",
+];
 
 /// Where Debian's package has httpd's modules.
 const HTTPD_MODULES: &str = "/usr/lib/apache2/modules";
@@ -37,6 +43,7 @@ pub(super) enum Contender {
     NginxLogging,
     Haproxy,
     Httpd,
+    Pingora,
     Ours,
 }
 
@@ -70,11 +77,12 @@ impl Running {
 
 impl Contender {
     /// All of them, in the order in which they take turns.
-    pub(super) const ALL: [Contender; 5] = [
+    pub(super) const ALL: [Contender; 6] = [
         Contender::Nginx,
         Contender::NginxLogging,
         Contender::Haproxy,
         Contender::Httpd,
+        Contender::Pingora,
         Contender::Ours,
     ];
 
@@ -85,6 +93,7 @@ impl Contender {
             Contender::NginxLogging => "nginx",
             Contender::Haproxy => "HAProxy",
             Contender::Httpd => "httpd",
+            Contender::Pingora => "pingora",
             Contender::Ours => "remora-proxy",
         }
     }
@@ -96,6 +105,7 @@ impl Contender {
             Contender::NginxLogging => "nginx",
             Contender::Haproxy => "haproxy",
             Contender::Httpd => "httpd",
+            Contender::Pingora => "pingora",
             Contender::Ours => "remora",
         }
     }
@@ -106,6 +116,9 @@ impl Contender {
             Contender::Nginx | Contender::NginxLogging => ("nginx", "-v", "nginx"),
             Contender::Haproxy => ("haproxy", "-v", "HAProxy"),
             Contender::Httpd => ("apache2", "-v", "httpd"),
+            Contender::Pingora => {
+                return Ok(format!("pingora {}", locked_version(PINGORA[1], "pingora-core")?));
+            }
             Contender::Ours => return Ok(format!("remora-proxy {}", env!("CARGO_PKG_VERSION"))),
         };
         let output = Command::new(present(program)?).arg(flag).output()?;
@@ -136,6 +149,7 @@ impl Contender {
             ),
             Contender::Haproxy => haproxy(place, at).map(|process| vec![process]),
             Contender::Httpd => httpd(place, at).map(|process| vec![process]),
+            Contender::Pingora => pingora(place, at).map(|process| vec![process]),
             Contender::Ours => ours(place, at).map(|process| vec![process]),
         };
         let processes = started.with_context(|| format!("start {}", self.name()))?;
@@ -248,6 +262,25 @@ const HTTPD_THREADS: usize = 192;
 
 /// Idle connections that httpd takes for each thread that is free: all of ten thousand.
 const HTTPD_IDLE_EACH: usize = 128;
+
+fn pingora(place: Place<'_>, at: SocketAddr) -> Result<Process> {
+    let program = repository().join(PINGORA[0]);
+    if !program.is_file() {
+        bail!("{} is not built: `make bench-proxy` builds it", program.display());
+    }
+    let (log, words) = (
+        place.directory.join("pingora-access.log"),
+        place.directory.join("pingora.log"),
+    );
+    let arguments = [
+        at.to_string(),
+        place.backend.to_string(),
+        place.threads.to_string(),
+        text(&log)?,
+    ];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    pinned("pingora", place.cores, &program, &words, &arguments)
+}
 
 /// Ours with its defaults, and room for as many clients as come.
 fn ours(place: Place<'_>, at: SocketAddr) -> Result<Process> {

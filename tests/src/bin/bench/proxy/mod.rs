@@ -21,6 +21,7 @@ mod rounds;
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
+use remora_tests::place::repository;
 
 use crate::say;
 use crate::table::Table;
@@ -174,4 +175,15 @@ fn versions(contenders: &[Contender]) -> Result<String> {
         std::thread::available_parallelism()?,
         named.join(", ")
     ))
+}
+
+/// The version of a package in a lock file of cargo, below the repository's root.
+fn locked_version(lock: &str, package: &str) -> Result<String> {
+    let text = std::fs::read_to_string(repository().join(lock)).with_context(|| lock.to_owned())?;
+    let mut lines = text
+        .lines()
+        .skip_while(|line| *line != format!("name = \"{package}\""));
+    let version = lines.nth(1).and_then(|line| line.strip_prefix("version = "));
+    let version = version.with_context(|| format!("{lock} names no {package}"))?;
+    Ok(version.trim_matches('"').to_owned())
 }
