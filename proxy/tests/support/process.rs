@@ -264,6 +264,19 @@ impl Proxy {
         line.expect("a limit").to_owned()
     }
 
+    /// The id of its thread with this name.
+    pub(crate) fn thread(&self, name: &str) -> u32 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("Linux");
+        let named = |task: &std::path::Path| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.trim() == name)
+        };
+        let paths = tasks.flatten().map(|task| task.path());
+        let thread = paths
+            .filter(|task| named(task))
+            .find_map(|task| task.file_name()?.to_str()?.parse().ok());
+        thread.expect("a thread of that name")
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
