@@ -6,7 +6,8 @@
 //!
 //! A proxy thread writes its lines into a buffer of its own, and hands that over when it is full or the thread's tick comes;
 //! one writer thread takes what was handed over. So a line costs no lock and no allocation: buffers go round. Nobody ever
-//! waits for a disk or a pipe: when the writer is too far behind, lines are dropped and counted.
+//! waits for a disk or a pipe: when the writer is too far behind, lines are dropped and counted. Lines of one thread stand in
+//! the order in which their exchanges ended; those of different threads may be a tick apart.
 //!
 //! Invariants: session ids never appear (values of the session parameter are replaced in target and referer, cookies
 //! are not logged) · bytes that could forge a line or drive a terminal are escaped · a thread's last lines are handed over
