@@ -69,7 +69,7 @@ pub(crate) async fn converse(stream: TcpStream, visitor: &Visitor) {
 
 impl Visitor {
     fn limits(&self) -> Limits {
-        self.site.directory.current().snapshot.limits
+        self.site.current().snapshot.limits
     }
 
     /// Waits for the first byte of a request; false when none comes in time.

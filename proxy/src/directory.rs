@@ -4,12 +4,14 @@
 //! writer (an observation that changes a belief, a drain, a reload) takes the one lock, derives the next snapshot from
 //! the current one and publishes it before it returns, so that the very next pick of the thread that saw a refused
 //! connect goes elsewhere. Changes are rare and their derivation is a copy of a few dozen values; a queue in between
-//! would only delay them. Observations that change nothing take no lock.
+//! would only delay them. Observations that change nothing take no lock, and
+//! allocate nothing.
 //!
 //! Invariants: generations rise by one · an upstream keeps its id, health and counters over a reload as long as pool, route
 //! and address stay · what is wished of a route holds over reloads, also while no pool has it, and wins over what the
 //! file says · nothing here waits.
 
+mod held;
 mod wished;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +28,7 @@ use tracing::{info, warn};
 use crate::config::{Config, HealthConfig, Limits, MemberConfig, PoolConfig, Rules, Terms, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
+pub(crate) use held::{Held, Holder};
 pub(crate) use wished::{Meant, Unknown, unix_now};
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
@@ -66,7 +69,7 @@ pub struct Directory {
 }
 
 struct Shared {
-    current: ArcSwap<Current>,
+    current: Arc<ArcSwap<Current>>,
     writer: Mutex<Writer>,
     changes: watch::Sender<u64>,
     /// The moment from which snapshots count time.
@@ -114,7 +117,7 @@ impl Directory {
         let (changes, _) = watch::channel(current.snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
-                current: ArcSwap::from_pointee(current),
+                current: Arc::new(ArcSwap::from_pointee(current)),
                 writer: Mutex::new(writer),
                 changes,
                 epoch: Instant::now(),
@@ -152,10 +155,16 @@ impl Directory {
         self.shared.epoch.elapsed()
     }
 
-    /// The current snapshot, with its counters. Never waits.
+    /// The current snapshot, with its counters. Never waits. Threads that serve clients ask their [`Holder`].
     #[must_use]
     pub(crate) fn current(&self) -> Arc<Current> {
         self.shared.current.load_full()
+    }
+
+    /// A thread's own look at the snapshots.
+    #[must_use]
+    pub(crate) fn holder(&self) -> Holder {
+        Holder::new(Arc::clone(&self.shared.current))
     }
 
     /// Announces the generation of every new snapshot.

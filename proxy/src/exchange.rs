@@ -78,7 +78,7 @@ pub(crate) async fn serve(
     let visit = Visit {
         site: &visitor.site,
         ticket: &visitor.ticket,
-        current: visitor.site.directory.current(),
+        current: visitor.site.current(),
         head: &papers.request,
     };
     let snapshot = visit.snapshot();

@@ -267,7 +267,7 @@ impl Acceptor {
 
     /// The next client, once there is room for it.
     async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let limits = self.site.directory.current().snapshot.limits;
+        let limits = self.site.current().snapshot.limits;
         self.clients.room(limits.connections.div_ceil(self.threads)).await;
         self.listener.accept().await
     }
@@ -308,7 +308,7 @@ impl Acceptor {
     }
 
     fn welcome(&self, stream: TcpStream, client: SocketAddr) {
-        let limits = self.site.directory.current().snapshot.limits;
+        let limits = self.site.current().snapshot.limits;
         // Without these the connection works all the same: later packets, or a dead client noticed later.
         let _later_packets = stream.set_nodelay(true);
         let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
@@ -358,7 +358,7 @@ async fn tick(site: Rc<Site>) {
         tokio::time::sleep(TICK).await;
         site.log.flush();
         if sweep.has_passed() {
-            let limits = site.directory.current().snapshot.limits;
+            let limits = site.current().snapshot.limits;
             site.connections.sweep(limits.upstream_idle);
             sweep = Deadline::within(SWEEP_EVERY);
         }

@@ -12,7 +12,7 @@ use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLi
 
 use crate::access_log::{AccessLog, ThreadLog};
 use crate::connections::Connections;
-use crate::directory::Directory;
+use crate::directory::{Directory, Held, Holder};
 use crate::http::Buffers;
 use crate::metrics::Refusals;
 use crate::naming::{Naming, ProcessName};
@@ -34,6 +34,7 @@ pub(crate) struct Site {
     pub(crate) log: ThreadLog,
     /// How this process and its requests are called.
     pub(crate) naming: Naming,
+    holder: Holder,
     balance: RefCell<Balance>,
     retries: RefCell<RetryBudget>,
     /// The moment from which the retry budget counts time.
@@ -43,7 +44,8 @@ pub(crate) struct Site {
 impl Site {
     /// Nobody has been served yet, and the budget for repeats is full.
     pub(crate) fn new(thread: Thread, directory: Directory, log: &AccessLog, process: ProcessName) -> Self {
-        let retries = RetryBudget::new(&directory.current().snapshot.limits.retry, Duration::ZERO);
+        let holder = directory.holder();
+        let retries = RetryBudget::new(&holder.current().snapshot.limits.retry, Duration::ZERO);
         Self {
             thread,
             directory,
@@ -52,10 +54,16 @@ impl Site {
             refusals: Refusals::default(),
             log: log.of_thread(),
             naming: Naming::new(process),
+            holder,
             balance: RefCell::new(Balance::new()),
             retries: RefCell::new(retries),
             began: Instant::now(),
         }
+    }
+
+    /// The current snapshot, with its counters.
+    pub(crate) fn current(&self) -> Held {
+        self.holder.current()
     }
 
     /// The upstream of a pick, counted in the balance; none when all were tried.

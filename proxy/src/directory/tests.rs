@@ -229,3 +229,37 @@ async fn a_deadline_that_passed_before_anybody_looked_is_kept() {
     assert!(kept.await.is_ok(), "it is looked at");
     assert_eq!(state(), AdminState::Draining);
 }
+
+#[test]
+fn a_holder_sees_what_was_published_last_and_nothing_changes_in_a_hand() {
+    let directory = two();
+    let holder = directory.holder();
+    let belief = |held: &Held| held.snapshot.upstreams.pools[0].members[0].health.belief();
+    let before = holder.current();
+    assert_eq!(belief(&before), Belief::Unknown);
+    directory.observe(UpstreamId(0), Observation::Refused);
+    assert_eq!(belief(&holder.current()), Belief::Down);
+    assert_eq!(belief(&before), Belief::Unknown);
+    std::thread::scope(|scope| {
+        scope.spawn(|| directory.observe(UpstreamId(0), Observation::CheckPassed));
+    });
+    directory.reload(&config(&[("n2", 2)]));
+    assert_eq!(holder.current().snapshot.upstreams.pools[0].members.len(), 1);
+}
+
+#[test]
+fn what_brings_no_news_allocates_nothing() {
+    let directory = two();
+    directory.observe(UpstreamId(0), Observation::CheckPassed);
+    let holder = directory.holder();
+    let exchange = || {
+        let held = holder.current();
+        directory.observe(UpstreamId(0), Observation::Answered);
+        held.snapshot.generation
+    };
+    exchange();
+    let cost = allocation_counter::measure(|| {
+        exchange();
+    });
+    assert_eq!(cost.count_total, 0, "{cost:?}");
+}

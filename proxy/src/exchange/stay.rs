@@ -36,7 +36,7 @@ impl<'a, 'b, 'r, 'k> Stay<'a, 'b, 'r, 'k> {
 
     /// Looks around: whether it is over.
     pub(super) fn is_over(&self) -> bool {
-        let now = self.exchange.visit.site.directory.current();
+        let now = self.exchange.visit.site.current();
         let Some((pool, member)) = now.snapshot.upstreams.find(self.upstream.id) else {
             return false;
         };

@@ -4,12 +4,10 @@
 //! reads (informational heads apart, which `forward` counts as they come). It is called once for each attempt that
 //! failed or was answered, and once more if the answer's body breaks.
 
-use std::sync::Arc;
-
 use remora_h1::Head;
 use remora_policy::{Failure, Health, Observation, UpstreamId};
 
-use crate::directory::{Current, Snapshot};
+use crate::directory::{Held, Snapshot};
 use crate::doubts::Doubt;
 use crate::metrics::PoolCells;
 use crate::server::Ticket;
@@ -22,7 +20,7 @@ pub(super) struct Visit<'v> {
     /// The place of its client's connection.
     pub(super) ticket: &'v Ticket,
     /// As it was when the request came; the request keeps it to the end.
-    pub(super) current: Arc<Current>,
+    pub(super) current: Held,
     pub(super) head: &'v Head,
 }
 
@@ -35,7 +33,7 @@ impl Visit<'_> {
     /// What holds of an upstream's health now, after all that happened since the request came. One that was taken out of
     /// its pool has none.
     pub(super) fn is_now(&self, upstream: UpstreamId, so: impl Fn(&Health) -> bool) -> bool {
-        let now = self.site.directory.current();
+        let now = self.site.current();
         let found = now.snapshot.upstreams.find(upstream);
         found.is_some_and(|(_, member)| so(&member.health))
     }
