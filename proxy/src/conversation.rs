@@ -81,7 +81,7 @@ impl Visitor {
                 return Poll::Ready(came);
             }
             let leaves = self.ticket.is_to_leave();
-            if leaves && used {
+            if leaves && (used || self.ticket.gives_way()) {
                 return Poll::Ready(false);
             }
             if leaves && !called {

@@ -34,6 +34,10 @@ pub(crate) const UNPUBLISHED: &str = "remora_proxy_unpublished_locations_total";
 pub(crate) const GENERATION: &str = "remora_proxy_snapshot_generation";
 /// Clients connected now.
 pub(crate) const CLIENTS: &str = "remora_proxy_client_connections";
+/// Connections that rested and were closed in favour of new clients.
+pub(crate) const GAVE_WAY: &str = "remora_proxy_connections_gave_way_total";
+/// Clients that had to wait because all that were connected were at work.
+pub(crate) const WAITED: &str = "remora_proxy_clients_waited_total";
 /// Requests refused before a pool was known, by status and reason.
 pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
 /// Connections that were refused for their PROXY header, or for the lack of one, by reason.

@@ -1,6 +1,7 @@
 //! Threads that accept clients: one single-threaded runtime each, with its own listening sockets and its own
 //! connections to the upstreams. What a request shares with those of other threads is the current snapshot (read
-//! without waiting), counts (each thread's in cells of its own), and the writer of the access log (which takes many lines at a time).
+//! without waiting), counts (each thread's in cells of its own), and the writer of the access log (which takes many lines at
+//! a time). What a connection shares is the room for clients (`room`), when it comes and when it ends.
 //!
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
 //! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients are told, then those that are already
@@ -11,6 +12,9 @@
 mod clients;
 mod ending;
 mod preamble;
+mod room;
+mod seldom;
+mod slots;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as Socket};
@@ -44,6 +48,7 @@ use clients::Clients;
 pub(crate) use clients::Ticket;
 pub use ending::Grace;
 use ending::Stage;
+use room::{ClientPlace, Room};
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
 const ACCEPT_QUEUE: i32 = 1024;
@@ -101,6 +106,7 @@ impl Server {
     /// The operating system refused a thread or a runtime.
     pub fn start(self, directory: &Directory, log: &AccessLog) -> io::Result<Workers> {
         let threads = self.sockets.len();
+        let room = Room::new(threads);
         let (stage, staged) = watch::channel(Stage::Serving);
         let (ended_here, ended) = mpsc::channel(threads);
         let accepting = Arc::new(AtomicUsize::new(0));
@@ -109,7 +115,7 @@ impl Server {
             let worker = Worker {
                 thread: Thread(index),
                 sockets,
-                threads,
+                room: Arc::clone(&room),
                 directory: directory.clone(),
                 log: log.clone(),
                 name,
@@ -172,7 +178,8 @@ impl Workers {
 struct Worker {
     thread: Thread,
     sockets: Vec<Listening>,
-    threads: usize,
+    /// The room that all threads share.
+    room: Arc<Room>,
     directory: Directory,
     log: AccessLog,
     name: ProcessName,
@@ -191,9 +198,9 @@ impl Worker {
     async fn work(mut self) -> io::Result<()> {
         let directory = self.directory.clone();
         let site = Rc::new(Site::new(self.thread, directory, &self.log, self.name));
-        let clients = Rc::new(Clients::new(self.stage.clone()));
-        let keeping = Rc::clone(&clients);
-        let keeping = spawn_local(async move { keeping.keep().await });
+        let clients = Rc::new(Clients::new(self.room.clone(), self.thread, self.stage.clone()));
+        let keeper = Rc::clone(&clients);
+        let keeping = spawn_local(async move { keeper.keep().await });
         let ticking = spawn_local(tick(Rc::clone(&site)));
         let mut accepting = Vec::new();
         for listening in std::mem::take(&mut self.sockets) {
@@ -202,7 +209,6 @@ impl Worker {
                 balancers: listening.balancers,
                 site: Rc::clone(&site),
                 clients: Rc::clone(&clients),
-                threads: self.threads,
                 stage: self.stage.clone(),
             };
             accepting.push(spawn_local(acceptor.run()));
@@ -241,7 +247,6 @@ struct Acceptor {
     balancers: Option<Networks>,
     site: Rc<Site>,
     clients: Rc<Clients>,
-    threads: usize,
     stage: watch::Receiver<Stage>,
 }
 
@@ -249,27 +254,33 @@ impl Acceptor {
     async fn run(self) {
         let mut stage = self.stage.clone();
         loop {
-            // The wait for room too: clients that never leave must not hold up a stop.
-            tokio::select! {
+            let accepted = tokio::select! {
                 biased;
                 _ = stage.wait_for(Stage::is_closed) => break,
-                accepted = self.next() => match accepted {
-                    Ok((stream, client)) => self.welcome(stream, client),
-                    Err(error) => {
-                        tracing::warn!(%error, "a client could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, client)) => {
+                    // Clients that never leave must not hold up a stop: then who waits is served like who is in the queue.
+                    let place = tokio::select! {
+                        biased;
+                        _ = stage.wait_for(Stage::is_closed) => self.clients.squeeze_in(),
+                        place = self.clients.place(|| self.most()) => place,
+                    };
+                    self.welcome(stream, client, place);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a client could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
         self.welcome_queued();
     }
 
-    /// The next client, once there is room for it.
-    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let limits = self.site.current().snapshot.limits;
-        self.clients.room(limits.connections.div_ceil(self.threads)).await;
-        self.listener.accept().await
+    /// How many clients there may be at a time.
+    fn most(&self) -> usize {
+        self.site.current().snapshot.limits.connections
     }
 
     /// Takes over who is in the accept queue, room or not. Asks the kernel itself: tokio may not have been told of them
@@ -280,7 +291,6 @@ impl Acceptor {
             balancers,
             site,
             clients,
-            threads,
             stage,
         } = self;
         let Ok(socket) = listener.into_std() else { return };
@@ -292,7 +302,6 @@ impl Acceptor {
             balancers,
             site,
             clients,
-            threads,
             stage,
         };
         for _ in 0..ACCEPT_QUEUE {
@@ -302,12 +311,12 @@ impl Acceptor {
             if stream.set_nonblocking(true).is_ok()
                 && let Ok(stream) = TcpStream::from_std(stream)
             {
-                acceptor.welcome(stream, client);
+                acceptor.welcome(stream, client, acceptor.clients.squeeze_in());
             }
         }
     }
 
-    fn welcome(&self, stream: TcpStream, client: SocketAddr) {
+    fn welcome(&self, stream: TcpStream, client: SocketAddr, place: ClientPlace) {
         let limits = self.site.current().snapshot.limits;
         // Without these the connection works all the same: later packets, or a dead client noticed later.
         let _later_packets = stream.set_nodelay(true);
@@ -317,7 +326,7 @@ impl Acceptor {
             refuse(client, "not from a balancer that listen.proxy_protocol names");
             return;
         }
-        let (site, ticket) = (Rc::clone(&self.site), self.clients.enter());
+        let (site, ticket) = (Rc::clone(&self.site), self.clients.enter(place));
         spawn_local(async move {
             ticket.here().await;
             serve(stream, (client, announces.is_some()), site, ticket).await;

@@ -308,32 +308,6 @@ fn the_access_log_hides_sessions_of_refused_requests_too() {
 }
 
 #[test]
-fn clients_over_the_limit_wait_for_their_turn() {
-    let upstream = Upstream::named("ok");
-    let config = Config::new(&[&upstream])
-        .one_thread()
-        .table("[limits]\nconnections = 2");
-    let proxy = Proxy::start(&config);
-    let (mut first, mut second) = (proxy.client(), proxy.client());
-    assert_eq!(
-        (first.get("/", "").status, second.get("/", "").status),
-        (200, 200)
-    );
-    let mut third = proxy.client();
-    third.send("GET /third HTTP/1.1\r\nHost: shop\r\n\r\n");
-    assert_eq!(
-        (first.get("/", "").status, second.get("/", "").status),
-        (200, 200)
-    );
-    assert!(
-        upstream.seen().iter().all(|seen| seen.target != "/third"),
-        "two are served, the third waits"
-    );
-    drop(first);
-    assert_eq!(third.response().text(), "ok");
-}
-
-#[test]
 fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
     let upstream = Upstream::named("ok");
     let config = Config::new(&[&upstream]).table("[limits]\nconnections = 100");

@@ -189,7 +189,8 @@ limits! {
     target_bytes: usize = 8 * 1_024, BYTES;
     /// Bytes of a request body that are kept so that it can be sent again. 64 KiB: forms fit, uploads do not.
     replay_bytes: usize = 64 * 1_024, 0..=BYTES_MAX;
-    /// Clients connected at a time, over all threads. 10,000. One that rests costs some KiB; one in the middle of large
+    /// Clients connected at a time, over all threads; beyond it those that have rested longest give way to new ones, and where
+    /// all are at work new ones wait. 10,000. One that rests costs some KiB; one in the middle of large
     /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and replay_bytes), so if
     /// all of them are, 3.2 GB.
     connections: usize = 10_000, COUNT;

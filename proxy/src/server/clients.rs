@@ -1,31 +1,47 @@
-//! The client connections of one thread: how many there are, and how they learn that it is time to end.
+//! The client connections of one thread: how they come in, and how they learn that it is time to look around.
 //!
-//! Every connection leaves its task's waker here. So a connection that waits for a request costs nothing until the
-//! stop, which wakes all of them once, and once more those that are cut; no connection polls a channel on every turn.
+//! Every connection leaves its task's waker here, once. So a connection that waits costs nothing until it is to leave or
+//! a moment has come that it named; it polls no channel and has no timer of its own. One task of the thread
+//! ([`Clients::keep`]) looks at all of them ten times a second.
+//!
+//! Contract for whoever serves a connection: it says when it rests and when it works, and when woken looks at
+//! [`Ticket::is_to_leave`] and at its own moments. One that is to leave reads once more before it closes: a request
+//! that has come by then is answered, and its answer says that the connection ends. One that gives way and was never used
+//! closes at once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use super::ending::{self, Stage};
-use crate::metrics::CLIENTS;
+use super::room::{ClientPlace, Room, TURN};
+use super::slots::Slots;
+use crate::metrics::{GAVE_WAY, WAITED};
+use crate::tally::Thread;
+
+/// How exactly the moments are kept that connections name, and rests are measured. 100 ms: they bound seconds.
+const TICK: Duration = Duration::from_millis(100);
 
 /// The connections of a thread.
 pub(super) struct Clients {
+    room: Arc<Room>,
+    thread: Thread,
     /// What the process does.
     stage: watch::Receiver<Stage>,
     stopping: Cell<bool>,
     cut: Cut,
-    next: Cell<u64>,
-    due: Cell<Option<tokio::time::Instant>>,
-    tasks: RefCell<BTreeMap<u64, Waker>>,
+    slots: RefCell<Slots>,
     /// How many of them are tunnels.
     tunnels: Cell<usize>,
+    /// The time at the last tick: exact enough for rests, and no request reads a clock for it.
+    now: Cell<Instant>,
     /// Told whenever one leaves.
     left: Notify,
 }
@@ -37,65 +53,88 @@ struct Cut {
     tunnels: Cell<bool>,
 }
 
-/// One connection's place; it leaves when this is dropped.
+/// One connection's number among them; it leaves when this is dropped.
 pub(crate) struct Ticket {
     clients: Rc<Clients>,
-    number: u64,
+    number: usize,
     tunnel: Cell<bool>,
+    _place: ClientPlace,
 }
 
 impl Clients {
-    /// Nobody yet.
-    pub(super) fn new(stage: watch::Receiver<Stage>) -> Self {
+    /// Nobody yet, in this thread of those that share the room.
+    pub(super) fn new(room: Arc<Room>, thread: Thread, stage: watch::Receiver<Stage>) -> Self {
         Self {
+            room,
+            thread,
             stage,
-            stopping: Cell::default(),
+            stopping: Cell::new(false),
             cut: Cut::default(),
-            next: Cell::default(),
-            due: Cell::default(),
-            tasks: RefCell::default(),
-            tunnels: Cell::default(),
-            left: Notify::default(),
+            slots: RefCell::default(),
+            tunnels: Cell::new(0),
+            now: Cell::new(Instant::now()),
+            left: Notify::new(),
         }
     }
 
+    /// A place for a new client, once there is one; `most` says how many there may be at a time, over all threads.
+    pub(super) async fn place(&self, most: impl Fn() -> usize) -> ClientPlace {
+        let mut turns = 0_u32;
+        loop {
+            if let Some(place) = self.room.take(most()) {
+                return place;
+            }
+            if turns == 1 {
+                self.tell_of_waiting();
+            }
+            turns = turns.saturating_add(1);
+            if !self.give_way() {
+                self.room.ask_others(self.thread.0);
+            }
+            let until = Instant::now() + TURN;
+            while timeout_at(until, self.room.freed()).await.is_ok() {
+                if let Some(place) = self.room.take(most()) {
+                    return place;
+                }
+            }
+        }
+    }
+
+    /// A place for a client that is let in whether there is one or not.
+    pub(super) fn squeeze_in(&self) -> ClientPlace {
+        self.room.squeeze_in()
+    }
+
     /// A connection comes in. Its task says where it can be woken with [`Ticket::here`].
-    pub(super) fn enter(self: &Rc<Self>) -> Ticket {
-        let number = self.next.get();
-        self.next.set(number + 1);
-        self.tasks.borrow_mut().insert(number, Waker::noop().clone());
-        metrics::gauge!(CLIENTS).increment(1.0);
+    pub(super) fn enter(self: &Rc<Self>, place: ClientPlace) -> Ticket {
         Ticket {
             clients: Rc::clone(self),
-            number,
+            number: self.slots.borrow_mut().enter(self.now.get()),
             tunnel: Cell::new(false),
+            _place: place,
         }
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.tasks.borrow().len()
+        self.slots.borrow().count()
     }
 
-    /// Waits until there are fewer than `most`.
-    pub(super) async fn room(&self, most: usize) {
-        while self.count() >= most.max(1) {
-            self.left.notified().await;
-        }
-    }
-
-    /// Wakes connections in time, for ever.
+    /// Wakes connections in time, and gives places to other threads, for ever.
     pub(super) async fn keep(&self) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            if self
-                .due
-                .get()
-                .is_some_and(|due| due <= tokio::time::Instant::now())
-            {
-                self.due.set(None);
-                for waker in self.tasks.borrow().values() {
-                    waker.wake_by_ref();
+            tokio::select! {
+                _ = ticks.tick() => {
+                    self.now.set(Instant::now());
+                    self.slots.borrow_mut().wake_due(self.now.get());
+                }
+                () = self.room.asked(self.thread.0) => {
+                    let can_give = self.slots.borrow().has_rest(self.now.get());
+                    if can_give && self.room.is_first_to_give() {
+                        self.give_way();
+                    }
                 }
             }
         }
@@ -104,7 +143,7 @@ impl Clients {
     /// Tells all that it is time to end.
     pub(super) fn stop(&self) {
         self.stopping.set(true);
-        self.wake();
+        self.slots.borrow().wake_all();
     }
 
     /// Cuts tunnels, or all others; says how many are left to be cut.
@@ -115,14 +154,8 @@ impl Clients {
         } else {
             self.cut.requests.set(true);
         }
-        self.wake();
+        self.slots.borrow().wake_all();
         if tunnels { open } else { self.count() - open }
-    }
-
-    fn wake(&self) {
-        for waker in self.tasks.borrow().values() {
-            waker.wake_by_ref();
-        }
     }
 
     /// Waits until there is none.
@@ -131,30 +164,60 @@ impl Clients {
             self.left.notified().await;
         }
     }
+
+    /// Asks the connection that has rested longest to leave; false when there is none.
+    fn give_way(&self) -> bool {
+        let gives_way = self.slots.borrow_mut().give_way(self.now.get());
+        if gives_way {
+            metrics::counter!(GAVE_WAY).increment(1);
+            if self.room.is_time_to_tell_of_giving_way() {
+                tracing::warn!(
+                    "limits.connections is reached: connections that rest give way to new clients"
+                );
+            }
+        }
+        gives_way
+    }
+
+    fn tell_of_waiting(&self) {
+        metrics::counter!(WAITED).increment(1);
+        if self.room.is_time_to_tell_of_waiting() {
+            tracing::warn!("limits.connections is reached and all clients are at work: new ones wait");
+        }
+    }
 }
 
 impl Ticket {
-    /// The calling task serves the connection: it is woken when it is time to end.
+    /// The calling task serves the connection: it is woken when there is something to look at.
     pub(super) async fn here(&self) {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-        self.clients.tasks.borrow_mut().insert(self.number, waker);
+        self.clients.slots.borrow_mut().here(self.number, waker);
     }
 
-    /// The task is woken soon after this moment.
-    pub(crate) fn wake_at(&self, at: tokio::time::Instant) {
-        let due = &self.clients.due;
-        due.set(Some(due.get().map_or(at, |due| due.min(at))));
+    /// The connection waits for its next request. So does a new one, which need not say it.
+    pub(crate) fn rests(&self) {
+        let clients = &self.clients;
+        clients.slots.borrow_mut().rests(self.number, clients.now.get());
     }
-
-    /// It waits for its next request.
-    pub(crate) fn rests(&self) {}
 
     /// A request has begun.
-    pub(crate) fn works(&self) {}
+    pub(crate) fn works(&self) {
+        self.clients.slots.borrow_mut().works(self.number);
+    }
 
     /// Whether it is time to end.
     pub(crate) fn is_to_leave(&self) -> bool {
-        self.clients.stopping.get()
+        self.clients.stopping.get() || self.gives_way()
+    }
+
+    /// Whether it is so because a new client needs the place.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.clients.slots.borrow().gives_way(self.number)
+    }
+
+    /// The task is to be woken at this moment, or soon after, whatever it said before.
+    pub(crate) fn wake_at(&self, due: Instant) {
+        self.clients.slots.borrow_mut().wake_at(self.number, due);
     }
 
     /// The connection has left HTTP. Answers what completes when its client is to leave because the process ends.
@@ -186,13 +249,201 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.clients.tasks.borrow_mut().remove(&self.number);
+        self.clients.slots.borrow_mut().leave(self.number);
         self.clients
             .tunnels
             .update(|open| open - usize::from(self.tunnel.get()));
-        metrics::gauge!(CLIENTS).decrement(1.0);
-        // Both accept loops and the stop may wait; a permit is kept for whoever comes first.
-        self.clients.left.notify_waiters();
         self.clients.left.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::Context;
+
+    use futures::poll;
+    use tokio::task::LocalSet;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::deadline::Deadline;
+
+    /// Longer than a turn and a tick.
+    const LONG: Duration = Duration::from_millis(300);
+    /// Longer than any client waits who is to get a place.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn serving() -> watch::Receiver<Stage> {
+        watch::channel(Stage::Serving).1
+    }
+
+    /// Threads that share a room, each with a keeper of its own; here they are tasks of one.
+    fn threads<const N: usize>() -> [Rc<Clients>; N] {
+        let room = Room::new(N);
+        std::array::from_fn(|thread| {
+            let clients = Rc::new(Clients::new(Arc::clone(&room), Thread(thread), serving()));
+            let keeper = Rc::clone(&clients);
+            tokio::task::spawn_local(async move { keeper.keep().await });
+            clients
+        })
+    }
+
+    /// A client of `most` whose connection ends when it is told to. While `at_work`, it does not rest.
+    async fn client(clients: &Rc<Clients>, most: usize, at_work: bool) -> tokio::task::JoinHandle<()> {
+        let place = timeout(PATIENCE, clients.place(|| most)).await;
+        let ticket = clients.enter(place.expect("a place"));
+        ticket.works();
+        if !at_work {
+            ticket.rests();
+        }
+        tokio::task::spawn_local(async move {
+            ticket.here().await;
+            poll_fn(|_: &mut Context<'_>| match ticket.is_to_leave() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+        })
+    }
+
+    async fn pass(time: Duration) {
+        Deadline::within(time).passed().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_rested_longest_gives_way_at_once_and_nobody_else_does() {
+        LocalSet::new()
+            .run_until(async {
+                let [clients] = threads();
+                let mut resting = Vec::new();
+                for _ in 0..3 {
+                    resting.push(client(&clients, 3, false).await);
+                    pass(LONG).await;
+                }
+                let began = Instant::now();
+                let _newcomer = client(&clients, 3, false).await;
+                assert_eq!(Instant::now(), began, "nobody waited for a timer");
+                pass(LONG).await;
+                let ended: Vec<bool> = resting.iter().map(|task| task.is_finished()).collect();
+                assert_eq!((ended, clients.count()), (vec![true, false, false], 3));
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_gives_way_at_once_in_another_thread() {
+        LocalSet::new()
+            .run_until(async {
+                let [own, none, other, third] = threads();
+                let at_work = client(&own, 3, true).await;
+                let resting = [client(&other, 3, false).await, client(&third, 3, false).await];
+                pass(LONG).await;
+                let began = Instant::now();
+                let _newcomer = client(&own, 3, false).await;
+                assert_eq!(Instant::now(), began, "nobody waited for a timer");
+                pass(LONG).await;
+                assert_eq!(resting.iter().filter(|task| task.is_finished()).count(), 1);
+                assert!(!at_work.is_finished());
+                let counts = [&own, &none, &other, &third].map(|clients| clients.count());
+                assert_eq!(counts.iter().sum::<usize>(), 3);
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_all_are_at_work_a_client_waits_until_one_rests_or_leaves() {
+        LocalSet::new()
+            .run_until(async {
+                let [clients, other] = threads();
+                let ticket = other.enter(other.place(|| 2).await);
+                ticket.works();
+                let working = client(&clients, 2, true).await;
+                let mut waiting = pin!(clients.place(|| 2));
+                assert!(poll!(&mut waiting).is_pending());
+                pass(10 * LONG).await;
+                assert!(poll!(&mut waiting).is_pending() && !ticket.is_to_leave());
+                ticket.rests();
+                pass(LONG).await;
+                assert!(poll!(&mut waiting).is_pending() && ticket.is_to_leave());
+                drop(ticket);
+                let place = waiting.await;
+                let mut waiting = pin!(clients.place(|| 2));
+                assert!(poll!(&mut waiting).is_pending());
+                assert!(
+                    poll!(pin!(clients.place(|| 3))).is_ready(),
+                    "the limit was raised"
+                );
+                drop(place);
+                waiting.await;
+                assert!(!working.is_finished());
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_is_asked_when_the_first_does_not_leave() {
+        LocalSet::new()
+            .run_until(async {
+                let [clients] = threads();
+                let tickets = [(); 2].map(|()| clients.enter(clients.squeeze_in()));
+                for ticket in &tickets {
+                    ticket.works();
+                    ticket.rests();
+                    pass(LONG).await;
+                }
+                let mut waiting = pin!(clients.place(|| 2));
+                assert!(poll!(&mut waiting).is_pending());
+                let asked = || tickets.each_ref().map(Ticket::gives_way);
+                assert_eq!(asked(), [true, false]);
+                tickets[0].works();
+                pass(LONG).await;
+                assert!(poll!(&mut waiting).is_pending());
+                assert_eq!(asked(), [true, true]);
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_that_became_free_before_a_client_waited_costs_nobody_his() {
+        LocalSet::new()
+            .run_until(async {
+                let [clients] = threads();
+                drop(clients.squeeze_in());
+                let resting = [client(&clients, 2, false).await, client(&clients, 2, false).await];
+                let _newcomer = client(&clients, 2, true).await;
+                pass(LONG).await;
+                assert_eq!(resting.iter().filter(|task| task.is_finished()).count(), 1);
+            })
+            .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_tells_all_and_a_moment_wakes_one() {
+        LocalSet::new()
+            .run_until(async {
+                let [clients] = threads();
+                let working = client(&clients, 9, true).await;
+                let ticket = clients.enter(clients.squeeze_in());
+                ticket.wake_at(Instant::now() + 3 * LONG);
+                let named = tokio::task::spawn_local(async move {
+                    ticket.here().await;
+                    let began = Instant::now();
+                    let mut first = true;
+                    poll_fn(|_| match std::mem::take(&mut first) {
+                        true => Poll::Pending,
+                        false => Poll::Ready(()),
+                    })
+                    .await;
+                    began.elapsed()
+                });
+                let woken = named.await.unwrap();
+                assert!((3 * LONG..=4 * LONG).contains(&woken), "{woken:?}");
+                assert!(!working.is_finished());
+                clients.stop();
+                clients.all_gone().await;
+                assert!(working.await.is_ok());
+            })
+            .await;
     }
 }

@@ -1,0 +1,128 @@
+//! Claim: there is room for whoever has something to ask, whatever others do with their connections.
+
+mod support;
+
+use support::client::Client;
+use support::process::{Config, Proxy};
+use support::upstream::{Act, Upstream};
+use support::wait_until;
+
+/// As many clients as there is room for, each with one answer and now at rest.
+fn resting(proxy: &Proxy, count: usize) -> Vec<Client> {
+    let mut clients: Vec<Client> = (0..count).map(|_| proxy.client()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/", "").status, 200);
+    }
+    clients
+}
+
+/// An upstream that answers `/held` when it is released, and everything else at once.
+fn holding() -> Upstream {
+    Upstream::start(|seen| match &*seen.target {
+        "/held" => Act::HoldThenSay(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nheld".to_vec()),
+        _ => Act::text("ok"),
+    })
+}
+
+#[test]
+fn eight_idle_clients_do_not_lock_out_the_ninth() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream]).table("[limits]\nconnections = 8");
+    for config in [config.clone().one_thread(), config.top("threads = 2")] {
+        let proxy = Proxy::start(&config);
+        let mut idle = resting(&proxy, 8);
+        // Eight more, so that with two threads some find nobody at rest in their own.
+        for _ in 0..8 {
+            let mut newcomer = proxy.client();
+            assert_eq!(newcomer.get("/", "").status, 200);
+            idle.push(newcomer);
+        }
+        assert!(idle[0].is_closed() && proxy.log().contains("connections that rest give way"));
+        let figure = |name: &str| proxy.figure(name).expect("a figure");
+        assert!(
+            figure("remora_proxy_connections_gave_way_total") >= 8.0,
+            "one for each"
+        );
+        assert!(figure("remora_proxy_client_connections") <= 8.0);
+        assert_eq!(idle[15].get("/", "").status, 200);
+    }
+}
+
+#[test]
+fn clients_at_work_are_never_closed_and_the_newcomer_waits_for_them() {
+    let upstream = holding();
+    let config = Config::new(&[&upstream])
+        .top("threads = 2")
+        .table("[limits]\nconnections = 2");
+    let proxy = Proxy::start(&config);
+    let mut working = resting(&proxy, 2);
+    for client in &mut working {
+        client.send("GET /held HTTP/1.1\r\nHost: shop\r\n\r\n");
+    }
+    wait_until("both are at work", || {
+        upstream
+            .seen()
+            .iter()
+            .filter(|seen| seen.target == "/held")
+            .count()
+            == 2
+    });
+    let mut newcomer = proxy.client();
+    newcomer.send("GET /newcomer HTTP/1.1\r\nHost: shop\r\n\r\n");
+    wait_until("the operator is told", || {
+        proxy.log().contains("all clients are at work")
+            && proxy.figure("remora_proxy_clients_waited_total") == Some(1.0)
+    });
+    assert!(
+        upstream.seen().iter().all(|seen| seen.target != "/newcomer"),
+        "two are served, the third waits"
+    );
+    upstream.release();
+    for client in &mut working {
+        let response = client.response();
+        assert_eq!((&*response.text(), response.field("connection")), ("held", None));
+    }
+    assert_eq!(newcomer.response().text(), "ok");
+}
+
+#[test]
+fn a_tunnel_is_at_work() {
+    let upstream = Upstream::start(|seen| match &*seen.target {
+        "/chat" => Act::Echo(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n".to_vec(),
+        ),
+        _ => Act::text("ok"),
+    });
+    let config = Config::new(&[&upstream])
+        .one_thread()
+        .table("[limits]\nconnections = 2");
+    let proxy = Proxy::start(&config);
+    let mut chat = proxy.client();
+    chat.send(
+        "GET /chat HTTP/1.1\r\nHost: shop\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert_eq!(chat.response().status, 101);
+    for _ in 0..4 {
+        assert_eq!(proxy.client().get("/", "").status, 200);
+    }
+    let mut clients = resting(&proxy, 1);
+    assert_eq!(proxy.client().get("/", "").status, 200);
+    assert!(clients[0].is_closed());
+    chat.send("still here");
+    assert_eq!(chat.bytes(10), b"still here");
+}
+
+#[test]
+fn connections_that_never_asked_for_anything_give_way_too() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream]).table("[limits]\nconnections = 2");
+    let proxy = Proxy::start(&config);
+    let _unused = [proxy.client(), proxy.client()];
+    wait_until("they are connected", || {
+        proxy.figure("remora_proxy_client_connections") == Some(2.0)
+    });
+    // Long before the 30 s that a first request may take.
+    assert_eq!(proxy.client().get("/", "").status, 200);
+    assert_eq!(proxy.figure("remora_proxy_connections_gave_way_total"), Some(1.0));
+}
