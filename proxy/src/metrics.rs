@@ -40,7 +40,8 @@ pub(crate) const GAVE_WAY: &str = "remora_proxy_connections_gave_way_total";
 pub(crate) const WAITED: &str = "remora_proxy_clients_waited_total";
 /// Requests refused before a pool was known, by status and reason.
 pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
-/// Connections that were refused for their PROXY header, or for the lack of one, by reason.
+/// Connections that were refused before a request was read, by reason: too many from one address, or something about their
+/// PROXY header.
 pub(crate) const REFUSED_CONNECTIONS: &str = "remora_proxy_refused_connections_total";
 /// Access log lines that were dropped because the writer was behind.
 pub(crate) const LOG_LINES_DROPPED: &str = "remora_proxy_access_log_lines_dropped_total";

@@ -5,10 +5,12 @@
 //!
 //! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
 //! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients are told, then those that are already
-//! in the accept queue are served, then the sockets close, and what is there ends as `ending` says · where a listener names balancers, nobody else is served there.
+//! in the accept queue are served, then the sockets close, and what is there ends as `ending` says.
 //!
 //! Left out on purpose: TLS (later), and handing sockets over to a successor process.
 
+mod acceptor;
+mod addresses;
 mod clients;
 mod ending;
 mod preamble;
@@ -24,11 +26,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use remora_policy::{Peer, Scheme};
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
-use socket2::{Domain, Protocol, SockRef, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Type};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_local};
@@ -36,25 +37,20 @@ use tokio::task::{JoinHandle, spawn_local};
 use crate::access_log::AccessLog;
 use crate::config::{ListenConfig, Networks};
 use crate::connections::SWEEP_EVERY;
-use crate::conversation::converse;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
-use crate::exchange::Visitor;
-use crate::metrics::REFUSED_CONNECTIONS;
 use crate::naming::ProcessName;
 use crate::site::Site;
 use crate::tally::Thread;
+use acceptor::Acceptor;
 use clients::Clients;
 pub(crate) use clients::Ticket;
 pub use ending::Grace;
 use ending::Stage;
-use room::{ClientPlace, Room};
+use room::Room;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
 const ACCEPT_QUEUE: i32 = 1024;
-/// Pause after an accept failed for want of sockets: long enough to let some close.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Pause between two ticks of a thread. 100 ms: a person who watches the log must not notice.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -239,125 +235,6 @@ async fn in_steps(stage: &mut watch::Receiver<Stage>, accepting: Vec<JoinHandle<
     if let Ok(Stage::Ending(grace)) = closed {
         ending::end(clients, grace).await;
     }
-}
-
-/// Accepts clients on one socket.
-struct Acceptor {
-    listener: TcpListener,
-    balancers: Option<Networks>,
-    site: Rc<Site>,
-    clients: Rc<Clients>,
-    stage: watch::Receiver<Stage>,
-}
-
-impl Acceptor {
-    async fn run(self) {
-        let mut stage = self.stage.clone();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                _ = stage.wait_for(Stage::is_closed) => break,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, client)) => {
-                    // Clients that never leave must not hold up a stop: then who waits is served like who is in the queue.
-                    let place = tokio::select! {
-                        biased;
-                        _ = stage.wait_for(Stage::is_closed) => self.clients.squeeze_in(),
-                        place = self.clients.place(|| self.most()) => place,
-                    };
-                    self.welcome(stream, client, place);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a client could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-        self.welcome_queued();
-    }
-
-    /// How many clients there may be at a time.
-    fn most(&self) -> usize {
-        self.site.current().snapshot.limits.connections
-    }
-
-    /// Takes over who is in the accept queue, room or not. Asks the kernel itself: tokio may not have been told of them
-    /// yet. Takes no more than the queue holds, so that a rush of new clients cannot hold up the stop.
-    fn welcome_queued(self) {
-        let Self {
-            listener,
-            balancers,
-            site,
-            clients,
-            stage,
-        } = self;
-        let Ok(socket) = listener.into_std() else { return };
-        let Ok(listener) = socket.try_clone().and_then(TcpListener::from_std) else {
-            return;
-        };
-        let acceptor = Self {
-            listener,
-            balancers,
-            site,
-            clients,
-            stage,
-        };
-        for _ in 0..ACCEPT_QUEUE {
-            let Ok((stream, client)) = socket.accept() else {
-                break;
-            };
-            if stream.set_nonblocking(true).is_ok()
-                && let Ok(stream) = TcpStream::from_std(stream)
-            {
-                acceptor.welcome(stream, client, acceptor.clients.squeeze_in());
-            }
-        }
-    }
-
-    fn welcome(&self, stream: TcpStream, client: SocketAddr, place: ClientPlace) {
-        let limits = self.site.current().snapshot.limits;
-        // Without these the connection works all the same: later packets, or a dead client noticed later.
-        let _later_packets = stream.set_nodelay(true);
-        let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
-        let announces = self.balancers.as_ref().map(|known| known.include(client.ip()));
-        if announces == Some(false) {
-            refuse(client, "not from a balancer that listen.proxy_protocol names");
-            return;
-        }
-        let (site, ticket) = (Rc::clone(&self.site), self.clients.enter(place));
-        spawn_local(async move {
-            ticket.here().await;
-            serve(stream, (client, announces.is_some()), site, ticket).await;
-        });
-    }
-}
-
-/// Serves a connection until it ends or is cut; a balancer's begins with whom it `announces`.
-async fn serve(
-    mut stream: TcpStream,
-    (client, announces): (SocketAddr, bool),
-    site: Rc<Site>,
-    ticket: Ticket,
-) {
-    let mut address = client.ip();
-    if announces {
-        match preamble::read(&mut stream).await {
-            Ok(announced) => address = announced.unwrap_or(address),
-            Err(why) => return refuse(client, why),
-        }
-    }
-    let scheme = Scheme::Http;
-    let peer = Peer { address, scheme };
-    let visitor = Visitor { site, peer, ticket };
-    visitor.ticket.until_cut(converse(stream, &visitor)).await;
-}
-
-/// A connection ends before a request is read from it.
-fn refuse(client: SocketAddr, why: &'static str) {
-    metrics::counter!(REFUSED_CONNECTIONS, "reason" => why).increment(1);
-    tracing::debug!(%client, why, "a connection was refused");
 }
 
 /// Hands over what was logged and closes idle upstream connections, in time, for ever.

@@ -37,7 +37,10 @@ fn eight_idle_clients_do_not_lock_out_the_ninth() {
             assert_eq!(newcomer.get("/", "").status, 200);
             idle.push(newcomer);
         }
-        assert!(idle[0].is_closed() && proxy.log().contains("connections that rest give way"));
+        assert!(idle[0].is_closed());
+        wait_until("the operator is told", || {
+            proxy.log().contains("connections that rest give way")
+        });
         let figure = |name: &str| proxy.figure(name).expect("a figure");
         assert!(
             figure("remora_proxy_connections_gave_way_total") >= 8.0,
@@ -125,4 +128,64 @@ fn connections_that_never_asked_for_anything_give_way_too() {
     // Long before the 30 s that a first request may take.
     assert_eq!(proxy.client().get("/", "").status, 200);
     assert_eq!(proxy.figure("remora_proxy_connections_gave_way_total"), Some(1.0));
+}
+
+/// A client that a balancer brings from this address.
+fn brought(proxy: &Proxy, address: &str) -> Client {
+    let mut client = proxy.client();
+    client.send(format!("PROXY TCP4 {address} 192.0.2.1 1000 80\r\n"));
+    client
+}
+
+#[test]
+fn one_address_has_its_bound_and_others_come_in() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream]).top("threads = 2");
+    let proxy = Proxy::start(&config.table("[limits]\nconnections_per_address = 2"));
+    let mut clients = resting(&proxy, 2);
+    let mut third = proxy.client();
+    let refused = third.response();
+    assert_eq!(
+        (refused.status, refused.field("connection")),
+        (503, Some("close"))
+    );
+    assert!(refused.text().contains("too many connections from this address"));
+    assert!(third.is_closed());
+    let refused = r#"remora_proxy_refused_connections_total{reason="too many from one address"}"#;
+    assert_eq!(proxy.figure(refused), Some(1.0));
+    wait_until("the operator is told", || {
+        proxy.log().contains("limits.connections_per_address")
+    });
+    let mut other = Client::connect_from("127.0.0.2", proxy.address);
+    assert_eq!(other.get("/", "").status, 200);
+    drop(clients.remove(0));
+    wait_until("the first has left", || {
+        proxy.figure("remora_proxy_client_connections") == Some(2.0)
+    });
+    assert_eq!(proxy.client().get("/", "").status, 200);
+    assert_eq!(clients[0].get("/", "").status, 200);
+}
+
+#[test]
+fn the_address_counts_that_a_balancer_names_and_whom_the_site_trusts_is_not_counted() {
+    let upstream = Upstream::named("ok");
+    let config = Config::new(&[&upstream])
+        .top("trust = [\"198.51.100.0/24\"]")
+        .listen("proxy_protocol = [\"127.0.0.1\"]")
+        .table("[limits]\nconnections_per_address = 1");
+    let proxy = Proxy::start(&config);
+    let mut clients: Vec<Client> = Vec::new();
+    for address in [
+        "192.0.2.7",
+        "192.0.2.8",
+        "198.51.100.1",
+        "198.51.100.1",
+        "198.51.100.1",
+    ] {
+        let mut client = brought(&proxy, address);
+        assert_eq!(client.get("/", "").status, 200, "{address}");
+        clients.push(client);
+    }
+    assert_eq!(brought(&proxy, "192.0.2.7").response().status, 503);
+    wait_until("the operator is told", || proxy.log().contains("192.0.2.7"));
 }

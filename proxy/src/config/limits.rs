@@ -194,6 +194,11 @@ limits! {
     /// bodies both ways 320 KiB at worst (64 KiB for reading and for writing on either side, and replay_bytes), so if
     /// all of them are, 3.2 GB.
     connections: usize = 10_000, COUNT;
+    /// Clients connected at a time from one address, or from one /64 of IPv6, over all threads; 0: as many as there is room
+    /// for. Whoever is in `trust` is not counted, because it brings others; behind a balancer with PROXY headers the address
+    /// counts that it names. 5,000, half of the room: one address never takes it all, and a company of 800 people with
+    /// six connections each comes in.
+    connections_per_address: usize = 5_000, 0..=COUNT_MAX;
     /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
     upstream_connections_idle: usize = 64, 0..=COUNT_MAX;
 

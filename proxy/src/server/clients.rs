@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
+use super::addresses::Addresses;
 use super::ending::{self, Stage};
 use super::room::{ClientPlace, Room, TURN};
 use super::slots::Slots;
@@ -103,6 +104,11 @@ impl Clients {
     /// A place for a client that is let in whether there is one or not.
     pub(super) fn squeeze_in(&self) -> ClientPlace {
         self.room.squeeze_in()
+    }
+
+    /// How many clients each address has, over all threads.
+    pub(super) fn addresses(&self) -> &Arc<Addresses> {
+        &self.room.addresses
     }
 
     /// A connection comes in. Its task says where it can be woken with [`Ticket::here`].

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::addresses::Addresses;
 use super::seldom::Seldom;
 use crate::metrics::CLIENTS;
 
@@ -28,6 +29,8 @@ const SAY_GIVING_WAY: Duration = Duration::from_secs(60);
 
 /// What all threads share.
 pub(super) struct Room {
+    /// How many clients each address has.
+    pub(super) addresses: Arc<Addresses>,
     taken: AtomicUsize,
     /// Told of each place that becomes free.
     freed: Notify,
@@ -46,6 +49,7 @@ impl Room {
     /// Empty, for so many threads.
     pub(super) fn new(threads: usize) -> Arc<Self> {
         Arc::new(Self {
+            addresses: Addresses::new(),
             taken: AtomicUsize::new(0),
             freed: Notify::new(),
             wanted: AtomicBool::new(false),

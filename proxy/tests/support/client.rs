@@ -1,7 +1,7 @@
 //! A client that sends exactly the bytes it is given.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 
 use super::{PATIENCE, fields_of, head_end, values};
 
@@ -39,7 +39,22 @@ impl Response {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the proxy accepts");
+        Self::over(TcpStream::connect(address).expect("the proxy accepts"))
+    }
+
+    /// One from this address of the loopback.
+    pub(crate) fn connect_from(own: &str, address: SocketAddr) -> Self {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        let own: IpAddr = own.parse().expect("an address");
+        socket
+            .bind(&SocketAddr::new(own, 0).into())
+            .expect("an address of the loopback");
+        socket.connect(&address.into()).expect("the proxy accepts");
+        Self::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         stream.set_nodelay(true).expect("no delay");
         Self {

@@ -1,0 +1,213 @@
+//! Accepts clients on one socket, and has each served by a task of its own.
+//!
+//! Invariants: a client takes its place among all before anything is read from it · where a listener names balancers, nobody else
+//! is served there · on stop, clients that are in the accept queue are served.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use remora_policy::{Peer, Scheme};
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::spawn_local;
+
+use super::addresses::{self, Resident};
+use super::clients::{Clients, Ticket};
+use super::ending::Stage;
+use super::room::ClientPlace;
+use super::{ACCEPT_QUEUE, preamble};
+use crate::config::Networks;
+use crate::conversation::converse;
+use crate::exchange::Visitor;
+use crate::metrics::REFUSED_CONNECTIONS;
+use crate::site::Site;
+
+/// Pause after an accept failed for want of sockets: long enough to let some close.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts clients on one socket.
+pub(super) struct Acceptor {
+    pub(super) listener: TcpListener,
+    pub(super) balancers: Option<Networks>,
+    pub(super) site: Rc<Site>,
+    pub(super) clients: Rc<Clients>,
+    pub(super) stage: watch::Receiver<Stage>,
+}
+
+impl Acceptor {
+    pub(super) async fn run(self) {
+        let mut stage = self.stage.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stage.wait_for(Stage::is_closed) => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, client)) => {
+                    let Some(resident) = self.let_in(&stream, client) else {
+                        continue;
+                    };
+                    // Clients that never leave must not hold up a stop: then who waits is served like who is in the queue.
+                    let place = tokio::select! {
+                        biased;
+                        _ = stage.wait_for(Stage::is_closed) => self.clients.squeeze_in(),
+                        place = self.clients.place(|| self.most()) => place,
+                    };
+                    self.welcome(stream, client, (place, resident));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a client could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        self.welcome_queued();
+    }
+
+    /// How many clients there may be at a time.
+    fn most(&self) -> usize {
+        self.site.current().snapshot.limits.connections
+    }
+
+    /// Takes over who is in the accept queue, room or not. Asks the kernel itself: tokio may not have been told of them
+    /// yet. Takes no more than the queue holds, so that a rush of new clients cannot hold up the stop.
+    fn welcome_queued(self) {
+        let Self {
+            listener,
+            balancers,
+            site,
+            clients,
+            stage,
+        } = self;
+        let Ok(socket) = listener.into_std() else { return };
+        let Ok(listener) = socket.try_clone().and_then(TcpListener::from_std) else {
+            return;
+        };
+        let acceptor = Self {
+            listener,
+            balancers,
+            site,
+            clients,
+            stage,
+        };
+        for _ in 0..ACCEPT_QUEUE {
+            let Ok((stream, client)) = socket.accept() else {
+                break;
+            };
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                let Some(resident) = acceptor.let_in(&stream, client) else {
+                    continue;
+                };
+                acceptor.welcome(stream, client, (acceptor.clients.squeeze_in(), resident));
+            }
+        }
+    }
+
+    /// Counts a client among those of its address, if it may come in. Whom a balancer brings is counted when it is known who
+    /// that is.
+    fn let_in(&self, stream: &TcpStream, client: SocketAddr) -> Option<Resident> {
+        match &self.balancers {
+            None => count(&self.site, &self.clients, (stream, client), client.ip()),
+            Some(known) if known.include(client.ip()) => Some(Resident::uncounted()),
+            Some(_) => {
+                refuse(client, "not from a balancer that listen.proxy_protocol names");
+                None
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, client: SocketAddr, (place, resident): (ClientPlace, Resident)) {
+        let limits = self.site.current().snapshot.limits;
+        // Without these the connection works all the same: later packets, or a dead client noticed later.
+        let _later_packets = stream.set_nodelay(true);
+        let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
+        let (site, clients) = (Rc::clone(&self.site), Rc::clone(&self.clients));
+        let (ticket, announces) = (clients.enter(place), self.balancers.is_some());
+        spawn_local(async move {
+            ticket.here().await;
+            let from = From {
+                client,
+                announces,
+                resident,
+            };
+            serve(stream, from, (site, clients), ticket).await;
+        });
+    }
+}
+
+/// Where a connection comes from.
+struct From {
+    client: SocketAddr,
+    /// Whether a balancer says first whom it brings.
+    announces: bool,
+    resident: Resident,
+}
+
+/// Serves a connection until it ends or is cut.
+async fn serve(
+    mut stream: TcpStream,
+    mut from: From,
+    (site, clients): (Rc<Site>, Rc<Clients>),
+    ticket: Ticket,
+) {
+    let mut address = from.client.ip();
+    if from.announces {
+        match preamble::read(&mut stream).await {
+            Ok(Some(announced)) => {
+                address = announced;
+                let Some(counted) = count(&site, &clients, (&stream, from.client), address) else {
+                    return;
+                };
+                from.resident = counted;
+            }
+            Ok(None) => {}
+            Err(why) => return refuse(from.client, why),
+        }
+    }
+    let scheme = Scheme::Http;
+    let peer = Peer { address, scheme };
+    let visitor = Visitor { site, peer, ticket };
+    visitor.ticket.until_cut(converse(stream, &visitor)).await;
+    // In this order: once it has left, its address has room too.
+    drop((from.resident, visitor));
+}
+
+/// Counts a connection among those of its client's address; none if there are too many, and then the client is told. Who is
+/// trusted brings others, and is not counted.
+fn count(
+    site: &Site,
+    clients: &Clients,
+    (stream, peer): (&TcpStream, SocketAddr),
+    address: IpAddr,
+) -> Option<Resident> {
+    let current = site.current();
+    let most = current.snapshot.limits.connections_per_address;
+    if most == 0 || current.snapshot.trust.networks.include(address) {
+        return Some(Resident::uncounted());
+    }
+    let resident = clients.addresses().enter(address, most);
+    if resident.is_none() {
+        addresses::turn_away(stream);
+        refuse(peer, "too many from one address");
+        if clients.addresses().is_time_to_tell() {
+            tracing::warn!(
+                %address,
+                most,
+                "limits.connections_per_address is reached: new connections from there are refused; if it is a proxy or a \
+                 balancer, name it in trust or raise the limit"
+            );
+        }
+    }
+    resident
+}
+
+/// A connection ends before a request is read from it.
+fn refuse(client: SocketAddr, why: &'static str) {
+    metrics::counter!(REFUSED_CONNECTIONS, "reason" => why).increment(1);
+    tracing::debug!(%client, why, "a connection was refused");
+}
