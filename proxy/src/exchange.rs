@@ -93,6 +93,7 @@ pub(crate) async fn serve(
         told: &mut papers.told,
         answer: &mut papers.answer,
         shown: &mut papers.shown,
+        instead: &mut papers.instead,
     };
     let served = match read {
         Ok(()) => answered(&visit, view, &replay, &mut desk, &mut story).await,
@@ -313,7 +314,7 @@ impl<'a> Exchange<'a, '_, '_> {
         };
         let request = heads::Request {
             head,
-            target: &self.mapped.target,
+            target: self.mapped.target,
             authority: &upstream.authority,
             expects: desk.client.expects(),
             streamed: self.replay.borrow().is_streamed(),
@@ -326,7 +327,7 @@ impl<'a> Exchange<'a, '_, '_> {
         if desk.answer.status() == 100 {
             desk.client.go_ahead();
         } else {
-            heads::to_client(desk.answer, &self.origin(), Upgrade::No, false, None, desk.shown);
+            self.show(Upgrade::No, false, None, desk);
             desk.client.inform(desk.shown);
         }
     }
@@ -377,12 +378,28 @@ impl<'a> Exchange<'a, '_, '_> {
                 matches!(link.length(), Length::Chunked | Length::UntilClose),
             ),
         };
-        let unpublished =
-            heads::to_client(desk.answer, &self.origin(), upgrade, streamed, cookie, desk.shown);
-        if unpublished {
+        if self.show(upgrade, streamed, cookie, desk) {
             let pool = self.mapped.route.pool;
             self.visit.current.tally.pool(pool).unpublished();
         }
+    }
+
+    /// Writes a head for the client; whether it sends it to an address that no route publishes.
+    fn show(
+        &self,
+        upgrade: Upgrade,
+        streamed: bool,
+        route_cookie: Option<&str>,
+        desk: &mut Desk<'_>,
+    ) -> bool {
+        let answer = heads::Answer {
+            head: desk.answer,
+            origin: self.origin(),
+            upgrade,
+            streamed,
+            route_cookie,
+        };
+        answer.write(desk.shown, desk.instead)
     }
 
     fn origin(&self) -> Origin<'_> {

@@ -54,6 +54,8 @@ pub(crate) struct Desk<'d> {
     pub(crate) answer: &'d mut Head,
     /// The head for the client.
     pub(crate) shown: &'d mut Head,
+    /// What a field's value is replaced by.
+    pub(crate) instead: &'d mut Vec<u8>,
 }
 
 /// What an attempt needs.

@@ -47,7 +47,7 @@ impl Head {
     #[must_use]
     pub fn request(method: &str, target: &[u8]) -> Self {
         let mut head = Self::default();
-        head.set_request(method, target);
+        head.set_request(method, [target]);
         head
     }
 
@@ -59,12 +59,15 @@ impl Head {
         head
     }
 
-    /// Begins a request anew: no fields.
-    pub fn set_request(&mut self, method: &str, target: &[u8]) {
+    /// Begins a request anew: no fields. The target may come in parts.
+    pub fn set_request<'t>(&mut self, method: &str, target: impl IntoIterator<Item = &'t [u8]>) {
         self.clear();
         self.method = self.fields.start(method.as_bytes());
         self.fields.start(b" ");
-        self.target = self.fields.start(target);
+        self.target = self.fields.start(b"");
+        for part in target {
+            self.target.end = self.fields.start(part).end;
+        }
         self.fields.start(b" HTTP/1.1\r\n");
     }
 
@@ -151,7 +154,7 @@ impl Head {
             target,
             version,
         } = start::request(line)?;
-        self.set_request(method, target);
+        self.set_request(method, [target]);
         self.version = version;
         Ok(())
     }

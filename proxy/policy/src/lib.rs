@@ -80,9 +80,12 @@
 mod failover;
 mod frames;
 mod headers;
+mod parts;
 mod preamble;
 mod route;
 mod upstream;
+#[cfg(test)]
+mod warm;
 mod wishes;
 
 pub use failover::{
@@ -95,6 +98,7 @@ pub use headers::{
     added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here, may_trail,
     route_cookie, traceparent,
 };
+pub use parts::{InParts, ShortText};
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{

@@ -5,7 +5,8 @@
 
 use remora_h1::{Fields, Head, Known};
 use remora_policy::{
-    FieldEdit, FieldRules, Listed, Origin, Told, Upgrade, added_to_request, edit_request, edit_response,
+    FieldEdit, FieldRules, InParts, Listed, Origin, Told, Upgrade, added_to_request, edit_request,
+    edit_response,
 };
 
 /// What a request to an upstream is made of.
@@ -13,7 +14,7 @@ pub(super) struct Request<'a> {
     /// As the client sent it.
     pub(super) head: &'a Head,
     /// Path and query there.
-    pub(super) target: &'a [u8],
+    pub(super) target: InParts<'a>,
     /// Whose Host it is where the client named none.
     pub(super) authority: &'a str,
     /// Whether the client still holds its content back.
@@ -27,7 +28,7 @@ impl Request<'_> {
     pub(super) fn write(&self, told: &Told<'_>, rules: &FieldRules, to: &mut Head) {
         let from = &self.head.fields;
         let listed = Listed::read(from.iter());
-        to.set_request(self.head.method(), self.target);
+        to.set_request(self.head.method(), self.target.parts());
         let fields = &mut to.fields;
         if told.client.sent_host.is_empty() {
             fields.push(b"host", self.authority.as_bytes());
@@ -39,12 +40,10 @@ impl Request<'_> {
                 _ if rules.cover(name) => FieldEdit::Drop,
                 _ => edit_request(name, &listed, told),
             };
-            edited(edit, name, (from, position, &mut run), fields);
+            edited(edit, (name, b""), (from, position, &mut run), fields);
         }
         fields.copy(from, run..from.len());
-        for (name, value) in added_to_request(told) {
-            fields.push(name, &value);
-        }
+        added_to_request(told, |name, value| fields.push(name, value));
         push_set(rules, fields);
         if told.upgrade == Upgrade::No && accepts_trailers(self.head) {
             fields.push(b"te", b"trailers");
@@ -56,55 +55,62 @@ impl Request<'_> {
     }
 }
 
-/// Writes the head for the client. `upgrade` says whether it grants a tunnel, `streamed` that the content has no known length;
-/// `route_cookie` is added. Says whether it sends the client to an address that no route publishes.
-pub(super) fn to_client(
-    head: &Head,
-    origin: &Origin<'_>,
-    upgrade: Upgrade,
-    streamed: bool,
-    route_cookie: Option<&str>,
-    to: &mut Head,
-) -> bool {
-    let from = &head.fields;
-    let listed = Listed::read(from.iter());
-    to.set_response(head.status(), head.reason());
-    let fields = &mut to.fields;
-    let (mut unpublished, mut run) = (false, 0);
-    for (position, (name, value)) in from.iter().enumerate() {
-        let edit = edit_response(name, value, &listed, origin, upgrade);
-        unpublished |= edit == FieldEdit::Unpublished;
-        edited(edit, name, (from, position, &mut run), fields);
+/// What an answer to a client is made of.
+pub(super) struct Answer<'a> {
+    /// As the upstream answered.
+    pub(super) head: &'a Head,
+    /// Where it comes from and where its client is.
+    pub(super) origin: Origin<'a>,
+    /// Whether it grants a tunnel.
+    pub(super) upgrade: Upgrade,
+    /// Whether the content has no known length.
+    pub(super) streamed: bool,
+    /// The cookie that is added.
+    pub(super) route_cookie: Option<&'a str>,
+}
+
+impl Answer<'_> {
+    /// Writes the head for the client, with the help of a buffer. Says whether it sends the client to an address that no route
+    /// publishes.
+    pub(super) fn write(&self, to: &mut Head, instead: &mut Vec<u8>) -> bool {
+        let from = &self.head.fields;
+        let listed = Listed::read(from.iter());
+        to.set_response(self.head.status(), self.head.reason());
+        let fields = &mut to.fields;
+        let (mut unpublished, mut run) = (false, 0);
+        for (position, (name, value)) in from.iter().enumerate() {
+            let edit = edit_response(name, value, &listed, &self.origin, self.upgrade, instead);
+            unpublished |= edit == FieldEdit::Unpublished;
+            edited(edit, (name, instead), (from, position, &mut run), fields);
+        }
+        fields.copy(from, run..from.len());
+        if self.upgrade == Upgrade::WebSocket {
+            fields.push(b"connection", b"upgrade");
+        }
+        if self.streamed {
+            keep_trailer_names(from, fields);
+        }
+        if let Some(cookie) = self.route_cookie {
+            fields.push(b"set-cookie", cookie.as_bytes());
+        }
+        unpublished
     }
-    fields.copy(from, run..from.len());
-    if upgrade == Upgrade::WebSocket {
-        fields.push(b"connection", b"upgrade");
-    }
-    if streamed {
-        keep_trailer_names(from, fields);
-    }
-    if let Some(cookie) = route_cookie {
-        fields.push(b"set-cookie", cookie.as_bytes());
-    }
-    unpublished
 }
 
 /// Puts one edit into effect. Fields that pass as they are wait, from `run` on, until they can be copied in one piece.
 fn edited(
     edit: FieldEdit,
-    name: &[u8],
+    (name, instead): (&[u8], &[u8]),
     (from, position, run): (&Fields, usize, &mut usize),
     to: &mut Fields,
 ) {
-    let replaced = match edit {
-        FieldEdit::Keep | FieldEdit::Unpublished => return,
-        FieldEdit::Replace(value) => Some(value),
-        FieldEdit::Drop => None,
-    };
+    if matches!(edit, FieldEdit::Keep | FieldEdit::Unpublished) {
+        return;
+    }
     to.copy(from, *run..position);
     *run = position + 1;
-    if let Some(replaced) = replaced {
-        to.push(name, &replaced);
+    if edit == FieldEdit::Replace {
+        to.push(name, instead);
     }
 }
 

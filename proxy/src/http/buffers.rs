@@ -24,6 +24,8 @@ pub(crate) struct Papers {
     pub(crate) answer: Head,
     /// As the client is answered.
     pub(crate) shown: Head,
+    /// What a field's value is replaced by.
+    pub(crate) instead: Vec<u8>,
     /// Content of the request.
     pub(crate) kept: Vec<u8>,
 }
@@ -67,12 +69,13 @@ impl Buffers {
             told,
             answer,
             shown,
+            instead,
             kept,
         } = &mut *papers;
         let heads = [request, told, answer, shown];
         let usual = heads.iter().all(|head| head.fields.wire().len() <= BUFFER_BYTES);
         let mut all = self.papers.borrow_mut();
-        if usual && kept.capacity() <= BUFFER_BYTES && all.len() < KEPT {
+        if usual && kept.capacity().max(instead.capacity()) <= BUFFER_BYTES && all.len() < KEPT {
             heads.into_iter().for_each(Head::clear);
             kept.clear();
             all.push(papers);

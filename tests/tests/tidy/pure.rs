@@ -94,7 +94,7 @@ const PURE_CRATES: &[PureCrate] = &[
     PureCrate {
         directory: "proxy/policy",
         dependencies: &[],
-        tests: &["goldenscript", "remora-fuzz"],
+        tests: &["allocation-counter", "goldenscript", "remora-fuzz"],
         bans: &[
             "std::collections::HashMap",
             "std::collections::HashSet",

@@ -1,9 +1,7 @@
 //! What becomes of a field.
 
-use std::borrow::Cow;
-
 /// What becomes of one field.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldEdit {
     /// It passes as it is.
     Keep,
@@ -11,9 +9,6 @@ pub enum FieldEdit {
     Unpublished,
     /// It does not pass.
     Drop,
-    /// Its value is replaced.
-    Replace(Vec<u8>),
+    /// Its value is replaced by what was written for it.
+    Replace,
 }
-
-/// A field to add: name in lower case, value.
-pub(super) type AddedField<'a> = (&'static [u8], Cow<'a, [u8]>);

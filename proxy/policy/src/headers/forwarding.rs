@@ -8,14 +8,15 @@
 //! front did not write is read behind us · what else vouches for the client passes from a trusted peer only (see
 //! `identity`).
 
-use std::borrow::Cow;
-
 use super::client::ClientView;
-use super::edit::{AddedField, FieldEdit};
+use super::edit::FieldEdit;
 use super::hops::Listed;
 use super::identity::tells_of_client;
-use super::names::{FOR, FORWARDED, HOST, OWN_PREFIX, PORT, PROTO, REQUEST_ID, has_prefix, same_name};
+use super::names::{
+    FOR, FORWARDED, HOST, OWN_PREFIX, PORT, PROTO, REQUEST_ID, has_prefix, initial, is_same_as_any, same_name,
+};
 use super::upgrade::Upgrade;
+use crate::parts::ShortText;
 
 /// What an upstream is told beside what the client sent.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +34,14 @@ pub struct Told<'a> {
 /// What becomes of a request field. `Upgrade` passes when a tunnel is asked for; see [`added_to_request`].
 #[must_use]
 pub fn edit_request(name: &[u8], listed: &Listed, told: &Told<'_>) -> FieldEdit {
-    if name.eq_ignore_ascii_case(b"upgrade") && told.upgrade == Upgrade::WebSocket {
+    if told.upgrade == Upgrade::WebSocket && name.eq_ignore_ascii_case(b"upgrade") {
         return FieldEdit::Keep;
     }
-    let rewritten = [FOR, PROTO, HOST, PORT, FORWARDED, REQUEST_ID]
-        .iter()
-        .any(|written| same_name(name, written));
+    let rewritten = match initial(name) {
+        b'x' => is_same_as_any(name, &[FOR, PROTO, HOST, PORT, REQUEST_ID]),
+        b'f' => same_name(name, FORWARDED),
+        _ => false,
+    };
     let claimed = !told.client.trusted && tells_of_client(name);
     let smuggled = has_prefix(name, OWN_PREFIX) || name.eq_ignore_ascii_case(b"proxy");
     if rewritten || claimed || smuggled || listed.ends_here(name) {
@@ -48,32 +51,33 @@ pub fn edit_request(name: &[u8], listed: &Listed, told: &Told<'_>) -> FieldEdit 
     }
 }
 
-/// The fields that the proxy adds to a request.
-#[must_use]
-pub fn added_to_request<'a>(told: &Told<'a>) -> Vec<AddedField<'a>> {
+/// Hands over the fields that the proxy adds to a request: name in lower case, and value.
+pub fn added_to_request(told: &Told<'_>, mut add: impl FnMut(&'static [u8], &[u8])) {
     let client = told.client;
-    let mut added: Vec<AddedField<'a>> = vec![
-        (FOR, chain(client).into()),
-        (PROTO, client.scheme.as_str().as_bytes().into()),
-    ];
+    let address = ShortText::of_address(client.address);
+    if client.hops.is_empty() {
+        add(FOR, address.as_bytes());
+    } else {
+        add(FOR, &chain(client));
+    }
+    add(PROTO, client.scheme.as_str().as_bytes());
     if !client.host.is_empty() {
-        added.push((HOST, client.host.into()));
+        add(HOST, client.host);
     }
-    added.push((PORT, client.port.to_string().into_bytes().into()));
-    added.push((REQUEST_ID, told.request_id.as_bytes().into()));
-    added.push((b"via", told.via.as_bytes().into()));
+    add(PORT, ShortText::of_port(client.port).as_bytes());
+    add(REQUEST_ID, told.request_id.as_bytes());
+    add(b"via", told.via.as_bytes());
     if told.upgrade == Upgrade::WebSocket {
-        added.push((b"connection", Cow::Borrowed(b"upgrade")));
+        add(b"connection", b"upgrade");
     }
-    added
 }
 
 /// The client and the trusted hops behind it.
 fn chain(client: &ClientView<'_>) -> Vec<u8> {
-    let mut chain = client.address.to_string();
+    let mut chain = ShortText::of_address(client.address).as_bytes().to_vec();
     for hop in &client.hops {
-        chain += ", ";
-        chain += &hop.to_string();
+        chain.extend_from_slice(b", ");
+        chain.extend_from_slice(ShortText::of_address(*hop).as_bytes());
     }
-    chain.into_bytes()
+    chain
 }

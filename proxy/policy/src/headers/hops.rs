@@ -7,48 +7,41 @@
 //! Left out on purpose: `Upgrade`, which passes when a tunnel is asked for; that is decided in `upgrade`.
 
 use super::identity::tells_of_client;
-use super::names::{OWN_PREFIX, has_prefix, same_name};
+use super::names::{OWN_PREFIX, has_prefix, is_any, is_same_as_any, same_name};
 
-/// Never passed on, listed or not. `Transfer-Encoding` and `Trailer` are made anew by the side that sends.
-const HOP_BY_HOP: [&[u8]; 9] = [
-    b"connection",
-    b"keep-alive",
-    b"proxy-connection",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-];
-
-/// Fields that `Connection` cannot remove: without them a request would mean something else behind the proxy.
-const PROTECTED: [&[u8]; 6] = [
-    b"host",
-    b"content-length",
-    b"cookie",
-    b"authorization",
-    b"via",
-    b"x-request-id",
-];
-
-/// Whether `Connection` cannot remove this field.
+/// Whether `Connection` cannot remove this field: without it a request would mean something else behind the proxy.
 fn is_protected(name: &[u8]) -> bool {
-    PROTECTED.iter().any(|protected| same_name(name, protected))
-        || tells_of_client(name)
-        || has_prefix(name, OWN_PREFIX)
-        || name.eq_ignore_ascii_case(b"set-cookie")
+    let meant = match name.len() {
+        3 => same_name(name, b"via"),
+        4 => same_name(name, b"host"),
+        6 => same_name(name, b"cookie"),
+        10 => name.eq_ignore_ascii_case(b"set-cookie"),
+        12 => same_name(name, b"x-request-id"),
+        13 => same_name(name, b"authorization"),
+        14 => same_name(name, b"content-length"),
+        _ => false,
+    };
+    meant || tells_of_client(name) || has_prefix(name, OWN_PREFIX)
 }
 
-/// Whether this field ends here by its name alone.
+/// Whether this field ends here by its name alone, listed or not. `Transfer-Encoding` and `Trailer` are made anew by the
+/// side that sends. Asked of every field.
 fn is_hop_by_hop(name: &[u8]) -> bool {
-    matches!(name.len(), 2..=19) && HOP_BY_HOP.iter().any(|hop| name.eq_ignore_ascii_case(hop))
+    match name.len() {
+        2 => name.eq_ignore_ascii_case(b"te"),
+        7 => is_any(name, &[b"trailer", b"upgrade"]),
+        10 => is_any(name, &[b"connection", b"keep-alive"]),
+        16 => name.eq_ignore_ascii_case(b"proxy-connection"),
+        17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
+        18 => name.eq_ignore_ascii_case(b"proxy-authenticate"),
+        19 => name.eq_ignore_ascii_case(b"proxy-authorization"),
+        _ => false,
+    }
 }
 
 /// Whether a field frames its message, names whom it is for, or carries the session.
 pub(super) fn is_of_a_message(name: &[u8]) -> bool {
-    let known: [&[u8]; 4] = [b"host", b"content-length", b"cookie", b"set-cookie"];
-    is_hop_by_hop(name) || known.iter().any(|own| same_name(name, own))
+    is_hop_by_hop(name) || is_same_as_any(name, &[b"host", b"content-length", b"cookie", b"set-cookie"])
 }
 
 /// Whether a field may stand behind a body. There it has passed every rule for heads, so nothing may that one of them
@@ -56,8 +49,8 @@ pub(super) fn is_of_a_message(name: &[u8]) -> bool {
 #[must_use]
 pub fn may_trail(name: &[u8]) -> bool {
     let ends = is_protected(name) || is_hop_by_hop(name);
-    let reads = [
-        &b"content-encoding"[..],
+    let reads: [&[u8]; 8] = [
+        b"content-encoding",
         b"content-type",
         b"content-range",
         b"expect",
@@ -66,7 +59,7 @@ pub fn may_trail(name: &[u8]) -> bool {
         b"range",
         b"www-authenticate",
     ];
-    !ends && !reads.iter().any(|field| name.eq_ignore_ascii_case(field))
+    !ends && !is_any(name, &reads)
 }
 
 /// The names that the Connection fields of one head list, without those that mean nothing or are protected. Nearly

@@ -28,6 +28,21 @@ pub fn declines(name: &[u8], value: &[u8]) -> bool {
     name.eq_ignore_ascii_case(EFFECT_FIELD) && value.trim_ascii().eq_ignore_ascii_case(b"none")
 }
 
+/// The first letter of a name, small; by it most names are told from those of a list at once.
+pub(super) fn initial(name: &[u8]) -> u8 {
+    name.first().map_or(0, u8::to_ascii_lowercase)
+}
+
+/// Whether a name is one of these, whatever its case.
+pub(super) fn is_any(name: &[u8], known: &[&[u8]]) -> bool {
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a name is the same as one of these to a server that takes underscores for hyphens.
+pub(super) fn is_same_as_any(name: &[u8], known: &[&[u8]]) -> bool {
+    known.iter().any(|known| same_name(name, known))
+}
+
 /// Whether a name begins with a prefix, whatever its case; an underscore counts as the hyphen that many servers make
 /// of it.
 pub(super) fn has_prefix(name: &[u8], prefix: &[u8]) -> bool {

@@ -17,8 +17,9 @@ mod cookie;
 use super::client::ClientView;
 use super::edit::FieldEdit;
 use super::hops::Listed;
-use super::names::{OWN_PREFIX, has_prefix};
+use super::names::{OWN_PREFIX, has_prefix, is_any};
 use super::upgrade::Upgrade;
+use crate::parts::InParts;
 use crate::route::{PathMap, PathRoute};
 use crate::upstream::Pool;
 
@@ -35,7 +36,8 @@ pub struct Origin<'a> {
     pub client: &'a ClientView<'a>,
 }
 
-/// What becomes of a response field. `Upgrade` passes in the 101 that grants a tunnel.
+/// What becomes of a response field. `Upgrade` passes in the 101 that grants a tunnel. A value that replaces the field's is
+/// written into `value_instead`; what that held is lost, whatever becomes of the field.
 #[must_use]
 pub fn edit_response(
     name: &[u8],
@@ -43,73 +45,88 @@ pub fn edit_response(
     listed: &Listed,
     origin: &Origin<'_>,
     upgrade: Upgrade,
+    value_instead: &mut Vec<u8>,
 ) -> FieldEdit {
-    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-    if is(b"upgrade") && upgrade == Upgrade::WebSocket {
+    if upgrade == Upgrade::WebSocket && name.eq_ignore_ascii_case(b"upgrade") {
         return FieldEdit::Keep;
     }
     if listed.ends_here(name) || has_prefix(name, OWN_PREFIX) {
         return FieldEdit::Drop;
     }
-    if is(b"location") || is(b"content-location") || is(b"uri") {
-        origin.location(value.trim_ascii())
-    } else if is(b"refresh") {
-        origin.refresh(value)
-    } else if is(b"set-cookie") {
-        origin.cookie(value).map_or(FieldEdit::Keep, FieldEdit::Replace)
+    value_instead.clear();
+    if is_any(name, &[b"location", b"content-location", b"uri"]) {
+        origin.location(value.trim_ascii(), value_instead)
+    } else if name.eq_ignore_ascii_case(b"refresh") {
+        origin.refresh(value, value_instead)
+    } else if name.eq_ignore_ascii_case(b"set-cookie") {
+        origin.cookie(value, value_instead)
     } else {
         FieldEdit::Keep
     }
 }
 
 impl Origin<'_> {
-    /// A location as the client must see it.
-    fn location(&self, value: &[u8]) -> FieldEdit {
-        let mapped = if value.first() == Some(&b'/') && value.get(1) != Some(&b'/') {
-            self.public_path(value)
-        } else {
-            let Some((scheme, rest)) = split_scheme(value) else {
-                return FieldEdit::Keep;
-            };
-            let end = rest
-                .iter()
-                .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-                .unwrap_or(rest.len());
-            let (authority, path) = rest.split_at(end);
-            let public = if path.first() == Some(&b'/') {
-                self.public_path(path)
-            } else {
-                self.public_path(&[b"/", path].concat())
-            };
-            if self.client.is_asked(authority) {
-                // The application means the client's own address: whether http or https is its decision.
-                public.map(|public| [&value[..value.len() - path.len()], &public].concat())
-            } else if self.is_inside(authority) {
-                let Some(public) = public else {
-                    return FieldEdit::Unpublished;
-                };
-                Some(self.absolute(!scheme.is_empty(), authority, &public))
-            } else {
-                None
-            }
-        };
-        let changed = mapped.filter(|mapped| mapped != value);
-        changed.map_or(FieldEdit::Keep, FieldEdit::Replace)
-    }
-
-    /// `SECONDS; url=LOCATION`, the location in quotes or not.
-    fn refresh(&self, value: &[u8]) -> FieldEdit {
-        let Some((before, location, after)) = split_refresh(value) else {
-            return FieldEdit::Keep;
-        };
-        match self.location(location) {
-            FieldEdit::Replace(location) => FieldEdit::Replace([before, &location, after].concat()),
+    /// A location as the client must see it, written to `to` if it is another.
+    fn location(&self, value: &[u8], to: &mut Vec<u8>) -> FieldEdit {
+        let start = to.len();
+        match self.write_location(value, to) {
+            FieldEdit::Replace if to[start..] == *value => FieldEdit::Keep,
             edit => edit,
         }
     }
 
+    fn write_location(&self, value: &[u8], to: &mut Vec<u8>) -> FieldEdit {
+        if value.first() == Some(&b'/') && value.get(1) != Some(&b'/') {
+            return match self.public_path(value) {
+                Some(public) => written(public, to),
+                None => FieldEdit::Keep,
+            };
+        }
+        let Some((scheme, rest)) = split_scheme(value) else {
+            return FieldEdit::Keep;
+        };
+        let end = rest
+            .iter()
+            .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+            .unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let with_slash;
+        let whole_path = if path.first() == Some(&b'/') {
+            path
+        } else {
+            with_slash = [b"/", path].concat();
+            &with_slash
+        };
+        let public = self.public_path(whole_path);
+        let is_asked = self.client.is_asked(authority);
+        match public {
+            Some(public) if is_asked => {
+                // The application means the client's own address: whether http or https is its decision.
+                to.extend_from_slice(&value[..value.len() - path.len()]);
+                written(public, to)
+            }
+            Some(public) if self.is_inside(authority) => {
+                self.write_origin(!scheme.is_empty(), authority, to);
+                written(public, to)
+            }
+            None if !is_asked && self.is_inside(authority) => FieldEdit::Unpublished,
+            _ => FieldEdit::Keep,
+        }
+    }
+
+    /// `SECONDS; url=LOCATION`, the location in quotes or not.
+    fn refresh(&self, value: &[u8], to: &mut Vec<u8>) -> FieldEdit {
+        let Some((before, location, after)) = split_refresh(value) else {
+            return FieldEdit::Keep;
+        };
+        to.extend_from_slice(before);
+        let edit = self.location(location, to);
+        to.extend_from_slice(after);
+        edit
+    }
+
     /// The public form of a path on an upstream of the pool; none when no route publishes it.
-    fn public_path(&self, path: &[u8]) -> Option<Vec<u8>> {
+    fn public_path<'p>(&'p self, path: &'p [u8]) -> Option<InParts<'p>> {
         let serving = self.route.to_public(path);
         serving.or_else(|| {
             self.paths
@@ -117,16 +134,18 @@ impl Origin<'_> {
         })
     }
 
-    /// What the site's inside calls itself, as an address that the client can reach.
-    fn absolute(&self, with_scheme: bool, authority: &[u8], path: &[u8]) -> Vec<u8> {
-        let own = self.client.authority();
-        let host = if own.is_empty() { authority } else { &own };
-        let (scheme, colon) = if with_scheme {
-            (self.client.scheme.as_str(), ":")
-        } else {
-            ("", "")
-        };
-        [scheme.as_bytes(), colon.as_bytes(), b"//", host, path].concat()
+    /// What the site's inside calls itself, as the client can reach it.
+    fn write_origin(&self, with_scheme: bool, authority: &[u8], to: &mut Vec<u8>) {
+        if with_scheme {
+            to.extend_from_slice(self.client.scheme.as_str().as_bytes());
+            to.push(b':');
+        }
+        to.extend_from_slice(b"//");
+        let start = to.len();
+        self.client.write_authority(to);
+        if to.len() == start {
+            to.extend_from_slice(authority);
+        }
     }
 
     /// Whether an authority is a name that only the inside has: a member's, or the Host that a front made of the client's.
@@ -139,6 +158,11 @@ impl Origin<'_> {
                 is(own) || own.strip_suffix(b":80").is_some_and(is)
             })
     }
+}
+
+fn written(value: InParts<'_>, to: &mut Vec<u8>) -> FieldEdit {
+    value.write(to);
+    FieldEdit::Replace
 }
 
 /// The scheme (http, https or none) of an absolute location, and what follows `//`.

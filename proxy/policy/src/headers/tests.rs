@@ -40,15 +40,12 @@ fn sent(fields: &[Field<'_>], client: &ClientView<'_>) -> Vec<String> {
         .iter()
         .filter(|(name, _)| edit_request(name.as_bytes(), &listed, &told) == FieldEdit::Keep)
         .map(|(name, value)| format!("{name}: {value}"));
-    let added = added_to_request(&told);
-    let added = added.iter().map(|(name, value)| {
-        format!(
-            "{}: {}",
-            String::from_utf8_lossy(name),
-            String::from_utf8_lossy(value)
-        )
+    let mut sent: Vec<String> = kept.collect();
+    added_to_request(&told, |name, value| {
+        let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+        sent.push(format!("{name}: {value}"));
     });
-    kept.chain(added).collect()
+    sent
 }
 
 const TOLD: [&str; 6] = [

@@ -19,8 +19,11 @@ pub fn given_request_id<'a>(
     client: &ClientView<'_>,
     mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
 ) -> Option<&'a str> {
+    if !client.trusted {
+        return None;
+    }
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@".contains(byte);
-    let (_, id) = fields.find(|(name, _)| client.trusted && same_name(name, REQUEST_ID))?;
+    let (_, id) = fields.find(|(name, _)| same_name(name, REQUEST_ID))?;
     let fits = !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.iter().all(plain);
     std::str::from_utf8(id).ok().filter(|_| fits)
 }
@@ -28,11 +31,11 @@ pub fn given_request_id<'a>(
 /// The `traceparent` of a request, if it is one.
 pub fn traceparent<'a>(mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<&'a str> {
     let (_, value) = fields.find(|(name, _)| name.eq_ignore_ascii_case(b"traceparent"))?;
-    let parts: Vec<usize> = value.split(|byte| *byte == b'-').map(<[u8]>::len).collect();
-    let plain = value
-        .iter()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
-    let whole = value.len() == TRACEPARENT_BYTES && plain && parts == [2, 32, 16, 2];
+    let fits = |(at, byte): (usize, &u8)| match at {
+        2 | 35 | 52 => *byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    let whole = value.len() == TRACEPARENT_BYTES && value.iter().enumerate().all(fits);
     std::str::from_utf8(value).ok().filter(|_| whole)
 }
 

@@ -21,11 +21,7 @@ impl Upgrade {
         http11: bool,
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
     ) -> Upgrade {
-        let is = |name: &[u8], known: &[u8]| name.eq_ignore_ascii_case(known);
-        let has_body = |(name, value): (&[u8], &[u8])| {
-            is(name, b"transfer-encoding") || (is(name, b"content-length") && value != b"0")
-        };
-        if method == "GET" && http11 && !fields.clone().any(has_body) && is_websocket(fields) {
+        if method == "GET" && http11 && is_websocket(fields.clone()) && !has_body(fields) {
             Upgrade::WebSocket
         } else {
             Upgrade::No
@@ -36,6 +32,13 @@ impl Upgrade {
     pub fn is_granted<'a>(self, fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> bool {
         self == Upgrade::WebSocket && is_websocket(fields)
     }
+}
+
+fn has_body<'a>(mut fields: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> bool {
+    fields.any(|(name, value)| {
+        name.eq_ignore_ascii_case(b"transfer-encoding")
+            || (name.eq_ignore_ascii_case(b"content-length") && value != b"0")
+    })
 }
 
 /// Whether a head names WebSocket as the one other protocol, and says so in `Connection`.

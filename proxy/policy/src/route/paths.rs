@@ -11,6 +11,8 @@
 
 use std::borrow::Cow;
 
+use crate::parts::InParts;
+
 /// One line of the path table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathRoute {
@@ -45,7 +47,7 @@ pub struct MappedPath<'a> {
     /// The route.
     pub route: &'a PathRoute,
     /// Path and query to send to the upstream; the client's own bytes when the path stays as it is.
-    pub target: Cow<'a, [u8]>,
+    pub target: InParts<'a>,
 }
 
 /// Why a target is served by nobody.
@@ -76,7 +78,7 @@ impl PathRoute {
     }
 
     /// The public form of a path on the upstream, with whatever follows it; `None` when the path is not the route's.
-    pub(crate) fn to_public(&self, internal: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn to_public<'a>(&'a self, internal: &'a [u8]) -> Option<InParts<'a>> {
         let rest = internal.strip_prefix(self.internal.as_bytes())?;
         let ends_segment = rest
             .first()
@@ -84,19 +86,19 @@ impl PathRoute {
         if !ends_segment || (internal.first() != Some(&b'/')) {
             return None;
         }
-        Some(join(&self.public, rest))
+        Some(InParts::path(&self.public, rest))
     }
 
     fn map<'a>(&'a self, target: &'a [u8], prefix_end: usize) -> MappedPath<'a> {
         if self.public == self.internal {
             return MappedPath {
                 route: self,
-                target: Cow::Borrowed(target),
+                target: InParts::whole(target),
             };
         }
         MappedPath {
             route: self,
-            target: Cow::Owned(join(&self.internal, &target[prefix_end..])),
+            target: InParts::path(&self.internal, &target[prefix_end..]),
         }
     }
 }
@@ -105,16 +107,6 @@ impl PathRoute {
 fn is_under(path: &[&[u8]], prefix: &str) -> bool {
     let mut rest = path.iter();
     names(prefix).all(|name| rest.next().is_some_and(|segment| *segment == name.as_bytes()))
-}
-
-/// A prefix and what follows it, as a path: begins with a slash even if the prefix is the root.
-fn join(prefix: &str, rest: &[u8]) -> Vec<u8> {
-    let slash: &[u8] = if prefix.is_empty() && rest.first() != Some(&b'/') {
-        b"/"
-    } else {
-        b""
-    };
-    [prefix.as_bytes(), slash, rest].concat()
 }
 
 impl PathMap {
@@ -130,7 +122,12 @@ impl PathMap {
 
     /// The public form of a path on an upstream of this pool, with whatever follows it; none when no route publishes it on
     /// this host.
-    pub(crate) fn to_public(&self, pool: usize, host: &[u8], internal: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn to_public<'a>(
+        &'a self,
+        pool: usize,
+        host: &[u8],
+        internal: &'a [u8],
+    ) -> Option<InParts<'a>> {
         let mut of_pool = self
             .back
             .iter()

@@ -15,6 +15,7 @@ mod said;
 
 use std::net::IpAddr;
 
+use crate::parts::ShortText;
 use said::{Said, addresses};
 
 /// How somebody speaks HTTP.
@@ -126,9 +127,20 @@ impl<'a> ClientView<'a> {
 
     /// Whether an authority is the site's own, as the client names it.
     pub(super) fn is_asked(&self, authority: &[u8]) -> bool {
-        !authority.is_empty()
-            && (authority.eq_ignore_ascii_case(self.host)
-                || authority.eq_ignore_ascii_case(&self.authority()))
+        !authority.is_empty() && (authority.eq_ignore_ascii_case(self.host) || self.is_authority(authority))
+    }
+
+    /// Whether it is host and port as they stand in the site's URLs.
+    fn is_authority(&self, authority: &[u8]) -> bool {
+        let (name, port) = self.authority();
+        let same = authority.split_at_checked(name.len());
+        same.is_some_and(|(own, rest)| {
+            own.eq_ignore_ascii_case(name)
+                && match port {
+                    Some(port) => rest.strip_prefix(b":") == Some(port.as_bytes()),
+                    None => rest.is_empty(),
+                }
+        })
     }
 
     /// The name of the host that it asked, without a port.
@@ -137,13 +149,21 @@ impl<'a> ClientView<'a> {
         split_port(self.host).0
     }
 
-    /// Host and port as they stand in the site's URLs, the scheme's own port left out; empty when nothing names a host.
-    pub(super) fn authority(&self) -> Vec<u8> {
-        let (name, _) = split_port(self.host);
-        if name.is_empty() || self.port == self.scheme.default_port() {
-            return name.to_vec();
+    /// Writes host and port as they stand in the site's URLs; nothing when nothing names a host.
+    pub(super) fn write_authority(&self, to: &mut Vec<u8>) {
+        let (name, port) = self.authority();
+        to.extend_from_slice(name);
+        if let Some(port) = port {
+            to.push(b':');
+            to.extend_from_slice(port.as_bytes());
         }
-        [name, b":", self.port.to_string().as_bytes()].concat()
+    }
+
+    /// Host and port as they stand in the site's URLs, the scheme's own port left out; empty when nothing names a host.
+    fn authority(&self) -> (&'a [u8], Option<ShortText>) {
+        let (name, _) = split_port(self.host);
+        let is_said = !name.is_empty() && self.port != self.scheme.default_port();
+        (name, is_said.then(|| ShortText::of_port(self.port)))
     }
 }
 

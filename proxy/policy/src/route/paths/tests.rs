@@ -204,7 +204,7 @@ fn hosts_and_exceptions_narrow_a_route() {
                 format!(
                     "{} {}",
                     mapped.route.pool,
-                    String::from_utf8_lossy(&mapped.target)
+                    String::from_utf8_lossy(&mapped.target.to_vec())
                 )
             },
         );
@@ -278,7 +278,8 @@ fn no_bytes_break_the_map_or_leave_the_route_on_the_upstream() {
             match map.map(HOST, &[begin, bytes].concat()) {
                 Ok(found) => {
                     mapped += 1;
-                    let path = found.target.split(|byte| *byte == b'?').next().unwrap();
+                    let target = found.target.to_vec();
+                    let path = target.split(|byte| *byte == b'?').next().unwrap();
                     let read = as_tomcat_reads(path);
                     let expected: Vec<&[u8]> = names(&found.route.internal).map(str::as_bytes).collect();
                     assert!(
@@ -304,7 +305,7 @@ fn the_way_back_undoes_the_way_there() {
     let public = |route: &PathRoute, path: &str| {
         route
             .to_public(path.as_bytes())
-            .map(|path| String::from_utf8(path).unwrap())
+            .map(|path| String::from_utf8(path.to_vec()).unwrap())
     };
     let old = route("/old", "/cart", 0);
     assert_eq!(public(&old, "/cart/x?y"), Some("/old/x?y".to_owned()));
