@@ -20,13 +20,21 @@ use crate::config::Terms;
 use crate::directory::Snapshot;
 use crate::http::Farewell;
 use crate::metrics::FAILURES;
+use crate::naming::RequestId;
 use crate::tally::{InFlight, OpenTunnel};
+
+/// What a request is called in all logs.
+enum RequestName<'v> {
+    Own(RequestId),
+    /// By somebody in front who is trusted.
+    Given(&'v str),
+}
 
 /// The story of one exchange.
 pub(super) struct Story<'v> {
     visit: &'v Visit<'v>,
     client: IpAddr,
-    request_id: String,
+    request_id: RequestName<'v>,
     began: Instant,
     pool: Option<usize>,
     route: Option<usize>,
@@ -49,7 +57,10 @@ impl<'v> Story<'v> {
         Self {
             visit,
             client: client.address,
-            request_id: given.map_or_else(|| visit.site.naming.request(), str::to_owned),
+            request_id: given.map_or_else(
+                || RequestName::Own(visit.site.naming.request()),
+                RequestName::Given,
+            ),
             began: Instant::now(),
             pool: None,
             route: None,
@@ -66,7 +77,10 @@ impl<'v> Story<'v> {
 
     /// The request's name in all logs.
     pub(super) fn request_id(&self) -> &str {
-        &self.request_id
+        match &self.request_id {
+            RequestName::Own(own) => own.as_str(),
+            RequestName::Given(given) => given,
+        }
     }
 
     /// The route that serves the request.
@@ -202,7 +216,7 @@ impl Drop for Story<'_> {
             total: now.saturating_duration_since(self.began),
             end: self.end,
             reason: self.reason,
-            request_id: &self.request_id,
+            request_id: self.request_id(),
             trace: traceparent(head.fields.iter()),
         };
         self.visit.site.log.note(&entry, now);
