@@ -29,11 +29,11 @@ impl Connections {
     /// An idle connection to this upstream that is still open and has rested for less than `longest`. Sweeps come too
     /// seldom to keep that bound, and behind it the upstream may close at any moment.
     #[must_use]
-    pub(crate) fn take(&self, upstream: UpstreamId, longest: Duration) -> Option<Link> {
+    pub(crate) fn take(&self, upstream: UpstreamId, longest: Duration, now: Instant) -> Option<Link> {
         let mut places = self.places.borrow_mut();
         let idle = places.get_mut(upstream.index())?;
         while let Some((mut link, since)) = idle.pop() {
-            if !Deadline::since(since, longest).has_passed() && link.is_alive() {
+            if !Deadline::since(since, longest).is_over(now) && link.is_alive() {
                 return Some(link);
             }
         }
@@ -41,14 +41,14 @@ impl Connections {
     }
 
     /// A connection to this upstream has carried its exchange: it rests if it can be used again and fewer than `room` do.
-    pub(crate) fn put(&self, upstream: UpstreamId, mut link: Link, room: usize) {
+    pub(crate) fn put(&self, upstream: UpstreamId, mut link: Link, room: usize, now: Instant) {
         let (mut places, index) = (self.places.borrow_mut(), upstream.index());
         if places.len() <= index {
             places.resize_with(index + 1, Vec::new);
         }
         if link.is_clean() && places[index].len() < room {
             link.rest();
-            places[index].push((link, Instant::now()));
+            places[index].push((link, now));
         }
     }
 
@@ -89,12 +89,22 @@ mod tests {
         for _ in 0..2 {
             let link = Link::connect(&authority, second, limits, &buffers).await.unwrap();
             open.push(listener.accept().await.unwrap());
-            connections.put(upstream, link, 2);
+            connections.put(upstream, link, 2, Instant::now());
         }
-        assert!(connections.take(upstream, Duration::from_secs(60)).is_some());
-        assert!(connections.take(upstream, Duration::ZERO).is_none());
         assert!(
-            connections.take(upstream, Duration::from_secs(60)).is_none(),
+            connections
+                .take(upstream, Duration::from_secs(60), Instant::now())
+                .is_some()
+        );
+        assert!(
+            connections
+                .take(upstream, Duration::ZERO, Instant::now())
+                .is_none()
+        );
+        assert!(
+            connections
+                .take(upstream, Duration::from_secs(60), Instant::now())
+                .is_none(),
             "and it is closed"
         );
     }

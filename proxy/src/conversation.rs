@@ -48,8 +48,8 @@ pub(crate) async fn converse(stream: TcpStream, visitor: &Visitor) {
     let mut used = false;
     loop {
         let due = match used {
-            true => Deadline::within(visitor.limits().client_idle),
-            false => Deadline::within(limits.request_head),
+            true => visitor.due(visitor.limits().client_idle),
+            false => visitor.due(limits.request_head),
         };
         if !visitor.arrival(&mut client, used, due).await {
             return;
@@ -72,6 +72,11 @@ impl Visitor {
         self.site.current().snapshot.limits
     }
 
+    /// So long after this turn.
+    fn due(&self, limit: Duration) -> Deadline {
+        Deadline::since(self.ticket.now(), limit)
+    }
+
     /// Waits for the first byte of a request; false when none comes in time.
     async fn arrival(&self, client: &mut Client, used: bool, mut due: Deadline) -> bool {
         let mut called = false;
@@ -86,9 +91,9 @@ impl Visitor {
             }
             if leaves && !called {
                 called = true;
-                due = due.min(Deadline::within(LAST_CALL));
+                due = due.min(self.due(LAST_CALL));
             }
-            if due.has_passed() {
+            if due.is_over(self.ticket.now()) {
                 return Poll::Ready(false);
             }
             self.ticket.wake_at(due.instant());
@@ -99,7 +104,7 @@ impl Visitor {
 
     /// Reads one request and has it served; whether the connection goes on.
     async fn request(&self, client: &mut Client, papers: &mut Papers) -> bool {
-        let due = Deadline::within(self.limits().request_head);
+        let due = self.due(self.limits().request_head);
         let Some(read) = self.head(client, papers, due).await else {
             return false;
         };
@@ -122,7 +127,7 @@ impl Visitor {
                 }
                 Poll::Pending => {}
             }
-            if due.has_passed() {
+            if due.is_over(self.ticket.now()) {
                 client.gives_up();
                 return Poll::Ready(Some(Err(LATE)));
             }
@@ -148,7 +153,7 @@ impl Visitor {
 
     /// Reads the rest of a request, if there is little of it and it comes soon.
     async fn drained(&self, client: &mut Client) -> bool {
-        let (due, mut left) = (Deadline::within(LAST_CALL), DRAINED_BYTES);
+        let (due, mut left) = (self.due(LAST_CALL), DRAINED_BYTES);
         poll_fn(|context| {
             while let Poll::Ready(read) = client.poll_drain(context) {
                 match read {
@@ -157,7 +162,7 @@ impl Visitor {
                     _ => return Poll::Ready(false),
                 }
             }
-            if due.has_passed() {
+            if due.is_over(self.ticket.now()) {
                 return Poll::Ready(false);
             }
             self.ticket.wake_at(due.instant());
@@ -168,7 +173,7 @@ impl Visitor {
 
     /// Ends the sending direction, and reads until the client has seen it.
     async fn linger(&self, client: &mut Client) {
-        let (due, mut left) = (Deadline::within(LINGER), LINGER_BYTES);
+        let (due, mut left) = (self.due(LINGER), LINGER_BYTES);
         let mut shut = false;
         poll_fn(|context| {
             shut = shut || client.poll_shutdown(context).is_ready();
@@ -178,7 +183,7 @@ impl Visitor {
                     _ => return Poll::Ready(()),
                 }
             }
-            if due.has_passed() {
+            if due.is_over(self.ticket.now()) {
                 return Poll::Ready(());
             }
             self.ticket.wake_at(due.instant());

@@ -26,6 +26,11 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
+    /// Whether it is over at this moment.
+    pub(crate) fn is_over(self, now: Instant) -> bool {
+        now >= self.0
+    }
+
     /// How long there still is; zero once it has passed.
     pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
@@ -50,9 +55,9 @@ mod tests {
     fn it_has_passed_when_its_time_is_over() {
         let (now, second) = (Instant::now(), Duration::from_secs(1));
         let past = Deadline::since(now, Duration::ZERO);
-        assert!(past.has_passed() && past.left().is_zero());
+        assert!(past.has_passed() && past.is_over(now) && past.left().is_zero());
         let coming = Deadline::within(3_600 * second);
-        assert!(!coming.has_passed() && coming.left() > 3_000 * second);
+        assert!(!coming.has_passed() && !coming.is_over(now) && coming.left() > 3_000 * second);
         assert_eq!(past.min(coming), past);
         assert_eq!(Deadline::since(now, second).instant(), now + second);
     }

@@ -149,10 +149,10 @@ impl Directory {
         pools.any(|pool| pool.members.iter().any(is_unseen))
     }
 
-    /// The time of snapshots.
+    /// A moment as the time of snapshots.
     #[must_use]
-    pub(crate) fn now(&self) -> Duration {
-        self.shared.epoch.elapsed()
+    pub(crate) fn time(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.shared.epoch)
     }
 
     /// The current snapshot, with its counters. Never waits. Threads that serve clients ask their [`Holder`].
@@ -190,7 +190,8 @@ impl Directory {
         // Somebody else may have written since: decide again on what holds now.
         let current = self.current();
         let Some(health) = changes(&current) else { return };
-        let rose = (writer.serving && is_another_up(&current.snapshot, id)).then(|| self.now());
+        let rose =
+            (writer.serving && is_another_up(&current.snapshot, id)).then(|| self.time(Instant::now()));
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
                 log_transition(upstream, health);

@@ -86,7 +86,11 @@ pub(crate) async fn serve(
     let trusts = |address| trust.networks.include(address);
     let view = ClientView::of(&visitor.peer, trust.header, trusts, &visit.head.fields.iter());
     let mut story = Story::begin(&visit, &view);
-    let replay = Replay::new(client.length(), &mut papers.kept, snapshot.limits.replay_bytes);
+    let replay = Replay::new(
+        (client.length(), snapshot.limits.replay_bytes),
+        &mut papers.kept,
+        visit.now(),
+    );
     let replay = RefCell::new(replay);
     let mut desk = Desk {
         client,
@@ -183,7 +187,7 @@ impl<'a> Exchange<'a, '_, '_> {
     /// The retry loop.
     async fn run(mut self, desk: &mut Desk<'_>, story: &mut Story<'a>) -> Result<(Link, Came), Unserved> {
         let site = self.visit.site;
-        site.earn_repeats(&self.visit.snapshot().limits.retry);
+        site.earn_repeats(&self.visit.snapshot().limits.retry, self.visit.now().into_std());
         let mut chosen = self
             .choose(story)
             .ok_or(OwnAnswer::gave_up(GiveUp::Unavailable))?;
@@ -237,11 +241,11 @@ impl<'a> Exchange<'a, '_, '_> {
     fn choose(&mut self, story: &mut Story<'a>) -> Option<&'a Upstream> {
         self.trial = None;
         let mut tried = self.tried.clone();
-        let mut taken = None;
+        let (mut taken, now) = (None, self.visit.now().into_std());
         loop {
             let picked = pick(self.pool, &self.key, &tried);
             let tally = &self.visit.current.tally;
-            let Some(upstream) = self.visit.site.upstream(self.pool, tally, picked, &tried) else {
+            let Some(upstream) = self.visit.site.upstream(self.pool, tally, picked, &tried, now) else {
                 story.picked(&picked);
                 return taken;
             };

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use remora_h1::{Asked, Head};
 use remora_policy::{Belief, Cause, Failure, Phase, Upstream};
+use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::deadline::Deadline;
@@ -81,7 +82,8 @@ impl Attempt<'_, '_> {
     /// [`Unanswered`]: nothing was sent.
     pub(crate) async fn connect(&self, reuse: bool) -> Result<(Link, bool), Unanswered> {
         let connections = &self.site.connections;
-        let idle = reuse.then(|| connections.take(self.upstream.id, self.limits.upstream_idle));
+        let idle =
+            reuse.then(|| connections.take(self.upstream.id, self.limits.upstream_idle, self.ticket.now()));
         if let Some(link) = idle.flatten() {
             return Ok((link, true));
         }
@@ -108,8 +110,8 @@ impl Attempt<'_, '_> {
         desk.answer.clear();
         link.begin(desk.told, self.replay.borrow().length(), asked);
         let expects = desk.client.expects();
-        let mut waits = expects.then(|| Deadline::within(SILENT_TO_EXPECT));
-        let mut look = Deadline::within(WATCH_EVERY);
+        let mut waits = expects.then(|| self.due(SILENT_TO_EXPECT));
+        let mut look = self.due(WATCH_EVERY);
         poll_fn(|context| {
             loop {
                 self.send(context, link, desk.client);
@@ -127,15 +129,15 @@ impl Attempt<'_, '_> {
                     Poll::Ready(Err(fault)) => return Poll::Ready(Err(self.failure(link, fault, reused))),
                     Poll::Pending => {}
                 }
-                if waits.take_if(|due| due.has_passed()).is_some() {
+                if waits.take_if(|due| due.is_over(self.ticket.now())).is_some() {
                     desk.client.go_ahead();
                     continue;
                 }
                 if self.has_left(context, desk.client) {
                     return Poll::Ready(Err(Unanswered::Client(Lost::Gone)));
                 }
-                if look.has_passed() {
-                    look = Deadline::within(WATCH_EVERY);
+                if look.is_over(self.ticket.now()) {
+                    look = self.due(WATCH_EVERY);
                     if let Some(unanswered) = self.look_around(link, reused, &leave) {
                         return Poll::Ready(Err(unanswered));
                     }
@@ -150,7 +152,17 @@ impl Attempt<'_, '_> {
     /// Moves what can be moved of the request.
     fn send(&self, context: &mut Context<'_>, link: &mut Link, client: &mut Client) {
         // Whatever cannot be written: an upstream may have answered before, and that is read next.
-        let _read_next = send(context, &mut self.replay.borrow_mut(), link, client);
+        let _read_next = send(
+            context,
+            &mut self.replay.borrow_mut(),
+            (link, client),
+            self.ticket.now(),
+        );
+    }
+
+    /// So long after this turn.
+    fn due(&self, limit: Duration) -> Deadline {
+        Deadline::since(self.ticket.now(), limit)
     }
 
     /// Whether the client has gone, now that it only waits; what waits for it is sent.
@@ -172,9 +184,11 @@ impl Attempt<'_, '_> {
     fn look_around(&self, link: &Link, reused: bool, leave: &impl Fn() -> bool) -> Option<Unanswered> {
         let replay = self.replay.borrow();
         if let Some(due) = replay.piece_due(self.limits.idle) {
-            return due.has_passed().then_some(Unanswered::Client(Lost::TooSlow));
+            return due
+                .is_over(self.ticket.now())
+                .then_some(Unanswered::Client(Lost::TooSlow));
         }
-        let is_late = replay.answer_due(self.limits.response).has_passed();
+        let is_late = replay.answer_due(self.limits.response).is_over(self.ticket.now());
         drop(replay);
         let phase = self.phase(link);
         let failed = |cause| Some(Unanswered::Upstream(Failure { phase, cause, reused }));
@@ -220,10 +234,10 @@ impl Attempt<'_, '_> {
 pub(crate) fn send(
     context: &mut Context<'_>,
     replay: &mut Replay<'_>,
-    link: &mut Link,
-    client: &mut Client,
+    (link, client): (&mut Link, &mut Client),
+    now: Instant,
 ) -> Poll<std::io::Result<()>> {
-    let moved = send_content(context, replay, link, client);
+    let moved = send_content(context, replay, (link, client), now);
     if let Poll::Ready(Ok(())) = moved {
         link.end(replay.trailers());
     }
@@ -234,8 +248,8 @@ pub(crate) fn send(
 fn send_content(
     context: &mut Context<'_>,
     replay: &mut Replay<'_>,
-    link: &mut Link,
-    client: &mut Client,
+    (link, client): (&mut Link, &mut Client),
+    now: Instant,
 ) -> Poll<std::io::Result<()>> {
     loop {
         if !replay.kept().is_empty() {
@@ -253,11 +267,11 @@ fn send_content(
                     return Poll::Pending;
                 };
                 let given = given?;
-                replay.passed(&data[..given]);
+                replay.passed(&data[..given], now);
                 client.take(given);
             }
             Poll::Ready(Content::Trailers(fields)) => replay.trail(fields),
-            Poll::Ready(Content::End) => replay.end(),
+            Poll::Ready(Content::End) => replay.end(now),
             Poll::Ready(Content::Fault(fault)) => {
                 replay.fail(match fault {
                     Fault::Refused(refusal) => Lost::Refused(refusal),
@@ -266,7 +280,7 @@ fn send_content(
                 return Poll::Pending;
             }
             Poll::Pending => {
-                replay.waits(!client.expects());
+                replay.waits(!client.expects(), now);
                 return Poll::Pending;
             }
         }

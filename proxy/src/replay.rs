@@ -55,8 +55,8 @@ pub(crate) struct Replay<'k> {
 }
 
 impl<'k> Replay<'k> {
-    /// Takes charge of content of this length; keeps at most `limit` bytes of it in `kept`, which is empty.
-    pub(crate) fn new(length: Length, kept: &'k mut Vec<u8>, limit: usize) -> Self {
+    /// Takes charge of content of this length, from this moment on; keeps at most `limit` bytes of it in `kept`, which is empty.
+    pub(crate) fn new((length, limit): (Length, usize), kept: &'k mut Vec<u8>, now: Instant) -> Self {
         Self {
             length,
             kept,
@@ -68,7 +68,7 @@ impl<'k> Replay<'k> {
             ended: matches!(length, Length::None | Length::Known(0)),
             failed: None,
             waiting: None,
-            moved: Instant::now(),
+            moved: now,
             given: 0,
         }
     }
@@ -121,8 +121,8 @@ impl<'k> Replay<'k> {
     }
 
     /// The current attempt, which has been given all before, was given these bytes of the client's.
-    pub(crate) fn passed(&mut self, data: &[u8]) {
-        self.came();
+    pub(crate) fn passed(&mut self, data: &[u8], now: Instant) {
+        self.came(now);
         self.given += count(data.len());
         if self.keeping && self.kept.len() + data.len() <= self.limit {
             self.kept.extend_from_slice(data);
@@ -141,8 +141,8 @@ impl<'k> Replay<'k> {
     }
 
     /// The content is whole.
-    pub(crate) fn end(&mut self) {
-        self.came();
+    pub(crate) fn end(&mut self, now: Instant) {
+        self.came(now);
         self.ended = true;
     }
 
@@ -152,9 +152,9 @@ impl<'k> Replay<'k> {
     }
 
     /// Nothing of the client's is here; `owes` says whether it is its turn.
-    pub(crate) fn waits(&mut self, owes: bool) {
+    pub(crate) fn waits(&mut self, owes: bool, now: Instant) {
         if owes {
-            self.waiting.get_or_insert_with(Instant::now);
+            self.waiting.get_or_insert(now);
         }
     }
 
@@ -163,9 +163,9 @@ impl<'k> Replay<'k> {
         self.waiting = None;
     }
 
-    fn came(&mut self) {
+    fn came(&mut self, now: Instant) {
         self.waiting = None;
-        self.moved = Instant::now();
+        self.moved = now;
     }
 
     /// Until when the client's next byte is waited for, if so long at most; none while it is not its turn.
@@ -211,17 +211,17 @@ mod tests {
     #[test]
     fn a_second_attempt_sees_the_content_from_its_first_byte() {
         let mut room = Vec::new();
-        let mut replay = Replay::new(Length::Chunked, &mut room, LIMIT);
-        replay.passed(b"ab");
+        let mut replay = Replay::new((Length::Chunked, LIMIT), &mut room, Instant::now());
+        replay.passed(b"ab", Instant::now());
         assert!(replay.can_repeat() && !replay.is_complete());
         replay.again();
         assert_eq!(kept(&mut replay), b"ab");
-        replay.passed(b"cd");
+        replay.passed(b"cd", Instant::now());
         let mut trailers = Fields::default();
         trailers.push(b"sum", b"1");
         trailers.push(b"Cookie", b"a=b");
         replay.trail(&mut trailers);
-        replay.end();
+        replay.end(Instant::now());
         replay.again();
         assert_eq!(kept(&mut replay), b"abcd");
         assert!(kept(&mut replay).is_empty());
@@ -237,32 +237,32 @@ mod tests {
     #[test]
     fn content_that_outgrew_the_limit_cannot_be_repeated() {
         let mut room = Vec::new();
-        let mut replay = Replay::new(Length::Known(12), &mut room, LIMIT);
-        replay.passed(b"012345");
+        let mut replay = Replay::new((Length::Known(12), LIMIT), &mut room, Instant::now());
+        replay.passed(b"012345", Instant::now());
         assert!(replay.can_repeat());
-        replay.passed(b"678");
+        replay.passed(b"678", Instant::now());
         assert!(!replay.can_repeat());
-        replay.passed(b"9");
+        replay.passed(b"9", Instant::now());
         assert!(replay.kept().is_empty(), "nothing is kept in vain");
     }
 
     #[test]
     fn keeping_stops_at_the_answer_and_what_was_kept_is_still_given() {
         let mut room = Vec::new();
-        let mut replay = Replay::new(Length::Known(4), &mut room, LIMIT);
-        replay.passed(b"ab");
+        let mut replay = Replay::new((Length::Known(4), LIMIT), &mut room, Instant::now());
+        replay.passed(b"ab", Instant::now());
         replay.again();
         replay.forget();
         assert_eq!(kept(&mut replay), b"ab");
-        replay.passed(b"cd");
+        replay.passed(b"cd", Instant::now());
         assert!(!replay.can_repeat());
     }
 
     #[test]
     fn a_client_that_failed_is_never_repeated() {
         let mut room = Vec::new();
-        let mut replay = Replay::new(Length::Known(4), &mut room, LIMIT);
-        replay.passed(b"ab");
+        let mut replay = Replay::new((Length::Known(4), LIMIT), &mut room, Instant::now());
+        replay.passed(b"ab", Instant::now());
         replay.fail(Lost::Gone);
         assert!(!replay.can_repeat());
         assert_eq!(replay.failure(), Some(Lost::Gone));
@@ -271,13 +271,13 @@ mod tests {
     #[test]
     fn it_knows_whose_turn_it_is() {
         let mut room = Vec::new();
-        let mut replay = Replay::new(Length::Known(4), &mut room, LIMIT);
+        let mut replay = Replay::new((Length::Known(4), LIMIT), &mut room, Instant::now());
         assert_eq!(replay.piece_due(Duration::ZERO), None);
-        replay.waits(true);
+        replay.waits(true, Instant::now());
         assert!(replay.piece_due(Duration::ZERO).is_some_and(Deadline::has_passed));
         replay.is_held_up();
         assert_eq!(replay.piece_due(Duration::ZERO), None);
-        replay.waits(false);
+        replay.waits(false, Instant::now());
         assert_eq!(replay.piece_due(Duration::ZERO), None);
     }
 }

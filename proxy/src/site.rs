@@ -2,7 +2,8 @@
 //! and the budget for repeats.
 //!
 //! Invariants: everything but the directory and the log belongs to this thread, so nothing here is locked · the
-//! policy's two states, balance and budget, change only through the methods below.
+//! policy's two states, balance and budget, change only through the methods below · no clock is read here: the moment is the
+//! caller's.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -37,8 +38,6 @@ pub(crate) struct Site {
     holder: Holder,
     balance: RefCell<Balance>,
     retries: RefCell<RetryBudget>,
-    /// The moment from which the retry budget counts time.
-    began: Instant,
 }
 
 impl Site {
@@ -57,7 +56,6 @@ impl Site {
             holder,
             balance: RefCell::new(Balance::new()),
             retries: RefCell::new(retries),
-            began: Instant::now(),
         }
     }
 
@@ -73,8 +71,9 @@ impl Site {
         tally: &Tally,
         picked: Pick<'a>,
         tried: &[UpstreamId],
+        now: Instant,
     ) -> Option<&'a Upstream> {
-        let now = self.directory.now();
+        let now = self.directory.time(now);
         let mut balance = self.balance.borrow_mut();
         match picked {
             Pick::Sticky(upstream) | Pick::Moved(upstream) => {
@@ -87,8 +86,8 @@ impl Site {
     }
 
     /// An exchange begins, which earns its share of a repeat.
-    pub(crate) fn earn_repeats(&self, limits: &RetryLimits) {
-        self.retries.borrow_mut().earn(limits, self.began.elapsed());
+    pub(crate) fn earn_repeats(&self, limits: &RetryLimits, now: Instant) {
+        self.retries.borrow_mut().earn(limits, self.directory.time(now));
     }
 
     /// What an exchange may still do that has begun `attempts` and has `time` until its deadline.

@@ -57,7 +57,10 @@ impl Delivery<'_, '_> {
                     .map_or(&snapshot.limits, |terms| &terms.limits);
                 if let Some(upstream) = upstream {
                     let room = limits.upstream_connections_idle;
-                    self.visit.site.connections.put(upstream, link, room);
+                    self.visit
+                        .site
+                        .connections
+                        .put(upstream, link, room, self.visit.now());
                 }
             }
             Ended::Gone => desk.client.ends(),
@@ -104,7 +107,7 @@ impl Delivery<'_, '_> {
             false => (Length::Known(count(text.len())), text.as_bytes()),
         };
         self.write_head(length, own.close, desk, story);
-        let due = Deadline::within(self.idle);
+        let due = self.due();
         while !rest.is_empty() {
             let Some(sent) = self
                 .until(due, |context| desk.client.poll_send(context, rest))
@@ -148,7 +151,12 @@ impl Delivery<'_, '_> {
         let waits_for_client = loop {
             if !self.replay.borrow().is_complete() {
                 // An upstream that takes no more of it may still answer.
-                let _goes_on = forward::send(context, &mut self.replay.borrow_mut(), link, client);
+                let _goes_on = forward::send(
+                    context,
+                    &mut self.replay.borrow_mut(),
+                    (link, client),
+                    self.visit.now(),
+                );
                 if self.replay.borrow().failure().is_some() {
                     return Poll::Ready(Ended::Gone);
                 }
@@ -186,8 +194,8 @@ impl Delivery<'_, '_> {
         if self.replay.borrow().is_complete() && client.poll_gone(context).is_ready() {
             return Poll::Ready(Ended::Gone);
         }
-        let due = *quiet.get_or_insert_with(|| Deadline::within(self.idle));
-        match due.has_passed() {
+        let due = *quiet.get_or_insert_with(|| self.due());
+        match due.is_over(self.visit.now()) {
             true if waits_for_client => Poll::Ready(Ended::TooSlow),
             true => Poll::Ready(Ended::Cut(Cause::TimedOut)),
             false => {
@@ -197,9 +205,14 @@ impl Delivery<'_, '_> {
         }
     }
 
+    /// When the longest pause is over that begins with this turn.
+    fn due(&self) -> Deadline {
+        Deadline::since(self.visit.now(), self.idle)
+    }
+
     /// Sends what waits; false when the client does not take it.
     async fn flush(&self, client: &mut Client) -> bool {
-        let due = Deadline::within(self.idle);
+        let due = self.due();
         self.until(due, |context| client.poll_flush(context))
             .await
             .is_some()
@@ -213,7 +226,7 @@ impl Delivery<'_, '_> {
     ) -> Option<T> {
         poll_fn(|context| match poll(context) {
             Poll::Ready(done) => Poll::Ready(done.ok()),
-            Poll::Pending if due.has_passed() => Poll::Ready(None),
+            Poll::Pending if due.is_over(self.visit.now()) => Poll::Ready(None),
             Poll::Pending => {
                 self.visit.ticket.wake_at(due.instant());
                 Poll::Pending

@@ -6,12 +6,13 @@
 //! an upstream's count of attempts in flight ends with the last byte of its answer.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use remora_h1::Known;
 use remora_policy::{
     ClientView, Failure, PathRoute, Pick, Upstream, UpstreamId, given_request_id, traceparent,
 };
+use tokio::time::Instant;
 
 use super::farewell;
 use super::visit::Visit;
@@ -61,7 +62,7 @@ impl<'v> Story<'v> {
                 || RequestName::Own(visit.site.naming.request()),
                 RequestName::Given,
             ),
-            began: Instant::now(),
+            began: visit.now(),
             pool: None,
             route: None,
             pick: "",
@@ -133,7 +134,7 @@ impl<'v> Story<'v> {
 
     /// The head of the answer goes to the client.
     pub(super) fn status(&mut self, status: u16) {
-        let elapsed = self.began.elapsed();
+        let elapsed = self.visit.now().saturating_duration_since(self.began);
         self.answered = Some((status, elapsed));
         match self.pool {
             Some(pool) => self.visit.figures(pool).answered(status, elapsed),
@@ -197,7 +198,7 @@ impl Drop for Story<'_> {
             .upstream
             .as_ref()
             .and_then(|(id, _)| pool.and_then(|pool| pool.member(*id)));
-        let now = Instant::now();
+        let now = self.visit.now();
         let entry = Entry {
             client: self.client,
             method: head.method().as_bytes(),
@@ -219,6 +220,6 @@ impl Drop for Story<'_> {
             request_id: self.request_id(),
             trace: traceparent(head.fields.iter()),
         };
-        self.visit.site.log.note(&entry, now);
+        self.visit.site.log.note(&entry, now.into_std());
     }
 }

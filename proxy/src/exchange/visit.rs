@@ -6,6 +6,7 @@
 
 use remora_h1::Head;
 use remora_policy::{Failure, Health, Observation, UpstreamId};
+use tokio::time::Instant;
 
 use crate::directory::{Held, Snapshot};
 use crate::doubts::Doubt;
@@ -28,6 +29,11 @@ impl Visit<'_> {
     /// What the request knows of pools, paths and limits.
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.current.snapshot
+    }
+
+    /// The moment of this turn.
+    pub(super) fn now(&self) -> Instant {
+        self.ticket.now()
     }
 
     /// What holds of an upstream's health now, after all that happened since the request came. One that was taken out of

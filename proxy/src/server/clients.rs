@@ -43,6 +43,8 @@ pub(super) struct Clients {
     tunnels: Cell<usize>,
     /// The time at the last tick: exact enough for rests, and no request reads a clock for it.
     now: Cell<Instant>,
+    /// When the task that runs now began its turn: one reading of the clock for all that is decided in it.
+    turn: Cell<Instant>,
     /// Told whenever one leaves.
     left: Notify,
 }
@@ -74,6 +76,7 @@ impl Clients {
             slots: RefCell::default(),
             tunnels: Cell::new(0),
             now: Cell::new(Instant::now()),
+            turn: Cell::new(Instant::now()),
             left: Notify::new(),
         }
     }
@@ -221,6 +224,11 @@ impl Ticket {
         self.clients.slots.borrow().gives_way(self.number)
     }
 
+    /// The moment at which the connection's task began its turn.
+    pub(crate) fn now(&self) -> Instant {
+        self.clients.turn.get()
+    }
+
     /// The task is to be woken at this moment, or soon after, whatever it said before.
     pub(crate) fn wake_at(&self, due: Instant) {
         self.clients.slots.borrow_mut().wake_at(self.number, due);
@@ -239,6 +247,7 @@ impl Ticket {
         let mut serving = pin!(serving);
         let cut = &self.clients.cut;
         poll_fn(|context| {
+            self.clients.turn.set(Instant::now());
             let over = if self.tunnel.get() {
                 &cut.tunnels
             } else {
