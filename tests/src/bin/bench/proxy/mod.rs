@@ -90,7 +90,7 @@ pub(crate) fn measure_all() -> Result<()> {
     let measured = names.len() * contenders.len() * rounds * usize::try_from(seconds)?;
     say(&format!(
         "{rounds} rounds of {seconds} s each, after a second of warming up; medians of the rounds, ratios within a round; \
-         some {} minutes in all",
+         about {} min in all",
         (measured + measured / 4).div_ceil(60)
     ))?;
     for form in FORMS.iter().filter(|form| names.contains(&form.name)) {
