@@ -5,6 +5,7 @@
 //! `UPDATE_GOLDENFILES=1 cargo test -p remora-h1 scripts` writes the answers anew, to be read before they are committed.
 //! Whatever reads here reads through [`reading`], which holds the promises of the reader that no single event shows.
 
+mod allocation;
 mod fuzz;
 mod reading;
 mod scripts;

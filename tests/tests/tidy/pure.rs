@@ -107,6 +107,22 @@ const PURE_CRATES: &[PureCrate] = &[
             "std::net::TcpStream",
         ],
     },
+    PureCrate {
+        directory: "proxy/h1",
+        dependencies: &["memchr"],
+        tests: &["allocation-counter", "goldenscript", "hyper", "remora-fuzz"],
+        bans: &[
+            "std::collections::HashMap",
+            "std::collections::HashSet",
+            "std::time::Instant",
+            "std::time::SystemTime",
+            "std::sync::atomic::AtomicU64",
+            "std::sync::Mutex",
+            "std::thread::spawn",
+            "std::fs::File",
+            "std::net::TcpStream",
+        ],
+    },
 ];
 
 /// Pure code names nothing of the world around it.
