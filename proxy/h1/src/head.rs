@@ -127,7 +127,8 @@ impl Head {
         self.fields.at(self.reason)
     }
 
-    /// Path and query: the target without scheme and authority. `/` when an absolute address has no path.
+    /// Path and query: the target without scheme and authority. `/` when an absolute address has no path; that it has no query
+    /// then, [`crate::check_request`] sees to.
     #[must_use]
     pub fn path_and_query(&self) -> &[u8] {
         let target = self.target();
@@ -145,6 +146,12 @@ impl Head {
         let end = authority_end(target)?;
         let start = scheme_end(target)?;
         Some(&target[start..end])
+    }
+
+    /// Whether an absolute address has a query and no path: some put a slash between, some lose the query.
+    pub(crate) fn has_bare_query(&self) -> bool {
+        let target = self.target();
+        authority_end(target).is_some_and(|end| target.get(end) == Some(&b'?'))
     }
 
     /// Reads a request's first line.

@@ -40,7 +40,7 @@ fn check_target(head: &Head, most: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     match head.authority() {
-        Some(authority) if is_host(authority) => Ok(()),
+        Some(authority) if is_host(authority) && !head.has_bare_query() => Ok(()),
         _ => Err(TARGET),
     }
 }
