@@ -31,9 +31,9 @@ const LATE: Refusal = Refusal {
     sentence: "The head of the request did not come in time.",
 };
 
-/// How long, and for how many bytes, a client is read that was answered before its request was whole. 2 s and 256 KiB: as much
-/// as is on the way over a slow line.
+/// How long a client is read that was answered before its request was whole. 2 s: what is on the way over a slow line.
 const LINGER: Duration = Duration::from_secs(2);
+/// For how many bytes. 256 KiB: as much as is on the way over a fast one.
 const LINGER_BYTES: usize = 256 * 1024;
 
 /// Bytes of a request that are read over after its answer, so that the connection can go on. 64 KiB: more is cheaper to send

@@ -26,8 +26,8 @@ use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Cells;
 
-/// How often a waiting attempt looks around: a fifth of what a user notices.
-const WATCH_EVERY: Duration = Duration::from_millis(100);
+/// How soon a waiting attempt looks around again: with each tick of the thread, which is ten times a second.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// The longest connect to one that is believed down, whatever an owner grants others. 1 s: one lost SYN is sent again.
 const CONNECT_IN_PANIC: Duration = Duration::from_secs(1);

@@ -1,4 +1,9 @@
 //! Lines, and the bytes that may be in them.
+//!
+//! Invariants: a line ends with CR and LF and has neither within · a field's name is a word and stands right before its colon,
+//! and its value holds no control character but tabs.
+//!
+//! Left out on purpose: what a line means.
 
 use memchr::memchr;
 

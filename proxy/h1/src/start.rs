@@ -1,4 +1,8 @@
 //! The first line of a message.
+//!
+//! Invariants: its words are separated by one space each · a target is kept as it was written, and so are the words of a status.
+//!
+//! Left out on purpose: whether a request may be served (see `strict`).
 
 use crate::head::Version;
 use crate::line::{has_control, is_token};

@@ -13,7 +13,7 @@ use remora_h1::{Fields, Head, Known, Length, Limits, Persistence, Reader, Refusa
 use tokio::net::TcpStream;
 
 use super::buffers::Buffers;
-use super::framed::{Content, Fault, Framed, Kind};
+use super::framed::{Content, Fault, Framed, HeadKind};
 use super::wire::Wire;
 
 /// One connection of a client.
@@ -60,7 +60,7 @@ impl Client {
     ) -> Poll<Result<Result<(), Refusal>, Fault>> {
         self.framed.reader.next();
         let read = match ready!(self.framed.poll_head(context, head)) {
-            Ok(Kind::Final | Kind::Informational | Kind::Switched) => Ok(()),
+            Ok(HeadKind::Final | HeadKind::Informational | HeadKind::Switched) => Ok(()),
             Err(Fault::Refused(refusal)) => Err(refusal),
             Err(fault) => return Poll::Ready(Err(fault)),
         };

@@ -36,7 +36,7 @@ pub(crate) enum Content<'f> {
 
 /// What kind of head was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum HeadKind {
     Final,
     Informational,
     Switched,
@@ -75,7 +75,7 @@ impl Framed {
         &mut self,
         context: &mut Context<'_>,
         head: &mut Head,
-    ) -> Poll<Result<Kind, Fault>> {
+    ) -> Poll<Result<HeadKind, Fault>> {
         loop {
             let mut input = self.wire.bytes();
             let before = input.len();
@@ -169,11 +169,11 @@ impl Framed {
     }
 }
 
-fn kind_of(event: Event<'_>) -> Option<Result<Kind, Fault>> {
+fn kind_of(event: Event<'_>) -> Option<Result<HeadKind, Fault>> {
     match event {
-        Event::Head => Some(Ok(Kind::Final)),
-        Event::Informational => Some(Ok(Kind::Informational)),
-        Event::Upgrade => Some(Ok(Kind::Switched)),
+        Event::Head => Some(Ok(HeadKind::Final)),
+        Event::Informational => Some(Ok(HeadKind::Informational)),
+        Event::Upgrade => Some(Ok(HeadKind::Switched)),
         Event::Refuse(refusal) => Some(Err(Fault::Refused(refusal))),
         Event::NeedMore | Event::Data(_) | Event::Trailers | Event::End => None,
     }

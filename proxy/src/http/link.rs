@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use super::buffers::Buffers;
 use super::connect::{ConnectFault, connect};
-use super::framed::{Content, Fault, Framed, Kind};
+use super::framed::{Content, Fault, Framed, HeadKind};
 use super::wire::Wire;
 
 /// What came from an upstream.
@@ -114,9 +114,9 @@ impl Link {
         head: &mut Head,
     ) -> Poll<Result<Came, Fault>> {
         self.framed.poll_head(context, head).map_ok(|kind| match kind {
-            Kind::Final => Came::Answer,
-            Kind::Informational => Came::Informational,
-            Kind::Switched => Came::Switched,
+            HeadKind::Final => Came::Answer,
+            HeadKind::Informational => Came::Informational,
+            HeadKind::Switched => Came::Switched,
         })
     }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::buffers::{BUFFER_BYTES, Buffers};
 
 /// Bytes of content that are copied behind a head in place of a second piece for the kernel. 4 KiB: below it the copy is the
-/// cheaper (measured on the prototype).
+/// cheaper.
 const GATHERED_BYTES: usize = 4 * 1024;
 /// Bytes that are read at a time where they come fast: a page of images in few calls.
 const FAST_BYTES: usize = 64 * 1024;

@@ -34,6 +34,7 @@ const STARTERS: &[&str] = &[
     "store/src/runtime.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",
+    "proxy/src/server/acceptor.rs",
     "tomcat-adapter/src/main/java/remora/tomcat/codec/Aside.java",
     "tomcat-adapter/src/main/java/remora/tomcat/codec/DeepStack.java",
     "tomcat-adapter/src/main/java/remora/tomcat/keeper/Departure.java",

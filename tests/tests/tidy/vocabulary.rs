@@ -55,8 +55,7 @@ const VOCABULARIES: &[Vocabulary] = &[
         places: &[
             "process/src/tls/dial.rs",
             "process/Cargo.toml",
-            "proxy/src/http",
-            "proxy/Cargo.toml",
+            "proxy/h1/Cargo.toml",
         ],
     },
     Vocabulary {

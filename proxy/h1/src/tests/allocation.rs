@@ -79,7 +79,7 @@ impl Warm {
     fn write_head(&mut self) {
         let (head, fields) = (&self.read, self.read.fields.len());
         match head.status() {
-            0 => self.edited.set_request(head.method(), head.target()),
+            0 => self.edited.set_request(head.method(), [head.target()]),
             status => self.edited.set_response(status, head.reason()),
         }
         self.edited.fields.copy(&head.fields, 1..fields - 2);

@@ -218,7 +218,7 @@ fn fields(list: &List) -> Fields {
 fn head(start: &Start) -> Head {
     let mut head = Head::default();
     match start.status {
-        0 => head.set_request(&start.method, &start.target),
+        0 => head.set_request(&start.method, [&start.target[..]]),
         status => head.set_response(status, &start.reason),
     }
     let list = fields(&head_fields(start));
