@@ -80,7 +80,10 @@ impl Site {
                 balance.count(pool, upstream.id, now);
                 Some(upstream)
             }
-            Pick::Fresh => balance.choose(pool, tried, now, &loads(pool, tally)),
+            Pick::Fresh => {
+                let load_of = |member: &Upstream| load(member, pool.balance, tally);
+                balance.choose(pool, tried, now, load_of)
+            }
             Pick::None => None,
         }
     }
@@ -101,12 +104,12 @@ impl Site {
     }
 }
 
-/// What each member bears, if the pool's balance goes by that.
-fn loads(pool: &Pool, tally: &Tally) -> Vec<u64> {
-    let counters = pool.members.iter().map(|member| tally.upstream(member.id));
-    match pool.balance {
-        BalanceBy::Requests | BalanceBy::Sessions => Vec::new(),
-        BalanceBy::Busyness => counters.map(|counters| counters.in_flight_now()).collect(),
-        BalanceBy::Traffic => counters.map(|counters| counters.carried_so_far()).collect(),
+/// What a member bears, as its pool's balance goes by that.
+fn load(member: &Upstream, by: BalanceBy, tally: &Tally) -> u64 {
+    let counters = tally.upstream(member.id);
+    match by {
+        BalanceBy::Requests | BalanceBy::Sessions => 0,
+        BalanceBy::Busyness => counters.in_flight_now(),
+        BalanceBy::Traffic => counters.carried_so_far(),
     }
 }

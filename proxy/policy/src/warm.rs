@@ -169,6 +169,21 @@ fn decisions_about_a_warm_request_allocate_nothing() {
 }
 
 #[test]
+fn a_new_user_is_given_an_upstream_without_an_allocation() {
+    for by in BalanceBy::ALL {
+        let pool = Pool {
+            balance: by,
+            ..pool(&["n1 up", "n2 up"])
+        };
+        let mut balance = Balance::new();
+        let mut choose = || balance.choose(&pool, &[], Duration::ZERO, |member| u64::from(member.id.0));
+        assert!(choose().is_some());
+        let cost = allocation_counter::measure(|| assert!(choose().is_some()));
+        assert_eq!(cost.count_total, 0, "{}: {cost:?}", by.as_str());
+    }
+}
+
+#[test]
 fn a_failure_is_decided_without_an_allocation() {
     let cost = allocation_counter::measure(|| {
         let failure = Failure::new(Phase::Waiting, Cause::Broken);

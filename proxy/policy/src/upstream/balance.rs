@@ -92,31 +92,29 @@ impl Balance {
     }
 
     /// The upstream for a new user: of the candidates with least load the one with most credit, the first of equals. `None`
-    /// when all were tried. Times are counted from any fixed moment. `loads` is for each member, in the pool's order, how
-    /// many requests are in flight or bytes were carried, as the pool goes by; empty where it goes by neither.
+    /// when all were tried. Times are counted from any fixed moment. `load_of` says how many requests a member has in
+    /// flight, or how many bytes it carried, as the pool goes by; it is not asked where that goes by neither.
     pub fn choose<'a>(
         &mut self,
         pool: &'a Pool,
         tried: &[UpstreamId],
         now: Duration,
-        loads: &[u64],
+        load_of: impl Fn(&Upstream) -> u64,
     ) -> Option<&'a Upstream> {
         if let Some(cold) = self.choose_cold(pool, tried, now) {
             return Some(cold);
         }
-        let load = |member: &Upstream| {
-            let position = pool.members.iter().position(|other| other.id == member.id);
-            position.and_then(|at| loads.get(at)).copied().unwrap_or(0)
-        };
         if pool.balance == BalanceBy::Traffic {
-            let round: Vec<_> = round(pool, tried, now)
-                .map(|member| (member, load(member)))
-                .collect();
-            self.meters.join(&round);
+            let round = round(pool, tried, now);
+            self.meters.join(round.map(|member| (member, load_of(member))));
         }
         let mut best: Option<(&Upstream, i128, i64)> = None;
         for member in round(pool, tried, now) {
-            let load = self.load(pool.balance, member, load(member));
+            let load = match pool.balance {
+                BalanceBy::Traffic => self.meters.carried(member.id, load_of(member)),
+                BalanceBy::Busyness => i128::from(load_of(member)),
+                BalanceBy::Requests | BalanceBy::Sessions => 0,
+            };
             let credit = self.credit(member.id) + i64::from(member.weight);
             let is_better = best.is_none_or(|(other, least, most)| match pool.balance {
                 BalanceBy::Requests | BalanceBy::Sessions => credit > most,
@@ -183,15 +181,6 @@ impl Balance {
         self.add(served_by, -total, bound);
     }
 
-    /// What a member bears, as its pool goes by.
-    fn load(&self, by: BalanceBy, member: &Upstream, count: u64) -> i128 {
-        match by {
-            BalanceBy::Traffic => self.meters.carried(member.id, count),
-            BalanceBy::Busyness => i128::from(count),
-            BalanceBy::Requests | BalanceBy::Sessions => 0,
-        }
-    }
-
     fn credit(&self, id: UpstreamId) -> i64 {
         self.credits.get(id.index()).copied().unwrap_or(0)
     }
@@ -212,7 +201,11 @@ fn at(places: &mut Vec<i64>, id: UpstreamId) -> &mut i64 {
 }
 
 /// The candidates that are not cold; all, if there are no others.
-fn round<'a>(pool: &'a Pool, tried: &[UpstreamId], now: Duration) -> impl Iterator<Item = &'a Upstream> {
+fn round<'a>(
+    pool: &'a Pool,
+    tried: &[UpstreamId],
+    now: Duration,
+) -> impl Iterator<Item = &'a Upstream> + Clone {
     let is_cold = move |member: &Upstream| share(member, now).is_some();
     let all_cold = pool.candidates(tried).all(is_cold);
     pool.candidates(tried)

@@ -234,7 +234,7 @@ impl Pool {
     pub(crate) fn candidates<'a, 'b>(
         &'a self,
         tried: &'b [UpstreamId],
-    ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
+    ) -> impl Iterator<Item = &'a Upstream> + Clone + use<'a, 'b> {
         self.candidates_near(None, tried)
     }
 
@@ -243,7 +243,7 @@ impl Pool {
         &'a self,
         group: Option<&'b str>,
         tried: &'b [UpstreamId],
-    ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
+    ) -> impl Iterator<Item = &'a Upstream> + Clone + use<'a, 'b> {
         let best = self.best_tier(tried);
         let is_best = move |member: &Upstream| best.is_some() && self.tier(member) == best;
         let is_inside = move |member: &Upstream| group.is_some() && member.group.as_deref() == group;
@@ -268,7 +268,7 @@ impl Pool {
     fn untried<'a, 'b>(
         &'a self,
         tried: &'b [UpstreamId],
-    ) -> impl Iterator<Item = &'a Upstream> + use<'a, 'b> {
+    ) -> impl Iterator<Item = &'a Upstream> + Clone + use<'a, 'b> {
         self.members.iter().filter(|member| !tried.contains(&member.id))
     }
 }

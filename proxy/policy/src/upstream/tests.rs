@@ -75,7 +75,7 @@ fn when_nobody_answers_beliefs_are_ignored() {
 
 fn choices(balance: &mut Balance, pool: &Pool, count: usize) -> String {
     (0..count)
-        .map(|_| balance.choose(pool, &[], START, &[]).unwrap().route.to_string())
+        .map(|_| balance.choose(pool, &[], START, |_| 0).unwrap().route.to_string())
         .collect()
 }
 
@@ -111,10 +111,10 @@ fn a_long_idle_upstream_is_not_flooded() {
 fn nobody_is_chosen_twice_in_one_exchange() {
     let even = pool(&["a up", "b up"]);
     let mut balance = Balance::new();
-    let first = balance.choose(&even, &[], START, &[]).unwrap().id;
-    let second = balance.choose(&even, &[first], START, &[]).unwrap().id;
+    let first = balance.choose(&even, &[], START, |_| 0).unwrap().id;
+    let second = balance.choose(&even, &[first], START, |_| 0).unwrap().id;
     assert_ne!(first, second);
-    assert!(balance.choose(&even, &[first, second], START, &[]).is_none());
+    assert!(balance.choose(&even, &[first, second], START, |_| 0).is_none());
 }
 
 /// Row P19 of the cases: 34 new users in a row went to a member that had just come back.
@@ -130,7 +130,7 @@ fn a_member_that_came_up_gets_its_new_users_little_by_little() {
         for _ in 0..200 {
             // Ten requests of users that the other has already for each new one.
             (0..10).for_each(|_| balance.count(&even, UpstreamId(0), now));
-            cold += u32::from(balance.choose(&even, &[], now, &[]).unwrap().id == UpstreamId(1));
+            cold += u32::from(balance.choose(&even, &[], now, |_| 0).unwrap().id == UpstreamId(1));
         }
         shares.push(cold / 2);
     }
@@ -162,7 +162,7 @@ fn by_sessions_each_member_gets_its_share_of_the_users_however_much_they_click()
 
 /// The choice under these loads, of those not tried.
 fn under(balance: &mut Balance, pool: &Pool, tried: &[UpstreamId], loads: &[u64]) -> String {
-    let chosen = balance.choose(pool, tried, START, loads);
+    let chosen = balance.choose(pool, tried, START, |member| loads[member.id.index()]);
     chosen.map_or("-".to_owned(), |member| member.route.to_string())
 }
 
@@ -209,7 +209,10 @@ fn by_traffic_a_member_that_was_away_need_not_catch_up() {
     let mut carried = [1_000_000, 10];
     let mut chosen = String::new();
     for _ in 0..6 {
-        let id = balance.choose(&even, &[], later, &carried).unwrap().id;
+        let id = balance
+            .choose(&even, &[], later, |member| carried[member.id.index()])
+            .unwrap()
+            .id;
         carried[id.index()] += 100;
         chosen += if id == UpstreamId(0) { "a" } else { "b" };
     }

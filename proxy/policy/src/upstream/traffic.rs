@@ -26,11 +26,11 @@ struct Meter {
 
 impl Meters {
     /// Lets those join that have not, or that came up again; `bytes` is what each has carried.
-    pub(super) fn join(&mut self, members: &[(&Upstream, u64)]) {
+    pub(super) fn join<'a>(&mut self, members: impl Iterator<Item = (&'a Upstream, u64)> + Clone) {
         let level = members
-            .iter()
+            .clone()
             .filter(|(member, _)| self.has_joined(member))
-            .map(|(member, bytes)| self.carried(member.id, *bytes) / i128::from(member.weight))
+            .map(|(member, bytes)| self.carried(member.id, bytes) / i128::from(member.weight))
             .min()
             .unwrap_or(0);
         for (member, bytes) in members {
@@ -43,7 +43,7 @@ impl Meters {
             }
             self.places[index] = Some(Meter {
                 rose: member.rose,
-                zero: i128::from(*bytes) - level * i128::from(member.weight),
+                zero: i128::from(bytes) - level * i128::from(member.weight),
             });
         }
     }
