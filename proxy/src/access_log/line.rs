@@ -170,6 +170,9 @@ impl Line<'_> {
 
     /// The bytes, but for the values of session parameters, in path and query, whatever the case of the name.
     fn without_sessions(&mut self, bytes: &[u8], parameters: &[Arc<str>]) {
+        if !bytes.contains(&b'=') {
+            return self.escaped(bytes);
+        }
         for piece in bytes.split_inclusive(|byte| is_separator(*byte)) {
             let equals = piece.iter().position(|byte| *byte == b'=');
             match equals.map(|equals| piece.split_at(equals + 1)) {
@@ -186,6 +189,10 @@ impl Line<'_> {
 
     /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
     fn escaped(&mut self, mut bytes: &[u8]) {
+        // Nearly always all are; a look that does not end early takes many bytes at a time.
+        if bytes.iter().fold(true, |all, byte| all & is_plain(*byte)) {
+            return self.put(bytes);
+        }
         while let Some(at) = bytes.iter().position(|byte| !is_plain(*byte)) {
             let byte = bytes[at];
             self.put(&bytes[..at]);
