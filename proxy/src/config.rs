@@ -6,6 +6,7 @@
 //!
 //! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust and rules for fields.
 //! Listeners, threads, the control address and the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
+//! A new process takes all of it over (SIGUSR2).
 
 mod check;
 mod file;

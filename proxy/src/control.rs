@@ -30,7 +30,6 @@ use remora_proto::v1::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
@@ -39,7 +38,7 @@ use tonic::{Request, Response, Status};
 use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::metrics;
 use crate::tally::Counters;
-use crate::wishes::WishStore;
+use crate::wishes::Keeping;
 use wishing::Change;
 
 /// Bytes of a request: a wish names one route or group.
@@ -55,13 +54,13 @@ const CONNECTIONS: usize = 256;
 pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
     directory: Directory,
-    (readiness, store): (Readiness, Option<WishStore>),
+    (readiness, keeping): (Readiness, Keeping),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let own = figures(directory.clone());
     let admin = ProxyAdminServer::new(Control {
         directory,
-        store: Mutex::new(store),
+        keeping,
         began: Instant::now(),
     })
     .max_decoding_message_size(REQUEST_BYTES);
@@ -167,8 +166,7 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
 
 struct Control {
     directory: Directory,
-    /// Where wishes are kept; none where they end with the process.
-    store: Mutex<Option<WishStore>>,
+    keeping: Keeping,
     began: Instant,
 }
 
@@ -252,14 +250,19 @@ impl Control {
         change: Change,
     ) -> Result<Response<DrainReply>, Status> {
         let meant = meant.map_err(Status::invalid_argument)?;
-        let store = self.store.lock().await;
+        let place = self.keeping.hold().await;
+        if place.handed_over {
+            return Err(Status::unavailable(
+                "this proxy is being replaced, and nothing was changed: ask again",
+            ));
+        }
         let routes = self.directory.meant(&meant).map_err(not_found)?;
         let mut wishes = self.directory.wishes();
         for route in &routes {
             let wish = change.of(wishes.of(route), self.directory.is_drained_by_file(route));
             wishes.set(route, wish);
         }
-        if let Some(store) = &*store {
+        if let Some(store) = &place.store {
             store.keep(&wishes).await.map_err(|error| {
                 Status::unavailable(format!(
                     "the wish could not be kept, and nothing was changed: {error}"
@@ -269,7 +272,7 @@ impl Control {
         self.directory.follow(wishes);
         Ok(Response::new(DrainReply {
             upstreams: self.statuses(|upstream| routes.contains(&upstream.route)),
-            ends_with_process: store.is_none(),
+            ends_with_process: place.store.is_none(),
         }))
     }
 

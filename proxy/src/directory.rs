@@ -128,13 +128,19 @@ impl Directory {
     /// Waits until a check has said something of every upstream that is checked, at most for as long as the most patient
     /// pool gives a check. A prober must run beside it.
     pub async fn first_verdicts(&self) {
-        let checks = self.current().snapshot.checks.clone();
-        let longest = checks.iter().map(|checks| checks.timeout).max();
+        let longest = self.verdicts_within();
         let mut changes = self.changes();
         let known = async { while self.is_somebody_unseen() && changes.changed().await.is_ok() {} };
         // Whatever they are, and if there are none: clients are served.
-        let _ = tokio::time::timeout(longest.unwrap_or_default(), known).await;
+        let _ = tokio::time::timeout(longest, known).await;
         self.lock().serving = true;
+    }
+
+    /// How long the first checks may take, at most.
+    pub(crate) fn verdicts_within(&self) -> Duration {
+        let current = self.current();
+        let timeouts = current.snapshot.checks.iter().map(|checks| checks.timeout);
+        timeouts.max().unwrap_or_default()
     }
 
     fn is_somebody_unseen(&self) -> bool {

@@ -18,6 +18,7 @@
 //!   of one request, as whatever is written of it sees it: the peer, or whom trusted peers vouch for.
 //! - **exchange**: one request with all that is done for it. **attempt**: one try at one upstream.
 //! - **effect**: what may have happened on the far side of a failed attempt: none, possible, certain.
+//! - **successor**, **predecessor**: the process that takes the place of this one with its sockets; the one whose place it took.
 //! - **stand-in**: the upstream that serves a session whose own cannot, by rendezvous hash, the same in every proxy.
 //!
 //! # Map
@@ -27,7 +28,7 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `server` | listens, one task for each client, drains |
+//! | `server`, `handover` | listens, one task for each client, ends in steps; sockets from and to other processes |
 //! | `conversation` | a client's connection from request to request |
 //! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
@@ -75,6 +76,7 @@ mod directory;
 mod doubts;
 mod exchange;
 mod forward;
+mod handover;
 mod http;
 mod metrics;
 mod naming;
@@ -90,7 +92,8 @@ pub use access_log::{AccessLog, LogWriter};
 pub use config::{Config, ListenConfig, LogTarget, Networks, keys_page};
 pub use control::serve as serve_operators;
 pub use directory::Directory;
+pub use handover::{Inherited, Predecessor, Replacement, Sockets, say_ready, say_stopping};
 pub use open_files::make_room as make_room_for_sockets;
 pub use prober::run as check_upstreams;
-pub use server::{Grace, Server, Workers};
-pub use wishes::WishStore;
+pub use server::{Grace, Queues, Server, Workers};
+pub use wishes::Keeping;

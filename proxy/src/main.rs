@@ -3,9 +3,9 @@
 //! Two kinds of threads: this one runs what concerns the whole process (signals, checks, operators), the
 //! [`Server`]'s threads serve clients. They share the directory and nothing else.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as Socket};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -13,14 +13,16 @@ use std::time::Duration;
 
 use clap::Parser;
 use remora_process::exit::{Failure, finish};
-use remora_process::signals::{Signal, Signals};
+use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Grace, Server, WishStore, check_upstreams, keys_page,
-    make_room_for_sockets, serve_operators,
+    AccessLog, Config, Directory, Grace, Inherited, Keeping, Predecessor, Queues, Replacement, Server,
+    Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets, say_ready, say_stopping,
+    serve_operators,
 };
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,7 +33,8 @@ const LOG_CLOSE: Duration = Duration::from_secs(2);
 const EXAMPLES: &str = "\
 Examples:
   remora-proxy --config /etc/remora/proxy.toml --check   say what is wrong with the file, or what it means
-  remora-proxy --config /etc/remora/proxy.toml           serve; SIGHUP reloads, SIGTERM finishes what is in flight, a second one cuts it
+  remora-proxy --config /etc/remora/proxy.toml           serve; SIGHUP reloads, SIGUSR2 puts a new process in its
+                                                         place, SIGTERM finishes what is in flight, a second one cuts it
 
 A small configuration:
   [[listen]]
@@ -72,12 +75,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         say(&config.summary());
         return Ok(());
     }
+    let inherited = Inherited::take()?;
     logging::init("info")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::while_doing("cannot start", &error))?;
-    runtime.block_on(serve(arguments, config))
+    runtime.block_on(serve(arguments, config, inherited))
 }
 
 #[allow(clippy::print_stdout, reason = "the answer to --check")]
@@ -85,62 +89,63 @@ fn say(text: &str) {
     print!("{text}");
 }
 
-async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
+async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) -> Result<(), Failure> {
     // Before anything counts: what is counted earlier is lost.
     ops::recorder();
     let mut signals = Signals::install()?;
+    let replacements = Replacements::install()?;
     make_room_for_sockets(&config);
-    let (store, wishes) = match &config.state {
-        Some(state) => {
-            let (store, wishes) = WishStore::open(state).map_err(Failure::Runtime)?;
-            (Some(store), wishes)
-        }
-        None => Default::default(),
-    };
+    let opened = Keeping::open(config.state.as_deref(), inherited.lock());
+    let (keeping, wishes) = opened.map_err(Failure::Runtime)?;
     let directory = Directory::with_wishes(&config, wishes);
-    let server = Server::bind(&config.listen, config.threads)?;
+    let mut server = Server::bind(&config.listen, config.threads, &mut inherited)?;
     let tls = secured(&config)?;
-    let control = ops::bind(config.control, "control address").await?;
+    let control = bind_control(config.control, &mut inherited).await?;
+    let handed = inherited.rest()?;
     let log = open_log(&config)?;
+    let sockets = Sockets {
+        listen: server.take_all(),
+        control: control.try_clone().map_err(cannot_start)?,
+    };
+    let (turn, turns) = watch::channel(if handed.is_some() { Turn::Waits } else { Turn::Ours });
     let accepting = Accepting::default();
-    let mut beside = pin!(beside(
-        (control, tls.clone()),
-        directory.clone(),
-        (readiness(&accepting), store)
-    ));
-    tokio::select! {
-        () = directory.first_verdicts() => {}
-        ended = &mut beside => return ended,
-    }
-    let starting = server.start(&directory, &log);
-    let mut workers = starting.map_err(|error| Failure::while_doing("cannot start a thread", &error))?;
+    let operators = Operators {
+        control,
+        tls: tls.clone(),
+        readiness: readiness(&accepting),
+        keeping: keeping.clone(),
+        turns,
+    };
+    let mut beside = pin!(beside(operators, directory.clone()));
+    let mut workers = server.start(&directory, &log).map_err(cannot_start)?;
     let _ = accepting.set(Box::new(workers.accepting()));
+    let reload = tokio::select! {
+        begun = begin(handed, &directory, &keeping, &mut workers) => begun?,
+        () = signals.only_stop() => return Ok(()),
+        ended = &mut beside => return ended,
+    };
+    workers.serve();
+    turn.send_replace(Turn::Ours);
+    say_ready();
     let listen: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.address).collect();
     tracing::info!(?listen, control = %config.control, threads = config.threads, "serving");
-    loop {
-        tokio::select! {
-            signal = signals.next() => match signal {
-                Signal::Stop => break,
-                Signal::Reload => {
-                    if let Some(tls) = &tls {
-                        tls.look_again();
-                    }
-                    load_anew(arguments, &config, &directory, &log);
-                }
-            },
-            () = workers.one_ended() => return Err(Failure::Runtime("a proxy thread ended".to_owned())),
-            ended = &mut beside => return ended,
-        }
+    let mut running = Running {
+        arguments,
+        config,
+        log,
+        tls,
+        signals,
+        replacements,
+        replacement: Replacement::new(sockets, keeping, directory.clone()),
+        directory,
+        workers,
+        turn,
+    };
+    if reload {
+        running.reload();
     }
-    let grace = Grace::now(&directory);
-    tracing::info!(
-        ?grace,
-        "stopping: clients are told to close, answers in flight go on"
-    );
-    tokio::select! {
-        () = workers.stop(grace, asked_again(&mut signals)) => {}
-        ended = &mut beside => ended?,
-    }
+    let log = running.log.clone();
+    running.until_end(beside).await?;
     if !log.close(LOG_CLOSE) {
         tracing::warn!("the last lines of the access log could not be written in time");
     }
@@ -148,25 +153,187 @@ async fn serve(arguments: &Arguments, config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Completes when an operator asks a second time for a stop.
-async fn asked_again(signals: &mut Signals) {
-    while signals.next().await != Signal::Stop {
-        tracing::warn!("a signal other than SIGTERM comes too late: this process is stopping");
+/// Waits until clients may be served: upstreams have been looked at, and a predecessor has given its word. Says whether the
+/// configuration is to be read again.
+async fn begin(
+    handed: Option<(Predecessor, Vec<SocketAddr>)>,
+    directory: &Directory,
+    keeping: &Keeping,
+    workers: &mut Workers,
+) -> Result<bool, Failure> {
+    directory.first_verdicts().await;
+    workers.are_there().await;
+    let Some((predecessor, untaken)) = handed else {
+        return Ok(false);
+    };
+    let reload = predecessor.take_over(&untaken).await?;
+    // It took wishes until now.
+    match keeping.read().await {
+        Ok(Some(wishes)) => directory.follow(wishes),
+        Ok(None) => {}
+        Err(sentence) => tracing::error!(sentence, "wishes hold as they were when this process began"),
     }
+    Ok(reload)
+}
+
+/// A proxy that serves, and all that may end it.
+struct Running<'a> {
+    arguments: &'a Arguments,
+    config: Config,
+    log: AccessLog,
+    tls: Option<Tls>,
+    signals: Signals,
+    replacements: Replacements,
+    replacement: Replacement,
+    directory: Directory,
+    workers: Workers,
+    turn: watch::Sender<Turn>,
+}
+
+impl Running<'_> {
+    async fn until_end(
+        mut self,
+        mut beside: Pin<&mut impl Future<Output = Result<(), Failure>>>,
+    ) -> Result<(), Failure> {
+        let untaken = loop {
+            tokio::select! {
+                signal = self.signals.next() => match signal {
+                    Signal::Stop => break None,
+                    Signal::Reload => self.reload(),
+                },
+                () = self.replacements.asked() => self.replacement.begin().await,
+                untaken = self.replacement.handed_over() => break Some(untaken),
+                () = self.workers.one_ended() => return Err(Failure::Runtime("a proxy thread ended".to_owned())),
+                ended = &mut beside => return ended,
+            }
+        };
+        let grace = Grace::now(&self.directory);
+        let ending = self.end(grace, untaken);
+        tokio::select! {
+            () = ending => Ok(()),
+            ended = beside => ended,
+        }
+    }
+
+    /// Ends because an operator asks for it, or because a successor serves all but what is `untaken`.
+    async fn end(mut self, grace: Grace, untaken: Option<Vec<SocketAddr>>) {
+        // With it goes the last hold on sockets that threads close.
+        self.replacement.give_up().await;
+        match untaken {
+            None => {
+                tracing::info!(
+                    ?grace,
+                    "stopping: clients are told to close, answers in flight go on"
+                );
+                say_stopping();
+                let cut = asked_to_cut(&mut self.signals);
+                self.workers.stop(grace, Queues::Own, cut).await;
+            }
+            Some(untaken) => {
+                tracing::info!(
+                    ?grace,
+                    "replaced: a successor serves, answers in flight go on here"
+                );
+                self.turn.send_replace(Turn::Over);
+                let cut = async {
+                    self.signals.only_stop().await;
+                    tracing::info!(
+                        "this process has a successor and is ending already; the next SIGTERM cuts whoever is left"
+                    );
+                    asked_to_cut(&mut self.signals).await;
+                };
+                self.workers
+                    .stop(grace, Queues::Successor(untaken.into()), cut)
+                    .await;
+            }
+        }
+    }
+
+    /// Takes over what a new file says, if there is nothing wrong with it.
+    fn reload(&mut self) {
+        if let Some(tls) = &self.tls {
+            tls.look_again();
+        }
+        self.log.reopen();
+        self.replacement.reloaded();
+        let read = Config::load(&self.arguments.config);
+        if let Some(new) = reload::taken(read, |new| self.config.fixed_differences(new)) {
+            make_room_for_sockets(&new);
+            self.directory.reload(&new);
+        }
+    }
+}
+
+/// Completes when an operator asks a second time for a stop.
+async fn asked_to_cut(signals: &mut Signals) {
+    signals.only_stop().await;
     tracing::warn!("asked again to stop: cutting whoever is left");
 }
 
+/// Who answers at the control address, where two processes have its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// A predecessor still does.
+    Waits,
+    /// This process.
+    Ours,
+    /// A successor does.
+    Over,
+}
+
+/// The side of operators.
+struct Operators {
+    control: Socket,
+    tls: Option<Tls>,
+    readiness: ops::Readiness,
+    keeping: Keeping,
+    turns: watch::Receiver<Turn>,
+}
+
+impl Operators {
+    /// Answers them while it is this process's turn; never ends but by a fault.
+    async fn serve(mut self, directory: Directory) -> Result<(), Failure> {
+        let control = TcpListener::from_std(self.control).map_err(cannot_start)?;
+        // The sender lives as long as the process.
+        let _ = self.turns.wait_for(|turn| *turn != Turn::Waits).await;
+        let over = async {
+            let _ = self.turns.wait_for(|turn| *turn == Turn::Over).await;
+        };
+        serve_operators(
+            (control, self.tls),
+            directory,
+            (self.readiness, self.keeping),
+            over,
+        )
+        .await?;
+        std::future::pending().await
+    }
+}
+
 /// What runs beside the clients for as long as the process lives: checks of the upstreams, and operators' requests.
-async fn beside(
-    control: (TcpListener, Option<Tls>),
-    directory: Directory,
-    answers: (ops::Readiness, Option<WishStore>),
-) -> Result<(), Failure> {
+async fn beside(operators: Operators, directory: Directory) -> Result<(), Failure> {
     tokio::select! {
         () = check_upstreams(directory.clone()) => Ok(()),
         () = directory.keep_deadlines() => Ok(()),
-        ended = serve_operators(control, directory.clone(), answers, std::future::pending()) => ended,
+        ended = operators.serve(directory.clone()) => ended,
     }
+}
+
+/// The control socket, bound or handed down.
+async fn bind_control(address: SocketAddr, inherited: &mut Inherited) -> Result<Socket, Failure> {
+    match inherited.at(address).pop() {
+        Some(control) => Ok(control),
+        None => ops::bind(address, "control address")
+            .await?
+            .into_std()
+            .map_err(cannot_start),
+    }
+}
+
+/// Takes the error by value because `map_err` hands it over.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
+fn cannot_start(error: std::io::Error) -> Failure {
+    Failure::while_doing("cannot start", &error)
 }
 
 /// Who is believed at the control address.
@@ -174,16 +341,6 @@ fn secured(config: &Config) -> Result<Option<Tls>, Failure> {
     let files = config.control_tls.clone();
     let loaded = files.map(|files| Tls::load(files, Door::Open)).transpose();
     loaded.map_err(|error| Failure::Usage(format!("control.tls: {error}")))
-}
-
-/// Takes over what a new file says, if there is nothing wrong with it.
-fn load_anew(arguments: &Arguments, running: &Config, directory: &Directory, log: &AccessLog) {
-    log.reopen();
-    let read = Config::load(&arguments.config);
-    if let Some(new) = reload::taken(read, |new| running.fixed_differences(new)) {
-        make_room_for_sockets(&new);
-        directory.reload(&new);
-    }
 }
 
 fn open_log(config: &Config) -> Result<AccessLog, Failure> {

@@ -3,32 +3,30 @@
 //! without waiting), counts (each thread's in cells of its own), and the writer of the access log (which takes many lines at
 //! a time). What a connection shares is the room for clients (`room`), when it comes and when it ends.
 //!
-//! Invariants: a busy address is an error before the first thread starts, although the threads share addresses
-//! (SO_REUSEPORT alone would quietly join whoever listens there) · on stop, clients are told, then those that are already
-//! in the accept queue are served, then the sockets close, and what is there ends as `ending` says.
+//! Invariants: nobody is accepted before all threads are there and the process says so · on stop, clients are told, then those
+//! that are already in the accept queue are served, then the sockets close, and what is there ends as `ending` says.
 //!
-//! Left out on purpose: TLS (later), and handing sockets over to a successor process.
+//! Left out on purpose: TLS (later), and who may have the sockets after this process (`handover`).
 
 mod acceptor;
 mod addresses;
 mod clients;
 mod ending;
+mod listening;
 mod preamble;
 mod room;
 mod seldom;
 mod slots;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as Socket};
+use std::net::TcpListener as Socket;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
-use socket2::{Domain, Protocol, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, watch};
@@ -39,14 +37,15 @@ use crate::config::{ListenConfig, Networks};
 use crate::connections::SWEEP_EVERY;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
+use crate::handover::Inherited;
 use crate::naming::ProcessName;
 use crate::site::Site;
 use crate::tally::Thread;
 use acceptor::Acceptor;
 use clients::Clients;
 pub(crate) use clients::Ticket;
-pub use ending::Grace;
 use ending::Stage;
+pub use ending::{Grace, Queues};
 use room::Room;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
@@ -58,6 +57,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct Server {
     /// One set of sockets per thread.
     sockets: Vec<Vec<Listening>>,
+    /// All sockets, each once.
+    all: Vec<Socket>,
 }
 
 /// One bound address, for one thread.
@@ -71,41 +72,55 @@ struct Listening {
 pub struct Workers {
     stage: watch::Sender<Stage>,
     ended: mpsc::Receiver<()>,
-    accepting: Arc<AtomicUsize>,
+    /// How many threads are there.
+    there: watch::Receiver<usize>,
     threads: usize,
 }
 
 impl Server {
-    /// Binds every address for each of `threads` threads.
+    /// Binds every address for each of `threads` threads, or takes the sockets that were handed down for it.
     ///
     /// # Errors
     /// A sentence that says which address could not be bound, and why.
-    pub fn bind(listeners: &[ListenConfig], threads: usize) -> Result<Self, Failure> {
+    pub fn bind(
+        listeners: &[ListenConfig],
+        threads: usize,
+        inherited: &mut Inherited,
+    ) -> Result<Self, Failure> {
         let mut sockets: Vec<Vec<Listening>> = (0..threads).map(|_| Vec::new()).collect();
+        let mut all = Vec::new();
         for listener in listeners {
             let address = listener.address;
-            let failure = |error: io::Error| bind_failure(address, "listen address", &error);
-            drop(listen(address, false).map_err(failure)?);
-            for sockets in &mut sockets {
-                sockets.push(Listening {
-                    socket: listen(address, true).map_err(failure)?,
+            let mut bound = listening::sockets(address, threads, inherited.at(address))?;
+            let shares = listening::shares(&bound, threads);
+            let shares = shares.map_err(|error| bind_failure(address, "listen address", &error))?;
+            for (sockets, share) in sockets.iter_mut().zip(shares) {
+                sockets.extend(share.into_iter().map(|socket| Listening {
+                    socket,
                     balancers: listener.proxy_protocol.clone(),
-                });
+                }));
             }
+            all.append(&mut bound);
         }
-        Ok(Self { sockets })
+        Ok(Self { sockets, all })
     }
 
-    /// Starts the threads.
+    /// All sockets, for a successor. Whoever holds them at a stop lets nobody in.
+    pub fn take_all(&mut self) -> Vec<Socket> {
+        std::mem::take(&mut self.all)
+    }
+
+    /// Starts the threads; they serve when [`Workers::serve`] says so.
     ///
     /// # Errors
     /// The operating system refused a thread or a runtime.
     pub fn start(self, directory: &Directory, log: &AccessLog) -> io::Result<Workers> {
         let threads = self.sockets.len();
         let room = Room::new(threads);
-        let (stage, staged) = watch::channel(Stage::Serving);
+        let (stage, staged) = watch::channel(Stage::Starting);
         let (ended_here, ended) = mpsc::channel(threads);
-        let accepting = Arc::new(AtomicUsize::new(0));
+        let (there, seen) = watch::channel(0);
+        let there = Arc::new(there);
         let name = ProcessName::draw();
         for (index, sockets) in self.sockets.into_iter().enumerate() {
             let worker = Worker {
@@ -116,7 +131,7 @@ impl Server {
                 log: log.clone(),
                 name,
                 stage: staged.clone(),
-                accepting: Arc::clone(&accepting),
+                there: Arc::clone(&there),
             };
             let ended = ended_here.clone();
             thread::Builder::new()
@@ -132,18 +147,31 @@ impl Server {
         Ok(Workers {
             stage,
             ended,
-            accepting,
+            there: seen,
             threads,
         })
     }
 }
 
 impl Workers {
-    /// Whether all threads accept clients, and none is told to close, for the readiness page.
+    /// Waits until all threads are there, or one has ended.
+    pub async fn are_there(&mut self) {
+        tokio::select! {
+            // Threads hold the senders.
+            _ = self.there.wait_for(|there| *there == self.threads) => {}
+            _ = self.ended.recv() => {}
+        }
+    }
+
+    /// Lets all threads accept clients.
+    pub fn serve(&self) {
+        self.stage.send_replace(Stage::Serving);
+    }
+
+    /// Whether clients are accepted, and none is told to close, for the readiness page.
     pub fn accepting(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let (accepting, threads) = (Arc::clone(&self.accepting), self.threads);
         let stage = self.stage.subscribe();
-        move || accepting.load(Ordering::Acquire) == threads && !stage.borrow().is_announced()
+        move || *stage.borrow() == Stage::Serving
     }
 
     /// Completes when a thread has ended, which it does unasked only by a fault of the program.
@@ -153,12 +181,15 @@ impl Workers {
 
     /// Ends in steps: tells clients, stops accepting, lets what is there end, and waits for all threads. Whoever is still there
     /// when `cut` completes is cut at once.
-    pub async fn stop(mut self, grace: Grace, cut: impl Future<Output = ()>) {
+    pub async fn stop(mut self, grace: Grace, queues: Queues, cut: impl Future<Output = ()>) {
         let Self { stage, ended, .. } = &mut self;
-        stage.send_replace(Stage::Announcing);
         let in_steps = async {
-            tokio::time::sleep(grace.announce).await;
-            stage.send_replace(Stage::Ending(grace));
+            // The sockets are a successor's already: nobody has to be told before they are closed.
+            if queues == Queues::Own {
+                stage.send_replace(Stage::Announcing);
+                tokio::time::sleep(grace.announce).await;
+            }
+            stage.send_replace(Stage::Ending(grace, queues));
             while ended.recv().await.is_some() {}
         };
         tokio::select! {
@@ -180,7 +211,7 @@ struct Worker {
     log: AccessLog,
     name: ProcessName,
     stage: watch::Receiver<Stage>,
-    accepting: Arc<AtomicUsize>,
+    there: Arc<watch::Sender<usize>>,
 }
 
 impl Worker {
@@ -209,7 +240,7 @@ impl Worker {
             };
             accepting.push(spawn_local(acceptor.run()));
         }
-        self.accepting.fetch_add(1, Ordering::AcqRel);
+        self.there.send_modify(|there| *there += 1);
         let mut stage = self.stage.clone();
         tokio::select! {
             () = in_steps(&mut self.stage, accepting, &clients) => {}
@@ -227,12 +258,12 @@ async fn in_steps(stage: &mut watch::Receiver<Stage>, accepting: Vec<JoinHandle<
     if stage.wait_for(Stage::is_announced).await.is_ok() {
         clients.stop();
     }
-    let closed = stage.wait_for(Stage::is_closed).await.map(|stage| *stage);
+    let closed = stage.wait_for(Stage::is_closed).await.map(|stage| stage.clone());
     for task in accepting {
         // A task that panicked has been reported by the panic itself.
         let _reported = task.await;
     }
-    if let Ok(Stage::Ending(grace)) = closed {
+    if let Ok(Stage::Ending(grace, _)) = closed {
         ending::end(clients, grace).await;
     }
 }
@@ -249,16 +280,4 @@ async fn tick(site: Rc<Site>) {
             sweep = Deadline::within(SWEEP_EVERY);
         }
     }
-}
-
-/// A listening socket; `shared` ones let other threads listen at the same address.
-fn listen(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Connections of an earlier process that linger in the kernel do not count as somebody who listens.
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
-    socket.bind(&address.into())?;
-    socket.listen(ACCEPT_QUEUE)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }

@@ -1,58 +1,135 @@
 //! Where operators' wishes are kept: a directory of this process alone (`[control] state`).
 //!
 //! Invariants: what is there is whole, before and after a power cut: written aside, synced, renamed, the directory synced ·
-//! the directory is locked for as long as the process lives · a wish is on disk before it is spoken of.
+//! the directory is locked for as long as the process lives, and on while a successor has the lock · a wish is on disk before
+//! it is spoken of · once a successor has the word, nothing is written here any more.
 //!
 //! Left out on purpose: what is written (`remora_policy`), and what a wish does (`directory`).
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use remora_policy::Wishes;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::{Mutex, MutexGuard};
 
-/// The directory, locked.
+/// Where wishes go at this moment; clones share it.
+#[derive(Clone, Debug)]
+pub struct Keeping(Arc<Mutex<WishPlace>>);
+
+/// The place of wishes.
 #[derive(Debug)]
-pub struct WishStore {
-    directory: PathBuf,
-    /// Held open: the lock ends with it.
-    _lock: File,
+pub(crate) struct WishPlace {
+    /// None where they end with the process.
+    pub(crate) store: Option<WishStore>,
+    /// Whether a successor keeps them from now on.
+    pub(crate) handed_over: bool,
 }
 
-impl WishStore {
-    /// Makes and locks the directory, and reads what was wished before.
+impl Keeping {
+    /// In this directory, if there is one; and what was wished before. `handed` is the lock of a predecessor.
     ///
     /// # Errors
     /// A sentence that names the directory: it cannot be used, another process uses it, or what it holds is not
     /// understood.
-    pub fn open(directory: &Path) -> Result<(Self, Wishes), String> {
+    pub fn open(directory: Option<&Path>, handed: Option<File>) -> Result<(Self, Wishes), String> {
+        let store = directory
+            .map(|directory| WishStore::open(directory, handed))
+            .transpose()?;
+        let wishes = store
+            .as_ref()
+            .map_or_else(|| Ok(Wishes::default()), WishStore::read)?;
+        let place = WishPlace {
+            store,
+            handed_over: false,
+        };
+        Ok((Self(Arc::new(Mutex::new(place))), wishes))
+    }
+
+    /// The place, for as long as a wish takes: one after the other.
+    pub(crate) async fn hold(&self) -> MutexGuard<'_, WishPlace> {
+        self.0.lock().await
+    }
+
+    /// What is kept now, if it outlives the process: a predecessor has had the last word.
+    ///
+    /// # Errors
+    /// As [`Keeping::open`].
+    pub async fn read(&self) -> Result<Option<Wishes>, String> {
+        self.hold().await.store.as_ref().map(WishStore::read).transpose()
+    }
+
+    /// The lock, for a successor.
+    pub(crate) async fn lock_file(&self) -> io::Result<Option<OwnedFd>> {
+        let place = self.hold().await;
+        let lock = place.store.as_ref().map(|store| store.lock.try_clone());
+        Ok(lock.transpose()?.map(OwnedFd::from))
+    }
+
+    /// Nothing is kept here any more. Waits for the wish that is being kept.
+    pub(crate) async fn hand_over(&self) {
+        self.hold().await.handed_over = true;
+    }
+
+    /// The successor has failed.
+    pub(crate) async fn take_back(&self) {
+        self.hold().await.handed_over = false;
+    }
+}
+
+/// The directory, locked.
+#[derive(Debug)]
+pub(crate) struct WishStore {
+    directory: PathBuf,
+    /// Held open: the lock ends with it.
+    lock: File,
+}
+
+impl WishStore {
+    /// Makes the directory, and locks it unless it is the one whose lock was handed down.
+    fn open(directory: &Path, handed: Option<File>) -> Result<Self, String> {
         let at = |error: &dyn std::fmt::Display| format!("control.state {}: {error}", directory.display());
         fs::create_dir_all(directory).map_err(|error| at(&error))?;
-        let lock = File::options()
+        let own = File::options()
             .create(true)
             .append(true)
             .open(directory.join("lock"))
             .map_err(|error| at(&error))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => at(&"another proxy uses it; give each its own"),
-            TryLockError::Error(error) => at(&error),
-        })?;
-        let store = Self {
-            directory: directory.to_path_buf(),
-            _lock: lock,
+        let lock = match handed {
+            Some(handed) if is_same(&handed, &own).map_err(|error| at(&error))? => handed,
+            _ => {
+                own.try_lock().map_err(|error| match error {
+                    TryLockError::WouldBlock => at(&"another proxy uses it; give each its own"),
+                    TryLockError::Error(error) => at(&error),
+                })?;
+                own
+            }
         };
-        let wishes = match fs::read_to_string(store.file()) {
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            lock,
+        })
+    }
+
+    /// What was wished before.
+    fn read(&self) -> Result<Wishes, String> {
+        let file = self.file();
+        let at =
+            |error: &dyn std::fmt::Display| format!("control.state {}: {error}", self.directory.display());
+        match fs::read_to_string(&file) {
             Ok(text) => Wishes::read(&text).map_err(|sentence| {
                 at(&format!(
                     "{} is not understood, {sentence}; remove it to begin without wishes",
-                    store.file().display()
+                    file.display()
                 ))
-            })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Wishes::default(),
-            Err(error) => return Err(at(&error)),
-        };
-        Ok((store, wishes))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Wishes::default()),
+            Err(error) => Err(at(&error)),
+        }
     }
 
     /// Replaces what is kept. Waits for the disk, and keeps no thread waiting.
@@ -68,4 +145,10 @@ impl WishStore {
     fn file(&self) -> PathBuf {
         self.directory.join("wishes")
     }
+}
+
+/// Whether two open files are one.
+fn is_same(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use remora_proxy::{AccessLog, Config, Directory, Server};
+use remora_proxy::{AccessLog, Config, Directory, Inherited, Server};
 use support::process::free_address;
 use support::{PATIENCE, head_end};
 use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker, Allocator};
@@ -170,9 +170,12 @@ fn proxy(upstream: SocketAddr, directory: &std::path::Path) -> SocketAddr {
     let writing = std::thread::Builder::new().name("access-log".to_owned());
     writing.spawn(move || writer.run()).expect("a thread");
     let directory = Directory::new(&config);
-    let server = Server::bind(&config.listen, config.threads).expect("a free address");
+    let mut inherited = Inherited::take().expect("nothing was handed down");
+    let server = Server::bind(&config.listen, config.threads, &mut inherited).expect("a free address");
+    let workers = server.start(&directory, &log).expect("threads");
+    workers.serve();
     // They work until the process ends.
-    std::mem::forget(server.start(&directory, &log).expect("threads"));
+    std::mem::forget(workers);
     address
 }
 

@@ -167,8 +167,8 @@ limits! {
     /// How long clients are still accepted after SIGTERM, while `/readyz` says no already and answers say `Connection: close`. 0 s:
     /// where a balancer asks `/readyz`, as long as it takes to notice, for example 5 s.
     announce: Duration = Duration::ZERO, Duration::ZERO..=DAY;
-    /// How long requests may go on once nobody is accepted any more. 30 s: the grace period of common supervisors. A second
-    /// SIGTERM cuts them at once.
+    /// How long requests may go on once nobody is accepted any more, after SIGTERM or because a successor serves. 30 s: the
+    /// grace period of common supervisors. A second SIGTERM cuts them at once.
     stop: Duration = Duration::from_secs(30), PERIOD;
     /// How long WebSockets may go on once nobody is accepted any more; in its third quarter each is told to leave, with 1012, at a time
     /// of its own. 20 s: with 5 s of announce it is over before the 30 s of common supervisors.

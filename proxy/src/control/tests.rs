@@ -43,7 +43,8 @@ async fn started() -> (
     let address = listener.local_addr().unwrap().to_string();
     let (stop, stopped) = oneshot::channel::<()>();
     let readiness: Readiness = Arc::new(|| Ok(()));
-    let serving = serve((listener, None), directory.clone(), (readiness, None), async {
+    let (keeping, _) = Keeping::open(None, None).unwrap();
+    let serving = serve((listener, None), directory.clone(), (readiness, keeping), async {
         let _ = stopped.await;
     });
     (address, directory, stop, tokio::spawn(serving))

@@ -106,7 +106,7 @@ impl Directory {
     }
 
     /// Takes over what operators wish now. It holds over reloads.
-    pub(crate) fn follow(&self, wishes: Wishes) {
+    pub fn follow(&self, wishes: Wishes) {
         let mut writer = self.lock();
         writer.wishes = wishes;
         self.publish_wishes(&writer);

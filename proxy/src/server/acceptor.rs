@@ -39,6 +39,8 @@ pub(super) struct Acceptor {
 impl Acceptor {
     pub(super) async fn run(self) {
         let mut stage = self.stage.clone();
+        // Without whoever says so there is nothing to begin.
+        let _ = stage.wait_for(|stage| *stage != Stage::Starting).await;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -64,7 +66,14 @@ impl Acceptor {
                 }
             }
         }
-        self.welcome_queued();
+        let address = self.listener.local_addr().ok();
+        let is_own = match &*stage.borrow() {
+            Stage::Ending(_, queues) => queues.are_own(address),
+            _ => false,
+        };
+        if is_own {
+            self.welcome_queued();
+        }
     }
 
     /// How many clients there may be at a time.

@@ -6,6 +6,8 @@
 //!
 //! Left out on purpose: what a resting connection does when it is told (`http`), and what a frame is (`remora_policy`).
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -42,15 +44,37 @@ impl Grace {
     }
 }
 
+/// Who serves those that wait in the accept queues when nobody is accepted any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Queues {
+    /// This process, before it closes the sockets.
+    Own,
+    /// A successor that has the same sockets, but for those at these addresses.
+    Successor(Arc<[SocketAddr]>),
+}
+
+impl Queues {
+    /// Whether this process has to serve who waits at this address.
+    pub(super) fn are_own(&self, address: Option<SocketAddr>) -> bool {
+        match self {
+            Self::Own => true,
+            // An address that cannot be told is looked at, to be sure.
+            Self::Successor(others) => address.is_none_or(|address| others.contains(&address)),
+        }
+    }
+}
+
 /// What the threads do, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// They are there, and accept nobody yet.
+    Starting,
     /// They serve.
     Serving,
     /// They serve, and tell clients to close.
     Announcing,
     /// They accept nobody, and let what is there end.
-    Ending(Grace),
+    Ending(Grace, Queues),
     /// They end.
     Cut,
 }
@@ -58,12 +82,12 @@ pub(super) enum Stage {
 impl Stage {
     /// Whether clients are to be told.
     pub(super) fn is_announced(&self) -> bool {
-        *self != Self::Serving
+        matches!(self, Self::Announcing) || self.is_closed()
     }
 
     /// Whether nobody is accepted any more.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self, Self::Ending(_) | Self::Cut)
+        matches!(self, Self::Ending(..) | Self::Cut)
     }
 }
 
@@ -87,7 +111,7 @@ pub(super) async fn end(clients: &Clients, grace: Grace) {
 /// Completes when the client of a tunnel is to leave because the process ends.
 pub(super) async fn farewell(mut stage: watch::Receiver<Stage>) {
     let bound = match stage.wait_for(Stage::is_closed).await.as_deref() {
-        Ok(Stage::Ending(grace)) => grace.tunnels,
+        Ok(Stage::Ending(grace, _)) => grace.tunnels,
         // The thread ends with all that it has.
         _ => Duration::ZERO,
     };

@@ -11,11 +11,13 @@ use super::client::Client;
 use super::upstream::Upstream;
 use super::wait_until;
 
-/// A running `remora-proxy`; killed when dropped.
+/// A running `remora-proxy`; killed when dropped, its successors with it.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) control: SocketAddr,
     child: Child,
+    /// The process that gets signals: the child, or its last successor.
+    current: u32,
     directory: tempfile::TempDir,
     log: Arc<Mutex<String>>,
 }
@@ -183,8 +185,17 @@ impl Proxy {
         })
     }
 
-    /// Another program may take an address between the choice and the start; then there is another choice.
-    fn start_as(config: &Config, command: impl Fn(&std::path::Path) -> Command) -> Self {
+    /// The same by another command.
+    pub(crate) fn start_as(config: &Config, command: impl Fn(&std::path::Path) -> Command) -> Self {
+        Self::start_at(config, |file, _| command(file))
+    }
+
+    /// The same by one that has to know the addresses, of clients and of operators. Another program may take an address
+    /// between the choice and the start; then there is another choice.
+    pub(crate) fn start_at(
+        config: &Config,
+        command: impl Fn(&std::path::Path, &[SocketAddr]) -> Command,
+    ) -> Self {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -205,12 +216,12 @@ impl Proxy {
         }
     }
 
-    fn spawn(config: &Config, command: impl Fn(&std::path::Path) -> Command) -> Self {
+    fn spawn(config: &Config, command: impl Fn(&std::path::Path, &[SocketAddr]) -> Command) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let (address, control) = (free_address(), free_address());
         let file = directory.path().join("proxy.toml");
         std::fs::write(&file, config.at(address, control)).expect("a writable directory");
-        let mut child = command(&file)
+        let mut child = command(&file, &[address, control])
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -227,6 +238,7 @@ impl Proxy {
         Self {
             address,
             control,
+            current: child.id(),
             child,
             directory,
             log,
@@ -279,12 +291,35 @@ impl Proxy {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &pid])
-            .status()
-            .expect("kill exists");
-        assert!(status.success());
+        assert!(kill(name, self.current));
+    }
+
+    /// The processes that were started to replace one, in this order.
+    pub(crate) fn successors(&self) -> Vec<u32> {
+        let log = self.log();
+        let starts = log
+            .lines()
+            .filter(|line| line.contains("a successor is starting"));
+        let ids = starts.filter_map(|line| line.split("\"process\":").nth(1)?.split([',', '}']).next());
+        ids.filter_map(|id| id.parse().ok()).collect()
+    }
+
+    /// Asks for a replacement, and waits until the new process serves; signals go there from then on.
+    pub(crate) fn replace(&mut self) {
+        let before = self.successors().len();
+        self.signal("USR2");
+        wait_until("a successor is starting", || self.successors().len() > before);
+        self.follow();
+    }
+
+    /// Waits until the last successor serves; signals go there from then on.
+    pub(crate) fn follow(&mut self) {
+        wait_until("the successor serves", || {
+            let times = |what: &str| self.log().matches(what).count();
+            times("replaced: a successor serves") + times("the successor failed") == self.successors().len()
+        });
+        wait_until("and is ready", || self.is_ready());
+        self.current = self.successors().pop().expect("there is one");
     }
 
     /// Waits for the end; answers with the exit code.
@@ -356,8 +391,19 @@ impl Proxy {
     }
 }
 
+/// Whether a signal reached a process.
+pub(crate) fn kill(signal: &str, process: u32) -> bool {
+    let mut kill = Command::new("kill");
+    kill.args([&format!("-{signal}"), &process.to_string()])
+        .stderr(Stdio::null());
+    kill.status().expect("kill exists").success()
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
+        for successor in self.successors() {
+            kill("KILL", successor);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {

@@ -9,7 +9,8 @@ use crate::Fault;
 use crate::tree::Tree;
 use crate::words::names;
 
-/// Where a program starts threads and tasks: composition roots, accept loops, owners of one thread of their own, and work
+/// Where a program starts threads, tasks and processes: composition roots, accept loops, owners of one thread of their own, a
+/// successor of the process, and work
 /// for the disk, which must not be done on a thread that sends heartbeats, or for a pager that takes nothing.
 const STARTERS: &[&str] = &[
     "admin/src/commands/watching.rs",
@@ -32,6 +33,7 @@ const STARTERS: &[&str] = &[
     "store/src/rpc/copies.rs",
     "store/src/rpc/listing.rs",
     "store/src/runtime.rs",
+    "proxy/src/handover/successor.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",
     "proxy/src/server/acceptor.rs",
