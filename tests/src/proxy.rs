@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use remora_proto::v1;
 
 use crate::calls::Calls;
@@ -42,6 +43,8 @@ pub struct Proxy {
     certificates: Option<Certificates>,
     log: PathBuf,
     process: Option<Process>,
+    /// The process that serves users: the one that was started, or its last successor.
+    serving: u32,
 }
 
 /// The configuration file for `members` (route, address).
@@ -102,6 +105,7 @@ impl Proxy {
             certificates,
             log: directory.join("proxy.log"),
             process: None,
+            serving: 0,
         };
         proxy.launch()?;
         Ok(proxy)
@@ -109,11 +113,69 @@ impl Proxy {
 
     fn launch(&mut self) -> Result<()> {
         let program = place::program("remora-proxy")?;
-        let process = Process::start("proxy", &program, &self.log, |command| {
-            command.arg("--config").arg(&self.config);
+        self.launch_by(&program, &[])
+    }
+
+    fn launch_by(&mut self, program: &Path, arguments: &[&str]) -> Result<()> {
+        let process = Process::start("proxy", program, &self.log, |command| {
+            command.args(arguments).arg("--config").arg(&self.config);
         })?;
+        self.serving = process.id();
         self.process = Some(process);
         Ok(())
+    }
+
+    /// Ends it, and starts it anew by a service manager that holds its sockets and starts it when somebody comes.
+    ///
+    /// # Errors
+    /// When there is no such program here, or it does not become ready in time.
+    pub fn start_activated(&mut self) -> Result<()> {
+        self.end();
+        let (users, operators) = (self.address.to_string(), self.control.to_string());
+        let program = place::program("remora-proxy")?;
+        let program = program.to_str().context("a path in UTF-8")?;
+        let listen = ["-l", &users, "-l", &operators, program];
+        let manager = Path::new("systemd-socket-activate");
+        let there = Command::new(manager).arg("--version").output();
+        there.context("systemd-socket-activate is missing: `tools/prerequisites` installs it")?;
+        self.launch_by(manager, &listen)?;
+        self.wait_ready()
+    }
+
+    /// Puts a new process in the place of the one that serves users, and waits until it does.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn replace(&mut self) -> Result<()> {
+        let before = self.successors().len();
+        signal("USR2", self.serving)?;
+        wait_until("a successor starts", START, || self.successors().len() > before)?;
+        let replaced = || {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            log.matches("replaced: a successor serves").count() == self.successors().len()
+        };
+        wait_until("a successor serves", START, replaced)?;
+        self.serving = self.successors().pop().context("there is one")?;
+        self.wait_ready()
+    }
+
+    /// The processes that were started to replace one, in their order.
+    fn successors(&self) -> Vec<u32> {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let starts = log
+            .lines()
+            .filter(|line| line.contains("a successor is starting"));
+        let ids = starts.filter_map(|line| line.split("\"process\":").nth(1)?.split([',', '}']).next());
+        ids.filter_map(|id| id.parse().ok()).collect()
+    }
+
+    /// Ends it with all its successors.
+    fn end(&mut self) {
+        drop(self.process.take());
+        for successor in self.successors() {
+            // Most have ended.
+            let _ = signal("KILL", successor);
+        }
     }
 
     /// Ends it, and starts it anew with its file changed; it then believes nothing of what it saw before.
@@ -121,7 +183,7 @@ impl Proxy {
     /// # Errors
     /// When the file cannot be written, or it does not become ready in time.
     pub fn start_anew(&mut self, change: impl FnOnce(String) -> String) -> Result<()> {
-        drop(self.process.take());
+        self.end();
         let text = std::fs::read_to_string(&self.config)?;
         std::fs::write(&self.config, change(text))?;
         self.launch()?;
@@ -198,4 +260,22 @@ impl Proxy {
             .as_ref()
             .map_or_else(String::new, |process| format!("--- proxy\n{}", process.tail()))
     }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Sends a signal to a process that is no child of the harness.
+fn signal(name: &str, process: u32) -> Result<()> {
+    let mut kill = Command::new("kill");
+    kill.args(["-s", name, &process.to_string()])
+        .stderr(Stdio::null());
+    ensure!(
+        kill.status()?.success(),
+        "SIG{name} did not reach process {process}"
+    );
+    Ok(())
 }
