@@ -162,7 +162,9 @@ async fn begin(
     workers: &mut Workers,
 ) -> Result<bool, Failure> {
     directory.first_verdicts().await;
-    workers.are_there().await;
+    if !workers.are_there().await {
+        return Err(a_thread_ended());
+    }
     let Some((predecessor, untaken)) = handed else {
         return Ok(false);
     };
@@ -203,7 +205,7 @@ impl Running<'_> {
                 },
                 () = self.replacements.asked() => self.replacement.begin().await,
                 untaken = self.replacement.handed_over() => break Some(untaken),
-                () = self.workers.one_ended() => return Err(Failure::Runtime("a proxy thread ended".to_owned())),
+                () = self.workers.one_ended() => return Err(a_thread_ended()),
                 ended = &mut beside => return ended,
             }
         };
@@ -328,6 +330,11 @@ async fn bind_control(address: SocketAddr, inherited: &mut Inherited) -> Result<
             .into_std()
             .map_err(cannot_start),
     }
+}
+
+/// What it could not do has been logged.
+fn a_thread_ended() -> Failure {
+    Failure::Runtime("a proxy thread ended".to_owned())
 }
 
 /// Takes the error by value because `map_err` hands it over.

@@ -154,12 +154,12 @@ impl Server {
 }
 
 impl Workers {
-    /// Waits until all threads are there, or one has ended.
-    pub async fn are_there(&mut self) {
+    /// Waits until all threads are there; false if one has ended instead.
+    pub async fn are_there(&mut self) -> bool {
         tokio::select! {
             // Threads hold the senders.
-            _ = self.there.wait_for(|there| *there == self.threads) => {}
-            _ = self.ended.recv() => {}
+            there = self.there.wait_for(|there| *there == self.threads) => there.is_ok(),
+            _ = self.ended.recv() => false,
         }
     }
 

@@ -1,9 +1,9 @@
 //! Claim: SIGUSR2 puts a new process in the place of the old one, and no client notices: whoever comes is served by either, what is
 //! open goes on, wishes hold; and where the new one fails, nothing has changed.
 //!
-//! Broken once to see it fail: sockets closed and bound anew; the queue of an address that is given up not served; the wishes
-//! not read again; a reload not passed on; the successor left alive at a SIGTERM; the program's own file started, not the one at
-//! its path.
+//! Broken once to see it fail: the queue of an address that is given up not served; the wishes not read again; their lock not
+//! handed down; a reload not passed on; a successor that accepts before it has the word, or is left alive at a SIGTERM; the
+//! program's own file started, not the one at its path; the service manager not told; the old process cut by the first SIGTERM.
 #![allow(clippy::print_stdout, reason = "says where there is no systemd")]
 
 mod support;
@@ -148,6 +148,27 @@ fn what_is_open_goes_on_at_the_old_process() {
     assert!(socket.is_closed());
     assert_eq!(proxy.exit_code(), Some(0));
     assert_eq!(text(&proxy, ""), "late", "by the third process");
+}
+
+#[test]
+fn a_service_that_stops_cuts_nobody_at_the_old_process() {
+    let upstream = chat();
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]));
+    let old = proxy.id();
+    let mut request = proxy.client();
+    request.send(GET);
+    wait_until("the request is in flight", || upstream.seen().len() == 1);
+    proxy.replace();
+    assert!(
+        kill("TERM", old),
+        "as service managers do, to all processes of a service"
+    );
+    wait_until("it is noted", || proxy.log().contains("is ending already"));
+    let mut other = proxy.client();
+    other.send(GET);
+    upstream.release();
+    assert_eq!(request.response().text(), "late");
+    assert_eq!(other.response().text(), "late");
 }
 
 #[test]

@@ -6,8 +6,7 @@
 //! No connection is refused or reset, every request over a new connection is answered, a GET over a kept one at the latest
 //! when it is sent again, as browsers do where a connection was closed under it; what operators wished holds at each process;
 //! a WebSocket goes on at the process that has it, and is told to leave before the bound of that passes.
-//! Broken once to see it fail: what is in flight cut at the handover (requests without an answer); the wishes not handed over (n2
-//! served again).
+//! Broken once to see it fail: what is open cut at the handover (a WebSocket was reset); the wishes not read (n2 served again).
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

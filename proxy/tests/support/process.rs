@@ -16,7 +16,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) control: SocketAddr,
     child: Child,
-    /// The process that gets signals: the child, or its last successor.
+    /// The child, or its last successor.
     current: u32,
     directory: tempfile::TempDir,
     log: Arc<Mutex<String>>,
@@ -248,6 +248,11 @@ impl Proxy {
     /// A new connection.
     pub(crate) fn client(&self) -> Client {
         Client::connect(self.address)
+    }
+
+    /// The process that gets signals.
+    pub(crate) fn id(&self) -> u32 {
+        self.current
     }
 
     /// What it logged so far.
