@@ -17,6 +17,7 @@ mod farewell;
 mod heads;
 mod stay;
 mod story;
+mod turns;
 mod visit;
 
 use std::cell::RefCell;
@@ -86,11 +87,7 @@ pub(crate) async fn serve(
     let trusts = |address| trust.networks.include(address);
     let view = ClientView::of(&visitor.peer, trust.header, trusts, &visit.head.fields.iter());
     let mut story = Story::begin(&visit, &view);
-    let replay = Replay::new(
-        (client.length(), snapshot.limits.replay_bytes),
-        &mut papers.kept,
-        visit.now(),
-    );
+    let replay = Replay::new((client.length(), &snapshot.limits), &mut papers.kept, visit.now());
     let replay = RefCell::new(replay);
     let mut desk = Desk {
         client,
@@ -349,7 +346,7 @@ impl<'a> Exchange<'a, '_, '_> {
         match lost {
             Lost::Gone => Unserved::Gone,
             Lost::TooSlow => {
-                story.too_slow();
+                story.too_slow("request");
                 OwnAnswer::too_slow().into()
             }
             Lost::Refused(refusal) => OwnAnswer::refused(refusal).into(),

@@ -106,7 +106,7 @@ impl Attempt<'_, '_> {
         leave: impl Fn() -> bool,
     ) -> Result<Came, Unanswered> {
         let _until_the_head = self.cells.wait();
-        self.replay.borrow_mut().again();
+        self.replay.borrow_mut().again(self.ticket.now());
         desk.answer.clear();
         link.begin(desk.told, self.replay.borrow().length(), asked);
         let expects = desk.client.expects();
@@ -263,7 +263,7 @@ fn send_content(
         match client.poll_content(context) {
             Poll::Ready(Content::Data(data)) => {
                 let Poll::Ready(given) = link.poll_send(context, data) else {
-                    replay.is_held_up();
+                    replay.is_held_up(now);
                     return Poll::Pending;
                 };
                 let given = given?;

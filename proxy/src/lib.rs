@@ -28,7 +28,7 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `server`, `handover` | listens, one task for each client, ends in steps; sockets from and to other processes |
+//! | `server`, `handover` | listens, keeps room for clients, ends in steps; sockets from and to other processes |
 //! | `conversation` | a client's connection from request to request |
 //! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |

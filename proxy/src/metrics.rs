@@ -38,6 +38,8 @@ pub(crate) const CLIENTS: &str = "remora_proxy_client_connections";
 pub(crate) const GAVE_WAY: &str = "remora_proxy_connections_gave_way_total";
 /// Clients that had to wait because all that were connected were at work.
 pub(crate) const WAITED: &str = "remora_proxy_clients_waited_total";
+/// Clients that were too slow, at sending a request or at taking an answer.
+pub(crate) const SLOW: &str = "remora_proxy_slow_clients_total";
 /// Requests refused before a pool was known, by status and reason.
 pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
 /// Connections that were refused before a request was read, by reason: too many from one address, or something about their

@@ -14,9 +14,10 @@
 use std::time::Duration;
 
 use remora_h1::{Fields, Length};
-use remora_policy::may_trail;
+use remora_policy::{Pace, may_trail};
 use tokio::time::Instant;
 
+use crate::config::Limits;
 use crate::deadline::Deadline;
 
 /// How the client's content ended early.
@@ -26,7 +27,7 @@ pub(crate) enum Lost {
     Gone,
     /// What it sent is no content.
     Refused(remora_h1::Refusal),
-    /// It was silent for too long.
+    /// It was silent for too long, or too slow.
     TooSlow,
 }
 
@@ -48,6 +49,8 @@ pub(crate) struct Replay<'k> {
     failed: Option<Lost>,
     /// Since when the client has owed the next byte; none while it is not its turn.
     waiting: Option<Instant>,
+    /// How the client gets on with it.
+    pace: Pace,
     /// When a byte was last handed to an attempt.
     moved: Instant,
     /// Bytes that attempts were given and nobody has counted yet.
@@ -55,12 +58,13 @@ pub(crate) struct Replay<'k> {
 }
 
 impl<'k> Replay<'k> {
-    /// Takes charge of content of this length, from this moment on; keeps at most `limit` bytes of it in `kept`, which is empty.
-    pub(crate) fn new((length, limit): (Length, usize), kept: &'k mut Vec<u8>, now: Instant) -> Self {
+    /// Takes charge of content of this length, from this moment on. How much of it is kept, in `kept`, which is empty, and how
+    /// slowly it may come, is in the limits.
+    pub(crate) fn new((length, limits): (Length, &Limits), kept: &'k mut Vec<u8>, now: Instant) -> Self {
         Self {
             length,
             kept,
-            limit,
+            limit: limits.replay_bytes,
             position: 0,
             trailers: None,
             keeping: true,
@@ -68,15 +72,16 @@ impl<'k> Replay<'k> {
             ended: matches!(length, Length::None | Length::Known(0)),
             failed: None,
             waiting: None,
+            pace: Pace::new(limits.request_pace()),
             moved: now,
             given: 0,
         }
     }
 
     /// Another attempt begins, with the first byte. Only while [`Replay::can_repeat`] holds.
-    pub(crate) fn again(&mut self) {
+    pub(crate) fn again(&mut self, now: Instant) {
         self.position = 0;
-        self.waiting = None;
+        self.turn_ends(now);
     }
 
     /// How long it is.
@@ -123,6 +128,7 @@ impl<'k> Replay<'k> {
     /// The current attempt, which has been given all before, was given these bytes of the client's.
     pub(crate) fn passed(&mut self, data: &[u8], now: Instant) {
         self.came(now);
+        self.pace.moved(count(data.len()));
         self.given += count(data.len());
         if self.keeping && self.kept.len() + data.len() <= self.limit {
             self.kept.extend_from_slice(data);
@@ -159,18 +165,26 @@ impl<'k> Replay<'k> {
     }
 
     /// It is the upstream's turn: what the client has sent cannot leave.
-    pub(crate) fn is_held_up(&mut self) {
-        self.waiting = None;
+    pub(crate) fn is_held_up(&mut self, now: Instant) {
+        self.turn_ends(now);
     }
 
     fn came(&mut self, now: Instant) {
-        self.waiting = None;
+        self.turn_ends(now);
         self.moved = now;
     }
 
-    /// Until when the client's next byte is waited for, if so long at most; none while it is not its turn.
+    /// It is no longer the client's turn.
+    fn turn_ends(&mut self, now: Instant) {
+        if let Some(since) = self.waiting.take() {
+            self.pace.waited(now.saturating_duration_since(since));
+        }
+    }
+
+    /// Until when the client's next byte is waited for, if for `limit` at most; none while it is not its turn.
     pub(crate) fn piece_due(&self, limit: Duration) -> Option<Deadline> {
-        self.waiting.map(|since| Deadline::since(since, limit))
+        let left = self.pace.left().map_or(limit, |left| left.min(limit));
+        self.waiting.map(|since| Deadline::since(since, left))
     }
 
     /// Until when the answer's head is waited for, over all attempts: so long after a byte last moved, or after the
@@ -201,6 +215,13 @@ mod tests {
     // Small, so that a test can exceed it.
     const LIMIT: usize = 8;
 
+    fn limits() -> Limits {
+        Limits {
+            replay_bytes: LIMIT,
+            ..Limits::default()
+        }
+    }
+
     /// What the current attempt gets of the kept bytes.
     fn kept(replay: &mut Replay<'_>) -> Vec<u8> {
         let kept = replay.kept().to_vec();
@@ -211,10 +232,10 @@ mod tests {
     #[test]
     fn a_second_attempt_sees_the_content_from_its_first_byte() {
         let mut room = Vec::new();
-        let mut replay = Replay::new((Length::Chunked, LIMIT), &mut room, Instant::now());
+        let mut replay = Replay::new((Length::Chunked, &limits()), &mut room, Instant::now());
         replay.passed(b"ab", Instant::now());
         assert!(replay.can_repeat() && !replay.is_complete());
-        replay.again();
+        replay.again(Instant::now());
         assert_eq!(kept(&mut replay), b"ab");
         replay.passed(b"cd", Instant::now());
         let mut trailers = Fields::default();
@@ -222,7 +243,7 @@ mod tests {
         trailers.push(b"Cookie", b"a=b");
         replay.trail(&mut trailers);
         replay.end(Instant::now());
-        replay.again();
+        replay.again(Instant::now());
         assert_eq!(kept(&mut replay), b"abcd");
         assert!(kept(&mut replay).is_empty());
         assert_eq!(
@@ -237,7 +258,7 @@ mod tests {
     #[test]
     fn content_that_outgrew_the_limit_cannot_be_repeated() {
         let mut room = Vec::new();
-        let mut replay = Replay::new((Length::Known(12), LIMIT), &mut room, Instant::now());
+        let mut replay = Replay::new((Length::Known(12), &limits()), &mut room, Instant::now());
         replay.passed(b"012345", Instant::now());
         assert!(replay.can_repeat());
         replay.passed(b"678", Instant::now());
@@ -249,9 +270,9 @@ mod tests {
     #[test]
     fn keeping_stops_at_the_answer_and_what_was_kept_is_still_given() {
         let mut room = Vec::new();
-        let mut replay = Replay::new((Length::Known(4), LIMIT), &mut room, Instant::now());
+        let mut replay = Replay::new((Length::Known(4), &limits()), &mut room, Instant::now());
         replay.passed(b"ab", Instant::now());
-        replay.again();
+        replay.again(Instant::now());
         replay.forget();
         assert_eq!(kept(&mut replay), b"ab");
         replay.passed(b"cd", Instant::now());
@@ -261,7 +282,7 @@ mod tests {
     #[test]
     fn a_client_that_failed_is_never_repeated() {
         let mut room = Vec::new();
-        let mut replay = Replay::new((Length::Known(4), LIMIT), &mut room, Instant::now());
+        let mut replay = Replay::new((Length::Known(4), &limits()), &mut room, Instant::now());
         replay.passed(b"ab", Instant::now());
         replay.fail(Lost::Gone);
         assert!(!replay.can_repeat());
@@ -271,13 +292,44 @@ mod tests {
     #[test]
     fn it_knows_whose_turn_it_is() {
         let mut room = Vec::new();
-        let mut replay = Replay::new((Length::Known(4), LIMIT), &mut room, Instant::now());
+        let mut replay = Replay::new((Length::Known(4), &limits()), &mut room, Instant::now());
         assert_eq!(replay.piece_due(Duration::ZERO), None);
         replay.waits(true, Instant::now());
         assert!(replay.piece_due(Duration::ZERO).is_some_and(Deadline::has_passed));
-        replay.is_held_up();
+        replay.is_held_up(Instant::now());
         assert_eq!(replay.piece_due(Duration::ZERO), None);
         replay.waits(false, Instant::now());
         assert_eq!(replay.piece_due(Duration::ZERO), None);
+    }
+
+    /// Only the time counts in which an attempt waits for the client.
+    #[test]
+    fn a_client_is_slow_in_its_own_time_alone() {
+        let (mut room, mut now) = (Vec::new(), Instant::now());
+        let second = Duration::from_secs(1);
+        let Limits {
+            idle, client_grace, ..
+        } = limits();
+        let mut replay = Replay::new((Length::Chunked, &limits()), &mut room, now);
+        let left = |replay: &Replay<'_>, now: Instant| {
+            let due = replay.piece_due(2 * idle);
+            due.map(|due| due.instant() - now)
+        };
+        replay.passed(b"x", now);
+        replay.waits(true, now);
+        now += 20 * second;
+        replay.passed(b"x", now);
+        assert_eq!(left(&replay, now), None, "the upstream's turn");
+        now += 1_000 * second;
+        replay.again(now);
+        replay.waits(true, now);
+        now += 10 * second;
+        replay.is_held_up(now);
+        now += 1_000 * second;
+        replay.passed(b"x", now);
+        replay.waits(true, now);
+        // Two bytes since, at 500 in a second.
+        let earned = Duration::from_millis(4);
+        assert_eq!(left(&replay, now), Some(client_grace - 30 * second + earned));
     }
 }

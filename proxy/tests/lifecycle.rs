@@ -286,6 +286,23 @@ fn figures_and_the_access_log_tell_of_an_exchange_without_its_session() {
 }
 
 #[test]
+fn an_upload_that_breaks_off_is_told_as_a_client_that_left() {
+    let upstream = Upstream::start_with_heads(|_| Act::AwaitClose);
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = directory.path().join("access.log");
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]).access_log(&log));
+    let mut client = proxy.client();
+    client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 10\r\n\r\nhalf");
+    wait_until("it is on its way", || upstream.seen().len() == 1);
+    drop(client);
+    wait_until("the upstream is given up", || upstream.abandoned() == 1);
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0));
+    let lines = std::fs::read_to_string(&log).expect("the log was written");
+    assert!(lines.contains(" end=client-gone "), "{lines}");
+}
+
+#[test]
 fn the_access_log_hides_sessions_of_refused_requests_too() {
     let upstream = Upstream::named("ok");
     let directory = tempfile::tempdir().expect("a temporary directory");

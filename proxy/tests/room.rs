@@ -189,3 +189,87 @@ fn the_address_counts_that_a_balancer_names_and_whom_the_site_trusts_is_not_coun
     assert_eq!(brought(&proxy, "192.0.2.7").response().status, 503);
     wait_until("the operator is told", || proxy.log().contains("192.0.2.7"));
 }
+
+/// A pace that a client keeps who does not dawdle, and one that dawdles soon does not.
+const SOON: &str =
+    "[limits]\nrequest_bytes_per_second = 1000000\nanswer_bytes_per_second = 1000000\nclient_grace = \"1s\"";
+
+/// What the access log says when the proxy has stopped.
+fn lines(proxy: &mut Proxy, log: &std::path::Path) -> String {
+    proxy.signal("TERM");
+    assert_eq!(proxy.exit_code(), Some(0));
+    std::fs::read_to_string(log).expect("the log was written")
+}
+
+#[test]
+fn a_request_that_comes_byte_by_byte_ends_and_a_slow_upstream_is_no_fault_of_its_client() {
+    let upstream = Upstream::named("ok");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = directory.path().join("access.log");
+    // Whoever checks it would find it down.
+    let config = Config::new(&[&upstream]).health("health = \"off\"");
+    let mut proxy = Proxy::start(&config.access_log(&log).table(SOON));
+    upstream.freeze();
+    // More than sockets hold: it waits for the upstream, which reads none of it.
+    let mut uploads = proxy.client();
+    let sends = std::thread::spawn(move || {
+        let body = "x".repeat(16 * 1024 * 1024);
+        uploads.request("POST", "/large", "", &body)
+    });
+    wait_until("it is on its way", || upstream.connections() == 1);
+    // Each takes as long as the other one may be held.
+    for _ in 0..2 {
+        let mut slow = proxy.client();
+        slow.send("POST /slow HTTP/1.1\r\nHost: shop\r\nContent-Length: 100000\r\n\r\n");
+        let refused = slow.trickles("POST");
+        assert_eq!(
+            (refused.status, refused.field("connection")),
+            (408, Some("close"))
+        );
+        assert!(slow.is_closed());
+    }
+    upstream.thaw();
+    assert_eq!(sends.join().expect("an answer").text(), "ok");
+    let slow = r#"remora_proxy_slow_clients_total{at="request"}"#;
+    assert_eq!(proxy.figure(slow), Some(2.0));
+    let lines = lines(&mut proxy, &log);
+    let line = |target: &str| lines.lines().find(|line| line.contains(target)).expect("a line");
+    assert!(line("/slow").contains(" 408 ") && line("/slow").contains(" end=too-slow "));
+    assert!(line("/large").contains(" end=complete "));
+}
+
+#[test]
+fn a_request_as_a_whole_has_its_time() {
+    let upstream = Upstream::start_with_heads(|_| Act::AwaitClose);
+    let limits = "[limits]\nrequest_bytes_per_second = 0\nrequest = \"200ms\"";
+    let proxy = Proxy::start(&Config::new(&[&upstream]).table(limits));
+    let mut slow = proxy.client();
+    slow.send("POST /slow HTTP/1.1\r\nHost: shop\r\nContent-Length: 100000\r\n\r\n");
+    assert_eq!(slow.trickles("POST").status, 408);
+}
+
+#[test]
+fn a_client_that_takes_its_answer_too_slowly_is_cut_and_a_slow_upstream_is_no_fault_of_its_client() {
+    let large = 16 * 1024 * 1024;
+    let upstream = Upstream::start(move |seen| match &*seen.target {
+        "/held" => Act::SayAndHold(b"HTTP/1.1 200 OK\r\n\r\nhalf".to_vec()),
+        _ => Act::text(&"x".repeat(large)),
+    });
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = directory.path().join("access.log");
+    let mut proxy = Proxy::start(&Config::new(&[&upstream]).access_log(&log).table(SOON));
+    let (mut waits, mut slow) = (proxy.client(), proxy.client());
+    waits.send("GET /held HTTP/1.1\r\nHost: shop\r\n\r\n");
+    wait_until("it is answered", || upstream.seen().len() == 1);
+    slow.send("GET /slow HTTP/1.1\r\nHost: shop\r\n\r\n");
+    assert!(slow.sips() < large);
+    upstream.release();
+    let response = waits.response();
+    assert_eq!((&*response.text(), response.complete), ("half", true));
+    let slow = r#"remora_proxy_slow_clients_total{at="answer"}"#;
+    assert_eq!(proxy.figure(slow), Some(1.0));
+    let lines = lines(&mut proxy, &log);
+    let line = |target: &str| lines.lines().find(|line| line.contains(target)).expect("a line");
+    assert!(line("/slow").contains(" 200 ") && line("/slow").contains(" end=too-slow "));
+    assert!(line("/held").contains(" end=complete "));
+}

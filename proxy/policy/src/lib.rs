@@ -50,6 +50,11 @@
 //! Who the client is, is found once for each request ([`ClientView`]): behind trusted peers the first address of their
 //! chain that is not trusted. Log lines, forwarding fields, cookies and redirects are written from it.
 //!
+//! # How slow they may be (`pace`)
+//!
+//! A client that sends a request, or takes an answer, below a pace has a grace to lose and is then too slow; only time counts in
+//! which it is the client's turn ([`Pace`]).
+//!
 //! # What outlives the process (`wishes`)
 //!
 //! What operators wish of each route, over what the file says, as text in one form (`formats/proxy/wishes.txt`).
@@ -80,6 +85,7 @@
 mod failover;
 mod frames;
 mod headers;
+mod pace;
 mod parts;
 mod preamble;
 mod route;
@@ -98,6 +104,7 @@ pub use headers::{
     added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here, may_trail,
     route_cookie, traceparent,
 };
+pub use pace::{Pace, PaceLimits};
 pub use parts::{InParts, ShortText};
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};

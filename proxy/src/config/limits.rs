@@ -11,7 +11,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use remora_policy::RetryLimits;
+use remora_policy::{PaceLimits, RetryLimits};
 use remora_process::config::{Period, Spanned};
 use serde::Deserialize;
 
@@ -30,6 +30,9 @@ const BYTES_MAX: usize = 16 * 1_024 * 1_024;
 const COUNT: RangeInclusive<usize> = 1..=COUNT_MAX;
 /// Most of anything that is counted: beyond what one machine holds it is a slip of the pen.
 const COUNT_MAX: usize = 1_000_000;
+
+/// Fastest pace that may be asked of a client, in bytes per second. 16 MiB: more is asked of nobody's line.
+const RATE_MAX: u32 = 16 * 1_024 * 1_024;
 
 /// One limit as people see it.
 pub(super) struct Row {
@@ -199,6 +202,18 @@ limits! {
     /// counts that it names. 5,000, half of the room: one address never takes it all, and a company of 800 people with
     /// six connections each comes in.
     connections_per_address: usize = 5_000, 0..=COUNT_MAX;
+    /// Bytes in a second that a client must send of a request's body, while it is its turn; 0: any pace will do. 500, as in httpd:
+    /// the worst phone line is faster. One that stays below gets 408.
+    request_bytes_per_second: u32 = 500, 0..=RATE_MAX;
+    /// Bytes in a second that a client must take of an answer, while it is its turn; 0: any pace will do. 500, as for
+    /// requests. One that stays below is cut.
+    answer_bytes_per_second: u32 = 500, 0..=RATE_MAX;
+    /// How long a client may fall behind these before it is too slow. 60 s, as long as a body may rest: a phone in a tunnel
+    /// comes back.
+    client_grace: Duration = Duration::from_secs(60), PERIOD;
+    /// How long a client may take for a request's body in all, while it is its turn (the head has request_head); 0: for ever. 6 h:
+    /// 2 GiB at 100 KB/s, over the uplink of a slow line.
+    request: Duration = Duration::from_secs(21_600), Duration::ZERO..=DAY;
     /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
     upstream_connections_idle: usize = 64, 0..=COUNT_MAX;
 
@@ -217,6 +232,24 @@ limits! {
 }
 
 impl Limits {
+    /// How slow a client may be at sending a request's body.
+    pub(crate) fn request_pace(&self) -> PaceLimits {
+        PaceLimits {
+            bytes_per_second: self.request_bytes_per_second,
+            grace: self.client_grace,
+            whole: self.request,
+        }
+    }
+
+    /// How slow a client may be at taking an answer.
+    pub(crate) fn answer_pace(&self) -> PaceLimits {
+        PaceLimits {
+            bytes_per_second: self.answer_bytes_per_second,
+            grace: self.client_grace,
+            whole: Duration::ZERO,
+        }
+    }
+
     /// Bounds on the heads of requests.
     pub(crate) fn requests(&self) -> remora_h1::Limits {
         remora_h1::Limits {

@@ -93,6 +93,10 @@ limit    target_bytes 8192
 limit    replay_bytes 0
 limit    connections 10000
 limit    connections_per_address 5000
+limit    request_bytes_per_second 500
+limit    answer_bytes_per_second 500
+limit    client_grace 60s
+limit    request 21600s
 limit    upstream_connections_idle 64
 retry    attempts 2, percent 20, per_second 10, burst 1000
 pool     old: route in cookie ROUTEID, session in JSESSIONID; GET /healthz every 5s, 2s for 200-399, down after 2, up after 2

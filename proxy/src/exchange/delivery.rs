@@ -15,6 +15,7 @@ use remora_policy::{Cause, Failure, Phase, may_trail};
 
 use super::heads;
 use super::story::Story;
+use super::turns::Turns;
 use super::visit::Visit;
 use crate::answer::OwnAnswer;
 use crate::deadline::Deadline;
@@ -45,9 +46,9 @@ impl Delivery<'_, '_> {
     /// Passes an upstream's answer on, whose head is ready at the desk.
     pub(super) async fn pass_on(&self, mut link: Link, desk: &mut Desk<'_>, story: &mut Story<'_>) {
         self.write_head(link.length(), false, desk, story);
-        let mut quiet = None;
+        let mut turns = Turns::new(&self.visit.snapshot().limits, self.idle);
         let ended =
-            poll_fn(|context| self.poll_pass(context, (&mut link, desk.client), story, &mut quiet)).await;
+            poll_fn(|context| self.poll_pass(context, (&mut link, desk.client), story, &mut turns)).await;
         match ended {
             Ended::Whole => {
                 story.complete();
@@ -65,8 +66,8 @@ impl Delivery<'_, '_> {
             }
             Ended::Gone => desk.client.ends(),
             Ended::TooSlow => {
-                story.too_slow();
-                desk.client.cut();
+                story.too_slow("answer");
+                desk.client.reset();
             }
             Ended::Cut(cause) => {
                 let failure = Failure::new(Phase::Passing, cause);
@@ -146,7 +147,7 @@ impl Delivery<'_, '_> {
         context: &mut Context<'_>,
         (link, client): (&mut Link, &mut Client),
         story: &mut Story<'_>,
-        quiet: &mut Option<Deadline>,
+        turns: &mut Turns,
     ) -> Poll<Ended> {
         let waits_for_client = loop {
             if !self.replay.borrow().is_complete() {
@@ -166,7 +167,7 @@ impl Delivery<'_, '_> {
                     Poll::Ready(Ok(sent)) => {
                         link.take(sent);
                         story.sent(sent);
-                        *quiet = None;
+                        turns.moved(sent);
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Ended::Gone),
                     Poll::Pending => break true,
@@ -194,8 +195,12 @@ impl Delivery<'_, '_> {
         if self.replay.borrow().is_complete() && client.poll_gone(context).is_ready() {
             return Poll::Ready(Ended::Gone);
         }
-        let due = *quiet.get_or_insert_with(|| self.due());
-        match due.is_over(self.visit.now()) {
+        let now = self.visit.now();
+        let due = match waits_for_client {
+            true => turns.of_client(now),
+            false => turns.of_upstream(now),
+        };
+        match due.is_over(now) {
             true if waits_for_client => Poll::Ready(Ended::TooSlow),
             true => Poll::Ready(Ended::Cut(Cause::TimedOut)),
             false => {

@@ -20,7 +20,7 @@ use crate::access_log::{End, Entry};
 use crate::config::Terms;
 use crate::directory::Snapshot;
 use crate::http::Farewell;
-use crate::metrics::FAILURES;
+use crate::metrics::{FAILURES, SLOW};
 use crate::naming::RequestId;
 use crate::tally::{InFlight, OpenTunnel};
 
@@ -162,8 +162,9 @@ impl<'v> Story<'v> {
         self.upstream.as_ref().map(|(id, _)| *id)
     }
 
-    /// The client is not served to the end, because it is too slow.
-    pub(super) fn too_slow(&mut self) {
+    /// The client is not served to the end, because it is too slow at its `request` or its `answer`.
+    pub(super) fn too_slow(&mut self, at: &'static str) {
+        metrics::counter!(SLOW, "at" => at).increment(1);
         self.end = End::TooSlow;
     }
 

@@ -10,11 +10,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use remora_h1::{Fields, Head, Known, Length, Limits, Persistence, Reader, Refusal, Version, Writer};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use super::buffers::Buffers;
 use super::framed::{Content, Fault, Framed, HeadKind};
 use super::wire::Wire;
+
+/// Bytes that the kernel may hold for a client and not yet send. 128 KiB, as is usual on servers: it would take megabytes at
+/// once and say nothing of the client; with less, fast downloads would wait until this thread comes round.
+pub(crate) const UNSENT_BYTES: u32 = 128 * 1024;
 
 /// One connection of a client.
 pub(crate) struct Client {
@@ -31,6 +36,8 @@ pub(crate) struct Client {
 impl Client {
     /// A connection that has sent nothing yet.
     pub(crate) fn new(stream: TcpStream, buffers: Rc<Buffers>, limits: Limits) -> Self {
+        // Without it a client that takes little is only noticed later.
+        let _noticed_later = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
         Self {
             framed: Framed::new(Wire::new(stream, buffers), Reader::of_requests(limits)),
             version: Version::Http11,
@@ -209,6 +216,12 @@ impl Client {
             // An orderly close would look like the end of the content.
             self.framed.wire.reset();
         }
+    }
+
+    /// The client takes its answer too slowly: the kernel forgets what it has not sent.
+    pub(crate) fn reset(&mut self) {
+        self.goes_on = false;
+        self.framed.wire.reset();
     }
 
     /// It rests until the next request.

@@ -24,7 +24,7 @@ mod tunnel;
 mod wire;
 
 pub(crate) use buffers::{Buffers, Papers};
-pub(crate) use client::Client;
+pub(crate) use client::{Client, UNSENT_BYTES};
 pub(crate) use connect::ConnectFault;
 pub(crate) use framed::{Content, Fault};
 pub(crate) use link::{Came, Link};

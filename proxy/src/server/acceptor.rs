@@ -201,8 +201,8 @@ fn count(
     }
     let resident = clients.addresses().enter(address, most);
     if resident.is_none() {
-        addresses::turn_away(stream);
         refuse(peer, "too many from one address");
+        addresses::turn_away(stream);
         if clients.addresses().is_time_to_tell() {
             tracing::warn!(
                 %address,

@@ -2,8 +2,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use super::{PATIENCE, fields_of, head_end, values};
+
+/// Time between two bytes of a client that is slow.
+const SIP: Duration = Duration::from_millis(5);
 
 /// One connection to the proxy.
 pub(crate) struct Client {
@@ -185,6 +189,40 @@ impl Client {
             }
             self.fill().ok().filter(|read| *read > 0)?;
         }
+    }
+
+    /// Sends one byte after the other, some milliseconds apart, until the proxy answers.
+    pub(crate) fn trickles(&mut self, method: &str) -> Response {
+        self.pause_reads();
+        let began = Instant::now();
+        while head_end(&self.buffer).is_none() {
+            assert!(began.elapsed() < PATIENCE, "still no answer");
+            // An answer may be there although the proxy reads no more.
+            let _ = self.stream.write_all(b"x");
+            let ended = self.fill().is_ok_and(|read| read == 0);
+            assert!(!ended, "the proxy closed without an answer");
+        }
+        self.stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a read timeout");
+        self.response_to(method)
+    }
+
+    /// Takes little at a time until the proxy closes: how many bytes came.
+    pub(crate) fn sips(&mut self) -> usize {
+        let mut sip = [0; 512];
+        let mut taken = 0;
+        let began = Instant::now();
+        while let Ok(read @ 1..) = self.stream.read(&mut sip) {
+            taken += read;
+            assert!(began.elapsed() < PATIENCE, "still open");
+            std::thread::park_timeout(SIP);
+        }
+        taken
+    }
+
+    fn pause_reads(&mut self) {
+        self.stream.set_read_timeout(Some(SIP)).expect("a read timeout");
     }
 
     /// Exactly `length` bytes.
