@@ -6,6 +6,7 @@
 //! Whatever reads here reads through [`reading`], which holds the promises of the reader that no single event shows.
 
 mod allocation;
+mod drawn;
 mod fuzz;
 mod reading;
 mod scripts;
