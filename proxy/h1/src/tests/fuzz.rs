@@ -1,11 +1,15 @@
 //! Any bytes may be given to a reader: they are read or refused, alike however they are split; never more is held than they are
-//! worth; and what was read is written as something that reads the same.
+//! worth; what was read is written as something that reads the same; and hyper, where it takes them too, reads the same.
 
 use remora_fuzz::{Draw, Target};
 
+use super::drawn;
 use super::reading::{Account, List, Side, Start, Told};
 use super::scripts::messages;
 use crate::{Asked, AtEnd, Fields, Head, Length, Limits, Persistence, Version, Writer};
+
+mod beside;
+mod oracle;
 
 /// Small, so that changes of small messages meet them.
 const LIMITS: Limits = Limits {
@@ -14,8 +18,8 @@ const LIMITS: Limits = Limits {
     target_bytes: 128,
 };
 
-/// Changes of a usual run, of each target: a second or two.
-const ROUNDS: u64 = 4_000;
+/// Longest input: a few messages that each meet the bounds.
+const INPUT_BYTES_MAX: usize = 4 * 1024;
 
 /// What means something to a reader.
 const WORDS: &[&str] = &[
@@ -47,6 +51,7 @@ const WORDS: &[&str] = &[
     "Content-Length: ",
     "Transfer-Encoding: chunked\r\n",
     "Transfer-Encoding: gzip, chunked\r\n",
+    "Transfer-Encoding: gzip\r\n",
     "Connection: close\r\n",
     "Connection: keep-alive\r\n",
     "Expect: 100-continue\r\n",
@@ -54,24 +59,36 @@ const WORDS: &[&str] = &[
     "X: y\r\n",
 ];
 
-/// The messages of the scripts that are read on such a side.
+/// The messages of the scripts, and drawn ones, that are read on such a side.
 fn target(name: &'static str, side: &Side) -> Target {
     let of_side = messages()
         .into_iter()
+        .chain(drawn::messages())
         .filter(|(own, _)| own.asked == side.asked)
         .map(|(_, bytes)| bytes)
         .filter(|bytes| bytes.len() < LIMITS.head_bytes);
     Target::new(name)
         .examples(of_side)
         .words(WORDS)
-        .input_bytes_max(4 * 1024)
-        .usual_rounds(ROUNDS)
+        .input_bytes_max(INPUT_BYTES_MAX)
 }
 
 fn side(asked: Option<Asked>) -> Side {
     Side {
         asked,
         limits: LIMITS,
+    }
+}
+
+/// The same side within bounds that nothing written meets: a written head may be longer than the one that was read.
+fn wide(side: &Side) -> Side {
+    Side {
+        asked: side.asked,
+        limits: Limits {
+            head_bytes: 128 * 1024,
+            fields: oracle::FIELDS_MAX,
+            target_bytes: 128 * 1024,
+        },
     }
 }
 
@@ -110,13 +127,8 @@ fn try_out(side: &Side, bytes: &[u8]) -> String {
     let at = usize::try_from(draw.number() % (bytes.len() as u64 + 1)).unwrap();
     in_pieces(&[&bytes[..at], &bytes[at..]]);
     let again = written(&account);
-    // A written head may be longer, and its bounds are the writer's.
-    let unbounded = Side {
-        asked: side.asked,
-        limits: super::reading::LIMITS,
-    };
     assert_eq!(
-        said(&unbounded.read([&again[..]])),
+        said(&wide(side).read([&again[..]])),
         said(&account),
         "written as b\"{}\"",
         again.escape_ascii()
