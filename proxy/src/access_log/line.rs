@@ -6,10 +6,11 @@
 //!
 //! Left out on purpose: other formats. Whoever needs one can make it of this.
 
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+use remora_policy::ShortText;
 
 use super::clock::TimeText;
 
@@ -138,8 +139,7 @@ impl Line<'_> {
     }
 
     fn address(&mut self, address: IpAddr) {
-        // Writing to a buffer cannot fail, so the result carries nothing.
-        let _ = write!(self.0, "{address}");
+        self.put(ShortText::of_address(address).as_bytes());
     }
 
     /// With six digits behind the point.
