@@ -164,6 +164,7 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
     admitted(request, action, |role| *role == Role::Admin, "remora://admin")
 }
 
+#[derive(Clone)]
 struct Control {
     directory: Directory,
     keeping: Keeping,
@@ -194,19 +195,14 @@ impl ProxyAdmin for Control {
         let caller = operator(&request, "ProxyAdmin/Drain")?;
         let request = request.into_inner();
         let change = Change::drain(&request);
-        self.wish(
-            &caller,
-            "ProxyAdmin/Drain",
-            (request.route, request.group),
-            change,
-        )
-        .await
+        self.wish(caller, "ProxyAdmin/Drain", (request.route, request.group), change)
+            .await
     }
 
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Undrain")?;
         let DrainRequest { route, group, .. } = request.into_inner();
-        self.wish(&caller, "ProxyAdmin/Undrain", (route, group), Ok(Change::Undrain))
+        self.wish(caller, "ProxyAdmin/Undrain", (route, group), Ok(Change::Undrain))
             .await
     }
 
@@ -214,14 +210,29 @@ impl ProxyAdmin for Control {
         let caller = operator(&request, "ProxyAdmin/Set")?;
         let request = request.into_inner();
         let change = Change::set(&request);
-        self.wish(&caller, "ProxyAdmin/Set", (request.route, request.group), change)
+        self.wish(caller, "ProxyAdmin/Set", (request.route, request.group), change)
             .await
     }
 }
 
 impl Control {
-    /// Does what is wished, and writes it down.
+    /// Does what is wished, and writes it down; whole, although its caller may go away meanwhile: a wish that is kept and not
+    /// done would be done by the next process, when nobody expects it.
     async fn wish(
+        &self,
+        caller: Caller,
+        action: &'static str,
+        names: (String, String),
+        change: Result<Change, String>,
+    ) -> Result<Response<DrainReply>, Status> {
+        let control = self.clone();
+        let whole = tokio::spawn(async move { control.wish_whole(&caller, action, names, change).await });
+        whole
+            .await
+            .unwrap_or_else(|_| Err(Status::internal("the wish broke off: look at the proxy's log")))
+    }
+
+    async fn wish_whole(
         &self,
         caller: &Caller,
         action: &str,

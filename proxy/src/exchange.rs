@@ -200,6 +200,10 @@ impl<'a> Exchange<'a, '_, '_> {
                 }
                 Err(Unanswered::Client(lost)) => return Err(Self::lost(lost, story)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
+                Err(Unanswered::Refused(failure, refusal)) => {
+                    self.visit.refused_answer(chosen.id, &refusal);
+                    (failure, None)
+                }
             };
             let doubt = self.visit.observe(chosen.id, Err(&failure));
             story.failed(&failure);

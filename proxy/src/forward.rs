@@ -14,7 +14,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use remora_h1::{Asked, Head};
+use remora_h1::{Asked, Head, Refusal};
 use remora_policy::{Belief, Cause, Failure, Phase, Upstream};
 use tokio::time::Instant;
 
@@ -41,6 +41,8 @@ const SILENT_TO_EXPECT: Duration = Duration::from_secs(1);
 pub(crate) enum Unanswered {
     /// The upstream failed.
     Upstream(Failure),
+    /// So it did, with an answer that is refused.
+    Refused(Failure, Refusal),
     /// The client's content broke off or stalled, or it went away. It says nothing about the upstream.
     Client(Lost),
 }
@@ -200,21 +202,12 @@ impl Attempt<'_, '_> {
     }
 
     fn failure(&self, link: &Link, fault: Fault, reused: bool) -> Unanswered {
-        let cause = match fault {
-            Fault::Closed | Fault::Broken => Cause::Broken,
-            Fault::Refused(refusal) => {
-                let route = &*self.upstream.route;
-                tracing::warn!(
-                    route,
-                    reason = refusal.reason,
-                    "an upstream's answer is refused: {}",
-                    refusal.sentence
-                );
-                Cause::Malformed
-            }
-        };
         let phase = self.phase(link);
-        Unanswered::Upstream(Failure { phase, cause, reused })
+        let failed = |cause| Failure { phase, cause, reused };
+        match fault {
+            Fault::Closed | Fault::Broken => Unanswered::Upstream(failed(Cause::Broken)),
+            Fault::Refused(refusal) => Unanswered::Refused(failed(Cause::Malformed), refusal),
+        }
     }
 
     fn phase(&self, link: &Link) -> Phase {

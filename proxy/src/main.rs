@@ -81,7 +81,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::while_doing("cannot start", &error))?;
-    runtime.block_on(serve(arguments, config, inherited))
+    let ended = runtime.block_on(serve(arguments, config, inherited));
+    // What still waits for a name or a disk holds up no end.
+    runtime.shutdown_background();
+    ended
 }
 
 #[allow(clippy::print_stdout, reason = "the answer to --check")]

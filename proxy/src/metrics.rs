@@ -24,6 +24,8 @@ pub(crate) const PICKS: &str = "remora_proxy_picks_total";
 pub(crate) const REPEATS: &str = "remora_proxy_repeats_total";
 /// Attempts that failed, by pool and route.
 pub(crate) const FAILURES: &str = "remora_proxy_attempt_failures_total";
+/// Answers that were refused because they are framed wrongly or too large, by pool, route and reason.
+pub(crate) const REFUSED_ANSWERS: &str = "remora_proxy_refused_answers_total";
 /// What is believed of an upstream: 1 up, 0.5 unknown or leaving, 0 down or no longer configured; by pool and route.
 pub(crate) const HEALTH: &str = "remora_proxy_upstream_health";
 /// Whether an operator drains an upstream: 1 or 0; by pool and route.

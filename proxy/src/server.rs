@@ -219,7 +219,10 @@ impl Worker {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build_local(LocalOptions::default())?;
-        runtime.block_on(self.work())
+        let ended = runtime.block_on(self.work());
+        // Names that are being looked up are not waited for: nobody is left who asked.
+        runtime.shutdown_background();
+        ended
     }
 
     async fn work(mut self) -> io::Result<()> {
@@ -256,9 +259,10 @@ impl Worker {
 /// Follows what the process does, until nobody is left.
 async fn in_steps(stage: &mut watch::Receiver<Stage>, accepting: Vec<JoinHandle<()>>, clients: &Clients) {
     if stage.wait_for(Stage::is_announced).await.is_ok() {
-        clients.stop();
+        clients.say_close();
     }
     let closed = stage.wait_for(Stage::is_closed).await.map(|stage| stage.clone());
+    clients.stop();
     for task in accepting {
         // A task that panicked has been reported by the panic itself.
         let _reported = task.await;

@@ -137,6 +137,8 @@ impl WishStore {
         let aside = self.directory.join("wishes.new");
         let mut file = tokio::fs::File::create(&aside).await?;
         file.write_all(wishes.write().as_bytes()).await?;
+        // Only this says how the write ended; a sync after a write that failed ends well.
+        file.flush().await?;
         file.sync_all().await?;
         tokio::fs::rename(&aside, self.file()).await?;
         tokio::fs::File::open(&self.directory).await?.sync_all().await

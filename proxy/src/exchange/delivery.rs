@@ -10,7 +10,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use remora_h1::Length;
+use remora_h1::{Length, Refusal};
 use remora_policy::{Cause, Failure, Phase, may_trail};
 
 use super::heads;
@@ -28,6 +28,8 @@ enum Ended {
     Whole,
     /// The upstream did not bring it to its end.
     Cut(Cause),
+    /// Nor in a form that we take.
+    Refused(Refusal),
     /// The client did not take it.
     Gone,
     /// Not in time.
@@ -69,16 +71,25 @@ impl Delivery<'_, '_> {
                 story.too_slow("answer");
                 desk.client.reset();
             }
-            Ended::Cut(cause) => {
-                let failure = Failure::new(Phase::Passing, cause);
+            Ended::Cut(cause) => self.cut(cause, desk, story).await,
+            Ended::Refused(refusal) => {
                 if let Some(upstream) = story.upstream() {
-                    self.visit.observe(upstream, Err(&failure));
+                    self.visit.refused_answer(upstream, &refusal);
                 }
-                story.cut(&failure);
-                self.flush(desk.client).await;
-                desk.client.cut();
+                self.cut(Cause::Malformed, desk, story).await;
             }
         }
+    }
+
+    /// The answer ends early, and its client must see it.
+    async fn cut(&self, cause: Cause, desk: &mut Desk<'_>, story: &mut Story<'_>) {
+        let failure = Failure::new(Phase::Passing, cause);
+        if let Some(upstream) = story.upstream() {
+            self.visit.observe(upstream, Err(&failure));
+        }
+        story.cut(&failure);
+        self.flush(desk.client).await;
+        desk.client.cut();
     }
 
     /// Passes a 101 on, and then bytes in both directions until the end.
@@ -130,7 +141,7 @@ impl Delivery<'_, '_> {
     fn write_head(&self, length: Length, last: bool, desk: &mut Desk<'_>, story: &mut Story<'_>) {
         self.apply_rules(desk, story);
         story.status(desk.shown.status());
-        let last = last || self.visit.ticket.is_to_leave();
+        let last = last || self.visit.ticket.is_last();
         desk.client.answer(desk.shown, length, last);
     }
 
@@ -184,7 +195,7 @@ impl Delivery<'_, '_> {
                         Poll::Pending => break true,
                     }
                 }
-                Poll::Ready(Content::Fault(fault)) => return Poll::Ready(Ended::Cut(cause(fault))),
+                Poll::Ready(Content::Fault(fault)) => return Poll::Ready(broken(fault)),
                 Poll::Pending => match client.poll_flush(context) {
                     Poll::Ready(Ok(())) => break false,
                     Poll::Ready(Err(_)) => return Poll::Ready(Ended::Gone),
@@ -245,10 +256,10 @@ fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// Why an answer broke off.
-fn cause(fault: Fault) -> Cause {
+/// How an answer broke off.
+fn broken(fault: Fault) -> Ended {
     match fault {
-        Fault::Closed | Fault::Broken => Cause::Broken,
-        Fault::Refused(_) => Cause::Malformed,
+        Fault::Closed | Fault::Broken => Ended::Cut(Cause::Broken),
+        Fault::Refused(refusal) => Ended::Refused(refusal),
     }
 }

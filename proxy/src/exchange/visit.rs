@@ -4,13 +4,13 @@
 //! reads (informational heads apart, which `forward` counts as they come). It is called once for each attempt that
 //! failed or was answered, and once more if the answer's body breaks.
 
-use remora_h1::Head;
+use remora_h1::{Head, Refusal};
 use remora_policy::{Failure, Health, Observation, UpstreamId};
 use tokio::time::Instant;
 
 use crate::directory::{Held, Snapshot};
 use crate::doubts::Doubt;
-use crate::metrics::PoolCells;
+use crate::metrics::{PoolCells, REFUSED_ANSWERS};
 use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Cells;
@@ -52,6 +52,22 @@ impl Visit<'_> {
     /// What this thread counts of a pool.
     pub(super) fn figures(&self, pool: usize) -> &PoolCells {
         self.current.tally.pool(pool).of(self.site.thread)
+    }
+
+    /// What an upstream answered is refused.
+    pub(super) fn refused_answer(&self, upstream: UpstreamId, refusal: &Refusal) {
+        let Some((pool, upstream)) = self.snapshot().upstreams.find(upstream) else {
+            return;
+        };
+        let (pool, route, reason) = (pool.name.to_string(), upstream.route.to_string(), refusal.reason);
+        tracing::warn!(
+            pool,
+            route,
+            reason,
+            "an upstream's answer is refused: {}",
+            refusal.sentence
+        );
+        metrics::counter!(REFUSED_ANSWERS, "pool" => pool, "route" => route, "reason" => reason).increment(1);
     }
 
     /// What was seen of an upstream: a response head, or a failure. Answers with the doubt that a check will settle.

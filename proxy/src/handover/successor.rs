@@ -86,11 +86,13 @@ impl Successor {
             .fd_mappings(mappings.collect())
             .map_err(io::Error::other)?;
         // What was handed to the command is closed here with it: the wire ends when the child does.
-        let child = Command::from(command).spawn()?;
         wire.set_nonblocking(true)?;
+        // Whatever can fail comes first: a child without a wire would take us for dead, and serve beside us.
+        let wire = tokio::net::UnixStream::from_std(wire)?;
+        let child = Command::from(command).spawn()?;
         Ok(Self {
             child,
-            wire: tokio::net::UnixStream::from_std(wire)?,
+            wire,
             said: Vec::new(),
             until: Deadline::within(limit),
         })

@@ -36,6 +36,8 @@ pub(super) struct Clients {
     thread: Thread,
     /// What the process does.
     stage: watch::Receiver<Stage>,
+    /// Whether answers say that their connections end.
+    announced: Cell<bool>,
     stopping: Cell<bool>,
     cut: Cut,
     slots: RefCell<Slots>,
@@ -71,6 +73,7 @@ impl Clients {
             room,
             thread,
             stage,
+            announced: Cell::new(false),
             stopping: Cell::new(false),
             cut: Cut::default(),
             slots: RefCell::default(),
@@ -149,8 +152,14 @@ impl Clients {
         }
     }
 
+    /// Clients are told with their answers, and go on until then.
+    pub(super) fn say_close(&self) {
+        self.announced.set(true);
+    }
+
     /// Tells all that it is time to end.
     pub(super) fn stop(&self) {
+        self.announced.set(true);
         self.stopping.set(true);
         self.slots.borrow().wake_all();
     }
@@ -212,6 +221,11 @@ impl Ticket {
     /// A request has begun.
     pub(crate) fn works(&self) {
         self.clients.slots.borrow_mut().works(self.number);
+    }
+
+    /// Whether the next answer is the connection's last.
+    pub(crate) fn is_last(&self) -> bool {
+        self.clients.announced.get() || self.gives_way()
     }
 
     /// Whether it is time to end.

@@ -34,6 +34,7 @@ const STARTERS: &[&str] = &[
     "store/src/rpc/listing.rs",
     "store/src/runtime.rs",
     "proxy/src/handover/successor.rs",
+    "proxy/src/control.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",
     "proxy/src/server/acceptor.rs",

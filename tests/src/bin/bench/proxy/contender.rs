@@ -291,7 +291,7 @@ fn ours(place: Place<'_>, at: SocketAddr) -> Result<Process> {
     let configuration = format!(
         "threads = {}\naccess_log = \"{}\"\n[[listen]]\nbind = \"{at}\"\n[pool.tomcat]\nsticky = {{ session = \"JSESSIONID\" }}\n\
          health = {{ path = \"/page\" }}\n[[pool.tomcat.member]]\nurl = \"http://{}\"\nroute = \"n1\"\n\
-         [[route]]\npath = \"/\"\nto = \"tomcat\"\n[control]\nbind = \"{}\"\n[limits]\nconnections = {}\n",
+         [[route]]\npath = \"/\"\nto = \"tomcat\"\n[control]\nbind = \"{}\"\n[limits]\nconnections = {}\nconnections_per_address = 0\n",
         place.threads,
         text(&log)?,
         place.backend,
