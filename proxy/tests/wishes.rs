@@ -6,6 +6,8 @@
 
 mod support;
 
+use std::process::{Command, Stdio};
+
 use support::client::Client;
 use support::process::{Config, Proxy, run};
 use support::upstream::{Act, Upstream};
@@ -51,6 +53,34 @@ fn a_drain_survives_the_end_of_the_process() {
     let (code, _, said) = run(&proxy.file(), &[]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("is not understood"), "{said}");
+}
+
+/// A limit on files of no byte is a full disk for whoever writes: the write fails, and a sync after it does not.
+#[test]
+fn a_wish_that_a_full_disk_does_not_take_is_not_done_and_costs_none_before() {
+    let (one, other) = (Upstream::named("one"), Upstream::named("other"));
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let line = format!("state = {:?}", state.path().join("proxy"));
+    let config = Config::new(&[&one, &other]).control(&line);
+    let mut proxy = Proxy::start(&config);
+    proxy.drain("n1");
+    proxy.signal("TERM");
+    proxy.exit_code();
+    let full = Proxy::start_as(&config, |file| {
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", r#"trap '' XFSZ; ulimit -f 0; exec "$0" --config "$1""#])
+            .arg(env!("CARGO_BIN_EXE_remora-proxy"))
+            .arg(file)
+            .stdout(Stdio::null());
+        shell
+    });
+    let why = full.refused_drain("n2");
+    assert!(why.contains("nothing was changed"), "{why}");
+    let answer = full.client().get("/", "Cookie: JSESSIONID=ABC.n2\r\n");
+    assert_eq!(answer.text(), "other", "n2 is not drained");
+    let kept = std::fs::read_to_string(state.path().join("proxy/wishes")).expect("a file");
+    assert!(kept.contains("n1"), "{kept:?}");
 }
 
 /// Grants every WebSocket, and sends back each byte.

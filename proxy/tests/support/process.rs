@@ -345,15 +345,20 @@ impl Proxy {
 
     /// Drains a route, as the command line does.
     pub(crate) fn drain(&self, route: &str) {
-        self.wish(route, true);
+        self.wish(route, true).expect("the route is known");
+    }
+
+    /// Asks for a drain, and is told why there is none.
+    pub(crate) fn refused_drain(&self, route: &str) -> String {
+        self.wish(route, true).expect_err("it cannot be kept")
     }
 
     /// Ends a drain.
     pub(crate) fn undrain(&self, route: &str) {
-        self.wish(route, false);
+        self.wish(route, false).expect("the route is known");
     }
 
-    fn wish(&self, route: &str, draining: bool) {
+    fn wish(&self, route: &str, draining: bool) -> Result<(), String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -372,8 +377,8 @@ impl Proxy {
             } else {
                 admin.undrain(request).await
             };
-            answered.expect("the route is known");
-        });
+            answered.map(drop).map_err(|status| status.message().to_owned())
+        })
     }
 
     /// The figure whose name and labels begin like this; a member's has its URL behind them.
