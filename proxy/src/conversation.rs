@@ -56,7 +56,12 @@ pub(crate) async fn converse(stream: TcpStream, visitor: &Visitor) {
         }
         visitor.ticket.works();
         let mut papers = visitor.site.buffers.papers();
-        let goes_on = visitor.request(&mut client, &mut papers).await;
+        let due = if used {
+            visitor.due(visitor.limits().request_head)
+        } else {
+            due
+        };
+        let goes_on = visitor.request(&mut client, &mut papers, due).await;
         visitor.site.buffers.done(papers);
         if !goes_on {
             return;
@@ -103,8 +108,7 @@ impl Visitor {
     }
 
     /// Reads one request and has it served; whether the connection goes on.
-    async fn request(&self, client: &mut Client, papers: &mut Papers) -> bool {
-        let due = self.due(self.limits().request_head);
+    async fn request(&self, client: &mut Client, papers: &mut Papers, due: Deadline) -> bool {
         let Some(read) = self.head(client, papers, due).await else {
             return false;
         };
@@ -127,6 +131,10 @@ impl Visitor {
                 }
                 Poll::Pending => {}
             }
+            if due.is_over(self.ticket.now()) && !client.has_begun() {
+                // A line end that belongs to nothing is no request to be answered.
+                return Poll::Ready(None);
+            }
             if due.is_over(self.ticket.now()) {
                 client.gives_up();
                 return Poll::Ready(Some(Err(LATE)));
@@ -145,7 +153,7 @@ impl Visitor {
         if client.goes_on() && self.drained(client).await {
             return true;
         }
-        if !client.is_read() {
+        if !client.is_read() && !client.is_broken() {
             self.linger(client).await;
         }
         false

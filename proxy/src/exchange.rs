@@ -20,7 +20,7 @@ mod story;
 mod turns;
 mod visit;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use remora_h1::{Asked, Length, Refusal, Version};
@@ -43,6 +43,9 @@ use delivery::Delivery;
 use stay::Stay;
 use story::Story;
 use visit::Visit;
+
+/// Informational heads that a client is sent before its answer, over all attempts. 16, as many as one answer may have.
+const INFORMED_MAX: u32 = 16;
 
 /// What all requests of one client connection share.
 pub(crate) struct Visitor {
@@ -155,6 +158,7 @@ async fn answered<'a>(
         trial: None,
         breaks: Breaks::default(),
         attempts: 0,
+        informed: Cell::new(0),
     };
     exchange.run(desk, story).await
 }
@@ -178,6 +182,8 @@ struct Exchange<'a, 'r, 'k> {
     breaks: Breaks,
     /// Attempts that may have had an effect.
     attempts: u32,
+    /// Informational heads that were passed on.
+    informed: Cell<u32>,
 }
 
 impl<'a> Exchange<'a, '_, '_> {
@@ -331,7 +337,8 @@ impl<'a> Exchange<'a, '_, '_> {
     fn hear(&self, desk: &mut Desk<'_>) {
         if desk.answer.status() == 100 {
             desk.client.go_ahead();
-        } else {
+        } else if self.informed.get() < INFORMED_MAX {
+            self.informed.update(|informed| informed + 1);
             self.show(Upgrade::No, false, None, desk);
             desk.client.inform(desk.shown);
         }

@@ -203,6 +203,8 @@ impl Attempt<'_, '_> {
 
     fn failure(&self, link: &Link, fault: Fault, reused: bool) -> Unanswered {
         let phase = self.phase(link);
+        // Whoever has begun to answer had not closed a connection that rested.
+        let reused = reused && !link.is_heard();
         let failed = |cause| Failure { phase, cause, reused };
         match fault {
             Fault::Closed | Fault::Broken => Unanswered::Upstream(failed(Cause::Broken)),

@@ -193,6 +193,11 @@ impl<'k> Replay<'k> {
         Deadline::since(self.moved, limit)
     }
 
+    /// When a byte was last handed to an attempt, or the exchange began.
+    pub(crate) fn moved(&self) -> Instant {
+        self.moved
+    }
+
     /// How many bytes attempts were given since this was asked last.
     pub(crate) fn take_given(&mut self) -> u64 {
         std::mem::take(&mut self.given)

@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+
 use support::process::{Config, Proxy};
 use support::upstream::{Act, Upstream};
 use support::wait_until;
@@ -271,4 +274,57 @@ fn content_that_nobody_wanted_does_not_cost_the_answer() {
     client.send("POST /none HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nbody");
     assert_eq!(client.response().status, 404);
     assert_eq!(client.get("/tomcat", "").text(), "ok", "a little is read over");
+}
+
+#[test]
+fn content_that_is_repeated_goes_on_behind_an_early_answer() {
+    let content = "x".repeat(8 * 1024 * 1024);
+    let dying = Upstream::start(|_| Act::SayAndClose(Vec::new()));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let length = content.len();
+    // Answers by the head, and goes on when it has read everything.
+    let early = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the proxy connects");
+        let (mut head, mut byte) = (Vec::new(), [0]);
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).expect("a head");
+            head.push(byte[0]);
+        }
+        let begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n";
+        stream.write_all(begun).expect("the proxy reads");
+        let mut rest = vec![0; length];
+        stream.read_exact(&mut rest).expect("all of the content");
+        stream.write_all(b"1\r\nk\r\n0\r\n\r\n").expect("the proxy reads");
+    });
+    let member = format!("[[pool.tomcat.member]]\nurl = \"http://{address}\"\nroute = \"n2\"\n");
+    let config = Config::new(&[&dying])
+        .health("health = \"off\"")
+        .table(&member)
+        .table("[limits]\nreplay_bytes = 16777216\nidle = \"2s\"");
+    let proxy = Proxy::start(&config);
+    let got = proxy
+        .client()
+        .request("PUT", "/", "Cookie: JSESSIONID=a.n1\r\n", &content);
+    assert_eq!((got.text().as_str(), got.complete), ("ok", true));
+    early.join().expect("it read everything");
+}
+
+#[test]
+fn a_client_of_old_that_sends_no_more_never_takes_a_part_for_the_whole() {
+    let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n";
+    let upstream = Upstream::start(move |_| Act::SayAndHold(begun.as_bytes().to_vec()));
+    let proxy = Proxy::start(&Config::new(&[&upstream]));
+    let mut client = TcpStream::connect(proxy.address).expect("the proxy accepts");
+    client
+        .write_all(b"GET / HTTP/1.0\r\n\r\n")
+        .expect("the proxy reads");
+    let mut got = vec![0; 1024];
+    let mut length = 0;
+    while !got[..length].ends_with(b"part") {
+        length += client.read(&mut got[length..]).expect("a head and a part");
+    }
+    client.shutdown(Shutdown::Write).expect("an open socket");
+    let end = client.read(&mut got).map_err(|error| error.kind());
+    assert_eq!(end, Err(ErrorKind::ConnectionReset), "not an orderly end");
 }

@@ -32,8 +32,8 @@ enum Ended {
     Refused(Refusal),
     /// The client did not take it.
     Gone,
-    /// Not in time.
-    TooSlow,
+    /// Not in time: its answer, or the rest of its request.
+    TooSlow(&'static str),
 }
 
 /// One answer on its way.
@@ -53,6 +53,7 @@ impl Delivery<'_, '_> {
             poll_fn(|context| self.poll_pass(context, (&mut link, desk.client), story, &mut turns)).await;
         match ended {
             Ended::Whole => {
+                desk.client.is_whole();
                 story.complete();
                 let (snapshot, upstream) = (self.visit.snapshot(), story.upstream());
                 let limits = story
@@ -67,8 +68,8 @@ impl Delivery<'_, '_> {
                 }
             }
             Ended::Gone => desk.client.ends(),
-            Ended::TooSlow => {
-                story.too_slow("answer");
+            Ended::TooSlow(what) => {
+                story.too_slow(what);
                 desk.client.reset();
             }
             Ended::Cut(cause) => self.cut(cause, desk, story).await,
@@ -161,17 +162,11 @@ impl Delivery<'_, '_> {
         turns: &mut Turns,
     ) -> Poll<Ended> {
         let waits_for_client = loop {
-            if !self.replay.borrow().is_complete() {
-                // An upstream that takes no more of it may still answer.
-                let _goes_on = forward::send(
-                    context,
-                    &mut self.replay.borrow_mut(),
-                    (link, client),
-                    self.visit.now(),
-                );
-                if self.replay.borrow().failure().is_some() {
-                    return Poll::Ready(Ended::Gone);
-                }
+            // Also what the client has sent and the upstream has not taken yet. One that takes no more may still answer.
+            let now = self.visit.now();
+            let _goes_on = forward::send(context, &mut self.replay.borrow_mut(), (link, client), now);
+            if self.replay.borrow().failure().is_some() {
+                return Poll::Ready(Ended::Gone);
             }
             match link.poll_content(context) {
                 Poll::Ready(Content::Data(data)) => match client.poll_send(context, data) {
@@ -206,13 +201,17 @@ impl Delivery<'_, '_> {
         if self.replay.borrow().is_complete() && client.poll_gone(context).is_ready() {
             return Poll::Ready(Ended::Gone);
         }
-        let now = self.visit.now();
-        let due = match waits_for_client {
-            true => turns.of_client(now),
-            false => turns.of_upstream(now),
+        let (now, replay) = (self.visit.now(), self.replay.borrow());
+        turns.request_moved(replay.moved());
+        let owed = replay.piece_due(self.idle);
+        let due = match owed {
+            _ if waits_for_client => turns.of_client(now),
+            Some(owed) => owed,
+            None => turns.of_upstream(now),
         };
         match due.is_over(now) {
-            true if waits_for_client => Poll::Ready(Ended::TooSlow),
+            true if waits_for_client => Poll::Ready(Ended::TooSlow("answer")),
+            true if owed.is_some() => Poll::Ready(Ended::TooSlow("request")),
             true => Poll::Ready(Ended::Cut(Cause::TimedOut)),
             false => {
                 self.visit.ticket.wake_at(due.instant());

@@ -20,6 +20,8 @@ pub(super) struct Turns {
     idle: Duration,
     /// When the upstream's pause is over; none while it makes none.
     upstream: Option<Deadline>,
+    /// When a byte of the request last went to the upstream.
+    request: Option<Instant>,
     pace: Pace,
     /// Bytes that the client was sent since it was last its turn.
     taken: u64,
@@ -33,6 +35,7 @@ impl Turns {
         Self {
             idle,
             upstream: None,
+            request: None,
             pace: Pace::new(limits.answer_pace()),
             taken: 0,
             client: None,
@@ -45,6 +48,13 @@ impl Turns {
         self.taken = self
             .taken
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    /// A byte of the request went to the upstream, last at this moment: who reads is not silent.
+    pub(super) fn request_moved(&mut self, at: Instant) {
+        if self.request.replace(at) != Some(at) {
+            self.upstream = None;
+        }
     }
 
     /// It is the client's turn: when it must have taken more.
@@ -122,6 +132,20 @@ mod tests {
         now += seconds(1);
         turns.moved(1);
         assert_eq!(left(turns.of_client(now), now), 0, "a byte gives nothing back");
+    }
+
+    #[test]
+    fn an_upstream_that_reads_the_request_is_not_silent() {
+        let (mut turns, began) = (turns(0), Instant::now());
+        let mut now = began;
+        for _ in 0..3 {
+            turns.request_moved(now);
+            let due = turns.of_upstream(now);
+            assert_eq!(due, Deadline::since(now, seconds(IDLE)));
+            turns.request_moved(now);
+            assert_eq!(turns.of_upstream(now + seconds(1)), due, "nothing moved since");
+            now += seconds(5);
+        }
     }
 
     #[test]

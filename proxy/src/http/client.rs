@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use remora_h1::{Fields, Head, Known, Length, Limits, Persistence, Reader, Refusal, Version, Writer};
+use remora_h1::{AtEnd, Fields, Head, Known, Length, Limits, Persistence, Reader, Refusal, Version, Writer};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -31,6 +31,10 @@ pub(crate) struct Client {
     answered: bool,
     /// Whether the client holds its content back until it is told to go on.
     expects: bool,
+    /// Whether the end of the answer is told by closing alone, and has not been reached.
+    unframed: bool,
+    /// Whether the answer broke off.
+    broken: bool,
 }
 
 impl Client {
@@ -44,6 +48,8 @@ impl Client {
             goes_on: true,
             answered: false,
             expects: false,
+            unframed: false,
+            broken: false,
         }
     }
 
@@ -172,6 +178,11 @@ impl Client {
             Version::Http10 => Persistence::KeepAlive,
         };
         self.answered = true;
+        if length == Length::UntilClose {
+            // An orderly close would look like the end of the content, whoever closes and why.
+            self.unframed = true;
+            self.framed.wire.reset();
+        }
         self.framed
             .writer
             .head(head, length, persistence, self.framed.wire.output());
@@ -209,18 +220,31 @@ impl Client {
         self.goes_on = false;
     }
 
+    /// The answer has left whole: from here on a close is orderly.
+    pub(crate) fn is_whole(&mut self) {
+        if std::mem::take(&mut self.unframed) {
+            self.framed.wire.end_in_order();
+        }
+    }
+
     /// The answer broke off: the client must see it.
     pub(crate) fn cut(&mut self) {
-        self.goes_on = false;
-        if self.framed.writer.length() == Length::UntilClose {
-            // An orderly close would look like the end of the content.
-            self.framed.wire.reset();
-        }
+        (self.goes_on, self.broken) = (false, true);
+    }
+
+    /// Whether the client sees the end of its connection as that of something that broke off.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken || self.unframed
+    }
+
+    /// Whether a request has begun that is not whole.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.framed.reader.at_end() != AtEnd::Between || !self.framed.wire.bytes().is_empty()
     }
 
     /// The client takes its answer too slowly: the kernel forgets what it has not sent.
     pub(crate) fn reset(&mut self) {
-        self.goes_on = false;
+        self.cut();
         self.framed.wire.reset();
     }
 

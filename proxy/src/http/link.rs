@@ -5,13 +5,16 @@
 //!
 //! Nobody polls a link that rests: it learns of its end when [`Link::is_alive`] asks, at every checkout and at every sweep.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use remora_h1::{Asked, Fields, Head, Length, Limits, Persistence, Reader};
+use remora_h1::{Asked, AtEnd, Fields, Head, Length, Limits, Persistence, Reader};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 
 use super::buffers::Buffers;
 use super::connect::{ConnectFault, connect};
@@ -57,11 +60,21 @@ impl Link {
         })
     }
 
-    /// Whether the far side has kept the connection open and said nothing unasked. Costs no system call while the socket is
-    /// silent.
+    /// Whether the far side has kept the connection open and said nothing unasked, as far as the thread has been told of it.
+    /// Costs no system call while the socket is silent.
     pub(crate) fn is_alive(&mut self) -> bool {
-        let mut nobody = Context::from_waker(Waker::noop());
-        self.framed.wire.bytes().is_empty() && self.framed.wire.poll_fill(&mut nobody).is_pending()
+        let wire = &mut self.framed.wire;
+        if !wire.bytes().is_empty() {
+            return false;
+        }
+        // A task that has had its turn would be told nothing.
+        let look = pin!(unconstrained(poll_fn(|context| wire.poll_fill(context))));
+        look.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Whether anything of an answer has come.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.framed.reader.at_end() != AtEnd::Between || !self.framed.wire.bytes().is_empty()
     }
 
     /// Whether the connection may carry another exchange: the last is over on both sides, and both want to go on.

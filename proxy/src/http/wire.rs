@@ -8,6 +8,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -158,6 +159,11 @@ impl Wire {
     /// Closes with a reset in place of an orderly end. A reset that cannot be set is no worse than a close.
     pub(super) fn reset(&self) {
         let _no_worse = self.stream.set_zero_linger();
+    }
+
+    /// Takes back [`Wire::reset`].
+    pub(super) fn end_in_order(&self) {
+        let _only_a_reset = SockRef::from(&self.stream).set_linger(None);
     }
 
     /// Gives back the buffers that hold nothing.
