@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::wait::wait_for;
+use crate::wait::{SOON, wait_for};
 
 /// How much of a log is shown when a claim fails.
 const TAIL_BYTES: u64 = 6_000;
@@ -100,7 +100,19 @@ impl Process {
     /// # Errors
     /// When it is not running.
     pub fn pause(&self) -> Result<()> {
-        self.signal("STOP")
+        self.signal("STOP")?;
+        // Its threads stop one after the other, each when it comes round: a quick caller could still be answered.
+        let threads = format!("/proc/{}/task", self.id());
+        wait_for("all its threads stand still", SOON, || {
+            let mut stand = std::fs::read_dir(&threads).ok()?.flatten().map(|thread| {
+                let state = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+                state
+                    .rsplit(") ")
+                    .next()
+                    .is_none_or(|state| state.starts_with('T'))
+            });
+            stand.all(|stands| stands).then_some(())
+        })
     }
 
     /// SIGCONT: it goes on as if no time had passed.

@@ -164,12 +164,11 @@ fn socket(front: SocketAddr, user: &mut Browser) -> Result<TcpStream> {
     }
     let head = String::from_utf8_lossy(&head);
     ensure!(head.starts_with("HTTP/1.1 101"), "a socket opens: {head}");
-    let held = good(user.get("/rough/read.jsp")?, "live")?;
-    ensure!(
-        held.text().contains("WsHttpSessionBindingListener"),
-        "this Tomcat sets the attribute: {}",
-        told(&held)
-    );
+    // Behind its 101.
+    wait_until("this Tomcat sets the attribute", SOON, || {
+        let page = user.get("/rough/read.jsp");
+        page.is_ok_and(|page| page.text().contains("WsHttpSessionBindingListener"))
+    })?;
     good(user.get("/rough/set.jsp?name=color&value=green")?, "set")?;
     Ok(socket)
 }
