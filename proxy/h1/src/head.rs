@@ -82,11 +82,6 @@ impl Head {
         self.fields.start(b"\r\n");
     }
 
-    /// Says that the sender spoke this version.
-    pub fn set_version(&mut self, version: Version) {
-        self.version = version;
-    }
-
     /// Forgets everything, and keeps the room.
     pub fn clear(&mut self) {
         let mut fields = std::mem::take(&mut self.fields);

@@ -13,7 +13,7 @@ use crate::framing::{self, Asked, Length};
 use crate::head::Head;
 use crate::line;
 use crate::refusal::{
-    CHUNK, CUT, FIELDS_TOO_MANY, HEAD_TOO_LARGE, INFORMATIONAL, REQUEST_LINE, Refusal, STATUS_LINE, SWITCHED,
+    CHUNK, FIELDS_TOO_MANY, HEAD_TOO_LARGE, INFORMATIONAL, REQUEST_LINE, Refusal, STATUS_LINE, SWITCHED,
     TARGET_TOO_LONG, TRAILERS,
 };
 use crate::strict;
@@ -160,16 +160,6 @@ impl Reader {
         matches!(self.state, State::Resting)
     }
 
-    /// How many bytes of content are to come, if that is known.
-    #[must_use]
-    pub fn remaining(&self) -> Option<u64> {
-        match self.state {
-            State::Known(left) => Some(left),
-            State::Chunked(_) | State::UntilClose => None,
-            _ => Some(0),
-        }
-    }
-
     /// What the input says next. Heads, and the fields behind content, are written to `head`, which the caller has cleared
     /// since the last.
     pub fn feed<'b>(&mut self, input: &mut &'b [u8], head: &mut Head) -> Event<'b> {
@@ -192,12 +182,6 @@ impl Reader {
             State::UntilClose => AtEnd::Whole,
             _ => AtEnd::Cut,
         }
-    }
-
-    /// The refusal of a message that was cut.
-    #[must_use]
-    pub fn cut() -> Refusal {
-        CUT
     }
 
     fn read<'b>(&mut self, input: &mut &'b [u8], head: &mut Head) -> Result<Event<'b>, Refusal> {

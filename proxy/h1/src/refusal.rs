@@ -57,7 +57,6 @@ refusals! {
     TRAILERS = 400, "trailers", "The fields behind the body are too many or too large.";
     SWITCHED = 400, "unasked-upgrade", "The other side changed the protocol unasked.";
     INFORMATIONAL = 400, "informational-heads", "Too many informational heads came before an answer.";
-    CUT = 400, "cut", "The connection ended in the middle of a message.";
 }
 
 #[cfg(test)]

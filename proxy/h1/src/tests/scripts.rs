@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use goldenscript::ArgumentConsumer;
 
 use super::reading::{Account, List, Side, Start, Told};
-use crate::{Asked, AtEnd, Length, Reader, Refusal};
+use crate::{Asked, AtEnd, Length, Refusal};
 
 /// Longest value or content that is shown; of others the length says enough.
 const SHOWN_BYTES_MAX: usize = 80;
@@ -67,7 +67,8 @@ impl goldenscript::Runner for Stage {
 impl Stage {
     fn read(&mut self, side: Side, bytes: &[u8]) -> Account {
         let account = side.read([bytes]);
-        self.refusals.extend(reason(&account));
+        self.refusals
+            .extend(account.refusal().map(|refusal| refusal.reason));
         self.messages.push((side, bytes.to_vec()));
         account
     }
@@ -133,14 +134,6 @@ fn behind(arguments: &mut ArgumentConsumer<'_>) -> Result<Vec<u8>, Box<dyn Error
     let (body, each, end) = (key("body")?, key("each")?, key("end")?);
     let times: usize = arguments.take_key("times").unwrap_or("1").parse()?;
     Ok([body, each.repeat(times), end].concat())
-}
-
-/// Why nothing came of some bytes; that they were cut off is for the caller to say, who knows that there are no more.
-fn reason(account: &Account) -> Option<&'static str> {
-    match account.told.last() {
-        Some((Told::Ended(AtEnd::Cut), _)) => Some(Reader::cut().reason),
-        _ => account.refusal().map(|refusal| refusal.reason),
-    }
 }
 
 /// An account as scripts show it: what was told, and the bytes that are left.
