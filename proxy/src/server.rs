@@ -23,7 +23,6 @@ use std::net::TcpListener as Socket;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
@@ -50,8 +49,6 @@ use room::Room;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
 const ACCEPT_QUEUE: i32 = 1024;
-/// Pause between two ticks of a thread. 100 ms: a person who watches the log must not notice.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Bound addresses, not yet served.
 pub struct Server {
@@ -230,8 +227,8 @@ impl Worker {
         let site = Rc::new(Site::new(self.thread, directory, &self.log, self.name));
         let clients = Rc::new(Clients::new(self.room.clone(), self.thread, self.stage.clone()));
         let keeper = Rc::clone(&clients);
-        let keeping = spawn_local(async move { keeper.keep().await });
-        let ticking = spawn_local(tick(Rc::clone(&site)));
+        let upkeep = upkeep(Rc::clone(&site));
+        let keeping = spawn_local(async move { keeper.keep(upkeep).await });
         let mut accepting = Vec::new();
         for listening in std::mem::take(&mut self.sockets) {
             let acceptor = Acceptor {
@@ -251,7 +248,6 @@ impl Worker {
             _ = stage.wait_for(|stage| *stage == Stage::Cut) => {}
         }
         keeping.abort();
-        ticking.abort();
         Ok(())
     }
 }
@@ -272,11 +268,10 @@ async fn in_steps(stage: &mut watch::Receiver<Stage>, accepting: Vec<JoinHandle<
     }
 }
 
-/// Hands over what was logged and closes idle upstream connections, in time, for ever.
-async fn tick(site: Rc<Site>) {
+/// What is done with each tick of a thread: hands over what was logged, and closes idle upstream connections in time.
+fn upkeep(site: Rc<Site>) -> impl FnMut() {
     let mut sweep = Deadline::within(SWEEP_EVERY);
-    loop {
-        tokio::time::sleep(TICK).await;
+    move || {
         site.log.flush();
         if sweep.has_passed() {
             let limits = site.current().snapshot.limits;

@@ -27,7 +27,8 @@ use super::slots::Slots;
 use crate::metrics::{GAVE_WAY, WAITED};
 use crate::tally::Thread;
 
-/// How exactly the moments are kept that connections name, and rests are measured. 100 ms: they bound seconds.
+/// How exactly the moments are kept that connections name, and rests are measured, and how long a line of the log waits for
+/// others. 100 ms: the moments bound seconds, and a person who watches the log must not notice.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The connections of a thread.
@@ -132,8 +133,8 @@ impl Clients {
         self.slots.borrow().count()
     }
 
-    /// Wakes connections in time, and gives places to other threads, for ever.
-    pub(super) async fn keep(&self) {
+    /// Wakes connections in time, and gives places to other threads, for ever; `beside` is done with each tick of the thread.
+    pub(super) async fn keep(&self, mut beside: impl FnMut()) {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -141,6 +142,7 @@ impl Clients {
                 _ = ticks.tick() => {
                     self.now.set(Instant::now());
                     self.slots.borrow_mut().wake_due(self.now.get());
+                    beside();
                 }
                 () = self.room.asked(self.thread.0) => {
                     let can_give = self.slots.borrow().has_rest(self.now.get());
@@ -313,7 +315,7 @@ mod tests {
         std::array::from_fn(|thread| {
             let clients = Rc::new(Clients::new(Arc::clone(&room), Thread(thread), serving()));
             let keeper = Rc::clone(&clients);
-            tokio::task::spawn_local(async move { keeper.keep().await });
+            tokio::task::spawn_local(async move { keeper.keep(|| ()).await });
             clients
         })
     }
