@@ -47,20 +47,19 @@ pub(crate) async fn converse(stream: TcpStream, visitor: &Visitor) {
     let mut client = Client::new(stream, buffers, limits.requests());
     let mut used = false;
     loop {
-        let due = match used {
-            true => visitor.due(visitor.limits().client_idle),
-            false => visitor.due(limits.request_head),
-        };
+        // Of a new client the first byte and the head have the same time.
+        let mut due = visitor.due(match used {
+            true => visitor.limits().client_idle,
+            false => limits.request_head,
+        });
         if !visitor.arrival(&mut client, used, due).await {
             return;
         }
         visitor.ticket.works();
         let mut papers = visitor.site.buffers.papers();
-        let due = if used {
-            visitor.due(visitor.limits().request_head)
-        } else {
-            due
-        };
+        if used {
+            due = visitor.due(visitor.limits().request_head);
+        }
         let goes_on = visitor.request(&mut client, &mut papers, due).await;
         visitor.site.buffers.done(papers);
         if !goes_on {
@@ -131,13 +130,10 @@ impl Visitor {
                 }
                 Poll::Pending => {}
             }
-            if due.is_over(self.ticket.now()) && !client.has_begun() {
-                // A line end that belongs to nothing is no request to be answered.
-                return Poll::Ready(None);
-            }
             if due.is_over(self.ticket.now()) {
                 client.gives_up();
-                return Poll::Ready(Some(Err(LATE)));
+                // A line end that belongs to nothing is no request to be answered.
+                return Poll::Ready(client.has_begun().then_some(Err(LATE)));
             }
             self.ticket.wake_at(due.instant());
             Poll::Pending

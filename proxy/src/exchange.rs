@@ -106,9 +106,7 @@ pub(crate) async fn serve(
     let delivery = Delivery {
         visit: &visit,
         replay: &replay,
-        idle: story
-            .terms(snapshot)
-            .map_or(snapshot.limits.idle, |terms| terms.limits.idle),
+        idle: story.terms().0.idle,
     };
     match served {
         Ok((link, Came::Switched)) => delivery.switch(link, &mut desk, &mut story).await,

@@ -209,7 +209,8 @@ impl<'k> Replay<'k> {
     }
 }
 
-fn count(bytes: usize) -> u64 {
+/// Bytes as they are counted over time.
+pub(crate) fn count(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 

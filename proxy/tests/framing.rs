@@ -245,21 +245,6 @@ fn each_refusal_is_in_the_log_and_in_a_figure() {
 }
 
 #[test]
-fn an_upload_that_its_client_breaks_off_is_told_as_that() {
-    let upstream = Upstream::named("ok");
-    let directory = tempfile::tempdir().expect("a directory");
-    let log = directory.path().join("access.log");
-    let proxy = Proxy::start(&Config::new(&[&upstream]).access_log(&log));
-    let mut client = proxy.client();
-    client.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 4\r\n\r\nbo");
-    drop(client);
-    wait_until("the log has it", || {
-        std::fs::read_to_string(&log)
-            .is_ok_and(|text| text.contains("end=client-gone") && !text.contains("408"))
-    });
-}
-
-#[test]
 fn content_that_nobody_wanted_does_not_cost_the_answer() {
     let upstream = Upstream::named("ok");
     let proxy = Proxy::start(&Config::mapped(&[&upstream], "/tomcat", "tomcat/tomcat"));

@@ -21,7 +21,7 @@ use crate::answer::OwnAnswer;
 use crate::deadline::Deadline;
 use crate::forward::{self, Desk};
 use crate::http::{Client, Content, Fault, Link, relay};
-use crate::replay::Replay;
+use crate::replay::{Replay, count};
 
 /// How an answer ended.
 enum Ended {
@@ -55,11 +55,8 @@ impl Delivery<'_, '_> {
             Ended::Whole => {
                 desk.client.is_whole();
                 story.complete();
-                let (snapshot, upstream) = (self.visit.snapshot(), story.upstream());
-                let limits = story
-                    .terms(snapshot)
-                    .map_or(&snapshot.limits, |terms| &terms.limits);
-                if let Some(upstream) = upstream {
+                let (limits, _) = story.terms();
+                if let Some(upstream) = story.upstream() {
                     let room = limits.upstream_connections_idle;
                     self.visit
                         .site
@@ -97,13 +94,7 @@ impl Delivery<'_, '_> {
     pub(super) async fn switch(&self, mut link: Link, desk: &mut Desk<'_>, story: &mut Story<'_>) {
         self.apply_rules(desk, story);
         story.status(desk.shown.status());
-        let (upstream_leaves, process_ends) = (story.tunnel(), self.visit.ticket.is_tunnel());
-        let farewell = Box::pin(async {
-            tokio::select! {
-                () = upstream_leaves => {}
-                () = process_ends => {}
-            }
-        });
+        let farewell = story.tunnel();
         desk.client.switch(desk.shown);
         if self.flush(desk.client).await {
             relay(desk.client, &mut link, self.idle, farewell).await;
@@ -147,10 +138,7 @@ impl Delivery<'_, '_> {
     }
 
     fn apply_rules(&self, desk: &mut Desk<'_>, story: &Story<'_>) {
-        let snapshot = self.visit.snapshot();
-        let rules = story
-            .terms(snapshot)
-            .map_or(&snapshot.rules, |terms| &terms.rules);
+        let (_, rules) = story.terms();
         heads::apply(&rules.response, &mut desk.shown.fields);
     }
 
@@ -249,10 +237,6 @@ impl Delivery<'_, '_> {
         })
         .await
     }
-}
-
-fn count(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// How an answer broke off.

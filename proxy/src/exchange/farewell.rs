@@ -5,7 +5,6 @@
 //!
 //! Left out on purpose: an upstream that is leaving or down. Its tunnels stay for as long as it keeps them.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use remora_policy::UpstreamId;
@@ -39,8 +38,7 @@ fn keeps(directory: &Directory, upstream: UpstreamId) -> bool {
 /// How long this one may stay: the grace, and up to as much again.
 fn grace(directory: &Directory) -> Duration {
     let grace = directory.current().snapshot.limits.tunnel_grace;
-    let chance = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or(u32::MAX);
-    grace + grace.mul_f64(f64::from(chance) / f64::from(u32::MAX))
+    grace.mul_f64(rand::random_range(1.0..=2.0))
 }
 
 #[cfg(test)]

@@ -17,11 +17,12 @@ use tokio::time::Instant;
 use super::farewell;
 use super::visit::Visit;
 use crate::access_log::{End, Entry};
-use crate::config::Terms;
+use crate::config::{Limits, Rules};
 use crate::directory::Snapshot;
 use crate::http::Farewell;
 use crate::metrics::{FAILURES, SLOW};
 use crate::naming::RequestId;
+use crate::replay::count;
 use crate::tally::{InFlight, OpenTunnel};
 
 /// What a request is called in all logs.
@@ -90,9 +91,14 @@ impl<'v> Story<'v> {
         self.route = Some(route.position);
     }
 
-    /// What holds on the route; none while no route serves the request.
-    pub(super) fn terms<'s>(&self, snapshot: &'s Snapshot) -> Option<&'s Terms> {
-        self.route.map(|position| &snapshot.terms[position])
+    /// The limits and the rules that hold for the request: its route's, or the site's while no route serves it.
+    pub(super) fn terms(&self) -> (&'v Limits, &'v Rules) {
+        let snapshot: &'v Snapshot = self.visit.snapshot();
+        self.route
+            .map_or((&snapshot.limits, &snapshot.rules), |position| {
+                let terms = &snapshot.terms[position];
+                (&terms.limits, &terms.rules)
+            })
     }
 
     /// How an upstream was picked.
@@ -144,7 +150,7 @@ impl<'v> Story<'v> {
 
     /// Bytes of the body went to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let bytes = count(bytes);
         self.bytes = self.bytes.saturating_add(bytes);
         if let Some(id) = self.upstream() {
             self.visit.cells(id).carried(bytes);
@@ -175,16 +181,26 @@ impl<'v> Story<'v> {
         }
     }
 
-    /// From here on bytes are exchanged, until the client is to leave or anybody does.
+    /// From here on bytes are exchanged, until anybody leaves, or the client is to: because its upstream is drained, or because the
+    /// process ends.
     pub(super) fn tunnel(&mut self) -> Farewell {
         self.end = End::Tunnel;
         let upstream = self.upstream();
         self.tunnel = upstream.map(|id| self.visit.cells(id).tunnel());
+        let process_ends = self.visit.ticket.is_tunnel();
         let directory = self.visit.site.directory.clone();
-        match upstream {
-            Some(id) => Box::pin(farewell::due(directory, id)),
-            None => Box::pin(std::future::pending()),
-        }
+        let upstream_leaves = async move {
+            match upstream {
+                Some(id) => farewell::due(directory, id).await,
+                None => std::future::pending().await,
+            }
+        };
+        Box::pin(async {
+            tokio::select! {
+                () = upstream_leaves => {}
+                () = process_ends => {}
+            }
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::config::Limits;
 use crate::deadline::Deadline;
 use crate::http::UNSENT_BYTES;
+use crate::replay::count;
 
 /// Both sides of one answer.
 pub(super) struct Turns {
@@ -45,9 +46,7 @@ impl Turns {
     /// Bytes came from the upstream, and the kernel took them.
     pub(super) fn moved(&mut self, bytes: usize) {
         self.upstream = None;
-        self.taken = self
-            .taken
-            .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        self.taken = self.taken.saturating_add(count(bytes));
     }
 
     /// A byte of the request went to the upstream, last at this moment: who reads is not silent.

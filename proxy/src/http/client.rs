@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use remora_h1::{AtEnd, Fields, Head, Known, Length, Limits, Persistence, Reader, Refusal, Version, Writer};
+use remora_h1::{Fields, Head, Known, Length, Limits, Persistence, Reader, Refusal, Version, Writer};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -27,8 +27,6 @@ pub(crate) struct Client {
     version: Version,
     /// Whether another request may follow.
     goes_on: bool,
-    /// Whether the head of the answer was written.
-    answered: bool,
     /// Whether the client holds its content back until it is told to go on.
     expects: bool,
     /// Whether the end of the answer is told by closing alone, and has not been reached.
@@ -46,7 +44,6 @@ impl Client {
             framed: Framed::new(Wire::new(stream, buffers), Reader::of_requests(limits)),
             version: Version::Http11,
             goes_on: true,
-            answered: false,
             expects: false,
             unframed: false,
             broken: false,
@@ -79,7 +76,6 @@ impl Client {
         };
         self.version = head.version();
         self.goes_on = read.is_ok() && self.framed.reader.keeps();
-        self.answered = false;
         let bare = read.is_err() || matches!(self.length(), Length::None | Length::Known(0));
         self.expects = !bare && self.version == Version::Http11 && head.fields.has(Known::Expect);
         if bare && read.is_ok() {
@@ -148,7 +144,7 @@ impl Client {
 
     /// The head of a request did not come in time: what there is of it is answered, and nothing follows.
     pub(crate) fn gives_up(&mut self) {
-        (self.goes_on, self.answered, self.expects) = (false, false, false);
+        (self.goes_on, self.expects) = (false, false);
     }
 
     /// Whether the client has left. Asked while it waits for its answer; a request that came early is not read over.
@@ -177,7 +173,6 @@ impl Client {
             Version::Http11 => Persistence::Unsaid,
             Version::Http10 => Persistence::KeepAlive,
         };
-        self.answered = true;
         if length == Length::UntilClose {
             // An orderly close would look like the end of the content, whoever closes and why.
             self.unframed = true;
@@ -191,7 +186,6 @@ impl Client {
     /// Writes a 101. What follows is no HTTP.
     pub(crate) fn switch(&mut self, head: &Head) {
         self.goes_on = false;
-        self.answered = true;
         Writer::bare(head, self.framed.wire.output());
     }
 
@@ -239,7 +233,7 @@ impl Client {
 
     /// Whether a request has begun that is not whole.
     pub(crate) fn has_begun(&self) -> bool {
-        self.framed.reader.at_end() != AtEnd::Between || !self.framed.wire.bytes().is_empty()
+        self.framed.has_begun()
     }
 
     /// The client takes its answer too slowly: the kernel forgets what it has not sent.

@@ -89,6 +89,11 @@ impl Framed {
         }
     }
 
+    /// Whether anything has come of a message that is not whole.
+    pub(super) fn has_begun(&self) -> bool {
+        self.reader.at_end() != AtEnd::Between || !self.wire.bytes().is_empty()
+    }
+
     /// The next piece of content.
     pub(super) fn poll_content(&mut self, context: &mut Context<'_>) -> Poll<Content<'_>> {
         Poll::Ready(match ready!(self.poll_step(context)) {

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use remora_h1::{Asked, AtEnd, Fields, Head, Length, Limits, Persistence, Reader};
+use remora_h1::{Asked, Fields, Head, Length, Limits, Persistence, Reader};
 use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 
@@ -74,7 +74,7 @@ impl Link {
 
     /// Whether anything of an answer has come.
     pub(crate) fn is_heard(&self) -> bool {
-        self.framed.reader.at_end() != AtEnd::Between || !self.framed.wire.bytes().is_empty()
+        self.framed.has_begun()
     }
 
     /// Whether the connection may carry another exchange: the last is over on both sides, and both want to go on.

@@ -11,20 +11,14 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
-use remora_h1::{Asked, Head, Length, Limits};
+use remora_h1::{Asked, Head, Length};
 use remora_policy::Upstream;
 
-use crate::config::HealthConfig;
+use crate::config::{HealthConfig, Limits};
 use crate::http::{Buffers, Came, ConnectFault, Content, Link};
 
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
 const BODY_BYTES: usize = 64 * 1024;
-/// What the head of an answer may be: as much as any page of an application.
-const ANSWER: Limits = Limits {
-    head_bytes: 64 * 1024,
-    fields: 1_000,
-    target_bytes: 0,
-};
 /// How long a connect may take: longer than any check is waited for, so that a stopped machine is silent and not broken.
 const CONNECT_MAX: Duration = Duration::from_secs(60);
 
@@ -62,7 +56,14 @@ impl Checker {
         }
         // A kept connection may be closed under the check by the upstream's idle limit: only a fresh one counts.
         let authority = authority(upstream, config);
-        match Link::connect(&authority, CONNECT_MAX, ANSWER, &self.buffers).await {
+        match Link::connect(
+            &authority,
+            CONNECT_MAX,
+            Limits::default().answers(),
+            &self.buffers,
+        )
+        .await
+        {
             Ok(link) => self
                 .exchange(link, upstream, config)
                 .await
