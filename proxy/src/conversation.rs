@@ -13,12 +13,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use remora_h1::Refusal;
-use tokio::net::TcpStream;
 
 use crate::config::Limits;
 use crate::deadline::Deadline;
 use crate::exchange::{Visitor, serve};
-use crate::http::{Client, Fault, Papers};
+use crate::http::{Client, Fault, Papers, Socket};
 
 /// How long a connection that has brought no request yet may still bring one once we are stopping: its request may be
 /// on the way, but browsers also open connections that they never use.
@@ -41,10 +40,10 @@ const LINGER_BYTES: usize = 256 * 1024;
 const DRAINED_BYTES: usize = 64 * 1024;
 
 /// Serves a connection until it ends.
-pub(crate) async fn converse(stream: TcpStream, visitor: &Visitor) {
+pub(crate) async fn converse(socket: Socket, visitor: &Visitor) {
     let limits = visitor.limits();
     let buffers = Rc::clone(&visitor.site.buffers);
-    let mut client = Client::new(stream, buffers, limits.requests());
+    let mut client = Client::new(socket, buffers, limits.requests());
     let mut used = false;
     loop {
         // Of a new client the first byte and the head have the same time.

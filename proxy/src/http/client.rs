@@ -11,10 +11,10 @@ use std::task::{Context, Poll, ready};
 
 use remora_h1::{Fields, Head, Known, Length, Limits, Persistence, Reader, Refusal, Version, Writer};
 use socket2::SockRef;
-use tokio::net::TcpStream;
 
 use super::buffers::Buffers;
 use super::framed::{Content, Fault, Framed, HeadKind};
+use super::socket::Socket;
 use super::wire::Wire;
 
 /// Bytes that the kernel may hold for a client and not yet send. 128 KiB, as is usual on servers: it would take megabytes at
@@ -37,11 +37,11 @@ pub(crate) struct Client {
 
 impl Client {
     /// A connection that has sent nothing yet.
-    pub(crate) fn new(stream: TcpStream, buffers: Rc<Buffers>, limits: Limits) -> Self {
+    pub(crate) fn new(socket: Socket, buffers: Rc<Buffers>, limits: Limits) -> Self {
         // Without it a client that takes little is only noticed later.
-        let _noticed_later = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
+        let _noticed_later = SockRef::from(socket.tcp()).set_tcp_notsent_lowat(UNSENT_BYTES);
         Self {
-            framed: Framed::new(Wire::new(stream, buffers), Reader::of_requests(limits)),
+            framed: Framed::new(Wire::new(socket, buffers), Reader::of_requests(limits)),
             version: Version::Http11,
             goes_on: true,
             expects: false,
@@ -263,7 +263,7 @@ impl Client {
     }
 
     /// The socket after a 101, and what came behind the request.
-    pub(super) fn parts(&mut self) -> (&mut TcpStream, Vec<u8>) {
+    pub(super) fn parts(&mut self) -> (&mut Socket, Vec<u8>) {
         self.framed.wire.parts()
     }
 }

@@ -13,12 +13,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use remora_h1::{Asked, Fields, Head, Length, Limits, Persistence, Reader};
-use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 
 use super::buffers::Buffers;
 use super::connect::{ConnectFault, connect};
 use super::framed::{Content, Fault, Framed, HeadKind};
+use super::socket::Socket;
 use super::wire::Wire;
 
 /// What came from an upstream.
@@ -53,7 +53,7 @@ impl Link {
     ) -> Result<Self, ConnectFault> {
         let stream = connect(authority, limit).await?;
         stream.set_nodelay(true).map_err(|_| ConnectFault::Broken)?;
-        let wire = Wire::new(stream, Rc::clone(buffers));
+        let wire = Wire::new(Socket::Clear(stream), Rc::clone(buffers));
         Ok(Self {
             framed: Box::new(Framed::new(wire, Reader::of_responses(limits))),
             ended: true,
@@ -149,7 +149,7 @@ impl Link {
     }
 
     /// The socket after a 101, and what came behind it.
-    pub(super) fn parts(&mut self) -> (&mut TcpStream, Vec<u8>) {
+    pub(super) fn parts(&mut self) -> (&mut Socket, Vec<u8>) {
         self.framed.wire.parts()
     }
 }

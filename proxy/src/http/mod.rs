@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `buffers` | buffers of a thread, lent to whoever has something in hand |
+//! | `socket` | a connection in clear or secured by TLS |
 //! | `wire` | a socket with what was read and not yet understood, written and not yet sent |
 //! | `framed` | messages on a wire |
 //! | `client`, `link` | the two ends that an exchange holds: its client, an upstream |
@@ -20,6 +21,7 @@ mod client;
 mod connect;
 mod framed;
 mod link;
+mod socket;
 mod tunnel;
 mod wire;
 
@@ -28,4 +30,5 @@ pub(crate) use client::{Client, UNSENT_BYTES};
 pub(crate) use connect::ConnectFault;
 pub(crate) use framed::{Content, Fault};
 pub(crate) use link::{Came, Link};
+pub(crate) use socket::Socket;
 pub(crate) use tunnel::{Farewell, relay};

@@ -12,8 +12,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use remora_policy::Frames;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 
 use super::client::Client;
 use super::link::Link;
@@ -31,8 +30,8 @@ pub(crate) type Farewell = Pin<Box<dyn Future<Output = ()>>>;
 /// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either direction.
 pub(crate) async fn relay(client: &mut Client, link: &mut Link, idle: Duration, farewell: Farewell) {
     let ((client, from_client), (upstream, from_upstream)) = (client.parts(), link.parts());
-    let (client_read, client_write) = client.split();
-    let (upstream_read, upstream_write) = upstream.split();
+    let (client_read, client_write) = split(client);
+    let (upstream_read, upstream_write) = split(upstream);
     let quiet = Quiet::new(idle);
     let both = async {
         tokio::try_join!(
@@ -50,11 +49,11 @@ pub(crate) async fn relay(client: &mut Client, link: &mut Link, idle: Duration, 
 /// Moves one direction until its end, then closes the far side's.
 async fn copy(
     early: Vec<u8>,
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     quiet: &Quiet,
 ) -> io::Result<()> {
-    to.write_all(&early).await?;
+    write(&mut to, &early).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let read = from.read(&mut chunk).await?;
@@ -62,21 +61,27 @@ async fn copy(
             return to.shutdown().await;
         }
         quiet.broken();
-        to.write_all(&chunk[..read]).await?;
+        write(&mut to, &chunk[..read]).await?;
     }
+}
+
+/// Writes bytes that nothing may follow for long.
+async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    to.write_all(bytes).await?;
+    to.flush().await
 }
 
 /// Moves what an upstream says until its end, or until the client has been told to leave; then this is an error, which ends
 /// both directions.
 async fn copy_frames(
     early: Vec<u8>,
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     (quiet, mut farewell): (&Quiet, Farewell),
 ) -> io::Result<()> {
     let (mut frames, mut leaves) = (Frames::default(), false);
     frames.pass(&early);
-    to.write_all(&early).await?;
+    write(&mut to, &early).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     while !(leaves && frames.is_between()) || frames.is_closed() {
         let read = tokio::select! {
@@ -93,13 +98,13 @@ async fn copy_frames(
         let bytes = &chunk[..read];
         if leaves && !frames.is_closed() {
             let rest = frames.finish(bytes);
-            to.write_all(&bytes[..rest]).await?;
+            write(&mut to, &bytes[..rest]).await?;
         } else {
             frames.pass(bytes);
-            to.write_all(bytes).await?;
+            write(&mut to, bytes).await?;
         }
     }
-    to.write_all(&Frames::farewell()).await?;
+    write(&mut to, &Frames::farewell()).await?;
     // What it still says has no place behind a close; it ends when the client's answer reaches it.
     let rest = async {
         while from.read(&mut chunk).await? > 0 {}

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 
 use super::buffers::{BUFFER_BYTES, Buffers};
+use super::socket::Socket;
 
 /// Bytes of content that are copied behind a head in place of a second piece for the kernel. 4 KiB: below it the copy is the
 /// cheaper.
@@ -22,7 +22,7 @@ const FAST_BYTES: usize = 64 * 1024;
 
 /// A connected socket.
 pub(super) struct Wire {
-    stream: TcpStream,
+    socket: Socket,
     buffers: Rc<Buffers>,
     /// What was read; up to `taken` it was understood.
     input: Vec<u8>,
@@ -35,9 +35,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, buffers: Rc<Buffers>) -> Self {
+    pub(super) fn new(socket: Socket, buffers: Rc<Buffers>) -> Self {
         Self {
-            stream,
+            socket,
             buffers,
             input: Vec::new(),
             taken: 0,
@@ -86,12 +86,16 @@ impl Wire {
     /// Reads more behind what was read; 0 at the end.
     pub(super) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.input.capacity() == 0 {
-            ready!(self.stream.poll_read_ready(context))?;
+            ready!(self.socket.poll_read_ready(context))?;
             self.input = self.buffers.take();
         }
         self.make_room();
         let full = self.input.capacity();
-        let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context))?;
+        let read = pin!(self.socket.read_buf(&mut self.input)).poll(context);
+        if read.is_pending() && self.input.is_empty() {
+            self.rest();
+        }
+        let read = ready!(read)?;
         if self.input.len() == full && full < FAST_BYTES {
             self.input.reserve_exact(FAST_BYTES - self.input.len());
         }
@@ -112,11 +116,11 @@ impl Wire {
     /// Sends what waits.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.is_waiting() {
-            let stream = Pin::new(&mut self.stream);
-            let sent = ready!(stream.poll_write(context, &self.output[self.sent..]))?;
+            let socket = Pin::new(&mut self.socket);
+            let sent = ready!(socket.poll_write(context, &self.output[self.sent..]))?;
             self.note_sent(sent)?;
         }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.socket).poll_flush(context)
     }
 
     /// Takes some of this content, behind what waits; answers how much.
@@ -129,7 +133,7 @@ impl Wire {
             let waiting = self.output.len() - self.sent;
             let pieces = [IoSlice::new(&self.output[self.sent..]), IoSlice::new(data)];
             let pieces = &pieces[usize::from(waiting == 0)..];
-            let sent = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, pieces))?;
+            let sent = ready!(Pin::new(&mut self.socket).poll_write_vectored(context, pieces))?;
             self.note_sent(sent)?;
             if sent > waiting {
                 return Poll::Ready(Ok(sent - waiting));
@@ -153,17 +157,17 @@ impl Wire {
 
     /// Ends the sending direction.
     pub(super) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 
     /// Closes with a reset in place of an orderly end. A reset that cannot be set is no worse than a close.
     pub(super) fn reset(&self) {
-        let _no_worse = self.stream.set_zero_linger();
+        let _no_worse = self.socket.tcp().set_zero_linger();
     }
 
     /// Takes back [`Wire::reset`].
     pub(super) fn end_in_order(&self) {
-        let _only_a_reset = SockRef::from(&self.stream).set_linger(None);
+        let _only_a_reset = SockRef::from(self.socket.tcp()).set_linger(None);
     }
 
     /// Gives back the buffers that hold nothing.
@@ -179,10 +183,10 @@ impl Wire {
     }
 
     /// The socket, and what was read and not understood, which is now the caller's.
-    pub(super) fn parts(&mut self) -> (&mut TcpStream, Vec<u8>) {
+    pub(super) fn parts(&mut self) -> (&mut Socket, Vec<u8>) {
         let mut early = std::mem::take(&mut self.input);
         early.drain(..self.taken);
         self.taken = 0;
-        (&mut self.stream, early)
+        (&mut self.socket, early)
     }
 }

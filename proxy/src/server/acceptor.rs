@@ -21,6 +21,7 @@ use super::{ACCEPT_QUEUE, preamble};
 use crate::config::Networks;
 use crate::conversation::converse;
 use crate::exchange::Visitor;
+use crate::http::Socket;
 use crate::metrics::REFUSED_CONNECTIONS;
 use crate::site::Site;
 
@@ -181,7 +182,10 @@ async fn serve(
     let scheme = Scheme::Http;
     let peer = Peer { address, scheme };
     let visitor = Visitor { site, peer, ticket };
-    visitor.ticket.until_cut(converse(stream, &visitor)).await;
+    visitor
+        .ticket
+        .until_cut(converse(Socket::Clear(stream), &visitor))
+        .await;
     // In this order: once it has left, its address has room too.
     drop((from.resident, visitor));
 }

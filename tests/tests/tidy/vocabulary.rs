@@ -70,7 +70,13 @@ const VOCABULARIES: &[Vocabulary] = &[
             "x509-parser",
             "rcgen",
         ],
-        places: &["process/src/tls", "process/Cargo.toml"],
+        places: &[
+            "process/src/tls",
+            "process/Cargo.toml",
+            // The public side of the proxy, and its way to upstreams.
+            "proxy/src/http",
+            "proxy/Cargo.toml",
+        ],
     },
     // The words on the wire. In the store: the services, and of the Raft part the files that speak with peers or keep
     // the membership.
