@@ -71,7 +71,7 @@ bench-store: ## measure the store beside etcd and Redis; prints one table (KILLS
 	@cargo build --release --workspace --bins
 	@ONLY=peers,growth target/release/bench
 
-bench-proxy: ## measure the proxy beside nginx, HAProxy, httpd and pingora; a table a form, ten minutes in all (ROUNDS=3 MEASURE_SECONDS=4, FORMS=saturated,idle WITH=nginx,remora for some)
+bench-proxy: ## measure the proxy beside nginx, HAProxy, httpd and pingora; in clear, over TLS and HTTP/2; a table a form, fifteen minutes in all (ROUNDS=3 MEASURE_SECONDS=4, FORMS=saturated,idle WITH=nginx,remora for some)
 	@tools/prerequisites bench-proxy
 	@echo "building with optimizations (several minutes the first time) ..."
 	@cargo build --release --workspace --bins

@@ -14,6 +14,7 @@ mod etcd;
 mod etcd_gap;
 mod gap;
 mod growth;
+mod h2load;
 mod heap;
 mod load;
 mod paced;

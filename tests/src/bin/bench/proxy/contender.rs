@@ -5,31 +5,31 @@
 //! HAProxy, which only sends lines elsewhere, into a ring of its memory · ours has its defaults, so it also checks its upstream,
 //! counts, and adds X-Forwarded-For and the like, which nobody else is asked for.
 //!
-//! Left out on purpose: tuning of one that the others cannot have.
+//! Left out on purpose: tuning of one that the others cannot have; pingora over TLS and HTTP/2, for which its users choose among
+//! three libraries.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use remora_tests::http::Browser;
-use remora_tests::place::{free_port, program, repository};
+use remora_tests::place::free_port;
 use remora_tests::process::Process;
 use remora_tests::stores::loopback;
 use remora_tests::wait_until;
 
-use super::{locked_version, nginx};
+use super::form::Over;
+use super::identity::Identity;
+use super::{locked_version, nginx, settings};
 use crate::wrk::installed;
 
 /// Where `make bench-proxy` builds pingora's program, and what it was built from.
-const PINGORA: [&str; 2] = [
+pub(super) const PINGORA: [&str; 2] = [
     "target/peers/release/peer-pingora",
     "tests/peers/pingora/Cargo.lock",
 ];
-
-/// Where Debian's package has httpd's modules.
-const HTTPD_MODULES: &str = "/usr/lib/apache2/modules";
 
 /// How long a contender may take until it answers: ours waits for a verdict on its upstream.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
@@ -59,12 +59,23 @@ pub(super) struct Place<'a> {
     pub(super) cores: &'static str,
     /// Clients that are connected at a time.
     pub(super) clients: usize,
+    /// Who it says it is, over TLS.
+    pub(super) identity: &'a Identity,
+}
+
+/// Where one listens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listens {
+    /// In clear.
+    pub(super) clear: SocketAddr,
+    /// Over TLS, with HTTP/2 for those who want it.
+    pub(super) secured: SocketAddr,
 }
 
 /// One that runs.
 pub(super) struct Running {
     pub(super) who: Contender,
-    pub(super) address: SocketAddr,
+    listens: Listens,
     processes: Vec<Process>,
 }
 
@@ -72,6 +83,19 @@ impl Running {
     /// All of its processes.
     pub(super) fn pids(&self) -> Vec<u32> {
         self.processes.iter().map(Process::id).collect()
+    }
+
+    /// Where a path is asked for.
+    pub(super) fn url(&self, over: Over, path: &str) -> String {
+        match over {
+            Over::Clear => format!("http://{}{path}", self.listens.clear),
+            Over::Tls | Over::Http2(_) => format!("https://{}{path}", self.listens.secured),
+        }
+    }
+
+    /// Where it listens in clear.
+    pub(super) fn clear(&self) -> SocketAddr {
+        self.listens.clear
     }
 }
 
@@ -110,6 +134,11 @@ impl Contender {
         }
     }
 
+    /// Whether it is measured like this.
+    pub(super) fn speaks(self, over: Over) -> bool {
+        over == Over::Clear || self != Contender::Pingora
+    }
+
     /// Its name and version.
     pub(super) fn version(self) -> Result<String> {
         let (program, flag, name) = match self {
@@ -138,28 +167,27 @@ impl Contender {
     /// # Errors
     /// When it is not there, or does not answer in time.
     pub(super) fn start(self, place: Place<'_>) -> Result<Running> {
-        let at = loopback(free_port()?);
+        let at = Listens {
+            clear: loopback(free_port()?),
+            secured: loopback(free_port()?),
+        };
         let started = match self {
-            Contender::Nginx | Contender::NginxLogging => nginx::proxies(
-                place.directory,
-                (at, place.backend),
-                (place.threads, place.cores),
-                place.clients,
-                self == Contender::NginxLogging,
-            ),
-            Contender::Haproxy => haproxy(place, at).map(|process| vec![process]),
-            Contender::Httpd => httpd(place, at).map(|process| vec![process]),
-            Contender::Pingora => pingora(place, at).map(|process| vec![process]),
-            Contender::Ours => ours(place, at).map(|process| vec![process]),
+            Contender::Nginx | Contender::NginxLogging => {
+                nginx::proxies(place, at, self == Contender::NginxLogging)
+            }
+            Contender::Haproxy => settings::haproxy(place, at).map(|process| vec![process]),
+            Contender::Httpd => settings::httpd(place, at).map(|process| vec![process]),
+            Contender::Pingora => settings::pingora(place, at.clear).map(|process| vec![process]),
+            Contender::Ours => settings::ours(place, at).map(|process| vec![process]),
         };
         let processes = started.with_context(|| format!("start {}", self.name()))?;
-        answers(at).with_context(|| {
+        answers(at.clear).with_context(|| {
             let last: Vec<String> = processes.iter().map(Process::tail).collect();
             format!("{}: {}", self.name(), last.concat())
         })?;
         Ok(Running {
             who: self,
-            address: at,
+            listens: at,
             processes,
         })
     }
@@ -189,125 +217,13 @@ pub(super) fn pinned(
     })
 }
 
-fn present(program: &str) -> Result<PathBuf> {
+pub(super) fn present(program: &str) -> Result<PathBuf> {
     installed(program)
         .with_context(|| format!("{program} is not installed (tools/prerequisites bench-proxy)"))
 }
 
-fn text(path: &Path) -> Result<String> {
+pub(super) fn text(path: &Path) -> Result<String> {
     path.to_str()
         .map(str::to_owned)
         .context("a path that is not UTF-8")
 }
-
-/// HAProxy in one process. It bounds connections by the limit on open files, two for each: more than idle ones need.
-fn haproxy(place: Place<'_>, at: SocketAddr) -> Result<Process> {
-    let configuration = format!(
-        "global\n  nbthread {}\n  maxconn {}\n  no strict-limits\n  log ring@requests format raw local0\n\
-         ring requests\n  format raw\n  maxlen 1200\n  size 4194304\n\
-         defaults\n  mode http\n  log global\n  option httplog\n  http-reuse always\n  \
-         timeout connect 1s\n  timeout client 60s\n  timeout http-keep-alive 75s\n  timeout server 60s\n\
-         frontend clients\n  bind {at}\n  default_backend tomcat\n\
-         backend tomcat\n  server n1 {}\n",
-        place.threads,
-        place.clients + 1_024,
-        place.backend
-    );
-    let file = place.directory.join("haproxy.cfg");
-    std::fs::write(&file, configuration)?;
-    let log = place.directory.join("haproxy.log");
-    pinned(
-        "haproxy",
-        place.cores,
-        &present("haproxy")?,
-        &log,
-        &["-db", "-f", &text(&file)?],
-    )
-}
-
-/// httpd in one process with its event module: as many threads as clients ask at a time, and idle ones besides.
-fn httpd(place: Place<'_>, at: SocketAddr) -> Result<Process> {
-    let home = place.directory.join("httpd");
-    std::fs::create_dir_all(&home)?;
-    let here = home.display();
-    let modules: String = ["mpm_event", "authz_core", "proxy", "proxy_http"]
-        .map(|module| format!("LoadModule {module}_module {HTTPD_MODULES}/mod_{module}.so\n"))
-        .concat();
-    let configuration = format!(
-        "ServerRoot {here}\nPidFile {here}/pid\nDefaultRuntimeDir {here}\n{modules}\
-         ServerName localhost\nErrorLog {here}/errors\nListen {at}\n\
-         LogFormat \"%h %l %u %t \\\"%r\\\" %>s %O \\\"%{{Referer}}i\\\" \\\"%{{User-Agent}}i\\\"\" combined\n\
-         BufferedLogs On\nCustomLog {here}/access combined\n\
-         KeepAlive On\nMaxKeepAliveRequests 0\nKeepAliveTimeout 75\n\
-         StartServers 1\nServerLimit 1\nThreadLimit {HTTPD_THREADS}\nThreadsPerChild {HTTPD_THREADS}\nMaxRequestWorkers {HTTPD_THREADS}\n\
-         MinSpareThreads 1\nMaxSpareThreads {HTTPD_THREADS}\nAsyncRequestWorkerFactor {HTTPD_IDLE_EACH}\n\
-         ProxyPass / http://{}/ keepalive=On\n",
-        place.backend
-    );
-    let file = home.join("httpd.conf");
-    std::fs::write(&file, configuration)?;
-    let arguments = ["-X", "-f", &text(&file)?];
-    pinned(
-        "httpd",
-        place.cores,
-        &present("apache2")?,
-        &home.join("log"),
-        &arguments,
-    )
-}
-
-/// Threads of httpd: one for each client of the widest form, for each waits for its answer; and some more, for where none is
-/// free it closes connections that others would keep.
-const HTTPD_THREADS: usize = 192;
-
-/// Idle connections that httpd takes for each thread that is free: all of ten thousand.
-const HTTPD_IDLE_EACH: usize = 128;
-
-fn pingora(place: Place<'_>, at: SocketAddr) -> Result<Process> {
-    let program = repository().join(PINGORA[0]);
-    if !program.is_file() {
-        bail!("{} is not built: `make bench-proxy` builds it", program.display());
-    }
-    let (log, words) = (
-        place.directory.join("pingora-access.log"),
-        place.directory.join("pingora.log"),
-    );
-    let arguments = [
-        at.to_string(),
-        place.backend.to_string(),
-        place.threads.to_string(),
-        text(&log)?,
-    ];
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    pinned("pingora", place.cores, &program, &words, &arguments)
-}
-
-/// Ours with its defaults, and room for as many clients as come.
-fn ours(place: Place<'_>, at: SocketAddr) -> Result<Process> {
-    let (file, log) = (
-        place.directory.join("proxy.toml"),
-        place.directory.join("remora-access.log"),
-    );
-    let configuration = format!(
-        "threads = {}\naccess_log = \"{}\"\n[[listen]]\nbind = \"{at}\"\n[pool.tomcat]\nsticky = {{ session = \"JSESSIONID\" }}\n\
-         health = {{ path = \"/page\" }}\n[[pool.tomcat.member]]\nurl = \"http://{}\"\nroute = \"n1\"\n\
-         [[route]]\npath = \"/\"\nto = \"tomcat\"\n[control]\nbind = \"{}\"\n[limits]\nconnections = {}\nconnections_per_address = 0\n",
-        place.threads,
-        text(&log)?,
-        place.backend,
-        loopback(free_port()?),
-        place.clients.max(OURS_CLIENTS) + 1_024
-    );
-    std::fs::write(&file, configuration)?;
-    let words = place.directory.join("remora.log");
-    pinned(
-        "ours",
-        place.cores,
-        &program("remora-proxy")?,
-        &words,
-        &["--config", &text(&file)?],
-    )
-}
-
-/// Clients that ours takes by itself.
-const OURS_CLIENTS: usize = 10_000;

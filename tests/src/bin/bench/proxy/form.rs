@@ -28,6 +28,17 @@ impl Ask {
     }
 }
 
+/// How the clients are spoken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// HTTP/1.1 in clear.
+    Clear,
+    /// HTTP/1.1 over TLS.
+    Tls,
+    /// HTTP/2 over TLS; each client asks so much at a time.
+    Http2(usize),
+}
+
 /// Size of the usual page.
 pub(super) const PAGE_BYTES: usize = 1_024;
 
@@ -46,6 +57,8 @@ pub(super) struct Form {
     pub(super) says: &'static str,
     /// What is asked.
     pub(super) ask: Ask,
+    /// How.
+    pub(super) over: Over,
     /// Clients that ask at a time.
     pub(super) clients: usize,
     /// Threads of the proxy, and of the load.
@@ -66,6 +79,7 @@ const BUSY: Form = Form {
     name: "saturated",
     says: "GET of 1 KiB, 64 clients; the backend on the proxy's core: how much a core can carry",
     ask: Ask::Page,
+    over: Over::Clear,
     clients: CLIENTS,
     threads: 1,
     proxy: "0",
@@ -74,7 +88,7 @@ const BUSY: Form = Form {
 };
 
 /// All of them, in this order.
-pub(super) const FORMS: [Form; 6] = [
+pub(super) const FORMS: [Form; 10] = [
     Form {
         name: "project",
         says: "GET of 1 KiB, 64 clients; backend and load on the other core: the proxy sleeps where it is quick",
@@ -109,6 +123,33 @@ pub(super) const FORMS: [Form; 6] = [
         proxy: "0,1",
         backends: &["0,1", "0,1"],
         load: "0,1",
+        ..BUSY
+    },
+    Form {
+        name: "tls",
+        says: "GET of 1 KiB over TLS 1.3, 64 clients; the backend, in clear, on the proxy's core",
+        over: Over::Tls,
+        ..BUSY
+    },
+    Form {
+        name: "tls-large",
+        says: "GET of 100 KiB over TLS 1.3, 64 clients; the backend, in clear, on the proxy's core",
+        ask: Ask::LargePage,
+        over: Over::Tls,
+        ..BUSY
+    },
+    Form {
+        name: "handshakes",
+        says: "GET of 1 KiB, each after a full TLS 1.3 handshake (ECDSA over P-256), 64 clients; the times begin when the connection stands",
+        ask: Ask::NewConnection,
+        over: Over::Tls,
+        ..BUSY
+    },
+    Form {
+        name: "http2",
+        says: "GET of 1 KiB over HTTP/2 and TLS 1.3, 16 clients with 10 requests at a time each; the backend, over HTTP/1.1 in clear, on the proxy's core",
+        over: Over::Http2(10),
+        clients: 16,
         ..BUSY
     },
 ];

@@ -15,7 +15,8 @@ use remora_tests::stores::loopback;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::contender::{Contender, Place, answers};
-use super::form::PAGE_BYTES;
+use super::form::{Over, PAGE_BYTES};
+use super::identity::Identity;
 use super::nginx;
 use crate::cpu::{memory, ratio};
 use crate::say;
@@ -47,6 +48,7 @@ pub(super) fn measure(contenders: &[Contender]) -> Result<()> {
     for contender in contenders {
         let directory = tempfile::tempdir()?;
         let backend = loopback(free_port()?);
+        let identity = Identity::draw(directory.path())?;
         let _backends = nginx::backends(directory.path(), backend, &["1"])?;
         answers(backend)?;
         let running = contender.start(Place {
@@ -55,9 +57,10 @@ pub(super) fn measure(contenders: &[Contender]) -> Result<()> {
             threads: 1,
             cores: "0",
             clients: CLIENTS,
+            identity: &identity,
         })?;
         let (connections, seconds) = WARM_UP;
-        Wrk::new(seconds, connections).load(&format!("http://{}/page", running.address))?;
+        Wrk::new(seconds, connections).load(&running.url(Over::Clear, "/page"))?;
         let used = || {
             let each = running
                 .pids()
@@ -70,7 +73,7 @@ pub(super) fn measure(contenders: &[Contender]) -> Result<()> {
         };
         let (_, before) = used()?;
         let stay = (0..CLIENTS)
-            .map(|_| visit(running.address))
+            .map(|_| visit(running.clear()))
             .collect::<Result<Vec<_>>>();
         let stay = stay.with_context(|| format!("clients of {}", contender.name()))?;
         let (rss, pss) = used()?;

@@ -10,13 +10,15 @@
 //! Invariants: contenders of a form meet the same backend, the same load and the same cores, and take turns, so that a noisy
 //! minute meets all of them · ratios are taken within a round.
 //!
-//! Left out on purpose: TLS and HTTP/2, which no contender here is asked for.
+//! Left out on purpose: resumed handshakes, which wrk does not make; TLS towards the backend.
 
 mod contender;
 mod form;
+mod identity;
 mod idle;
 mod nginx;
 mod rounds;
+mod settings;
 
 use std::io::Write;
 
@@ -83,8 +85,10 @@ pub(crate) fn measure_all() -> Result<()> {
     let names: Vec<&str> = FORMS.iter().map(|form| form.name).chain([idle::NAME]).collect();
     let names = chosen("FORMS", &names, |name| name)?;
     let (rounds, seconds) = (number("ROUNDS", 3)?, number("MEASURE_SECONDS", 4)?);
-    if installed("wrk").is_none() {
-        bail!("wrk must be installed (tools/prerequisites bench-proxy)");
+    for load in ["wrk", "h2load"] {
+        if installed(load).is_none() {
+            bail!("{load} must be installed (tools/prerequisites bench-proxy)");
+        }
     }
     say(&versions(&contenders)?)?;
     let measured = names.len() * contenders.len() * rounds * usize::try_from(seconds)?;

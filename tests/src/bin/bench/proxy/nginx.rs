@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use remora_tests::process::Process;
 
-use super::contender::pinned;
+use super::contender::{Listens, Place, pinned, text};
 use super::form::{LARGE_PAGE_BYTES, PAGE_BYTES};
 use crate::wrk::installed;
 
@@ -42,27 +42,35 @@ pub(super) fn backends(directory: &Path, at: SocketAddr, cores: &[&'static str])
 }
 
 /// Starts it as a proxy, in as many processes as threads are asked for.
-pub(super) fn proxies(
-    directory: &Path,
-    (at, backend): (SocketAddr, SocketAddr),
-    (threads, cores): (usize, &'static str),
-    clients: usize,
-    log: bool,
-) -> Result<Vec<Process>> {
+pub(super) fn proxies(place: Place<'_>, at: Listens, log: bool) -> Result<Vec<Process>> {
     let log = match log {
         true => "access.log combined buffer=32k flush=1s",
         false => "off",
     };
     let servers = format!(
-        "  upstream tomcat {{ server {backend}; keepalive 128; keepalive_requests 1000000; }}\n  \
-         server {{ listen {at} reuseport backlog=4096; access_log {log}; client_body_buffer_size {UPLOAD_BUFFER}; \
-         location / {{ proxy_pass http://tomcat; proxy_http_version 1.1; proxy_set_header Connection \"\"; }} }}\n"
+        "  upstream tomcat {{ server {}; keepalive 128; keepalive_requests 1000000; }}\n  \
+         server {{ listen {} reuseport backlog=4096; listen {} ssl http2 reuseport backlog=4096; ssl_certificate {}; ssl_certificate_key {}; \
+         ssl_protocols TLSv1.2 TLSv1.3; access_log {log}; client_body_buffer_size {UPLOAD_BUFFER}; \
+         location / {{ proxy_pass http://tomcat; proxy_http_version 1.1; proxy_set_header Connection \"\"; }} }}\n",
+        place.backend,
+        at.clear,
+        at.secured,
+        text(&place.identity.cert)?,
+        text(&place.identity.key)?,
     );
     let start = |number: usize| {
-        let home = directory.join(format!("nginx-{log}-{number}", log = log.len()));
-        start("nginx", &home, cores, clients + CONNECTIONS_LEAST, &servers)
+        let home = place
+            .directory
+            .join(format!("nginx-{log}-{number}", log = log.len()));
+        start(
+            "nginx",
+            &home,
+            place.cores,
+            place.clients + CONNECTIONS_LEAST,
+            &servers,
+        )
     };
-    (0..threads).map(start).collect()
+    (0..place.threads).map(start).collect()
 }
 
 fn start(name: &str, home: &Path, cores: &str, connections: usize, servers: &str) -> Result<Process> {

@@ -11,9 +11,11 @@ use remora_tests::place::free_port;
 use remora_tests::stores::loopback;
 
 use super::contender::{Contender, Place, Running, answers};
-use super::form::{Ask, Form, UPLOAD_BYTES};
+use super::form::{Ask, Form, Over, UPLOAD_BYTES};
+use super::identity::Identity;
 use super::nginx;
 use crate::cpu::Usage;
+use crate::h2load::H2load;
 use crate::wrk::{Load, Wrk};
 
 /// How long each is loaded before the first round: connections stand, buffers have grown.
@@ -76,6 +78,12 @@ pub(super) fn measure(
     seconds: u64,
 ) -> Result<Vec<Summary>> {
     let directory = tempfile::tempdir()?;
+    let identity = Identity::draw(directory.path())?;
+    let contenders: Vec<Contender> = contenders
+        .iter()
+        .copied()
+        .filter(|one| one.speaks(form.over))
+        .collect();
     let backend = loopback(free_port()?);
     let _backends = nginx::backends(directory.path(), backend, form.backends)?;
     answers(backend)?;
@@ -85,6 +93,7 @@ pub(super) fn measure(
         threads: form.threads,
         cores: form.proxy,
         clients: form.clients,
+        identity: &identity,
     };
     let running: Vec<Running> = contenders
         .iter()
@@ -117,6 +126,24 @@ pub(super) fn measure(
 }
 
 fn sample(form: &Form, running: &Running, seconds: u64, script: &Path) -> Result<Sample> {
+    let pids = running.pids();
+    let before = Usage::of(&pids)?;
+    let load = load(form, running, seconds, script).with_context(|| running.who.name())?;
+    let used = Usage::of(&pids)?.since(before);
+    Ok(Sample { load, used })
+}
+
+fn load(form: &Form, running: &Running, seconds: u64, script: &Path) -> Result<Load> {
+    let url = running.url(form.over, form.ask.path());
+    if let Over::Http2(at_a_time) = form.over {
+        let h2load = H2load {
+            seconds,
+            connections: form.clients,
+            at_a_time,
+            cores: form.load,
+        };
+        return h2load.load(&url);
+    }
     let wrk = Wrk {
         threads: form.threads,
         cores: form.load,
@@ -124,13 +151,7 @@ fn sample(form: &Form, running: &Running, seconds: u64, script: &Path) -> Result
         script: (form.ask == Ask::Upload).then_some(script),
         ..Wrk::new(seconds, form.clients)
     };
-    let pids = running.pids();
-    let before = Usage::of(&pids)?;
-    let load = wrk
-        .load(&format!("http://{}{}", running.address, form.ask.path()))
-        .with_context(|| running.who.name())?;
-    let used = Usage::of(&pids)?.since(before);
-    Ok(Sample { load, used })
+    wrk.load(&url)
 }
 
 fn summary(
