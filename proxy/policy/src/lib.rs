@@ -95,8 +95,8 @@ mod warm;
 mod wishes;
 
 pub use failover::{
-    Budget, Cause, Failure, GiveUp, Phase, RequestShape, RetryBudget, RetryLimits, Verdict, decide, give_up,
-    is_idempotent,
+    Budget, Cause, Effect, Failure, GiveUp, Phase, RequestShape, RetryBudget, RetryLimits, Verdict, decide,
+    give_up, is_idempotent,
 };
 pub use frames::Frames;
 pub use headers::{

@@ -27,6 +27,20 @@ pub enum Phase {
     Passing,
 }
 
+impl Phase {
+    /// The word for it in logs and figures.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Connecting => "connecting",
+            Phase::Sending => "sending",
+            Phase::Waiting => "waiting",
+            Phase::Declined => "declined",
+            Phase::Passing => "passing",
+        }
+    }
+}
+
 /// Why an attempt failed. Faults of the client (its body broke off, it went away) are not failures of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -46,15 +60,54 @@ pub enum Cause {
     Declined,
 }
 
+impl Cause {
+    /// All there are.
+    pub const ALL: [Cause; 7] = [
+        Cause::Refused,
+        Cause::TimedOut,
+        Cause::Broken,
+        Cause::Ours,
+        Cause::Malformed,
+        Cause::Frozen,
+        Cause::Declined,
+    ];
+
+    /// The word for it in logs and figures.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Refused => "refused",
+            Cause::TimedOut => "timed-out",
+            Cause::Broken => "broken",
+            Cause::Ours => "ours",
+            Cause::Malformed => "malformed",
+            Cause::Frozen => "frozen",
+            Cause::Declined => "declined",
+        }
+    }
+}
+
 /// What may have happened on the far side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
+pub enum Effect {
     /// Nothing.
     None,
     /// Nothing, everything or a part.
     Possible,
     /// It happened: something was answered.
     Certain,
+}
+
+impl Effect {
+    /// The word for it in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::None => "none",
+            Effect::Possible => "possible",
+            Effect::Certain => "certain",
+        }
+    }
 }
 
 /// A failed attempt.
@@ -80,7 +133,8 @@ impl Failure {
     }
 
     /// What may have happened on the far side.
-    pub(super) fn effect(&self) -> Effect {
+    #[must_use]
+    pub fn effect(&self) -> Effect {
         match (self.phase, self.cause) {
             (Phase::Connecting | Phase::Declined, _) => Effect::None,
             // Whoever answers has read the request, whatever the answer is worth.

@@ -14,8 +14,7 @@ mod budget;
 mod effect;
 
 pub use budget::{Budget, RetryBudget, RetryLimits};
-use effect::Effect;
-pub use effect::{Cause, Failure, Phase};
+pub use effect::{Cause, Effect, Failure, Phase};
 
 /// What the decision must know of a request, at the moment of the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -294,3 +294,20 @@ fn an_outage_multiplies_load_by_the_share_at_most() {
         "the burst and a fifth; the first share met a full budget"
     );
 }
+
+#[test]
+fn a_cause_has_a_word_of_its_own() {
+    let words = Cause::ALL.map(Cause::as_str);
+    for (number, cause) in Cause::ALL.into_iter().enumerate() {
+        assert_eq!(cause as usize, number, "a table by cause is in their order");
+        assert_eq!(words.iter().filter(|word| **word == cause.as_str()).count(), 1);
+    }
+    let shown = |phase, cause| Failure::new(phase, cause).effect().as_str();
+    assert_eq!(shown(Phase::Connecting, Cause::Refused), "none");
+    assert_eq!(shown(Phase::Waiting, Cause::TimedOut), "possible");
+    assert_eq!(shown(Phase::Passing, Cause::Broken), "certain");
+    assert_eq!(
+        PHASES.map(Phase::as_str),
+        ["connecting", "sending", "waiting", "declined", "passing"]
+    );
+}
