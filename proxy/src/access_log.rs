@@ -1,6 +1,6 @@
 //! One line for each exchange: httpd's combined format, then what the proxy decided.
 //!
-//! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" pool= route= pick= attempts= head= total= end= reason= id= trace=`
+//! `CLIENT - - [TIME] "REQUEST" STATUS BYTES "REFERER" "AGENT" received= pool= route= pick= attempts= head= total= end= reason= id= trace=`
 //!
 //! What was no request has a line as well, with `"-"` in its place and the reason why it was refused.
 //!

@@ -89,9 +89,9 @@ pub(crate) async fn serve(
     let trust = &snapshot.trust;
     let trusts = |address| trust.networks.include(address);
     let view = ClientView::of(&visitor.peer, trust.header, trusts, &visit.head.fields.iter());
-    let mut story = Story::begin(&visit, &view);
     let replay = Replay::new((client.length(), &snapshot.limits), &mut papers.kept, visit.now());
     let replay = RefCell::new(replay);
+    let mut story = Story::begin(&visit, &view, &replay);
     let mut desk = Desk {
         client,
         told: &mut papers.told,
@@ -302,7 +302,7 @@ impl<'a> Exchange<'a, '_, '_> {
         let came = attempt
             .run((&mut link, reused), asked, desk, hear, || stay.is_over())
             .await;
-        attempt.cells.carried(self.replay.borrow_mut().take_given());
+        attempt.cells.gave(self.replay.borrow_mut().take_given());
         match came? {
             Came::Switched if !self.upgrade.is_granted(desk.answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);

@@ -55,6 +55,8 @@ pub(crate) struct Replay<'k> {
     moved: Instant,
     /// Bytes that attempts were given and nobody has counted yet.
     given: u64,
+    /// Bytes that came from the client.
+    received: u64,
 }
 
 impl<'k> Replay<'k> {
@@ -75,6 +77,7 @@ impl<'k> Replay<'k> {
             pace: Pace::new(limits.request_pace()),
             moved: now,
             given: 0,
+            received: 0,
         }
     }
 
@@ -130,6 +133,7 @@ impl<'k> Replay<'k> {
         self.came(now);
         self.pace.moved(count(data.len()));
         self.given += count(data.len());
+        self.received += count(data.len());
         if self.keeping && self.kept.len() + data.len() <= self.limit {
             self.kept.extend_from_slice(data);
         } else {
@@ -203,6 +207,11 @@ impl<'k> Replay<'k> {
         std::mem::take(&mut self.given)
     }
 
+    /// How many bytes of it were taken from the client: each once, over all attempts.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
     /// Stops keeping: no attempt will follow.
     pub(crate) fn forget(&mut self) {
         self.keeping = false;
@@ -258,7 +267,7 @@ mod tests {
             "a cookie cannot trail"
         );
         assert!(replay.is_complete());
-        assert_eq!(replay.take_given(), 10);
+        assert_eq!((replay.take_given(), replay.received()), (10, 4));
     }
 
     #[test]

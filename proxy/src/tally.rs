@@ -123,11 +123,11 @@ impl Counters {
         (!self.on_trial.swap(true, Relaxed)).then_some(Trial(self))
     }
 
-    /// Bytes of bodies, both ways. What tunnels move is not counted, nor what a client goes on sending after its answer
-    /// began.
+    /// Bytes of content and of tunnels, both ways.
     #[must_use]
     pub(crate) fn carried_so_far(&self) -> u64 {
-        self.sum(|cells| &cells.carried)
+        self.sum(|cells| &cells.given)
+            .wrapping_add(self.sum(|cells| &cells.taken))
     }
 
     /// Attempts that have begun and not ended, tunnels not among them.
@@ -185,7 +185,8 @@ pub(crate) struct Cells {
     interim: OwnCount,
     failed: OwnCount,
     tunnels: OwnCount,
-    carried: OwnCount,
+    given: OwnCount,
+    taken: OwnCount,
 }
 
 impl Cells {
@@ -218,9 +219,14 @@ impl Cells {
         self.failed.add(1);
     }
 
-    /// Bytes of a body went there, or came from there.
-    pub(crate) fn carried(&self, bytes: u64) {
-        self.carried.add(bytes);
+    /// It was given bytes of a request's content, or of a tunnel.
+    pub(crate) fn gave(&self, bytes: u64) {
+        self.given.add(bytes);
+    }
+
+    /// Bytes of its answer's content, or of a tunnel, went to a client.
+    pub(crate) fn took(&self, bytes: u64) {
+        self.taken.add(bytes);
     }
 
     /// An attempt became a tunnel. It ends when the guard is dropped.
@@ -314,7 +320,8 @@ mod tests {
                         let _attempt = cells.begin();
                         drop(cells.wait());
                         cells.answered();
-                        cells.carried(3);
+                        cells.gave(1);
+                        cells.took(2);
                     }
                 });
             }

@@ -62,8 +62,10 @@ pub(crate) struct Entry<'a> {
     pub(crate) parameters: &'a [Arc<str>],
     /// Status that the client got; 0 when it got none.
     pub(crate) status: u16,
-    /// Bytes of the response body that were sent.
-    pub(crate) bytes: u64,
+    /// Bytes of the answer's content, or of a tunnel, that went to the client.
+    pub(crate) sent: u64,
+    /// Bytes of the request's content, or of a tunnel, that came from the client.
+    pub(crate) received: u64,
     /// Referer field; session ids in it are hidden.
     pub(crate) referer: Option<&'a [u8]>,
     /// User-Agent field.
@@ -101,12 +103,14 @@ pub(super) fn write(line: &mut Vec<u8>, entry: &Entry<'_>, time: &TimeText) {
     line.put(b"\" ");
     line.number(entry.status.into());
     line.put(b" ");
-    line.number(entry.bytes);
+    line.number(entry.sent);
     line.put(b" \"");
     line.without_sessions(entry.referer.unwrap_or(b"-"), entry.parameters);
     line.put(b"\" \"");
     line.escaped(entry.agent.unwrap_or(b"-"));
     line.put(b"\"");
+    line.put(b" received=");
+    line.number(entry.received);
     line.field(b" pool=", entry.pool);
     line.field(b" route=", entry.route);
     line.field(b" pick=", entry.pick);

@@ -12,7 +12,8 @@ fn entry<'a>() -> Entry<'a> {
         version: "HTTP/1.1",
         parameters: &[],
         status: 200,
-        bytes: 5_123,
+        sent: 5_123,
+        received: 17,
         referer: None,
         agent: Some(b"curl/8"),
         pool: "tomcat",
@@ -44,7 +45,7 @@ fn a_line_is_the_combined_format_and_then_the_decision() {
     assert_eq!(
         text(&entry()),
         "127.0.0.1 - - [24/Nov/2026:04:30:00 +0000] \"GET /shop/cart?x=1 HTTP/1.1\" 200 5123 \"-\" \"curl/8\" \
-         pool=tomcat route=n1 pick=sticky attempts=1 head=0.004250 total=0.005000 end=complete reason=- id=7f3a-1 trace=-\n"
+         received=17 pool=tomcat route=n1 pick=sticky attempts=1 head=0.004250 total=0.005000 end=complete reason=- id=7f3a-1 trace=-\n"
     );
 }
 
@@ -67,7 +68,7 @@ fn what_was_no_request_has_a_line_with_its_reason() {
     });
     assert_eq!(
         line,
-        "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"-\" 431 5123 \"-\" \"-\" pool=- route=- pick=- attempts=0 \
+        "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"-\" 431 5123 \"-\" \"-\" received=17 pool=- route=- pick=- attempts=0 \
          head=- total=0.005000 end=too-slow reason=head-too-large id=7f3a-1 trace=-\n"
     );
 }

@@ -97,7 +97,9 @@ impl Delivery<'_, '_> {
         let farewell = story.tunnel();
         desk.client.switch(desk.shown);
         if self.flush(desk.client).await {
-            relay(desk.client, &mut link, self.idle, farewell).await;
+            let story = &*story;
+            let counts = (|given| story.relayed(given), |sent| story.sent(sent));
+            relay((desk.client, &mut link), self.idle, farewell, counts).await;
         }
     }
 

@@ -5,6 +5,7 @@
 //! Invariants: told exactly once, when the value is dropped, so that a client which goes away half-way is told too;
 //! an upstream's count of attempts in flight ends with the last byte of its answer.
 
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::directory::Snapshot;
 use crate::http::Farewell;
 use crate::metrics::{FAILURES, SLOW};
 use crate::naming::RequestId;
-use crate::replay::count;
+use crate::replay::{Replay, count};
 use crate::tally::{InFlight, OpenTunnel};
 
 /// What a request is called in all logs.
@@ -47,14 +48,23 @@ pub(super) struct Story<'v> {
     tunnel: Option<OpenTunnel<'v>>,
     /// Status, and when it was known; none while the client has no answer.
     answered: Option<(u16, Duration)>,
-    bytes: u64,
+    /// What the client sends.
+    content: &'v RefCell<Replay<'v>>,
+    /// Bytes of a tunnel that came from the client.
+    relayed: Cell<u64>,
+    /// Bytes of the answer's content, or of a tunnel, that went to the client.
+    sent: Cell<u64>,
     /// Why the answer is one of ours, in a word; empty if it is not.
     reason: &'static str,
     end: End,
 }
 
 impl<'v> Story<'v> {
-    pub(super) fn begin(visit: &'v Visit<'v>, client: &ClientView<'_>) -> Self {
+    pub(super) fn begin(
+        visit: &'v Visit<'v>,
+        client: &ClientView<'_>,
+        content: &'v RefCell<Replay<'v>>,
+    ) -> Self {
         let given = given_request_id(client, visit.head.fields.iter());
         Self {
             visit,
@@ -71,7 +81,9 @@ impl<'v> Story<'v> {
             upstream: None,
             tunnel: None,
             answered: None,
-            bytes: 0,
+            content,
+            relayed: Cell::new(0),
+            sent: Cell::new(0),
             reason: "",
             end: End::ClientGone,
         }
@@ -148,13 +160,28 @@ impl<'v> Story<'v> {
         }
     }
 
-    /// Bytes of the body went to the client.
-    pub(super) fn sent(&mut self, bytes: usize) {
+    /// Bytes of the answer's content, or of a tunnel, went to the client.
+    pub(super) fn sent(&self, bytes: usize) {
         let bytes = count(bytes);
-        self.bytes = self.bytes.saturating_add(bytes);
-        if let Some(id) = self.upstream() {
-            self.visit.cells(id).carried(bytes);
+        self.sent.update(|sent| sent.saturating_add(bytes));
+        if let Some(id) = self.upstream().filter(|_| self.reason.is_empty()) {
+            self.visit.cells(id).took(bytes);
         }
+    }
+
+    /// Bytes of a tunnel went to the upstream.
+    pub(super) fn relayed(&self, bytes: usize) {
+        let bytes = count(bytes);
+        self.relayed.update(|relayed| relayed.saturating_add(bytes));
+        if let Some(id) = self.upstream() {
+            self.visit.cells(id).gave(bytes);
+        }
+    }
+
+    /// Bytes of the request's content, and of a tunnel, that came from the client.
+    fn received(&self) -> u64 {
+        let content = self.content.borrow().received();
+        content.saturating_add(self.relayed.get())
     }
 
     /// The answer's body ended early.
@@ -206,6 +233,11 @@ impl<'v> Story<'v> {
 
 impl Drop for Story<'_> {
     fn drop(&mut self) {
+        if let Some(id) = self.upstream() {
+            // What went there since its attempt ended: a client may send on while it is answered.
+            let given = self.content.borrow_mut().take_given();
+            self.visit.cells(id).gave(given);
+        }
         if !self.visit.site.log.is_on() {
             return;
         }
@@ -223,7 +255,8 @@ impl Drop for Story<'_> {
             version: head.version().name(),
             parameters: &snapshot.session_parameters,
             status: self.answered.map_or(0, |(status, _)| status),
-            bytes: self.bytes,
+            sent: self.sent.get(),
+            received: self.received(),
             referer: head.fields.first(Known::Referer),
             agent: head.fields.first(Known::UserAgent),
             pool: pool.map_or("", |pool| &pool.name),

@@ -27,16 +27,27 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Completes when a client is to leave its tunnel.
 pub(crate) type Farewell = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either direction.
-pub(crate) async fn relay(client: &mut Client, link: &mut Link, idle: Duration, farewell: Farewell) {
+/// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either direction. The
+/// two that count are told of the bytes that the upstream was given, and of those that the client was.
+pub(crate) async fn relay(
+    (client, link): (&mut Client, &mut Link),
+    idle: Duration,
+    farewell: Farewell,
+    (given, sent): (impl Fn(usize), impl Fn(usize)),
+) {
     let ((client, from_client), (upstream, from_upstream)) = (client.parts(), link.parts());
     let (client_read, client_write) = split(client);
     let (upstream_read, upstream_write) = split(upstream);
     let quiet = Quiet::new(idle);
     let both = async {
         tokio::try_join!(
-            copy(from_client, client_read, upstream_write, &quiet),
-            copy_frames(from_upstream, upstream_read, client_write, (&quiet, farewell)),
+            copy(from_client, client_read, Counted(upstream_write, given), &quiet),
+            copy_frames(
+                from_upstream,
+                upstream_read,
+                Counted(client_write, sent),
+                (&quiet, farewell)
+            ),
         )
     };
     // Both sides closed, one broke, or nothing moves: in every case both are closed now.
@@ -50,25 +61,31 @@ pub(crate) async fn relay(client: &mut Client, link: &mut Link, idle: Duration, 
 async fn copy(
     early: Vec<u8>,
     mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+    mut to: Counted<impl AsyncWrite + Unpin, impl Fn(usize)>,
     quiet: &Quiet,
 ) -> io::Result<()> {
-    write(&mut to, &early).await?;
+    to.write(&early).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         let read = from.read(&mut chunk).await?;
         if read == 0 {
-            return to.shutdown().await;
+            return to.0.shutdown().await;
         }
         quiet.broken();
-        write(&mut to, &chunk[..read]).await?;
+        to.write(&chunk[..read]).await?;
     }
 }
 
-/// Writes bytes that nothing may follow for long.
-async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
-    to.write_all(bytes).await?;
-    to.flush().await
+/// A side that bytes go to, and who counts them.
+struct Counted<W, C>(W, C);
+
+impl<W: AsyncWrite + Unpin, C: Fn(usize)> Counted<W, C> {
+    /// Writes bytes that nothing may follow for long.
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await?;
+        (self.1)(bytes.len());
+        self.0.flush().await
+    }
 }
 
 /// Moves what an upstream says until its end, or until the client has been told to leave; then this is an error, which ends
@@ -76,12 +93,12 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<(
 async fn copy_frames(
     early: Vec<u8>,
     mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+    mut to: Counted<impl AsyncWrite + Unpin, impl Fn(usize)>,
     (quiet, mut farewell): (&Quiet, Farewell),
 ) -> io::Result<()> {
     let (mut frames, mut leaves) = (Frames::default(), false);
     frames.pass(&early);
-    write(&mut to, &early).await?;
+    to.write(&early).await?;
     let mut chunk = vec![0; CHUNK_BYTES];
     while !(leaves && frames.is_between()) || frames.is_closed() {
         let read = tokio::select! {
@@ -92,19 +109,19 @@ async fn copy_frames(
             }
         };
         if read == 0 {
-            return to.shutdown().await;
+            return to.0.shutdown().await;
         }
         quiet.broken();
         let bytes = &chunk[..read];
         if leaves && !frames.is_closed() {
             let rest = frames.finish(bytes);
-            write(&mut to, &bytes[..rest]).await?;
+            to.write(&bytes[..rest]).await?;
         } else {
             frames.pass(bytes);
-            write(&mut to, bytes).await?;
+            to.write(bytes).await?;
         }
     }
-    write(&mut to, &Frames::farewell()).await?;
+    to.write(&Frames::farewell()).await?;
     // What it still says has no place behind a close; it ends when the client's answer reaches it.
     let rest = async {
         while from.read(&mut chunk).await? > 0 {}
@@ -112,7 +129,7 @@ async fn copy_frames(
     };
     // A side that does not close in time is closed.
     let _ = tokio::time::timeout(CLOSING, rest).await;
-    to.shutdown().await?;
+    to.0.shutdown().await?;
     Err(io::ErrorKind::ConnectionAborted.into())
 }
 
