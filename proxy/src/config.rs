@@ -4,8 +4,8 @@
 //! people. A key is one row of `file` or, if it is a limit, of `limits`; docs/proxy.md is made of the rows (`keys`). Nothing
 //! else reads a file, a flag or the environment.
 //!
-//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust and rules for fields.
-//! Listeners, threads, the control address and the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
+//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust, rules for fields, and
+//! the certificates of listeners. Listeners besides, threads, the control address and the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
 //! A new process takes all of it over (SIGUSR2).
 
 mod check;
@@ -26,7 +26,7 @@ pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogTarget};
-pub(crate) use values::{HealthConfig, MemberConfig, PoolConfig, Rules, Terms};
+pub(crate) use values::{HealthConfig, MemberConfig, PoolConfig, Rules, Terms, TlsConfig};
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.
 #[must_use]
@@ -35,20 +35,22 @@ pub fn keys_page() -> String {
 }
 
 impl Config {
-    /// Reads and checks a file.
+    /// Reads and checks a file, and the certificates that it names.
     ///
     /// # Errors
     /// Every fault that was found, each with its line and a sentence.
     pub fn load(path: &Path) -> Result<Config, Faults> {
-        Config::read(&Source::read(path)?)
+        let source = Source::read(path)?;
+        check::check(&source, source.parse()?, true)
     }
 
-    /// Checks text that was read already.
+    /// Checks text, and looks at no file.
     ///
     /// # Errors
     /// As [`Config::load`].
+    #[cfg(test)]
     pub(crate) fn read(source: &Source) -> Result<Config, Faults> {
-        check::check(source, source.parse()?)
+        check::check(source, source.parse()?, false)
     }
 
     /// What `--check` prints: the configuration that holds, defaults included.

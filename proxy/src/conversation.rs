@@ -21,7 +21,7 @@ use crate::http::{Client, Fault, Papers, Socket};
 
 /// How long a connection that has brought no request yet may still bring one once we are stopping: its request may be
 /// on the way, but browsers also open connections that they never use.
-const LAST_CALL: Duration = Duration::from_millis(500);
+pub(crate) const LAST_CALL: Duration = Duration::from_millis(500);
 
 /// For a head that did not come in time.
 const LATE: Refusal = Refusal {
@@ -44,33 +44,41 @@ pub(crate) async fn converse(socket: Socket, visitor: &Visitor) {
     let limits = visitor.limits();
     let buffers = Rc::clone(&visitor.site.buffers);
     let mut client = Client::new(socket, buffers, limits.requests());
-    let mut used = false;
-    loop {
-        // Of a new client the first byte and the head have the same time.
-        let mut due = visitor.due(match used {
-            true => visitor.limits().client_idle,
-            false => limits.request_head,
-        });
-        if !visitor.arrival(&mut client, used, due).await {
-            return;
-        }
-        visitor.ticket.works();
-        let mut papers = visitor.site.buffers.papers();
-        if used {
-            due = visitor.due(visitor.limits().request_head);
-        }
-        let goes_on = visitor.request(&mut client, &mut papers, due).await;
-        visitor.site.buffers.done(papers);
-        if !goes_on {
-            return;
-        }
-        client.rest();
-        visitor.ticket.rests();
-        used = true;
+    visitor.requests(&mut client, limits.request_head).await;
+    if client.tells_end() {
+        visitor.shut(&mut client).await;
     }
 }
 
 impl Visitor {
+    /// Serves one request after the other until the connection is to end.
+    async fn requests(&self, client: &mut Client, first_head: Duration) {
+        let mut used = false;
+        loop {
+            // Of a new client the first byte and the head have the same time.
+            let mut due = self.due(match used {
+                true => self.limits().client_idle,
+                false => first_head,
+            });
+            if !self.arrival(client, used, due).await {
+                return;
+            }
+            self.ticket.works();
+            let mut papers = self.site.buffers.papers();
+            if used {
+                due = self.due(self.limits().request_head);
+            }
+            let goes_on = self.request(client, &mut papers, due).await;
+            self.site.buffers.done(papers);
+            if !goes_on {
+                return;
+            }
+            client.rest();
+            self.ticket.rests();
+            used = true;
+        }
+    }
+
     fn limits(&self) -> Limits {
         self.site.current().snapshot.limits
     }
@@ -172,6 +180,19 @@ impl Visitor {
             Poll::Pending
         })
         .await
+    }
+
+    /// Tells the client that the connection ends in order.
+    async fn shut(&self, client: &mut Client) {
+        let due = self.due(LINGER);
+        poll_fn(|context| {
+            if client.poll_shutdown(context).is_ready() || due.is_over(self.ticket.now()) {
+                return Poll::Ready(());
+            }
+            self.ticket.wake_at(due.instant());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Ends the sending direction, and reads until the client has seen it.

@@ -33,6 +33,7 @@
 //! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
 //! | `deadline`, `naming` | a moment by which something must have happened; names of this process and of requests |
+//! | `tls` | certificates shown to clients, handshakes |
 //! | `http` | both HTTP/1.1 sides: sockets and buffers around [`remora_h1`] |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `wishes` | what operators ask; what of it outlives the process |
@@ -86,6 +87,7 @@ mod replay;
 mod server;
 mod site;
 mod tally;
+mod tls;
 mod wishes;
 
 pub use access_log::{AccessLog, LogWriter};
@@ -96,4 +98,5 @@ pub use handover::{Inherited, Predecessor, Replacement, Sockets, say_ready, say_
 pub use open_files::make_room as make_room_for_sockets;
 pub use prober::run as check_upstreams;
 pub use server::{Grace, Queues, Server, Workers};
+pub use tls::Gates;
 pub use wishes::Keeping;

@@ -17,7 +17,7 @@ use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, ops, reload};
 use remora_proxy::{
-    AccessLog, Config, Directory, Grace, Inherited, Keeping, Predecessor, Queues, Replacement, Server,
+    AccessLog, Config, Directory, Gates, Grace, Inherited, Keeping, Predecessor, Queues, Replacement, Server,
     Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets, say_ready, say_stopping,
     serve_operators,
 };
@@ -101,7 +101,8 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     let opened = Keeping::open(config.state.as_deref(), inherited.lock());
     let (keeping, wishes) = opened.map_err(Failure::Runtime)?;
     let directory = Directory::with_wishes(&config, wishes);
-    let mut server = Server::bind(&config.listen, config.threads, &mut inherited)?;
+    let gates = Gates::open(&config.listen)?;
+    let mut server = Server::bind(&config.listen, config.threads, &gates, &mut inherited)?;
     let tls = secured(&config)?;
     let control = bind_control(config.control, &mut inherited).await?;
     let handed = inherited.rest()?;
@@ -136,6 +137,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
         arguments,
         config,
         log,
+        gates,
         tls,
         signals,
         replacements,
@@ -186,6 +188,9 @@ struct Running<'a> {
     arguments: &'a Arguments,
     config: Config,
     log: AccessLog,
+    /// TLS towards clients.
+    gates: Gates,
+    /// TLS at the control address.
     tls: Option<Tls>,
     signals: Signals,
     replacements: Replacements,
@@ -264,6 +269,7 @@ impl Running<'_> {
         let read = Config::load(&self.arguments.config);
         if let Some(new) = reload::taken(read, |new| self.config.fixed_differences(new)) {
             make_room_for_sockets(&new);
+            self.gates.renew(&new.listen);
             self.directory.reload(&new);
         }
     }

@@ -45,8 +45,10 @@ pub(crate) const SLOW: &str = "remora_proxy_slow_clients_total";
 /// Requests refused before a pool was known, by status and reason.
 pub(crate) const REFUSED: &str = "remora_proxy_refused_requests_total";
 /// Connections that were refused before a request was read, by reason: too many from one address, or something about their
-/// PROXY header.
+/// PROXY header or their TLS.
 pub(crate) const REFUSED_CONNECTIONS: &str = "remora_proxy_refused_connections_total";
+/// When a certificate that clients are shown expires, in seconds since 1970; by listener and name.
+pub(crate) const CERTIFICATE_EXPIRES: &str = "remora_proxy_certificate_expires_seconds";
 /// Access log lines that were dropped because the writer was behind.
 pub(crate) const LOG_LINES_DROPPED: &str = "remora_proxy_access_log_lines_dropped_total";
 

@@ -6,7 +6,7 @@
 //! Invariants: nobody is accepted before all threads are there and the process says so · on stop, clients are told, then those
 //! that are already in the accept queue are served, then the sockets close, and what is there ends as `ending` says.
 //!
-//! Left out on purpose: TLS (later), and who may have the sockets after this process (`handover`).
+//! Left out on purpose: what connections are secured with (`tls`), and who may have the sockets after this process (`handover`).
 
 mod acceptor;
 mod addresses;
@@ -15,6 +15,7 @@ mod ending;
 mod listening;
 mod preamble;
 mod room;
+mod securing;
 mod seldom;
 mod slots;
 
@@ -40,7 +41,9 @@ use crate::handover::Inherited;
 use crate::naming::ProcessName;
 use crate::site::Site;
 use crate::tally::Thread;
+use crate::tls::{Gate, Gates};
 use acceptor::Acceptor;
+use acceptor::refuse;
 use clients::Clients;
 pub(crate) use clients::Ticket;
 use ending::Stage;
@@ -63,6 +66,8 @@ struct Listening {
     socket: Socket,
     /// Where connections begin with a PROXY header: whose.
     balancers: Option<Networks>,
+    /// What connections are secured with, unless they are in clear.
+    gate: Option<Arc<Gate>>,
 }
 
 /// The threads at work.
@@ -82,6 +87,7 @@ impl Server {
     pub fn bind(
         listeners: &[ListenConfig],
         threads: usize,
+        gates: &Gates,
         inherited: &mut Inherited,
     ) -> Result<Self, Failure> {
         let mut sockets: Vec<Vec<Listening>> = (0..threads).map(|_| Vec::new()).collect();
@@ -95,6 +101,7 @@ impl Server {
                 sockets.extend(share.into_iter().map(|socket| Listening {
                     socket,
                     balancers: listener.proxy_protocol.clone(),
+                    gate: gates.at(address),
                 }));
             }
             all.append(&mut bound);
@@ -234,6 +241,7 @@ impl Worker {
             let acceptor = Acceptor {
                 listener: TcpListener::from_std(listening.socket)?,
                 balancers: listening.balancers,
+                gate: listening.gate,
                 site: Rc::clone(&site),
                 clients: Rc::clone(&clients),
                 stage: self.stage.clone(),

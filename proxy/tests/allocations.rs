@@ -16,7 +16,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use remora_proxy::{AccessLog, Config, Directory, Inherited, Server};
+use remora_proxy::{AccessLog, Config, Directory, Gates, Inherited, Server};
 use support::process::free_address;
 use support::{PATIENCE, head_end};
 use tracking_allocator::{AllocationGroupId, AllocationRegistry, AllocationTracker, Allocator};
@@ -171,7 +171,9 @@ fn proxy(upstream: SocketAddr, directory: &std::path::Path) -> SocketAddr {
     writing.spawn(move || writer.run()).expect("a thread");
     let directory = Directory::new(&config);
     let mut inherited = Inherited::take().expect("nothing was handed down");
-    let server = Server::bind(&config.listen, config.threads, &mut inherited).expect("a free address");
+    let gates = Gates::open(&config.listen).expect("none has TLS");
+    let server =
+        Server::bind(&config.listen, config.threads, &gates, &mut inherited).expect("a free address");
     let workers = server.start(&directory, &log).expect("threads");
     workers.serve();
     // They work until the process ends.

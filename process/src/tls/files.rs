@@ -1,7 +1,8 @@
-//! The three files of one end, read into what rustls works with.
+//! Files of TLS, read into what rustls works with: certificates, keys and authorities alone, for whoever puts them together,
+//! and the three of one end of ours.
 //!
-//! Invariant: what is read together fits together, or nothing of it is taken: the key is that of the certificate, and both
-//! ends trust the same authorities.
+//! Invariant: of one end, what is read together fits together, or nothing of it is taken: the key is that of the certificate, and
+//! both ends trust the same authorities.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::Deserialize;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::caller::Caller;
+use super::holder::Holder;
 
 /// Where the three files lie, each in PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -159,7 +160,11 @@ fn client(
     Ok(config)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// The certificates in a file, in their order; at least one.
+///
+/// # Errors
+/// The file cannot be read, or holds something else.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = bytes(path)?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     let read = read.map_err(|error| unreadable(path, "a certificate", &error))?;
@@ -172,7 +177,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(read)
 }
 
-fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+/// The authorities in a file; at least one.
+///
+/// # Errors
+/// The file cannot be read, or holds something else.
+pub fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots
@@ -182,23 +191,25 @@ fn authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+/// The private key in a file, the first if there are several.
+///
+/// # Errors
+/// The file cannot be read, or holds something else.
+pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let bytes = bytes(path)?;
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| unreadable(path, "a private key", &error))
 }
 
 /// Whom the first certificate names, and when it expires.
 fn look(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(Caller, u64), TlsError> {
-    let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
-    let (_, read) =
-        X509Certificate::from_der(first).map_err(|error| unreadable(path, "a certificate", &error))?;
-    let expires = u64::try_from(read.validity().not_after.timestamp()).unwrap_or(0);
+    let expires = Holder::of(path, chain)?.expires;
     if expires <= now() {
         return Err(TlsError(format!(
             "the certificate in {} has expired: issue another",
             path.display()
         )));
     }
+    let first = chain.first().map(AsRef::as_ref).unwrap_or_default();
     Ok((Caller::of(&first.into()), expires))
 }
 
@@ -207,7 +218,7 @@ fn look(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(Caller, u64), TlsE
     clippy::disallowed_methods,
     reason = "certificates expire by the calendar, and what this says only people read"
 )]
-pub(super) fn now() -> u64 {
+pub fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs())
 }
@@ -216,6 +227,6 @@ fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(|error| TlsError(format!("cannot read {}: {error}", path.display())))
 }
 
-fn unreadable(path: &Path, what: &str, error: &dyn std::fmt::Display) -> TlsError {
+pub(super) fn unreadable(path: &Path, what: &str, error: &dyn std::fmt::Display) -> TlsError {
     TlsError(format!("{} is not {what} in PEM: {error}", path.display()))
 }

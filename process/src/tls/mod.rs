@@ -15,6 +15,7 @@ mod authority;
 mod caller;
 mod dial;
 mod files;
+mod holder;
 mod pattern;
 mod secured;
 
@@ -29,9 +30,10 @@ use rustls::{ClientConfig, ServerConfig};
 pub use authority::{Authority, Issued, Wanted};
 pub use caller::{Caller, Role, SCHEME, decoded, encoded};
 pub use dial::Dial;
-pub use files::{Door, Files, TlsError};
+pub use files::{Door, Files, TlsError, authorities, certificates, now, private_key};
+pub use holder::Holder;
 pub use pattern::Pattern;
-pub use secured::{Secured, Who};
+pub use secured::{Secured, Who, refusal};
 
 use files::Held;
 
@@ -39,7 +41,7 @@ use files::Held;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// From how long before its end on a certificate is named in the log when it is read: a fortnight.
-const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+pub const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// One end of TLS. Cheap to clone.
 #[derive(Clone)]
@@ -125,7 +127,7 @@ impl Tls {
         );
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
         gauge!("remora_tls_certificate_expires_seconds").set(held.expires as f64);
-        let left = Duration::from_secs(held.expires.saturating_sub(files::now()));
+        let left = Duration::from_secs(held.expires.saturating_sub(now()));
         if left < EXPIRES_SOON {
             let days = left.as_secs() / (24 * 60 * 60);
             tracing::warn!(days, certificate = %held.own, "this process's certificate expires soon: issue another");

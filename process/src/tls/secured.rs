@@ -93,7 +93,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Secured<IO> {
 
 /// Counts a failed handshake, and says why now and then.
 fn refused(remote: SocketAddr, error: &io::Error) {
-    let Some(reason) = reason(error) else {
+    let Some(reason) = refusal(error) else {
         return;
     };
     counter!("remora_tls_refused_total", "reason" => reason).increment(1);
@@ -106,7 +106,7 @@ fn refused(remote: SocketAddr, error: &io::Error) {
 }
 
 /// Why a handshake failed, in our words; none if the other end went away or was ended.
-fn reason(error: &io::Error) -> Option<&'static str> {
+pub fn refusal(error: &io::Error) -> Option<&'static str> {
     let inner = error.get_ref()?.downcast_ref::<Error>()?;
     Some(match inner {
         Error::NoCertificatesPresented => "it shows no certificate",
@@ -127,6 +127,7 @@ fn reason(error: &io::Error) -> Option<&'static str> {
             | AlertDescription::CertificateUnknown,
         ) => "it does not believe this server's certificate",
         Error::InvalidMessage(_) => "it does not speak TLS",
+        Error::PeerIncompatible(_) => "it speaks no TLS that is served here",
         _ => "TLS failed",
     })
 }

@@ -10,6 +10,7 @@ pub(super) mod pools;
 mod routes;
 mod rules;
 pub(super) mod sticky;
+mod tls;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -26,9 +27,10 @@ use super::values::{CONTROL_ADDRESS, Config, ListenConfig, LogTarget, PoolConfig
 
 /// Most threads: beyond the cores of any machine it is a slip of the pen.
 pub(super) const THREADS: RangeInclusive<usize> = 1..=256;
-/// Turns a file into what holds.
-pub(super) fn check(source: &Source, file: File) -> Result<Config, Faults> {
-    let mut report = Report::on(source);
+
+/// Turns a file into what holds. Whether certificates that it names are read and checked is for whoever asks to say.
+pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Config, Faults> {
+    let mut report = Report::on(source, reads_files);
     let listen = report.listeners(&file.listen);
     let state = file.control.as_ref().and_then(|control| control.state.clone());
     let (control, control_tls) = report.control(file.control);
@@ -92,12 +94,7 @@ impl Report<'_> {
                     format!("{address} is bound twice: remove one [[listen]]"),
                 );
             }
-            if let Some(tls) = &listener.tls {
-                self.fault(
-                    tls.span(),
-                    "tls is not served yet: remove it, and end TLS in front of the proxy",
-                );
-            }
+            let tls = listener.tls.as_ref().map(|tls| self.tls(tls));
             let proxy_protocol = listener.proxy_protocol.as_ref().map(|balancers| {
                 if balancers.get_ref().is_empty() {
                     let sentence =
@@ -109,6 +106,7 @@ impl Report<'_> {
             checked.push(ListenConfig {
                 address,
                 proxy_protocol,
+                tls,
             });
         }
         checked

@@ -17,7 +17,7 @@ use remora_policy::{AdminState, BalanceBy, RouteCookie, SameSite};
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::check::{THREADS, health, pools, sticky};
@@ -54,8 +54,36 @@ table! {
     [optional]
     /// Balancers that begin each connection with a PROXY header, as networks. Connections from others are refused.
     proxy_protocol: Option<Spanned<Vec<Spanned<String>>>> = "no PROXY header is read", "", r#"["192.0.2.5"]"#;
-    /// Not served yet: end TLS in front of the proxy.
-    tls: Option<Spanned<IgnoredAny>> = "in clear", "", "";
+    [tables]
+    tls: Option<Spanned<ListenTlsTable>> = "[listen.tls]";
+}
+
+table! {
+    /// TLS towards clients, 1.2 and 1.3; without this table the listener speaks in clear. `tls = { cert = "...", key = "..." }` is
+    /// enough. SIGHUP reads the files anew.
+    ListenTlsTable:
+    [optional]
+    /// A certificate in PEM, with those between it and its authority behind it. It is shown for the names that it says itself.
+    cert: Option<Spanned<PathBuf>> = "none: see [[listen.tls.certificate]]", "", r#""/etc/remora/site.pem""#;
+    /// Its private key in PEM.
+    key: Option<Spanned<PathBuf>> = "none", "", r#""/etc/remora/site.key""#;
+    /// Whether clients that ask for a name of no certificate, or for none, are refused.
+    strict_sni: bool = "they are shown the first certificate", "", "true";
+    /// The oldest version that clients may speak: "1.2" or "1.3".
+    min_version: Option<Spanned<String>> = "1.2", "", r#""1.3""#;
+    [tables]
+    certificate: Vec<CertificateTable> = "[[listen.tls.certificate]]";
+}
+
+table! {
+    /// One more certificate, for other names or with a key of another kind: `tls = { certificate = [{ cert = "...", key = "..." }] }`
+    /// in one line. What `cert` and `key` of the table above name comes first.
+    CertificateTable:
+    [required]
+    /// As above.
+    cert: Spanned<PathBuf> = r#""/etc/remora/shop.pem""#;
+    /// Its private key.
+    key: Spanned<PathBuf> = r#""/etc/remora/shop.key""#;
 }
 
 table! {

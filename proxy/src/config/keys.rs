@@ -15,7 +15,6 @@ use std::path::PathBuf;
 
 use remora_process::config::{Period, Spanned};
 use remora_process::tls::Files;
-use serde::de::IgnoredAny;
 
 use super::file::HeadersTable;
 use super::report::Bound;
@@ -38,7 +37,7 @@ pub(super) struct Key {
     pub(super) default: Option<String>,
     /// The least and the most; empty where nothing is measured.
     pub(super) range: String,
-    /// A value; empty where none is taken yet.
+    /// A value.
     pub(super) example: String,
     /// What it is for.
     pub(super) why: String,
@@ -51,6 +50,12 @@ pub(super) trait Table {
 }
 
 impl<T: Table> Table for Option<T> {
+    fn sections(header: &'static str) -> Vec<Section> {
+        T::sections(header)
+    }
+}
+
+impl<T: Table> Table for Spanned<T> {
     fn sections(header: &'static str) -> Vec<Section> {
         T::sections(header)
     }
@@ -94,7 +99,6 @@ kinds! {
     SocketAddr: "address and port";
     Files: "table of three files";
     HeadersTable: "table";
-    IgnoredAny: "nothing yet";
 }
 
 impl<T: Kind> Kind for Option<T> {

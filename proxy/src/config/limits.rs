@@ -163,6 +163,8 @@ limits! {
     /// How long a new client may take to send its first request head, and any client for one that it has begun. 30 s: slow
     /// links pass, held connections do not.
     request_head: Duration = Duration::from_secs(30), PERIOD;
+    /// How long a new client may take for the handshake of TLS. 10 s: three round trips, each lost once and sent again.
+    handshake: Duration = Duration::from_secs(10), PERIOD;
     /// How long a client's connection may rest between requests. 75 s, above the 60 s of common load balancers.
     client_idle: Duration = Duration::from_secs(75), PERIOD;
     /// How long a connection to an upstream may rest. 15 s, below the 20 s after which Tomcat closes it.

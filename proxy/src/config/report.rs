@@ -13,6 +13,8 @@ use remora_process::config::{Fault, Faults, Period, Source, Spanned};
 /// The faults of one file so far.
 pub(super) struct Report<'a> {
     source: &'a Source,
+    /// Whether files that it names are read.
+    reads_files: bool,
     faults: Vec<Fault>,
 }
 
@@ -62,9 +64,10 @@ numbers!(usize, u32, u16);
 
 impl<'a> Report<'a> {
     /// Nothing is wrong yet.
-    pub(super) fn on(source: &'a Source) -> Self {
+    pub(super) fn on(source: &'a Source, reads_files: bool) -> Self {
         Self {
             source,
+            reads_files,
             faults: Vec::new(),
         }
     }
@@ -72,6 +75,11 @@ impl<'a> Report<'a> {
     /// The value, if nothing was found.
     pub(super) fn or<T>(self, value: T) -> Result<T, Faults> {
         Faults(self.faults).or(value)
+    }
+
+    /// Whether files that the checked one names are read, too.
+    pub(super) fn reads_files(&self) -> bool {
+        self.reads_files
     }
 
     /// A fault at one place.

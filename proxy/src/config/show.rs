@@ -10,10 +10,14 @@ use remora_policy::{
     AdminState, BalanceBy, ForwardingHeader, HealthRule, Lookup, RouteCookie, Settings, Sticky,
 };
 
+use remora_process::tls::now;
+
 use super::file::File;
 use super::keys::{Key, Table};
 use super::limits::Limits;
-use super::values::{Config, HealthConfig, ListenConfig, LogTarget, PoolConfig, Rules, Terms};
+use super::values::{
+    Config, HealthConfig, ListenConfig, LogTarget, PoolConfig, Rules, Terms, TlsConfig, TlsSettings,
+};
 
 /// What holds, one line for each listener, limit, pool, member and route.
 pub(super) fn summary(config: &Config) -> String {
@@ -27,11 +31,19 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     for ListenConfig {
         address,
         proxy_protocol,
+        tls,
     } in &config.listen
     {
+        write!(text, "listen   {address}")?;
+        if let Some(tls) = tls {
+            write_tls(tls, text)?;
+        }
         match proxy_protocol {
-            None => writeln!(text, "listen   {address}")?,
-            Some(from) => writeln!(text, "listen   {address} with PROXY headers from {from}")?,
+            None => writeln!(text)?,
+            Some(from) => writeln!(text, " with PROXY headers from {from}")?,
+        }
+        for doubt in tls.iter().flat_map(|tls| tls.keyring.doubts(now())) {
+            writeln!(text, "  warning {doubt}")?;
         }
     }
     let how = if config.control_tls.is_some() {
@@ -84,6 +96,25 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         write_terms(config, route.position, text)?;
     }
     Ok(())
+}
+
+/// Which certificates are shown, and which versions are spoken.
+fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
+    let TlsSettings {
+        certificates,
+        strict_sni,
+        newest_only,
+    } = &tls.settings;
+    let files: Vec<String> = certificates
+        .iter()
+        .map(|(cert, _)| cert.display().to_string())
+        .collect();
+    let version = if *newest_only { " 1.3" } else { "" };
+    write!(text, " with TLS{version} by {}", files.join(", "))?;
+    match strict_sni {
+        true => write!(text, " for their names alone"),
+        false => Ok(()),
+    }
 }
 
 /// Each rule for a field in a line that begins with `lead`.
@@ -145,10 +176,6 @@ pub(super) fn keys_page() -> String {
 }
 
 fn key_line(key: &Key) -> String {
-    let written = match &*key.example {
-        "" => key.name.to_owned(),
-        example => format!("{} = {example}", key.name),
-    };
     let range = match &*key.range {
         "" => String::new(),
         range => format!(", {range}"),
@@ -157,7 +184,10 @@ fn key_line(key: &Key) -> String {
         None => "required".to_owned(),
         Some(default) => format!("default: {default}"),
     };
-    format!("- `{written}` ({}{range}; {default}): {}", key.kind, key.why)
+    format!(
+        "- `{} = {}` ({}{range}; {default}): {}",
+        key.name, key.example, key.kind, key.why
+    )
 }
 
 fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {

@@ -79,6 +79,7 @@ limit    connect 1s
 limit    response 5s
 limit    idle 60s
 limit    request_head 30s
+limit    handshake 10s
 limit    client_idle 75s
 limit    upstream_idle 15s
 limit    announce 0s

@@ -17,6 +17,7 @@ use remora_process::tls::Files;
 
 use super::limits::Limits;
 use super::trust::{Networks, Trust};
+use crate::tls::Keyring;
 
 /// Where operators reach the proxy unless it is told otherwise.
 pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
@@ -75,7 +76,37 @@ pub struct ListenConfig {
     pub address: SocketAddr,
     /// Where every connection begins with a PROXY header: who may open one. Others are refused.
     pub proxy_protocol: Option<Networks>,
+    /// How it ends TLS; absent where it speaks in clear.
+    pub(crate) tls: Option<TlsConfig>,
 }
+
+/// How a listener ends TLS. Two that are alike in their settings are alike.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsConfig {
+    /// As the file says it.
+    pub(crate) settings: TlsSettings,
+    /// What was read.
+    pub(crate) keyring: Keyring,
+}
+
+/// What the file says of TLS at a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
+    /// Each certificate's file and that of its key; the first is shown to whoever asks for no name of any.
+    pub(crate) certificates: Vec<(PathBuf, PathBuf)>,
+    /// Whether nobody is shown a certificate for a name that it does not have.
+    pub(crate) strict_sni: bool,
+    /// Whether clients must speak TLS 1.3.
+    pub(crate) newest_only: bool,
+}
+
+impl PartialEq for TlsConfig {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings
+    }
+}
+
+impl Eq for TlsConfig {}
 
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,11 +182,24 @@ pub(crate) struct MemberConfig {
 }
 
 impl Config {
+    /// Whether the listeners are the same, but for what their TLS is made of.
+    fn listens_like(&self, new: &Config) -> bool {
+        let fixed = |listener: &ListenConfig| {
+            let ListenConfig {
+                address,
+                proxy_protocol,
+                tls,
+            } = listener.clone();
+            (address, proxy_protocol, tls.is_some())
+        };
+        self.listen.iter().map(fixed).eq(new.listen.iter().map(fixed))
+    }
+
     /// Keys in which `new` differs and which only a restart takes over.
     #[must_use]
     pub fn fixed_differences(&self, new: &Config) -> Vec<&'static str> {
         differing([
-            ("listen", self.listen != new.listen),
+            ("listen", !self.listens_like(new)),
             (
                 "control",
                 self.control != new.control || self.control_tls != new.control_tls || self.state != new.state,

@@ -64,7 +64,7 @@ impl Delivery<'_, '_> {
                         .put(upstream, link, room, self.visit.now());
                 }
             }
-            Ended::Gone => desk.client.ends(),
+            Ended::Gone => desk.client.cut(),
             Ended::TooSlow(what) => {
                 story.too_slow(what);
                 desk.client.reset();

@@ -3,7 +3,7 @@
 //! Contract: requests are read one at a time and in order; the next head is read only after the last byte of the answer ·
 //! an answer says how its connection goes on, and [`Client::goes_on`] holds to it · a client that closes while its request waits
 //! has left, whether it closed one direction or both (nginx gives it up too) · an answer that cannot be made whole is cut so that
-//! its client cannot take it for whole.
+//! its client cannot take it for whole: in clear by a reset where its framing would not show it, under TLS by an end that is not told.
 
 use std::io;
 use std::rc::Rc;
@@ -183,9 +183,9 @@ impl Client {
             .head(head, length, persistence, self.framed.wire.output());
     }
 
-    /// Writes a 101. What follows is no HTTP.
+    /// Writes a 101. What follows is no HTTP, and how it ends is told by whoever relays it.
     pub(crate) fn switch(&mut self, head: &Head) {
-        self.goes_on = false;
+        (self.goes_on, self.broken) = (false, true);
         Writer::bare(head, self.framed.wire.output());
     }
 
@@ -245,6 +245,11 @@ impl Client {
     /// It rests until the next request.
     pub(crate) fn rest(&mut self) {
         self.framed.wire.rest();
+    }
+
+    /// Whether an orderly end has to be told by more than closing.
+    pub(crate) fn tells_end(&self) -> bool {
+        self.framed.wire.tells_end() && !self.is_broken()
     }
 
     /// Ends the sending direction.

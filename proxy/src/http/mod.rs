@@ -14,7 +14,7 @@
 //!
 //! Invariants: a connection that rests holds no buffer · a message that breaks off is never made to look whole.
 //!
-//! Left out on purpose: HTTP/2 and TLS (later), decisions of any kind (see `exchange.rs`).
+//! Left out on purpose: HTTP/2 (later), how a socket comes to be secured (see `tls.rs`), decisions of any kind (see `exchange.rs`).
 
 mod buffers;
 mod client;

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use crate::tls::{PROTOCOLS, Protocol};
+
 /// A connection to a client or to an upstream.
 pub(crate) enum Socket {
     /// In clear.
@@ -21,6 +23,21 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
+    /// What is spoken on it.
+    pub(crate) fn protocol(&self) -> Protocol {
+        let chosen = match self {
+            Self::Clear(_) => None,
+            Self::Secured(stream) => stream.get_ref().1.alpn_protocol(),
+        };
+        let known = PROTOCOLS.iter().find(|(_, name)| chosen == Some(*name));
+        known.map_or(Protocol::Http1, |(protocol, _)| *protocol)
+    }
+
+    /// Whether an orderly end has to be told by more than closing.
+    pub(super) fn tells_end(&self) -> bool {
+        matches!(self, Self::Secured(_))
+    }
+
     /// The TCP connection below, for its options.
     pub(super) fn tcp(&self) -> &TcpStream {
         match self {
@@ -29,11 +46,15 @@ impl Socket {
         }
     }
 
-    /// Whether a read may find something: only a connection in clear can tell without a buffer.
+    /// Whether a read may find something, told without a buffer.
     pub(super) fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Clear(stream) => stream.poll_read_ready(context),
-            Self::Secured(_) => Poll::Ready(Ok(())),
+            // What was decrypted already waits there; then the socket is not asked.
+            Self::Secured(stream) => match stream.get_ref() {
+                (stream, secured) if secured.wants_read() => stream.poll_read_ready(context),
+                _ => Poll::Ready(Ok(())),
+            },
         }
     }
 }

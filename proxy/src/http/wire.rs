@@ -155,6 +155,11 @@ impl Wire {
         Ok(())
     }
 
+    /// Whether an orderly end has to be told by more than closing.
+    pub(super) fn tells_end(&self) -> bool {
+        self.socket.tells_end()
+    }
+
     /// Ends the sending direction.
     pub(super) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.socket).poll_shutdown(context)

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use remora_policy::{Peer, Scheme};
@@ -17,6 +18,7 @@ use super::addresses::{self, Resident};
 use super::clients::{Clients, Ticket};
 use super::ending::Stage;
 use super::room::ClientPlace;
+use super::securing::secure;
 use super::{ACCEPT_QUEUE, preamble};
 use crate::config::Networks;
 use crate::conversation::converse;
@@ -24,6 +26,7 @@ use crate::exchange::Visitor;
 use crate::http::Socket;
 use crate::metrics::REFUSED_CONNECTIONS;
 use crate::site::Site;
+use crate::tls::{Gate, Protocol};
 
 /// Pause after an accept failed for want of sockets: long enough to let some close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -32,6 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     pub(super) balancers: Option<Networks>,
+    pub(super) gate: Option<Arc<Gate>>,
     pub(super) site: Rc<Site>,
     pub(super) clients: Rc<Clients>,
     pub(super) stage: watch::Receiver<Stage>,
@@ -88,6 +92,7 @@ impl Acceptor {
         let Self {
             listener,
             balancers,
+            gate,
             site,
             clients,
             stage,
@@ -99,6 +104,7 @@ impl Acceptor {
         let acceptor = Self {
             listener,
             balancers,
+            gate,
             site,
             clients,
             stage,
@@ -122,13 +128,21 @@ impl Acceptor {
     /// that is.
     fn let_in(&self, stream: &TcpStream, client: SocketAddr) -> Option<Resident> {
         match &self.balancers {
-            None => count(&self.site, &self.clients, (stream, client), client.ip()),
+            None => {
+                let from = (self.told(stream), client);
+                count(&self.site, &self.clients, from, client.ip())
+            }
             Some(known) if known.include(client.ip()) => Some(Resident::uncounted()),
             Some(_) => {
                 refuse(client, "not from a balancer that listen.proxy_protocol names");
                 None
             }
         }
+    }
+
+    /// Where a client can be told in clear that it is turned away.
+    fn told<'s>(&self, stream: &'s TcpStream) -> Option<&'s TcpStream> {
+        self.gate.is_none().then_some(stream)
     }
 
     fn welcome(&self, stream: TcpStream, client: SocketAddr, (place, resident): (ClientPlace, Resident)) {
@@ -138,11 +152,13 @@ impl Acceptor {
         let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
         let (site, clients) = (Rc::clone(&self.site), Rc::clone(&self.clients));
         let (ticket, announces) = (clients.enter(place), self.balancers.is_some());
+        let gate = self.gate.clone();
         spawn_local(async move {
             ticket.here().await;
             let from = From {
                 client,
                 announces,
+                gate,
                 resident,
             };
             serve(stream, from, (site, clients), ticket).await;
@@ -155,6 +171,8 @@ struct From {
     client: SocketAddr,
     /// Whether a balancer says first whom it brings.
     announces: bool,
+    /// What it is secured with.
+    gate: Option<Arc<Gate>>,
     resident: Resident,
 }
 
@@ -170,7 +188,8 @@ async fn serve(
         match preamble::read(&mut stream).await {
             Ok(Some(announced)) => {
                 address = announced;
-                let Some(counted) = count(&site, &clients, (&stream, from.client), address) else {
+                let told = from.gate.is_none().then_some(&stream);
+                let Some(counted) = count(&site, &clients, (told, from.client), address) else {
                     return;
                 };
                 from.resident = counted;
@@ -179,23 +198,34 @@ async fn serve(
             Err(why) => return refuse(from.client, why),
         }
     }
-    let scheme = Scheme::Http;
+    let (socket, scheme) = match &from.gate {
+        None => (Socket::Clear(stream), Scheme::Http),
+        Some(gate) => {
+            let limit = site.current().snapshot.limits.handshake;
+            let securing = secure(stream, from.client, gate, (&ticket, limit));
+            let Some(Some(socket)) = ticket.until_cut(securing).await else {
+                return;
+            };
+            (socket, Scheme::Https)
+        }
+    };
     let peer = Peer { address, scheme };
     let visitor = Visitor { site, peer, ticket };
-    visitor
-        .ticket
-        .until_cut(converse(Socket::Clear(stream), &visitor))
-        .await;
+    let serving = match socket.protocol() {
+        Protocol::Http1 => converse(socket, &visitor),
+    };
+    visitor.ticket.until_cut(serving).await;
     // In this order: once it has left, its address has room too.
     drop((from.resident, visitor));
 }
 
-/// Counts a connection among those of its client's address; none if there are too many, and then the client is told. Who is
+/// Counts a connection among those of its client's address; none if there are too many, and then the client is told where that
+/// can be done in clear. Who is
 /// trusted brings others, and is not counted.
 fn count(
     site: &Site,
     clients: &Clients,
-    (stream, peer): (&TcpStream, SocketAddr),
+    (told, peer): (Option<&TcpStream>, SocketAddr),
     address: IpAddr,
 ) -> Option<Resident> {
     let current = site.current();
@@ -206,7 +236,7 @@ fn count(
     let resident = clients.addresses().enter(address, most);
     if resident.is_none() {
         refuse(peer, "too many from one address");
-        addresses::turn_away(stream);
+        told.map(addresses::tell);
         if clients.addresses().is_time_to_tell() {
             tracing::warn!(
                 %address,
@@ -220,7 +250,7 @@ fn count(
 }
 
 /// A connection ends before a request is read from it.
-fn refuse(client: SocketAddr, why: &'static str) {
+pub(super) fn refuse(client: SocketAddr, why: &'static str) {
     metrics::counter!(REFUSED_CONNECTIONS, "reason" => why).increment(1);
     tracing::debug!(%client, why, "a connection was refused");
 }

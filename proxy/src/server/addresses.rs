@@ -9,14 +9,13 @@
 //! Left out on purpose: who is not counted. That is known where clients are let in.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv6Addr, Shutdown};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::securing::turn_away;
 use super::seldom::Seldom;
 
 /// How often the log says that an address has too many. 10 s: soon enough for who looks into it, and no flood.
@@ -31,10 +30,6 @@ const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Connection: close\r\n\
     \r\n\
     503 There are too many connections from this address. Please close some and try again.";
-/// Bytes of a request that are read before its connection is closed. 4 KiB, most requests: what is left unread makes the
-/// kernel reset the connection, and some clients then forget what they were told.
-const UNREAD_BYTES: usize = 4 * 1024;
-
 /// The counts.
 pub(super) struct Addresses {
     counts: Mutex<HashMap<IpAddr, usize>>,
@@ -109,13 +104,9 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Tells a client that its address has too many connections. Its connection can take that at once; if not, it is closed
-/// all the same, and so nothing is made of a failure.
-pub(super) fn turn_away(stream: &TcpStream) {
-    let socket = SockRef::from(stream);
-    let _told = (&*socket).write(CROWDED);
-    let _ended = socket.shutdown(Shutdown::Write);
-    let _read = (&*socket).read(&mut [0; UNREAD_BYTES]);
+/// Tells a client that its address has too many connections.
+pub(super) fn tell(stream: &TcpStream) {
+    turn_away(stream, CROWDED);
 }
 
 #[cfg(test)]

@@ -258,8 +258,8 @@ impl Ticket {
         ending::farewell(self.clients.stage.clone())
     }
 
-    /// Serves the connection until it ends or is cut.
-    pub(super) async fn until_cut(&self, serving: impl Future<Output = ()>) {
+    /// Serves the connection until it ends; none when it is cut.
+    pub(super) async fn until_cut<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
         let mut serving = pin!(serving);
         let cut = &self.clients.cut;
         poll_fn(|context| {
@@ -270,11 +270,11 @@ impl Ticket {
                 &cut.requests
             };
             match over.get() {
-                true => Poll::Ready(()),
-                false => serving.as_mut().poll(context),
+                true => Poll::Ready(None),
+                false => serving.as_mut().poll(context).map(Some),
             }
         })
-        .await;
+        .await
     }
 }
 

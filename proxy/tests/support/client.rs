@@ -1,8 +1,12 @@
-//! A client that sends exactly the bytes it is given.
+//! A client that sends exactly the bytes it is given, in clear or over TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 
 use super::{PATIENCE, fields_of, head_end, values};
 
@@ -12,6 +16,7 @@ const SIP: Duration = Duration::from_millis(5);
 /// One connection to the proxy.
 pub(crate) struct Client {
     stream: TcpStream,
+    secured: Option<Box<ClientConnection>>,
     buffer: Vec<u8>,
 }
 
@@ -63,17 +68,65 @@ impl Client {
         stream.set_nodelay(true).expect("no delay");
         Self {
             stream,
+            secured: None,
             buffer: Vec::new(),
         }
     }
 
+    /// The same over TLS, from here on.
+    pub(crate) fn secure(mut self, config: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
+        let name = ServerName::try_from(name.to_owned()).expect("a name");
+        let secured = ClientConnection::new(Arc::clone(config), name).expect("a good configuration");
+        let mut secured = Box::new(secured);
+        while secured.is_handshaking() {
+            secured.complete_io(&mut self.stream)?;
+        }
+        self.secured = Some(secured);
+        Ok(self)
+    }
+
+    /// Its TLS.
+    pub(crate) fn secured(&self) -> &ClientConnection {
+        self.secured.as_ref().expect("it is over TLS")
+    }
+
+    /// Sends, in as many steps as it takes.
+    pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.secured {
+            None => self.stream.write_all(bytes),
+            Some(secured) => {
+                let mut stream = rustls::Stream::new(secured.as_mut(), &mut self.stream);
+                stream.write_all(bytes)?;
+                stream.flush()
+            }
+        }
+    }
+
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match &mut self.secured {
+            None => self.stream.read(to),
+            Some(secured) => rustls::Stream::new(secured.as_mut(), &mut self.stream).read(to),
+        }
+    }
+
+    /// How the connection ends: whether in order, or as one that broke off. Waits for it.
+    pub(crate) fn ends_in_order(&mut self) -> bool {
+        loop {
+            match self.fill() {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).expect("the proxy reads");
+        self.try_send(bytes.as_ref()).expect("the proxy reads");
     }
 
     /// Whether another GET was answered; not so once the proxy has closed.
     pub(crate) fn keeps_asking(&mut self) -> bool {
-        let sent = self.stream.write_all(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
+        let sent = self.try_send(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n");
         sent.is_ok() && self.try_response("GET").is_some()
     }
 
@@ -198,7 +251,7 @@ impl Client {
         while head_end(&self.buffer).is_none() {
             assert!(began.elapsed() < PATIENCE, "still no answer");
             // An answer may be there although the proxy reads no more.
-            let _ = self.stream.write_all(b"x");
+            let _ = self.try_send(b"x");
             let ended = self.fill().is_ok_and(|read| read == 0);
             assert!(!ended, "the proxy closed without an answer");
         }
@@ -213,7 +266,7 @@ impl Client {
         let mut sip = [0; 512];
         let mut taken = 0;
         let began = Instant::now();
-        while let Ok(read @ 1..) = self.stream.read(&mut sip) {
+        while let Ok(read @ 1..) = self.read(&mut sip) {
             taken += read;
             assert!(began.elapsed() < PATIENCE, "still open");
             std::thread::park_timeout(SIP);
@@ -243,7 +296,7 @@ impl Client {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut chunk = [0; 64 * 1024];
-        let read = self.stream.read(&mut chunk)?;
+        let read = self.read(&mut chunk)?;
         self.buffer.extend_from_slice(&chunk[..read]);
         Ok(read)
     }

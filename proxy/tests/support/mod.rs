@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 pub(crate) mod process;
+pub(crate) mod tls;
 pub(crate) mod upstream;
 
 use std::time::{Duration, Instant};

@@ -75,6 +75,10 @@ const VOCABULARIES: &[Vocabulary] = &[
             "process/Cargo.toml",
             // The public side of the proxy, and its way to upstreams.
             "proxy/src/http",
+            "proxy/src/tls.rs",
+            "proxy/src/tls",
+            "proxy/tests/support/client.rs",
+            "proxy/tests/support/tls.rs",
             "proxy/Cargo.toml",
         ],
     },

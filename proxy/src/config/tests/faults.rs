@@ -40,7 +40,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     (
         "bind = \"127.0.0.1:8080\"",
         "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\" }",
-        "tls is not served yet",
+        "tls has a cert without a key",
     ),
     (
         "\"http://127.0.0.1:8081\"",

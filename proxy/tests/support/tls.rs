@@ -1,0 +1,100 @@
+//! Certificates of an authority that is drawn for a test, and clients that believe it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use remora_process::tls::{Authority, Wanted};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+/// How long the certificates hold. A day: longer than any test.
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An authority, and where its certificates lie.
+pub(crate) struct Certificates {
+    authority: Authority,
+    directory: tempfile::TempDir,
+}
+
+impl Certificates {
+    pub(crate) fn draw() -> Self {
+        let (authority, _) = Authority::create("tests", now(), LIFETIME).expect("an authority");
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(directory.path().join("authority.pem"), authority.certificate()).expect("a file");
+        Self { authority, directory }
+    }
+
+    /// A file of them.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Issues a certificate for these hosts, as `name`.pem and `name`.key.
+    pub(crate) fn issue(&self, name: &str, hosts: &[&str]) {
+        self.issue_at(name, hosts, now());
+    }
+
+    /// The same, as if it were that time.
+    pub(crate) fn issue_at(&self, name: &str, hosts: &[&str], when: SystemTime) {
+        let wanted = Wanted {
+            name: name.to_owned(),
+            roles: Vec::new(),
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            lifetime: LIFETIME,
+        };
+        let issued = self.authority.issue(&wanted, when).expect("a certificate");
+        std::fs::write(self.file(&format!("{name}.pem")), issued.cert).expect("a file");
+        let key = self.file(&format!("{name}.key"));
+        std::fs::write(&key, issued.key).expect("a file");
+        readable_by(&key, 0o600);
+    }
+
+    /// The pair as it stands in a file of the proxy.
+    pub(crate) fn pair(&self, name: &str) -> String {
+        let (cert, key) = (
+            self.file(&format!("{name}.pem")),
+            self.file(&format!("{name}.key")),
+        );
+        format!("cert = {cert:?}, key = {key:?}")
+    }
+
+    /// A certificate as it was issued.
+    pub(crate) fn der(&self, name: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.file(&format!("{name}.pem"))).expect("a certificate")
+    }
+
+    /// A client that believes the authority; its connections resume each other.
+    pub(crate) fn client(&self) -> Arc<ClientConfig> {
+        Arc::new(self.builder())
+    }
+
+    /// The same, for whoever wants it otherwise.
+    pub(crate) fn builder(&self) -> ClientConfig {
+        ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("both versions")
+            .with_root_certificates(self.roots())
+            .with_no_client_auth()
+    }
+
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        let certificate = CertificateDer::from_pem_slice(self.authority.certificate().as_bytes());
+        roots.add(certificate.expect("PEM")).expect("an authority");
+        roots
+    }
+}
+
+/// Sets who may read a file.
+pub(crate) fn readable_by(file: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).expect("a file of ours");
+}
+
+#[expect(clippy::disallowed_methods, reason = "certificates hold by the calendar")]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
