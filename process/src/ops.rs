@@ -1,7 +1,8 @@
 //! The ops address: `/healthz`, `/readyz`, `/metrics`.
 //!
 //! `/healthz` answers 200 while the process can answer at all. `/readyz` asks the server and answers 200, or 503 with
-//! the reason in a sentence. `/metrics` is the Prometheus text format of the process's one recorder; durations end in `_seconds`,
+//! the reason in a sentence. `/metrics` is the Prometheus text format: what the process's one recorder and the server's
+//! own counts say, in the order and words of the server's [`catalogue`](crate::catalogue); durations end in `_seconds`,
 //! everything else that is counted into buckets is a number of things.
 //!
 //! Either standalone ([`bind`] and [`serve`]: the store's ops address) or merged into another router ([`router`]: the
@@ -23,6 +24,7 @@ use axum::serve::Listener;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
+use crate::catalogue::{self, Section};
 use crate::exit::Failure;
 use crate::figures;
 
@@ -45,7 +47,8 @@ const COUNT_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 25
 /// Says whether the server is ready, or in a sentence why not. Called once per `/readyz`; must not block.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
-/// Writes figures that a server counts itself, in the same text format. Called once per `/metrics`; must not block.
+/// Writes figures that a server counts itself, in the same text format, without comments. Called once per `/metrics`; must not
+/// block.
 pub type OwnFigures = Arc<dyn Fn(&mut String) + Send + Sync>;
 
 /// The recorder of this process, installed at the first call. Everything that the `metrics` macros record before that
@@ -66,19 +69,19 @@ pub fn recorder() -> PrometheusHandle {
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("another metrics recorder is installed: /metrics stays empty");
             }
-            figures::describe();
+            figures::begin();
             handle
         })
         .clone()
 }
 
-/// The three pages as a router that can be merged into another.
-pub fn router(readiness: Readiness) -> Router {
-    router_with(readiness, Arc::new(|_| {}))
+/// The three pages as a router that can be merged into another; `figures` are what the server publishes.
+pub fn router(readiness: Readiness, figures: &'static [Section]) -> Router {
+    router_with(readiness, figures, Arc::new(|_| {}))
 }
 
-/// The same, with figures behind those of the recorder that the server counts itself.
-pub fn router_with(readiness: Readiness, own: OwnFigures) -> Router {
+/// The same, with figures beside those of the recorder that the server counts itself.
+pub fn router_with(readiness: Readiness, figures: &'static [Section], own: OwnFigures) -> Router {
     let recorder = recorder();
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
@@ -92,6 +95,7 @@ pub fn router_with(readiness: Readiness, own: OwnFigures) -> Router {
                 figures::sample();
                 let mut text = recorder.render();
                 own(&mut text);
+                let text = catalogue::arranged(&text, figures);
                 std::future::ready(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
             }),
         )

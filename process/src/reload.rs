@@ -6,16 +6,24 @@
 //! Left out on purpose: what a server takes over, and which of its keys are fixed.
 
 use crate::config::Faults;
+use crate::figures::{self, Reload};
 
 /// What was read, if it may be taken over. `fixed` gives the keys that differ from what runs and cannot change until the
 /// server is started again.
 pub fn taken<C>(read: Result<C, Faults>, fixed: impl FnOnce(&C) -> Vec<&'static str>) -> Option<C> {
     let new = read
         .inspect_err(|faults| {
+            figures::reloaded(Reload::Faulty);
             tracing::error!(%faults, "the new configuration is faulty; the old one stays");
         })
         .ok()?;
     let fixed = fixed(&new);
+    let result = if fixed.is_empty() {
+        Reload::Taken
+    } else {
+        Reload::Partly
+    };
+    figures::reloaded(result);
     if fixed.is_empty() {
         tracing::info!("the new configuration holds");
     } else {

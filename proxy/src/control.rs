@@ -64,9 +64,10 @@ pub async fn serve(
         began: Instant::now(),
     })
     .max_decoding_message_size(REQUEST_BYTES);
-    let router = Routes::new(admin)
-        .into_axum_router()
-        .merge(ops::router_with(readiness, own));
+    let router =
+        Routes::new(admin)
+            .into_axum_router()
+            .merge(ops::router_with(readiness, metrics::FIGURES, own));
     let serving = Server::builder()
         .accept_http1(true)
         .add_routes(Routes::from(router))
@@ -91,7 +92,7 @@ fn figures(directory: Directory) -> OwnFigures {
 
 /// What the control address accepts, with TLS or without.
 fn accepted(listener: TcpListener, tls: Option<Tls>) -> impl Stream<Item = io::Result<Operator>> {
-    let open = ::metrics::gauge!("remora_proxy_control_connections");
+    let open = ::metrics::gauge!(metrics::CONTROL_CONNECTIONS);
     let listener = Accepting::new(listener, "control", CONNECTIONS, open);
     stream::unfold(listener, move |mut listener| {
         let tls = tls.clone();

@@ -90,5 +90,6 @@ mod snapshot;
 
 pub use clock::Clock;
 pub use config::{Config, Flags, Keys};
+pub use metrics::FIGURES;
 pub use node::{Changes, Ended, Node};
 pub use raft::LOG_FILTER;

@@ -1,4 +1,5 @@
-//! What the node counts, under names that begin with `remora_store_`.
+//! What the node counts, under names that begin with `remora_store_`; the rows say what each figure means, on `/metrics` and
+//! in docs/metrics.md.
 //!
 //! Handles of hot counters are made once: a lookup by name for each of a hundred thousand answers a second would show
 //! in the profile. Gauges are set by [`sample`] about once a second. Left out on purpose: labels that name sessions,
@@ -6,13 +7,110 @@
 
 use std::time::Duration;
 
-use metrics::{
-    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-    histogram,
-};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use remora_process::figures;
 
 use crate::raft::{Role, Status};
 use remora_table::TableReader;
+
+figures! {
+    "Requests of session managers" {
+        /// Requests answered, by what they asked for (claim, save, touch, rename, remove, release, check, bury) and how they
+        /// ended: done; declined, as the table's rules want it; refused, and nothing happened; or unknown, and it may have
+        /// happened.
+        ANSWERS = Counter "remora_store_answers_total" (request, ending);
+        /// Time from a request's arrival to its answer.
+        ANSWER_SECONDS = Histogram "remora_store_answer_seconds" (request);
+        /// Requests refused, by reason. no_quorum and overloaded are for operators to act on; not_leader is usual after an
+        /// election.
+        REFUSALS = Counter "remora_store_refusals_total" (reason);
+        /// Proposals that were taken and not answered yet.
+        PROPOSALS_WAITING = Gauge "remora_store_proposals_waiting" ();
+        /// Live streams of session managers on this node.
+        STREAMS = Gauge "remora_store_streams" ();
+        /// Pushes sent to owners of sessions.
+        PUSHES = Counter "remora_store_pushes_total" ();
+        /// Streams cut because they did not read or acknowledge.
+        STREAMS_CUT = Counter "remora_store_streams_cut_total" ();
+        /// Claims answered without the acknowledgement of the previous owner.
+        EVICTIONS = Counter "remora_store_evictions_unacknowledged_total" ();
+        /// Open connections, by the key of the address that they came to.
+        CONNECTIONS = Gauge "remora_store_connections" (address);
+    }
+    "Sessions" {
+        /// Live sessions in this node's table.
+        SESSIONS = Gauge "remora_store_sessions" ();
+        /// Bytes of session keys, attributes, logins and labels in this node's table.
+        SESSION_BYTES = Gauge "remora_store_session_bytes" ();
+        /// What remains of removed and renamed sessions in this node's table.
+        TOMBSTONES = Gauge "remora_store_tombstones" ();
+        /// Expired sessions whose listeners no Tomcat has called yet.
+        LEAVERS = Gauge "remora_store_leavers" ();
+        /// Bytes of expired sessions, and of what is known of those that a Tomcat has ended.
+        LEAVER_BYTES = Gauge "remora_store_leaver_bytes" ();
+        /// Expired sessions whose listeners no Tomcat called within an hour, or before others needed their room.
+        LEAVERS_LOST = Counter "remora_store_leavers_lost_total" ();
+        /// The replicated clock, in seconds since 1970.
+        TABLE_TIME = Gauge "remora_store_table_time_seconds" ();
+    }
+    "Cluster" {
+        /// 1 while a ReadIndex round succeeded within the last second and the cluster knows what this program understands.
+        READY = Gauge "remora_store_ready" ();
+        /// 1 on the leader.
+        LEADER = Gauge "remora_store_leader" ();
+        /// Other leaders than the one before, as this node saw them, by the reason that the new one had; elsewhere where this
+        /// node is not the new one. Absent while there were none.
+        LEADER_CHANGES = Counter "remora_store_leader_changes_total" (reason);
+        /// Members of the cluster.
+        MEMBERS = Gauge "remora_store_members" ();
+        /// Members heard from within the last second.
+        MEMBERS_REACHABLE = Gauge "remora_store_members_reachable" ();
+        /// On the leader, log entries that a peer is not known to have; NaN where nobody knows.
+        PEER_ENTRIES_BEHIND = Gauge "remora_store_peer_entries_behind" (peer);
+        /// Raft term.
+        TERM = Gauge "remora_store_raft_term" ();
+        /// Index of the last log entry on this node.
+        LAST_LOG_INDEX = Gauge "remora_store_raft_last_log_index" ();
+        /// Index of the last entry known to be committed.
+        COMMITTED_INDEX = Gauge "remora_store_raft_committed_index" ();
+        /// Index of the last entry applied to the table.
+        APPLIED_INDEX = Gauge "remora_store_raft_applied_index" ();
+        /// ReadIndex rounds, by how they ended: done or failed.
+        READ_ROUNDS = Counter "remora_store_read_rounds_total" (ending);
+        /// Proposals in each log entry that this node proposed.
+        ENTRY_PROPOSALS = Histogram "remora_store_entry_proposals" ();
+        /// What it took to apply a log entry to the table.
+        APPLY_SECONDS = Histogram "remora_store_apply_seconds" ();
+    }
+    "Disk" {
+        /// What a sync of the log took: every save waits for one.
+        LOG_SYNC_SECONDS = Histogram "remora_store_log_sync_seconds" ();
+        /// Times the log's disk was asked to make entries durable.
+        LOG_SYNCS = Counter "remora_store_log_syncs_total" ();
+        /// Bytes written to the log.
+        LOG_BYTES = Counter "remora_store_log_bytes_total" ();
+        /// Bytes that the log's segments take on the disk, spare ones included.
+        LOG_DISK_BYTES = Gauge "remora_store_log_disk_bytes" ();
+        /// Bytes written to the log since it was purged last.
+        LOG_BYTES_SINCE_PURGE = Gauge "remora_store_log_bytes_since_purge" ();
+        /// Bytes of log entries that are not on the disk yet.
+        LOG_QUEUED_BYTES = Gauge "remora_store_log_queued_bytes" ();
+        /// How long the oldest entry or vote has been waiting for a sync.
+        LOG_OLDEST_UNSYNCED = Gauge "remora_store_log_oldest_unsynced_seconds" ();
+        /// Table images of this node's own table: written, failed, or postponed because they found no room.
+        SNAPSHOTS = Counter "remora_store_snapshots_total" (ending);
+        /// What it took to write a table image.
+        SNAPSHOT_SECONDS = Histogram "remora_store_snapshot_seconds" ();
+        /// Size of the newest table image on disk; absent before the first.
+        SNAPSHOT_BYTES = Gauge "remora_store_snapshot_bytes" ();
+        /// What a table image would take on disk, about.
+        IMAGE_BYTES = Gauge "remora_store_image_bytes" ();
+        /// Log entries that a restart would replay.
+        ENTRIES_SINCE_SNAPSHOT = Gauge "remora_store_entries_since_snapshot" ();
+        /// Bytes free on the disk of the data directory.
+        DISK_FREE_BYTES = Gauge "remora_store_disk_free_bytes" ();
+    }
+}
 
 /// What a request was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,16 +187,13 @@ pub(crate) struct Answers {
 impl Answers {
     /// The handles; the process's recorder must be installed.
     pub(crate) fn new() -> Answers {
-        describe();
         let count = |kind: &'static str| {
-            ENDINGS.map(
-                |(_, ending)| counter!("remora_store_answers_total", "request" => kind, "ending" => ending),
-            )
+            ENDINGS.map(|(_, ending)| counter!(ANSWERS, "request" => kind, "ending" => ending))
         };
         Answers {
             counts: KINDS.map(|(_, kind)| count(kind)),
-            seconds: KINDS.map(|(_, kind)| histogram!("remora_store_answer_seconds", "request" => kind)),
-            refusals: REASONS.map(|reason| counter!("remora_store_refusals_total", "reason" => reason)),
+            seconds: KINDS.map(|(_, kind)| histogram!(ANSWER_SECONDS, "request" => kind)),
+            refusals: REASONS.map(|reason| counter!(REFUSALS, "reason" => reason)),
         }
     }
 
@@ -125,23 +220,17 @@ impl Default for Answers {
 
 /// How long the log's disk took for what it made durable at a time.
 pub(crate) fn log_syncs() -> Histogram {
-    describe_histogram!("remora_store_log_sync_seconds", "What a sync of the log took");
-    histogram!("remora_store_log_sync_seconds")
+    histogram!(LOG_SYNC_SECONDS)
 }
 
 /// How long it took to apply each entry that holds commands.
 pub(crate) fn applies() -> Histogram {
-    describe_histogram!(
-        "remora_store_apply_seconds",
-        "What it took to apply a log entry to the table"
-    );
-    histogram!("remora_store_apply_seconds")
+    histogram!(APPLY_SECONDS)
 }
 
 /// How many are connected to an address, which goes by its key in the configuration.
 pub(crate) fn connections(address: &'static str) -> Gauge {
-    describe_gauge!("remora_store_connections", "Open connections, by address");
-    gauge!("remora_store_connections", "address" => address)
+    gauge!(CONNECTIONS, "address" => address)
 }
 
 /// Streams of session managers and what is pushed to them.
@@ -161,10 +250,10 @@ impl Streams {
     /// The handles; the process's recorder must be installed.
     pub(crate) fn new() -> Streams {
         Streams {
-            live: gauge!("remora_store_streams"),
-            pushes: counter!("remora_store_pushes_total"),
-            cut: counter!("remora_store_streams_cut_total"),
-            evictions_unacknowledged: counter!("remora_store_evictions_unacknowledged_total"),
+            live: gauge!(STREAMS),
+            pushes: counter!(PUSHES),
+            cut: counter!(STREAMS_CUT),
+            evictions_unacknowledged: counter!(EVICTIONS),
         }
     }
 }
@@ -177,7 +266,7 @@ impl Default for Streams {
 
 /// Counts another leader than the one before, by why it leads.
 pub(crate) fn count_leader_change(reason: &'static str) {
-    counter!("remora_store_leader_changes_total", "reason" => reason).increment(1);
+    counter!(LEADER_CHANGES, "reason" => reason).increment(1);
 }
 
 /// What consensus counts as it goes.
@@ -202,15 +291,14 @@ pub(crate) struct Consensus {
 impl Consensus {
     /// The handles; the process's recorder must be installed.
     pub(crate) fn new() -> Consensus {
-        describe_consensus();
         Consensus {
-            entry_proposals: histogram!("remora_store_entry_proposals"),
-            rounds: counter!("remora_store_read_rounds_total", "ending" => "done"),
-            rounds_failed: counter!("remora_store_read_rounds_total", "ending" => "failed"),
-            snapshots: counter!("remora_store_snapshots_total", "ending" => "written"),
-            snapshots_failed: counter!("remora_store_snapshots_total", "ending" => "failed"),
-            snapshots_postponed: counter!("remora_store_snapshots_total", "ending" => "postponed"),
-            snapshot_seconds: histogram!("remora_store_snapshot_seconds"),
+            entry_proposals: histogram!(ENTRY_PROPOSALS),
+            rounds: counter!(READ_ROUNDS, "ending" => "done"),
+            rounds_failed: counter!(READ_ROUNDS, "ending" => "failed"),
+            snapshots: counter!(SNAPSHOTS, "ending" => "written"),
+            snapshots_failed: counter!(SNAPSHOTS, "ending" => "failed"),
+            snapshots_postponed: counter!(SNAPSHOTS, "ending" => "postponed"),
+            snapshot_seconds: histogram!(SNAPSHOT_SECONDS),
         }
     }
 }
@@ -227,201 +315,69 @@ impl Default for Consensus {
     reason = "a gauge is a float by the format of Prometheus"
 )]
 pub(crate) fn sample(status: &Status, table: &TableReader) {
-    gauge!("remora_store_sessions").set(table.sessions() as f64);
-    gauge!("remora_store_session_bytes").set(table.bytes() as f64);
-    gauge!("remora_store_tombstones").set(table.remains() as f64);
-    gauge!("remora_store_leavers").set(table.leavers() as f64);
-    gauge!("remora_store_leaver_bytes").set(table.leaver_bytes() as f64);
-    counter!("remora_store_leavers_lost_total").absolute(table.leavers_lost());
-    gauge!("remora_store_table_time_seconds").set(table.table_time().0 as f64 / 1_000.0);
-    gauge!("remora_store_proposals_waiting").set(status.proposals_waiting as f64);
-    gauge!("remora_store_entries_since_snapshot").set(status.entries_since_snapshot as f64);
-    gauge!("remora_store_image_bytes").set(status.image_bytes as f64);
+    gauge!(SESSIONS).set(table.sessions() as f64);
+    gauge!(SESSION_BYTES).set(table.bytes() as f64);
+    gauge!(TOMBSTONES).set(table.remains() as f64);
+    gauge!(LEAVERS).set(table.leavers() as f64);
+    gauge!(LEAVER_BYTES).set(table.leaver_bytes() as f64);
+    counter!(LEAVERS_LOST).absolute(table.leavers_lost());
+    gauge!(TABLE_TIME).set(table.table_time().0 as f64 / 1_000.0);
+    gauge!(PROPOSALS_WAITING).set(status.proposals_waiting as f64);
+    gauge!(ENTRIES_SINCE_SNAPSHOT).set(status.entries_since_snapshot as f64);
+    gauge!(IMAGE_BYTES).set(status.image_bytes as f64);
     if let Some(bytes) = status.free_bytes {
-        gauge!("remora_store_disk_free_bytes").set(bytes as f64);
+        gauge!(DISK_FREE_BYTES).set(bytes as f64);
     }
     if let Some(bytes) = status.snapshot_bytes {
-        gauge!("remora_store_snapshot_bytes").set(bytes as f64);
+        gauge!(SNAPSHOT_BYTES).set(bytes as f64);
     }
     if let Some(syncs) = status.log_syncs {
-        counter!("remora_store_log_syncs_total").absolute(syncs.count);
-        counter!("remora_store_log_bytes_total").absolute(syncs.bytes);
+        counter!(LOG_SYNCS).absolute(syncs.count);
+        counter!(LOG_BYTES).absolute(syncs.bytes);
     }
     if let Some(load) = status.log_load {
         let unsynced = load.oldest_unsynced.unwrap_or_default();
-        gauge!("remora_store_log_disk_bytes").set(load.disk_bytes as f64);
-        gauge!("remora_store_log_bytes_since_purge").set(load.bytes_since_purge as f64);
-        gauge!("remora_store_log_queued_bytes").set(load.queued_bytes as f64);
-        gauge!("remora_store_log_oldest_unsynced_seconds").set(unsynced.as_secs_f64());
+        gauge!(LOG_DISK_BYTES).set(load.disk_bytes as f64);
+        gauge!(LOG_BYTES_SINCE_PURGE).set(load.bytes_since_purge as f64);
+        gauge!(LOG_QUEUED_BYTES).set(load.queued_bytes as f64);
+        gauge!(LOG_OLDEST_UNSYNCED).set(unsynced.as_secs_f64());
     }
-    gauge!("remora_store_ready").set(f64::from(u8::from(status.ready)));
-    gauge!("remora_store_leader").set(f64::from(u8::from(status.role == Role::Leader)));
-    gauge!("remora_store_raft_term").set(status.term as f64);
-    gauge!("remora_store_raft_last_log_index").set(status.last_log_index as f64);
-    gauge!("remora_store_raft_committed_index").set(status.committed_index as f64);
-    gauge!("remora_store_raft_applied_index").set(status.applied_index as f64);
+    gauge!(READY).set(f64::from(u8::from(status.ready)));
+    gauge!(LEADER).set(f64::from(u8::from(status.role == Role::Leader)));
+    gauge!(TERM).set(status.term as f64);
+    gauge!(LAST_LOG_INDEX).set(status.last_log_index as f64);
+    gauge!(COMMITTED_INDEX).set(status.committed_index as f64);
+    gauge!(APPLIED_INDEX).set(status.applied_index as f64);
     let reachable = status.members.iter().filter(|member| member.reachable).count();
     for member in &status.members {
         let matched = member
             .matched_index
             .map(|matched| status.last_log_index.saturating_sub(matched));
-        gauge!("remora_store_peer_entries_behind", "peer" => member.node.to_string())
+        gauge!(PEER_ENTRIES_BEHIND, "peer" => member.node.to_string())
             .set(matched.map_or(f64::NAN, |behind| behind as f64));
     }
-    gauge!("remora_store_members").set(status.members.len() as f64);
-    gauge!("remora_store_members_reachable").set(reachable as f64);
-}
-
-fn describe() {
-    describe_counter!(
-        "remora_store_answers_total",
-        "Requests answered, by kind and by how they ended"
-    );
-    describe_histogram!(
-        "remora_store_answer_seconds",
-        "Time from a request's arrival to its answer"
-    );
-    describe_gauge!(
-        "remora_store_streams",
-        "Live streams of session managers on this node"
-    );
-    describe_counter!("remora_store_pushes_total", "Pushes sent to owners of sessions");
-    describe_counter!(
-        "remora_store_streams_cut_total",
-        "Streams cut because they did not read or acknowledge"
-    );
-    describe_counter!(
-        "remora_store_evictions_unacknowledged_total",
-        "Claims answered without the acknowledgement of the previous owner"
-    );
-    describe_gauge!("remora_store_sessions", "Live sessions in this node's table");
-    describe_gauge!(
-        "remora_store_session_bytes",
-        "Bytes of session keys, attributes, logins and labels in this node's table"
-    );
-    describe_gauge!(
-        "remora_store_ready",
-        "1 while a ReadIndex round succeeded within the last second and the cluster knows what this program understands"
-    );
-    describe_gauge!("remora_store_leader", "1 on the leader");
-    describe_gauge!("remora_store_raft_term", "Raft term");
-    describe_gauge!(
-        "remora_store_raft_last_log_index",
-        "Index of the last log entry on this node"
-    );
-    describe_gauge!(
-        "remora_store_raft_committed_index",
-        "Index of the last entry known to be committed"
-    );
-    describe_gauge!(
-        "remora_store_raft_applied_index",
-        "Index of the last entry applied to the table"
-    );
-    describe_gauge!("remora_store_members", "Members of the cluster");
-    describe_gauge!(
-        "remora_store_members_reachable",
-        "Members heard from within the last second"
-    );
-}
-
-fn describe_consensus() {
-    describe_histogram!(
-        "remora_store_entry_proposals",
-        "Proposals in each log entry that this node proposed"
-    );
-    describe_counter!(
-        "remora_store_read_rounds_total",
-        "ReadIndex rounds, by how they ended"
-    );
-    describe_counter!(
-        "remora_store_leader_changes_total",
-        "Other leaders than the one before, as this node saw them, by the reason that the new one had; elsewhere where this node is \
-         not the new one"
-    );
-    describe_counter!(
-        "remora_store_snapshots_total",
-        "Table images of this node's own table, by whether they could be written"
-    );
-    describe_histogram!(
-        "remora_store_snapshot_seconds",
-        "What it took to write a table image"
-    );
-    describe_gauge!(
-        "remora_store_peer_entries_behind",
-        "On the leader, log entries that a peer is not known to have; NaN where nobody knows"
-    );
-    describe_gauge!(
-        "remora_store_snapshot_bytes",
-        "Size of the newest table image on disk"
-    );
-    describe_gauge!(
-        "remora_store_image_bytes",
-        "What a table image would take on disk, about"
-    );
-    describe_gauge!(
-        "remora_store_disk_free_bytes",
-        "Bytes free on the disk of the data directory"
-    );
-    describe_gauge!(
-        "remora_store_entries_since_snapshot",
-        "Log entries that a restart would replay"
-    );
-    describe_gauge!(
-        "remora_store_proposals_waiting",
-        "Proposals that were taken and not answered yet"
-    );
-    describe_gauge!(
-        "remora_store_tombstones",
-        "What remains of removed and renamed sessions in this node's table"
-    );
-    describe_gauge!("remora_store_table_time_seconds", "The replicated clock");
-    describe_leavers();
-    describe_log();
-    describe_counter!("remora_store_refusals_total", "Requests refused, by reason");
-}
-
-fn describe_leavers() {
-    describe_gauge!(
-        "remora_store_leavers",
-        "Expired sessions whose listeners no Tomcat has called yet"
-    );
-    describe_gauge!(
-        "remora_store_leaver_bytes",
-        "Bytes of expired sessions, and of what is known of those that a Tomcat has ended"
-    );
-    describe_counter!(
-        "remora_store_leavers_lost_total",
-        "Expired sessions whose listeners no Tomcat called within an hour, or before others needed their room"
-    );
-}
-
-fn describe_log() {
-    describe_counter!(
-        "remora_store_log_syncs_total",
-        "Times the log's disk was asked to make entries durable"
-    );
-    describe_counter!("remora_store_log_bytes_total", "Bytes written to the log");
-    describe_gauge!(
-        "remora_store_log_disk_bytes",
-        "Bytes that the log's segments take on the disk, spare ones included"
-    );
-    describe_gauge!(
-        "remora_store_log_bytes_since_purge",
-        "Bytes written to the log since it was purged last"
-    );
-    describe_gauge!(
-        "remora_store_log_queued_bytes",
-        "Bytes of log entries that are not on the disk yet"
-    );
-    describe_gauge!(
-        "remora_store_log_oldest_unsynced_seconds",
-        "How long the oldest entry or vote has been waiting for a sync"
-    );
+    gauge!(MEMBERS).set(status.members.len() as f64);
+    gauge!(MEMBERS_REACHABLE).set(reachable as f64);
 }
 
 #[cfg(test)]
 mod tests {
+    use remora_process::catalogue::{page, with_part};
+
     use super::*;
+
+    /// `UPDATE_GOLDENFILES=1 cargo test -p remora-store the_page` writes the part anew.
+    #[test]
+    fn the_page_says_what_the_rows_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        let written = std::fs::read_to_string(path).unwrap();
+        let page = with_part(&written, "store", &page(FIGURES)).unwrap();
+        if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(written == page, "docs/metrics.md differs: write it anew");
+    }
 
     #[test]
     fn kinds_and_endings_index_their_tables() {

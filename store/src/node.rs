@@ -300,7 +300,8 @@ async fn serve_ops(
 ) -> Result<(), ServeError> {
     let seen = phase.clone();
     let readiness: ops::Readiness = Arc::new(move || ready(started.get(), &starting, *seen.borrow()));
-    if let Err(failure) = ops::serve(listener, ops::router(readiness), reached(phase, Phase::Closed)).await {
+    let router = ops::router(readiness, metrics::FIGURES);
+    if let Err(failure) = ops::serve(listener, router, reached(phase, Phase::Closed)).await {
         tracing::error!(%failure, "health and metrics are no longer served");
     }
     Ok(())

@@ -31,7 +31,7 @@ async fn ready_follows_the_server_and_says_why_not() {
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(serve(
         listener,
-        router_with(readiness, Arc::new(|text| text.push_str("remora_own 7\n"))),
+        router_with(readiness, &[], Arc::new(|text| text.push_str("remora_own 7\n"))),
         std::future::pending(),
     ));
 
@@ -53,7 +53,10 @@ async fn ready_follows_the_server_and_says_why_not() {
         "remora_process_test_parts_bucket{le=\"4\"} 1",
         "remora_build_info{version=",
         "process_resident_memory_bytes ",
-        "process_cpu_seconds_total ",
+        "# TYPE process_cpu_seconds_total counter",
+        "# HELP process_open_fds ",
+        "remora_reloads_total{result=\"faulty\"} 0",
+        "remora_configuration_loaded_seconds ",
         "process_open_fds ",
         "remora_own 7",
     ] {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use metrics::{describe_gauge, gauge};
+use metrics::gauge;
 use rustls::{ClientConfig, ServerConfig};
 
 pub use authority::{Authority, Issued, Wanted};
@@ -35,6 +35,7 @@ pub use holder::Holder;
 pub use pattern::Pattern;
 pub use secured::{Secured, Who, refusal};
 
+use crate::figures::TLS_EXPIRES;
 use files::Held;
 
 /// How often the files are looked at: a new certificate is used within this.
@@ -121,12 +122,8 @@ impl Tls {
     /// Shows when the certificate expires, and says so when that is soon.
     fn tell(&self) {
         let held = self.0.held.load();
-        describe_gauge!(
-            "remora_tls_certificate_expires_seconds",
-            "When this process's certificate expires, in seconds since 1970"
-        );
         #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-        gauge!("remora_tls_certificate_expires_seconds").set(held.expires as f64);
+        gauge!(TLS_EXPIRES).set(held.expires as f64);
         let left = Duration::from_secs(held.expires.saturating_sub(now()));
         if left < EXPIRES_SOON {
             let days = left.as_secs() / (24 * 60 * 60);

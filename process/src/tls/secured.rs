@@ -17,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_rustls::{Accept, TlsAcceptor};
 
 use super::{Caller, Tls};
+use crate::figures::TLS_REFUSED;
 
 /// How often a failed handshake is said: whoever comes again and again fills no log.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -96,7 +97,7 @@ fn refused(remote: SocketAddr, error: &io::Error) {
     let Some(reason) = refusal(error) else {
         return;
     };
-    counter!("remora_tls_refused_total", "reason" => reason).increment(1);
+    counter!(TLS_REFUSED, "reason" => reason).increment(1);
     static SAID: Mutex<Option<Instant>> = Mutex::new(None);
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {

@@ -151,7 +151,6 @@ pub(crate) fn render(pools: &[Arc<PoolFigures>], text: &mut String) {
 }
 
 fn write_figures(pools: &[Arc<PoolFigures>], text: &mut String) -> std::fmt::Result {
-    writeln!(text, "# TYPE {EXCHANGES} counter")?;
     for pool in pools {
         for (class, name) in CLASSES.iter().enumerate() {
             let count = pool.sum(|cells| &cells.classes[class]);
@@ -162,23 +161,19 @@ fn write_figures(pools: &[Arc<PoolFigures>], text: &mut String) -> std::fmt::Res
             )?;
         }
     }
-    writeln!(text, "# TYPE {PICKS} counter")?;
     for pool in pools {
         for (kind, name) in KINDS.iter().enumerate() {
             let count = pool.sum(|cells| &cells.picks[kind]);
             writeln!(text, "{PICKS}{{pool=\"{}\",pick=\"{name}\"}} {count}", pool.name)?;
         }
     }
-    writeln!(text, "# TYPE {REPEATS} counter")?;
     for pool in pools {
         let count = pool.sum(|cells| &cells.repeats);
         writeln!(text, "{REPEATS}{{pool=\"{}\"}} {count}", pool.name)?;
     }
-    writeln!(text, "# TYPE {HEAD_SECONDS} histogram")?;
     for pool in pools {
         write_histogram(pool, text)?;
     }
-    text.push('\n');
     Ok(())
 }
 
@@ -221,7 +216,6 @@ mod tests {
         pools[1].of(Thread(1)).repeats();
         let lines = figures(&pools);
         for line in [
-            "# TYPE remora_proxy_exchanges_total counter",
             r#"remora_proxy_exchanges_total{pool="one",class="1xx"} 1"#,
             r#"remora_proxy_exchanges_total{pool="one",class="2xx"} 2"#,
             r#"remora_proxy_exchanges_total{pool="other",class="2xx"} 0"#,
