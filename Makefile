@@ -30,7 +30,6 @@ simulate: ## play a seed of the store's simulation and tell its story (SEED=n)
 	@REMORA_SEED=$(SEED) cargo test --quiet --workspace --lib -- --exact $(SIMULATION)::a_seed_tells_its_story --nocapture
 
 soak: build ## a bad time for real store nodes (SECONDS=600), every decoder for a minute, and the claims too long for every change
-	@tools/prerequisites soak
 	target/debug/soak $(SECONDS)
 	REMORA_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --workspace --lib -- --nocapture fuzz:: no_bytes_break
 	cargo test --workspace -- --ignored

@@ -4,7 +4,7 @@
 //! as misfortune do, and waits for conditions with a deadline. From the outside in:
 //!
 //! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
-//! - [`stores`], [`proxy`], [`tomcat`]: one kind of process each: its files, its flags, how to see it ready.
+//! - [`stores`], [`proxy`], [`tomcat`], [`httpd`]: one kind of process each: its files, its flags, how to see it ready.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
@@ -26,6 +26,7 @@ pub mod certificates;
 pub mod disk;
 pub mod haystack;
 pub mod http;
+pub mod httpd;
 pub mod place;
 pub mod probe;
 pub mod process;

@@ -95,8 +95,22 @@ impl Proxy {
         certificates: Option<Certificates>,
     ) -> Result<Self> {
         let (address, control) = (loopback(ports.0), loopback(ports.1));
-        let config = directory.join("proxy.toml");
         let text = configuration(address, control, sticky, members, certificates.as_ref());
+        Self::start_with(directory, ports, &text, certificates)
+    }
+
+    /// The same with a file of the caller's own, which names these ports: those of users and of operators.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_with(
+        directory: &Path,
+        ports: (u16, u16),
+        text: &str,
+        certificates: Option<Certificates>,
+    ) -> Result<Self> {
+        let (address, control) = (loopback(ports.0), loopback(ports.1));
+        let config = directory.join("proxy.toml");
         std::fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
         let mut proxy = Self {
             address,
