@@ -132,6 +132,10 @@ impl Client {
 
     /// Ends the sending direction.
     pub(crate) fn finish(&mut self) {
+        if let Some(secured) = &mut self.secured {
+            secured.send_close_notify();
+            secured.write_tls(&mut self.stream).expect("the proxy reads");
+        }
         self.stream.shutdown(Shutdown::Write).expect("an open socket");
     }
 

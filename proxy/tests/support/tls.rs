@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use remora_process::tls::{Authority, Wanted};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    ALL_VERSIONS, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion, WantsVerifier,
+};
 
-/// How long the certificates hold. A day: longer than any test.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the certificates hold. 36 h: a day and some.
+const LIFETIME: Duration = Duration::from_secs(36 * 60 * 60);
 
 /// An authority, and where its certificates lie.
 pub(crate) struct Certificates {
@@ -68,23 +72,71 @@ impl Certificates {
 
     /// A client that believes the authority; its connections resume each other.
     pub(crate) fn client(&self) -> Arc<ClientConfig> {
-        Arc::new(self.builder())
+        Arc::new(self.speaking(ALL_VERSIONS))
     }
 
-    /// The same, for whoever wants it otherwise.
-    pub(crate) fn builder(&self) -> ClientConfig {
-        ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .expect("both versions")
-            .with_root_certificates(self.roots())
-            .with_no_client_auth()
-    }
-
-    pub(crate) fn roots(&self) -> RootCertStore {
+    /// The same with these versions alone.
+    pub(crate) fn speaking(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_slice(self.authority.certificate().as_bytes());
         roots.add(certificate.expect("PEM")).expect("an authority");
-        roots
+        builder(versions)
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+
+    /// A client that takes what it is shown, and remembers nothing.
+    pub(crate) fn trusting_any(&self) -> Arc<ClientConfig> {
+        let config = builder(ALL_VERSIONS).dangerous();
+        let config = config.with_custom_certificate_verifier(Arc::new(Credulous));
+        Arc::new(config.with_no_client_auth())
+    }
+}
+
+fn builder(versions: &[&'static SupportedProtocolVersion]) -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        .with_protocol_versions(versions)
+        .expect("versions that there are")
+}
+
+/// Believes every certificate: a test looks at it itself.
+#[derive(Debug)]
+struct Credulous;
+
+impl ServerCertVerifier for Credulous {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        aws_lc_rs::default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 

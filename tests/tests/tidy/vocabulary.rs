@@ -79,6 +79,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "proxy/src/tls",
             "proxy/tests/support/client.rs",
             "proxy/tests/support/tls.rs",
+            "proxy/tests/tls.rs",
             "proxy/Cargo.toml",
         ],
     },
