@@ -40,6 +40,14 @@ const SET_EXAMPLES: &str = "Examples:
   remora upstreams set n2 --state standby   for when nobody else can serve
   remora upstreams set n2 --reset           as the proxy's file says";
 
+/// For whoever works on a site.
+const MAINTENANCE_EXAMPLES: &str = "Examples:
+  remora upstreams maintenance tomcat on
+  remora upstreams maintenance tomcat on --page soon.html --retry-after 10m
+  remora upstreams maintenance tomcat off
+
+WebSockets of the pool leave as for a drain, members are checked on, and who is in the file's `except` sees the site.";
+
 /// For whoever lists.
 const LIST_EXAMPLES: &str = "Examples:
   remora sessions list --application localhost/shop --sort size --limit 20
@@ -166,7 +174,7 @@ pub(crate) enum Verb {
     Nodes(Nodes),
     /// Look at the applications whose sessions the store keeps, and at the Tomcats that serve them
     Applications,
-    /// Look at the Tomcats behind the proxies, and drain them
+    /// Look at the Tomcats behind the proxies, drain them, and close a pool for maintenance
     #[command(subcommand)]
     Upstreams(Upstreams),
     /// Copy all sessions as they stand into a file, which replaces what bears its name; it holds their values in clear, so keep
@@ -451,6 +459,31 @@ pub(crate) enum Upstreams {
         #[arg(long)]
         reset: bool,
     },
+    /// Answer all requests of a pool with a page while somebody works on it, or end that
+    #[command(after_help = MAINTENANCE_EXAMPLES)]
+    Maintenance {
+        /// Its name in the proxy's file
+        pool: String,
+        #[arg(value_enum)]
+        wish: MaintenanceWord,
+        /// The page, in place of the file's: .html, .txt or .json, at most 64 KiB
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
+        /// When clients may ask again, in place of what the file says
+        #[arg(long, value_name = "DURATION")]
+        retry_after: Option<humantime::Duration>,
+    },
+}
+
+/// What is wished of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MaintenanceWord {
+    /// It is under maintenance
+    On,
+    /// It is not, whatever the proxy's file says
+    Off,
+    /// Let hold again what the file says
+    Reset,
 }
 
 /// Whom a wish is about.

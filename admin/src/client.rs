@@ -17,8 +17,9 @@ use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
     ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
     KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
-    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, SessionDetail,
-    SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    ListSessionsRequest, MaintainReply, MaintainRequest, ProxyStatus, ProxyStatusRequest, RecoverReply,
+    RecoverRequest, SessionDetail, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest,
+    UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -375,7 +376,22 @@ pub(crate) enum UpstreamWish {
     Set(SetRequest),
 }
 
-/// Says a wish to one proxy.
+/// Says a wish of a pool to one proxy.
+pub(crate) async fn maintain(
+    dial: &Dial,
+    address: &str,
+    wish: &MaintainRequest,
+) -> Result<MaintainReply, Failure> {
+    let channel = connect(dial, address, ATTEMPT_TIMEOUT)
+        .await
+        .map_err(|status| failure(dial, address, &status))?;
+    let answer = ProxyAdminClient::new(channel).maintain(wish.clone()).await;
+    answer
+        .map(tonic::Response::into_inner)
+        .map_err(|status| failure(dial, address, &status))
+}
+
+/// Says a wish of upstreams to one proxy.
 pub(crate) async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<DrainReply, Failure> {
     let channel = connect(dial, address, ATTEMPT_TIMEOUT)
         .await

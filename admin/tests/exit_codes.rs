@@ -48,6 +48,36 @@ fn a_drain_of_a_known_route_is_done_and_of_an_unknown_one_refused() {
 }
 
 #[test]
+fn a_pool_is_closed_with_a_page_and_opened() {
+    let proxy = proxy("n1");
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = directory.path().join("soon.html");
+    std::fs::write(&page, "<p>Soon</p>").expect("a file");
+    let ask = |words: &[&str]| {
+        let begin = ["--proxy", proxy.as_str(), "upstreams", "maintenance"];
+        remora(&[&begin[..], words].concat())
+    };
+    let page = page.display().to_string();
+    let (code, said, _) = ask(&["tomcat", "on", "--page", &page, "--retry-after", "10m"]);
+    assert_eq!(code, Some(0), "{said}");
+    for word in ["on", "html", "2026-11-27T08:00:00Z", "10m", "11"] {
+        assert!(said.contains(word), "no {word}: {said}");
+    }
+    assert!(said.contains("this ends with the proxy's process"), "{said}");
+    let (code, said, _) = ask(&["tomcat", "off"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(ask(&["shop", "off"]).0, Some(1));
+    for wrong in [
+        &["tomcat"][..],
+        &["tomcat", "perhaps"],
+        &["tomcat", "off", "--page", &page],
+        &["tomcat", "on", "--page", "no such file.html"],
+    ] {
+        assert_eq!(ask(wrong).0, Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn one_proxy_of_two_that_refuses_is_a_refusal_and_the_other_holds() {
     let (one, other) = (proxy("n1"), proxy("n2"));
     let both = format!("{one},{other}");

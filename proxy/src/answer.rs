@@ -1,13 +1,14 @@
-//! The answers that the proxy gives itself: small, readable, and never with a cookie.
+//! The answers that the proxy gives itself: small, readable, and never with a cookie. An owner's page stands in place of the
+//! sentence, where there is one.
 //!
 //! Invariants: an error answer names no upstream and nothing that the request carried; it never replaces or removes a
 //! session cookie, because the session is not at fault.
 
 use remora_h1::{Head, Refusal};
-use remora_policy::GiveUp;
+use remora_policy::{GiveUp, Page, PageForm};
 
-/// Seconds after which a client may ask again when nobody could serve it: about what a failover takes.
-const RETRY_AFTER_SECONDS: &str = "1";
+use crate::config::Pages;
+use crate::directory::Notice;
 
 /// An answer of ours: status, body, and what the access log says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,21 +107,61 @@ impl OwnAnswer {
         }
     }
 
+    /// For a request of a pool that is under maintenance.
+    #[must_use]
+    pub(crate) fn maintenance() -> Self {
+        Self {
+            status: 503,
+            reason: "maintenance",
+            sentence: "This site is under maintenance. Please come back later.",
+            close: false,
+        }
+    }
+
+    /// The page that stands in its place, and when its client may ask again.
+    fn said<'a>(self, words: &Words<'a>) -> (Option<&'a Page>, Option<u32>) {
+        let Words { pages, notice } = words;
+        if let Some(notice) = notice {
+            return (notice.page.as_ref(), Some(notice.retry_after));
+        }
+        match self.status {
+            404 => (pages.not_found.as_ref(), None),
+            502 => (pages.bad_gateway.as_ref(), None),
+            503 => (pages.unavailable.as_ref(), Some(pages.retry_after)),
+            504 => (pages.timeout.as_ref(), None),
+            _ => (pages.bad_request.as_ref(), None),
+        }
+    }
+
     /// Writes the head of the response; `request_id` is what the client may ask about. Answers its content.
-    pub(crate) fn write(self, request_id: &str, head: &mut Head) -> String {
+    pub(crate) fn write(self, words: &Words<'_>, request_id: &str, head: &mut Head) -> String {
+        let (page, retry_after) = self.said(words);
+        let form = page.map_or(PageForm::Text, Page::form);
         *head = Head::response(self.status);
         let fields = &mut head.fields;
         fields.push(b"x-request-id", request_id.as_bytes());
-        fields.push(b"content-type", b"text/plain; charset=utf-8");
+        fields.push(b"content-type", form.content_type().as_bytes());
         fields.push(b"cache-control", b"no-store");
-        if self.status == 503 {
-            fields.push(b"retry-after", RETRY_AFTER_SECONDS.as_bytes());
+        if let Some(seconds) = retry_after {
+            fields.push(b"retry-after", seconds.to_string().as_bytes());
         }
         if self.status == 405 {
             fields.push(b"allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
         }
-        format!("{} {}\n", self.status, self.sentence)
+        page.map_or_else(
+            || format!("{} {}\n", self.status, self.sentence),
+            |page| page.filled(request_id),
+        )
     }
+}
+
+/// What an owner has to say where we answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Words<'a> {
+    /// The pages that hold for the request.
+    pub(crate) pages: &'a Pages,
+    /// Present where the pool is under maintenance, and this is the answer that says so.
+    pub(crate) notice: Option<&'a Notice>,
 }
 
 #[cfg(test)]
@@ -129,26 +170,79 @@ mod tests {
 
     use super::*;
 
-    fn fields_of(how: GiveUp) -> Fields {
+    fn page(text: &str) -> Page {
+        Page::new(PageForm::Html, text.into()).unwrap()
+    }
+
+    fn pages(with: bool) -> Pages {
+        let page = |text| with.then(|| page(text));
+        Pages {
+            bad_request: page("bad request"),
+            not_found: page("not found"),
+            bad_gateway: page("bad gateway"),
+            unavailable: page("unavailable {request-id}"),
+            timeout: page("timeout"),
+            maintenance: page("maintenance"),
+            retry_after: 7,
+        }
+    }
+
+    fn written(own: OwnAnswer, pages: &Pages, notice: Option<&Notice>) -> (String, Fields) {
         let mut head = Head::default();
-        let text = OwnAnswer::gave_up(how).write("7f", &mut head);
-        assert!(!text.is_empty());
-        head.fields
+        let text = own.write(&Words { pages, notice }, "7f", &mut head);
+        assert_eq!(head.status(), own.status);
+        (text, head.fields)
     }
 
     #[test]
     fn no_answer_of_ours_touches_a_cookie() {
         for how in [GiveUp::Unavailable, GiveUp::BadGateway, GiveUp::GatewayTimeout] {
-            let fields = fields_of(how);
-            assert_eq!(fields.get("x-request-id"), Some(&b"7f"[..]));
-            assert_eq!(fields.get("set-cookie"), None);
+            for with in [false, true] {
+                let (text, fields) = written(OwnAnswer::gave_up(how), &pages(with), None);
+                assert!(!text.is_empty());
+                assert_eq!(fields.get("x-request-id"), Some(&b"7f"[..]));
+                assert_eq!(fields.get("set-cookie"), None);
+            }
         }
     }
 
     #[test]
     fn only_nobody_there_invites_another_try() {
-        let invites = |how| fields_of(how).get("retry-after").is_some();
-        assert!(invites(GiveUp::Unavailable));
-        assert!(!invites(GiveUp::BadGateway) && !invites(GiveUp::GatewayTimeout));
+        let again = |how| {
+            let (_, fields) = written(OwnAnswer::gave_up(how), &pages(false), None);
+            fields.get("retry-after").map(<[u8]>::to_vec)
+        };
+        assert_eq!(again(GiveUp::Unavailable), Some(b"7".to_vec()));
+        assert_eq!(again(GiveUp::BadGateway), None);
+        assert_eq!(again(GiveUp::GatewayTimeout), None);
+    }
+
+    #[test]
+    fn each_answer_has_its_page() {
+        let pages = pages(true);
+        let notice = Notice {
+            page: Some(page("closed")),
+            retry_after: 600,
+        };
+        for (own, notice, expected, again) in [
+            (OwnAnswer::bad_path(""), None, "bad request", None),
+            (OwnAnswer::came_round(), None, "bad request", None),
+            (OwnAnswer::too_slow(), None, "bad request", None),
+            (OwnAnswer::no_route(), None, "not found", None),
+            (OwnAnswer::gave_up(GiveUp::BadGateway), None, "bad gateway", None),
+            (
+                OwnAnswer::gave_up(GiveUp::Unavailable),
+                None,
+                "unavailable 7f",
+                Some("7"),
+            ),
+            (OwnAnswer::gave_up(GiveUp::GatewayTimeout), None, "timeout", None),
+            (OwnAnswer::maintenance(), Some(&notice), "closed", Some("600")),
+        ] {
+            let (text, fields) = written(own, &pages, notice);
+            assert_eq!(text, expected);
+            assert_eq!(fields.get("retry-after"), again.map(str::as_bytes));
+            assert_eq!(fields.get("content-type"), Some(&b"text/html; charset=utf-8"[..]));
+        }
     }
 }

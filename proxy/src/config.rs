@@ -2,9 +2,9 @@
 //!
 //! `file` is what may be written, `check` turns it into [`Config`], which is what holds (`values`), `show` tells
 //! people. A key is one row of `file` or, if it is a limit, of `limits`; docs/proxy.md is made of the rows (`keys`). Nothing
-//! else reads a file, a flag or the environment.
+//! else reads a file, a flag or the environment. Pages that the file names are read with it.
 //!
-//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, limits, trust, rules for fields, and
+//! Reloading (SIGHUP) takes over pools, members, routes with all that holds on them, pages, limits, trust, rules for fields, and
 //! the certificates of listeners. Listeners besides, threads, the control address and the access log stay as they were started; [`Config::fixed_differences`] says which of them a new file would change.
 //! A new process takes all of it over (SIGUSR2).
 
@@ -21,12 +21,15 @@ use std::path::Path;
 
 use remora_process::config::{Faults, Source};
 
+pub(crate) use check::pages::RETRY_AFTER;
 pub(crate) use check::pools::WEIGHT;
 pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogTarget};
-pub(crate) use values::{HealthConfig, MemberConfig, PoolConfig, Rules, Terms, TlsConfig};
+pub(crate) use values::{
+    HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, Terms, TlsConfig,
+};
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.
 #[must_use]

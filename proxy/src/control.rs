@@ -5,9 +5,10 @@
 //! one that was refused too; health and metrics are open to all. Without it nobody is asked who he is: then the address belongs
 //! on the loopback or a management network, which the configuration enforces.
 //!
-//! Where `state` names a directory, a wish is on its disk before it is done. Left out on purpose: changing members (that is a
+//! Where `state` names a directory, a wish is on its disk before it is done: of routes (`wishing`) and of pools (`maintaining`). Left out on purpose: changing members (that is a
 //! reload) and any view of users or sessions.
 
+mod maintaining;
 mod wishing;
 
 use std::future::Future;
@@ -18,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures::stream::{self, Stream};
-use remora_policy::{AdminState, Pool, Upstream, Wish};
+use remora_policy::{AdminState, PAGE_BYTES, Pool, Upstream, Wish};
 use remora_process::accept::{Accepting, Connection};
 use remora_process::audit;
 use remora_process::exit::Failure;
@@ -26,7 +27,8 @@ use remora_process::ops::{self, OwnFigures, Readiness};
 use remora_process::tls::{Caller, Role, Secured, Tls, Who};
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::{
-    DrainReply, DrainRequest, ProxyStatus, ProxyStatusRequest, SetRequest, UpstreamStatus,
+    DrainReply, DrainRequest, MaintainReply, MaintainRequest, PoolStatus, ProxyStatus, ProxyStatusRequest,
+    SetRequest, UpstreamStatus,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
@@ -38,11 +40,11 @@ use tonic::{Request, Response, Status};
 use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::metrics;
 use crate::tally::Counters;
-use crate::wishes::Keeping;
+use crate::wishes::{Keeping, WishPlace};
 use wishing::Change;
 
-/// Bytes of a request: a wish names one route or group.
-const REQUEST_BYTES: usize = 4 * 1024;
+/// Bytes of a request: a wish names one route, group or pool, and may bring a page.
+const REQUEST_BYTES: usize = PAGE_BYTES + 4 * 1024;
 
 /// Connections of operators, scrapers and load balancers at a time.
 const CONNECTIONS: usize = 256;
@@ -189,6 +191,7 @@ impl ProxyAdmin for Control {
             generation: current.snapshot.generation,
             upstreams: self.statuses(|_| true),
             absent: self.directory.absent(),
+            pools: self.pools(),
         }))
     }
 
@@ -214,11 +217,58 @@ impl ProxyAdmin for Control {
         self.wish(caller, "ProxyAdmin/Set", (request.route, request.group), change)
             .await
     }
+
+    async fn maintain(&self, request: Request<MaintainRequest>) -> Result<Response<MaintainReply>, Status> {
+        const ACTION: &str = "ProxyAdmin/Maintain";
+        let caller = operator(&request, ACTION)?;
+        let (control, request) = (self.clone(), request.into_inner());
+        whole(async move {
+            let object = format!("pool {}: {}", request.pool, request.wish().as_str_name());
+            let followed = control.follow_of_pool(&caller, request).await;
+            booked(&caller, ACTION, &object, followed)
+        })
+        .await
+    }
+}
+
+/// Does what is wished, whole, although its caller may go away meanwhile: a wish that is kept and not done would be done by the
+/// next process, when nobody expects it.
+async fn whole<T: Send + 'static>(
+    wish: impl Future<Output = Result<T, Status>> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::spawn(wish).await;
+    done.unwrap_or_else(|_| Err(Status::internal("the wish broke off: look at the proxy's log")))
+}
+
+/// Writes down what became of a wish.
+fn booked<T>(caller: &Caller, action: &str, object: &str, followed: Result<T, Status>) -> Result<T, Status> {
+    match &followed {
+        Ok(_) => audit::done(caller, action, object),
+        Err(status) => audit::failed(caller, action, status.message()),
+    }
+    followed
+}
+
+/// Nothing is kept here any more where a successor has the word.
+fn ours(place: &WishPlace) -> Result<(), Status> {
+    if place.handed_over {
+        return Err(Status::unavailable(
+            "this proxy is being replaced, and nothing was changed: ask again",
+        ));
+    }
+    Ok(())
+}
+
+/// Takes the error by value because `map_err` hands it over.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
+fn not_kept(error: io::Error) -> Status {
+    Status::unavailable(format!(
+        "the wish could not be kept, and nothing was changed: {error}"
+    ))
 }
 
 impl Control {
-    /// Does what is wished, and writes it down; whole, although its caller may go away meanwhile: a wish that is kept and not
-    /// done would be done by the next process, when nobody expects it.
+    /// Does what is wished of upstreams, and writes it down.
     async fn wish(
         &self,
         caller: Caller,
@@ -226,33 +276,19 @@ impl Control {
         names: (String, String),
         change: Result<Change, String>,
     ) -> Result<Response<DrainReply>, Status> {
-        let control = self.clone();
-        let whole = tokio::spawn(async move { control.wish_whole(&caller, action, names, change).await });
-        whole
-            .await
-            .unwrap_or_else(|_| Err(Status::internal("the wish broke off: look at the proxy's log")))
-    }
-
-    async fn wish_whole(
-        &self,
-        caller: &Caller,
-        action: &str,
-        (route, group): (String, String),
-        change: Result<Change, String>,
-    ) -> Result<Response<DrainReply>, Status> {
-        let object = match group.as_str() {
-            "" => format!("route {route}"),
-            group => format!("group {group}"),
-        };
-        let followed = match change {
-            Ok(change) => self.follow(wishing::meant(route, group), change).await,
-            Err(refused) => Err(Status::invalid_argument(refused)),
-        };
-        match &followed {
-            Ok(_) => audit::done(caller, action, &object),
-            Err(status) => audit::failed(caller, action, status.message()),
-        }
-        followed
+        let (control, (route, group)) = (self.clone(), names);
+        whole(async move {
+            let object = match group.as_str() {
+                "" => format!("route {route}"),
+                group => format!("group {group}"),
+            };
+            let followed = match change {
+                Ok(change) => control.follow(wishing::meant(route, group), change).await,
+                Err(refused) => Err(Status::invalid_argument(refused)),
+            };
+            booked(&caller, action, &object, followed)
+        })
+        .await
     }
 
     /// Keeps the wish, then does it. One after the other: what is kept is what was wished last.
@@ -263,11 +299,7 @@ impl Control {
     ) -> Result<Response<DrainReply>, Status> {
         let meant = meant.map_err(Status::invalid_argument)?;
         let place = self.keeping.hold().await;
-        if place.handed_over {
-            return Err(Status::unavailable(
-                "this proxy is being replaced, and nothing was changed: ask again",
-            ));
-        }
+        ours(&place)?;
         let routes = self.directory.meant(&meant).map_err(not_found)?;
         let mut wishes = self.directory.wishes();
         for route in &routes {
@@ -275,17 +307,50 @@ impl Control {
             wishes.set(route, wish);
         }
         if let Some(store) = &place.store {
-            store.keep(&wishes).await.map_err(|error| {
-                Status::unavailable(format!(
-                    "the wish could not be kept, and nothing was changed: {error}"
-                ))
-            })?;
+            store.keep_routes(&wishes).await.map_err(not_kept)?;
         }
         self.directory.follow(wishes);
         Ok(Response::new(DrainReply {
             upstreams: self.statuses(|upstream| routes.contains(&upstream.route)),
             ends_with_process: place.store.is_none(),
         }))
+    }
+
+    /// The same of a pool.
+    async fn follow_of_pool(
+        &self,
+        caller: &Caller,
+        request: MaintainRequest,
+    ) -> Result<Response<MaintainReply>, Status> {
+        let place = self.keeping.hold().await;
+        ours(&place)?;
+        let (name, mut wishes) = (request.pool.clone(), self.directory.wishes());
+        let by_file = self.directory.is_maintained_by_file(&name);
+        if by_file.is_none() && wishes.pools.of(&name).is_none() {
+            return Err(Status::not_found(self.no_pool(&name)));
+        }
+        let wish = maintaining::wished(request, caller.name(), by_file.unwrap_or(false))
+            .map_err(Status::invalid_argument)?;
+        wishes.pools.set(&name, wish);
+        if let Some(store) = &place.store {
+            store.keep_pools(&wishes).await.map_err(not_kept)?;
+        }
+        self.directory.follow(wishes);
+        let pool = self.pools().into_iter().find(|pool| pool.pool == name);
+        Ok(Response::new(MaintainReply {
+            pool,
+            ends_with_process: place.store.is_none(),
+        }))
+    }
+
+    fn pools(&self) -> Vec<PoolStatus> {
+        let pools = self.directory.maintained().into_iter();
+        pools.map(maintaining::status_of).collect()
+    }
+
+    fn no_pool(&self, name: &str) -> String {
+        let known: Vec<String> = self.pools().into_iter().map(|pool| pool.pool).collect();
+        format!("there is no pool `{name}`; known here: {}", known.join(", "))
     }
 
     /// The upstreams that are wanted, in the order of the configuration.

@@ -12,6 +12,7 @@
 //! file says · nothing here waits.
 
 mod held;
+mod maintained;
 mod wished;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,10 +26,11 @@ use remora_policy::{
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::config::{Config, HealthConfig, Limits, MemberConfig, PoolConfig, Rules, Terms, Trust};
+use crate::config::{Config, HealthConfig, Limits, MemberConfig, Pages, PoolConfig, Rules, Terms, Trust};
 use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
 pub(crate) use held::{Held, Holder};
+pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
 pub(crate) use wished::{Meant, Unknown, unix_now};
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
@@ -58,6 +60,10 @@ pub(crate) struct Snapshot {
     pub(crate) rules: Rules,
     /// Names under which session ids stand in paths and queries, of all pools; what is logged hides them.
     pub(crate) session_parameters: Arc<[Arc<str>]>,
+    /// What is said where no pool is known.
+    pub(crate) pages: Arc<Pages>,
+    /// What is said in place of the upstreams of each pool, by the pools' positions.
+    pub(crate) in_place: Vec<InPlace>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
 }
@@ -113,7 +119,7 @@ impl Directory {
             tally: Tally::new(config.threads),
         };
         let current = writer.derive(config, None);
-        writer.show(&current.snapshot);
+        writer.show(&current.snapshot, None);
         let (changes, _) = watch::channel(current.snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
@@ -221,7 +227,7 @@ impl Directory {
             pools = next.snapshot.upstreams.pools.len(),
             "configuration taken over"
         );
-        self.swap(&writer, next);
+        self.swap(&writer, next, &current);
     }
 
     /// Publishes the current snapshot with `change` applied to each upstream.
@@ -236,13 +242,14 @@ impl Directory {
         {
             change(upstream);
         }
+        snapshot.maintain(&writer.wishes.pools);
         let tally = Arc::clone(&current.tally);
-        self.swap(writer, Current { snapshot, tally });
+        self.swap(writer, Current { snapshot, tally }, current);
     }
 
-    fn swap(&self, writer: &Writer, next: Current) {
+    fn swap(&self, writer: &Writer, next: Current, current: &Current) {
         let generation = next.snapshot.generation;
-        writer.show(&next.snapshot);
+        writer.show(&next.snapshot, Some(&current.snapshot));
         self.shared.current.store(Arc::new(next));
         self.shared.changes.send_replace(generation);
     }
@@ -270,7 +277,12 @@ impl Writer {
             }
             stays
         });
-        let snapshot = Snapshot {
+        let in_place = |pool: &PoolConfig| {
+            // What it said before is kept, so that only a change is told.
+            let before = before.and_then(|before| before.in_place_of(&pool.name));
+            InPlace::new(pool, before)
+        };
+        let mut snapshot = Snapshot {
             generation: before.map_or(1, |before| before.generation + 1),
             paths: PathMap::new(config.routes.clone()),
             terms: Arc::clone(&config.terms),
@@ -282,9 +294,12 @@ impl Writer {
                 .iter()
                 .map(|pool| pool.sticky.parameter.clone())
                 .collect(),
+            pages: Arc::clone(&config.pages),
+            in_place: config.pools.iter().map(in_place).collect(),
             checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
             upstreams,
         };
+        snapshot.maintain(&self.wishes.pools);
         let names = config.pools.iter().map(|pool| &*pool.name);
         self.tally.set_pools(names);
         let tally = Arc::new(self.tally.clone());
@@ -352,7 +367,7 @@ impl Writer {
 
     /// Publishes the figures of a snapshot. An upstream that was replaced (another address) has cleared the same
     /// figures before.
-    fn show(&self, snapshot: &Snapshot) {
+    fn show(&self, snapshot: &Snapshot, before: Option<&Snapshot>) {
         for attached in &self.attached {
             if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {
                 attached
@@ -360,6 +375,7 @@ impl Writer {
                     .set(upstream.health.belief(), upstream.state.is_drain());
             }
         }
+        snapshot.show_maintenance(before);
         // Generations stay far below 2^52, where the gauge would begin to round.
         metrics::gauge!(GENERATION).set(f64::from(u32::try_from(snapshot.generation).unwrap_or(u32::MAX)));
     }

@@ -139,6 +139,9 @@ async fn answered<'a>(
         })?;
     let pool = &snapshot.upstreams.pools[mapped.route.pool];
     story.mapped(mapped.route);
+    if snapshot.notice(mapped.route.pool, client.address).is_some() {
+        return Err(OwnAnswer::maintenance().into());
+    }
     let exchange = Exchange {
         visit,
         pool,

@@ -29,6 +29,8 @@ figures! {
         REPEATS = Counter "remora_proxy_repeats_total" (pool);
         /// Answers that named an upstream's own address under a path that no route publishes: their clients cannot follow.
         UNPUBLISHED = Counter "remora_proxy_unpublished_locations_total" (pool);
+        /// 1 while the pool is under maintenance, 0 otherwise.
+        MAINTENANCE = Gauge "remora_proxy_pool_maintenance" (pool);
         /// Requests that were refused before a pool was known, by the status that the client got and the reason.
         REFUSED = Counter "remora_proxy_refused_requests_total" (status, reason);
     }
@@ -90,6 +92,11 @@ impl Refusals {
         });
         met[known].2.increment(1);
     }
+}
+
+/// Whether a pool is under maintenance.
+pub(crate) fn maintenance_gauge(pool: &str) -> Gauge {
+    gauge!(MAINTENANCE, "pool" => pool.to_owned())
 }
 
 /// Handles of one upstream, owned by the directory.

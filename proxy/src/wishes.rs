@@ -13,9 +13,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use remora_policy::Wishes;
+use remora_policy::{Maintenances, Wishes};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex, MutexGuard};
+
+/// The file of what is wished of routes.
+const ROUTES: &str = "wishes";
+/// The file of what is wished of pools.
+const POOLS: &str = "maintenance";
 
 /// Where wishes go at this moment; clones share it.
 #[derive(Clone, Debug)]
@@ -117,35 +122,51 @@ impl WishStore {
 
     /// What was wished before.
     fn read(&self) -> Result<Wishes, String> {
-        let file = self.file();
+        let mut wishes = self.read_one(ROUTES, Wishes::read)?;
+        wishes.pools = self.read_one(POOLS, Maintenances::read)?;
+        Ok(wishes)
+    }
+
+    /// What one of the two files holds; nothing where it is not there.
+    fn read_one<T: Default>(
+        &self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let file = self.directory.join(name);
         let at =
             |error: &dyn std::fmt::Display| format!("control.state {}: {error}", self.directory.display());
         match fs::read_to_string(&file) {
-            Ok(text) => Wishes::read(&text).map_err(|sentence| {
+            Ok(text) => read(&text).map_err(|sentence| {
                 at(&format!(
                     "{} is not understood, {sentence}; remove it to begin without wishes",
                     file.display()
                 ))
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Wishes::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(at(&error)),
         }
     }
 
-    /// Replaces what is kept. Waits for the disk, and keeps no thread waiting.
-    pub(crate) async fn keep(&self, wishes: &Wishes) -> io::Result<()> {
-        let aside = self.directory.join("wishes.new");
+    /// Replaces what is kept of routes. Waits for the disk, and keeps no thread waiting.
+    pub(crate) async fn keep_routes(&self, wishes: &Wishes) -> io::Result<()> {
+        self.keep(ROUTES, &wishes.write()).await
+    }
+
+    /// Replaces what is kept of pools, likewise.
+    pub(crate) async fn keep_pools(&self, wishes: &Wishes) -> io::Result<()> {
+        self.keep(POOLS, &wishes.pools.write()).await
+    }
+
+    async fn keep(&self, name: &str, text: &str) -> io::Result<()> {
+        let aside = self.directory.join(format!("{name}.new"));
         let mut file = tokio::fs::File::create(&aside).await?;
-        file.write_all(wishes.write().as_bytes()).await?;
+        file.write_all(text.as_bytes()).await?;
         // Only this says how the write ended; a sync after a write that failed ends well.
         file.flush().await?;
         file.sync_all().await?;
-        tokio::fs::rename(&aside, self.file()).await?;
+        tokio::fs::rename(&aside, self.directory.join(name)).await?;
         tokio::fs::File::open(&self.directory).await?.sync_all().await
-    }
-
-    fn file(&self) -> PathBuf {
-        self.directory.join("wishes")
     }
 }
 

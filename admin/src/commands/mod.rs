@@ -4,6 +4,7 @@ mod applications;
 mod backup;
 mod certs;
 mod listing;
+mod maintenance;
 mod members;
 mod nodes;
 mod recover;

@@ -1,4 +1,4 @@
-//! `remora upstreams list|drain|undrain|set`: every proxy named is asked, because each keeps its own books.
+//! `remora upstreams list|drain|undrain|set|maintenance`: every proxy named is asked, because each keeps its own books.
 //!
 //! Invariant: a proxy that refuses or does not answer is a trouble of the report, and the others hold.
 //!
@@ -13,7 +13,7 @@ use crate::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, w
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
-use super::listing;
+use super::{listing, maintenance};
 
 /// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
 pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
@@ -23,12 +23,24 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         ));
     }
     check_addresses(&proxies.addresses)?;
-    let (mut rows, mut troubles, mut passing) = (Vec::new(), Vec::new(), false);
+    if let Upstreams::Maintenance {
+        pool,
+        wish,
+        page,
+        retry_after,
+    } = &verb
+    {
+        let retry_after = retry_after.map(Into::into);
+        let wish = maintenance::wished(pool, *wish, page.as_deref(), retry_after)?;
+        return Ok(maintenance::run(proxies, &wish).await);
+    }
+    let (mut rows, mut pools, mut troubles, mut passing) = (Vec::new(), Vec::new(), Vec::new(), false);
     let (dial, wished) = (&proxies.dial, wished(&verb));
     for address in &proxies.addresses {
         let answer = match &wished {
             None => proxy_status(dial, address).await.map(|status| {
                 troubles.extend(absent(address, &status));
+                pools.push((address.clone(), status.pools));
                 status.upstreams
             }),
             Some(wished) => wish(dial, address, wished).await.map(|reply| {
@@ -41,11 +53,8 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
             Err(failure) => troubles.push(failure.to_string()),
         }
     }
-    let mut hint = passing.then(|| {
-        "this ends with the proxy's process: give it a directory, [control] state = \"...\", to keep it"
-            .to_owned()
-    });
-    let report = add_table(Report::default(), &rows);
+    let mut hint = passing.then(ends_with_process);
+    let report = maintenance::add_table(add_table(Report::default(), &rows), &pools);
     let report = match owned(store, &rows).await {
         Ok(held) if held.is_empty() => report,
         Ok(held) => report.table("drained", vec!["route", "sessions held"], held),
@@ -57,6 +66,12 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         }
     };
     Ok(report.troubles(troubles).hint(hint))
+}
+
+/// For whoever wishes something of a proxy that forgets it.
+pub(super) fn ends_with_process() -> String {
+    "this ends with the proxy's process: give it a directory, [control] state = \"...\", to keep it"
+        .to_owned()
 }
 
 /// How many sessions the drained Tomcats own, where it is known who the store is. They are what a drain is about.
@@ -90,7 +105,8 @@ fn wished(verb: &Upstreams) -> Option<UpstreamWish> {
         ..DrainRequest::default()
     };
     match verb {
-        Upstreams::List => None,
+        // The last is asked in its own way.
+        Upstreams::List | Upstreams::Maintenance { .. } => None,
         Upstreams::Drain { whom, finish, within } => Some(UpstreamWish::Drain(DrainRequest {
             mode: if *finish {
                 DrainMode::Finish

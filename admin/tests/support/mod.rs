@@ -15,9 +15,10 @@ use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
     BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
     HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply,
-    ListSessionsRequest, ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply,
-    SessionDetail, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
-    UpgradeRequest, UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
+    ListSessionsRequest, MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus, ProxyStatus,
+    ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SetRequest,
+    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus,
+    WatchSessionsReply, WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -71,6 +72,29 @@ impl ProxyAdmin for Proxy {
 
     async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
         self.wished(&request.into_inner().route)
+    }
+
+    /// Knows the pool `tomcat`, and shows what was said of it.
+    async fn maintain(&self, request: Request<MaintainRequest>) -> Result<Response<MaintainReply>, Status> {
+        let request = request.into_inner();
+        if request.pool != "tomcat" {
+            return Err(Status::not_found("there is no pool with that name"));
+        }
+        let page = request.page.as_ref().map_or(0, |page| page.text.len());
+        let pool = PoolStatus {
+            maintenance: request.wish() == MaintenanceWish::On,
+            retry_after_seconds: request.retry_after_seconds,
+            page_bytes: u64::try_from(page).expect("it is small"),
+            wished: true,
+            by: request.page.map_or_else(String::new, |page| page.form),
+            since: 1_795_766_400,
+            pool: request.pool,
+            ..PoolStatus::default()
+        };
+        Ok(Response::new(MaintainReply {
+            pool: Some(pool),
+            ends_with_process: true,
+        }))
     }
 }
 

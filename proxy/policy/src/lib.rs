@@ -55,9 +55,14 @@
 //! A client that sends a request, or takes an answer, below a pace has a grace to lose and is then too slow; only time counts in
 //! which it is the client's turn ([`Pace`]).
 //!
-//! # What outlives the process (`wishes`)
+//! # What outlives the process (`wishes`, `maintenance`)
 //!
-//! What operators wish of each route, over what the file says, as text in one form (`formats/proxy/wishes.txt`).
+//! What operators wish of each route and of each pool, over what the file says, as text in one form each
+//! (`formats/proxy/wishes.txt`, `formats/proxy/maintenance.txt`).
+//!
+//! # What is said in an upstream's place (`pages`)
+//!
+//! An owner's page, with the request's name in it; else a sentence of the proxy's.
 //!
 //! # What passes (`headers`)
 //!
@@ -85,7 +90,9 @@
 mod failover;
 mod frames;
 mod headers;
+mod maintenance;
 mod pace;
+mod pages;
 mod parts;
 mod preamble;
 mod route;
@@ -104,7 +111,9 @@ pub use headers::{
     added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here, may_trail,
     route_cookie, traceparent,
 };
+pub use maintenance::{Maintenance, Maintenances};
 pub use pace::{Pace, PaceLimits};
+pub use pages::{PAGE_BYTES, Page, PageForm};
 pub use parts::{InParts, ShortText};
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};

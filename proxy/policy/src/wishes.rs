@@ -1,4 +1,4 @@
-//! What operators wish of upstreams, and the one rule by which a wish meets what the file says: the wish wins. As the proxy
+//! What operators wish of upstreams (and, beside it, of pools: `maintenance`), and the one rule by which a wish meets what the file says: the wish wins. As the proxy
 //! keeps them over its own end they are text of lines, the first of which names the format.
 //!
 //! Invariants: one form, sorted, held by `formats/proxy/wishes.txt` · what is not understood is refused whole: a wish that
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::maintenance::Maintenances;
 use crate::upstream::AdminState;
 
 /// The first line: the format and its version.
@@ -57,37 +58,42 @@ impl Wish {
     }
 }
 
-/// All wishes, by route.
+/// All wishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wishes(BTreeMap<Arc<str>, Wish>);
+pub struct Wishes {
+    /// Of upstreams, by route.
+    routes: BTreeMap<Arc<str>, Wish>,
+    /// Of whole pools, which are kept in a form of their own: a program that knows only routes reads the others.
+    pub pools: Maintenances,
+}
 
 impl Wishes {
     /// What is wished of this route.
     #[must_use]
     pub fn of(&self, route: &str) -> Wish {
-        self.0.get(route).copied().unwrap_or_default()
+        self.routes.get(route).copied().unwrap_or_default()
     }
 
     /// Wishes this of a route, in place of what was wished before.
     pub fn set(&mut self, route: &str, wish: Wish) {
         if wish.says_nothing() {
-            self.0.remove(route);
+            self.routes.remove(route);
         } else {
-            self.0.insert(route.into(), wish);
+            self.routes.insert(route.into(), wish);
         }
     }
 
-    /// All of them, by route.
+    /// Those of routes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Wish)> {
-        self.0.iter().map(|(route, wish)| (&**route, wish))
+        self.routes.iter().map(|(route, wish)| (&**route, wish))
     }
 
-    /// As they are kept.
+    /// Those of routes, as they are kept.
     #[must_use]
     pub fn write(&self) -> String {
         let mut text = format!("{FIRST}\n");
         // Writing to a String cannot fail, so the results carry nothing.
-        for (route, wish) in &self.0 {
+        for (route, wish) in &self.routes {
             text += route;
             if let Some(state) = wish.state {
                 let _ = write!(text, " state={}", state.as_str());
@@ -103,7 +109,7 @@ impl Wishes {
         text
     }
 
-    /// As they were kept.
+    /// Those of routes, as they were kept.
     ///
     /// # Errors
     /// A sentence on the line that is not understood.

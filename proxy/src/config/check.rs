@@ -6,6 +6,7 @@
 //! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
 pub(super) mod health;
+pub(super) mod pages;
 pub(super) mod pools;
 mod routes;
 mod rules;
@@ -40,10 +41,11 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
     let trust = report.trust(&file.trust);
     let rules = report.rules(&file.headers);
     let limits = Limits::checked(&file.limits, &file.retry, &mut report);
+    let pages = report.site_pages(&file.pages);
     let pools: Vec<PoolConfig> = file
         .pool
         .iter()
-        .map(|(name, pool)| report.pool(name, pool))
+        .map(|(name, pool)| report.pool(name, pool, &pages))
         .collect();
     if pools.is_empty() {
         report.fault_of_file("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
@@ -68,6 +70,7 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
         threads,
         trust,
         rules,
+        pages: pages.into(),
         access_log,
         limits,
         pools,
@@ -150,7 +153,7 @@ impl Report<'_> {
         }
     }
 
-    fn networks(&mut self, written: &[Spanned<String>]) -> Networks {
+    pub(super) fn networks(&mut self, written: &[Spanned<String>]) -> Networks {
         let mut networks = Vec::new();
         for network in written {
             match network.get_ref().parse::<Network>() {

@@ -20,7 +20,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::check::{THREADS, health, pools, sticky};
+use super::check::{THREADS, health, pages, pools, sticky};
 use super::keys::{Section, Table, table, within};
 use super::limits::{LimitsTable, PERIOD, RetryTable};
 use super::report::Bound;
@@ -40,6 +40,7 @@ table! {
     pool: BTreeMap<String, PoolTable> = "[pool.NAME]";
     route: Vec<RouteTable> = "[[route]]";
     headers: HeadersTable = "[headers]";
+    pages: SitePagesTable = "[pages]";
     control: Option<ControlTable> = "[control]";
     limits: LimitsTable = "[limits]";
     retry: RetryTable = "[retry]";
@@ -176,6 +177,8 @@ table! {
     [tables]
     sticky: OrOff<StickyTable> = "[pool.NAME.sticky]";
     health: OrOff<HealthTable> = "[pool.NAME.health]";
+    pages: PagesTable = "[pool.NAME.pages]";
+    maintenance: MaintenanceTable = "[pool.NAME.maintenance]";
     member: Vec<MemberTable> = "[[pool.NAME.member]]";
 }
 
@@ -268,6 +271,58 @@ table! {
     rise: Option<Spanned<u32>> = health::RISE_DEFAULT, within(&health::ROW), "3";
     /// Checks in a row that must fail before a member is down.
     fall: Option<Spanned<u32>> = health::FALL_DEFAULT, within(&health::ROW), "3";
+}
+
+table! {
+    #[derive(Default)]
+    /// Pages in place of the sentence that the proxy answers with itself: files of at most 64 KiB that end in .html, .txt or .json,
+    /// in UTF-8, read at the start and at SIGHUP. `{request-id}` in a page becomes the request's name. These are for requests that no
+    /// pool serves, and for pools that have none of their own.
+    SitePagesTable:
+    [optional]
+    /// The request is not understood, or not taken: 400, and all other answers that no other page is for.
+    bad_request: Option<Spanned<PathBuf>> = "a sentence", "", r#""/etc/remora/pages/400.html""#;
+    /// No route has the path: 404.
+    not_found: Option<Spanned<PathBuf>> = "a sentence", "", r#""/etc/remora/pages/404.html""#;
+    /// An upstream failed while it worked on the request: 502.
+    bad_gateway: Option<Spanned<PathBuf>> = "a sentence", "", r#""/etc/remora/pages/502.html""#;
+    /// No upstream could take the request: 503.
+    unavailable: Option<Spanned<PathBuf>> = "a sentence", "", r#""/etc/remora/pages/503.html""#;
+    /// An upstream did not answer in time: 504.
+    timeout: Option<Spanned<PathBuf>> = "a sentence", "", r#""/etc/remora/pages/504.html""#;
+    /// The pool is under maintenance: 503 too.
+    maintenance: Option<Spanned<PathBuf>> = "a sentence", "", r#""/etc/remora/pages/maintenance.html""#;
+}
+
+table! {
+    #[derive(Default)]
+    /// Pages of one pool, each in place of the site's.
+    PagesTable:
+    [optional]
+    /// An upstream failed while it worked on the request: 502.
+    bad_gateway: Option<Spanned<PathBuf>> = "the site's", "", r#""/etc/remora/pages/502.html""#;
+    /// No upstream could take the request: 503.
+    unavailable: Option<Spanned<PathBuf>> = "the site's", "", r#""/etc/remora/pages/503.html""#;
+    /// An upstream did not answer in time: 504.
+    timeout: Option<Spanned<PathBuf>> = "the site's", "", r#""/etc/remora/pages/504.html""#;
+    /// The pool is under maintenance: 503 too.
+    maintenance: Option<Spanned<PathBuf>> = "the site's", "", r#""/etc/remora/pages/maintenance.html""#;
+    /// When clients may ask again whom no upstream could serve, in whole seconds (`Retry-After`).
+    retry_after: Option<Spanned<Period>> = pages::RETRY_AFTER_DEFAULT.shown(), within(&pages::RETRY_AFTER), r#""5s""#;
+}
+
+table! {
+    #[derive(Default)]
+    /// While a pool is under maintenance its users get 503 with its page, WebSockets leave, and members are checked on.
+    /// `remora upstreams maintenance` begins and ends it while the proxy runs.
+    MaintenanceTable:
+    [optional]
+    /// Whether it is, unless an operator wishes otherwise.
+    on: bool = false, "", "true";
+    /// When clients may ask again, in whole seconds (`Retry-After`).
+    retry_after: Option<Spanned<Period>> = pages::COME_BACK_DEFAULT.shown(), within(&pages::RETRY_AFTER), r#""30m""#;
+    /// Clients who see the site nevertheless, as networks. Whoever sits behind a balancer is believed if that is in `trust`.
+    except: Vec<Spanned<String>> = "nobody", "", r#"["192.0.2.0/24"]"#;
 }
 
 table! {

@@ -12,11 +12,13 @@ use remora_policy::{
 
 use remora_process::tls::now;
 
+use super::check::pages::{COME_BACK_DEFAULT, RETRY_AFTER_DEFAULT};
 use super::file::File;
 use super::keys::{Key, Table};
 use super::limits::Limits;
 use super::values::{
-    Config, HealthConfig, ListenConfig, LogTarget, PoolConfig, Rules, Terms, TlsConfig, TlsSettings,
+    Config, HealthConfig, ListenConfig, LogTarget, MaintenanceConfig, Pages, PoolConfig, Rules, Terms,
+    TlsConfig, TlsSettings,
 };
 
 /// What holds, one line for each listener, limit, pool, member and route.
@@ -69,6 +71,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         LogTarget::Off => writeln!(text, "access   off")?,
         LogTarget::File(path) => writeln!(text, "access   {}", path.display())?,
     }
+    write_pages("pages    ", &config.pages, None, text)?;
     write_limits(&config.limits, text)?;
     config.pools.iter().try_for_each(|pool| write_pool(pool, text))?;
     for route in &config.routes {
@@ -200,6 +203,7 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
         BalanceBy::Requests => writeln!(text)?,
         by => writeln!(text, "; balanced by {}", by.as_str())?,
     }
+    write_pages("  pages ", &pool.pages, Some(&pool.maintenance), text)?;
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));
         let Settings { state, weight } = member.configured;
@@ -224,6 +228,56 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
         writeln!(text)?;
     }
     Ok(())
+}
+
+/// Which answers have a page, and what is not usual about maintenance, in one line that begins with `lead`; nothing where
+/// there is nothing.
+fn write_pages(
+    lead: &str,
+    pages: &Pages,
+    maintenance: Option<&MaintenanceConfig>,
+    text: &mut String,
+) -> std::fmt::Result {
+    let named = [
+        ("bad_request", &pages.bad_request),
+        ("not_found", &pages.not_found),
+        ("bad_gateway", &pages.bad_gateway),
+        ("unavailable", &pages.unavailable),
+        ("timeout", &pages.timeout),
+        ("maintenance", &pages.maintenance),
+    ];
+    let named = named.into_iter().filter_map(|(name, page)| {
+        let page = page.as_ref()?;
+        Some(format!(
+            "{name} {} of {} bytes",
+            page.form().as_str(),
+            page.text().len()
+        ))
+    });
+    let mut said: Vec<String> = named.collect();
+    if u64::from(pages.retry_after) != RETRY_AFTER_DEFAULT.as_secs() {
+        said.push(format!("again after {} s", pages.retry_after));
+    }
+    if let Some(MaintenanceConfig {
+        on,
+        retry_after,
+        except,
+    }) = maintenance
+    {
+        if *on {
+            said.push("under maintenance".to_owned());
+        }
+        if u64::from(*retry_after) != COME_BACK_DEFAULT.as_secs() {
+            said.push(format!("again after {retry_after} s of maintenance"));
+        }
+        if !except.is_empty() {
+            said.push(format!("maintenance not for {except}"));
+        }
+    }
+    match &said[..] {
+        [] => Ok(()),
+        said => writeln!(text, "{lead}{}", said.join(", ")),
+    }
 }
 
 /// How members are checked, in one line.

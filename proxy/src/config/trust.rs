@@ -22,6 +22,12 @@ pub(crate) struct Trust {
 pub struct Networks(pub(super) Vec<Network>);
 
 impl Networks {
+    /// Whether nobody is in them.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether one of them has this address.
     #[must_use]
     pub(crate) fn include(&self, address: IpAddr) -> bool {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{BalanceBy, FieldRules, HealthRule, PathRoute, Settings, Sticky};
+use remora_policy::{BalanceBy, FieldRules, HealthRule, Page, PathRoute, Settings, Sticky};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub(crate) trust: Trust,
     /// An owner's own rules for fields, in both directions.
     pub(crate) rules: Rules,
+    /// What is said where no pool is known.
+    pub(crate) pages: Arc<Pages>,
     /// Where each exchange is noted.
     pub access_log: LogTarget,
     /// Every bound that an owner may set.
@@ -132,8 +134,42 @@ pub(crate) struct PoolConfig {
     pub(crate) balance: BalanceBy,
     /// How its members are checked.
     pub(crate) health: HealthConfig,
+    /// What is said in place of its members.
+    pub(crate) pages: Arc<Pages>,
+    /// Whether it is under maintenance, and what that means.
+    pub(crate) maintenance: Arc<MaintenanceConfig>,
     /// Its members; at least one, addresses unique.
     pub(crate) members: Vec<MemberConfig>,
+}
+
+/// What is said in place of an upstream; a sentence of the proxy's where there is no page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pages {
+    /// For what no other page is for.
+    pub(crate) bad_request: Option<Page>,
+    /// For a path that no route has.
+    pub(crate) not_found: Option<Page>,
+    /// For an upstream that failed.
+    pub(crate) bad_gateway: Option<Page>,
+    /// For upstreams that are not there.
+    pub(crate) unavailable: Option<Page>,
+    /// For an upstream that does not answer.
+    pub(crate) timeout: Option<Page>,
+    /// For a pool that is under maintenance.
+    pub(crate) maintenance: Option<Page>,
+    /// When clients may ask again whom no upstream could serve, in seconds.
+    pub(crate) retry_after: u32,
+}
+
+/// The maintenance of a pool as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MaintenanceConfig {
+    /// Whether it is, unless an operator wishes otherwise.
+    pub(crate) on: bool,
+    /// When clients may ask again, in seconds.
+    pub(crate) retry_after: u32,
+    /// Who sees the site nevertheless.
+    pub(crate) except: Networks,
 }
 
 /// How the members of a pool are checked.

@@ -106,7 +106,7 @@ impl Delivery<'_, '_> {
     /// Answers in an upstream's place.
     pub(super) async fn answer(&self, own: OwnAnswer, desk: &mut Desk<'_>, story: &mut Story<'_>) {
         story.answered_by_us(own.reason);
-        let text = own.write(story.request_id(), desk.shown);
+        let text = own.write(&story.words(&own), story.request_id(), desk.shown);
         let bare = self.visit.head.method() == "HEAD";
         let (length, mut rest) = match bare {
             true => (Length::None, &b""[..]),

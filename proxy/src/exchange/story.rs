@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use super::farewell;
 use super::visit::Visit;
 use crate::access_log::{End, Entry};
+use crate::answer::{OwnAnswer, Words};
 use crate::config::{Limits, Rules};
 use crate::directory::Snapshot;
 use crate::http::Farewell;
@@ -111,6 +112,21 @@ impl<'v> Story<'v> {
                 let terms = &snapshot.terms[position];
                 (&terms.limits, &terms.rules)
             })
+    }
+
+    /// What an owner says where this answer of ours stands in an upstream's place.
+    pub(super) fn words(&self, own: &OwnAnswer) -> Words<'v> {
+        let snapshot: &'v Snapshot = self.visit.snapshot();
+        let is_notice = *own == OwnAnswer::maintenance();
+        let notice = self
+            .pool
+            .filter(|_| is_notice)
+            .and_then(|pool| snapshot.notice(pool, self.client));
+        let in_place = self.pool.and_then(|pool| snapshot.in_place.get(pool));
+        Words {
+            pages: in_place.map_or(&snapshot.pages, |in_place| &in_place.pages),
+            notice,
+        }
     }
 
     /// How an upstream was picked.
@@ -215,10 +231,10 @@ impl<'v> Story<'v> {
         let upstream = self.upstream();
         self.tunnel = upstream.map(|id| self.visit.cells(id).tunnel());
         let process_ends = self.visit.ticket.is_tunnel();
-        let directory = self.visit.site.directory.clone();
+        let (directory, client) = (self.visit.site.directory.clone(), self.client);
         let upstream_leaves = async move {
             match upstream {
-                Some(id) => farewell::due(directory, id).await,
+                Some(id) => farewell::due(directory, id, client).await,
                 None => std::future::pending().await,
             }
         };

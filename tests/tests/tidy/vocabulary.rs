@@ -110,6 +110,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "store/Cargo.toml",
             "proxy/src/control.rs",
             "proxy/src/control",
+            "proxy/tests/support/operator.rs",
             "proxy/tests/support/process.rs",
             "proxy/Cargo.toml",
             "admin/src/client.rs",

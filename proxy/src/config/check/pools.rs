@@ -12,7 +12,7 @@ use remora_process::config::Spanned;
 
 use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
-use super::super::values::{MemberConfig, PoolConfig};
+use super::super::values::{MemberConfig, Pages, PoolConfig};
 
 /// Shares of new users.
 pub(crate) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
@@ -24,7 +24,7 @@ pub(in super::super) const SET: RangeInclusive<u32> = 0..=99;
 pub(in crate::config) const THREADS: RangeInclusive<u32> = 1..=100_000;
 
 impl Report<'_> {
-    pub(super) fn pool(&mut self, name: &str, pool: &PoolTable) -> PoolConfig {
+    pub(super) fn pool(&mut self, name: &str, pool: &PoolTable, site: &Pages) -> PoolConfig {
         if name.is_empty()
             || !name
                 .bytes()
@@ -55,6 +55,8 @@ impl Report<'_> {
             sticky: self.sticky(&pool.sticky),
             balance: self.balance(pool.balance.as_ref()),
             health: self.health(&pool.health),
+            pages: self.pages(&pool.pages, site).into(),
+            maintenance: self.maintenance(&pool.maintenance).into(),
             members,
         }
     }
