@@ -26,7 +26,7 @@ pub(crate) use check::pools::WEIGHT;
 pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
-pub use values::{Config, ListenConfig, LogTarget};
+pub use values::{Config, ListenConfig, LogConfig, LogFormat, LogTarget};
 pub(crate) use values::{
     HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, Terms, TlsConfig,
 };

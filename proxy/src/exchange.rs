@@ -9,7 +9,8 @@
 //! alike · an answer of our own never touches a cookie.
 //!
 //! Left out on purpose: waiting for an upstream to come back. Nobody up is answered at once; the client knows best
-//! how long to wait. How long a request stays where it waits is `stay`, what two broken attempts mean is `breaks`.
+//! how long to wait. How long a request stays where it waits is `stay`, what two broken attempts mean is `breaks`,
+//! what is told of all of it `story` and `trail`.
 
 mod breaks;
 mod delivery;
@@ -17,6 +18,7 @@ mod farewell;
 mod heads;
 mod stay;
 mod story;
+mod trail;
 mod turns;
 mod visit;
 
@@ -91,7 +93,7 @@ pub(crate) async fn serve(
     let view = ClientView::of(&visitor.peer, trust.header, trusts, &visit.head.fields.iter());
     let replay = Replay::new((client.length(), &snapshot.limits), &mut papers.kept, visit.now());
     let replay = RefCell::new(replay);
-    let mut story = Story::begin(&visit, &view, &replay);
+    let mut story = Story::begin(&visit, (&view, visitor.peer.address), &replay);
     let mut desk = Desk {
         client,
         told: &mut papers.told,
@@ -298,6 +300,7 @@ impl<'a> Exchange<'a, '_, '_> {
             ticket: self.visit.ticket,
         };
         let (mut link, reused) = attempt.connect(reuse).await?;
+        story.connected(reused);
         self.tell(upstream, desk, story);
         let stay = Stay::at(self, upstream);
         let hear = |desk: &mut Desk<'_>| self.hear(desk);
@@ -306,7 +309,9 @@ impl<'a> Exchange<'a, '_, '_> {
             .run((&mut link, reused), asked, desk, hear, || stay.is_over())
             .await;
         attempt.cells.gave(self.replay.borrow_mut().take_given());
-        match came? {
+        let came = came?;
+        story.headed();
+        match came {
             Came::Switched if !self.upgrade.is_granted(desk.answer.fields.iter()) => {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);
                 Err(Unanswered::Upstream(failure))

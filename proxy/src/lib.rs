@@ -91,7 +91,7 @@ mod tls;
 mod wishes;
 
 pub use access_log::{AccessLog, LogWriter};
-pub use config::{Config, ListenConfig, LogTarget, Networks, keys_page};
+pub use config::{Config, ListenConfig, LogConfig, LogFormat, LogTarget, Networks, keys_page};
 pub use control::serve as serve_operators;
 pub use directory::Directory;
 pub use handover::{Inherited, Predecessor, Replacement, Sockets, say_ready, say_stopping};

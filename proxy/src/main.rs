@@ -27,7 +27,7 @@ use tokio::sync::watch;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long the last lines of the access log may take to be written.
+/// How long the last lines of each place of the access log may take to be written. 2 s: a disk that is slow, not one that is gone.
 const LOG_CLOSE: Duration = Duration::from_secs(2);
 
 const EXAMPLES: &str = "\
@@ -361,8 +361,8 @@ fn secured(config: &Config) -> Result<Option<Tls>, Failure> {
 
 fn open_log(config: &Config) -> Result<AccessLog, Failure> {
     let failure = |error: std::io::Error| Failure::while_doing("cannot open the access log", &error);
-    let (log, writer) = AccessLog::open(&config.access_log).map_err(failure)?;
-    if let Some(writer) = writer {
+    let (log, writers) = AccessLog::open(&config.access_log).map_err(failure)?;
+    for writer in writers {
         thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || writer.run())

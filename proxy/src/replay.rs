@@ -202,6 +202,11 @@ impl<'k> Replay<'k> {
         self.moved
     }
 
+    /// When its last byte was there; none while that is missing, and where there is none.
+    pub(crate) fn read_by(&self) -> Option<Instant> {
+        (self.ended && self.received > 0).then_some(self.moved)
+    }
+
     /// How many bytes attempts were given since this was asked last.
     pub(crate) fn take_given(&mut self) -> u64 {
         std::mem::take(&mut self.given)

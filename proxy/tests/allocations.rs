@@ -165,10 +165,12 @@ fn proxy(upstream: SocketAddr, directory: &std::path::Path) -> SocketAddr {
     );
     std::fs::write(&file, text).expect("a writable directory");
     let config = Config::load(&file).expect("a good file");
-    let (log, writer) = AccessLog::open(&config.access_log).expect("a writable log");
-    let writer = writer.expect("the log is on");
-    let writing = std::thread::Builder::new().name("access-log".to_owned());
-    writing.spawn(move || writer.run()).expect("a thread");
+    let (log, writers) = AccessLog::open(&config.access_log).expect("a writable log");
+    assert_eq!(writers.len(), 1, "the log is on");
+    for writer in writers {
+        let writing = std::thread::Builder::new().name("access-log".to_owned());
+        writing.spawn(move || writer.run()).expect("a thread");
+    }
     let directory = Directory::new(&config);
     let mut inherited = Inherited::take().expect("nothing was handed down");
     let gates = Gates::open(&config.listen).expect("none has TLS");

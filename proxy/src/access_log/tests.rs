@@ -1,25 +1,57 @@
-//! What a line says, what it hides, and that closing loses nothing.
+//! What a line says, in both formats, and what it hides.
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use remora_policy::{Cause, Failure, Phase};
+use serde_json::Value;
+
 use super::*;
+
+mod places;
+
+const NO_ATTEMPTS: Attempts<'_> = Attempts {
+    earlier: &[],
+    left_out: 0,
+    last: None,
+};
+
+/// An attempt that was answered, over a kept connection.
+const ANSWERED: Tried<'_> = Tried {
+    route: "n1",
+    upstream: "192.0.2.11:8080",
+    pick: "sticky",
+    connect: None,
+    wait: Some(Duration::from_micros(4_250)),
+    total: Duration::from_micros(4_250),
+    fate: Fate::Answered,
+};
+
+fn answered<'a>() -> Tried<'a> {
+    ANSWERED
+}
 
 fn entry<'a>() -> Entry<'a> {
     Entry {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        peer: None,
+        scheme: "http",
+        host: b"shop.example",
         method: b"GET",
         target: b"/shop/cart?x=1",
         version: "HTTP/1.1",
         parameters: &[],
         status: 200,
         sent: 5_123,
-        received: 17,
+        received: 0,
         referer: None,
         agent: Some(b"curl/8"),
         pool: "tomcat",
-        route: "n1",
         pick: "sticky",
-        attempts: 1,
+        attempts: Attempts {
+            last: Some(&ANSWERED),
+            ..NO_ATTEMPTS
+        },
+        read: None,
         head: Some(Duration::from_micros(4_250)),
         total: Duration::from_millis(5),
         end: End::Complete,
@@ -29,15 +61,74 @@ fn entry<'a>() -> Entry<'a> {
     }
 }
 
-fn text_at(entry: &Entry<'_>, second: u64) -> String {
+fn written(entry: &Entry<'_>, format: LogFormat, second: u64) -> String {
+    let begun = Duration::from_secs(second);
+    let moment = |time| clock::moment(time, format);
+    let (begun, ended) = (moment(begun), moment(begun + entry.total));
     let mut line = Vec::new();
-    line::write(&mut line, entry, &clock::time_text(second));
+    write(&mut line, format, entry, (&begun, &ended));
     String::from_utf8(line).unwrap()
 }
 
+/// 24 November 2026, 04:30:00 UTC.
+const MORNING: u64 = 1_795_494_600;
+
 fn text(entry: &Entry<'_>) -> String {
-    // 24 November 2026, 04:30:00 UTC.
-    text_at(entry, 1_795_494_600)
+    written(entry, LogFormat::Combined, MORNING)
+}
+
+fn json(entry: &Entry<'_>) -> String {
+    written(entry, LogFormat::Json, MORNING)
+}
+
+/// The object of a line.
+fn parsed(entry: &Entry<'_>) -> Value {
+    let line = json(entry);
+    assert!(line.ends_with('\n') && line.lines().count() == 1, "{line}");
+    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+}
+
+/// A request that went on at another upstream when its own was dead.
+fn moved(what: impl FnOnce(&Entry<'_>)) {
+    let refused = Tried {
+        connect: None,
+        wait: None,
+        total: Duration::from_micros(318),
+        fate: Fate::Failed(Failure::new(Phase::Connecting, Cause::Refused)),
+        ..ANSWERED
+    };
+    let last = Tried {
+        route: "n2",
+        upstream: "192.0.2.12:8080",
+        pick: "moved",
+        connect: Some(Duration::from_micros(202)),
+        wait: Some(Duration::from_micros(33_701)),
+        total: Duration::from_micros(33_903),
+        fate: Fate::Answered,
+    };
+    what(&Entry {
+        client: "198.51.100.7".parse().unwrap(),
+        peer: Some("10.0.0.1".parse().unwrap()),
+        scheme: "https",
+        method: b"POST",
+        target: b"/shop/cart;jsessionid=A1B2.n1",
+        status: 302,
+        sent: 0,
+        received: 27,
+        referer: Some(b"https://shop.example/shop/"),
+        agent: Some(b"Mozilla/5.0"),
+        pick: "moved",
+        attempts: Attempts {
+            earlier: &[refused],
+            left_out: 0,
+            last: Some(&last),
+        },
+        read: Some(Duration::from_micros(112)),
+        head: Some(Duration::from_micros(34_221)),
+        total: Duration::from_micros(34_221),
+        request_id: "5e9c0e6a2b7d1f43-1c",
+        ..entry()
+    });
 }
 
 #[test]
@@ -45,32 +136,106 @@ fn a_line_is_the_combined_format_and_then_the_decision() {
     assert_eq!(
         text(&entry()),
         "127.0.0.1 - - [24/Nov/2026:04:30:00 +0000] \"GET /shop/cart?x=1 HTTP/1.1\" 200 5123 \"-\" \"curl/8\" \
-         received=17 pool=tomcat route=n1 pick=sticky attempts=1 head=0.004250 total=0.005000 end=complete reason=- id=7f3a-1 trace=-\n"
+         host=shop.example peer=- scheme=http received=0 pool=tomcat route=n1 pick=sticky attempts=1 \
+         tried=n1:answered:0.004250 connect=- wait=0.004250 read=- head=0.004250 total=0.005000 end=complete reason=- \
+         id=7f3a-1 trace=-\n"
     );
+}
+
+/// What stands in docs/log.md is what the program writes.
+#[test]
+fn the_page_shows_lines_as_they_are_written() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/log.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    moved(|entry| {
+        for line in [text(entry), json(entry)] {
+            let shown = format!("```\n{line}```\n");
+            assert!(page.contains(&shown), "docs/log.md does not have\n{shown}");
+        }
+        // Nor is there a name in an object that the page does not explain.
+        let object = parsed(entry);
+        let attempt = object["attempts"][0].as_object().unwrap();
+        for name in object.as_object().unwrap().keys().chain(attempt.keys()) {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not explained");
+        }
+        let (_, ours) = text(entry)
+            .split_once("\" host=")
+            .map(|(_, rest)| ("", format!("host={rest}")))
+            .unwrap();
+        for (name, _) in ours.split_whitespace().filter_map(|field| field.split_once('=')) {
+            assert!(page.contains(&format!("`{name}=`")), "{name}= is not explained");
+        }
+    });
 }
 
 #[test]
 fn what_was_no_request_has_a_line_with_its_reason() {
-    let line = text(&Entry {
+    let entry = Entry {
         client: "::ffff:192.0.2.7".parse().unwrap(),
+        host: b"",
         method: b"",
         target: b"",
         status: 431,
         agent: None,
         pool: "",
-        route: "",
         pick: "",
-        attempts: 0,
+        attempts: NO_ATTEMPTS,
         head: None,
         end: End::TooSlow,
         reason: "head-too-large",
         ..entry()
-    });
+    };
     assert_eq!(
-        line,
-        "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"-\" 431 5123 \"-\" \"-\" received=17 pool=- route=- pick=- attempts=0 \
-         head=- total=0.005000 end=too-slow reason=head-too-large id=7f3a-1 trace=-\n"
+        text(&entry),
+        "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"-\" 431 5123 \"-\" \"-\" host=- peer=- scheme=http received=0 pool=- \
+         route=- pick=- attempts=0 tried=- connect=- wait=- read=- head=- total=0.005000 end=too-slow reason=head-too-large \
+         id=7f3a-1 trace=-\n"
     );
+    assert_eq!(
+        json(&entry),
+        "{\"begun\":\"2026-11-24T04:30:00.000000Z\",\"ended\":\"2026-11-24T04:30:00.005000Z\",\"client\":\"192.0.2.7\",\
+         \"scheme\":\"http\",\"status\":431,\"received\":0,\"sent\":5123,\"attempts\":[],\"total_seconds\":0.005000,\
+         \"end\":\"too-slow\",\"reason\":\"head-too-large\",\"id\":\"7f3a-1\"}\n"
+    );
+}
+
+#[test]
+fn every_attempt_is_told_and_very_many_are_counted() {
+    let failed = |phase, cause| Tried {
+        fate: Fate::Failed(Failure::new(phase, cause)),
+        ..ANSWERED
+    };
+    let earlier = [
+        failed(Phase::Waiting, Cause::TimedOut),
+        failed(Phase::Waiting, Cause::Malformed),
+    ];
+    let last = Tried {
+        fate: Fate::Unfinished,
+        ..ANSWERED
+    };
+    let entry = Entry {
+        attempts: Attempts {
+            earlier: &earlier,
+            left_out: 3,
+            last: Some(&last),
+        },
+        ..entry()
+    };
+    let tried = "attempts=6 tried=n1:timed-out/possible:0.004250,n1:malformed/certain:0.004250,...,n1:unfinished:0.004250 ";
+    assert!(text(&entry).contains(tried), "{}", text(&entry));
+    let object = parsed(&entry);
+    let told = |key: &str| {
+        let attempts = object["attempts"].as_array().unwrap();
+        attempts
+            .iter()
+            .map(|attempt| attempt[key].as_str())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told("outcome"), ["failed", "failed", "unfinished"].map(Some));
+    assert_eq!(told("cause"), [Some("timed-out"), Some("malformed"), None]);
+    assert_eq!(told("phase"), [Some("waiting"), Some("waiting"), None]);
+    assert_eq!(told("effect"), [Some("possible"), Some("certain"), None]);
+    assert_eq!(object["attempts_left_out"], 3);
 }
 
 #[test]
@@ -87,21 +252,32 @@ fn session_ids_never_appear() {
     ];
     for (target, shown) in cases {
         let referer = [b"https://shop".as_slice(), target].concat();
-        let line = text(&Entry {
+        let entry = Entry {
+            host: target,
             target,
             referer: Some(&referer),
+            agent: Some(target),
             parameters: &["other".into(), "SID".into()],
             ..entry()
-        });
+        };
+        let line = text(&entry);
         assert!(line.contains(&format!("\"GET {shown} HTTP/1.1\"")), "{line}");
-        assert!(line.contains(&format!("\"https://shop{shown}\"")), "{line}");
+        assert!(
+            line.contains(&format!("\"https://shop{shown}\" \"{shown}\"")),
+            "{line}"
+        );
         assert!(!line.contains("SECRET"), "{line}");
+        let object = parsed(&entry);
+        assert_eq!(object["target"], shown);
+        assert_eq!(object["referer"], format!("https://shop{shown}"));
+        assert!(!object.to_string().contains("SECRET"), "{object}");
     }
 }
 
 #[test]
 fn nothing_from_outside_can_forge_a_line() {
     let line = text(&Entry {
+        host: b"a b",
         target: b"/\"\r\n\x1b[2J\\",
         agent: Some(&[0xff, b'"']),
         ..entry()
@@ -111,120 +287,60 @@ fn nothing_from_outside_can_forge_a_line() {
         line.contains(r#""GET /\x22\x0d\x0a\x1b[2J\x5c HTTP/1.1""#),
         "{line}"
     );
-    assert!(line.contains(r#""\xff\x22""#), "{line}");
+    assert!(line.contains(r#""\xff\x22" host=a\x20b peer="#), "{line}");
+}
+
+/// Every byte, alone, and beside what could make a character or a session parameter of it.
+#[test]
+fn every_byte_in_every_text_of_a_client_gives_one_object() {
+    for byte in 0..=u8::MAX {
+        for (before, after) in [
+            (&b""[..], &b""[..]),
+            (b"a=", b"\xa9&"),
+            (b"\xe2\x80", b"\""),
+            (b"\xf0\x9f", b"\x80\x80"),
+        ] {
+            let bytes = [before, &[byte], after].concat();
+            let object = parsed(&Entry {
+                host: &bytes,
+                method: &bytes,
+                target: &bytes,
+                referer: Some(&bytes),
+                agent: Some(&bytes),
+                ..entry()
+            });
+            for name in ["method", "target", "referer", "agent", "host"] {
+                let told = object[name].as_str().unwrap();
+                if let Ok(text) = std::str::from_utf8(&bytes) {
+                    assert_eq!(told, text, "{name}");
+                } else {
+                    assert!(told.contains("\\x"), "{name}: {told}");
+                }
+            }
+            let line = json(&Entry {
+                agent: Some(&bytes),
+                ..entry()
+            });
+            let body = line.trim_end_matches('\n');
+            assert!(!body.contains(|found: char| found.is_control()), "{line:?}");
+        }
+    }
 }
 
 #[test]
 fn days_are_named_as_the_calendar_names_them() {
     let cases = [
-        (0, "01/Jan/1970:00:00:00"),
-        (951_782_399, "28/Feb/2000:23:59:59"),
-        (951_782_400, "29/Feb/2000:00:00:00"),
-        (4_107_542_399, "28/Feb/2100:23:59:59"),
-        (4_107_542_400, "01/Mar/2100:00:00:00"),
+        (0, "01/Jan/1970:00:00:00", "1970-01-01T00:00:00"),
+        (951_782_399, "28/Feb/2000:23:59:59", "2000-02-28T23:59:59"),
+        (951_782_400, "29/Feb/2000:00:00:00", "2000-02-29T00:00:00"),
+        (4_107_542_399, "28/Feb/2100:23:59:59", "2100-02-28T23:59:59"),
+        (4_107_542_400, "01/Mar/2100:00:00:00", "2100-03-01T00:00:00"),
     ];
-    for (seconds, shown) in cases {
-        let line = text_at(&entry(), seconds);
-        assert!(line.contains(&format!("[{shown} +0000]")), "{line}");
+    for (seconds, httpd, iso) in cases {
+        let line = written(&entry(), LogFormat::Combined, seconds);
+        assert!(line.contains(&format!("[{httpd} +0000]")), "{line}");
+        let line = written(&entry(), LogFormat::Json, seconds);
+        let both = format!("\"begun\":\"{iso}.000000Z\",\"ended\":\"{iso}.005000Z\"");
+        assert!(line.contains(&both), "{line}");
     }
-}
-
-#[test]
-fn closing_writes_all_that_was_noted() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("access.log");
-    let (log, writer) = AccessLog::open(&LogTarget::File(path.clone())).unwrap();
-    let thread = std::thread::spawn(move || writer.unwrap().run());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            let log = log.of_thread();
-            scope.spawn(move || {
-                for _ in 0..1_000 {
-                    log.note(&entry(), Instant::now());
-                }
-            });
-        }
-    });
-    assert!(log.close(Duration::from_secs(10)));
-    thread.join().unwrap();
-    let written = std::fs::read_to_string(&path).unwrap();
-    let whole = |line: &str| line.starts_with("127.0.0.1 ") && line.ends_with(" trace=-");
-    assert_eq!(written.lines().filter(|line| whole(line)).count(), 2_000);
-    assert_eq!(written.lines().count(), 2_000);
-}
-
-#[test]
-fn a_rotated_file_is_opened_anew() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("access.log");
-    let (log, writer) = AccessLog::open(&LogTarget::File(path.clone())).unwrap();
-    let thread = std::thread::spawn(move || writer.unwrap().run());
-    std::fs::rename(&path, directory.path().join("access.log.1")).unwrap();
-    log.reopen();
-    log.of_thread().note(&entry(), Instant::now());
-    assert!(log.close(Duration::from_secs(10)));
-    thread.join().unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
-}
-
-#[test]
-fn a_line_is_seen_once_its_thread_ticks() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("access.log");
-    let (log, writer) = AccessLog::open(&LogTarget::File(path.clone())).unwrap();
-    let thread = std::thread::spawn(move || writer.unwrap().run());
-    let own = log.of_thread();
-    own.note(&entry(), Instant::now());
-    own.flush();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while std::fs::read_to_string(&path).unwrap().is_empty() {
-        assert!(Instant::now() < deadline, "nobody sees it");
-        std::thread::yield_now();
-    }
-    drop(own);
-    assert!(log.close(Duration::from_secs(10)));
-    thread.join().unwrap();
-}
-
-#[test]
-fn who_is_too_far_behind_costs_lines_and_no_memory() {
-    let (log, writer) = AccessLog::open(&LogTarget::Stderr).unwrap();
-    let own = log.of_thread();
-    let backlog = || {
-        let state = own.shared.as_ref().unwrap().lock();
-        (state.bytes, state.batches.iter().map(Vec::len).sum::<usize>())
-    };
-    let line = text(&entry()).len();
-    for _ in 0..2 * BUFFER_BYTES / line {
-        own.note(&entry(), Instant::now());
-    }
-    let (bytes, held) = backlog();
-    assert_eq!(bytes, held);
-    assert!(
-        (BUFFER_BYTES - 2 * BATCH_BYTES..=BUFFER_BYTES).contains(&bytes),
-        "{bytes}"
-    );
-    assert!(own.page.borrow().text.len() < BATCH_BYTES);
-    drop((own, writer));
-}
-
-#[test]
-fn a_line_allocates_nothing_once_buffers_go_round() {
-    let (log, writer) = AccessLog::open(&LogTarget::Stderr).unwrap();
-    let (own, mut writer, mut batches) = (log.of_thread(), writer.unwrap(), Vec::new());
-    let mut round = |lines: usize| {
-        let now = Instant::now();
-        for _ in 0..lines {
-            own.note(&entry(), now);
-        }
-        own.flush();
-        // As the writer does, but for the writing.
-        assert!(writer.take(&mut batches));
-    };
-    // Two batches and a part of one, so that each buffer is used more than once.
-    for _ in 0..4 {
-        round(400);
-    }
-    let cost = allocation_counter::measure(|| round(400));
-    assert_eq!(cost.count_total, 0, "{cost:?}");
 }

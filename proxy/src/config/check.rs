@@ -6,6 +6,7 @@
 //! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
 pub(super) mod health;
+mod log;
 pub(super) mod pages;
 pub(super) mod pools;
 mod routes;
@@ -24,7 +25,7 @@ use super::file::{ControlTable, File, ListenTable, TrustTable};
 use super::limits::Limits;
 use super::report::Report;
 use super::trust::{Network, Networks, Trust};
-use super::values::{CONTROL_ADDRESS, Config, ListenConfig, LogTarget, PoolConfig};
+use super::values::{CONTROL_ADDRESS, Config, ListenConfig, PoolConfig};
 
 /// Most threads: beyond the cores of any machine it is a slip of the pen.
 pub(super) const THREADS: RangeInclusive<usize> = 1..=256;
@@ -53,15 +54,7 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
     let routes = report.routes(&file.route, &pools);
     report.cookie_names(&file.pool, &pools, &routes);
     let terms = report.terms(&file.route, limits, &rules).into();
-    let access_log = match file.access_log {
-        None => LogTarget::Stdout,
-        Some(path) => match path.to_str() {
-            Some("stdout") => LogTarget::Stdout,
-            Some("stderr") => LogTarget::Stderr,
-            Some("off") => LogTarget::Off,
-            _ => LogTarget::File(path),
-        },
-    };
+    let access_log = report.access_log(file.access_log);
     report.or(Config {
         listen,
         control,

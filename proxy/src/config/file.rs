@@ -24,7 +24,7 @@ use super::check::{THREADS, health, pages, pools, sticky};
 use super::keys::{Section, Table, table, within};
 use super::limits::{LimitsTable, PERIOD, RetryTable};
 use super::report::Bound;
-use super::values::CONTROL_ADDRESS;
+use super::values::{CONTROL_ADDRESS, LogFormat};
 
 table! {
     /// At the top of the file.
@@ -32,9 +32,8 @@ table! {
     [optional]
     /// Threads that serve clients; each keeps connections of its own to the Tomcats.
     threads: Option<Spanned<usize>> = "one for each core", within(&THREADS), "2";
-    /// Where each exchange is noted: "stdout", "stderr", "off", or a file, which SIGHUP opens anew for logrotate.
-    access_log: Option<PathBuf> = "stdout", "", r#""/var/log/remora/access.log""#;
     [tables]
+    access_log: AccessLogTable = "[access_log]";
     trust: TrustTable = "[trust]";
     listen: Vec<ListenTable> = "[[listen]]";
     pool: BTreeMap<String, PoolTable> = "[pool.NAME]";
@@ -44,6 +43,51 @@ table! {
     control: Option<ControlTable> = "[control]";
     limits: LimitsTable = "[limits]";
     retry: RetryTable = "[retry]";
+}
+
+table! {
+    #[derive(Default)]
+    #[serde(remote = "Self")]
+    /// Where each exchange is noted, and how; docs/log.md tells what a line says. A place is "stdout", "stderr", "off", or a file,
+    /// which SIGHUP opens anew for logrotate. At the top of the file `access_log = "/var/log/remora/access.log"` is short for `to`
+    /// alone.
+    AccessLogTable:
+    [optional]
+    /// Where all exchanges are noted.
+    to: Option<PathBuf> = "stdout", "", r#""/var/log/remora/access.log""#;
+    /// What a line looks like: "combined", as httpd's and behind it what the proxy decided, or "json", an object.
+    format: Option<Spanned<String>> = LogFormat::default().as_str(), "", format!("{:?}", LogFormat::Json.as_str());
+    /// Where exchanges that went wrong are noted as well.
+    errors: Option<Spanned<PathBuf>> = "off", "", r#""/var/log/remora/errors.log""#;
+}
+
+impl<'de> Deserialize<'de> for AccessLogTable {
+    /// By the form of what stands there, so that a fault is told of that form.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PlaceOrTable)
+    }
+}
+
+struct PlaceOrTable;
+
+impl<'de> Visitor<'de> for PlaceOrTable {
+    type Value = AccessLogTable;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a place, or a table with to, format and errors")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, place: &str) -> Result<AccessLogTable, E> {
+        Ok(AccessLogTable {
+            to: Some(place.into()),
+            ..AccessLogTable::default()
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<AccessLogTable, A::Error> {
+        // The derived one, which knows the table alone.
+        AccessLogTable::deserialize(MapAccessDeserializer::new(table))
+    }
 }
 
 table! {

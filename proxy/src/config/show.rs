@@ -4,6 +4,7 @@
 //!
 //! Left out on purpose: a machine's form of it. Scripts read the file.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use remora_policy::{
@@ -17,8 +18,8 @@ use super::file::File;
 use super::keys::{Key, Table};
 use super::limits::Limits;
 use super::values::{
-    Config, HealthConfig, ListenConfig, LogTarget, MaintenanceConfig, Pages, PoolConfig, Rules, Terms,
-    TlsConfig, TlsSettings,
+    Config, HealthConfig, ListenConfig, LogConfig, LogFormat, LogTarget, MaintenanceConfig, Pages,
+    PoolConfig, Rules, Terms, TlsConfig, TlsSettings,
 };
 
 /// What holds, one line for each listener, limit, pool, member and route.
@@ -30,24 +31,10 @@ pub(super) fn summary(config: &Config) -> String {
 }
 
 fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
-    for ListenConfig {
-        address,
-        proxy_protocol,
-        tls,
-    } in &config.listen
-    {
-        write!(text, "listen   {address}")?;
-        if let Some(tls) = tls {
-            write_tls(tls, text)?;
-        }
-        match proxy_protocol {
-            None => writeln!(text)?,
-            Some(from) => writeln!(text, " with PROXY headers from {from}")?,
-        }
-        for doubt in tls.iter().flat_map(|tls| tls.keyring.doubts(now())) {
-            writeln!(text, "  warning {doubt}")?;
-        }
-    }
+    config
+        .listen
+        .iter()
+        .try_for_each(|listen| write_listen(listen, text))?;
     let how = if config.control_tls.is_some() {
         " with TLS"
     } else {
@@ -65,12 +52,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     };
     writeln!(text, "trust    {}{by}", config.trust.networks)?;
     write_rules("field    ", &config.rules, text)?;
-    match &config.access_log {
-        LogTarget::Stdout => writeln!(text, "access   stdout")?,
-        LogTarget::Stderr => writeln!(text, "access   stderr")?,
-        LogTarget::Off => writeln!(text, "access   off")?,
-        LogTarget::File(path) => writeln!(text, "access   {}", path.display())?,
-    }
+    write_log(&config.access_log, text)?;
     write_pages("pages    ", &config.pages, None, text)?;
     write_limits(&config.limits, text)?;
     config.pools.iter().try_for_each(|pool| write_pool(pool, text))?;
@@ -101,6 +83,39 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
+fn write_listen(listen: &ListenConfig, text: &mut String) -> std::fmt::Result {
+    let ListenConfig {
+        address,
+        proxy_protocol,
+        tls,
+    } = listen;
+    write!(text, "listen   {address}")?;
+    if let Some(tls) = tls {
+        write_tls(tls, text)?;
+    }
+    match proxy_protocol {
+        None => writeln!(text)?,
+        Some(from) => writeln!(text, " with PROXY headers from {from}")?,
+    }
+    for doubt in tls.iter().flat_map(|tls| tls.keyring.doubts(now())) {
+        writeln!(text, "  warning {doubt}")?;
+    }
+    Ok(())
+}
+
+fn write_log(log: &LogConfig, text: &mut String) -> std::fmt::Result {
+    let LogConfig { to, format, errors } = log;
+    let how = match format {
+        LogFormat::Combined => "",
+        LogFormat::Json => " as JSON",
+    };
+    writeln!(text, "access   {}{how}", place(to))?;
+    if *errors != LogTarget::Off {
+        writeln!(text, "errors   {}", place(errors))?;
+    }
+    Ok(())
+}
+
 /// Which certificates are shown, and which versions are spoken.
 fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
     let TlsSettings {
@@ -117,6 +132,16 @@ fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
     match strict_sni {
         true => write!(text, " for their names alone"),
         false => Ok(()),
+    }
+}
+
+/// Where lines go.
+fn place(target: &LogTarget) -> Cow<'_, str> {
+    match target {
+        LogTarget::Stdout => "stdout".into(),
+        LogTarget::Stderr => "stderr".into(),
+        LogTarget::Off => "off".into(),
+        LogTarget::File(path) => path.to_string_lossy(),
     }
 }
 

@@ -123,7 +123,7 @@ fn little_is_enough() {
     )
     .unwrap();
     assert_eq!(config.control.to_string(), CONTROL_ADDRESS);
-    assert_eq!(config.access_log, LogTarget::Stdout);
+    assert_eq!(config.access_log.to, LogTarget::Stdout);
     assert_eq!(config.pools[0].sticky, Sticky::new("JSESSIONID", None));
     assert_eq!(config.limits, Limits::default());
     assert!(config.threads >= 1);
@@ -144,19 +144,6 @@ fn checks_are_as_they_are_told() {
         ),
         "GET /up of shop.test at port 9000 every 1s, 1s for 200-200, 401-403, down after 1, up after 3"
     );
-}
-
-#[test]
-fn the_access_log_goes_where_it_is_told() {
-    let target = |value: &str| {
-        read(&GOOD.replace("/var/log/remora/access.log", value))
-            .unwrap()
-            .access_log
-    };
-    assert_eq!(target("off"), LogTarget::Off);
-    assert_eq!(target("stderr"), LogTarget::Stderr);
-    assert_eq!(target("stdout"), LogTarget::Stdout);
-    assert_eq!(target("access.log"), LogTarget::File("access.log".into()));
 }
 
 #[test]
@@ -220,6 +207,39 @@ fn trust_is_by_network() {
     }
     let everybody: Network = "0.0.0.0/0".parse().unwrap();
     assert!(Networks(vec![everybody]).include(IpAddr::from([8, 8, 8, 8])));
+}
+
+#[test]
+fn the_access_log_is_a_place_or_a_table() {
+    let place = "access_log = \"/var/log/remora/access.log\"";
+    let shown = |log: &str| {
+        let summary = read(&GOOD.replace(place, log)).unwrap().summary();
+        let lines = summary
+            .lines()
+            .filter(|line| line.starts_with("access") || line.starts_with("errors"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    for (log, expected) in [
+        ("", "access   stdout"),
+        ("access_log = \"off\"", "access   off"),
+        ("access_log = \"stdout\"", "access   stdout"),
+        ("access_log = \"access.log\"", "access   access.log"),
+        ("access_log = { to = \"stderr\" }", "access   stderr"),
+        (
+            "access_log = { format = \"combined\", errors = \"off\" }",
+            "access   stdout",
+        ),
+        (
+            "access_log = { to = \"/a.log\", format = \"json\", errors = \"stderr\" }",
+            "access   /a.log as JSON\nerrors   stderr",
+        ),
+        (
+            "access_log = { to = \"off\", errors = \"/e.log\" }",
+            "access   off\nerrors   /e.log",
+        ),
+    ] {
+        assert_eq!(shown(log), expected, "{log}");
+    }
 }
 
 #[test]

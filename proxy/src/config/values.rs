@@ -41,8 +41,8 @@ pub struct Config {
     pub(crate) rules: Rules,
     /// What is said where no pool is known.
     pub(crate) pages: Arc<Pages>,
-    /// Where each exchange is noted.
-    pub access_log: LogTarget,
+    /// Where each exchange is noted, and how.
+    pub access_log: LogConfig,
     /// Every bound that an owner may set.
     pub(crate) limits: Limits,
     /// The pools, in the order of their names.
@@ -110,7 +110,44 @@ impl PartialEq for TlsConfig {
 
 impl Eq for TlsConfig {}
 
-/// Where the access log goes.
+/// Where exchanges are noted, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Where all are.
+    pub to: LogTarget,
+    /// What a line looks like.
+    pub format: LogFormat,
+    /// Where those that went wrong are noted as well.
+    pub errors: LogTarget,
+}
+
+/// What a line of the access log looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As httpd's, and behind it what the proxy decided.
+    #[default]
+    Combined,
+    /// One JSON object.
+    Json,
+}
+
+impl LogFormat {
+    /// The word for it in the file.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            LogFormat::Combined => "combined",
+            LogFormat::Json => "json",
+        }
+    }
+
+    /// The format of this word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        let all = [LogFormat::Combined, LogFormat::Json];
+        all.into_iter().find(|format| format.as_str() == word)
+    }
+}
+
+/// Where lines of the access log go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
     /// Standard output.

@@ -16,6 +16,7 @@ use remora_policy::{
 use tokio::time::Instant;
 
 use super::farewell;
+use super::trail::Trail;
 use super::visit::Visit;
 use crate::access_log::{End, Entry};
 use crate::answer::{OwnAnswer, Words};
@@ -38,12 +39,15 @@ enum RequestName<'v> {
 pub(super) struct Story<'v> {
     visit: &'v Visit<'v>,
     client: IpAddr,
+    peer: Option<IpAddr>,
+    scheme: &'static str,
+    host: &'v [u8],
     request_id: RequestName<'v>,
     began: Instant,
     pool: Option<usize>,
     route: Option<usize>,
     pick: &'static str,
-    attempts: u32,
+    trail: Trail<'v>,
     /// The upstream of the last attempt and its place in the count.
     upstream: Option<(UpstreamId, InFlight<'v>)>,
     tunnel: Option<OpenTunnel<'v>>,
@@ -63,13 +67,16 @@ pub(super) struct Story<'v> {
 impl<'v> Story<'v> {
     pub(super) fn begin(
         visit: &'v Visit<'v>,
-        client: &ClientView<'_>,
+        (client, peer): (&ClientView<'v>, IpAddr),
         content: &'v RefCell<Replay<'v>>,
     ) -> Self {
         let given = given_request_id(client, visit.head.fields.iter());
         Self {
             visit,
             client: client.address,
+            peer: Some(peer.to_canonical()).filter(|peer| *peer != client.address),
+            scheme: client.scheme.as_str(),
+            host: client.host_name(),
             request_id: given.map_or_else(
                 || RequestName::Own(visit.site.naming.request()),
                 RequestName::Given,
@@ -78,7 +85,7 @@ impl<'v> Story<'v> {
             pool: None,
             route: None,
             pick: "",
-            attempts: 0,
+            trail: Trail::new(visit.now()),
             upstream: None,
             tunnel: None,
             answered: None,
@@ -138,13 +145,24 @@ impl<'v> Story<'v> {
     }
 
     /// An attempt begins.
-    pub(super) fn attempts(&mut self, upstream: &Upstream) {
-        self.attempts += 1;
+    pub(super) fn attempts(&mut self, upstream: &'v Upstream) {
+        self.trail.begins(upstream, self.pick, self.visit.now());
         self.upstream = Some((upstream.id, self.visit.cells(upstream.id).begin()));
+    }
+
+    /// The current attempt has a connection: one that had served before, or a new one.
+    pub(super) fn connected(&mut self, reused: bool) {
+        self.trail.connected(reused, self.visit.now());
+    }
+
+    /// It has the head of an answer.
+    pub(super) fn headed(&mut self) {
+        self.trail.answered(self.visit.now());
     }
 
     /// The current attempt failed.
     pub(super) fn failed(&mut self, failure: &Failure) {
+        self.trail.failed(failure, self.visit.now());
         let Some((id, _)) = &self.upstream else { return };
         let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(*id) else {
             return;
@@ -259,13 +277,15 @@ impl Drop for Story<'_> {
         }
         let (head, snapshot) = (&self.visit.head, self.visit.snapshot());
         let pool = self.pool.map(|pool| &snapshot.upstreams.pools[pool]);
-        let upstream = self
-            .upstream
-            .as_ref()
-            .and_then(|(id, _)| pool.and_then(|pool| pool.member(*id)));
         let now = self.visit.now();
+        self.trail.is_over(now);
+        let content = self.content.borrow();
+        let read = content.read_by();
         let entry = Entry {
             client: self.client,
+            peer: self.peer,
+            scheme: self.scheme,
+            host: self.host,
             method: head.method().as_bytes(),
             target: head.target(),
             version: head.version().name(),
@@ -276,9 +296,9 @@ impl Drop for Story<'_> {
             referer: head.fields.first(Known::Referer),
             agent: head.fields.first(Known::UserAgent),
             pool: pool.map_or("", |pool| &pool.name),
-            route: upstream.map_or("", |upstream| &upstream.route),
             pick: self.pick,
-            attempts: self.attempts,
+            attempts: self.trail.attempts(),
+            read: read.map(|read| read.saturating_duration_since(self.began)),
             head: self.answered.map(|(_, elapsed)| elapsed),
             total: now.saturating_duration_since(self.began),
             end: self.end,

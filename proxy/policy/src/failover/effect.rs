@@ -159,7 +159,8 @@ impl Failure {
 
     /// Whether a kept-alive connection was closed under the request, as happens when the upstream's idle limit passes
     /// at that moment. It says nothing about the upstream.
-    pub(super) fn is_stale_connection(&self) -> bool {
+    #[must_use]
+    pub fn is_stale_connection(&self) -> bool {
         self.reused && self.cause == Cause::Broken && self.phase != Phase::Passing
     }
 

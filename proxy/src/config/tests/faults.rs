@@ -18,6 +18,26 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "proxy.toml:3: `10.0.0.0/33` is not a network",
     ),
     (
+        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = { to = \"stdout\", formt = \"json\" }",
+        "proxy.toml:4: access_log.formt: unknown key `formt`; did you mean `format`?",
+    ),
+    (
+        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = { format = \"xml\" }",
+        "proxy.toml:4: access_log.format is `xml`: write \"combined\" or \"json\"",
+    ),
+    (
+        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = { errors = \"stdout\" }",
+        "proxy.toml:4: access_log.errors is where all exchanges are noted already",
+    ),
+    (
+        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = [\"stdout\"]",
+        "a place, or a table with to, format and errors",
+    ),
+    (
         "trust = [\"127.0.0.1/32\", \"10.0.0.0/8\", \"2001:db8::/32\"]",
         "trust = { networks = [], headers = \"x\" }",
         "proxy.toml:3: trust.headers: unknown key `headers`; did you mean `header`?",

@@ -29,7 +29,8 @@ pub enum Scheme {
 
 impl Scheme {
     /// As in a URL.
-    pub(super) fn as_str(self) -> &'static str {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Scheme::Http => "http",
             Scheme::Https => "https",
@@ -75,7 +76,7 @@ pub struct ClientView<'a> {
     /// The trusted proxies between the client and us, the nearest last. Empty when the peer is the client.
     pub(super) hops: Vec<IpAddr>,
     /// How it speaks to the site.
-    pub(super) scheme: Scheme,
+    pub scheme: Scheme,
     /// The host that it asked, with a port if it named one; empty when an HTTP/1.0 request has none.
     pub(super) host: &'a [u8],
     /// The Host of the request as it came, which upstreams get; empty when an HTTP/1.0 request has none.

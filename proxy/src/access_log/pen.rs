@@ -1,0 +1,162 @@
+//! What both formats write with: appends to a thread's buffer, without a copy or an allocation of its own.
+//!
+//! Invariants: what a client sent is written by [`Pen::without_sessions`] alone, so that the value of a session parameter is
+//! never in it, whatever the case of its name · nothing that it sent can end a line or drive a terminal, in either way of
+//! escaping.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use remora_policy::ShortText;
+
+use super::clock::Moment;
+
+/// What stands in for a session id.
+const HIDDEN: &[u8] = b"...";
+
+/// Digits of an escaped byte.
+const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+
+/// Millionths in one. Added to a number below it, the six digits behind keep their zeros.
+const MILLION: u64 = 1_000_000;
+
+/// Writes behind what is there.
+pub(super) struct Pen<'a>(pub(super) &'a mut Vec<u8>);
+
+impl Pen<'_> {
+    /// Bytes of ours.
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(super) fn number(&mut self, number: u64) {
+        self.put(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    pub(super) fn address(&mut self, address: IpAddr) {
+        self.put(ShortText::of_address(address.to_canonical()).as_bytes());
+    }
+
+    /// With six digits behind the point.
+    pub(super) fn seconds(&mut self, time: Duration) {
+        self.number(time.as_secs());
+        self.millionths(time.subsec_micros());
+    }
+
+    /// As RFC 3339 writes it, in UTC.
+    pub(super) fn moment(&mut self, moment: &Moment) {
+        self.put(moment.second());
+        self.millionths(moment.micros);
+        self.put(b"Z");
+    }
+
+    /// A point and six digits.
+    fn millionths(&mut self, millionths: u32) {
+        // The one in front keeps the zeros; the point takes its place.
+        let point = self.0.len();
+        self.number(u64::from(millionths) + MILLION);
+        self.0[point] = b'.';
+    }
+
+    /// What a client sent, escaped in one of the ways below, but for the values of session parameters, in path and query, whatever
+    /// the case of the name.
+    pub(super) fn without_sessions(
+        &mut self,
+        bytes: &[u8],
+        parameters: &[Arc<str>],
+        escape: impl Fn(&mut Self, &[u8]),
+    ) {
+        if !bytes.contains(&b'=') {
+            return escape(self, bytes);
+        }
+        for piece in bytes.split_inclusive(|byte| is_separator(*byte)) {
+            let equals = piece.iter().position(|byte| *byte == b'=');
+            match equals.map(|equals| piece.split_at(equals + 1)) {
+                Some((name, value)) if is_session_name(&name[..name.len() - 1], parameters) => {
+                    escape(self, name);
+                    self.put(HIDDEN);
+                    let last = value.last_chunk::<1>();
+                    self.put(last.filter(|last| is_separator(last[0])).map_or(b"", |last| last));
+                }
+                _ => escape(self, piece),
+            }
+        }
+    }
+
+    /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
+    pub(super) fn escaped(&mut self, mut bytes: &[u8]) {
+        // Nearly always all are; a look that does not end early takes many bytes at a time.
+        if is_all_plain(bytes) {
+            return self.put(bytes);
+        }
+        while let Some(at) = bytes.iter().position(|byte| !is_plain(*byte)) {
+            self.put(&bytes[..at]);
+            self.put(b"\\x");
+            self.digits(bytes[at]);
+            bytes = &bytes[at + 1..];
+        }
+        self.put(bytes);
+    }
+
+    /// As [`Pen::escaped`], and spaces too: for a field that ends with one.
+    pub(super) fn escaped_word(&mut self, bytes: &[u8]) {
+        for (number, word) in bytes.split(|byte| *byte == b' ').enumerate() {
+            if number > 0 {
+                self.put(b"\\x20");
+            }
+            self.escaped(word);
+        }
+    }
+
+    /// What stands between the quotes of a JSON text: characters as they are, but those that would end the text, a line, or mean
+    /// something to a terminal; bytes that are none as the text `\xHH`.
+    pub(super) fn escaped_json(&mut self, bytes: &[u8]) {
+        if is_all_plain(bytes) {
+            return self.put(bytes);
+        }
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                match character {
+                    '"' => self.put(b"\\\""),
+                    '\\' => self.put(b"\\\\"),
+                    // The last two end a line for some who read.
+                    _ if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') => {
+                        self.put(b"\\u");
+                        let [.., high, low] = u32::from(character).to_be_bytes();
+                        self.digits(high);
+                        self.digits(low);
+                    }
+                    _ => self.put(character.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
+            }
+            for byte in chunk.invalid() {
+                self.put(b"\\\\x");
+                self.digits(*byte);
+            }
+        }
+    }
+
+    /// Two hexadecimal digits.
+    fn digits(&mut self, byte: u8) {
+        self.put(&[byte >> 4, byte & 0x0f].map(|digit| HEXADECIMAL[usize::from(digit)]));
+    }
+}
+
+fn is_all_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & is_plain(*byte))
+}
+
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
+/// Whether a byte ends a name or a value in a target.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b';' | b'?' | b'&' | b'/' | b'#')
+}
+
+fn is_session_name(name: &[u8], parameters: &[Arc<str>]) -> bool {
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    is(b"jsessionid") || parameters.iter().any(|parameter| is(parameter.as_bytes()))
+}
