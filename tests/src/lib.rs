@@ -8,7 +8,8 @@
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
-//! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets.
+//! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets. [`chromium`]: a
+//!   large one.
 //! - [`haystack`]: secrets, and the files in which to look for them.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
 //! - [`certificates`]: an authority, and what it issues to each part.
@@ -23,6 +24,7 @@
 pub mod applications;
 pub mod calls;
 pub mod certificates;
+pub mod chromium;
 pub mod disk;
 pub mod haystack;
 pub mod http;

@@ -36,6 +36,7 @@ pub struct Plan {
     relayed: bool,
     faulty_disks: bool,
     secured: bool,
+    behind_front: bool,
 }
 
 /// A running world.
@@ -70,6 +71,7 @@ impl World {
             relayed: false,
             faulty_disks: false,
             secured: false,
+            behind_front: false,
         }
     }
 
@@ -274,6 +276,13 @@ impl Plan {
         self
     }
 
+    /// Lets Tomcats believe the proxy about who their client is and which address that asked.
+    #[must_use]
+    pub fn behind_front(mut self) -> Self {
+        self.behind_front = true;
+        self
+    }
+
     /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
     ///
     /// # Errors
@@ -387,7 +396,7 @@ impl Plan {
             store,
             manager,
             replication: None,
-            behind_front: false,
+            behind_front: self.behind_front,
             applications: self.applications.clone(),
             java_options: self.java_options.clone(),
             signals,

@@ -8,11 +8,14 @@ import jakarta.websocket.server.HandshakeRequest;
 import jakarta.websocket.server.ServerContainer;
 import jakarta.websocket.server.ServerEndpointConfig;
 
-/** Puts the endpoint in its place, and hands it the HTTP session as applications do. */
+/** Puts the endpoint in its two places, and hands it the HTTP session as applications do. */
 public final class Deploys implements ServletContextListener {
 
   /** Under which user property an endpoint finds the HTTP session. */
   static final String SESSION = "session";
+
+  /** For anybody with a session, and for whoever has signed in. */
+  private static final String[] PLACES = {"/socket", "/desk/socket"};
 
   @Override
   public void contextInitialized(ServletContextEvent event) {
@@ -20,10 +23,12 @@ public final class Deploys implements ServletContextListener {
         (ServerContainer)
             event.getServletContext().getAttribute(ServerContainer.class.getName());
     try {
-      container.addEndpoint(
-          ServerEndpointConfig.Builder.create(Listing.class, "/socket")
-              .configurator(new WithSession())
-              .build());
+      for (String place : PLACES) {
+        container.addEndpoint(
+            ServerEndpointConfig.Builder.create(Listing.class, place)
+                .configurator(new WithSession())
+                .build());
+      }
     } catch (DeploymentException broken) {
       throw new IllegalStateException(broken);
     }
