@@ -119,6 +119,6 @@ pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
 pub use upstream::{
     AdminState, Balance, BalanceBy, Belief, Health, HealthRule, Lookup, Observation, Pool, RouteCookie,
-    SameSite, Sight, Silence, Sticky, Upstream, UpstreamId, UpstreamSet, Waiting,
+    SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
 pub use wishes::{Settings, Wish, Wishes};

@@ -67,19 +67,26 @@ impl RetryBudget {
 
     /// An exchange begins: earns its share, and what the time since the last one earned.
     pub fn earn(&mut self, limits: &RetryLimits, now: Duration) {
-        let elapsed = now.saturating_sub(self.earned_until);
+        let by_traffic = u64::from(limits.percent) * (PARTS / 100);
+        self.tokens = self.parts(limits, now, by_traffic);
         self.earned_until = self.earned_until.max(now);
+    }
+
+    /// Tokens that are there to be spent.
+    #[must_use]
+    pub fn left(&self, limits: &RetryLimits, now: Duration) -> u64 {
+        self.parts(limits, now, 0) / PARTS
+    }
+
+    /// The tokens with what the time since the last exchange earned, and `more`, in [`PARTS`].
+    fn parts(&self, limits: &RetryLimits, now: Duration, more: u64) -> u64 {
+        let elapsed = now.saturating_sub(self.earned_until);
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let by_time = millis
             .saturating_mul(u64::from(limits.per_second))
             .saturating_mul(PARTS / 1_000);
-        let by_traffic = u64::from(limits.percent) * (PARTS / 100);
         let most = u64::from(limits.burst) * PARTS;
-        self.tokens = self
-            .tokens
-            .saturating_add(by_time)
-            .saturating_add(by_traffic)
-            .min(most);
+        self.tokens.saturating_add(by_time).saturating_add(more).min(most)
     }
 
     /// What an exchange may still do that has made `attempts` with a possible effect and has `time` until its deadline.

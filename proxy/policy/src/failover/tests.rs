@@ -259,6 +259,9 @@ fn tokens_come_with_traffic_with_time_and_never_above_the_burst() {
         budget.earn(&limits, second);
     }
     assert_eq!(spend_all(&mut budget, &limits), 2, "a fifth of ten exchanges");
+    assert_eq!(budget.left(&limits, second), 0);
+    assert_eq!(budget.left(&limits, second * 2), 10, "time alone");
+    assert_eq!(budget.left(&limits, second * 100), 50);
     budget.earn(&limits, second * 3);
     assert_eq!(spend_all(&mut budget, &limits), 20, "two seconds at ten");
     budget.earn(&limits, second * 1_000_000);

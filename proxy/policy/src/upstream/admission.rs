@@ -10,7 +10,7 @@ use super::health::{Belief, Health, HealthRule};
 
 /// Groups of upstreams in the order in which they are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Tier {
+pub enum Tier {
     /// Up and active; or on trial, which is asked by one request at a time.
     Open,
     /// Nothing was seen of it yet.
@@ -28,8 +28,33 @@ pub(super) enum Tier {
 }
 
 impl Tier {
+    /// All there are, in their order.
+    pub const ALL: [Tier; 7] = [
+        Tier::Open,
+        Tier::Unknown,
+        Tier::Standby,
+        Tier::Leaving,
+        Tier::Drained,
+        Tier::Panic,
+        Tier::Frozen,
+    ];
+
+    /// The word in figures.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tier::Open => "open",
+            Tier::Unknown => "unknown",
+            Tier::Standby => "standby",
+            Tier::Leaving => "leaving",
+            Tier::Drained => "drained",
+            Tier::Panic => "panic",
+            Tier::Frozen => "frozen",
+        }
+    }
+
     /// The tier in which an upstream is asked of which this is believed and wanted; none if it is not to be asked.
-    pub(super) fn of(health: &Health, rule: &HealthRule, state: AdminState) -> Option<Tier> {
+    pub(crate) fn of(health: &Health, rule: &HealthRule, state: AdminState) -> Option<Tier> {
         let belief = health.belief();
         let is_up = belief == Belief::Up || health.is_on_trial(rule);
         let tier = match state {

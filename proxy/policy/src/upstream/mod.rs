@@ -18,6 +18,7 @@ mod silence;
 mod traffic;
 
 pub use admin_state::AdminState;
+pub use admission::Tier;
 pub use balance::{Balance, BalanceBy};
 pub use health::{Belief, Health, HealthRule, Observation};
 pub use set::{Lookup, Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};

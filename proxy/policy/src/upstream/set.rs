@@ -257,7 +257,15 @@ impl Pool {
             .filter(move |member| is_near(member) && Some(member.set) == set)
     }
 
-    fn tier(&self, member: &Upstream) -> Option<Tier> {
+    /// The tier in which the pool's members are asked now; none while nobody is to be asked.
+    #[must_use]
+    pub fn present_tier(&self) -> Option<Tier> {
+        self.best_tier(&[])
+    }
+
+    /// The tier in which a member is asked; none if it is not to be asked, but by its own users.
+    #[must_use]
+    pub fn tier(&self, member: &Upstream) -> Option<Tier> {
         Tier::of(&member.health, &self.rule, member.state)
     }
 

@@ -65,6 +65,26 @@ fn tiers_are_asked_in_order_and_never_mixed() {
     assert_eq!(candidates(&all, &[3, 4, 10, 7, 8, 1, 2]), "a f");
     assert_eq!(candidates(&all, &[3, 4, 10, 7, 8, 1, 2, 0, 5]), "g");
     assert_eq!(candidates(&all, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 10]), "");
+    let words: Vec<&str> = all
+        .members
+        .iter()
+        .map(|member| all.tier(member).map_or("-", Tier::as_str))
+        .collect();
+    assert_eq!(
+        words.join(" "),
+        "panic leaving drained open open panic frozen unknown standby - open"
+    );
+}
+
+#[test]
+fn the_present_tier_is_the_best_of_all_members() {
+    let tier = |members: &[&str]| pool(members).present_tier();
+    assert_eq!(tier(&["a down", "b leaving"]), Some(Tier::Leaving));
+    assert_eq!(tier(&["a down", "b frozen"]), Some(Tier::Panic));
+    assert_eq!(tier(&["a up disabled"]), None);
+    for (number, tier) in Tier::ALL.into_iter().enumerate() {
+        assert_eq!(tier as usize, number, "a table by tier is in their order");
+    }
 }
 
 #[test]
