@@ -95,7 +95,7 @@ pub(crate) static SHARED: &[Section] = &[
                 "process_virtual_memory_max_bytes",
                 FigureKind::Gauge,
                 &[],
-                "Memory that it may reserve at most.",
+                "Memory that it may reserve at most; 0 for any amount.",
             ),
             row(
                 "process_open_fds",

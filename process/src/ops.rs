@@ -34,9 +34,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// How the names of durations end, in seconds.
 const DURATION: &str = "_seconds";
 
-/// Bucket limits of every duration histogram of all servers, in seconds: from what needs no disk to one long election, and to a table image
+/// Bucket limits of every duration histogram of the recorder, in seconds: from what needs no disk to one long election, and to a table image
 /// of some gigabytes.
-pub const DURATION_BUCKETS_SECONDS: [f64; 17] = [
+const DURATION_BUCKETS_SECONDS: [f64; 17] = [
     0.000_01, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0,
     80.0,
 ];

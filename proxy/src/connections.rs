@@ -21,8 +21,17 @@ pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// All idle connections of a thread.
 #[derive(Default)]
 pub(crate) struct Connections {
-    /// By [`UpstreamId::index`], oldest first.
-    places: RefCell<Vec<Vec<(Link, Instant)>>>,
+    /// By [`UpstreamId::index`].
+    places: RefCell<Vec<Place>>,
+}
+
+/// The connections to one upstream.
+#[derive(Default)]
+struct Place {
+    /// Oldest first.
+    idle: Vec<(Link, Instant)>,
+    /// How many the far side has closed.
+    closed: u64,
 }
 
 impl Connections {
@@ -31,11 +40,15 @@ impl Connections {
     #[must_use]
     pub(crate) fn take(&self, upstream: UpstreamId, longest: Duration, now: Instant) -> Option<Link> {
         let mut places = self.places.borrow_mut();
-        let idle = places.get_mut(upstream.index())?;
+        let Place { idle, closed } = places.get_mut(upstream.index())?;
         while let Some((mut link, since)) = idle.pop() {
-            if !Deadline::since(since, longest).is_over(now) && link.is_alive() {
+            if Deadline::since(since, longest).is_over(now) {
+                continue;
+            }
+            if link.is_alive() {
                 return Some(link);
             }
+            *closed += 1;
         }
         None
     }
@@ -44,20 +57,37 @@ impl Connections {
     pub(crate) fn put(&self, upstream: UpstreamId, mut link: Link, room: usize, now: Instant) {
         let (mut places, index) = (self.places.borrow_mut(), upstream.index());
         if places.len() <= index {
-            places.resize_with(index + 1, Vec::new);
+            places.resize_with(index + 1, Place::default);
         }
-        if link.is_clean() && places[index].len() < room {
+        let Place { idle, .. } = &mut places[index];
+        if link.is_clean() && idle.len() < room {
             link.rest();
-            places[index].push((link, now));
+            idle.push((link, now));
         }
     }
 
     /// Closes what is closed on the far side or has rested for `longest`.
     pub(crate) fn sweep(&self, longest: Duration) {
-        for idle in self.places.borrow_mut().iter_mut() {
+        for Place { idle, closed } in self.places.borrow_mut().iter_mut() {
             idle.retain_mut(|(link, since)| {
-                !Deadline::since(*since, longest).has_passed() && link.is_alive()
+                if Deadline::since(*since, longest).has_passed() {
+                    return false;
+                }
+                let is_alive = link.is_alive();
+                *closed += u64::from(!is_alive);
+                is_alive
             });
+        }
+    }
+
+    /// Tells of each upstream how many connections rest, and how many of those that did the far side has closed.
+    pub(crate) fn tell(&self, mut of: impl FnMut(UpstreamId, u64, u64)) {
+        for (upstream, place) in (0..).map(UpstreamId).zip(self.places.borrow().iter()) {
+            of(
+                upstream,
+                place.idle.len().try_into().unwrap_or(u64::MAX),
+                place.closed,
+            );
         }
     }
 }
@@ -96,6 +126,12 @@ mod tests {
                 .take(upstream, Duration::from_secs(60), Instant::now())
                 .is_some()
         );
+        let stand = || {
+            let mut stand = Vec::new();
+            connections.tell(|of, resting, closed| stand.push((of, resting, closed)));
+            stand
+        };
+        assert_eq!(stand(), [(upstream, 1, 0)]);
         assert!(
             connections
                 .take(upstream, Duration::ZERO, Instant::now())
@@ -107,5 +143,34 @@ mod tests {
                 .is_none(),
             "and it is closed"
         );
+        assert_eq!(stand(), [(upstream, 0, 0)], "by us");
+    }
+
+    #[tokio::test]
+    async fn those_that_the_far_side_closed_are_counted() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let (connections, buffers) = (Connections::default(), Rc::default());
+        let limits = crate::config::Limits::default().answers();
+        let (upstream, second) = (UpstreamId(1), Duration::from_secs(1));
+        for _ in 0..2 {
+            let link = Link::connect(&authority, second, limits, &buffers).await.unwrap();
+            connections.put(upstream, link, 2, Instant::now());
+            drop(listener.accept().await.unwrap());
+        }
+        let closed = || {
+            let mut closed = 0;
+            connections.tell(|_, _, more| closed += more);
+            closed
+        };
+        let swept = async {
+            while closed() < 2 {
+                connections.sweep(Duration::from_secs(60));
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), swept)
+            .await
+            .unwrap();
     }
 }

@@ -87,9 +87,9 @@ pub async fn serve(
     }
 }
 
-/// What the proxy threads count.
+/// What the proxy threads count, and what the directory knows.
 fn figures(directory: Directory) -> OwnFigures {
-    Arc::new(move |text| metrics::render(directory.current().tally.all_pools(), text))
+    Arc::new(move |text| metrics::render(&directory.current(), text))
 }
 
 /// What the control address accepts, with TLS or without.

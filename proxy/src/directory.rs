@@ -27,7 +27,6 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::config::{Config, HealthConfig, Limits, MemberConfig, Pages, PoolConfig, Rules, Terms, Trust};
-use crate::metrics::{GENERATION, UpstreamMetrics};
 use crate::tally::Tally;
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
@@ -66,6 +65,8 @@ pub(crate) struct Snapshot {
     pub(crate) in_place: Vec<InPlace>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
+    /// Which file all of this was read from.
+    pub(crate) configuration: Arc<str>,
 }
 
 /// A handle on the directory; clones share it.
@@ -98,7 +99,6 @@ struct Attached {
     id: UpstreamId,
     /// What the file says of it.
     configured: Settings,
-    metrics: UpstreamMetrics,
 }
 
 impl Directory {
@@ -119,7 +119,6 @@ impl Directory {
             tally: Tally::new(config.threads),
         };
         let current = writer.derive(config, None);
-        writer.show(&current.snapshot, None);
         let (changes, _) = watch::channel(current.snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
@@ -227,7 +226,7 @@ impl Directory {
             pools = next.snapshot.upstreams.pools.len(),
             "configuration taken over"
         );
-        self.swap(&writer, next, &current);
+        self.swap(next);
     }
 
     /// Publishes the current snapshot with `change` applied to each upstream.
@@ -244,12 +243,11 @@ impl Directory {
         }
         snapshot.maintain(&writer.wishes.pools);
         let tally = Arc::clone(&current.tally);
-        self.swap(writer, Current { snapshot, tally }, current);
+        self.swap(Current { snapshot, tally });
     }
 
-    fn swap(&self, writer: &Writer, next: Current, current: &Current) {
+    fn swap(&self, next: Current) {
         let generation = next.snapshot.generation;
-        writer.show(&next.snapshot, Some(&current.snapshot));
         self.shared.current.store(Arc::new(next));
         self.shared.changes.send_replace(generation);
     }
@@ -270,13 +268,8 @@ impl Writer {
             .map(|pool| self.derive_pool(pool, before))
             .collect();
         let upstreams = UpstreamSet { pools };
-        self.attached.retain(|attached| {
-            let stays = upstreams.find(attached.id).is_some();
-            if !stays {
-                attached.metrics.clear();
-            }
-            stays
-        });
+        self.attached
+            .retain(|attached| upstreams.find(attached.id).is_some());
         let in_place = |pool: &PoolConfig| {
             // What it said before is kept, so that only a change is told.
             let before = before.and_then(|before| before.in_place_of(&pool.name));
@@ -297,6 +290,7 @@ impl Writer {
             pages: Arc::clone(&config.pages),
             in_place: config.pools.iter().map(in_place).collect(),
             checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
+            configuration: config.fingerprint.as_str().into(),
             upstreams,
         };
         snapshot.maintain(&self.wishes.pools);
@@ -356,28 +350,12 @@ impl Writer {
         }
         let id = UpstreamId(self.next_id);
         self.next_id += 1;
-        self.tally.add();
+        self.tally.add(pool, &member.route);
         self.attached.push(Attached {
             id,
             configured: member.configured,
-            metrics: UpstreamMetrics::new(pool, &member.route, &member.authority),
         });
         id
-    }
-
-    /// Publishes the figures of a snapshot. An upstream that was replaced (another address) has cleared the same
-    /// figures before.
-    fn show(&self, snapshot: &Snapshot, before: Option<&Snapshot>) {
-        for attached in &self.attached {
-            if let Some((_, upstream)) = snapshot.upstreams.find(attached.id) {
-                attached
-                    .metrics
-                    .set(upstream.health.belief(), upstream.state.is_drain());
-            }
-        }
-        snapshot.show_maintenance(before);
-        // Generations stay far below 2^52, where the gauge would begin to round.
-        metrics::gauge!(GENERATION).set(f64::from(u32::try_from(snapshot.generation).unwrap_or(u32::MAX)));
     }
 }
 

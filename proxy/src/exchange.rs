@@ -388,7 +388,7 @@ impl<'a> Exchange<'a, '_, '_> {
         cookie: Option<&str>,
     ) {
         self.replay.borrow_mut().forget();
-        self.visit.observe(upstream.id, Ok(()));
+        self.visit.observe(upstream.id, Ok(desk.answer.status()));
         let (upgrade, streamed) = match came {
             Came::Switched => (self.upgrade, false),
             _ => (

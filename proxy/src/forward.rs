@@ -87,11 +87,14 @@ impl Attempt<'_, '_> {
         let idle =
             reuse.then(|| connections.take(self.upstream.id, self.limits.upstream_idle, self.ticket.now()));
         if let Some(link) = idle.flatten() {
+            self.cells.figures.reused();
             return Ok((link, true));
         }
-        let (limit, answers) = (self.connect_limit(), self.limits.answers());
+        let (limit, answers, began) = (self.connect_limit(), self.limits.answers(), self.ticket.now());
         let connected = Link::connect(&self.upstream.authority, limit, answers, &self.site.buffers);
-        Ok((connected.await.map_err(no_connection)?, false))
+        let link = connected.await.map_err(no_connection)?;
+        self.cells.figures.connected(self.since(began));
+        Ok((link, false))
     }
 
     /// Sends the request that is told at the desk, and waits for the answer's head. `hear` is asked about each informational
@@ -108,6 +111,7 @@ impl Attempt<'_, '_> {
         leave: impl Fn() -> bool,
     ) -> Result<Came, Unanswered> {
         let _until_the_head = self.cells.wait();
+        let began = self.ticket.now();
         self.replay.borrow_mut().again(self.ticket.now());
         desk.answer.clear();
         link.begin(desk.told, self.replay.borrow().length(), asked);
@@ -127,7 +131,10 @@ impl Attempt<'_, '_> {
                         desk.answer.clear();
                         continue;
                     }
-                    Poll::Ready(Ok(came)) => return Poll::Ready(Ok(came)),
+                    Poll::Ready(Ok(came)) => {
+                        self.cells.figures.head_came(self.since(began));
+                        return Poll::Ready(Ok(came));
+                    }
                     Poll::Ready(Err(fault)) => return Poll::Ready(Err(self.failure(link, fault, reused))),
                     Poll::Pending => {}
                 }
@@ -165,6 +172,11 @@ impl Attempt<'_, '_> {
     /// So long after this turn.
     fn due(&self, limit: Duration) -> Deadline {
         Deadline::since(self.ticket.now(), limit)
+    }
+
+    /// How long that is ago, at this turn.
+    fn since(&self, moment: Instant) -> Duration {
+        self.ticket.now().saturating_duration_since(moment)
     }
 
     /// Whether the client has gone, now that it only waits; what waits for it is sent.

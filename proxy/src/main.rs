@@ -72,7 +72,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let config = Config::load(&arguments.config)?;
     if arguments.check {
-        say(&config.summary());
+        say(&format!("file     {}\n{}", config.fingerprint, config.summary()));
         return Ok(());
     }
     let inherited = Inherited::take()?;

@@ -1,67 +1,124 @@
 //! The figures that the proxy publishes on `/metrics`: every name and what it means, which docs/metrics.md says too, and how it
 //! is counted.
 //!
-//! What each exchange counts is in `pools`, in cells of each thread's own. The rest is rarer, and counted by the recorder of
-//! this process; a handle is looked up once, never per request. Written by the shell, never read by logic.
+//! What each exchange counts is in `pools` and `upstreams`, in cells of each thread's own, and `page` adds them up when somebody
+//! asks. The rest is rarer, and counted by the recorder of this process; a handle is looked up once, never per request. Written
+//! by the shell, never read by logic.
 //!
 //! Left out on purpose: per-user or per-path figures; they belong into the access log. Session ids appear nowhere.
 
+mod histogram;
+mod page;
 mod pools;
+mod upstreams;
 
 use std::cell::RefCell;
 
 use metrics::{Counter, Gauge, counter, gauge};
-use remora_policy::Belief;
 use remora_process::figures;
 
-pub(crate) use pools::{PoolCells, PoolFigures, render};
+pub(crate) use page::render;
+pub(crate) use pools::{PoolCells, PoolFigures};
+pub(crate) use upstreams::UpstreamCells;
+
+/// Where clients are too slow.
+const SLOW_AT: [&str; 2] = ["request", "answer"];
 
 figures! {
-    "Exchanges" {
+    "Exchanges, by pool" {
         /// Exchanges by the class of the status that the client got; a 101 counts as 1xx.
         EXCHANGES = Counter "remora_proxy_exchanges_total" (pool, class);
+        /// How exchanges ended: complete; client-gone, before its answer was whole; upstream-cut, in the middle of an answer;
+        /// too-slow, the client; or tunnel, whoever ended it.
+        ENDS = Counter "remora_proxy_exchange_ends_total" (pool, end);
         /// Time from the head of a request to the head of its answer, all attempts together.
         HEAD_SECONDS = Histogram "remora_proxy_response_head_seconds" (pool);
         /// Choices of an upstream: sticky, by the route of the request; moved, to its stand-in; fresh, for a new user; or none,
         /// when nobody was left.
         PICKS = Counter "remora_proxy_picks_total" (pool, pick);
+        /// Attempts by the tier in which their upstream stood. In panic and frozen nobody was believed to answer, and beliefs
+        /// were ignored.
+        TIER_ATTEMPTS = Counter "remora_proxy_tier_attempts_total" (pool, tier);
+        /// 1 for the tier in which the pool's members are asked now, 0 for the others: open, unknown, standby, leaving,
+        /// drained, panic, frozen. All are 0 where nobody is to be asked.
+        TIER = Gauge "remora_proxy_pool_tier" (pool, tier);
         /// Attempts that failed and were followed by another.
         REPEATS = Counter "remora_proxy_repeats_total" (pool);
         /// Answers that named an upstream's own address under a path that no route publishes: their clients cannot follow.
         UNPUBLISHED = Counter "remora_proxy_unpublished_locations_total" (pool);
         /// 1 while the pool is under maintenance, 0 otherwise.
         MAINTENANCE = Gauge "remora_proxy_pool_maintenance" (pool);
-        /// Requests that were refused before a pool was known, by the status that the client got and the reason.
-        REFUSED = Counter "remora_proxy_refused_requests_total" (status, reason);
     }
     "Upstreams" {
-        /// What is believed of an upstream: 1 up, 0.5 unknown or leaving, 0 down.
+        /// What is believed of an upstream: 1 up, 0.5 unknown or leaving, 0 down. Absent once no pool has it.
         HEALTH = Gauge "remora_proxy_upstream_health" (pool, route, url);
+        /// 1 for what is believed of an upstream now, 0 for the others: unknown, up, leaving, down.
+        BELIEF = Gauge "remora_proxy_upstream_belief" (pool, route, belief);
         /// 1 while an operator drains the upstream, or lets its users finish.
         DRAINING = Gauge "remora_proxy_upstream_draining" (pool, route, url);
-        /// Attempts that failed.
-        FAILURES = Counter "remora_proxy_attempt_failures_total" (pool, route);
+        /// Its share of new users, relative to the others of its pool.
+        WEIGHT = Gauge "remora_proxy_upstream_weight" (pool, route);
+        /// Attempts that have begun and not ended, tunnels not among them.
+        IN_FLIGHT = Gauge "remora_proxy_upstream_attempts_in_flight" (pool, route);
+        /// WebSockets that are open.
+        TUNNELS = Gauge "remora_proxy_upstream_tunnels" (pool, route);
+        /// Answers by the class of the status that the upstream gave; a 101 counts as 1xx.
+        ANSWERS = Counter "remora_proxy_upstream_answers_total" (pool, route, class);
+        /// Time from the moment at which a request may go out to the head of the upstream's answer.
+        ANSWER_SECONDS = Histogram "remora_proxy_upstream_response_head_seconds" (pool, route);
+        /// Time to a new connection; those that were not made are failures.
+        CONNECT_SECONDS = Histogram "remora_proxy_upstream_connect_seconds" (pool, route);
+        /// Attempts that failed, by cause, and by whether a byte of the request was sent: what was sent may have had an effect.
+        /// Answers that were cut are among them.
+        FAILURES = Counter "remora_proxy_attempt_failures_total" (pool, route, cause, sent);
+        /// Attempts that followed a failed one, by where they went.
+        UPSTREAM_REPEATS = Counter "remora_proxy_upstream_repeats_total" (pool, route);
         /// Answers that were refused because they are framed wrongly or too large, by reason. Absent while there were none.
         REFUSED_ANSWERS = Counter "remora_proxy_refused_answers_total" (pool, route, reason);
+        /// Bytes of requests' content, and of WebSockets, that went to the upstream.
+        SENT_BYTES = Counter "remora_proxy_upstream_sent_bytes_total" (pool, route);
+        /// Bytes of answers' content, and of WebSockets, that came from the upstream and went to clients.
+        RECEIVED_BYTES = Counter "remora_proxy_upstream_received_bytes_total" (pool, route);
+        /// Connections that attempts were given: kept, which had served before, or new.
+        CONNECTIONS = Counter "remora_proxy_upstream_connections_total" (pool, route, from);
+        /// Connections that are kept and rest.
+        RESTING = Gauge "remora_proxy_upstream_connections_idle" (pool, route);
+        /// Kept connections that the upstream closed while they rested: many of them mean that its keep-alive timeout is below
+        /// limits.upstream_idle.
+        CLOSED = Counter "remora_proxy_upstream_connections_closed_total" (pool, route);
     }
     "Clients" {
+        /// Connections that were accepted, refused ones included.
+        ACCEPTED = Counter "remora_proxy_connections_accepted_total" ();
         /// Clients that are connected.
         CLIENTS = Gauge "remora_proxy_client_connections" ();
+        /// Clients that were accepted and wait for a place, because all that are connected are at work. More may wait in the
+        /// kernel.
+        CLIENTS_WAITING = Gauge "remora_proxy_clients_waiting" ();
+        /// Clients that had to wait so.
+        WAITED = Counter "remora_proxy_clients_waited_total" ();
+        /// Connections that rested and were closed in favour of new clients.
+        GAVE_WAY = Counter "remora_proxy_connections_gave_way_total" ();
         /// Connections that were refused before a request was read, by reason: too many from one address, or something about
         /// their PROXY header or their TLS. Absent while there were none.
         REFUSED_CONNECTIONS = Counter "remora_proxy_refused_connections_total" (reason);
-        /// Connections that rested and were closed in favour of new clients.
-        GAVE_WAY = Counter "remora_proxy_connections_gave_way_total" ();
-        /// Clients that had to wait because all that were connected were at work.
-        WAITED = Counter "remora_proxy_clients_waited_total" ();
+        /// Requests that were refused before a pool was known, by the status that the client got and the reason. Absent while
+        /// there were none.
+        REFUSED = Counter "remora_proxy_refused_requests_total" (status, reason);
         /// Clients that were too slow, at sending a request or at taking an answer.
         SLOW = Counter "remora_proxy_slow_clients_total" (at);
     }
-    "This process" {
+    "This proxy" {
         /// When a certificate that clients are shown expires, in seconds since 1970. Absent without TLS.
         CERTIFICATE_EXPIRES = Gauge "remora_proxy_certificate_expires_seconds" (listen, name);
+        /// 1; the label has the first twelve digits of the SHA-256 of the file that was read last, as sha256sum and --check
+        /// tell them.
+        CONFIGURATION = Gauge "remora_proxy_configuration_info" (hash);
         /// Number of the current snapshot of upstreams and configuration; it rises with every change.
         GENERATION = Gauge "remora_proxy_snapshot_generation" ();
+        /// Repeats that the threads may still make of requests that may have had an effect, over all of them. At 0 such failures
+        /// reach the clients.
+        RETRY_TOKENS = Gauge "remora_proxy_retry_tokens" ();
         /// Connections of operators, scrapers and load balancers.
         CONTROL_CONNECTIONS = Gauge "remora_proxy_control_connections" ();
         /// Lines of the access log that were dropped because the disk was behind.
@@ -94,42 +151,35 @@ impl Refusals {
     }
 }
 
-/// Whether a pool is under maintenance.
-pub(crate) fn maintenance_gauge(pool: &str) -> Gauge {
-    gauge!(MAINTENANCE, "pool" => pool.to_owned())
+/// Shows what is counted seldom, from its beginning: an alert cannot tell what never happened from what is not counted.
+pub(crate) fn begin() {
+    for name in [GAVE_WAY, WAITED, LOG_LINES_DROPPED] {
+        counter!(name).increment(0);
+    }
+    for at in SLOW_AT {
+        counter!(SLOW, "at" => at).increment(0);
+    }
+    for name in [CLIENTS, CLIENTS_WAITING] {
+        gauge!(name).increment(0.0);
+    }
 }
 
-/// Handles of one upstream, owned by the directory.
-pub(crate) struct UpstreamMetrics {
-    health: Gauge,
-    draining: Gauge,
+/// A client that waits for a place, until this is dropped.
+pub(crate) struct WaitingClient(Gauge);
+
+impl WaitingClient {
+    /// It begins to wait.
+    pub(crate) fn begins() -> Self {
+        counter!(WAITED).increment(1);
+        let waiting = gauge!(CLIENTS_WAITING);
+        waiting.increment(1.0);
+        Self(waiting)
+    }
 }
 
-impl UpstreamMetrics {
-    pub(crate) fn new(pool: &str, route: &str, authority: &str) -> UpstreamMetrics {
-        let gauge = |name: &'static str| {
-            let url = format!("http://{authority}");
-            gauge!(name, "pool" => pool.to_owned(), "route" => route.to_owned(), "url" => url)
-        };
-        UpstreamMetrics {
-            health: gauge(HEALTH),
-            draining: gauge(DRAINING),
-        }
-    }
-
-    /// The upstream is no more. Figures cannot be taken back; 0 is what an alert on `== 1` and a sum expect.
-    pub(crate) fn clear(&self) {
-        self.health.set(0.0);
-        self.draining.set(0.0);
-    }
-
-    pub(crate) fn set(&self, belief: Belief, draining: bool) {
-        self.health.set(match belief {
-            Belief::Up => 1.0,
-            Belief::Unknown | Belief::Leaving => 0.5,
-            Belief::Down => 0.0,
-        });
-        self.draining.set(if draining { 1.0 } else { 0.0 });
+impl Drop for WaitingClient {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 

@@ -24,6 +24,7 @@ use std::net::TcpListener as Socket;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
@@ -38,6 +39,7 @@ use crate::connections::SWEEP_EVERY;
 use crate::deadline::Deadline;
 use crate::directory::Directory;
 use crate::handover::Inherited;
+use crate::metrics;
 use crate::naming::ProcessName;
 use crate::site::Site;
 use crate::tally::Thread;
@@ -120,6 +122,7 @@ impl Server {
     /// The operating system refused a thread or a runtime.
     pub fn start(self, directory: &Directory, log: &AccessLog) -> io::Result<Workers> {
         let threads = self.sockets.len();
+        metrics::begin();
         let room = Room::new(threads);
         let (stage, staged) = watch::channel(Stage::Starting);
         let (ended_here, ended) = mpsc::channel(threads);
@@ -276,11 +279,12 @@ async fn in_steps(stage: &mut watch::Receiver<Stage>, accepting: Vec<JoinHandle<
     }
 }
 
-/// What is done with each tick of a thread: hands over what was logged, and closes idle upstream connections in time.
+/// What is done with each tick of a thread: hands over what was logged, shows what is counted, and closes idle upstream connections in time.
 fn upkeep(site: Rc<Site>) -> impl FnMut() {
     let mut sweep = Deadline::within(SWEEP_EVERY);
     move || {
         site.log.flush();
+        site.show(Instant::now());
         if sweep.has_passed() {
             let limits = site.current().snapshot.limits;
             site.connections.sweep(limits.upstream_idle);

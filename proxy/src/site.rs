@@ -13,7 +13,7 @@ use remora_policy::{Balance, BalanceBy, Budget, Pick, Pool, RetryBudget, RetryLi
 
 use crate::access_log::{AccessLog, ThreadLog};
 use crate::connections::Connections;
-use crate::directory::{Directory, Held, Holder};
+use crate::directory::{Current, Directory, Held, Holder};
 use crate::http::Buffers;
 use crate::metrics::Refusals;
 use crate::naming::{Naming, ProcessName};
@@ -96,6 +96,20 @@ impl Site {
     /// What an exchange may still do that has begun `attempts` and has `time` until its deadline.
     pub(crate) fn budget(&self, limits: &RetryLimits, attempts: u32, time: Duration) -> Budget {
         self.retries.borrow().budget(limits, attempts, time)
+    }
+
+    /// Shows what is counted seldom enough that no exchange has to.
+    pub(crate) fn show(&self, now: Instant) {
+        let Current { snapshot, tally } = &*self.current();
+        let tokens = self
+            .retries
+            .borrow()
+            .left(&snapshot.limits.retry, self.directory.time(now));
+        tally.thread(self.thread).retry_tokens.set(tokens);
+        self.connections.tell(|upstream, resting, closed| {
+            let cells = tally.upstream(upstream).of(self.thread);
+            cells.figures.rest(resting, closed);
+        });
     }
 
     /// Another attempt begins.

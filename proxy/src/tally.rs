@@ -15,10 +15,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use remora_policy::UpstreamId;
+use remora_policy::{Failure, UpstreamId};
 
 use crate::doubts::Doubts;
-use crate::metrics::PoolFigures;
+use crate::metrics::{PoolFigures, UpstreamCells};
 
 /// One of the threads that serve clients, by its number from 0 on. Each has one, which no other has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub(crate) struct Thread(pub(crate) usize);
 /// The counters that belong to one snapshot.
 #[derive(Clone)]
 pub(crate) struct Tally {
-    /// How many threads count. Fixed when the process starts.
-    threads: usize,
+    /// What each thread counts beside upstreams and pools. How many count is fixed when the process starts.
+    threads: Arc<[ThreadCells]>,
     /// By [`UpstreamId::index`].
     upstreams: Vec<Arc<Counters>>,
     /// By [`UpstreamId::index`].
@@ -44,7 +44,7 @@ impl Tally {
     #[must_use]
     pub(crate) fn new(threads: usize) -> Self {
         Self {
-            threads,
+            threads: (0..threads).map(|_| ThreadCells::default()).collect(),
             upstreams: Vec::new(),
             doubts: Vec::new(),
             pools: Vec::new(),
@@ -52,9 +52,10 @@ impl Tally {
         }
     }
 
-    /// Makes room for one more upstream: the one with the next id.
-    pub(crate) fn add(&mut self) {
-        self.upstreams.push(Arc::new(Counters::new(self.threads)));
+    /// Makes room for one more upstream: the one with the next id, of this pool and route.
+    pub(crate) fn add(&mut self, pool: &str, route: &str) {
+        let counters = Counters::new((pool, route), self.threads.len());
+        self.upstreams.push(Arc::new(counters));
         self.doubts.push(Arc::default());
     }
 
@@ -62,7 +63,10 @@ impl Tally {
     pub(crate) fn set_pools<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
         let pools = names.map(|name| {
             let known = self.all_pools.iter().find(|pool| pool.name() == name);
-            let pool = known.map_or_else(|| Arc::new(PoolFigures::new(name, self.threads)), Arc::clone);
+            let pool = known.map_or_else(
+                || Arc::new(PoolFigures::new(name, self.threads.len())),
+                Arc::clone,
+            );
             if known.is_none() {
                 self.all_pools.push(Arc::clone(&pool));
             }
@@ -75,6 +79,23 @@ impl Tally {
     #[must_use]
     pub(crate) fn upstream(&self, id: UpstreamId) -> &Arc<Counters> {
         &self.upstreams[id.index()]
+    }
+
+    /// The same of every upstream that ever was.
+    pub(crate) fn all_upstreams(&self) -> impl Iterator<Item = &Counters> {
+        self.upstreams.iter().map(|counters| &**counters)
+    }
+
+    /// What a thread counts, for that thread.
+    #[must_use]
+    pub(crate) fn thread(&self, thread: Thread) -> &ThreadCells {
+        &self.threads[thread.0]
+    }
+
+    /// What all threads count.
+    #[must_use]
+    pub(crate) fn threads(&self) -> &[ThreadCells] {
+        &self.threads
     }
 
     /// What requests doubt of this upstream, and what its checks say to that.
@@ -99,14 +120,18 @@ impl Tally {
 /// Counts of one upstream.
 #[derive(Debug)]
 pub(crate) struct Counters {
+    pool: Box<str>,
+    route: Box<str>,
     /// By the threads' numbers.
     cells: Box<[Cells]>,
     on_trial: AtomicBool,
 }
 
 impl Counters {
-    fn new(threads: usize) -> Self {
+    fn new((pool, route): (&str, &str), threads: usize) -> Self {
         Self {
+            pool: pool.into(),
+            route: route.into(),
             cells: (0..threads).map(|_| Cells::default()).collect(),
             on_trial: AtomicBool::new(false),
         }
@@ -118,6 +143,17 @@ impl Counters {
         &self.cells[thread.0]
     }
 
+    /// Its pool and its route.
+    #[must_use]
+    pub(crate) fn name(&self) -> (&str, &str) {
+        (&self.pool, &self.route)
+    }
+
+    /// What each thread counts for people.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = &UpstreamCells> {
+        self.cells.iter().map(|cells| &cells.figures)
+    }
+
     /// A place for the one request that tries the upstream; none while another has it.
     pub(crate) fn try_out(&self) -> Option<Trial<'_>> {
         (!self.on_trial.swap(true, Relaxed)).then_some(Trial(self))
@@ -126,8 +162,19 @@ impl Counters {
     /// Bytes of content and of tunnels, both ways.
     #[must_use]
     pub(crate) fn carried_so_far(&self) -> u64 {
+        self.given_so_far().wrapping_add(self.taken_so_far())
+    }
+
+    /// Those that it was given.
+    #[must_use]
+    pub(crate) fn given_so_far(&self) -> u64 {
         self.sum(|cells| &cells.given)
-            .wrapping_add(self.sum(|cells| &cells.taken))
+    }
+
+    /// Those that clients took of it.
+    #[must_use]
+    pub(crate) fn taken_so_far(&self) -> u64 {
+        self.sum(|cells| &cells.taken)
     }
 
     /// Attempts that have begun and not ended, tunnels not among them.
@@ -166,7 +213,7 @@ impl Counters {
     /// Attempts that have failed.
     #[must_use]
     pub(crate) fn failed_so_far(&self) -> u64 {
-        self.sum(|cells| &cells.failed)
+        self.figures().map(UpstreamCells::failures).sum()
     }
 
     fn sum(&self, of: impl Fn(&Cells) -> &OwnCount) -> u64 {
@@ -183,10 +230,11 @@ pub(crate) struct Cells {
     waiting: OwnCount,
     answered: OwnCount,
     interim: OwnCount,
-    failed: OwnCount,
     tunnels: OwnCount,
     given: OwnCount,
     taken: OwnCount,
+    /// What only people read.
+    pub(crate) figures: UpstreamCells,
 }
 
 impl Cells {
@@ -204,9 +252,10 @@ impl Cells {
         Waiting(self)
     }
 
-    /// A response head arrived.
-    pub(crate) fn answered(&self) {
+    /// A response head arrived, with this status.
+    pub(crate) fn answered(&self, status: u16) {
         self.answered.add(1);
+        self.figures.answered(status);
     }
 
     /// An informational head arrived.
@@ -215,8 +264,8 @@ impl Cells {
     }
 
     /// An attempt failed.
-    pub(crate) fn failed(&self) {
-        self.failed.add(1);
+    pub(crate) fn failed(&self, failure: &Failure) {
+        self.figures.failed(failure);
     }
 
     /// It was given bytes of a request's content, or of a tunnel.
@@ -237,7 +286,17 @@ impl Cells {
     }
 }
 
-/// A count that one thread writes and others read. It orders nothing.
+/// What one thread counts beside upstreams and pools. Aligned as the cells of an upstream are.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct ThreadCells {
+    /// Connections that were accepted.
+    pub(crate) accepted: OwnCount,
+    /// Repeats that the thread may still make.
+    pub(crate) retry_tokens: OwnCount,
+}
+
+/// A number that one thread writes and others read. It orders nothing.
 #[derive(Debug, Default)]
 pub(crate) struct OwnCount(AtomicU64);
 
@@ -250,6 +309,11 @@ impl OwnCount {
     /// For the thread that it belongs to, which has added as many before.
     fn take(&self, less: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_sub(less), Relaxed);
+    }
+
+    /// For the thread that it belongs to.
+    pub(crate) fn set(&self, number: u64) {
+        self.0.store(number, Relaxed);
     }
 
     /// For everybody.
@@ -310,7 +374,7 @@ mod tests {
     #[test]
     fn what_threads_count_at_the_same_time_is_all_counted() {
         let mut tally = Tally::new(THREADS);
-        tally.add();
+        tally.add("p", "n1");
         let counters = tally.upstream(UpstreamId(0));
         std::thread::scope(|scope| {
             for thread in (0..THREADS).map(Thread) {
@@ -319,7 +383,7 @@ mod tests {
                     for _ in 0..ROUNDS {
                         let _attempt = cells.begin();
                         drop(cells.wait());
-                        cells.answered();
+                        cells.answered(200);
                         cells.gave(1);
                         cells.took(2);
                     }
@@ -337,7 +401,7 @@ mod tests {
     #[test]
     fn a_sum_is_over_all_threads_and_ends_with_its_guards() {
         let mut tally = Tally::new(2);
-        tally.add();
+        tally.add("p", "n1");
         let counters = tally.upstream(UpstreamId(0));
         let (one, other) = (counters.of(Thread(0)), counters.of(Thread(1)));
         let first = one.begin();
@@ -347,7 +411,7 @@ mod tests {
         drop((tunnel, second));
         assert_eq!((counters.in_flight_now(), counters.tunnels_now()), (1, 0));
         drop(first);
-        one.answered();
+        one.answered(200);
         other.is_at_work();
         assert_eq!((counters.in_flight_now(), counters.heard_so_far()), (0, 2));
         // The next snapshot has the same cells.
@@ -368,7 +432,7 @@ mod tests {
 
     #[test]
     fn one_request_at_a_time_tries_an_upstream() {
-        let counters = Counters::new(2);
+        let counters = Counters::new(("p", "n1"), 2);
         let trial = counters.try_out();
         assert!(trial.is_some() && counters.try_out().is_none());
         drop(trial);

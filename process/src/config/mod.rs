@@ -17,6 +17,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 pub use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
@@ -27,6 +28,9 @@ const FAULTS_MAX: usize = 20;
 
 /// How far a name may be from a known one, in Jaro-Winkler similarity, to be suggested.
 const SUGGESTION_SIMILARITY_MIN: f64 = 0.75;
+
+/// Bytes of a digest that are shown. 6: twelve digits are read at a glance, and no two versions of a file share them.
+const FINGERPRINT_BYTES: usize = 6;
 
 /// A configuration file that was read, with its name for reports.
 #[derive(Debug, Clone)]
@@ -64,6 +68,14 @@ impl Source {
             name: name.to_owned(),
             text: text.to_owned(),
         }
+    }
+
+    /// Which text it is, for people who compare: the first digits of its SHA-256, as `sha256sum` tells them of a file.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(&self.text);
+        let bytes = &digest[..FINGERPRINT_BYTES];
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The values, or every fault that was found.

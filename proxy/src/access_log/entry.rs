@@ -24,7 +24,17 @@ pub(crate) enum End {
 }
 
 impl End {
-    pub(super) fn as_str(self) -> &'static str {
+    /// All there are.
+    pub(crate) const ALL: [End; 5] = [
+        End::Complete,
+        End::UpstreamCut,
+        End::ClientGone,
+        End::TooSlow,
+        End::Tunnel,
+    ];
+
+    /// The word in the log and in figures.
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             End::Complete => "complete",
             End::UpstreamCut => "upstream-cut",

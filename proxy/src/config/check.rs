@@ -69,6 +69,7 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
         pools,
         routes,
         terms,
+        fingerprint: source.fingerprint(),
     })
 }
 

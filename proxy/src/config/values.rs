@@ -51,6 +51,8 @@ pub struct Config {
     pub(crate) routes: Vec<PathRoute>,
     /// What else holds on each route, by [`PathRoute::position`].
     pub(crate) terms: Arc<[Terms]>,
+    /// Which file it was read from: the first digits of its SHA-256.
+    pub fingerprint: String,
 }
 
 /// What holds on one route, the site's own where the route says nothing.

@@ -1,6 +1,6 @@
 //! The operator service over a real socket, as the command line speaks to it.
 
-use remora_policy::Observation;
+use remora_policy::{Cause, Observation, Phase};
 use remora_process::config::Source;
 use remora_proto::v1::DrainMode;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
@@ -69,8 +69,8 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
     directory.observe(first, Observation::Refused);
     let counters = current.tally.upstream(first);
     let cells = counters.of(Thread(0));
-    cells.answered();
-    cells.failed();
+    cells.answered(200);
+    cells.failed(&remora_policy::Failure::new(Phase::Connecting, Cause::Refused));
     let _in_flight = cells.begin();
 
     let status = client.status(ProxyStatusRequest {}).await.unwrap().into_inner();

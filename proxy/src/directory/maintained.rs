@@ -12,7 +12,6 @@ use tracing::info;
 
 use super::{Directory, Snapshot};
 use crate::config::{MaintenanceConfig, Pages, PoolConfig};
-use crate::metrics::maintenance_gauge;
 
 /// What is said in place of the upstreams of one pool.
 #[derive(Clone)]
@@ -100,18 +99,6 @@ impl Snapshot {
                 info!(pool, maintenance, "the maintenance of a pool begins or ends");
             }
             in_place.notice = notice;
-        }
-    }
-
-    /// Publishes which pools are under maintenance.
-    pub(super) fn show_maintenance(&self, before: Option<&Snapshot>) {
-        // Figures cannot be taken back.
-        for pool in before.iter().flat_map(|before| &before.upstreams.pools) {
-            maintenance_gauge(&pool.name).set(0.0);
-        }
-        for (pool, in_place) in self.upstreams.pools.iter().zip(&self.in_place) {
-            let value = if in_place.notice.is_some() { 1.0 } else { 0.0 };
-            maintenance_gauge(&pool.name).set(value);
         }
     }
 }

@@ -121,7 +121,7 @@ fn a_reload_keeps_what_is_known_of_members_that_stay() {
         .tally
         .upstream(UpstreamId(1))
         .of(Thread(0))
-        .answered();
+        .answered(200);
     directory.reload(&config(&[("n3", 3), ("n2", 2), ("n1", 1)]));
     assert_eq!(shown(&directory), "3: n3#2 unknown, n2#1 unknown, n1#0 down");
     let tally = &directory.current().tally;

@@ -23,7 +23,7 @@ use crate::answer::{OwnAnswer, Words};
 use crate::config::{Limits, Rules};
 use crate::directory::Snapshot;
 use crate::http::Farewell;
-use crate::metrics::{FAILURES, SLOW};
+use crate::metrics::SLOW;
 use crate::naming::RequestId;
 use crate::replay::{Replay, count};
 use crate::tally::{InFlight, OpenTunnel};
@@ -147,7 +147,16 @@ impl<'v> Story<'v> {
     /// An attempt begins.
     pub(super) fn attempts(&mut self, upstream: &'v Upstream) {
         self.trail.begins(upstream, self.pick, self.visit.now());
-        self.upstream = Some((upstream.id, self.visit.cells(upstream.id).begin()));
+        let cells = self.visit.cells(upstream.id);
+        if self.upstream.is_some() {
+            cells.figures.repeats();
+        }
+        if let Some(pool) = self.pool
+            && let Some(tier) = self.visit.snapshot().upstreams.pools[pool].tier(upstream)
+        {
+            self.visit.figures(pool).asks(tier);
+        }
+        self.upstream = Some((upstream.id, cells.begin()));
     }
 
     /// The current attempt has a connection: one that had served before, or a new one.
@@ -164,12 +173,10 @@ impl<'v> Story<'v> {
     pub(super) fn failed(&mut self, failure: &Failure) {
         self.trail.failed(failure, self.visit.now());
         let Some((id, _)) = &self.upstream else { return };
-        let Some((pool, upstream)) = self.visit.snapshot().upstreams.find(*id) else {
+        let Some((_, upstream)) = self.visit.snapshot().upstreams.find(*id) else {
             return;
         };
         tracing::debug!(route = &*upstream.route, ?failure, "an attempt failed");
-        metrics::counter!(FAILURES, "pool" => pool.name.to_string(), "route" => upstream.route.to_string())
-            .increment(1);
     }
 
     /// Another attempt follows.
@@ -271,6 +278,9 @@ impl Drop for Story<'_> {
             // What went there since its attempt ended: a client may send on while it is answered.
             let given = self.content.borrow_mut().take_given();
             self.visit.cells(id).gave(given);
+        }
+        if let Some(pool) = self.pool {
+            self.visit.figures(pool).ended(self.end);
         }
         if !self.visit.site.log.is_on() {
             return;

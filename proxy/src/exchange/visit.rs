@@ -70,16 +70,16 @@ impl Visit<'_> {
         metrics::counter!(REFUSED_ANSWERS, "pool" => pool, "route" => route, "reason" => reason).increment(1);
     }
 
-    /// What was seen of an upstream: a response head, or a failure. Answers with the doubt that a check will settle.
-    pub(super) fn observe(&self, upstream: UpstreamId, seen: Result<(), &Failure>) -> Option<Doubt> {
+    /// What was seen of an upstream: a response head with its status, or a failure. Answers with the doubt that a check will settle.
+    pub(super) fn observe(&self, upstream: UpstreamId, seen: Result<u16, &Failure>) -> Option<Doubt> {
         let counters = self.cells(upstream);
         let observation = match seen {
-            Ok(()) => {
-                counters.answered();
+            Ok(status) => {
+                counters.answered(status);
                 Some(Observation::Answered)
             }
             Err(failure) => {
-                counters.failed();
+                counters.failed(failure);
                 let observation = failure.observation();
                 if observation == Some(Observation::Answered) {
                     counters.is_at_work();

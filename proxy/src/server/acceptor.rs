@@ -127,6 +127,8 @@ impl Acceptor {
     /// Counts a client among those of its address, if it may come in. Whom a balancer brings is counted when it is known who
     /// that is.
     fn let_in(&self, stream: &TcpStream, client: SocketAddr) -> Option<Resident> {
+        let current = self.site.current();
+        current.tally.thread(self.site.thread).accepted.add(1);
         match &self.balancers {
             None => {
                 let from = (self.told(stream), client);

@@ -24,7 +24,7 @@ use super::addresses::Addresses;
 use super::ending::{self, Stage};
 use super::room::{ClientPlace, Room, TURN};
 use super::slots::Slots;
-use crate::metrics::{GAVE_WAY, WAITED};
+use crate::metrics::{GAVE_WAY, WaitingClient};
 use crate::tally::Thread;
 
 /// How exactly the moments are kept that connections name, and rests are measured, and how long a line of the log waits for
@@ -87,13 +87,13 @@ impl Clients {
 
     /// A place for a new client, once there is one; `most` says how many there may be at a time, over all threads.
     pub(super) async fn place(&self, most: impl Fn() -> usize) -> ClientPlace {
-        let mut turns = 0_u32;
+        let (mut turns, mut _waits) = (0_u32, None);
         loop {
             if let Some(place) = self.room.take(most()) {
                 return place;
             }
             if turns == 1 {
-                self.tell_of_waiting();
+                _waits = Some(self.waiting());
             }
             turns = turns.saturating_add(1);
             if !self.give_way() {
@@ -199,11 +199,12 @@ impl Clients {
         gives_way
     }
 
-    fn tell_of_waiting(&self) {
-        metrics::counter!(WAITED).increment(1);
+    /// A client has to wait. Told now and then.
+    fn waiting(&self) -> WaitingClient {
         if self.room.is_time_to_tell_of_waiting() {
             tracing::warn!("limits.connections is reached and all clients are at work: new ones wait");
         }
+        WaitingClient::begins()
     }
 }
 

@@ -389,6 +389,15 @@ impl Proxy {
         line.rsplit(' ').next()?.parse().ok()
     }
 
+    /// All figures together whose names begin like this.
+    pub(crate) fn figures(&self, name: &str) -> f64 {
+        let (_, page) = self.control_page("/metrics").expect("a page");
+        let lines = page.lines().filter(|line| line.starts_with(name));
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
     /// Status and text of a page of the control address.
     pub(crate) fn control_page(&self, path: &str) -> Option<(u16, String)> {
         std::net::TcpStream::connect(self.control).ok()?;
