@@ -56,7 +56,8 @@ impl Chromium {
         let port = free_port()?;
         let log = directory.join("chromedriver.log");
         let driver = Process::start("chromedriver", Path::new(DRIVER), &log, |command| {
-            command.arg(format!("--port={port}")).env("HOME", &home);
+            command.arg(format!("--port={port}"));
+            command.env("HOME", &home).env("TMPDIR", directory);
         })?;
         let mut chromium = Self {
             driver,
