@@ -68,6 +68,36 @@ impl OwnAnswer {
         }
     }
 
+    /// For a client that has to come over TLS; `reads` says that it only wants to look.
+    ///
+    /// 301 for it, which every client knows; 308 for what has content or changes something: after a 301 many send a GET.
+    #[must_use]
+    pub(crate) fn moved(reads: bool) -> Self {
+        Self {
+            status: if reads { 301 } else { 308 },
+            reason: "https",
+            sentence: "This site is found over https.",
+            close: false,
+        }
+    }
+
+    /// For one that has to come over TLS and names no host.
+    #[must_use]
+    pub(crate) fn no_host() -> Self {
+        Self {
+            status: 400,
+            reason: "no-host",
+            sentence: "The request names no host.",
+            close: false,
+        }
+    }
+
+    /// Whether it sends the client to another address.
+    #[must_use]
+    pub(crate) fn leads_away(self) -> bool {
+        (300..400).contains(&self.status)
+    }
+
     /// For a client whose content did not come in time.
     #[must_use]
     pub(crate) fn too_slow() -> Self {

@@ -29,6 +29,7 @@ pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogConfig, LogFormat, LogTarget};
 pub(crate) use values::{
     HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, Terms, TlsConfig,
+    ToldCertificate,
 };
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.

@@ -24,11 +24,12 @@ mod visit;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use remora_h1::{Asked, Length, Refusal, Version};
 use remora_policy::{
     Budget, Cause, ClientView, Failure, GiveUp, Health, MappedPath, Origin, PathFault, Peer, Phase, Pool,
-    RequestShape, RouteKey, Told, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up,
+    RequestShape, RouteKey, ToHttps, Told, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up,
     has_been_here, is_idempotent, pick, route_cookie,
 };
 
@@ -40,6 +41,7 @@ use crate::replay::{Lost, Replay};
 use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Trial;
+use crate::tls::SecuredFields;
 use breaks::Breaks;
 use delivery::Delivery;
 use stay::Stay;
@@ -55,6 +57,10 @@ pub(crate) struct Visitor {
     pub(crate) site: Rc<Site>,
     /// The far end.
     pub(crate) peer: Peer,
+    /// Where TLS ends here, what upstreams are told of it.
+    pub(crate) secured: Option<SecuredFields>,
+    /// Where its clients are sent that speak in clear, unless they are served.
+    pub(crate) redirect: Option<Arc<ToHttps>>,
     /// The connection's place among those of the thread.
     pub(crate) ticket: Ticket,
 }
@@ -84,6 +90,7 @@ pub(crate) async fn serve(
     let visit = Visit {
         site: &visitor.site,
         ticket: &visitor.ticket,
+        secured: visitor.secured.as_deref(),
         current: visitor.site.current(),
         head: &papers.request,
     };
@@ -102,7 +109,10 @@ pub(crate) async fn serve(
         instead: &mut papers.instead,
     };
     let served = match read {
-        Ok(()) => answered(&visit, view, &replay, &mut desk, &mut story).await,
+        Ok(()) => match visit.sent_to_https(visitor.redirect.as_deref(), &view, desk.instead) {
+            None => answered(&visit, view, &replay, &mut desk, &mut story).await,
+            Some(own) => Err(own.into()),
+        },
         Err(refusal) => Err(OwnAnswer::refused(refusal).into()),
     };
     let delivery = Delivery {
@@ -326,6 +336,7 @@ impl<'a> Exchange<'a, '_, '_> {
         let told = Told {
             client: &self.client,
             upgrade: self.upgrade,
+            secured: self.visit.secured,
             request_id: story.request_id(),
             via: self.visit.site.naming.via(head.version()),
         };

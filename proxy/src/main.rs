@@ -120,7 +120,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
         keeping: keeping.clone(),
         turns,
     };
-    let mut beside = pin!(beside(operators, directory.clone()));
+    let mut beside = pin!(beside(operators, directory.clone(), gates.clone()));
     let mut workers = server.start(&directory, &log).map_err(cannot_start)?;
     let _ = accepting.set(Box::new(workers.accepting()));
     let reload = tokio::select! {
@@ -321,11 +321,13 @@ impl Operators {
     }
 }
 
-/// What runs beside the clients for as long as the process lives: checks of the upstreams, and operators' requests.
-async fn beside(operators: Operators, directory: Directory) -> Result<(), Failure> {
+/// What runs beside the clients for as long as the process lives: checks of the upstreams, a look at certificates, and operators'
+/// requests.
+async fn beside(operators: Operators, directory: Directory, gates: Gates) -> Result<(), Failure> {
     tokio::select! {
         () = check_upstreams(directory.clone()) => Ok(()),
         () = directory.keep_deadlines() => Ok(()),
+        () = gates.keep_telling() => Ok(()),
         ended = operators.serve(directory.clone()) => ended,
     }
 }

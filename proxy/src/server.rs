@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use remora_policy::ToHttps;
 use remora_process::exit::Failure;
 use remora_process::ops::bind_failure;
 use tokio::net::TcpListener;
@@ -70,6 +71,8 @@ struct Listening {
     balancers: Option<Networks>,
     /// What connections are secured with, unless they are in clear.
     gate: Option<Arc<Gate>>,
+    /// Where clients are sent, unless they are served.
+    redirect: Option<Arc<ToHttps>>,
 }
 
 /// The threads at work.
@@ -104,6 +107,7 @@ impl Server {
                     socket,
                     balancers: listener.proxy_protocol.clone(),
                     gate: gates.at(address),
+                    redirect: listener.redirect.clone(),
                 }));
             }
             all.append(&mut bound);
@@ -245,6 +249,7 @@ impl Worker {
                 listener: TcpListener::from_std(listening.socket)?,
                 balancers: listening.balancers,
                 gate: listening.gate,
+                redirect: listening.redirect,
                 site: Rc::clone(&site),
                 clients: Rc::clone(&clients),
                 stage: self.stage.clone(),

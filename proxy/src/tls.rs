@@ -4,16 +4,19 @@
 //! whose settings are alike share the key of its tickets, so that a client that comes back to another thread or address resumes.
 //! What is read anew (SIGHUP) takes the place of what was there as a whole; the tickets stay good, and open connections go on.
 //!
-//! Invariants: what is read together fits together, or nothing of it is taken · data before the end of the handshake (0-RTT) is
+//! Invariants: what is read together fits together, or nothing of it is taken · a gate that asks for client certificates gives and
+//! takes no ticket: each is verified anew, and nobody comes in by a ticket of a gate that asks for none · data before the end of the handshake (0-RTT) is
 //! never taken: it could be sent twice.
 //!
 //! Left out on purpose: how long a handshake may take (`server`); TLS to upstreams and at the control address.
 
 mod keyring;
 mod shake;
+mod told;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use metrics::gauge;
@@ -24,43 +27,56 @@ use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
-use crate::config::{ListenConfig, TlsConfig};
+use crate::config::{ListenConfig, TlsConfig, ToldCertificate};
 use crate::metrics::CERTIFICATE_EXPIRES;
-pub(crate) use keyring::{Identity, Keyring};
+pub(crate) use keyring::{Identity, Keyring, client_verifier};
 pub(crate) use shake::{PROTOCOLS, Protocol, Unsecured, shake};
+pub(crate) use told::SecuredFields;
 
 /// The versions that clients may speak, and the one that they must where an owner says so.
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+
+/// How often the log says what is not well with certificates. A day: time enough for whoever renews them.
+const TELL_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What seals the tickets with which clients resume.
 type Tickets = Arc<dyn ProducesTickets>;
 
 /// What the connections of a listener are secured with.
 pub(crate) struct Gate {
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Made>,
     tickets: Tickets,
+}
+
+/// What a connection is made with.
+pub(crate) struct Made {
+    server: Arc<ServerConfig>,
+    /// What upstreams are told of it.
+    told: ToldCertificate,
+    /// What it was made of.
+    keyring: Keyring,
 }
 
 impl Gate {
     fn new(tls: &TlsConfig, tickets: Tickets) -> Self {
         Self {
-            current: ArcSwap::from(server(tls, &tickets)),
+            current: ArcSwap::from_pointee(made(tls, &tickets)),
             tickets,
         }
     }
 
     /// What a new connection is made with.
-    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+    pub(crate) fn current(&self) -> Arc<Made> {
         self.current.load_full()
     }
 
     /// New connections are made with this.
     fn renew(&self, tls: &TlsConfig) {
-        self.current.store(server(tls, &self.tickets));
+        self.current.store(Arc::new(made(tls, &self.tickets)));
     }
 }
 
-fn server(tls: &TlsConfig, tickets: &Tickets) -> Arc<ServerConfig> {
+fn made(tls: &TlsConfig, tickets: &Tickets) -> Made {
     let versions = match tls.settings.newest_only {
         true => &VERSIONS[..1],
         false => &VERSIONS[..],
@@ -68,16 +84,27 @@ fn server(tls: &TlsConfig, tickets: &Tickets) -> Arc<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
         .with_protocol_versions(versions)
         .expect("the provider has suites for both versions");
-    let mut config = builder
-        .with_no_client_auth()
-        .with_cert_resolver(tls.keyring.resolver(tls.settings.strict_sni));
+    let builder = match tls.keyring.verifier() {
+        None => builder.with_no_client_auth(),
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+    };
+    let mut config = builder.with_cert_resolver(tls.keyring.resolver(tls.settings.strict_sni));
     config.alpn_protocols = PROTOCOLS.iter().map(|(_, name)| name.to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = Arc::clone(tickets);
-    Arc::new(config)
+    let clients = tls.settings.clients.as_ref();
+    match clients {
+        None => config.ticketer = Arc::clone(tickets),
+        Some(_) => config.send_tls13_tickets = 0,
+    }
+    Made {
+        server: Arc::new(config),
+        told: clients.map(|clients| clients.told).unwrap_or_default(),
+        keyring: tls.keyring.clone(),
+    }
 }
 
-/// The gates of all listeners that have one.
+/// The gates of all listeners that have one. Cheap to clone.
+#[derive(Clone)]
 pub struct Gates(Vec<(SocketAddr, Arc<Gate>)>);
 
 impl Gates {
@@ -99,8 +126,9 @@ impl Gates {
             alike.push((tls, Arc::clone(&tickets)));
             gates.push((listener.address, Arc::new(Gate::new(tls, tickets))));
         }
-        tell(listeners);
-        Ok(Self(gates))
+        let gates = Self(gates);
+        gates.tell();
+        Ok(gates)
     }
 
     /// That of a listener.
@@ -116,22 +144,30 @@ impl Gates {
                 gate.renew(tls);
             }
         }
-        tell(listeners);
+        self.tell();
     }
-}
 
-/// Shows when certificates expire, and says what is not well with them.
-fn tell(listeners: &[ListenConfig]) {
-    let now = now();
-    for listener in listeners {
-        let Some(tls) = &listener.tls else { continue };
-        for doubt in tls.keyring.doubts(now) {
-            tracing::warn!(listen = %listener.address, "{doubt}");
+    /// Says every day what is not well with the certificates, for as long as it is polled.
+    pub async fn keep_telling(self) {
+        loop {
+            tokio::time::sleep(TELL_EVERY).await;
+            self.tell();
         }
-        for holder in tls.keyring.holders() {
-            let (listen, name) = (listener.address.to_string(), holder.name.clone());
-            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-            gauge!(CERTIFICATE_EXPIRES, "listen" => listen, "name" => name).set(holder.expires as f64);
+    }
+
+    /// Shows when certificates expire, and says what is not well with them.
+    fn tell(&self) {
+        let now = now();
+        for (address, gate) in &self.0 {
+            let keyring = gate.current().keyring.clone();
+            for doubt in keyring.doubts(now) {
+                tracing::warn!(listen = %address, "{doubt}");
+            }
+            for holder in keyring.holders() {
+                let (listen, name) = (address.to_string(), holder.name.clone());
+                #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+                gauge!(CERTIFICATE_EXPIRES, "listen" => listen, "name" => name).set(holder.expires as f64);
+            }
         }
     }
 }

@@ -7,30 +7,15 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, HandshakeKind};
-use support::client::Client;
 use support::process::{Config, Proxy};
-use support::tls::{Certificates, now, readable_by};
+use support::tls::{Certificates, now, readable_by, refused, shop, visit};
 use support::upstream::{Act, Upstream};
 use support::wait_until;
 
 /// More than any body here, and more than fits into the buffers between two ends.
 const MANY_BYTES: usize = 1024 * 1024;
-
-/// A proxy with one certificate for shop.test.
-fn shop(config: &Config) -> (Certificates, Proxy) {
-    let certificates = Certificates::draw();
-    certificates.issue("shop", &["shop.test"]);
-    let line = format!("tls = {{ {} }}", certificates.pair("shop"));
-    let proxy = Proxy::start(&config.clone().listen(&line));
-    (certificates, proxy)
-}
-
-/// A client of shop.test.
-fn visit(proxy: &Proxy, config: &Arc<ClientConfig>) -> Client {
-    proxy.client().secure(config, "shop.test").expect("a handshake")
-}
 
 /// Whether the proxy shows a client that asks for this name this certificate.
 fn is_shown(proxy: &Proxy, certificates: &Certificates, name: &str, shown: &str) -> bool {
@@ -41,11 +26,6 @@ fn is_shown(proxy: &Proxy, certificates: &Certificates, name: &str, shown: &str)
         .expect("a handshake");
     let chain = client.secured().peer_certificates().expect("a server shows one");
     chain[0] == certificates.der(shown)
-}
-
-fn refused(proxy: &Proxy, reason: &str) -> f64 {
-    let name = format!("remora_proxy_refused_connections_total{{reason=\"{reason}\"}}");
-    proxy.figure(&name).unwrap_or(0.0)
 }
 
 #[test]
@@ -338,4 +318,11 @@ fn a_websocket_passes_and_ends_in_order() {
     }
     client.finish();
     assert!(client.ends_in_order());
+
+    let broken = Upstream::start(move |_| Act::SayAndReset(switch.into()));
+    let (certificates, proxy) = shop(&Config::new(&[&broken]));
+    let mut client = visit(&proxy, &certificates.client());
+    if client.get("/", fields).status == 101 {
+        assert!(!client.ends_in_order());
+    }
 }

@@ -107,9 +107,9 @@ pub use failover::{
 };
 pub use frames::Frames;
 pub use headers::{
-    ClientView, FieldEdit, FieldRules, ForwardingHeader, Listed, Origin, Peer, Scheme, Told, Upgrade,
-    added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here, may_trail,
-    route_cookie, traceparent,
+    ClientView, FieldEdit, FieldRules, ForwardingHeader, Listed, Origin, Peer, Scheme, ToHttps, Told,
+    Upgrade, added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here,
+    may_trail, route_cookie, traceparent,
 };
 pub use maintenance::{Maintenance, Maintenances};
 pub use pace::{Pace, PaceLimits};

@@ -116,6 +116,7 @@ impl Site {
         let told = Told {
             client: &client,
             upgrade,
+            secured: None,
             request_id: "0123456789abcdef-7",
             via: "1.1 remora-1",
         };

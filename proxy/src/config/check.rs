@@ -9,6 +9,7 @@ pub(super) mod health;
 mod log;
 pub(super) mod pages;
 pub(super) mod pools;
+pub(super) mod redirect;
 mod routes;
 mod rules;
 pub(super) mod sticky;
@@ -104,6 +105,7 @@ impl Report<'_> {
                 address,
                 proxy_protocol,
                 tls,
+                redirect: listener.redirect.as_ref().map(|redirect| self.redirect(redirect)),
             });
         }
         checked

@@ -20,7 +20,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::check::{THREADS, health, pages, pools, sticky};
+use super::check::{THREADS, health, pages, pools, redirect, sticky};
 use super::keys::{Section, Table, table, within};
 use super::limits::{LimitsTable, PERIOD, RetryTable};
 use super::report::Bound;
@@ -101,6 +101,7 @@ table! {
     proxy_protocol: Option<Spanned<Vec<Spanned<String>>>> = "no PROXY header is read", "", r#"["192.0.2.5"]"#;
     [tables]
     tls: Option<Spanned<ListenTlsTable>> = "[listen.tls]";
+    redirect: Option<RedirectTable> = "[listen.redirect]";
 }
 
 table! {
@@ -118,6 +119,7 @@ table! {
     min_version: Option<Spanned<String>> = "1.2", "", r#""1.3""#;
     [tables]
     certificate: Vec<CertificateTable> = "[[listen.tls.certificate]]";
+    clients: Option<ClientsTable> = "[listen.tls.clients]";
 }
 
 table! {
@@ -129,6 +131,62 @@ table! {
     cert: Spanned<PathBuf> = r#""/etc/remora/shop.pem""#;
     /// Its private key.
     key: Spanned<PathBuf> = r#""/etc/remora/shop.key""#;
+}
+
+table! {
+    /// Certificates of clients, which are asked for one. Clients that are asked make a full handshake each time.
+    ClientsTable:
+    [required]
+    /// Certificates of the authorities that are believed, in PEM.
+    authority: Spanned<PathBuf> = r#""/etc/remora/staff.pem""#;
+    [optional]
+    /// Whether a client without one is refused.
+    required: bool = "clients without one are served", "", "true";
+    /// In which fields Tomcat is told of them: "rfc9440", in `Client-Cert` and `Client-Cert-Chain`; "sslvalve", as Tomcat's SSLValve
+    /// reads them, in `SSL_CLIENT_CERT`, `SSL_CIPHER` and `SSL_CIPHER_USEKEYSIZE`. What clients write there is dropped anyhow.
+    fields: Vec<Spanned<String>> = "Tomcat is told nothing", "", r#"["rfc9440", "sslvalve"]"#;
+}
+
+table! {
+    #[derive(Default)]
+    #[serde(remote = "Self")]
+    /// Sends clients of a listener in clear to https, with 301 where they read and 308 otherwise. `redirect = "https"` is enough. A
+    /// request without Host gets 400; one that a trusted peer has from a client over TLS is served.
+    RedirectTable:
+    [optional]
+    /// The port of TLS as clients see it.
+    port: Option<Spanned<u16>> = redirect::PORT_DEFAULT, within(&redirect::PORT), "8443";
+    /// Paths that are served in clear, with all below them.
+    except: Vec<Spanned<String>> = "none", "", r#"["/.well-known/acme-challenge"]"#;
+}
+
+impl<'de> Deserialize<'de> for RedirectTable {
+    /// By the form of what stands there, so that a fault is told of that form.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HttpsOrTable)
+    }
+}
+
+struct HttpsOrTable;
+
+impl<'de> Visitor<'de> for HttpsOrTable {
+    type Value = RedirectTable;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("\"https\", or a table with port and except")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<RedirectTable, E> {
+        match word {
+            "https" => Ok(RedirectTable::default()),
+            _ => Err(E::invalid_value(Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<RedirectTable, A::Error> {
+        // The derived one, which knows the table alone.
+        RedirectTable::deserialize(MapAccessDeserializer::new(table))
+    }
 }
 
 table! {

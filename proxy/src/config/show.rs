@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use remora_policy::{
-    AdminState, BalanceBy, ForwardingHeader, HealthRule, Lookup, RouteCookie, Settings, Sticky,
+    AdminState, BalanceBy, ForwardingHeader, HealthRule, Lookup, RouteCookie, Settings, Sticky, ToHttps,
 };
 
 use remora_process::tls::now;
@@ -34,7 +34,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     config
         .listen
         .iter()
-        .try_for_each(|listen| write_listen(listen, text))?;
+        .try_for_each(|listener| write_listener(listener, text))?;
     let how = if config.control_tls.is_some() {
         " with TLS"
     } else {
@@ -83,19 +83,24 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_listen(listen: &ListenConfig, text: &mut String) -> std::fmt::Result {
+/// How clients are accepted at one address.
+fn write_listener(listener: &ListenConfig, text: &mut String) -> std::fmt::Result {
     let ListenConfig {
         address,
         proxy_protocol,
         tls,
-    } = listen;
+        redirect,
+    } = listener;
     write!(text, "listen   {address}")?;
     if let Some(tls) = tls {
         write_tls(tls, text)?;
     }
-    match proxy_protocol {
+    if let Some(from) = proxy_protocol {
+        write!(text, " with PROXY headers from {from}")?;
+    }
+    match redirect {
         None => writeln!(text)?,
-        Some(from) => writeln!(text, " with PROXY headers from {from}")?,
+        Some(to) => write_redirect(to, text)?,
     }
     for doubt in tls.iter().flat_map(|tls| tls.keyring.doubts(now())) {
         writeln!(text, "  warning {doubt}")?;
@@ -122,6 +127,7 @@ fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
         certificates,
         strict_sni,
         newest_only,
+        clients,
     } = &tls.settings;
     let files: Vec<String> = certificates
         .iter()
@@ -129,9 +135,30 @@ fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
         .collect();
     let version = if *newest_only { " 1.3" } else { "" };
     write!(text, " with TLS{version} by {}", files.join(", "))?;
-    match strict_sni {
-        true => write!(text, " for their names alone"),
-        false => Ok(()),
+    if *strict_sni {
+        write!(text, " for their names alone")?;
+    }
+    let Some(clients) = clients else { return Ok(()) };
+    let authority = clients.authority.display();
+    let how = if clients.required { "takes" } else { "asks for" };
+    write!(text, ", {how} client certificates of {authority}")?;
+    for (is_told, name) in [
+        (clients.told.rfc9440, "rfc9440"),
+        (clients.told.sslvalve, "sslvalve"),
+    ] {
+        if is_told {
+            write!(text, ", told as {name}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Where clients are sent.
+fn write_redirect(to: &ToHttps, text: &mut String) -> std::fmt::Result {
+    write!(text, ", sends clients to https at {}", to.port)?;
+    match &*to.except {
+        [] => writeln!(text),
+        except => writeln!(text, " except {}", except.join(", ")),
     }
 }
 

@@ -342,6 +342,39 @@ fn a_listener_behind_balancers_names_them() {
 }
 
 #[test]
+fn a_listener_says_how_it_speaks() {
+    let shown = |lines: &str| {
+        let bind = "bind = \"127.0.0.1:8080\"";
+        let summary = read(&GOOD.replace(bind, &format!("{bind}\n{lines}")))
+            .unwrap()
+            .summary();
+        summary.lines().next().unwrap().to_owned()
+    };
+    for (lines, expected) in [
+        (
+            "tls = { cert = \"a.pem\", key = \"a.key\" }",
+            " with TLS by a.pem",
+        ),
+        (
+            "[listen.tls]\nmin_version = \"1.3\"\nstrict_sni = true\ncertificate = [{ cert = \"b\", key = \"k\" }, \
+             { cert = \"c\", key = \"k\" }]",
+            " with TLS 1.3 by b, c for their names alone",
+        ),
+        (
+            "tls = { cert = \"a\", key = \"k\", clients = { authority = \"x\", required = true, fields = [\"sslvalve\"] } }",
+            " with TLS by a, takes client certificates of x, told as sslvalve",
+        ),
+        ("redirect = \"https\"", ", sends clients to https at 443"),
+        (
+            "redirect = { port = 8443, except = [\"/a\"] }",
+            ", sends clients to https at 8443 except /a",
+        ),
+    ] {
+        assert_eq!(shown(lines), format!("listen   127.0.0.1:8080{expected}"));
+    }
+}
+
+#[test]
 fn what_a_reload_cannot_change_is_named() {
     let config = read(GOOD).unwrap();
     assert!(config.fixed_differences(&config).is_empty());
@@ -352,6 +385,15 @@ fn what_a_reload_cannot_change_is_named() {
     )
     .unwrap();
     assert_eq!(config.fixed_differences(&other), ["listen", "threads"]);
+    let listener = |line: &str| read(&GOOD.replace(":8080\"", &format!(":8080\"\n{line}"))).unwrap();
+    let [one, other] =
+        ["a", "b"].map(|cert| listener(&format!("tls = {{ cert = \"{cert}\", key = \"k\" }}")));
+    assert!(one.fixed_differences(&other).is_empty());
+    assert_eq!(config.fixed_differences(&one), ["listen"]);
+    assert_eq!(
+        config.fixed_differences(&listener("redirect = \"https\"")),
+        ["listen"]
+    );
     let reloadable = read(&GOOD.replace("weight = 3", "weight = 4")).unwrap();
     assert!(config.fixed_differences(&reloadable).is_empty());
 }

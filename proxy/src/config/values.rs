@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{BalanceBy, FieldRules, HealthRule, Page, PathRoute, Settings, Sticky};
+use remora_policy::{BalanceBy, FieldRules, HealthRule, Page, PathRoute, Settings, Sticky, ToHttps};
 use remora_process::reload::differing;
 use remora_process::tls::Files;
 
@@ -82,6 +82,8 @@ pub struct ListenConfig {
     pub proxy_protocol: Option<Networks>,
     /// How it ends TLS; absent where it speaks in clear.
     pub(crate) tls: Option<TlsConfig>,
+    /// Where its clients are sent; absent where they are served.
+    pub(crate) redirect: Option<Arc<ToHttps>>,
 }
 
 /// How a listener ends TLS. Two that are alike in their settings are alike.
@@ -102,6 +104,28 @@ pub(crate) struct TlsSettings {
     pub(crate) strict_sni: bool,
     /// Whether clients must speak TLS 1.3.
     pub(crate) newest_only: bool,
+    /// Whether clients are asked for a certificate, and what is made of it.
+    pub(crate) clients: Option<ClientCertificates>,
+}
+
+/// Certificates of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientCertificates {
+    /// Where the authorities are that are believed.
+    pub(crate) authority: PathBuf,
+    /// Whether a client without one is refused.
+    pub(crate) required: bool,
+    /// How upstreams are told.
+    pub(crate) told: ToldCertificate,
+}
+
+/// In which fields upstreams are told of a client's certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ToldCertificate {
+    /// Those of RFC 9440.
+    pub(crate) rfc9440: bool,
+    /// Those of Tomcat's SSLValve.
+    pub(crate) sslvalve: bool,
 }
 
 impl PartialEq for TlsConfig {
@@ -264,8 +288,9 @@ impl Config {
                 address,
                 proxy_protocol,
                 tls,
+                redirect,
             } = listener.clone();
-            (address, proxy_protocol, tls.is_some())
+            (address, proxy_protocol, tls.is_some(), redirect)
         };
         self.listen.iter().map(fixed).eq(new.listen.iter().map(fixed))
     }

@@ -107,6 +107,9 @@ impl Delivery<'_, '_> {
     pub(super) async fn answer(&self, own: OwnAnswer, desk: &mut Desk<'_>, story: &mut Story<'_>) {
         story.answered_by_us(own.reason);
         let text = own.write(&story.words(&own), story.request_id(), desk.shown);
+        if own.leads_away() {
+            desk.shown.fields.push(b"location", desk.instead);
+        }
         let bare = self.visit.head.method() == "HEAD";
         let (length, mut rest) = match bare {
             true => (Length::None, &b""[..]),

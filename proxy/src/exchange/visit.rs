@@ -5,9 +5,10 @@
 //! failed or was answered, and once more if the answer's body breaks.
 
 use remora_h1::{Head, Refusal};
-use remora_policy::{Failure, Health, Observation, UpstreamId};
+use remora_policy::{ClientView, Failure, Health, Observation, ToHttps, UpstreamId};
 use tokio::time::Instant;
 
+use crate::answer::OwnAnswer;
 use crate::directory::{Held, Snapshot};
 use crate::doubts::Doubt;
 use crate::metrics::{PoolCells, REFUSED_ANSWERS};
@@ -20,6 +21,8 @@ pub(super) struct Visit<'v> {
     pub(super) site: &'v Site,
     /// The place of its client's connection.
     pub(super) ticket: &'v Ticket,
+    /// What upstreams are told of its client's TLS, where that ends here.
+    pub(super) secured: Option<&'v [(&'static str, String)]>,
     /// As it was when the request came; the request keeps it to the end.
     pub(super) current: Held,
     pub(super) head: &'v Head,
@@ -34,6 +37,21 @@ impl Visit<'_> {
     /// The moment of this turn.
     pub(super) fn now(&self) -> Instant {
         self.ticket.now()
+    }
+
+    /// The answer to a client that has to come over TLS, its address in `to`; none where it is served.
+    pub(super) fn sent_to_https(
+        &self,
+        redirect: Option<&ToHttps>,
+        client: &ClientView<'_>,
+        to: &mut Vec<u8>,
+    ) -> Option<OwnAnswer> {
+        let (head, asked) = (self.head, self.head.path_and_query());
+        let redirect = redirect.filter(|redirect| redirect.covers(client, asked))?;
+        Some(match redirect.write(client, asked, to) {
+            true => OwnAnswer::moved(matches!(head.method(), "GET" | "HEAD")),
+            false => OwnAnswer::no_host(),
+        })
     }
 
     /// What holds of an upstream's health now, after all that happened since the request came. One that was taken out of

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_policy::{Peer, Scheme};
+use remora_policy::{Peer, Scheme, ToHttps};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -36,6 +36,7 @@ pub(super) struct Acceptor {
     pub(super) listener: TcpListener,
     pub(super) balancers: Option<Networks>,
     pub(super) gate: Option<Arc<Gate>>,
+    pub(super) redirect: Option<Arc<ToHttps>>,
     pub(super) site: Rc<Site>,
     pub(super) clients: Rc<Clients>,
     pub(super) stage: watch::Receiver<Stage>,
@@ -93,6 +94,7 @@ impl Acceptor {
             listener,
             balancers,
             gate,
+            redirect,
             site,
             clients,
             stage,
@@ -105,6 +107,7 @@ impl Acceptor {
             listener,
             balancers,
             gate,
+            redirect,
             site,
             clients,
             stage,
@@ -154,13 +157,14 @@ impl Acceptor {
         let _noticed_later = SockRef::from(&stream).set_tcp_user_timeout(Some(limits.idle));
         let (site, clients) = (Rc::clone(&self.site), Rc::clone(&self.clients));
         let (ticket, announces) = (clients.enter(place), self.balancers.is_some());
-        let gate = self.gate.clone();
+        let (gate, redirect) = (self.gate.clone(), self.redirect.clone());
         spawn_local(async move {
             ticket.here().await;
             let from = From {
                 client,
                 announces,
                 gate,
+                redirect,
                 resident,
             };
             serve(stream, from, (site, clients), ticket).await;
@@ -175,6 +179,8 @@ struct From {
     announces: bool,
     /// What it is secured with.
     gate: Option<Arc<Gate>>,
+    /// Where it is sent.
+    redirect: Option<Arc<ToHttps>>,
     resident: Resident,
 }
 
@@ -200,19 +206,25 @@ async fn serve(
             Err(why) => return refuse(from.client, why),
         }
     }
-    let (socket, scheme) = match &from.gate {
-        None => (Socket::Clear(stream), Scheme::Http),
+    let (socket, scheme, secured) = match &from.gate {
+        None => (Socket::Clear(stream), Scheme::Http, None),
         Some(gate) => {
             let limit = site.current().snapshot.limits.handshake;
             let securing = secure(stream, from.client, gate, (&ticket, limit));
-            let Some(Some(socket)) = ticket.until_cut(securing).await else {
+            let Some(Some((socket, fields))) = ticket.until_cut(securing).await else {
                 return;
             };
-            (socket, Scheme::Https)
+            (socket, Scheme::Https, Some(fields))
         }
     };
     let peer = Peer { address, scheme };
-    let visitor = Visitor { site, peer, ticket };
+    let visitor = Visitor {
+        site,
+        peer,
+        secured,
+        redirect: from.redirect,
+        ticket,
+    };
     let serving = match socket.protocol() {
         Protocol::Http1 => converse(socket, &visitor),
     };
@@ -222,8 +234,7 @@ async fn serve(
 }
 
 /// Counts a connection among those of its client's address; none if there are too many, and then the client is told where that
-/// can be done in clear. Who is
-/// trusted brings others, and is not counted.
+/// can be done in clear. Who is trusted brings others, and is not counted.
 fn count(
     site: &Site,
     clients: &Clients,

@@ -17,7 +17,7 @@ use super::refuse;
 use crate::conversation::LAST_CALL;
 use crate::deadline::Deadline;
 use crate::http::Socket;
-use crate::tls::{Gate, Unsecured, shake};
+use crate::tls::{Gate, SecuredFields, Unsecured, shake};
 
 /// What a client is told that speaks HTTP in clear. In clear, too: so its browser shows it.
 const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
@@ -32,13 +32,13 @@ const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
 /// connection, and some clients then forget what they were told.
 const UNREAD_BYTES: usize = 4 * 1024;
 
-/// Makes the handshake; none when there is nobody to be served.
+/// Makes the handshake, and says what upstreams are told of it; none when there is nobody to be served.
 pub(super) async fn secure(
     stream: TcpStream,
     client: SocketAddr,
     gate: &Gate,
     (ticket, limit): (&Ticket, Duration),
-) -> Option<Socket> {
+) -> Option<(Socket, SecuredFields)> {
     // In a place of its own: a connection that rests later does not keep its room.
     let mut shaking = Box::pin(shake(stream, gate.current()));
     let (mut due, mut called) = (Deadline::since(ticket.now(), limit), false);
@@ -60,7 +60,7 @@ pub(super) async fn secure(
         Poll::Pending
     });
     match shaken.await {
-        Ok(stream) => return Some(Socket::Secured(stream)),
+        Ok((stream, fields)) => return Some((Socket::Secured(stream), fields)),
         Err(Unsecured::Refused(why)) => refuse(client, why),
         Err(Unsecured::InClear(stream)) => {
             refuse(client, "HTTP in clear where TLS is spoken");

@@ -9,9 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use remora_process::tls::{Holder, TlsError, certificates, private_key};
+use remora_process::tls::{Holder, TlsError, authorities, certificates, private_key};
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 
 use super::EXPIRES_SOON;
@@ -21,9 +22,15 @@ const READ_BY_ALL: u32 = 0o004;
 /// Seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
 
-/// Certificates with their keys, as they were read. Cheap to clone.
+/// Certificates with their keys, as they were read, and who is believed of those that clients show. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Keyring(Arc<[Identity]>);
+pub(crate) struct Keyring {
+    identities: Arc<[Identity]>,
+    verifier: Option<Verifier>,
+}
+
+/// Verifies certificates of clients.
+type Verifier = Arc<dyn ClientCertVerifier>;
 
 /// One certificate.
 pub(crate) struct Identity {
@@ -94,31 +101,45 @@ impl Identity {
 
 impl Keyring {
     /// With these; the first is shown to whoever asks for none of their names.
-    pub(crate) fn of(identities: Vec<Identity>) -> Self {
-        Self(identities.into())
+    pub(crate) fn of(identities: Vec<Identity>, verifier: Option<Verifier>) -> Self {
+        Self {
+            identities: identities.into(),
+            verifier,
+        }
+    }
+
+    /// Who verifies what clients show; none where they are not asked.
+    pub(super) fn verifier(&self) -> Option<Verifier> {
+        self.verifier.clone()
     }
 
     /// Whom the certificates name.
     pub(crate) fn holders(&self) -> impl Iterator<Item = &Holder> {
-        self.0.iter().map(|identity| &identity.holder)
+        self.identities.iter().map(|identity| &identity.holder)
     }
 
     /// What is not well with them, as sentences; what nobody can use is a fault and is not here.
     pub(crate) fn doubts(&self, now: u64) -> Vec<String> {
-        self.0.iter().flat_map(|identity| identity.doubts(now)).collect()
+        self.identities
+            .iter()
+            .flat_map(|identity| identity.doubts(now))
+            .collect()
     }
 
     /// Who is shown which; where it is strict, nobody is shown one for a name that it does not have.
     pub(super) fn resolver(&self, strict: bool) -> Arc<dyn ResolvesServerCert> {
         let mut names = Names::default();
-        for identity in &*self.0 {
+        for identity in &*self.identities {
             for host in &identity.holder.hosts {
                 let shown = Arc::clone(&identity.shown);
                 names.by_host.entry(host.clone()).or_default().push(shown);
             }
         }
         if !strict {
-            names.otherwise = self.0.first().map(|identity| Arc::clone(&identity.shown));
+            names.otherwise = self
+                .identities
+                .first()
+                .map(|identity| Arc::clone(&identity.shown));
         }
         Arc::new(names)
     }
@@ -128,6 +149,21 @@ impl std::fmt::Debug for Keyring {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_list().entries(self.holders()).finish()
     }
+}
+
+/// Who verifies certificates of clients by the authorities in a file.
+///
+/// # Errors
+/// The file cannot be read or used; the sentence names it.
+pub(crate) fn client_verifier(authority: &Path, required: bool) -> Result<Verifier, TlsError> {
+    let roots = Arc::new(authorities(authority)?);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, aws_lc_rs::default_provider().into());
+    let verifier = match required {
+        true => verifier,
+        false => verifier.allow_unauthenticated(),
+    };
+    let unusable = |error| TlsError(format!("{} cannot be used: {error}", authority.display()));
+    verifier.build().map_err(unusable)
 }
 
 /// Certificates by the names that clients ask for.

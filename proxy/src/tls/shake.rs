@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use remora_process::tls::refusal;
-use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, TlsStream};
+
+use super::Made;
+use super::told::{SecuredFields, fields};
 
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +33,11 @@ pub(crate) enum Unsecured {
     Gone,
 }
 
-/// Makes the handshake.
+/// Makes the handshake; answers also what upstreams are told of it.
 pub(crate) async fn shake(
     stream: TcpStream,
-    config: Arc<ServerConfig>,
-) -> Result<Box<TlsStream<TcpStream>>, Unsecured> {
+    made: Arc<Made>,
+) -> Result<(Box<TlsStream<TcpStream>>, SecuredFields), Unsecured> {
     let mut first = [0];
     match stream.peek(&mut first).await {
         // A method begins with a letter, and no record of TLS does.
@@ -43,8 +45,12 @@ pub(crate) async fn shake(
         Ok(1..) => {}
         Ok(0) | Err(_) => return Err(Unsecured::Gone),
     }
-    match TlsAcceptor::from(config).accept(stream).await {
-        Ok(stream) => Ok(Box::new(TlsStream::Server(stream))),
+    match TlsAcceptor::from(Arc::clone(&made.server)).accept(stream).await {
+        Ok(stream) => {
+            let stream = Box::new(TlsStream::Server(stream));
+            let fields = fields(&stream, made.told);
+            Ok((stream, fields))
+        }
         Err(error) => Err(refusal(&error).map_or(Unsecured::Gone, Unsecured::Refused)),
     }
 }

@@ -8,11 +8,14 @@ use remora_process::tls::{Authority, Wanted};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     ALL_VERSIONS, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion, WantsVerifier,
 };
+
+use super::client::Client;
+use super::process::{Config, Proxy};
 
 /// How long the certificates hold. 36 h: a day and some.
 const LIFETIME: Duration = Duration::from_secs(36 * 60 * 60);
@@ -77,12 +80,30 @@ impl Certificates {
 
     /// The same with these versions alone.
     pub(crate) fn speaking(&self, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+        builder(versions)
+            .with_root_certificates(self.roots())
+            .with_no_client_auth()
+    }
+
+    /// The same that shows one of the certificates.
+    pub(crate) fn showing(&self, name: &str) -> ClientConfig {
+        self.trusting_showing(self, name)
+    }
+
+    /// The same that shows one of another authority.
+    pub(crate) fn trusting_showing(&self, other: &Self, name: &str) -> ClientConfig {
+        let key = PrivateKeyDer::from_pem_file(other.file(&format!("{name}.key"))).expect("a key");
+        builder(ALL_VERSIONS)
+            .with_root_certificates(self.roots())
+            .with_client_auth_cert(vec![other.der(name)], key)
+            .expect("they fit")
+    }
+
+    fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_slice(self.authority.certificate().as_bytes());
         roots.add(certificate.expect("PEM")).expect("an authority");
-        builder(versions)
-            .with_root_certificates(roots)
-            .with_no_client_auth()
+        roots
     }
 
     /// A client that takes what it is shown, and remembers nothing.
@@ -149,4 +170,24 @@ pub(crate) fn readable_by(file: &Path, mode: u32) {
 #[expect(clippy::disallowed_methods, reason = "certificates hold by the calendar")]
 pub(crate) fn now() -> SystemTime {
     SystemTime::now()
+}
+
+/// A proxy with one certificate for shop.test.
+pub(crate) fn shop(config: &Config) -> (Certificates, Proxy) {
+    let certificates = Certificates::draw();
+    certificates.issue("shop", &["shop.test"]);
+    let line = format!("tls = {{ {} }}", certificates.pair("shop"));
+    let proxy = Proxy::start(&config.clone().listen(&line));
+    (certificates, proxy)
+}
+
+/// A client of shop.test.
+pub(crate) fn visit(proxy: &Proxy, config: &Arc<ClientConfig>) -> Client {
+    proxy.client().secure(config, "shop.test").expect("a handshake")
+}
+
+/// How many connections were refused for this reason.
+pub(crate) fn refused(proxy: &Proxy, reason: &str) -> f64 {
+    let name = format!("remora_proxy_refused_connections_total{{reason=\"{reason}\"}}");
+    proxy.figure(&name).unwrap_or(0.0)
 }

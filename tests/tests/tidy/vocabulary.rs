@@ -80,6 +80,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "proxy/tests/support/client.rs",
             "proxy/tests/support/tls.rs",
             "proxy/tests/tls.rs",
+            "proxy/tests/tls_clients.rs",
             "proxy/Cargo.toml",
         ],
     },

@@ -5,13 +5,13 @@
 //! own word, and a server that trusts more addresses than we do would walk on into it.
 //!
 //! Invariants: the four fields say what the view says · `Forwarded` ends here: one vocabulary, so that nothing which our
-//! front did not write is read behind us · what else vouches for the client passes from a trusted peer only (see
-//! `identity`).
+//! front did not write is read behind us · what else vouches for the client passes from a trusted peer only, and what tells of
+//! TLS that ends here not even from one (see `identity`).
 
 use super::client::ClientView;
 use super::edit::FieldEdit;
 use super::hops::Listed;
-use super::identity::tells_of_client;
+use super::identity::{tells_of_certificate, tells_of_client};
 use super::names::{
     FOR, FORWARDED, HOST, OWN_PREFIX, PORT, PROTO, REQUEST_ID, has_prefix, initial, is_same_as_any, same_name,
 };
@@ -25,6 +25,8 @@ pub struct Told<'a> {
     pub client: &'a ClientView<'a>,
     /// Whether the exchange may leave HTTP.
     pub upgrade: Upgrade,
+    /// Where the TLS of the client's connection ends here: fields that tell of it, names in lower case.
+    pub secured: Option<&'a [(&'static str, String)]>,
     /// The name of the request in all logs.
     pub request_id: &'a str,
     /// The protocol's version and the name of this process, as in `Via`.
@@ -42,7 +44,10 @@ pub fn edit_request(name: &[u8], listed: &Listed, told: &Told<'_>) -> FieldEdit 
         b'f' => same_name(name, FORWARDED),
         _ => false,
     };
-    let claimed = !told.client.trusted && tells_of_client(name);
+    let claimed = match told.client.trusted {
+        false => tells_of_client(name),
+        true => told.secured.is_some() && tells_of_certificate(name),
+    };
     let smuggled = has_prefix(name, OWN_PREFIX) || name.eq_ignore_ascii_case(b"proxy");
     if rewritten || claimed || smuggled || listed.ends_here(name) {
         FieldEdit::Drop
@@ -65,6 +70,9 @@ pub fn added_to_request(told: &Told<'_>, mut add: impl FnMut(&'static [u8], &[u8
         add(HOST, client.host);
     }
     add(PORT, ShortText::of_port(client.port).as_bytes());
+    for (name, value) in told.secured.into_iter().flatten() {
+        add(name.as_bytes(), value.as_bytes());
+    }
     add(REQUEST_ID, told.request_id.as_bytes());
     add(b"via", told.via.as_bytes());
     if told.upgrade == Upgrade::WebSocket {

@@ -1,7 +1,7 @@
 //! Fields by which a front vouches for its client: who it is, where it comes from, with which certificate.
 //!
 //! Servers and applications believe them without asking who wrote them (Tomcat's SSLValve the certificate, many an
-//! application the address), so they pass only from a peer that is trusted.
+//! application the address), so they pass only from a peer that is trusted; what tells of TLS that ends here, from nobody.
 //!
 //! Left out on purpose: fields of one site's own front. Its owner unsets them by a rule (see `rules`).
 
@@ -32,6 +32,16 @@ const X_NAMES: [&[u8]; 10] = [
     b"x-original-url",
     b"x-rewrite-url",
 ];
+
+/// Whether a field tells a server of a client's certificate, or of its TLS. Where TLS ends here nobody else can know them.
+pub(super) fn tells_of_certificate(name: &[u8]) -> bool {
+    match initial(name) {
+        b'x' => has_prefix(name, b"x-ssl-") || has_prefix(name, b"x-client-cert"),
+        b'c' => has_prefix(name, b"client-cert"),
+        b's' => has_prefix(name, b"ssl-"),
+        _ => false,
+    }
+}
 
 /// Whether a field tells a server who the client is. An underscore counts as a hyphen. Asked of every field, and nearly all
 /// are told apart by their first letter.

@@ -17,6 +17,7 @@ mod names;
 mod reverse;
 mod route_cookie;
 mod rules;
+mod to_https;
 mod trace;
 mod upgrade;
 
@@ -28,6 +29,7 @@ pub use names::declines;
 pub use reverse::{Origin, edit_response};
 pub use route_cookie::route_cookie;
 pub use rules::FieldRules;
+pub use to_https::ToHttps;
 pub use trace::{given_request_id, has_been_here, traceparent};
 pub use upgrade::Upgrade;
 

@@ -28,11 +28,21 @@ pub(super) fn client(trusted: bool) -> ClientView<'static> {
 
 /// The fields that an upstream gets.
 fn sent(fields: &[Field<'_>], client: &ClientView<'_>) -> Vec<String> {
+    sent_over(None, fields, client)
+}
+
+/// The same over TLS that ends here.
+fn sent_over(
+    secured: Option<&[(&'static str, String)]>,
+    fields: &[Field<'_>],
+    client: &ClientView<'_>,
+) -> Vec<String> {
     let listed = Listed::read(bytes(fields));
     let upgrade = Upgrade::asked("GET", true, bytes(fields));
     let told = Told {
         client,
         upgrade,
+        secured,
         request_id: "r1",
         via: "1.1 remora-1",
     };
@@ -147,6 +157,22 @@ fn nobody_vouches_for_himself() {
         sent(&listed, &client(true)),
         told,
         "and Connection takes none away"
+    );
+}
+
+#[test]
+fn of_tls_that_ends_here_nobody_else_tells() {
+    let secured = [("client-cert", ":AQ==:".to_owned())];
+    for trusted in [false, true] {
+        let told = sent_over(Some(&secured), &VOUCHES[..6], &client(trusted));
+        let expected = [&TOLD[..4], &["client-cert: :AQ==:"], &TOLD[4..]].concat();
+        assert_eq!(told, expected);
+    }
+    let others = sent_over(Some(&[]), &VOUCHES[6..], &client(true));
+    assert_eq!(
+        others.len(),
+        VOUCHES.len() - 6 + TOLD.len(),
+        "the rest is a front's to say"
     );
 }
 

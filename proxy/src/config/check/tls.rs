@@ -1,16 +1,16 @@
 //! Listeners that end TLS: which files, and what is in them.
 //!
-//! Here alone a check looks beyond the file that it checks: a certificate without its key would be found by every client
+//! The check looks into files that the checked one names: a certificate without its key would be found by every client
 //! otherwise. Only whoever means to use the configuration has them read.
 
 use std::path::PathBuf;
 
 use remora_process::config::Spanned;
 
-use super::super::file::{CertificateTable, ListenTlsTable};
+use super::super::file::{CertificateTable, ClientsTable, ListenTlsTable};
 use super::super::report::Report;
-use super::super::values::{TlsConfig, TlsSettings};
-use crate::tls::{Identity, Keyring};
+use super::super::values::{ClientCertificates, TlsConfig, TlsSettings, ToldCertificate};
+use crate::tls::{Identity, Keyring, client_verifier};
 
 impl Report<'_> {
     /// What a listener's TLS is made of.
@@ -42,27 +42,60 @@ impl Report<'_> {
                 }
             },
         };
-        let keyring = self.keyring(&pairs);
+        let clients = table.clients.as_ref().map(|clients| self.clients(clients));
+        let keyring = self.keyring(&pairs, table.clients.as_ref());
         let paths = pairs.iter().map(|(cert, key)| (path(cert), path(key)));
         let settings = TlsSettings {
             certificates: paths.collect(),
             strict_sni: table.strict_sni,
             newest_only,
+            clients,
         };
         TlsConfig { settings, keyring }
     }
 
     /// What is in the files; nothing where they are not to be read.
-    fn keyring(&mut self, pairs: &[(&Spanned<PathBuf>, &Spanned<PathBuf>)]) -> Keyring {
+    fn keyring(
+        &mut self,
+        pairs: &[(&Spanned<PathBuf>, &Spanned<PathBuf>)],
+        clients: Option<&ClientsTable>,
+    ) -> Keyring {
+        if !self.reads_files() {
+            return Keyring::default();
+        }
         let mut identities = Vec::new();
-        let read = if self.reads_files() { pairs } else { &[] };
-        for (cert, key) in read {
+        for (cert, key) in pairs {
             match Identity::read(cert.get_ref(), key.get_ref()) {
                 Ok(identity) => identities.push(identity),
                 Err(error) => self.fault(cert.span(), error.to_string()),
             }
         }
-        Keyring::of(identities)
+        let verifier = clients.and_then(|clients| {
+            let read = client_verifier(clients.authority.get_ref(), clients.required);
+            read.map_err(|error| self.fault(clients.authority.span(), error.to_string()))
+                .ok()
+        });
+        Keyring::of(identities, verifier)
+    }
+
+    /// What is made of clients' certificates.
+    fn clients(&mut self, table: &ClientsTable) -> ClientCertificates {
+        let mut told = ToldCertificate::default();
+        for field in &table.fields {
+            match &**field.get_ref() {
+                "rfc9440" => told.rfc9440 = true,
+                "sslvalve" => told.sslvalve = true,
+                other => {
+                    let sentence = format!("`{other}` names no fields: write \"rfc9440\" or \"sslvalve\"");
+                    self.fault(field.span(), sentence);
+                }
+            }
+        }
+        ClientCertificates {
+            authority: path(&table.authority),
+            required: table.required,
+            told,
+        }
     }
 }
 

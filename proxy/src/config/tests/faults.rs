@@ -60,7 +60,32 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     (
         "bind = \"127.0.0.1:8080\"",
         "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\" }",
-        "tls has a cert without a key",
+        "proxy.toml:7: tls has a cert without a key: add key",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\ntls = {}",
+        "proxy.toml:7: tls names no certificate",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\", key = \"k\", min_version = \"1.1\" }",
+        "min_version `1.1` is not served",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\", key = \"k\", clients = { authority = \"a\", fields = [\"x\"] } }",
+        "`x` names no fields",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\nredirect = \"http\"",
+        "a table with port and except",
+    ),
+    (
+        "bind = \"127.0.0.1:8080\"",
+        "bind = \"127.0.0.1:8080\"\nredirect = { except = [\"x\"] }",
+        "except `x` must be a path",
     ),
     (
         "\"http://127.0.0.1:8081\"",

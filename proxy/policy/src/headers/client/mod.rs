@@ -38,7 +38,7 @@ impl Scheme {
     }
 
     /// The port of a URL that names none.
-    fn default_port(self) -> u16 {
+    pub(super) fn default_port(self) -> u16 {
         match self {
             Scheme::Http => 80,
             Scheme::Https => 443,

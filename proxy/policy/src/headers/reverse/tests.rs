@@ -285,6 +285,7 @@ fn no_bytes_break_the_edits() {
         let told = Told {
             client: &client,
             upgrade: Upgrade::No,
+            secured: None,
             request_id: "r1",
             via: "1.1 remora-1",
         };
