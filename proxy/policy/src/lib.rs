@@ -55,6 +55,9 @@
 //! A client that sends a request, or takes an answer, below a pace has a grace to lose and is then too slow; only time counts in
 //! which it is the client's turn ([`Pace`]).
 //!
+//! Frames of HTTP/2 that bring nothing have a budget for each kind, which grows with time and with what does bring something
+//! (`glitches`, [`Glitches`]).
+//!
 //! # What outlives the process (`wishes`, `maintenance`)
 //!
 //! What operators wish of each route and of each pool, over what the file says, as text in one form each
@@ -89,6 +92,7 @@
 
 mod failover;
 mod frames;
+mod glitches;
 mod headers;
 mod maintenance;
 mod pace;
@@ -106,6 +110,7 @@ pub use failover::{
     give_up, is_idempotent,
 };
 pub use frames::Frames;
+pub use glitches::{Glitch, Glitches};
 pub use headers::{
     ClientView, FieldEdit, FieldRules, ForwardingHeader, Listed, Origin, Peer, Scheme, ToHttps, Told,
     Upgrade, added_to_request, declines, edit_request, edit_response, given_request_id, has_been_here,
