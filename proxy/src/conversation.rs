@@ -1,4 +1,4 @@
-//! A client's connection from its first byte to its last: one request after the other.
+//! A client's connection from its first byte to its last: one request after the other, or many beside one another (`streams`).
 //!
 //! Invariants: a connection that rests holds no buffer and no heads, only its task · once it is to leave, a request that has
 //! come is answered, and its answer says that the connection ends; one that comes later is not read · a client whose request was
@@ -6,6 +6,8 @@
 //! overtake the answer.
 //!
 //! Left out on purpose: what a request is answered ([`exchange`](crate::exchange)).
+
+mod streams;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -17,7 +19,8 @@ use remora_h1::Refusal;
 use crate::config::Limits;
 use crate::deadline::Deadline;
 use crate::exchange::{Visitor, serve};
-use crate::http::{Client, Fault, Papers, Socket};
+use crate::http::{Client, Connection, Fault, Papers, Socket};
+use crate::tls::Protocol;
 
 /// How long a connection that has brought no request yet may still bring one once we are stopping: its request may be
 /// on the way, but browsers also open connections that they never use.
@@ -41,9 +44,17 @@ const DRAINED_BYTES: usize = 64 * 1024;
 
 /// Serves a connection until it ends.
 pub(crate) async fn converse(socket: Socket, visitor: &Visitor) {
+    match socket.protocol() {
+        Protocol::Http2 => streams::converse(socket, visitor).await,
+        Protocol::Http1 => one_by_one(socket, visitor).await,
+    }
+}
+
+/// HTTP/1.1.
+async fn one_by_one(socket: Socket, visitor: &Visitor) {
     let limits = visitor.limits();
     let buffers = Rc::clone(&visitor.site.buffers);
-    let mut client = Client::new(socket, buffers, limits.requests());
+    let mut client = Connection::new(socket, buffers, limits.requests());
     visitor.requests(&mut client, limits.request_head).await;
     if client.tells_end() {
         visitor.shut(&mut client).await;
@@ -52,7 +63,7 @@ pub(crate) async fn converse(socket: Socket, visitor: &Visitor) {
 
 impl Visitor {
     /// Serves one request after the other until the connection is to end.
-    async fn requests(&self, client: &mut Client, first_head: Duration) {
+    async fn requests(&self, client: &mut Connection, first_head: Duration) {
         let mut used = false;
         loop {
             // Of a new client the first byte and the head have the same time.
@@ -89,7 +100,7 @@ impl Visitor {
     }
 
     /// Waits for the first byte of a request; false when none comes in time.
-    async fn arrival(&self, client: &mut Client, used: bool, mut due: Deadline) -> bool {
+    async fn arrival(&self, client: &mut Connection, used: bool, mut due: Deadline) -> bool {
         let mut called = false;
         poll_fn(|context| {
             // Looked for before anything else: what has come is served.
@@ -114,18 +125,18 @@ impl Visitor {
     }
 
     /// Reads one request and has it served; whether the connection goes on.
-    async fn request(&self, client: &mut Client, papers: &mut Papers, due: Deadline) -> bool {
+    async fn request(&self, client: &mut Connection, papers: &mut Papers, due: Deadline) -> bool {
         let Some(read) = self.head(client, papers, due).await else {
             return false;
         };
-        serve(self, read, papers, client).await;
+        serve(self, read, papers, Client::Connection(client)).await;
         self.leave_behind(client).await
     }
 
     /// The head of a request, or why it is none that we take; none when the client has gone.
     async fn head(
         &self,
-        client: &mut Client,
+        client: &mut Connection,
         papers: &mut Papers,
         due: Deadline,
     ) -> Option<Result<(), Refusal>> {
@@ -149,7 +160,7 @@ impl Visitor {
     }
 
     /// Reads over what is left of a request that was answered early; whether the connection goes on.
-    async fn leave_behind(&self, client: &mut Client) -> bool {
+    async fn leave_behind(&self, client: &mut Connection) -> bool {
         if client.goes_on() && client.is_read() {
             return true;
         }
@@ -163,7 +174,7 @@ impl Visitor {
     }
 
     /// Reads the rest of a request, if there is little of it and it comes soon.
-    async fn drained(&self, client: &mut Client) -> bool {
+    async fn drained(&self, client: &mut Connection) -> bool {
         let (due, mut left) = (self.due(LAST_CALL), DRAINED_BYTES);
         poll_fn(|context| {
             while let Poll::Ready(read) = client.poll_drain(context) {
@@ -183,7 +194,7 @@ impl Visitor {
     }
 
     /// Tells the client that the connection ends in order.
-    async fn shut(&self, client: &mut Client) {
+    async fn shut(&self, client: &mut Connection) {
         let due = self.due(LINGER);
         poll_fn(|context| {
             if client.poll_shutdown(context).is_ready() || due.is_over(self.ticket.now()) {
@@ -196,7 +207,7 @@ impl Visitor {
     }
 
     /// Ends the sending direction, and reads until the client has seen it.
-    async fn linger(&self, client: &mut Client) {
+    async fn linger(&self, client: &mut Connection) {
         let (due, mut left) = (self.due(LINGER), LINGER_BYTES);
         let mut shut = false;
         poll_fn(|context| {

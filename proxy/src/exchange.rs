@@ -85,7 +85,7 @@ pub(crate) async fn serve(
     visitor: &Visitor,
     read: Result<(), Refusal>,
     papers: &mut Papers,
-    client: &mut Client,
+    mut client: Client<'_>,
 ) {
     let visit = Visit {
         site: &visitor.site,
@@ -102,7 +102,7 @@ pub(crate) async fn serve(
     let replay = RefCell::new(replay);
     let mut story = Story::begin(&visit, (&view, visitor.peer.address), &replay);
     let mut desk = Desk {
-        client,
+        client: &mut client,
         told: &mut papers.told,
         answer: &mut papers.answer,
         shown: &mut papers.shown,
@@ -163,7 +163,7 @@ async fn answered<'a>(
         client,
         upgrade: Upgrade::asked(
             head.method(),
-            head.version() == Version::Http11,
+            head.version() != Version::Http10,
             head.fields.iter(),
         ),
         replay,
@@ -322,7 +322,10 @@ impl<'a> Exchange<'a, '_, '_> {
         let came = came?;
         story.headed();
         match came {
-            Came::Switched if !self.upgrade.is_granted(desk.answer.fields.iter()) => {
+            Came::Switched
+                if !self.upgrade.is_granted(desk.answer.fields.iter())
+                    || !desk.client.is_understood(desk.answer) =>
+            {
                 let failure = Failure::new(Phase::Waiting, Cause::Malformed);
                 Err(Unanswered::Upstream(failure))
             }

@@ -50,7 +50,7 @@ pub(crate) enum Unanswered {
 /// Whom an exchange serves, and its heads.
 pub(crate) struct Desk<'d> {
     /// Who asks.
-    pub(crate) client: &'d mut Client,
+    pub(crate) client: &'d mut Client<'d>,
     /// The head for the upstream.
     pub(crate) told: &'d mut Head,
     /// The head that the upstream answered.
@@ -159,7 +159,7 @@ impl Attempt<'_, '_> {
     }
 
     /// Moves what can be moved of the request.
-    fn send(&self, context: &mut Context<'_>, link: &mut Link, client: &mut Client) {
+    fn send(&self, context: &mut Context<'_>, link: &mut Link, client: &mut Client<'_>) {
         // Whatever cannot be written: an upstream may have answered before, and that is read next.
         let _read_next = send(
             context,
@@ -180,7 +180,7 @@ impl Attempt<'_, '_> {
     }
 
     /// Whether the client has gone, now that it only waits; what waits for it is sent.
-    fn has_left(&self, context: &mut Context<'_>, client: &mut Client) -> bool {
+    fn has_left(&self, context: &mut Context<'_>, client: &mut Client<'_>) -> bool {
         if let Poll::Ready(Err(_)) = client.poll_flush(context) {
             return true;
         }
@@ -241,7 +241,7 @@ impl Attempt<'_, '_> {
 pub(crate) fn send(
     context: &mut Context<'_>,
     replay: &mut Replay<'_>,
-    (link, client): (&mut Link, &mut Client),
+    (link, client): (&mut Link, &mut Client<'_>),
     now: Instant,
 ) -> Poll<std::io::Result<()>> {
     let moved = send_content(context, replay, (link, client), now);
@@ -255,7 +255,7 @@ pub(crate) fn send(
 fn send_content(
     context: &mut Context<'_>,
     replay: &mut Replay<'_>,
-    (link, client): (&mut Link, &mut Client),
+    (link, client): (&mut Link, &mut Client<'_>),
     now: Instant,
 ) -> Poll<std::io::Result<()>> {
     loop {

@@ -29,12 +29,12 @@
 //! | module | does |
 //! |---|---|
 //! | `server`, `handover` | listens, keeps room for clients, ends in steps; sockets from and to other processes |
-//! | `conversation` | a client's connection from request to request |
+//! | `conversation` | a client's connection: from request to request, or many beside one another |
 //! | `exchange`, `site` | one request from head to last byte, the only retry loop; what a thread's requests share |
 //! | `forward`, `replay`, `connections` | one attempt; bodies that can be sent again; connections, per thread |
 //! | `deadline`, `naming` | a moment by which something must have happened; names of this process and of requests |
 //! | `tls` | certificates shown to clients, handshakes |
-//! | `http` | both HTTP/1.1 sides: sockets and buffers around [`remora_h1`] |
+//! | `http` | sockets and buffers around [`remora_h1`], towards both sides; HTTP/2 towards clients |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `wishes` | what operators ask; what of it outlives the process |
 //! | `access_log`, `metrics`, `answer` | what operators see; what clients see of a failure |
@@ -42,7 +42,8 @@
 //!
 //! # The life of a request
 //!
-//! 1. `server` accepts a connection on one of its threads; `conversation` reads a head, strictly.
+//! 1. `server` accepts a connection on one of its threads; `conversation` reads a head, strictly. One of HTTP/2 is written in the
+//!    form of HTTP/1.1 and checked as such; it has a task of its own from then on.
 //! 2. `exchange` takes the current snapshot from `directory` and keeps it to the end; it views the client once.
 //! 3. [`PathMap`](remora_policy::PathMap) finds pool and upstream path; [`RouteKey`](remora_policy::RouteKey) finds
 //!    bare id and route.

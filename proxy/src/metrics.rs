@@ -107,6 +107,9 @@ figures! {
         REFUSED = Counter "remora_proxy_refused_requests_total" (status, reason);
         /// Clients that were too slow, at sending a request or at taking an answer.
         SLOW = Counter "remora_proxy_slow_clients_total" (at);
+        /// HTTP/2 connections that were ended because they brought too many frames that bring nothing, by the kind of frame. Absent
+        /// while there were none.
+        FLOODS = Counter "remora_proxy_http2_floods_total" (reason);
     }
     "This proxy" {
         /// When a certificate that clients are shown expires, in seconds since 1970. Absent without TLS.

@@ -22,8 +22,8 @@ impl ProcessName {
 /// Names for the requests of one thread.
 pub(crate) struct Naming {
     process: String,
-    /// `Via` for requests over HTTP/1.1 and 1.0.
-    via: [String; 2],
+    /// `Via` for requests over HTTP/1.1, 1.0 and 2.
+    via: [String; 3],
     drawn: u64,
     next: Cell<u64>,
 }
@@ -33,7 +33,7 @@ impl Naming {
     pub(crate) fn new(process: ProcessName) -> Self {
         let name = format!("remora-{:016x}", process.0);
         Self {
-            via: ["1.1", "1.0"].map(|version| format!("{version} {name}")),
+            via: ["1.1", "1.0", "2"].map(|version| format!("{version} {name}")),
             process: name,
             drawn: rand::rng().random(),
             next: Cell::new(0),
@@ -50,6 +50,7 @@ impl Naming {
         match version {
             Version::Http11 => &self.via[0],
             Version::Http10 => &self.via[1],
+            Version::Http2 => &self.via[2],
         }
     }
 

@@ -89,7 +89,9 @@ fn made(tls: &TlsConfig, tickets: &Tickets) -> Made {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
     };
     let mut config = builder.with_cert_resolver(tls.keyring.resolver(tls.settings.strict_sni));
-    config.alpn_protocols = PROTOCOLS.iter().map(|(_, name)| name.to_vec()).collect();
+    let offered = |protocol| tls.settings.http2 || protocol != Protocol::Http2;
+    let protocols = PROTOCOLS.iter().filter(|(protocol, _)| offered(*protocol));
+    config.alpn_protocols = protocols.map(|(_, name)| name.to_vec()).collect();
     config.session_storage = Arc::new(NoServerSessionStorage {});
     let clients = tls.settings.clients.as_ref();
     match clients {

@@ -105,7 +105,7 @@ pub(crate) fn keeps(head: &Head) -> bool {
     };
     match head.version() {
         _ if says(b"close") => false,
-        Version::Http11 => true,
+        Version::Http11 | Version::Http2 => true,
         Version::Http10 => says(b"keep-alive"),
     }
 }

@@ -15,15 +15,18 @@ pub enum Version {
     /// HTTP/1.1.
     #[default]
     Http11,
+    /// HTTP/2, whose heads are written in the form of HTTP/1.1 before they come here.
+    Http2,
 }
 
 impl Version {
-    /// As it is written in a start line.
+    /// As it is written in a start line; of HTTP/2, which has none, as servers write it in their logs.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2.0",
         }
     }
 }
@@ -96,6 +99,11 @@ impl Head {
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
+    }
+
+    /// The sender spoke this one.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
     }
 
     /// The method, in the sender's case; methods are case-sensitive. Empty for a response.

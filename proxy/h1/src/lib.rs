@@ -51,5 +51,5 @@ pub use head::{Head, Version};
 pub use known::Known;
 pub use reader::{AtEnd, Event, Limits, Reader};
 pub use refusal::Refusal;
-pub use strict::check as check_request;
+pub use strict::{check as check_request, check_written};
 pub use writer::{Persistence, Writer};

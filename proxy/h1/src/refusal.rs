@@ -44,7 +44,7 @@ refusals! {
     FRAGMENT = 400, "fragment", "The address must not contain a fragment (#).";
     TARGET = 400, "target", "The address must be a path or a complete address.";
     AUTHORITY = 400, "authority", "The address names another host than Host does.";
-    HOST_MISSING = 400, "host-missing", "An HTTP/1.1 request needs a Host.";
+    HOST_MISSING = 400, "host-missing", "A request needs a Host, but for those of HTTP/1.0.";
     HOST_TWICE = 400, "host-twice", "A request has exactly one Host.";
     HOST_EMPTY = 400, "host-empty", "The Host must not be empty.";
     HOST = 400, "host", "The Host is not a name or address with an optional port.";

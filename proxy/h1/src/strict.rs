@@ -3,11 +3,13 @@
 //! Rows are what httpd, HAProxy and nginx have let through at one time or another. A head that was built from HTTP/2 is
 //! checked by the same rules. Rows about framing are in `framing`, rows about paths are the policy's.
 
+use crate::framing::{self, Length};
 use crate::head::{Head, Version};
 use crate::known::Known;
+use crate::reader::Limits;
 use crate::refusal::{
-    AUTHORITY, EXPECTATION, FRAGMENT, HOST, HOST_EMPTY, HOST_MISSING, HOST_TWICE, METHOD, Refusal, TARGET,
-    TARGET_TOO_LONG,
+    AUTHORITY, EXPECTATION, FIELDS_TOO_MANY, FRAGMENT, HEAD_TOO_LARGE, HOST, HOST_EMPTY, HOST_MISSING,
+    HOST_TWICE, METHOD, Refusal, TARGET, TARGET_TOO_LONG,
 };
 
 /// Checks a request's head; a target may have `target_bytes`.
@@ -26,6 +28,22 @@ pub fn check(head: &Head, target_bytes: usize) -> Result<(), Refusal> {
         true => Ok(()),
         false => Err(EXPECTATION),
     }
+}
+
+/// Checks a request's head that was written from another form of HTTP, within the limits of one that is read here. Answers how
+/// long its fields say that it is.
+///
+/// # Errors
+/// As [`check`], and where the head is too large or its length can be read in two ways.
+pub fn check_written(head: &Head, limits: &Limits) -> Result<Length, Refusal> {
+    if head.fields.len() > limits.fields {
+        return Err(FIELDS_TOO_MANY);
+    }
+    if head.fields.wire().len() > limits.head_bytes {
+        return Err(HEAD_TOO_LARGE);
+    }
+    check(head, limits.target_bytes)?;
+    framing::of_request(head)
 }
 
 fn check_target(head: &Head, most: usize) -> Result<(), Refusal> {
@@ -53,7 +71,7 @@ fn check_host(head: &Head) -> Result<(), Refusal> {
     }
     let Some(host) = host else {
         return match head.version() {
-            Version::Http11 => Err(HOST_MISSING),
+            Version::Http11 | Version::Http2 => Err(HOST_MISSING),
             Version::Http10 => Ok(()),
         };
     };
@@ -106,6 +124,7 @@ fn is_port(port: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::LENGTH;
 
     #[test]
     fn a_host_is_a_name_or_an_address_with_a_port() {
@@ -125,6 +144,36 @@ mod tests {
         ] {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
+    }
+
+    #[test]
+    fn what_was_written_from_another_form_has_the_same_limits() {
+        let limits = Limits {
+            head_bytes: 60,
+            fields: 2,
+            target_bytes: 8,
+        };
+        let written = |target: &str, fields: &[(&str, &str)]| {
+            let mut head = Head::request("POST", target.as_bytes());
+            for (name, value) in fields {
+                head.fields.push(name.as_bytes(), value.as_bytes());
+            }
+            check_written(&head, &limits)
+        };
+        let host = ("host", "h");
+        assert_eq!(written("/", &[host]), Ok(Length::None));
+        assert_eq!(
+            written("/", &[host, ("content-length", "7")]),
+            Ok(Length::Known(7))
+        );
+        assert_eq!(written("/", &[host, ("content-length", "7,7")]), Err(LENGTH));
+        assert_eq!(
+            written("/", &[host, ("a", "b"), ("c", "d")]),
+            Err(FIELDS_TOO_MANY)
+        );
+        let long = "x".repeat(40);
+        assert_eq!(written("/", &[host, ("a", &long)]), Err(HEAD_TOO_LARGE));
+        assert_eq!(written("/12345678", &[host]), Err(TARGET_TOO_LONG));
     }
 
     #[test]

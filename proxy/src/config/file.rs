@@ -117,6 +117,8 @@ table! {
     strict_sni: bool = "they are shown the first certificate", "", "true";
     /// The oldest version that clients may speak: "1.2" or "1.3".
     min_version: Option<Spanned<String>> = "1.2", "", r#""1.3""#;
+    /// Whether clients are offered HTTP/2. HTTP/1.1 always is.
+    http2: Option<Spanned<bool>> = true, "", "false";
     [tables]
     certificate: Vec<CertificateTable> = "[[listen.tls.certificate]]";
     clients: Option<ClientsTable> = "[listen.tls.clients]";

@@ -204,6 +204,9 @@ limits! {
     /// counts that it names. 5,000, half of the room: one address never takes it all, and a company of 800 people with
     /// six connections each comes in.
     connections_per_address: usize = 5_000, 0..=COUNT_MAX;
+    /// Requests that a client may have open at a time on one HTTP/2 connection. 100, as in other servers: a page with its images, and
+    /// no more of a Tomcat's threads than a hundred connections would have.
+    streams_per_connection: u32 = 100, 1..=10_000;
     /// Bytes in a second that a client must send of a request's body, while it is its turn; 0: any pace will do. 500, as in httpd:
     /// the worst phone line is faster. One that stays below gets 408.
     request_bytes_per_second: u32 = 500, 0..=RATE_MAX;

@@ -128,6 +128,7 @@ fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
         strict_sni,
         newest_only,
         clients,
+        http2,
     } = &tls.settings;
     let files: Vec<String> = certificates
         .iter()
@@ -137,6 +138,9 @@ fn write_tls(tls: &TlsConfig, text: &mut String) -> std::fmt::Result {
     write!(text, " with TLS{version} by {}", files.join(", "))?;
     if *strict_sni {
         write!(text, " for their names alone")?;
+    }
+    if !http2 {
+        write!(text, " without HTTP/2")?;
     }
     let Some(clients) = clients else { return Ok(()) };
     let authority = clients.authority.display();

@@ -94,6 +94,7 @@ limit    target_bytes 8192
 limit    replay_bytes 0
 limit    connections 10000
 limit    connections_per_address 5000
+limit    streams_per_connection 100
 limit    request_bytes_per_second 500
 limit    answer_bytes_per_second 500
 limit    client_grace 60s

@@ -104,6 +104,8 @@ pub(crate) struct TlsSettings {
     pub(crate) strict_sni: bool,
     /// Whether clients must speak TLS 1.3.
     pub(crate) newest_only: bool,
+    /// Whether clients are offered HTTP/2.
+    pub(crate) http2: bool,
     /// Whether clients are asked for a certificate, and what is made of it.
     pub(crate) clients: Option<ClientCertificates>,
 }

@@ -150,7 +150,7 @@ impl Delivery<'_, '_> {
     fn poll_pass(
         &self,
         context: &mut Context<'_>,
-        (link, client): (&mut Link, &mut Client),
+        (link, client): (&mut Link, &mut Client<'_>),
         story: &mut Story<'_>,
         turns: &mut Turns,
     ) -> Poll<Ended> {
@@ -219,7 +219,7 @@ impl Delivery<'_, '_> {
     }
 
     /// Sends what waits; false when the client does not take it.
-    async fn flush(&self, client: &mut Client) -> bool {
+    async fn flush(&self, client: &mut Client<'_>) -> bool {
         let due = self.due();
         self.until(due, |context| client.poll_flush(context))
             .await

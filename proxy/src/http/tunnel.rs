@@ -1,5 +1,5 @@
-//! Two sockets after a 101: bytes in both directions until both have ended, nothing moved for too long, or the client is to
-//! leave.
+//! A client and its upstream after a 101: bytes in both directions until both have ended, nothing moved for too long, or the
+//! client is to leave.
 //!
 //! Invariants: bytes that a side sent before the 101 was passed on are delivered first; a side that ends its
 //! direction closes only that direction, until the other ends too; a client that is to leave is told so between two frames
@@ -30,13 +30,32 @@ pub(crate) type Farewell = Pin<Box<dyn Future<Output = ()>>>;
 /// Relays between a client and its upstream until the end; `idle` is the longest time without a byte in either direction. The
 /// two that count are told of the bytes that the upstream was given, and of those that the client was.
 pub(crate) async fn relay(
-    (client, link): (&mut Client, &mut Link),
+    (client, link): (&mut Client<'_>, &mut Link),
     idle: Duration,
     farewell: Farewell,
+    count: (impl Fn(usize), impl Fn(usize)),
+) {
+    match client {
+        Client::Connection(connection) => {
+            let (socket, early) = connection.parts();
+            let (read, write) = split(socket);
+            between((early, read, write), link, (idle, farewell), count).await;
+        }
+        Client::Stream(stream) => {
+            let (read, write) = stream.halves();
+            between((Vec::new(), read, write), link, (idle, farewell), count).await;
+        }
+    }
+}
+
+/// Relays between what came early from a client, its two directions, and its upstream.
+async fn between(
+    (from_client, client_read, client_write): (Vec<u8>, impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    link: &mut Link,
+    (idle, farewell): (Duration, Farewell),
     (given, sent): (impl Fn(usize), impl Fn(usize)),
 ) {
-    let ((client, from_client), (upstream, from_upstream)) = (client.parts(), link.parts());
-    let (client_read, client_write) = split(client);
+    let (upstream, from_upstream) = link.parts();
     let (upstream_read, upstream_write) = split(upstream);
     let quiet = Quiet::new(idle);
     let both = async {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::buffers::{BUFFER_BYTES, Buffers};
 use super::socket::Socket;
@@ -17,6 +17,8 @@ use super::socket::Socket;
 /// Bytes of content that are copied behind a head in place of a second piece for the kernel. 4 KiB: below it the copy is the
 /// cheaper.
 const GATHERED_BYTES: usize = 4 * 1024;
+/// Bytes of frames that are gathered before they leave. 16 KiB, one record of TLS: the answers of many streams go in one call.
+const GATHERED_FRAMES_BYTES: usize = BUFFER_BYTES;
 /// Bytes that are read at a time where they come fast: a page of images in few calls.
 const FAST_BYTES: usize = 64 * 1024;
 
@@ -24,6 +26,8 @@ const FAST_BYTES: usize = 64 * 1024;
 pub(super) struct Wire {
     socket: Socket,
     buffers: Rc<Buffers>,
+    /// Bytes up to which small pieces wait for others.
+    gathers: usize,
     /// What was read; up to `taken` it was understood.
     input: Vec<u8>,
     taken: usize,
@@ -39,11 +43,20 @@ impl Wire {
         Self {
             socket,
             buffers,
+            gathers: GATHERED_BYTES,
             input: Vec::new(),
             taken: 0,
             output: Vec::new(),
             sent: 0,
             touched: false,
+        }
+    }
+
+    /// One that carries frames.
+    pub(super) fn of_frames(socket: Socket, buffers: Rc<Buffers>) -> Self {
+        Self {
+            gathers: GATHERED_FRAMES_BYTES,
+            ..Self::new(socket, buffers)
         }
     }
 
@@ -102,6 +115,15 @@ impl Wire {
         Poll::Ready(Ok(read))
     }
 
+    /// Reads into a buffer of the caller's, past this one's own.
+    pub(super) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(context, buffer)
+    }
+
     /// Room to read into: what was understood goes, and a line that fills the buffer gets a larger one.
     fn make_room(&mut self) {
         if self.taken > 0 && self.input.len() > self.input.capacity() / 2 {
@@ -125,7 +147,7 @@ impl Wire {
 
     /// Takes some of this content, behind what waits; answers how much.
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        if self.output.len() - self.sent + data.len() <= GATHERED_BYTES {
+        if self.output.len() - self.sent + data.len() <= self.gathers {
             self.output().extend_from_slice(data);
             return Poll::Ready(Ok(data.len()));
         }

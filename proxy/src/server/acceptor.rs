@@ -26,7 +26,7 @@ use crate::exchange::Visitor;
 use crate::http::Socket;
 use crate::metrics::REFUSED_CONNECTIONS;
 use crate::site::Site;
-use crate::tls::{Gate, Protocol};
+use crate::tls::Gate;
 
 /// Pause after an accept failed for want of sockets: long enough to let some close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -225,10 +225,7 @@ async fn serve(
         redirect: from.redirect,
         ticket,
     };
-    let serving = match socket.protocol() {
-        Protocol::Http1 => converse(socket, &visitor),
-    };
-    visitor.ticket.until_cut(serving).await;
+    visitor.ticket.until_cut(converse(socket, &visitor)).await;
     // In this order: once it has left, its address has room too.
     drop((from.resident, visitor));
 }

@@ -1,4 +1,5 @@
-//! The client connections of one thread: how they come in, and how they learn that it is time to look around.
+//! The client connections of one thread, and the streams on them: how they come in, and how they learn that it is time to look
+//! around. A stream has no place of its own in the room: only connections count towards the limits.
 //!
 //! Every connection leaves its task's waker here, once. So a connection that waits costs nothing until it is to leave or
 //! a moment has come that it named; it polls no channel and has no timer of its own. One task of the thread
@@ -42,7 +43,9 @@ pub(super) struct Clients {
     stopping: Cell<bool>,
     cut: Cut,
     slots: RefCell<Slots>,
-    /// How many of them are tunnels.
+    /// How many of them are streams of others.
+    streams: Cell<usize>,
+    /// How many are tunnels.
     tunnels: Cell<usize>,
     /// The time at the last tick: exact enough for rests, and no request reads a clock for it.
     now: Cell<Instant>,
@@ -59,12 +62,22 @@ struct Cut {
     tunnels: Cell<bool>,
 }
 
-/// One connection's number among them; it leaves when this is dropped.
+/// The number of one among them, of a connection or of a stream on it; it leaves when this is dropped.
 pub(crate) struct Ticket {
     clients: Rc<Clients>,
     number: usize,
     tunnel: Cell<bool>,
-    _place: ClientPlace,
+    /// Whether its connection has a stream that is a tunnel, or had one.
+    carries: Rc<Cell<bool>>,
+    kind: TicketKind,
+}
+
+/// What a ticket is for.
+enum TicketKind {
+    /// A connection, which has a place in the room.
+    Connection { _place: ClientPlace },
+    /// A stream on one that has.
+    Stream,
 }
 
 impl Clients {
@@ -78,6 +91,7 @@ impl Clients {
             stopping: Cell::new(false),
             cut: Cut::default(),
             slots: RefCell::default(),
+            streams: Cell::new(0),
             tunnels: Cell::new(0),
             now: Cell::new(Instant::now()),
             turn: Cell::new(Instant::now()),
@@ -124,13 +138,14 @@ impl Clients {
             clients: Rc::clone(self),
             number: self.slots.borrow_mut().enter(self.now.get()),
             tunnel: Cell::new(false),
-            _place: place,
+            carries: Rc::default(),
+            kind: TicketKind::Connection { _place: place },
         }
     }
 
-    /// How many there are.
+    /// How many connections there are.
     pub(super) fn count(&self) -> usize {
-        self.slots.borrow().count()
+        self.slots.borrow().count() - self.streams.get()
     }
 
     /// Wakes connections in time, and gives places to other threads, for ever; `beside` is done with each tick of the thread.
@@ -175,12 +190,16 @@ impl Clients {
             self.cut.requests.set(true);
         }
         self.slots.borrow().wake_all();
-        if tunnels { open } else { self.count() - open }
+        if tunnels {
+            open
+        } else {
+            self.count().saturating_sub(open)
+        }
     }
 
-    /// Waits until there is none.
+    /// Waits until there is none, nor a stream of one.
     pub(super) async fn all_gone(&self) {
-        while self.count() > 0 {
+        while self.slots.borrow().count() > 0 {
             self.left.notified().await;
         }
     }
@@ -210,9 +229,31 @@ impl Clients {
 
 impl Ticket {
     /// The calling task serves the connection: it is woken when there is something to look at.
-    pub(super) async fn here(&self) {
+    pub(crate) async fn here(&self) {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         self.clients.slots.borrow_mut().here(self.number, waker);
+    }
+
+    /// A ticket for a stream on this connection. It works from now on until it is dropped.
+    pub(crate) fn of_stream(&self) -> Self {
+        let clients = Rc::clone(&self.clients);
+        clients.streams.update(|streams| streams + 1);
+        let mut slots = clients.slots.borrow_mut();
+        let number = slots.enter(clients.now.get());
+        slots.works(number);
+        drop(slots);
+        Self {
+            clients,
+            number,
+            tunnel: Cell::new(false),
+            carries: Rc::clone(&self.carries),
+            kind: TicketKind::Stream,
+        }
+    }
+
+    /// Whether it is time to tell of a client that floods us, by all threads together.
+    pub(crate) fn is_time_to_tell_of_flood(&self) -> bool {
+        self.clients.room.is_time_to_tell_of_flood()
     }
 
     /// The connection waits for its next request. So does a new one, which need not say it.
@@ -255,22 +296,25 @@ impl Ticket {
     pub(crate) fn is_tunnel(&self) -> impl Future<Output = ()> + use<> {
         if !self.tunnel.replace(true) {
             self.clients.tunnels.update(|open| open + 1);
+            self.carries.set(true);
         }
         ending::farewell(self.clients.stage.clone())
     }
 
     /// Serves the connection until it ends; none when it is cut.
-    pub(super) async fn until_cut<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn until_cut<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
         let mut serving = pin!(serving);
         let cut = &self.clients.cut;
         poll_fn(|context| {
             self.clients.turn.set(Instant::now());
-            let over = if self.tunnel.get() {
-                &cut.tunnels
-            } else {
-                &cut.requests
+            let (requests, tunnels) = (cut.requests.get(), cut.tunnels.get());
+            let over = match (self.tunnel.get(), &self.kind) {
+                (true, _) => tunnels,
+                // It has to go on for what it carries, and for the end of that.
+                (false, TicketKind::Connection { .. }) => requests && (tunnels || !self.carries.get()),
+                (false, TicketKind::Stream) => requests,
             };
-            match over.get() {
+            match over {
                 true => Poll::Ready(None),
                 false => serving.as_mut().poll(context).map(Some),
             }
@@ -282,9 +326,10 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.clients.slots.borrow_mut().leave(self.number);
-        self.clients
-            .tunnels
-            .update(|open| open - usize::from(self.tunnel.get()));
+        let tunnels = usize::from(self.tunnel.get());
+        self.clients.tunnels.update(|open| open - tunnels);
+        let streams = usize::from(matches!(self.kind, TicketKind::Stream));
+        self.clients.streams.update(|open| open - streams);
         self.clients.left.notify_one();
     }
 }

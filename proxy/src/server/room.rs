@@ -26,6 +26,8 @@ pub(super) const TURN: Duration = Duration::from_millis(100);
 const SAY_WAITING: Duration = Duration::from_secs(1);
 /// How often the log says that connections give way. 60 s: it costs nobody anything yet.
 const SAY_GIVING_WAY: Duration = Duration::from_secs(60);
+/// How often the log says that clients flood us. 60 s: each of them was stopped.
+const SAY_FLOODS: Duration = Duration::from_secs(60);
 
 /// What all threads share.
 pub(super) struct Room {
@@ -40,6 +42,7 @@ pub(super) struct Room {
     asked: Vec<Notify>,
     waiting: Seldom,
     giving_way: Seldom,
+    floods: Seldom,
 }
 
 /// A client's place; free again when it is dropped.
@@ -56,6 +59,7 @@ impl Room {
             asked: (0..threads).map(|_| Notify::new()).collect(),
             waiting: Seldom::every(SAY_WAITING),
             giving_way: Seldom::every(SAY_GIVING_WAY),
+            floods: Seldom::every(SAY_FLOODS),
         })
     }
 
@@ -107,6 +111,11 @@ impl Room {
     /// Whether it is time to tell that clients wait.
     pub(super) fn is_time_to_tell_of_waiting(&self) -> bool {
         self.waiting.is_time()
+    }
+
+    /// Whether it is time to tell that a client floods us.
+    pub(super) fn is_time_to_tell_of_flood(&self) -> bool {
+        self.floods.is_time()
     }
 
     /// Whether it is time to tell that connections give way.

@@ -17,10 +17,13 @@ use super::told::{SecuredFields, fields};
 pub(crate) enum Protocol {
     /// HTTP/1.1, also where a client of TLS says nothing about it.
     Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 /// What clients of TLS are offered (ALPN), the most wanted first.
-pub(crate) const PROTOCOLS: [(Protocol, &[u8]); 1] = [(Protocol::Http1, b"http/1.1")];
+pub(crate) const PROTOCOLS: [(Protocol, &[u8]); 2] =
+    [(Protocol::Http2, b"h2"), (Protocol::Http1, b"http/1.1")];
 
 /// Why a connection was not secured.
 #[derive(Debug)]

@@ -290,6 +290,16 @@ impl Client {
         self.buffer.drain(..length).collect()
     }
 
+    /// The same; none if the connection ends before.
+    pub(crate) fn try_bytes(&mut self, length: usize) -> Option<Vec<u8>> {
+        while self.buffer.len() < length {
+            if !matches!(self.fill(), Ok(1..)) {
+                return None;
+            }
+        }
+        Some(self.buffer.drain(..length).collect())
+    }
+
     /// Whether the proxy has closed the connection; waits for it.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.fill() {

@@ -1,5 +1,6 @@
 //! Certificates of an authority that is drawn for a test, and clients that believe it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,9 @@ use rustls::{
     ALL_VERSIONS, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     SupportedProtocolVersion, WantsVerifier,
 };
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::client::Client;
 use super::process::{Config, Proxy};
@@ -76,6 +80,27 @@ impl Certificates {
     /// A client that believes the authority; its connections resume each other.
     pub(crate) fn client(&self) -> Arc<ClientConfig> {
         Arc::new(self.speaking(ALL_VERSIONS))
+    }
+
+    /// The same, for one that speaks this protocol alone.
+    pub(crate) fn offering(&self, protocol: &[u8]) -> Arc<ClientConfig> {
+        let mut config = self.speaking(ALL_VERSIONS);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Arc::new(config)
+    }
+
+    /// A connection of such a client.
+    pub(crate) async fn dial(
+        &self,
+        address: SocketAddr,
+        host: &str,
+        protocol: &[u8],
+    ) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        stream.set_nodelay(true).expect("no delay");
+        let name = ServerName::try_from(host.to_owned()).expect("a name");
+        let connector = TlsConnector::from(self.offering(protocol));
+        connector.connect(name, stream).await.expect("TLS")
     }
 
     /// The same with these versions alone.

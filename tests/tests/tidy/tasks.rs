@@ -35,6 +35,7 @@ const STARTERS: &[&str] = &[
     "store/src/runtime.rs",
     "proxy/src/handover/successor.rs",
     "proxy/src/control.rs",
+    "proxy/src/conversation/streams.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",
     "proxy/src/server/acceptor.rs",

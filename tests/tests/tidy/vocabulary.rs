@@ -62,6 +62,17 @@ const VOCABULARIES: &[Vocabulary] = &[
         ],
     },
     Vocabulary {
+        words: &["h2::", "h2.workspace"],
+        places: &[
+            "proxy/src/http/http2",
+            "proxy/Cargo.toml",
+            // As a client, for tests.
+            "proxy/tests/support/http2.rs",
+            "proxy/tests/http2.rs",
+            "proxy/tests/http2_websockets.rs",
+        ],
+    },
+    Vocabulary {
         words: &[
             "rustls",
             "tokio_rustls",

@@ -50,6 +50,7 @@ impl Report<'_> {
             strict_sni: table.strict_sni,
             newest_only,
             clients,
+            http2: table.http2.as_ref().is_none_or(|http2| *http2.get_ref()),
         };
         TlsConfig { settings, keyring }
     }
