@@ -1,0 +1,148 @@
+//! Claim: a client that floods the proxy with frames that bring nothing is stopped, soon and alone, and those that browsers and
+//! libraries send are not (CVE-2023-44487 "rapid reset", CVE-2025-8671 "MadeYouReset", CVE-2019-9511 to 9518, CVE-2024-27316).
+//!
+//! Broken once to see it fail: what was read not looked at; no bound on streams that we reset.
+
+mod support;
+
+use support::http2::{Raw, Site};
+use support::process::Config;
+use support::upstream::Upstream;
+
+/// Frames of a flood, at most: far more than are borne of any kind.
+const FLOOD: u32 = 20_000;
+/// Frames that are sent at a time.
+const AT_A_TIME: u32 = 100;
+/// "Enhance your calm": RFC 9113 section 7.
+const ENHANCE_YOUR_CALM: Option<u32> = Some(11);
+
+/// Sends up to [`FLOOD`] of what `frames` makes of a number that counts up; answers how many were sent until the proxy took no
+/// more, and what it said.
+fn flood(site: &Site, frames: impl Fn(u32) -> Vec<u8>) -> (u32, Option<u32>) {
+    let mut raw = site.raw();
+    let mut sent = 0;
+    while sent < FLOOD {
+        let some: Vec<u8> = (sent..sent + AT_A_TIME).flat_map(&frames).collect();
+        if !raw.send(&some) {
+            break;
+        }
+        sent += AT_A_TIME;
+    }
+    (sent, raw.goes_away())
+}
+
+/// A client of its own gets an answer.
+fn is_served(site: &Site) {
+    let mut raw = site.raw();
+    raw.send(&Raw::get(1));
+    let answered = std::iter::from_fn(|| raw.next()).any(|frame| frame.stream == 1 && frame.kind == 1);
+    assert!(answered);
+}
+
+/// The number of a client's stream.
+fn stream(count: u32) -> u32 {
+    2 * count + 1
+}
+
+#[test]
+fn each_flood_ends_its_connection_and_is_counted() {
+    let upstream = Upstream::named("ok");
+    let site = Site::start(&Config::new(&[&upstream]));
+    let reset = |count| {
+        [
+            Raw::get(stream(count)),
+            Raw::frame(3, 0, stream(count), &[0, 0, 0, 8]),
+        ]
+        .concat()
+    };
+    let (_, said) = flood(&site, reset);
+    assert!(
+        said.is_none() || said == ENHANCE_YOUR_CALM,
+        "rapid reset: {said:?}"
+    );
+    // Some of these lose their last words to a reset by the kernel: bytes on the way were not read.
+    for (what, kind, payload) in [
+        ("pings", 6, &[0; 8][..]),
+        ("settings", 4, &[0, 3, 0, 0, 0, 100]),
+        ("priorities", 2, &[0, 0, 0, 0, 9]),
+        ("unknown-frames", 200, b"what"),
+    ] {
+        let number = u32::from(kind == 2) * 7;
+        let (_, said) = flood(&site, |_| Raw::frame(kind, 0, number, payload));
+        assert!(said.is_none() || said == ENHANCE_YOUR_CALM, "{what}: {said:?}");
+        counted(&site, what);
+    }
+    let open = |count: u32, kind: u8, payload: &[u8]| match count {
+        0 => [post(1), Raw::frame(kind, 0, 1, payload)].concat(),
+        _ => Raw::frame(kind, 0, 1, payload),
+    };
+    let (_, said) = flood(&site, |count| open(count, 0, &[]));
+    assert!(
+        said.is_none() || said == ENHANCE_YOUR_CALM,
+        "empty data: {said:?}"
+    );
+    let (_, said) = flood(&site, |count| open(count, 8, &[0, 0, 0, 1]));
+    assert!(
+        said.is_none() || said == ENHANCE_YOUR_CALM,
+        "window updates: {said:?}"
+    );
+    counted(&site, "window-updates");
+    is_served(&site);
+}
+
+/// The head of a POST with content to come.
+fn post(stream: u32) -> Vec<u8> {
+    let mut block = vec![0x83, 0x87, 0x84, 0x41, 0x09];
+    block.extend_from_slice(b"shop.test");
+    Raw::frame(1, 4, stream, &block)
+}
+
+fn counted(site: &Site, what: &str) {
+    let name = format!("remora_proxy_http2_floods_total{{reason=\"{what}\"}}");
+    support::wait_until(&name, || site.proxy.figure(&name) == Some(1.0));
+}
+
+#[test]
+fn a_head_that_never_ends_is_not_collected() {
+    let site = Site::start(&Config::new(&[&Upstream::named("ok")]));
+    let mut field = vec![0, 1, b'a', 100];
+    field.extend_from_slice(&[b'x'; 100]);
+    let (sent, _) = flood(&site, |count| match count {
+        0 => Raw::frame(1, 1, 1, &[0x82, 0x87, 0x84]),
+        _ => Raw::frame(9, 0, 1, &field),
+    });
+    assert!(sent < FLOOD, "{sent}");
+    is_served(&site);
+}
+
+#[test]
+fn streams_that_we_are_made_to_reset_are_counted() {
+    let upstream = Upstream::named("ok");
+    let site = Site::start(&Config::new(&[&upstream]));
+    // A window that grows by nothing is an error of its stream.
+    let (sent, said) = flood(&site, |count| {
+        [Raw::get(stream(count)), Raw::frame(8, 0, stream(count), &[0; 4])].concat()
+    });
+    assert!(
+        sent < FLOOD && (said.is_none() || said == ENHANCE_YOUR_CALM),
+        "{sent} {said:?}"
+    );
+    assert!(upstream.seen().len() < 2_000, "{}", upstream.seen().len());
+    is_served(&site);
+}
+
+#[test]
+fn a_rapid_reset_reaches_hardly_any_upstream() {
+    let upstream = Upstream::named("ok");
+    let site = Site::start(&Config::new(&[&upstream]));
+    let (sent, _) = flood(&site, |count| {
+        [
+            Raw::get(stream(count)),
+            Raw::frame(3, 0, stream(count), &[0, 0, 0, 8]),
+        ]
+        .concat()
+    });
+    assert!(sent < FLOOD, "{sent}");
+    assert!(upstream.seen().len() < 300, "{}", upstream.seen().len());
+    is_served(&site);
+}
