@@ -6,6 +6,7 @@
 //! Left out on purpose: an id of the session (`SSL_SESSION_ID`), which TLS 1.3 has none of and nobody may lean on.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use rustls::pki_types::CertificateDer;
@@ -17,8 +18,8 @@ use crate::config::ToldCertificate;
 /// Characters in a line of PEM.
 const LINE: usize = 64;
 
-/// Fields that tell of a client's TLS, names in lower case.
-pub(crate) type SecuredFields = Box<[(&'static str, String)]>;
+/// Fields that tell of a client's TLS, names in lower case. All requests of a connection share them.
+pub(crate) type SecuredFields = Rc<[(&'static str, String)]>;
 
 /// The fields for this connection.
 pub(super) fn fields(stream: &TlsStream<TcpStream>, told: ToldCertificate) -> SecuredFields {
