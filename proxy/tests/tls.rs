@@ -326,3 +326,20 @@ fn a_websocket_passes_and_ends_in_order() {
         assert!(!client.ends_in_order());
     }
 }
+
+#[test]
+fn a_rest_that_is_too_long_and_an_early_answer_end_in_order() {
+    let upstream = Upstream::start_with_heads(|_| Act::answer("413 Content Too Large", "", "too much"));
+    let base = Config::new(&[&upstream]).table("[limits]\nclient_idle = \"200ms\"");
+    let (certificates, proxy) = shop(&base);
+    let mut resting = visit(&proxy, &certificates.client());
+    assert_eq!(resting.get("/", "").status, 413);
+    assert!(resting.ends_in_order());
+
+    let mut early = visit(&proxy, &certificates.client());
+    early.send("POST / HTTP/1.1\r\nHost: shop\r\nContent-Length: 300000\r\n\r\n");
+    early.send(vec![b'x'; 100_000]);
+    let answer = early.response();
+    assert_eq!((answer.status, answer.text()), (413, "too much".to_owned()));
+    assert!(early.ends_in_order());
+}
