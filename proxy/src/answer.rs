@@ -10,6 +10,12 @@ use remora_policy::{GiveUp, Page, PageForm};
 use crate::config::Pages;
 use crate::directory::Notice;
 
+/// Why a client is told that there is nothing.
+const NO_ROUTE: &str = "no-route";
+
+/// Why a client is told to come back later.
+const MAINTENANCE: &str = "maintenance";
+
 /// An answer of ours: status, body, and what the access log says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OwnAnswer {
@@ -24,6 +30,11 @@ pub(crate) struct OwnAnswer {
 }
 
 impl OwnAnswer {
+    /// Whether an error that is answered for this reason is none of the site: the client's mistake, or its owner's wish.
+    pub(crate) fn is_in_order(reason: &str) -> bool {
+        matches!(reason, NO_ROUTE | MAINTENANCE)
+    }
+
     /// For a request that is refused by its head.
     #[must_use]
     pub(crate) fn refused(refusal: Refusal) -> Self {
@@ -62,7 +73,7 @@ impl OwnAnswer {
     pub(crate) fn no_route() -> Self {
         Self {
             status: 404,
-            reason: "no-route",
+            reason: NO_ROUTE,
             sentence: "There is nothing at this address.",
             close: false,
         }
@@ -142,7 +153,7 @@ impl OwnAnswer {
     pub(crate) fn maintenance() -> Self {
         Self {
             status: 503,
-            reason: "maintenance",
+            reason: MAINTENANCE,
             sentence: "This site is under maintenance. Please come back later.",
             close: false,
         }

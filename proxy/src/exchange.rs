@@ -61,6 +61,8 @@ pub(crate) struct Visitor {
     pub(crate) secured: Option<SecuredFields>,
     /// Where its clients are sent that speak in clear, unless they are served.
     pub(crate) redirect: Option<Arc<ToHttps>>,
+    /// Which TLS it speaks, for the log; none in clear.
+    pub(crate) tls: Option<&'static str>,
     /// The connection's place among those of the thread.
     pub(crate) ticket: Ticket,
 }
@@ -100,7 +102,7 @@ pub(crate) async fn serve(
     let view = ClientView::of(&visitor.peer, trust.header, trusts, &visit.head.fields.iter());
     let replay = Replay::new((client.length(), &snapshot.limits), &mut papers.kept, visit.now());
     let replay = RefCell::new(replay);
-    let mut story = Story::begin(&visit, (&view, visitor.peer.address), &replay);
+    let mut story = Story::begin(&visit, (&view, visitor), &replay);
     let mut desk = Desk {
         client: &mut client,
         told: &mut papers.told,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 use support::process::{Config, Proxy};
+use support::tls::Certificates;
 use support::upstream::{Act, Upstream};
 use support::wait_until;
 
@@ -172,6 +173,25 @@ fn told(line: &str) -> String {
         &["target", "client", "peer", "scheme", "host", "status", "end"],
     );
     format!("{exchange}: {}", attempts.join(", "))
+}
+
+#[test]
+fn a_line_says_in_which_tls_its_client_spoke() {
+    let upstream = Upstream::named("ok");
+    let certificates = Certificates::draw();
+    certificates.issue("shop", &["shop.test"]);
+    let tls = format!("tls = {{ {} }}", certificates.pair("shop"));
+    let logged = Logged::start(&rare(&[&upstream]).listen(&tls), "combined");
+    let client = logged.proxy.client();
+    let mut client = client
+        .secure(&certificates.client(), "shop.test")
+        .expect("a handshake");
+    assert_eq!(client.get("/", "").status, 200);
+    drop(client);
+    let [lines, errors] = logged.lines();
+    let told = ["tls", "scheme", "host"].map(|name| field(&lines[0], name));
+    assert_eq!(told, ["TLSv1.3", "https", "shop"]);
+    assert!(errors.is_empty(), "{errors:#?}");
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub(super) fn write(text: &mut Vec<u8>, entry: &Entry<'_>, begun: &Moment) {
         Some(peer) => line.address(peer),
         None => line.put(b"-"),
     }
+    line.field(b" tls=", entry.tls);
     line.field(b" scheme=", entry.scheme);
     line.put(b" received=");
     line.number(entry.received);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use remora_policy::Failure;
 
+use crate::answer::OwnAnswer;
+
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -106,6 +108,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) client: IpAddr,
     /// The far end of the connection, if that is another: a proxy in front.
     pub(crate) peer: Option<IpAddr>,
+    /// Version of the TLS in which it speaks to us; empty in clear.
+    pub(crate) tls: &'static str,
     /// How the client speaks to the site: http or https.
     pub(crate) scheme: &'static str,
     /// The host that it asked, without a port; session ids in it are hidden, as in all that a client sends.
@@ -158,9 +162,10 @@ impl Entry<'_> {
     }
 
     /// Whether an operator looks for it among what went wrong: an upstream failed, whoever answered then; the answer is cut, or
-    /// one of ours that says so. A path that nothing is at is the client's mistake, and one who leaves has his reasons.
+    /// one of ours that says so. A client who leaves has his reasons.
     pub(super) fn is_fault(&self) -> bool {
-        let ours = !self.reason.is_empty() && self.status >= 400 && self.status != 404;
+        let is_error = !self.reason.is_empty() && self.status >= 400;
+        let ours = is_error && !OwnAnswer::is_in_order(self.reason);
         ours || matches!(self.end, End::UpstreamCut | End::TooSlow) || self.attempts.have_failed()
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn write(text: &mut Vec<u8>, entry: &Entry<'_>, (begun, ended): (&Mom
     line.moment("ended", ended);
     line.address("client", Some(entry.client));
     line.address("peer", entry.peer);
+    line.word("tls", entry.tls);
     line.word("scheme", entry.scheme);
     line.text("host", entry.host, entry.parameters);
     line.text("method", entry.method, entry.parameters);

@@ -34,6 +34,7 @@ fn entry<'a>() -> Entry<'a> {
     Entry {
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         peer: None,
+        tls: "",
         scheme: "http",
         host: b"shop.example",
         method: b"GET",
@@ -109,6 +110,7 @@ fn moved(what: impl FnOnce(&Entry<'_>)) {
     what(&Entry {
         client: "198.51.100.7".parse().unwrap(),
         peer: Some("10.0.0.1".parse().unwrap()),
+        tls: "TLSv1.3",
         scheme: "https",
         method: b"POST",
         target: b"/shop/cart;jsessionid=A1B2.n1",
@@ -136,7 +138,7 @@ fn a_line_is_the_combined_format_and_then_the_decision() {
     assert_eq!(
         text(&entry()),
         "127.0.0.1 - - [24/Nov/2026:04:30:00 +0000] \"GET /shop/cart?x=1 HTTP/1.1\" 200 5123 \"-\" \"curl/8\" \
-         host=shop.example peer=- scheme=http received=0 pool=tomcat route=n1 pick=sticky attempts=1 \
+         host=shop.example peer=- tls=- scheme=http received=0 pool=tomcat route=n1 pick=sticky attempts=1 \
          tried=n1:answered:0.004250 connect=- wait=0.004250 read=- head=0.004250 total=0.005000 end=complete reason=- \
          id=7f3a-1 trace=-\n"
     );
@@ -187,7 +189,7 @@ fn what_was_no_request_has_a_line_with_its_reason() {
     };
     assert_eq!(
         text(&entry),
-        "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"-\" 431 5123 \"-\" \"-\" host=- peer=- scheme=http received=0 pool=- \
+        "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"-\" 431 5123 \"-\" \"-\" host=- peer=- tls=- scheme=http received=0 pool=- \
          route=- pick=- attempts=0 tried=- connect=- wait=- read=- head=- total=0.005000 end=too-slow reason=head-too-large \
          id=7f3a-1 trace=-\n"
     );

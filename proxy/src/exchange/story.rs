@@ -15,9 +15,9 @@ use remora_policy::{
 };
 use tokio::time::Instant;
 
-use super::farewell;
 use super::trail::Trail;
 use super::visit::Visit;
+use super::{Visitor, farewell};
 use crate::access_log::{End, Entry};
 use crate::answer::{OwnAnswer, Words};
 use crate::config::{Limits, Rules};
@@ -40,6 +40,7 @@ pub(super) struct Story<'v> {
     visit: &'v Visit<'v>,
     client: IpAddr,
     peer: Option<IpAddr>,
+    tls: Option<&'static str>,
     scheme: &'static str,
     host: &'v [u8],
     request_id: RequestName<'v>,
@@ -67,14 +68,16 @@ pub(super) struct Story<'v> {
 impl<'v> Story<'v> {
     pub(super) fn begin(
         visit: &'v Visit<'v>,
-        (client, peer): (&ClientView<'v>, IpAddr),
+        (client, visitor): (&ClientView<'v>, &Visitor),
         content: &'v RefCell<Replay<'v>>,
     ) -> Self {
+        let peer = visitor.peer.address.to_canonical();
         let given = given_request_id(client, visit.head.fields.iter());
         Self {
             visit,
             client: client.address,
-            peer: Some(peer.to_canonical()).filter(|peer| *peer != client.address),
+            peer: Some(peer).filter(|peer| *peer != client.address),
+            tls: visitor.tls,
             scheme: client.scheme.as_str(),
             host: client.host_name(),
             request_id: given.map_or_else(
@@ -294,6 +297,7 @@ impl Drop for Story<'_> {
         let entry = Entry {
             client: self.client,
             peer: self.peer,
+            tls: self.tls.unwrap_or_default(),
             scheme: self.scheme,
             host: self.host,
             method: head.method().as_bytes(),

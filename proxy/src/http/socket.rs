@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -31,6 +32,16 @@ impl Socket {
         };
         let known = PROTOCOLS.iter().find(|(_, name)| chosen == Some(*name));
         known.map_or(Protocol::Http1, |(protocol, _)| *protocol)
+    }
+
+    /// The version of TLS that it is secured by, as people write it; none in clear.
+    pub(crate) fn tls_version(&self) -> Option<&'static str> {
+        let Self::Secured(stream) = self else { return None };
+        match stream.get_ref().1.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+            ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+            other => other.as_str(),
+        }
     }
 
     /// Whether an orderly end has to be told by more than closing.

@@ -218,11 +218,13 @@ async fn serve(
         }
     };
     let peer = Peer { address, scheme };
+    let tls = socket.tls_version();
     let visitor = Visitor {
         site,
         peer,
         secured,
         redirect: from.redirect,
+        tls,
         ticket,
     };
     visitor.ticket.until_cut(converse(socket, &visitor)).await;

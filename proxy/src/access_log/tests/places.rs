@@ -147,6 +147,7 @@ fn what_went_wrong_is_noted_once_more_in_a_place_of_its_own() {
         ("well", well, false),
         ("an upstream's own error", answer(500, ""), false),
         ("nothing there", answer(404, "no-route"), false),
+        ("closed for maintenance", answer(503, "maintenance"), false),
         ("sent elsewhere", answer(308, "https"), false),
         ("refused", answer(431, "head-too-large"), true),
         ("given up", answer(502, "bad-gateway"), true),
