@@ -106,6 +106,17 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::http::Towards;
+
+    fn towards(authority: &str) -> Towards<'_> {
+        let second = Duration::from_secs(1);
+        Towards {
+            authority,
+            outward: None,
+            connect: second,
+            handshake: second,
+        }
+    }
 
     #[tokio::test]
     async fn a_connection_that_has_rested_for_too_long_is_not_taken() {
@@ -114,10 +125,11 @@ mod tests {
         let (connections, buffers) = (Connections::default(), Rc::default());
         let limits = crate::config::Limits::default().answers();
         let upstream = UpstreamId(0);
-        let second = Duration::from_secs(1);
         let mut open = Vec::new();
         for _ in 0..2 {
-            let link = Link::connect(&authority, second, limits, &buffers).await.unwrap();
+            let link = Link::connect(towards(&authority), limits, &buffers)
+                .await
+                .unwrap();
             open.push(listener.accept().await.unwrap());
             connections.put(upstream, link, 2, Instant::now());
         }
@@ -152,9 +164,11 @@ mod tests {
         let authority = listener.local_addr().unwrap().to_string();
         let (connections, buffers) = (Connections::default(), Rc::default());
         let limits = crate::config::Limits::default().answers();
-        let (upstream, second) = (UpstreamId(1), Duration::from_secs(1));
+        let upstream = UpstreamId(1);
         for _ in 0..2 {
-            let link = Link::connect(&authority, second, limits, &buffers).await.unwrap();
+            let link = Link::connect(towards(&authority), limits, &buffers)
+                .await
+                .unwrap();
             connections.put(upstream, link, 2, Instant::now());
             drop(listener.accept().await.unwrap());
         }

@@ -380,7 +380,7 @@ fn status_of(pool: &Pool, upstream: &Upstream, wish: &Wish, counters: &Counters)
     UpstreamStatus {
         pool: pool.name.to_string(),
         route: upstream.route.to_string(),
-        url: format!("http://{}", upstream.authority),
+        url: upstream.url(),
         health: upstream.health.belief().as_str().to_owned(),
         reason: upstream.health.reason().to_owned(),
         draining: upstream.state.is_drain(),

@@ -15,6 +15,7 @@ mod held;
 mod maintained;
 mod wished;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, HealthConfig, Limits, MemberConfig, Pages, PoolConfig, Rules, Terms, Trust};
 use crate::tally::Tally;
+use crate::tls::Outward;
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
 pub(crate) use wished::{Meant, Unknown, unix_now};
@@ -63,6 +65,8 @@ pub(crate) struct Snapshot {
     pub(crate) pages: Arc<Pages>,
     /// What is said in place of the upstreams of each pool, by the pools' positions.
     pub(crate) in_place: Vec<InPlace>,
+    /// By what connections to members are secured, of those that speak TLS.
+    pub(crate) outwards: Arc<BTreeMap<UpstreamId, Arc<Outward>>>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
     /// Which file all of this was read from.
@@ -289,6 +293,7 @@ impl Writer {
                 .collect(),
             pages: Arc::clone(&config.pages),
             in_place: config.pools.iter().map(in_place).collect(),
+            outwards: Arc::new(outwards(config, &upstreams)),
             checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
             configuration: config.fingerprint.as_str().into(),
             upstreams,
@@ -308,8 +313,10 @@ impl Writer {
         let same_rule = before.is_some_and(|pool| pool.rule.checked == rule.checked);
         let now = unix_now();
         let members = config.members.iter().map(|member| {
-            let is_same =
-                |before: &&Upstream| before.route == member.route && before.authority == member.authority;
+            let is_same = |before: &&Upstream| {
+                let way = (&before.authority, before.secured);
+                before.route == member.route && way == (&member.authority, member.outward.is_some())
+            };
             let stays = before.and_then(|pool| pool.members.iter().find(is_same));
             let id = self.attach(&config.name, member, stays);
             let Settings { state, weight } = self.wishes.of(&member.route).over(member.configured, now);
@@ -317,6 +324,7 @@ impl Writer {
                 id,
                 route: member.route.clone(),
                 authority: member.authority.clone(),
+                secured: member.outward.is_some(),
                 weight,
                 threads: member.threads,
                 health: stays
@@ -359,6 +367,22 @@ impl Writer {
     }
 }
 
+impl Snapshot {
+    /// By what connections to this upstream are secured; none in clear.
+    pub(crate) fn outward(&self, upstream: UpstreamId) -> Option<&Outward> {
+        self.outwards.get(&upstream).map(|outward| &**outward)
+    }
+}
+
+/// The ways to the members that speak TLS.
+fn outwards(config: &Config, upstreams: &UpstreamSet) -> BTreeMap<UpstreamId, Arc<Outward>> {
+    let configured = config.pools.iter().flat_map(|pool| &pool.members);
+    let members = upstreams.pools.iter().flat_map(|pool| &pool.members);
+    let ways = members.zip(configured);
+    ways.filter_map(|(member, configured)| Some((member.id, Arc::clone(configured.outward.as_ref()?))))
+        .collect()
+}
+
 /// Whether a pool has somebody who is up beside this one.
 fn is_another_up(snapshot: &Snapshot, id: UpstreamId) -> bool {
     let is_up = |other: &Upstream| {
@@ -373,7 +397,7 @@ fn log_transition(upstream: &Upstream, health: Health) {
     if before == after {
         return;
     }
-    let (route, url, reason) = (&*upstream.route, &*upstream.authority, health.reason());
+    let (route, url, reason) = (&*upstream.route, upstream.url(), health.reason());
     match after {
         Belief::Down => warn!(route, url, reason, "upstream is down"),
         Belief::Leaving => warn!(route, url, reason, "upstream is leaving"),

@@ -306,19 +306,23 @@ impl<'a> Exchange<'a, '_, '_> {
         let attempt = Attempt {
             site: self.visit.site,
             upstream,
+            outward: self.visit.snapshot().outward(upstream.id),
             cells: self.visit.cells(upstream.id),
             replay: self.replay,
             limits: &self.terms.limits,
             ticket: self.visit.ticket,
         };
-        let (mut link, reused) = attempt.connect(reuse).await?;
+        let stay = Stay::at(self, upstream);
+        let connected = attempt.connect(reuse, || stay.is_over(Phase::Connecting));
+        let (mut link, reused) = connected.await?;
         story.connected(reused);
         self.tell(upstream, desk, story);
-        let stay = Stay::at(self, upstream);
         let hear = |desk: &mut Desk<'_>| self.hear(desk);
         let asked = self.asked();
         let came = attempt
-            .run((&mut link, reused), asked, desk, hear, || stay.is_over())
+            .run((&mut link, reused), asked, desk, hear, || {
+                stay.is_over(Phase::Waiting)
+            })
             .await;
         attempt.cells.gave(self.replay.borrow_mut().take_given());
         let came = came?;

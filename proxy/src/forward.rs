@@ -11,6 +11,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,11 +21,12 @@ use tokio::time::Instant;
 
 use crate::config::Limits;
 use crate::deadline::Deadline;
-use crate::http::{Came, Client, ConnectFault, Content, Fault, Link};
+use crate::http::{Came, Client, ConnectFault, Content, Fault, Link, Towards};
 use crate::replay::{Lost, Replay};
 use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Cells;
+use crate::tls::Outward;
 
 /// How soon a waiting attempt looks around again: with each tick of the thread, which is ten times a second.
 const WATCH_EVERY: Duration = Duration::from_millis(50);
@@ -67,6 +69,8 @@ pub(crate) struct Attempt<'a, 'k> {
     pub(crate) site: &'a Site,
     /// Where to.
     pub(crate) upstream: &'a Upstream,
+    /// By what connections there are secured.
+    pub(crate) outward: Option<&'a Outward>,
     /// What this thread counts there.
     pub(crate) cells: &'a Cells,
     /// The content to send.
@@ -78,11 +82,16 @@ pub(crate) struct Attempt<'a, 'k> {
 }
 
 impl Attempt<'_, '_> {
-    /// A connection: one that has served before if `reuse` says so, and whether it has.
+    /// A connection: one that has served before if `reuse` says so, and whether it has. While TLS comes about `leave` is asked
+    /// as by [`Attempt::run`].
     ///
     /// # Errors
     /// [`Unanswered`]: nothing was sent.
-    pub(crate) async fn connect(&self, reuse: bool) -> Result<(Link, bool), Unanswered> {
+    pub(crate) async fn connect(
+        &self,
+        reuse: bool,
+        leave: impl Fn() -> bool,
+    ) -> Result<(Link, bool), Unanswered> {
         let connections = &self.site.connections;
         let idle =
             reuse.then(|| connections.take(self.upstream.id, self.limits.upstream_idle, self.ticket.now()));
@@ -90,11 +99,56 @@ impl Attempt<'_, '_> {
             self.cells.figures.reused();
             return Ok((link, true));
         }
-        let (limit, answers, began) = (self.connect_limit(), self.limits.answers(), self.ticket.now());
-        let connected = Link::connect(&self.upstream.authority, limit, answers, &self.site.buffers);
-        let link = connected.await.map_err(no_connection)?;
+        let towards = Towards {
+            authority: &self.upstream.authority,
+            outward: self.outward,
+            connect: self.connect_limit(),
+            handshake: self.handshake_limit(),
+        };
+        let began = self.ticket.now();
+        let connected = Link::connect(towards, self.limits.answers(), &self.site.buffers);
+        let connected = match self.outward {
+            None => connected.await,
+            Some(_) => self.unless(connected, leave).await?,
+        };
+        let link = connected.map_err(no_connection)?;
         self.cells.figures.connected(self.since(began));
         Ok((link, false))
+    }
+
+    /// What becomes of a connection that waits for its upstream as a request does, unless the caller wants to go elsewhere.
+    async fn unless<T>(
+        &self,
+        connected: impl Future<Output = T>,
+        leave: impl Fn() -> bool,
+    ) -> Result<T, Unanswered> {
+        let _counted = self.cells.wait();
+        let mut connected = pin!(connected);
+        let mut look = self.due(WATCH_EVERY);
+        poll_fn(|context| {
+            if let Poll::Ready(connected) = connected.as_mut().poll(context) {
+                return Poll::Ready(Ok(connected));
+            }
+            if look.is_over(self.ticket.now()) {
+                look = self.due(WATCH_EVERY);
+                if leave() {
+                    let failure = Failure::new(Phase::Connecting, Cause::Frozen);
+                    return Poll::Ready(Err(Unanswered::Upstream(failure)));
+                }
+            }
+            self.ticket.wake_at(look.instant());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// How long TLS may take on a connection: as long as the answer may, for which nothing was asked yet.
+    fn handshake_limit(&self) -> Duration {
+        let left = self.replay.borrow().answer_due(self.limits.response).left();
+        match self.upstream.health.belief() {
+            Belief::Down => left.min(CONNECT_IN_PANIC),
+            _ => left,
+        }
     }
 
     /// Sends the request that is told at the desk, and waits for the answer's head. `hear` is asked about each informational
@@ -298,6 +352,7 @@ fn send_content(
 fn no_connection(fault: ConnectFault) -> Unanswered {
     let cause = match fault {
         ConnectFault::Refused => Cause::Refused,
+        ConnectFault::Unverified => Cause::Unverified,
         ConnectFault::TimedOut => Cause::TimedOut,
         ConnectFault::Broken => Cause::Broken,
         ConnectFault::Ours => Cause::Ours,

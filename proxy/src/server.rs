@@ -52,6 +52,7 @@ pub(crate) use clients::Ticket;
 use ending::Stage;
 pub use ending::{Grace, Queues};
 use room::Room;
+pub(crate) use seldom::Seldom;
 
 /// Clients that may wait in the kernel for an accept, per thread and address: what a second of overload brings.
 const ACCEPT_QUEUE: i32 = 1024;

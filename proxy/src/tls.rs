@@ -1,4 +1,5 @@
-//! TLS towards clients: which certificate is shown to whom, and the one state that all threads share.
+//! TLS towards clients: which certificate is shown to whom, and the one state that all threads share. TLS towards upstreams is
+//! `outward`.
 //!
 //! A listener's [`Gate`] has the server configuration that its connections are made with. All threads share it, and listeners
 //! whose settings are alike share the key of its tickets, so that a client that comes back to another thread or address resumes.
@@ -8,9 +9,10 @@
 //! takes no ticket: each is verified anew, and nobody comes in by a ticket of a gate that asks for none · data before the end of the handshake (0-RTT) is
 //! never taken: it could be sent twice.
 //!
-//! Left out on purpose: how long a handshake may take (`server`); TLS to upstreams and at the control address.
+//! Left out on purpose: how long a handshake may take (`server`, `http`); TLS at the control address.
 
 mod keyring;
+mod outward;
 mod shake;
 mod told;
 
@@ -30,6 +32,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion};
 use crate::config::{ListenConfig, TlsConfig, ToldCertificate};
 use crate::metrics::CERTIFICATE_EXPIRES;
 pub(crate) use keyring::{Identity, Keyring, client_verifier};
+pub(crate) use outward::{Outward, OutwardFiles, OutwardShared};
 pub(crate) use shake::{PROTOCOLS, Protocol, Unsecured, shake};
 pub(crate) use told::SecuredFields;
 

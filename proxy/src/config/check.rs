@@ -7,6 +7,7 @@
 
 pub(super) mod health;
 mod log;
+mod outward;
 pub(super) mod pages;
 pub(super) mod pools;
 pub(super) mod redirect;

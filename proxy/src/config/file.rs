@@ -281,6 +281,7 @@ table! {
     [tables]
     sticky: OrOff<StickyTable> = "[pool.NAME.sticky]";
     health: OrOff<HealthTable> = "[pool.NAME.health]";
+    tls: Option<PoolTlsTable> = "[pool.NAME.tls]";
     pages: PagesTable = "[pool.NAME.pages]";
     maintenance: MaintenanceTable = "[pool.NAME.maintenance]";
     member: Vec<MemberTable> = "[[pool.NAME.member]]";
@@ -369,12 +370,27 @@ table! {
     host: Option<Spanned<String>> = "the member's own", "", r#""shop.example""#;
     /// Statuses that pass, and ranges of them.
     status: Option<Spanned<String>> = format!("{} with a path, {} without", within(&health::PAGE), within(&health::ANSWER)), within(&health::STATUS), r#""200-299, 401""#;
-    /// The port of a connector that is there for checks. Silence of the other is then taken for work.
+    /// The port of a connector that is there for checks, and speaks TLS where the member does. Silence of the other is then taken for work.
     port: Option<Spanned<u16>> = "the member's own", within(&(1..=u16::MAX)), "9000";
     /// Checks in a row that must pass before a member is up again.
     rise: Option<Spanned<u32>> = health::RISE_DEFAULT, within(&health::ROW), "3";
     /// Checks in a row that must fail before a member is down.
     fall: Option<Spanned<u32>> = health::FALL_DEFAULT, within(&health::ROW), "3";
+}
+
+table! {
+    /// TLS towards the members whose url is https. Their certificates are always verified. SIGHUP reads the files anew.
+    PoolTlsTable:
+    [required]
+    /// Certificates of the authorities that issued the members', in PEM: of these alone. docs/security.md tells how one's own is made.
+    authority: Spanned<PathBuf> = r#""/etc/remora/tomcats.pem""#;
+    [optional]
+    /// The name that each member's certificate must have, and that it is asked for.
+    name: Option<Spanned<String>> = "the host of each member's url", "", r#""tomcat.internal.example""#;
+    /// A certificate for members that ask for one (clientAuth), with those between it and its authority behind it.
+    cert: Option<Spanned<PathBuf>> = "none", "", r#""/etc/remora/proxy.pem""#;
+    /// Its private key.
+    key: Option<Spanned<PathBuf>> = "none", "", r#""/etc/remora/proxy.key""#;
 }
 
 table! {
@@ -433,7 +449,7 @@ table! {
     /// A Tomcat of the pool; at least one.
     MemberTable:
     [required]
-    /// Where it is, without a path: a route's `to` has that.
+    /// Where it is, without a path: a route's `to` has that. https takes `[pool.NAME.tls]`.
     url: Spanned<String> = r#""http://192.0.2.11:8080""#;
     /// Its name in cookies: the jvmRoute in that Tomcat's server.xml.
     route: Spanned<String> = r#""n1""#;

@@ -260,14 +260,24 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
         by => writeln!(text, "; balanced by {}", by.as_str())?,
     }
     write_pages("  pages ", &pool.pages, Some(&pool.maintenance), text)?;
+    if let Some((files, name)) = &pool.tls {
+        write!(text, "  tls believes {}", files.authority.display())?;
+        if let Some(name) = name {
+            write!(text, " for {name}")?;
+        }
+        if let Some((cert, _)) = &files.own {
+            write!(text, ", shows {}", cert.display())?;
+        }
+        writeln!(text)?;
+    }
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));
         let Settings { state, weight } = member.configured;
         write!(
             text,
-            "  member {} at http://{}, weight {weight}{}",
+            "  member {} at {}, weight {weight}{}",
             member.route,
-            member.authority,
+            member.url(),
             threads.unwrap_or_default()
         )?;
         if state != AdminState::Active {

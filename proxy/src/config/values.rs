@@ -17,7 +17,7 @@ use remora_process::tls::Files;
 
 use super::limits::Limits;
 use super::trust::{Networks, Trust};
-use crate::tls::Keyring;
+use crate::tls::{Keyring, Outward, OutwardFiles};
 
 /// Where operators reach the proxy unless it is told otherwise.
 pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
@@ -203,6 +203,8 @@ pub(crate) struct PoolConfig {
     pub(crate) pages: Arc<Pages>,
     /// Whether it is under maintenance, and what that means.
     pub(crate) maintenance: Arc<MaintenanceConfig>,
+    /// The files of TLS towards its members, and the name that they all prove to have if it is not each one's host.
+    pub(crate) tls: Option<(OutwardFiles, Option<String>)>,
     /// Its members; at least one, addresses unique.
     pub(crate) members: Vec<MemberConfig>,
 }
@@ -264,10 +266,12 @@ impl HealthConfig {
 }
 
 /// One member of a pool as configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct MemberConfig {
     /// `host:port`.
     pub(crate) authority: Arc<str>,
+    /// By what connections to it are secured; none in clear.
+    pub(crate) outward: Option<Arc<Outward>>,
     /// Its name in session cookies.
     pub(crate) route: Arc<str>,
     /// What is wanted of it, unless an operator wishes otherwise.
@@ -280,6 +284,14 @@ pub(crate) struct MemberConfig {
     pub(crate) redirect: Option<Arc<str>>,
     /// Its request threads, if that is known.
     pub(crate) threads: Option<u32>,
+}
+
+impl MemberConfig {
+    /// As people write it.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.outward.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
+    }
 }
 
 impl Config {

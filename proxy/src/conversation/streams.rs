@@ -99,6 +99,7 @@ impl Many<'_> {
             site: Rc::clone(&self.visitor.site),
             ticket: self.visitor.ticket.of_stream(),
             peer: self.visitor.peer,
+            tls: self.visitor.tls,
             secured: self.visitor.secured.clone(),
             redirect: self.visitor.redirect.clone(),
         };

@@ -177,7 +177,7 @@ pub(crate) fn unix_now() -> u64 {
 fn log_wish(upstream: &Upstream, settings: Settings) {
     let Settings { state, weight } = settings;
     if (state, weight) != (upstream.state, upstream.weight) {
-        let (route, url, state) = (&*upstream.route, &*upstream.authority, state.as_str());
+        let (route, url, state) = (&*upstream.route, upstream.url(), state.as_str());
         info!(route, url, state, weight, "what is wanted of an upstream changed");
     }
 }

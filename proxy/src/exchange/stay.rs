@@ -34,8 +34,8 @@ impl<'a, 'b, 'r, 'k> Stay<'a, 'b, 'r, 'k> {
         }
     }
 
-    /// Looks around: whether it is over.
-    pub(super) fn is_over(&self) -> bool {
+    /// Looks around: whether it is over. It has come as far as `phase` at least.
+    pub(super) fn is_over(&self, phase: Phase) -> bool {
         let now = self.exchange.visit.site.current();
         let Some((pool, member)) = now.snapshot.upstreams.find(self.upstream.id) else {
             return false;
@@ -56,7 +56,7 @@ impl<'a, 'b, 'r, 'k> Stay<'a, 'b, 'r, 'k> {
                 // The request chooses by the beliefs that it began with.
                 && self.exchange.pool.member(other.id).is_some()
         };
-        let failure = Failure::new(Phase::Waiting, Cause::Frozen);
+        let failure = Failure::new(phase, Cause::Frozen);
         !answers
             && pool.members.iter().any(is_elsewhere)
             && decide(&failure, self.exchange.shape(), &self.exchange.budget()) == Verdict::NextUpstream

@@ -1,4 +1,5 @@
-//! Connects to an upstream, and says why it could not, in the one classification that requests and checks share.
+//! Connects to an upstream, in clear or secured, and says why it could not, in the one classification that requests and checks
+//! share.
 //!
 //! Invariants: a failed connect sent nothing, whatever its fault · only what the far side itself said is a refusal; a
 //! lost packet, a name that is not found and our own want of sockets are something else each · of several addresses of
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::net::{TcpStream, lookup_host};
+
+use super::socket::Socket;
+use crate::tls::Outward;
 
 /// Faults of this process or machine: no file descriptor, port, buffer or memory left.
 const OURS: [Errno; 5] = [
@@ -27,6 +31,9 @@ pub(crate) enum ConnectFault {
     /// The far side refuses, or there is no way to it.
     #[error("refused")]
     Refused,
+    /// TLS did not come about: its certificate is not accepted, or it does not accept ours.
+    #[error("not verified")]
+    Unverified,
     /// Nobody answered in time. One lost packet is enough for that.
     #[error("no answer in time")]
     TimedOut,
@@ -59,10 +66,45 @@ fn is_ours(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|errno| OURS.contains(&errno))
 }
 
-/// Connects to `host:port` within `limit`, looking the name up if it is one.
-pub(super) async fn connect(authority: &str, limit: Duration) -> Result<TcpStream, ConnectFault> {
-    let connected = tokio::time::timeout(limit, reach(authority)).await;
-    connected.unwrap_or(Err(ConnectFault::TimedOut))
+/// Where to connect, and how long that may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Towards<'a> {
+    /// `host:port`; a name is looked up.
+    pub(crate) authority: &'a str,
+    /// By what the connection is secured; none in clear.
+    pub(crate) outward: Option<&'a Outward>,
+    /// For the connection.
+    pub(crate) connect: Duration,
+    /// For TLS on it, from then on. A Tomcat does its part when a thread is free, as it does with a request, and the kernel, which
+    /// takes connections for it, does not: so this is a wait for an answer.
+    pub(crate) handshake: Duration,
+}
+
+/// Connects.
+pub(super) async fn connect(towards: &Towards<'_>) -> Result<Socket, ConnectFault> {
+    let connected = tokio::time::timeout(towards.connect, reach(towards.authority)).await;
+    let stream = connected.unwrap_or(Err(ConnectFault::TimedOut))?;
+    stream.set_nodelay(true).map_err(|_| ConnectFault::Broken)?;
+    let Some(outward) = towards.outward else {
+        return Ok(Socket::Clear(stream));
+    };
+    match tokio::time::timeout(towards.handshake, outward.secure(stream)).await {
+        Ok(Ok(secured)) => Ok(Socket::Secured(Box::new(secured))),
+        Ok(Err(error)) => Err(of_handshake(&error, outward, towards.authority)),
+        Err(_) => Err(ConnectFault::TimedOut),
+    }
+}
+
+fn of_handshake(error: &io::Error, outward: &Outward, authority: &str) -> ConnectFault {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(why) => {
+            outward.tell(authority, why);
+            ConnectFault::Unverified
+        }
+        None if is_ours(error) => ConnectFault::Ours,
+        None => ConnectFault::Broken,
+    }
 }
 
 async fn reach(authority: &str) -> Result<TcpStream, ConnectFault> {
@@ -109,7 +151,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_is_not_found_is_no_refusal() {
-        let connected = connect("no such name.invalid:80", Duration::from_secs(10)).await;
-        assert_eq!(connected.unwrap_err(), ConnectFault::Broken);
+        let towards = Towards {
+            authority: "no such name.invalid:80",
+            outward: None,
+            connect: Duration::from_secs(10),
+            handshake: Duration::ZERO,
+        };
+        assert_eq!(connect(&towards).await.err(), Some(ConnectFault::Broken));
     }
 }

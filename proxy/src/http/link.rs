@@ -10,13 +10,12 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use remora_h1::{Asked, Fields, Head, Length, Limits, Persistence, Reader};
 use tokio::task::unconstrained;
 
 use super::buffers::Buffers;
-use super::connect::{ConnectFault, connect};
+use super::connect::{ConnectFault, Towards, connect};
 use super::framed::{Content, Fault, Framed, HeadKind};
 use super::socket::Socket;
 use super::wire::Wire;
@@ -41,19 +40,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Connects to `host:port` within `limit`, looking the name up if it is one; answers may be as large as `limits` says.
+    /// Connects; answers may be as large as `limits` says.
     ///
     /// # Errors
     /// Why there is no connection.
     pub(crate) async fn connect(
-        authority: &str,
-        limit: Duration,
+        towards: Towards<'_>,
         limits: Limits,
         buffers: &Rc<Buffers>,
     ) -> Result<Self, ConnectFault> {
-        let stream = connect(authority, limit).await?;
-        stream.set_nodelay(true).map_err(|_| ConnectFault::Broken)?;
-        let wire = Wire::new(Socket::Clear(stream), Rc::clone(buffers));
+        let wire = Wire::new(connect(&towards).await?, Rc::clone(buffers));
         Ok(Self {
             framed: Box::new(Framed::new(wire, Reader::of_responses(limits))),
             ended: true,

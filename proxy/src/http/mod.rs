@@ -32,7 +32,7 @@ mod wire;
 
 pub(crate) use buffers::{Buffers, Papers};
 pub(crate) use client::Client;
-pub(crate) use connect::ConnectFault;
+pub(crate) use connect::{ConnectFault, Towards};
 pub(crate) use connection::{Connection, UNSENT_BYTES};
 pub(crate) use framed::{Content, Fault};
 pub(crate) use http2::{Next, Stream, Streams};

@@ -91,7 +91,7 @@ fn pool_stands(pool: &Pool, lines: &mut Lines<'_>) {
 
 fn member_stands(pool: &Pool, member: &Upstream, counters: &Counters, lines: &mut Lines<'_>) {
     let labels = [("pool", &*pool.name), ("route", &*member.route)];
-    let url = format!("http://{}", member.authority);
+    let url = member.url();
     let with_url = [labels[0], labels[1], ("url", &*url)];
     let belief = member.health.belief();
     let health = match belief {

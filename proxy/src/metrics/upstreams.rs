@@ -111,7 +111,7 @@ impl UpstreamSums {
 /// Whether a failure of this cause can be met before, or after, a byte was sent.
 pub(super) fn can_be(cause: Cause, sent: bool) -> bool {
     match cause {
-        Cause::Refused | Cause::Ours => !sent,
+        Cause::Refused | Cause::Unverified | Cause::Ours => !sent,
         Cause::Malformed | Cause::Declined => sent,
         Cause::TimedOut | Cause::Broken | Cause::Frozen => true,
     }

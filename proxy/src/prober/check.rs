@@ -15,7 +15,8 @@ use remora_h1::{Asked, Head, Length};
 use remora_policy::Upstream;
 
 use crate::config::{HealthConfig, Limits};
-use crate::http::{Buffers, Came, ConnectFault, Content, Link};
+use crate::http::{Buffers, Came, ConnectFault, Content, Link, Towards};
+use crate::tls::Outward;
 
 /// Bytes of an answer's body that are read; a health page has less, and what is longer is no better.
 const BODY_BYTES: usize = 64 * 1024;
@@ -29,6 +30,8 @@ pub(super) enum Outcome {
     Answered(u16),
     /// The connect was refused.
     Refused,
+    /// TLS did not come about.
+    Unverified,
     /// The connection broke, or what came was not HTTP, or the name was not found.
     Broken,
     /// The proxy lacked what a connection needs.
@@ -43,8 +46,13 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    /// Asks, and waits for the answer for as long as it is polled.
-    pub(super) async fn ask(&self, upstream: &Upstream, config: &HealthConfig) -> Outcome {
+    /// Asks, by TLS where there is a way for it, and waits for the answer for as long as it is polled.
+    pub(super) async fn ask(
+        &self,
+        upstream: &Upstream,
+        config: &HealthConfig,
+        outward: Option<&Outward>,
+    ) -> Outcome {
         let kept = self
             .kept
             .take()
@@ -56,19 +64,19 @@ impl Checker {
         }
         // A kept connection may be closed under the check by the upstream's idle limit: only a fresh one counts.
         let authority = authority(upstream, config);
-        match Link::connect(
-            &authority,
-            CONNECT_MAX,
-            Limits::default().answers(),
-            &self.buffers,
-        )
-        .await
-        {
+        let towards = Towards {
+            authority: &authority,
+            outward,
+            connect: CONNECT_MAX,
+            handshake: CONNECT_MAX,
+        };
+        match Link::connect(towards, Limits::default().answers(), &self.buffers).await {
             Ok(link) => self
                 .exchange(link, upstream, config)
                 .await
                 .unwrap_or(Outcome::Broken),
             Err(ConnectFault::Refused) => Outcome::Refused,
+            Err(ConnectFault::Unverified) => Outcome::Unverified,
             Err(ConnectFault::TimedOut | ConnectFault::Broken) => Outcome::Broken,
             Err(ConnectFault::Ours) => Outcome::NotMade,
         }

@@ -167,11 +167,12 @@ impl Watch {
         self.due = now + self.pace.pause(config.every, &upstream.health);
         self.covered = self.doubts.raised_so_far();
         let (checker, upstream, config) = (Rc::clone(&self.checker), upstream.clone(), config.clone());
+        let outward = self.directory.current().snapshot.outwards.get(&self.id).cloned();
         self.current = Some(Flight {
             began: now,
             covers: self.covered,
             overdue: false,
-            outcome: Box::pin(async move { checker.ask(&upstream, &config).await }),
+            outcome: Box::pin(async move { checker.ask(&upstream, &config, outward.as_deref()).await }),
         });
     }
 
@@ -269,6 +270,7 @@ impl Outcome {
             Outcome::Answered(404) if config.path.is_some() => Some(Observation::CheckLeft),
             Outcome::Answered(_) => Some(Observation::CheckRejected),
             Outcome::Refused => Some(Observation::CheckRefused),
+            Outcome::Unverified => Some(Observation::Unverified),
             Outcome::Broken => Some(Observation::CheckBroken),
             Outcome::NotMade => None,
         }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Something that is said at most once in so long, by all threads together.
-pub(super) struct Seldom {
+pub(crate) struct Seldom {
     every: Duration,
     next: Mutex<Option<Instant>>,
 }
 
 impl Seldom {
     /// Nothing was said yet.
-    pub(super) fn every(every: Duration) -> Self {
+    pub(crate) fn every(every: Duration) -> Self {
         Self {
             every,
             next: Mutex::new(None),
@@ -21,7 +21,7 @@ impl Seldom {
     }
 
     /// Whether it is to be said now.
-    pub(super) fn is_time(&self) -> bool {
+    pub(crate) fn is_time(&self) -> bool {
         let now = Instant::now();
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let is_time = next.is_none_or(|next| next <= now);

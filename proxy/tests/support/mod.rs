@@ -8,6 +8,7 @@ pub(crate) mod client;
 pub(crate) mod http2;
 pub(crate) mod operator;
 pub(crate) mod process;
+pub(crate) mod secured;
 pub(crate) mod tls;
 pub(crate) mod upstream;
 

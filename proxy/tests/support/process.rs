@@ -117,6 +117,13 @@ impl Config {
         self
     }
 
+    /// The member there speaks TLS at another address.
+    pub(crate) fn secured(mut self, plain: &Upstream, address: SocketAddr) -> Self {
+        let url = format!("http://{}", plain.address);
+        self.text = self.text.replacen(&url, &format!("https://{address}"), 1);
+        self
+    }
+
     /// Other checks than every 200 ms.
     pub(crate) fn health(mut self, line: &str) -> Self {
         self.text = self.text.replacen("health = { every = \"200ms\" }", line, 1);

@@ -77,6 +77,12 @@ impl Certificates {
         CertificateDer::from_pem_file(self.file(&format!("{name}.pem"))).expect("a certificate")
     }
 
+    /// A certificate with its key.
+    pub(crate) fn read(&self, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let key = PrivateKeyDer::from_pem_file(self.file(&format!("{name}.key")));
+        (self.der(name), key.expect("a key"))
+    }
+
     /// A client that believes the authority; its connections resume each other.
     pub(crate) fn client(&self) -> Arc<ClientConfig> {
         Arc::new(self.speaking(ALL_VERSIONS))
@@ -124,7 +130,8 @@ impl Certificates {
             .expect("they fit")
     }
 
-    fn roots(&self) -> RootCertStore {
+    /// Whom they are believed by.
+    pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_slice(self.authority.certificate().as_bytes());
         roots.add(certificate.expect("PEM")).expect("an authority");

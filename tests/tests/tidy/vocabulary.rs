@@ -89,6 +89,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "proxy/src/tls.rs",
             "proxy/src/tls",
             "proxy/tests/support/client.rs",
+            "proxy/tests/support/secured.rs",
             "proxy/tests/support/tls.rs",
             "proxy/tests/tls.rs",
             "proxy/tests/tls_clients.rs",

@@ -46,6 +46,8 @@ impl Phase {
 pub enum Cause {
     /// Connect refused, or no route.
     Refused,
+    /// TLS did not come about: the upstream's certificate is not accepted, or it refused ours.
+    Unverified,
     /// The limit of this phase passed: connect limit, deadline until the head, idle limit of the body.
     TimedOut,
     /// The connection was closed or reset, or the upstream's name not found.
@@ -62,8 +64,9 @@ pub enum Cause {
 
 impl Cause {
     /// All there are.
-    pub const ALL: [Cause; 7] = [
+    pub const ALL: [Cause; 8] = [
         Cause::Refused,
+        Cause::Unverified,
         Cause::TimedOut,
         Cause::Broken,
         Cause::Ours,
@@ -77,6 +80,7 @@ impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
             Cause::Refused => "refused",
+            Cause::Unverified => "unverified",
             Cause::TimedOut => "timed-out",
             Cause::Broken => "broken",
             Cause::Ours => "ours",
@@ -173,6 +177,7 @@ impl Failure {
             // down that it is tried at. Whether an upstream speaks HTTP at all is for the check to judge.
             (_, Cause::Frozen | Cause::Ours | Cause::Malformed) => None,
             (_, Cause::Refused) => Some(Observation::Refused),
+            (_, Cause::Unverified) => Some(Observation::Unverified),
             (Phase::Connecting, Cause::TimedOut) => Some(Observation::ConnectTimedOut),
             (Phase::Sending | Phase::Waiting, Cause::TimedOut) => Some(Observation::TimedOut),
             (Phase::Passing, Cause::TimedOut) => None,

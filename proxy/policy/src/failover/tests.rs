@@ -44,6 +44,7 @@ fn shown(verdict: Verdict) -> String {
 fn the_verdict_on_every_failure_of_every_request() {
     let failures = [
         Failure::new(Phase::Connecting, Cause::Refused),
+        Failure::new(Phase::Connecting, Cause::Unverified),
         Failure::new(Phase::Connecting, Cause::TimedOut),
         Failure::new(Phase::Connecting, Cause::Ours),
         on_reused(Phase::Connecting, Cause::Broken),
@@ -73,6 +74,7 @@ fn the_verdict_on_every_failure_of_every_request() {
     // Columns: GET with its body at hand, POST with its body at hand, PUT and POST whose body is gone.
     let expected = "\
 Connecting Refused fresh    next | next | Unavailable | Unavailable
+Connecting Unverified fresh next | next | Unavailable | Unavailable
 Connecting TimedOut fresh   next | next | Unavailable | Unavailable
 Connecting Ours fresh       next | next | Unavailable | Unavailable
 Connecting Broken reused    same | same | Unavailable | Unavailable
@@ -182,6 +184,10 @@ fn health_hears_of_failures_but_not_of_stale_connections_or_declined_requests() 
         (
             Failure::new(Phase::Connecting, Cause::Refused),
             Some(Observation::Refused),
+        ),
+        (
+            Failure::new(Phase::Connecting, Cause::Unverified),
+            Some(Observation::Unverified),
         ),
         (
             Failure::new(Phase::Connecting, Cause::TimedOut),

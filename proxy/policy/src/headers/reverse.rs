@@ -155,7 +155,8 @@ impl Origin<'_> {
         (!sent.is_empty() && is(sent))
             || self.pool.members.iter().any(|member| {
                 let own = member.authority.as_bytes();
-                is(own) || own.strip_suffix(b":80").is_some_and(is)
+                let usual: &[u8] = if member.secured { b":443" } else { b":80" };
+                is(own) || own.strip_suffix(usual).is_some_and(is)
             })
     }
 }

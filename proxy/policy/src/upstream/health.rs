@@ -1,6 +1,6 @@
 //! What the proxy believes of an upstream, and the one table by which signs change it.
 //!
-//! Three rules carry everything. *What is beyond doubt acts at once*: a refused connect, or silence beyond patience
+//! Three rules carry everything. *What is beyond doubt acts at once*: a refused connect, TLS that did not come about, or silence beyond patience
 //! ([`Silence`](crate::Silence)), is down. *A request that broke is no verdict*: it asks for a check, and of checks
 //! `fall` in a row must fail, because what breaks one request may be that request. *Only checks let an upstream back*:
 //! `rise` in a row must pass. A connect proves nothing (the kernel accepts for a stopped process), and neither does the
@@ -60,6 +60,8 @@ pub enum Observation {
     Answered,
     /// A request could not connect: refused, or no route to the host.
     Refused,
+    /// TLS did not come about with it, of a request or of a check: it showed no certificate that is accepted, or refused ours.
+    Unverified,
     /// A request could not connect in time.
     ConnectTimedOut,
     /// A fresh connection broke before a response head was complete, or the name was not found.
@@ -91,6 +93,7 @@ impl Observation {
         match self {
             Observation::Answered => "a request was answered",
             Observation::Refused => "a connect was refused",
+            Observation::Unverified => "TLS with it did not come about",
             Observation::ConnectTimedOut => "a connect timed out",
             Observation::Broken => "a connection failed before the response",
             Observation::TimedOut => "a request was not answered in time",
@@ -117,7 +120,7 @@ impl Observation {
             Observation::Answered => Sign::Life,
             Observation::CheckPassed => Sign::Pass,
             Observation::CheckLeft => Sign::Leave,
-            Observation::Refused | Observation::CheckRefused => Sign::Death,
+            Observation::Refused | Observation::Unverified | Observation::CheckRefused => Sign::Death,
             Observation::Frozen => Sign::Frozen,
             Observation::ConnectTimedOut | Observation::Broken | Observation::TimedOut => Sign::Doubt,
             Observation::CheckSlow => Sign::Silence,

@@ -38,6 +38,8 @@ pub struct Upstream {
     pub route: Arc<str>,
     /// `host:port`, where to connect.
     pub authority: Arc<str>,
+    /// Whether TLS is spoken there.
+    pub secured: bool,
     /// Share of the new users, relative to the other members; 1 to 1,000.
     pub weight: u32,
     /// Its request threads, if that is known: so many requests can be at work there.
@@ -55,6 +57,15 @@ pub struct Upstream {
     pub group: Option<Arc<str>>,
     /// Whose users its own become where it cannot serve them: a route of the pool.
     pub redirect: Option<Arc<str>>,
+}
+
+impl Upstream {
+    /// As people write it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.secured { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
+    }
 }
 
 /// How requests of one user find the upstream that holds the session.

@@ -34,6 +34,7 @@ fn upstream(id: u32, line: &str) -> Upstream {
         id: UpstreamId(id),
         route: route.into(),
         authority: format!("127.0.0.1:{}", 8081 + id).into(),
+        secured: false,
         weight: 1,
         threads: None,
         health: after(&[]),

@@ -79,7 +79,7 @@ impl Report<'_> {
     }
 
     fn page(&mut self, written: Option<&Spanned<PathBuf>>) -> Option<Page> {
-        let written = written?;
+        let written = written.filter(|_| self.reads_files())?;
         read(written.get_ref())
             .map_err(|sentence| self.fault(written.span(), sentence))
             .ok()

@@ -3,7 +3,7 @@
 //! Invariants: the addresses of a pool are unique, whoever redirects names a route of the pool, a route can stand in a
 //! cookie, a member's URL has no path and its authority a port.
 //!
-//! Left out on purpose: TLS to upstreams, which is refused with a sentence.
+//! Left out on purpose: what TLS to members takes (`outward`).
 
 use std::ops::RangeInclusive;
 
@@ -13,6 +13,7 @@ use remora_process::config::Spanned;
 use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
 use super::super::values::{MemberConfig, Pages, PoolConfig};
+use super::outward::OutwardConfig;
 
 /// Shares of new users.
 pub(crate) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
@@ -37,9 +38,10 @@ impl Report<'_> {
                 "pool `{name}` has no member: add [[pool.{name}.member]] with url and route"
             ));
         }
+        let outward = self.outward(pool.tls.as_ref());
         let mut members: Vec<MemberConfig> = Vec::new();
         for member in &pool.member {
-            let checked = self.member(member);
+            let checked = self.member(member, (name, outward.as_ref()));
             if members.iter().any(|other| other.authority == checked.authority) {
                 let sentence = format!(
                     "pool `{name}` has two members at {}: remove one",
@@ -57,6 +59,7 @@ impl Report<'_> {
             health: self.health(&pool.health),
             pages: self.pages(&pool.pages, site).into(),
             maintenance: self.maintenance(&pool.maintenance).into(),
+            tls: outward.map(|(files, name, _)| (files, name)),
             members,
         }
     }
@@ -106,11 +109,18 @@ impl Report<'_> {
         known.unwrap_or_default()
     }
 
-    fn member(&mut self, member: &MemberTable) -> MemberConfig {
-        let authority = authority_of(member.url.get_ref()).unwrap_or_else(|sentence| {
+    fn member(
+        &mut self,
+        member: &MemberTable,
+        (pool, outward): (&str, Option<&OutwardConfig>),
+    ) -> MemberConfig {
+        let (secured, authority) = authority_of(member.url.get_ref()).unwrap_or_else(|sentence| {
             self.fault(member.url.span(), sentence);
-            member.url.get_ref().clone()
+            (false, member.url.get_ref().clone())
         });
+        let outward = secured
+            .then(|| self.way_to((&member.url, &authority), pool, outward))
+            .flatten();
         let route = member.route.get_ref();
         let letters = route
             .bytes()
@@ -130,6 +140,7 @@ impl Report<'_> {
         let name = |written: Option<&Spanned<String>>| written.map(|name| name.get_ref().as_str().into());
         MemberConfig {
             authority: authority.into(),
+            outward,
             route: route.as_str().into(),
             configured: Settings {
                 state: self.state(member.state.as_ref()),
@@ -143,21 +154,18 @@ impl Report<'_> {
     }
 }
 
-/// `host:port` of a member's URL.
-fn authority_of(url: &str) -> Result<String, String> {
-    let example = "write http://HOST:PORT";
-    let Some(rest) = url.strip_prefix("http://") else {
-        let reason = if url.starts_with("https://") {
-            "TLS to upstreams is not served yet"
-        } else {
-            "not an http URL"
-        };
-        return Err(format!("member url `{url}`: {reason}; {example}"));
+/// Whether a member's URL is https, and its `host:port`.
+fn authority_of(url: &str) -> Result<(bool, String), String> {
+    let example = "write http://HOST:PORT or https://HOST:PORT";
+    let secured = url.strip_prefix("https://").map(|rest| (rest, true, "443"));
+    let clear = || url.strip_prefix("http://").map(|rest| (rest, false, "80"));
+    let Some((rest, secured, usual)) = secured.or_else(clear) else {
+        return Err(format!("member url `{url}`: not an http URL; {example}"));
     };
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (authority, "80"),
+        _ => (authority, usual),
     };
     let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -169,7 +177,7 @@ fn authority_of(url: &str) -> Result<String, String> {
         _ if !host_fits || authority.contains('/') => Err(format!(
             "member url `{url}` must have a host, a port and no path (a route's `to` carries the path); {example}"
         )),
-        Ok(port) if port > 0 => Ok(format!("{host}:{port}")),
+        Ok(port) if port > 0 => Ok((secured, format!("{host}:{port}"))),
         _ => Err(format!("member url `{url}` has no usable port; {example}")),
     }
 }

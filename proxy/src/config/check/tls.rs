@@ -1,7 +1,7 @@
 //! Listeners that end TLS: which files, and what is in them.
 //!
-//! The check looks into files that the checked one names: a certificate without its key would be found by every client
-//! otherwise. Only whoever means to use the configuration has them read.
+//! Here, in `outward` and in `pages` a check looks beyond the file that it checks: a certificate without its key would be found by
+//! every client otherwise. Only whoever means to use the configuration has them read.
 
 use std::path::PathBuf;
 

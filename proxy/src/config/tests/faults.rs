@@ -90,7 +90,7 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
     (
         "\"http://127.0.0.1:8081\"",
         "\"https://h\"",
-        "proxy.toml:11: member url `https://h`: TLS to upstreams",
+        "proxy.toml:11: member url `https://h` takes TLS: add [pool.tomcat.tls] with authority",
     ),
     (
         "\"http://127.0.0.1:8081\"",

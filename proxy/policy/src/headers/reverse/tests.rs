@@ -320,3 +320,36 @@ fn our_own_fields_never_reach_a_client() {
         assert_eq!(response(name, "none"), Edited::Drop, "{name}");
     }
 }
+
+#[test]
+fn the_usual_port_of_a_member_is_that_of_its_scheme() {
+    let route = PathRoute {
+        public: "/shop".into(),
+        internal: "/cart".into(),
+        ..PathRoute::default()
+    };
+    let (paths, client) = (PathMap::new(vec![route.clone()]), client(false));
+    for (secured, location, is_mapped) in [
+        (true, "https://tomcat/cart", true),
+        (true, "https://tomcat:443/cart", true),
+        (true, "https://tomcat:80/cart", false),
+        (false, "http://tomcat/cart", false),
+    ] {
+        let mut pool = pool(&["n1 up"]);
+        pool.members[0].authority = "tomcat:443".into();
+        pool.members[0].secured = secured;
+        let origin = Origin {
+            route: &route,
+            paths: &paths,
+            pool: &pool,
+            client: &client,
+        };
+        let listed = Listed::default();
+        let edited = edited_by(b"location", location.as_bytes(), &listed, &origin, Upgrade::No);
+        assert_eq!(
+            matches!(edited, Edited::Replace(_)),
+            is_mapped,
+            "{location}: {edited:?}"
+        );
+    }
+}

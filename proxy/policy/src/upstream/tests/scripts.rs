@@ -17,9 +17,10 @@ use std::time::Duration;
 use crate::upstream::{Belief, Health, HealthRule, Observation, Silence, Waiting};
 
 /// Every observation, in the order of the table.
-const OBSERVATIONS: [Observation; 13] = [
+const OBSERVATIONS: [Observation; 14] = [
     Observation::Answered,
     Observation::Refused,
+    Observation::Unverified,
     Observation::ConnectTimedOut,
     Observation::Broken,
     Observation::TimedOut,
