@@ -1,10 +1,11 @@
 //! Promises 4 and 5: a person at a real browser notices nothing of a Tomcat, a store node and a proxy that go.
 //!
 //! Shown with Chromium, which trusts the site's authority as a user's machine would and checks the proxy's certificate by its own
-//! rules: TLS everywhere, a login by FORM, a page whose script keeps a WebSocket. The Tomcat that serves her is killed, then the
-//! store's leader, then a new proxy takes the place of the old one. After each the next click shows the same user and the same
-//! list, and the script has its socket again. Every cookie is kept from scripts and from the clear, and the access log holds no
-//! answer that a person would call an error. A picture of the last page stays with the logs (`REMORA_KEEP`).
+//! rules: http sends to https, TLS everywhere, every page over HTTP/2 and WebSockets as well, a login by FORM, a page whose script
+//! keeps a WebSocket. The Tomcat that serves her is killed, then the store's leader, then a new proxy takes the place of the old
+//! one. After each the next click shows the same user and the same list, and the script has its socket again. Every cookie is
+//! kept from scripts and from the clear, and the access log holds no answer that a person would call an error. A picture of the
+//! last page stays with the logs (`REMORA_KEEP`).
 //! Broken once to see it fail: Tomcat told that clients speak in clear (it leads her there after the login), Tomcat's own session manager
 //! (the socket is not let in again), a Tomcat's certificate shown to the public (the browser refuses it).
 
@@ -54,9 +55,11 @@ struct Ada {
 }
 
 impl Ada {
-    /// Goes to the site and signs in.
-    fn arrives(chromium: Chromium, site: &str) -> Result<Self> {
-        chromium.go(&format!("{site}/sockets/desk/"))?;
+    /// Asks for the desk in clear, is sent to where it is secure, and signs in.
+    fn arrives(chromium: Chromium, clear: &str, secure: &str) -> Result<Self> {
+        chromium.go(&format!("{clear}/sockets/desk/"))?;
+        let url = chromium.url()?;
+        ensure!(url == format!("{secure}/sockets/desk/"), "she was sent to {url}");
         let shown = chromium.run("return document.body.innerText")?;
         ensure!(desk(&chromium)?.page == "login", "no login page: {shown}");
         chromium.write("[name=j_username]", "ada")?;
@@ -111,8 +114,11 @@ impl Ada {
         })
     }
 
-    /// The page's cookies are neither for scripts nor for the clear.
+    /// The page came over HTTP/2, and its cookies are neither for scripts nor for the clear.
     fn is_safe(&self) -> Outcome {
+        let protocol = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
+        let protocol = self.chromium.run(protocol)?;
+        ensure!(protocol == "h2", "the page came over {protocol}");
         let mut cookies = self.chromium.cookies()?;
         cookies.sort_by_key(|cookie| cookie["name"].to_string());
         let told: Vec<String> = (cookies.iter())
@@ -134,25 +140,28 @@ impl Ada {
     }
 }
 
-/// Gives the proxy its public side.
-fn opens_to_the_public(world: &mut World) -> Result<String> {
-    let secure = free_port()?;
+/// Gives the proxy its public side: the address in clear, which sends to the secure one.
+fn opens_to_the_public(world: &mut World) -> Result<(String, String)> {
+    let (clear, secure) = (world.front_door()?, free_port()?);
     let files = world.certificates()?.files("proxy");
+    let tls = format!("tls = {{ cert = {:?}, key = {:?} }}", files.cert, files.key);
     let public = format!(
-        "access_log = {:?}\n\n[[listen]]\nbind = \"127.0.0.1:{secure}\"\ntls = {{ cert = {:?}, key = {:?} }}\n\n",
-        access_log(world),
-        files.cert,
-        files.key
+        "access_log = {:?}\n\n[[listen]]\nbind = \"127.0.0.1:{secure}\"\n{tls}\n\n\
+         [[listen]]\nredirect = {{ port = {secure} }}\n",
+        access_log(world)
     );
     let route =
         "\n[[route]]\npath = \"/sockets\"\nto = \"tomcat/sockets\"\n\n[limits]\ntunnel_stop = \"2s\"\n";
     world
         .proxy()?
-        .start_anew(|usual| format!("{public}{usual}{route}"))?;
+        .start_anew(|usual| usual.replacen("[[listen]]\n", &public, 1) + route)?;
     for node in ["n1", "n2"] {
         world.proxy()?.wait_health(node, "up")?;
     }
-    Ok(format!("https://localhost:{secure}"))
+    Ok((
+        format!("http://localhost:{}", clear.port()),
+        format!("https://localhost:{secure}"),
+    ))
 }
 
 fn access_log(world: &World) -> PathBuf {
@@ -183,14 +192,24 @@ fn story(world: &mut World, ada: &mut Ada) -> Outcome {
     ada.chromium.picture(&world.directory().join("desk.png"))
 }
 
-/// What was asked and answered, as the access log has it: no answer that a person would call an error.
+/// What was asked and answered, as the access log has it: no answer that a person would call an error, what was asked in clear
+/// sent away, every page over HTTP/2, and sockets as well. A socket whose connection is gone may come back over one of its own.
 fn answered_well(log: &Path) -> Outcome {
     let log = std::fs::read_to_string(log)?;
     for line in log.lines() {
         let status = line.split("\" ").nth(1).and_then(|rest| rest.split(' ').next());
         let status = status.with_context(|| format!("no status: {line}"))?;
-        ensure!(["101", "200", "302", "303", "308"].contains(&status), "{line}");
+        let is_new = line.contains(" HTTP/2.0\" ");
+        ensure!(
+            matches!(
+                (status, is_new),
+                ("301", false) | ("101", _) | ("200" | "302" | "303", true)
+            ),
+            "{line}"
+        );
     }
+    let sockets = log.lines().filter(|line| line.contains(" HTTP/2.0\" 101 "));
+    ensure!(sockets.count() > 0, "no socket over HTTP/2: {log}");
     Ok(())
 }
 
@@ -203,10 +222,10 @@ fn at_a_real_browser() -> Outcome {
         .behind_front()
         .application(Application::Sockets)
         .run(|world| {
-            let site = opens_to_the_public(world)?;
+            let (clear, secure) = opens_to_the_public(world)?;
             let authority = world.certificates()?.files("proxy").authority;
             let chromium = Chromium::open(world.directory(), &authority)?;
-            let mut ada = Ada::arrives(chromium, &site)?;
+            let mut ada = Ada::arrives(chromium, &clear, &secure)?;
             story(world, &mut ada).with_context(|| ada.chromium.tail())?;
             answered_well(&access_log(world))
         })
