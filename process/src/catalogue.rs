@@ -1,7 +1,7 @@
 //! What a server publishes on `/metrics`: one row for each figure.
 //!
 //! A row says what a figure is called, what kind it is, which labels its series have and what it means. From the rows come the
-//! HELP and TYPE lines of the page and its order ([`arranged`]), and the server's part of docs/metrics.md ([`page`]). So a
+//! HELP and TYPE lines of the page and its order (`arranged`), and the server's part of docs/metrics.md (`page`). So a
 //! figure is described in one place, and one without a row stands out: at the end of the page, without a word on it
 //! ([`compare`] names it to a test).
 //!

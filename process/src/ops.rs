@@ -2,7 +2,7 @@
 //!
 //! `/healthz` answers 200 while the process can answer at all. `/readyz` asks the server and answers 200, or 503 with
 //! the reason in a sentence. `/metrics` is the Prometheus text format: what the process's one recorder and the server's
-//! own counts say, in the order and words of the server's [`catalogue`](crate::catalogue); durations end in `_seconds`,
+//! own counts say, in the order and words of the server's [`catalogue`]; durations end in `_seconds`,
 //! everything else that is counted into buckets is a number of things.
 //!
 //! Either standalone ([`bind`] and [`serve`]: the store's ops address) or merged into another router ([`router`]: the
