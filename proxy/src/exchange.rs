@@ -156,7 +156,7 @@ async fn answered<'a>(
     if snapshot.notice(mapped.route.pool, client.address).is_some() {
         return Err(OwnAnswer::maintenance().into());
     }
-    let exchange = Exchange {
+    let mut exchange = Exchange {
         visit,
         pool,
         terms: &snapshot.terms[mapped.route.position],
@@ -203,7 +203,7 @@ struct Exchange<'a, 'r, 'k> {
 
 impl<'a> Exchange<'a, '_, '_> {
     /// The retry loop.
-    async fn run(mut self, desk: &mut Desk<'_>, story: &mut Story<'a>) -> Result<(Link, Came), Unserved> {
+    async fn run(&mut self, desk: &mut Desk<'_>, story: &mut Story<'a>) -> Result<(Link, Came), Unserved> {
         let site = self.visit.site;
         site.earn_repeats(&self.visit.snapshot().limits.retry, self.visit.now().into_std());
         let mut chosen = self
@@ -234,7 +234,7 @@ impl<'a> Exchange<'a, '_, '_> {
                 Verdict::SameUpstream => Ok(chosen),
                 Verdict::NextUpstream => {
                     self.tried.push(chosen.id);
-                    self.another(&failure, story).await
+                    Box::pin(self.another(&failure, story)).await
                 }
                 Verdict::GiveUp(how) => Err(how),
             };

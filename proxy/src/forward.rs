@@ -99,6 +99,12 @@ impl Attempt<'_, '_> {
             self.cells.figures.reused();
             return Ok((link, true));
         }
+        // Seldom, and large: in a place of its own, or every request would take its room along.
+        let link = Box::pin(self.connect_anew(leave)).await?;
+        Ok((link, false))
+    }
+
+    async fn connect_anew(&self, leave: impl Fn() -> bool) -> Result<Link, Unanswered> {
         let towards = Towards {
             authority: &self.upstream.authority,
             outward: self.outward,
@@ -113,7 +119,7 @@ impl Attempt<'_, '_> {
         };
         let link = connected.map_err(no_connection)?;
         self.cells.figures.connected(self.since(began));
-        Ok((link, false))
+        Ok(link)
     }
 
     /// What becomes of a connection that waits for its upstream as a request does, unless the caller wants to go elsewhere.

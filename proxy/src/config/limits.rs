@@ -219,8 +219,8 @@ limits! {
     /// How long a client may take for a request's body in all, while it is its turn (the head has request_head); 0: for ever. 6 h:
     /// 2 GiB at 100 KB/s, over the uplink of a slow line.
     request: Duration = Duration::from_secs(21_600), Duration::ZERO..=DAY;
-    /// Resting connections to one upstream, per thread. 64: more are only needed by bursts.
-    upstream_connections_idle: usize = 64, 0..=COUNT_MAX;
+    /// Resting connections to one upstream, per thread. 256: all that the threads of a Tomcat, 200 unless it is told otherwise, can answer at a time.
+    upstream_connections_idle: usize = 256, 0..=COUNT_MAX;
 
     [retry]
     /// Attempts per request that may have had an effect, the first included. 4: a kept-alive connection found closed, and

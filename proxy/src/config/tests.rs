@@ -99,7 +99,7 @@ limit    request_bytes_per_second 500
 limit    answer_bytes_per_second 500
 limit    client_grace 60s
 limit    request 21600s
-limit    upstream_connections_idle 64
+limit    upstream_connections_idle 256
 retry    attempts 2, percent 20, per_second 10, burst 1000
 pool     old: route in cookie ROUTEID, session in JSESSIONID; GET /healthz every 5s, 2s for 200-399, down after 2, up after 2
   member o.1 at http://[::1]:8082, weight 1

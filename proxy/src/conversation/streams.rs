@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -106,7 +107,10 @@ impl Many<'_> {
         let place = Open::begin(&self.open);
         spawn_local(async move {
             visitor.ticket.here().await;
-            visitor.ticket.until_cut(serve_one(&visitor, stream)).await;
+            {
+                let serving = pin!(serve_one(&visitor, stream));
+                visitor.ticket.until_cut(serving).await;
+            }
             // In this order: the connection rests once its last request has left.
             drop((visitor, place));
         });

@@ -99,7 +99,7 @@ impl Delivery<'_, '_> {
         if self.flush(desk.client).await {
             let story = &*story;
             let counts = (|given| story.relayed(given), |sent| story.sent(sent));
-            relay((desk.client, &mut link), self.idle, farewell, counts).await;
+            Box::pin(relay((desk.client, &mut link), self.idle, farewell, counts)).await;
         }
     }
 

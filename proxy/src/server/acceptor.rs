@@ -4,6 +4,7 @@
 //! is served there · on stop, clients that are in the accept queue are served.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,7 +211,7 @@ async fn serve(
         None => (Socket::Clear(stream), Scheme::Http, None),
         Some(gate) => {
             let limit = site.current().snapshot.limits.handshake;
-            let securing = secure(stream, from.client, gate, (&ticket, limit));
+            let securing = pin!(secure(stream, from.client, gate, (&ticket, limit)));
             let Some(Some((socket, fields))) = ticket.until_cut(securing).await else {
                 return;
             };
@@ -227,7 +228,10 @@ async fn serve(
         tls,
         ticket,
     };
-    visitor.ticket.until_cut(converse(socket, &visitor)).await;
+    {
+        let serving = pin!(converse(socket, &visitor));
+        visitor.ticket.until_cut(serving).await;
+    }
     // In this order: once it has left, its address has room too.
     drop((from.resident, visitor));
 }

@@ -12,7 +12,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -301,9 +301,9 @@ impl Ticket {
         ending::farewell(self.clients.stage.clone())
     }
 
-    /// Serves the connection until it ends; none when it is cut.
-    pub(crate) async fn until_cut<T>(&self, serving: impl Future<Output = T>) -> Option<T> {
-        let mut serving = pin!(serving);
+    /// Serves the connection until it ends; none when it is cut. Takes what it serves pinned: a future that is handed over has its
+    /// place twice.
+    pub(crate) async fn until_cut<T>(&self, mut serving: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         let cut = &self.clients.cut;
         poll_fn(|context| {
             self.clients.turn.set(Instant::now());
