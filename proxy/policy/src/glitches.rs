@@ -7,8 +7,8 @@
 //! Bytes are looked at as they come in, in whatever pieces: only the nine bytes before each frame. What they say is not checked:
 //! whoever reads the frames does that.
 //!
-//! Invariants: the verdict does not depend on how the bytes are split · a frame that brings something costs nothing · what a
-//! connection has saved up is never more than may come at once.
+//! Invariants: the verdict does not depend on how the bytes are split · a frame that brings something costs nothing · by waiting
+//! or asking nobody saves up more than may come at once; what content earned keeps, for it may be acknowledged late.
 //!
 //! Left out on purpose: clocks, and what becomes of the connection. What several kinds together may cost: each is cheap, and
 //! none of the bounds is large.
@@ -53,18 +53,19 @@ impl Glitch {
     }
 
     /// How many may come. What is known of clients: a browser sends some priorities with a request and gives up a page of a
-    /// hundred images at once; some acknowledge each piece of content twice; some ask whether we are there with each piece
-    /// that they get, to measure the line.
+    /// hundred images at once; a balancer gives up what one in many of its users gave up; some acknowledge each piece of content
+    /// twice, and some only when they come to read it, megabytes later; some ask whether we are there with each piece that they
+    /// get, to measure the line.
     const fn allowed(self) -> Allowed {
         let (at_once, per_second, with_request, with_content) = match self {
-            Self::Reset => (200, 20, 0, 0),
-            Self::Ping => (100, 5, 1, 1),
+            Self::Reset => (200, 20, 0, PARTS / 10),
+            Self::Ping => (100, 5, PARTS, PARTS),
             Self::Settings => (20, 1, 0, 0),
-            Self::Priority => (200, 20, 3, 0),
-            Self::EmptyData => (100, 10, 1, 0),
-            Self::Continuation => (50, 5, 2, 0),
-            Self::WindowUpdate => (1_000, 50, 3, 3),
-            Self::Unknown => (100, 10, 1, 1),
+            Self::Priority => (200, 20, 3 * PARTS, 0),
+            Self::EmptyData => (100, 10, PARTS, 0),
+            Self::Continuation => (50, 5, 2 * PARTS, 0),
+            Self::WindowUpdate => (1_000, 50, 3 * PARTS, 3 * PARTS),
+            Self::Unknown => (100, 10, PARTS, PARTS),
         };
         Allowed {
             at_once,
@@ -80,9 +81,9 @@ impl Glitch {
 struct Allowed {
     at_once: u64,
     per_second: u64,
-    /// With each head.
+    /// With each head, in parts of a frame.
     with_request: u64,
-    /// With each piece of content, of either side.
+    /// With each piece of content, of either side, in parts of a frame.
     with_content: u64,
 }
 
@@ -104,6 +105,8 @@ const PREFACE_BYTES: u64 = 24;
 const HEADER_BYTES: usize = 9;
 /// Bytes of content that earn as much as a piece does. 4 KiB: as often as the busiest clients acknowledge.
 const PIECE_BYTES: u64 = 4 * 1_024;
+/// Frames that are saved up by content, whenever they come. A million: acknowledgements of four gigabytes, which were sent.
+const SAVED_MAX: u64 = 1_000_000;
 /// Parts in which budgets are counted, so that short times are not lost: thousandths of a frame.
 const PARTS: u64 = 1_000;
 
@@ -157,7 +160,8 @@ impl Glitches {
     /// A piece of content goes to the client.
     pub fn sent(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.earn(|allowed| allowed.with_content * (1 + bytes / PIECE_BYTES));
+        let pieces = 1 + bytes / PIECE_BYTES;
+        self.add(|allowed| (allowed.with_content.saturating_mul(pieces), SAVED_MAX));
     }
 
     /// What a frame costs or earns, whose header is complete.
@@ -169,14 +173,15 @@ impl Glitches {
         let glitch = match kind {
             0 if length == 0 && flags & 1 == 0 => Glitch::EmptyData,
             0 => {
-                self.earn(|allowed| allowed.with_content);
+                self.add(|allowed| (allowed.with_content, SAVED_MAX));
                 return None;
             }
             1 => {
-                self.earn(|allowed| allowed.with_request);
+                self.add(|allowed| (allowed.with_request, allowed.at_once));
                 return None;
             }
-            2 => Glitch::Priority,
+            // Also in the form of RFC 9218.
+            2 | 16 => Glitch::Priority,
             3 => Glitch::Reset,
             4 => Glitch::Settings,
             6 => Glitch::Ping,
@@ -195,18 +200,15 @@ impl Glitches {
         if millis > 0 {
             self.counted = now;
             let millis = u64::try_from(millis).unwrap_or(u64::MAX);
-            self.add(|allowed| allowed.per_second.saturating_mul(millis));
+            self.add(|allowed| (allowed.per_second.saturating_mul(millis), allowed.at_once));
         }
     }
 
-    fn earn(&mut self, frames: impl Fn(Allowed) -> u64) {
-        self.add(|allowed| frames(allowed).saturating_mul(PARTS));
-    }
-
-    fn add(&mut self, parts: impl Fn(Allowed) -> u64) {
+    /// Adds to all budgets so many parts, up to so many frames; what is above that already stays.
+    fn add(&mut self, earned: impl Fn(Allowed) -> (u64, u64)) {
         for (left, kind) in self.left.iter_mut().zip(KINDS) {
-            let allowed = kind.allowed();
-            *left = left.saturating_add(parts(allowed)).min(allowed.at_once * PARTS);
+            let (parts, most) = earned(kind.allowed());
+            *left = left.saturating_add(parts).min((most * PARTS).max(*left));
         }
     }
 }
@@ -281,6 +283,25 @@ mod tests {
         for _ in 0..100_000 {
             glitches.sent(16 * 1_024);
             assert_eq!(glitches.see(&frame(8, 0, 4).repeat(8), BEGAN), None);
+        }
+    }
+
+    #[test]
+    fn content_may_be_acknowledged_long_after_it_was_sent() {
+        let mut glitches = begun();
+        for _ in 0..256 {
+            glitches.sent(16 * 1_024);
+        }
+        let late = borne(&mut glitches, &frame(8, 0, 4));
+        assert!(late.is_some_and(|borne| borne > 2 * 1_024), "{late:?}");
+    }
+
+    #[test]
+    fn one_in_ten_answers_may_be_given_up() {
+        let mut glitches = begun();
+        for _ in 0..10_000 {
+            (0..10).for_each(|_| glitches.sent(100));
+            assert_eq!(glitches.see(&frame(3, 0, 4), BEGAN), None);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A client's HTTP/2 connection: many requests beside one another, each served by a task of its own.
 //!
-//! Invariants: the connection rests while no request is open, and only then is it closed for its age · once it is to leave, its
+//! Invariants: the connection rests while no request is open and all answers have left, and only then is it closed for its age · once it is to leave, its
 //! client is told to bring its next requests elsewhere, what is open is served to the end, and what was on the way until it was
 //! told · a client that floods us is told why, and cut with all its requests · whatever ends the connection, its last words are read
 //! before it is closed.
@@ -29,12 +29,16 @@ pub(super) async fn converse(socket: Socket, visitor: &Visitor) {
         streams,
         open: Rc::default(),
         rests: Some(visitor.due(limits.request_head)),
+        used: false,
         told: false,
         called: false,
         flooded: false,
+        gave_way: false,
     };
     poll_fn(|context| many.poll(context)).await;
-    many.linger().await;
+    if !many.gave_way {
+        many.linger().await;
+    }
 }
 
 /// A connection with its requests.
@@ -44,11 +48,15 @@ struct Many<'v> {
     open: Rc<Open>,
     /// Until when it may rest, while it does.
     rests: Option<Deadline>,
+    /// Whether a request has come.
+    used: bool,
     /// Whether the client was told that the connection ends.
     told: bool,
     /// Whether its rest was shortened because it is to leave.
     called: bool,
     flooded: bool,
+    /// Whether it ends for a new client, who waits for its place.
+    gave_way: bool,
 }
 
 impl Many<'_> {
@@ -96,6 +104,7 @@ impl Many<'_> {
         if self.rests.take().is_some() {
             self.visitor.ticket.works();
         }
+        (self.used, self.called) = (true, false);
         let visitor = Visitor {
             site: Rc::clone(&self.visitor.site),
             ticket: self.visitor.ticket.of_stream(),
@@ -119,13 +128,18 @@ impl Many<'_> {
     /// Nothing moves: whether the connection ends. None if there is something to send now.
     fn looks_around(&mut self) -> Option<Poll<()>> {
         let ticket = &self.visitor.ticket;
-        if self.open.count.get() == 0 && self.rests.is_none() {
+        let is_idle = self.open.count.get() == 0 && self.streams.is_flushed();
+        if is_idle && self.rests.is_none() {
             ticket.rests();
             self.rests = Some(self.visitor.due(self.visitor.limits().client_idle));
         }
         let now = ticket.now();
         let over = self.rests.is_some_and(|due| due.is_over(now));
         if over && (self.told || self.flooded) {
+            return Some(Poll::Ready(()));
+        }
+        if is_idle && ticket.gives_way() && (self.told || !self.used) {
+            self.gave_way = true;
             return Some(Poll::Ready(()));
         }
         let leaves = ticket.is_to_leave();
@@ -136,7 +150,9 @@ impl Many<'_> {
                 false => due.min(self.visitor.due(LAST_CALL)),
             });
         }
-        if (over || ticket.is_last()) && !std::mem::replace(&mut self.told, true) {
+        // With an answer, as over HTTP/1.1: a new client is let ask once.
+        let is_last = leaves || (self.used && ticket.is_last());
+        if (over || is_last) && !std::mem::replace(&mut self.told, true) {
             self.streams.leave();
             return None;
         }

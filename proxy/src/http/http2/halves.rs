@@ -3,7 +3,6 @@
 //! Invariants: what is read is released to the client, what is written has room there · the end of a direction is that of its half
 //! of the stream; a stream that ends otherwise is an error in both.
 
-use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,8 +13,8 @@ use h2::{RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::super::buffers::{BUFFER_BYTES, Buffers};
-use super::load::Load;
-use super::pipe::Outlet;
+use super::load::{Afoot, Load};
+use super::pipe::Earnings;
 use super::stream::{broken, poll_room};
 
 /// What the client says. Released to it as it is read.
@@ -60,20 +59,22 @@ pub(in super::super) struct ToClient<'s> {
     send: Option<&'s mut SendStream<Load>>,
     ended: bool,
     buffers: &'s Rc<Buffers>,
-    outlet: &'s Rc<RefCell<Outlet>>,
+    afoot: &'s Rc<Afoot>,
+    earnings: &'s Earnings,
 }
 
 impl<'s> ToClient<'s> {
     pub(super) fn new(
         send: Option<&'s mut SendStream<Load>>,
         buffers: &'s Rc<Buffers>,
-        outlet: &'s Rc<RefCell<Outlet>>,
+        (afoot, earnings): (&'s Rc<Afoot>, &'s Earnings),
     ) -> Self {
         Self {
             send,
             ended: false,
             buffers,
-            outlet,
+            afoot,
+            earnings,
         }
     }
 
@@ -85,25 +86,26 @@ impl<'s> ToClient<'s> {
 impl AsyncWrite for ToClient<'_> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.afoot.poll_room(context));
         let room = ready!(poll_room(this.send()?, data.len().min(BUFFER_BYTES), context))?;
         let mut load = this.buffers.take();
         load.extend_from_slice(&data[..room]);
-        this.outlet.borrow_mut().sends(room);
-        let load = Load::new(load, this.buffers);
+        this.earnings.borrow_mut().sent(room);
+        let load = Load::new(load, this.buffers, this.afoot);
         this.send()?.send_data(load, false).map_err(broken)?;
         Poll::Ready(Ok(room))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.afoot.poll_none(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !std::mem::replace(&mut this.ended, true) {
-            let load = Load::new(Vec::new(), this.buffers);
+            let load = Load::new(Vec::new(), this.buffers, this.afoot);
             this.send()?.send_data(load, true).map_err(broken)?;
         }
-        Poll::Ready(Ok(()))
+        this.afoot.poll_none(context)
     }
 }

@@ -16,24 +16,33 @@ use tokio::time::Instant;
 
 use super::super::wire::Wire;
 
+/// What a connection's content earns its client, known to all streams, which may outlive the socket.
+pub(super) type Earnings = Rc<RefCell<Glitches>>;
+
 /// What the crate's end of a socket and ours share.
 pub(super) struct Outlet {
     wire: Wire,
-    glitches: Glitches,
+    glitches: Earnings,
     began: Instant,
     now: Instant,
     /// Of what there was too much.
     found: Option<Glitch>,
+    /// Whether the crate has something that the socket did not take.
+    stuck: bool,
+    /// Whether all that the crate wrote has left.
+    flushed: bool,
 }
 
 impl Outlet {
     pub(super) fn new(wire: Wire, now: Instant) -> Self {
         Self {
             wire,
-            glitches: Glitches::new(std::time::Duration::ZERO),
+            glitches: Rc::new(RefCell::new(Glitches::new(std::time::Duration::ZERO))),
             began: now,
             now,
             found: None,
+            stuck: false,
+            flushed: true,
         }
     }
 
@@ -42,9 +51,14 @@ impl Outlet {
         self.now = now;
     }
 
-    /// A piece of content goes to the client.
-    pub(super) fn sends(&mut self, bytes: usize) {
-        self.glitches.sent(bytes);
+    /// Where content is counted that goes to the client.
+    pub(super) fn earnings(&self) -> Earnings {
+        Rc::clone(&self.glitches)
+    }
+
+    /// Whether all that was written has left.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.flushed && !self.stuck
     }
 
     /// Of what there was too much.
@@ -54,7 +68,9 @@ impl Outlet {
 
     /// Sends what was written.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushed = false;
         ready!(self.wire.poll_flush(context))?;
+        self.flushed = true;
         self.wire.rest();
         Poll::Ready(Ok(()))
     }
@@ -96,14 +112,20 @@ impl AsyncRead for Pipe {
         let before = buffer.filled().len();
         ready!(outlet.wire.poll_read(context, buffer))?;
         let passed = outlet.now.saturating_duration_since(outlet.began);
-        outlet.found = outlet.glitches.see(&buffer.filled()[before..], passed);
+        outlet.found = outlet
+            .glitches
+            .borrow_mut()
+            .see(&buffer.filled()[before..], passed);
         Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Pipe {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.borrow_mut().wire.poll_write(context, data)
+        let outlet = &mut *self.0.borrow_mut();
+        let written = outlet.wire.poll_write(context, data);
+        outlet.stuck = written.is_pending();
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,13 +1,12 @@
 //! One request of a client and its answer, beside others on the same connection.
 //!
 //! Invariants: content is released to the client as an upstream takes it · of an answer no more is handed on than the client has
-//! room for, so that whoever waits here waits for the client · small pieces are gathered, and the last leaves with the end · a
+//! room for, and it is not over before the socket has taken it, so that whoever waits here waits for the client · small pieces are gathered, and the last leaves with the end · a
 //! stream that is let go before its end is reset, and one whose answer broke off is reset as broken.
 //!
 //! A WebSocket is granted by a 2xx, so an upstream that answers one with anything of that kind but a 101 is answered for with 502:
 //! its client would take the page for frames.
 
-use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -22,8 +21,8 @@ use super::super::buffers::{BUFFER_BYTES, Buffers};
 use super::super::framed::{Content, Fault};
 use super::halves::{FromClient, ToClient};
 use super::head;
-use super::load::Load;
-use super::pipe::Outlet;
+use super::load::{Afoot, Load};
+use super::pipe::Earnings;
 use super::websocket::Nonce;
 
 /// One stream.
@@ -44,13 +43,15 @@ pub(crate) struct Stream {
     expects: bool,
     /// Bytes that the answer still lacks, where its length is known.
     left: Option<u64>,
-    /// Content that waits for more.
+    /// Content that waits for more; up to `gone` it has been handed on.
     gathered: Vec<u8>,
+    gone: usize,
     ending: Ending,
     /// Whether the answer broke off.
     broken: bool,
+    afoot: Rc<Afoot>,
     buffers: Rc<Buffers>,
-    outlet: Rc<RefCell<Outlet>>,
+    earnings: Earnings,
 }
 
 /// How an answer gets on.
@@ -67,7 +68,7 @@ impl Stream {
     pub(super) fn new(
         request: Request<RecvStream>,
         respond: SendResponse<Load>,
-        (outlet, buffers): (Rc<RefCell<Outlet>>, Rc<Buffers>),
+        (earnings, buffers): (Earnings, Rc<Buffers>),
     ) -> Self {
         let nonce = head::is_websocket(&request).then(Nonce::draw);
         Self {
@@ -82,10 +83,12 @@ impl Stream {
             expects: false,
             left: None,
             gathered: Vec::new(),
+            gone: 0,
             ending: Ending::Open,
             broken: false,
+            afoot: Rc::default(),
             buffers,
-            outlet,
+            earnings,
         }
     }
 
@@ -233,42 +236,45 @@ impl Stream {
     }
 
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.gathered.is_empty() {
-            ready!(self.poll_emit(context))?;
+        ready!(self.poll_emit(context))?;
+        if let Ending::Due(trailers) = &mut self.ending {
+            let trailers = trailers.take();
+            self.ending = Ending::Over;
+            let send = self.send.as_mut().ok_or(ErrorKind::BrokenPipe)?;
+            match trailers {
+                Some(trailers) => send.send_trailers(trailers),
+                None => send.send_data(Load::new(Vec::new(), &self.buffers, &self.afoot), true),
+            }
+            .map_err(broken)?;
         }
-        let Ending::Due(trailers) = &mut self.ending else {
-            return Poll::Ready(Ok(()));
-        };
-        let trailers = trailers.take();
-        self.ending = Ending::Over;
-        let load = Load::new(Vec::new(), &self.buffers);
-        let send = self.send.as_mut().ok_or(ErrorKind::BrokenPipe)?;
-        let sent = match trailers {
-            Some(trailers) => send.send_trailers(trailers),
-            None => send.send_data(load, true),
-        };
-        Poll::Ready(sent.map_err(broken))
+        self.afoot.poll_none(context)
     }
 
     /// Hands what was gathered on, as far as the client has room; with its end where that is here.
     fn poll_emit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let send = self.send.as_mut().ok_or(ErrorKind::BrokenPipe)?;
-        while !self.gathered.is_empty() {
-            let room = ready!(poll_room(send, self.gathered.len(), context))?;
-            let mut load = std::mem::take(&mut self.gathered);
-            if room < load.len() {
-                self.gathered = self.buffers.take();
-                self.gathered.extend_from_slice(&load[room..]);
-                load.truncate(room);
-            }
-            let last = self.gathered.is_empty() && matches!(self.ending, Ending::Due(None));
-            self.outlet.borrow_mut().sends(load.len());
-            let sent = send.send_data(Load::new(load, &self.buffers), last);
+        while self.gone < self.gathered.len() {
+            let send = self.send.as_mut().ok_or(ErrorKind::BrokenPipe)?;
+            ready!(self.afoot.poll_room(context));
+            let rest = self.gathered.len() - self.gone;
+            let room = ready!(poll_room(send, rest, context))?;
+            let piece = if room == self.gathered.len() {
+                std::mem::take(&mut self.gathered)
+            } else {
+                let mut piece = self.buffers.take();
+                piece.extend_from_slice(&self.gathered[self.gone..self.gone + room]);
+                self.gone += room;
+                piece
+            };
+            let last = room == rest && matches!(self.ending, Ending::Due(None));
+            self.earnings.borrow_mut().sent(room);
+            let sent = send.send_data(Load::new(piece, &self.buffers, &self.afoot), last);
             sent.map_err(broken)?;
             if last {
                 self.ending = Ending::Over;
             }
         }
+        self.gathered.clear();
+        self.gone = 0;
         Poll::Ready(Ok(()))
     }
 
@@ -294,7 +300,7 @@ impl Stream {
         let from = FromClient::new(self.request.body_mut());
         (
             from,
-            ToClient::new(self.send.as_mut(), &self.buffers, &self.outlet),
+            ToClient::new(self.send.as_mut(), &self.buffers, (&self.afoot, &self.earnings)),
         )
     }
 }

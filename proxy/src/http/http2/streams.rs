@@ -8,32 +8,45 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use h2::Reason;
 use h2::server::{Builder, Connection, Handshake};
 use remora_h1::Limits;
 use remora_policy::Glitch;
+use socket2::SockRef;
 use tokio::time::Instant;
 
 use super::super::buffers::Buffers;
+use super::super::connection::UNSENT_BYTES;
 use super::super::socket::Socket;
 use super::super::wire::Wire;
 use super::load::Load;
 use super::pipe::{Outlet, Pipe};
 use super::stream::Stream;
+use crate::metrics::FLOODS;
 
 /// Bytes of content that a client may send on one stream beyond what an upstream has taken. 128 KiB: a megabit in a tenth of a
 /// second.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
-/// The same on all streams together. 1 MiB: a few uploads whose upstreams are slow leave room for others.
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// Bytes of an answer that wait within the crate, on one stream. 64 KiB: four frames, so that the next is there when one has left.
+/// The same on all streams together. 4 MiB: thirty uploads whose upstreams take nothing leave room for others.
+const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// Bytes of an answer that wait within the crate, on one stream. 64 KiB, as many as its pieces that are on their way may have.
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Streams that a client gave up before we looked at them. 200, as many as it may give up at once: the crate's 20 are fewer than a
+/// person's clicks on a line that stalls.
+const UNSEEN_RESETS: usize = 200;
+/// Streams whose end is remembered for what still comes on them, and for how long: an upload that was answered early is on its way
+/// over a slow line for seconds.
+const REMEMBERED: (usize, Duration) = (256, Duration::from_secs(30));
 /// Bytes by which a field is longer in the reckoning of HTTP/2 (RFC 9113 section 6.5.2).
 const FIELD_BYTES: usize = 32;
 /// Streams that we had to reset because of what came on them, in the life of a connection. 128: a client that makes so many
 /// mistakes makes them on purpose.
 const WRONG_STREAMS: usize = 128;
+
+/// The reason of floods that the crate ended by bounds of its own.
+const BOUND_OF_THE_CRATE: &str = "bound-of-the-crate";
 
 /// What a connection brings.
 #[expect(
@@ -75,6 +88,8 @@ impl Streams {
         (heads, streams): (Limits, u32),
         now: Instant,
     ) -> Self {
+        // Without it a client that takes little is only noticed later.
+        let _noticed_later = SockRef::from(socket.tcp()).set_tcp_notsent_lowat(UNSENT_BYTES);
         let wire = Wire::of_frames(socket, Rc::clone(buffers));
         let outlet = Rc::new(RefCell::new(Outlet::new(wire, now)));
         // As large as a head can be that our own check lets pass, so that it is the one that refuses.
@@ -85,6 +100,9 @@ impl Streams {
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .max_header_list_size(u32::try_from(list).unwrap_or(u32::MAX))
             .max_send_buffer_size(SEND_BUFFER_BYTES)
+            .max_pending_accept_reset_streams(UNSEEN_RESETS)
+            .max_concurrent_reset_streams(REMEMBERED.0)
+            .reset_stream_duration(REMEMBERED.1)
             .max_local_error_reset_streams(Some(WRONG_STREAMS))
             .enable_connect_protocol()
             .handshake(Pipe(Rc::clone(&outlet)));
@@ -134,8 +152,8 @@ impl Streams {
                 },
                 State::Open(connection) => match connection.poll_accept(context) {
                     Poll::Ready(Some(Ok((request, respond)))) => {
-                        let (outlet, buffers) = (Rc::clone(&self.outlet), Rc::clone(&self.buffers));
-                        return Poll::Ready(Some(Stream::new(request, respond, (outlet, buffers))));
+                        let shared = (self.outlet.borrow().earnings(), Rc::clone(&self.buffers));
+                        return Poll::Ready(Some(Stream::new(request, respond, shared)));
                     }
                     Poll::Ready(Some(Err(error))) => self.broke(&error),
                     Poll::Ready(None) => self.state = State::Closed,
@@ -147,6 +165,9 @@ impl Streams {
     }
 
     fn broke(&mut self, error: &h2::Error) {
+        if error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
+            metrics::counter!(FLOODS, "reason" => BOUND_OF_THE_CRATE).increment(1);
+        }
         tracing::debug!(%error, "an HTTP/2 connection ended");
         self.state = State::Closed;
     }
@@ -154,6 +175,11 @@ impl Streams {
     /// Once the connection has ended: reads over what still comes, up to so many bytes, until the client has closed as well.
     pub(crate) fn poll_discard(&mut self, context: &mut Context<'_>, left: &mut usize) -> Poll<()> {
         self.outlet.borrow_mut().poll_discard(context, left)
+    }
+
+    /// Whether all that was written has left.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.outlet.borrow().is_flushed()
     }
 
     /// Tells the client to bring its next requests elsewhere. The connection ends once those that are open have ended.
