@@ -36,7 +36,14 @@ const X_NAMES: [&[u8]; 10] = [
 /// Whether a field tells a server of a client's certificate, or of its TLS. Where TLS ends here nobody else can know them.
 pub(super) fn tells_of_certificate(name: &[u8]) -> bool {
     match initial(name) {
-        b'x' => has_prefix(name, b"x-ssl-") || has_prefix(name, b"x-client-cert"),
+        b'x' => [
+            &b"x-ssl-"[..],
+            b"x-client-cert",
+            b"x-forwarded-client-cert",
+            b"x-forwarded-tls-client-cert",
+        ]
+        .iter()
+        .any(|prefix| has_prefix(name, prefix)),
         b'c' => has_prefix(name, b"client-cert"),
         b's' => has_prefix(name, b"ssl-"),
         _ => false,

@@ -155,7 +155,7 @@ fn is_of_one_connection(name: &[u8]) -> bool {
     match Known::of(name) {
         Some(known) => matches!(
             known,
-            Known::Connection | Known::TransferEncoding | Known::Upgrade
+            Known::Connection | Known::Te | Known::TransferEncoding | Known::Upgrade
         ),
         None => name.eq_ignore_ascii_case(b"keep-alive") || name.eq_ignore_ascii_case(b"proxy-connection"),
     }

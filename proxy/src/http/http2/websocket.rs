@@ -22,9 +22,12 @@ impl Nonce {
         Self(STANDARD.encode(rand::random::<[u8; KEY_BYTES]>()))
     }
 
-    /// Whether a field of this name would stand beside ours.
+    /// Whether a field of this name would stand beside ours, or announce content where none follows.
     pub(super) fn replaces(name: &str) -> bool {
-        matches!(name, "sec-websocket-key" | "upgrade" | "connection")
+        matches!(
+            name,
+            "sec-websocket-key" | "upgrade" | "connection" | "content-length"
+        )
     }
 
     /// Adds what asks for it.
