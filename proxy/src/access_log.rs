@@ -18,6 +18,7 @@ mod combined;
 mod entry;
 mod json;
 mod pen;
+mod secrets;
 mod writer;
 
 use std::cell::RefCell;

@@ -74,7 +74,7 @@ impl Pen<'_> {
         if entry.method.is_empty() {
             return self.put(b"-");
         }
-        self.escaped(entry.method);
+        self.without_sessions(entry.method, entry.parameters, Pen::escaped);
         self.put(b" ");
         self.without_sessions(entry.target, entry.parameters, Pen::escaped);
         self.put(b" ");

@@ -1,7 +1,7 @@
 //! What both formats write with: appends to a thread's buffer, without a copy or an allocation of its own.
 //!
 //! Invariants: what a client sent is written by [`Pen::without_sessions`] alone, so that the value of a session parameter is
-//! never in it, whatever the case of its name · nothing that it sent can end a line or drive a terminal, in either way of
+//! never in it · nothing that it sent can end a line or drive a terminal, in either way of
 //! escaping.
 
 use std::net::IpAddr;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use remora_policy::ShortText;
 
 use super::clock::Moment;
+use super::secrets;
 
 /// What stands in for a session id.
 const HIDDEN: &[u8] = b"...";
@@ -59,29 +60,19 @@ impl Pen<'_> {
         self.0[point] = b'.';
     }
 
-    /// What a client sent, escaped in one of the ways below, but for the values of session parameters, in path and query, whatever
-    /// the case of the name.
+    /// What a client sent, escaped in one of the ways below, but for the values of session parameters.
     pub(super) fn without_sessions(
         &mut self,
-        bytes: &[u8],
+        mut bytes: &[u8],
         parameters: &[Arc<str>],
         escape: impl Fn(&mut Self, &[u8]),
     ) {
-        if !bytes.contains(&b'=') {
-            return escape(self, bytes);
+        while let Some(value) = secrets::first_value(bytes, parameters) {
+            escape(self, &bytes[..value.start]);
+            self.put(HIDDEN);
+            bytes = &bytes[value.end..];
         }
-        for piece in bytes.split_inclusive(|byte| is_separator(*byte)) {
-            let equals = piece.iter().position(|byte| *byte == b'=');
-            match equals.map(|equals| piece.split_at(equals + 1)) {
-                Some((name, value)) if is_session_name(&name[..name.len() - 1], parameters) => {
-                    escape(self, name);
-                    self.put(HIDDEN);
-                    let last = value.last_chunk::<1>();
-                    self.put(last.filter(|last| is_separator(last[0])).map_or(b"", |last| last));
-                }
-                _ => escape(self, piece),
-            }
-        }
+        escape(self, bytes);
     }
 
     /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
@@ -149,14 +140,4 @@ fn is_all_plain(bytes: &[u8]) -> bool {
 
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
-}
-
-/// Whether a byte ends a name or a value in a target.
-fn is_separator(byte: u8) -> bool {
-    matches!(byte, b';' | b'?' | b'&' | b'/' | b'#')
-}
-
-fn is_session_name(name: &[u8], parameters: &[Arc<str>]) -> bool {
-    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-    is(b"jsessionid") || parameters.iter().any(|parameter| is(parameter.as_bytes()))
 }

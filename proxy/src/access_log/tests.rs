@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 
+mod outsiders;
 mod places;
 
 const NO_ATTEMPTS: Attempts<'_> = Attempts {
@@ -238,95 +239,6 @@ fn every_attempt_is_told_and_very_many_are_counted() {
     assert_eq!(told("phase"), [Some("waiting"), Some("waiting"), None]);
     assert_eq!(told("effect"), [Some("possible"), Some("certain"), None]);
     assert_eq!(object["attempts_left_out"], 3);
-}
-
-#[test]
-fn session_ids_never_appear() {
-    let cases: [(&[u8], &str); 5] = [
-        (b"/shop;jsessionid=SECRET.n1", "/shop;jsessionid=..."),
-        (
-            b"/shop;jsessionid=SECRET;a=b/x?y=1",
-            "/shop;jsessionid=...;a=b/x?y=1",
-        ),
-        (b"/shop;jsessionid=SECRET/x", "/shop;jsessionid=.../x"),
-        (b"/shop?a=b&JSessionID=SECRET&c=d", "/shop?a=b&JSessionID=...&c=d"),
-        (b"/shop?SID=SECRET=more", "/shop?SID=..."),
-    ];
-    for (target, shown) in cases {
-        let referer = [b"https://shop".as_slice(), target].concat();
-        let entry = Entry {
-            host: target,
-            target,
-            referer: Some(&referer),
-            agent: Some(target),
-            parameters: &["other".into(), "SID".into()],
-            ..entry()
-        };
-        let line = text(&entry);
-        assert!(line.contains(&format!("\"GET {shown} HTTP/1.1\"")), "{line}");
-        assert!(
-            line.contains(&format!("\"https://shop{shown}\" \"{shown}\"")),
-            "{line}"
-        );
-        assert!(!line.contains("SECRET"), "{line}");
-        let object = parsed(&entry);
-        assert_eq!(object["target"], shown);
-        assert_eq!(object["referer"], format!("https://shop{shown}"));
-        assert!(!object.to_string().contains("SECRET"), "{object}");
-    }
-}
-
-#[test]
-fn nothing_from_outside_can_forge_a_line() {
-    let line = text(&Entry {
-        host: b"a b",
-        target: b"/\"\r\n\x1b[2J\\",
-        agent: Some(&[0xff, b'"']),
-        ..entry()
-    });
-    assert_eq!(line.lines().count(), 1);
-    assert!(
-        line.contains(r#""GET /\x22\x0d\x0a\x1b[2J\x5c HTTP/1.1""#),
-        "{line}"
-    );
-    assert!(line.contains(r#""\xff\x22" host=a\x20b peer="#), "{line}");
-}
-
-/// Every byte, alone, and beside what could make a character or a session parameter of it.
-#[test]
-fn every_byte_in_every_text_of_a_client_gives_one_object() {
-    for byte in 0..=u8::MAX {
-        for (before, after) in [
-            (&b""[..], &b""[..]),
-            (b"a=", b"\xa9&"),
-            (b"\xe2\x80", b"\""),
-            (b"\xf0\x9f", b"\x80\x80"),
-        ] {
-            let bytes = [before, &[byte], after].concat();
-            let object = parsed(&Entry {
-                host: &bytes,
-                method: &bytes,
-                target: &bytes,
-                referer: Some(&bytes),
-                agent: Some(&bytes),
-                ..entry()
-            });
-            for name in ["method", "target", "referer", "agent", "host"] {
-                let told = object[name].as_str().unwrap();
-                if let Ok(text) = std::str::from_utf8(&bytes) {
-                    assert_eq!(told, text, "{name}");
-                } else {
-                    assert!(told.contains("\\x"), "{name}: {told}");
-                }
-            }
-            let line = json(&Entry {
-                agent: Some(&bytes),
-                ..entry()
-            });
-            let body = line.trim_end_matches('\n');
-            assert!(!body.contains(|found: char| found.is_control()), "{line:?}");
-        }
-    }
 }
 
 #[test]
