@@ -23,7 +23,7 @@ pub(super) fn write(text: &mut Vec<u8>, entry: &Entry<'_>, begun: &Moment) {
     line.put(b" ");
     line.number(entry.sent);
     line.put(b" \"");
-    line.without_sessions(entry.referer.unwrap_or(b"-"), entry.parameters, Pen::escaped);
+    line.url(entry.referer.unwrap_or(b"-"), entry.parameters, Pen::escaped);
     line.put(b"\" \"");
     line.without_sessions(entry.agent.unwrap_or(b"-"), entry.parameters, Pen::escaped);
     line.put(b"\" host=");
@@ -76,7 +76,7 @@ impl Pen<'_> {
         }
         self.without_sessions(entry.method, entry.parameters, Pen::escaped);
         self.put(b" ");
-        self.without_sessions(entry.target, entry.parameters, Pen::escaped);
+        self.url(entry.target, entry.parameters, Pen::escaped);
         self.put(b" ");
         self.put(entry.version.as_bytes());
     }

@@ -23,7 +23,7 @@ pub(super) fn write(text: &mut Vec<u8>, entry: &Entry<'_>, (begun, ended): (&Mom
     line.text("host", entry.host, entry.parameters);
     line.text("method", entry.method, entry.parameters);
     if !entry.method.is_empty() {
-        line.text("target", entry.target, entry.parameters);
+        line.url("target", entry.target, entry.parameters);
         line.word("protocol", entry.version);
     }
     if entry.status > 0 {
@@ -31,7 +31,7 @@ pub(super) fn write(text: &mut Vec<u8>, entry: &Entry<'_>, (begun, ended): (&Mom
     }
     line.number("received", entry.received);
     line.number("sent", entry.sent);
-    line.text("referer", entry.referer.unwrap_or_default(), entry.parameters);
+    line.url("referer", entry.referer.unwrap_or_default(), entry.parameters);
     line.text("agent", entry.agent.unwrap_or_default(), entry.parameters);
     line.word("pool", entry.pool);
     line.word("route", entry.route());
@@ -121,6 +121,16 @@ impl<'a> Object<'a> {
             self.name(name);
             self.pen.put(b"\"");
             self.pen.without_sessions(text, parameters, Pen::escaped_json);
+            self.pen.put(b"\"");
+        }
+    }
+
+    /// A URL that it sent.
+    fn url(&mut self, name: &str, url: &[u8], parameters: &[Arc<str>]) {
+        if !url.is_empty() {
+            self.name(name);
+            self.pen.put(b"\"");
+            self.pen.url(url, parameters, Pen::escaped_json);
             self.pen.put(b"\"");
         }
     }

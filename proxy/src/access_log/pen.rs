@@ -1,6 +1,6 @@
 //! What both formats write with: appends to a thread's buffer, without a copy or an allocation of its own.
 //!
-//! Invariants: what a client sent is written by [`Pen::without_sessions`] alone, so that the value of a session parameter is
+//! Invariants: what a client sent is written by [`Pen::without_sessions`] alone, or by [`Pen::url`] with it, so that the value of a session parameter is
 //! never in it · nothing that it sent can end a line or drive a terminal, in either way of
 //! escaping.
 
@@ -75,6 +75,21 @@ impl Pen<'_> {
         escape(self, bytes);
     }
 
+    /// A URL that a client sent, likewise, and without its user information.
+    pub(super) fn url(
+        &mut self,
+        mut bytes: &[u8],
+        parameters: &[Arc<str>],
+        escape: impl Fn(&mut Self, &[u8]),
+    ) {
+        if let Some(user) = secrets::user_information(bytes) {
+            self.without_sessions(&bytes[..user.start], parameters, &escape);
+            self.put(HIDDEN);
+            bytes = &bytes[user.end..];
+        }
+        self.without_sessions(bytes, parameters, escape);
+    }
+
     /// Visible ASCII as it is; quotes, backslashes and everything else as `\xHH`.
     pub(super) fn escaped(&mut self, mut bytes: &[u8]) {
         // Nearly always all are; a look that does not end early takes many bytes at a time.
@@ -100,8 +115,8 @@ impl Pen<'_> {
         }
     }
 
-    /// What stands between the quotes of a JSON text: characters as they are, but those that would end the text, a line, or mean
-    /// something to a terminal; bytes that are none as the text `\xHH`.
+    /// What stands between the quotes of a JSON text: characters as they are, but those that would end the text, or have
+    /// no shape of their own; bytes that are none as the text `\xHH`.
     pub(super) fn escaped_json(&mut self, bytes: &[u8]) {
         if is_all_plain(bytes) {
             return self.put(bytes);
@@ -111,12 +126,13 @@ impl Pen<'_> {
                 match character {
                     '"' => self.put(b"\\\""),
                     '\\' => self.put(b"\\\\"),
-                    // The last two end a line for some who read.
-                    _ if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') => {
-                        self.put(b"\\u");
-                        let [.., high, low] = u32::from(character).to_be_bytes();
-                        self.digits(high);
-                        self.digits(low);
+                    _ if is_unseen(character) => {
+                        for unit in character.encode_utf16(&mut [0; 2]) {
+                            self.put(b"\\u");
+                            let [high, low] = unit.to_be_bytes();
+                            self.digits(high);
+                            self.digits(low);
+                        }
                     }
                     _ => self.put(character.encode_utf8(&mut [0; 4]).as_bytes()),
                 }
@@ -140,4 +156,15 @@ fn is_all_plain(bytes: &[u8]) -> bool {
 
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
+/// Whether a character has no shape of its own: it controls a terminal, ends a line for some who read, turns the direction of
+/// what follows, joins or hides. Unicode's control and format characters, and those that separate lines.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }

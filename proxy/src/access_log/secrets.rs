@@ -1,4 +1,4 @@
-//! Where the values of session parameters stand in what a client sent. Pure.
+//! Where secrets stand in what a client sent: values of session parameters, and who a URL says that its user is. Pure.
 //!
 //! Links are carried in links: a value may be that of a path, of a query, or of an encoded link in a parameter of another, however
 //! many times over. So names are looked for everywhere, and not by what a target means.
@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// What stands behind `%` where a `%` was encoded.
 const ENCODED_PERCENT: &[u8; 2] = b"25";
+
+/// What stands behind a URL's scheme, and before its authority.
+const SCHEME_END: &[u8; 3] = b"://";
 
 /// Where the first value of a session parameter stands.
 pub(super) fn first_value(bytes: &[u8], parameters: &[Arc<str>]) -> Option<Range<usize>> {
@@ -31,6 +34,22 @@ pub(super) fn first_value(bytes: &[u8], parameters: &[Arc<str>]) -> Option<Range
         }
         from = at + 1;
     }
+}
+
+/// Where a URL has the user information (`ada:password@`), without its end.
+pub(super) fn user_information(url: &[u8]) -> Option<Range<usize>> {
+    if url.starts_with(b"/") {
+        return None;
+    }
+    let scheme = url
+        .windows(SCHEME_END.len())
+        .position(|bytes| bytes == SCHEME_END);
+    let start = scheme.map_or(0, |at| at + SCHEME_END.len());
+    let authority = url[start..]
+        .split(|byte| matches!(byte, b'/' | b'?' | b'#'))
+        .next()?;
+    let end = authority.iter().rposition(|byte| *byte == b'@')?;
+    (end > 0).then_some(start..start + end)
 }
 
 /// How many bytes in front are such a mark, as it is or percent-encoded, also more than once; 0 if none is there.

@@ -105,7 +105,10 @@ fn every_byte_in_every_text_of_a_client_gives_one_object() {
             });
             for name in ["method", "target", "referer", "agent", "host"] {
                 let told = object[name].as_str().unwrap();
-                if let Ok(text) = std::str::from_utf8(&bytes) {
+                if byte == b'@' && matches!(name, "target" | "referer") {
+                    // What stands before it in a URL is hidden.
+                    assert!(told.contains('@'), "{name}: {told}");
+                } else if let Ok(text) = std::str::from_utf8(&bytes) {
                     assert_eq!(told, text, "{name}");
                 } else {
                     assert!(told.contains("\\x"), "{name}: {told}");
@@ -118,5 +121,72 @@ fn every_byte_in_every_text_of_a_client_gives_one_object() {
             let body = line.trim_end_matches('\n');
             assert!(!body.contains(|found: char| found.is_control()), "{line:?}");
         }
+    }
+}
+
+/// Characters that turn the direction of what follows, join, or are not seen.
+#[test]
+fn no_character_without_a_shape_of_its_own_reaches_a_terminal() {
+    let unseen = [
+        '\u{7f}',
+        '\u{9b}',
+        '\u{ad}',
+        '\u{61c}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{feff}',
+        '\u{fff9}',
+        '\u{e0001}',
+        '\u{e007f}',
+    ];
+    for character in unseen {
+        let agent = format!("é{character}😀");
+        let entry = Entry {
+            agent: Some(agent.as_bytes()),
+            ..entry()
+        };
+        let line = json(&entry);
+        assert!(!line.contains(character), "{line:?}");
+        assert!(line.contains('é') && line.contains('😀'), "{line}");
+        assert_eq!(parsed(&entry)["agent"], agent);
+        assert!(text(&entry).is_ascii());
+    }
+}
+
+#[test]
+fn what_a_user_is_known_by_in_a_url_is_hidden() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"http://ada:SECRET@shop/x@y?a=b@c", "http://...@shop/x@y?a=b@c"),
+        (
+            b"HTTPS://SECRET@shop;jsessionid=SECRET",
+            "HTTPS://...@shop;jsessionid=...",
+        ),
+        (b"http://ada:SECRET@SECRET@shop?a", "http://...@shop?a"),
+        (b"ada:SECRET@shop:443", "...@shop:443"),
+        (b"a;jsessionid=SECRET://ada@shop/", "a;jsessionid=...//...@shop/"),
+        (b"http://shop/x@y", "http://shop/x@y"),
+        (b"/x@y://a@b", "/x@y://a@b"),
+    ];
+    for (url, shown) in cases {
+        let entry = Entry {
+            target: url,
+            referer: Some(url),
+            ..entry()
+        };
+        let line = text(&entry);
+        assert!(line.contains(&format!("\"GET {shown} HTTP/1.1\"")), "{line}");
+        assert!(line.contains(&format!(" \"{shown}\" ")), "{line}");
+        let object = parsed(&entry);
+        assert_eq!(
+            (&object["target"], &object["referer"]),
+            (&shown.into(), &shown.into())
+        );
     }
 }
