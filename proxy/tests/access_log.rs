@@ -6,7 +6,10 @@
 
 mod support;
 
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 use support::process::{Config, Proxy};
@@ -91,6 +94,47 @@ fn bytes_are_counted_both_ways_and_once_whatever_the_attempts() {
         .collect();
     assert_eq!(told, [["2", "7", "6"], ["1", "5", "7"]], "{lines:#?}");
     assert_eq!(errors, lines[..1], "the user noticed nothing, an operator should");
+}
+
+/// Stopped meanwhile, the proxy finds both at once: that the Tomcat grants the socket, and that nobody is there to have it.
+#[test]
+fn a_client_that_leaves_before_its_socket_is_granted_had_no_tunnel() {
+    for resets in [false, true] {
+        let chat = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+        let upstream = Upstream::start(|_| Act::HoldThenSay(chat.into()));
+        let logged = Logged::start(&rare(&[&upstream]), "combined");
+        let mut client = TcpStream::connect(logged.proxy.address).expect("it listens");
+        let ask = "GET /ws HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        client.write_all(ask.as_bytes()).expect("it is taken");
+        wait_until("it is asked for", || upstream.seen().len() == 1);
+        logged.proxy.signal("STOP");
+        if resets {
+            let socket = socket2::SockRef::from(&client);
+            socket.set_linger(Some(Duration::ZERO)).expect("a socket");
+        }
+        drop(client);
+        upstream.release();
+        wait_until("the answer is there to be read", || {
+            has_unread_bytes_from(upstream.address)
+        });
+        logged.proxy.signal("CONT");
+        let [lines, _] = logged.lines();
+        let [line] = &lines[..] else { panic!("{lines:#?}") };
+        assert_eq!(field(line, "end"), "client-gone", "{line}");
+    }
+}
+
+/// Whether a socket of this machine was sent bytes from there and has not read them: the kernel's table of connections.
+fn has_unread_bytes_from(address: SocketAddr) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux");
+    let from = format!(":{:04X}", address.port());
+    table.lines().any(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns[2].ends_with(&from)
+            && columns[4]
+                .split_once(':')
+                .is_some_and(|(_, unread)| unread != "00000000")
+    })
 }
 
 #[test]

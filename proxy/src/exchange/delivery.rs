@@ -92,15 +92,27 @@ impl Delivery<'_, '_> {
 
     /// Passes a 101 on, and then bytes in both directions until the end.
     pub(super) async fn switch(&self, mut link: Link, desk: &mut Desk<'_>, story: &mut Story<'_>) {
+        if self.has_left(desk.client).await {
+            return desk.client.cut();
+        }
         self.apply_rules(desk, story);
         story.status(desk.shown.status());
-        let farewell = story.tunnel();
         desk.client.switch(desk.shown);
         if self.flush(desk.client).await {
+            let farewell = story.tunnel();
             let story = &*story;
             let counts = (|given| story.relayed(given), |sent| story.sent(sent));
             Box::pin(relay((desk.client, &mut link), self.idle, farewell, counts)).await;
         }
+    }
+
+    /// Whether the client is gone already, though its request came whole.
+    async fn has_left(&self, client: &mut Client<'_>) -> bool {
+        poll_fn(|context| {
+            let whole = self.replay.borrow().is_complete();
+            Poll::Ready(whole && client.poll_gone(context).is_ready())
+        })
+        .await
     }
 
     /// Answers in an upstream's place.
