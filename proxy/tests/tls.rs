@@ -322,9 +322,9 @@ fn a_websocket_passes_and_ends_in_order() {
     let broken = Upstream::start(move |_| Act::SayAndReset(switch.into()));
     let (certificates, proxy) = shop(&Config::new(&[&broken]));
     let mut client = visit(&proxy, &certificates.client());
-    if client.get("/", fields).status == 101 {
-        assert!(!client.ends_in_order());
-    }
+    // What was on its way may be lost with the reset, the 101 as well; that it ended in order nobody is told.
+    client.send(format!("GET / HTTP/1.1\r\nHost: shop\r\n{fields}\r\n"));
+    assert!(!client.ends_in_order());
 }
 
 #[test]

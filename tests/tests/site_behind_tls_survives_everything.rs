@@ -193,17 +193,20 @@ fn story(world: &mut World, ada: &mut Ada) -> Outcome {
 }
 
 /// What was asked and answered, as the access log has it: no answer that a person would call an error, what was asked in clear
-/// sent away, every page over HTTP/2, and sockets as well. A socket whose connection is gone may come back over one of its own.
+/// sent away, every page over HTTP/2 and whole, and sockets as well. A socket whose connection is gone may come back over one of its own.
 fn answered_well(log: &Path) -> Outcome {
     let log = std::fs::read_to_string(log)?;
     for line in log.lines() {
         let status = line.split("\" ").nth(1).and_then(|rest| rest.split(' ').next());
         let status = status.with_context(|| format!("no status: {line}"))?;
         let is_new = line.contains(" HTTP/2.0\" ");
+        let end = line.split(' ').find_map(|field| field.strip_prefix("end="));
         ensure!(
             matches!(
-                (status, is_new),
-                ("301", false) | ("101", _) | ("200" | "302" | "303", true)
+                (status, is_new, end),
+                ("301", false, Some("complete"))
+                    | ("101", _, Some("tunnel"))
+                    | ("200" | "302" | "303", true, Some("complete"))
             ),
             "{line}"
         );
