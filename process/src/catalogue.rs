@@ -174,14 +174,20 @@ fn series_of(page: &str) -> impl Iterator<Item = &str> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
+/// How the label begins that a bucket alone has.
+const LIMIT: &str = "le=\"";
+
 /// What tells the series of a family apart: their labels, without the limit of a bucket.
 fn labels_of(series: &str) -> &str {
     let labels = series.split_once('{').map_or("", |(_, labels)| labels);
     let end = labels.rfind('}').unwrap_or_default();
     let labels = &labels[..end];
-    labels
-        .find("le=\"")
-        .map_or(labels, |at| labels[..at].trim_end_matches(','))
+    // It stands last; another label's name may end like its own.
+    match labels.rsplit_once(',') {
+        Some((before, last)) if last.starts_with(LIMIT) => before,
+        None if labels.starts_with(LIMIT) => "",
+        _ => labels,
+    }
 }
 
 /// A page as the rows of a server and those of all servers describe it: each family with its HELP and TYPE line, in the order of the rows, its series in that of their

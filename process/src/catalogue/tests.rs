@@ -136,3 +136,17 @@ fn the_page_tells_what_every_server_publishes() {
     let written = std::fs::read_to_string(path).unwrap();
     assert!(written == page, "docs/metrics.md differs: write it anew");
 }
+
+#[test]
+fn a_label_whose_name_ends_like_that_of_a_limit_is_none() {
+    let labels = [
+        (r#"a_bucket{role="x",by="y",le="0.5"} 1"#, r#"role="x",by="y""#),
+        (r#"a_bucket{le="+Inf"} 1"#, ""),
+        (r#"a_sum{scale="x",by="y"} 1"#, r#"scale="x",by="y""#),
+        (r#"a_sum{by="y",role="x"} 1"#, r#"by="y",role="x""#),
+        ("a_sum 1", ""),
+    ];
+    for (series, told) in labels {
+        assert_eq!(labels_of(series), told, "{series}");
+    }
+}

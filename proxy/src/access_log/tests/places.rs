@@ -4,7 +4,7 @@ use remora_policy::{Cause, Failure, Phase};
 
 use super::super::writer::BUFFER_BYTES;
 use super::super::*;
-use super::{answered, entry, text};
+use super::{ANSWERED, entry, text};
 use crate::config::LogTarget;
 
 fn opened(to: LogTarget, errors: LogTarget) -> (AccessLog, Vec<LogWriter>) {
@@ -126,7 +126,7 @@ fn what_went_wrong_is_noted_once_more_in_a_place_of_its_own() {
             reused,
             ..Failure::new(Phase::Sending, cause)
         }),
-        ..answered()
+        ..ANSWERED
     };
     let (refused, stale) = ([failed(Cause::Refused, false)], [failed(Cause::Broken, true)]);
     let well = entry();
