@@ -2,11 +2,12 @@
 //!
 //! Invariants: only a connection whose last answer ended cleanly comes in; every connection is checked when it is
 //! taken out, because an idle connection may have been closed by the far side meanwhile; the newest goes first, so
-//! that the rest can grow old and be swept.
+//! that the rest can grow old and be swept · what was secured by what files said before a reload serves nobody any more.
 //!
 //! Left out on purpose: sharing between threads. It would put a lock on every request's way.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use remora_policy::UpstreamId;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::deadline::Deadline;
 use crate::http::Link;
+use crate::tls::Outward;
 
 /// Pause between two sweeps.
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -35,14 +37,19 @@ struct Place {
 }
 
 impl Connections {
-    /// An idle connection to this upstream that is still open and has rested for less than `longest`. Sweeps come too
+    /// An idle connection to this upstream, secured by this, that is still open and has rested for less than `longest`. Sweeps come too
     /// seldom to keep that bound, and behind it the upstream may close at any moment.
     #[must_use]
-    pub(crate) fn take(&self, upstream: UpstreamId, longest: Duration, now: Instant) -> Option<Link> {
+    pub(crate) fn take(
+        &self,
+        (upstream, outward): (UpstreamId, Option<&Arc<Outward>>),
+        longest: Duration,
+        now: Instant,
+    ) -> Option<Link> {
         let mut places = self.places.borrow_mut();
         let Place { idle, closed } = places.get_mut(upstream.index())?;
         while let Some((mut link, since)) = idle.pop() {
-            if Deadline::since(since, longest).is_over(now) {
+            if Deadline::since(since, longest).is_over(now) || !link.is_by(outward) {
                 continue;
             }
             if link.is_alive() {
@@ -135,7 +142,7 @@ mod tests {
         }
         assert!(
             connections
-                .take(upstream, Duration::from_secs(60), Instant::now())
+                .take((upstream, None), Duration::from_secs(60), Instant::now())
                 .is_some()
         );
         let stand = || {
@@ -146,12 +153,12 @@ mod tests {
         assert_eq!(stand(), [(upstream, 1, 0)]);
         assert!(
             connections
-                .take(upstream, Duration::ZERO, Instant::now())
+                .take((upstream, None), Duration::ZERO, Instant::now())
                 .is_none()
         );
         assert!(
             connections
-                .take(upstream, Duration::from_secs(60), Instant::now())
+                .take((upstream, None), Duration::from_secs(60), Instant::now())
                 .is_none(),
             "and it is closed"
         );

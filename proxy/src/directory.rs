@@ -293,7 +293,7 @@ impl Writer {
                 .collect(),
             pages: Arc::clone(&config.pages),
             in_place: config.pools.iter().map(in_place).collect(),
-            outwards: Arc::new(outwards(config, &upstreams)),
+            outwards: Arc::new(outwards(config, &upstreams, before)),
             checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
             configuration: config.fingerprint.as_str().into(),
             upstreams,
@@ -369,18 +369,27 @@ impl Writer {
 
 impl Snapshot {
     /// By what connections to this upstream are secured; none in clear.
-    pub(crate) fn outward(&self, upstream: UpstreamId) -> Option<&Outward> {
-        self.outwards.get(&upstream).map(|outward| &**outward)
+    pub(crate) fn outward(&self, upstream: UpstreamId) -> Option<&Arc<Outward>> {
+        self.outwards.get(&upstream)
     }
 }
 
-/// The ways to the members that speak TLS.
-fn outwards(config: &Config, upstreams: &UpstreamSet) -> BTreeMap<UpstreamId, Arc<Outward>> {
+/// The ways to the members that speak TLS. One that leads where it did stays, with its connections and what they resume by.
+fn outwards(
+    config: &Config,
+    upstreams: &UpstreamSet,
+    before: Option<&Snapshot>,
+) -> BTreeMap<UpstreamId, Arc<Outward>> {
     let configured = config.pools.iter().flat_map(|pool| &pool.members);
     let members = upstreams.pools.iter().flat_map(|pool| &pool.members);
     let ways = members.zip(configured);
-    ways.filter_map(|(member, configured)| Some((member.id, Arc::clone(configured.outward.as_ref()?))))
-        .collect()
+    ways.filter_map(|(member, configured)| {
+        let read = configured.outward.as_ref()?;
+        let known = before.and_then(|before| before.outward(member.id));
+        let way = known.filter(|known| known.is_like(read)).unwrap_or(read);
+        Some((member.id, Arc::clone(way)))
+    })
+    .collect()
 }
 
 /// Whether a pool has somebody who is up beside this one.

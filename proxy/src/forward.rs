@@ -12,6 +12,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ pub(crate) struct Attempt<'a, 'k> {
     /// Where to.
     pub(crate) upstream: &'a Upstream,
     /// By what connections there are secured.
-    pub(crate) outward: Option<&'a Outward>,
+    pub(crate) outward: Option<&'a Arc<Outward>>,
     /// What this thread counts there.
     pub(crate) cells: &'a Cells,
     /// The content to send.
@@ -93,8 +94,8 @@ impl Attempt<'_, '_> {
         leave: impl Fn() -> bool,
     ) -> Result<(Link, bool), Unanswered> {
         let connections = &self.site.connections;
-        let idle =
-            reuse.then(|| connections.take(self.upstream.id, self.limits.upstream_idle, self.ticket.now()));
+        let to = (self.upstream.id, self.outward);
+        let idle = reuse.then(|| connections.take(to, self.limits.upstream_idle, self.ticket.now()));
         if let Some(link) = idle.flatten() {
             self.cells.figures.reused();
             return Ok((link, true));

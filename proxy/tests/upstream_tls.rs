@@ -168,6 +168,66 @@ fn the_files_are_read_anew_and_a_name_may_be_said() {
 }
 
 #[test]
+fn who_is_no_longer_believed_is_served_by_no_connection_from_before() {
+    let (good, bad) = (
+        issued("tomcat", "127.0.0.1", now()),
+        issued("tomcat", "127.0.0.1", now()),
+    );
+    for health in ["health = \"off\"", "health = { every = \"100ms\" }"] {
+        let (one, other) = (Upstream::named("one"), Upstream::named("other"));
+        let secured = Secured::start(&one, (&good, "tomcat"), None);
+        let config = |certificates| {
+            let config = Config::new(&[&one, &other]).secured(&one, secured.address);
+            config.health(health).table(&table(certificates, "")).one_thread()
+        };
+        let proxy = Proxy::start(&config(&good));
+        let mut client = proxy.client();
+        let mut text = || client.get("/", COOKIE).text();
+        assert_eq!(text(), "one");
+        proxy.reload(&config(&bad));
+        wait_until("requests find it", || text() == "other");
+        let stands = || proxy.figure("remora_proxy_upstream_health{pool=\"tomcat\",route=\"n1\"");
+        wait_until("and checks as well", || stands() == Some(0.0));
+        if health.contains("every") {
+            let reached = secured.reached();
+            wait_until("it is checked on", || secured.reached() > reached + 3);
+        }
+        assert_eq!((text().as_str(), stands()), ("other", Some(0.0)), "it stays so");
+        assert!(!proxy.log().contains("upstream is tried"), "{}", proxy.log());
+        if health.contains("every") {
+            proxy.reload(&config(&good));
+            wait_until("it is believed again", || text() == "one");
+        }
+    }
+}
+
+#[test]
+fn files_that_say_what_they_said_keep_connections_and_resumption() {
+    let certificates = issued("tomcat", "127.0.0.1", now());
+    let ours = issued("proxy", "proxy.test", now());
+    let one = Upstream::named("one");
+    let secured = Secured::start(&one, (&certificates, "tomcat"), Some(&ours));
+    let own = ours.pair("proxy").replace(", ", "\n");
+    let config = Config::new(&[&one])
+        .secured(&one, secured.address)
+        .health("health = \"off\"")
+        .table(&table(&certificates, &own));
+    let proxy = Proxy::start(&config.one_thread());
+    let mut client = proxy.client();
+    let mut text = || client.get("/", COOKIE).text();
+    assert_eq!(text(), "one");
+    let generation = || proxy.figure("remora_proxy_snapshot_generation");
+    let before = generation();
+    proxy.signal("HUP");
+    wait_until("it is read anew", || generation() > before);
+    assert_eq!(text(), "one");
+    assert_eq!(secured.reached(), 1, "the connection is kept");
+    one.close_all();
+    wait_until("another is made", || text() == "one" && secured.reached() > 1);
+    assert!(secured.seen()[1].resumed, "{:?}", secured.seen());
+}
+
+#[test]
 fn a_member_that_asks_for_our_certificate_is_shown_it() {
     let certificates = issued("tomcat", "127.0.0.1", now());
     let ours = issued("proxy", "proxy.test", now());

@@ -8,6 +8,7 @@
 //! Left out on purpose: remembering what a name meant. It is looked up for each connection, and connections are kept.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -72,7 +73,7 @@ pub(crate) struct Towards<'a> {
     /// `host:port`; a name is looked up.
     pub(crate) authority: &'a str,
     /// By what the connection is secured; none in clear.
-    pub(crate) outward: Option<&'a Outward>,
+    pub(crate) outward: Option<&'a Arc<Outward>>,
     /// For the connection.
     pub(crate) connect: Duration,
     /// For TLS on it, from then on. A Tomcat does its part when a thread is free, as it does with a request, and the kernel, which

@@ -1,7 +1,8 @@
 //! A connection to an upstream.
 //!
 //! Contract: a link carries one exchange at a time · it may be kept only when [`Link::is_clean`] says so · what a failure means
-//! depends on whether a byte of the request was written ([`Link::is_touched`]) · dropping it half-way closes the connection.
+//! depends on whether a byte of the request was written ([`Link::is_touched`]) · dropping it half-way closes the connection · one that
+//! rested serves only whoever would make it by the same way ([`Link::is_by`]).
 //!
 //! Nobody polls a link that rests: it learns of its end when [`Link::is_alive`] asks, at every checkout and at every sweep.
 
@@ -9,6 +10,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use remora_h1::{Asked, Fields, Head, Length, Limits, Persistence, Reader};
@@ -19,6 +21,7 @@ use super::connect::{ConnectFault, Towards, connect};
 use super::framed::{Content, Fault, Framed, HeadKind};
 use super::socket::Socket;
 use super::wire::Wire;
+use crate::tls::Outward;
 
 /// What came from an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub(crate) enum Came {
 pub(crate) struct Link {
     // Moved in and out of the place where links rest.
     framed: Box<Framed>,
+    /// By what it was secured; none in clear.
+    outward: Option<Arc<Outward>>,
     /// Whether the content of the request has been written whole.
     ended: bool,
 }
@@ -52,8 +57,14 @@ impl Link {
         let wire = Wire::new(connect(&towards).await?, Rc::clone(buffers));
         Ok(Self {
             framed: Box::new(Framed::new(wire, Reader::of_responses(limits))),
+            outward: towards.outward.cloned(),
             ended: true,
         })
+    }
+
+    /// Whether it was secured by this, and not by what files said before.
+    pub(crate) fn is_by(&self, outward: Option<&Arc<Outward>>) -> bool {
+        self.outward.as_ref().map(Arc::as_ptr) == outward.map(Arc::as_ptr)
     }
 
     /// Whether the far side has kept the connection open and said nothing unasked, as far as the thread has been told of it.

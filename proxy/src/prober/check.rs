@@ -1,6 +1,7 @@
 //! One check: a request and its whole answer.
 //!
-//! Invariants: a kept-alive connection that fails is no sign; only a fresh one counts · an answer counts once it is
+//! Invariants: a kept-alive connection that fails is no sign; only a fresh one counts · nor is one that was secured by what files said
+//! before · an answer counts once it is
 //! complete, and of its body at most [`BODY_BYTES`] are read.
 //!
 //! Left out on purpose: how long it may take, which is the watch's, and what an outcome means. The prober says what was
@@ -9,6 +10,7 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use remora_h1::{Asked, Head, Length};
@@ -51,12 +53,10 @@ impl Checker {
         &self,
         upstream: &Upstream,
         config: &HealthConfig,
-        outward: Option<&Outward>,
+        outward: Option<&Arc<Outward>>,
     ) -> Outcome {
-        let kept = self
-            .kept
-            .take()
-            .and_then(|mut link| link.is_alive().then_some(link));
+        let mut kept = self.kept.take();
+        kept.take_if(|link| !link.is_by(outward) || !link.is_alive());
         if let Some(link) = kept
             && let Some(outcome) = self.exchange(link, upstream, config).await
         {

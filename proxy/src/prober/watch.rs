@@ -172,7 +172,7 @@ impl Watch {
             began: now,
             covers: self.covered,
             overdue: false,
-            outcome: Box::pin(async move { checker.ask(&upstream, &config, outward.as_deref()).await }),
+            outcome: Box::pin(async move { checker.ask(&upstream, &config, outward.as_ref()).await }),
         });
     }
 

@@ -3,7 +3,8 @@
 //! Invariants: an upstream's certificate is verified on every full handshake, for its name and by the authorities of its pool alone,
 //! and no key turns that off: an authority of one's own is a command (`remora certs`), and a proxy that sends passwords to whoever
 //! answers is worse than one in clear that says so · all threads and checks share one configuration, and with it the tickets by which
-//! connections resume · a file that is read anew takes effect at the next connection, and ends resumption of what was before.
+//! connections resume · files that are read anew and say something else make another way: a connection serves no exchange by a way
+//! that it was not made by ([`Link::is_by`](crate::http::Link::is_by)), and resumes nothing from before.
 //!
 //! Left out on purpose: how long it may take (`http`); the system's authorities, which would vouch for every host of the world.
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use remora_process::tls::{TlsError, authorities, certificates, private_key};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
@@ -34,7 +35,15 @@ pub(crate) struct OutwardFiles {
 }
 
 /// What is in them, for all members of the pool.
-pub(crate) type OutwardShared = Arc<ClientConfig>;
+pub(crate) type OutwardShared = Arc<OutwardRead>;
+
+/// What connections are made with, and what that was made of.
+pub(crate) struct OutwardRead {
+    client: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
+    /// Our own certificate. Its key fits it, so where this is the same the key is.
+    chain: Vec<CertificateDer<'static>>,
+}
 
 impl OutwardFiles {
     /// What is in them.
@@ -42,35 +51,47 @@ impl OutwardFiles {
     /// # Errors
     /// One cannot be read or used, or they do not fit together; the sentence names it.
     pub(crate) fn read(&self) -> Result<OutwardShared, TlsError> {
-        let builder = builder(authorities(&self.authority)?);
-        let config = match &self.own {
-            None => builder.with_no_client_auth(),
-            Some((cert, key)) => builder
-                .with_client_auth_cert(certificates(cert)?, private_key(key)?)
-                .map_err(|error| {
-                    let (cert, key) = (cert.display(), key.display());
-                    TlsError(format!("{cert} and {key} do not fit together: {error}"))
-                })?,
+        let roots = Arc::new(authorities(&self.authority)?);
+        let builder = builder(&roots);
+        let Some((cert, key)) = &self.own else {
+            return Ok(read(builder.with_no_client_auth(), roots, Vec::new()));
         };
-        Ok(with_protocol(config))
+        let chain = certificates(cert)?;
+        let config = builder.with_client_auth_cert(chain.clone(), private_key(key)?);
+        let config = config.map_err(|error| {
+            let (cert, key) = (cert.display(), key.display());
+            TlsError(format!("{cert} and {key} do not fit together: {error}"))
+        })?;
+        Ok(read(config, roots, chain))
     }
 
     /// What believes nobody, where no file is to be read.
     pub(crate) fn unread() -> OutwardShared {
-        with_protocol(builder(RootCertStore::empty()).with_no_client_auth())
+        let roots = Arc::new(RootCertStore::empty());
+        read(builder(&roots).with_no_client_auth(), roots, Vec::new())
     }
 }
 
-fn builder(roots: RootCertStore) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
+fn builder(
+    roots: &Arc<RootCertStore>,
+) -> rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert> {
     ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
         .with_safe_default_protocol_versions()
         .expect("the provider has suites for both versions")
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(roots))
 }
 
-fn with_protocol(mut config: ClientConfig) -> OutwardShared {
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Arc::new(config)
+fn read(
+    mut client: ClientConfig,
+    roots: Arc<RootCertStore>,
+    chain: Vec<CertificateDer<'static>>,
+) -> OutwardShared {
+    client.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(OutwardRead {
+        client: Arc::new(client),
+        roots,
+        chain,
+    })
 }
 
 /// The way to one upstream.
@@ -96,12 +117,18 @@ impl Outward {
         })
     }
 
+    /// Whether the files say the same, and the same name has to be proved: then the connections of one are as good as the other's.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let (one, two) = (&*self.config, &*other.config);
+        self.name == other.name && one.roots.roots == two.roots.roots && one.chain == two.chain
+    }
+
     /// Secures a connection that was made.
     ///
     /// # Errors
     /// It broke, or nobody proved to have the name; then the error holds one of rustls.
     pub(crate) async fn secure(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connector = TlsConnector::from(Arc::clone(&self.config.client));
         let secured = connector.connect(self.name.clone(), stream).await;
         secured.map(TlsStream::from)
     }

@@ -1,7 +1,7 @@
 //! TLS in front of a scripted upstream, as its Tomcat would speak it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustls::server::WebPkiClientVerifier;
@@ -27,6 +27,7 @@ pub(crate) struct Shaken {
 /// An address that speaks TLS; what is said there goes to the upstream in clear.
 pub(crate) struct Secured {
     pub(crate) address: SocketAddr,
+    reached: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Shaken>>>,
     cuts: Arc<AtomicBool>,
 }
@@ -60,17 +61,30 @@ impl Secured {
         listener.set_nonblocking(true).expect("a socket of ours");
         let (seen, cuts) = (Arc::<Mutex<Vec<Shaken>>>::default(), Arc::<AtomicBool>::default());
         let (plain, noted, cut) = (upstream.address, Arc::clone(&seen), Arc::clone(&cuts));
+        let reached = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&reached);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async move {
                 let listener = TcpListener::from_std(listener).expect("a socket");
                 while let Ok((stream, _)) = listener.accept().await {
+                    count.fetch_add(1, Ordering::SeqCst);
                     let (acceptor, noted, cut) = (acceptor.clone(), Arc::clone(&noted), Arc::clone(&cut));
                     tokio::spawn(carry(stream, acceptor, plain, noted, cut));
                 }
             });
         });
-        Self { address, seen, cuts }
+        Self {
+            address,
+            reached,
+            seen,
+            cuts,
+        }
+    }
+
+    /// How many connections were made, whatever became of them.
+    pub(crate) fn reached(&self) -> usize {
+        self.reached.load(Ordering::SeqCst)
     }
 
     /// All handshakes that came about, those of checks among them.
