@@ -53,15 +53,15 @@ figures! {
         /// What is believed of an upstream: 1 up, 0.5 unknown or leaving, 0 down. Absent once no pool has it.
         HEALTH = Gauge "remora_proxy_upstream_health" (pool, route, url);
         /// 1 for what is believed of an upstream now, 0 for the others: unknown, up, leaving, down.
-        BELIEF = Gauge "remora_proxy_upstream_belief" (pool, route, belief);
+        BELIEF = Gauge "remora_proxy_upstream_belief" (pool, route, url, belief);
         /// 1 while an operator drains the upstream, or lets its users finish.
         DRAINING = Gauge "remora_proxy_upstream_draining" (pool, route, url);
         /// Its share of new users, relative to the others of its pool.
-        WEIGHT = Gauge "remora_proxy_upstream_weight" (pool, route);
+        WEIGHT = Gauge "remora_proxy_upstream_weight" (pool, route, url);
         /// Attempts that have begun and not ended, tunnels not among them.
-        IN_FLIGHT = Gauge "remora_proxy_upstream_attempts_in_flight" (pool, route);
+        IN_FLIGHT = Gauge "remora_proxy_upstream_attempts_in_flight" (pool, route, url);
         /// WebSockets that are open.
-        TUNNELS = Gauge "remora_proxy_upstream_tunnels" (pool, route);
+        TUNNELS = Gauge "remora_proxy_upstream_tunnels" (pool, route, url);
         /// Answers by the class of the status that the upstream gave; a 101 counts as 1xx.
         ANSWERS = Counter "remora_proxy_upstream_answers_total" (pool, route, class);
         /// Time from the moment at which a request may go out to the head of the upstream's answer.

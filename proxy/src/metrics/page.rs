@@ -1,7 +1,8 @@
 //! Writes down what the threads count, as Prometheus reads it, and what the current snapshot says.
 //!
 //! Invariants: what is counted is told for as long as the process lives, and what is believed or wanted of an upstream while a
-//! pool has it · an upstream that comes back, at another address too, goes on under the same names · names of pools and routes
+//! pool has it · an upstream that comes back, at another address too, goes on under the same names, and several with one route are
+//! counted together, but what is so of each now is told with its url · names of pools and routes
 //! are letters, digits, _, - and dots, and addresses have no quotes (`config` sees to it), so nothing is escaped.
 //!
 //! Left out on purpose: the words on each figure, and the order of the page. They are made of the rows (`FIGURES`).
@@ -90,17 +91,16 @@ fn pool_stands(pool: &Pool, lines: &mut Lines<'_>) {
 }
 
 fn member_stands(pool: &Pool, member: &Upstream, counters: &Counters, lines: &mut Lines<'_>) {
-    let labels = [("pool", &*pool.name), ("route", &*member.route)];
     let url = member.url();
-    let with_url = [labels[0], labels[1], ("url", &*url)];
+    let labels = [("pool", &*pool.name), ("route", &*member.route), ("url", &*url)];
     let belief = member.health.belief();
     let health = match belief {
         Belief::Up => "1",
         Belief::Unknown | Belief::Leaving => "0.5",
         Belief::Down => "0",
     };
-    lines.put(HEALTH, &with_url, health);
-    lines.put(DRAINING, &with_url, u8::from(member.state.is_drain()));
+    lines.put(HEALTH, &labels, health);
+    lines.put(DRAINING, &labels, u8::from(member.state.is_drain()));
     let believed = BELIEFS.map(|other| u64::from(other == belief));
     lines.each(BELIEF, &labels, "belief", BELIEFS.map(Belief::as_str), believed);
     lines.put(WEIGHT, &labels, member.weight);

@@ -14,12 +14,15 @@ use crate::tally::Thread;
 
 /// Two members, the first at this port; two threads.
 fn config(port: u16) -> Config {
-    let text = format!(
+    Config::read(&Source::from_text("test", &config_text(port))).unwrap()
+}
+
+fn config_text(port: u16) -> String {
+    format!(
         "threads = 2\n[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n\
          [[pool.p.member]]\nurl = \"http://127.0.0.1:{port}\"\nroute = \"n1\"\n\
          [[pool.p.member]]\nurl = \"http://127.0.0.1:2\"\nroute = \"n2\"\n"
-    );
-    Config::read(&Source::from_text("test", &text)).unwrap()
+    )
 }
 
 fn page(directory: &Directory) -> String {
@@ -113,8 +116,8 @@ fn an_upstream_goes_on_counting_at_another_address() {
             r#"remora_proxy_attempt_failures_total{pool="p",route="n1",cause="timed-out",sent="no"} 0"#,
             r#"remora_proxy_attempt_failures_total{pool="p",route="n1",cause="refused",sent="no"} 1"#,
             r#"remora_proxy_upstream_health{pool="p",route="n1",url="http://127.0.0.1:9"} 0.5"#,
-            r#"remora_proxy_upstream_belief{pool="p",route="n1",belief="unknown"} 1"#,
-            r#"remora_proxy_upstream_belief{pool="p",route="n1",belief="up"} 0"#,
+            r#"remora_proxy_upstream_belief{pool="p",route="n1",url="http://127.0.0.1:9",belief="unknown"} 1"#,
+            r#"remora_proxy_upstream_belief{pool="p",route="n1",url="http://127.0.0.1:9",belief="up"} 0"#,
             r#"remora_proxy_pool_tier{pool="p",tier="unknown"} 1"#,
             r#"remora_proxy_pool_tier{pool="p",tier="panic"} 0"#,
             "remora_proxy_snapshot_generation 2",
@@ -122,6 +125,18 @@ fn an_upstream_goes_on_counting_at_another_address() {
     );
     assert!(!page.contains(r#"cause="refused",sent="yes""#), "{page}");
     assert!(!page.contains("127.0.0.1:1\""), "it is no more\n{page}");
+}
+
+#[test]
+fn members_with_one_route_are_told_apart() {
+    let text = config_text(1).replace("n2", "n1");
+    let directory = Directory::new(&Config::read(&Source::from_text("test", &text)).unwrap());
+    let page = page(&directory);
+    let mut seen = std::collections::BTreeSet::new();
+    for line in page.lines() {
+        let series = line.rsplit_once(' ').expect("a value").0;
+        assert!(seen.insert(series), "{series} is there twice");
+    }
 }
 
 #[test]
