@@ -40,6 +40,7 @@ use tonic::{Request, Response, Status};
 use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::metrics;
 use crate::tally::Counters;
+use crate::tls::Gates;
 use crate::wishes::{Keeping, WishPlace};
 use wishing::Change;
 
@@ -55,11 +56,11 @@ const CONNECTIONS: usize = 256;
 /// The address stopped accepting.
 pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
-    directory: Directory,
+    (directory, gates): (Directory, Gates),
     (readiness, keeping): (Readiness, Keeping),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let own = figures(directory.clone());
+    let own = figures(directory.clone(), gates);
     let admin = ProxyAdminServer::new(Control {
         directory,
         keeping,
@@ -87,9 +88,9 @@ pub async fn serve(
     }
 }
 
-/// What the proxy threads count, and what the directory knows.
-fn figures(directory: Directory) -> OwnFigures {
-    Arc::new(move |text| metrics::render(&directory.current(), text))
+/// What the proxy threads count, what the directory knows, and when certificates end.
+fn figures(directory: Directory, gates: Gates) -> OwnFigures {
+    Arc::new(move |text| metrics::render(&directory.current(), &gates, text))
 }
 
 /// What the control address accepts, with TLS or without.

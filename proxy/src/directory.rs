@@ -29,7 +29,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, HealthConfig, Limits, MemberConfig, Pages, PoolConfig, Rules, Terms, Trust};
 use crate::tally::Tally;
-use crate::tls::Outward;
+use crate::tls::{Outward, OwnCertificate};
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
 pub(crate) use wished::{Meant, Unknown, unix_now};
@@ -371,6 +371,14 @@ impl Snapshot {
     /// By what connections to this upstream are secured; none in clear.
     pub(crate) fn outward(&self, upstream: UpstreamId) -> Option<&Arc<Outward>> {
         self.outwards.get(&upstream)
+    }
+
+    /// The certificates that members are shown, one for each pool that has one.
+    pub(crate) fn own_certificates(&self) -> impl Iterator<Item = (&Pool, &OwnCertificate)> {
+        self.upstreams.pools.iter().filter_map(|pool| {
+            let mut ways = pool.members.iter().filter_map(|member| self.outward(member.id));
+            Some((pool, ways.find_map(|way| way.own())?))
+        })
     }
 }
 

@@ -102,6 +102,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     let (keeping, wishes) = opened.map_err(Failure::Runtime)?;
     let directory = Directory::with_wishes(&config, wishes);
     let gates = Gates::open(&config.listen)?;
+    gates.tell(&directory);
     let mut server = Server::bind(&config.listen, config.threads, &gates, &mut inherited)?;
     let tls = secured(&config)?;
     let control = bind_control(config.control, &mut inherited).await?;
@@ -271,6 +272,7 @@ impl Running<'_> {
             make_room_for_sockets(&new);
             self.gates.renew(&new.listen);
             self.directory.reload(&new);
+            self.gates.tell(&self.directory);
         }
     }
 }
@@ -303,7 +305,7 @@ struct Operators {
 
 impl Operators {
     /// Answers them while it is this process's turn; never ends but by a fault.
-    async fn serve(mut self, directory: Directory) -> Result<(), Failure> {
+    async fn serve(mut self, directory: Directory, gates: Gates) -> Result<(), Failure> {
         let control = TcpListener::from_std(self.control).map_err(cannot_start)?;
         // The sender lives as long as the process.
         let _ = self.turns.wait_for(|turn| *turn != Turn::Waits).await;
@@ -312,7 +314,7 @@ impl Operators {
         };
         serve_operators(
             (control, self.tls),
-            directory,
+            (directory, gates),
             (self.readiness, self.keeping),
             over,
         )
@@ -327,8 +329,8 @@ async fn beside(operators: Operators, directory: Directory, gates: Gates) -> Res
     tokio::select! {
         () = check_upstreams(directory.clone()) => Ok(()),
         () = directory.keep_deadlines() => Ok(()),
-        () = gates.keep_telling() => Ok(()),
-        ended = operators.serve(directory.clone()) => ended,
+        () = gates.clone().keep_telling(directory.clone()) => Ok(()),
+        ended = operators.serve(directory.clone(), gates.clone()) => ended,
     }
 }
 

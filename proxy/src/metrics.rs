@@ -112,8 +112,11 @@ figures! {
         FLOODS = Counter "remora_proxy_http2_floods_total" (reason);
     }
     "This proxy" {
-        /// When a certificate that clients are shown expires, in seconds since 1970. Absent without TLS.
+        /// When a certificate that clients are shown expires, in seconds since 1970; of several with one name the first that does.
+        /// Absent without TLS.
         CERTIFICATE_EXPIRES = Gauge "remora_proxy_certificate_expires_seconds" (listen, name);
+        /// When the certificate expires that a pool's members are shown, in seconds since 1970. Absent where they are shown none.
+        OWN_CERTIFICATE_EXPIRES = Gauge "remora_proxy_pool_certificate_expires_seconds" (pool, name);
         /// 1; the label has the first twelve digits of the SHA-256 of the file that was read last, as sha256sum and --check
         /// tell them.
         CONFIGURATION = Gauge "remora_proxy_configuration_info" (hash);

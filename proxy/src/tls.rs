@@ -16,12 +16,12 @@ mod outward;
 mod shake;
 mod told;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use metrics::gauge;
 use remora_process::exit::Failure;
 use remora_process::tls::{EXPIRES_SOON, now};
 use rustls::crypto::aws_lc_rs;
@@ -30,9 +30,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::config::{ListenConfig, TlsConfig, ToldCertificate};
-use crate::metrics::CERTIFICATE_EXPIRES;
+use crate::directory::Directory;
 pub(crate) use keyring::{Identity, Keyring, client_verifier};
-pub(crate) use outward::{Outward, OutwardFiles, OutwardShared};
+pub(crate) use outward::{Outward, OutwardFiles, OutwardShared, OwnCertificate};
 pub(crate) use shake::{PROTOCOLS, Protocol, Unsecured, shake};
 pub(crate) use told::SecuredFields;
 
@@ -131,9 +131,7 @@ impl Gates {
             alike.push((tls, Arc::clone(&tickets)));
             gates.push((listener.address, Arc::new(Gate::new(tls, tickets))));
         }
-        let gates = Self(gates);
-        gates.tell();
-        Ok(gates)
+        Ok(Self(gates))
     }
 
     /// That of a listener.
@@ -149,29 +147,42 @@ impl Gates {
                 gate.renew(tls);
             }
         }
-        self.tell();
+    }
+
+    /// When the certificates end that clients are shown, by the listener and their names. Of several with one name it is the first
+    /// end, which is the first of which a client hears.
+    pub(crate) fn ends(&self) -> BTreeMap<(SocketAddr, String), u64> {
+        let mut ends = BTreeMap::new();
+        for (address, gate) in &self.0 {
+            for holder in gate.current().keyring.holders() {
+                let first = ends
+                    .entry((*address, holder.name.clone()))
+                    .or_insert(holder.expires);
+                *first = holder.expires.min(*first);
+            }
+        }
+        ends
     }
 
     /// Says every day what is not well with the certificates, for as long as it is polled.
-    pub async fn keep_telling(self) {
+    pub async fn keep_telling(self, directory: Directory) {
         loop {
             tokio::time::sleep(TELL_EVERY).await;
-            self.tell();
+            self.tell(&directory);
         }
     }
 
-    /// Shows when certificates expire, and says what is not well with them.
-    fn tell(&self) {
+    /// Says what is not well with the certificates that clients are shown, and with those that members are.
+    pub fn tell(&self, directory: &Directory) {
         let now = now();
         for (address, gate) in &self.0 {
-            let keyring = gate.current().keyring.clone();
-            for doubt in keyring.doubts(now) {
+            for doubt in gate.current().keyring.doubts(now) {
                 tracing::warn!(listen = %address, "{doubt}");
             }
-            for holder in keyring.holders() {
-                let (listen, name) = (address.to_string(), holder.name.clone());
-                #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
-                gauge!(CERTIFICATE_EXPIRES, "listen" => listen, "name" => name).set(holder.expires as f64);
+        }
+        for (pool, own) in directory.current().snapshot.own_certificates() {
+            if let Some(doubt) = own.doubt(now) {
+                tracing::warn!(pool = &*pool.name, "{doubt}");
             }
         }
     }

@@ -10,10 +10,11 @@ use support::process::{Config, Proxy, run};
 use support::upstream::{Act, Upstream};
 use support::wait_until;
 
-/// Figures that this proxy has no reason to show: it has no TLS, for clients or operators, and so nobody speaks HTTP/2.
-const SELDOM: [&str; 4] = [
+/// Figures that this proxy has no reason to show: it has no TLS, for clients, upstreams or operators, and so nobody speaks HTTP/2.
+const SELDOM: [&str; 5] = [
     "remora_proxy_certificate_expires_seconds",
     "remora_proxy_http2_floods_total",
+    "remora_proxy_pool_certificate_expires_seconds",
     "remora_tls_certificate_expires_seconds",
     "remora_tls_refused_total",
 ];

@@ -165,6 +165,36 @@ fn new_connections_get_what_a_reload_reads_and_open_ones_go_on() {
 }
 
 #[test]
+fn it_is_told_when_the_certificates_end_that_are_shown_now() {
+    let upstream = Upstream::named("tomcat");
+    let base = Config::new(&[&upstream]);
+    let (certificates, proxy) = shop(&base);
+    let expires = |name: &str| {
+        let labels = format!("{{listen=\"{}\",name=\"{name}\"}}", proxy.address);
+        proxy.figure(&format!("remora_proxy_certificate_expires_seconds{labels}"))
+    };
+    let first = expires("shop.test").expect("a figure");
+    certificates.issue("other", &["other.test"]);
+    certificates.issue_at("late", &["shop.test"], now() - Duration::from_secs(1_000));
+    let with = |names: &[&str]| {
+        let pairs: Vec<String> = names
+            .iter()
+            .map(|name| format!("{{ {} }}", certificates.pair(name)))
+            .collect();
+        let line = format!("tls = {{ certificate = [{}] }}", pairs.join(", "));
+        proxy.reload(&base.clone().listen(&line));
+    };
+    with(&["late", "shop", "other"]);
+    wait_until("the other is told", || expires("other.test").is_some());
+    let least = expires("shop.test").expect("a figure");
+    assert!(least < first, "the one that ends first is told: {least}");
+    with(&["shop"]);
+    wait_until("what is shown no more is told no more", || {
+        expires("other.test").is_none() && expires("shop.test") == Some(first)
+    });
+}
+
+#[test]
 fn a_check_says_what_is_wrong_with_certificates() {
     let certificates = Certificates::draw();
     certificates.issue("shop", &["shop.test"]);

@@ -249,6 +249,21 @@ fn a_member_that_asks_for_our_certificate_is_shown_it() {
     proxy.reload(&config(&lines));
     wait_until("it is shown", || proxy.client().get("/", COOKIE).text() == "one");
     assert!(secured.seen().iter().all(|one| one.certified));
+    let ends =
+        || proxy.figure("remora_proxy_pool_certificate_expires_seconds{pool=\"tomcat\",name=\"proxy.test\"}");
+    assert!(ends().is_some(), "its end is told");
+    assert!(
+        proxy.log().contains("proxy.pem expires in 1 days: renew it"),
+        "{}",
+        proxy.log()
+    );
+    let (code, said, _) = run(&proxy.file(), &["--check"]);
+    assert!(
+        code == Some(0) && said.contains("  warning the certificate in "),
+        "{said}"
+    );
+    proxy.reload(&config(""));
+    wait_until("it is shown no more", || ends().is_none());
 }
 
 #[test]

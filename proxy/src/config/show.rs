@@ -269,6 +269,13 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
             write!(text, ", shows {}", cert.display())?;
         }
         writeln!(text)?;
+        let own = pool
+            .members
+            .iter()
+            .find_map(|member| member.outward.as_ref()?.own());
+        if let Some(doubt) = own.and_then(|own| own.doubt(now())) {
+            writeln!(text, "  warning {doubt}")?;
+        }
     }
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));

@@ -44,7 +44,8 @@ async fn started() -> (
     let (stop, stopped) = oneshot::channel::<()>();
     let readiness: Readiness = Arc::new(|| Ok(()));
     let (keeping, _) = Keeping::open(None, None).unwrap();
-    let serving = serve((listener, None), directory.clone(), (readiness, keeping), async {
+    let known = (directory.clone(), Gates::open(&[]).unwrap());
+    let serving = serve((listener, None), known, (readiness, keeping), async {
         let _ = stopped.await;
     });
     (address, directory, stop, tokio::spawn(serving))

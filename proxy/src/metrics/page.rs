@@ -3,7 +3,8 @@
 //! Invariants: what is counted is told for as long as the process lives, and what is believed or wanted of an upstream while a
 //! pool has it · an upstream that comes back, at another address too, goes on under the same names, and several with one route are
 //! counted together, but what is so of each now is told with its url · names of pools and routes
-//! are letters, digits, _, - and dots, and addresses have no quotes (`config` sees to it), so nothing is escaped.
+//! are letters, digits, _, - and dots, and addresses have no quotes (`config` sees to it), so nothing is escaped but what
+//! certificates say.
 //!
 //! Left out on purpose: the words on each figure, and the order of the page. They are made of the rows (`FIGURES`).
 
@@ -16,14 +17,15 @@ use super::histogram::{LIMITS_SECONDS, Spread};
 use super::pools::{CLASSES, KINDS, PoolFigures};
 use super::upstreams::{SENT, UpstreamSums, can_be};
 use super::{
-    ACCEPTED, ANSWER_SECONDS, ANSWERS, BELIEF, CLOSED, CONFIGURATION, CONNECT_SECONDS, CONNECTIONS, DRAINING,
-    ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS, HEALTH, IN_FLIGHT, MAINTENANCE, PICKS,
-    RECEIVED_BYTES, REPEATS, RESTING, RETRY_TOKENS, SENT_BYTES, TIER, TIER_ATTEMPTS, TUNNELS,
-    UPSTREAM_REPEATS, WEIGHT,
+    ACCEPTED, ANSWER_SECONDS, ANSWERS, BELIEF, CERTIFICATE_EXPIRES, CLOSED, CONFIGURATION, CONNECT_SECONDS,
+    CONNECTIONS, DRAINING, ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS, HEALTH, IN_FLIGHT,
+    MAINTENANCE, OWN_CERTIFICATE_EXPIRES, PICKS, RECEIVED_BYTES, REPEATS, RESTING, RETRY_TOKENS, SENT_BYTES,
+    TIER, TIER_ATTEMPTS, TUNNELS, UPSTREAM_REPEATS, WEIGHT,
 };
 use crate::access_log::End;
-use crate::directory::Current;
+use crate::directory::{Current, Snapshot};
 use crate::tally::{Counters, Tally};
+use crate::tls::Gates;
 
 /// In one second.
 const NANOSECONDS: u64 = 1_000_000_000;
@@ -35,7 +37,7 @@ const BELIEFS: [Belief; 4] = [Belief::Unknown, Belief::Up, Belief::Leaving, Beli
 type Label<'a> = (&'a str, &'a str);
 
 /// Writes all of it.
-pub(crate) fn render(current: &Current, text: &mut String) {
+pub(crate) fn render(current: &Current, gates: &Gates, text: &mut String) {
     let Current { snapshot, tally } = current;
     let mut lines = Lines(text);
     for pool in tally.all_pools() {
@@ -50,6 +52,7 @@ pub(crate) fn render(current: &Current, text: &mut String) {
         }
     }
     upstream_counts(tally, &mut lines);
+    certificates(snapshot, gates, &mut lines);
     lines.put(CONFIGURATION, &[("hash", &snapshot.configuration)], 1);
     lines.put(GENERATION, &[], snapshot.generation);
     let threads = || tally.threads().iter();
@@ -106,6 +109,24 @@ fn member_stands(pool: &Pool, member: &Upstream, counters: &Counters, lines: &mu
     lines.put(WEIGHT, &labels, member.weight);
     lines.put(IN_FLIGHT, &labels, counters.in_flight_now());
     lines.put(TUNNELS, &labels, counters.tunnels_now());
+}
+
+/// When those end that are shown now.
+fn certificates(snapshot: &Snapshot, gates: &Gates, lines: &mut Lines<'_>) {
+    for ((listen, name), expires) in gates.ends() {
+        let labels = [("listen", &*listen.to_string()), ("name", &*escaped(&name))];
+        lines.put(CERTIFICATE_EXPIRES, &labels, expires);
+    }
+    for (pool, own) in snapshot.own_certificates() {
+        let labels = [("pool", &*pool.name), ("name", &*escaped(&own.holder.name))];
+        lines.put(OWN_CERTIFICATE_EXPIRES, &labels, own.holder.expires);
+    }
+}
+
+/// A label's value that may have any letters.
+fn escaped(value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+    value.replace('\n', "\\n")
 }
 
 /// What all that were ever known under one name were counted as.

@@ -68,17 +68,7 @@ impl Identity {
     /// What is not well with it, as sentences.
     fn doubts(&self, now: u64) -> Vec<String> {
         let (file, holder) = (self.file.display(), &self.holder);
-        let mut doubts = Vec::new();
-        if holder.expires <= now {
-            doubts.push(format!(
-                "the certificate in {file} has expired: browsers refuse it"
-            ));
-        } else if holder.expires - now < EXPIRES_SOON.as_secs() {
-            let days = (holder.expires - now) / DAY;
-            doubts.push(format!(
-                "the certificate in {file} expires in {days} days: renew it"
-            ));
-        }
+        let mut doubts = Vec::from_iter(end_doubt(&self.file, holder, "browsers", now));
         if holder.begins > now {
             doubts.push(format!(
                 "the certificate in {file} does not hold yet: is the clock right?"
@@ -97,6 +87,18 @@ impl Identity {
         }
         doubts
     }
+}
+
+/// A sentence if it has ended or soon will; `readers` are who refuse it then.
+pub(super) fn end_doubt(file: &Path, holder: &Holder, readers: &str, now: u64) -> Option<String> {
+    let (file, left) = (file.display(), holder.expires.saturating_sub(now));
+    if left == 0 {
+        let sentence = format!("the certificate in {file} has expired: {readers} refuse it");
+        return Some(sentence);
+    }
+    let days = left / DAY;
+    (left < EXPIRES_SOON.as_secs())
+        .then(|| format!("the certificate in {file} expires in {days} days: renew it"))
 }
 
 impl Keyring {

@@ -9,17 +9,18 @@
 //! Left out on purpose: how long it may take (`http`); the system's authorities, which would vouch for every host of the world.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_process::tls::{TlsError, authorities, certificates, private_key};
+use remora_process::tls::{Holder, TlsError, authorities, certificates, private_key};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 
+use super::keyring::end_doubt;
 use crate::server::Seldom;
 
 /// How often it is said that TLS with one upstream does not come about: each of its requests and checks would say it. A minute.
@@ -41,8 +42,38 @@ pub(crate) type OutwardShared = Arc<OutwardRead>;
 pub(crate) struct OutwardRead {
     client: Arc<ClientConfig>,
     roots: Arc<RootCertStore>,
-    /// Our own certificate. Its key fits it, so where this is the same the key is.
+    own: Option<OwnCertificate>,
+}
+
+impl OutwardRead {
+    fn chain(&self) -> Option<&[CertificateDer<'static>]> {
+        self.own.as_ref().map(|own| &*own.chain)
+    }
+}
+
+/// The certificate that members are shown.
+pub(crate) struct OwnCertificate {
+    file: PathBuf,
+    /// Its key fits it, so where this is the same the key is.
     chain: Vec<CertificateDer<'static>>,
+    /// Whom it names, and when it ends.
+    pub(crate) holder: Holder,
+}
+
+impl OwnCertificate {
+    fn read(file: &Path) -> Result<Self, TlsError> {
+        let chain = certificates(file)?;
+        Ok(Self {
+            file: file.to_owned(),
+            holder: Holder::of(file, &chain)?,
+            chain,
+        })
+    }
+
+    /// A sentence if it has ended or soon will.
+    pub(crate) fn doubt(&self, now: u64) -> Option<String> {
+        end_doubt(&self.file, &self.holder, "members of the pool", now)
+    }
 }
 
 impl OutwardFiles {
@@ -54,21 +85,21 @@ impl OutwardFiles {
         let roots = Arc::new(authorities(&self.authority)?);
         let builder = builder(&roots);
         let Some((cert, key)) = &self.own else {
-            return Ok(read(builder.with_no_client_auth(), roots, Vec::new()));
+            return Ok(read(builder.with_no_client_auth(), roots, None));
         };
-        let chain = certificates(cert)?;
-        let config = builder.with_client_auth_cert(chain.clone(), private_key(key)?);
+        let own = OwnCertificate::read(cert)?;
+        let config = builder.with_client_auth_cert(own.chain.clone(), private_key(key)?);
         let config = config.map_err(|error| {
             let (cert, key) = (cert.display(), key.display());
             TlsError(format!("{cert} and {key} do not fit together: {error}"))
         })?;
-        Ok(read(config, roots, chain))
+        Ok(read(config, roots, Some(own)))
     }
 
     /// What believes nobody, where no file is to be read.
     pub(crate) fn unread() -> OutwardShared {
         let roots = Arc::new(RootCertStore::empty());
-        read(builder(&roots).with_no_client_auth(), roots, Vec::new())
+        read(builder(&roots).with_no_client_auth(), roots, None)
     }
 }
 
@@ -81,16 +112,12 @@ fn builder(
         .with_root_certificates(Arc::clone(roots))
 }
 
-fn read(
-    mut client: ClientConfig,
-    roots: Arc<RootCertStore>,
-    chain: Vec<CertificateDer<'static>>,
-) -> OutwardShared {
+fn read(mut client: ClientConfig, roots: Arc<RootCertStore>, own: Option<OwnCertificate>) -> OutwardShared {
     client.alpn_protocols = vec![b"http/1.1".to_vec()];
     Arc::new(OutwardRead {
         client: Arc::new(client),
         roots,
-        chain,
+        own,
     })
 }
 
@@ -120,7 +147,12 @@ impl Outward {
     /// Whether the files say the same, and the same name has to be proved: then the connections of one are as good as the other's.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let (one, two) = (&*self.config, &*other.config);
-        self.name == other.name && one.roots.roots == two.roots.roots && one.chain == two.chain
+        self.name == other.name && one.roots.roots == two.roots.roots && one.chain() == two.chain()
+    }
+
+    /// The certificate that is shown there.
+    pub(crate) fn own(&self) -> Option<&OwnCertificate> {
+        self.config.own.as_ref()
     }
 
     /// Secures a connection that was made.

@@ -27,7 +27,8 @@ fn config_text(port: u16) -> String {
 
 fn page(directory: &Directory) -> String {
     let mut text = String::new();
-    render(&directory.current(), &mut text);
+    let gates = Gates::open(&[]).unwrap();
+    render(&directory.current(), &gates, &mut text);
     text
 }
 
