@@ -153,12 +153,13 @@ table! {
     #[derive(Default)]
     #[serde(remote = "Self")]
     /// Sends clients of a listener in clear to https, with 301 where they read and 308 otherwise. `redirect = "https"` is enough. A
-    /// request without Host gets 400; one that a trusted peer has from a client over TLS is served.
+    /// request without Host gets 400; one that a trusted peer has from a client over TLS is served. Behind a balancer that ends TLS and
+    /// says so in no forwarding field (a PROXY header does not) clients are sent round for ever: let the balancer redirect.
     RedirectTable:
     [optional]
     /// The port of TLS as clients see it.
     port: Option<Spanned<u16>> = redirect::PORT_DEFAULT, within(&redirect::PORT), "8443";
-    /// Paths that are served in clear, with all below them.
+    /// Paths that are served in clear, with all below them; no path with a dot segment is.
     except: Vec<Spanned<String>> = "none", "", r#"["/.well-known/acme-challenge"]"#;
 }
 

@@ -13,7 +13,8 @@ use crate::parts::ShortText;
 pub struct ToHttps {
     /// The port of TLS, as clients see it.
     pub port: u16,
-    /// Paths that are served in clear, with all below them; each begins with a slash.
+    /// Paths that are served in clear, with all below them; each begins with a slash. A path with a dot segment is below none,
+    /// because whoever resolves it finds it elsewhere.
     pub except: Vec<String>,
 }
 
@@ -26,7 +27,7 @@ impl ToHttps {
             let rest = path.strip_prefix(except.trim_end_matches('/').as_bytes());
             rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
         };
-        client.scheme == Scheme::Http && !self.except.iter().any(is_below)
+        client.scheme == Scheme::Http && (!self.except.iter().any(is_below) || has_dot_segment(path))
     }
 
     /// Writes the address; false when nothing names a host.
@@ -44,6 +45,31 @@ impl ToHttps {
         let target = if target.starts_with(b"/") { target } else { b"/" };
         to.extend_from_slice(target);
         !host.is_empty()
+    }
+}
+
+/// Whether somebody may read a segment of it as `.` or `..`, escapes decoded once and slashes of either kind.
+fn has_dot_segment(path: &[u8]) -> bool {
+    let (mut rest, mut dots) = (path, None);
+    loop {
+        let (byte, length) = match rest {
+            [b'%', b'2', b'e' | b'E', ..] => (b'.', 3),
+            [b'%', b'2', b'f' | b'F', ..] | [b'%', b'5', b'c' | b'C', ..] => (b'/', 3),
+            // What follows is a parameter, and no part of the name.
+            [b'%', b'3', b'b' | b'B', ..] => (b'/', 3),
+            [b'/' | b'\\' | b';', ..] => (b'/', 1),
+            [byte, ..] => (*byte, 1),
+            [] => (b'/', 0),
+        };
+        match (byte, dots) {
+            (b'/', Some(1 | 2)) => return true,
+            (b'/', _) if length == 0 => return false,
+            // A segment begins, of no dots so far.
+            (b'/', _) => dots = Some(0_usize),
+            (b'.', Some(before)) => dots = Some(before + 1),
+            _ => dots = None,
+        }
+        rest = &rest[length..];
     }
 }
 
@@ -67,6 +93,35 @@ mod tests {
                 true => String::from_utf8(address).unwrap(),
                 false => "nowhere".to_owned(),
             })
+    }
+
+    #[test]
+    fn a_path_that_leads_out_of_an_exception_is_none() {
+        let to = ToHttps {
+            port: 443,
+            except: vec!["/.well-known/acme-challenge".to_owned()],
+        };
+        for (rest, is_sent) in [
+            ("/../../shop/", true),
+            ("/..", true),
+            ("/%2e%2E/shop", true),
+            ("/.%2e", true),
+            ("/./t", true),
+            ("/a/..;x/b", true),
+            ("/..%3bx/b", true),
+            ("/..%2fshop", true),
+            ("/a%5c..%5Cshop", true),
+            ("/..?t", true),
+            ("/...", false),
+            ("/.t", false),
+            ("/t..", false),
+            ("/a.b/%41", false),
+            ("/t?a=/../b", false),
+        ] {
+            let target = format!("/.well-known/acme-challenge{rest}");
+            let sent = sent(&to, false, &[("Host", "shop.test")], &target);
+            assert_eq!(sent.is_some(), is_sent, "{target}");
+        }
     }
 
     #[test]
