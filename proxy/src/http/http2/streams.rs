@@ -41,6 +41,10 @@ const UNSEEN_RESETS: usize = 200;
 const REMEMBERED: (usize, Duration) = (256, Duration::from_secs(30));
 /// Bytes by which a field is longer in the reckoning of HTTP/2 (RFC 9113 section 6.5.2).
 const FIELD_BYTES: usize = 32;
+/// How many times as large as ours the bound of the crate is on a head. 4: what it refuses gets a bare 431, without a name and a
+/// line in the log, so the heads of honest clients have to come as far as our own check; and 80 KB of memory for each stream is
+/// not much.
+const HEADS: usize = 4;
 /// Streams that we had to reset because of what came on them, in the life of a connection. 128: a client that makes so many
 /// mistakes makes them on purpose.
 const WRONG_STREAMS: usize = 128;
@@ -92,8 +96,7 @@ impl Streams {
         let _noticed_later = SockRef::from(socket.tcp()).set_tcp_notsent_lowat(UNSENT_BYTES);
         let wire = Wire::of_frames(socket, Rc::clone(buffers));
         let outlet = Rc::new(RefCell::new(Outlet::new(wire, now)));
-        // As large as a head can be that our own check lets pass, so that it is the one that refuses.
-        let list = heads.head_bytes + heads.fields * FIELD_BYTES;
+        let list = HEADS * (heads.head_bytes + heads.fields * FIELD_BYTES);
         let greeting = Builder::new()
             .max_concurrent_streams(streams)
             .initial_window_size(STREAM_WINDOW_BYTES)

@@ -1,0 +1,51 @@
+//! Claim: where a client of HTTP/2 gets an answer of the proxy's own, it is one like any other: with a page and a name, a line in
+//! the access log and a place in the figures, and at the cost of no other request on its connection.
+//!
+//! Broken once to see it fail: the bound on a list of fields no larger than our own.
+
+mod support;
+
+use support::http2::{Answer, Site, ask, finish, until, within};
+use support::process::Config;
+use support::upstream::{Act, Upstream};
+
+/// More than a head may have, and less than the crate bears. 20 KiB.
+const COOKIES: usize = 20 * 1024;
+
+/// A site, its access log, and where that stands.
+fn logged(config: Config) -> (Site, impl Fn(&str) -> bool) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("access.log");
+    let site = Site::start(&config.access_log(&file));
+    let has = move |part: &str| {
+        let _until_the_end = &directory;
+        std::fs::read_to_string(&file).is_ok_and(|log| log.contains(part))
+    };
+    (site, has)
+}
+
+/// The name by which an answer of ours may be asked about.
+fn name(answer: &Answer) -> &str {
+    let name = answer.fields.get("x-request-id").expect("a name");
+    name.to_str().expect("a word")
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused_by_us_and_alone() {
+    let upstream = Upstream::start(|_| Act::HoldThenSay(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()));
+    let (site, log_has) = logged(Config::new(&[&upstream]));
+    let client = site.connect().await;
+    let (beside, _) = client.begin(ask("GET", "/beside"), true).await;
+    until("it waits", || upstream.seen().len() == 1).await;
+    let cookie = format!("JSESSIONID={}", "x".repeat(COOKIES));
+    let refused = client.get(ask("GET", "/large").header("cookie", cookie)).await;
+    assert_eq!(refused.status, 431);
+    assert!(refused.text().starts_with("431 "), "{}", refused.text());
+    let line = format!(" id={}", name(&refused));
+    until("it is logged", || {
+        log_has(&line) && log_has("reason=head-too-large")
+    })
+    .await;
+    upstream.release();
+    assert_eq!(within(finish(beside)).await.expect("an answer").status, 204);
+}
