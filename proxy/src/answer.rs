@@ -166,6 +166,8 @@ impl OwnAnswer {
             return (notice.page.as_ref(), Some(notice.retry_after));
         }
         match self.status {
+            // Nothing went wrong, and clients go on at once.
+            300..=399 => (None, None),
             404 => (pages.not_found.as_ref(), None),
             502 => (pages.bad_gateway.as_ref(), None),
             503 => (pages.unavailable.as_ref(), Some(pages.retry_after)),
@@ -267,6 +269,7 @@ mod tests {
         };
         for (own, notice, expected, again) in [
             (OwnAnswer::bad_path(""), None, "bad request", None),
+            (OwnAnswer::no_host(), None, "bad request", None),
             (OwnAnswer::came_round(), None, "bad request", None),
             (OwnAnswer::too_slow(), None, "bad request", None),
             (OwnAnswer::no_route(), None, "not found", None),
@@ -284,6 +287,15 @@ mod tests {
             assert_eq!(text, expected);
             assert_eq!(fields.get("retry-after"), again.map(str::as_bytes));
             assert_eq!(fields.get("content-type"), Some(&b"text/html; charset=utf-8"[..]));
+        }
+        for reads in [true, false] {
+            let (text, fields) = written(OwnAnswer::moved(reads), &pages, None);
+            assert!(text.contains("found over https"), "nothing went wrong: {text}");
+            assert_eq!(fields.get("retry-after"), None);
+            assert_eq!(
+                fields.get("content-type"),
+                Some(&b"text/plain; charset=utf-8"[..])
+            );
         }
     }
 }

@@ -88,7 +88,11 @@ fn upstreams_are_told_of_client_certificates_and_believe_nobody_else() {
 fn clients_in_clear_are_sent_to_https() {
     let upstream = Upstream::named("tomcat");
     let line = "redirect = { port = 8443, except = [\"/.well-known/acme-challenge\"] }";
-    let proxy = Proxy::start(&Config::new(&[&upstream]).listen(line));
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("400.html");
+    std::fs::write(&page, "page of the owner").unwrap();
+    let pages = format!("[pages]\nbad_request = {page:?}");
+    let proxy = Proxy::start(&Config::new(&[&upstream]).listen(line).table(&pages));
     let mut client = proxy.client();
     for (method, status) in [("GET", 301), ("HEAD", 301), ("POST", 308), ("DELETE", 308)] {
         let fields = "X-Forwarded-Host: evil.test\r\nCookie: JSESSIONID=A.n1\r\n";
@@ -96,6 +100,7 @@ fn clients_in_clear_are_sent_to_https() {
         assert_eq!(answer.status, status, "{method}");
         assert_eq!(answer.field("location"), Some("https://shop:8443/shop?a=b"));
         assert!(answer.field("x-request-id").is_some() && answer.field("set-cookie").is_none());
+        assert!(!answer.text().contains("page of the owner"), "nothing went wrong");
     }
     assert!(upstream.seen().is_empty());
     assert_eq!(
@@ -103,7 +108,11 @@ fn clients_in_clear_are_sent_to_https() {
         "tomcat"
     );
     client.send("GET / HTTP/1.0\r\n\r\n");
-    assert_eq!(client.response().status, 400);
+    let unnamed = client.response();
+    assert_eq!(
+        (unnamed.status, unnamed.text().as_str()),
+        (400, "page of the owner")
+    );
     let figure = "remora_proxy_refused_requests_total{status=\"308\",reason=\"https\"}";
     wait_until("they are counted", || proxy.figure(figure) == Some(2.0));
 }
