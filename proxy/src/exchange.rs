@@ -216,8 +216,8 @@ impl<'a> Exchange<'a, '_, '_> {
                     (Failure::new(Phase::Declined, Cause::Declined), Some(link))
                 }
                 Ok((link, came)) => {
-                    self.finish(chosen, &link, came, desk, self.mark(chosen).as_deref());
-                    return Ok((link, came));
+                    let cookie = self.mark(chosen);
+                    return self.finish(chosen, (link, came), desk, cookie.as_deref());
                 }
                 Err(Unanswered::Client(lost)) => return Err(Self::lost(lost, story)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
@@ -250,8 +250,7 @@ impl<'a> Exchange<'a, '_, '_> {
                 }
                 (Err(GiveUp::PassOn), Some(link)) => {
                     // Whoever did not begin the request must not get its user.
-                    self.finish(chosen, &link, Came::Answer, desk, None);
-                    return Ok((link, Came::Answer));
+                    return self.finish(chosen, (link, Came::Answer), desk, None);
                 }
                 (Err(how), _) => return Err(OwnAnswer::gave_up(how).into()),
             }
@@ -398,17 +397,19 @@ impl<'a> Exchange<'a, '_, '_> {
             .flatten()
     }
 
-    /// An upstream answered: writes the head as the client must see it.
+    /// An upstream answered: writes the head as the client must see it, unless it would be misled by it.
     fn finish(
         &self,
         upstream: &Upstream,
-        link: &Link,
-        came: Came,
+        (link, came): (Link, Came),
         desk: &mut Desk<'_>,
         cookie: Option<&str>,
-    ) {
+    ) -> Result<(Link, Came), Unserved> {
         self.replay.borrow_mut().forget();
         self.visit.observe(upstream.id, Ok(desk.answer.status()));
+        if came == Came::Answer && desk.client.takes_for_grant(desk.answer.status()) {
+            return Err(OwnAnswer::gave_up(GiveUp::BadGateway).into());
+        }
         let (upgrade, streamed) = match came {
             Came::Switched => (self.upgrade, false),
             _ => (
@@ -420,6 +421,7 @@ impl<'a> Exchange<'a, '_, '_> {
             let pool = self.mapped.route.pool;
             self.visit.current.tally.pool(pool).unpublished();
         }
+        Ok((link, came))
     }
 
     /// Writes a head for the client; whether it sends it to an address that no route publishes.

@@ -1,10 +1,12 @@
 //! Claim: where a client of HTTP/2 gets an answer of the proxy's own, it is one like any other: with a page and a name, a line in
 //! the access log and a place in the figures, and at the cost of no other request on its connection.
 //!
-//! Broken once to see it fail: the bound on a list of fields no larger than our own.
+//! Broken once to see it fail: the bound on a list of fields no larger than our own, a page of a Tomcat in a WebSocket's place
+//! passed on.
 
 mod support;
 
+use h2::ext::Protocol;
 use support::http2::{Answer, Site, ask, finish, until, within};
 use support::process::Config;
 use support::upstream::{Act, Upstream};
@@ -48,4 +50,33 @@ async fn a_head_that_is_too_large_is_refused_by_us_and_alone() {
     .await;
     upstream.release();
     assert_eq!(within(finish(beside)).await.expect("an answer").status, 204);
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_a_websocket_is_an_answer_of_ours() {
+    let upstream = Upstream::named("page");
+    let (site, log_has) = logged(Config::new(&[&upstream]).health("health = \"off\""));
+    let client = site.connect().await;
+    let request = ask("CONNECT", "/ws")
+        .extension(Protocol::from_static("websocket"))
+        .header("sec-websocket-version", "13");
+    let (answer, _send) = client.begin(request, false).await;
+    let answer = within(finish(answer)).await.expect("an answer");
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().starts_with("502 "), "{}", answer.text());
+    let line = format!(" id={}", name(&answer));
+    until("it is logged", || {
+        log_has(&line) && log_has("\" 502 ") && log_has("reason=bad-gateway")
+    })
+    .await;
+    let figure = |name: &str| site.proxy.figure(name);
+    assert_eq!(
+        figure("remora_proxy_exchanges_total{pool=\"tomcat\",class=\"5xx\"}"),
+        Some(1.0)
+    );
+    assert_eq!(
+        figure("remora_proxy_exchanges_total{pool=\"tomcat\",class=\"2xx\"}"),
+        Some(0.0)
+    );
+    assert_eq!(upstream.seen().len(), 1, "nobody else is asked: it was answered");
 }

@@ -85,6 +85,15 @@ impl Client<'_> {
         }
     }
 
+    /// Whether the client would take an answer with this status, a page, for the grant of what it asked for.
+    pub(crate) fn takes_for_grant(&self, status: u16) -> bool {
+        match self {
+            // Nothing but a 101 is one.
+            Self::Connection(_) => false,
+            Self::Stream(stream) => stream.takes_for_grant(status),
+        }
+    }
+
     /// Writes a 101, or what stands for it. What follows is no HTTP.
     pub(crate) fn switch(&mut self, head: &Head) {
         whichever!(self, client => client.switch(head));

@@ -4,8 +4,8 @@
 //! room for, and it is not over before the socket has taken it, so that whoever waits here waits for the client · small pieces are gathered, and the last leaves with the end · a
 //! stream that is let go before its end is reset, and one whose answer broke off is reset as broken.
 //!
-//! A WebSocket is granted by a 2xx, so an upstream that answers one with anything of that kind but a 101 is answered for with 502:
-//! its client would take the page for frames.
+//! A WebSocket is granted by a 2xx: what else an upstream answers of that kind would be taken for frames
+//! ([`Stream::takes_for_grant`]).
 
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
@@ -170,16 +170,12 @@ impl Stream {
     }
 
     pub(crate) fn answer(&mut self, head: &Head, length: Length) {
-        let status = match (&self.nonce, head.status()) {
-            (Some(_), 200..=299) => 502,
-            (_, status) => status,
-        };
         let bare = matches!(length, Length::None | Length::Known(0));
         self.left = match length {
             Length::Known(bytes) => Some(bytes),
             _ => None,
         };
-        self.respond(head::answer(status, &head.fields, length), bare);
+        self.respond(head::answer(head.status(), &head.fields, length), bare);
     }
 
     fn respond(&mut self, response: Response<()>, bare: bool) {
@@ -193,6 +189,11 @@ impl Stream {
     pub(crate) fn is_understood(&self, head: &Head) -> bool {
         let nonce = self.nonce.as_ref();
         nonce.is_some_and(|nonce| nonce.is_proven(&head.fields))
+    }
+
+    /// Whether the client would take an answer with this status for a WebSocket.
+    pub(crate) fn takes_for_grant(&self, status: u16) -> bool {
+        self.nonce.is_some() && matches!(status, 200..=299)
     }
 
     /// Grants a WebSocket.
