@@ -216,8 +216,9 @@ impl<'a> Exchange<'a, '_, '_> {
                     (Failure::new(Phase::Declined, Cause::Declined), Some(link))
                 }
                 Ok((link, came)) => {
+                    self.visit.observe(chosen.id, Ok(desk.answer.status()));
                     let cookie = self.mark(chosen);
-                    return self.finish(chosen, (link, came), desk, cookie.as_deref());
+                    return self.finish((link, came), desk, cookie.as_deref());
                 }
                 Err(Unanswered::Client(lost)) => return Err(Self::lost(lost, story)),
                 Err(Unanswered::Upstream(failure)) => (failure, None),
@@ -249,8 +250,8 @@ impl<'a> Exchange<'a, '_, '_> {
                     story.repeats();
                 }
                 (Err(GiveUp::PassOn), Some(link)) => {
-                    // Whoever did not begin the request must not get its user.
-                    return self.finish(chosen, (link, Came::Answer), desk, None);
+                    // Whoever did not begin the request must not get its user. It was observed as an attempt that failed.
+                    return self.finish((link, Came::Answer), desk, None);
                 }
                 (Err(how), _) => return Err(OwnAnswer::gave_up(how).into()),
             }
@@ -400,13 +401,11 @@ impl<'a> Exchange<'a, '_, '_> {
     /// An upstream answered: writes the head as the client must see it, unless it would be misled by it.
     fn finish(
         &self,
-        upstream: &Upstream,
         (link, came): (Link, Came),
         desk: &mut Desk<'_>,
         cookie: Option<&str>,
     ) -> Result<(Link, Came), Unserved> {
         self.replay.borrow_mut().forget();
-        self.visit.observe(upstream.id, Ok(desk.answer.status()));
         if came == Came::Answer && desk.client.takes_for_grant(desk.answer.status()) {
             return Err(OwnAnswer::gave_up(GiveUp::BadGateway).into());
         }

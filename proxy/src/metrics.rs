@@ -62,7 +62,8 @@ figures! {
         IN_FLIGHT = Gauge "remora_proxy_upstream_attempts_in_flight" (pool, route, url);
         /// WebSockets that are open.
         TUNNELS = Gauge "remora_proxy_upstream_tunnels" (pool, route, url);
-        /// Answers by the class of the status that the upstream gave; a 101 counts as 1xx.
+        /// Answers by the class of the status that the upstream gave; a 101 counts as 1xx. Those of upstreams that declined are
+        /// failures of their attempts and not among these, also where clients got them.
         ANSWERS = Counter "remora_proxy_upstream_answers_total" (pool, route, class);
         /// Time from the moment at which a request may go out to the head of the upstream's answer.
         ANSWER_SECONDS = Histogram "remora_proxy_upstream_response_head_seconds" (pool, route);

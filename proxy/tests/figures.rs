@@ -32,8 +32,21 @@ fn upstream() -> Upstream {
         "/strange" => Act::SayAndClose("HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\n".into()),
         "/dies" => Act::SayAndClose(Vec::new()),
         "/held" => Act::AwaitClose,
+        "/declined" | "/declined-by-all" => decline(),
         _ => Act::text("fine"),
     })
+}
+
+fn other_upstream() -> Upstream {
+    Upstream::start(|seen| match &*seen.target {
+        "/declined-by-all" => decline(),
+        _ => Act::text("other"),
+    })
+}
+
+/// An upstream says that it did not begin.
+fn decline() -> Act {
+    Act::answer("503 Service Unavailable", "Remora-Effect: none\r\n", "not now")
 }
 
 fn page(proxy: &Proxy) -> String {
@@ -78,7 +91,7 @@ fn pool(name: &str, more: &str, value: u32) -> String {
 
 #[test]
 fn every_figure_is_right_and_described() {
-    let members = [upstream(), Upstream::named("other")];
+    let members = [upstream(), other_upstream()];
     let config = Config::new(&[&members[0], &members[1]])
         .health("health = { every = \"60s\" }")
         .table("[limits]\nconnections_per_address = 3")
@@ -86,6 +99,7 @@ fn every_figure_is_right_and_described() {
     let proxy = Proxy::start(&config);
     answers(&proxy);
     failures(&proxy);
+    declined(&proxy);
     clients(&proxy);
     configuration(&proxy, &config);
     nobody_is_left(&proxy, &members);
@@ -184,6 +198,23 @@ fn failures(proxy: &Proxy) {
     );
 }
 
+fn declined(proxy: &Proxy) {
+    let (mut client, cookie) = (proxy.client(), "Cookie: JSESSIONID=A.n1\r\n");
+    assert_eq!(client.get("/declined", cookie).text(), "other");
+    let told = client.get("/declined-by-all", cookie);
+    assert_eq!((told.status, told.text().as_str()), (503, "not now"));
+    tells(
+        proxy,
+        &[
+            one("attempt_failures_total", ",cause=\"declined\",sent=\"yes\"", 2),
+            other("attempt_failures_total", ",cause=\"declined\",sent=\"yes\"", 1),
+            one("upstream_answers_total", ",class=\"5xx\"", 0),
+            other("upstream_answers_total", ",class=\"5xx\"", 0),
+            pool("exchanges_total", ",class=\"5xx\"", 2),
+        ],
+    );
+}
+
 fn clients(proxy: &Proxy) {
     let mut client = proxy.client();
     client.send("GET /held HTTP/1.1\r\nHost: shop\r\nCookie: JSESSIONID=A.n1\r\n\r\n");
@@ -195,7 +226,7 @@ fn clients(proxy: &Proxy) {
         &[
             one("upstream_attempts_in_flight", "", 0),
             pool("exchange_ends_total", ",end=\"client-gone\"", 1),
-            "remora_proxy_connections_accepted_total 4".to_owned(),
+            "remora_proxy_connections_accepted_total 5".to_owned(),
             "remora_proxy_client_connections 0".to_owned(),
             "remora_proxy_clients_waiting 0".to_owned(),
             "remora_proxy_slow_clients_total{at=\"answer\"} 0".to_owned(),
