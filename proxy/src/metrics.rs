@@ -46,6 +46,10 @@ figures! {
         REPEATS = Counter "remora_proxy_repeats_total" (pool);
         /// Answers that named an upstream's own address under a path that no route publishes: their clients cannot follow.
         UNPUBLISHED = Counter "remora_proxy_unpublished_locations_total" (pool);
+        /// Answers of this proxy's own, by the status that the client got and the reason: requests that were refused, clients
+        /// that were sent to https, and what stands in an upstream's place. The pool is empty where none was known. Absent
+        /// while there were none.
+        OWN_ANSWERS = Counter "remora_proxy_own_answers_total" (pool, status, reason);
         /// 1 while the pool is under maintenance, 0 otherwise.
         MAINTENANCE = Gauge "remora_proxy_pool_maintenance" (pool);
     }
@@ -103,9 +107,6 @@ figures! {
         /// Connections that were refused before a request was read, by reason: too many from one address, or something about
         /// their PROXY header or their TLS. Absent while there were none.
         REFUSED_CONNECTIONS = Counter "remora_proxy_refused_connections_total" (reason);
-        /// Requests that were refused before a pool was known, by the status that the client got and the reason. Absent while
-        /// there were none.
-        REFUSED = Counter "remora_proxy_refused_requests_total" (status, reason);
         /// Clients that were too slow, at sending a request or at taking an answer.
         SLOW = Counter "remora_proxy_slow_clients_total" (at);
         /// HTTP/2 connections that were ended because they brought too many frames that bring nothing, by the kind of frame. Absent
@@ -133,28 +134,39 @@ figures! {
     }
 }
 
-/// Requests that were refused before a pool was known, as one thread counts them: a handle for each status and reason that
-/// it has met.
+/// Answers of our own, as one thread counts them: a handle for each pool, status and reason that it has met.
 ///
-/// Left out on purpose: a bound. Reasons are words of this program, a few dozen.
+/// Left out on purpose: a bound. Pools are those of the configuration, and reasons words of this program, a few dozen.
 #[derive(Default)]
-pub(crate) struct Refusals {
-    met: RefCell<Vec<(u16, &'static str, Counter)>>,
+pub(crate) struct OwnAnswers {
+    met: RefCell<Vec<MetAnswer>>,
 }
 
-impl Refusals {
-    /// One more for this reason, a word; its client got this status.
-    pub(crate) fn count(&self, reason: &'static str, status: u16) {
+struct MetAnswer {
+    pool: Box<str>,
+    status: u16,
+    reason: &'static str,
+    counter: Counter,
+}
+
+impl OwnAnswers {
+    /// One more for this reason, a word; its client got this status. The pool is empty where none is known.
+    pub(crate) fn count(&self, pool: &str, reason: &'static str, status: u16) {
         let mut met = self.met.borrow_mut();
         let known = met
             .iter()
-            .position(|known| (known.0, known.1) == (status, reason));
+            .position(|known| (known.status, known.reason, &*known.pool) == (status, reason, pool));
         let known = known.unwrap_or_else(|| {
-            let counter = counter!(REFUSED, "status" => status.to_string(), "reason" => reason);
-            met.push((status, reason, counter));
+            let labels = (pool.to_owned(), status.to_string());
+            met.push(MetAnswer {
+                pool: pool.into(),
+                status,
+                reason,
+                counter: counter!(OWN_ANSWERS, "pool" => labels.0, "status" => labels.1, "reason" => reason),
+            });
             met.len() - 1
         });
-        met[known].2.increment(1);
+        met[known].counter.increment(1);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::access_log::{AccessLog, ThreadLog};
 use crate::connections::Connections;
 use crate::directory::{Current, Directory, Held, Holder};
 use crate::http::Buffers;
-use crate::metrics::Refusals;
+use crate::metrics::OwnAnswers;
 use crate::naming::{Naming, ProcessName};
 use crate::tally::{Tally, Thread};
 
@@ -29,8 +29,8 @@ pub(crate) struct Site {
     pub(crate) connections: Connections,
     /// Buffers that nobody has in hand.
     pub(crate) buffers: Rc<Buffers>,
-    /// Requests that never became an exchange.
-    pub(crate) refusals: Refusals,
+    /// What was answered in upstreams' places.
+    pub(crate) own_answers: OwnAnswers,
     /// Where exchanges are noted.
     pub(crate) log: ThreadLog,
     /// How this process and its requests are called.
@@ -50,7 +50,7 @@ impl Site {
             directory,
             connections: Connections::default(),
             buffers: Rc::default(),
-            refusals: Refusals::default(),
+            own_answers: OwnAnswers::default(),
             log: log.of_thread(),
             naming: Naming::new(process),
             holder,

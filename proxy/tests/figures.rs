@@ -192,6 +192,7 @@ fn failures(proxy: &Proxy) {
         &[
             one("attempt_failures_total", ",cause=\"malformed\",sent=\"yes\"", 1),
             one("attempt_failures_total", ",cause=\"broken\",sent=\"yes\"", 3),
+            pool("own_answers_total", ",status=\"502\",reason=\"bad-gateway\"", 1),
             pool("exchange_ends_total", ",end=\"upstream-cut\"", 1),
             pool("exchanges_total", ",class=\"5xx\"", 1),
         ],
@@ -226,6 +227,7 @@ fn clients(proxy: &Proxy) {
         &[
             one("upstream_attempts_in_flight", "", 0),
             pool("exchange_ends_total", ",end=\"client-gone\"", 1),
+            "remora_proxy_own_answers_total{pool=\"\",status=\"405\",reason=\"method\"} 1".to_owned(),
             "remora_proxy_connections_accepted_total 5".to_owned(),
             "remora_proxy_client_connections 0".to_owned(),
             "remora_proxy_clients_waiting 0".to_owned(),

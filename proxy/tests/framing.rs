@@ -236,7 +236,7 @@ fn each_refusal_is_in_the_log_and_in_a_figure() {
             std::fs::read_to_string(&log).is_ok_and(|text| text.contains(&format!("reason={reason}")))
         });
         let figure =
-            format!("remora_proxy_refused_requests_total{{status=\"{status}\",reason=\"{reason}\"}}");
+            format!("remora_proxy_own_answers_total{{pool=\"\",status=\"{status}\",reason=\"{reason}\"}}");
         wait_until("it is counted", || {
             proxy.figure(&figure).is_some_and(|count| count > 0.0)
         });

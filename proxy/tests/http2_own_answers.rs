@@ -43,6 +43,8 @@ async fn a_head_that_is_too_large_is_refused_by_us_and_alone() {
     let refused = client.get(ask("GET", "/large").header("cookie", cookie)).await;
     assert_eq!(refused.status, 431);
     assert!(refused.text().starts_with("431 "), "{}", refused.text());
+    let own = "remora_proxy_own_answers_total{pool=\"\",status=\"431\",reason=\"head-too-large\"}";
+    assert_eq!(site.proxy.figure(own), Some(1.0));
     let line = format!(" id={}", name(&refused));
     until("it is logged", || {
         log_has(&line) && log_has("reason=head-too-large")
@@ -78,5 +80,7 @@ async fn a_page_in_place_of_a_websocket_is_an_answer_of_ours() {
         figure("remora_proxy_exchanges_total{pool=\"tomcat\",class=\"2xx\"}"),
         Some(0.0)
     );
+    let own = "remora_proxy_own_answers_total{pool=\"tomcat\",status=\"502\",reason=\"bad-gateway\"}";
+    assert_eq!(figure(own), Some(1.0));
     assert_eq!(upstream.seen().len(), 1, "nobody else is asked: it was answered");
 }

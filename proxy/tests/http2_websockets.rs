@@ -96,7 +96,7 @@ fn a_connect_to_anywhere_is_refused() {
     raw.send(&Raw::frame(1, 5, 1, block));
     let head = std::iter::from_fn(|| raw.next()).find(|frame| frame.stream == 1);
     assert_eq!(head.map(|frame| frame.kind), Some(1), "an answer");
-    let name = "remora_proxy_refused_requests_total{status=\"405\",reason=\"method\"}";
+    let name = "remora_proxy_own_answers_total{pool=\"\",status=\"405\",reason=\"method\"}";
     support::wait_until(name, || site.proxy.figure(name) == Some(1.0));
 }
 

@@ -265,7 +265,7 @@ fn figures_and_the_access_log_tell_of_an_exchange_without_its_session() {
     );
     for line in [
         "remora_proxy_response_head_seconds_count{pool=\"tomcat\"} 1",
-        "remora_proxy_refused_requests_total{status=\"405\",reason=\"",
+        "remora_proxy_own_answers_total{pool=\"\",status=\"405\",reason=\"",
     ] {
         assert!(figures.contains(line), "{line} is not in\n{figures}");
     }

@@ -113,7 +113,7 @@ fn clients_in_clear_are_sent_to_https() {
         (unnamed.status, unnamed.text().as_str()),
         (400, "page of the owner")
     );
-    let figure = "remora_proxy_refused_requests_total{status=\"308\",reason=\"https\"}";
+    let figure = "remora_proxy_own_answers_total{pool=\"\",status=\"308\",reason=\"https\"}";
     wait_until("they are counted", || proxy.figure(figure) == Some(2.0));
 }
 

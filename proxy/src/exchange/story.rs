@@ -198,9 +198,13 @@ impl<'v> Story<'v> {
     pub(super) fn status(&mut self, status: u16) {
         let elapsed = self.visit.now().saturating_duration_since(self.began);
         self.answered = Some((status, elapsed));
-        match self.pool {
-            Some(pool) => self.visit.figures(pool).answered(status, elapsed),
-            None => self.visit.site.refusals.count(self.reason, status),
+        if let Some(pool) = self.pool {
+            self.visit.figures(pool).answered(status, elapsed);
+        }
+        if !self.reason.is_empty() {
+            let pools = &self.visit.snapshot().upstreams.pools;
+            let pool = self.pool.map_or("", |pool| &*pools[pool].name);
+            self.visit.site.own_answers.count(pool, self.reason, status);
         }
     }
 
