@@ -150,6 +150,7 @@ fn one_address_has_its_bound_and_others_come_in() {
         (503, Some("close"))
     );
     assert!(refused.text().contains("too many connections from this address"));
+    assert_eq!(refused.field("retry-after"), Some("1"));
     assert!(third.is_closed());
     let refused = r#"remora_proxy_refused_connections_total{reason="too many from one address"}"#;
     assert_eq!(proxy.figure(refused), Some(1.0));

@@ -27,9 +27,11 @@ const CROWDED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Content-Type: text/plain; charset=utf-8\r\n\
     Content-Length: 86\r\n\
     Cache-Control: no-store\r\n\
+    Retry-After: 1\r\n\
     Connection: close\r\n\
     \r\n\
     503 There are too many connections from this address. Please close some and try again.";
+
 /// The counts.
 pub(super) struct Addresses {
     counts: Mutex<HashMap<IpAddr, usize>>,
