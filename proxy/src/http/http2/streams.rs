@@ -82,6 +82,8 @@ pub(crate) struct Streams {
     leaves: bool,
     /// Whether it has been told that it sent too much.
     flooded: bool,
+    /// Of what, where the connection ended with that.
+    found: Option<Glitch>,
 }
 
 impl Streams {
@@ -115,6 +117,7 @@ impl Streams {
             buffers: Rc::clone(buffers),
             leaves: false,
             flooded: false,
+            found: None,
         }
     }
 
@@ -122,7 +125,8 @@ impl Streams {
     pub(crate) fn poll_next(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<Next> {
         self.outlet.borrow_mut().is_now(now);
         if let Poll::Ready(came) = self.poll_state(context) {
-            return Poll::Ready(came.map_or(Next::Closed, Next::Request));
+            let ended = |found: Option<Glitch>| found.map_or(Next::Closed, Next::Flooded);
+            return Poll::Ready(came.map_or_else(|| ended(self.found.take()), Next::Request));
         }
         let flood = self.outlet.borrow().flood();
         if let Some(glitch) = flood.filter(|_| !std::mem::replace(&mut self.flooded, true)) {
@@ -173,6 +177,8 @@ impl Streams {
         }
         tracing::debug!(%error, "an HTTP/2 connection ended");
         self.state = State::Closed;
+        let found = self.outlet.borrow().flood().or_else(|| too_much(error));
+        self.found = found.filter(|_| !std::mem::replace(&mut self.flooded, true));
     }
 
     /// Once the connection has ended: reads over what still comes, up to so many bytes, until the client has closed as well.
@@ -192,4 +198,18 @@ impl Streams {
             connection.graceful_shutdown();
         }
     }
+}
+
+/// What the crate had too much of before our own count, if it ended the connection for that. It says so in words alone: resets of
+/// requests that were not begun, and of those that it had to reset itself, are the same to us.
+fn too_much(error: &h2::Error) -> Option<Glitch> {
+    let is_flood = error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
+    let words = is_flood.then(|| error.to_string())?;
+    Some(if words.contains("continuations") {
+        Glitch::Continuation
+    } else if words.contains("data_frames") {
+        Glitch::EmptyData
+    } else {
+        Glitch::Reset
+    })
 }
