@@ -67,6 +67,12 @@ async fn a_get_is_served_and_told_of_as_any_other() {
         log.contains("\"GET /a?b=c HTTP/2.0\" 200 4 ")
     })
     .await;
+    for figure in [
+        "remora_proxy_exchanges_total{pool=\"tomcat\",class=\"2xx\"}",
+        "remora_proxy_exchange_ends_total{pool=\"tomcat\",end=\"complete\"}",
+    ] {
+        assert_eq!(site.proxy.figure(figure), Some(1.0), "{figure}");
+    }
 }
 
 #[tokio::test]

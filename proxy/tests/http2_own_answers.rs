@@ -84,3 +84,19 @@ async fn a_page_in_place_of_a_websocket_is_an_answer_of_ours() {
     assert_eq!(figure(own), Some(1.0));
     assert_eq!(upstream.seen().len(), 1, "nobody else is asked: it was answered");
 }
+
+#[tokio::test]
+async fn a_pool_under_maintenance_says_so() {
+    let upstream = Upstream::named("page");
+    let config = Config::new(&[&upstream]).health("health = \"off\"");
+    let (site, log_has) = logged(config.table("[pool.tomcat.maintenance]\non = true"));
+    let answer = site.connect().await.get(ask("GET", "/")).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("under maintenance"), "{}", answer.text());
+    assert_eq!(answer.fields["retry-after"], "600");
+    let line = format!(" id={}", name(&answer));
+    until("it is logged", || log_has(&line) && log_has("reason=maintenance")).await;
+    let own = "remora_proxy_own_answers_total{pool=\"tomcat\",status=\"503\",reason=\"maintenance\"}";
+    assert_eq!(site.proxy.figure(own), Some(1.0));
+    assert!(upstream.seen().is_empty());
+}

@@ -52,7 +52,9 @@ async fn connect(client: &Connection, path: &str) -> (Response<RecvStream>, Send
 #[tokio::test]
 async fn a_websocket_is_granted_by_whoever_proves_that_it_understood() {
     let upstream = Upstream::start(grant);
-    let site = Site::start(&Config::new(&[&upstream]));
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("access.log");
+    let site = Site::start(&Config::new(&[&upstream]).access_log(&file));
     let client = site.connect().await;
     let (answer, mut send) = connect(&client, "/ws").await;
     assert_eq!(answer.status(), 200);
@@ -78,6 +80,21 @@ async fn a_websocket_is_granted_by_whoever_proves_that_it_understood() {
     assert_eq!(within(read(&mut content, 4)).await, b"\x81\x02ok");
     send.send_data(Bytes::new(), true).unwrap();
     assert!(within(ends(&mut content)).await, "both directions end");
+    until("it is logged as one of HTTP/1.1 would be", || {
+        let log = std::fs::read_to_string(&file).unwrap_or_default();
+        log.contains("\"GET /ws HTTP/2.0\" 101 4 ") && log.contains("end=tunnel")
+    })
+    .await;
+    for (figure, value) in [
+        ("exchanges_total{pool=\"tomcat\",class=\"1xx\"}", 1.0),
+        ("exchange_ends_total{pool=\"tomcat\",end=\"tunnel\"}", 1.0),
+        ("upstream_sent_bytes_total{pool=\"tomcat\",route=\"n1\"}", 4.0),
+        ("upstream_received_bytes_total{pool=\"tomcat\",route=\"n1\"}", 4.0),
+        ("upstream_tunnels{pool=\"tomcat\",route=\"n1\"}", 0.0),
+    ] {
+        let figure = format!("remora_proxy_{figure}");
+        assert_eq!(site.proxy.figure(&figure), Some(value), "{figure}");
+    }
     for (path, status) in [("/unproven", 502), ("/page", 502), ("/refused", 403)] {
         let (answer, _send) = connect(&client, path).await;
         assert_eq!(answer.status(), status, "{path}");

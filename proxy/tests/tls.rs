@@ -305,6 +305,24 @@ fn who_speaks_http_in_clear_is_told_what_is_spoken() {
 }
 
 #[test]
+fn http_2_is_offered_unless_an_owner_says_otherwise() {
+    let (certificates, upstream) = (Certificates::draw(), Upstream::named("tomcat"));
+    certificates.issue("shop", &["shop.test"]);
+    for on in [true, false] {
+        let line = format!("tls = {{ {}, http2 = {on} }}", certificates.pair("shop"));
+        let proxy = Proxy::start(&Config::new(&[&upstream]).listen(&line));
+        let mut config = certificates.speaking(&[&TLS13]);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let mut client = visit(&proxy, &Arc::new(config));
+        let spoken: &[u8] = if on { b"h2" } else { b"http/1.1" };
+        assert_eq!(client.secured().alpn_protocol(), Some(spoken));
+        if !on {
+            assert_eq!(client.get("/", "").text(), "tomcat");
+        }
+    }
+}
+
+#[test]
 fn an_old_version_is_spoken_unless_an_owner_says_otherwise() {
     let upstream = Upstream::named("tomcat");
     let (certificates, proxy) = shop(&Config::new(&[&upstream]));
