@@ -24,7 +24,6 @@ use super::super::wire::Wire;
 use super::load::Load;
 use super::pipe::{Outlet, Pipe};
 use super::stream::Stream;
-use crate::metrics::FLOODS;
 
 /// Bytes of content that a client may send on one stream beyond what an upstream has taken. 128 KiB: a megabit in a tenth of a
 /// second.
@@ -48,9 +47,6 @@ const HEADS: usize = 4;
 /// Streams that we had to reset because of what came on them, in the life of a connection. 128: a client that makes so many
 /// mistakes makes them on purpose.
 const WRONG_STREAMS: usize = 128;
-
-/// The reason of floods that the crate ended by bounds of its own.
-const BOUND_OF_THE_CRATE: &str = "bound-of-the-crate";
 
 /// What a connection brings.
 #[expect(
@@ -172,9 +168,6 @@ impl Streams {
     }
 
     fn broke(&mut self, error: &h2::Error) {
-        if error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM) {
-            metrics::counter!(FLOODS, "reason" => BOUND_OF_THE_CRATE).increment(1);
-        }
         tracing::debug!(%error, "an HTTP/2 connection ended");
         self.state = State::Closed;
         let found = self.outlet.borrow().flood().or_else(|| too_much(error));
