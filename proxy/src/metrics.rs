@@ -71,7 +71,7 @@ figures! {
         ANSWERS = Counter "remora_proxy_upstream_answers_total" (pool, route, class);
         /// Time from the moment at which a request may go out to the head of the upstream's answer.
         ANSWER_SECONDS = Histogram "remora_proxy_upstream_response_head_seconds" (pool, route);
-        /// Time to a new connection; those that were not made are failures.
+        /// Time to a new connection, TLS's handshake included where the upstream speaks it; those that were not made are failures.
         CONNECT_SECONDS = Histogram "remora_proxy_upstream_connect_seconds" (pool, route);
         /// Attempts that failed, by cause, and by whether a byte of the request was sent: what was sent may have had an effect.
         /// Answers that were cut are among them.

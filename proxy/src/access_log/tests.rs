@@ -10,6 +10,9 @@ use super::*;
 mod outsiders;
 mod places;
 
+/// What operators read.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/log.md");
+
 const NO_ATTEMPTS: Attempts<'_> = Attempts {
     earlier: &[],
     left_out: 0,
@@ -144,8 +147,7 @@ fn a_line_is_the_combined_format_and_then_the_decision() {
 /// What stands in docs/log.md is what the program writes.
 #[test]
 fn the_page_shows_lines_as_they_are_written() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/log.md");
-    let page = std::fs::read_to_string(path).unwrap();
+    let page = std::fs::read_to_string(PAGE).unwrap();
     moved(|entry| {
         for line in [text(entry), json(entry)] {
             let shown = format!("```\n{line}```\n");
@@ -166,6 +168,20 @@ fn the_page_shows_lines_as_they_are_written() {
             assert!(page.contains(&format!("`{name}=`")), "{name}= is not explained");
         }
     });
+}
+
+/// The words that are explained are those that there are.
+#[test]
+fn the_page_explains_every_cause_and_every_end() {
+    let page = std::fs::read_to_string(PAGE).unwrap();
+    let (_, table) = page.split_once("| cause | what was seen |\n|---|---|\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let explained: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(explained, Cause::ALL.map(Cause::as_str));
+
+    let row = page.lines().find(|line| line.starts_with("| `end=` |")).unwrap();
+    let explained: Vec<&str> = row.split('`').skip(3).step_by(2).collect();
+    assert_eq!(explained, End::ALL.map(End::as_str));
 }
 
 #[test]
