@@ -292,6 +292,29 @@ fn an_operator_closes_a_pool_with_a_page_and_opens_it() {
     assert!(!Path::new(&state.path().join("proxy/maintenance.new")).exists());
 }
 
+#[test]
+fn a_pool_that_was_closed_by_command_stays_closed_over_a_replacement_where_wishes_have_a_place() {
+    let pages = Pages::make();
+    let upstream = Upstream::named("one");
+    let state = tempfile::tempdir().expect("a temporary directory");
+    let line = format!("state = {:?}", state.path().join("proxy"));
+    let without = closed(&pages, false, &upstream);
+    for (config, stays) in [(without.clone().control(&line), true), (without, false)] {
+        let mut proxy = Proxy::start(&config);
+        proxy
+            .maintain("tomcat", Told::Page("<p>soon"))
+            .expect("it is known");
+        assert_eq!(get(&proxy).status, 503);
+        proxy.replace();
+        assert_eq!(proxy.exit_code(), Some(0), "the one before has ended");
+        let answer = get(&proxy);
+        match stays {
+            true => assert_page(&answer, 503, "<p>soon", HTML, Some("600")),
+            false => assert_eq!(answer.text(), "one", "docs/pages.md says so"),
+        }
+    }
+}
+
 fn kept(state: &Path) -> String {
     std::fs::read_to_string(state.join("proxy/maintenance")).expect("a file")
 }
