@@ -9,6 +9,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use support::client::{Client, Response};
 use support::operator::Told;
 use support::process::{Config, Proxy, run};
@@ -155,6 +156,11 @@ fn pages_change_with_a_reload_and_a_fault_changes_nothing() {
         wait_until("the fault is told", || proxy.log().contains(told));
         assert_eq!(text(), "another", "what was read before holds");
     }
+    mkfifoat(CWD, pages.path("404.html"), Mode::RWXU).expect("a pipe");
+    proxy.reload(&config);
+    wait_until("nobody waits for a writer", || {
+        proxy.log().contains("it is no regular file")
+    });
     let (code, _, said) = run(&proxy.file(), &[]);
     assert_eq!(code, Some(2), "{said}");
     let line = said.lines().find(|line| line.contains("404.html"));

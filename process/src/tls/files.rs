@@ -5,6 +5,7 @@
 //! both ends trust the same authorities.
 
 use std::fs;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 use super::caller::Caller;
 use super::holder::Holder;
+use crate::files;
 
 /// Where the three files lie, each in PEM.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -224,7 +226,21 @@ pub fn now() -> u64 {
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|error| TlsError(format!("cannot read {}: {error}", path.display())))
+    let mut bytes = Vec::new();
+    let read = files::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(|error| unread(path, &error))?;
+    Ok(bytes)
+}
+
+/// Whoever checks a configuration is often not whoever serves with it.
+pub(super) fn unread(path: &Path, error: &io::Error) -> TlsError {
+    let advice = match error.kind() {
+        ErrorKind::PermissionDenied => {
+            "; it is read as the user that the server runs as: run this as that user, who has to be able to"
+        }
+        _ => "",
+    };
+    TlsError(format!("cannot read {}: {error}{advice}", path.display()))
 }
 
 pub(super) fn unreadable(path: &Path, what: &str, error: &dyn std::fmt::Display) -> TlsError {

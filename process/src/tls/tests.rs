@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -18,6 +19,16 @@ use super::*;
 
 /// How long certificates of these tests hold.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[test]
+fn who_may_not_read_a_file_is_told_who_may() {
+    let refused = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let said = files::unread(Path::new("x.key"), &refused).to_string();
+    assert!(
+        said.contains("x.key") && said.contains("run this as that user"),
+        "{said}"
+    );
+}
 
 fn authority(name: &str) -> Authority {
     Authority::create(name, SystemTime::now(), DAY).unwrap().0
@@ -237,6 +248,11 @@ fn what_is_wrong_with_the_files_is_said_by_name() {
     let files = fresh();
     fs::remove_file(&files.cert).unwrap();
     assert!(said(files).contains("cannot read"));
+    let files = fresh();
+    fs::remove_file(&files.cert).unwrap();
+    mkfifoat(CWD, &files.cert, Mode::RWXU).unwrap();
+    assert!(said(files).contains("it is no regular file"));
+    fs::remove_file(directory.path().join("x.pem")).unwrap();
     let files = fresh();
     fs::write(&files.authority, "nothing").unwrap();
     assert!(said(files).contains("x.authority.pem holds no certificate"));

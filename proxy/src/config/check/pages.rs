@@ -5,7 +5,6 @@
 //!
 //! Left out on purpose: looking at a file again. A page changes with a reload, all pages at once.
 
-use std::fs::File;
 use std::io::Read;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use std::time::Duration;
 
 use remora_policy::{PAGE_BYTES, Page, PageForm};
 use remora_process::config::{Period, Spanned};
+use remora_process::files;
 
 use super::super::file::{MaintenanceTable, PagesTable, SitePagesTable};
 use super::super::report::Report;
@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<Page, String> {
     let mut bytes = Vec::new();
     // One byte more than it may have is read, so that a file that grows meanwhile is too large as well.
     let most = u64::try_from(PAGE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    let file = File::open(path).map_err(|error| page(&error))?;
+    let file = files::open(path).map_err(|error| page(&error))?;
     file.take(most)
         .read_to_end(&mut bytes)
         .map_err(|error| page(&error))?;
