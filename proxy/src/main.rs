@@ -260,7 +260,8 @@ impl Running<'_> {
         }
     }
 
-    /// Takes over what a new file says, if there is nothing wrong with it.
+    /// Takes over what a new file says, if there is nothing wrong with it. What that file has no say in comes first: the files of
+    /// control.tls, which are looked at every few seconds anyhow, and logs, which a faulty file must not leave with logrotate.
     fn reload(&mut self) {
         if let Some(tls) = &self.tls {
             tls.look_again();
