@@ -69,6 +69,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             // As a client, for tests.
             "proxy/tests/support/http2.rs",
             "proxy/tests/http2.rs",
+            "proxy/tests/http2_own_answers.rs",
             "proxy/tests/http2_websockets.rs",
         ],
     },
