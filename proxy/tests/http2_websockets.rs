@@ -90,7 +90,7 @@ async fn a_websocket_is_granted_by_whoever_proves_that_it_understood() {
         ("exchange_ends_total{pool=\"tomcat\",end=\"tunnel\"}", 1.0),
         ("upstream_sent_bytes_total{pool=\"tomcat\",route=\"n1\"}", 4.0),
         ("upstream_received_bytes_total{pool=\"tomcat\",route=\"n1\"}", 4.0),
-        ("upstream_tunnels{pool=\"tomcat\",route=\"n1\"}", 0.0),
+        ("upstream_tunnels{pool=\"tomcat\",route=\"n1\"", 0.0),
     ] {
         let figure = format!("remora_proxy_{figure}");
         assert_eq!(site.proxy.figure(&figure), Some(value), "{figure}");
