@@ -109,6 +109,8 @@ const PIECE_BYTES: u64 = 4 * 1_024;
 const SAVED_MAX: u64 = 1_000_000;
 /// Parts in which budgets are counted, so that short times are not lost: thousandths of a frame.
 const PARTS: u64 = 1_000;
+/// What is left, at most, of a kind that was sent often, in the same parts of what may come at once. 950: a twentieth is spent.
+const NEAR: u64 = 950;
 
 /// What one connection has sent, and may send.
 #[derive(Clone, Debug)]
@@ -162,6 +164,14 @@ impl Glitches {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let pieces = 1 + bytes / PIECE_BYTES;
         self.add(|allowed| (allowed.with_content.saturating_mul(pieces), SAVED_MAX));
+    }
+
+    /// The kind that came nearest to what is allowed, resets where none did: for who knows only that there was too much.
+    #[must_use]
+    pub fn nearest(&self) -> Glitch {
+        let left = |kind: &Glitch| self.left[*kind as usize] / kind.allowed().at_once;
+        let near = KINDS.into_iter().filter(|kind| left(kind) < NEAR);
+        near.min_by_key(left).unwrap_or(Glitch::Reset)
     }
 
     /// What a frame costs or earns, whose header is complete.
@@ -252,6 +262,10 @@ mod tests {
         ] {
             let most = usize::try_from(glitch.allowed().at_once).unwrap();
             let frame = frame(kind, 0, payload);
+            let mut glitches = begun();
+            assert_eq!(glitches.nearest(), Glitch::Reset, "none has come");
+            assert_eq!(glitches.see(&frame.repeat(most / 10), BEGAN), None);
+            assert_eq!(glitches.nearest(), glitch, "others are as far as ever");
             let mut glitches = begun();
             assert_eq!(borne(&mut glitches, &frame), Some(most), "{glitch:?}");
             assert_eq!(glitches.see(&frame, BEGAN), Some(glitch), "and it stays so");

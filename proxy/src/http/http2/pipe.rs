@@ -66,6 +66,11 @@ impl Outlet {
         self.found
     }
 
+    /// Of what there was most, by what is allowed.
+    pub(super) fn nearest_flood(&self) -> Glitch {
+        self.glitches.borrow().nearest()
+    }
+
     /// Sends what was written.
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.flushed = false;

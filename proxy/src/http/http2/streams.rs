@@ -170,7 +170,11 @@ impl Streams {
     fn broke(&mut self, error: &h2::Error) {
         tracing::debug!(%error, "an HTTP/2 connection ended");
         self.state = State::Closed;
-        let found = self.outlet.borrow().flood().or_else(|| too_much(error));
+        let outlet = self.outlet.borrow();
+        let found = outlet
+            .flood()
+            .or_else(|| is_too_much(error).then(|| outlet.nearest_flood()));
+        drop(outlet);
         self.found = found.filter(|_| !std::mem::replace(&mut self.flooded, true));
     }
 
@@ -193,16 +197,7 @@ impl Streams {
     }
 }
 
-/// What the crate had too much of before our own count, if it ended the connection for that. It says so in words alone: resets of
-/// requests that were not begun, and of those that it had to reset itself, are the same to us.
-fn too_much(error: &h2::Error) -> Option<Glitch> {
-    let is_flood = error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
-    let words = is_flood.then(|| error.to_string())?;
-    Some(if words.contains("continuations") {
-        Glitch::Continuation
-    } else if words.contains("data_frames") {
-        Glitch::EmptyData
-    } else {
-        Glitch::Reset
-    })
+/// Whether the crate ended the connection because it had too much of something, before our own count. It does not say of what.
+fn is_too_much(error: &h2::Error) -> bool {
+    error.is_library() && error.reason() == Some(Reason::ENHANCE_YOUR_CALM)
 }
