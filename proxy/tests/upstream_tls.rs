@@ -1,8 +1,10 @@
 //! Claim: whoever is to be reached by TLS has to prove its name before a byte is sent to it, requests and checks alike; who cannot
-//! is told of and costs nobody anything while another can serve; and an answer that is cut does not look whole.
+//! is told of and costs nobody anything while another can serve; an answer that is cut does not look whole; and after a
+//! reload nothing goes by a connection that the new files would not have made.
 //!
 //! Broken once to see it fail: the name of the host not asked for, our certificate not shown, a connection in clear for checks, an
-//! end without a word of TLS taken for an end, the usual port of https not known, resumption turned off.
+//! end without a word of TLS taken for an end, the usual port of https not known, resumption turned off, checks and requests
+//! given a connection of before, what files say not compared with what they said.
 
 mod support;
 
