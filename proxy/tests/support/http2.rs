@@ -210,6 +210,8 @@ pub(crate) struct Raw {
 /// A frame that came.
 pub(crate) struct Frame {
     pub(crate) kind: u8,
+    /// Whether the stream ends with it, if it is of a kind that can say so.
+    pub(crate) last: bool,
     pub(crate) stream: u32,
     pub(crate) payload: Vec<u8>,
 }
@@ -244,6 +246,7 @@ impl Raw {
         let payload = self.client.try_bytes(usize::try_from(length).expect("24 bits"))?;
         Some(Frame {
             kind: header[3],
+            last: header[4] & 1 == 1,
             stream,
             payload,
         })
