@@ -107,7 +107,7 @@ fn a_client_that_leaves_before_its_socket_is_granted_had_no_tunnel() {
         let ask = "GET /ws HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
         client.write_all(ask.as_bytes()).expect("it is taken");
         wait_until("it is asked for", || upstream.seen().len() == 1);
-        logged.proxy.signal("STOP");
+        logged.proxy.pause();
         if resets {
             let socket = socket2::SockRef::from(&client);
             socket.set_linger(Some(Duration::ZERO)).expect("a socket");

@@ -112,7 +112,7 @@ fn clients_in_the_accept_queue_are_served_on_stop() {
     let upstream = Upstream::named("ok");
     let mut proxy = Proxy::start(&Config::new(&[&upstream]));
     let mut clients: Vec<Client> = Vec::new();
-    proxy.signal("STOP");
+    proxy.pause();
     for _ in 0..50 {
         let mut client = proxy.client();
         client.send("GET / HTTP/1.1\r\nHost: shop\r\n\r\n");

@@ -306,6 +306,20 @@ impl Proxy {
         assert!(kill(name, self.current));
     }
 
+    /// Stops it until it is sent CONT. Its threads stop one after the other, each when it comes round: all are waited for.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+        let stands = |thread: std::fs::DirEntry| {
+            let state = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            let state = state.rsplit(") ").next();
+            state.is_none_or(|state| state.starts_with('T'))
+        };
+        wait_until("all threads stand still", || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.current));
+            threads.expect("it runs").flatten().all(stands)
+        });
+    }
+
     /// The processes that were started to replace one, in this order.
     pub(crate) fn successors(&self) -> Vec<u32> {
         let log = self.log();
