@@ -2,13 +2,17 @@
 //! ends at once when it is asked again (row P9 of the cases).
 //!
 //! Broken once to see it fail: the listener closed with the announcement; WebSockets not told to leave; one bound for requests
-//! and WebSockets; the second signal not looked at.
+//! and WebSockets; the second signal not looked at; over HTTP/2, an exchange that ends when its answer is only in the crate's hands and
+//! a connection that rests at once.
 
 mod support;
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use support::client::Client;
+use support::http2::{Raw, Site};
 use support::process::{Config, Proxy};
 use support::upstream::{Act, Upstream};
 use support::wait_until;
@@ -120,4 +124,48 @@ fn a_second_signal_cuts_at_once() {
         assert!(began.elapsed() < Duration::from_secs(5));
         assert!(socket.is_closed() && request.is_closed());
     }
+}
+
+/// Steps in the lengths of answers: less than what one stream may have on its way, so that one of them ends there.
+const STEP: usize = 48 * 1024;
+
+#[test]
+fn a_stop_leaves_no_answer_behind_that_a_client_takes_late() {
+    let lengths = || (1..=24).map(|count| count * STEP);
+    let next = AtomicUsize::new(0);
+    let upstream = Upstream::start(move |_| {
+        let count = next.fetch_add(1, Relaxed) + 1;
+        Act::text(&"x".repeat(count * STEP))
+    });
+    let mut site = Site::start(&Config::new(&[&upstream]));
+    let mut unused = site.raw();
+    let mut late: Vec<Raw> = lengths()
+        .map(|_| {
+            let mut raw = site.raw();
+            // A client that has room, and reads nothing.
+            raw.send(&Raw::frame(4, 0, 0, &[0, 4, 0x00, 0xff, 0xff, 0xff]));
+            raw.send(&Raw::frame(8, 0, 0, &[0x00, 0xff, 0xff, 0xff]));
+            raw.send(&Raw::get(1));
+            raw
+        })
+        .collect();
+    wait_until("all are answered", || upstream.seen().len() == late.len());
+    site.proxy.signal("TERM");
+    while unused.next().is_some() {}
+    let mut came: Vec<usize> = late.iter_mut().map(content).collect();
+    came.sort_unstable();
+    assert_eq!(came, lengths().collect::<Vec<_>>());
+    wait_until("it ends", || site.proxy.exit_code().is_some());
+}
+
+/// Bytes of content that come until their stream ends, or the connection.
+fn content(raw: &mut Raw) -> usize {
+    let (mut bytes, mut last) = (0, false);
+    while !last && let Some(frame) = raw.next() {
+        if frame.kind == 0 {
+            bytes += frame.payload.len();
+            last = frame.last;
+        }
+    }
+    bytes
 }

@@ -3,17 +3,15 @@
 
 mod support;
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
 use http::HeaderMap;
+use support::PATIENCE;
 use support::http2::{Raw, Site, ask, finish, read, send_all, until, within};
 use support::process::Config;
 use support::upstream::{Act, Upstream};
-use support::{PATIENCE, wait_until};
 
 /// Content that needs many frames. 1 MiB.
 const LARGE: usize = 1024 * 1024;
@@ -336,50 +334,6 @@ async fn a_stop_tells_clients_and_serves_what_is_open() {
     assert_eq!(within(late).await.unwrap().unwrap().text(), "/late");
     within(busy.driver).await.unwrap().expect("an orderly end");
     assert_eq!(site.proxy.exit_code(), Some(0));
-}
-
-/// Steps in the lengths of answers: less than what one stream may have on its way, so that one of them ends there.
-const STEP: usize = 48 * 1024;
-
-#[test]
-fn a_stop_leaves_no_answer_behind_that_a_client_takes_late() {
-    let lengths = || (1..=24).map(|count| count * STEP);
-    let next = AtomicUsize::new(0);
-    let upstream = Upstream::start(move |_| {
-        let count = next.fetch_add(1, Relaxed) + 1;
-        Act::text(&"x".repeat(count * STEP))
-    });
-    let mut site = Site::start(&Config::new(&[&upstream]));
-    let mut unused = site.raw();
-    let mut late: Vec<Raw> = lengths()
-        .map(|_| {
-            let mut raw = site.raw();
-            // A client that has room, and reads nothing.
-            raw.send(&Raw::frame(4, 0, 0, &[0, 4, 0x00, 0xff, 0xff, 0xff]));
-            raw.send(&Raw::frame(8, 0, 0, &[0x00, 0xff, 0xff, 0xff]));
-            raw.send(&Raw::get(1));
-            raw
-        })
-        .collect();
-    wait_until("all are answered", || upstream.seen().len() == late.len());
-    site.proxy.signal("TERM");
-    while unused.next().is_some() {}
-    let mut came: Vec<usize> = late.iter_mut().map(content).collect();
-    came.sort_unstable();
-    assert_eq!(came, lengths().collect::<Vec<_>>());
-    wait_until("it ends", || site.proxy.exit_code().is_some());
-}
-
-/// Bytes of content that come until their stream ends, or the connection.
-fn content(raw: &mut Raw) -> usize {
-    let (mut bytes, mut last) = (0, false);
-    while !last && let Some(frame) = raw.next() {
-        if frame.kind == 0 {
-            bytes += frame.payload.len();
-            last = frame.last;
-        }
-    }
-    bytes
 }
 
 #[tokio::test]
