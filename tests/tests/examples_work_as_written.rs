@@ -87,10 +87,18 @@ fn the_proxys_example_and_its_defaults() -> Outcome {
     );
     let whole = checked(&whole)?;
     ensure!(
-        example == whole,
+        meaning(&example) == meaning(&whole),
         "the defaults are others:\n{example}\nas written out:\n{whole}"
     );
     Ok(())
+}
+
+/// What a file means, without the digits by which the file is known.
+fn meaning(checked: &str) -> Vec<&str> {
+    checked
+        .lines()
+        .filter(|line| !line.starts_with("file "))
+        .collect()
 }
 
 #[test]
