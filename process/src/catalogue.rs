@@ -1,7 +1,7 @@
 //! What a server publishes on `/metrics`: one row for each figure.
 //!
 //! A row says what a figure is called, what kind it is, which labels its series have and what it means. From the rows come the
-//! HELP and TYPE lines of the page and its order (`arranged`), and the server's part of docs/metrics.md (`page`). So a
+//! HELP and TYPE lines of the page and its order (`arranged`), and the server's part of docs/metrics.md ([`is_told`]). So a
 //! figure is described in one place, and one without a row stands out: at the end of the page, without a word on it
 //! ([`compare`] names it to a test).
 //!
@@ -13,6 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
+use std::{fs, io};
 
 /// Figures that are read together.
 #[derive(Debug)]
@@ -261,9 +263,22 @@ fn label_names(series: &str) -> BTreeSet<&str> {
     names.filter(|name| *name != "le").collect()
 }
 
+/// Whether a document says of the rows, in its part of that name, what they say; a test asks. Where `UPDATE_GOLDENFILES` is set that
+/// part is written anew before.
+///
+/// # Errors
+/// The document cannot be read or written, or has no such part.
+pub fn is_told(document: &Path, part: &str, sections: &[Section]) -> io::Result<bool> {
+    let written = fs::read_to_string(document)?;
+    let told = with_part(&written, part, &page(sections)).ok_or(io::ErrorKind::InvalidData)?;
+    if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
+        fs::write(document, &told)?;
+    }
+    Ok(fs::read_to_string(document)? == told)
+}
+
 /// A server's part of docs/metrics.md.
-#[must_use]
-pub fn page(sections: &[Section]) -> String {
+fn page(sections: &[Section]) -> String {
     let mut text = String::new();
     for section in sections {
         let _ = writeln!(text, "### {}\n", section.title);
@@ -273,15 +288,8 @@ pub fn page(sections: &[Section]) -> String {
     text
 }
 
-/// The part of docs/metrics.md that is true of every server.
-#[must_use]
-pub fn shared_page() -> String {
-    page(crate::figures::SHARED)
-}
-
 /// `document` with another text between the marks of its part; none if it has no such part.
-#[must_use]
-pub fn with_part(document: &str, part: &str, text: &str) -> Option<String> {
+fn with_part(document: &str, part: &str, text: &str) -> Option<String> {
     let (begin, end) = (format!("<!-- {part} -->\n"), format!("<!-- end of {part} -->\n"));
     let (before, rest) = document.split_once(&begin)?;
     let (_, after) = rest.split_once(&end)?;
