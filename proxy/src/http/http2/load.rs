@@ -45,11 +45,7 @@ impl Afoot {
         if self.count.get() < than {
             return Poll::Ready(());
         }
-        let mut waker = self.waker.borrow_mut();
-        match &mut *waker {
-            Some(known) => known.clone_from(context.waker()),
-            none => *none = Some(context.waker().clone()),
-        }
+        self.waker.replace(Some(context.waker().clone()));
         Poll::Pending
     }
 }
@@ -96,8 +92,9 @@ impl Drop for Load {
         if self.sent < self.bytes.len() {
             afoot.lost.set(true);
         }
-        if let Some(waker) = &*afoot.waker.borrow() {
-            waker.wake_by_ref();
+        // Once: who does not wait is not woken.
+        if let Some(waker) = afoot.waker.take() {
+            waker.wake();
         }
         self.buffers.give(std::mem::take(&mut self.bytes));
     }
