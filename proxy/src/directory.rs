@@ -424,4 +424,6 @@ fn log_transition(upstream: &Upstream, health: Health) {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

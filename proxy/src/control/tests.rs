@@ -1,7 +1,6 @@
 //! The operator service over a real socket, as the command line speaks to it.
 
 use remora_policy::{Cause, Observation, Phase};
-use remora_process::config::Source;
 use remora_proto::v1::DrainMode;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,7 +8,6 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::config::Config;
 use crate::tally::Thread;
 
 const FILE: &str = r#"
@@ -38,7 +36,7 @@ async fn started() -> (
 ) {
     // As main does: figures that are made before the recorder is there go nowhere.
     ops::recorder();
-    let directory = Directory::new(&Config::read(&Source::from_text("test", FILE)).unwrap());
+    let directory = Directory::of_file(FILE);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (stop, stopped) = oneshot::channel::<()>();

@@ -50,21 +50,9 @@ fn grace(directory: &Directory) -> Duration {
 #[cfg(test)]
 mod tests {
     use remora_policy::{AdminState, Wish};
-    use remora_process::config::Source;
 
     use super::*;
-    use crate::config::Config;
-
-    const FILE: &str = r#"
-[[listen]]
-bind = "127.0.0.1:0"
-[[route]]
-path = "/"
-to = "a"
-[[pool.a.member]]
-url = "http://127.0.0.1:1"
-route = "n1"
-"#;
+    use crate::directory::testing::ONE_MEMBER;
 
     const OFFICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 9));
 
@@ -83,11 +71,11 @@ route = "n1"
 
     #[tokio::test(start_paused = true)]
     async fn maintenance_ends_tunnels_but_of_those_who_may_look() {
-        let file = FILE.replace(
+        let file = ONE_MEMBER.replace(
             "[[route]]",
             "[pool.a.maintenance]\nexcept = [\"192.0.2.9\"]\n[[route]]",
         );
-        let directory = Directory::new(&Config::read(&Source::from_text("test", &file)).unwrap());
+        let directory = Directory::of_file(&file);
         let id = directory.current().snapshot.upstreams.pools[0].members[0].id;
         let ends = async |client: IpAddr| {
             let due = due(directory.clone(), id, client);
@@ -115,7 +103,7 @@ route = "n1"
 
     #[tokio::test(start_paused = true)]
     async fn a_drain_that_ends_within_the_grace_moves_nobody() {
-        let directory = Directory::new(&Config::read(&Source::from_text("test", FILE)).unwrap());
+        let directory = Directory::of_file(ONE_MEMBER);
         let id = directory.current().snapshot.upstreams.pools[0].members[0].id;
         let mut due = std::pin::pin!(due(directory.clone(), id, OFFICE));
         let mut ends_within = async |seconds| {

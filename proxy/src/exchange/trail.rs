@@ -107,26 +107,14 @@ impl<'v> Trail<'v> {
 #[cfg(test)]
 mod tests {
     use remora_policy::{Cause, Phase};
-    use remora_process::config::Source;
 
     use super::*;
-    use crate::config::Config;
     use crate::directory::Directory;
-
-    const FILE: &str = r#"
-[[listen]]
-bind = "127.0.0.1:0"
-[[route]]
-path = "/"
-to = "a"
-[[pool.a.member]]
-url = "http://127.0.0.1:1"
-route = "n1"
-"#;
+    use crate::directory::testing::ONE_MEMBER;
 
     #[test]
     fn one_attempt_costs_no_allocation_and_very_many_are_counted() {
-        let directory = Directory::new(&Config::read(&Source::from_text("test", FILE)).unwrap());
+        let directory = Directory::of_file(ONE_MEMBER);
         let current = directory.current();
         let upstream = &current.snapshot.upstreams.pools[0].members[0];
         let (mut now, millisecond) = (Instant::now(), Duration::from_millis(1));

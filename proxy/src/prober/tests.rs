@@ -100,7 +100,7 @@ fn directory(address: &str, health: &str) -> Directory {
         "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n[pool.p]\nhealth = {{ {health} }}\n\
          [[pool.p.member]]\nurl = \"http://{address}\"\nroute = \"n1\"\n"
     );
-    Directory::new(&Config::read(&Source::from_text("test", &text)).unwrap())
+    Directory::of_file(&text)
 }
 
 fn upstream(directory: &Directory) -> Upstream {
@@ -422,7 +422,7 @@ async fn where_nobody_checks_nothing_is_sent() {
          [[pool.q.member]]\nurl = \"http://{0}\"\nroute = \"n1\"\n",
         stub.address
     );
-    let directory = Directory::new(&Config::read(&Source::from_text("test", &text)).unwrap());
+    let directory = Directory::of_file(&text);
     beside(&directory, serving, async {
         assert_eq!(
             upstream(&directory).health.belief(),

@@ -131,7 +131,7 @@ fn an_upstream_goes_on_counting_at_another_address() {
 #[test]
 fn members_with_one_route_are_told_apart() {
     let text = config_text(1).replace("n2", "n1");
-    let directory = Directory::new(&Config::read(&Source::from_text("test", &text)).unwrap());
+    let directory = Directory::of_file(&text);
     let page = page(&directory);
     let mut seen = std::collections::BTreeSet::new();
     for line in page.lines() {
