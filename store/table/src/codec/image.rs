@@ -80,6 +80,19 @@ impl TableImage {
     }
 }
 
+/// What every member understands beyond the cluster's format. Nothing has one form only: else two images of one table differed.
+fn read_ready(reader: &mut Reader<'_>, cluster: Format) -> Read<Option<Ready>> {
+    let ready = Ready {
+        format: Format(reader.u8()?),
+        since: TableTime(reader.u64()?),
+    };
+    match (ready.format, ready.since) {
+        (Format(0), TableTime(0)) => Ok(None),
+        (format, _) if format > cluster => Ok(Some(ready)),
+        _ => Err(reader.error("what is ready is not above what is written")),
+    }
+}
+
 /// Writes a record behind its length.
 fn write_record(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
     let at = buffer.len();
@@ -175,10 +188,7 @@ impl ImageDecoder {
         (self.servers_left, self.members_left) = (reader.u64()?, reader.u64()?);
         self.removed_left = reader.u64()?;
         let held = reader.bool()?;
-        let ready = Ready {
-            format: Format(reader.u8()?),
-            since: TableTime(reader.u64()?),
-        };
+        let ready = read_ready(&mut reader, format)?;
         self.image = Some(TableImage {
             time,
             previous_stamp,
@@ -190,7 +200,7 @@ impl ImageDecoder {
                 format,
                 members: BTreeMap::new(),
                 removed: Vec::new(),
-                ready: (ready.format > format).then_some(ready),
+                ready,
                 held,
             },
             names: Names::default(),

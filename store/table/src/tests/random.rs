@@ -370,3 +370,16 @@ fn an_image_that_announces_more_than_it_holds_is_never_whole() {
     decoder.push(&header).unwrap();
     assert!(decoder.finish().is_err());
 }
+
+#[test]
+fn what_is_ready_has_one_form() {
+    let header = bytes_of(&SessionTable::new());
+    let ready_at = header.len() - 9;
+    for (format, since) in [(0, 1), (1, 0), (1, 1)] {
+        let mut header = header.clone();
+        header[ready_at] = format;
+        header[ready_at + 1] = since;
+        let mut decoder = crate::ImageDecoder::new(Formats::OURS);
+        assert!(decoder.push(&header).is_err(), "format {format} since {since}");
+    }
+}
