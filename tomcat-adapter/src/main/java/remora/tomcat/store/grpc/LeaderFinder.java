@@ -162,11 +162,14 @@ final class LeaderFinder implements Runnable {
       Link link = outbox.link();
       if (link == null) {
         ask(now);
-      } else if (now - link.overdueNanos() > 0) {
+      } else if (link.patienceNanos(now) < 0) {
         onLeave(link, "", "it or its majority is silent");
         continue;
-      } else if (outage.isOver()) {
-        around.leads(candidates.get(link.address).channel, now);
+      } else {
+        outbox.pump(); // the probe of a stream that nobody uses
+        if (outage.isOver()) {
+          around.leads(candidates.get(link.address).channel, now);
+        }
       }
       await(nextDue(now) - now);
     }
@@ -306,7 +309,7 @@ final class LeaderFinder implements Runnable {
     }
     Link link = outbox.link();
     if (link != null) {
-      return Math.min(due, link.overdueNanos() + 1);
+      return Math.min(due, now + link.patienceNanos(now) + 1);
     }
     for (Candidate candidate : candidates.values()) {
       if (candidate.isAsking()) {

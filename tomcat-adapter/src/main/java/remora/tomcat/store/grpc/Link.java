@@ -50,21 +50,6 @@ final class Link {
   private static final Metadata.Key<byte[]> REFUSAL =
       Metadata.Key.of("remora-refusal-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
-  /**
-   * How long after its last use a stream is probed: an idle Tomcat costs nearly nothing, and the
-   * first request after a pause a check.
-   */
-  private static final long PROBED_AFTER_USE_NANOS = 30_000_000_000L;
-
-  /** Uses are noted no more often than this, as every request is one. */
-  private static final long USE_NOTED_NANOS = 1_000_000_000L;
-
-  /**
-   * How long a probe may stay unconfirmed: a leader without a majority goes on speaking, and
-   * another is elected within less.
-   */
-  private static final long UNCONFIRMED_NANOS_MAX = 2_000_000_000L;
-
   final String address;
 
   /** Requests sent here and not answered, by serial. */
@@ -96,21 +81,19 @@ final class Link {
   /** Whether the stream ended in a way that another try does not cure. */
   private volatile boolean endedForGood;
 
-  private volatile long heardNanos = System.nanoTime();
-  private volatile long trustedUntilNanos = heardNanos;
-
-  /** The newest probe and when it left; the time is written first. One is under way at a time. */
-  private volatile long probeNanos = heardNanos;
+  private final long begunNanos = System.nanoTime();
+  private final Pulse pulse = new Pulse(begunNanos);
+  private volatile long trustedUntilNanos = begunNanos;
 
   /** When the newest confirmed probe was sent. */
-  private volatile long provenNanos = heardNanos;
+  private volatile long provenNanos = begunNanos;
 
   private volatile boolean proven;
   private boolean greeted;
 
+  /** The newest probe. One is under way at a time. */
   private volatile long probe = 1;
-  private volatile boolean probeDue;
-  private volatile long usedNanos = heardNanos;
+
   private volatile boolean distrusted;
 
   private Link(String address, ClientCall<ExchangeRequest, ExchangeReply> call) {
@@ -135,7 +118,7 @@ final class Link {
     greeted = true;
     SocketAddress from = call.getAttributes().get(Grpc.TRANSPORT_ATTR_LOCAL_ADDR);
     Hello named = hello.toBuilder().setAddress(literal(from)).build();
-    probeNanos = System.nanoTime();
+    pulse.probed(System.nanoTime());
     call.sendMessage(ExchangeRequest.newBuilder().setHello(named).setProbe(1).build());
   }
 
@@ -238,16 +221,16 @@ final class Link {
    */
   private void heard(ExchangeReply message) {
     long now = System.nanoTime();
-    heardNanos = now;
+    pulse.heard(now);
     if (message.hasWelcome()) {
       openedNanos = now;
     }
     Durations agreed = durations;
     if (agreed != null && message.getConfirmed() == probe) {
-      provenNanos = probeNanos;
+      provenNanos = pulse.probeNanos();
       proven = true;
-      trustedUntilNanos = probeNanos + agreed.trustNanos();
-      probeDue = true;
+      trustedUntilNanos = provenNanos + agreed.trustNanos();
+      pulse.confirmed();
     }
   }
 
@@ -261,22 +244,19 @@ final class Link {
     return call.isReady();
   }
 
-  /** Whether the last probe was confirmed and the next one should leave, as requests flow. */
+  /** Whether the next probe should leave. */
   boolean isProbeDue() {
-    return probeDue && System.nanoTime() - usedNanos < PROBED_AFTER_USE_NANOS;
+    return pulse.isProbeDue(System.nanoTime());
   }
 
   /** A request uses this stream, or its trust. */
   void use(long nowNanos) {
-    if (nowNanos - usedNanos > USE_NOTED_NANOS) {
-      usedNanos = nowNanos;
-    }
+    pulse.use(nowNanos);
   }
 
   /** Adds the next probe to a message that leaves now; under the send lock. */
   void addProbe(ExchangeRequest.Builder message) {
-    probeDue = false;
-    probeNanos = System.nanoTime();
+    pulse.probed(System.nanoTime());
     message.setProbe(++probe);
   }
 
@@ -312,13 +292,11 @@ final class Link {
   }
 
   /**
-   * When the node, which has said Welcome, is no leader any more: it is silent for longer than a
-   * leader ever is, or no majority has confirmed a probe for longer than an election takes.
+   * For how long the node, which has said Welcome, may still say nothing; below zero it leads no
+   * more.
    */
-  long overdueNanos() {
-    long silent = heardNanos + durations.silenceNanosMax();
-    long unconfirmed = probeNanos + UNCONFIRMED_NANOS_MAX;
-    return probeDue || silent - unconfirmed < 0 ? silent : unconfirmed;
+  long patienceNanos(long nowNanos) {
+    return pulse.patienceNanos(durations.silenceNanosMax(), nowNanos);
   }
 
   /** See {@link remora.tomcat.store.SessionStore#nearCopyTrusted}. */

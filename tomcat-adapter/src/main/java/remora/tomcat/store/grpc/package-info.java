@@ -9,8 +9,8 @@
  * wins, and everything unanswered is sent again there with the serials it had.
  *
  * <p>Left out on purpose: unary calls (they cost five to eight times the CPU), timers on the hot
- * path, gRPC's own retries, back-off and keepalive (the leader speaks several times a second, so
- * silence is found sooner).
+ * path, gRPC's own retries, back-off and keepalive (a stream's own probes find silence sooner:
+ * {@link remora.tomcat.store.grpc.Pulse}).
  *
  * <p>Over TLS both sides show a certificate: {@link remora.tomcat.store.grpc.Credentials} reads the
  * files, {@link remora.tomcat.store.grpc.LastingFaults} says what is wrong with them, and a node
