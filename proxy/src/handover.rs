@@ -22,7 +22,6 @@
 mod inherited;
 mod predecessor;
 mod replacement;
-mod service;
 mod successor;
 
 use std::net::TcpListener;
@@ -30,7 +29,6 @@ use std::net::TcpListener;
 pub use inherited::Inherited;
 pub use predecessor::Predecessor;
 pub use replacement::Replacement;
-pub use service::{ready as say_ready, stopping as say_stopping};
 
 /// The name, among those of handed down sockets, of the wire between the two.
 const WIRE: &str = "handover";

@@ -95,7 +95,7 @@ pub use access_log::{AccessLog, LogWriter};
 pub use config::{Config, ListenConfig, LogConfig, LogFormat, LogTarget, Networks, keys_page};
 pub use control::serve as serve_operators;
 pub use directory::Directory;
-pub use handover::{Inherited, Predecessor, Replacement, Sockets, say_ready, say_stopping};
+pub use handover::{Inherited, Predecessor, Replacement, Sockets};
 pub use metrics::FIGURES;
 pub use open_files::make_room as make_room_for_sockets;
 pub use prober::run as check_upstreams;

@@ -15,11 +15,10 @@ use clap::Parser;
 use remora_process::exit::{Failure, finish};
 use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
-use remora_process::{logging, ops, reload};
+use remora_process::{logging, ops, reload, service};
 use remora_proxy::{
     AccessLog, Config, Directory, Gates, Grace, Inherited, Keeping, Predecessor, Queues, Replacement, Server,
-    Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets, say_ready, say_stopping,
-    serve_operators,
+    Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets, serve_operators,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -131,7 +130,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     };
     workers.serve();
     turn.send_replace(Turn::Ours);
-    say_ready();
+    service::ready();
     let listen: Vec<SocketAddr> = config.listen.iter().map(|listen| listen.address).collect();
     tracing::info!(?listen, control = %config.control, threads = config.threads, "serving");
     let mut running = Running {
@@ -236,7 +235,7 @@ impl Running<'_> {
                     ?grace,
                     "stopping: clients are told to close, answers in flight go on"
                 );
-                say_stopping();
+                service::stopping();
                 let cut = asked_to_cut(&mut self.signals);
                 self.workers.stop(grace, Queues::Own, cut).await;
             }

@@ -1,4 +1,6 @@
-//! `remora-store`: one node of the session store. Flags, log, signals; everything else is `node.rs`.
+//! `remora-store`: one node of the session store. Flags, log, signals, words to a service manager; everything else is `node.rs`.
+//!
+//! Invariant: whoever supervises the process sees one from its start to its end, also where the node begins anew in between.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use remora_process::exit::{Failure, finish, on_panic};
 use remora_process::signals::{Signal, Signals};
-use remora_process::{logging, reload};
+use remora_process::{logging, reload, service};
 use remora_store::{Changes, Clock, Config, Ended, Flags, LOG_FILTER, Node};
 use tokio::task::JoinSet;
 
@@ -67,6 +69,8 @@ async fn serve(flags: Arc<Flags>, config: Config) -> Result<Ended, Failure> {
         operators = %node.ops_addr(),
         "listening"
     );
+    // Not when a leader is known: the first of three nodes would keep whoever starts them one after the other waiting for the rest.
+    service::ready();
     let changes = node.changes();
     node.run(until_stop(&mut signals, &flags, &config, &changes))
         .await
@@ -80,7 +84,10 @@ async fn until_stop(signals: &mut Signals, flags: &Arc<Flags>, running: &Config,
         tokio::select! {
             biased;
             signal = signals.next() => match signal {
-                Signal::Stop => return,
+                Signal::Stop => {
+                    service::stopping();
+                    return;
+                }
                 Signal::Reload => {
                     let (flags, changes) = (Arc::clone(flags), changes.clone());
                     readings.spawn_blocking(move || {

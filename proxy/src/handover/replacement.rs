@@ -8,8 +8,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use remora_process::service;
+
+use super::Sockets;
 use super::successor::{Program, Successor};
-use super::{Sockets, service};
 use crate::directory::Directory;
 use crate::wishes::Keeping;
 

@@ -3,7 +3,7 @@
 
 use sd_notify::NotifyState;
 
-/// Clients are served.
+/// The server does its work from now on.
 pub fn ready() {
     say(&[NotifyState::Ready]);
 }
@@ -14,7 +14,7 @@ pub fn stopping() {
 }
 
 /// Another process is the service's own from now on.
-pub(super) fn follow(process: u32) {
+pub fn follow(process: u32) {
     say(&[NotifyState::MainPid(process)]);
 }
 
