@@ -14,6 +14,7 @@ mod upstreams;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use remora_process::manual::Shell;
 
 pub(crate) use certs::{Certs, Issue};
 pub(crate) use nodes::{Nodes, Upgrade};
@@ -38,6 +39,14 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
+const COMPLETIONS: &str = "Examples:
+  bash, for you:       remora completions bash > ~/.local/share/bash-completion/completions/remora
+  bash, this shell:    source <(remora completions bash)
+  zsh, for all users:  remora completions zsh > /usr/local/share/zsh/site-functions/_remora
+  fish, for you:       remora completions fish > ~/.config/fish/completions/remora.fish
+
+Packages and `make install` have put them where shells look.";
+
 /// Ask a Remora store cluster and its proxies.
 #[derive(Debug, Parser)]
 #[command(name = "remora", version, after_help = EXAMPLES)]
@@ -60,11 +69,12 @@ pub(crate) struct Arguments {
         value_delimiter = ','
     )]
     pub(crate) proxy: Vec<String>,
-    #[command(flatten)]
-    pub(crate) tls: TlsFiles,
     /// How to show the answer
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+    // Behind the others: its heading is that of all that follows.
+    #[command(flatten)]
+    pub(crate) tls: TlsFiles,
     /// What to do
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -129,6 +139,12 @@ pub(crate) enum Verb {
     /// Make certificates: an authority of one's own, and what it issues to each part. Asks no store
     #[command(subcommand)]
     Certs(Certs),
+    /// Print what a shell reads to complete command lines of remora. Asks nobody
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
     /// Begin a new cluster with what a backup holds: at the node that was started with --await-restore, with all others of its
     /// list of nodes, all with new data directories
     Restore {

@@ -6,6 +6,8 @@
 //! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
 //! refused, unreachable or not found, 2 usage.
 //!
+//! `--write-manual`, which comes before all that, writes man pages and completions (`process/src/manual.rs`).
+//!
 //! Left out on purpose: attribute values and session ids. The store has neither in clear.
 
 mod args;
@@ -18,11 +20,15 @@ mod render;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use remora_process::{exit, manual};
 
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    if let Some(written) = manual::asked(args::Arguments::command(), "1") {
+        return exit::finish("remora", written);
+    }
     let arguments = args::Arguments::parse();
     let format = arguments.output;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

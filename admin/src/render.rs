@@ -19,6 +19,7 @@ const GAP: u16 = 2;
 /// What a command found, in the order in which people read it.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
+    words: String,
     sections: Vec<(&'static str, Section)>,
     hint: Option<String>,
     troubles: Vec<String>,
@@ -109,6 +110,14 @@ impl std::fmt::Display for Cell {
 }
 
 impl Report {
+    /// What is printed as it stands, for another program.
+    pub(crate) fn words(words: String) -> Report {
+        Report {
+            words,
+            ..Report::default()
+        }
+    }
+
     /// Adds named values.
     pub(crate) fn record(mut self, name: &'static str, fields: Vec<(&'static str, Cell)>) -> Report {
         self.sections.push((name, Section::Record(fields)));
@@ -153,6 +162,7 @@ impl Report {
 /// The report in the given format, ending in a newline; nothing of a report that has nothing to say.
 pub(crate) fn render(report: &Report, format: Format) -> String {
     match format {
+        _ if !report.words.is_empty() => report.words.clone(),
         Format::Table => as_text(report),
         Format::Json if report.sections.is_empty() && report.is_well() => String::new(),
         Format::Json => as_json(report),

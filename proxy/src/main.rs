@@ -11,11 +11,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use remora_process::exit::{Failure, finish};
 use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
-use remora_process::{logging, ops, reload, service};
+use remora_process::{logging, manual, ops, reload, service};
 use remora_proxy::{
     AccessLog, Config, Directory, Gates, Grace, Inherited, Keeping, Predecessor, Queues, Replacement, Server,
     Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets, serve_operators,
@@ -25,6 +25,8 @@ use tokio::sync::watch;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const PROGRAM: &str = "remora-proxy";
 
 /// How long the last lines of each place of the access log may take to be written. 2 s: a disk that is slow, not one that is gone.
 const LOG_CLOSE: Duration = Duration::from_secs(2);
@@ -65,7 +67,10 @@ fn long_help() -> String {
 }
 
 fn main() -> ExitCode {
-    finish("remora-proxy", run(&Arguments::parse()))
+    if let Some(written) = manual::asked(Arguments::command(), "8") {
+        return finish(PROGRAM, written);
+    }
+    finish(PROGRAM, run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -6,16 +6,19 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use remora_process::exit::{Failure, finish, on_panic};
 use remora_process::signals::{Signal, Signals};
-use remora_process::{logging, reload, service};
+use remora_process::{logging, manual, reload, service};
 use remora_store::{Changes, Clock, Config, Ended, Flags, LOG_FILTER, Node};
 use tokio::task::JoinSet;
 
 const PROGRAM: &str = "remora-store";
 
 fn main() -> ExitCode {
+    if let Some(written) = manual::asked(Flags::command(), "8") {
+        return finish(PROGRAM, written);
+    }
     finish(PROGRAM, run(Flags::parse()))
 }
 

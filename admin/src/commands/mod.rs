@@ -3,6 +3,7 @@
 mod applications;
 mod backup;
 mod certs;
+mod completions;
 mod listing;
 mod maintenance;
 mod members;
@@ -30,9 +31,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         output,
         verb,
     } = arguments;
-    // Certificates are made before there are any, whatever the environment names already.
+    // Certificates are made before there are any, and a shell begins, whatever the environment names already.
     let dial = match verb {
-        Verb::Certs(_) => Dial::default(),
+        Verb::Certs(_) | Verb::Completions { .. } => Dial::default(),
         _ => dial(tls)?,
     };
     let reach = |addresses| Reach {
@@ -42,6 +43,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
     let (store, proxy) = (reach(store), reach(proxy));
     match verb {
         Verb::Certs(verb) => certs::run(verb),
+        Verb::Completions { shell } => Ok(completions::script(shell)),
         Verb::Status => status::show(&store, &proxy).await,
         Verb::Sessions(verb) => sessions::run(&store, verb, output).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
