@@ -4,6 +4,8 @@ use std::io::Write;
 
 use super::*;
 
+mod page;
+
 fn flags(line: &str) -> Flags {
     Flags::try_parse_from(std::iter::once("remora-store").chain(line.split_whitespace())).unwrap()
 }
