@@ -103,6 +103,7 @@ async fn collect(store: &Store, ask: &SessionList, now_ms: u64) -> Result<ListSe
             page: listed.next_page,
             conditions: Some(conditions(ask, now_ms)),
             order: order(ask.sort).into(),
+            ..ListSessionsRequest::default()
         };
         let is_narrow = request.conditions != Some(SessionConditions::default()) || request.order != 0;
         let reply = store.list(request).await?;
@@ -133,6 +134,7 @@ fn conditions(ask: &SessionList, now_ms: u64) -> SessionConditions {
         created_before_ms: before(ask.age.map(Into::into)),
         bytes_at_least: ask.size.unwrap_or(0),
         attribute: ask.attribute.clone().unwrap_or_default(),
+        ..SessionConditions::default()
     }
 }
 

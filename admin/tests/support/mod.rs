@@ -14,11 +14,12 @@ use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
     BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
-    HandOverReply, HandOverRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply,
-    ListSessionsRequest, MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus, ProxyStatus,
-    ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SetRequest,
-    ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus,
-    WatchSessionsReply, WatchSessionsRequest,
+    HandOverReply, HandOverRequest, KillMatchingRequest, KillSessionsReply, KillSessionsRequest,
+    ListSessionsReply, ListSessionsRequest, MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus,
+    ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply, SessionDetail,
+    SessionStatsReply, SessionStatsRequest, SessionValues, SetRequest, ShowSessionRequest, StoreStatus,
+    StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus, WatchSessionsReply,
+    WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -130,7 +131,7 @@ impl Watched {
     }
 }
 
-/// A store that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
+/// A store of an earlier release that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
 /// in three steps and nobody else.
 #[derive(Clone, Default)]
 pub(crate) struct Store {
@@ -154,6 +155,24 @@ impl StoreAdmin for Store {
 
     async fn show_session(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionDetail>, Status> {
         Err(Status::not_found("no session has a key that begins like this"))
+    }
+
+    async fn show_values(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionValues>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn session_stats(
+        &self,
+        _: Request<SessionStatsRequest>,
+    ) -> Result<Response<SessionStatsReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn kill_matching(
+        &self,
+        _: Request<KillMatchingRequest>,
+    ) -> Result<Response<KillSessionsReply>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     type WatchSessionsStream = BoxStream<'static, Result<WatchSessionsReply, Status>>;

@@ -1,10 +1,10 @@
-//! The operator's side: status, members, formats, and sessions killed, listed, shown (`listing`) and watched (`watching`); copies
-//! of the table (`copies`).
+//! The operator's side: status, members, formats, and sessions killed, listed, shown (`listing`), counted (`stats`) and watched
+//! (`watching`); copies of the table (`copies`).
 //!
 //! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
 //! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
-//! show a copy of what it ended. Attribute values never
-//! leave through here, and a session is known only by the hash of its id.
+//! show a copy of what it ended. Attribute values leave through one method alone, which takes an operator (`rights`) and is
+//! written down, and a session is known only by the hash of its id.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,16 +17,16 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::raft::{Role, StaysError};
 use crate::runtime;
 use remora_table::{
-    Command, KILLED_MAX, Killed, ListFilter, ListOrder, Outcome, Proposal, SessionKey, Version,
+    Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, SessionKey, Version,
 };
 
-use super::convert;
 use super::copies::{self, Backups};
 use super::desk::Desk;
 use super::gate::did;
 use super::hub::Wait;
 use super::listing;
 use super::members;
+use super::stats;
 use super::status::{malformed, status};
 use super::upgrade;
 use super::watching::{self, Watchers};
@@ -64,17 +64,27 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::ShowSessionRequest>,
     ) -> Result<Response<v1::SessionDetail>, Status> {
-        let filter = convert::filter(request.into_inner().filter).map_err(status)?;
-        self.desk.barrier().await.map_err(status)?;
+        let (key, session) = listing::one(&self.desk, request.into_inner().filter).await?;
         let now = self.desk.raft.table().table_time();
-        let found = listing::walk(&self.desk, filter, (ListOrder::Key, None), 2).await?;
-        match found.sessions.as_slice() {
-            [] => Err(Status::not_found("no live session matches")),
-            [(key, session)] => Ok(Response::new(listing::detail(key, session, now))),
-            _ => Err(Status::failed_precondition(
-                "several sessions match: give more digits of the key, or list them first",
-            )),
-        }
+        Ok(Response::new(listing::detail(&key, &session, now)))
+    }
+
+    async fn show_values(
+        &self,
+        request: Request<v1::ShowSessionRequest>,
+    ) -> Result<Response<v1::SessionValues>, Status> {
+        let (key, session) = listing::one(&self.desk, request.into_inner().filter).await?;
+        let now = self.desk.raft.table().table_time();
+        let told = listing::values(&key, &session, now);
+        Ok(did(told, &format!("told the values of session {key}")))
+    }
+
+    async fn session_stats(
+        &self,
+        request: Request<v1::SessionStatsRequest>,
+    ) -> Result<Response<v1::SessionStatsReply>, Status> {
+        let figures = stats::figures(&self.desk, request.into_inner()).await;
+        figures.map(Response::new)
     }
 
     type WatchSessionsStream = watching::Tellings;
@@ -166,31 +176,46 @@ impl StoreAdmin for Admin {
         request: Request<v1::KillSessionsRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
         let ask = request.into_inner();
-        let filter = convert::filter(ask.filter).map_err(status)?;
+        let filter = listing::meant(ask.filter, None)?;
         if filter == ListFilter::default() && !ask.all {
             let sentence = "the filter is empty: say `all` if every session is meant";
             return Err(status(malformed(sentence)));
         }
-        let which = listing::named(&filter);
-        let killed = self.kill(filter).await?;
-        Ok(did(
-            v1::KillSessionsReply { killed },
-            &format!("ended {killed} sessions: {which}"),
-        ))
+        self.kill(filter).await
+    }
+
+    async fn kill_matching(
+        &self,
+        request: Request<v1::KillMatchingRequest>,
+    ) -> Result<Response<v1::KillSessionsReply>, Status> {
+        let ask = request.into_inner();
+        let filter = listing::meant(ask.filter, ask.conditions)?;
+        if filter == ListFilter::default() {
+            let sentence = "nothing is said of which sessions are meant: KillSessions takes `all`";
+            return Err(status(malformed(sentence)));
+        }
+        self.kill(filter).await
     }
 }
 
 impl Admin {
     /// Kills page by page what matched when it was read. Sessions created behind the page that is read stay.
-    async fn kill(&self, filter: ListFilter) -> Result<u64, Status> {
+    async fn kill(&self, filter: ListFilter) -> Result<Response<v1::KillSessionsReply>, Status> {
+        let which = listing::named(&filter);
+        let killed = self.kill_all_of(filter).await?;
+        let what = format!("ended {killed} sessions: {which}");
+        Ok(did(v1::KillSessionsReply { killed }, &what))
+    }
+
+    async fn kill_all_of(&self, filter: ListFilter) -> Result<u64, Status> {
         self.desk.barrier().await.map_err(status)?;
         let mut ended = 0;
-        let mut after = None;
+        let mut start = ListStart::default();
         let mut told: Vec<SessionKey> = Vec::new();
         loop {
-            let from = (ListOrder::Key, after);
-            let page = listing::walk(&self.desk, filter.clone(), from, KILL_PAGE).await?;
-            after = page.ends_at;
+            let (filter, from) = (filter.clone(), start.clone());
+            let page = listing::walk(&self.desk, move |table| table.list(&filter, &from, KILL_PAGE)).await?;
+            start.after = page.ends_at;
             let sessions = page.sessions.into_iter();
             let targets: Vec<Killed> = sessions
                 .map(|(session, record)| Killed {
@@ -203,7 +228,7 @@ impl Admin {
             }
             told.extend(targets.into_iter().map(|target| target.session));
             told.retain(|session| self.desk.hub.due(killed(session)).is_some());
-            if after.is_none() {
+            if start.after.is_none() {
                 break;
             }
         }

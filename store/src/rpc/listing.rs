@@ -1,4 +1,4 @@
-//! Sessions told to operators: pages of a list, and one session whole but for the values of its attributes.
+//! Sessions told to operators: pages of a list, and one session whole, its values only to who asks for them.
 //!
 //! A page token carries its order, so that nobody goes on in another one. Left out: what is on a page, which the table says.
 
@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use remora_proto::v1;
-use remora_table::{KEY_BYTES, ListFilter, ListOrder, ListPlace, Listing, Session, SessionKey, TableTime};
+use remora_table::{
+    KEY_BYTES, ListFilter, ListOrder, ListPlace, ListStart, Session, SessionKey, TableReader, TableTime,
+};
 use tonic::Status;
 
 use crate::runtime;
@@ -23,13 +25,15 @@ const PAGE_MAX: u32 = 4_000;
 /// Digits of a key that may stand in a log line.
 const KEY_DIGITS_SAID: usize = 8;
 
+/// How much of a list's request this store knows (admin.proto, ListSessionsReply.knows).
+const KNOWS: u32 = 1;
+
 /// The label that says whose session it is (session.proto, Label.name).
 const PRINCIPAL: &str = "principal";
 
 /// The page that is asked for.
 pub(super) async fn page(desk: &Desk, ask: v1::ListSessionsRequest) -> Result<v1::ListSessionsReply, Status> {
-    let order = order(ask.order)?;
-    let after = page_start(order, &ask.page)?;
+    let start = page_start(order(ask.order)?, ask.backwards, &ask.page)?;
     let limit = match ask.page_size {
         0 => PAGE_DEFAULT,
         size if size <= PAGE_MAX => size,
@@ -38,11 +42,11 @@ pub(super) async fn page(desk: &Desk, ask: v1::ListSessionsRequest) -> Result<v1
             return Err(status(malformed(sentence)));
         }
     };
-    let filter = convert::filter(ask.filter).map_err(status)?;
-    let filter = narrowed(filter, ask.conditions.unwrap_or_default());
+    let filter = meant(ask.filter, ask.conditions)?;
     desk.barrier().await.map_err(status)?;
     let now = desk.raft.table().table_time();
-    let found = walk(desk, filter, (order, after), limit as usize).await?;
+    let (asked, limit) = (start.clone(), limit as usize);
+    let found = walk(desk, move |table| table.list(&filter, &asked, limit)).await?;
     let sessions = found.sessions.iter();
     Ok(v1::ListSessionsReply {
         sessions: sessions
@@ -50,34 +54,57 @@ pub(super) async fn page(desk: &Desk, ask: v1::ListSessionsRequest) -> Result<v1
             .collect(),
         next_page: found
             .ends_at
-            .map_or_else(Bytes::new, |place| page_token(order, &place)),
+            .map_or_else(Bytes::new, |place| page_token(&start, &place)),
         matching: Some(found.matching),
         matching_bytes: found.bytes,
+        knows: KNOWS,
     })
 }
 
 /// Walks the table on a blocking thread: with millions of sessions a walk takes as long as an election.
-pub(super) async fn walk(
+pub(super) async fn walk<T: Send + 'static>(
     desk: &Desk,
-    filter: ListFilter,
-    (order, after): (ListOrder, Option<ListPlace>),
-    limit: usize,
-) -> Result<Listing, Status> {
+    walk: impl FnOnce(&TableReader) -> T + Send + 'static,
+) -> Result<T, Status> {
     let table = desk.raft.table().clone();
-    runtime::blocking(move || table.list(&filter, (order, after.as_ref()), limit))
+    runtime::blocking(move || walk(&table))
         .await
         .map_err(|error| Status::internal(format!("the table could not be walked: {error}")))
 }
 
-fn narrowed(filter: ListFilter, conditions: v1::SessionConditions) -> ListFilter {
+/// The only live session that matches, as it stands now.
+pub(super) async fn one(
+    desk: &Desk,
+    filter: Option<v1::SessionFilter>,
+) -> Result<(SessionKey, Arc<Session>), Status> {
+    let filter = meant(filter, None)?;
+    desk.barrier().await.map_err(status)?;
+    let mut found = walk(desk, move |table| table.list(&filter, &ListStart::default(), 2)).await?;
+    match (found.sessions.pop(), found.sessions.pop()) {
+        (None, _) => Err(Status::not_found("no live session matches")),
+        (Some(only), None) => Ok(only),
+        _ => Err(Status::failed_precondition(
+            "several sessions match: give more digits of the key, or list them first",
+        )),
+    }
+}
+
+/// Which sessions somebody means.
+pub(super) fn meant(
+    filter: Option<v1::SessionFilter>,
+    conditions: Option<v1::SessionConditions>,
+) -> Result<ListFilter, Status> {
     let given = |number: u64| (number != 0).then_some(number);
-    ListFilter {
+    let conditions = conditions.unwrap_or_default();
+    let filter = convert::filter(filter).map_err(status)?;
+    Ok(ListFilter {
         last_access_before_ms: given(conditions.last_access_before_ms),
         created_before_ms: given(conditions.created_before_ms),
         bytes_at_least: given(conditions.bytes_at_least),
         attribute: (!conditions.attribute.is_empty()).then_some(conditions.attribute),
+        released: conditions.released,
         ..filter
-    }
+    })
 }
 
 fn order(wire: i32) -> Result<ListOrder, Status> {
@@ -92,22 +119,27 @@ fn order(wire: i32) -> Result<ListOrder, Status> {
     }
 }
 
-/// The first byte of a token.
-fn order_byte(order: ListOrder) -> u8 {
-    match order {
+/// The first byte of a token; a capital where the order is the other way round.
+fn order_byte(start: &ListStart) -> u8 {
+    let byte = match start.order {
         ListOrder::Key => b'k',
         ListOrder::Idle => b'i',
         ListOrder::Age => b'a',
         ListOrder::Size => b's',
+    };
+    if start.backwards {
+        byte.to_ascii_uppercase()
+    } else {
+        byte
     }
 }
 
 /// A page token is the place of the last session before: the order, the rank in it, the 16 bytes of the key, then the
 /// application.
-fn page_token(order: ListOrder, place: &ListPlace) -> Bytes {
+fn page_token(start: &ListStart, place: &ListPlace) -> Bytes {
     let (rank, key) = (place.rank.to_be_bytes(), &place.key);
     let parts = [
-        &[order_byte(order)],
+        &[order_byte(start)],
         rank.as_slice(),
         key.key.as_slice(),
         key.application.as_bytes(),
@@ -115,9 +147,14 @@ fn page_token(order: ListOrder, place: &ListPlace) -> Bytes {
     parts.concat().into()
 }
 
-fn page_start(order: ListOrder, token: &[u8]) -> Result<Option<ListPlace>, Status> {
+fn page_start(order: ListOrder, backwards: bool, token: &[u8]) -> Result<ListStart, Status> {
+    let start = ListStart {
+        order,
+        backwards,
+        after: None,
+    };
     if token.is_empty() {
-        return Ok(None);
+        return Ok(start);
     }
     let place = || {
         let (of, rest) = token.split_first()?;
@@ -131,10 +168,13 @@ fn page_start(order: ListOrder, token: &[u8]) -> Result<Option<ListPlace>, Statu
                 key: *key,
             },
         };
-        (*of == order_byte(order)).then_some(place)
+        (*of == order_byte(&start)).then_some(place)
     };
     match place() {
-        Some(place) => Ok(Some(place)),
+        Some(place) => Ok(ListStart {
+            after: Some(place),
+            ..start
+        }),
         None => Err(status(malformed(
             "page is not one that this store gave for this order: start with an empty one",
         ))),
@@ -180,6 +220,25 @@ pub(super) fn detail(key: &SessionKey, session: &Session, now: TableTime) -> v1:
     }
 }
 
+/// A session with the values of its attributes.
+pub(super) fn values(key: &SessionKey, session: &Session, now: TableTime) -> v1::SessionValues {
+    // Names once: with the longest of them twice, a reply could outgrow a message.
+    let detail = v1::SessionDetail {
+        attributes: Vec::new(),
+        ..detail(key, session, now)
+    };
+    let attributes = session.attributes.iter().map(|attribute| v1::Attribute {
+        name: attribute.name.to_string(),
+        version: attribute.version.0,
+        r#type: attribute.type_tag,
+        value: attribute.value.clone(),
+    });
+    v1::SessionValues {
+        session: Some(detail),
+        attributes: attributes.collect(),
+    }
+}
+
 /// What a kill is about, for the books; of a key no more than its first digits.
 pub(super) fn named(filter: &ListFilter) -> String {
     let digits = filter
@@ -190,11 +249,25 @@ pub(super) fn named(filter: &ListFilter) -> String {
         ("application", filter.application.as_deref()),
         ("owner", filter.owner.as_deref()),
         ("key", Some(digits).filter(|digits| !digits.is_empty())),
+        ("attribute", filter.attribute.as_deref()),
+        ("released", filter.released.then_some("by all")),
+    ];
+    let numbers = [
+        ("used last before", filter.last_access_before_ms.map(moment)),
+        ("created before", filter.created_before_ms.map(moment)),
+        (
+            "bytes at least",
+            filter.bytes_at_least.map(|bytes| bytes.to_string()),
+        ),
     ];
     let labels = filter.labels.iter().map(|label| (&*label.name, &*label.value));
     let named = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let numbers = numbers
+        .iter()
+        .filter_map(|(name, value)| Some((*name, value.as_deref()?)));
     let said: Vec<String> = labels
         .chain(named)
+        .chain(numbers)
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
     if said.is_empty() {
@@ -202,6 +275,11 @@ pub(super) fn named(filter: &ListFilter) -> String {
     } else {
         said.join(", ")
     }
+}
+
+/// A moment of the application servers' clocks, for people: seconds since 1970, as `date --date=@SECONDS` reads them.
+fn moment(since_1970_ms: u64) -> String {
+    format!("@{}", since_1970_ms / 1_000)
 }
 
 #[cfg(test)]
@@ -217,17 +295,22 @@ mod tests {
                 key: [3; KEY_BYTES],
             },
         };
-        let token = page_token(ListOrder::Age, &place);
-        assert_eq!(page_start(ListOrder::Age, &token).unwrap(), Some(place));
-        for other in [ListOrder::Key, ListOrder::Idle, ListOrder::Size] {
-            assert!(page_start(other, &token).is_err(), "{other:?}");
-        }
-        assert_eq!(page_start(ListOrder::Key, b"").unwrap(), None);
-        for length in 1..=24 {
-            assert!(
-                page_start(ListOrder::Age, &token[..length]).is_err(),
-                "{length} bytes"
-            );
+        for backwards in [false, true] {
+            let start = page_start(ListOrder::Age, backwards, b"").unwrap();
+            assert_eq!(start.after, None);
+            let token = page_token(&start, &place);
+            let onward = page_start(ListOrder::Age, backwards, &token).unwrap();
+            assert_eq!(onward.after.as_ref(), Some(&place));
+            for other in [ListOrder::Key, ListOrder::Idle, ListOrder::Size] {
+                assert!(page_start(other, backwards, &token).is_err(), "{other:?}");
+            }
+            assert!(page_start(ListOrder::Age, !backwards, &token).is_err());
+            for length in 1..=24 {
+                assert!(
+                    page_start(ListOrder::Age, backwards, &token[..length]).is_err(),
+                    "{length} bytes"
+                );
+            }
         }
     }
 }

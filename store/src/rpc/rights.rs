@@ -37,7 +37,7 @@ pub(super) fn needs(path: &str) -> Need {
         Some(("Peer", _)) => Need::Peer,
         Some(("SessionStore", _)) | Some(("Registry", "Announce" | "Retire")) => Need::Adapter,
         Some(("Registry", "ListServers")) | Some(("StoreAdmin", "Status")) => Need::Find,
-        Some(("StoreAdmin", "ListSessions" | "ShowSession" | "WatchSessions")) => Need::Look,
+        Some(("StoreAdmin", "ListSessions" | "SessionStats" | "ShowSession" | "WatchSessions")) => Need::Look,
         _ => Need::Operate,
     }
 }

@@ -219,6 +219,7 @@ mod reader;
 mod repeat;
 mod rules;
 mod slot;
+mod stats;
 mod table;
 mod types;
 
@@ -232,9 +233,10 @@ pub use happening::{Ending, Happening, Tidings, What};
 pub use image::TableImage;
 pub use leavers::LeaverKey;
 pub use limits::{LimitError, Limits, Room};
-pub use listing::{ListFilter, ListOrder, ListPlace, Listing};
+pub use listing::{ListFilter, ListOrder, ListPlace, ListStart, Listing};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::TableReader;
+pub use stats::{Figures, Stats, StatsBy};
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
     Attribute, Epoch, HEARS_ITS_END, KEY_BYTES, Label, LocalAttribute, Login, Owner, RegisteredServer,

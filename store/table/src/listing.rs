@@ -6,6 +6,7 @@
 //! Left out: a page that stands still. Sessions that are used while somebody pages through them by idleness change their
 //! places: one may be seen twice, or not at all.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct ListFilter {
     pub bytes_at_least: Option<u64>,
     /// Exact name of an attribute that they have.
     pub attribute: Option<String>,
+    /// Nobody holds them.
+    pub released: bool,
 }
 
 /// What comes first; among equals the smaller key.
@@ -56,6 +59,17 @@ pub struct ListPlace {
     pub key: SessionKey,
 }
 
+/// Where a page begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListStart {
+    /// What comes first.
+    pub order: ListOrder,
+    /// The other way round: what comes first comes last.
+    pub backwards: bool,
+    /// Behind this place; none for the first page.
+    pub after: Option<ListPlace>,
+}
+
 /// A page, and what there is altogether.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
@@ -71,8 +85,7 @@ pub struct Listing {
 
 /// A page that is filled while the table is walked.
 pub(super) struct Page<'a> {
-    order: ListOrder,
-    after: Option<&'a ListPlace>,
+    start: &'a ListStart,
     limit: usize,
     found: BTreeMap<ListPlace, Arc<Session>>,
     behind: usize,
@@ -80,10 +93,9 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(order: ListOrder, after: Option<&'a ListPlace>, limit: usize) -> Self {
+    pub(super) fn new(start: &'a ListStart, limit: usize) -> Self {
         Self {
-            order,
-            after,
+            start,
             limit,
             found: BTreeMap::new(),
             behind: 0,
@@ -96,35 +108,50 @@ impl<'a> Page<'a> {
         let bytes = session.attribute_bytes();
         self.all.matching += 1;
         self.all.bytes += bytes;
-        let rank = self.order.rank(session, bytes);
-        let is_behind = |place: &ListPlace| (rank, key) > (place.rank, &place.key);
-        if !self.after.is_none_or(is_behind) {
+        let rank = self.start.order.rank(session, bytes);
+        let is_behind = |place: &ListPlace| match (rank, key).cmp(&(place.rank, &place.key)) {
+            Ordering::Less => self.start.backwards,
+            Ordering::Equal => false,
+            Ordering::Greater => !self.start.backwards,
+        };
+        if !self.start.after.as_ref().is_none_or(is_behind) {
             return;
         }
         self.behind += 1;
         let is_full = self.found.len() >= self.limit;
-        if is_full
-            && self
-                .found
-                .last_key_value()
-                .is_none_or(|(last, _)| is_behind(last))
-        {
+        if is_full && self.last().is_none_or(is_behind) {
             return;
         }
         let key = key.clone();
         self.found.insert(ListPlace { rank, key }, Arc::clone(session));
-        if is_full {
+        if is_full && self.start.backwards {
+            self.found.pop_first();
+        } else if is_full {
             self.found.pop_last();
         }
     }
 
+    /// What comes last of what is on the page.
+    fn last(&self) -> Option<&ListPlace> {
+        let places = &self.found;
+        let last = if self.start.backwards {
+            places.first_key_value()
+        } else {
+            places.last_key_value()
+        };
+        last.map(|(place, _)| place)
+    }
+
     pub(super) fn finish(self) -> Listing {
-        let last = self.found.last_key_value().map(|(place, _)| place.clone());
+        let last = self.last().cloned();
         let sessions = self
             .found
             .into_iter()
             .map(|(place, session)| (place.key, session));
-        let sessions: Vec<_> = sessions.collect();
+        let mut sessions: Vec<_> = sessions.collect();
+        if self.start.backwards {
+            sessions.reverse();
+        }
         Listing {
             ends_at: last.filter(|_| self.behind > sessions.len()),
             sessions,
@@ -152,6 +179,7 @@ impl ListFilter {
         is(&self.application, &key.application)
             && self.carried_by(&session.labels)
             && is(&self.owner, owner.unwrap_or_default())
+            && (!self.released || owner.is_none())
             && self
                 .last_access_before_ms
                 .is_none_or(|before| session.last_access_ms < before)
@@ -263,12 +291,8 @@ mod tests {
     }
 
     /// The numbers of a page, and where it ends.
-    fn page(
-        filter: &ListFilter,
-        from: (ListOrder, Option<&ListPlace>),
-        limit: usize,
-    ) -> (Vec<u8>, Option<ListPlace>) {
-        let listing = table().reader().list(filter, from, limit);
+    fn page(filter: &ListFilter, start: &ListStart, limit: usize) -> (Vec<u8>, Option<ListPlace>) {
+        let listing = table().reader().list(filter, start, limit);
         let numbers = listing.sessions.iter().map(|(key, _)| 9 - key.key[0]);
         (numbers.collect(), listing.ends_at)
     }
@@ -281,19 +305,29 @@ mod tests {
             (ListOrder::Age, [1, 2, 3, 4, 5]),
             (ListOrder::Size, [5, 4, 3, 2, 1]),
         ];
-        for (order, wanted) in orders {
-            for limit in 1..=6 {
-                let (mut found, mut after) = (Vec::new(), None);
-                loop {
-                    let (numbers, ends_at) = page(&ListFilter::default(), (order, after.as_ref()), limit);
-                    assert!(numbers.len() <= limit);
-                    found.extend(numbers);
-                    after = ends_at;
-                    if after.is_none() {
-                        break;
+        for (order, mut wanted) in orders {
+            for backwards in [false, true] {
+                for limit in 1..=6 {
+                    let (mut found, mut start) = (
+                        Vec::new(),
+                        ListStart {
+                            order,
+                            backwards,
+                            after: None,
+                        },
+                    );
+                    loop {
+                        let (numbers, ends_at) = page(&ListFilter::default(), &start, limit);
+                        assert!(numbers.len() <= limit);
+                        found.extend(numbers);
+                        start.after = ends_at;
+                        if start.after.is_none() {
+                            break;
+                        }
                     }
+                    assert_eq!(found, wanted, "{order:?} in pages of {limit}, {backwards}");
                 }
-                assert_eq!(found, wanted, "{order:?} in pages of {limit}");
+                wanted.reverse();
             }
         }
     }
@@ -304,10 +338,13 @@ mod tests {
             bytes_at_least: Some(24),
             ..ListFilter::default()
         };
-        let first = table().reader().list(&filter, (ListOrder::Size, None), 1);
-        let rest = table()
-            .reader()
-            .list(&filter, (ListOrder::Size, first.ends_at.as_ref()), 9);
+        let by_size = |after| ListStart {
+            order: ListOrder::Size,
+            after,
+            ..ListStart::default()
+        };
+        let first = table().reader().list(&filter, &by_size(None), 1);
+        let rest = table().reader().list(&filter, &by_size(first.ends_at.clone()), 9);
         for listing in [&first, &rest] {
             assert_eq!((listing.matching, listing.bytes), (4, 4 * 4 + 20 + 30 + 40 + 50));
         }
@@ -370,6 +407,13 @@ mod tests {
             ),
             (
                 ListFilter {
+                    released: true,
+                    ..any.clone()
+                },
+                vec![5, 4, 3, 2, 1],
+            ),
+            (
+                ListFilter {
                     key_prefix: "0606".to_owned(),
                     ..any
                 },
@@ -377,7 +421,7 @@ mod tests {
             ),
         ];
         for (filter, wanted) in filters {
-            let (numbers, _) = page(&filter, (ListOrder::Key, None), 9);
+            let (numbers, _) = page(&filter, &ListStart::default(), 9);
             assert_eq!(numbers, wanted, "{filter:?}");
         }
     }

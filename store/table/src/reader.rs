@@ -1,7 +1,7 @@
 //! Reads of the table, concurrent with apply: one record, a check of a near copy, pages for people, figures.
 //!
 //! Invariants: a read changes nothing; it sees each key at one moment, and what is past its deadline is absent to it until
-//! a sweep takes it away. Only [`TableReader::list`] walks the table, or the sessions
+//! a sweep takes it away. Only [`TableReader::list`] and [`TableReader::stats`] walk the table, or the sessions
 //! that carry a label.
 //! Left out on purpose: the barrier. A read is linearizable only if the caller waited for one first.
 
@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use super::formats::{ClusterFormat, Format};
 use super::labels::{Carrier, LABEL_BYTES};
 use super::leavers::LeaverKey;
-use super::listing::{ListFilter, ListOrder, ListPlace, Listing, Page};
+use super::listing::{ListFilter, ListStart, Listing, Page};
 use super::outcome::{Checked, Outcome};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
+use super::stats::{Counting, Stats, StatsBy};
 use super::types::{Epoch, Label, RegisteredServer, Session, SessionKey, TableTime, Version};
 
 /// Sessions of a label that a walk takes down at a time: logins wait for that, well below a millisecond.
@@ -171,22 +172,31 @@ impl TableReader {
         }
     }
 
-    /// A page of the live sessions that match, behind this place of an order, at most `limit`. Walks those that carry the first
-    /// label that is asked for, or else the whole table, and keeps no more than a page: for people, not for requests.
-    pub fn list(
-        &self,
-        filter: &ListFilter,
-        (order, after): (ListOrder, Option<&ListPlace>),
-        limit: usize,
-    ) -> Listing {
+    /// A page of the live sessions that match, from this start, at most `limit`; keeps no more than a page. For people, not for
+    /// requests.
+    pub fn list(&self, filter: &ListFilter, start: &ListStart, limit: usize) -> Listing {
+        let mut page = Page::new(start, limit);
+        self.walk(filter, |key, session| page.take(key, session));
+        page.finish()
+    }
+
+    /// Figures of the live sessions that match, with at most `limit` groups; for people as well.
+    pub fn stats(&self, filter: &ListFilter, (by, now_ms): (StatsBy, u64), limit: usize) -> Stats {
+        let mut counting = Counting::new(by, now_ms);
+        self.walk(filter, |key, session| counting.take(&key.application, session));
+        counting.finish(limit)
+    }
+
+    /// Walks the live sessions that match: among those that carry the first label that is asked for, or else in the whole
+    /// table.
+    fn walk(&self, filter: &ListFilter, mut see: impl FnMut(&SessionKey, &Arc<Session>)) {
         let now = self.contents.now();
-        let mut page = Page::new(order, after, limit);
         let mut take = |key: &SessionKey, slot: &Slot| {
             if let Slot::Live(session) = slot
                 && now <= session.deadline
                 && filter.matches(key, session)
             {
-                page.take(key, session);
+                see(key, session);
             }
         };
         if let Some(label) = filter.labels.first() {
@@ -196,7 +206,6 @@ impl TableReader {
                 take(slot.key(), slot.value());
             }
         }
-        page.finish()
     }
 
     /// Walks the sessions that carry a label, some at a time, so that no login waits for the whole walk.

@@ -20,7 +20,7 @@ const SELDOM: [&str; 3] = [
     "remora_tls_refused_total",
 ];
 
-async fn fill(node: &Running, count: u8) {
+pub(crate) async fn fill(node: &Running, count: u8) {
     let mut store = node.sessions().await;
     let mut tomcat = Who::new(1);
     for tail in 1..=count {
@@ -49,7 +49,7 @@ fn user(name: &str) -> v1::Label {
     }
 }
 
-fn filter(principal: &str, key_prefix: &str) -> Option<v1::SessionFilter> {
+pub(crate) fn filter(principal: &str, key_prefix: &str) -> Option<v1::SessionFilter> {
     Some(v1::SessionFilter {
         labels: (!principal.is_empty())
             .then(|| user(principal))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use remora_table::{ListFilter, ListOrder};
+use remora_table::{ListFilter, ListStart};
 
 use crate::raft::tests::key;
 use crate::raft::{NodeId, RaftHandle};
@@ -185,7 +185,7 @@ async fn agreement(world: &World) -> Option<()> {
 /// Where a node is in the log, and what it made of that.
 fn told_table(handle: &RaftHandle) -> String {
     let table = handle.table();
-    let all = table.list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX);
+    let all = table.list(&ListFilter::default(), &ListStart::default(), usize::MAX);
     let sum = crc32fast::hash(format!("{:?}", all.sessions).as_bytes());
     let (version, time) = (table.version(), table.table_time());
     format!(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::stage::restored;
 use crate::{
     Attribute, Command, Epoch, Formats, HEARS_ITS_END, Killed, Label, LeaverKey, Limit, ListFilter,
-    ListOrder, LocalAttribute, Login, Outcome, OverLimit, Proposal, RemoveReason, RequestId, Save, Session,
+    ListStart, LocalAttribute, Login, Outcome, OverLimit, Proposal, RemoveReason, RequestId, Save, Session,
     SessionKey, SessionTable, Stamp, Tidings, Touched, Version,
 };
 
@@ -251,7 +251,7 @@ fn check_outcome(proposal: &Proposal, outcome: &Outcome, table: &SessionTable) {
 /// However sessions came to their labels, they are found by them, and none else is.
 fn check_labels(table: &SessionTable, seed: u64) {
     let reader = table.reader();
-    let list = |filter: &ListFilter| reader.list(filter, (ListOrder::Key, None), usize::MAX);
+    let list = |filter: &ListFilter| reader.list(filter, &ListStart::default(), usize::MAX);
     let all = list(&ListFilter::default()).sessions;
     for value in ["cart", "user", "note"] {
         let labels = vec![label(value)];
@@ -304,7 +304,7 @@ fn check_limit(proposal: &Proposal, outcome: &Outcome, table: &SessionTable, bro
             .collect(),
         ..ListFilter::default()
     };
-    let carriers = table.reader().list(&filter, (ListOrder::Key, None), usize::MAX);
+    let carriers = table.reader().list(&filter, &ListStart::default(), usize::MAX);
     assert!(
         filter.labels.is_empty() || carriers.matching <= limit.sessions.into(),
         "{proposal:?}"
@@ -314,7 +314,7 @@ fn check_limit(proposal: &Proposal, outcome: &Outcome, table: &SessionTable, bro
 fn check_counters(table: &SessionTable, seed: u64) {
     let reader = table.reader();
     let sessions = reader
-        .list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX)
+        .list(&ListFilter::default(), &ListStart::default(), usize::MAX)
         .sessions;
     assert!(sessions.len() as u64 <= reader.sessions(), "seed {seed}");
     let fresh = restored(table).unwrap().reader();

@@ -21,7 +21,7 @@ use super::show::{
 use super::words::{Fault, label, limit, local, login, named};
 use crate::{
     Announcement, Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed,
-    ListFilter, ListOrder, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Tidings,
+    ListFilter, ListStart, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Tidings,
     Touched, Version,
 };
 
@@ -296,7 +296,7 @@ impl Stage {
         let listing = self
             .table
             .reader()
-            .list(&filter, (ListOrder::Key, None), usize::MAX);
+            .list(&filter, &ListStart::default(), usize::MAX);
         let names: Vec<String> = listing.sessions.iter().map(|(key, _)| name(key)).collect();
         Ok(format!("[{}]", names.join(" ")))
     }
@@ -304,7 +304,7 @@ impl Stage {
     fn dump(&self) -> String {
         let reader = self.table.reader();
         let sessions = reader
-            .list(&ListFilter::default(), (ListOrder::Key, None), usize::MAX)
+            .list(&ListFilter::default(), &ListStart::default(), usize::MAX)
             .sessions;
         let counted = format!("{} sessions, {} bytes", reader.sessions(), reader.bytes());
         let shown = sessions
