@@ -2,6 +2,15 @@
 
 # Cargo always gets the whole workspace: one package alone would be built a second time with other features.
 MAVEN := mvn -B -q -Dsbom -f tomcat-adapter/pom.xml
+# What is installed and packed, and where: PROFILE=dev takes what tests build.
+PROFILE ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# Where the sources lie that something is built of, in the words of Rust's compiler and of C's.
+CRATES := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src/
+NAMELESS := RUSTFLAGS="--remap-path-prefix=$(CURDIR)/= --remap-path-prefix=$(CRATES)=" CFLAGS="-ffile-prefix-map=$(CRATES)="
+
 DENY := PATH="$(CURDIR)/target/tools/bin:$(PATH)" cargo deny
 export REMORA_STORE_BIN := $(CURDIR)/target/debug/remora-store
 
@@ -15,7 +24,7 @@ STORM_SECONDS ?= 120
 SEED ?= 1
 SIMULATION := raft::simulation::tests
 
-.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs bench bench-store bench-proxy prerequisites
+.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs release install packages bench bench-store bench-proxy prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -76,6 +85,21 @@ bench-proxy: ## measure the proxy beside nginx, HAProxy, httpd and pingora; in c
 	@cargo build --release --workspace --bins
 	@cargo build --quiet --release --locked --manifest-path tests/peers/pingora/Cargo.toml --target-dir target/peers
 	@ONLY=proxies target/release/bench
+
+release: ## the programs with optimizations, and the jar (PROFILE=dev: what tests build)
+	@tools/prerequisites release
+	@echo "building the programs and the jar (several minutes the first time) ..."
+	@# Where this checkout and the sources of crates lie is said in no program that leaves it.
+	@$(if $(filter release,$(PROFILE)),$(NAMELESS)) cargo build --locked --profile $(PROFILE) --workspace --bins --examples
+	@$(MAVEN) package -DskipTests
+
+install: ## lay out what `make release` built, with units, man pages and examples (PREFIX=/usr/local DESTDIR=)
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" PROFILE="$(PROFILE)" tools/install
+
+packages: release ## Debian packages, the archive, their SBOMs and checksums, in target/dist
+	@tools/sbom
+	@PROFILE="$(PROFILE)" tools/packages
+	@cat target/dist/SHA256SUMS
 
 build: prerequisites programs ## the programs and the jar
 	@echo "building the Tomcat adapter (a minute the first time) ..."
