@@ -29,7 +29,8 @@ const EXAMPLES: &str = "Examples:
   remora sessions kill --principal ada --yes
   remora applications
   remora upstreams drain n1
-  remora -o json nodes list
+  remora nodes list -o wide
+  remora nodes list -o json
   remora nodes upgrade --now
   remora nodes transfer-leader 2
   remora nodes replace 3
@@ -69,9 +70,8 @@ pub(crate) struct Arguments {
         value_delimiter = ','
     )]
     pub(crate) proxy: Vec<String>,
-    /// How to show the answer
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) output: Output,
     // Behind the others: its heading is that of all that follows.
     #[command(flatten)]
     pub(crate) tls: TlsFiles,
@@ -96,12 +96,36 @@ pub(crate) struct TlsFiles {
 }
 
 /// How to show an answer.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Output {
+    /// How to show the answer
+    #[arg(
+        short = 'o',
+        long = "output",
+        global = true,
+        value_enum,
+        default_value_t = Format::Table,
+        value_name = "FORMAT"
+    )]
+    pub(crate) format: Format,
+    /// Leave out the line with the names of the columns, of table, wide and csv
+    #[arg(long, global = true)]
+    pub(crate) no_headers: bool,
+}
+
+/// As what an answer is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Columns for people
     Table,
+    /// The same with all columns
+    Wide,
     /// One JSON document for programs
     Json,
+    /// The same in YAML
+    Yaml,
+    /// The main table for a spreadsheet; text that would be a formula there begins with '
+    Csv,
 }
 
 /// What to do.

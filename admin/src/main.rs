@@ -1,7 +1,7 @@
 //! `remora`, the operator's command line: asks store nodes and proxies, shows what they say.
 //!
 //! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
-//! only place that names tonic) → `render` (pure: a report as table or JSON) → standard output; a watch writes its lines
+//! only place that names tonic) → `render` (pure: a report in the format that was asked for) → standard output; a watch writes its lines
 //! there itself, as they come. Faults are one sentence
 //! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
 //! refused, unreachable or not found, 2 usage.
@@ -23,14 +23,16 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use remora_process::{exit, manual};
 
+use crate::args::Output;
 use crate::failure::Failure;
+use crate::render::Report;
 
 fn main() -> ExitCode {
     if let Some(written) = manual::asked(args::Arguments::command(), "1") {
         return exit::finish("remora", written);
     }
     let arguments = args::Arguments::parse();
-    let format = arguments.output;
+    let output = arguments.output;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::Refused(format!("cannot start: {error}"))),
@@ -39,13 +41,21 @@ fn main() -> ExitCode {
     // Whoever was told to end waits for no reader.
     runtime.shutdown_background();
     match done {
-        Ok(report) => match print(&render::render(&report, format)) {
+        Ok(report) => match show(&report, output) {
             Ok(()) if report.is_well() => ExitCode::SUCCESS,
             Ok(()) => ExitCode::FAILURE,
             Err(failure) => fail(&failure),
         },
         Err(failure) => fail(&failure),
     }
+}
+
+fn show(report: &Report, output: Output) -> Result<(), Failure> {
+    print(&render::render(report, output)?)?;
+    for sentence in render::beside(report, output) {
+        say(&sentence);
+    }
+    Ok(())
 }
 
 /// A closed pipe (`remora sessions list | head`) is the reader's wish, not a fault.
@@ -59,7 +69,12 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn fail(failure: &Failure) -> ExitCode {
-    // Nobody is left to tell when standard error is closed too.
-    let _ = writeln!(std::io::stderr(), "remora: {failure}");
+    say(&failure.to_string());
     ExitCode::from(failure.exit_code())
+}
+
+fn say(sentence: &str) {
+    // Nobody is left to tell when standard error is closed too. What a server said is not for the terminal to obey.
+    let sentence: Vec<String> = sentence.lines().map(render::printable).collect();
+    let _ = writeln!(std::io::stderr(), "remora: {}", sentence.join("\n"));
 }

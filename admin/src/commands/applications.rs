@@ -24,7 +24,9 @@ pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {
         "url",
     ];
     let rows = rows.into_iter().map(|(_, _, row)| row).collect();
-    Ok(Report::default().table("applications", columns, rows))
+    Ok(Report::default()
+        .table("applications", columns, rows)
+        .wide(&["url"]))
 }
 
 fn node(server: &Server) -> &str {

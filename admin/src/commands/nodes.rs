@@ -155,7 +155,8 @@ pub(super) fn add_table(report: Report, nodes: &[Node]) -> Report {
         row[6] = Cell::text(waiting.peer_address.as_str());
         rows.push(row);
     }
-    report.table("nodes", columns, rows)
+    let wide = ["disk", "peer", "committed", "applied"];
+    report.table("nodes", columns, rows).wide(&wide)
 }
 
 /// A disk id as the store writes it into its log; nothing for none.

@@ -13,7 +13,7 @@ use remora_proto::v1::{
     AttributeDetail, KillSessionsRequest, Label, SessionDetail, SessionFilter, ShowSessionRequest,
 };
 
-use crate::args::{Filter, Format, Sessions};
+use crate::args::{Filter, Output, Sessions};
 use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
@@ -21,7 +21,7 @@ use crate::render::{Cell, Report};
 use super::{listing, watching};
 
 /// Lists, shows, ends or watches sessions.
-pub(super) async fn run(reach: &Reach, verb: Sessions, format: Format) -> Result<Report, Failure> {
+pub(super) async fn run(reach: &Reach, verb: Sessions, output: Output) -> Result<Report, Failure> {
     let store = Store::new(reach)?;
     match verb {
         Sessions::List(ask) => listing::list(&store, &ask).await,
@@ -33,7 +33,7 @@ pub(super) async fn run(reach: &Reach, verb: Sessions, format: Format) -> Result
             all,
             yes,
         } => kill_many(&store, &filter, all, yes).await,
-        Sessions::Watch { filter } => watching::run(&store, &filter, format).await,
+        Sessions::Watch { filter } => watching::run(&store, &filter, output).await,
     }
 }
 

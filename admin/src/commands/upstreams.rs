@@ -159,7 +159,11 @@ pub(super) fn add_table(report: Report, proxies: &[(String, Vec<UpstreamStatus>)
     let rows = proxies
         .iter()
         .flat_map(|(proxy, upstreams)| upstreams.iter().map(move |upstream| row(proxy, upstream)));
-    report.table("upstreams", columns, rows.collect())
+    let wide = ["url", "weight"];
+    report
+        .table("upstreams", columns, rows.collect())
+        .wide(&wide)
+        .main()
 }
 
 fn row(proxy: &str, upstream: &UpstreamStatus) -> Vec<Cell> {

@@ -1,6 +1,6 @@
 //! `remora sessions watch`: what happens to sessions, a line each, as it happens.
 //!
-//! What happened goes to standard output, one JSON document a line with `-o json`; from where it is watched, and when that
+//! What happened goes to standard output, a document each with `-o json` (a line) and `-o yaml`; from where it is watched, and when that
 //! changes, to standard error. It ends, and well, when it is told to (Ctrl-C, SIGTERM) or when nobody reads any more, which is
 //! noticed with the next line; and with a failure when no node can be watched.
 //!
@@ -13,52 +13,74 @@ use remora_process::signals::{Signal, Signals};
 use remora_proto::v1::session_happening::{Ending, Kind};
 use remora_proto::v1::{Label, SessionHappening};
 
-use crate::args::{Filter, Format};
+use crate::args::{Filter, Format, Output};
 use crate::client::{Store, Watching, Word};
 use crate::failure::Failure;
-use crate::render::{Cell, Report, columns, document};
+use crate::render::{Cell, Report, Stream, printable};
 
 use super::listing::KEY_DIGITS;
 use super::sessions::{hexadecimal, wall_ms, wire_filter};
 
 /// The columns for people, and how wide each is at least. A longer value moves the rest of its line.
 const COLUMNS: [(&str, u16); 7] = [
-    ("TIME", 20),
-    ("WHAT", 8),
-    ("KEY", 12),
-    ("APPLICATION", 16),
-    ("USER", 12),
-    ("OWNER", 8),
-    ("DETAIL", 6),
+    ("time", 20),
+    ("what", 8),
+    ("key", 12),
+    ("application", 16),
+    ("user", 12),
+    ("owner", 8),
+    ("detail", 6),
+];
+
+/// What programs are told, by name.
+const FIELDS: [&str; 11] = [
+    "time",
+    "what",
+    "key",
+    "application",
+    "user",
+    "owner",
+    "labels",
+    "owner before",
+    "new key",
+    "labels before",
+    "ended by",
 ];
 
 /// The label that says whose session it is.
 const PRINCIPAL: &str = "principal";
 
 /// Tells what happens until it is ended.
-pub(super) async fn run(store: &Store, filter: &Filter, format: Format) -> Result<Report, Failure> {
+pub(super) async fn run(store: &Store, filter: &Filter, output: Output) -> Result<Report, Failure> {
     let mut signals = Signals::install().map_err(|error| Failure::Refused(error.to_string()))?;
     let mut watching = store.watch(wire_filter(filter, ""));
     let ended = async { while signals.next().await != Signal::Stop {} };
     let ended = tokio::select! {
         biased;
         () = ended => Ok(()),
-        told = tell(&mut watching, format) => told,
+        told = tell(&mut watching, stream(output)) => told,
     };
     ended.map(|()| Report::default())
 }
 
+fn stream(output: Output) -> Stream {
+    Stream {
+        output,
+        columns: &COLUMNS,
+        fields: &FIELDS,
+    }
+}
+
 /// Tells until nobody reads any more.
-async fn tell(watching: &mut Watching<'_>, format: Format) -> Result<(), Failure> {
-    let mut headed = format == Format::Json;
+async fn tell(watching: &mut Watching<'_>, stream: Stream) -> Result<(), Failure> {
+    let mut headed = false;
     loop {
         let lines = match watching.next().await? {
             Word::Watched { at } => {
                 say(&format!("watching at {at}; Ctrl-C ends it"));
-                let heading =
-                    (!headed).then(|| columns(&COLUMNS, &COLUMNS.map(|(name, _)| Cell::text(name))));
+                let heading = (!headed).then(|| stream.heading());
                 headed = true;
-                heading.unwrap_or_default()
+                heading.unwrap_or_else(|| Ok(String::new()))?
             }
             Word::Broken(failure) => {
                 say(&format!("{failure}; going on at another node"));
@@ -66,10 +88,10 @@ async fn tell(watching: &mut Watching<'_>, format: Format) -> Result<(), Failure
             }
             Word::Told(told) => {
                 let now = SystemTime::UNIX_EPOCH + Duration::from_millis(wall_ms());
-                let missed = told.missed.then(|| missed(now, format));
+                let missed = told.missed.then(|| missed(now, stream));
                 let happenings = told.happenings.iter();
-                let happenings = happenings.map(|happening| line(now, happening, format));
-                missed.into_iter().chain(happenings).collect()
+                let happenings = happenings.map(|happening| line(now, happening, stream));
+                missed.into_iter().chain(happenings).collect::<Result<_, _>>()?
             }
         };
         if !print(lines).await? {
@@ -96,69 +118,56 @@ async fn print(lines: String) -> Result<bool, Failure> {
 
 fn say(sentence: &str) {
     // Whoever closed standard error does not want to know.
-    let _ = writeln!(std::io::stderr(), "remora: {sentence}");
+    let _ = writeln!(std::io::stderr(), "remora: {}", printable(sentence));
 }
 
 /// That something happened which this watch was not told.
-fn missed(now: SystemTime, format: Format) -> String {
-    match format {
-        Format::Json => document(&[
-            (
-                "time",
-                Cell::text(humantime::format_rfc3339_millis(now).to_string()),
-            ),
-            ("what", Cell::text("missed")),
-        ]),
-        Format::Table => {
-            let mut cells = [const { Cell::Nothing }; COLUMNS.len()];
-            cells[0] = Cell::text(humantime::format_rfc3339_seconds(now).to_string());
-            cells[1] = Cell::text("missed");
-            cells[COLUMNS.len() - 1] = Cell::text("more happened here than this watch was told");
-            columns(&COLUMNS, &cells)
-        }
-    }
+fn missed(now: SystemTime, stream: Stream) -> Result<String, Failure> {
+    let mut cells = [const { Cell::Nothing }; COLUMNS.len()];
+    cells[0] = Cell::text(humantime::format_rfc3339_seconds(now).to_string());
+    cells[1] = Cell::text("missed");
+    cells[COLUMNS.len() - 1] = Cell::text("more happened here than this watch was told");
+    let fields = [("time", precisely(now)), ("what", Cell::text("missed"))];
+    stream.line(&cells, &fields)
 }
 
 /// One thing that happened.
-fn line(now: SystemTime, happening: &SessionHappening, format: Format) -> String {
+fn line(now: SystemTime, happening: &SessionHappening, stream: Stream) -> Result<String, Failure> {
     let key = happening.session.clone().unwrap_or_default();
     let digits = hexadecimal(&key.key);
-    match format {
-        Format::Json => document(&[
-            (
-                "time",
-                Cell::text(humantime::format_rfc3339_millis(now).to_string()),
-            ),
-            ("what", Cell::text(what(happening.kind()))),
-            ("key", Cell::text(digits)),
-            ("application", Cell::text(key.application)),
-            ("user", Cell::text(user(happening))),
-            ("owner", Cell::text(happening.owner.as_str())),
-            ("labels", labels(&happening.labels)),
-            ("owner before", Cell::text(happening.owner_before.as_str())),
-            ("new key", Cell::text(hexadecimal(&happening.new_key))),
-            (
-                "labels before",
-                match happening.kind() {
-                    Kind::Labelled => labels(&happening.labels_before),
-                    _ => Cell::Nothing,
-                },
-            ),
-            ("ended by", Cell::text(ending(happening.ending()))),
-        ]),
-        Format::Table => columns(
-            &COLUMNS,
-            &[
-                Cell::text(humantime::format_rfc3339_seconds(now).to_string()),
-                Cell::text(what(happening.kind())),
-                Cell::text(shortened(&digits)),
-                Cell::text(key.application),
-                Cell::text(user(happening)),
-                Cell::text(happening.owner.as_str()),
-                Cell::text(detail(happening)),
-            ],
-        ),
-    }
+    let is_wide = stream.output.format == Format::Wide;
+    let cells = [
+        Cell::text(humantime::format_rfc3339_seconds(now).to_string()),
+        Cell::text(what(happening.kind())),
+        Cell::text(if is_wide { &digits } else { shortened(&digits) }),
+        Cell::text(key.application.as_str()),
+        Cell::text(user(happening)),
+        Cell::text(happening.owner.as_str()),
+        Cell::text(detail(happening)),
+    ];
+    let labels_before = match happening.kind() {
+        Kind::Labelled => labels(&happening.labels_before),
+        _ => Cell::Nothing,
+    };
+    let values = [
+        precisely(now),
+        Cell::text(what(happening.kind())),
+        Cell::text(digits.as_str()),
+        Cell::text(key.application.as_str()),
+        Cell::text(user(happening)),
+        Cell::text(happening.owner.as_str()),
+        labels(&happening.labels),
+        Cell::text(happening.owner_before.as_str()),
+        Cell::text(hexadecimal(&happening.new_key)),
+        labels_before,
+        Cell::text(ending(happening.ending())),
+    ];
+    let fields: Vec<(&str, Cell)> = FIELDS.into_iter().zip(values).collect();
+    stream.line(&cells, &fields)
+}
+
+fn precisely(now: SystemTime) -> Cell {
+    Cell::text(humantime::format_rfc3339_millis(now).to_string())
 }
 
 fn what(kind: Kind) -> &'static str {
@@ -246,8 +255,14 @@ mod tests {
         }
     }
 
+    fn told_as(happening: &SessionHappening, format: Format) -> String {
+        let no_headers = false;
+        let stream = stream(Output { format, no_headers });
+        line(SystemTime::UNIX_EPOCH, happening, stream).unwrap()
+    }
+
     fn told(happening: &SessionHappening) -> String {
-        line(SystemTime::UNIX_EPOCH, happening, Format::Table)
+        told_as(happening, Format::Table)
     }
 
     #[test]
@@ -285,12 +300,20 @@ mod tests {
             new_key: vec![1; 16].into(),
             ..of_ada(Kind::Renamed)
         };
-        let lines = line(SystemTime::UNIX_EPOCH, &renamed, Format::Json);
+        let lines = told_as(&renamed, Format::Json);
         assert_eq!(lines.matches('\n').count(), 1);
         let document: serde_json::Value = serde_json::from_str(&lines).unwrap();
         assert_eq!(document["what"], "renamed");
         assert_eq!(document["new_key"], "01".repeat(16));
         assert_eq!(document["labels"]["principal"], "ada");
         assert_eq!(document["labels_before"], serde_json::Value::Null);
+        let lines = told_as(&renamed, Format::Yaml);
+        assert!(lines.starts_with("---\napplication: localhost/shop\n"), "{lines}");
+        let line = told_as(&renamed, Format::Csv);
+        let key = "ab".repeat(16);
+        let beginning =
+            format!("1970-01-01T00:00:00.000Z,renamed,{key},localhost/shop,ada,n2,principal=ada,,0101");
+        assert!(line.starts_with(&beginning), "{line}");
+        assert!(told_as(&renamed, Format::Wide).contains(&key));
     }
 }
