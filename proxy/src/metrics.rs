@@ -97,6 +97,8 @@ figures! {
         ACCEPTED = Counter "remora_proxy_connections_accepted_total" ();
         /// Clients that are connected.
         CLIENTS = Gauge "remora_proxy_client_connections" ();
+        /// Clients that may be connected at a time (limits.connections).
+        CLIENTS_LIMIT = Gauge "remora_proxy_client_connections_limit" ();
         /// Clients that were accepted and wait for a place, because all that are connected are at work. More may wait in the
         /// kernel.
         CLIENTS_WAITING = Gauge "remora_proxy_clients_waiting" ();

@@ -11,7 +11,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use remora_process::figures;
 
 use crate::raft::{Role, Status};
-use remora_table::TableReader;
+use remora_table::{Limits, Room, TableReader};
 
 figures! {
     "Requests of session managers" {
@@ -24,6 +24,10 @@ figures! {
         /// Requests refused, by reason. no_quorum and overloaded are for operators to act on; not_leader is usual after an
         /// election.
         REFUSALS = Counter "remora_store_refusals_total" (reason);
+        /// Saves that the table's rules declined, by what stood against them: conflict, another Tomcat had changed the same;
+        /// fenced, another owns the session; gone, it had ended; renamed, its id was given up; stale, it was a repeat of
+        /// something older; over_limit, its user has as many sessions as may be.
+        SAVES_DECLINED = Counter "remora_store_saves_declined_total" (reason);
         /// Proposals that were taken and not answered yet.
         PROPOSALS_WAITING = Gauge "remora_store_proposals_waiting" ();
         /// Live streams of session managers on this node.
@@ -40,8 +44,15 @@ figures! {
     "Sessions" {
         /// Live sessions in this node's table.
         SESSIONS = Gauge "remora_store_sessions" ();
+        /// Live sessions beyond which this node refuses new ones (sessions-max).
+        SESSIONS_LIMIT = Gauge "remora_store_sessions_limit" ();
         /// Bytes of session keys, attributes, logins and labels in this node's table.
         SESSION_BYTES = Gauge "remora_store_session_bytes" ();
+        /// What this node's table counts towards its limit: bytes of sessions, and a fixed part for each and for what remains of
+        /// removed and expired ones.
+        TABLE_BYTES = Gauge "remora_store_table_bytes" ();
+        /// Bytes of the table beyond which this node refuses new sessions (bytes-max).
+        TABLE_LIMIT = Gauge "remora_store_table_limit_bytes" ();
         /// What remains of removed and renamed sessions in this node's table.
         TOMBSTONES = Gauge "remora_store_tombstones" ();
         /// Expired sessions whose listeners no Tomcat has called yet.
@@ -59,7 +70,7 @@ figures! {
         /// 1 on the leader.
         LEADER = Gauge "remora_store_leader" ();
         /// Other leaders than the one before, as this node saw them, by the reason that the new one had; elsewhere where this
-        /// node is not the new one. Absent while there were none.
+        /// node is not the new one.
         LEADER_CHANGES = Counter "remora_store_leader_changes_total" (reason);
         /// Members of the cluster.
         MEMBERS = Gauge "remora_store_members" ();
@@ -75,6 +86,12 @@ figures! {
         COMMITTED_INDEX = Gauge "remora_store_raft_committed_index" ();
         /// Index of the last entry applied to the table.
         APPLIED_INDEX = Gauge "remora_store_raft_applied_index" ();
+        /// The format that the cluster writes, as this node's table has it.
+        FORMAT = Gauge "remora_store_format" ();
+        /// The newest format that this node's program understands.
+        FORMAT_NEWEST = Gauge "remora_store_format_newest" ();
+        /// 1 while an operator holds the format where it is.
+        FORMAT_HELD = Gauge "remora_store_format_held" ();
         /// ReadIndex rounds, by how they ended: done or failed.
         READ_ROUNDS = Counter "remora_store_read_rounds_total" (ending);
         /// Proposals in each log entry that this node proposed.
@@ -99,6 +116,8 @@ figures! {
         LOG_OLDEST_UNSYNCED = Gauge "remora_store_log_oldest_unsynced_seconds" ();
         /// Table images of this node's own table: written, failed, or postponed because they found no room.
         SNAPSHOTS = Counter "remora_store_snapshots_total" (ending);
+        /// 1 while a table image that is due finds no room, so that the log grows.
+        SNAPSHOT_POSTPONED = Gauge "remora_store_snapshot_postponed" ();
         /// What it took to write a table image.
         SNAPSHOT_SECONDS = Histogram "remora_store_snapshot_seconds" ();
         /// Size of the newest table image on disk; absent before the first.
@@ -109,6 +128,9 @@ figures! {
         ENTRIES_SINCE_SNAPSHOT = Gauge "remora_store_entries_since_snapshot" ();
         /// Bytes free on the disk of the data directory.
         DISK_FREE_BYTES = Gauge "remora_store_disk_free_bytes" ();
+        /// 1 for what room the fullest disk of the nodes that answer leaves, as this node hears of them, 0 for the others: ample;
+        /// short, nothing grows; reserve, only what makes nothing larger is taken.
+        ROOM = Gauge "remora_store_room" (room);
     }
 }
 
@@ -164,6 +186,38 @@ const ENDINGS: [(Ending, &str); 4] = [
     (Ending::Unknown, "unknown"),
 ];
 
+/// What a save's declined answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Declined {
+    /// Another Tomcat changed the same.
+    Conflict,
+    /// Another Tomcat owns the session.
+    Fenced,
+    /// It has ended.
+    Gone,
+    /// Its id was given up.
+    Renamed,
+    /// A repeat of something older.
+    Stale,
+    /// As many sessions carry its label as may.
+    OverLimit,
+}
+
+const DECLINED: [(Declined, &str); 6] = [
+    (Declined::Conflict, "conflict"),
+    (Declined::Fenced, "fenced"),
+    (Declined::Gone, "gone"),
+    (Declined::Renamed, "renamed"),
+    (Declined::Stale, "stale"),
+    (Declined::OverLimit, "over_limit"),
+];
+
+const ROOMS: [(Room, &str); 3] = [
+    (Room::Ample, "ample"),
+    (Room::Short, "short"),
+    (Room::Reserve, "reserve"),
+];
+
 /// The reasons of refusals, by their number on the wire (session.proto).
 const REASONS: [&str; 8] = [
     "unspecified",
@@ -182,6 +236,7 @@ pub(crate) struct Answers {
     counts: [[Counter; ENDINGS.len()]; KINDS.len()],
     seconds: [Histogram; KINDS.len()],
     refusals: [Counter; REASONS.len()],
+    declined: [Counter; DECLINED.len()],
 }
 
 impl Answers {
@@ -194,7 +249,13 @@ impl Answers {
             counts: KINDS.map(|(_, kind)| count(kind)),
             seconds: KINDS.map(|(_, kind)| histogram!(ANSWER_SECONDS, "request" => kind)),
             refusals: REASONS.map(|reason| counter!(REFUSALS, "reason" => reason)),
+            declined: DECLINED.map(|(_, reason)| counter!(SAVES_DECLINED, "reason" => reason)),
         }
+    }
+
+    /// One of the answers declined a save.
+    pub(crate) fn declined(&self, why: Declined) {
+        self.declined[why as usize].increment(1);
     }
 
     /// One of the answers was a refusal, for the reason with this number on the wire.
@@ -264,6 +325,13 @@ impl Default for Streams {
     }
 }
 
+/// Shows changes of leader from the beginning, for each of these reasons: a rate needs a first value.
+pub(crate) fn begin_leader_changes(reasons: impl Iterator<Item = &'static str>) {
+    for reason in reasons {
+        counter!(LEADER_CHANGES, "reason" => reason).increment(0);
+    }
+}
+
 /// Counts another leader than the one before, by why it leads.
 pub(crate) fn count_leader_change(reason: &'static str) {
     counter!(LEADER_CHANGES, "reason" => reason).increment(1);
@@ -314,15 +382,62 @@ impl Default for Consensus {
     clippy::cast_precision_loss,
     reason = "a gauge is a float by the format of Prometheus"
 )]
-pub(crate) fn sample(status: &Status, table: &TableReader) {
+pub(crate) fn sample(status: &Status, table: &TableReader, limits: &Limits) {
+    sample_table(table, limits);
+    sample_disk(status);
+    gauge!(PROPOSALS_WAITING).set(status.proposals_waiting as f64);
+    gauge!(READY).set(one_if(status.ready));
+    gauge!(LEADER).set(one_if(status.role == Role::Leader));
+    gauge!(TERM).set(status.term as f64);
+    gauge!(LAST_LOG_INDEX).set(status.last_log_index as f64);
+    gauge!(COMMITTED_INDEX).set(status.committed_index as f64);
+    gauge!(APPLIED_INDEX).set(status.applied_index as f64);
+    gauge!(FORMAT_NEWEST).set(f64::from(status.understands.newest.0));
+    let reachable = status.members.iter().filter(|member| member.reachable).count();
+    for member in &status.members {
+        let matched = member
+            .matched_index
+            .map(|matched| status.last_log_index.saturating_sub(matched));
+        gauge!(PEER_ENTRIES_BEHIND, "peer" => member.node.to_string())
+            .set(matched.map_or(f64::NAN, |behind| behind as f64));
+    }
+    gauge!(MEMBERS).set(status.members.len() as f64);
+    gauge!(MEMBERS_REACHABLE).set(reachable as f64);
+}
+
+fn one_if(so: bool) -> f64 {
+    f64::from(u8::from(so))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float by the format of Prometheus"
+)]
+fn sample_table(table: &TableReader, limits: &Limits) {
+    let cluster = table.cluster();
     gauge!(SESSIONS).set(table.sessions() as f64);
+    gauge!(SESSIONS_LIMIT).set(limits.sessions_max as f64);
     gauge!(SESSION_BYTES).set(table.bytes() as f64);
+    gauge!(TABLE_BYTES).set(table.weight() as f64);
+    gauge!(TABLE_LIMIT).set(limits.table_bytes_max as f64);
     gauge!(TOMBSTONES).set(table.remains() as f64);
     gauge!(LEAVERS).set(table.leavers() as f64);
     gauge!(LEAVER_BYTES).set(table.leaver_bytes() as f64);
     counter!(LEAVERS_LOST).absolute(table.leavers_lost());
     gauge!(TABLE_TIME).set(table.table_time().0 as f64 / 1_000.0);
-    gauge!(PROPOSALS_WAITING).set(status.proposals_waiting as f64);
+    gauge!(FORMAT).set(f64::from(cluster.format.0));
+    gauge!(FORMAT_HELD).set(one_if(cluster.held));
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float by the format of Prometheus"
+)]
+fn sample_disk(status: &Status) {
+    for (room, word) in ROOMS {
+        gauge!(ROOM, "room" => word).set(one_if(status.room == room));
+    }
+    gauge!(SNAPSHOT_POSTPONED).set(one_if(status.snapshot_postponed));
     gauge!(ENTRIES_SINCE_SNAPSHOT).set(status.entries_since_snapshot as f64);
     gauge!(IMAGE_BYTES).set(status.image_bytes as f64);
     if let Some(bytes) = status.free_bytes {
@@ -342,22 +457,6 @@ pub(crate) fn sample(status: &Status, table: &TableReader) {
         gauge!(LOG_QUEUED_BYTES).set(load.queued_bytes as f64);
         gauge!(LOG_OLDEST_UNSYNCED).set(unsynced.as_secs_f64());
     }
-    gauge!(READY).set(f64::from(u8::from(status.ready)));
-    gauge!(LEADER).set(f64::from(u8::from(status.role == Role::Leader)));
-    gauge!(TERM).set(status.term as f64);
-    gauge!(LAST_LOG_INDEX).set(status.last_log_index as f64);
-    gauge!(COMMITTED_INDEX).set(status.committed_index as f64);
-    gauge!(APPLIED_INDEX).set(status.applied_index as f64);
-    let reachable = status.members.iter().filter(|member| member.reachable).count();
-    for member in &status.members {
-        let matched = member
-            .matched_index
-            .map(|matched| status.last_log_index.saturating_sub(matched));
-        gauge!(PEER_ENTRIES_BEHIND, "peer" => member.node.to_string())
-            .set(matched.map_or(f64::NAN, |behind| behind as f64));
-    }
-    gauge!(MEMBERS).set(status.members.len() as f64);
-    gauge!(MEMBERS_REACHABLE).set(reachable as f64);
 }
 
 #[cfg(test)]
@@ -381,6 +480,9 @@ mod tests {
         }
         for (at, (ending, _)) in ENDINGS.iter().enumerate() {
             assert_eq!(*ending as usize, at);
+        }
+        for (at, (declined, _)) in DECLINED.iter().enumerate() {
+            assert_eq!(*declined as usize, at);
         }
     }
 }

@@ -116,7 +116,7 @@ impl Node {
             reached(phase_seen.clone(), Phase::Closed),
         ));
         tasks.spawn_on(keep_looking(tls.clone(), phase_seen.clone()), front);
-        tasks.spawn_on(sample(raft.clone(), phase_seen), front);
+        tasks.spawn_on(sample(raft.clone(), limits.subscribe(), phase_seen), front);
         let (client_addr, peer_addr, ops_addr) = addresses;
         Ok(Node {
             raft,
@@ -367,12 +367,16 @@ async fn keep_looking(tls: Option<Tls>, phase: watch::Receiver<Phase>) -> Result
 }
 
 /// Keeps the gauges up to date until the node closes.
-async fn sample(raft: RaftHandle, phase: watch::Receiver<Phase>) -> Result<(), ServeError> {
+async fn sample(
+    raft: RaftHandle,
+    limits: watch::Receiver<Limits>,
+    phase: watch::Receiver<Phase>,
+) -> Result<(), ServeError> {
     let mut ticks = tokio::time::interval(SAMPLE_EVERY);
     let sampling = async {
         loop {
             ticks.tick().await;
-            metrics::sample(&raft.status(), raft.table());
+            metrics::sample(&raft.status(), raft.table(), &limits.borrow());
         }
     };
     tokio::select! {

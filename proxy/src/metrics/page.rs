@@ -17,10 +17,10 @@ use super::histogram::{LIMITS_SECONDS, Spread};
 use super::pools::{CLASSES, KINDS, PoolFigures};
 use super::upstreams::{SENT, UpstreamSums, can_be};
 use super::{
-    ACCEPTED, ANSWER_SECONDS, ANSWERS, BELIEF, CERTIFICATE_EXPIRES, CLOSED, CONFIGURATION, CONNECT_SECONDS,
-    CONNECTIONS, DRAINING, ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS, HEALTH, IN_FLIGHT,
-    MAINTENANCE, OWN_CERTIFICATE_EXPIRES, PICKS, RECEIVED_BYTES, REPEATS, RESTING, RETRY_TOKENS, SENT_BYTES,
-    TIER, TIER_ATTEMPTS, TUNNELS, UPSTREAM_REPEATS, WEIGHT,
+    ACCEPTED, ANSWER_SECONDS, ANSWERS, BELIEF, CERTIFICATE_EXPIRES, CLIENTS_LIMIT, CLOSED, CONFIGURATION,
+    CONNECT_SECONDS, CONNECTIONS, DRAINING, ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS, HEALTH,
+    IN_FLIGHT, MAINTENANCE, OWN_CERTIFICATE_EXPIRES, PICKS, RECEIVED_BYTES, REPEATS, RESTING, RETRY_TOKENS,
+    SENT_BYTES, TIER, TIER_ATTEMPTS, TUNNELS, UPSTREAM_REPEATS, WEIGHT,
 };
 use crate::access_log::End;
 use crate::directory::{Current, Snapshot};
@@ -55,6 +55,7 @@ pub(crate) fn render(current: &Current, gates: &Gates, text: &mut String) {
     certificates(snapshot, gates, &mut lines);
     lines.put(CONFIGURATION, &[("hash", &snapshot.configuration)], 1);
     lines.put(GENERATION, &[], snapshot.generation);
+    lines.put(CLIENTS_LIMIT, &[], snapshot.limits.connections);
     let threads = || tally.threads().iter();
     lines.put(
         ACCEPTED,

@@ -21,6 +21,7 @@ use crate::runtime;
 use super::applier::Raft;
 use super::identity::NodeIdentity;
 use super::proposer::Proposer;
+use super::reasons::Stands;
 use super::settings::{Bound, EventSink};
 use super::{Fate, Leadership, Round};
 
@@ -49,6 +50,7 @@ pub(super) async fn watch_leadership(
     (events, table): (Arc<dyn EventSink>, TableReader),
     stopping: watch::Receiver<bool>,
 ) {
+    metrics::begin_leader_changes(Stands::labels().chain([ELSEWHERE]));
     let mut server = raft.server_metrics();
     let mut elected: Option<(u64, Instant)> = None;
     let mut members_at = None;

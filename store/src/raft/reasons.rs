@@ -23,6 +23,19 @@ pub(super) enum Stands {
 }
 
 impl Stands {
+    /// Each of them, whatever it carries.
+    const ALL: [Stands; 4] = [
+        Stands::NobodyLed,
+        Stands::Silence(Duration::ZERO),
+        Stands::Ended(0),
+        Stands::Named,
+    ];
+
+    /// All labels.
+    pub(super) fn labels() -> impl Iterator<Item = &'static str> {
+        Self::ALL.into_iter().map(Stands::label)
+    }
+
     /// As a metric's label.
     pub(super) fn label(self) -> &'static str {
         match self {

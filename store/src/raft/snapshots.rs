@@ -138,6 +138,11 @@ impl Snapshots {
         }
     }
 
+    /// Whether the last snapshot that was due found no room.
+    pub(super) fn is_postponed(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
     /// Counts a snapshot that found no room, and says so if the one before found some.
     fn postponed(&self, why: &str) {
         if !self.full.swap(true, Ordering::Relaxed) {

@@ -1,5 +1,7 @@
 //! What an operator sees of a node, taken at one moment and no more than a value.
 
+use remora_table::{Formats, Room};
+
 use crate::log::{DiskId, LogLoad, Syncs};
 
 use super::{NodeId, Role, WaitingNode};
@@ -35,6 +37,12 @@ pub(crate) struct Status {
     pub proposals_waiting: usize,
     /// Log entries applied since the newest table image.
     pub entries_since_snapshot: u64,
+    /// What this program understands.
+    pub understands: Formats,
+    /// What room the disks of the nodes that answer leave.
+    pub room: Room,
+    /// Whether a table image that is due finds no room.
+    pub snapshot_postponed: bool,
     /// Size of the newest table image on disk.
     pub snapshot_bytes: Option<u64>,
     /// What a table image would take on disk, about.

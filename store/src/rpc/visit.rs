@@ -429,6 +429,9 @@ impl Visit {
             if let Answer::Refusal(refusal) = &answer {
                 answers.refused(refusal.reason);
             }
+            if let Some(why) = convert::declined(&answer) {
+                answers.declined(why);
+            }
             self.due.push_back(v1::Reply {
                 serial: in_flight.serial,
                 answer: Some(answer),

@@ -67,7 +67,7 @@ impl TableReader {
     }
 
     /// What the table counts towards the node's byte limit: its bytes, and a fixed part for every slot and every label.
-    pub(super) fn weight(&self) -> u64 {
+    pub fn weight(&self) -> u64 {
         let labels = LABEL_BYTES * self.contents.labels().count();
         self.bytes() + SLOT_BYTES * (self.sessions() + self.remains()) + labels + self.leaver_bytes()
     }

@@ -18,7 +18,7 @@ use remora_table::{KEY_BYTES, RequestId, SessionKey};
 use super::status::malformed;
 
 pub(super) use happenings::happening;
-pub(super) use replies::{answer, checked, ending, label, owner, range, session, session_key};
+pub(super) use replies::{answer, checked, declined, ending, label, owner, range, session, session_key};
 pub(super) use requests::{Asked, Request, announce, asked, filter, formats, lone, retire};
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).

@@ -2,7 +2,7 @@
 //!
 //! Each command has the outcomes that its reply can say, and no other: what another command would answer gives no reply here,
 //! and the desk turns that into "unknown", because it cannot happen and must not be guessed at. Nothing is decided here; how an
-//! answer counts ([`ending`]) follows from what it says.
+//! answer counts ([`ending`], [`declined`]) follows from what it says.
 //!
 //! Values are not copied: they are slices of what the table holds. Names are, because the wire owns its strings.
 
@@ -12,7 +12,7 @@ use remora_proto::v1::reply::Answer;
 use remora_proto::v1::{check_reply, claim_reply, release_reply, remove_reply, rename_reply, save_reply};
 
 use super::super::status;
-use crate::metrics::{Ending, Kind};
+use crate::metrics::{Declined, Ending, Kind};
 use remora_table::{
     Attribute, Checked, Formats, Label, LocalAttribute, Login, Merged, Outcome, Owner, Session, SessionKey,
     Version,
@@ -164,6 +164,23 @@ pub(in super::super) fn ending(answer: &Answer) -> Ending {
         Answer::Unknown(_) => return Ending::Unknown,
     };
     if done { Ending::Done } else { Ending::Declined }
+}
+
+/// Why a save is declined, for the metrics; none for any other answer.
+pub(in super::super) fn declined(answer: &Answer) -> Option<Declined> {
+    use save_reply::Outcome as Reply;
+    let Answer::Save(v1::SaveReply { outcome }) = answer else {
+        return None;
+    };
+    Some(match outcome.as_ref()? {
+        Reply::Saved(_) => return None,
+        Reply::Conflict(_) => Declined::Conflict,
+        Reply::Fenced(_) => Declined::Fenced,
+        Reply::Gone(_) => Declined::Gone,
+        Reply::Renamed(_) => Declined::Renamed,
+        Reply::Stale(_) => Declined::Stale,
+        Reply::OverLimit(_) => Declined::OverLimit,
+    })
 }
 
 /// A whole record.

@@ -5,8 +5,8 @@ use remora_proto::v1::refusal::Reason;
 use remora_proto::v1::reply::Answer;
 use remora_proto::v1::request::Ask;
 
-use crate::metrics::Kind;
-use remora_table::{Command, Outcome};
+use crate::metrics::{Declined, Ending, Kind};
+use remora_table::{Command, Outcome, Owner, Version};
 
 use super::requests::{claim, remove, rename, save, touch};
 use super::*;
@@ -292,4 +292,27 @@ fn a_save_that_the_table_found_too_large_is_refused_as_such() {
     assert_eq!(refusal.reason(), Reason::TooLarge);
     assert!(refusal.message.contains("5000000 bytes"), "{}", refusal.message);
     assert!(answer(Kind::Claim, outcome).is_none());
+}
+
+#[test]
+fn a_declined_save_counts_under_its_reason_and_nothing_else_does() {
+    let owner = Owner {
+        node: "n2".into(),
+        instance: 8,
+    };
+    let told = |kind, outcome| {
+        let answer = answer(kind, outcome).unwrap();
+        (ending(&answer), declined(&answer))
+    };
+    let fenced = Outcome::Fenced { owner };
+    assert_eq!(
+        told(Kind::Save, fenced.clone()),
+        (Ending::Declined, Some(Declined::Fenced))
+    );
+    assert_eq!(told(Kind::Release, fenced), (Ending::Declined, None));
+    let tombstone = Version(0);
+    let gone = Outcome::Gone { tombstone };
+    assert_eq!(told(Kind::Save, gone), (Ending::Declined, Some(Declined::Gone)));
+    let too_large = Outcome::TooLarge { bytes: 4 << 20 };
+    assert_eq!(told(Kind::Save, too_large), (Ending::Refused, None));
 }
