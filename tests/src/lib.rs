@@ -4,7 +4,7 @@
 //! as misfortune do, and waits for conditions with a deadline. From the outside in:
 //!
 //! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
-//! - [`stores`], [`proxy`], [`tomcat`], [`httpd`]: one kind of process each: its files, its flags, how to see it ready.
+//! - [`stores`], [`proxy`], [`tomcat`], [`httpd`], [`fronts`]: one kind of process each: its files, its flags, how to see it ready.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
@@ -16,6 +16,7 @@
 //! - [`savers`]: writers that never stop, and what became of everything that they were told.
 //! - [`disk`]: disks that misbehave under real processes.
 //! - [`relay`]: a network between two of them, which claims can disturb.
+//! - [`page`]: pages of the documentation, to be followed as they stand.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
 //!
 //! Left out on purpose: any knowledge of how the parts work inside. The harness knows flags, configuration files,
@@ -26,9 +27,11 @@ pub mod calls;
 pub mod certificates;
 pub mod chromium;
 pub mod disk;
+pub mod fronts;
 pub mod haystack;
 pub mod http;
 pub mod httpd;
+pub mod page;
 pub mod place;
 pub mod probe;
 pub mod process;

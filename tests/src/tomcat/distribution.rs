@@ -140,31 +140,47 @@ pub fn prepare(version: Version) -> Result<PathBuf> {
         embedded::fetch(release, &home)?;
         return Ok(home);
     }
+    let zip = fetch_zip(version)?;
     let cache = place::cache()?;
     let release = version.release();
-    let artifact = format!("-Dartifact=org.apache.tomcat:tomcat:{release}:zip");
-    let output = format!("-DoutputDirectory={}", cache.display());
-    run(Command::new("mvn")
-        .args(["-q", "-B", "dependency:copy", &artifact, &output])
-        .current_dir(&cache))?;
     // Unpacked aside and renamed, so that a half-unpacked Tomcat is never taken for a whole one.
     let aside = cache.join(format!("unpacking-{}", std::process::id()));
     std::fs::create_dir_all(&aside)?;
-    run(Command::new("jar")
-        .arg("xf")
-        .arg(cache.join(format!("tomcat-{release}.zip")))
-        .current_dir(&aside))?;
+    run(Command::new("jar").arg("xf").arg(&zip).current_dir(&aside))?;
     let unpacked = aside.join(format!("apache-tomcat-{release}"));
     std::fs::rename(&unpacked, &home).with_context(|| format!("move {} into place", unpacked.display()))?;
     std::fs::remove_dir_all(&aside)?;
     Ok(home)
 }
 
+/// The distribution of a version as it is downloaded, fetched unless that is done.
+///
+/// # Errors
+/// When Maven is missing or fails, with what it said.
+pub fn distribution_zip(version: Version) -> Result<PathBuf> {
+    let _alone = place::making("tomcats")?;
+    fetch_zip(version)
+}
+
+fn fetch_zip(version: Version) -> Result<PathBuf> {
+    let cache = place::cache()?;
+    let release = version.release();
+    let zip = cache.join(format!("tomcat-{release}.zip"));
+    if !zip.is_file() {
+        let artifact = format!("-Dartifact=org.apache.tomcat:tomcat:{release}:zip");
+        let output = format!("-DoutputDirectory={}", cache.display());
+        run(Command::new("mvn")
+            .args(["-q", "-B", "dependency:copy", &artifact, &output])
+            .current_dir(&cache))?;
+    }
+    Ok(zip)
+}
+
 /// The WAR of an application for the line of a version, packed when its files changed.
 ///
 /// # Errors
 /// When its files cannot be read, or `javac` or `jar` fails.
-pub(super) fn war(application: Application, version: Version) -> Result<PathBuf> {
+pub fn war(application: Application, version: Version) -> Result<PathBuf> {
     let version = version.line();
     let application = match application {
         Application::Another(_) => Application::Probe,

@@ -1,0 +1,109 @@
+//! Pages of the documentation as tests read them: blocks of code, to be run or taken as they stand, and what a page says one sees.
+
+use anyhow::{Context, Result, bail};
+
+use crate::place;
+
+/// What stands in a page for text that differs from time to time.
+const ANYTHING: char = '…';
+
+/// A block of code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// What its fence says: `sh`, `toml`.
+    pub language: String,
+    /// Its lines.
+    pub text: String,
+}
+
+/// The text of a page, by its path in the repository.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn text(path: &str) -> Result<String> {
+    std::fs::read_to_string(place::repository().join(path)).with_context(|| path.to_owned())
+}
+
+/// The blocks of code of a page, in order; those of lists, which are indented, are left out.
+pub fn blocks(text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in text.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(language), None) => {
+                open = Some(Block {
+                    language: language.to_owned(),
+                    text: String::new(),
+                });
+            }
+            (None, Some(block)) => block.text += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+/// Whether what was said has each line that a page shows, in that order; others may stand between them.
+///
+/// # Errors
+/// When one is missing, with what was said.
+pub fn shows(shown: &str, said: &str) -> Result<()> {
+    let mut rest = said.lines();
+    for pattern in shown.lines() {
+        if !rest.any(|line| fits(pattern, line)) {
+            bail!("the page shows {pattern:?}, and this was said:\n{said}");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a line is as a page has it.
+fn fits(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.split(ANYTHING);
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+        last = Some(part);
+    }
+    match last {
+        // The last part has to end the line, wherever it was found first.
+        Some(part) => line.ends_with(part),
+        None => rest.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_read_as_they_stand() {
+        let page = "a\n```sh\nls  \n\nls\n```\n\n```text\nb\n```\n  ```\n  c\n  ```\n";
+        let found: Vec<(String, String)> = blocks(page)
+            .into_iter()
+            .map(|block| (block.language, block.text))
+            .collect();
+        let expected = [("sh", "ls  \n\nls\n"), ("text", "b\n")];
+        assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn a_line_fits_with_anything_between_its_parts() {
+        assert!(fits("a…c", "abbc") && fits("…", "") && fits("a", "a") && fits("…a…", "bab"));
+        assert!(!fits("a…c", "abcb") && !fits("a", "ab") && !fits("…a…", "b") && !fits("a…", "ba"));
+    }
+
+    #[test]
+    fn lines_come_in_order() {
+        assert!(shows("a\nc\n", "a\nb\nc\n").is_ok());
+        assert!(shows("c\na\n", "a\nb\nc\n").is_err() && shows("a\na\n", "a\n").is_err());
+    }
+}
