@@ -9,6 +9,7 @@
 
 mod citations;
 mod lexer;
+mod links;
 mod plants;
 mod promises;
 mod pure;
@@ -117,6 +118,16 @@ const RULES: &[Rule] = &[
         name: "map",
         says: "the README's map names every directory at the root",
         faults: promises::map_is_whole,
+    },
+    Rule {
+        name: "links",
+        says: "a link of a document leads somewhere",
+        faults: links::links_lead_somewhere,
+    },
+    Rule {
+        name: "index",
+        says: "the index of docs/ links to every page",
+        faults: links::pages_are_in_the_index,
     },
     Rule {
         name: "conditions",

@@ -251,6 +251,14 @@ const WORDS: &[Planted] = &[
     ("citations", PROXY, "// See `pool/planted.rs:12`."),
     ("citations", PROXY, "/* The table lies in store/planted/. */"),
     ("citations", PAGE, "[the rules](store/planted/rules.md#save)"),
+    // A file, a heading, a way out of the repository, a site that nobody listed, one that is listed in clear.
+    ("links", PAGE, "[all](README.md) of [it](docs/planted.md)"),
+    ("links", PAGE, "[here](#nowhere)\n\n# Somewhere"),
+    ("links", PAGE, "[there](README.md#nowhere)"),
+    ("links", PAGE, "[out](../README.md)"),
+    ("links", PAGE, "```\ncode\n```\n[`a`](https://planted.example/)"),
+    ("links", PAGE, "[a](http://semver.org/)"),
+    ("index", "docs/planted.md", "A page that nobody finds."),
 ];
 
 /// Files that are too long for one rule or another: their first lines, a line that is repeated, the last ones.
