@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare, war};
+pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare};
 
 use crate::http::Browser;
 use crate::process::Process;

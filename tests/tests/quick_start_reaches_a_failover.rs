@@ -17,9 +17,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
 use remora_tests::page::{Block, blocks, shows, text};
-use remora_tests::place::{adapter_jar, program};
+use remora_tests::place::repository;
 use remora_tests::process::Process;
-use remora_tests::tomcat::{Application, Version, distribution_zip, war};
+use remora_tests::tomcat::{Version, distribution_zip};
 
 /// The line of Tomcat that the page names.
 const VERSION: Version = Version::V10;
@@ -46,26 +46,25 @@ const ENDED: &str = "=== ended with ";
 const LOGGED_IN: usize = 4;
 const KILLED: usize = 6;
 
-/// What the reader has downloaded.
+/// What the reader has downloaded: the archive as `make packages` packs it, of the programs that tests build, and Tomcat.
 fn download(directory: &Path) -> Result<()> {
-    let archive = directory.join("remora-0.1.0");
-    for below in ["bin", "lib", "examples"] {
-        std::fs::create_dir_all(archive.join(below))?;
-    }
-    for name in ["remora", "remora-store", "remora-proxy"] {
-        std::os::unix::fs::symlink(program(name)?, archive.join("bin").join(name))?;
-    }
-    std::fs::copy(adapter_jar()?, archive.join("lib/remora-tomcat-adapter.jar"))?;
-    std::fs::copy(
-        war(Application::Shop, VERSION)?,
-        archive.join("examples/shop.war"),
-    )?;
-    let packed = Command::new("tar")
-        .args(["cf", "remora-0.1.0-linux-x86_64.tar.gz", "remora-0.1.0"])
-        .current_dir(directory)
-        .status()?;
-    ensure!(packed.success(), "tar: {packed}");
-    std::fs::remove_dir_all(&archive)?;
+    let packages = directory.join("packages");
+    let packed = Command::new(repository().join("tools/packages"))
+        .arg(&packages)
+        .env("PROFILE", "dev")
+        .output()?;
+    let said = [packed.stdout, packed.stderr].concat();
+    ensure!(
+        packed.status.success(),
+        "tools/packages: {}",
+        String::from_utf8_lossy(&said)
+    );
+    let archives = std::fs::read_dir(&packages)?.flatten().map(|entry| entry.path());
+    let mut archives = archives.filter(|path| path.extension().is_some_and(|end| end == "gz"));
+    let archive = archives.next().context("tools/packages packs an archive")?;
+    let name = archive.file_name().context("a file has a name")?;
+    std::fs::rename(&archive, directory.join(name))?;
+    std::fs::remove_dir_all(&packages)?;
     let tomcat = directory.join(format!("apache-tomcat-{}.zip", VERSION.release()));
     std::fs::copy(distribution_zip(VERSION)?, tomcat)?;
     Ok(())
