@@ -23,6 +23,8 @@
 //!    by new users alone, by what is in flight, by bytes. Whoever came up beside others gets new users little by little.
 //! 6. Nobody who has clicked elsewhere is moved back.
 //!
+//! Who asks why gets the same pick with the rule that made it, and what became of the route ([`explain`]).
+//!
 //! # What is believed of an upstream (`upstream::health`, `upstream::silence`)
 //!
 //! Unknown, up, leaving or down. A refused connect, and silence beyond patience under waiting requests, count at once;
@@ -121,9 +123,12 @@ pub use pace::{Pace, PaceLimits};
 pub use pages::{PAGE_BYTES, Page, PageForm};
 pub use parts::{InParts, ShortText};
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
-pub use route::{MappedPath, PathFault, PathMap, PathRoute, Pick, ROUTE_MAX, RouteKey, pick};
+pub use route::{
+    Explained, Fate, FoundKey, MappedPath, PathFault, PathMap, PathRoute, Pick, Place, ROUTE_MAX, RouteKey,
+    Rule, Standing, explain, pick,
+};
 pub use upstream::{
-    AdminState, Balance, BalanceBy, Belief, Health, HealthRule, Lookup, Observation, Pool, RouteCookie,
-    SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
+    AdminState, Balance, BalanceBy, Belief, Emptied, Health, HealthRule, Lookup, Observation, Pool,
+    RouteCookie, SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
 pub use wishes::{Settings, Wish, Wishes};

@@ -33,6 +33,30 @@ pub struct RouteKey<'a> {
     pub route: Option<&'a [u8]>,
 }
 
+/// Where in a request something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a cookie.
+    Cookie,
+    /// In a parameter of the path.
+    Path,
+    /// In the query.
+    Query,
+    /// Somewhere in the URL, or in a cookie: as httpd looks.
+    AsHttpd,
+}
+
+/// A key, and where it was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FoundKey<'a> {
+    /// The key.
+    pub key: RouteKey<'a>,
+    /// Where the session was.
+    pub session_in: Option<Place>,
+    /// Where the route was.
+    pub route_in: Option<Place>,
+}
+
 impl<'a> RouteKey<'a> {
     /// Reads the key of a request: `target` is the request target as it came, `cookies` the values of all its Cookie
     /// fields in their order.
@@ -40,34 +64,60 @@ impl<'a> RouteKey<'a> {
     where
         C: Iterator<Item = &'a [u8]> + Clone,
     {
+        FoundKey::read(sticky, target, cookies).key
+    }
+}
+
+impl<'a> FoundKey<'a> {
+    /// How many cookies have the session's name, be they usable or not.
+    pub fn session_cookies(sticky: &Sticky, cookies: impl Iterator<Item = &'a [u8]>) -> usize {
+        cookie_values(cookies, sticky.session.as_bytes()).count()
+    }
+
+    /// As [`RouteKey::read`].
+    pub fn read<C>(sticky: &Sticky, target: &'a [u8], cookies: C) -> FoundKey<'a>
+    where
+        C: Iterator<Item = &'a [u8]> + Clone,
+    {
         if sticky.lookup == Lookup::Off {
-            return RouteKey::default();
+            return FoundKey::default();
         }
         let (path, query) =
             split_once(target, b'?').map_or((target, None), |(path, query)| (path, Some(query)));
         let parameter = sticky.parameter.as_bytes();
         let value = cookie_values(cookies.clone(), sticky.session.as_bytes())
-            .find_map(|value| Value::read(unquoted(value)))
-            .or_else(|| path_parameters(path, parameter).filter_map(Value::read).last())
-            .or_else(|| query.and_then(|query| query_values(query, parameter).find_map(Value::read)));
-        let session = value.map(|value| value.session);
+            .find_map(|value| Some((Value::read(unquoted(value))?, Place::Cookie)))
+            .or_else(|| {
+                let last = path_parameters(path, parameter).filter_map(Value::read).last();
+                Some((last?, Place::Path))
+            })
+            .or_else(|| {
+                Some((
+                    query_values(query?, parameter).find_map(Value::read)?,
+                    Place::Query,
+                ))
+            });
+        let session = value.map(|(value, _)| value.session);
+        let session_in = value.map(|(_, place)| place);
+        let found = |route: Option<&'a [u8]>, place| FoundKey {
+            key: RouteKey { session, route },
+            session_in,
+            route_in: route.and(place),
+        };
         if sticky.lookup == Lookup::Httpd {
             let own = sticky.route_cookie.as_ref().map(|cookie| cookie.name.as_bytes());
             let (in_url, in_cookie) = (own.unwrap_or(parameter), own.unwrap_or(sticky.session.as_bytes()));
-            let route = httpd::route(target, in_url, cookies, in_cookie);
-            return RouteKey { session, route };
+            return found(
+                httpd::route(target, in_url, cookies, in_cookie),
+                Some(Place::AsHttpd),
+            );
         }
         match &sticky.route_cookie {
-            None => RouteKey {
-                session,
-                route: value.and_then(|value| value.route),
-            },
-            Some(cookie) => RouteKey {
-                session,
-                route: cookie_values(cookies, cookie.name.as_bytes())
-                    .filter_map(route_value)
-                    .last(),
-            },
+            None => found(value.and_then(|(value, _)| value.route), session_in),
+            Some(cookie) => {
+                let values = cookie_values(cookies, cookie.name.as_bytes());
+                found(values.filter_map(route_value).last(), Some(Place::Cookie))
+            }
         }
     }
 }

@@ -3,15 +3,17 @@
 //! Everything here is total: any bytes give an answer, and a value that makes no sense is no value. Stickiness
 //! is an optimisation; what is correct is decided by the session store, so a forged route moves only its forger.
 
+mod explain;
 mod httpd;
 mod key;
 mod paths;
 mod pick;
 mod rendezvous;
 
-pub use key::{ROUTE_MAX, RouteKey};
-pub use paths::{MappedPath, PathFault, PathMap, PathRoute};
-pub use pick::{Pick, pick};
+pub use explain::{Explained, Fate, explain};
+pub use key::{FoundKey, Place, ROUTE_MAX, RouteKey};
+pub use paths::{MappedPath, PathFault, PathMap, PathRoute, Standing};
+pub use pick::{Pick, Rule, pick};
 
 #[cfg(test)]
 pub(crate) mod tests;

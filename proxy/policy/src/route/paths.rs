@@ -50,6 +50,19 @@ pub struct MappedPath<'a> {
     pub target: InParts<'a>,
 }
 
+/// How a route stands to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// It serves it, unless a longer one does.
+    Serves,
+    /// Its path is another.
+    OtherPath,
+    /// It is for other hosts.
+    OtherHost,
+    /// It excepts this path.
+    Excepted(&'a str),
+}
+
 /// Why a target is served by nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathFault {
@@ -72,9 +85,16 @@ impl PathRoute {
         self.hosts.is_empty() || self.hosts.iter().any(|own| is(own))
     }
 
-    /// Whether it serves a path of these segments.
-    fn serves(&self, path: &[&[u8]]) -> bool {
-        is_under(path, &self.public) && !self.except.iter().any(|except| is_under(path, except))
+    /// How it stands to a request of a host; `under` says whether the request's path is a path or under it.
+    fn standing(&self, host: &[u8], under: impl Fn(&str) -> bool) -> Standing<'_> {
+        if !under(&self.public) {
+            Standing::OtherPath
+        } else if !self.fits(host) {
+            Standing::OtherHost
+        } else {
+            let excepted = self.except.iter().find(|except| under(except));
+            excepted.map_or(Standing::Serves, |except| Standing::Excepted(except))
+        }
     }
 
     /// The public form of a path on the upstream, with whatever follows it; `None` when the path is not the route's.
@@ -101,6 +121,12 @@ impl PathRoute {
             target: InParts::path(&self.internal, &target[prefix_end..]),
         }
     }
+}
+
+/// Whether a path that reads the same to everybody is `prefix` or under it.
+fn is_plainly_under(path: &[u8], prefix: &str) -> bool {
+    let rest = path.strip_prefix(prefix.as_bytes());
+    rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
 }
 
 /// Whether a path of these segments is `prefix` or under it.
@@ -162,18 +188,31 @@ impl PathMap {
         }
     }
 
+    /// How each route stands to a target that [`PathMap::map`] does not refuse, longest first: the first that serves it is the
+    /// route that `map` finds.
+    #[must_use]
+    pub fn standings(&self, host: &[u8], target: &[u8]) -> Vec<(&PathRoute, Standing<'_>)> {
+        let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+        let segments = if is_plain(path) { None } else { segments(path).ok() };
+        let names: Option<Vec<&[u8]>> = segments
+            .as_ref()
+            .map(|segments| segments.iter().map(|segment| &*segment.name).collect());
+        let under = |prefix: &str| match &names {
+            None => is_plainly_under(path, prefix),
+            Some(names) => is_under(names, prefix),
+        };
+        let routes = self.routes.iter();
+        routes.map(|route| (route, route.standing(host, under))).collect()
+    }
+
     fn map_plain<'a>(
         &'a self,
         host: &[u8],
         target: &'a [u8],
         path: &[u8],
     ) -> Result<MappedPath<'a>, PathFault> {
-        let under = |prefix: &str| {
-            let rest = path.strip_prefix(prefix.as_bytes());
-            rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
-        };
         let serves = |route: &&PathRoute| {
-            route.fits(host) && under(&route.public) && !route.except.iter().any(|except| under(except))
+            route.standing(host, |prefix| is_plainly_under(path, prefix)) == Standing::Serves
         };
         let route = self.routes.iter().find(serves).ok_or(PathFault::NoRoute)?;
         Ok(route.map(target, route.public.len()))
@@ -196,7 +235,9 @@ impl PathMap {
         let resolved = resolve(&split).ok_or(PathFault::Refused("The path climbs above the root."))?;
         let route = self.longest(host, &literal);
         let encoded_slash = literal.iter().any(|name| name.contains(&b'/'));
-        if encoded_slash && !route.is_some_and(|route| route.encoded_slash && route.serves(&split)) {
+        let stays =
+            |route: &PathRoute| route.standing(host, |prefix| is_under(&split, prefix)) == Standing::Serves;
+        if encoded_slash && !route.is_some_and(|route| route.encoded_slash && stays(route)) {
             return Err(PathFault::Refused("The path contains an encoded slash."));
         }
         if route != self.longest(host, &split) || route != self.longest(host, &resolved) {
@@ -213,7 +254,7 @@ impl PathMap {
 
     fn longest(&self, host: &[u8], path: &[&[u8]]) -> Option<&PathRoute> {
         let mut routes = self.routes.iter();
-        routes.find(|route| route.fits(host) && route.serves(path))
+        routes.find(|route| route.standing(host, |prefix| is_under(path, prefix)) == Standing::Serves)
     }
 }
 

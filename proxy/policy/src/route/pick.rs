@@ -39,15 +39,35 @@ impl Pick<'_> {
 /// then.
 #[must_use]
 pub fn pick<'a>(pool: &'a Pool, key: &RouteKey<'_>, tried: &[UpstreamId]) -> Pick<'a> {
+    ruled(pool, key, tried).0
+}
+
+/// By which rule a pick was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The route is followed.
+    Own,
+    /// The redirect of whom the route names.
+    Redirect,
+    /// The rendezvous of the session among the candidates.
+    Rendezvous,
+    /// Nothing ties the request to anybody.
+    NewUser,
+    /// Nobody is left.
+    Nobody,
+}
+
+/// The pick, and the rule by which it was made.
+pub(super) fn ruled<'a>(pool: &'a Pool, key: &RouteKey<'_>, tried: &[UpstreamId]) -> (Pick<'a>, Rule) {
     let own = key
         .route
         .and_then(|route| pool.own(route, key.session.is_some(), tried));
     if let Some(own) = own {
-        return Pick::Sticky(own);
+        return (Pick::Sticky(own), Rule::Own);
     }
     let named = key.route.and_then(|route| pool.member_by_route(route));
     if let Some(instead) = named.and_then(|named| pool.redirected(named, tried)) {
-        return Pick::Moved(instead);
+        return (Pick::Moved(instead), Rule::Redirect);
     }
     let group = named.and_then(|named| named.group.as_deref());
     let mut best: Option<(&Upstream, u64)> = None;
@@ -60,8 +80,8 @@ pub fn pick<'a>(pool: &'a Pool, key: &RouteKey<'_>, tried: &[UpstreamId]) -> Pic
         }
     }
     match (best, key.session) {
-        (None, _) => Pick::None,
-        (Some((stand_in, _)), Some(_)) => Pick::Moved(stand_in),
-        (Some(_), None) => Pick::Fresh,
+        (None, _) => (Pick::None, Rule::Nobody),
+        (Some((stand_in, _)), Some(_)) => (Pick::Moved(stand_in), Rule::Rendezvous),
+        (Some(_), None) => (Pick::Fresh, Rule::NewUser),
     }
 }

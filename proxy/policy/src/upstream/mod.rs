@@ -12,6 +12,7 @@
 mod admin_state;
 mod admission;
 mod balance;
+mod emptied;
 mod health;
 mod set;
 mod silence;
@@ -20,6 +21,7 @@ mod traffic;
 pub use admin_state::AdminState;
 pub use admission::Tier;
 pub use balance::{Balance, BalanceBy};
+pub use emptied::Emptied;
 pub use health::{Belief, Health, HealthRule, Observation};
 pub use set::{Lookup, Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};
 pub use silence::{Sight, Silence, Waiting};

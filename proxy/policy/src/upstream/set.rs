@@ -215,6 +215,17 @@ impl Pool {
     /// The member that serves the users of a route: the first of the best, if nobody else may be asked before it.
     pub(crate) fn own(&self, route: &[u8], has_session: bool, tried: &[UpstreamId]) -> Option<&Upstream> {
         let best = self.best_tier(tried)?;
+        let own = self.best_own(route, has_session, tried);
+        own.filter(|(tier, _)| *tier <= best).map(|(_, member)| member)
+    }
+
+    /// The first of the best members of a route that may be asked at all, and the tier in which its own users ask it.
+    pub(crate) fn best_own(
+        &self,
+        route: &[u8],
+        has_session: bool,
+        tried: &[UpstreamId],
+    ) -> Option<(Tier, &Upstream)> {
         let tier = |member: &Upstream| {
             let state = member.state.to_its_own(has_session);
             Tier::of(&member.health, &self.rule, state)
@@ -222,9 +233,7 @@ impl Pool {
         self.untried(tried)
             .filter(|member| member.route.as_bytes() == route)
             .filter_map(|member| Some((tier(member)?, member)))
-            .filter(|(tier, _)| *tier <= best)
             .min_by_key(|(tier, _)| *tier)
-            .map(|(_, member)| member)
     }
 
     /// Who takes the users of a member that cannot serve them, by its redirect, or the redirect's own.
@@ -280,7 +289,7 @@ impl Pool {
         Tier::of(&member.health, &self.rule, member.state)
     }
 
-    fn best_tier(&self, tried: &[UpstreamId]) -> Option<Tier> {
+    pub(crate) fn best_tier(&self, tried: &[UpstreamId]) -> Option<Tier> {
         self.untried(tried).filter_map(|member| self.tier(member)).min()
     }
 

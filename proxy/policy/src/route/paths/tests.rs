@@ -275,9 +275,19 @@ fn no_bytes_break_the_map_or_leave_the_route_on_the_upstream() {
     fuzzed("a request's path").run(|bytes| {
         let mut said = String::new();
         for begin in [&b"/shop/"[..], b"/", b""] {
-            match map.map(HOST, &[begin, bytes].concat()) {
+            let asked = [begin, bytes].concat();
+            match map.map(HOST, &asked) {
                 Ok(found) => {
                     mapped += 1;
+                    let standings = map.standings(HOST, &asked);
+                    let first = standings
+                        .iter()
+                        .find(|(_, standing)| *standing == Standing::Serves);
+                    assert_eq!(
+                        first.map(|(route, _)| *route),
+                        Some(found.route),
+                        "as it is explained"
+                    );
                     let target = found.target.to_vec();
                     let path = target.split(|byte| *byte == b'?').next().unwrap();
                     let read = as_tomcat_reads(path);
