@@ -7,6 +7,7 @@
 //! Left out on purpose: a configuration file. `REMORA_STORE` and `REMORA_PROXY` are all that a shell needs to keep.
 
 mod certs;
+mod explain;
 mod nodes;
 mod sessions;
 mod upstreams;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use remora_process::manual::Shell;
 
 pub(crate) use certs::{Certs, Issue};
+pub(crate) use explain::Explain;
 pub(crate) use nodes::{Nodes, Upgrade};
 pub(crate) use sessions::{Filter, SessionList, Sessions, SortBy};
 pub(crate) use upstreams::{MaintenanceWord, Upstreams, Whom};
@@ -31,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   remora upstreams drain n1
   remora nodes list -o wide
   remora nodes list -o json
+  remora explain https://shop.example.com/cart --cookie -
   remora nodes upgrade --now
   remora nodes transfer-leader 2
   remora nodes replace 3
@@ -144,6 +147,8 @@ pub(crate) enum Verb {
     /// Look at the Tomcats behind the proxies, drain them, and close a pool for maintenance
     #[command(subcommand)]
     Upstreams(Upstreams),
+    /// Tell why a request goes where, as each proxy decides it
+    Explain(Explain),
     /// Copy all sessions as they stand into a file, which replaces what bears its name; it holds their values in clear, so keep
     /// it like a password file
     Backup {

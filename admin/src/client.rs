@@ -6,6 +6,7 @@
 //! proxy is asked at exactly the address given, because each keeps its own books.
 
 mod copies;
+mod proxies;
 mod watching;
 
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use tonic::{Code, Status};
 use crate::failure::Failure;
 
 pub(crate) use copies::BackupStream;
+pub(crate) use proxies::{explain, foresee};
 pub(crate) use watching::{Watching, Word};
 
 /// How long one address may take to connect or answer; a person is waiting.

@@ -4,7 +4,7 @@
 //! only place that names tonic) → `render` (pure: a report in the format that was asked for) → standard output; a watch writes its lines
 //! there itself, as they come. Faults are one sentence
 //! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
-//! refused, unreachable or not found, 2 usage.
+//! refused, unreachable or not found, 2 usage. What costs others something asks for a yes first (`confirm`).
 //!
 //! `--write-manual`, which comes before all that, writes man pages and completions (`process/src/manual.rs`).
 //!
@@ -13,6 +13,7 @@
 mod args;
 mod client;
 mod commands;
+mod confirm;
 mod failure;
 mod progress;
 mod render;

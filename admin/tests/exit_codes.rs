@@ -45,6 +45,63 @@ fn a_drain_of_a_known_route_is_done_and_of_an_unknown_one_refused() {
     let (code, said, _) = remora(&["--proxy", &proxy, "upstreams", "drain", "n9"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("no pool has"), "{said}");
+    let (code, _, said) = remora(&["--proxy", &proxy, "upstreams", "set", "n1"]);
+    assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
+fn what_takes_the_last_of_a_pool_needs_a_yes() {
+    let (proxy, other) = (proxy("n8"), proxy("n1"));
+    let both = format!("{other},{proxy}");
+    for verb in [&["drain", "n8"][..], &["set", "n8", "--state", "stopped"]] {
+        let ask = [&["--proxy", proxy.as_str(), "upstreams"][..], verb].concat();
+        let (code, _, said) = remora(&ask);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(
+            said.contains("this takes the last. Nothing was done: repeat with --yes"),
+            "{said}"
+        );
+        assert_eq!(remora(&[&ask[..], &["--yes"]].concat()).0, Some(0));
+    }
+    // Of several proxies none is told before all have been asked.
+    let (code, _, said) = remora(&["--proxy", &both, "upstreams", "drain", "n8"]);
+    assert!(
+        code == Some(1) && said.contains(&format!("{proxy}: this takes the last")),
+        "{said}"
+    );
+}
+
+#[test]
+fn proxies_that_explain_a_request_otherwise_are_named_and_no_session_is_shown() {
+    let (one, other) = (proxy("n1"), proxy("n2"));
+    let ask = ["--proxy", &one, "explain", "/cart", "--cookie", "SECRET.n1"];
+    let (code, said, warned) = remora(&ask);
+    assert_eq!(code, Some(0), "{warned}");
+    assert!(said.contains("/cart") && said.contains("9 and 0"), "{said}");
+    assert!(
+        warned.contains("--cookie - reads it from standard input"),
+        "{warned}"
+    );
+    assert!(
+        !said.contains("SECRET") && !warned.contains("SECRET"),
+        "{said}{warned}"
+    );
+    let both = format!("{one},{other}");
+    let (code, said, _) = remora(&["--proxy", &both, "explain", "JSESSIONID=SECRET.n1; x=y"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("the proxies do not agree") && said.contains("0 and 1"),
+        "{said}"
+    );
+    assert!(!said.contains("SECRET"), "{said}");
+    for wrong in [
+        &["explain"][..],
+        &["explain", "A.n1", "--cookie", "B"],
+        &["explain", "ftp://x/"],
+    ] {
+        let ask = [&["--proxy", one.as_str()][..], wrong].concat();
+        assert_eq!(remora(&ask).0, Some(2), "{wrong:?}");
+    }
 }
 
 #[test]
@@ -64,8 +121,11 @@ fn a_pool_is_closed_with_a_page_and_opened() {
         assert!(said.contains(word), "no {word}: {said}");
     }
     assert!(said.contains("this ends with the proxy's process"), "{said}");
-    let (code, said, _) = ask(&["tomcat", "off"]);
-    assert_eq!(code, Some(0), "{said}");
+    for word in ["off", "reset"] {
+        let (code, said, _) = ask(&["tomcat", word]);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("was so before, and nothing was done"), "{said}");
+    }
     assert_eq!(ask(&["shop", "off"]).0, Some(1));
     for wrong in [
         &["tomcat"][..],

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{LogConfig, LogFormat};
 use clock::{Clock, Moment};
+use pen::Pen;
 use writer::Handover;
 
 pub(crate) use entry::{Attempts, End, Entry, Fate, Tried};
@@ -182,6 +183,13 @@ fn write(text: &mut Vec<u8>, format: LogFormat, entry: &Entry<'_>, (begun, ended
         LogFormat::Combined => combined::write(text, entry, begun),
         LogFormat::Json => json::write(text, entry, (begun, ended)),
     }
+}
+
+/// What a client sent, for people, without the values of session parameters.
+pub(crate) fn without_sessions(bytes: &[u8], parameters: &[Arc<str>]) -> String {
+    let mut text = Vec::new();
+    Pen(&mut text).without_sessions(bytes, parameters, Pen::escaped);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

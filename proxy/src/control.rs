@@ -5,9 +5,13 @@
 //! one that was refused too; health and metrics are open to all. Without it nobody is asked who he is: then the address belongs
 //! on the loopback or a management network, which the configuration enforces.
 //!
-//! Where `state` names a directory, a wish is on its disk before it is done: of routes (`wishing`) and of pools (`maintaining`). Left out on purpose: changing members (that is a
+//! Where `state` names a directory, a wish is on its disk before it is done: of routes (`wishing`) and of pools (`maintaining`). Why a
+//! request goes where is told by what decides for clients (`explaining`).
+//!
+//! Left out on purpose: changing members (that is a
 //! reload) and any view of users or sessions.
 
+mod explaining;
 mod maintaining;
 mod wishing;
 
@@ -19,7 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures::stream::{self, Stream};
-use remora_policy::{AdminState, PAGE_BYTES, Pool, Upstream, Wish};
+use remora_policy::{AdminState, PAGE_BYTES, Pool, Upstream, Wish, Wishes};
 use remora_process::accept::{Accepting, Connection};
 use remora_process::audit;
 use remora_process::exit::Failure;
@@ -27,8 +31,8 @@ use remora_process::ops::{self, OwnFigures, Readiness};
 use remora_process::tls::{Caller, Role, Secured, Tls, Who};
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::{
-    DrainReply, DrainRequest, MaintainReply, MaintainRequest, PoolStatus, ProxyStatus, ProxyStatusRequest,
-    SetRequest, UpstreamStatus,
+    DrainReply, DrainRequest, ExplainReply, ExplainRequest, ForeseeReply, ForeseeRequest, MaintainReply,
+    MaintainRequest, PoolStatus, ProxyStatus, ProxyStatusRequest, SetRequest, UpstreamStatus,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
@@ -37,11 +41,13 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status};
 
+use crate::config::ListenConfig;
 use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::metrics;
 use crate::tally::Counters;
 use crate::tls::Gates;
 use crate::wishes::{Keeping, WishPlace};
+use explaining::Scene;
 use wishing::Change;
 
 /// Bytes of a request: a wish names one route, group or pool, and may bring a page.
@@ -56,7 +62,7 @@ const CONNECTIONS: usize = 256;
 /// The address stopped accepting.
 pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
-    (directory, gates): (Directory, Gates),
+    (directory, gates, listen): (Directory, Gates, Vec<ListenConfig>),
     (readiness, keeping): (Readiness, Keeping),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
@@ -64,6 +70,7 @@ pub async fn serve(
     let admin = ProxyAdminServer::new(Control {
         directory,
         keeping,
+        listen: listen.into(),
         began: Instant::now(),
     })
     .max_decoding_message_size(REQUEST_BYTES);
@@ -163,6 +170,12 @@ fn admitted<T>(
     Err(Status::permission_denied(sentence))
 }
 
+/// Who asks to look at something.
+fn reader<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
+    let looks = |role: &Role| matches!(role, Role::Reader | Role::Admin);
+    admitted(request, action, looks, "remora://reader or remora://admin")
+}
+
 /// Who asks to change something.
 fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
     admitted(request, action, |role| *role == Role::Admin, "remora://admin")
@@ -172,19 +185,14 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
 struct Control {
     directory: Directory,
     keeping: Keeping,
+    listen: Arc<[ListenConfig]>,
     began: Instant,
 }
 
 #[tonic::async_trait]
 impl ProxyAdmin for Control {
     async fn status(&self, request: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
-        let looks = |role: &Role| matches!(role, Role::Reader | Role::Admin);
-        admitted(
-            &request,
-            "ProxyAdmin/Status",
-            looks,
-            "remora://reader or remora://admin",
-        )?;
+        reader(&request, "ProxyAdmin/Status")?;
         let current = self.directory.current();
         Ok(Response::new(ProxyStatus {
             uptime_seconds: self.began.elapsed().as_secs(),
@@ -199,7 +207,7 @@ impl ProxyAdmin for Control {
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Drain")?;
         let request = request.into_inner();
-        let change = Change::drain(&request);
+        let change = Change::drain(&request).map(|change| (change, request.careful));
         self.wish(caller, "ProxyAdmin/Drain", (request.route, request.group), change)
             .await
     }
@@ -207,14 +215,19 @@ impl ProxyAdmin for Control {
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Undrain")?;
         let DrainRequest { route, group, .. } = request.into_inner();
-        self.wish(caller, "ProxyAdmin/Undrain", (route, group), Ok(Change::Undrain))
-            .await
+        self.wish(
+            caller,
+            "ProxyAdmin/Undrain",
+            (route, group),
+            Ok((Change::Undrain, false)),
+        )
+        .await
     }
 
     async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Set")?;
         let request = request.into_inner();
-        let change = Change::set(&request);
+        let change = Change::set(&request).map(|change| (change, request.careful));
         self.wish(caller, "ProxyAdmin/Set", (request.route, request.group), change)
             .await
     }
@@ -229,6 +242,35 @@ impl ProxyAdmin for Control {
             booked(&caller, ACTION, &object, followed)
         })
         .await
+    }
+
+    async fn foresee(&self, request: Request<ForeseeRequest>) -> Result<Response<ForeseeReply>, Status> {
+        reader(&request, "ProxyAdmin/Foresee")?;
+        let (meant, change) = wishing::foreseen(request.into_inner()).map_err(Status::invalid_argument)?;
+        let (_, wishes) = self.wished(&meant, change)?;
+        Ok(Response::new(ForeseeReply {
+            emptied: self.directory.emptied(&wishes),
+        }))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        reader(&request, "ProxyAdmin/Explain")?;
+        let (current, wishes) = (self.directory.current(), self.directory.wishes());
+        let status_of = |pool: &Pool, member: &Upstream| {
+            status_of(
+                pool,
+                member,
+                &wishes.of(&member.route),
+                current.tally.upstream(member.id),
+            )
+        };
+        let scene = Scene {
+            snapshot: &current.snapshot,
+            listen: &self.listen,
+            status_of: &status_of,
+        };
+        let explained = scene.explain(request.get_ref());
+        explained.map(Response::new).map_err(Status::invalid_argument)
     }
 }
 
@@ -275,7 +317,7 @@ impl Control {
         caller: Caller,
         action: &'static str,
         names: (String, String),
-        change: Result<Change, String>,
+        change: Result<(Change, bool), String>,
     ) -> Result<Response<DrainReply>, Status> {
         let (control, (route, group)) = (self.clone(), names);
         whole(async move {
@@ -284,7 +326,11 @@ impl Control {
                 group => format!("group {group}"),
             };
             let followed = match change {
-                Ok(change) => control.follow(wishing::meant(route, group), change).await,
+                Ok((change, careful)) => {
+                    control
+                        .follow(wishing::meant(route, group), change, careful)
+                        .await
+                }
                 Err(refused) => Err(Status::invalid_argument(refused)),
             };
             booked(&caller, action, &object, followed)
@@ -292,20 +338,45 @@ impl Control {
         .await
     }
 
-    /// Keeps the wish, then does it. One after the other: what is kept is what was wished last.
-    async fn follow(
-        &self,
-        meant: Result<Meant, String>,
-        change: Change,
-    ) -> Result<Response<DrainReply>, Status> {
-        let meant = meant.map_err(Status::invalid_argument)?;
-        let place = self.keeping.hold().await;
-        ours(&place)?;
-        let routes = self.directory.meant(&meant).map_err(not_found)?;
+    /// The routes that are meant, and what is wished of all routes after this change.
+    fn wished(&self, meant: &Meant, change: Change) -> Result<(Vec<Arc<str>>, Wishes), Status> {
+        let routes = self.directory.meant(meant).map_err(not_found)?;
+        if change == Change::Undrain && !routes.iter().any(|route| self.directory.is_taken_away(route)) {
+            let routes = routes.join(", ");
+            return Err(Status::failed_precondition(format!(
+                "{routes}: not drained, and nothing was changed"
+            )));
+        }
         let mut wishes = self.directory.wishes();
         for route in &routes {
             let wish = change.of(wishes.of(route), self.directory.is_drained_by_file(route));
             wishes.set(route, wish);
+        }
+        Ok((routes, wishes))
+    }
+
+    /// Keeps the wish, then does it. One after the other: what is kept is what was wished last. Whoever is careful is refused where
+    /// it costs a pool its last upstream that is up.
+    async fn follow(
+        &self,
+        meant: Result<Meant, String>,
+        change: Change,
+        careful: bool,
+    ) -> Result<Response<DrainReply>, Status> {
+        let meant = meant.map_err(Status::invalid_argument)?;
+        let place = self.keeping.hold().await;
+        ours(&place)?;
+        let (routes, wishes) = self.wished(&meant, change)?;
+        let emptied = if careful {
+            self.directory.emptied(&wishes)
+        } else {
+            Vec::new()
+        };
+        if !emptied.is_empty() {
+            let sentences = emptied.join("; ");
+            return Err(Status::failed_precondition(format!(
+                "{sentences}. Nothing was changed"
+            )));
         }
         if let Some(store) = &place.store {
             store.keep_routes(&wishes).await.map_err(not_kept)?;
@@ -332,6 +403,7 @@ impl Control {
         }
         let wish = maintaining::wished(request, caller.name(), by_file.unwrap_or(false))
             .map_err(Status::invalid_argument)?;
+        let unchanged = wishes.pools.of(&name).map(maintaining::said) == wish.as_ref().map(maintaining::said);
         wishes.pools.set(&name, wish);
         if let Some(store) = &place.store {
             store.keep_pools(&wishes).await.map_err(not_kept)?;
@@ -341,6 +413,7 @@ impl Control {
         Ok(Response::new(MaintainReply {
             pool,
             ends_with_process: place.store.is_none(),
+            unchanged,
         }))
     }
 

@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 use remora_h1::{Asked, Length, Refusal, Version};
 use remora_policy::{
-    Budget, Cause, ClientView, Failure, GiveUp, Health, MappedPath, Origin, PathFault, Peer, Phase, Pool,
-    RequestShape, RouteKey, ToHttps, Told, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up,
+    Budget, Cause, ClientView, Failure, GiveUp, Health, MappedPath, Origin, Peer, Phase, Pool, RequestShape,
+    RouteKey, ToHttps, Told, Upgrade, Upstream, UpstreamId, Verdict, decide, declines, give_up,
     has_been_here, is_idempotent, pick, route_cookie,
 };
 
@@ -42,6 +42,7 @@ use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Trial;
 use crate::tls::SecuredFields;
+use crate::way::Way;
 use breaks::Breaks;
 use delivery::Delivery;
 use stay::Stay;
@@ -144,17 +145,11 @@ async fn answered<'a>(
         return Err(OwnAnswer::came_round().into());
     }
     let asked = head.path_and_query();
-    let mapped = snapshot
-        .paths
-        .map(client.host_name(), asked)
-        .map_err(|fault| match fault {
-            PathFault::NoRoute => OwnAnswer::no_route(),
-            PathFault::Refused(sentence) => OwnAnswer::bad_path(sentence),
-        })?;
+    let Way { mapped, instead } = Way::find(snapshot, &client, asked)?;
     let pool = &snapshot.upstreams.pools[mapped.route.pool];
     story.mapped(mapped.route);
-    if snapshot.notice(mapped.route.pool, client.address).is_some() {
-        return Err(OwnAnswer::maintenance().into());
+    if let Some(own) = instead {
+        return Err(own.into());
     }
     let mut exchange = Exchange {
         visit,

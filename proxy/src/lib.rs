@@ -89,6 +89,7 @@ mod server;
 mod site;
 mod tally;
 mod tls;
+mod way;
 mod wishes;
 
 pub use access_log::{AccessLog, LogWriter};

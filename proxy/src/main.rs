@@ -17,8 +17,9 @@ use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, manual, ops, reload, service};
 use remora_proxy::{
-    AccessLog, Config, Directory, Gates, Grace, Inherited, Keeping, Predecessor, Queues, Replacement, Server,
-    Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets, serve_operators,
+    AccessLog, Config, Directory, Gates, Grace, Inherited, Keeping, ListenConfig, Predecessor, Queues,
+    Replacement, Server, Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets,
+    serve_operators,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -123,6 +124,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
         tls: tls.clone(),
         readiness: readiness(&accepting),
         keeping: keeping.clone(),
+        listen: config.listen.clone(),
         turns,
     };
     let mut beside = pin!(beside(operators, directory.clone(), gates.clone()));
@@ -305,6 +307,7 @@ struct Operators {
     tls: Option<Tls>,
     readiness: ops::Readiness,
     keeping: Keeping,
+    listen: Vec<ListenConfig>,
     turns: watch::Receiver<Turn>,
 }
 
@@ -319,7 +322,7 @@ impl Operators {
         };
         serve_operators(
             (control, self.tls),
-            (directory, gates),
+            (directory, gates, self.listen),
             (self.readiness, self.keeping),
             over,
         )

@@ -10,7 +10,9 @@ use clap::{Subcommand, ValueEnum};
 const DRAIN_EXAMPLES: &str = "Examples:
   remora upstreams drain n1                          its users move with their next request
   remora upstreams drain n1 --finish --within 30m    they stay for half an hour at most
-  remora upstreams drain --group blue                all Tomcats of a version";
+  remora upstreams drain --group blue                all Tomcats of a version
+
+Where this takes the last that is up from a pool, the proxies say so first, and --yes or a yes at a terminal is needed.";
 
 /// For whoever sets.
 const SET_EXAMPLES: &str = "Examples:
@@ -42,6 +44,9 @@ pub(crate) enum Upstreams {
         /// When --finish becomes a move
         #[arg(long, value_name = "DURATION", requires = "finish", default_value = "1h")]
         within: humantime::Duration,
+        /// Also where it takes the last that is up from a pool
+        #[arg(long)]
+        yes: bool,
     },
     /// End a drain
     Undrain {
@@ -62,6 +67,9 @@ pub(crate) enum Upstreams {
         /// Let hold again what the file says
         #[arg(long)]
         reset: bool,
+        /// Also where it takes the last that is up from a pool
+        #[arg(long)]
+        yes: bool,
     },
     /// Answer all requests of a pool with a page while somebody works on it, or end that
     #[command(after_help = MAINTENANCE_EXAMPLES)]

@@ -68,6 +68,12 @@ pub(super) async fn run(proxies: &Reach, wish: &MaintainRequest) -> Report {
         match maintain(&proxies.dial, address, wish).await {
             Ok(reply) => {
                 passing |= reply.ends_with_process;
+                if reply.unchanged && wish.wish() != MaintenanceWish::On {
+                    let pool = &wish.pool;
+                    troubles.push(format!(
+                        "{address}: pool {pool} was so before, and nothing was done"
+                    ));
+                }
                 rows.extend(reply.pool.map(|pool| row(address, &pool)));
             }
             Err(failure) => troubles.push(failure.to_string()),

@@ -4,6 +4,7 @@ mod applications;
 mod backup;
 mod certs;
 mod completions;
+mod explain;
 mod listing;
 mod maintenance;
 mod members;
@@ -49,6 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Applications => applications::run(&store).await,
         Verb::Upstreams(verb) => upstreams::run(&store, &proxy, verb).await,
+        Verb::Explain(ask) => explain::run(&proxy, ask).await,
         Verb::Backup { file } => backup::run(&store, &file).await,
         Verb::Recover { yes, .. } => recover::run(&store, yes).await,
         Verb::Restore { file } => restore::run(&store, &file).await,

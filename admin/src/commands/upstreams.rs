@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus};
 
 use crate::args::{Upstreams, Whom};
-use crate::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
+use crate::client::{Reach, Store, UpstreamWish, check_addresses, foresee, proxy_status, wish};
+use crate::confirm::confirm;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
@@ -17,11 +18,7 @@ use super::{listing, maintenance};
 
 /// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
 pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Result<Report, Failure> {
-    if proxies.addresses.is_empty() {
-        return Err(Failure::Usage(
-            "say where the proxies are: --proxy HOST:PORT[,HOST:PORT], or set REMORA_PROXY".into(),
-        ));
-    }
+    need_proxies(proxies)?;
     check_addresses(&proxies.addresses)?;
     if let Upstreams::Maintenance {
         pool,
@@ -35,7 +32,11 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         return Ok(maintenance::run(proxies, &wish).await);
     }
     let (mut rows, mut pools, mut troubles, mut passing) = (Vec::new(), Vec::new(), Vec::new(), false);
-    let (dial, wished) = (&proxies.dial, wished(&verb));
+    let (dial, wished) = (&proxies.dial, wished(&verb)?);
+    let wished = match wished {
+        Some(wished) => Some(considered(proxies, wished, &verb).await?),
+        None => None,
+    };
     for address in &proxies.addresses {
         let answer = match &wished {
             None => proxy_status(dial, address).await.map(|status| {
@@ -68,6 +69,48 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
     Ok(report.troubles(troubles).hint(hint))
 }
 
+/// Somebody has to be asked.
+pub(super) fn need_proxies(proxies: &Reach) -> Result<(), Failure> {
+    if proxies.addresses.is_empty() {
+        return Err(Failure::Usage(
+            "say where the proxies are: --proxy HOST:PORT[,HOST:PORT], or set REMORA_PROXY".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// The wish as it may be said: where it takes the last that is up from a pool, somebody has said yes to that. Otherwise the proxies
+/// are told to refuse it, because things may change until they hear it.
+async fn considered(proxies: &Reach, wish: UpstreamWish, verb: &Upstreams) -> Result<UpstreamWish, Failure> {
+    let yes = match verb {
+        Upstreams::Drain { yes, .. } | Upstreams::Set { yes, .. } => *yes,
+        _ => return Ok(wish),
+    };
+    if yes {
+        return Ok(wish);
+    }
+    let mut sentences = Vec::new();
+    for address in &proxies.addresses {
+        let told = foresee(&proxies.dial, address, &wish).await;
+        sentences.extend(told.into_iter().map(|sentence| format!("{address}: {sentence}")));
+    }
+    if sentences.is_empty() {
+        return Ok(match wish {
+            UpstreamWish::Drain(request) => UpstreamWish::Drain(DrainRequest {
+                careful: true,
+                ..request
+            }),
+            UpstreamWish::Set(request) => UpstreamWish::Set(SetRequest {
+                careful: true,
+                ..request
+            }),
+            UpstreamWish::Undrain(request) => UpstreamWish::Undrain(request),
+        });
+    }
+    confirm(&sentences.join("; "), false)?;
+    Ok(wish)
+}
+
 /// For whoever wishes something of a proxy that forgets it.
 pub(super) fn ends_with_process() -> String {
     "this ends with the proxy's process: give it a directory, [control] state = \"...\", to keep it"
@@ -98,16 +141,18 @@ async fn owned(store: &Reach, proxies: &[(String, Vec<UpstreamStatus>)]) -> Resu
 }
 
 /// What an operator wishes; nothing where he only looks.
-fn wished(verb: &Upstreams) -> Option<UpstreamWish> {
+fn wished(verb: &Upstreams) -> Result<Option<UpstreamWish>, Failure> {
     let drain = |whom: &Whom| DrainRequest {
         route: whom.route.clone().unwrap_or_default(),
         group: whom.group.clone().unwrap_or_default(),
         ..DrainRequest::default()
     };
-    match verb {
+    Ok(match verb {
         // The last is asked in its own way.
         Upstreams::List | Upstreams::Maintenance { .. } => None,
-        Upstreams::Drain { whom, finish, within } => Some(UpstreamWish::Drain(DrainRequest {
+        Upstreams::Drain {
+            whom, finish, within, ..
+        } => Some(UpstreamWish::Drain(DrainRequest {
             mode: if *finish {
                 DrainMode::Finish
             } else {
@@ -124,14 +169,21 @@ fn wished(verb: &Upstreams) -> Option<UpstreamWish> {
             state,
             weight,
             reset,
-        } => Some(UpstreamWish::Set(SetRequest {
-            route: whom.route.clone().unwrap_or_default(),
-            group: whom.group.clone().unwrap_or_default(),
-            state: state.clone(),
-            weight: *weight,
-            reset: *reset,
-        })),
-    }
+            ..
+        } => {
+            if state.is_none() && weight.is_none() && !reset {
+                return Err(Failure::Usage("say what: --state, --weight or --reset".into()));
+            }
+            Some(UpstreamWish::Set(SetRequest {
+                route: whom.route.clone().unwrap_or_default(),
+                group: whom.group.clone().unwrap_or_default(),
+                state: state.clone(),
+                weight: *weight,
+                reset: *reset,
+                careful: false,
+            }))
+        }
+    })
 }
 
 /// What is wished of routes that a proxy does not have.

@@ -14,12 +14,12 @@ use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
     BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
-    HandOverReply, HandOverRequest, KillMatchingRequest, KillSessionsReply, KillSessionsRequest,
-    ListSessionsReply, ListSessionsRequest, MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus,
-    ProxyStatus, ProxyStatusRequest, RecoverReply, RecoverRequest, RestoreReply, SessionDetail,
-    SessionStatsReply, SessionStatsRequest, SessionValues, SetRequest, ShowSessionRequest, StoreStatus,
-    StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus, WatchSessionsReply,
-    WatchSessionsRequest,
+    ExplainReply, ExplainRequest, ForeseeReply, ForeseeRequest, HandOverReply, HandOverRequest,
+    KillMatchingRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
+    MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus, ProxyStatus, ProxyStatusRequest,
+    RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SessionStatsReply, SessionStatsRequest,
+    SessionValues, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
+    UpgradeRequest, UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -64,7 +64,9 @@ impl ProxyAdmin for Proxy {
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        self.wished(&request.into_inner().route)
+        let request = request.into_inner();
+        assert!(request.careful || request.route == "n8", "nobody has said yes");
+        self.wished(&request.route)
     }
 
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
@@ -75,15 +77,42 @@ impl ProxyAdmin for Proxy {
         self.wished(&request.into_inner().route)
     }
 
-    /// Knows the pool `tomcat`, and shows what was said of it.
+    /// Every wish of `n8` takes the last from somewhere.
+    async fn foresee(&self, request: Request<ForeseeRequest>) -> Result<Response<ForeseeReply>, Status> {
+        use remora_proto::v1::foresee_request::Wish;
+        let route = match request.into_inner().wish {
+            Some(Wish::Drain(request)) => request.route,
+            Some(Wish::Set(request)) => request.route,
+            None => String::new(),
+        };
+        let emptied = (route == "n8").then(|| "this takes the last".to_owned());
+        Ok(Response::new(ForeseeReply {
+            emptied: emptied.into_iter().collect(),
+        }))
+    }
+
+    /// Everything goes to the route that it knows.
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(ExplainReply {
+            pick: "moved".to_owned(),
+            route: self.route.to_owned(),
+            target: request.target,
+            because: vec![format!("{} and {}", request.session.len(), request.cookies.len())],
+            ..ExplainReply::default()
+        }))
+    }
+
+    /// Knows the pool `tomcat`, which is open, and shows what was said of it.
     async fn maintain(&self, request: Request<MaintainRequest>) -> Result<Response<MaintainReply>, Status> {
         let request = request.into_inner();
         if request.pool != "tomcat" {
             return Err(Status::not_found("there is no pool with that name"));
         }
+        let request_is_on = request.wish() == MaintenanceWish::On;
         let page = request.page.as_ref().map_or(0, |page| page.text.len());
         let pool = PoolStatus {
-            maintenance: request.wish() == MaintenanceWish::On,
+            maintenance: request_is_on,
             retry_after_seconds: request.retry_after_seconds,
             page_bytes: u64::try_from(page).expect("it is small"),
             wished: true,
@@ -95,6 +124,7 @@ impl ProxyAdmin for Proxy {
         Ok(Response::new(MaintainReply {
             pool: Some(pool),
             ends_with_process: true,
+            unchanged: !request_is_on,
         }))
     }
 }

@@ -43,6 +43,11 @@ pub(super) fn wished(
     Ok((on || by_file).then_some(wish))
 }
 
+/// What a wish says, whoever said it and when.
+pub(super) fn said(wish: &Maintenance) -> (bool, Option<u32>, Option<&Page>) {
+    (wish.on, wish.retry_after, wish.page.as_ref())
+}
+
 /// A pool as operators see it.
 pub(super) fn status_of(pool: MaintainedPool) -> PoolStatus {
     let MaintainedPool {

@@ -1,8 +1,8 @@
 //! The operator service over a real socket, as the command line speaks to it.
 
 use remora_policy::{Cause, Observation, Phase};
-use remora_proto::v1::DrainMode;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
+use remora_proto::v1::{DrainMode, MaintenanceWish, foresee_request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -42,7 +42,7 @@ async fn started() -> (
     let (stop, stopped) = oneshot::channel::<()>();
     let readiness: Readiness = Arc::new(|| Ok(()));
     let (keeping, _) = Keeping::open(None, None).unwrap();
-    let known = (directory.clone(), Gates::open(&[]).unwrap());
+    let known = (directory.clone(), Gates::open(&[]).unwrap(), Vec::new());
     let serving = serve((listener, None), known, (readiness, keeping), async {
         let _ = stopped.await;
     });
@@ -198,4 +198,66 @@ async fn operators_wish_states_and_weights_over_what_the_file_says() {
         let refused = client.set(wrong).await.unwrap_err();
         assert_eq!(refused.code(), Status::invalid_argument("").code(), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn what_was_so_before_is_not_said_to_be_done() {
+    let (address, _, _stop, _server) = started().await;
+    let mut client = ProxyAdminClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let route = |route: &str| DrainRequest {
+        route: route.to_owned(),
+        ..Default::default()
+    };
+    let refused = client.undrain(route("n1")).await.unwrap_err();
+    assert_eq!(refused.code(), Status::failed_precondition("").code());
+    assert_eq!(refused.message(), "n1: not drained, and nothing was changed");
+    for (wish, unchanged) in [
+        (MaintenanceWish::Off, true),
+        (MaintenanceWish::Reset, true),
+        (MaintenanceWish::On, false),
+        (MaintenanceWish::On, true),
+        (MaintenanceWish::Off, false),
+    ] {
+        let request = MaintainRequest {
+            pool: "a".to_owned(),
+            wish: wish.into(),
+            ..Default::default()
+        };
+        let reply = client.maintain(request).await.unwrap().into_inner();
+        assert_eq!(reply.unchanged, unchanged, "{wish:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_wish_takes_is_told_and_nothing_is_done() {
+    let (address, directory, _stop, _server) = started().await;
+    let mut client = ProxyAdminClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    // Pool `a` has two members and keeps one of them, pool `b` has one.
+    let drain = DrainRequest {
+        route: "n1".to_owned(),
+        careful: true,
+        ..Default::default()
+    };
+    let request = ForeseeRequest {
+        wish: Some(foresee_request::Wish::Drain(drain.clone())),
+    };
+    let told = client.foresee(request).await.unwrap().into_inner().emptied;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("from pool `b`, n1"), "{told:?}");
+    let refused = client.drain(drain.clone()).await.unwrap_err();
+    assert_eq!(
+        refused.code(),
+        Status::failed_precondition("").code(),
+        "{refused}"
+    );
+    assert_eq!(directory.wishes(), Wishes::default());
+    let drain = DrainRequest {
+        careful: false,
+        ..drain
+    };
+    assert_eq!(client.drain(drain).await.unwrap().into_inner().upstreams.len(), 2);
 }

@@ -3,7 +3,7 @@
 //! Invariant: what is refused changes nothing, and says what to write instead.
 
 use remora_policy::{AdminState, Wish};
-use remora_proto::v1::{DrainMode, DrainRequest, SetRequest};
+use remora_proto::v1::{DrainMode, DrainRequest, ForeseeRequest, SetRequest, foresee_request};
 
 use crate::config::WEIGHT;
 use crate::directory::{Meant, unix_now};
@@ -100,5 +100,20 @@ pub(super) fn meant(route: String, group: String) -> Result<Meant, String> {
         (false, true) => Ok(Meant::Route(route)),
         (true, false) => Ok(Meant::Group(group)),
         _ => Err("name a route or a group, one of the two".to_owned()),
+    }
+}
+
+/// What a request to foresee asks of: whom it means, and the change.
+pub(super) fn foreseen(request: ForeseeRequest) -> Result<(Meant, Change), String> {
+    match request.wish {
+        Some(foresee_request::Wish::Drain(drain)) => {
+            let change = Change::drain(&drain)?;
+            Ok((meant(drain.route, drain.group)?, change))
+        }
+        Some(foresee_request::Wish::Set(set)) => {
+            let change = Change::set(&set)?;
+            Ok((meant(set.route, set.group)?, change))
+        }
+        None => Err("say a drain or a set".to_owned()),
     }
 }

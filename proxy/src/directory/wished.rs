@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use remora_policy::{AdminState, Settings, Upstream, Wishes};
+use remora_policy::{AdminState, Emptied, Pool, Settings, Tier, Upstream, Wishes};
 use tracing::info;
 
-use super::{Attached, Directory, Writer};
+use super::{Directory, Writer};
 
 /// A wish is about nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +105,35 @@ impl Directory {
         })
     }
 
+    /// Whether the users of a route are wanted elsewhere, by the file or by a wish, be it there or not.
+    #[must_use]
+    pub(crate) fn is_taken_away(&self, route: &str) -> bool {
+        let away = |state: AdminState| state.is_drain() || state.sends_away();
+        let current = self.current();
+        let pools = current.snapshot.upstreams.pools.iter();
+        let mut members = pools.flat_map(|pool| &pool.members);
+        members.any(|member| &*member.route == route && away(member.state))
+            || self.wishes().of(route).state.is_some_and(away)
+    }
+
+    /// A sentence for each pool that would lose its last member that is up if this was wished.
+    #[must_use]
+    pub(crate) fn emptied(&self, wishes: &Wishes) -> Vec<String> {
+        let (writer, now) = (self.lock(), unix_now());
+        let current = self.current();
+        let pools = current.snapshot.upstreams.pools.iter();
+        let emptied = pools.filter_map(|pool| {
+            let mut then = pool.clone();
+            for upstream in &mut then.members {
+                if let Some(settings) = writer.settings(wishes, upstream, now) {
+                    (upstream.state, upstream.weight) = (settings.state, settings.weight);
+                }
+            }
+            Some(told(pool, &then, Emptied::by(pool, &then)?))
+        });
+        emptied.collect()
+    }
+
     /// Takes over what operators wish now. It holds over reloads.
     pub fn follow(&self, wishes: Wishes) {
         let mut writer = self.lock();
@@ -148,15 +177,41 @@ impl Directory {
     fn publish_wishes(&self, writer: &Writer) {
         let now = unix_now();
         self.publish(writer, &self.current(), |upstream| {
-            let configured = writer.attached.iter().find(|attached| attached.id == upstream.id);
-            let Some(Attached { configured, .. }) = configured else {
+            let Some(settings) = writer.settings(&writer.wishes, upstream, now) else {
                 return;
             };
-            let settings = writer.wishes.of(&upstream.route).over(*configured, now);
             log_wish(upstream, settings);
             (upstream.state, upstream.weight) = (settings.state, settings.weight);
         });
     }
+}
+
+impl Writer {
+    /// What holds of an upstream by the file, these wishes and the time.
+    fn settings(&self, wishes: &Wishes, upstream: &Upstream, now: u64) -> Option<Settings> {
+        let attached = self.attached.iter().find(|attached| attached.id == upstream.id);
+        attached.map(|attached| wishes.of(&upstream.route).over(attached.configured, now))
+    }
+}
+
+/// What becomes of a pool that loses its last member that is up.
+fn told(pool: &Pool, then: &Pool, emptied: Emptied) -> String {
+    let leaving = pool.members.iter().zip(&then.members);
+    let leaving = leaving.filter(|(before, after)| before.state != after.state);
+    let routes: BTreeSet<&str> = leaving.map(|(before, _)| &*before.route).collect();
+    let what = match emptied.then {
+        None => "its requests are answered with 503 then",
+        Some(Tier::Drained) => "it is asked on for want of another, and its users stay",
+        Some(Tier::Open | Tier::Unknown | Tier::Standby | Tier::Leaving) => {
+            "its requests go to members then of which nothing is known, or that ask to be spared"
+        }
+        Some(Tier::Panic | Tier::Frozen) => "its requests are tried then at members that are down",
+    };
+    format!(
+        "this takes the last that is up from pool `{}`, {}: {what}",
+        pool.name,
+        listed(routes)
+    )
 }
 
 /// Names for people who named another.

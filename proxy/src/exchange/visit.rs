@@ -15,6 +15,7 @@ use crate::metrics::{PoolCells, REFUSED_ANSWERS};
 use crate::server::Ticket;
 use crate::site::Site;
 use crate::tally::Cells;
+use crate::way::to_https;
 
 /// A request in hand. Whatever works on it shares it.
 pub(super) struct Visit<'v> {
@@ -46,12 +47,12 @@ impl Visit<'_> {
         client: &ClientView<'_>,
         to: &mut Vec<u8>,
     ) -> Option<OwnAnswer> {
-        let (head, asked) = (self.head, self.head.path_and_query());
-        let redirect = redirect.filter(|redirect| redirect.covers(client, asked))?;
-        Some(match redirect.write(client, asked, to) {
-            true => OwnAnswer::moved(matches!(head.method(), "GET" | "HEAD")),
-            false => OwnAnswer::no_host(),
-        })
+        to_https(
+            redirect,
+            client,
+            (self.head.method(), self.head.path_and_query()),
+            to,
+        )
     }
 
     /// What holds of an upstream's health now, after all that happened since the request came. One that was taken out of

@@ -1,7 +1,11 @@
 //! What an operator says of a pool, as the command line does.
 
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
-use remora_proto::v1::{MaintainRequest, MaintenanceWish, OwnPage, PoolStatus, ProxyStatusRequest};
+use remora_proto::v1::{
+    DrainMode, DrainRequest, MaintainRequest, MaintenanceWish, OwnPage, PoolStatus, ProxyStatusRequest,
+    SetRequest,
+};
+pub(crate) use remora_proto::v1::{ExplainReply, ExplainRequest};
 
 use super::process::Proxy;
 
@@ -12,6 +16,15 @@ pub(crate) enum Told<'a> {
     Page(&'a str),
     Off,
     Reset,
+}
+
+/// A client of the operators' side there.
+macro_rules! connected {
+    ($address:expr) => {
+        ProxyAdminClient::connect($address)
+            .await
+            .expect("it answers operators")
+    };
 }
 
 impl Proxy {
@@ -35,15 +48,8 @@ impl Proxy {
             Told::Off => wish(MaintenanceWish::Off),
             Told::Reset => wish(MaintenanceWish::Reset),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let address = format!("http://{}", self.control);
-        runtime.block_on(async {
-            let mut admin = ProxyAdminClient::connect(address)
-                .await
-                .expect("it answers operators");
+        self.asked(async |address| {
+            let mut admin = connected!(address);
             let answered = admin.maintain(request).await;
             let answered = answered.map_err(|status| status.message().to_owned())?;
             let status = admin.status(ProxyStatusRequest {}).await.expect("a status");
@@ -51,5 +57,52 @@ impl Proxy {
             assert!(status.into_inner().pools.contains(&pool), "as a list shows it");
             Ok(pool)
         })
+    }
+
+    /// Why it sends this request where it does.
+    pub(crate) fn explain(&self, request: &ExplainRequest) -> ExplainReply {
+        self.asked(async |address| {
+            let mut admin = connected!(address);
+            let explained = admin.explain(request.clone()).await;
+            explained.expect("it can be explained").into_inner()
+        })
+    }
+
+    /// Wishes a state of a route, or says why that was refused.
+    pub(crate) fn set(&self, route: &str, state: &str) -> Result<(), String> {
+        let request = SetRequest {
+            route: route.to_owned(),
+            state: Some(state.to_owned()),
+            careful: true,
+            ..SetRequest::default()
+        };
+        self.asked(async |address| {
+            let mut admin = connected!(address);
+            let answered = admin.set(request).await;
+            answered.map(drop).map_err(|status| status.message().to_owned())
+        })
+    }
+
+    /// Drains a route so that its sessions end in time.
+    pub(crate) fn finish(&self, route: &str) {
+        let request = DrainRequest {
+            route: route.to_owned(),
+            mode: DrainMode::Finish.into(),
+            ..DrainRequest::default()
+        };
+        self.asked(async |address| {
+            let mut admin = connected!(address);
+            let answered = admin.drain(request).await;
+            answered.map(drop).expect("the route is known");
+        });
+    }
+
+    /// What comes of a question to its operators' side.
+    fn asked<T>(&self, ask: impl AsyncFnOnce(String) -> T) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(ask(format!("http://{}", self.control)))
     }
 }
