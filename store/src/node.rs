@@ -69,13 +69,14 @@ impl Node {
     /// consensus. Dropped before it is done, it leaves a data directory that can be started again.
     pub async fn start(config: Config, clock: Clock) -> Result<Node, Failure> {
         let shares = Shares::of_this_process().map_err(Failure::Runtime)?;
+        // Before anything counts: what is counted earlier is lost.
+        ops::recorder();
         let tls = secured(&config)?;
         let clients = ClientThread::start()?;
         let front = clients.handle();
         let client = bind_on(front, config.client_addr, "client-addr").await?;
         let peer = ops::bind(config.peer_addr, "peer-addr").await?;
         let operators = bind_on(front, config.ops_addr, "ops-addr").await?;
-        ops::recorder();
         let addresses = (bound(&client)?, bound(&peer)?, bound(&operators)?);
         let (phase, phase_seen) = watch::channel(Phase::Serving);
         let (starting, starting_seen) = watch::channel(raft::RESTORING.to_owned());
