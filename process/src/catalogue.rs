@@ -269,8 +269,16 @@ fn label_names(series: &str) -> BTreeSet<&str> {
 /// # Errors
 /// The document cannot be read or written, or has no such part.
 pub fn is_told(document: &Path, part: &str, sections: &[Section]) -> io::Result<bool> {
+    holds(document, part, &page(sections))
+}
+
+/// Whether a document holds this text in its part of that name, as [`is_told`] asks of rows.
+///
+/// # Errors
+/// The document cannot be read or written, or has no such part.
+pub fn holds(document: &Path, part: &str, text: &str) -> io::Result<bool> {
     let written = fs::read_to_string(document)?;
-    let told = with_part(&written, part, &page(sections)).ok_or(io::ErrorKind::InvalidData)?;
+    let told = with_part(&written, part, text).ok_or(io::ErrorKind::InvalidData)?;
     if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
         fs::write(document, &told)?;
     }

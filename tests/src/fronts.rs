@@ -5,17 +5,14 @@
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::place::repository;
+use crate::place::debian_program;
 use crate::process::Process;
 use crate::stores::loopback;
 use crate::wait::{START, wait_until};
-
-/// Where `tools/prerequisites` unpacks what Debian's packages hold.
-const UNPACKED: &str = "target/tools/debian";
 
 /// A running proxy that is not ours.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl Front {
         port: u16,
         arguments: impl IntoIterator<Item = OsString>,
     ) -> Result<Self> {
-        let (program, libraries) = find(name)?;
+        let (program, libraries) = debian_program(name)?;
         let log = directory.join(format!("{name}.log"));
         let process = Process::start(name, &program, &log, |command| {
             command.args(arguments);
@@ -92,19 +89,4 @@ impl Front {
     pub fn tail(&self) -> String {
         format!("--- {}\n{}", self.process.name(), self.process.tail())
     }
-}
-
-/// Where a program lies, and its libraries where it was unpacked.
-fn find(name: &str) -> Result<(PathBuf, Option<PathBuf>)> {
-    let installed = Path::new("/usr/sbin").join(name);
-    if installed.is_file() {
-        return Ok((installed, None));
-    }
-    let root = repository().join(UNPACKED);
-    let program = root.join("usr/sbin").join(name);
-    let triple = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
-    program
-        .is_file()
-        .then(|| (program, Some(root.join(triple))))
-        .with_context(|| format!("{name} is missing: `tools/prerequisites` unpacks it"))
 }

@@ -11,6 +11,7 @@
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets. [`chromium`]: a
 //!   large one.
 //! - [`haystack`]: secrets, and the files in which to look for them.
+//! - [`monitoring`]: the alerts and dashboards that operators are given, and the figures of a site as those see them.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
 //! - [`certificates`]: an authority, and what it issues to each part.
 //! - [`savers`]: writers that never stop, and what became of everything that they were told.
@@ -31,6 +32,7 @@ pub mod fronts;
 pub mod haystack;
 pub mod http;
 pub mod httpd;
+pub mod monitoring;
 pub mod page;
 pub mod place;
 pub mod probe;

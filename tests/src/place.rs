@@ -21,6 +21,9 @@ const LANES: u16 = 8;
 /// Ports of one lane: a claim takes about thirty.
 const LANE_PORTS: u16 = (PORTS.end - PORTS.start) / LANES;
 
+/// Where `tools/prerequisites` unpacks what Debian's packages hold.
+const UNPACKED: &str = "target/tools/debian";
+
 static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// A loopback port that nothing listens on and that neither this process nor another harness has handed out.
@@ -120,6 +123,25 @@ pub fn program(name: &str) -> Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+/// A program of one of Debian's packages, and its libraries where it was unpacked and not installed.
+///
+/// # Errors
+/// When it is not there.
+pub fn debian_program(name: &str) -> Result<(PathBuf, Option<PathBuf>)> {
+    let root = repository().join(UNPACKED);
+    let triple = format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let places = [(Path::new("/"), None), (&root, Some(root.join(triple)))];
+    for (place, libraries) in places {
+        for directory in ["usr/sbin", "usr/bin"] {
+            let program = place.join(directory).join(name);
+            if program.is_file() {
+                return Ok((program, libraries));
+            }
+        }
+    }
+    bail!("{name} is missing: `tools/prerequisites` unpacks it")
 }
 
 /// The session manager's jar. `REMORA_JAR` names another one.
