@@ -1,6 +1,6 @@
 //! The flags and verbs, typed: what `--help` shows stands here, where clap reads it; what follows a verb, in a file of its own.
 //!
-//! What clap can refuse by itself it refuses here, with exit code 2: an unknown verb, a key beside a filter. What needs
+//! What clap can refuse by itself it refuses here, with exit code 2: an unknown verb, a key beside `--all`. What needs
 //! more than the command line (no address given, a key that looks like a session id) is refused by the verb, with the
 //! same code. Addresses are taken as text, because the same list may hold names.
 //!
@@ -20,15 +20,16 @@ use remora_process::manual::Shell;
 pub(crate) use certs::{Certs, Issue};
 pub(crate) use explain::Explain;
 pub(crate) use nodes::{Nodes, Upgrade};
-pub(crate) use sessions::{Filter, SessionList, Sessions, SortBy};
+pub(crate) use sessions::{Conditions, Filter, GroupBy, Named, SessionKill, SessionList, Sessions, SortBy};
 pub(crate) use upstreams::{MaintenanceWord, Upstreams, Whom};
 
 const EXAMPLES: &str = "Examples:
   remora --store 127.0.0.1:7401 --proxy 127.0.0.1:7410 status
   remora sessions list --principal ada --sort idle
   remora sessions show 3fa4c2d1
-  remora sessions watch --principal ada
-  remora sessions kill --principal ada --yes
+  remora sessions stats
+  remora sessions watch --user ada
+  remora sessions kill --user ada
   remora applications
   remora upstreams drain n1
   remora nodes list -o wide

@@ -17,10 +17,10 @@ use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
     ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
-    KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
-    ListSessionsRequest, MaintainReply, MaintainRequest, ProxyStatus, ProxyStatusRequest, RecoverReply,
-    RecoverRequest, SessionDetail, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest,
-    UpgradeReply, UpgradeRequest,
+    KillMatchingRequest, KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest,
+    ListSessionsReply, ListSessionsRequest, MaintainReply, MaintainRequest, ProxyStatus, ProxyStatusRequest,
+    RecoverReply, RecoverRequest, SessionDetail, SessionStatsReply, SessionStatsRequest, SessionValues,
+    SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
@@ -36,6 +36,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a kill may take to be answered: the store ends sessions page by page, and each page waits for a majority.
 const KILL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a count may take to be answered: the store walks all sessions, seconds for millions, and a node that does not lead gives
+/// the leader 8 s.
+const COUNT_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// How long a step of a change of the membership may take: the store gives it 5 s to be committed, and a second to ask who is
 /// to be added.
@@ -70,6 +74,16 @@ trait Question: Clone {
     /// Whether asking twice is the same as asking once.
     const IS_READ: bool;
     async fn ask(self, channel: Channel) -> Result<Self::Answer, Status>;
+}
+
+/// The question for a session with its values; without them the same words ask another method.
+#[derive(Clone)]
+struct ValuesOf(ShowSessionRequest);
+
+impl tonic::IntoRequest<ShowSessionRequest> for ValuesOf {
+    fn into_request(self) -> tonic::Request<ShowSessionRequest> {
+        tonic::Request::new(self.0)
+    }
 }
 
 macro_rules! question {
@@ -107,6 +121,27 @@ question!(
     StoreAdminClient.show_session,
     ATTEMPT_TIMEOUT,
     true
+);
+question!(
+    ValuesOf,
+    SessionValues,
+    StoreAdminClient.show_values,
+    ATTEMPT_TIMEOUT,
+    true
+);
+question!(
+    SessionStatsRequest,
+    SessionStatsReply,
+    StoreAdminClient.session_stats,
+    COUNT_TIMEOUT,
+    true
+);
+question!(
+    KillMatchingRequest,
+    KillSessionsReply,
+    StoreAdminClient.kill_matching,
+    KILL_TIMEOUT,
+    false
 );
 question!(
     ListServersRequest,
@@ -212,6 +247,16 @@ impl Store {
         self.ask(request).await
     }
 
+    /// One session with the values of its attributes.
+    pub(crate) async fn values(&self, request: ShowSessionRequest) -> Result<SessionValues, Failure> {
+        self.ask(ValuesOf(request)).await
+    }
+
+    /// Figures of sessions.
+    pub(crate) async fn stats(&self, request: SessionStatsRequest) -> Result<SessionStatsReply, Failure> {
+        self.ask(request).await
+    }
+
     /// Asks about the cluster's format, or says what it shall be.
     pub(crate) async fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeReply, Failure> {
         self.ask(request).await
@@ -252,6 +297,14 @@ impl Store {
 
     /// Ends sessions.
     pub(crate) async fn kill(&self, request: KillSessionsRequest) -> Result<KillSessionsReply, Failure> {
+        self.ask(request).await
+    }
+
+    /// Ends sessions by conditions.
+    pub(crate) async fn kill_matching(
+        &self,
+        request: KillMatchingRequest,
+    ) -> Result<KillSessionsReply, Failure> {
         self.ask(request).await
     }
 
@@ -347,7 +400,13 @@ fn is_passing(status: &Status) -> bool {
 /// speaks TLS ends one that does not.
 fn failure(dial: &Dial, address: &str, status: &Status) -> Failure {
     let Some(source) = std::error::Error::source(status) else {
-        return Failure::Refused(format!("{address}: {}", status.message()));
+        return match status.code() {
+            Code::NotFound => Failure::Missing(format!("{address}: {}", status.message())),
+            Code::Unimplemented => Failure::Older(format!(
+                "{address}: this store, or its leader, is of an earlier release and does not know that"
+            )),
+            _ => Failure::Refused(format!("{address}: {}", status.message())),
+        };
     };
     let hint = if dial.is_secured() {
         ""

@@ -8,15 +8,20 @@
 //!
 //! `--write-manual`, which comes before all that, writes man pages and completions (`process/src/manual.rs`).
 //!
-//! Left out on purpose: attribute values and session ids. The store has neither in clear.
+//! A session is known by its key, a hash of its id. An id that is given to find one is read from standard input and hashed here
+//! (`ids`); values of attributes, which an operator may ask for, are read by `values`. Both are pure.
+//!
+//! Left out on purpose: session ids in any answer. The store has none.
 
 mod args;
 mod client;
 mod commands;
 mod confirm;
 mod failure;
+mod ids;
 mod progress;
 mod render;
+mod values;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -2,12 +2,14 @@
 //! says.
 //!
 //! Shown, with certificates of the command line's own authority on stores, Tomcats, proxy and operators: a user survives
-//! SIGKILL of her Tomcat; without a certificate nobody is answered, and is told what is missing; a reader looks and ends
-//! nothing, and is written down for trying; what an operator does is written down with the name. Then the authority is
-//! replaced by another, step by step and without a restart, until the old one counts nowhere: the user is still signed in.
+//! SIGKILL of her Tomcat; without a certificate nobody is answered, and is told what is missing; a reader looks, ends
+//! nothing and sees no value, and is written down for trying; an operator sees the cart, and that is written down with the name. Then the authority is
+//! replaced by another, step by step and without a restart, until the old one counts nowhere: the user is still signed in, until an
+//! operator ends her session by its cookie, read from standard input.
 //! Broken once to see it fail: the gate lets everybody through (the reader ends sessions); the files are read once (nobody
 //! connects with the new authority).
 
+use std::io::Write;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -38,8 +40,26 @@ fn a_site_keeps_strangers_out_and_its_users_in() -> Outcome {
             ensure!(world.stores.wait_ready()? != leader, "leadership stayed");
             let after = ada.add("lamp")?;
             ensure!(after.user == "ada" && after.cart == "shark:1,lamp:1", "{after:?}");
+
+            ends_by_her_cookie(world, ada.session_id()?)?;
+            ensure!(ada.is_signed_out()?, "her session was ended");
             Ok(())
         })
+}
+
+/// Ends a session by the cookie that its user sent along, which no command line shows.
+fn ends_by_her_cookie(world: &World, id: &str) -> Outcome {
+    let mut command = Command::new(place::program("remora")?);
+    command.args(["--store", &world.stores.client_list()]);
+    command.args(world.certificates()?.flags("admin"));
+    command.args(["sessions", "kill", "--cookie", "-"]);
+    let (pipe, mut mine) = std::io::pipe()?;
+    write!(mine, "Cookie: theme=dark; JSESSIONID={id}")?;
+    drop(mine);
+    let output = command.stdin(pipe).output().context("run remora")?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success() && said.contains('1'), "{said}");
+    Ok(())
 }
 
 /// What the command line says with the certificate of that name, or with none; an error if it did what it was asked.
@@ -66,7 +86,19 @@ fn each_does_what_the_certificate_says(world: &mut World) -> Outcome {
     ensure!(said.contains("it takes one that names remora://admin"), "{said}");
     let said = refused(world, Some("adapter"), &["sessions", "list"])?;
     ensure!(said.contains("gives no right to ListSessions"), "{said}");
-    world.operator(&["sessions", "kill", "--principal", "nobody", "--yes"])?;
+    let listed = world.operator(&["sessions", "list", "--user", "ada"])?;
+    let hers = listed
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().next());
+    let values = ["sessions", "show", "--values", hers.context("her session")?];
+    let said = refused(world, Some("reader"), &values)?;
+    ensure!(said.contains("gives no right to ShowValues"), "{said}");
+    let shown = world.operator(&values)?;
+    ensure!(
+        shown.contains(r#"{"shark":1}"#),
+        "an operator sees the cart: {shown}"
+    );
     world.operator(&["upstreams", "drain", "n1"])?;
     world.operator(&["upstreams", "undrain", "n1"])?;
     let mut books = world.proxy()?.process()?.output();
@@ -75,7 +107,8 @@ fn each_does_what_the_certificate_says(world: &mut World) -> Outcome {
     }
     for entry in [
         "refused: the certificate of reader (remora://reader) gives no right to KillSessions",
-        "ended 0 sessions: principal nobody",
+        "refused: the certificate of reader (remora://reader) gives no right to ShowValues",
+        "told the values of session localhost/shop/",
         "ProxyAdmin/Drain",
         "admin (remora://admin)",
     ] {

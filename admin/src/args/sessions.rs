@@ -1,6 +1,8 @@
 //! `remora sessions`: which sessions are meant, and what becomes of them.
 //!
-//! A label is read here, once for lists, kills and watches; what could be a session id is refused by the verb.
+//! A label is read here, once for all verbs; what could be a session id is refused by the verb, because clap would repeat it.
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -9,8 +11,11 @@ const LIST_EXAMPLES: &str = "Examples:
   remora sessions list --application localhost/shop --sort size --limit 20
   remora sessions list --label oidc.sid=7f3a
   remora sessions list --idle 2d --sort idle
+  remora sessions list --sort age --reverse --limit 5      the youngest
   remora sessions list --attribute cart --size 100KiB
-  remora -o json sessions list --limit 1000000
+  remora sessions list --owner none --count
+  remora sessions list --cookie -      whose cookie was pasted
+  remora -o json sessions list --all
 
 The store filters, sorts and counts. Sessions that are used meanwhile change their places: one may be listed twice, or not.";
 
@@ -25,16 +30,67 @@ logout, operator, limit or expiry; not each save. A filter is asked of what a se
 node can be watched; when it fails, the watch goes on at the next address of --store, and says \"missed\" if it was not told
 everything. With -o json each line is a document of its own.";
 
+/// For whoever shows one.
+const SHOW_EXAMPLES: &str = "Examples:
+  remora sessions show 3fa4c2d1
+  remora sessions show 3fa4c2d1 --values
+  remora sessions show --cookie -      then paste the cookie, or send it: pbpaste | remora sessions show --cookie -
+
+--values takes a certificate that names remora://admin, and every time is written down by the store (target `audit`); without TLS
+the store asks nobody who they are. Values that have a layout of ours are shown; of an application's own objects the class, and
+of encrypted values the name of the key.";
+
+/// For whoever ends sessions.
+const KILL_EXAMPLES: &str = "Examples:
+  remora sessions kill 3fa4c2d1
+  remora sessions kill --cookie -      the user whose cookie was pasted
+  remora sessions kill --user ada
+  remora sessions kill --idle 2d --application localhost/shop --dry-run
+  remora sessions kill --label oidc.sid=7f3a --yes
+
+At a terminal it says what would end and asks; elsewhere it takes --yes. What matches while it looks is ended; sessions that come
+later stay. Exit code 1 if a name was given that no session has.";
+
+/// For whoever counts.
+const STATS_EXAMPLES: &str = "Examples:
+  remora sessions stats
+  remora sessions stats --by attribute --application localhost/shop     what makes sessions large
+  remora sessions stats --by user --limit 10
+  remora sessions stats --idle 1d
+
+The store counts, in one walk; half (median) and 99 of 100 (p99) are known to within a quarter.";
+
 /// Look at sessions, watch them, or end them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
     /// List sessions: those that match, and how many there are
     #[command(after_help = LIST_EXAMPLES)]
-    List(SessionList),
-    /// Show one session with its attributes' names and sizes
+    List(Box<SessionList>),
+    /// Show one session with its attributes' names and sizes, and their values if asked for
+    #[command(after_help = SHOW_EXAMPLES)]
     Show {
-        /// Leading hexadecimal digits of the session's key, as `sessions list` shows them
-        key: String,
+        #[command(flatten)]
+        named: Named,
+        /// Exact application, where a session of the same id may be in several
+        #[arg(long, value_name = "APPLICATION")]
+        application: Option<String>,
+        /// The values of its attributes, too
+        #[arg(long)]
+        values: bool,
+    },
+    /// Count sessions in groups: how many, how large, how long unused, whose
+    #[command(after_help = STATS_EXAMPLES)]
+    Stats {
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        conditions: Conditions,
+        /// What the sessions of a group have in common
+        #[arg(long, value_enum, default_value = "application", value_name = "WHAT")]
+        by: GroupBy,
+        /// How many groups at most, those with the most bytes
+        #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
     },
     /// Watch what happens to sessions, as it happens, until Ctrl-C
     #[command(after_help = WATCH_EXAMPLES)]
@@ -43,26 +99,53 @@ pub(crate) enum Sessions {
         filter: Filter,
     },
     /// End sessions: their users are logged out
-    Kill {
-        /// Leading hexadecimal digits of one session's key
-        #[arg(conflicts_with_all = ["application", "label", "principal", "owner", "all"])]
-        key: Option<String>,
-        #[command(flatten)]
-        filter: Filter,
-        /// Every session of every application
-        #[arg(long)]
-        all: bool,
-        /// Do it without asking; needed for anything but a single key
-        #[arg(long)]
-        yes: bool,
-    },
+    #[command(after_help = KILL_EXAMPLES)]
+    Kill(Box<SessionKill>),
 }
 
-/// Which sessions to list, and how.
+/// Which sessions to end, and how carefully.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct SessionList {
+pub(crate) struct SessionKill {
+    #[command(flatten)]
+    pub(crate) named: Named,
     #[command(flatten)]
     pub(crate) filter: Filter,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
+    /// Every session of every application
+    #[arg(long, conflicts_with_all = ["key", "id", "cookie", "application", "label", "principal", "owner", "idle", "age", "size", "attribute"])]
+    pub(crate) all: bool,
+    /// Do it without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// Only say what would end
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// One session, by its key or by what its user's browser sends.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Named {
+    /// Leading hexadecimal digits of the session's key, as `sessions list` shows them
+    pub(crate) key: Option<String>,
+    /// Read the session's id from standard input; it takes -, so that no credential stands in a command line. Only its hash leaves
+    /// this program
+    #[arg(long, value_name = "-", conflicts_with_all = ["key", "cookie"])]
+    pub(crate) id: Option<String>,
+    /// Read its cookie from standard input: the value, JSESSIONID=..., or the whole field with other cookies
+    #[arg(long, value_name = "-", conflicts_with = "key")]
+    pub(crate) cookie: Option<String>,
+    /// What the session's cookie is called
+    #[arg(long, value_name = "NAME", default_value = "JSESSIONID")]
+    pub(crate) cookie_name: String,
+    /// The file with the secret under which the Tomcats hash ids, if they have one: their keyFile, or their encryptionKeys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+/// Further conditions of sessions: all that are given must hold.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Conditions {
     /// Not used for so long, as in 30m or 2d
     #[arg(long, value_name = "TIME")]
     pub(crate) idle: Option<humantime::Duration>,
@@ -75,15 +158,49 @@ pub(crate) struct SessionList {
     /// With an attribute of exactly this name
     #[arg(long, value_name = "NAME")]
     pub(crate) attribute: Option<String>,
+}
+
+/// Which sessions to list, and how.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SessionList {
+    #[command(flatten)]
+    pub(crate) named: Named,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
+    #[command(flatten)]
+    pub(crate) conditions: Conditions,
     /// What comes first: the smaller key, or what is longest unused, oldest, largest
     #[arg(long, value_enum, default_value = "key", value_name = "ORDER")]
     pub(crate) sort: SortBy,
+    /// The other way round
+    #[arg(long)]
+    pub(crate) reverse: bool,
     /// How many at most
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub(crate) limit: usize,
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: u64,
+    /// All of them, in place of --limit
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// Only how many there are, and how large they are together
+    #[arg(long, conflicts_with_all = ["limit", "all", "page", "sort", "reverse"])]
+    pub(crate) count: bool,
     /// Go on where a list in the same order ended, as it said
     #[arg(long, value_name = "PAGE")]
     pub(crate) page: Option<String>,
+}
+
+/// What the sessions of a group have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupBy {
+    /// Their application
+    Application,
+    /// The Tomcat that holds them
+    Owner,
+    /// Whose they are
+    #[value(alias = "principal")]
+    User,
+    /// An attribute that they have; its own size is counted
+    Attribute,
 }
 
 /// The order of a list.
@@ -121,9 +238,9 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
     /// Whose they are: short for --label principal=NAME
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "user", value_name = "NAME")]
     pub(crate) principal: Option<String>,
-    /// Exact node name of the Tomcat that holds them
+    /// Exact node name of the Tomcat that holds them; `none` for those that nobody holds
     #[arg(long, value_name = "NODE")]
     pub(crate) owner: Option<String>,
 }
@@ -156,15 +273,20 @@ mod tests {
     use crate::args::{Arguments, Verb};
 
     #[test]
-    fn a_key_and_everything_cannot_both_be_meant() {
-        assert!(Arguments::try_parse_from(["remora", "sessions", "kill", "3fa4", "--all"]).is_err());
-    }
-
-    #[test]
-    fn a_key_and_a_filter_cannot_both_be_meant() {
-        for filter in ["--application", "--label", "--principal", "--owner"] {
-            let line = ["remora", "sessions", "kill", "3fa4", filter, "x=y"];
-            assert!(Arguments::try_parse_from(line).is_err(), "{filter}");
+    fn everything_is_meant_alone_and_one_session_is_named_in_one_way() {
+        for line in [
+            "kill 3fa4 --all",
+            "kill --all --idle 2d",
+            "kill --all --application x",
+            "kill --all --yes --dry-run",
+            "show 3fa4 --cookie -",
+            "show --id - --cookie -",
+            "list --limit 0",
+            "list --all --limit 9",
+            "list --count --sort age",
+        ] {
+            let words = ["remora", "sessions"].into_iter().chain(line.split(' '));
+            assert!(Arguments::try_parse_from(words).is_err(), "{line}");
         }
     }
 
@@ -176,7 +298,7 @@ mod tests {
             "list",
             "--label",
             "oidc.sid=a=b",
-            "--principal",
+            "--user",
             "ada",
         ];
         let Verb::Sessions(Sessions::List(ask)) = Arguments::parse_from(line).verb else {

@@ -1,20 +1,19 @@
 //! `remora sessions list`. What matches is filtered, sorted and counted by the store, and comes in pages; a list that is not
-//! whole says so, and how to go on.
+//! whole says so, and how to go on. One in which nothing stands is none where the store knows the names that were given, and a
+//! failure where it does not.
 //!
 //! Ages are reckoned against the operator's own clock.
-
-use std::time::Duration;
 
 use remora_proto::v1::{
     ListSessionsReply, ListSessionsRequest, SessionConditions, SessionFilter, SessionOrder, SessionSummary,
 };
 
-use crate::args::{Filter, SessionList, SortBy};
+use crate::args::{SessionList, SortBy};
 use crate::client::Store;
 use crate::failure::Failure;
-use crate::render::{Cell, Report};
+use crate::render::{Cell, Report, shown_bytes};
 
-use super::sessions::{hexadecimal, wall_ms, wire_filter};
+use super::meant::{Meant, check_names, hexadecimal, picked, wall_ms};
 
 /// Sessions asked for at first: as many as a store of any release gives.
 const FIRST_PAGE: u32 = 1_000;
@@ -24,10 +23,27 @@ const PAGE: u32 = 4_000;
 /// Digits of a key that tables show: few enough to type, enough to tell a million sessions apart.
 pub(super) const KEY_DIGITS: usize = 12;
 
-/// Lists sessions.
+/// Lists sessions, or only counts them.
 pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Failure> {
     let now = wall_ms();
-    let listed = collect(store, ask, now).await?;
+    let mut meant = Meant::new(&ask.filter, &ask.conditions, now);
+    let one = picked(&ask.named)?;
+    if let Some(one) = &one {
+        meant.filter.key_prefix.clone_from(&one.digits);
+    }
+    let listed = collect(store, ask, &meant).await?;
+    if listed.sessions.is_empty() && ask.page.is_none() {
+        check_names(store, &meant.filter).await?;
+        if let Some(one) = one {
+            return Err(one.missed(Failure::Missing("no live session matches".into())));
+        }
+    }
+    let (matching, bytes) = (listed.matching, listed.matching_bytes);
+    if ask.count {
+        let count = matching.ok_or_else(|| older("--count"))?;
+        let fields = vec![("sessions", Cell::Count(count)), ("size", Cell::Bytes(bytes))];
+        return Ok(Report::default().record("matching", fields));
+    }
     let columns = vec![
         "key",
         "application",
@@ -42,15 +58,13 @@ pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Fai
     let rows = listed.sessions.iter().map(|session| row(session, now)).collect();
     let shown = listed.sessions.len() as u64;
     let next = hexadecimal(&listed.next_page);
-    let hint = (!next.is_empty()).then(|| hint(shown, listed.matching, &next));
+    let hint = hint(shown, matching.map(|matching| (matching, bytes)), &next);
     let fields = vec![
         ("shown", Cell::Count(shown)),
-        ("matching", listed.matching.map_or(Cell::Nothing, Cell::Count)),
+        ("matching", matching.map_or(Cell::Nothing, Cell::Count)),
         (
             "matching size",
-            listed
-                .matching
-                .map_or(Cell::Nothing, |_| Cell::Bytes(listed.matching_bytes)),
+            matching.map_or(Cell::Nothing, |_| Cell::Bytes(bytes)),
         ),
         ("next page", Cell::text(next)),
     ];
@@ -58,15 +72,6 @@ pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Fai
         .table("sessions", columns, rows)
         .figures("listed", fields)
         .hint(hint))
-}
-
-/// How many sessions match, in words.
-pub(super) async fn matching(store: &Store, filter: &Filter) -> Result<String, Failure> {
-    let matching = count(store, wire_filter(filter, "")).await?;
-    Ok(matching.map_or_else(
-        || "this store is of an earlier release and does not say how many".to_owned(),
-        |matching| matching.to_string(),
-    ))
 }
 
 /// How many sessions match; nothing where the store is of an earlier release.
@@ -79,63 +84,74 @@ pub(super) async fn count(store: &Store, filter: SessionFilter) -> Result<Option
     Ok(store.list(request).await?.matching)
 }
 
-/// Says that a list is not whole.
-fn hint(shown: u64, matching: Option<u64>, next: &str) -> String {
-    let of = matching.map_or_else(String::new, |matching| format!(" of {matching}"));
-    let all = matching.map_or_else(String::new, |matching| {
-        format!(", or see all with --limit {matching}")
-    });
-    format!("{shown}{of} sessions: go on with --page {next}{all}")
+/// How many there are, and how to go on where they are not all here. Nothing of a list in which nothing stands.
+fn hint(shown: u64, matching: Option<(u64, u64)>, next: &str) -> Option<String> {
+    let size = matching.map_or_else(String::new, |(_, bytes)| format!(", {}", shown_bytes(bytes)));
+    match (matching, next) {
+        _ if shown == 0 => None,
+        (None, "") => None,
+        (Some((matching, _)), "") if matching == shown => {
+            let ending = if shown == 1 { "" } else { "s" };
+            Some(format!("{shown} session{ending}{size}"))
+        }
+        (Some((matching, _)), "") => Some(format!("{shown} of {matching} sessions{size}: the last of them")),
+        (Some((matching, _)), _) => Some(format!(
+            "{shown} of {matching} sessions{size}: go on with --page {next}, or see all with --all"
+        )),
+        (None, _) => Some(format!("{shown} sessions: go on with --page {next}")),
+    }
 }
 
 /// Pages until the limit is reached.
-async fn collect(store: &Store, ask: &SessionList, now_ms: u64) -> Result<ListSessionsReply, Failure> {
+async fn collect(store: &Store, ask: &SessionList, meant: &Meant) -> Result<ListSessionsReply, Failure> {
     let mut listed = ListSessionsReply {
         next_page: page_bytes(ask.page.as_deref().unwrap_or_default())?.into(),
         ..ListSessionsReply::default()
     };
+    let limit = match ask {
+        SessionList { all: true, .. } => u64::MAX,
+        SessionList { count: true, .. } => 1,
+        _ => ask.limit,
+    };
     let mut page_size = FIRST_PAGE;
-    while listed.sessions.len() < ask.limit {
-        let rest = ask.limit - listed.sessions.len();
+    loop {
+        let rest = limit.saturating_sub(listed.sessions.len() as u64);
         let request = ListSessionsRequest {
-            filter: Some(wire_filter(&ask.filter, "")),
+            filter: Some(meant.filter.clone()),
             page_size: u32::try_from(rest).map_or(page_size, |rest| rest.min(page_size)),
             page: listed.next_page,
-            conditions: Some(conditions(ask, now_ms)),
+            conditions: Some(meant.conditions.clone()),
             order: order(ask.sort).into(),
-            ..ListSessionsRequest::default()
+            backwards: ask.reverse,
         };
-        let is_narrow = request.conditions != Some(SessionConditions::default()) || request.order != 0;
-        let reply = store.list(request).await?;
-        if reply.matching.is_none() && is_narrow {
-            return Err(Failure::Refused(
-                "this store is of an earlier release: it does not know --idle, --age, --size, --attribute and --sort"
-                    .into(),
-            ));
-        }
+        let reply = store.list(request.clone()).await?;
+        check_known(&request, &reply)?;
         page_size = reply.matching.map_or(FIRST_PAGE, |_| PAGE);
         let sessions = [listed.sessions, reply.sessions].concat();
         listed = ListSessionsReply { sessions, ..reply };
-        if listed.next_page.is_empty() {
-            break;
+        if listed.next_page.is_empty() || listed.sessions.len() as u64 >= limit {
+            return Ok(listed);
         }
     }
-    Ok(listed)
 }
 
-fn conditions(ask: &SessionList, now_ms: u64) -> SessionConditions {
-    let before = |age: Option<Duration>| {
-        let age = age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
-        // 0 would mean any; nobody is older than the clock.
-        age.map_or(0, |age| now_ms.saturating_sub(age).max(1))
-    };
-    SessionConditions {
-        last_access_before_ms: before(ask.idle.map(Into::into)),
-        created_before_ms: before(ask.age.map(Into::into)),
-        bytes_at_least: ask.size.unwrap_or(0),
-        attribute: ask.attribute.clone().unwrap_or_default(),
-        ..SessionConditions::default()
+/// Whether the store knew all that it was asked: one of an earlier release would list what was not asked for.
+fn check_known(request: &ListSessionsRequest, reply: &ListSessionsReply) -> Result<(), Failure> {
+    let conditions = request.conditions.clone().unwrap_or_default();
+    let is_narrow = conditions != SessionConditions::default() || request.order != 0;
+    if reply.matching.is_none() && is_narrow {
+        return Err(older("--idle, --age, --size, --attribute and --sort"));
     }
+    if reply.knows == 0 && (request.backwards || conditions.released) {
+        return Err(older("--reverse and --owner none"));
+    }
+    Ok(())
+}
+
+fn older(flags: &str) -> Failure {
+    Failure::Older(format!(
+        "this store is of an earlier release: it does not know {flags}"
+    ))
 }
 
 fn order(sort: SortBy) -> SessionOrder {
@@ -192,11 +208,20 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_not_whole_says_how_to_go_on() {
+    fn a_list_says_how_many_there_are_and_how_to_go_on() {
+        assert_eq!(hint(0, Some((0, 0)), ""), None);
+        assert_eq!(hint(1, Some((1, 512)), "").unwrap(), "1 session, 512 B");
         assert_eq!(
-            hint(100, Some(131), "6b00"),
-            "100 of 131 sessions: go on with --page 6b00, or see all with --limit 131"
+            hint(31, Some((131, 2_048)), "").unwrap(),
+            "31 of 131 sessions, 2.0 KiB: the last of them"
         );
-        assert_eq!(hint(100, None, "6b00"), "100 sessions: go on with --page 6b00");
+        assert_eq!(
+            hint(100, Some((131, 2_048)), "6b00").unwrap(),
+            "100 of 131 sessions, 2.0 KiB: go on with --page 6b00, or see all with --all"
+        );
+        assert_eq!(
+            hint(100, None, "6b00").unwrap(),
+            "100 sessions: go on with --page 6b00"
+        );
     }
 }

@@ -1,141 +1,121 @@
-//! `remora sessions show|kill`. A session is named by the leading digits of its key, which is a hash of its id: nothing shown
-//! here can be used to log in.
+//! `remora sessions show`, and what leads to the other verbs about sessions: `list` (`listing`), `kill` (`killing`), `stats` and
+//! `watch` (`watching`); which sessions they mean says `meant`.
 //!
-//! Invariants: what could be a session id is refused before it travels, and is not repeated in the refusal. A kill says
-//! exactly what it is for: one key, which is looked up first so that a short prefix ends nobody else's session, or a
-//! filter, or `--all` in so many words; but for a single key nothing ends without `--yes`. A kill is sent once.
-//!
-//! Ages are reckoned against the operator's own clock. Left out on purpose: lists (`listing`), watches (`watching`), and values of attributes.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! A session is known by its key, which is a hash of its id: nothing shown here can be used to log in. Values of attributes are
+//! shown to who asks for them with an operator's right, and are cut in tables, where one screen has to do.
 
 use remora_proto::v1::{
-    AttributeDetail, KillSessionsRequest, Label, SessionDetail, SessionFilter, ShowSessionRequest,
+    Attribute, AttributeDetail, SessionDetail, SessionFilter, SessionValues, ShowSessionRequest,
 };
 
-use crate::args::{Filter, Output, Sessions};
+use crate::args::{Format, Named, Output, Sessions};
 use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use crate::values;
 
-use super::{listing, watching};
+use super::meant::{Meant, Picked, hexadecimal, picked, wall_ms};
+use super::{killing, listing, stats, watching};
 
-/// Lists, shows, ends or watches sessions.
+/// Characters of a value in a table: with the other columns about a line of a wide terminal.
+const VALUE_CHARS: usize = 80;
+
+/// Lists, shows, counts, ends or watches sessions.
 pub(super) async fn run(reach: &Reach, verb: Sessions, output: Output) -> Result<Report, Failure> {
     let store = Store::new(reach)?;
     match verb {
         Sessions::List(ask) => listing::list(&store, &ask).await,
-        Sessions::Show { key } => Ok(detail(&find(&store, &key).await?)),
-        Sessions::Kill { key: Some(key), .. } => kill_one(&store, &key).await,
-        Sessions::Kill {
-            key: None,
+        Sessions::Show {
+            named,
+            application,
+            values,
+        } => show(&store, &named, application, values.then_some(output.format)).await,
+        Sessions::Stats {
             filter,
-            all,
-            yes,
-        } => kill_many(&store, &filter, all, yes).await,
+            conditions,
+            by,
+            limit,
+        } => {
+            let meant = Meant::new(&filter, &conditions, wall_ms());
+            stats::run(&store, &meant, by, limit).await
+        }
+        Sessions::Kill(ask) => killing::run(&store, &ask).await,
         Sessions::Watch { filter } => watching::run(&store, &filter, output).await,
     }
 }
 
-async fn find(store: &Store, key: &str) -> Result<SessionDetail, Failure> {
-    let digits = key_digits(key)?;
-    store
-        .show(ShowSessionRequest {
-            filter: Some(wire_filter(&Filter::default(), &digits)),
-        })
-        .await
-}
-
-/// Looks first, so that a prefix of several keys ends nobody's session.
-async fn kill_one(store: &Store, key: &str) -> Result<Report, Failure> {
-    let found = find(store, key).await?;
-    let session = found
-        .summary
-        .and_then(|summary| summary.session)
-        .unwrap_or_default();
-    let filter = SessionFilter {
-        application: session.application,
-        key_prefix: hexadecimal(&session.key),
-        ..SessionFilter::default()
+/// Shows one session, with its values if a format for them is given.
+async fn show(
+    store: &Store,
+    named: &Named,
+    application: Option<String>,
+    values: Option<Format>,
+) -> Result<Report, Failure> {
+    let one = picked(named)?.ok_or_else(|| {
+        Failure::Usage("say which session: a KEY, or --id - or --cookie - and what its browser sends".into())
+    })?;
+    let request = ShowSessionRequest {
+        filter: Some(SessionFilter {
+            application: application.unwrap_or_default(),
+            key_prefix: one.digits.clone(),
+            ..SessionFilter::default()
+        }),
     };
-    kill(
-        store,
-        KillSessionsRequest {
-            filter: Some(filter),
-            all: false,
-        },
-    )
-    .await
+    let report = match values {
+        None => store.show(request).await.map(|session| {
+            let columns = vec!["attribute", "size", "type", "version"];
+            let rows = session.attributes.iter().map(attribute_row);
+            detail(&session)
+                .table("attributes", columns, rows.collect())
+                .main()
+        }),
+        Some(format) => store
+            .values(request)
+            .await
+            .map(|told| with_values(told, &one, format)),
+    };
+    report.map_err(|failure| one.missed(failure))
 }
 
-async fn kill_many(store: &Store, filter: &Filter, all: bool, yes: bool) -> Result<Report, Failure> {
-    let Filter {
-        application,
-        label,
-        principal,
-        owner,
-    } = filter;
-    let labelled = !label.is_empty() || principal.is_some();
-    let narrowed = application.is_some() || labelled || owner.is_some();
-    if !narrowed && !all {
-        return Err(Failure::Usage(
-            "say which sessions: a KEY, or --application, --label, --principal, --owner, or --all".into(),
-        ));
+fn with_values(told: SessionValues, one: &Picked, format: Format) -> Report {
+    let session = told.session.unwrap_or_default();
+    let key = session
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.session.as_ref());
+    let key = key.map(|session| session.key.clone()).unwrap_or_default();
+    let own = |text: &str| one.is_id_of(text, &key);
+    let rows = told.attributes.iter().map(|attribute| {
+        let Attribute {
+            name,
+            version,
+            r#type,
+            value,
+        } = attribute;
+        let mut row = attribute_row(&AttributeDetail {
+            name: name.clone(),
+            version: *version,
+            r#type: *r#type,
+            bytes: value.len() as u64,
+        });
+        let value = Cell::Document(values::read(*r#type, value, &own));
+        row.push(match format {
+            Format::Table => Cell::text(cut(&value.to_string())),
+            _ => value,
+        });
+        row
+    });
+    let columns = vec!["attribute", "size", "type", "version", "value"];
+    detail(&session)
+        .table("attributes", columns, rows.collect())
+        .main()
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(VALUE_CHARS) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
     }
-    if !yes {
-        let matching = listing::matching(store, filter).await?;
-        return Err(Failure::Refused(format!(
-            "{matching} sessions match; repeat with --yes to end them"
-        )));
-    }
-    kill(
-        store,
-        KillSessionsRequest {
-            filter: Some(wire_filter(filter, "")),
-            all,
-        },
-    )
-    .await
-}
-
-async fn kill(store: &Store, request: KillSessionsRequest) -> Result<Report, Failure> {
-    let reply = store.kill(request).await?;
-    Ok(Report::default().record("result", vec![("sessions ended", Cell::Count(reply.killed))]))
-}
-
-pub(super) fn wire_filter(filter: &Filter, key_prefix: &str) -> SessionFilter {
-    SessionFilter {
-        application: filter.application.clone().unwrap_or_default(),
-        labels: filter.labels().map(label).collect(),
-        owner: filter.owner.clone().unwrap_or_default(),
-        key_prefix: key_prefix.to_owned(),
-    }
-}
-
-fn label((name, value): (&str, &str)) -> Label {
-    Label {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    }
-}
-
-/// Refuses what cannot be a key here, so that nobody pastes a session id and waits for a "not found". Tomcat writes its
-/// ids as 32 digits with upper-case letters, and keys are shown in lower case.
-fn key_digits(key: &str) -> Result<String, Failure> {
-    let fits = (1..=32).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_session_id = key.len() == 32 && key.bytes().any(|byte| byte.is_ascii_uppercase());
-    if fits && !is_session_id {
-        return Ok(key.to_ascii_lowercase());
-    }
-    // The sentence must not repeat what may be a credential.
-    Err(Failure::Usage(
-        "that is not a key: give the leading hexadecimal digits that `remora sessions list` shows, not a session id"
-            .into(),
-    ))
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn detail(session: &SessionDetail) -> Report {
@@ -172,12 +152,9 @@ fn detail(session: &SessionDetail) -> Report {
     ];
     let labels = session.labels.iter();
     let labels = labels.map(|label| vec![Cell::text(label.name.as_str()), Cell::text(label.value.as_str())]);
-    let columns = vec!["attribute", "size", "type", "version"];
-    let rows = session.attributes.iter().map(attribute_row).collect();
     Report::default()
         .record("session", fields)
         .table("labels", vec!["label", "value"], labels.collect())
-        .table("attributes", columns, rows)
 }
 
 fn idle_limit(seconds: i32) -> Cell {
@@ -191,19 +168,9 @@ fn attribute_row(attribute: &AttributeDetail) -> Vec<Cell> {
     vec![
         Cell::text(attribute.name.as_str()),
         Cell::Bytes(attribute.bytes),
-        Cell::Count(attribute.r#type.into()),
+        Cell::text(values::kind(attribute.r#type)),
         Cell::Count(attribute.version),
     ]
-}
-
-/// The wall clock in milliseconds since 1970, against which people read the ages of sessions.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the operator's own clock, used for display only"
-)]
-pub(super) fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -211,20 +178,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pasted_session_id_is_refused_before_it_travels() {
-        let refused = key_digits("4DF1C0FFEE.n1").unwrap_err();
-        assert_eq!(refused.exit_code(), 2);
-        let whole = key_digits("4DF1C0FFEE4DF1C0FFEE4DF1C0FFEE00").unwrap_err();
-        assert_eq!(whole.exit_code(), 2);
-        assert!(!whole.to_string().contains("4DF1"), "it may be a credential");
-        assert!(key_digits("4df1c0ffee4df1c0ffee4df1c0ffee00").is_ok());
-        assert_eq!(key_digits("3FA4").unwrap(), "3fa4");
-    }
-
-    #[test]
     fn zero_and_less_mean_that_a_session_never_expires() {
         assert_eq!(idle_limit(0), Cell::text("never"));
         assert_eq!(idle_limit(-1), Cell::text("never"));
         assert_eq!(idle_limit(1_800), Cell::Seconds(1_800));
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let long = "é".repeat(VALUE_CHARS + 1);
+        assert_eq!(cut(&long), format!("{}...", "é".repeat(VALUE_CHARS)));
     }
 }

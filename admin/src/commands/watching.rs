@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::render::{Cell, Report, Stream, printable};
 
 use super::listing::KEY_DIGITS;
-use super::sessions::{hexadecimal, wall_ms, wire_filter};
+use super::meant::{NOBODY, by_names, hexadecimal, wall_ms};
 
 /// The columns for people, and how wide each is at least. A longer value moves the rest of its line.
 const COLUMNS: [(&str, u16); 7] = [
@@ -52,8 +52,13 @@ const PRINCIPAL: &str = "principal";
 
 /// Tells what happens until it is ended.
 pub(super) async fn run(store: &Store, filter: &Filter, output: Output) -> Result<Report, Failure> {
+    if filter.owner.as_deref() == Some(NOBODY) {
+        return Err(Failure::Usage(
+            "a watch tells when sessions are released, and by whom: name that owner, or none at all".into(),
+        ));
+    }
     let mut signals = Signals::install().map_err(|error| Failure::Refused(error.to_string()))?;
-    let mut watching = store.watch(wire_filter(filter, ""));
+    let mut watching = store.watch(by_names(filter));
     let ended = async { while signals.next().await != Signal::Stop {} };
     let ended = tokio::select! {
         biased;

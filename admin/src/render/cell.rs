@@ -20,6 +20,8 @@ pub(crate) enum Cell {
     Labels(Vec<(String, String)>),
     /// Yes or no.
     Flag(bool),
+    /// What is a document of its own, whole.
+    Document(Value),
     /// Not known, or not so.
     Nothing,
 }
@@ -43,6 +45,7 @@ impl Cell {
             Cell::Bytes(bytes) => shown_bytes(*bytes),
             Cell::Seconds(seconds) => shown_seconds(*seconds),
             Cell::Labels(labels) => printable(&joined(labels)),
+            Cell::Document(document) => escaped(document),
             Cell::Flag(true) => "yes".into(),
             Cell::Flag(false) => "no".into(),
             Cell::Nothing => "-".into(),
@@ -63,6 +66,7 @@ impl Cell {
                 )
             }
             Cell::Flag(flag) => Value::from(*flag),
+            Cell::Document(document) => document.clone(),
             Cell::Nothing => Value::Null,
         }
     }
@@ -73,6 +77,7 @@ impl Cell {
         let text = match self {
             Cell::Text(text) => printable(text),
             Cell::Labels(labels) => printable(&joined(labels)),
+            Cell::Document(document) => escaped(document),
             Cell::Count(number) | Cell::Bytes(number) | Cell::Seconds(number) => return number.to_string(),
             Cell::Flag(flag) => return flag.to_string(),
             Cell::Nothing => return String::new(),
@@ -102,13 +107,30 @@ fn joined(labels: &[(String, String)]) -> String {
 /// A text that moves no terminal: what would end a line, begin an escape sequence or turn the direction of what follows is
 /// shown as a mark.
 pub(crate) fn printable(text: &str) -> String {
-    let turns = |letter| {
-        matches!(
+    text.replace(moves, "\u{fffd}")
+}
+
+/// A document on one line, in which JSON's own escapes stand for what would move a terminal: nothing of it is lost.
+fn escaped(document: &Value) -> String {
+    let mut text = String::new();
+    for letter in document.to_string().chars() {
+        if moves(letter) {
+            // All of them have four digits at most.
+            text.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// Whether a letter moves a terminal, or turns the direction of what follows.
+fn moves(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
             letter,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         )
-    };
-    text.replace(|letter: char| letter.is_control() || turns(letter), "\u{fffd}")
 }
 
 pub(crate) fn shown_bytes(bytes: u64) -> String {
@@ -155,6 +177,15 @@ mod tests {
         let labels = Cell::Labels(vec![("tenant".into(), name.into())]);
         assert_eq!(labels.shown(), format!("tenant={shown}"));
         assert_eq!(Cell::text("王 👩‍🚀 Zoe\u{308}").shown(), "王 👩‍🚀 Zoe\u{308}");
+    }
+
+    #[test]
+    fn no_document_moves_a_terminal_and_nothing_of_it_is_lost() {
+        let name = "a\u{1b}[2J\u{9b}31m\u{202e}b";
+        let document = Cell::Document(serde_json::json!({ name: [name] }));
+        let shown = document.shown();
+        assert!(!shown.contains(moves), "{shown}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), document.value());
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! A proxy and a store that are none, and the program that asks them.
 #![allow(dead_code, reason = "each test file uses its part of the support")]
 
+pub(crate) mod today;
+
 use std::collections::VecDeque;
+use std::io::Write;
 use std::net::SocketAddr;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,15 +14,16 @@ use std::time::Duration;
 use futures::stream::{self, BoxStream, StreamExt};
 use remora_proto::v1::change_member_reply::State;
 use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
+use remora_proto::v1::registry_server::RegistryServer;
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
     BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
     ExplainReply, ExplainRequest, ForeseeReply, ForeseeRequest, HandOverReply, HandOverRequest,
     KillMatchingRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
     MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus, ProxyStatus, ProxyStatusRequest,
-    RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SessionStatsReply, SessionStatsRequest,
-    SessionValues, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply,
-    UpgradeRequest, UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
+    RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SessionFilter, SessionStatsReply,
+    SessionStatsRequest, SessionValues, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest,
+    UpgradeReply, UpgradeRequest, UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -162,12 +166,14 @@ impl Watched {
 }
 
 /// A store of an earlier release that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
-/// in three steps and nobody else.
+/// in three steps and nobody else. One of today has one session, of ada on n1, that has just been used.
 #[derive(Clone, Default)]
 pub(crate) struct Store {
     pub(crate) kills: Arc<AtomicU32>,
     pub(crate) steps: Arc<AtomicU32>,
     pub(crate) watches: Watched,
+    pub(crate) today: bool,
+    pub(crate) killed: Arc<Mutex<Vec<SessionFilter>>>,
 }
 
 #[tonic::async_trait]
@@ -178,24 +184,44 @@ impl StoreAdmin for Store {
 
     async fn list_sessions(
         &self,
-        _: Request<ListSessionsRequest>,
+        request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsReply>, Status> {
+        if self.today {
+            return Ok(Response::new(today::list(request.into_inner())));
+        }
         Ok(Response::new(ListSessionsReply::default()))
     }
 
-    async fn show_session(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionDetail>, Status> {
-        Err(Status::not_found("no session has a key that begins like this"))
+    async fn show_session(
+        &self,
+        request: Request<ShowSessionRequest>,
+    ) -> Result<Response<SessionDetail>, Status> {
+        let found = Some(request.into_inner())
+            .filter(|_| self.today)
+            .and_then(today::show);
+        let missing = || Status::not_found("no session has a key that begins like this");
+        found.map(Response::new).ok_or_else(missing)
     }
 
-    async fn show_values(&self, _: Request<ShowSessionRequest>) -> Result<Response<SessionValues>, Status> {
-        Err(Status::unimplemented(""))
+    async fn show_values(
+        &self,
+        request: Request<ShowSessionRequest>,
+    ) -> Result<Response<SessionValues>, Status> {
+        if !self.today {
+            return Err(Status::unimplemented(""));
+        }
+        let session = self.show_session(request).await?.into_inner();
+        Ok(Response::new(today::values(session)))
     }
 
     async fn session_stats(
         &self,
-        _: Request<SessionStatsRequest>,
+        request: Request<SessionStatsRequest>,
     ) -> Result<Response<SessionStatsReply>, Status> {
-        Err(Status::unimplemented(""))
+        if !self.today {
+            return Err(Status::unimplemented(""));
+        }
+        Ok(Response::new(today::stats(request.into_inner())))
     }
 
     async fn kill_matching(
@@ -272,6 +298,11 @@ impl StoreAdmin for Store {
         request: Request<KillSessionsRequest>,
     ) -> Result<Response<KillSessionsReply>, Status> {
         self.kills.fetch_add(1, Ordering::SeqCst);
+        if self.today {
+            let filter = request.into_inner().filter.unwrap_or_default();
+            self.killed.lock().expect("no test has failed").push(filter);
+            return Ok(Response::new(KillSessionsReply { killed: 1 }));
+        }
         if request.into_inner().filter.unwrap_or_default().application != "slow" {
             return Err(Status::unknown("the outcome was not learned"));
         }
@@ -309,12 +340,26 @@ pub(crate) fn proxy(route: &'static str) -> String {
 }
 
 pub(crate) fn store() -> (String, Store) {
-    let store = Store::default();
+    serve_store(Store::default())
+}
+
+/// A store of today.
+pub(crate) fn store_of_today() -> (String, Store) {
+    serve_store(Store {
+        today: true,
+        ..Store::default()
+    })
+}
+
+fn serve_store(store: Store) -> (String, Store) {
     let serving = store.clone();
-    (
-        serve(move || Server::builder().add_service(StoreAdminServer::new(serving))),
-        store,
-    )
+    let serve = serve(move || {
+        let admin = StoreAdminServer::new(serving.clone());
+        Server::builder()
+            .add_service(admin)
+            .add_service(RegistryServer::new(serving))
+    });
+    (serve, store)
 }
 
 /// An address at which nobody listens.
@@ -324,16 +369,29 @@ pub(crate) fn nobody() -> String {
 
 /// Exit code, standard output, standard error.
 pub(crate) fn remora(arguments: &[&str]) -> (Option<i32>, String, String) {
+    remora_fed(arguments, "")
+}
+
+/// The same with something on standard input.
+pub(crate) fn remora_fed(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_remora"))
+        .args(arguments)
+        .env_remove("REMORA_STORE")
+        .env_remove("REMORA_PROXY")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // Who ends without a look at it closes it.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
     let Output {
         status,
         stdout,
         stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_remora"))
-        .args(arguments)
-        .env_remove("REMORA_STORE")
-        .env_remove("REMORA_PROXY")
-        .output()
-        .expect("the program starts");
+    } = child.wait_with_output().expect("the program ends");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (status.code(), text(&stdout), text(&stderr))
 }

@@ -1,0 +1,212 @@
+//! `remora sessions kill`: ends sessions, which logs their users out.
+//!
+//! Invariants: a kill says exactly what it is for: one session, which is looked up first so that a short prefix ends nobody
+//! else's, or what a filter and conditions mean, or `--all` in so many words. But for a single session it counts first, says what
+//! would end, and goes on with `--yes` or a person's yes alone. A kill is sent once. A name that no session has is a failure.
+
+use remora_proto::v1::session_stats_request::By;
+use remora_proto::v1::{
+    KillMatchingRequest, KillSessionsRequest, SessionConditions, SessionFilter, ShowSessionRequest,
+};
+
+use crate::args::{Conditions, SessionKill};
+use crate::client::Store;
+use crate::confirm::confirm;
+use crate::failure::Failure;
+use crate::render::{Cell, Report};
+
+use super::listing;
+use super::meant::{Meant, Picked, check_names, hexadecimal, picked, wall_ms};
+use super::stats;
+
+/// Applications that a sentence names; of more it says how many.
+const APPLICATIONS_SAID: usize = 3;
+
+/// Ends what the command line says.
+pub(super) async fn run(store: &Store, ask: &SessionKill) -> Result<Report, Failure> {
+    if let Some(one) = picked(&ask.named)? {
+        return kill_one(store, ask, &one).await;
+    }
+    let meant = Meant::new(&ask.filter, &ask.conditions, wall_ms());
+    if meant.is_everything() && !ask.all {
+        return Err(Failure::Usage(
+            "say which sessions: a KEY, --id -, --cookie -, or --application, --label, --user, --owner, --idle, --age, --size, \
+             --attribute, or --all"
+                .into(),
+        ));
+    }
+    let found = look(store, &meant).await?;
+    if found.sessions == Some(0) {
+        check_names(store, &meant.filter).await?;
+        check_labels(store, &meant.filter).await?;
+    }
+    if ask.dry_run || found.sessions == Some(0) {
+        return Ok(ended(0).hint(ask.dry_run.then(|| format!("this would end {}", found.said()))));
+    }
+    confirm(&format!("this ends {}", found.said()), ask.yes)?;
+    kill(store, meant).await
+}
+
+/// Looks first, so that a prefix of several keys ends nobody's session.
+async fn kill_one(store: &Store, ask: &SessionKill, one: &Picked) -> Result<Report, Failure> {
+    let given = &ask.filter;
+    if given.labels().next().is_some() || given.owner.is_some() || !is_empty(&ask.conditions) {
+        return Err(Failure::Usage(
+            "one session is named: leave conditions away, or list what they mean".into(),
+        ));
+    }
+    let filter = SessionFilter {
+        application: given.application.clone().unwrap_or_default(),
+        key_prefix: one.digits.clone(),
+        ..SessionFilter::default()
+    };
+    let found = store.show(ShowSessionRequest { filter: Some(filter) }).await;
+    let found = found.map_err(|failure| one.missed(failure))?;
+    let summary = found.summary.unwrap_or_default();
+    let session = summary.session.unwrap_or_default();
+    let digits = hexadecimal(&session.key);
+    if ask.dry_run {
+        let whose = if summary.principal.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", summary.principal)
+        };
+        let said = format!("this would end {digits}{whose} in {}", session.application);
+        return Ok(ended(0).hint(Some(said)));
+    }
+    let filter = SessionFilter {
+        application: session.application,
+        key_prefix: digits,
+        ..SessionFilter::default()
+    };
+    let conditions = SessionConditions::default();
+    kill(store, Meant { filter, conditions }).await
+}
+
+fn is_empty(conditions: &Conditions) -> bool {
+    let Conditions {
+        idle,
+        age,
+        size,
+        attribute,
+    } = conditions;
+    idle.is_none() && age.is_none() && size.is_none() && attribute.is_none()
+}
+
+async fn kill(store: &Store, meant: Meant) -> Result<Report, Failure> {
+    let all = meant.is_everything();
+    let Meant { filter, conditions } = meant;
+    let filter = Some(filter);
+    let reply = if conditions == SessionConditions::default() {
+        store.kill(KillSessionsRequest { filter, all }).await?
+    } else {
+        let conditions = Some(conditions);
+        store
+            .kill_matching(KillMatchingRequest { filter, conditions })
+            .await?
+    };
+    Ok(ended(reply.killed))
+}
+
+fn ended(sessions: u64) -> Report {
+    Report::default().record("result", vec![("sessions ended", Cell::Count(sessions))])
+}
+
+/// What a kill would end.
+#[derive(Debug, Default)]
+struct Found {
+    /// How many sessions; nothing where a store of an earlier release does not say.
+    sessions: Option<u64>,
+    /// How many users, where the store tells.
+    users: u64,
+    applications: Vec<String>,
+}
+
+impl Found {
+    fn said(&self) -> String {
+        let Some(sessions) = self.sessions else {
+            return "sessions, and this store is of an earlier release and does not say how many".to_owned();
+        };
+        let users = match self.users {
+            0 => String::new(),
+            users => format!(" of {}", counted(users, "user")),
+        };
+        let applications = match self.applications.len() {
+            0 => String::new(),
+            1..=APPLICATIONS_SAID => format!(" in {}", self.applications.join(", ")),
+            many => format!(" in {many} applications"),
+        };
+        format!("{}{users}{applications}", counted(sessions, "session"))
+    }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
+async fn look(store: &Store, meant: &Meant) -> Result<Found, Failure> {
+    let by_user = match stats::groups(store, meant, By::Principal).await {
+        Ok(told) => told,
+        Err(Failure::Older(_)) if meant.conditions == SessionConditions::default() => {
+            let sessions = listing::count(store, meant.filter.clone()).await?;
+            return Ok(Found {
+                sessions,
+                ..Found::default()
+            });
+        }
+        Err(other) => return Err(other),
+    };
+    let by_application = stats::groups(store, meant, By::Application).await?;
+    let named = by_user.groups.iter().filter(|group| !group.name.is_empty());
+    let applications = by_application.groups.into_iter();
+    Ok(Found {
+        sessions: Some(by_user.all.unwrap_or_default().sessions),
+        users: named.count() as u64 + by_user.other_groups,
+        applications: applications.map(|group| group.name).collect(),
+    })
+}
+
+/// Labels that no session carries at all are rather wrong ones.
+async fn check_labels(store: &Store, filter: &SessionFilter) -> Result<(), Failure> {
+    for label in &filter.labels {
+        let carried = SessionFilter {
+            labels: vec![label.clone()],
+            ..SessionFilter::default()
+        };
+        if listing::count(store, carried).await? == Some(0) {
+            return Err(Failure::Missing(format!(
+                "no session carries the label {}={}: nothing was ended",
+                label.name, label.value
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_is_said_in_words() {
+        let found = |sessions, users, applications: &[&str]| Found {
+            sessions,
+            users,
+            applications: applications.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        assert_eq!(
+            found(Some(12), 3, &["localhost/shop"]).said(),
+            "12 sessions of 3 users in localhost/shop"
+        );
+        assert_eq!(
+            found(Some(1), 1, &["a", "b"]).said(),
+            "1 session of 1 user in a, b"
+        );
+        assert_eq!(
+            found(Some(9), 0, &["a", "b", "c", "d"]).said(),
+            "9 sessions in 4 applications"
+        );
+        assert!(found(None, 0, &[]).said().contains("of an earlier release"));
+    }
+}
