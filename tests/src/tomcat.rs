@@ -7,6 +7,7 @@
 
 mod distribution;
 mod embedded;
+mod exporter;
 mod files;
 mod foreign;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare};
+pub use exporter::{EXPORTER, exporter_option};
 
 use crate::http::Browser;
 use crate::process::Process;
