@@ -44,6 +44,13 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 done, 1 refused or not found, 2 usage.";
 
+const STATUS: &str = "Examples:
+  remora --store 127.0.0.1:7401 --proxy 127.0.0.1:7410 status
+  remora status -o wide
+
+A line that begins with ! needs a person, and the line below it says what to do; one that begins with * is what somebody wished
+or what goes on as planned.";
+
 const COMPLETIONS: &str = "Examples:
   bash, for you:       remora completions bash > ~/.local/share/bash-completion/completions/remora
   bash, this shell:    source <(remora completions bash)
@@ -135,7 +142,9 @@ pub(crate) enum Format {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Show the store cluster and the proxies at a glance; exit 1 if something is not well
+    /// Show the store, its Tomcats and the proxies on one screen, and what to do about what is wrong; exit 1 if something needs a
+    /// person
+    #[command(after_help = STATUS)]
     Status,
     /// Look at sessions, watch them, or end them
     #[command(subcommand)]

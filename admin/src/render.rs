@@ -22,12 +22,14 @@ pub(crate) struct Report {
     sections: Vec<(&'static str, Section)>,
     hint: Option<String>,
     troubles: Vec<Trouble>,
+    remarks: Vec<String>,
 }
 
 #[derive(Debug)]
 enum Section {
     Record(Vec<(&'static str, Cell)>),
     Figures(Vec<(&'static str, Cell)>),
+    Told(Vec<(&'static str, Cell)>),
     Table(TableSection),
 }
 
@@ -37,6 +39,8 @@ struct TableSection {
     rows: Vec<Vec<Cell>>,
     /// Columns that people see with `-o wide` only.
     wide: Vec<&'static str>,
+    /// Whether people see it with `-o wide` only.
+    is_wide: bool,
     /// Whether this is what a sheet shows.
     main: bool,
 }
@@ -77,6 +81,12 @@ impl Report {
         self
     }
 
+    /// Adds what people are told in words, and programs otherwise.
+    pub(crate) fn told(mut self, fields: Vec<(&'static str, Cell)>) -> Report {
+        self.sections.push(("", Section::Told(fields)));
+        self
+    }
+
     /// Adds what people are told at the end.
     pub(crate) fn hint(mut self, hint: Option<String>) -> Report {
         self.hint = hint;
@@ -94,6 +104,7 @@ impl Report {
             columns,
             rows,
             wide: Vec::new(),
+            is_wide: false,
             main: false,
         };
         self.sections.push((name, Section::Table(table)));
@@ -105,6 +116,14 @@ impl Report {
         if let Some((_, Section::Table(table))) = self.sections.last_mut() {
             debug_assert!(columns.iter().all(|column| table.columns.contains(column)));
             table.wide = columns.to_vec();
+        }
+        self
+    }
+
+    /// People see the table that was added last with `-o wide` only.
+    pub(crate) fn only_wide(mut self) -> Report {
+        if let Some((_, Section::Table(table))) = self.sections.last_mut() {
+            table.is_wide = true;
         }
         self
     }
@@ -123,6 +142,12 @@ impl Report {
         self
     }
 
+    /// Adds what people should know, though nothing is wrong.
+    pub(crate) fn remarks(mut self, remarks: Vec<String>) -> Report {
+        self.remarks.extend(remarks);
+        self
+    }
+
     /// Whether nothing needs a person.
     pub(crate) fn is_well(&self) -> bool {
         self.troubles.is_empty()
@@ -134,7 +159,7 @@ pub(crate) fn render(report: &Report, output: Output) -> Result<String, Failure>
     if !report.words.is_empty() {
         return Ok(report.words.clone());
     }
-    let says_nothing = report.sections.is_empty() && report.is_well();
+    let says_nothing = report.sections.is_empty() && report.is_well() && report.remarks.is_empty();
     match output.format {
         Format::Table | Format::Wide => Ok(text::page(report, output)),
         _ if says_nothing => Ok(String::new()),
@@ -150,7 +175,7 @@ pub(crate) fn beside(report: &Report, output: Output) -> Vec<String> {
         return Vec::new();
     }
     let troubles = report.troubles.iter().map(|trouble| &trouble.what);
-    let said = report.hint.iter().chain(troubles);
+    let said = report.hint.iter().chain(troubles).chain(&report.remarks);
     said.map(|sentence| printable(sentence)).collect()
 }
 

@@ -59,17 +59,3 @@ fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
         (name.as_str(), node, row)
     })
 }
-
-/// What an operator should know of the Tomcats.
-pub(super) fn troubles(servers: &[Server]) -> Vec<String> {
-    let mut troubles = Vec::new();
-    for server in servers {
-        let node = node(server);
-        troubles.extend(server.unprotected.iter().map(|application| {
-            format!(
-                "Tomcat {node}: {application} has a session manager of its own and loses its users with it"
-            )
-        }));
-    }
-    troubles
-}

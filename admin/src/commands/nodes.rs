@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::future::join_all;
 use remora_proto::v1::upgrade_request::Wish;
 use remora_proto::v1::{
     Formats, HandOverRequest, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest, WaitingNode,
@@ -108,20 +109,23 @@ fn formats(reply: &UpgradeReply) -> Report {
         .table("nodes", columns, rows.collect())
 }
 
-/// Asks every member that the cluster names, in the order of their ids.
+/// Asks every member that the cluster names, all at once; in the order of their ids.
 pub(super) async fn ask_all(store: &Store) -> Result<Vec<Node>, Failure> {
     let view = store.status().await?;
-    let mut nodes = Vec::new();
-    for member in view.members {
+    let asked = view.members.into_iter().map(|member| async move {
         let status = match member.client_address.as_str() {
             "" => None,
             address => store.status_of(address).await.ok(),
         };
-        nodes.push(Node { member, status });
-    }
+        Node { member, status }
+    });
+    let mut nodes = join_all(asked).await;
     nodes.sort_by_key(|node| node.member.node_id);
     Ok(nodes)
 }
+
+/// Columns of the table of nodes that people see with `-o wide` only.
+pub(super) const WIDE: [&str; 4] = ["disk", "peer", "committed", "applied"];
 
 /// Adds the table of nodes to a report, those that wait to be added last.
 pub(super) fn add_table(report: Report, nodes: &[Node]) -> Report {
@@ -155,8 +159,7 @@ pub(super) fn add_table(report: Report, nodes: &[Node]) -> Report {
         row[6] = Cell::text(waiting.peer_address.as_str());
         rows.push(row);
     }
-    let wide = ["disk", "peer", "committed", "applied"];
-    report.table("nodes", columns, rows).wide(&wide)
+    report.table("nodes", columns, rows).wide(&WIDE)
 }
 
 /// A disk id as the store writes it into its log; nothing for none.

@@ -55,7 +55,7 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         }
     }
     let mut hint = passing.then(ends_with_process);
-    let report = maintenance::add_table(add_table(Report::default(), &rows), &pools);
+    let report = maintenance::add_table(add_table(Report::default(), &rows).main(), &pools);
     let report = match owned(store, &rows).await {
         Ok(held) if held.is_empty() => report,
         Ok(held) => report.table("drained", vec!["route", "sessions held"], held),

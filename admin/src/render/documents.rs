@@ -65,7 +65,7 @@ type Sheet<'a> = (Vec<&'static str>, Vec<Vec<&'a Cell>>);
 fn main_table(report: &Report) -> Result<Option<Sheet<'_>>, Failure> {
     let tables = report.sections.iter().filter_map(|(_, section)| match section {
         Section::Table(table) => Some(table),
-        Section::Record(_) | Section::Figures(_) => None,
+        Section::Record(_) | Section::Figures(_) | Section::Told(_) => None,
     });
     let tables: Vec<&TableSection> = tables.collect();
     let main = tables.iter().find(|table| table.main);
@@ -87,7 +87,7 @@ fn main_table(report: &Report) -> Result<Option<Sheet<'_>>, Failure> {
 fn records(report: &Report) -> Option<Sheet<'_>> {
     let fields = report.sections.iter().flat_map(|(_, section)| match section {
         Section::Record(fields) => &fields[..],
-        Section::Figures(_) | Section::Table(_) => &[],
+        Section::Figures(_) | Section::Told(_) | Section::Table(_) => &[],
     });
     let (names, row): (Vec<&'static str>, Vec<&Cell>) = fields.map(|(name, cell)| (*name, cell)).unzip();
     (!names.is_empty()).then(|| (names, vec![row]))
@@ -97,6 +97,7 @@ fn document(report: &Report) -> Value {
     let mut document = Map::new();
     for (name, section) in &report.sections {
         let value = match section {
+            Section::Told(_) => continue,
             Section::Record(fields) | Section::Figures(fields) => {
                 object(fields.iter().map(|(name, cell)| (*name, cell)))
             }
@@ -119,6 +120,9 @@ fn document(report: &Report) -> Value {
             "advice".into(),
             all(|trouble| trouble.advice.clone().into()).into(),
         );
+    }
+    if !report.remarks.is_empty() {
+        document.insert("remarks".into(), report.remarks.clone().into());
     }
     Value::Object(document)
 }

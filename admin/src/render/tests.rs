@@ -225,8 +225,9 @@ fn troubles_are_shown_after_what_is_known_with_what_to_do() {
     };
     let report = report()
         .troubles([advised])
-        .troubles(vec!["n1 is slow".to_owned()]);
-    let end = "\n! n22 is down\n  start it\n\n! n1 is slow\n";
+        .troubles(vec!["n1 is slow".to_owned()])
+        .remarks(vec!["an upgrade waits".into()]);
+    let end = "\n! n22 is down\n  start it\n! n1 is slow\n* an upgrade waits\n";
     assert!(shown(&report, Format::Table).ends_with(end));
     let document: serde_json::Value = serde_json::from_str(&shown(&report, Format::Json)).unwrap();
     assert_eq!(
@@ -234,5 +235,22 @@ fn troubles_are_shown_after_what_is_known_with_what_to_do() {
         serde_json::json!(["n22 is down", "n1 is slow"])
     );
     assert_eq!(document["advice"], serde_json::json!(["start it", null]));
+    assert_eq!(document["remarks"][0], "an upgrade waits");
     assert!(!report.is_well());
+}
+
+#[test]
+fn people_are_told_in_words_what_programs_get_in_numbers() {
+    let report = Report::default()
+        .told(vec![("store", Cell::text("2 of 3 nodes"))])
+        .figures("cluster", vec![("nodes", Cell::Count(3))])
+        .table("nodes", vec!["node"], vec![vec![Cell::Count(1)]])
+        .only_wide();
+    assert_eq!(shown(&report, Format::Table), "store  2 of 3 nodes\n");
+    assert_eq!(
+        shown(&report, Format::Wide),
+        "store  2 of 3 nodes\n\nNODE\n   1\n"
+    );
+    let expected = "cluster:\n  nodes: 3\nnodes:\n- node: 1\n";
+    assert_eq!(shown(&report, Format::Yaml), expected);
 }

@@ -18,13 +18,17 @@ const GAP: u16 = 2;
 pub(super) fn page(report: &Report, output: Output) -> String {
     let mut text = String::new();
     let shown = report.sections.iter();
-    let shown = shown.filter(|(_, section)| !matches!(section, Section::Figures(_)));
+    let shown = shown.filter(|(_, section)| match section {
+        Section::Figures(_) => false,
+        Section::Table(table) => !table.is_wide || output.format == Format::Wide,
+        Section::Record(_) | Section::Told(_) => true,
+    });
     for (index, (name, section)) in shown.enumerate() {
         if index > 0 {
             text.push('\n');
         }
         match section {
-            Section::Record(fields) => write_record(&mut text, fields),
+            Section::Record(fields) | Section::Told(fields) => write_record(&mut text, fields),
             Section::Table(table) if table.rows.is_empty() => {
                 let _ = writeln!(text, "no {name}");
             }
@@ -36,12 +40,17 @@ pub(super) fn page(report: &Report, output: Output) -> String {
         text.push('\n');
         write_sentence(&mut text, "", hint);
     }
-    for trouble in &report.troubles {
+    if !report.troubles.is_empty() || !report.remarks.is_empty() {
         text.push('\n');
+    }
+    for trouble in &report.troubles {
         write_sentence(&mut text, "! ", &trouble.what);
         if let Some(advice) = &trouble.advice {
             write_sentence(&mut text, "  ", advice);
         }
+    }
+    for remark in &report.remarks {
+        write_sentence(&mut text, "* ", remark);
     }
     text
 }

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::raft::{Role, StaysError};
 use crate::runtime;
 use remora_table::{
-    Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, SessionKey, Version,
+    Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, Room, SessionKey, Version,
 };
 
 use super::copies::{self, Backups};
@@ -284,6 +284,11 @@ impl Admin {
             disk: waiting.disk.0,
             peer_address: waiting.peer_address,
         });
+        let room = match self.desk.raft.room() {
+            Room::Ample => "ample",
+            Room::Short => "short",
+            Room::Reserve => "reserve",
+        };
         v1::StoreStatus {
             node_id: now.node,
             cluster: now.cluster,
@@ -301,6 +306,7 @@ impl Admin {
             members: members.collect(),
             disk: now.disk.0,
             waiting: waiting.collect(),
+            disk_room: room.to_owned(),
         }
     }
 }
