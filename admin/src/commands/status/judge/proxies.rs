@@ -72,8 +72,12 @@ fn judge_upstreams(verdict: &mut Verdict, site: &Site) {
     }
     for ((route, state), proxies) in drained {
         let proxies = proxies.into_iter().collect::<Vec<_>>().join(", ");
+        let verb = match state {
+            "draining" | "finishing" => format!("undrain {route}"),
+            _ => format!("set {route} --state active"),
+        };
         verdict.remark(format!(
-            "{route} is {state} at {proxies}: remora upstreams undrain {route}, or set {route} --reset, brings it back"
+            "{route} is {state} at {proxies}: remora upstreams {verb} brings it back"
         ));
     }
 }
