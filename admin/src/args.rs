@@ -146,6 +146,8 @@ pub(crate) enum Verb {
     /// person
     #[command(after_help = STATUS)]
     Status,
+    /// Watch the site at work: nodes, sessions, upstreams and what they do per second, once a second, until q
+    Top,
     /// Look at sessions, watch them, or end them
     #[command(subcommand)]
     Sessions(Sessions),

@@ -2,7 +2,7 @@
 //!
 //! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
 //! only place that names tonic) → `render` (pure: a report in the format that was asked for) → standard output; a watch writes its lines
-//! there itself, as they come. Faults are one sentence
+//! there itself, as they come, and `top` draws there for as long as somebody looks. Faults are one sentence
 //! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
 //! refused, unreachable or not found, 2 usage. What costs others something asks for a yes first (`confirm`).
 //!

@@ -16,6 +16,7 @@ mod restore;
 mod sessions;
 mod stats;
 mod status;
+mod top;
 mod upstreams;
 mod watching;
 
@@ -49,6 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Certs(verb) => certs::run(verb),
         Verb::Completions { shell } => Ok(completions::script(shell)),
         Verb::Status => status::show(&store, &proxy).await,
+        Verb::Top => top::run(&store, &proxy).await,
         Verb::Sessions(verb) => sessions::run(&store, verb, output).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Applications => applications::run(&store).await,

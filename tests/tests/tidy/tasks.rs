@@ -11,8 +11,11 @@ use crate::words::names;
 
 /// Where a program starts threads, tasks and processes: composition roots, accept loops, owners of one thread of their own, a
 /// successor of the process, and work
-/// for the disk, which must not be done on a thread that sends heartbeats, or for a pager that takes nothing.
+/// for the disk, which must not be done on a thread that sends heartbeats, for a pager that takes nothing,
+/// for servers that must not wait for each other's answers, or for keys.
 const STARTERS: &[&str] = &[
+    "admin/src/commands/top.rs",
+    "admin/src/commands/top/terminal.rs",
     "admin/src/commands/watching.rs",
     "process/src/tls/mod.rs",
     "store/src/main.rs",

@@ -1,0 +1,181 @@
+//! What messages make of the model.
+
+use remora_proto::v1::{SessionFigures, SessionGroup, StoreMember};
+
+use super::*;
+
+/// A node of three, as it says at a second.
+pub(in super::super) fn node(model: &mut Model, second: u64, id: u64, applied: u64) {
+    let address = |id: u64| format!("10.0.0.{id}:7401");
+    let members = (1..=3).map(|id| StoreMember {
+        node_id: id,
+        client_address: address(id),
+        matched_index: Some(1_000),
+        ..StoreMember::default()
+    });
+    let status = StoreStatus {
+        node_id: id,
+        role: if id == 2 { "leader" } else { "follower" }.into(),
+        ready: true,
+        last_log_index: 1_002,
+        committed_index: applied,
+        applied_index: applied,
+        sessions: 100 + applied / 100,
+        session_bytes: 1 << 20,
+        uptime_seconds: 3_600 + second,
+        members: members.collect(),
+        ..StoreStatus::default()
+    };
+    hear(
+        model,
+        Message::Node(at(second), address(id), Ok(Box::new(status))),
+    );
+}
+
+/// A proxy with two upstreams, as it says at a second.
+pub(in super::super) fn proxy(model: &mut Model, second: u64, answered: [u64; 2], health: [&str; 2]) {
+    let upstreams = [0, 1].map(|index| UpstreamStatus {
+        pool: "tomcat".into(),
+        route: format!("n{}", index + 1),
+        url: format!("http://10.0.1.{}:8080", index + 1),
+        health: health[index].into(),
+        reason: "connection refused".into(),
+        state: "active".into(),
+        in_flight: 3,
+        answered: answered[index],
+        failed: if health[index] == "up" { 0 } else { second },
+        ..UpstreamStatus::default()
+    });
+    let status = ProxyStatus {
+        upstreams: upstreams.to_vec(),
+        ..ProxyStatus::default()
+    };
+    hear(
+        model,
+        Message::Proxy(at(second), "10.0.2.1:7410".into(), Ok(Box::new(status))),
+    );
+}
+
+/// Sessions in groups, as they are counted at a second.
+pub(in super::super) fn count(model: &mut Model, second: u64, groups: &[(&str, u64)]) {
+    let groups = groups.iter().map(|(name, sessions)| SessionGroup {
+        name: (*name).to_owned(),
+        figures: Some(SessionFigures {
+            sessions: *sessions,
+            bytes: sessions * 1_024,
+            ..SessionFigures::default()
+        }),
+    });
+    let reply = SessionStatsReply {
+        groups: groups.collect(),
+        ..SessionStatsReply::default()
+    };
+    let by = model.by;
+    hear(model, Message::Sessions(at(second), by, Ok(Box::new(reply))));
+}
+
+pub(in super::super) fn at(second: u64) -> Duration {
+    Duration::from_secs(second)
+}
+
+pub(in super::super) fn hear(model: &mut Model, message: Message) {
+    assert!(!model.update(message));
+}
+
+pub(in super::super) fn press(model: &mut Model, letter: char) {
+    hear(model, Message::Key(Key::Letter(letter)));
+}
+
+#[test]
+fn a_rate_is_the_difference_of_two_answers_and_unknown_before() {
+    let mut counter = Counter::default();
+    counter.rises(at(1), 100);
+    assert_eq!(counter.rate, None);
+    counter.rises(at(3), 300);
+    assert_eq!(counter.rate, Some(100.0));
+    // A new process counts from nothing.
+    counter.rises(at(4), 10);
+    assert_eq!(counter.rate, None);
+    counter.rises(at(5), 12);
+    assert_eq!(counter.rate, Some(2.0));
+    let mut sessions = Counter::default();
+    sessions.moves(at(1), 10);
+    sessions.moves(at(2), 4);
+    assert_eq!(sessions.rate, Some(-6.0));
+}
+
+#[test]
+fn who_says_nothing_is_silent_and_its_rate_unknown() {
+    let mut model = Model::default();
+    for second in [1, 2] {
+        proxy(&mut model, second, [100 * second, 0], ["up", "up"]);
+    }
+    let address = "10.0.2.1:7410".to_owned();
+    assert_eq!(model.proxies[&address].work.rate, Some(100.0));
+    // A word that is old is no present one: whoever asks may hang as well.
+    assert!(model.proxies[&address].is_present(at(5)));
+    assert!(!model.proxies[&address].is_present(at(6)));
+    hear(
+        &mut model,
+        Message::Proxy(at(3), address.clone(), Err("no answer".into())),
+    );
+    assert!(!model.proxies[&address].is_present(at(3)));
+    assert_eq!(model.upstreams.len(), 2, "they are still shown");
+    assert!(
+        model
+            .upstreams
+            .values()
+            .all(|upstream| upstream.answered.rate.is_none())
+    );
+}
+
+#[test]
+fn an_upstream_that_is_no_more_is_not_shown() {
+    let mut model = Model::default();
+    proxy(&mut model, 1, [0, 0], ["up", "up"]);
+    hear(
+        &mut model,
+        Message::Proxy(at(2), "10.0.2.1:7410".into(), Ok(Box::default())),
+    );
+    assert!(model.upstreams.is_empty());
+}
+
+#[test]
+fn a_pause_holds_everything_and_makes_no_rate_of_itself() {
+    let mut model = Model::default();
+    for second in [1, 2] {
+        node(&mut model, second, 2, 50 * second);
+    }
+    assert_eq!(model.commits.rate, Some(50.0));
+    press(&mut model, 'p');
+    node(&mut model, 9, 2, 9_999);
+    hear(&mut model, Message::Now(at(9)));
+    assert_eq!(model.now, Duration::ZERO);
+    press(&mut model, 'p');
+    node(&mut model, 10, 2, 10_000);
+    assert_eq!(model.commits.rate, None);
+}
+
+#[test]
+fn keys_turn_pages_and_orders() {
+    let mut model = Model::default();
+    hear(&mut model, Message::Key(Key::Next));
+    assert_eq!(model.page, Page::Sessions);
+    press(&mut model, 's');
+    assert_eq!(model.order(), 1);
+    count(&mut model, 1, &[("localhost/shop", 7)]);
+    let late = Message::Sessions(at(1), By::Application, Ok(Box::default()));
+    press(&mut model, 'o');
+    assert!(model.groups.is_empty() && model.by == By::Owner);
+    // What was asked before is not what is wanted now.
+    hear(&mut model, late);
+    assert_eq!(model.counted, None);
+    press(&mut model, '3');
+    assert_eq!((model.page, model.order()), (Page::Upstreams, 0));
+    press(&mut model, 'x');
+    press(&mut model, '?');
+    assert!(model.is_helping);
+    hear(&mut model, Message::Key(Key::Back));
+    assert!(!model.is_helping);
+    assert!(model.update(Message::Key(Key::Letter('q'))));
+}
