@@ -9,6 +9,8 @@
 mod certs;
 mod explain;
 mod nodes;
+#[cfg(test)]
+mod page;
 mod sessions;
 mod upstreams;
 
