@@ -6,29 +6,29 @@
 //! proxy is asked at exactly the address given, because each keeps its own books.
 
 mod copies;
+mod mistakes;
 mod proxies;
 mod watching;
 
 use std::time::{Duration, Instant};
 
 use remora_process::tls::Dial;
-use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
-    ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest, HandOverReply, HandOverRequest,
-    KillMatchingRequest, KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest,
-    ListSessionsReply, ListSessionsRequest, MaintainReply, MaintainRequest, ProxyStatus, ProxyStatusRequest,
-    RecoverReply, RecoverRequest, SessionDetail, SessionStatsReply, SessionStatsRequest, SessionValues,
-    SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    ChangeMemberReply, ChangeMemberRequest, HandOverReply, HandOverRequest, KillMatchingRequest,
+    KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
+    ListSessionsRequest, RecoverReply, RecoverRequest, SessionDetail, SessionStatsReply, SessionStatsRequest,
+    SessionValues, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::failure::Failure;
+use mistakes::Meant;
 
 pub(crate) use copies::BackupStream;
-pub(crate) use proxies::{explain, foresee};
+pub(crate) use proxies::{UpstreamWish, explain, foresee, maintain, proxy_status, wish};
 pub(crate) use watching::{Watching, Word};
 
 /// How long one address may take to connect or answer; a person is waiting.
@@ -50,6 +50,9 @@ const ELECTION_WAIT: Duration = Duration::from_secs(5);
 
 /// Pause between two rounds over all addresses; short against an election, long against a busy loop.
 const ROUND_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How a sentence begins where nobody answered.
+const NO_ANSWER: &str = "no answer";
 
 /// Whom to ask, and how they are reached.
 #[derive(Debug, Clone)]
@@ -194,13 +197,15 @@ question!(
 enum Missed {
     /// It may be asked again, here or elsewhere.
     Passing(Failure),
+    /// The address is not one to ask. Another may be.
+    Mistaken(Failure),
     /// It must not, or it would be in vain.
     Final(Failure),
 }
 
 impl Missed {
     fn into_failure(self) -> Failure {
-        let (Missed::Passing(failure) | Missed::Final(failure)) = self;
+        let (Missed::Passing(failure) | Missed::Mistaken(failure) | Missed::Final(failure)) = self;
         failure
     }
 }
@@ -311,15 +316,20 @@ impl Store {
     async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Failure> {
         let started = Instant::now();
         loop {
-            let mut last = None;
+            let (mut last, mut passing) = (None, false);
             for address in &self.reach.addresses {
                 match attempt(&self.reach.dial, address, question.clone()).await {
                     Ok(answer) => return Ok(answer),
-                    Err(Missed::Passing(failure)) => last = Some(failure),
+                    Err(Missed::Passing(failure)) => {
+                        last = Some(failure);
+                        passing = true;
+                    }
+                    // What can be learned from another is worth more.
+                    Err(Missed::Mistaken(failure)) => last = last.or(Some(failure)),
                     Err(Missed::Final(failure)) => return Err(failure),
                 }
             }
-            if started.elapsed() > ELECTION_WAIT {
+            if !passing || started.elapsed() > ELECTION_WAIT {
                 return Err(last.unwrap_or_else(|| Failure::Refused("no store address given".into())));
             }
             tokio::time::sleep(ROUND_INTERVAL).await;
@@ -342,11 +352,24 @@ pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
 }
 
 async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result<Q::Answer, Missed> {
-    let channel = connect(dial, address, Q::TIMEOUT)
-        .await
-        .map_err(|status| Missed::Passing(failure(dial, address, &status)))?;
-    let answer = question.ask(channel).await;
-    answer.map_err(|status| match status {
+    let channel = match connect(dial, address, Q::TIMEOUT).await {
+        Ok(channel) => channel,
+        Err(status) => {
+            let mistake = mistakes::named(dial, address, Meant::Store, &status).await;
+            return Err(mistake.map_or_else(
+                || Missed::Passing(failure(dial, address, &status)),
+                Missed::Mistaken,
+            ));
+        }
+    };
+    let status = match question.ask(channel).await {
+        Ok(answer) => return Ok(answer),
+        Err(status) => status,
+    };
+    if let Some(mistake) = mistakes::named(dial, address, Meant::Store, &status).await {
+        return Err(Missed::Mistaken(mistake));
+    }
+    Err(match status {
         status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
             "{address}: unknown whether it was done; look again with `remora sessions list`"
         ))),
@@ -378,7 +401,7 @@ async fn connect(dial: &Dial, address: &str, timeout: Duration) -> Result<Channe
         .timeout(timeout)
         .connect_with_connector(dial.clone())
         .await
-        .map_err(|error| Status::unavailable(format!("no answer: {}", root_cause(&error))))
+        .map_err(|error| Status::unavailable(format!("{NO_ANSWER}: {}", root_cause(&error))))
 }
 
 fn root_cause(error: &dyn std::error::Error) -> String {
@@ -413,57 +436,5 @@ fn failure(dial: &Dial, address: &str, status: &Status) -> Failure {
     } else {
         "; if it speaks TLS, name --tls-authority, --tls-cert and --tls-key"
     };
-    Failure::Refused(format!("{address}: no answer: {}{hint}", root_cause(source)))
-}
-
-/// The status of one proxy.
-pub(crate) async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStatus, Failure> {
-    let channel = connect(dial, address, ATTEMPT_TIMEOUT)
-        .await
-        .map_err(|status| failure(dial, address, &status))?;
-    let answer = ProxyAdminClient::new(channel).status(ProxyStatusRequest {}).await;
-    answer
-        .map(tonic::Response::into_inner)
-        .map_err(|status| failure(dial, address, &status))
-}
-
-/// What an operator wishes of upstreams.
-pub(crate) enum UpstreamWish {
-    /// That their users leave, now or by a deadline.
-    Drain(DrainRequest),
-    /// That they stay.
-    Undrain(DrainRequest),
-    /// A state or a weight.
-    Set(SetRequest),
-}
-
-/// Says a wish of a pool to one proxy.
-pub(crate) async fn maintain(
-    dial: &Dial,
-    address: &str,
-    wish: &MaintainRequest,
-) -> Result<MaintainReply, Failure> {
-    let channel = connect(dial, address, ATTEMPT_TIMEOUT)
-        .await
-        .map_err(|status| failure(dial, address, &status))?;
-    let answer = ProxyAdminClient::new(channel).maintain(wish.clone()).await;
-    answer
-        .map(tonic::Response::into_inner)
-        .map_err(|status| failure(dial, address, &status))
-}
-
-/// Says a wish of upstreams to one proxy.
-pub(crate) async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<DrainReply, Failure> {
-    let channel = connect(dial, address, ATTEMPT_TIMEOUT)
-        .await
-        .map_err(|status| failure(dial, address, &status))?;
-    let mut client = ProxyAdminClient::new(channel);
-    let answer = match wish {
-        UpstreamWish::Drain(request) => client.drain(request.clone()).await,
-        UpstreamWish::Undrain(request) => client.undrain(request.clone()).await,
-        UpstreamWish::Set(request) => client.set(request.clone()).await,
-    };
-    answer
-        .map(tonic::Response::into_inner)
-        .map_err(|status| failure(dial, address, &status))
+    Failure::Refused(format!("{address}: {NO_ANSWER}: {}{hint}", root_cause(source)))
 }

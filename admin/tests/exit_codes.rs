@@ -209,6 +209,17 @@ fn a_change_is_said_again_until_it_is_done_and_each_step_is_told() {
     let (code, _, said) = remora(&["--store", &store, "nodes", "remove", "3"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("no majority answers"), "{said}");
+    let (code, _, said) = remora(&["--store", &store, "nodes", "remove", "9"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("node 9 is no member") && said.contains("nothing was changed"),
+        "{said}"
+    );
+    assert_eq!(
+        fake.steps.load(Ordering::SeqCst),
+        3,
+        "nobody was asked for anything"
+    );
 }
 
 #[test]

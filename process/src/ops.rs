@@ -5,6 +5,8 @@
 //! own counts say, in the order and words of the server's [`catalogue`]; durations end in `_seconds`,
 //! everything else that is counted into buckets is a number of things.
 //!
+//! Each page has a field that says which port this is, so that who asks the wrong one can be told.
+//!
 //! Either standalone ([`bind`] and [`serve`]: the store's ops address) or merged into another router ([`router`]: the
 //! proxy's control address, beside its gRPC services). Left out on purpose: TLS and authentication; the address is
 //! meant for the loopback or a management network.
@@ -17,8 +19,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -27,6 +30,9 @@ use tokio::net::TcpListener;
 use crate::catalogue::{self, Section};
 use crate::exit::Failure;
 use crate::figures;
+
+/// The field of every page that says which port of which program this is, for whoever asks the wrong one.
+const PORT: HeaderName = HeaderName::from_static("remora-port");
 
 /// How often recorded samples are folded into their buckets: between two scrapes they would otherwise pile up.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -75,14 +81,16 @@ pub fn recorder() -> PrometheusHandle {
         .clone()
 }
 
-/// The three pages as a router that can be merged into another; `figures` are what the server publishes.
-pub fn router(readiness: Readiness, figures: &'static [Section]) -> Router {
-    router_with(readiness, figures, Arc::new(|_| {}))
+/// The three pages as a router that can be merged into another; `figures` are what the server publishes. `port` says what port this
+/// is, in words behind "this is".
+pub fn router(port: &str, readiness: Readiness, figures: &'static [Section]) -> Router {
+    router_with(port, readiness, figures, Arc::new(|_| {}))
 }
 
 /// The same, with figures beside those of the recorder that the server counts itself.
-pub fn router_with(readiness: Readiness, figures: &'static [Section], own: OwnFigures) -> Router {
+pub fn router_with(port: &str, readiness: Readiness, figures: &'static [Section], own: OwnFigures) -> Router {
     let recorder = recorder();
+    let port = HeaderValue::try_from(port).expect("a port is named in plain words");
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route(
@@ -99,6 +107,10 @@ pub fn router_with(readiness: Readiness, figures: &'static [Section], own: OwnFi
                 std::future::ready(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text))
             }),
         )
+        .layer(map_response(move |mut response: Response| {
+            response.headers_mut().insert(PORT, port.clone());
+            std::future::ready(response)
+        }))
 }
 
 fn answer_readiness(readiness: &Readiness) -> impl IntoResponse + use<> {

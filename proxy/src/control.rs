@@ -50,6 +50,9 @@ use crate::wishes::{Keeping, WishPlace};
 use explaining::Scene;
 use wishing::Change;
 
+/// What whoever asks the wrong port is told of this one.
+const PORT: &str = "a proxy's control address: name it with --proxy";
+
 /// Bytes of a request: a wish names one route, group or pool, and may bring a page.
 const REQUEST_BYTES: usize = PAGE_BYTES + 4 * 1024;
 
@@ -77,7 +80,7 @@ pub async fn serve(
     let router =
         Routes::new(admin)
             .into_axum_router()
-            .merge(ops::router_with(readiness, metrics::FIGURES, own));
+            .merge(ops::router_with(PORT, readiness, metrics::FIGURES, own));
     let serving = Server::builder()
         .accept_http1(true)
         .add_routes(Routes::from(router))

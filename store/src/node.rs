@@ -86,6 +86,7 @@ impl Node {
         tasks.spawn_on(
             serve_ops(
                 operators,
+                operations_port(&config, addresses.0),
                 (Arc::clone(&started), starting_seen),
                 phase_seen.clone(),
             ),
@@ -291,17 +292,30 @@ async fn reached(mut phase: watch::Receiver<Phase>, wanted: Phase) {
     let _ = phase.wait_for(|now| *now >= wanted).await;
 }
 
+/// What whoever asks the wrong port is told of this one.
+fn operations_port(config: &Config, client: SocketAddr) -> String {
+    let client = config
+        .advertise_client_addr
+        .clone()
+        .unwrap_or_else(|| client.to_string());
+    format!(
+        "the operations port of store node {}; its client address is {client}",
+        config.node
+    )
+}
+
 /// Consensus, once it has started.
 type Started = Arc<OnceLock<RaftHandle>>;
 
 async fn serve_ops(
     listener: Accepting,
+    port: String,
     (started, starting): (Started, watch::Receiver<String>),
     phase: watch::Receiver<Phase>,
 ) -> Result<(), ServeError> {
     let seen = phase.clone();
     let readiness: ops::Readiness = Arc::new(move || ready(started.get(), &starting, *seen.borrow()));
-    let router = ops::router(readiness, metrics::FIGURES);
+    let router = ops::router(&port, readiness, metrics::FIGURES);
     if let Err(failure) = ops::serve(listener, router, reached(phase, Phase::Closed)).await {
         tracing::error!(%failure, "health and metrics are no longer served");
     }

@@ -44,8 +44,14 @@ pub(super) async fn replace(store: &Store, node: u64, address: Option<String>) -
     change(store, Verb::Replace, node, address).await
 }
 
-/// Removes a node; its disk is never taken again.
+/// Removes a node; its disk is never taken again. One that is no member is no success: perhaps another was meant.
 pub(super) async fn remove(store: &Store, node: u64) -> Result<Report, Failure> {
+    let view = store.status().await?;
+    if view.members.iter().all(|member| member.node_id != node) {
+        return Err(Failure::Refused(format!(
+            "node {node} is no member of this cluster, and nothing was changed: `remora nodes list` shows who is"
+        )));
+    }
     change(store, Verb::Remove, node, String::new()).await
 }
 

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 
 use self::model::{Message, Model, Page};
 use self::terminal::{Screen, keys};
-use super::sessions::wall_ms;
+use super::meant::wall_ms;
 use crate::client::{Reach, Store, check_addresses, proxy_status};
 use crate::failure::Failure;
 use crate::render::Report;

@@ -22,8 +22,9 @@ use remora_proto::v1::{
     KillMatchingRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
     MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus, ProxyStatus, ProxyStatusRequest,
     RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SessionFilter, SessionStatsReply,
-    SessionStatsRequest, SessionValues, SetRequest, ShowSessionRequest, StoreStatus, StoreStatusRequest,
-    UpgradeReply, UpgradeRequest, UpstreamStatus, WatchSessionsReply, WatchSessionsRequest,
+    SessionStatsRequest, SessionValues, SetRequest, ShowSessionRequest, StoreMember, StoreStatus,
+    StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus, WatchSessionsReply,
+    WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -165,7 +166,7 @@ impl Watched {
     }
 }
 
-/// A store of an earlier release that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
+/// A store of three nodes and an earlier release that has no session, ends those of `slow` slowly and those of any other application who knows how, and adds node 4
 /// in three steps and nobody else. One of today has one session, of ada on n1, that has just been used.
 #[derive(Clone, Default)]
 pub(crate) struct Store {
@@ -179,7 +180,14 @@ pub(crate) struct Store {
 #[tonic::async_trait]
 impl StoreAdmin for Store {
     async fn status(&self, _: Request<StoreStatusRequest>) -> Result<Response<StoreStatus>, Status> {
-        Ok(Response::new(StoreStatus::default()))
+        let members = (1..=3).map(|node_id| StoreMember {
+            node_id,
+            ..StoreMember::default()
+        });
+        Ok(Response::new(StoreStatus {
+            members: members.collect(),
+            ..StoreStatus::default()
+        }))
     }
 
     async fn list_sessions(

@@ -31,13 +31,22 @@ async fn ready_follows_the_server_and_says_why_not() {
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(serve(
         listener,
-        router_with(readiness, &[], Arc::new(|text| text.push_str("remora_own 7\n"))),
+        router_with(
+            "the operations port of nobody",
+            readiness,
+            &[],
+            Arc::new(|text| text.push_str("remora_own 7\n")),
+        ),
         std::future::pending(),
     ));
 
     let answer = ask(address, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.ends_with("not ready: no majority answers\n"), "{answer}");
+    assert!(
+        answer.contains("\r\nremora-port: the operations port of nobody\r\n"),
+        "{answer}"
+    );
     ready.store(true, Ordering::Relaxed);
     assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 200"));
     assert!(ask(address, "/healthz").await.starts_with("HTTP/1.1 200"));
