@@ -33,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   remora sessions watch --user ada
   remora sessions kill --user ada
   remora applications
+  remora audit
   remora upstreams drain n1
   remora nodes list -o wide
   remora nodes list -o json
@@ -158,6 +159,9 @@ pub(crate) enum Verb {
     Nodes(Nodes),
     /// Look at the applications whose sessions the store keeps, and at the Tomcats that serve them
     Applications,
+    /// Tell what users would lose if their Tomcat died now: values that cannot be stored, applications without protection, and what
+    /// to do about it; exit 1 if anything would be lost
+    Audit,
     /// Look at the Tomcats behind the proxies, drain them, and close a pool for maintenance
     #[command(subcommand)]
     Upstreams(Upstreams),

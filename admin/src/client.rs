@@ -300,6 +300,20 @@ impl Store {
         self.ask(ListServersRequest {}).await
     }
 
+    /// The same with what each told the leader of itself, which the leader alone knows.
+    pub(crate) async fn servers_at_leader(&self) -> Result<ListServersReply, Failure> {
+        let view = self.status().await?;
+        let leader = view
+            .members
+            .into_iter()
+            .find(|member| member.node_id == view.leader_id);
+        let leader = leader.ok_or_else(|| {
+            Failure::Refused("no node leads at the moment: `remora nodes list` shows who answers".into())
+        })?;
+        let asked = attempt(&self.reach.dial, &leader.client_address, ListServersRequest {}).await;
+        asked.map_err(Missed::into_failure)
+    }
+
     /// Ends sessions.
     pub(crate) async fn kill(&self, request: KillSessionsRequest) -> Result<KillSessionsReply, Failure> {
         self.ask(request).await

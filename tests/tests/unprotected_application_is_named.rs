@@ -2,7 +2,8 @@
 //!
 //! Shown: beside the shop, whose sessions the store keeps, an application deploys whose META-INF/context.xml has a Manager
 //! of its own. It serves as it did. Tomcat's log names it, `remora applications` lists both and says which is protected, and
-//! `remora status` counts it as trouble, with exit code 1.
+//! `remora status` and `remora audit` count it as trouble, with exit code 1; the audit has the Tomcat's own word that the shop loses
+//! nothing.
 //! Broken once to see it fail: the valve's word to the store (it is not listed).
 
 use std::process::Command;
@@ -70,10 +71,21 @@ fn is_named(stores: &Stores, tomcat: &Tomcat) -> Outcome {
             && shop.is_some_and(|row| row[1..4] == ["n1", "yes", "serve"]),
         "who is protected: {said}"
     );
-    let (said, well) = ask(stores, &["status"])?;
+    let (mut said, well) = ask(stores, &["status"])?;
     ensure!(
         !well && said.contains("Tomcat n1") && said.contains("localhost/own"),
         "status: {said}"
+    );
+    // The Tomcat tells how the shop fares, which loses nothing.
+    wait_until("the Tomcat's own word in the audit", START, || {
+        said = ask(stores, &["audit"]).map_or_else(|error| error.to_string(), |(said, _)| said);
+        row(&said, "localhost/shop").is_some_and(|row| row[1..7] == ["n1", "yes", "0", "0", "0", "0"])
+    })
+    .with_context(|| said.clone())?;
+    let (said, well) = ask(stores, &["audit"])?;
+    ensure!(
+        !well && said.contains("localhost/own on n1 has a session manager of its own"),
+        "audit: {said}"
     );
     let log = tomcat.log()?;
     ensure!(

@@ -1,6 +1,7 @@
 //! What each verb asks and how its answer is arranged; one file per verb, which knows nothing of this one.
 
 mod applications;
+mod audit;
 mod backup;
 mod certs;
 mod completions;
@@ -54,6 +55,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Sessions(verb) => sessions::run(&store, verb, output).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
         Verb::Applications => applications::run(&store).await,
+        Verb::Audit => audit::run(&store).await,
         Verb::Upstreams(verb) => upstreams::run(&store, &proxy, verb).await,
         Verb::Explain(ask) => explain::run(&proxy, ask).await,
         Verb::Backup { file } => backup::run(&store, &file).await,

@@ -267,6 +267,9 @@ impl Exchange {
             acknowledged: &message.acknowledged,
         });
         self.probe = arrived(message.probe).or(self.probe);
+        if let Some(status) = message.status {
+            self.registration.fares(status);
+        }
         let came = runtime::now();
         let watched = message.watched.iter().filter_map(|watch| watch.session.as_ref());
         let heard = rights::speaks_for(&self.caller, watched.map(|session| session.application.as_str()))

@@ -31,6 +31,12 @@ use super::outbox::{Cut, Outbox};
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
 use owners::{Owners, Told};
 
+/// Applications of which a Tomcat may say how they fare: as many as it may announce.
+const APPLICATIONS_MAX: usize = 256;
+
+/// Classes that are kept of each: as many as the message promises.
+const CLASSES_MAX: usize = 32;
+
 /// The streams of this node. One per node, shared by all services.
 pub(super) struct Hub {
     state: Mutex<State>,
@@ -49,6 +55,8 @@ struct State {
 struct Live {
     stream: u64,
     outbox: Arc<Outbox>,
+    /// What its Tomcat last said of itself.
+    status: Option<v1::Status>,
 }
 
 /// What an answer may have to wait for.
@@ -76,6 +84,19 @@ impl Registration {
         if !quiet {
             let stream = (self.instance, self.stream);
             wake(self.hub.state().owners.heard(stream, message, runtime::now()));
+        }
+    }
+
+    /// Its Tomcat said how it fares. Kept for operators, as long as the stream lives, and not more than is promised.
+    pub(super) fn fares(&self, mut status: v1::Status) {
+        status.applications.truncate(APPLICATIONS_MAX);
+        for application in &mut status.applications {
+            application.classes.truncate(CLASSES_MAX);
+        }
+        let mut state = self.hub.state();
+        let live = state.streams.get_mut(&self.instance);
+        if let Some(live) = live.filter(|live| live.stream == self.stream) {
+            live.status = Some(status);
         }
     }
 
@@ -111,6 +132,13 @@ impl Hub {
         }
     }
 
+    /// What a Tomcat last said of itself on its stream here.
+    pub(super) fn status_of(&self, instance: u64) -> Option<v1::Status> {
+        let state = self.state();
+        let live = state.streams.get(&instance);
+        live.and_then(|live| live.status.clone())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,7 +162,12 @@ impl Hub {
     ) -> Registration {
         let mut state = self.state();
         let stream = state.owners.opened(instance, connection, probe, runtime::now());
-        if let Some(older) = state.streams.insert(instance, Live { stream, outbox }) {
+        let live = Live {
+            stream,
+            outbox,
+            status: None,
+        };
+        if let Some(older) = state.streams.insert(instance, live) {
             older.outbox.cut(Cut::Replaced);
         }
         self.count(&state);

@@ -64,6 +64,7 @@ impl Registry for Registered {
                 threads: entry.threads,
                 unprotected: entry.unprotected.iter().map(|name| name.to_string()).collect(),
                 listened: entry.listened.iter().map(|name| name.to_string()).collect(),
+                status: self.desk.hub.status_of(entry.server.instance),
             });
         Ok(Response::new(v1::ListServersReply {
             servers: servers.collect(),

@@ -1,0 +1,187 @@
+//! `remora audit`: what users would lose if their Tomcat died now, as the Tomcats say themselves.
+//!
+//! A Tomcat tells the leader how it fares beside its requests, and the leader keeps only the newest word: of a Tomcat that has not
+//! said anything to the present leader, that is said.
+//!
+//! Invariant: only what would be lost is a trouble, and each trouble says what to do. What an application changes in place, without
+//! setAttribute, is stored: it is shown, because it costs a comparison, and is no trouble.
+
+use remora_proto::v1::list_servers_reply::Server;
+use remora_proto::v1::status::Application;
+
+use crate::client::{Reach, Store};
+use crate::failure::Failure;
+use crate::render::{Cell, Report};
+
+/// Asks the leader for every Tomcat.
+pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
+    let servers = store.servers_at_leader().await?.servers;
+    Ok(report(&servers))
+}
+
+fn report(servers: &[Server]) -> Report {
+    let columns = vec![
+        "application",
+        "node",
+        "protected",
+        "stays there",
+        "undecodable",
+        "refused",
+        "changed in place",
+        "classes",
+    ];
+    let mut rows: Vec<(&str, &str, Vec<Cell>)> = servers.iter().flat_map(rows).collect();
+    rows.sort_by_key(|(application, node, _)| (*application, *node));
+    let rows = rows.into_iter().map(|(_, _, row)| row).collect();
+    Report::default()
+        .table("applications", columns, rows)
+        .troubles(servers.iter().flat_map(troubles).collect())
+}
+
+fn node(server: &Server) -> &str {
+    server.server.as_ref().map_or("", |owner| owner.node.as_str())
+}
+
+/// What a Tomcat said of one of its applications.
+fn told<'s>(server: &'s Server, application: &str) -> Option<&'s Application> {
+    let mut told = server.status.iter().flat_map(|status| &status.applications);
+    told.find(|told| told.application == application)
+}
+
+fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
+    let served = server.applications.iter().map(|name| (name, true));
+    let beside = server.unprotected.iter().map(|name| (name, false));
+    served.chain(beside).map(move |(application, ours)| {
+        let told = told(server, application);
+        let count = |of: fn(&Application) -> u64| told.map_or(Cell::Nothing, |told| Cell::Count(of(told)));
+        let row = vec![
+            Cell::text(application),
+            Cell::text(node(server)),
+            Cell::Flag(ours && server.mode != "observe"),
+            count(|told| told.local),
+            count(|told| told.undecodable),
+            count(|told| told.refused),
+            count(|told| told.changed_in_place),
+            Cell::text(told.map_or_else(String::new, |told| told.classes.join(" "))),
+        ];
+        (application.as_str(), node(server), row)
+    })
+}
+
+/// What would be lost with a Tomcat, and what to do about it.
+fn troubles(server: &Server) -> Vec<String> {
+    let node = node(server);
+    let mut troubles = Vec::new();
+    for application in &server.unprotected {
+        troubles.push(format!(
+            "{application} on {node} has a session manager of its own: with that Tomcat its users lose their sessions. Take that \
+             manager out of its context.xml"
+        ));
+    }
+    if server.mode == "observe" {
+        troubles.push(format!(
+            "{node} only observes: it stores nothing, and its users lose their sessions with it. Take mode=\"observe\" out once \
+             what is listed is in order"
+        ));
+    }
+    if server.status.is_none() && !server.applications.is_empty() {
+        troubles.push(format!(
+            "{node} has not told the present leader how it fares: what would be lost with it is not known. Ask again in a minute"
+        ));
+    }
+    for application in &server.applications {
+        let Some(told) = told(server, application) else {
+            continue;
+        };
+        let classes = match told.classes.as_slice() {
+            [] => String::new(),
+            classes => format!(" ({})", classes.join(", ")),
+        };
+        let lost = [
+            (
+                told.local,
+                "values that cannot be stored stay on it and are lost with it: make their classes Serializable, or keep them out \
+                 of the session",
+            ),
+            (
+                told.undecodable,
+                "values that came from another Tomcat could not be read: deploy the same classes everywhere",
+            ),
+            (
+                told.refused,
+                "saves were refused since it started, and what they held is on it alone: its log says why",
+            ),
+        ];
+        let lost = lost.iter().filter(|(count, _)| *count > 0);
+        troubles
+            .extend(lost.map(|(count, what)| format!("{application} on {node}: {count} {what}{classes}")));
+    }
+    troubles
+}
+
+#[cfg(test)]
+mod tests {
+    use remora_proto::v1::{Owner, Status};
+
+    use super::*;
+
+    fn server(mode: &str, told: Option<Application>) -> Server {
+        Server {
+            server: Some(Owner {
+                node: "n1".into(),
+                ..Owner::default()
+            }),
+            applications: vec!["localhost/shop".into()],
+            mode: mode.into(),
+            status: told.map(|told| Status {
+                applications: vec![told],
+                ..Status::default()
+            }),
+            ..Server::default()
+        }
+    }
+
+    fn shop() -> Application {
+        Application {
+            application: "localhost/shop".into(),
+            ..Application::default()
+        }
+    }
+
+    #[test]
+    fn a_tomcat_that_loses_nothing_is_no_trouble() {
+        assert!(report(&[server("", Some(shop()))]).is_well());
+        assert!(report(&[]).is_well());
+    }
+
+    #[test]
+    fn each_loss_is_told_with_what_to_do() {
+        let local = Application {
+            local: 3,
+            classes: vec!["shop.Cart".into()],
+            ..shop()
+        };
+        let refused = Application { refused: 1, ..shop() };
+        let unprotected = Server {
+            unprotected: vec!["localhost/old".into()],
+            ..server("", Some(shop()))
+        };
+        for (server, words) in [
+            (server("", Some(local)), "3 values that cannot be stored"),
+            (server("", Some(refused)), "1 saves were refused"),
+            (server("observe", Some(shop())), "n1 only observes"),
+            (server("", None), "has not told the present leader"),
+            (
+                unprotected,
+                "localhost/old on n1 has a session manager of its own",
+            ),
+        ] {
+            let troubles = troubles(&server);
+            assert!(
+                troubles.len() == 1 && troubles[0].contains(words),
+                "{words}: {troubles:?}"
+            );
+        }
+    }
+}
