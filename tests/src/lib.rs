@@ -7,6 +7,7 @@
 //! - [`stores`], [`proxy`], [`tomcat`], [`httpd`], [`fronts`]: one kind of process each: its files, its flags, how to see it ready.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
+//! - [`story`], [`telling`]: what the demo shows, and how it speaks. [`installed`]: machines with our packages.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets. [`chromium`]: a
 //!   large one.
@@ -32,6 +33,7 @@ pub mod fronts;
 pub mod haystack;
 pub mod http;
 pub mod httpd;
+pub mod installed;
 pub mod monitoring;
 pub mod page;
 pub mod place;
@@ -43,6 +45,8 @@ pub mod savers;
 pub mod scenario;
 pub mod socket;
 pub mod stores;
+pub mod story;
+pub mod telling;
 pub mod tomcat;
 pub mod visitor;
 pub mod wait;

@@ -186,6 +186,15 @@ pub fn end_all() {
         .status();
 }
 
+/// A command as its program and what follows that.
+///
+/// # Errors
+/// When it has no word.
+pub fn split(command: &[String]) -> Result<(PathBuf, Vec<String>)> {
+    let (program, words) = command.split_first().context("a command has a word")?;
+    Ok((program.into(), words.to_vec()))
+}
+
 /// How a process ended, in words.
 pub fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {

@@ -11,7 +11,7 @@ use crate::calls::Calls;
 use crate::certificates::{self, Certificates};
 use crate::http::Browser;
 use crate::place;
-use crate::process::Process;
+use crate::process::{Process, split};
 use crate::stores::loopback;
 use crate::wait::{SOON, START, wait_until};
 
@@ -125,6 +125,33 @@ impl Proxy {
         Ok(proxy)
     }
 
+    /// Starts one that is installed by the command that does so there, with that file; its output goes to `directory`. Does not
+    /// wait.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_installed(
+        directory: &Path,
+        ports: (u16, u16),
+        config: PathBuf,
+        command: &[String],
+    ) -> Result<Self> {
+        let log = directory.join("proxy.log");
+        let (program, words) = split(command)?;
+        let process = Process::start("proxy", &program, &log, |command| {
+            command.args(words);
+        })?;
+        Ok(Self {
+            address: loopback(ports.0),
+            control: loopback(ports.1),
+            config,
+            certificates: None,
+            log,
+            serving: process.id(),
+            process: Some(process),
+        })
+    }
+
     fn launch(&mut self) -> Result<()> {
         let program = place::program("remora-proxy")?;
         self.launch_by(&program, &[])
@@ -161,8 +188,16 @@ impl Proxy {
     /// # Errors
     /// When it does not in time.
     pub fn replace(&mut self) -> Result<()> {
+        self.replace_by(|process| signal("USR2", process))
+    }
+
+    /// The same where something else asks the process with that id for it.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub fn replace_by(&mut self, ask: impl FnOnce(u32) -> Result<()>) -> Result<()> {
         let before = self.successors().len();
-        signal("USR2", self.serving)?;
+        ask(self.serving)?;
         wait_until("a successor starts", START, || self.successors().len() > before)?;
         let replaced = || {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -214,6 +249,11 @@ impl Proxy {
             line.contains("upstream is down") && line.contains(&format!("\"route\":\"{route}\""))
         };
         Ok(log.lines().filter(of_route).count())
+    }
+
+    /// The id of the process that serves users.
+    pub fn serving(&self) -> u32 {
+        self.serving
     }
 
     /// The process.

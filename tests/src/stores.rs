@@ -12,7 +12,7 @@ use crate::certificates::{self, Certificates};
 use crate::disk::FaultyDisk;
 use crate::http::Browser;
 use crate::place;
-use crate::process::Process;
+use crate::process::{Process, split};
 use crate::wait::{START, wait_for, wait_until};
 
 /// Where one node listens.
@@ -72,8 +72,13 @@ pub struct StoreNode {
     newest_format: Option<u8>,
     /// Under its process, if faults were planned.
     disk: Option<FaultyDisk>,
+    /// The command that starts it, if that is an installation's and not ours.
+    command: Option<Vec<String>>,
     process: Option<Process>,
 }
+
+/// A node that is installed: where it listens, its data directory, and the command that starts it.
+pub type InstalledNode = (StorePorts, PathBuf, Vec<String>);
 
 /// A cluster of nodes numbered from 1.
 #[derive(Debug)]
@@ -126,12 +131,40 @@ impl Stores {
                 joins: false,
                 newest_format: None,
                 disk: disk.transpose()?,
+                command: None,
                 process: None,
             })
         };
         let mut stores = Self {
             nodes: (1..).zip(ports).map(node).collect::<Result<_>>()?,
             certificates,
+        };
+        for id in stores.ids() {
+            stores.launch(id)?;
+        }
+        Ok(stores)
+    }
+
+    /// Starts nodes that are installed, in the order of their ids; their output goes to `directory`. Does not wait.
+    ///
+    /// # Errors
+    /// When a process does not start.
+    pub fn start_installed(directory: &Path, installed: Vec<InstalledNode>) -> Result<Self> {
+        let node = |(id, (ports, data, command)): (u64, InstalledNode)| StoreNode {
+            id,
+            ports,
+            data,
+            log: directory.join(format!("store-{id}.log")),
+            more: Vec::new(),
+            joins: false,
+            newest_format: None,
+            disk: None,
+            command: Some(command),
+            process: None,
+        };
+        let mut stores = Self {
+            nodes: (1..).zip(installed).map(node).collect(),
+            certificates: None,
         };
         for id in stores.ids() {
             stores.launch(id)?;
@@ -240,12 +273,16 @@ impl Stores {
         let program = place::program("remora-store")?;
         let flags = self.flags(id)?;
         let node = self.node_mut(id)?;
-        let (program, entry) = match node.ports.namespace {
-            None => (program, Vec::new()),
-            Some(inside) => entered(inside, &program),
+        let (program, words) = match (&node.command, node.ports.namespace) {
+            (Some(command), _) => split(command)?,
+            (None, None) => (program, flags),
+            (None, Some(inside)) => {
+                let (program, entry) = entered(inside, &program);
+                (program, [entry, flags].concat())
+            }
         };
         let process = Process::start(&format!("store {id}"), &program, &node.log, |command| {
-            command.args(entry).args(flags);
+            command.args(words);
             if let Some(disk) = &node.disk {
                 disk.under(command);
             }
@@ -282,6 +319,7 @@ impl Stores {
             joins: true,
             newest_format: None,
             disk: None,
+            command: None,
             process: None,
         });
         self.launch(id)?;

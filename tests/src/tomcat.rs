@@ -85,8 +85,16 @@ impl Tomcat {
     /// # Errors
     /// When files cannot be written or the process not be started.
     pub fn start(directory: &Path, plan: TomcatPlan) -> Result<Self> {
+        Self::start_with(directory, plan, None)
+    }
+
+    /// The same with this jar of ours in the place of the one that was built here.
+    ///
+    /// # Errors
+    /// When files cannot be written or the process not be started.
+    pub fn start_with(directory: &Path, plan: TomcatPlan, jar: Option<&Path>) -> Result<Self> {
         let base = directory.join(format!("tomcat-{}", plan.node));
-        files::write_base(&base, &plan)?;
+        files::write_base(&base, &plan, jar)?;
         let log = directory.join(format!("tomcat-{}.log", plan.node));
         let mut tomcat = Self {
             plan,

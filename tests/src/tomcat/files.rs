@@ -45,14 +45,15 @@ const FRONT_VALVE: &str = "  <Valve className=\"org.apache.catalina.valves.Remot
 ///
 /// # Errors
 /// When the jar is not built or a file cannot be written.
-pub(super) fn write_base(base: &Path, plan: &TomcatPlan) -> Result<()> {
+pub(super) fn write_base(base: &Path, plan: &TomcatPlan, jar: Option<&Path>) -> Result<()> {
     prepare(plan.version)?;
     let of_line = prepare(plan.version.line())?;
     for directory in ["conf", "lib", "logs", "temp", "webapps", "work"] {
         std::fs::create_dir_all(base.join(directory))?;
     }
     if plan.store.is_some() {
-        copy(&place::adapter_jar()?, &base.join("lib/remora-tomcat.jar"))?;
+        let jar = jar.map_or_else(place::adapter_jar, |jar| Ok(jar.to_owned()));
+        copy(&jar?, &base.join("lib/remora-tomcat.jar"))?;
     }
     copy(&of_line.join("conf/web.xml"), &base.join("conf/web.xml"))?;
     write(

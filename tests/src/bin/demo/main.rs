@@ -6,8 +6,6 @@
 //! with exit code 1 and the last words of every process. Ctrl-C stops and removes everything.
 
 mod setting;
-mod story;
-mod telling;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,16 +13,17 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use remora_tests::place;
 use remora_tests::process::end_all;
+use remora_tests::story;
+use remora_tests::telling::Telling;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::setting::Setting;
-use crate::telling::Telling;
 
 /// What a shell reports for a program ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
-    let telling = Telling::new();
+    let telling = Telling::to_stdout();
     match run(&telling) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -43,8 +42,8 @@ fn run(telling: &Telling) -> Result<()> {
 
     telling.title("Remora: three stores, one proxy, two Tomcats, one shop");
     let mut setting = Setting::start(directory.path(), telling)?;
-    if let Err(error) = story::tell(&mut setting, telling) {
-        telling.words(&setting.tails());
+    if let Err(error) = story::tell(&mut setting.site, telling) {
+        telling.words(&setting.site.tails());
         return Err(error);
     }
     if keep {

@@ -3,16 +3,15 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use remora_tests::certificates::Certificates;
 use remora_tests::place::{self, preferred_port};
 use remora_tests::probe::Signals;
 use remora_tests::proxy::{Proxy, Sticky};
 use remora_tests::stores::{StorePorts, Stores};
+use remora_tests::story::Site;
+use remora_tests::telling::Telling;
 use remora_tests::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version, prepare};
-use remora_tests::visitor::Visitor;
-
-use crate::telling::Telling;
 
 /// The line of Tomcat that the demo shows.
 const VERSION: Version = Version::V10;
@@ -20,9 +19,7 @@ const VERSION: Version = Version::V10;
 /// All processes of the demo.
 #[derive(Debug)]
 pub(crate) struct Setting {
-    pub(crate) stores: Stores,
-    pub(crate) proxy: Proxy,
-    pub(crate) tomcats: Vec<Tomcat>,
+    pub(crate) site: Site,
     certificates: Option<Certificates>,
 }
 
@@ -77,13 +74,16 @@ impl Setting {
                 &members,
                 certificates.clone(),
             )?;
-            let setting = Self {
+            let site = Site {
                 stores,
                 proxy,
                 tomcats,
+            };
+            site.wait_ready().with_context(|| site.tails())?;
+            let setting = Self {
+                site,
                 certificates: certificates.clone(),
             };
-            setting.wait_ready().with_context(|| setting.tails())?;
             let release = VERSION.release();
             let seen = format!(
                 "started Tomcats n1 and n2 ({release}) and the proxy: {}",
@@ -93,36 +93,9 @@ impl Setting {
         })
     }
 
-    fn wait_ready(&self) -> Result<()> {
-        self.proxy.wait_ready()?;
-        for tomcat in &self.tomcats {
-            tomcat.wait_ready()?;
-            self.proxy.wait_health(tomcat.node(), "up")?;
-            // Compiles the pages, as they are on any server that has been up for a while.
-            let mut alan = Visitor::new(tomcat.address());
-            alan.sign_in("alan", "turing")?;
-            alan.add("rope")?;
-            ensure!(alan.sign_out()?, "the login page follows a sign-out");
-        }
-        Ok(())
-    }
-
     /// Where a browser finds the shop.
     pub(crate) fn shop(&self) -> String {
-        format!("http://{}/shop/", self.proxy.address)
-    }
-
-    /// The Tomcat of that name.
-    pub(crate) fn tomcat(&mut self, node: &str) -> Result<&mut Tomcat> {
-        let found = self.tomcats.iter_mut().find(|tomcat| tomcat.node() == node);
-        found.with_context(|| format!("no Tomcat is called {node}"))
-    }
-
-    /// The last words of every process.
-    pub(crate) fn tails(&self) -> String {
-        let mut parts = vec![self.stores.tails(), self.proxy.tail()];
-        parts.extend(self.tomcats.iter().map(Tomcat::tail));
-        parts.join("\n")
+        format!("http://{}/shop/", self.site.proxy.address)
     }
 
     /// What a person can try while everything runs.
@@ -133,7 +106,7 @@ impl Setting {
             .strip_prefix(place::repository())
             .unwrap_or(&remora)
             .display();
-        let (stores, proxy) = (self.stores.client_list(), self.proxy.control);
+        let (stores, proxy) = (self.site.stores.client_list(), self.site.proxy.control);
         let files = self.certificates.as_ref().map(|all| all.files("admin"));
         let tls = files.map_or_else(String::new, |files| {
             format!(
@@ -143,7 +116,7 @@ impl Setting {
                 files.key.display()
             )
         });
-        let pids: Vec<String> = self.tomcats.iter().filter_map(Tomcat::description).collect();
+        let pids: Vec<String> = self.site.tomcats.iter().filter_map(Tomcat::description).collect();
         format!(
             "
 Everything is running. Open {shop} (ada/lovelace, grace/hopper), and kill what you like: {pids}

@@ -17,13 +17,15 @@ const WIDTH: usize = 100;
 
 /// The voice of the demo.
 #[derive(Debug)]
-pub(crate) struct Telling {
+pub struct Telling {
     terminal: bool,
     colour: bool,
 }
 
 impl Telling {
-    pub(crate) fn new() -> Self {
+    /// Looks at where its words go.
+    #[must_use]
+    pub fn to_stdout() -> Self {
         let terminal = std::io::stdout().is_terminal();
         Self {
             terminal,
@@ -31,15 +33,18 @@ impl Telling {
         }
     }
 
-    pub(crate) fn title(&self, text: &str) {
+    /// Begins.
+    pub fn title(&self, text: &str) {
         say(&format!("\n{}\n\n", self.paint("1", text)));
     }
 
-    pub(crate) fn words(&self, text: &str) {
+    /// A line.
+    pub fn words(&self, text: &str) {
         say(&format!("{text}\n"));
     }
 
-    pub(crate) fn failed(&self, error: &anyhow::Error) {
+    /// Ends with a promise that was not kept.
+    pub fn failed(&self, error: &anyhow::Error) {
         say(&format!(
             "\n{} {error:#}\n",
             self.paint("1;31", "Not as promised:")
@@ -47,12 +52,18 @@ impl Telling {
     }
 
     /// Does a step; `doing` is shown while it runs, the returned words and the time when it is done.
-    pub(crate) fn step<T>(&self, doing: &str, act: impl FnOnce() -> Result<(String, T)>) -> Result<T> {
+    ///
+    /// # Errors
+    /// The step's, with what was being done.
+    pub fn step<T>(&self, doing: &str, act: impl FnOnce() -> Result<(String, T)>) -> Result<T> {
         self.line("1;32", "✓", doing, act)
     }
 
     /// A blow that is dealt.
-    pub(crate) fn blow<T>(&self, doing: &str, act: impl FnOnce() -> Result<(String, T)>) -> Result<T> {
+    ///
+    /// # Errors
+    /// The blow's, with what was being done.
+    pub fn blow<T>(&self, doing: &str, act: impl FnOnce() -> Result<(String, T)>) -> Result<T> {
         self.line("1;31", "✗", doing, act)
     }
 
@@ -85,7 +96,7 @@ impl Telling {
 }
 
 /// A duration as people say it.
-pub(crate) fn duration(took: Duration) -> String {
+pub fn duration(took: Duration) -> String {
     if took < Duration::from_secs(1) {
         format!("{:>5} ms", took.as_millis())
     } else {

@@ -1,19 +1,74 @@
-//! What happens: a user shops while a Tomcat and the leading store die and come back.
+//! What happens: a user shops while a Tomcat and the leading store die and come back. The demo tells it of what was built, and a
+//! claim of what is installed.
+//!
+//! Left out: how a site is set up.
 
-use anyhow::{Result, ensure};
-use remora_tests::visitor::{ShopPage, Visitor};
-use remora_tests::wait::{START, wait_until};
+use anyhow::{Context, Result, ensure};
 
-use crate::setting::Setting;
+use crate::proxy::Proxy;
+use crate::stores::Stores;
 use crate::telling::Telling;
+use crate::tomcat::Tomcat;
+use crate::visitor::{ShopPage, Visitor};
+use crate::wait::{START, wait_until};
+
+/// Where it happens.
+#[derive(Debug)]
+pub struct Site {
+    /// Three nodes.
+    pub stores: Stores,
+    /// In front of the Tomcats.
+    pub proxy: Proxy,
+    /// Two of them, with the shop.
+    pub tomcats: Vec<Tomcat>,
+}
+
+impl Site {
+    /// Waits until users can come.
+    ///
+    /// # Errors
+    /// A part of it is not there in time.
+    pub fn wait_ready(&self) -> Result<()> {
+        self.proxy.wait_ready()?;
+        for tomcat in &self.tomcats {
+            tomcat.wait_ready()?;
+            self.proxy.wait_health(tomcat.node(), "up")?;
+            // Compiles the pages, as they are on any server that has been up for a while.
+            let mut alan = Visitor::new(tomcat.address());
+            alan.sign_in("alan", "turing")?;
+            alan.add("rope")?;
+            ensure!(alan.sign_out()?, "the login page follows a sign-out");
+        }
+        Ok(())
+    }
+
+    /// The Tomcat of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn tomcat(&mut self, node: &str) -> Result<&mut Tomcat> {
+        let found = self.tomcats.iter_mut().find(|tomcat| tomcat.node() == node);
+        found.with_context(|| format!("no Tomcat is called {node}"))
+    }
+
+    /// The last words of every process.
+    pub fn tails(&self) -> String {
+        let mut parts = vec![self.stores.tails(), self.proxy.tail()];
+        parts.extend(self.tomcats.iter().map(Tomcat::tail));
+        parts.join("\n")
+    }
+}
 
 /// Tells the whole story; an error is a promise that was not kept.
-pub(crate) fn tell(setting: &mut Setting, telling: &Telling) -> Result<()> {
-    let mut ada = Visitor::new(setting.proxy.address);
+///
+/// # Errors
+/// With the step that was not as promised.
+pub fn tell(site: &mut Site, telling: &Telling) -> Result<()> {
+    let mut ada = Visitor::new(site.proxy.address);
     let home = shops(&mut ada, telling)?;
-    let refuge = loses_her_tomcat(setting, &mut ada, telling, &home)?;
-    let dead = loses_the_leader(setting, &mut ada, telling, &refuge)?;
-    the_dead_return(setting, &mut ada, telling, &home.node, dead)
+    let refuge = loses_her_tomcat(site, &mut ada, telling, &home)?;
+    let dead = loses_the_leader(site, &mut ada, telling, &refuge)?;
+    the_dead_return(site, &mut ada, telling, &home.node, dead)
 }
 
 /// Signs in and fills the cart.
@@ -53,14 +108,14 @@ fn shops(ada: &mut Visitor, telling: &Telling) -> Result<ShopPage> {
 }
 
 fn loses_her_tomcat(
-    setting: &mut Setting,
+    site: &mut Site,
     ada: &mut Visitor,
     telling: &Telling,
     home: &ShopPage,
 ) -> Result<ShopPage> {
     let before = ada.session_id()?.to_owned();
     telling.blow("SIGKILL for her Tomcat", || {
-        setting.tomcat(&home.node)?.kill();
+        site.tomcat(&home.node)?.kill();
         Ok((format!("killed Tomcat {} with SIGKILL", home.node), ()))
     })?;
     telling.step("ada clicks on", || {
@@ -92,15 +147,10 @@ fn loses_her_tomcat(
     })
 }
 
-fn loses_the_leader(
-    setting: &mut Setting,
-    ada: &mut Visitor,
-    telling: &Telling,
-    before: &ShopPage,
-) -> Result<u64> {
-    let leader = setting.stores.wait_ready()?;
+fn loses_the_leader(site: &mut Site, ada: &mut Visitor, telling: &Telling, before: &ShopPage) -> Result<u64> {
+    let leader = site.stores.wait_ready()?;
     telling.blow("SIGKILL for the leading store", || {
-        setting.stores.kill(leader)?;
+        site.stores.kill(leader)?;
         Ok((format!("killed store {leader}, the leader, with SIGKILL"), ()))
     })?;
     telling.step("ada adds a compass", || {
@@ -113,7 +163,7 @@ fn loses_the_leader(
         Ok((format!("she added a compass at once: {}", cart(&page)), ()))
     })?;
     telling.step("the stores that are left agree", || {
-        let next = setting.stores.wait_ready()?;
+        let next = site.stores.wait_ready()?;
         ensure!(next != leader, "store {leader} is dead and cannot lead");
         Ok((
             format!("store {next} leads now; every save is still on a majority: two of three disks"),
@@ -124,16 +174,16 @@ fn loses_the_leader(
 }
 
 fn the_dead_return(
-    setting: &mut Setting,
+    site: &mut Site,
     ada: &mut Visitor,
     telling: &Telling,
     node: &str,
     store: u64,
 ) -> Result<()> {
     telling.step("the store starts again", || {
-        setting.stores.launch(store)?;
-        setting.stores.wait_caught_up(store)?;
-        let status = setting.stores.status(store)?;
+        site.stores.launch(store)?;
+        site.stores.wait_caught_up(store)?;
+        let status = site.stores.status(store)?;
         Ok((
             format!(
                 "started store {store} again: it rejoined as {}, caught up to entry {}",
@@ -143,9 +193,9 @@ fn the_dead_return(
         ))
     })?;
     telling.step("the Tomcat starts again", || {
-        setting.tomcat(node)?.launch()?;
-        setting.tomcat(node)?.wait_ready()?;
-        setting.proxy.wait_health(node, "up")?;
+        site.tomcat(node)?.launch()?;
+        site.tomcat(node)?.wait_ready()?;
+        site.proxy.wait_health(node, "up")?;
         Ok((
             format!("started Tomcat {node} again: the proxy sends it new users"),
             (),
@@ -153,7 +203,7 @@ fn the_dead_return(
     })?;
     telling.step("new users come", || {
         let wait = wait_until(&format!("a new user served by {node}"), START, || {
-            Visitor::new(setting.proxy.address)
+            Visitor::new(site.proxy.address)
                 .sign_in("grace", "hopper")
                 .is_ok_and(|page| page.node == node)
         });
