@@ -19,6 +19,7 @@
 //! - [`disk`]: disks that misbehave under real processes.
 //! - [`relay`]: a network between two of them, which claims can disturb.
 //! - [`page`]: pages of the documentation, to be followed as they stand.
+//! - [`containers`]: images and containers without an engine. [`compose`]: what a compose file asks of one.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
 //!
 //! Left out on purpose: any knowledge of how the parts work inside. The harness knows flags, configuration files,
@@ -28,6 +29,8 @@ pub mod applications;
 pub mod calls;
 pub mod certificates;
 pub mod chromium;
+pub mod compose;
+pub mod containers;
 pub mod disk;
 pub mod fronts;
 pub mod haystack;
