@@ -19,7 +19,8 @@
 //! - [`disk`]: disks that misbehave under real processes.
 //! - [`relay`]: a network between two of them, which claims can disturb.
 //! - [`page`]: pages of the documentation, to be followed as they stand.
-//! - [`containers`]: images and containers without an engine. [`compose`]: what a compose file asks of one.
+//! - [`containers`]: images and containers without an engine. [`compose`], [`manifests`]: what a compose file and
+//!   `packaging/kubernetes` ask of one. [`kubelet`]: what a cluster makes of the latter.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
 //!
 //! Left out on purpose: any knowledge of how the parts work inside. The harness knows flags, configuration files,
@@ -37,6 +38,8 @@ pub mod haystack;
 pub mod http;
 pub mod httpd;
 pub mod installed;
+pub mod kubelet;
+pub mod manifests;
 pub mod monitoring;
 pub mod page;
 pub mod place;
