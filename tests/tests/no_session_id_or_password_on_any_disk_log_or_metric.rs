@@ -206,6 +206,7 @@ fn operators_look(world: &mut World, known: &mut Collected) -> Outcome {
     let first = first.with_context(|| format!("a hash in {table}"))?.to_owned();
     known.operator(world, &["sessions", "show", &first])?;
     known.operator(world, &["sessions", "show", &first, "-o", "json"])?;
+    known.operator(world, &["sessions", "show", &first, "--values", "-o", "json"])?;
     for arguments in [&["status"][..], &["nodes", "list"], &["upstreams", "list"]] {
         for output in ["table", "json"] {
             known.operator(world, &[arguments, &["-o", output]].concat())?;

@@ -99,7 +99,7 @@ fn each_does_what_the_certificate_says(world: &mut World) -> Outcome {
         shown.contains(r#"{"shark":1}"#),
         "an operator sees the cart: {shown}"
     );
-    world.operator(&["upstreams", "drain", "n1"])?;
+    world.operator(&["upstreams", "drain", "n1", "--yes"])?;
     world.operator(&["upstreams", "undrain", "n1"])?;
     let mut books = world.proxy()?.process()?.output();
     for node in world.stores.ids() {
