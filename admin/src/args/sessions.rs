@@ -49,7 +49,8 @@ const KILL_EXAMPLES: &str = "Examples:
   remora sessions kill --label oidc.sid=7f3a --yes
 
 At a terminal it says what would end and asks; elsewhere it takes --yes. What matches while it looks is ended; sessions that come
-later stay. Exit code 1 if a name was given that no session has.";
+later stay. Tomcats tell every few seconds which sessions were used, and ages are reckoned from this machine's clock: an --idle
+below a minute may end one in use. Exit code 1 if a name was given that no session has.";
 
 /// For whoever counts.
 const STATS_EXAMPLES: &str = "Examples:
