@@ -104,23 +104,49 @@ fn write_pages(command: &Command, page: (&str, &str), directory: &Path) -> io::R
     }
     let after = command.get_after_long_help().or_else(|| command.get_after_help());
     if let Some(after) = after {
-        as_it_stands(&after.to_string()).to_writer(&mut text)?;
+        laid_out(&after.to_string()).to_writer(&mut text)?;
     }
     fs::write(directory.join(man.get_filename()), text)
 }
 
-/// What stands behind the flags, each line a line: examples are for typing, and a table of keys has columns.
-fn as_it_stands(text: &str) -> Roff {
+/// What stands behind the flags: words are filled, headings and items are such, and what is indented stands line by line, since
+/// it is for typing.
+fn laid_out(text: &str) -> Roff {
     let mut page = Roff::new();
-    let (heading, text) = match text.strip_prefix(EXAMPLES) {
-        Some(examples) => ("EXAMPLES", examples),
-        None => ("NOTES", text),
+    let text = match text.strip_prefix(EXAMPLES) {
+        Some(examples) => {
+            page.control("SH", ["EXAMPLES"]);
+            examples
+        }
+        None => {
+            page.control("SH", ["NOTES"]);
+            text
+        }
     };
-    page.control("SH", [heading]).control("nf", []);
+    let mut is_typed = false;
     for line in text.lines() {
-        page.text([roman(line)]);
+        let typed = line.starts_with(' ') || (is_typed && line.is_empty());
+        if typed != is_typed {
+            page.control(if typed { "nf" } else { "fi" }, []);
+            is_typed = typed;
+        }
+        if typed {
+            page.text([roman(line)]);
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            page.control("SS", [heading]);
+        } else if let Some(heading) = line.strip_prefix("# ") {
+            page.control("SH", [heading]);
+        } else if let Some(item) = line.strip_prefix("- ") {
+            page.control("IP", ["\\(bu", "2"]).text([roman(item)]);
+        } else if line.is_empty() {
+            page.control("PP", []);
+        } else {
+            page.text([roman(line)]);
+        }
     }
-    page.control("fi", []);
+    if is_typed {
+        page.control("fi", []);
+    }
     page
 }
 
@@ -161,8 +187,10 @@ mod tests {
         let page = fs::read_to_string(directory.path().join("man/tool-list.8")).unwrap();
         assert!(page.contains("Lists them"), "{page}");
         // What a line begins with is no request to the formatter.
-        let examples = ".SH EXAMPLES\n.nf\n  tool list | head\n\n\\&.dot\n.fi\n";
+        let examples = ".SH EXAMPLES\n.nf\n  tool list | head\n\n.fi\n\\&.dot\n";
         assert!(page.ends_with(examples), "{page}");
+        let keys = laid_out("# Keys\n\n- `a`: b\n").render();
+        assert!(keys.ends_with(".SH Keys\n.PP\n.IP \\(bu 2\n`a`: b\n"), "{keys}");
         assert_eq!(fs::read_dir(directory.path().join("man")).unwrap().count(), 2);
     }
 }
