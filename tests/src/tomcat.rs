@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare};
+pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare, war};
 pub use exporter::{EXPORTER, exporter_option};
 
 use crate::http::Browser;

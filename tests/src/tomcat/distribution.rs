@@ -180,7 +180,7 @@ fn fetch_zip(version: Version) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When its files cannot be read, or `javac` or `jar` fails.
-pub(super) fn war(application: Application, version: Version) -> Result<PathBuf> {
+pub fn war(application: Application, version: Version) -> Result<PathBuf> {
     let version = version.line();
     let application = match application {
         Application::Another(_) => Application::Probe,
