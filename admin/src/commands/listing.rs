@@ -54,6 +54,7 @@ pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Fai
         "expires in",
         "size",
         "attributes",
+        "whole key",
     ];
     let rows = listed.sessions.iter().map(|session| row(session, now)).collect();
     let shown = listed.sessions.len() as u64;
@@ -70,6 +71,7 @@ pub(super) async fn list(store: &Store, ask: &SessionList) -> Result<Report, Fai
     ];
     Ok(Report::default()
         .table("sessions", columns, rows)
+        .wide(&["whole key"])
         .figures("listed", fields)
         .hint(hint))
 }
@@ -176,8 +178,8 @@ fn page_bytes(digits: &str) -> Result<Vec<u8>, Failure> {
 
 fn row(session: &SessionSummary, now_ms: u64) -> Vec<Cell> {
     let key = session.session.clone().unwrap_or_default();
-    let mut digits = hexadecimal(&key.key);
-    digits.truncate(KEY_DIGITS);
+    let whole = hexadecimal(&key.key);
+    let digits = whole.get(..KEY_DIGITS).unwrap_or(&whole);
     vec![
         Cell::text(digits),
         Cell::text(key.application),
@@ -190,6 +192,7 @@ fn row(session: &SessionSummary, now_ms: u64) -> Vec<Cell> {
             .map_or(Cell::text("never"), Cell::Seconds),
         Cell::Bytes(session.bytes),
         Cell::Count(session.attributes.into()),
+        Cell::text(whole.as_str()),
     ]
 }
 

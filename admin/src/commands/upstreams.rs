@@ -212,10 +212,7 @@ pub(super) fn add_table(report: Report, proxies: &[(String, Vec<UpstreamStatus>)
         .iter()
         .flat_map(|(proxy, upstreams)| upstreams.iter().map(move |upstream| row(proxy, upstream)));
     let wide = ["url", "weight"];
-    report
-        .table("upstreams", columns, rows.collect())
-        .wide(&wide)
-        .main()
+    report.table("upstreams", columns, rows.collect()).wide(&wide)
 }
 
 fn row(proxy: &str, upstream: &UpstreamStatus) -> Vec<Cell> {

@@ -71,4 +71,7 @@ fn programs_get_the_figures() {
     assert_eq!(document["cluster"]["applications"], 1);
     assert_eq!(document["nodes"][2]["peer"], "10.0.0.3:7501");
     assert_eq!(document["upstreams"][3]["route"], "n2");
+    // A site is more than a table.
+    let (format, no_headers) = (Format::Csv, false);
+    assert!(render(&arrange(&site()), Output { format, no_headers }).is_err());
 }
