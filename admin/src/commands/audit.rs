@@ -36,7 +36,7 @@ fn report(servers: &[Server]) -> Report {
     let rows = rows.into_iter().map(|(_, _, row)| row).collect();
     Report::default()
         .table("applications", columns, rows)
-        .troubles(servers.iter().flat_map(troubles).collect())
+        .troubles(servers.iter().flat_map(troubles))
 }
 
 fn node(server: &Server) -> &str {
