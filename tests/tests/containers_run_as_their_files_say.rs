@@ -4,8 +4,8 @@
 //! runs there as its user, as the first process of a machine of its own, with its variables, files and volumes, and its check
 //! passes, as do those of the images; a user signs in, her Tomcat is killed, and she goes on at the other; each service ends
 //! within its grace when it is asked to. No engine takes part: `remora_tests::containers` says what that leaves open.
-//! Broken once to see it fail: another user for the store's directory (it cannot write); a route that is not the jvmRoute (she
-//! is moved by every request); `/bin/sh -c` before the store's command (it does not hear the signal).
+//! Broken once to see it fail: the store's directory of another user (it cannot write, and is never healthy); a Tomcat that
+//! nobody told its route (her session names none).
 
 use std::collections::BTreeMap;
 

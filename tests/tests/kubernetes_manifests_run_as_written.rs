@@ -5,9 +5,7 @@
 //! store pods form a cluster and pass their probes, so do proxies and Tomcats; a user's session names the pod of her Tomcat;
 //! `preStop` of that pod moves her before it ends; an operator's pod reaches every one; a store pod comes back with another
 //! address, and one with another disk; each pod ends within its grace. `remora_tests::kubelet` says what that leaves open.
-//! Broken once to see it fail: the second test breaks the manifests in each of the ways that are looked for; without
-//! `publishNotReadyAddresses` that is looked for, without `clusterIP: None` no store pod finds another; without `preStop` she
-//! stays; with 5 s of `terminationGracePeriodSeconds` the proxy has not ended.
+//! Broken once to see it fail: the second test breaks the manifests in each of the ways that are looked for.
 
 use std::collections::BTreeMap;
 use std::fs;
