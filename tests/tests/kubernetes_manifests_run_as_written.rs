@@ -213,7 +213,10 @@ fn story(cluster: &mut Cluster) -> Outcome {
     for pod in stores.iter().chain(&tomcats).chain(&proxies) {
         cluster.wait_ready(pod)?;
     }
-    operator(cluster, &["status"])?;
+    // Proxies are ready before they have seen every Tomcat twice.
+    wait_until("all is well in an operator's eyes", START, || {
+        operator(cluster, &["status"]).is_ok()
+    })?;
     a_tomcat_leaves(cluster, &proxies)?;
     a_store_moves(cluster)?;
     a_disk_is_replaced(cluster)?;
