@@ -5,7 +5,8 @@
 //! store pods form a cluster and pass their probes, so do proxies and Tomcats; a user's session names the pod of her Tomcat;
 //! `preStop` of that pod moves her before it ends; an operator's pod reaches every one; a store pod comes back with another
 //! address, and one with another disk; each pod ends within its grace. `remora_tests::kubelet` says what that leaves open.
-//! Broken once to see it fail: the second test breaks the manifests in each of the ways that are looked for.
+//! Broken once to see it fail: the second test breaks the manifests in each of the ways that are looked for. A `preStop` that only
+//! waits: she stays. 5 s of `terminationGracePeriodSeconds`: the proxy has not ended.
 
 use std::collections::BTreeMap;
 use std::fs;
