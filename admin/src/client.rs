@@ -25,7 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::failure::Failure;
-use mistakes::Meant;
+use mistakes::Asked;
 
 pub(crate) use copies::BackupStream;
 pub(crate) use proxies::{UpstreamWish, explain, foresee, maintain, proxy_status, wish};
@@ -369,7 +369,7 @@ async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result
     let channel = match connect(dial, address, Q::TIMEOUT).await {
         Ok(channel) => channel,
         Err(status) => {
-            let mistake = mistakes::named(dial, address, Meant::Store, &status).await;
+            let mistake = mistakes::named(dial, address, Asked::Store, &status).await;
             return Err(mistake.map_or_else(
                 || Missed::Passing(failure(dial, address, &status)),
                 Missed::Mistaken,
@@ -380,7 +380,7 @@ async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result
         Ok(answer) => return Ok(answer),
         Err(status) => status,
     };
-    if let Some(mistake) = mistakes::named(dial, address, Meant::Store, &status).await {
+    if let Some(mistake) = mistakes::named(dial, address, Asked::Store, &status).await {
         return Err(Missed::Mistaken(mistake));
     }
     Err(match status {

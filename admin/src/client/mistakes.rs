@@ -35,7 +35,7 @@ const QUESTION: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: remora\r\nConnection: c
 
 /// Who was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meant {
+pub(super) enum Asked {
     /// A store node, at its client address.
     Store,
     /// A proxy, at its control address.
@@ -43,7 +43,7 @@ pub(super) enum Meant {
 }
 
 /// The mistake by which this came of asking an address; none where it may be no mistake.
-pub(super) async fn named(dial: &Dial, address: &str, meant: Meant, status: &Status) -> Option<Failure> {
+pub(super) async fn named(dial: &Dial, address: &str, meant: Asked, status: &Status) -> Option<Failure> {
     let cause = std::error::Error::source(status).map_or_else(|| status.message().to_owned(), root_cause);
     let sentence = match by_cause(&cause) {
         Some(sentence) => Some(sentence.to_owned()),
@@ -119,10 +119,10 @@ fn by_cause(cause: &str) -> Option<&'static str> {
 }
 
 /// Which of our services answers there, if not the one that was asked.
-async fn by_service(dial: &Dial, address: &str, meant: Meant) -> Option<String> {
+async fn by_service(dial: &Dial, address: &str, meant: Asked) -> Option<String> {
     let channel = connect(dial, address, ATTEMPT_TIMEOUT).await.ok()?;
     match meant {
-        Meant::Store => {
+        Asked::Store => {
             let asked = ProxyAdminClient::new(channel.clone())
                 .status(ProxyStatusRequest {})
                 .await;
@@ -130,7 +130,7 @@ async fn by_service(dial: &Dial, address: &str, meant: Meant) -> Option<String> 
                 return Some("this is a proxy's control address: name it with --proxy".to_owned());
             }
         }
-        Meant::Proxy => match StoreAdminClient::new(channel.clone())
+        Asked::Proxy => match StoreAdminClient::new(channel.clone())
             .status(StoreStatusRequest {})
             .await
         {
@@ -165,7 +165,7 @@ async fn is_peer(channel: Channel) -> bool {
 }
 
 /// What somebody is who speaks no gRPC, or not as it was asked.
-async fn by_port(dial: &Dial, address: &str, meant: Meant) -> Option<String> {
+async fn by_port(dial: &Dial, address: &str, meant: Asked) -> Option<String> {
     let plain = tokio::time::timeout(ASKED_FOR, async {
         said(TcpStream::connect(address).await.ok()?).await
     });
@@ -201,10 +201,10 @@ async fn said(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Option<Vec<u8>
 }
 
 /// What a page says of the port that it is at.
-fn by_page(answer: &[u8], meant: Meant) -> Option<String> {
+fn by_page(answer: &[u8], meant: Asked) -> Option<String> {
     let wanted = match meant {
-        Meant::Store => "a store node's client address",
-        Meant::Proxy => "a proxy's control address",
+        Asked::Store => "a store node's client address",
+        Asked::Proxy => "a proxy's control address",
     };
     answer.starts_with(b"HTTP/1.").then(|| {
         by_name(answer, meant).unwrap_or_else(|| {
@@ -214,7 +214,7 @@ fn by_page(answer: &[u8], meant: Meant) -> Option<String> {
 }
 
 /// Which port of ours says so of itself, if it is not the one that was meant.
-fn by_name(answer: &[u8], meant: Meant) -> Option<String> {
+fn by_name(answer: &[u8], meant: Asked) -> Option<String> {
     let head = String::from_utf8_lossy(answer);
     let mut lines = head.lines().take_while(|line| !line.is_empty());
     let name = lines.find_map(|line| {
@@ -223,7 +223,7 @@ fn by_name(answer: &[u8], meant: Meant) -> Option<String> {
     })?;
     let plain = name.chars().filter(|character| !character.is_control());
     let name: String = plain.take(PORT_NAME_MAX).collect();
-    let is_meant = meant == Meant::Proxy && name.starts_with("a proxy's control address");
+    let is_meant = meant == Asked::Proxy && name.starts_with("a proxy's control address");
     (!is_meant).then(|| format!("this is {name}"))
 }
 
@@ -236,12 +236,12 @@ mod tests {
         let page =
             b"HTTP/1.1 200 OK\r\nRemora-Port: the operations port of store node 2\r\n\r\nRemora-Port: no";
         assert_eq!(
-            by_page(page, Meant::Store).as_deref(),
+            by_page(page, Asked::Store).as_deref(),
             Some("this is the operations port of store node 2")
         );
-        let other = by_page(b"HTTP/1.1 404 Not Found\r\n\r\nremora-port: x", Meant::Proxy);
+        let other = by_page(b"HTTP/1.1 404 Not Found\r\n\r\nremora-port: x", Asked::Proxy);
         assert!(other.is_some_and(|said| said.ends_with("name a proxy's control address")));
-        assert_eq!(by_page(b"\0\0\x12\x04\0", Meant::Proxy), None);
+        assert_eq!(by_page(b"\0\0\x12\x04\0", Asked::Proxy), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use remora_proto::v1::{
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
-use super::mistakes::{self, Meant};
+use super::mistakes::{self, Asked};
 use super::{ATTEMPT_TIMEOUT, connect, failure};
 use crate::failure::Failure;
 
@@ -108,7 +108,7 @@ async fn asked<T>(
     match answer {
         Ok(answer) => Ok(answer.into_inner()),
         Err(status) => Err(
-            match mistakes::named(dial, address, Meant::Proxy, &status).await {
+            match mistakes::named(dial, address, Asked::Proxy, &status).await {
                 Some(mistake) => mistake,
                 None => failure(dial, address, &status),
             },
