@@ -228,10 +228,9 @@ fn show_all(site: &mut Site, directory: &Path) -> Outcome {
 /// What rules ask for and a scrape lacks, and labels that they name and nothing has.
 fn faults_of_alerts(scrape: &Scrape) -> Result<Vec<String>> {
     let rules = rules()?;
-    let recorded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule.record.as_deref()).collect();
     let mut faults = Vec::new();
     for rule in &rules {
-        let mut query = read(&rule.expr)?;
+        let query = read(&behind(&rule.expr, &rules))?;
         let whose = |fault: String| {
             format!(
                 "{}{}: {fault}",
@@ -239,13 +238,6 @@ fn faults_of_alerts(scrape: &Scrape) -> Result<Vec<String>> {
                 rule.record.as_deref().unwrap_or_default()
             )
         };
-        if query
-            .selections
-            .iter()
-            .any(|wanted| recorded.contains(wanted.metric.as_str()))
-        {
-            query = read(&behind(&query, &rules)?)?;
-        }
         for wanted in &query.selections {
             faults.extend(scrape.lacks(wanted).into_iter().map(whose));
         }
@@ -256,21 +248,15 @@ fn faults_of_alerts(scrape: &Scrape) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// The queries of what is recorded, one after the other, in place of a query that asks for that alone.
-fn behind(query: &Query, rules: &[Rule]) -> Result<String> {
-    let mut queries = Vec::new();
-    for wanted in &query.selections {
-        let record = rules
-            .iter()
-            .find(|rule| rule.record.as_deref() == Some(&wanted.metric));
-        queries.push(
-            record
-                .with_context(|| format!("nobody records {}", wanted.metric))?
-                .expr
-                .as_str(),
-        );
+/// A query with the queries of what is recorded in the place of their names.
+fn behind(query: &str, rules: &[Rule]) -> String {
+    let mut query = query.to_owned();
+    for rule in rules {
+        if let Some(record) = &rule.record {
+            query = query.replace(record.as_str(), &format!("({})", rule.expr));
+        }
     }
-    Ok(queries.join(" or "))
+    query
 }
 
 fn first_word(text: &str) -> &str {

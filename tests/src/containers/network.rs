@@ -52,7 +52,8 @@ impl Network {
         let own = address(1);
         for words in [
             "ip link set lo up".to_owned(),
-            "ip link add br0 type bridge".to_owned(),
+            // An address of its own: else it takes that of a port, and another when that machine goes; the others then ask in vain.
+            "ip link add br0 address 02:00:00:00:00:01 type bridge".to_owned(),
             format!("ip address add {own}/24 dev br0"),
             "ip link set br0 up".to_owned(),
         ] {
