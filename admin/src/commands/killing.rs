@@ -102,7 +102,11 @@ async fn kill(store: &Store, meant: Meant) -> Result<Report, Failure> {
     } else {
         let conditions = Some(conditions);
         store
-            .kill_matching(KillMatchingRequest { filter, conditions })
+            .kill_matching(KillMatchingRequest {
+                filter,
+                conditions,
+                at_most: 0,
+            })
             .await?
     };
     Ok(ended(reply.killed))

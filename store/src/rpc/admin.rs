@@ -289,6 +289,7 @@ impl Admin {
             Room::Short => "short",
             Room::Reserve => "reserve",
         };
+        let formats = upgrade::tell(&self.desk);
         v1::StoreStatus {
             node_id: now.node,
             cluster: now.cluster,
@@ -307,6 +308,9 @@ impl Admin {
             disk: now.disk.0,
             waiting: waiting.collect(),
             disk_room: room.to_owned(),
+            format: formats.format,
+            ready_format: formats.ready_format,
+            format_held: formats.held,
         }
     }
 }

@@ -60,7 +60,11 @@ async fn a_kill_by_conditions_ends_what_matches_and_no_more() {
     fill(&node, 3).await;
     add(&node, 9, ("basket", "a whole basket of apples"), 5_000).await;
     let mut admin = node.admin().await;
-    let kill = |filter, conditions| v1::KillMatchingRequest { filter, conditions };
+    let kill = |filter, conditions| v1::KillMatchingRequest {
+        filter,
+        conditions,
+        at_most: 0,
+    };
     let refused = admin.kill_matching(kill(None, None)).await.unwrap_err();
     assert_eq!(refusal(&refused).reason(), Reason::Malformed);
     // Conditions narrow a filter, and a filter conditions.
