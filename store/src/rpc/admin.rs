@@ -1,9 +1,7 @@
-//! The operator's side: status, members, formats, and sessions killed, listed, shown (`listing`), counted (`stats`) and watched
-//! (`watching`); copies of the table (`copies`).
+//! The operator's side: status, members, formats, and sessions killed (`killing`), listed, shown (`listing`), counted (`stats`)
+//! and watched (`watching`); copies of the table (`copies`).
 //!
-//! Reads are linearizable. A kill is resolved by reads, page by page, and proposed as bounded commands that name the
-//! life of each key, so that a session created meanwhile under the same key is not touched; it is answered when no owner can
-//! show a copy of what it ended. Attribute values leave through one method alone, which takes an operator (`rights`) and is
+//! Reads are linearizable. Attribute values leave through one method alone, which takes an operator (`rights`) and is
 //! written down, and a session is known only by the hash of its id.
 
 use std::sync::Arc;
@@ -16,24 +14,18 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::raft::{Role, StaysError};
 use crate::runtime;
-use remora_table::{
-    Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, Room, SessionKey, Version,
-};
+use remora_table::{ListFilter, Room};
 
 use super::copies::{self, Backups};
 use super::desk::Desk;
-use super::gate::did;
-use super::hub::Wait;
+use super::gate::{self, did};
+use super::killing;
 use super::listing;
 use super::members;
 use super::stats;
 use super::status::{malformed, status};
 use super::upgrade;
 use super::watching::{self, Watchers};
-
-/// Sessions that one walk of the table collects for a kill: a walk of millions for every command would never end. Some
-/// MiB of keys.
-const KILL_PAGE: usize = 65_536;
 
 /// The service.
 pub(super) struct Admin {
@@ -175,89 +167,32 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::KillSessionsRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
+        let caller = gate::caller(&request);
         let ask = request.into_inner();
         let filter = listing::meant(ask.filter, None)?;
         if filter == ListFilter::default() && !ask.all {
             let sentence = "the filter is empty: say `all` if every session is meant";
             return Err(status(malformed(sentence)));
         }
-        self.kill(filter).await
+        killing::kill(&self.desk, (caller, "StoreAdmin/KillSessions"), filter).await
     }
 
     async fn kill_matching(
         &self,
         request: Request<v1::KillMatchingRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
+        let caller = gate::caller(&request);
         let ask = request.into_inner();
         let filter = listing::meant(ask.filter, ask.conditions)?;
         if filter == ListFilter::default() {
             let sentence = "nothing is said of which sessions are meant: KillSessions takes `all`";
             return Err(status(malformed(sentence)));
         }
-        self.kill(filter).await
+        killing::kill(&self.desk, (caller, "StoreAdmin/KillMatching"), filter).await
     }
 }
 
 impl Admin {
-    /// Kills page by page what matched when it was read. Sessions created behind the page that is read stay.
-    async fn kill(&self, filter: ListFilter) -> Result<Response<v1::KillSessionsReply>, Status> {
-        let which = listing::named(&filter);
-        let killed = self.kill_all_of(filter).await?;
-        let what = format!("ended {killed} sessions: {which}");
-        Ok(did(v1::KillSessionsReply { killed }, &what))
-    }
-
-    async fn kill_all_of(&self, filter: ListFilter) -> Result<u64, Status> {
-        self.desk.barrier().await.map_err(status)?;
-        let mut ended = 0;
-        let mut start = ListStart::default();
-        let mut told: Vec<SessionKey> = Vec::new();
-        loop {
-            let (filter, from) = (filter.clone(), start.clone());
-            let page = listing::walk(&self.desk, move |table| table.list(&filter, &from, KILL_PAGE)).await?;
-            start.after = page.ends_at;
-            let sessions = page.sessions.into_iter();
-            let targets: Vec<Killed> = sessions
-                .map(|(session, record)| Killed {
-                    session,
-                    created_version: record.created_version,
-                })
-                .collect();
-            for sessions in targets.chunks(KILLED_MAX) {
-                ended += u64::from(self.kill_these(sessions.to_vec()).await?);
-            }
-            told.extend(targets.into_iter().map(|target| target.session));
-            told.retain(|session| self.desk.hub.due(killed(session)).is_some());
-            if start.after.is_none() {
-                break;
-            }
-        }
-        // All of them were told before: whoever is waited for last has had the time of all the others.
-        for session in &told {
-            if let Some(settled) = self.desk.hub.due(killed(session)) {
-                settled.await;
-            }
-        }
-        Ok(ended)
-    }
-
-    async fn kill_these(&self, sessions: Vec<Killed>) -> Result<u32, Status> {
-        let proposal = Proposal {
-            request_id: None,
-            node: Arc::from("operator"),
-            command: Command::Kill { sessions },
-        };
-        match self.desk.propose(proposal).await.map_err(status)? {
-            Outcome::Killed { killed } => Ok(killed),
-            other => {
-                tracing::error!(outcome = ?other, "the table gave an outcome of another command");
-                Err(Status::internal(
-                    "the kill was answered by the outcome of another command",
-                ))
-            }
-        }
-    }
-
     fn node_status(&self) -> v1::StoreStatus {
         let now = self.desk.raft.status();
         let table = self.desk.raft.table();
@@ -312,14 +247,5 @@ impl Admin {
             ready_format: formats.ready_format,
             format_held: formats.held,
         }
-    }
-}
-
-/// What the answer to a kill waits for. A kill has no request id, so it may be the repeat of what another leader decided.
-fn killed(session: &SessionKey) -> Wait {
-    Wait {
-        session: session.clone(),
-        asks: 0,
-        version: Version(0),
     }
 }

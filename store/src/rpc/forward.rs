@@ -36,6 +36,16 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// How long a forwarded call may take, 8 s: the leader's own bound on a proposal is shorter.
 const FORWARD_WITHIN: HeaderValue = HeaderValue::from_static("8S");
 
+/// How long a kill may take that is forwarded, 60 s, as long as whoever asks waits for it: it goes page by page, and then waits for
+/// owners. A bound that ends before would leave unsaid how many were ended.
+const KILL_WITHIN: HeaderValue = HeaderValue::from_static("60S");
+
+/// Calls that may take so long.
+const KILLS: [&str; 2] = [
+    "/remora.v1.StoreAdmin/KillSessions",
+    "/remora.v1.StoreAdmin/KillMatching",
+];
+
 /// Calls that every node answers itself.
 const ANSWERED_HERE: [&str; 6] = [
     "/remora.v1.SessionStore/Exchange",
@@ -160,7 +170,30 @@ async fn onward(leader: Channel, request: http::Request<Body>, cluster: String) 
     *request.version_mut() = head.version;
     *request.headers_mut() = head.headers;
     gate::speak_for(request.headers_mut(), caller.as_ref(), &cluster);
-    request.headers_mut().insert(TIMEOUT, FORWARD_WITHIN);
+    let within = within(request.uri().path());
+    request.headers_mut().insert(TIMEOUT, within);
     let answered = leader.oneshot(request).await;
     Ok(answered.unwrap_or_else(|error| Status::from_error(error.into()).into_http()))
+}
+
+/// How long a call may take at the leader.
+fn within(path: &str) -> HeaderValue {
+    if KILLS.contains(&path) {
+        KILL_WITHIN
+    } else {
+        FORWARD_WITHIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kill_may_take_longer_than_another_call() {
+        for kill in KILLS {
+            assert_eq!(within(kill), "60S");
+        }
+        assert_eq!(within("/remora.v1.StoreAdmin/ListSessions"), "8S");
+    }
 }

@@ -3,7 +3,8 @@
 //! Whoever is at the other end of a connection asks for themselves, unless it is a peer of this cluster that forwards: then it
 //! says on whose behalf, and that is believed. The first node decides and keeps the books: it writes a line for every call
 //! that takes an operator, of what was refused too. What a call did is said by its service in
-//! the answer's metadata ([`did`]), which comes back through a node that forwards.
+//! the answer's metadata ([`did`]), which comes back through a node that forwards. A call that goes on without whoever asked is
+//! written down by its service, at the leader, and says so ([`written`]).
 //!
 //! Invariants: no call goes on without its [`Caller`] in its extensions; what a client says of itself in metadata is never
 //! believed, and never forwarded.
@@ -17,9 +18,10 @@ use remora_process::audit;
 use remora_process::tls::{Caller, Role, decoded, encoded};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
-use tonic::Response;
 use tonic::body::Body;
+use tonic::metadata::MetadataValue;
 use tonic::server::NamedService;
+use tonic::{Response, Status};
 use tower::Service;
 
 use crate::raft::RaftHandle;
@@ -42,6 +44,9 @@ const CLUSTER: HeaderName = HeaderName::from_static("remora-cluster");
 
 /// Metadata of an answer: what an operator's call did, percent-encoded.
 const DID: &str = "remora-did";
+
+/// Metadata of an answer whose service has written down what it did.
+const WRITTEN: &str = "remora-written";
 
 /// The status of a call that failed, where gRPC writes it when no message goes out.
 const STATUS: &str = "grpc-status";
@@ -139,6 +144,21 @@ pub(super) fn did<T>(answer: T, what: &str) -> Response<T> {
     response
 }
 
+/// An answer, or the status in its place, of which the service has written down all that there is to write.
+pub(super) fn written<T>(answered: Result<Response<T>, Status>) -> Result<Response<T>, Status> {
+    let mark = MetadataValue::from_static("1");
+    match answered {
+        Ok(mut answer) => {
+            answer.metadata_mut().insert(WRITTEN, mark);
+            Ok(answer)
+        }
+        Err(mut status) => {
+            status.metadata_mut().insert(WRITTEN, mark);
+            Err(status)
+        }
+    }
+}
+
 impl<S: NamedService> NamedService for Gate<S> {
     const NAME: &'static str = S::NAME;
 }
@@ -182,7 +202,9 @@ where
         }
         async move {
             let answered = called.await;
-            if let Ok(answer) = &answered {
+            if let Ok(answer) = &answered
+                && !answer.headers().contains_key(WRITTEN)
+            {
                 write_down(&caller, action(&path), answer.headers());
             }
             answered

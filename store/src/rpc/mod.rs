@@ -7,7 +7,7 @@
 //! listeners of a session that expired; `lately` remembers what happened to sessions, for operators who are `watching`;
 //! `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
 //! and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the leader; `admin`
-//! (with `listing` and `stats`) and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
+//! (with `listing`, `killing` and `stats`) and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
 //! status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
 //! traffic.
 //!
@@ -27,6 +27,7 @@ mod forward;
 mod gate;
 mod hello;
 mod hub;
+mod killing;
 mod lately;
 mod links;
 mod listing;

@@ -12,7 +12,7 @@ use crate::words::names;
 /// Where a program starts threads, tasks and processes: composition roots, accept loops, owners of one thread of their own, a
 /// successor of the process, and work
 /// for the disk, which must not be done on a thread that sends heartbeats, for a pager that takes nothing,
-/// for servers that must not wait for each other's answers, or for keys.
+/// for servers that must not wait for each other's answers, or for keys, and a kill, which goes on when nobody waits for it.
 const STARTERS: &[&str] = &[
     "admin/src/commands/top.rs",
     "admin/src/commands/top/terminal.rs",
@@ -34,6 +34,7 @@ const STARTERS: &[&str] = &[
     "store/src/raft/snapshots.rs",
     "store/src/raft/start.rs",
     "store/src/rpc/copies.rs",
+    "store/src/rpc/killing.rs",
     "store/src/rpc/listing.rs",
     "store/src/runtime.rs",
     "proxy/src/handover/successor.rs",

@@ -1,0 +1,213 @@
+//! Sessions that an operator ends: read page by page, and ended by bounded commands that name the life of each key, so that a
+//! session created meanwhile under the same key is not touched.
+//!
+//! A kill is a task of its own. Once begun it goes on to its end, though whoever asked may be gone or the call be cut at a node
+//! that forwarded it, and however it ends it writes in the books how many it ended. It is answered when no owner can show a copy of
+//! what it ended.
+//!
+//! Left out: a way to stop it half way.
+
+use std::sync::Arc;
+
+use remora_process::audit;
+use remora_process::tls::Caller;
+use remora_proto::v1;
+use remora_table::{
+    Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, SessionKey, Version,
+};
+use tonic::{Code, Response, Status};
+
+use crate::runtime;
+
+use super::desk::Desk;
+use super::gate;
+use super::hub::Wait;
+use super::listing;
+use super::status::status;
+
+/// Sessions that one walk of the table collects for a kill: a walk of millions for every command would never end. Some
+/// MiB of keys.
+const KILL_PAGE: usize = 65_536;
+
+/// Ends what is meant, in the name of whoever asked by this method.
+pub(super) async fn kill(
+    desk: &Arc<Desk>,
+    (caller, action): (Caller, &'static str),
+    filter: ListFilter,
+) -> Result<Response<v1::KillSessionsReply>, Status> {
+    let killing = Killing {
+        desk: Arc::clone(desk),
+        filter,
+        books: Books {
+            caller,
+            action,
+            which: String::new(),
+            ended: 0,
+            end: None,
+        },
+    };
+    let ended = runtime::spawn(killing.to_the_end()).await;
+    let broken = |_| {
+        Err(Status::internal(
+            "the kill broke off: this store node's log says why",
+        ))
+    };
+    gate::written(ended.unwrap_or_else(broken))
+}
+
+/// A kill that goes on.
+struct Killing {
+    desk: Arc<Desk>,
+    filter: ListFilter,
+    books: Books,
+}
+
+/// What is written of a kill when it ends; also when its task breaks, or is dropped with the process.
+struct Books {
+    caller: Caller,
+    action: &'static str,
+    which: String,
+    ended: u64,
+    /// How it ended; none as long as it goes on.
+    end: Option<Result<(), String>>,
+}
+
+impl Drop for Books {
+    fn drop(&mut self) {
+        let (did, end) = (self.did(), self.end.take());
+        match end.unwrap_or_else(|| Err("it broke off".to_owned())) {
+            Ok(()) => audit::done(&self.caller, self.action, &did),
+            Err(why) => audit::failed(&self.caller, self.action, &format!("{did}; {why}")),
+        }
+    }
+}
+
+impl Books {
+    fn did(&self) -> String {
+        format!("ended {} sessions: {}", self.ended, self.which)
+    }
+}
+
+impl Killing {
+    async fn to_the_end(mut self) -> Result<Response<v1::KillSessionsReply>, Status> {
+        self.books.which = listing::named(&self.filter);
+        let done = self.pages().await;
+        let done = done.map_err(|status| half_way(self.books.ended, status));
+        let end = done.as_ref().map_err(|status| status.message().to_owned());
+        self.books.end = Some(end.copied());
+        done?;
+        let reply = v1::KillSessionsReply {
+            killed: self.books.ended,
+        };
+        Ok(gate::did(reply, &self.books.did()))
+    }
+
+    /// Ends page by page what matched when it was read. Sessions created behind the page that is read stay.
+    async fn pages(&mut self) -> Result<(), Status> {
+        self.desk.barrier().await.map_err(status)?;
+        let mut start = ListStart::default();
+        let mut told: Vec<SessionKey> = Vec::new();
+        loop {
+            let (filter, from) = (self.filter.clone(), start.clone());
+            let page = listing::walk(&self.desk, move |table| table.list(&filter, &from, KILL_PAGE)).await?;
+            start.after = page.ends_at;
+            let sessions = page.sessions.into_iter();
+            let targets: Vec<Killed> = sessions
+                .map(|(session, record)| Killed {
+                    session,
+                    created_version: record.created_version,
+                })
+                .collect();
+            for sessions in targets.chunks(KILLED_MAX) {
+                self.books.ended += u64::from(self.these(sessions.to_vec()).await?);
+            }
+            told.extend(targets.into_iter().map(|target| target.session));
+            told.retain(|session| self.desk.hub.due(killed(session)).is_some());
+            if start.after.is_none() {
+                break;
+            }
+        }
+        // All of them were told before: whoever is waited for last has had the time of all the others.
+        for session in &told {
+            if let Some(settled) = self.desk.hub.due(killed(session)) {
+                settled.await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn these(&self, sessions: Vec<Killed>) -> Result<u32, Status> {
+        let proposal = Proposal {
+            request_id: None,
+            node: Arc::from("operator"),
+            command: Command::Kill { sessions },
+        };
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Killed { killed } => Ok(killed),
+            other => {
+                tracing::error!(outcome = ?other, "the table gave an outcome of another command");
+                Err(Status::internal(
+                    "the kill was answered by the outcome of another command",
+                ))
+            }
+        }
+    }
+}
+
+/// The status of a kill that failed, which says what it had ended: no refusal then, for a refusal says that nothing happened, and
+/// whoever hears one asks again.
+fn half_way(ended: u64, status: Status) -> Status {
+    if ended == 0 {
+        return status;
+    }
+    Status::aborted(match status.code() {
+        Code::Unknown => format!(
+            "{ended} sessions were ended, and it is not known whether up to {KILLED_MAX} more were: look which are left"
+        ),
+        _ => format!("{ended} sessions were ended, and no more: {}", status.message()),
+    })
+}
+
+/// What the answer to a kill waits for. A kill has no request id, so it may be the repeat of what another leader decided.
+fn killed(session: &SessionKey) -> Wait {
+    Wait {
+        session: session.clone(),
+        asks: 0,
+        version: Version(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use remora_proto::v1::refusal::Reason;
+
+    use super::super::status::{REFUSAL_METADATA, refusal};
+    use super::*;
+
+    #[test]
+    fn a_kill_that_fails_half_way_says_what_it_ended_and_is_no_refusal() {
+        let refused = || status(refusal(Reason::NotLeader, "go elsewhere"));
+        assert!(
+            half_way(0, refused())
+                .metadata()
+                .get_bin(REFUSAL_METADATA)
+                .is_some()
+        );
+        let failed = half_way(256, refused());
+        assert_eq!(failed.code(), Code::Aborted);
+        assert!(failed.metadata().get_bin(REFUSAL_METADATA).is_none());
+        assert_eq!(
+            failed.message(),
+            "256 sessions were ended, and no more: go elsewhere"
+        );
+        let unknown = || status(v1::Unknown::default());
+        assert_eq!(half_way(0, unknown()).code(), Code::Unknown);
+        let failed = half_way(512, unknown());
+        assert_eq!(failed.code(), Code::Aborted);
+        assert!(
+            failed
+                .message()
+                .starts_with("512 sessions were ended, and it is not known")
+        );
+    }
+}
