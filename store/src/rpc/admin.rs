@@ -174,7 +174,7 @@ impl StoreAdmin for Admin {
             let sentence = "the filter is empty: say `all` if every session is meant";
             return Err(status(malformed(sentence)));
         }
-        killing::kill(&self.desk, (caller, "StoreAdmin/KillSessions"), filter).await
+        killing::kill(&self.desk, (caller, "StoreAdmin/KillSessions"), filter, None).await
     }
 
     async fn kill_matching(
@@ -188,7 +188,8 @@ impl StoreAdmin for Admin {
             let sentence = "nothing is said of which sessions are meant: KillSessions takes `all`";
             return Err(status(malformed(sentence)));
         }
-        killing::kill(&self.desk, (caller, "StoreAdmin/KillMatching"), filter).await
+        let at_most = Some(ask.at_most).filter(|most| *most != 0);
+        killing::kill(&self.desk, (caller, "StoreAdmin/KillMatching"), filter, at_most).await
     }
 }
 

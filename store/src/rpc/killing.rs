@@ -34,10 +34,12 @@ pub(super) async fn kill(
     desk: &Arc<Desk>,
     (caller, action): (Caller, &'static str),
     filter: ListFilter,
+    at_most: Option<u64>,
 ) -> Result<Response<v1::KillSessionsReply>, Status> {
     let killing = Killing {
         desk: Arc::clone(desk),
         filter,
+        at_most,
         books: Books {
             caller,
             action,
@@ -59,6 +61,8 @@ pub(super) async fn kill(
 struct Killing {
     desk: Arc<Desk>,
     filter: ListFilter,
+    /// As many as whoever asked has counted; none if any number is meant.
+    at_most: Option<u64>,
     books: Books,
 }
 
@@ -107,23 +111,31 @@ impl Killing {
         self.desk.barrier().await.map_err(status)?;
         let mut start = ListStart::default();
         let mut told: Vec<SessionKey> = Vec::new();
+        let mut left = None;
         loop {
             let (filter, from) = (self.filter.clone(), start.clone());
             let page = listing::walk(&self.desk, move |table| table.list(&filter, &from, KILL_PAGE)).await?;
             start.after = page.ends_at;
-            let sessions = page.sessions.into_iter();
+            // Counted once, before anything is ended. What begins to match meanwhile must not make it more.
+            let most = match left {
+                None => counted(page.matching, self.at_most)?,
+                Some(left) => left,
+            };
+            let sessions = page.sessions.into_iter().take(most);
             let targets: Vec<Killed> = sessions
                 .map(|(session, record)| Killed {
                     session,
                     created_version: record.created_version,
                 })
                 .collect();
+            let rest = most - targets.len();
+            left = Some(rest);
             for sessions in targets.chunks(KILLED_MAX) {
                 self.books.ended += u64::from(self.these(sessions.to_vec()).await?);
             }
             told.extend(targets.into_iter().map(|target| target.session));
             told.retain(|session| self.desk.hub.due(killed(session)).is_some());
-            if start.after.is_none() {
+            if start.after.is_none() || rest == 0 {
                 break;
             }
         }
@@ -151,6 +163,17 @@ impl Killing {
                 ))
             }
         }
+    }
+}
+
+/// How many may be ended where so many match, if that is no more than whoever asked has counted.
+fn counted(matching: u64, at_most: Option<u64>) -> Result<usize, Status> {
+    match at_most {
+        Some(most) if matching > most => Err(Status::failed_precondition(format!(
+            "{matching} match by now, more than the {most} that were counted; nothing was ended"
+        ))),
+        Some(most) => Ok(usize::try_from(most).unwrap_or(usize::MAX)),
+        None => Ok(usize::MAX),
     }
 }
 
@@ -183,6 +206,21 @@ mod tests {
 
     use super::super::status::{REFUSAL_METADATA, refusal};
     use super::*;
+
+    #[test]
+    fn what_is_ended_is_no_more_than_was_counted() {
+        assert_eq!(counted(3, None).unwrap(), usize::MAX);
+        assert_eq!(
+            (counted(3, Some(3)).unwrap(), counted(2, Some(3)).unwrap()),
+            (3, 3)
+        );
+        let refused = counted(4, Some(3)).unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert_eq!(
+            refused.message(),
+            "4 match by now, more than the 3 that were counted; nothing was ended"
+        );
+    }
 
     #[test]
     fn a_kill_that_fails_half_way_says_what_it_ended_and_is_no_refusal() {

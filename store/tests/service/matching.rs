@@ -75,10 +75,17 @@ async fn a_kill_by_conditions_ends_what_matches_and_no_more() {
         bytes_at_least: 30,
         ..v1::SessionConditions::default()
     };
-    let ended = admin.kill_matching(kill(None, Some(idle))).await.unwrap();
+    let idle = || kill(None, Some(idle.clone()));
+    add(&node, 10, ("basket", "a whole basket of pears"), 5_000).await;
+    let counted = |at_most| v1::KillMatchingRequest { at_most, ..idle() };
+    let refused = admin.kill_matching(counted(1)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(refused.message().starts_with("2 match by now"), "{refused}");
+    assert_eq!(node.status().await.sessions, 5, "nothing was ended");
+    let ended = admin.kill_matching(counted(2)).await.unwrap();
     let did = ended.metadata().get("remora-did").unwrap().to_str().unwrap();
     assert!(did.contains("before%20%406"), "the books say since when: {did}");
-    assert_eq!(ended.into_inner().killed, 1);
+    assert_eq!(ended.into_inner().killed, 2);
     assert_eq!(node.status().await.sessions, 3);
     node.stop().await;
 }
