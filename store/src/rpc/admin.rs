@@ -22,7 +22,7 @@ use super::gate::{self, did};
 use super::killing;
 use super::listing;
 use super::members;
-use super::stats;
+use super::stats::{self, Counts};
 use super::status::{malformed, status};
 use super::upgrade;
 use super::watching::{self, Watchers};
@@ -33,6 +33,7 @@ pub(super) struct Admin {
     pub(super) started: Instant,
     pub(super) backups: Backups,
     pub(super) watchers: Watchers,
+    pub(super) counts: Counts,
 }
 
 #[tonic::async_trait]
@@ -75,7 +76,7 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::SessionStatsRequest>,
     ) -> Result<Response<v1::SessionStatsReply>, Status> {
-        let figures = stats::figures(&self.desk, request.into_inner()).await;
+        let figures = stats::figures(&self.desk, &self.counts, request.into_inner()).await;
         figures.map(Response::new)
     }
 

@@ -154,6 +154,7 @@ pub(crate) async fn serve_clients(
         started: runtime::now(),
         backups: copies::Backups::default(),
         watchers: watching::Watchers::default(),
+        counts: stats::Counts::default(),
     });
     let registry = RegistryServer::new(registry::Registered {
         desk: Arc::clone(&desk),

@@ -1,24 +1,54 @@
 //! Figures of many sessions, told to operators: wire to table and back.
 //!
-//! Left out: what is counted, which the table says.
+//! Left out: what is counted, which the table says; lists, of which each keeps no more than a page while it walks.
+
+use std::sync::Arc;
 
 use remora_proto::v1;
+use remora_proto::v1::refusal::Reason;
 use remora_proto::v1::session_stats_request::By;
 use remora_table::{Figures, StatsBy};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::desk::Desk;
 use super::listing;
-use super::status::{malformed, status};
+use super::status::{malformed, refusal, status};
 
 /// Groups told unless asked otherwise (admin.proto).
 const GROUPS_DEFAULT: u32 = 100;
 /// Groups told at most (admin.proto): some hundred KiB with the longest names.
 const GROUPS_MAX: u32 = 1_000;
 
+/// Counts on one node at a time: each walks all sessions, and keeps some 40 MiB of figures at most meanwhile.
+const COUNTS_MAX: usize = 2;
+
+/// The counts that go on on this node.
+#[derive(Debug)]
+pub(super) struct Counts(Arc<Semaphore>);
+
+impl Default for Counts {
+    /// None yet.
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(COUNTS_MAX)))
+    }
+}
+
+impl Counts {
+    /// The right to one more; it goes with the walk, which goes on though whoever asked is gone.
+    fn begin(&self) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            let sentence =
+                format!("{COUNTS_MAX} count sessions at this store node already: ask again shortly");
+            status(refusal(Reason::Overloaded, sentence))
+        })
+    }
+}
+
 /// The figures that are asked for.
 pub(super) async fn figures(
     desk: &Desk,
+    counts: &Counts,
     ask: v1::SessionStatsRequest,
 ) -> Result<v1::SessionStatsReply, Status> {
     let by = by(ask.by)?;
@@ -33,7 +63,9 @@ pub(super) async fn figures(
     let filter = listing::meant(ask.filter, ask.conditions)?;
     desk.barrier().await.map_err(status)?;
     let now_ms = ask.now_ms;
+    let permit = counts.begin()?;
     let stats = listing::walk(desk, move |table| {
+        let _permit = permit;
         table.stats(&filter, (by, now_ms), groups as usize)
     })
     .await?;
@@ -77,7 +109,27 @@ fn wire(figures: &Figures) -> v1::SessionFigures {
         bytes_max: figures.bytes_max,
         logged_in: figures.logged_in,
         released: figures.released,
-        owners: u32::try_from(figures.owners()).unwrap_or(u32::MAX),
+        owners: figures.owners(),
         idle: figures.idle.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_third_count_is_refused_until_one_of_two_has_ended() {
+        let counts = Counts::default();
+        let (first, second) = (counts.begin().unwrap(), counts.begin().unwrap());
+        let refused = counts.begin().unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(refused.message().contains("ask again"), "{refused}");
+        drop(first);
+        let third = counts.begin();
+        assert!(third.is_ok() && counts.begin().is_err());
+        drop((second, third));
     }
 }

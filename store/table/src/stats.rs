@@ -1,7 +1,8 @@
 //! Figures of many sessions, in groups: how many, how large, how long unused, whose.
 //!
-//! Bounded, whatever the table holds: so many groups are told apart, the rest is counted together; sizes are kept as counts in
-//! buckets, so what half of the sessions have at most is known to within a quarter.
+//! Bounded, whatever the table holds: so many groups are told apart, the rest is counted together; so many nodes are known by
+//! number, and a group keeps a bit for each; sizes are kept as counts in buckets, so what half of the sessions have at most is
+//! known to within a quarter.
 //!
 //! Left out: which sessions those are, which a list says.
 
@@ -10,11 +11,22 @@ use std::sync::Arc;
 
 use super::types::Session;
 
-/// Groups that are told apart. With their figures they take some 40 MiB at most, while somebody counts.
+/// Groups that are told apart. With their figures they take some 40 MiB at most, while somebody counts; their names are the
+/// table's own.
 const GROUPS_MAX: usize = 65_536;
 
-/// Nodes that one group tells apart: more than the largest site has Tomcats.
+/// Bytes that a group takes beside its figures, at most: its place in a map whose nodes are half full, and then in a list that is
+/// sorted.
+const GROUP_BYTES: usize = 128;
+
+// The figure above.
+const _: () = assert!(GROUPS_MAX * (size_of::<Figures>() + GROUP_BYTES) <= 40 << 20);
+
+/// Nodes that are told apart: more than the largest site has Tomcats.
 const OWNERS_MAX: usize = 256;
+
+/// Nodes of which one word keeps the bits.
+const WORD: usize = 64;
 
 /// Buckets of sizes, four for each doubling: up to 4 MiB, which no record reaches.
 const SIZES: usize = 88;
@@ -56,7 +68,8 @@ pub struct Figures {
     /// How many were not used for less than a minute, 5 minutes, 15, 30, an hour, 6 hours, a day, and for longer; each is
     /// counted once.
     pub idle: [u64; IDLE_ENDS_MS.len() + 1],
-    owners: Vec<Arc<str>>,
+    /// A bit for each node that holds some of them, by its number.
+    owners: [u64; OWNERS_MAX / WORD],
     sizes: [u32; SIZES],
 }
 
@@ -75,11 +88,22 @@ pub struct Stats {
     pub too_many_groups: bool,
 }
 
+/// A session that is counted.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    session: &'a Session,
+    /// The number of the node that holds it, as far as they are told apart.
+    node: Option<usize>,
+    now_ms: u64,
+}
+
 /// Figures that are made while the table is walked.
 pub(super) struct Counting {
     by: StatsBy,
     now_ms: u64,
-    groups: BTreeMap<Arc<str>, Figures>,
+    groups: BTreeMap<Arc<str>, Box<Figures>>,
+    /// The nodes that are told apart, by name, with their numbers.
+    nodes: BTreeMap<Arc<str>, usize>,
     found: Stats,
 }
 
@@ -89,40 +113,60 @@ impl Counting {
             by,
             now_ms,
             groups: BTreeMap::new(),
+            nodes: BTreeMap::new(),
             found: Stats::default(),
         }
     }
 
     /// Takes a session that matches.
     pub(super) fn take(&mut self, application: &Arc<str>, session: &Session) {
+        let seen = Seen {
+            session,
+            node: self.number(session),
+            now_ms: self.now_ms,
+        };
         let bytes = session.attribute_bytes();
-        self.found.all.count(session, bytes, self.now_ms);
+        self.found.all.count(seen, bytes);
         match self.by {
-            StatsBy::Application => self.group(application, session, bytes),
-            StatsBy::Owner if session.owner.instance == 0 => self.group(&Arc::from(""), session, bytes),
-            StatsBy::Owner => self.group(&session.owner.node, session, bytes),
+            StatsBy::Application => self.group(application, seen, bytes),
+            StatsBy::Owner if session.owner.instance == 0 => self.group(&Arc::from(""), seen, bytes),
+            StatsBy::Owner => self.group(&session.owner.node, seen, bytes),
             StatsBy::Principal => match principal(session) {
-                Some(name) => self.group(name, session, bytes),
-                None => self.group(&Arc::from(""), session, bytes),
+                Some(name) => self.group(name, seen, bytes),
+                None => self.group(&Arc::from(""), seen, bytes),
             },
             StatsBy::Attribute => {
                 for attribute in &session.attributes {
-                    self.group(&attribute.name, session, attribute.bytes());
+                    self.group(&attribute.name, seen, attribute.bytes());
                 }
             }
         }
     }
 
-    fn group(&mut self, name: &Arc<str>, session: &Session, bytes: u64) {
-        let now_ms = self.now_ms;
+    /// The number of the node that holds a session; none if nobody does, or if too many nodes have one.
+    fn number(&mut self, session: &Session) -> Option<usize> {
+        if session.owner.instance == 0 {
+            return None;
+        }
+        let (node, next) = (&session.owner.node, self.nodes.len());
+        let known = self.nodes.get(node).copied();
+        known.or_else(|| {
+            (next < OWNERS_MAX).then(|| {
+                self.nodes.insert(Arc::clone(node), next);
+                next
+            })
+        })
+    }
+
+    fn group(&mut self, name: &Arc<str>, seen: Seen<'_>, bytes: u64) {
         if let Some(figures) = self.groups.get_mut(name) {
-            figures.count(session, bytes, now_ms);
+            figures.count(seen, bytes);
         } else if self.groups.len() < GROUPS_MAX {
             let figures = self.groups.entry(Arc::clone(name)).or_default();
-            figures.count(session, bytes, now_ms);
+            figures.count(seen, bytes);
         } else {
             self.found.too_many_groups = true;
-            self.found.others.count(session, bytes, now_ms);
+            self.found.others.count(seen, bytes);
         }
     }
 
@@ -136,7 +180,11 @@ impl Counting {
             stats.others.add(&figures);
             stats.other_groups += 1;
         }
-        Stats { groups, ..stats }
+        let groups = groups.into_iter().map(|(name, figures)| (name, *figures));
+        Stats {
+            groups: groups.collect(),
+            ..stats
+        }
     }
 }
 
@@ -161,32 +209,24 @@ impl Figures {
     }
 
     /// How many nodes hold them, as far as they are told apart.
-    pub fn owners(&self) -> usize {
-        self.owners.len()
+    pub fn owners(&self) -> u32 {
+        self.owners.iter().map(|word| word.count_ones()).sum()
     }
 
-    fn count(&mut self, session: &Session, bytes: u64, now_ms: u64) {
+    fn count(&mut self, seen: Seen<'_>, bytes: u64) {
+        let session = seen.session;
         self.sessions += 1;
         self.bytes += bytes;
         self.bytes_max = self.bytes_max.max(bytes);
         self.logged_in += u64::from(session.login.is_some() || principal(session).is_some());
-        if session.owner.instance == 0 {
-            self.released += 1;
-        } else {
-            self.held_by(&session.owner.node);
+        self.released += u64::from(session.owner.instance == 0);
+        if let Some(node) = seen.node {
+            self.owners[node / WORD] |= 1 << (node % WORD);
         }
-        let unused = now_ms.saturating_sub(session.last_access_ms);
+        let unused = seen.now_ms.saturating_sub(session.last_access_ms);
         self.idle[IDLE_ENDS_MS.partition_point(|end| *end <= unused)] += 1;
         let size = &mut self.sizes[bucket(bytes)];
         *size = size.saturating_add(1);
-    }
-
-    fn held_by(&mut self, node: &Arc<str>) {
-        if let Err(at) = self.owners.binary_search(node)
-            && self.owners.len() < OWNERS_MAX
-        {
-            self.owners.insert(at, Arc::clone(node));
-        }
     }
 
     fn add(&mut self, other: &Self) {
@@ -201,7 +241,9 @@ impl Figures {
         for (mine, others) in self.sizes.iter_mut().zip(other.sizes) {
             *mine = mine.saturating_add(others);
         }
-        other.owners.iter().for_each(|node| self.held_by(node));
+        for (mine, others) in self.owners.iter_mut().zip(other.owners) {
+            *mine |= others;
+        }
     }
 }
 
@@ -214,7 +256,7 @@ impl Default for Figures {
             logged_in: 0,
             released: 0,
             idle: [0; IDLE_ENDS_MS.len() + 1],
-            owners: Vec::new(),
+            owners: [0; OWNERS_MAX / WORD],
             sizes: [0; SIZES],
         }
     }
@@ -254,6 +296,18 @@ mod tests {
             before = at;
         }
         assert_eq!(bucket(u64::MAX), SIZES - 1);
+    }
+
+    #[test]
+    fn a_node_that_holds_some_of_two_groups_counts_once_in_both_together() {
+        let mut figures = Figures::default();
+        figures.owners[0] = 0b11;
+        let mut other = Figures::default();
+        other.owners[0] = 0b10;
+        other.owners[OWNERS_MAX / WORD - 1] = 1 << (WORD - 1);
+        assert_eq!((figures.owners(), other.owners()), (2, 2));
+        figures.add(&other);
+        assert_eq!(figures.owners(), 3);
     }
 
     #[test]
