@@ -114,6 +114,18 @@ const PLANTS: &[(&str, &str, &str, &str)] = &[
         "has no context.html",
     ),
     ("network.yaml", "port: peers", "port: clientele", "have no port"),
+    (
+        "network.yaml",
+        "remora-store } }\n      ports: [{ port: clients }]",
+        "remora-proxy } }\n      ports: [{ port: clients }]",
+        "no NetworkPolicy lets stores reach each other at clients",
+    ),
+    (
+        "network.yaml",
+        "remora-store } }\n      ports: [{ port: peers }]",
+        "remora-proxy } }\n      ports: [{ port: peers }]",
+        "no NetworkPolicy lets stores reach each other at peers",
+    ),
 ];
 
 #[test]

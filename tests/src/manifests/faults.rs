@@ -8,6 +8,9 @@ use super::{Labels, Manifests};
 
 /// Pods of others, whom a policy may let in though no object here makes them.
 const GUESTS: [&str; 1] = ["prometheus"];
+/// The set of stores, and where each of them calls the others: all that they replicate, and what a follower hands on to the leader.
+const STORES: &str = "remora-store";
+const AMONG_STORES: [&str; 2] = ["peers", "clients"];
 
 /// All that does not fit.
 pub(super) fn references(manifests: &Manifests) -> Vec<String> {
@@ -16,6 +19,7 @@ pub(super) fn references(manifests: &Manifests) -> Vec<String> {
     services(manifests, &mut faults);
     budgets(manifests, &mut faults);
     policies(manifests, &mut faults);
+    among_stores(manifests, &mut faults);
     for (name, labels, pod) in manifests.pod_kinds() {
         spreading(&name, &labels, pod, &mut faults);
         for container in &pod.containers {
@@ -194,6 +198,36 @@ fn policies(manifests: &Manifests, faults: &mut Vec<String>) {
             .any(|policy| picked(policy.pod_selector.as_ref(), labels))
         {
             faults.push(format!("{name}: no NetworkPolicy guards it"));
+        }
+    }
+}
+
+/// No policy comes between a store and the others.
+fn among_stores(manifests: &Manifests, faults: &mut Vec<String>) {
+    let kinds = manifests.pod_kinds();
+    let Some((_, labels, _)) = kinds.iter().find(|(name, ..)| name == STORES) else {
+        faults.push(format!("there is no {STORES}"));
+        return;
+    };
+    let specs = manifests
+        .policies
+        .iter()
+        .filter_map(|policy| policy.spec.as_ref());
+    let rules: Vec<_> = specs
+        .filter(|spec| picked(spec.pod_selector.as_ref(), labels))
+        .flat_map(|spec| spec.ingress.iter().flatten())
+        .filter(|rule| {
+            let mut from = rule.from.iter().flatten();
+            from.any(|peer| picked(peer.pod_selector.as_ref(), labels))
+        })
+        .collect();
+    for name in AMONG_STORES {
+        let port = Some(IntOrString::String(name.to_owned()));
+        let mut open = rules.iter().flat_map(|rule| rule.ports.iter().flatten());
+        if !open.any(|it| it.port == port) {
+            faults.push(format!(
+                "{STORES}: no NetworkPolicy lets stores reach each other at {name}"
+            ));
         }
     }
 }
