@@ -1,7 +1,7 @@
 //! The manifests of `packaging/kubernetes`, read as strictly as a cluster could read them.
 //!
 //! Each document becomes an object of Kubernetes' own types and is written again: what those types do not know is missing then,
-//! and named. What a cluster does not see, because it looks at one object at a time, is whether they fit together;
+//! and named, and so is a container whose image the list beside it does not name. What a cluster does not see, because it looks at one object at a time, is whether they fit together;
 //! [`Manifests::faults`] does.
 //!
 //! Left out on purpose: defaults that a cluster fills in, and what depends on one: storage, schedulers, policies of a network.
@@ -9,6 +9,7 @@
 mod faults;
 mod guards;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,6 +20,11 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// The directory below, whose list has the operator's pod.
+const OPERATOR: &str = "operator";
+/// Where all of them live, as the page tells kubectl.
+const NAMESPACE: &str = "remora";
 
 /// All objects.
 #[derive(Debug, Default)]
@@ -35,8 +41,8 @@ pub struct Manifests {
     pub budgets: Vec<PodDisruptionBudget>,
     /// Who may speak to whom.
     pub policies: Vec<NetworkPolicy>,
-    /// Names of the images that the list names.
-    pub images: Vec<String>,
+    /// Names of the images that the lists name.
+    pub images: BTreeSet<String>,
 }
 
 /// The list of files, `kustomization.yaml`: what of it we use.
@@ -59,27 +65,61 @@ struct Image {
 }
 
 impl Manifests {
-    /// Reads what the list of a directory names, and the operator's pod, which is applied by itself.
+    /// Reads what the list of a directory names, and that of the operator's pod, which is applied by itself.
     ///
     /// # Errors
-    /// When a file is no such object, or says what such an object does not know.
+    /// When a file is no such object, or says what such an object does not know, or has an image that its list does not name.
     pub fn read(directory: &Path) -> Result<Self> {
+        let mut manifests = Self::default();
+        manifests.add_list(directory)?;
+        manifests.add_list(&directory.join(OPERATOR))?;
+        Ok(manifests)
+    }
+
+    /// Adds what a list names. What it says of images holds for these objects alone.
+    fn add_list(&mut self, directory: &Path) -> Result<()> {
         let list = std::fs::read_to_string(directory.join("kustomization.yaml"))?;
         let list: Kustomization = serde_saphyr::from_str(&list).context("kustomization.yaml")?;
         ensure!(
             list.api_version == "kustomize.config.k8s.io/v1beta1" && list.kind == "Kustomization",
             "kustomization.yaml is none"
         );
-        ensure!(!list.namespace.is_empty(), "the namespace has no name");
-        let mut manifests = Self::default();
-        for image in list.images {
-            manifests.images.push(format!("{}:{}", image.name, image.new_tag));
+        ensure!(
+            list.namespace == NAMESPACE,
+            "another namespace: {}",
+            list.namespace
+        );
+        let images = list
+            .images
+            .iter()
+            .map(|image| format!("{}:{}", image.name, image.new_tag));
+        let images: BTreeSet<String> = images.collect();
+        for file in &list.resources {
+            let text = std::fs::read_to_string(directory.join(file)).with_context(|| file.clone())?;
+            let mut objects = Self::default();
+            objects.add(&text).with_context(|| file.clone())?;
+            objects.images_named(&images).with_context(|| file.clone())?;
+            self.add(&text)?;
         }
-        for file in list.resources.iter().map(String::as_str).chain(["operator.yaml"]) {
-            let text = std::fs::read_to_string(directory.join(file)).with_context(|| file.to_owned())?;
-            manifests.add(&text).with_context(|| file.to_owned())?;
+        self.images.extend(images);
+        Ok(())
+    }
+
+    /// A list has to name the image of each container: one that it does not name is pulled from where no one pushed it.
+    fn images_named(&self, named: &BTreeSet<String>) -> Result<()> {
+        for (name, _, pod) in self.pod_kinds() {
+            for image in pod
+                .containers
+                .iter()
+                .map(|it| it.image.clone().unwrap_or_default())
+            {
+                ensure!(
+                    named.contains(&image),
+                    "{name}: the list of images does not name {image}"
+                );
+            }
         }
-        Ok(manifests)
+        Ok(())
     }
 
     /// Adds the objects of a file.

@@ -16,6 +16,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
 use remora_tests::containers::{Base, Image, context, possible};
+use remora_tests::installed::said;
 use remora_tests::kubelet::Cluster;
 use remora_tests::manifests::Manifests;
 use remora_tests::page;
@@ -126,6 +127,18 @@ const PLANTS: &[(&str, &str, &str, &str)] = &[
         "remora-proxy } }\n      ports: [{ port: peers }]",
         "no NetworkPolicy lets stores reach each other at peers",
     ),
+    (
+        "operator/kustomization.yaml",
+        "name: remora-store",
+        "name: remora-proxy",
+        "remora-operator: the list of images does not name remora-store",
+    ),
+    (
+        "operator/kustomization.yaml",
+        "namespace: remora",
+        "namespace: default",
+        "another namespace",
+    ),
 ];
 
 #[test]
@@ -140,16 +153,18 @@ fn what_does_not_fit_is_named() -> Outcome {
 /// What is said of the manifests with that in one of their files.
 fn told_of(file: &str, right: &str, wrong: &str) -> Result<String> {
     let directory = tempfile::tempdir()?;
-    for entry in fs::read_dir(repository().join("packaging/kubernetes"))? {
-        let entry = entry?;
-        let mut text = fs::read_to_string(entry.path())?;
-        if entry.file_name() == file {
-            ensure!(text.contains(right), "{file} has no {right}");
-            text = text.replace(right, wrong);
-        }
-        fs::write(directory.path().join(entry.file_name()), text)?;
-    }
-    Ok(match Manifests::read(directory.path()) {
+    let manifests = directory.path().join("kubernetes");
+    let mut copy = Command::new("cp");
+    said(
+        copy.arg("--recursive")
+            .arg(repository().join("packaging/kubernetes"))
+            .arg(&manifests),
+    )?;
+    let path = manifests.join(file);
+    let text = fs::read_to_string(&path)?;
+    ensure!(text.contains(right), "{file} has no {right}");
+    fs::write(path, text.replace(right, wrong))?;
+    Ok(match Manifests::read(&manifests) {
         Ok(manifests) => manifests.faults().join("\n"),
         Err(error) => format!("{error:#}"),
     })

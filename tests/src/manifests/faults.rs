@@ -26,10 +26,6 @@ pub(super) fn references(manifests: &Manifests) -> Vec<String> {
             mounts(manifests, &name, pod, container, &mut faults);
             probes(&name, container, &mut faults);
             variables(&name, container, &mut faults);
-            let image = container.image.clone().unwrap_or_default();
-            if !manifests.images.contains(&image) {
-                faults.push(format!("{name}: the list of images does not name {image}"));
-            }
         }
     }
     faults
