@@ -36,8 +36,8 @@ pub(crate) static SHARED: &[Section] = &[
                 RELOADS,
                 FigureKind::Counter,
                 &["result"],
-                "Times that the configuration was read anew, by what came of it: taken; partly (the rest waits for a restart); or \
-                 faulty (nothing changed: the log says why).",
+                "Times that the configuration was read anew, by this process or by one that was to replace it, by what came of it: \
+                 taken; partly (the rest waits for a restart); or faulty (nothing changed: the log says why).",
             ),
             row(
                 LOADED,

@@ -3,6 +3,8 @@
 //! Invariant: a configuration with a fault changes nothing, and one that wants more than a running server can change says
 //! which keys wait for a restart; the others are taken over.
 //!
+//! A process that is put in the place of another has read it, too, and counts the same way.
+//!
 //! Left out on purpose: what a server takes over, and which of its keys are fixed.
 
 use crate::config::Faults;
@@ -33,6 +35,16 @@ pub fn taken<C>(read: Result<C, Faults>, fixed: impl FnOnce(&C) -> Vec<&'static 
         );
     }
     Some(new)
+}
+
+/// Counts that this process was put in the place of another, and what it read is taken over.
+pub fn taken_with_the_place() {
+    figures::reloaded(Reload::Taken);
+}
+
+/// Counts that this process should have been replaced, and what its successor was to read holds nowhere.
+pub fn not_replaced() {
+    figures::reloaded(Reload::Faulty);
 }
 
 /// The keys that differ.

@@ -180,14 +180,15 @@ async fn begin(
     let Some((predecessor, untaken)) = handed else {
         return Ok(false);
     };
-    let reload = predecessor.take_over(&untaken).await?;
+    let again = predecessor.take_over(&untaken).await?;
+    reload::taken_with_the_place();
     // It took wishes until now.
     match keeping.read().await {
         Ok(Some(wishes)) => directory.follow(wishes),
         Ok(None) => {}
         Err(sentence) => tracing::error!(sentence, "wishes hold as they were when this process began"),
     }
-    Ok(reload)
+    Ok(again)
 }
 
 /// A proxy that serves, and all that may end it.

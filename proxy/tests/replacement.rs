@@ -3,7 +3,7 @@
 //!
 //! Broken once to see it fail: the queue of an address that is given up not served; the wishes not read again; their lock not
 //! handed down; a reload not passed on; a successor that accepts before it has the word, or is left alive at a SIGTERM; the
-//! program's own file started, not the one at its path; the service manager not told; the old process cut by the first SIGTERM.
+//! program's own file started, not the one at its path; a failed or a taken file not counted; the service manager not told; the old process cut by the first SIGTERM.
 #![allow(clippy::print_stdout, reason = "says where there is no systemd")]
 
 mod support;
@@ -52,6 +52,13 @@ fn begin_slowly(proxy: &Proxy, config: &Config, silent: &TcpListener) {
 
 fn write(proxy: &Proxy, config: &Config) {
     std::fs::write(proxy.file(), config.at(proxy.address, proxy.control)).expect("a writable directory");
+}
+
+/// Whether the process that serves has counted so many files with that result.
+fn counted(proxy: &Proxy, result: &str, times: usize) -> bool {
+    let (_, page) = proxy.control_page("/metrics").expect("a page");
+    let line = format!("remora_reloads_total{{result=\"{result}\"}} {times}");
+    page.lines().any(|told| told == line)
 }
 
 fn silent() -> TcpListener {
@@ -270,6 +277,7 @@ fn a_successor_that_fails_changes_nothing() {
                 == times
         });
         assert!(proxy.is_ready() && text(proxy, "") == "ok", "{what}");
+        assert!(counted(proxy, "faulty", times), "{what}: no alert would tell");
     };
     install("/bin/false");
     fails(&proxy, 1, "a program that does something else");
@@ -280,6 +288,7 @@ fn a_successor_that_fails_changes_nothing() {
     proxy.replace();
     assert_eq!(proxy.exit_code(), Some(0));
     assert_eq!(text(&proxy, ""), "ok");
+    assert!(counted(&proxy, "taken", 1) && counted(&proxy, "faulty", 0));
 }
 
 #[test]

@@ -228,8 +228,13 @@ impl Machine {
                     .flat_map(|address| ["-l".to_owned(), address.clone()]),
             );
         }
-        words.extend(unit.one("ExecStart")?.split(' ').map(|word| self.here(word)));
+        words.extend(self.words(unit.one("ExecStart")?));
         Ok(words)
+    }
+
+    /// The words of a unit's line, with the files of this machine.
+    pub fn words(&self, line: &str) -> Vec<String> {
+        line.split(' ').map(|word| self.here(word)).collect()
     }
 
     /// A word of a command, as the file of this machine if it names one.

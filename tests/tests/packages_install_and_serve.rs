@@ -136,17 +136,25 @@ fn tomcats(scratch: &Path, (jar, store): (&Path, &str), ports: &[u16]) -> Result
     (1..).zip(ports).map(start).collect()
 }
 
-/// ExecReload puts a new proxy in the place of the old one, which the service manager is told; a user notices nothing.
+/// The lines of ExecReload refuse a faulty file, and put a new proxy in the place of the old one, which the service manager is told;
+/// a user notices nothing.
 fn reloaded(machine: &Machine, unit: &Unit, site: &mut Site) -> Outcome {
     let mut grace = Visitor::new(site.proxy.address);
     grace.sign_in("grace", "hopper")?;
-    let reload = unit.one("ExecReload")?;
-    site.proxy.replace_by(|process| {
-        let words = reload.replace("$MAINPID", &process.to_string());
-        let mut words = words.split(' ');
-        let program = words.next().context("a program")?;
-        said(Command::new(program).args(words)).map(drop)
-    })?;
+    let [check, replace] = unit.all("ExecReload")[..] else {
+        anyhow::bail!("ExecReload is not a check and a replacement");
+    };
+    let run = |line: &str| {
+        let words = machine.words(line);
+        said(Command::new(&words[0]).args(&words[1..])).map(drop)
+    };
+    let file = "etc/remora/proxy.toml";
+    machine.change(file, &[("[[listen]]", "[[listne]]")])?;
+    ensure!(run(check).is_err(), "a faulty file passed");
+    machine.change(file, &[("[[listne]]", "[[listen]]")])?;
+    run(check)?;
+    site.proxy
+        .replace_by(|process| run(&replace.replace("$MAINPID", &process.to_string())))?;
     ensure!(machine.told()? == format!("MAINPID={}", site.proxy.serving()));
     ensure!(machine.told()? == "READY=1");
     ensure!(grace.look()?.user == "grace", "she is still signed in");

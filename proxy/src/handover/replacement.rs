@@ -1,6 +1,6 @@
 //! Replacing this process: asked for, tried, given up or done.
 //!
-//! Invariants: one successor at a time · one that fails, in whatever way, is ended and told of, and this process keeps all that it
+//! Invariants: one successor at a time · one that fails, in whatever way, is ended, counted and told of, and this process keeps all that it
 //! had · whoever gives up holds no socket any more.
 //!
 //! Left out on purpose: what clients of this process see of it (`server`), and operators (the composition root).
@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use remora_process::service;
+use remora_process::{reload, service};
 
 use super::Sockets;
 use super::successor::{Program, Successor};
@@ -73,6 +73,7 @@ impl Replacement {
                 self.successor = Some(successor);
             }
             Err(error) => {
+                reload::not_replaced();
                 tracing::error!(program = %path, %error, "no successor could be started: this process goes on");
             }
         }
@@ -107,6 +108,7 @@ impl Replacement {
                     Err(why) => why,
                 },
             };
+            reload::not_replaced();
             tracing::error!(
                 why = failed,
                 "the successor failed, and this process goes on: cure what its lines say, and send SIGUSR2 again"
