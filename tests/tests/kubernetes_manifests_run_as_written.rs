@@ -33,8 +33,8 @@ const VERB_SECONDS: i32 = 60;
 /// What `kubectl` does when a page makes Secrets: a directory of files for each.
 const KUBECTL: &str = r#"
 kubectl() {
-  [ "$3 $4 $5" = "create secret generic" ] || return 0
-  local secret=secrets/$6 word file key; shift 6; mkdir -p "$secret"
+  [ "$1 $2 $3" = "create secret generic" ] || return 0
+  local secret=secrets/$4 word file key; shift 4; mkdir -p "$secret"
   for word; do
     file=${word#--from-file=}; key=${file%%=*}; file=${file#*=}
     cp "$file" "$secret/$(basename "$key")" || return
