@@ -19,6 +19,7 @@ mod network;
 
 use std::process::Command;
 
+use crate::installed::tell_nothing;
 use crate::tomcat::QUICK_START;
 
 pub use container::{Container, Mount, Plan};
@@ -30,7 +31,6 @@ pub use network::{Machine, Network};
 pub const QUICK: [&str; 2] = ["JAVA_TOOL_OPTIONS", QUICK_START];
 
 /// Whether this user may make namespaces and mount in them; says aloud if not.
-#[allow(clippy::print_stderr, reason = "a test that shows nothing says so")]
 pub fn possible() -> bool {
     let tried = Command::new("unshare")
         .args([
@@ -39,7 +39,7 @@ pub fn possible() -> bool {
         .output();
     let possible = tried.is_ok_and(|output| output.status.success());
     if !possible {
-        eprintln!("NOT RUN: it needs namespaces, and this user may not make any; run it as root");
+        tell_nothing("of containers: they need namespaces, and this user may not make any; run it as root");
     }
     possible
 }

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -75,10 +76,12 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Says aloud that this machine cannot show something.
-#[allow(clippy::print_stdout, reason = "what was not shown is for people")]
+/// Says aloud, past what the test harness captures, that this machine cannot show something.
+///
+/// # Panics
+/// When nobody listens.
 pub fn tell_nothing(of: &str) {
-    println!("NOTHING WAS SHOWN {of}");
+    writeln!(std::io::stderr(), "NOTHING WAS SHOWN {of}").expect("somebody listens");
 }
 
 /// A directory that is the root of a machine.
