@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 
 const ADD_EXAMPLES: &str = "Examples:
   On the new machine:
-    remora-store --node-id 4 --data-dir /var/lib/remora --client-addr 192.0.2.4:7400 --peer-addr 192.0.2.4:7500 \\
-      --join 192.0.2.1:7500,192.0.2.2:7500 \\
+    remora-store --node-id 4 --data-dir /var/lib/remora-store --client-addr 192.0.2.4:7400 \\
+      --peer-addr 192.0.2.4:7500 --join 192.0.2.1:7500,192.0.2.2:7500 \\
       --tls-authority authority.pem --tls-cert peer-4.pem --tls-key peer-4.key
   Then:
     remora nodes add 4 192.0.2.4:7500
@@ -16,8 +16,8 @@ It is complete when the node votes. Interrupted, it goes on when it is said agai
 
 const REPLACE_EXAMPLES: &str = "Examples:
   The disk of node 3 is gone. With an empty data directory, on the same machine or another:
-    remora-store --node-id 3 --data-dir /var/lib/remora --client-addr 192.0.2.3:7400 --peer-addr 192.0.2.3:7500 \\
-      --join 192.0.2.1:7500,192.0.2.2:7500 \\
+    remora-store --node-id 3 --data-dir /var/lib/remora-store --client-addr 192.0.2.3:7400 \\
+      --peer-addr 192.0.2.3:7500 --join 192.0.2.1:7500,192.0.2.2:7500 \\
       --tls-authority authority.pem --tls-cert peer-3.pem --tls-key peer-3.key
   Then:
     remora nodes replace 3

@@ -49,16 +49,16 @@ table! {
     #[derive(Default)]
     #[serde(remote = "Self")]
     /// Where each exchange is noted, and how; docs/log.md tells what a line says. A place is "stdout", "stderr", "off", or a file,
-    /// which SIGHUP opens anew for logrotate. At the top of the file `access_log = "/var/log/remora/access.log"` is short for `to`
+    /// which SIGHUP opens anew for logrotate. At the top of the file `access_log = "/var/log/remora-proxy/access.log"` is short for `to`
     /// alone.
     AccessLogTable:
     [optional]
     /// Where all exchanges are noted.
-    to: Option<PathBuf> = "stdout", "", r#""/var/log/remora/access.log""#;
+    to: Option<PathBuf> = "stdout", "", r#""/var/log/remora-proxy/access.log""#;
     /// What a line looks like: "combined", as httpd's and behind it what the proxy decided, or "json", an object.
     format: Option<Spanned<String>> = LogFormat::default().as_str(), "", format!("{:?}", LogFormat::Json.as_str());
     /// Where exchanges that went wrong are noted as well.
-    errors: Option<Spanned<PathBuf>> = "off", "", r#""/var/log/remora/errors.log""#;
+    errors: Option<Spanned<PathBuf>> = "off", "", r#""/var/log/remora-proxy/errors.log""#;
 }
 
 impl<'de> Deserialize<'de> for AccessLogTable {

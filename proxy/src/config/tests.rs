@@ -16,7 +16,7 @@ mod pools;
 const GOOD: &str = r#"
 threads = 2
 trust = ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"]
-access_log = "/var/log/remora/access.log"
+access_log = "/var/log/remora-proxy/access.log"
 [[listen]]
 bind = "127.0.0.1:8080"
 [pool.tomcat]
@@ -74,7 +74,7 @@ control  127.0.0.1:7410
 wishes   end with the process
 threads  2
 trust    127.0.0.1/32, 10.0.0.0/8, 2001:db8::/32
-access   /var/log/remora/access.log
+access   /var/log/remora-proxy/access.log
 limit    connect 1s
 limit    response 5s
 limit    idle 60s
@@ -212,7 +212,7 @@ fn trust_is_by_network() {
 
 #[test]
 fn the_access_log_is_a_place_or_a_table() {
-    let place = "access_log = \"/var/log/remora/access.log\"";
+    let place = "access_log = \"/var/log/remora-proxy/access.log\"";
     let shown = |log: &str| {
         let summary = read(&GOOD.replace(place, log)).unwrap().summary();
         let lines = summary

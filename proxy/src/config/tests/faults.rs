@@ -18,22 +18,22 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "proxy.toml:3: `10.0.0.0/33` is not a network",
     ),
     (
-        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = \"/var/log/remora-proxy/access.log\"",
         "access_log = { to = \"stdout\", formt = \"json\" }",
         "proxy.toml:4: access_log.formt: unknown key `formt`; did you mean `format`?",
     ),
     (
-        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = \"/var/log/remora-proxy/access.log\"",
         "access_log = { format = \"xml\" }",
         "proxy.toml:4: access_log.format is `xml`: write \"combined\" or \"json\"",
     ),
     (
-        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = \"/var/log/remora-proxy/access.log\"",
         "access_log = { errors = \"stdout\" }",
         "proxy.toml:4: access_log.errors is where all exchanges are noted already",
     ),
     (
-        "access_log = \"/var/log/remora/access.log\"",
+        "access_log = \"/var/log/remora-proxy/access.log\"",
         "access_log = [\"stdout\"]",
         "a place, or a table with to, format and errors",
     ),

@@ -30,7 +30,7 @@ const PARTS: &[(&str, &str, &[Row])] = &[
                 "2",
                 "--cluster 1=192.0.2.1:7500,2=192.0.2.2:7500 --peer-addr 127.0.0.1:7500",
             ),
-            row("data-dir", "/var/lib/remora", ""),
+            row("data-dir", "/var/lib/remora-store", ""),
             row("client-addr", "192.0.2.1:7400", "--allow-plaintext"),
             row("peer-addr", "192.0.2.1:7500", "--allow-plaintext"),
             row("ops-addr", "127.0.0.1:7600", ""),
