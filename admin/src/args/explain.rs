@@ -3,6 +3,7 @@
 //! A session id is a credential. It may stand on the command line, for whoever tries things out; `-` keeps it out of histories.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 const EXAMPLES: &str = "Examples:
   remora explain https://shop.example.com/cart
@@ -18,13 +19,13 @@ the shell's history and is seen in the list of processes: a dash reads it from s
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Explain {
     /// A URL, or a path; or a session cookie's value, or `-` for one from standard input
-    #[arg(value_name = "COOKIE|URL", required_unless_present = "cookie")]
+    #[arg(value_name = "COOKIE|URL", required_unless_present = "cookie", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) what: Option<String>,
     /// A Cookie header, or the value of the session cookie alone; `-` reads a line from standard input
-    #[arg(long, value_name = "COOKIE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "COOKIE", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) cookie: Option<String>,
     /// Its method
-    #[arg(long, default_value = "GET", value_name = "METHOD")]
+    #[arg(long, default_value = "GET", value_name = "METHOD", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) method: String,
     /// The address of the client [default: one that is in no list of exceptions]
     #[arg(long, value_name = "ADDRESS")]

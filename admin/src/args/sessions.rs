@@ -1,9 +1,13 @@
 //! `remora sessions`: which sessions are meant, and what becomes of them.
 //!
 //! A label is read here, once for all verbs; what could be a session id is refused by the verb, because clap would repeat it.
+//!
+//! Invariant: nothing that was given is as if it had not been. An empty name, which a shell makes of a variable that is not set, and
+//! a size of 0 would mean any session, and are refused.
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// For whoever lists.
@@ -73,7 +77,7 @@ pub(crate) enum Sessions {
         #[command(flatten)]
         named: Named,
         /// Exact application, where a session of the same id may be in several
-        #[arg(long, value_name = "APPLICATION")]
+        #[arg(long, value_name = "APPLICATION", value_parser = NonEmptyStringValueParser::new())]
         application: Option<String>,
         /// The values of its attributes, too
         #[arg(long)]
@@ -137,7 +141,7 @@ pub(crate) struct Named {
     #[arg(long, value_name = "-", conflicts_with = "key")]
     pub(crate) cookie: Option<String>,
     /// What the session's cookie is called
-    #[arg(long, value_name = "NAME", default_value = "JSESSIONID")]
+    #[arg(long, value_name = "NAME", default_value = "JSESSIONID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) cookie_name: String,
     /// The file with the secret under which the Tomcats hash ids, if they have one: their keyFile, or their encryptionKeys
     #[arg(long, value_name = "FILE")]
@@ -157,7 +161,7 @@ pub(crate) struct Conditions {
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) size: Option<u64>,
     /// With an attribute of exactly this name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) attribute: Option<String>,
 }
 
@@ -186,7 +190,7 @@ pub(crate) struct SessionList {
     #[arg(long, conflicts_with_all = ["limit", "all", "page", "sort", "reverse"])]
     pub(crate) count: bool,
     /// Go on where a list in the same order ended, as it said
-    #[arg(long, value_name = "PAGE")]
+    #[arg(long, value_name = "PAGE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) page: Option<String>,
 }
 
@@ -217,7 +221,7 @@ pub(crate) enum SortBy {
     Size,
 }
 
-/// A number of bytes, with KiB or MiB behind it or without.
+/// A number of bytes, with KiB or MiB behind it or without. Every session has 0.
 fn bytes(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 2] = [("KiB", 1 << 10), ("MiB", 1 << 20)];
     let unit = UNITS.iter().find(|(name, _)| text.ends_with(name));
@@ -226,23 +230,25 @@ fn bytes(text: &str) -> Result<u64, String> {
     });
     let number = digits.trim_end().parse::<u64>().ok();
     let bytes = number.and_then(|number| number.checked_mul(factor));
-    bytes.ok_or_else(|| "a number of bytes, as in 4096, 100KiB or 1MiB".to_owned())
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "a number of bytes from 1, as in 4096, 100KiB or 1MiB".to_owned())
 }
 
 /// Which sessions are meant: all conditions given must hold.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Filter {
     /// Exact application, as in localhost/shop
-    #[arg(long, value_name = "APPLICATION")]
+    #[arg(long, value_name = "APPLICATION", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) application: Option<String>,
     /// A label that they carry, as in oidc.sid=7f3a; several may be given, and all must be carried
     #[arg(long, value_name = "NAME=VALUE", value_parser = label)]
     pub(crate) label: Vec<(String, String)>,
     /// Whose they are: short for --label principal=NAME
-    #[arg(long, visible_alias = "user", value_name = "NAME")]
+    #[arg(long, visible_alias = "user", value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) principal: Option<String>,
     /// Exact node name of the Tomcat that holds them; `none` for those that nobody holds
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) owner: Option<String>,
 }
 
@@ -288,6 +294,40 @@ mod tests {
         ] {
             let words = ["remora", "sessions"].into_iter().chain(line.split(' '));
             assert!(Arguments::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_is_refused_and_never_means_any() {
+        for line in [
+            "sessions kill --yes --application ",
+            "sessions kill --yes --owner ",
+            "sessions kill --yes --attribute ",
+            "sessions kill --yes --size ",
+            "sessions kill --yes --size 0",
+            "sessions kill --yes --size 0KiB",
+            "sessions kill --yes --label ",
+            "sessions kill --yes --label principal=",
+            "sessions kill --yes --principal ",
+            "sessions kill --yes --user ",
+            "sessions kill --yes --user ada --application ",
+            "sessions list --owner ",
+            "sessions list --page ",
+            "sessions stats --attribute ",
+            "sessions watch --user ",
+            "sessions show 3fa4 --application ",
+            "sessions show --cookie - --cookie-name ",
+            "upstreams drain ",
+            "upstreams drain --group ",
+            "upstreams set n1 --state ",
+            "upstreams maintenance  on",
+            "explain ",
+            "explain / --cookie ",
+            "explain / --method ",
+        ] {
+            let words = ["remora"].into_iter().chain(line.split(' '));
+            let refused = Arguments::try_parse_from(words).map(|read| read.verb);
+            assert_eq!(refused.unwrap_err().exit_code(), 2, "{line}");
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Subcommand, ValueEnum};
 
 /// For whoever drains.
@@ -59,7 +60,7 @@ pub(crate) enum Upstreams {
         #[command(flatten)]
         whom: Whom,
         /// active, standby, finishing, draining, disabled or stopped
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         state: Option<String>,
         /// Share of new users, 1 to 1000
         #[arg(long)]
@@ -75,6 +76,7 @@ pub(crate) enum Upstreams {
     #[command(after_help = MAINTENANCE_EXAMPLES)]
     Maintenance {
         /// Its name in the proxy's file
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         pool: String,
         #[arg(value_enum)]
         wish: MaintenanceWord,
@@ -103,8 +105,9 @@ pub(crate) enum MaintenanceWord {
 #[group(required = true, multiple = false)]
 pub(crate) struct Whom {
     /// The route, as behind the dot of the session cookie
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) route: Option<String>,
     /// All upstreams of a group: a version, a zone
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) group: Option<String>,
 }
