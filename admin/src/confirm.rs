@@ -1,10 +1,12 @@
 //! Whether somebody says yes to what cannot be undone, or costs others something: asked at a terminal, elsewhere `--yes` says it.
 //!
-//! Invariant: no answer, and every answer but `y` and `yes`, is a no.
+//! Invariants: no answer, and every answer but `y` and `yes`, is a no. Names in a question, which users of a site chose, move no
+//! terminal.
 
 use std::io::{BufRead, IsTerminal, Write};
 
 use crate::failure::Failure;
+use crate::render::printable;
 
 /// Tells what would happen, and goes on with a yes. `yes` is what the command line says.
 pub(crate) fn confirm(what: &str, yes: bool) -> Result<(), Failure> {
@@ -17,13 +19,17 @@ pub(crate) fn confirm(what: &str, yes: bool) -> Result<(), Failure> {
         )));
     }
     // Nobody is left to ask when standard error is closed: then there is no answer either.
-    let _ = write!(std::io::stderr(), "{what}. Go on? [y/N] ");
+    let _ = write!(std::io::stderr(), "{}", question(what));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && is_yes(&answer) {
         return Ok(());
     }
     Err(Failure::Refused("nothing was done".into()))
+}
+
+fn question(what: &str) -> String {
+    format!("{}. Go on? [y/N] ", printable(what))
 }
 
 fn is_yes(answer: &str) -> bool {
@@ -42,6 +48,14 @@ mod tests {
         for no in ["", "\n", "n\n", "yes please\n", "yy\n"] {
             assert!(!is_yes(no), "{no:?}");
         }
+    }
+
+    #[test]
+    fn no_name_in_a_question_moves_a_terminal() {
+        assert_eq!(
+            question("this ends 3 sessions in a\u{1b}[2J\r\u{9b}1A\u{202e}b"),
+            "this ends 3 sessions in a\u{fffd}[2J\u{fffd}\u{fffd}1A\u{fffd}b. Go on? [y/N] "
+        );
     }
 
     #[test]
