@@ -3,8 +3,8 @@
 //! Verbs build a [`Report`]; how it looks is decided here alone: columns in `text`, JSON, YAML and CSV in `documents`, one
 //! value in `cell`. What goes on for as long as somebody looks is written a line at a time instead ([`Stream`]).
 //!
-//! Invariant: nothing that a user of a site chose reaches a terminal as more than letters (`cell::printable`), in columns,
-//! sentences and sheets. JSON and YAML hold it as it is, in their own escapes.
+//! Invariant: nothing that a user of a site chose reaches a terminal as more than letters: a mark stands for the rest in columns,
+//! sentences and sheets (`cell::printable`), and in JSON and YAML their own escapes do (`cell::escaped`), so that nothing is lost.
 
 mod cell;
 mod documents;

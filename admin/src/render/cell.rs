@@ -45,7 +45,7 @@ impl Cell {
             Cell::Bytes(bytes) => shown_bytes(*bytes),
             Cell::Seconds(seconds) => shown_seconds(*seconds),
             Cell::Labels(labels) => printable(&joined(labels)),
-            Cell::Document(document) => escaped(document),
+            Cell::Document(document) => escaped(&document.to_string()),
             Cell::Flag(true) => "yes".into(),
             Cell::Flag(false) => "no".into(),
             Cell::Nothing => "-".into(),
@@ -77,7 +77,7 @@ impl Cell {
         let text = match self {
             Cell::Text(text) => printable(text),
             Cell::Labels(labels) => printable(&joined(labels)),
-            Cell::Document(document) => escaped(document),
+            Cell::Document(document) => escaped(&document.to_string()),
             Cell::Count(number) | Cell::Bytes(number) | Cell::Seconds(number) => return number.to_string(),
             Cell::Flag(flag) => return flag.to_string(),
             Cell::Nothing => return String::new(),
@@ -110,11 +110,12 @@ pub(crate) fn printable(text: &str) -> String {
     text.replace(moves, "\u{fffd}")
 }
 
-/// A document on one line, in which JSON's own escapes stand for what would move a terminal: nothing of it is lost.
-fn escaped(document: &Value) -> String {
+/// JSON in which its own escapes stand for what would move a terminal: nothing of it is lost. Its writer escapes the ends of lines
+/// in texts, so that one that stands in it is its layout.
+pub(super) fn escaped(document: &str) -> String {
     let mut text = String::new();
-    for letter in document.to_string().chars() {
-        if moves(letter) {
+    for letter in document.chars() {
+        if moves(letter) && letter != '\n' {
             // All of them have four digits at most.
             text.push_str(&format!("\\u{:04x}", u32::from(letter)));
         } else {
@@ -125,7 +126,7 @@ fn escaped(document: &Value) -> String {
 }
 
 /// Whether a letter moves a terminal, or turns the direction of what follows.
-fn moves(letter: char) -> bool {
+pub(super) fn moves(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,

@@ -2,19 +2,19 @@
 //!
 //! In JSON a report is one object with a member per section; a record is an object, a table an array of objects whose
 //! keys are the column names with underscores. Numbers stay numbers, and what is unknown is null. YAML is the same
-//! document in other letters. CSV is one table for a sheet: the only one that a report has, or the one that its verb calls
+//! document in other letters. In neither does a text move a terminal: escapes stand for what would. CSV is one table for a sheet: the only one that a report has, or the one that its verb calls
 //! its main one; a report that is all records is a table of one row.
 
 use csv::{Terminator, WriterBuilder};
 use serde_json::{Map, Value};
 
-use super::cell::Cell;
+use super::cell::{Cell, escaped, moves};
 use super::{Report, Section, TableSection};
 use crate::failure::Failure;
 
 /// The report as one JSON object over several lines.
 pub(super) fn json(report: &Report) -> String {
-    format!("{:#}\n", document(report))
+    escaped(&format!("{:#}\n", document(report)))
 }
 
 /// The report as one YAML document.
@@ -24,7 +24,8 @@ pub(super) fn yaml(report: &Report) -> Result<String, Failure> {
 
 /// One JSON object on a line.
 pub(super) fn json_line(fields: &[(&'static str, Cell)]) -> String {
-    format!("{}\n", object(fields.iter().map(|(name, cell)| (*name, cell))))
+    let object = object(fields.iter().map(|(name, cell)| (*name, cell)));
+    escaped(&format!("{object}\n"))
 }
 
 /// One YAML document after others.
@@ -140,5 +141,10 @@ fn in_yaml(document: &Value) -> Result<String, Failure> {
     // Strings stay on their lines, for whoever greps.
     let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     let written = serde_saphyr::to_string_with_options(document, options);
-    written.map_err(|error| Failure::Refused(format!("cannot write YAML: {error}")))
+    let written = written.map_err(|error| Failure::Refused(format!("cannot write YAML: {error}")))?;
+    if written.contains(|letter| moves(letter) && letter != '\n') {
+        // Its writer escapes control characters alone. JSON is YAML too, and there all of them can be escaped.
+        return Ok(escaped(&format!("{document:#}\n")));
+    }
+    Ok(written)
 }

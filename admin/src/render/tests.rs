@@ -254,3 +254,35 @@ fn people_are_told_in_words_what_programs_get_in_numbers() {
     let expected = "cluster:\n  nodes: 3\nnodes:\n- node: 1\n";
     assert_eq!(shown(&report, Format::Yaml), expected);
 }
+
+#[test]
+fn no_text_in_a_document_moves_a_terminal_and_all_of_it_is_there() {
+    for name in ["a\u{9b}2Jb", "a\u{202e}b", "\u{7f}\u{85}\u{2028}\u{feff}: x\n"] {
+        let report = report()
+            .table("users", vec!["user"], vec![vec![Cell::text(name)]])
+            .remarks(vec![name.to_owned()]);
+        let stream = Stream {
+            output: Output {
+                format: Format::Json,
+                no_headers: false,
+            },
+            columns: &[],
+            fields: &["user"],
+        };
+        let line = stream.line(&[], &[("user", Cell::text(name))]).unwrap();
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["user"], name);
+        let (json, yaml) = (shown(&report, Format::Json), shown(&report, Format::Yaml));
+        let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["users"][0]["user"], name);
+        assert_eq!(
+            serde_saphyr::from_str::<serde_json::Value>(&yaml).unwrap(),
+            read,
+            "{yaml}"
+        );
+        for text in [line, json, yaml] {
+            let moves = |letter: char| letter != '\n' && (letter.is_control() || letter == '\u{202e}');
+            assert!(!text.contains(moves), "{text:?}");
+        }
+    }
+}
