@@ -115,6 +115,20 @@ fn a_kill_of_many_says_what_it_would_end_and_does_it_when_told() {
 }
 
 #[test]
+fn a_kill_ends_no_more_than_it_counted() {
+    let (store, fake) = store_of_today();
+    fake.match_now.store(2, Ordering::SeqCst);
+    for words in ["kill --user ada --yes", "kill --owner n1 --yes"] {
+        let (code, _, errors) = ask(&store, words);
+        assert_eq!(code, Some(1), "{words}");
+        assert!(errors.contains("more sessions match than that"), "{errors}");
+    }
+    assert!(fake.killed.lock().unwrap().is_empty());
+    assert_eq!(ask(&store, "kill --all --yes").0, Some(0), "all are all");
+    assert_eq!(fake.kills.load(Ordering::SeqCst), 3, "each was asked for once");
+}
+
+#[test]
 fn a_name_that_nobody_has_is_said_and_one_that_is_known_is_merely_empty() {
     let (store, fake) = store_of_today();
     for (words, why) in [

@@ -52,8 +52,8 @@ const KILL_EXAMPLES: &str = "Examples:
   remora sessions kill --idle 2d --application localhost/shop --dry-run
   remora sessions kill --label oidc.sid=7f3a --yes
 
-At a terminal it says what would end and asks; elsewhere it takes --yes. What matches while it looks is ended; sessions that come
-later stay. Tomcats tell every few seconds which sessions were used, and ages are reckoned from this machine's clock: an --idle
+At a terminal it says what would end and asks; elsewhere it takes --yes. It ends no more sessions than it counted: where more match
+by then, it ends none; say it again, or leave newcomers out with --age 1m. --all ends those that come meanwhile, too. Tomcats tell every few seconds which sessions were used, and ages are reckoned from this machine's clock: an --idle
 below a minute may end one in use. Exit code 1 if a name was given that no session has.";
 
 /// For whoever counts.

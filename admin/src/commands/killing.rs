@@ -2,7 +2,8 @@
 //!
 //! Invariants: a kill says exactly what it is for: one session, which is looked up first so that a short prefix ends nobody
 //! else's, or what a filter and conditions mean, or `--all` in so many words. But for a single session it counts first, says what
-//! would end, and goes on with `--yes` or a person's yes alone. A kill is sent once. A name that no session has is a failure.
+//! would end, and goes on with `--yes` or a person's yes alone; then it ends no more than it counted, or nothing (`--all` ends all,
+//! and a store of an earlier release what matches). A kill is sent once. A name that no session has is a failure.
 
 use remora_proto::v1::session_stats_request::By;
 use remora_proto::v1::{
@@ -40,11 +41,16 @@ pub(super) async fn run(store: &Store, ask: &SessionKill) -> Result<Report, Fail
         check_names(store, &meant.filter).await?;
         check_labels(store, &meant.filter).await?;
     }
+    let what = if ask.all {
+        format!("every session, now {}", found.said())
+    } else {
+        found.said()
+    };
     if ask.dry_run || found.sessions == Some(0) {
-        return Ok(ended(0).hint(ask.dry_run.then(|| format!("this would end {}", found.said()))));
+        return Ok(ended(0).hint(ask.dry_run.then(|| format!("this would end {what}"))));
     }
-    confirm(&format!("this ends {}", found.said()), ask.yes)?;
-    kill(store, meant).await
+    confirm(&format!("this ends {what}"), ask.yes)?;
+    kill(store, meant, found.bound).await
 }
 
 /// Looks first, so that a prefix of several keys ends nobody's session.
@@ -80,7 +86,8 @@ async fn kill_one(store: &Store, ask: &SessionKill, one: &Picked) -> Result<Repo
         ..SessionFilter::default()
     };
     let conditions = SessionConditions::default();
-    kill(store, Meant { filter, conditions }).await
+    // Its whole key bounds it.
+    kill(store, Meant { filter, conditions }, None).await
 }
 
 fn is_empty(conditions: &Conditions) -> bool {
@@ -93,21 +100,21 @@ fn is_empty(conditions: &Conditions) -> bool {
     idle.is_none() && age.is_none() && size.is_none() && attribute.is_none()
 }
 
-async fn kill(store: &Store, meant: Meant) -> Result<Report, Failure> {
+/// Ends what is meant; nothing at all where more match than a bound.
+async fn kill(store: &Store, meant: Meant, bound: Option<u64>) -> Result<Report, Failure> {
     let all = meant.is_everything();
     let Meant { filter, conditions } = meant;
     let filter = Some(filter);
-    let reply = if conditions == SessionConditions::default() {
-        store.kill(KillSessionsRequest { filter, all }).await?
-    } else {
-        let conditions = Some(conditions);
-        store
-            .kill_matching(KillMatchingRequest {
+    let reply = match bound {
+        Some(at_most) if !all => {
+            let request = KillMatchingRequest {
                 filter,
-                conditions,
-                at_most: 0,
-            })
-            .await?
+                conditions: Some(conditions),
+                at_most,
+            };
+            store.kill_matching(request).await?
+        }
+        _ => store.kill(KillSessionsRequest { filter, all }).await?,
     };
     Ok(ended(reply.killed))
 }
@@ -121,6 +128,8 @@ fn ended(sessions: u64) -> Report {
 struct Found {
     /// How many sessions; nothing where a store of an earlier release does not say.
     sessions: Option<u64>,
+    /// How many a kill may end at most, where the store can be bound.
+    bound: Option<u64>,
     /// How many users, where the store tells.
     users: u64,
     applications: Vec<String>,
@@ -140,7 +149,11 @@ impl Found {
             1..=APPLICATIONS_SAID => format!(" in {}", self.applications.join(", ")),
             many => format!(" in {many} applications"),
         };
-        format!("{}{users}{applications}", counted(sessions, "session"))
+        let more = match self.bound {
+            None => ", and what comes meanwhile: this store is of an earlier release",
+            Some(_) => "",
+        };
+        format!("{}{users}{applications}{more}", counted(sessions, "session"))
     }
 }
 
@@ -164,8 +177,10 @@ async fn look(store: &Store, meant: &Meant) -> Result<Found, Failure> {
     let by_application = stats::groups(store, meant, By::Application).await?;
     let named = by_user.groups.iter().filter(|group| !group.name.is_empty());
     let applications = by_application.groups.into_iter();
+    let sessions = Some(by_user.all.unwrap_or_default().sessions);
     Ok(Found {
-        sessions: Some(by_user.all.unwrap_or_default().sessions),
+        sessions,
+        bound: sessions,
         users: named.count() as u64 + by_user.other_groups,
         applications: applications.map(|group| group.name).collect(),
     })
@@ -196,6 +211,7 @@ mod tests {
     fn what_would_end_is_said_in_words() {
         let found = |sessions, users, applications: &[&str]| Found {
             sessions,
+            bound: sessions,
             users,
             applications: applications.iter().map(|name| (*name).to_owned()).collect(),
         };
@@ -212,5 +228,13 @@ mod tests {
             "9 sessions in 4 applications"
         );
         assert!(found(None, 0, &[]).said().contains("of an earlier release"));
+        let unbound = Found {
+            bound: None,
+            ..found(Some(2), 0, &[])
+        };
+        assert_eq!(
+            unbound.said(),
+            "2 sessions, and what comes meanwhile: this store is of an earlier release"
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -175,6 +175,8 @@ pub(crate) struct Store {
     pub(crate) watches: Watched,
     pub(crate) today: bool,
     pub(crate) killed: Arc<Mutex<Vec<SessionFilter>>>,
+    /// How many match when it ends what matches, whatever it counted before.
+    pub(crate) match_now: Arc<AtomicU64>,
 }
 
 #[tonic::async_trait]
@@ -234,9 +236,20 @@ impl StoreAdmin for Store {
 
     async fn kill_matching(
         &self,
-        _: Request<KillMatchingRequest>,
+        request: Request<KillMatchingRequest>,
     ) -> Result<Response<KillSessionsReply>, Status> {
-        Err(Status::unimplemented(""))
+        if !self.today {
+            return Err(Status::unimplemented(""));
+        }
+        self.kills.fetch_add(1, Ordering::SeqCst);
+        let KillMatchingRequest { filter, at_most, .. } = request.into_inner();
+        let killed = self.match_now.load(Ordering::SeqCst);
+        if at_most != 0 && killed > at_most {
+            return Err(Status::failed_precondition("more sessions match than that"));
+        }
+        let filter = filter.unwrap_or_default();
+        self.killed.lock().expect("no test has failed").push(filter);
+        Ok(Response::new(KillSessionsReply { killed }))
     }
 
     type WatchSessionsStream = BoxStream<'static, Result<WatchSessionsReply, Status>>;
@@ -355,6 +368,7 @@ pub(crate) fn store() -> (String, Store) {
 pub(crate) fn store_of_today() -> (String, Store) {
     serve_store(Store {
         today: true,
+        match_now: Arc::new(AtomicU64::new(1)),
         ..Store::default()
     })
 }
