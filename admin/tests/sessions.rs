@@ -141,7 +141,23 @@ fn a_name_that_nobody_has_is_said_and_one_that_is_known_is_merely_empty() {
         ("kill --application nosuch --yes", "there is no application"),
         (
             "kill --user bob --yes",
-            "no session carries the label principal=bob",
+            "no session has the label principal=bob: nothing was ended",
+        ),
+        (
+            "kill --user bob --idle 2d --yes",
+            "no session has the label principal=bob",
+        ),
+        (
+            "kill --user ada --application localhost/quiet --yes",
+            "no session has the application \"localhost/quiet\" and the label principal=ada",
+        ),
+        (
+            "kill --application localhost/quiet --yes",
+            "no session has the application",
+        ),
+        (
+            "kill --attribute typo --yes",
+            "no session has the attribute \"typo\"",
         ),
         ("list ffff", "no live session matches"),
     ] {
@@ -153,7 +169,7 @@ fn a_name_that_nobody_has_is_said_and_one_that_is_known_is_merely_empty() {
         "list --application localhost/quiet",
         "list --application localhost/shop --idle 2d",
         "list --user bob",
-        "kill --application localhost/quiet --yes",
+        "kill --idle 2d --yes",
         "kill --user ada --idle 2d --yes",
         "stats --idle 2d",
     ] {

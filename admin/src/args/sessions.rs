@@ -54,7 +54,7 @@ const KILL_EXAMPLES: &str = "Examples:
 
 At a terminal it says what would end and asks; elsewhere it takes --yes. It ends no more sessions than it counted: where more match
 by then, it ends none; say it again, or leave newcomers out with --age 1m. --all ends those that come meanwhile, too. Tomcats tell every few seconds which sessions were used, and ages are reckoned from this machine's clock: an --idle
-below a minute may end one in use. Exit code 1 if a name was given that no session has.";
+below a minute may end one in use. Exit code 1 if names were given that no session has, or none has together.";
 
 /// For whoever counts.
 const STATS_EXAMPLES: &str = "Examples:

@@ -3,7 +3,8 @@
 //! Invariants: a kill says exactly what it is for: one session, which is looked up first so that a short prefix ends nobody
 //! else's, or what a filter and conditions mean, or `--all` in so many words. But for a single session it counts first, says what
 //! would end, and goes on with `--yes` or a person's yes alone; then it ends no more than it counted, or nothing (`--all` ends all,
-//! and a store of an earlier release what matches). A kill is sent once. A name that no session has is a failure.
+//! and a store of an earlier release what matches). A kill is sent once. Names that no session
+//! has, or none has together, are a failure; times and sizes that none has are not.
 
 use remora_proto::v1::session_stats_request::By;
 use remora_proto::v1::{
@@ -39,7 +40,7 @@ pub(super) async fn run(store: &Store, ask: &SessionKill) -> Result<Report, Fail
     let found = look(store, &meant).await?;
     if found.sessions == Some(0) {
         check_names(store, &meant.filter).await?;
-        check_labels(store, &meant.filter).await?;
+        check_borne(store, &meant.names()).await?;
     }
     let what = if ask.all {
         format!("every session, now {}", found.said())
@@ -186,21 +187,15 @@ async fn look(store: &Store, meant: &Meant) -> Result<Found, Failure> {
     })
 }
 
-/// Labels that no session carries at all are rather wrong ones.
-async fn check_labels(store: &Store, filter: &SessionFilter) -> Result<(), Failure> {
-    for label in &filter.labels {
-        let carried = SessionFilter {
-            labels: vec![label.clone()],
-            ..SessionFilter::default()
-        };
-        if listing::count(store, carried).await? == Some(0) {
-            return Err(Failure::Missing(format!(
-                "no session carries the label {}={}: nothing was ended",
-                label.name, label.value
-            )));
-        }
+/// Names that no session has, or none has together, are rather wrong ones.
+async fn check_borne(store: &Store, names: &Meant) -> Result<(), Failure> {
+    if names.is_everything() || look(store, names).await?.sessions != Some(0) {
+        return Ok(());
     }
-    Ok(())
+    Err(Failure::Missing(format!(
+        "no session has {}: nothing was ended",
+        names.said()
+    )))
 }
 
 #[cfg(test)]

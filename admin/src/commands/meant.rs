@@ -17,7 +17,7 @@ use crate::client::Store;
 use crate::failure::Failure;
 use crate::ids;
 
-use super::stats;
+use super::{listing, stats};
 
 /// What is read of an id or a cookie at most, in bytes: more than any head that a Tomcat takes.
 const PASTED_BYTES_MAX: u64 = 65_536;
@@ -58,6 +58,37 @@ impl Meant {
             meant.filter.owner.clear();
         }
         meant
+    }
+
+    /// The same whenever they were used or created, however large they are, and whoever holds them: what is left are names.
+    pub(super) fn names(&self) -> Meant {
+        Meant {
+            filter: self.filter.clone(),
+            conditions: SessionConditions {
+                attribute: self.conditions.attribute.clone(),
+                ..SessionConditions::default()
+            },
+        }
+    }
+
+    /// Its names in words.
+    pub(super) fn said(&self) -> String {
+        let SessionFilter {
+            application,
+            labels,
+            owner,
+            ..
+        } = &self.filter;
+        let named = |what: &str, name: &str| (!name.is_empty()).then(|| format!("the {what} {name:?}"));
+        let labels = labels
+            .iter()
+            .map(|label| format!("the label {}={}", label.name, label.value));
+        let names = named("application", application)
+            .into_iter()
+            .chain(labels)
+            .chain(named("owner", owner))
+            .chain(named("attribute", &self.conditions.attribute));
+        names.collect::<Vec<_>>().join(" and ")
     }
 
     /// Whether nothing narrows it.
@@ -188,17 +219,17 @@ pub(super) async fn check_names(store: &Store, filter: &SessionFilter) -> Result
         if name.is_empty() {
             continue;
         }
-        let known = known(store, by).await?;
-        if !known.contains(name) {
-            return Err(Failure::Missing(unknown(what, name, &known)));
+        let (known, whole) = known(store, by).await?;
+        if !known.contains(name) && (whole || !is_borne(store, name, by).await?) {
+            return Err(Failure::Missing(unknown(what, name, &known, whole)));
         }
     }
     Ok(())
 }
 
-/// Names that sessions bear, and Tomcats that announced themselves.
-async fn known(store: &Store, by: By) -> Result<BTreeSet<String>, Failure> {
-    let mut names = BTreeSet::new();
+/// Names that sessions bear, and Tomcats that announced themselves; and whether these are all of them.
+async fn known(store: &Store, by: By) -> Result<(BTreeSet<String>, bool), Failure> {
+    let (mut names, mut whole) = (BTreeSet::new(), true);
     for server in store.servers().await?.servers {
         match by {
             By::Application => names.extend(server.applications),
@@ -206,18 +237,33 @@ async fn known(store: &Store, by: By) -> Result<BTreeSet<String>, Failure> {
         }
     }
     match stats::groups(store, &Meant::default(), by).await {
-        Ok(told) => names.extend(told.groups.into_iter().map(|group| group.name)),
+        Ok(told) => {
+            whole = told.other_groups == 0 && !told.too_many_groups;
+            names.extend(told.groups.into_iter().map(|group| group.name));
+        }
         // One of an earlier release only knows whom Tomcats announced.
         Err(Failure::Older(_)) => {}
         Err(other) => return Err(other),
     }
     names.remove("");
-    Ok(names)
+    Ok((names, whole))
 }
 
-fn unknown(what: &str, name: &str, known: &BTreeSet<String>) -> String {
+/// Whether a session bears a name.
+async fn is_borne(store: &Store, name: &str, by: By) -> Result<bool, Failure> {
+    let mut filter = SessionFilter::default();
+    match by {
+        By::Application => name.clone_into(&mut filter.application),
+        _ => name.clone_into(&mut filter.owner),
+    }
+    Ok(listing::count(store, filter).await? != Some(0))
+}
+
+/// Where the known are not all there are, nobody knows how many more.
+fn unknown(what: &str, name: &str, known: &BTreeSet<String>, whole: bool) -> String {
     let listed: Vec<&str> = known.iter().map(String::as_str).take(NAMES_SAID).collect();
     let more = match known.len().saturating_sub(NAMES_SAID) {
+        _ if !whole => " and others".to_owned(),
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -283,17 +329,53 @@ mod tests {
     }
 
     #[test]
+    fn names_are_said_without_what_narrows_them_further() {
+        let filter = Filter {
+            application: Some("localhost/shop".into()),
+            principal: Some("ada".into()),
+            owner: Some("none".into()),
+            ..Filter::default()
+        };
+        let conditions = Conditions {
+            idle: Some(Duration::from_secs(2).into()),
+            size: Some(9),
+            attribute: Some("cart".into()),
+            ..Conditions::default()
+        };
+        let names = Meant::new(&filter, &conditions, 10_000).names();
+        assert_eq!(
+            names.said(),
+            "the application \"localhost/shop\" and the label principal=ada and the attribute \"cart\""
+        );
+        let narrower = SessionConditions {
+            attribute: "cart".into(),
+            ..SessionConditions::default()
+        };
+        assert_eq!(names.conditions, narrower);
+        let nameless = Conditions {
+            attribute: None,
+            ..conditions
+        };
+        assert!(
+            Meant::new(&Filter::default(), &nameless, 10_000)
+                .names()
+                .is_everything()
+        );
+    }
+
+    #[test]
     fn an_unknown_name_is_told_with_those_that_are() {
         let known = BTreeSet::from(["localhost/cart".to_owned(), "localhost/shop".to_owned()]);
         assert_eq!(
-            unknown("application", "shop", &known),
+            unknown("application", "shop", &known, true),
             "there is no application \"shop\"; there are localhost/cart, localhost/shop"
         );
         assert_eq!(
-            unknown("owner", "n1", &BTreeSet::new()),
+            unknown("owner", "n1", &BTreeSet::new(), true),
             "there is no owner \"n1\", nor any other"
         );
         let many = (0..22).map(|number| format!("n{number:02}")).collect();
-        assert!(unknown("owner", "x", &many).ends_with("n19 and 2 more"));
+        assert!(unknown("owner", "x", &many, true).ends_with("n19 and 2 more"));
+        assert!(unknown("owner", "x", &many, false).ends_with("n19 and others"));
     }
 }
