@@ -72,6 +72,21 @@ fn what_takes_the_last_of_a_pool_needs_a_yes() {
 }
 
 #[test]
+fn a_proxy_that_does_not_foresee_is_told_nothing_and_the_others_are() {
+    let (one, silent) = (proxy("n1"), proxy("n7"));
+    let both = format!("{silent},{one}");
+    let (code, said, _) = remora(&["--proxy", &both, "upstreams", "drain", "n1"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("! {silent} is told nothing")) && said.contains("it stumbled"),
+        "{said}"
+    );
+    assert!(said.lines().any(|line| line.starts_with(&one)), "{said}");
+    let (code, said, _) = remora(&["--proxy", &silent, "upstreams", "drain", "n1"]);
+    assert!(code == Some(1) && said.contains("is told nothing"), "{said}");
+}
+
+#[test]
 fn proxies_that_explain_a_request_otherwise_are_named_and_no_session_is_shown() {
     let (one, other) = (proxy("n1"), proxy("n2"));
     let ask = ["--proxy", &one, "explain", "/cart", "--cookie", "SECRET.n1"];

@@ -10,13 +10,14 @@ use remora_proto::v1::{
     ProxyStatus, ProxyStatusRequest, SetRequest,
 };
 use tonic::transport::Channel;
-use tonic::{Code, Response, Status};
+use tonic::{Response, Status};
 
 use super::mistakes::{self, Asked};
 use super::{ATTEMPT_TIMEOUT, connect, failure};
 use crate::failure::Failure;
 
 /// What an operator wishes of upstreams.
+#[derive(Clone)]
 pub(crate) enum UpstreamWish {
     /// That their users leave, now or by a deadline.
     Drain(DrainRequest),
@@ -68,30 +69,24 @@ pub(crate) async fn explain(
     .await
 }
 
-/// What a wish would take from the pools of one proxy, a sentence for each. A proxy that answers nothing will not follow the wish
-/// either, and says why then.
-pub(crate) async fn foresee(dial: &Dial, address: &str, wish: &UpstreamWish) -> Vec<String> {
+/// What a wish would take from the pools of one proxy, a sentence for each; none where it costs nobody anything. A proxy that fails
+/// to say it may follow the wish all the same.
+pub(crate) async fn foresee(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<Vec<String>, Failure> {
     let wish = match wish {
         UpstreamWish::Drain(request) => Wish::Drain(request.clone()),
         UpstreamWish::Set(request) => Wish::Set(request.clone()),
-        UpstreamWish::Undrain(_) => return Vec::new(),
+        UpstreamWish::Undrain(_) => return Ok(Vec::new()),
     };
-    let Ok(channel) = connect(dial, address, ATTEMPT_TIMEOUT).await else {
-        return Vec::new();
-    };
-    let mut proxy = ProxyAdminClient::new(channel);
-    match proxy.foresee(ForeseeRequest { wish: Some(wish) }).await {
-        Ok(reply) => reply.into_inner().emptied,
-        // Any other server knows no more of it than an earlier release, and no status either.
-        Err(status) if status.code() == Code::Unimplemented => {
-            match proxy.status(ProxyStatusRequest {}).await {
-                Ok(_) => {
-                    vec!["it is of an earlier release, and does not say what this takes from whom".to_owned()]
-                }
-                Err(_) => Vec::new(),
-            }
-        }
-        Err(_) => Vec::new(),
+    let asked = asked(dial, address, async |mut proxy| {
+        proxy.foresee(ForeseeRequest { wish: Some(wish) }).await
+    });
+    match asked.await {
+        Ok(reply) => Ok(reply.emptied),
+        // Only a proxy tells its status.
+        Err(Failure::Older(_)) => proxy_status(dial, address).await.map(|_| {
+            vec!["it is of an earlier release, and does not say what this takes from whom".to_owned()]
+        }),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -2,18 +2,20 @@
 //!
 //! Invariant: a proxy that refuses or does not answer is a trouble of the report, and the others hold.
 //!
-//! Left out on purpose: what a wish means, which each proxy decides.
+//! Left out on purpose: what a wish means, which each proxy decides; which of them is told it, and how carefully: `careful`.
+
+mod careful;
 
 use std::collections::BTreeSet;
 
 use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus};
 
 use crate::args::{Upstreams, Whom};
-use crate::client::{Reach, Store, UpstreamWish, check_addresses, foresee, proxy_status, wish};
-use crate::confirm::confirm;
+use crate::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 
+use self::careful::Considered;
 use super::{listing, maintenance};
 
 /// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
@@ -32,13 +34,14 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         return Ok(maintenance::run(proxies, &wish).await);
     }
     let (mut rows, mut pools, mut troubles, mut passing) = (Vec::new(), Vec::new(), Vec::new(), false);
-    let (dial, wished) = (&proxies.dial, wished(&verb)?);
-    let wished = match wished {
-        Some(wished) => Some(considered(proxies, wished, &verb).await?),
-        None => None,
+    let dial = &proxies.dial;
+    let considered = match wished(&verb)? {
+        Some(wished) => careful::considered(proxies, &wished, &verb).await?,
+        None => Considered::nothing(proxies),
     };
-    for address in &proxies.addresses {
-        let answer = match &wished {
+    troubles.extend(considered.troubles);
+    for (address, wished) in &considered.wishes {
+        let answer = match wished {
             None => proxy_status(dial, address).await.map(|status| {
                 troubles.extend(absent(address, &status));
                 pools.push((address.clone(), status.pools));
@@ -77,38 +80,6 @@ pub(super) fn need_proxies(proxies: &Reach) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// The wish as it may be said: where it takes the last that is up from a pool, somebody has said yes to that. Otherwise the proxies
-/// are told to refuse it, because things may change until they hear it.
-async fn considered(proxies: &Reach, wish: UpstreamWish, verb: &Upstreams) -> Result<UpstreamWish, Failure> {
-    let yes = match verb {
-        Upstreams::Drain { yes, .. } | Upstreams::Set { yes, .. } => *yes,
-        _ => return Ok(wish),
-    };
-    if yes {
-        return Ok(wish);
-    }
-    let mut sentences = Vec::new();
-    for address in &proxies.addresses {
-        let told = foresee(&proxies.dial, address, &wish).await;
-        sentences.extend(told.into_iter().map(|sentence| format!("{address}: {sentence}")));
-    }
-    if sentences.is_empty() {
-        return Ok(match wish {
-            UpstreamWish::Drain(request) => UpstreamWish::Drain(DrainRequest {
-                careful: true,
-                ..request
-            }),
-            UpstreamWish::Set(request) => UpstreamWish::Set(SetRequest {
-                careful: true,
-                ..request
-            }),
-            UpstreamWish::Undrain(request) => UpstreamWish::Undrain(request),
-        });
-    }
-    confirm(&sentences.join("; "), false)?;
-    Ok(wish)
 }
 
 /// For whoever wishes something of a proxy that forgets it.

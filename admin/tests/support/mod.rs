@@ -33,7 +33,7 @@ use tonic::{Request, Response, Status, Streaming};
 /// Longer than any other question may take.
 pub(crate) const SLOW: Duration = Duration::from_millis(2_500);
 
-/// A proxy that knows one route.
+/// A proxy that knows one route. One of `n7` foresees nothing, as one of an earlier release that stumbles, and is to be told nothing.
 pub(crate) struct Proxy {
     route: &'static str,
 }
@@ -71,6 +71,7 @@ impl ProxyAdmin for Proxy {
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         let request = request.into_inner();
         assert!(request.careful || request.route == "n8", "nobody has said yes");
+        assert!(self.route != "n7", "it has not said what this takes");
         self.wished(&request.route)
     }
 
@@ -85,11 +86,15 @@ impl ProxyAdmin for Proxy {
     /// Every wish of `n8` takes the last from somewhere.
     async fn foresee(&self, request: Request<ForeseeRequest>) -> Result<Response<ForeseeReply>, Status> {
         use remora_proto::v1::foresee_request::Wish;
+        if self.route == "n7" {
+            return Err(Status::unavailable("it stumbled"));
+        }
         let route = match request.into_inner().wish {
             Some(Wish::Drain(request)) => request.route,
             Some(Wish::Set(request)) => request.route,
             None => String::new(),
         };
+        self.wished(&route)?;
         let emptied = (route == "n8").then(|| "this takes the last".to_owned());
         Ok(Response::new(ForeseeReply {
             emptied: emptied.into_iter().collect(),
