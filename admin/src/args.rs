@@ -52,7 +52,7 @@ const STATUS: &str = "Examples:
   remora status -o wide
 
 A line that begins with ! needs a person, and the line below it says what to do; one that begins with * is what somebody wished
-or what goes on as planned.";
+or what goes on as planned. Whoever may look may ask: a certificate that names remora://reader is enough.";
 
 const COMPLETIONS: &str = "Examples:
   bash, for you:       remora completions bash > ~/.local/share/bash-completion/completions/remora

@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use support::{nobody, proxy, remora, store};
+use support::{Store, nobody, proxy, remora, serve_store, store};
 
 /// Ends the sessions of an application.
 fn kill(store: &str, application: &str) -> (Option<i32>, String, String) {
@@ -286,6 +286,35 @@ fn status_shows_the_proxies_when_the_store_is_away() {
     assert_eq!(code, Some(1), "{errors}");
     assert!(
         said.contains("n1") && said.contains("the store does not answer"),
+        "{said}"
+    );
+}
+
+#[test]
+fn status_takes_no_more_than_a_reader_and_hides_no_failure() {
+    let (leads, today) = (true, true);
+    let (store, fake) = serve_store(Store {
+        leads,
+        today,
+        ..Store::default()
+    });
+    let (code, said, _) = remora(&["--store", &store, "status"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("node 1 leads") && said.contains("format 5"),
+        "{said}"
+    );
+    let operated = fake.operated.lock().expect("no test has failed");
+    assert!(operated.is_empty(), "a reader is refused {operated:?}");
+    let (store, _) = serve_store(Store {
+        leads,
+        forgets: true,
+        ..Store::default()
+    });
+    let (code, said, _) = remora(&["--store", &store, "status"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("does not say which Tomcats are there") && said.contains("the books are shut"),
         "{said}"
     );
 }

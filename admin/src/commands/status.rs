@@ -3,13 +3,16 @@
 //! This file asks, everybody at once; what is wrong with the answers is `judge`'s to say, which asks nobody; how they are
 //! arranged is `shown`'s. Whatever does not answer is a trouble among others and hides nothing: a store that is away is what
 //! an operator looks for.
+//!
+//! Invariant: nothing is asked that takes more than a reader's right, or that the store writes in its books: this is what scripts
+//! and monitoring repeat.
 
 mod judge;
 mod shown;
 
 use futures::future::{join, join_all};
 use remora_proto::v1::list_servers_reply::Server;
-use remora_proto::v1::{ProxyStatus, UpgradeReply, UpgradeRequest};
+use remora_proto::v1::{ProxyStatus, StoreStatus};
 
 use super::nodes::{self, Node};
 use crate::client::{Reach, Store, check_addresses, proxy_status};
@@ -30,10 +33,8 @@ pub(super) struct Site {
 pub(super) struct Cluster {
     /// The members, by their ids.
     pub(super) nodes: Vec<Node>,
-    /// What is written and what may be; absent while nobody can say it.
-    pub(super) formats: Option<UpgradeReply>,
-    /// The Tomcats; absent while nobody can say who is there.
-    pub(super) servers: Option<Vec<Server>>,
+    /// The Tomcats, or why the store does not say who is there; absent while nobody leads, who could say it.
+    pub(super) servers: Option<Result<Vec<Server>, String>>,
 }
 
 impl Cluster {
@@ -41,6 +42,23 @@ impl Cluster {
     pub(super) fn leader(&self) -> Option<&Node> {
         let leads = |node: &&Node| node.status.as_ref().is_some_and(|status| status.role == "leader");
         self.nodes.iter().find(leads)
+    }
+
+    /// What the leader says of itself and of the cluster.
+    pub(super) fn led(&self) -> Option<&StoreStatus> {
+        self.leader().and_then(|leader| leader.status.as_ref())
+    }
+
+    /// What the cluster writes; nothing where the leader is of a release that does not say it.
+    pub(super) fn format(&self) -> Option<u32> {
+        let told = self.led().map(|leader| leader.format);
+        told.filter(|format| *format > 0)
+    }
+
+    /// The Tomcats, where it is known who is there.
+    pub(super) fn tomcats(&self) -> Option<&[Server]> {
+        let told = self.servers.as_ref().and_then(|servers| servers.as_ref().ok());
+        told.map(Vec::as_slice)
     }
 }
 
@@ -71,11 +89,11 @@ async fn ask_store(reach: &Reach) -> Option<Result<Cluster, String>> {
             nodes: nodes::ask_all(&store).await?,
             ..Cluster::default()
         };
-        // Without a leader both would be waited for in vain.
+        // Without a leader it would be waited for in vain.
         if cluster.leader().is_some() {
-            let (formats, servers) = join(store.upgrade(UpgradeRequest::default()), store.servers()).await;
-            cluster.formats = formats.ok();
-            cluster.servers = servers.ok().map(|reply| reply.servers);
+            let told = store.servers().await;
+            let told = told.map(|reply| reply.servers);
+            cluster.servers = Some(told.map_err(|failure| failure.to_string()));
         }
         Ok(cluster)
     };

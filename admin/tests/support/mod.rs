@@ -179,14 +179,30 @@ pub(crate) struct Store {
     pub(crate) steps: Arc<AtomicU32>,
     pub(crate) watches: Watched,
     pub(crate) today: bool,
+    /// Whether it is one node that leads.
+    pub(crate) leads: bool,
+    /// Whether it fails to say which Tomcats are there.
+    pub(crate) forgets: bool,
+    /// What was asked of it that takes an operator.
+    pub(crate) operated: Arc<Mutex<Vec<&'static str>>>,
     pub(crate) killed: Arc<Mutex<Vec<SessionFilter>>>,
     /// How many match when it ends what matches, whatever it counted before.
     pub(crate) match_now: Arc<AtomicU64>,
 }
 
+impl Store {
+    fn operates(&self, what: &'static str) {
+        self.operated.lock().expect("no test has failed").push(what);
+    }
+}
+
 #[tonic::async_trait]
 impl StoreAdmin for Store {
-    async fn status(&self, _: Request<StoreStatusRequest>) -> Result<Response<StoreStatus>, Status> {
+    async fn status(&self, request: Request<StoreStatusRequest>) -> Result<Response<StoreStatus>, Status> {
+        if self.leads {
+            let own = request.local_addr().expect("it came over a socket");
+            return Ok(Response::new(today::leads(own)));
+        }
         let members = (1..=3).map(|node_id| StoreMember {
             node_id,
             ..StoreMember::default()
@@ -222,6 +238,7 @@ impl StoreAdmin for Store {
         &self,
         request: Request<ShowSessionRequest>,
     ) -> Result<Response<SessionValues>, Status> {
+        self.operates("ShowValues");
         if !self.today {
             return Err(Status::unimplemented(""));
         }
@@ -243,6 +260,7 @@ impl StoreAdmin for Store {
         &self,
         request: Request<KillMatchingRequest>,
     ) -> Result<Response<KillSessionsReply>, Status> {
+        self.operates("KillMatching");
         if !self.today {
             return Err(Status::unimplemented(""));
         }
@@ -267,10 +285,12 @@ impl StoreAdmin for Store {
     }
 
     async fn upgrade(&self, _: Request<UpgradeRequest>) -> Result<Response<UpgradeReply>, Status> {
+        self.operates("Upgrade");
         Err(Status::failed_precondition("node 2 understands format 1"))
     }
 
     async fn hand_over(&self, _: Request<HandOverRequest>) -> Result<Response<HandOverReply>, Status> {
+        self.operates("HandOver");
         Err(Status::unavailable("node 2 was asked and did not take over"))
     }
 
@@ -278,6 +298,7 @@ impl StoreAdmin for Store {
         &self,
         request: Request<ChangeMemberRequest>,
     ) -> Result<Response<ChangeMemberReply>, Status> {
+        self.operates("ChangeMember");
         if request.into_inner().node_id != 4 {
             return Err(Status::failed_precondition("no majority answers"));
         }
@@ -298,6 +319,7 @@ impl StoreAdmin for Store {
     type BackupStream = BoxStream<'static, Result<BackupChunk, Status>>;
 
     async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        self.operates("Backup");
         let first = BackupChunk {
             data: "a part".into(),
             checksum: crc32fast::hash(b"a part"),
@@ -307,12 +329,14 @@ impl StoreAdmin for Store {
     }
 
     async fn restore(&self, _: Request<Streaming<BackupChunk>>) -> Result<Response<RestoreReply>, Status> {
+        self.operates("Restore");
         Err(Status::failed_precondition(
             "this node does not wait for a backup",
         ))
     }
 
     async fn recover(&self, _: Request<RecoverRequest>) -> Result<Response<RecoverReply>, Status> {
+        self.operates("Recover");
         Ok(Response::new(RecoverReply {
             silent: vec![1, 2],
             ..RecoverReply::default()
@@ -323,6 +347,7 @@ impl StoreAdmin for Store {
         &self,
         request: Request<KillSessionsRequest>,
     ) -> Result<Response<KillSessionsReply>, Status> {
+        self.operates("KillSessions");
         self.kills.fetch_add(1, Ordering::SeqCst);
         if self.today {
             let filter = request.into_inner().filter.unwrap_or_default();
@@ -378,7 +403,7 @@ pub(crate) fn store_of_today() -> (String, Store) {
     })
 }
 
-fn serve_store(store: Store) -> (String, Store) {
+pub(crate) fn serve_store(store: Store) -> (String, Store) {
     let serving = store.clone();
     let serve = serve(move || {
         let admin = StoreAdminServer::new(serving.clone());

@@ -1,5 +1,7 @@
 //! What a store of today says of its only session: ada's, on n1, just used.
 
+use std::net::SocketAddr;
+
 use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::registry_server::Registry;
 use remora_proto::v1::session_stats_request::By;
@@ -7,7 +9,7 @@ use remora_proto::v1::{
     AnnounceReply, AnnounceRequest, Attribute, ListServersReply, ListServersRequest, ListSessionsReply,
     ListSessionsRequest, RetireReply, RetireRequest, SessionConditions, SessionDetail, SessionFigures,
     SessionFilter, SessionGroup, SessionKey, SessionStatsReply, SessionStatsRequest, SessionSummary,
-    SessionValues, ShowSessionRequest,
+    SessionValues, ShowSessionRequest, StoreMember, StoreStatus,
 };
 use tonic::{Request, Response, Status};
 
@@ -34,6 +36,25 @@ fn summary() -> SessionSummary {
         session: Some(key()),
         principal: "ada".into(),
         ..SessionSummary::default()
+    }
+}
+
+/// What the only node of a store says of itself that is reached there.
+pub(crate) fn leads(own: SocketAddr) -> StoreStatus {
+    StoreStatus {
+        node_id: 1,
+        cluster: "c1".into(),
+        role: "leader".into(),
+        ready: true,
+        leader_id: 1,
+        members: vec![StoreMember {
+            node_id: 1,
+            client_address: own.to_string(),
+            voter: true,
+            ..StoreMember::default()
+        }],
+        format: 5,
+        ..StoreStatus::default()
     }
 }
 
@@ -124,6 +145,9 @@ impl Registry for super::Store {
         &self,
         _: Request<ListServersRequest>,
     ) -> Result<Response<ListServersReply>, Status> {
+        if self.forgets {
+            return Err(Status::internal("the books are shut"));
+        }
         Ok(Response::new(ListServersReply {
             servers: vec![Server {
                 applications: vec!["localhost/quiet".into(), "localhost/shop".into()],

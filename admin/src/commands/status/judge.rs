@@ -9,7 +9,7 @@ mod proxies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use remora_proto::v1::UpgradeReply;
+use remora_proto::v1::StoreStatus;
 use remora_proto::v1::list_servers_reply::Server;
 
 use super::{Cluster, Site};
@@ -69,11 +69,17 @@ fn judge_cluster(verdict: &mut Verdict, cluster: &Cluster) {
     }
     let versions = told().map(|status| (status.node_id.to_string(), status.software_version.as_str()));
     judge_versions(verdict, "store nodes", versions);
-    if let Some(formats) = &cluster.formats {
-        judge_formats(verdict, formats);
+    if let Some(leader) = cluster.led() {
+        judge_formats(verdict, leader);
     }
-    if let Some(servers) = &cluster.servers {
-        judge_servers(verdict, servers);
+    match &cluster.servers {
+        // Then nobody leads, which has been said.
+        None => {}
+        Some(Ok(servers)) => judge_servers(verdict, servers),
+        Some(Err(failure)) => verdict.trouble(
+            format!("the store does not say which Tomcats are there: {failure}"),
+            "ask again in a minute; if it stays so, the leader's log says why",
+        ),
     }
 }
 
@@ -170,9 +176,10 @@ fn judge_versions<'a>(verdict: &mut Verdict, whose: &str, told: impl Iterator<It
     }
 }
 
-fn judge_formats(verdict: &mut Verdict, formats: &UpgradeReply) {
-    let (now, next) = (formats.format, formats.ready_format);
-    if formats.held {
+/// One of an earlier release says nothing of formats, which then are all 0.
+fn judge_formats(verdict: &mut Verdict, leader: &StoreStatus) {
+    let (now, next) = (leader.format, leader.ready_format);
+    if leader.format_held {
         verdict.remark(format!(
             "an operator holds format {now}: remora nodes upgrade --release lets it rise"
         ));

@@ -37,7 +37,7 @@ pub(super) fn arrange(site: &Site) -> Report {
     if let Some(cluster) = cluster {
         lines.push(("store", Cell::text(store_line(cluster))));
         lines.push(("sessions", Cell::text(sessions_line(cluster))));
-        if let Some(servers) = &cluster.servers {
+        if let Some(servers) = cluster.tomcats() {
             lines.push(("tomcats", Cell::text(tomcats_line(servers))));
         }
     }
@@ -73,21 +73,21 @@ fn store_line(cluster: &Cluster) -> String {
     let ready = |node: &&nodes::Node| node.status.as_ref().is_some_and(|status| status.ready);
     let ready = cluster.nodes.iter().filter(ready).count();
     let mut line = format!("{ready} of {} nodes ready", cluster.nodes.len());
-    match cluster.leader().and_then(|leader| leader.status.as_ref()) {
+    match cluster.led() {
         Some(leader) => {
             line += &format!(", node {} leads in term {}", leader.node_id, leader.term);
             line += &format!(", version {}", leader.software_version);
         }
         None => line += ", nobody leads",
     }
-    if let Some(formats) = &cluster.formats {
-        line += &format!(", format {}", formats.format);
+    if let Some(format) = cluster.format() {
+        line += &format!(", format {format}");
     }
     line
 }
 
 fn sessions_line(cluster: &Cluster) -> String {
-    match cluster.leader().and_then(|leader| leader.status.as_ref()) {
+    match cluster.led() {
         Some(leader) => format!("{}, {}", leader.sessions, shown_bytes(leader.session_bytes)),
         None => "unknown while nobody leads".to_owned(),
     }
@@ -150,9 +150,9 @@ fn counted(number: usize, what: &str) -> String {
 }
 
 fn figures(cluster: &Cluster) -> Vec<(&'static str, Cell)> {
-    let leader = cluster.leader().and_then(|leader| leader.status.as_ref());
+    let leader = cluster.led();
     let count = |number: Option<u64>| number.map_or(Cell::Nothing, Cell::Count);
-    let servers = cluster.servers.as_ref();
+    let servers = cluster.tomcats();
     let applications = servers.map(|servers| {
         let all = servers.iter().flat_map(|server| &server.applications);
         all.collect::<BTreeSet<_>>().len() as u64
@@ -164,10 +164,7 @@ fn figures(cluster: &Cluster) -> Vec<(&'static str, Cell)> {
         ),
         ("leader", count(leader.map(|leader| leader.node_id))),
         ("term", count(leader.map(|leader| leader.term))),
-        (
-            "format",
-            count(cluster.formats.as_ref().map(|formats| formats.format.into())),
-        ),
+        ("format", count(cluster.format().map(Into::into))),
         (
             "disk room",
             leader.map_or(Cell::Nothing, |leader| Cell::text(leader.disk_room.as_str())),

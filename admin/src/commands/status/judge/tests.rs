@@ -29,6 +29,7 @@ pub(in super::super) fn node(id: u64) -> Node {
         uptime_seconds: 3_700,
         software_version: "0.1.0".into(),
         disk_room: "ample".into(),
+        format: 5,
         ..StoreStatus::default()
     };
     Node {
@@ -65,11 +66,7 @@ fn server(name: &str) -> Server {
 pub(in super::super) fn site() -> Site {
     let cluster = Cluster {
         nodes: vec![node(1), node(2), node(3)],
-        formats: Some(UpgradeReply {
-            format: 5,
-            ..UpgradeReply::default()
-        }),
-        servers: Some(vec![server("n1"), server("n2")]),
+        servers: Some(Ok(vec![server("n1"), server("n2")])),
     };
     let proxy = ProxyStatus {
         software_version: "0.1.0".into(),
@@ -87,6 +84,10 @@ pub(in super::super) fn site() -> Site {
 
 fn cluster(site: &mut Site) -> &mut Cluster {
     site.store.as_mut().unwrap().as_mut().unwrap()
+}
+
+fn servers(site: &mut Site) -> &mut Vec<Server> {
+    cluster(site).servers.as_mut().unwrap().as_mut().unwrap()
 }
 
 fn status(site: &mut Site, node: usize) -> &mut StoreStatus {
@@ -159,6 +160,19 @@ fn a_node_that_is_not_well_is_named_with_its_cure() {
 }
 
 #[test]
+fn what_the_store_does_not_say_is_a_trouble_and_an_earlier_release_is_none() {
+    says(
+        |site| cluster(site).servers = Some(Err("10.0.0.2:7401: the books are shut".into())),
+        &[
+            "which Tomcats are there: 10.0.0.2:7401: the books are shut ->",
+            "ask again",
+        ],
+    );
+    let earlier = said(|site| status(site, 2).format = 0);
+    assert_eq!(earlier, Vec::<String>::new());
+}
+
+#[test]
 fn a_store_without_majority_or_leader_says_which() {
     let said_of_two = said(|site| {
         cluster(site).nodes[1].status = None;
@@ -191,11 +205,11 @@ fn what_goes_on_as_planned_is_no_trouble() {
             "* store nodes run different versions: 0.1.0 (2, 3), 0.2.0 (1)",
         ),
         (
-            |site| cluster(site).formats.as_mut().unwrap().ready_format = 6,
+            |site| status(site, 2).ready_format = 6,
             "remora nodes upgrade --now",
         ),
         (
-            |site| cluster(site).formats.as_mut().unwrap().held = true,
+            |site| status(site, 2).format_held = true,
             "remora nodes upgrade --release",
         ),
         (
@@ -209,16 +223,13 @@ fn what_goes_on_as_planned_is_no_trouble() {
             "remora nodes add 4 10.0.0.4:7501",
         ),
         (|site| cluster(site).nodes[2].member.voter = false, "2 voters"),
+        (|site| *servers(site) = Vec::new(), "no Tomcat has announced"),
         (
-            |site| cluster(site).servers = Some(Vec::new()),
-            "no Tomcat has announced",
-        ),
-        (
-            |site| cluster(site).servers.as_mut().unwrap()[0].mode = "observe".into(),
+            |site| servers(site)[0].mode = "observe".into(),
             "only observe, and protect nobody: n1",
         ),
         (
-            |site| cluster(site).servers.as_mut().unwrap()[0].version = "0.2.0".into(),
+            |site| servers(site)[0].version = "0.2.0".into(),
             "Tomcats run different versions",
         ),
         (
@@ -289,9 +300,7 @@ fn an_upstream_that_is_down_is_one_trouble_at_all_proxies() {
 fn an_application_that_is_not_protected_is_a_trouble() {
     says(
         |site| {
-            cluster(site).servers.as_mut().unwrap()[0]
-                .unprotected
-                .push("localhost/old".into());
+            servers(site)[0].unprotected.push("localhost/old".into());
         },
         &[
             "Tomcat n1: localhost/old has a session manager of its own",
