@@ -159,8 +159,8 @@ pub(crate) enum Verb {
     Nodes(Nodes),
     /// Look at the applications whose sessions the store keeps, and at the Tomcats that serve them
     Applications,
-    /// Tell what users would lose if their Tomcat died now: values that cannot be stored, applications without protection, and what
-    /// to do about it; exit 1 if anything would be lost
+    /// Tell what users may lose if their Tomcat dies: values that it could not store since it started, applications without
+    /// protection, and what to do about it; exit 1 if anything may be lost, or is not known
     Audit,
     /// Look at the Tomcats behind the proxies, drain them, and close a pool for maintenance
     #[command(subcommand)]

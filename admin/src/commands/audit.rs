@@ -1,10 +1,13 @@
-//! `remora audit`: what users would lose if their Tomcat died now, as the Tomcats say themselves.
+//! `remora audit`: what users may lose if their Tomcat dies, as the Tomcats say themselves.
 //!
 //! A Tomcat tells the leader how it fares beside its requests, and the leader keeps only the newest word: of a Tomcat that has not
 //! said anything to the present leader, that is said.
 //!
-//! Invariant: only what would be lost is a trouble, and each trouble says what to do. What an application changes in place, without
-//! setAttribute, is stored: it is shown, because it costs a comparison, and is no trouble.
+//! Invariants: a trouble is what users would lose or miss already, or what is not known, and each says what to do. What a Tomcat
+//! counts since it started is told as that: the sessions may have ended since.
+//!
+//! No troubles: answers that were refused because something was not stored, which may be stored by now, are a remark. What an
+//! application changes in place, without setAttribute, is stored: it is shown, because it costs a comparison.
 
 use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::status::Application;
@@ -37,6 +40,7 @@ fn report(servers: &[Server]) -> Report {
     Report::default()
         .table("applications", columns, rows)
         .troubles(servers.iter().flat_map(troubles))
+        .remarks(servers.iter().flat_map(remarks).collect())
 }
 
 fn node(server: &Server) -> &str {
@@ -69,7 +73,7 @@ fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
     })
 }
 
-/// What would be lost with a Tomcat, and what to do about it.
+/// What may be lost with a Tomcat, and what to do about it.
 fn troubles(server: &Server) -> Vec<String> {
     let node = node(server);
     let mut troubles = Vec::new();
@@ -91,33 +95,58 @@ fn troubles(server: &Server) -> Vec<String> {
         ));
     }
     for application in &server.applications {
-        let Some(told) = told(server, application) else {
-            continue;
-        };
-        let classes = match told.classes.as_slice() {
-            [] => String::new(),
-            classes => format!(" ({})", classes.join(", ")),
-        };
-        let lost = [
-            (
-                told.local,
-                "values that cannot be stored stay on it and are lost with it: make their classes Serializable, or keep them out \
-                 of the session",
-            ),
-            (
-                told.undecodable,
-                "values that came from another Tomcat could not be read: deploy the same classes everywhere",
-            ),
-            (
-                told.refused,
-                "saves were refused since it started, and what they held is on it alone: its log says why",
-            ),
-        ];
-        let lost = lost.iter().filter(|(count, _)| *count > 0);
-        troubles
-            .extend(lost.map(|(count, what)| format!("{application} on {node}: {count} {what}{classes}")));
+        match told(server, application) {
+            Some(told) => troubles.extend(counted(node, told)),
+            // All of its applications are missing, which has been said.
+            None if server.status.is_none() => {}
+            None => troubles.push(format!(
+                "{application} is not in what {node} told the present leader: what would be lost with it is not known. Ask again \
+                 in a minute"
+            )),
+        }
     }
     troubles
+}
+
+/// What a Tomcat has counted since it started.
+fn counted(node: &str, told: &Application) -> Vec<String> {
+    let application = &told.application;
+    let classes = match told.classes.as_slice() {
+        [] => String::new(),
+        classes => format!(" (classes {})", classes.join(", ")),
+    };
+    let counts = [
+        (
+            told.local,
+            format!(
+                "could not be stored{classes}: where their sessions still live, they are lost with it. Make their classes \
+                 Serializable, or keep them out of the session"
+            ),
+        ),
+        (
+            told.undecodable,
+            "came from another Tomcat and could not be read: deploy the same classes everywhere".to_owned(),
+        ),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    counts
+        .map(|(count, what)| format!("{application} on {node}: since it started, {count} values {what}"))
+        .collect()
+}
+
+/// What is no loss now, and worth a look.
+fn remarks(server: &Server) -> impl Iterator<Item = String> {
+    let served = server.applications.iter();
+    let refused = served.filter_map(|application| told(server, application));
+    refused.filter(|told| told.refused > 0).map(|told| {
+        format!(
+            "{} on {}: since it started, {} answers were refused with 503 because something was not stored. It may be stored by \
+             now; that Tomcat's log says why it was not",
+            told.application,
+            node(server),
+            told.refused
+        )
+    })
 }
 
 #[cfg(test)]
@@ -156,22 +185,50 @@ mod tests {
     }
 
     #[test]
+    fn answers_that_were_refused_are_worth_a_look_and_no_loss() {
+        let tomcat = server("", Some(Application { refused: 4, ..shop() }));
+        assert!(report(std::slice::from_ref(&tomcat)).is_well());
+        let remarks: Vec<_> = remarks(&tomcat).collect();
+        assert!(
+            remarks.len() == 1 && remarks[0].contains("since it started, 4 answers were refused with 503"),
+            "{remarks:?}"
+        );
+    }
+
+    #[test]
     fn each_loss_is_told_with_what_to_do() {
         let local = Application {
             local: 3,
             classes: vec!["shop.Cart".into()],
             ..shop()
         };
-        let refused = Application { refused: 1, ..shop() };
+        let undecodable = Application {
+            undecodable: 2,
+            ..shop()
+        };
+        let silent = server(
+            "",
+            Some(Application {
+                application: "localhost/other".into(),
+                ..Application::default()
+            }),
+        );
         let unprotected = Server {
             unprotected: vec!["localhost/old".into()],
             ..server("", Some(shop()))
         };
         for (server, words) in [
-            (server("", Some(local)), "3 values that cannot be stored"),
-            (server("", Some(refused)), "1 saves were refused"),
+            (
+                server("", Some(local)),
+                "since it started, 3 values could not be stored (classes shop.Cart): where their sessions still live",
+            ),
+            (
+                server("", Some(undecodable)),
+                "since it started, 2 values came from another Tomcat and could not be read",
+            ),
             (server("observe", Some(shop())), "n1 only observes"),
             (server("", None), "has not told the present leader"),
+            (silent, "localhost/shop is not in what n1 told the present leader"),
             (
                 unprotected,
                 "localhost/old on n1 has a session manager of its own",
