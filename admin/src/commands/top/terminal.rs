@@ -21,8 +21,14 @@ impl Screen {
     /// Takes the terminal.
     pub(super) fn open() -> io::Result<Screen> {
         // Puts a hook before that of panics, which gives the terminal back before anything is told.
-        let terminal = ratatui::try_init()?;
-        Ok(Screen { terminal })
+        match ratatui::try_init() {
+            Ok(terminal) => Ok(Screen { terminal }),
+            Err(failed) => {
+                // It may have failed half way, when no key is echoed any more.
+                ratatui::restore();
+                Err(failed)
+            }
+        }
     }
 
     /// Draws what has changed.
