@@ -48,7 +48,7 @@ pub(super) async fn kill(
             end: None,
         },
     };
-    let ended = runtime::spawn(killing.to_the_end()).await;
+    let ended = runtime::spawn(killing.finish()).await;
     let broken = |_| {
         Err(Status::internal(
             "the kill broke off: this store node's log says why",
@@ -93,7 +93,7 @@ impl Books {
 }
 
 impl Killing {
-    async fn to_the_end(mut self) -> Result<Response<v1::KillSessionsReply>, Status> {
+    async fn finish(mut self) -> Result<Response<v1::KillSessionsReply>, Status> {
         self.books.which = listing::named(&self.filter);
         let done = self.pages().await;
         let done = done.map_err(|status| half_way(self.books.ended, status));
