@@ -1,8 +1,8 @@
 //! Beside the promises: what `make packages` packs is whole, sound and harmless.
 //!
 //! Shown with packages of what tests build. They hold what they should, owned by root, without a word of the machine that built
-//! them (a program that is built for tests has its sources' places in it, and is not looked at); SHA256SUMS is right. Their units
-//! are sound in the eyes of systemd. dpkg installs them, with their scripts, on a machine that is a directory; an upgrade keeps a
+//! them (a program that is built for tests has its sources' places in it, and is not looked at); SHA256SUMS is right. Their pages
+//! lead to what is installed beside them. Their units are sound in the eyes of systemd. dpkg installs them, with their scripts, on a machine that is a directory; an upgrade keeps a
 //! changed file, and a purge keeps sessions.
 //! Broken once to see it fail: a file for its owner alone in the layout; a page that names its checkout; a misspelled key in a
 //! unit; a postrm that removes what it finds. Each failed the test that is about it.
@@ -37,6 +37,11 @@ const PLACES: &[&str] = &[
     "usr/share/man/man8/",
     "usr/share/zsh/vendor-completions/",
 ];
+
+/// Directories that installed pages lead to; what they say of others, the sources, is for whoever has these.
+const LED_TO: [&str; 3] = ["docs", "examples", "packaging"];
+/// Links to follow at least: whoever follows fewer has read no pages.
+const LINKS_MIN: usize = 60;
 
 /// The most of systemd's points for what a service could do that it need not: 1.4 and 1.9 of 10 today, here in tenths.
 const EXPOSURE_MAX: &str = "20";
@@ -98,6 +103,55 @@ fn packages_hold_what_they_should() -> Outcome {
             .args(["--check", "--strict", "SHA256SUMS"])
             .current_dir(packages()?.directory()),
     )?;
+    Ok(())
+}
+
+/// The relative links of a page, without what they say of a place in the other.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|link| !link.is_empty() && !link.contains("://"))
+}
+
+#[test]
+fn installed_pages_lead_somewhere() -> Outcome {
+    let scratch = tempfile::tempdir()?;
+    said(
+        Command::new("dpkg-deb")
+            .arg("--extract")
+            .arg(package("remora")?)
+            .arg(scratch.path()),
+    )?;
+    let top = scratch.path().join("usr/share/doc/remora");
+    let mut followed = 0;
+    for directory in ["", "docs"] {
+        for page in top
+            .join(directory)
+            .read_dir()?
+            .flatten()
+            .map(|entry| entry.path())
+        {
+            if page.extension().is_none_or(|end| end != "md") {
+                continue;
+            }
+            for link in links(&std::fs::read_to_string(&page)?) {
+                let target = match link.strip_prefix("../") {
+                    Some(rest) => PathBuf::from(rest),
+                    None => Path::new(directory).join(link),
+                };
+                let is_source =
+                    target.components().count() > 1 && !LED_TO.iter().any(|place| target.starts_with(place));
+                if is_source {
+                    continue;
+                }
+                ensure!(top.join(target).exists(), "{}: nothing at {link}", page.display());
+                followed += 1;
+            }
+        }
+    }
+    ensure!(followed > LINKS_MIN, "{followed} links");
     Ok(())
 }
 
