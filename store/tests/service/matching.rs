@@ -76,7 +76,7 @@ async fn a_kill_by_conditions_ends_what_matches_and_no_more() {
         ..v1::SessionConditions::default()
     };
     let idle = || kill(None, Some(idle.clone()));
-    add(&node, 10, ("basket", "a whole basket of pears"), 5_000).await;
+    add(&node, 10, ("basket", "a whole basket of cherries"), 5_000).await;
     let counted = |at_most| v1::KillMatchingRequest { at_most, ..idle() };
     let refused = admin.kill_matching(counted(1)).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition);
