@@ -33,6 +33,7 @@ use remora_table::Format;
 use super::accepted::Origin;
 use super::convert::{self, Asker};
 use super::desk::{Desk, Phase};
+use super::fares;
 use super::hello::{self, CONFIRM_EVERY};
 use super::hub::{OwnerSaid, Registration};
 use super::offers::OFFERS_MAX;
@@ -268,7 +269,9 @@ impl Exchange {
         });
         self.probe = arrived(message.probe).or(self.probe);
         if let Some(status) = message.status {
-            self.registration.fares(status);
+            let caller = &self.caller;
+            let own = |application: &str| rights::speaks_for(caller, [application]).is_ok();
+            self.registration.fares(fares::kept(status, own));
         }
         let came = runtime::now();
         let watched = message.watched.iter().filter_map(|watch| watch.session.as_ref());

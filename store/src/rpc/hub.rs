@@ -31,12 +31,6 @@ use super::outbox::{Cut, Outbox};
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
 use owners::{Owners, Told};
 
-/// Applications of which a Tomcat may say how they fare: as many as it may announce.
-const APPLICATIONS_MAX: usize = 256;
-
-/// Classes that are kept of each: as many as the message promises.
-const CLASSES_MAX: usize = 32;
-
 /// The streams of this node. One per node, shared by all services.
 pub(super) struct Hub {
     state: Mutex<State>,
@@ -56,7 +50,7 @@ struct Live {
     stream: u64,
     outbox: Arc<Outbox>,
     /// What its Tomcat last said of itself.
-    status: Option<v1::Status>,
+    status: Option<Arc<v1::Status>>,
 }
 
 /// What an answer may have to wait for.
@@ -87,17 +81,18 @@ impl Registration {
         }
     }
 
-    /// Its Tomcat said how it fares. Kept for operators, as long as the stream lives, and not more than is promised.
-    pub(super) fn fares(&self, mut status: v1::Status) {
-        status.applications.truncate(APPLICATIONS_MAX);
-        for application in &mut status.applications {
-            application.classes.truncate(CLASSES_MAX);
-        }
+    /// Its Tomcat said how it fares. Kept for operators, as long as the stream lives; whoever hands it over has bounded it
+    /// (`fares`).
+    pub(super) fn fares(&self, status: v1::Status) {
+        let status = Arc::new(status);
         let mut state = self.hub.state();
         let live = state.streams.get_mut(&self.instance);
-        if let Some(live) = live.filter(|live| live.stream == self.stream) {
-            live.status = Some(status);
-        }
+        let older = live
+            .filter(|live| live.stream == self.stream)
+            .and_then(|live| live.status.replace(status));
+        // Whatever is freed is freed behind the lock.
+        drop(state);
+        drop(older);
     }
 
     /// The manager half-closed the stream.
@@ -132,8 +127,8 @@ impl Hub {
         }
     }
 
-    /// What a Tomcat last said of itself on its stream here.
-    pub(super) fn status_of(&self, instance: u64) -> Option<v1::Status> {
+    /// What a Tomcat last said of itself on its stream here; shared, so that nothing is copied under the lock.
+    pub(super) fn status_of(&self, instance: u64) -> Option<Arc<v1::Status>> {
         let state = self.state();
         let live = state.streams.get(&instance);
         live.and_then(|live| live.status.clone())

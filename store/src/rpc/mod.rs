@@ -5,7 +5,7 @@
 //! to their sessions and holds an answer until the previous owner has dropped its copy; `accepted` tells it when a client's
 //! connection ends; `watches` is what a stream wants to hear of beside the sessions that it owns; `offers` has one Tomcat call the
 //! listeners of a session that expired; `lately` remembers what happened to sessions, for operators who are `watching`;
-//! `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
+//! `fares` bounds what a Tomcat says of itself; `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
 //! and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the leader; `admin`
 //! (with `listing`, `killing` and `stats`) and `copies` serve operators, `registry` the list of application servers; `status` maps what was turned away to a gRPC
 //! status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
@@ -21,6 +21,7 @@ mod convert;
 mod copies;
 mod desk;
 mod exchange;
+mod fares;
 #[cfg(test)]
 mod fixtures;
 mod forward;

@@ -64,7 +64,11 @@ impl Registry for Registered {
                 threads: entry.threads,
                 unprotected: entry.unprotected.iter().map(|name| name.to_string()).collect(),
                 listened: entry.listened.iter().map(|name| name.to_string()).collect(),
-                status: self.desk.hub.status_of(entry.server.instance),
+                status: self
+                    .desk
+                    .hub
+                    .status_of(entry.server.instance)
+                    .map(Arc::unwrap_or_clone),
             });
         Ok(Response::new(v1::ListServersReply {
             servers: servers.collect(),

@@ -19,7 +19,7 @@ use super::status::malformed;
 
 pub(super) use happenings::happening;
 pub(super) use replies::{answer, checked, declined, ending, label, owner, range, session, session_key};
-pub(super) use requests::{Asked, Request, announce, asked, filter, formats, lone, retire};
+pub(super) use requests::{Asked, NAME_BYTES_MAX, Request, announce, asked, filter, formats, lone, retire};
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).
 const APPLICATION_BYTES_MAX: usize = 256;

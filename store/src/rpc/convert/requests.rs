@@ -22,7 +22,7 @@ use super::labels::{labels, limit};
 use super::{Asker, Conversion, application, key, key_bytes};
 
 /// Longest attribute, principal or role name, in bytes (session.proto).
-const NAME_BYTES_MAX: usize = 256;
+pub(in super::super) const NAME_BYTES_MAX: usize = 256;
 /// Most roles of one login (session.proto, Login.roles).
 const ROLES_MAX: usize = 256;
 /// Longest name of a login method, in bytes (session.proto, Login.auth_type).
