@@ -5,6 +5,7 @@ use super::operators::{fill, filter};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
 use remora_proto::v1::session_stats_request::By;
+use remora_proto::v1::upgrade_request::Wish;
 use tonic::Code;
 
 /// Conditions that are about an attribute of this name.
@@ -179,5 +180,22 @@ async fn a_list_comes_the_other_way_round_and_of_those_that_nobody_holds() {
     };
     let told = admin.list_sessions(released).await.unwrap().into_inner();
     assert_eq!(told.matching, Some(0), "each of them is held");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_may_ask_for_the_status_learns_the_format() {
+    let (node, _directory) = single().await;
+    let mut admin = node.admin().await;
+    let ask = |wish: Wish| v1::UpgradeRequest { wish: wish.into() };
+    for (wish, held) in [(Wish::Hold, true), (Wish::Release, false)] {
+        let told = admin.upgrade(ask(wish)).await.unwrap().into_inner();
+        let status = node.status().await;
+        assert!(status.format > 0);
+        assert_eq!(
+            (status.format, status.ready_format, status.format_held),
+            (told.format, told.ready_format, held)
+        );
+    }
     node.stop().await;
 }
