@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::atomic::Ordering;
 
-use support::{Store, nobody, proxy, remora, serve_store, store};
+use support::{Store, nobody, proxy, remora, serve_store, store, today};
 
 /// Ends the sessions of an application.
 fn kill(store: &str, application: &str) -> (Option<i32>, String, String) {
@@ -292,10 +292,10 @@ fn status_shows_the_proxies_when_the_store_is_away() {
 
 #[test]
 fn status_takes_no_more_than_a_reader_and_hides_no_failure() {
-    let (leads, today) = (true, true);
+    let says: Option<fn(_) -> _> = Some(today::leads);
     let (store, fake) = serve_store(Store {
-        leads,
-        today,
+        says,
+        today: true,
         ..Store::default()
     });
     let (code, said, _) = remora(&["--store", &store, "status"]);
@@ -307,7 +307,7 @@ fn status_takes_no_more_than_a_reader_and_hides_no_failure() {
     let operated = fake.operated.lock().expect("no test has failed");
     assert!(operated.is_empty(), "a reader is refused {operated:?}");
     let (store, _) = serve_store(Store {
-        leads,
+        says,
         forgets: true,
         ..Store::default()
     });
@@ -317,6 +317,18 @@ fn status_takes_no_more_than_a_reader_and_hides_no_failure() {
         said.contains("does not say which Tomcats are there") && said.contains("the books are shut"),
         "{said}"
     );
+}
+
+#[test]
+fn a_cluster_that_is_not_formed_has_no_nodes_to_list() {
+    let (store, _) = serve_store(Store {
+        says: Some(today::forms),
+        ..Store::default()
+    });
+    let (code, said, errors) = remora(&["--store", &store, "nodes", "list"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(errors.contains("no cluster is formed yet"), "{errors}");
+    assert_eq!(remora(&["--store", &store, "status"]).0, Some(1));
 }
 
 #[test]

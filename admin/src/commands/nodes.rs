@@ -25,12 +25,13 @@ pub(super) struct Node {
     pub(super) status: Option<StoreStatus>,
 }
 
-/// Lists the nodes (one that does not answer is shown as down, which is no failure of this command), changes who they are, or
+/// Lists the nodes (one that does not answer is shown as down, which is no failure of this command; a cluster that is not formed
+/// is one), changes who they are, or
 /// asks about the cluster's format.
 pub(super) async fn run(reach: &Reach, verb: Nodes) -> Result<Report, Failure> {
     let store = Store::new(reach)?;
     match verb {
-        Nodes::List => Ok(add_table(Report::default(), &ask_all(&store).await?)),
+        Nodes::List => list(&store).await,
         Nodes::Upgrade(wanted) => {
             let wish = wish(&wanted);
             let reply = store.upgrade(UpgradeRequest { wish: wish.into() }).await?;
@@ -41,6 +42,18 @@ pub(super) async fn run(reach: &Reach, verb: Nodes) -> Result<Report, Failure> {
         Nodes::Remove { node } => members::remove(&store, node).await,
         Nodes::TransferLeader { node } => transfer_leader(&store, node).await,
     }
+}
+
+async fn list(store: &Store) -> Result<Report, Failure> {
+    let nodes = ask_all(store).await?;
+    if nodes.is_empty() {
+        return Err(Failure::Refused(
+            "no cluster is formed yet: the logs of the nodes say what each waits for, the others of its list, a backup, or to be \
+             added"
+                .into(),
+        ));
+    }
+    Ok(add_table(Report::default(), &nodes))
 }
 
 /// Asks the present leader to hand over to a node, or to the one that is furthest ahead.

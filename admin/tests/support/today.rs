@@ -58,6 +58,15 @@ pub(crate) fn leads(own: SocketAddr) -> StoreStatus {
     }
 }
 
+/// What a node says of itself while its cluster is not formed.
+pub(crate) fn forms(_: SocketAddr) -> StoreStatus {
+    StoreStatus {
+        node_id: 1,
+        role: "forming".into(),
+        ..StoreStatus::default()
+    }
+}
+
 /// Whether the only session is meant; by conditions it never is.
 fn is_meant(filter: Option<SessionFilter>, conditions: Option<SessionConditions>) -> bool {
     let filter = filter.unwrap_or_default();
