@@ -22,7 +22,7 @@ use super::meant::{Meant, Picked, check_names, hexadecimal, picked, wall_ms};
 use super::stats;
 
 /// Applications that a sentence names; of more it says how many.
-const APPLICATIONS_SAID: usize = 3;
+const APPLICATIONS_SAID: u64 = 3;
 
 /// Ends what the command line says.
 pub(super) async fn run(store: &Store, ask: &SessionKill) -> Result<Report, Failure> {
@@ -132,8 +132,23 @@ struct Found {
     /// How many a kill may end at most, where the store can be bound.
     bound: Option<u64>,
     /// How many users, where the store tells.
-    users: u64,
-    applications: Vec<String>,
+    users: Number,
+    /// The names of applications that it tells, and how many there are.
+    applications: (Vec<String>, Number),
+}
+
+/// A number that may be too low: a store tells so many groups apart, and no more.
+#[derive(Debug, Clone, Copy, Default)]
+struct Number {
+    counted: u64,
+    or_more: bool,
+}
+
+impl Number {
+    fn said(self, what: &str) -> String {
+        let more = if self.or_more { " or more" } else { "" };
+        format!("{}{more}", counted(self.counted, what))
+    }
 }
 
 impl Found {
@@ -141,14 +156,15 @@ impl Found {
         let Some(sessions) = self.sessions else {
             return "sessions, and this store is of an earlier release and does not say how many".to_owned();
         };
-        let users = match self.users {
+        let users = match self.users.counted {
             0 => String::new(),
-            users => format!(" of {}", counted(users, "user")),
+            _ => format!(" of {}", self.users.said("user")),
         };
-        let applications = match self.applications.len() {
+        let (names, number) = &self.applications;
+        let applications = match number.counted {
             0 => String::new(),
-            1..=APPLICATIONS_SAID => format!(" in {}", self.applications.join(", ")),
-            many => format!(" in {many} applications"),
+            1..=APPLICATIONS_SAID => format!(" in {}", names.join(", ")),
+            _ => format!(" in {}", number.said("application")),
         };
         let more = match self.bound {
             None => ", and what comes meanwhile: this store is of an earlier release",
@@ -177,13 +193,25 @@ async fn look(store: &Store, meant: &Meant) -> Result<Found, Failure> {
     };
     let by_application = stats::groups(store, meant, By::Application).await?;
     let named = by_user.groups.iter().filter(|group| !group.name.is_empty());
-    let applications = by_application.groups.into_iter();
+    let users = Number {
+        counted: named.count() as u64 + by_user.other_groups,
+        or_more: by_user.too_many_groups,
+    };
+    let names: Vec<String> = by_application
+        .groups
+        .into_iter()
+        .map(|group| group.name)
+        .collect();
+    let number = Number {
+        counted: names.len() as u64 + by_application.other_groups,
+        or_more: by_application.too_many_groups,
+    };
     let sessions = Some(by_user.all.unwrap_or_default().sessions);
     Ok(Found {
         sessions,
         bound: sessions,
-        users: named.count() as u64 + by_user.other_groups,
-        applications: applications.map(|group| group.name).collect(),
+        users,
+        applications: (names, number),
     })
 }
 
@@ -204,12 +232,25 @@ mod tests {
 
     #[test]
     fn what_would_end_is_said_in_words() {
+        let number = |counted| Number {
+            counted,
+            or_more: counted == 65_536,
+        };
         let found = |sessions, users, applications: &[&str]| Found {
             sessions,
             bound: sessions,
-            users,
-            applications: applications.iter().map(|name| (*name).to_owned()).collect(),
+            users: number(users),
+            applications: (
+                applications.iter().map(|name| (*name).to_owned()).collect(),
+                number(applications.len() as u64),
+            ),
         };
+        let mut many = found(Some(99_999), 65_536, &["a", "b"]);
+        many.applications.1 = number(1_200);
+        assert_eq!(
+            many.said(),
+            "99999 sessions of 65536 users or more in 1200 applications"
+        );
         assert_eq!(
             found(Some(12), 3, &["localhost/shop"]).said(),
             "12 sessions of 3 users in localhost/shop"
