@@ -1,7 +1,9 @@
 //! From what a browser sends to the key under which the store knows the session. Pure.
 //!
-//! The id is a credential: only its hash leaves this program, made as the session managers make it (SessionIds.java). No sentence
-//! here repeats what was given.
+//! The id is a credential. A verb about sessions lets only its hash leave this program, made as the session managers make it
+//! (SessionIds.java), and takes it from standard input alone, since it looks for a session that lives. `explain` sends to the proxies
+//! what a browser would send, and takes it from the command line too, with a warning: what it is asked about may be made up, as
+//! somebody tries things out. No sentence repeats what was given.
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
@@ -28,15 +30,24 @@ const FIELDS: [&str; 2] = ["cookie:", "set-cookie:"];
 /// The bare id in an id, with or without its route.
 pub(crate) fn of_id(text: &str) -> Result<&str, &'static str> {
     let bare = text.trim().split('.').next().unwrap_or_default();
-    if (BARE_CHARS_MIN..=BARE_CHARS_MAX).contains(&bare.len()) && bare.bytes().all(is_of_id) {
+    if is_bare(bare) {
         Ok(bare)
     } else {
         Err("that is no session id: it has 8 to 128 letters, digits, \"-\" or \"_\" up to its first dot")
     }
 }
 
-/// The bare id in a cookie: its value alone, NAME=VALUE, or a whole field with other cookies beside it.
-pub(crate) fn of_cookie<'a>(text: &'a str, name: &str) -> Result<&'a str, &'static str> {
+/// What was pasted of a browser's head, without the name of its field.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pasted<'a> {
+    /// Cookies with their names.
+    Cookies(&'a str),
+    /// The value of one.
+    Value(&'a str),
+}
+
+/// Reads what was pasted, however it spells the field.
+pub(crate) fn pasted(text: &str) -> Pasted<'_> {
     let mut text = text.trim();
     for field in FIELDS {
         if text
@@ -46,10 +57,20 @@ pub(crate) fn of_cookie<'a>(text: &'a str, name: &str) -> Result<&'a str, &'stat
             text = text[field.len()..].trim_start();
         }
     }
-    if !text.contains('=') {
-        return of_id(unquoted(text));
+    if text.contains('=') {
+        Pasted::Cookies(text)
+    } else {
+        Pasted::Value(unquoted(text))
     }
-    let cookies = text.split(';').filter_map(|cookie| cookie.split_once('='));
+}
+
+/// The bare id in a cookie: its value alone, NAME=VALUE, or a whole field with other cookies beside it.
+pub(crate) fn of_cookie<'a>(text: &'a str, name: &str) -> Result<&'a str, &'static str> {
+    let cookies = match pasted(text) {
+        Pasted::Cookies(cookies) => cookies,
+        Pasted::Value(value) => return of_id(value),
+    };
+    let cookies = cookies.split(';').filter_map(|cookie| cookie.split_once('='));
     let mut ours = cookies.filter(|(called, _)| called.trim() == name);
     match (ours.next(), ours.next()) {
         (Some((_, value)), None) => of_id(unquoted(value.trim())),
@@ -61,6 +82,11 @@ pub(crate) fn of_cookie<'a>(text: &'a str, name: &str) -> Result<&'a str, &'stat
 fn unquoted(value: &str) -> &str {
     let within = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     within.unwrap_or(value)
+}
+
+/// Whether it can be a bare id.
+pub(crate) fn is_bare(text: &str) -> bool {
+    (BARE_CHARS_MIN..=BARE_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_of_id)
 }
 
 /// Whether a bare id may have this character.

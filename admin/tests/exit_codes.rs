@@ -109,6 +109,12 @@ fn proxies_that_explain_a_request_otherwise_are_named_and_no_session_is_shown() 
         "{said}"
     );
     assert!(!said.contains("SECRET"), "{said}");
+    let (code, _, warned) = remora(&["--proxy", &one, "explain", "/x;jsessionid=SECRET.n1"]);
+    assert_eq!(code, Some(0), "{warned}");
+    assert!(
+        warned.contains("--cookie - reads it from standard input") && !warned.contains("SECRET"),
+        "{warned}"
+    );
     for wrong in [
         &["explain"][..],
         &["explain", "A.n1", "--cookie", "B"],

@@ -1,6 +1,7 @@
 //! `remora explain`: which request is meant.
 //!
-//! A session id is a credential. It may stand on the command line, for whoever tries things out; `-` keeps it out of histories.
+//! A session id is a credential. It may stand on the command line, with a warning, for whoever tries things out; `-` keeps it out of
+//! histories.
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -21,7 +22,7 @@ pub(crate) struct Explain {
     /// A URL, or a path; or a session cookie's value, or `-` for one from standard input
     #[arg(value_name = "COOKIE|URL", required_unless_present = "cookie", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) what: Option<String>,
-    /// A Cookie header, or the value of the session cookie alone; `-` reads a line from standard input
+    /// A Cookie header, or the value of the session cookie alone; `-` reads it from standard input
     #[arg(long, value_name = "COOKIE", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
     pub(crate) cookie: Option<String>,
     /// Its method

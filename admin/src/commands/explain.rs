@@ -1,18 +1,22 @@
 //! `remora explain`: why a request goes where, as every proxy named says itself.
 //!
-//! Invariants: a session id is written nowhere · proxies that send the same request to different places are a trouble of the report.
+//! Invariants: a session id is written nowhere, and whoever puts one into the command line is warned (why it is taken there at all,
+//! `ids` says) · proxies that send the same request to different places are a trouble of the report.
 //!
 //! Left out on purpose: what decides. Each proxy tells it in its own words.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 use remora_proto::v1::{ExplainReply, ExplainRequest, UpstreamStatus};
 
 use crate::args::Explain;
 use crate::client::{Reach, check_addresses, explain};
 use crate::failure::Failure;
+use crate::ids::{self, Pasted};
 use crate::render::{Cell, Report};
+
+use super::meant::pasted;
 
 /// Asks every proxy.
 pub(super) async fn run(proxies: &Reach, ask: Explain) -> Result<Report, Failure> {
@@ -32,9 +36,13 @@ pub(super) async fn run(proxies: &Reach, ask: Explain) -> Result<Report, Failure
 
 /// What is asked.
 fn request(ask: Explain) -> Result<ExplainRequest, Failure> {
-    let is_url = |what: &String| what.starts_with('/') || what.contains("://");
     let (url, bare) = match ask.what {
-        Some(what) if is_url(&what) => (Some(what), None),
+        Some(what) if is_url(&what) => {
+            if has_parameter(&what) {
+                warn();
+            }
+            (Some(what), None)
+        }
         what => (None, what),
     };
     let cookie = match (bare, ask.cookie) {
@@ -57,22 +65,15 @@ fn request(ask: Explain) -> Result<ExplainRequest, Failure> {
     };
     let Some(cookie) = cookie else { return Ok(request) };
     let cookie = match cookie.as_str() {
-        "-" => read_cookie()?,
+        "-" => pasted("--cookie", "-")?,
         written => {
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(
-                std::io::stderr(),
-                "remora: a session id on a command line stays in the shell's history and is seen in the list of processes: \
-                 --cookie - reads it from standard input"
-            );
+            warn();
             written.to_owned()
         }
     };
-    let cookie = cookie.strip_prefix("Cookie:").unwrap_or(&cookie).trim();
-    if cookie.contains('=') {
-        request.cookies.push(cookie.to_owned());
-    } else {
-        cookie.clone_into(&mut request.session);
+    match ids::pasted(&cookie) {
+        Pasted::Cookies(cookies) => request.cookies.push(cookies.to_owned()),
+        Pasted::Value(value) => value.clone_into(&mut request.session),
     }
     Ok(request)
 }
@@ -84,10 +85,11 @@ fn parts(url: &str) -> Result<(bool, &str, String), Failure> {
         None => return Ok((false, "", url.to_owned())),
         Some(("http", rest)) => (false, rest),
         Some(("https", rest)) => (true, rest),
-        Some((scheme, _)) => {
-            return Err(Failure::Usage(format!(
-                "{scheme} is not asked of a proxy: write http:// or https://"
-            )));
+        // The sentence must not repeat what may be a credential.
+        Some(_) => {
+            return Err(Failure::Usage(
+                "that is not asked of a proxy: write http:// or https://".into(),
+            ));
         }
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -100,14 +102,27 @@ fn parts(url: &str) -> Result<(bool, &str, String), Failure> {
     Ok((https, host, format!("{slash}{target}")))
 }
 
-fn read_cookie() -> Result<String, Failure> {
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| Failure::Usage(format!("standard input: {error}")))?;
-    match line.trim() {
-        "" => Err(Failure::Usage("standard input holds no cookie".into())),
-        cookie => Ok(cookie.to_owned()),
-    }
+/// Whether a word is a URL or a path, and no cookie: one may hold `://` behind its name.
+fn is_url(what: &str) -> bool {
+    let scheme = what.split_once("://").map(|(scheme, _)| scheme);
+    what.starts_with('/')
+        || scheme.is_some_and(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphabetic()))
+}
+
+/// Whether a URL has a parameter in its path, where Tomcat looks for a session id.
+fn has_parameter(url: &str) -> bool {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    path.split_once(';')
+        .is_some_and(|(_, parameters)| parameters.contains('='))
+}
+
+fn warn() {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(
+        std::io::stderr(),
+        "remora: a session id on a command line stays in the shell's history and is seen in the list of processes: --cookie - reads \
+         it from standard input"
+    );
 }
 
 /// Where a request goes, in a word.
@@ -213,6 +228,41 @@ mod tests {
             assert_eq!(read, (https, host, target.to_owned()), "{url}");
         }
         assert!(parts("ftp://shop.test/").is_err() && parts("http:///x").is_err());
+    }
+
+    #[test]
+    fn a_cookie_is_read_however_it_was_copied_and_is_no_url() {
+        let asked = |cookie: &str| {
+            let what = Some(cookie.to_owned());
+            let ask = Explain {
+                what,
+                cookie: None,
+                method: "GET".into(),
+                client: None,
+                listen: None,
+            };
+            let request = request(ask).expect("a cookie");
+            assert_eq!(request.target, "/", "{cookie}");
+            (request.cookies.join("|"), request.session)
+        };
+        for field in ["Cookie: ", "cookie:", "COOKIE: ", ""] {
+            let (cookies, session) = asked(&format!("{field}JSESSIONID=A.n1"));
+            assert_eq!((cookies.as_str(), session.as_str()), ("JSESSIONID=A.n1", ""));
+        }
+        assert_eq!(asked("cookie: A.n1").1, "A.n1");
+        assert_eq!(asked("\"A.n1\"").1, "A.n1");
+        let (cookies, _) = asked("JSESSIONID=A.n1; ref=https://x");
+        assert_eq!(cookies, "JSESSIONID=A.n1; ref=https://x");
+        let refused = parts("SECRET://x").unwrap_err().to_string();
+        assert!(!refused.contains("SECRET"), "{refused}");
+        for (url, warned) in [
+            ("/x;jsessionid=A.n1", true),
+            ("https://x/y;SID=A?z", true),
+            ("/x?a;b=c", false),
+            ("/x;y", false),
+        ] {
+            assert_eq!(has_parameter(url), warned, "{url}");
+        }
     }
 
     #[test]

@@ -170,7 +170,7 @@ pub(super) fn picked(named: &Named) -> Result<Option<Picked>, Failure> {
 }
 
 /// What stands on standard input: a line of a person's, all that a program sends.
-fn pasted(flag: &str, value: &str) -> Result<String, Failure> {
+pub(super) fn pasted(flag: &str, value: &str) -> Result<String, Failure> {
     if value != "-" {
         // The sentence must not repeat what may be a credential.
         return Err(Failure::Usage(format!(
@@ -185,8 +185,8 @@ fn pasted(flag: &str, value: &str) -> Result<String, Failure> {
     } else {
         std::io::stdin().take(PASTED_BYTES_MAX).read_to_string(&mut text)
     };
-    let read = read.map_err(|error| Failure::Usage(format!("{flag}: {error}")))?;
-    if read == 0 {
+    read.map_err(|error| Failure::Usage(format!("{flag}: {error}")))?;
+    if text.trim().is_empty() {
         return Err(Failure::Usage(format!(
             "{flag}: nothing stands on standard input"
         )));
