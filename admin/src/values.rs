@@ -2,7 +2,8 @@
 //!
 //! What has a layout of ours becomes a JSON value; an object of the application is known by its class alone, an encrypted one by
 //! the name of its key, and what cannot be read by its first bytes. Where a text holds the id of its own session, which an application
-//! may have put there, it is left out.
+//! may have put there, it is left out, alone or between other letters; one that was written otherwise (in another alphabet, or with
+//! letters right before it) is not known.
 //!
 //! Invariants: no byte sequence panics or makes more of itself than its length allows; nothing of the application is loaded.
 
@@ -412,21 +413,60 @@ fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// A text without the id of its own session.
-fn without_own_id(text: &str, own: &dyn Fn(&str) -> bool) -> String {
+pub(crate) fn without_own_id(text: &str, own: &dyn Fn(&str) -> bool) -> String {
     let may_be = |character: char| u8::try_from(character).is_ok_and(ids::is_of_id);
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(begin) = rest.find(may_be) {
-        let behind = &rest[begin..];
-        let word = &behind[..behind
-            .find(|character| !may_be(character))
-            .unwrap_or(behind.len())];
-        shown.push_str(&rest[..begin]);
-        shown.push_str(if own(word) { OWN_ID } else { word });
-        rest = &behind[word.len()..];
+        let (before, behind) = rest.split_at(begin);
+        let end = behind.find(|character| !may_be(character));
+        let (word, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        shown.push_str(before);
+        let escapes = if before.ends_with('%') { escapes(word) } else { 0 };
+        without_own_in_word(&mut shown, word, escapes, own);
+        rest = behind;
     }
     shown.push_str(rest);
     shown
+}
+
+/// How much at the beginning of a word behind a percent sign is of its escape, which may be escaped itself: `3D` or `253D`.
+fn escapes(word: &str) -> usize {
+    let mut length = 0;
+    while word[length..].starts_with("25") {
+        length += 2;
+    }
+    let digits = word.as_bytes().get(length..length + 2);
+    let is_escape = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    length + if is_escape { 2 } else { 0 }
+}
+
+/// Adds a word without the id: it may be all of it, or all behind its escapes, or what stands between hyphens and underscores, which
+/// an id may have itself. So it is looked for from each of these to the next and to the end, and from the beginning to each: few
+/// hashes, however long the word is.
+fn without_own_in_word(shown: &mut String, word: &str, escapes: usize, own: &dyn Fn(&str) -> bool) {
+    let is_own = |part: &str| ids::is_bare(part) && own(part);
+    if is_own(word) {
+        return shown.push_str(OWN_ID);
+    }
+    let (escape, word) = word.split_at(escapes);
+    shown.push_str(escape);
+    let mut begin = 0;
+    while begin < word.len() {
+        let rest = &word[begin..];
+        let ends = rest.match_indices(['-', '_']).map(|(at, _)| at);
+        let ends = ends.take(if begin == 0 { usize::MAX } else { 1 });
+        let mut ends = ends.chain([rest.len()]);
+        if let Some(end) = ends.find(|end| is_own(&rest[..*end])) {
+            shown.push_str(OWN_ID);
+            begin += end;
+        }
+        // What is no id goes as it is, with what parts it from the next.
+        let rest = &word[begin..];
+        let next = rest.find(['-', '_']).map_or(rest.len(), |at| at + 1);
+        shown.push_str(&rest[..next]);
+        begin += next;
+    }
 }
 
 #[cfg(test)]

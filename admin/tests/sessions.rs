@@ -191,6 +191,19 @@ fn values_are_shown_to_who_asks_cut_in_tables_and_never_as_a_command_to_a_termin
         .find(|line| line.starts_with("cart"))
         .unwrap_or_default();
     assert!(line.contains("String") && line.ends_with("..."), "{said}");
+    assert!(
+        line.starts_with("cart_of-(the session's id)") && !said.contains(ID),
+        "{said}"
+    );
+    assert!(
+        said.contains("* where the Tomcats hash ids with a secret"),
+        "{said}"
+    );
+    let (_, told, _) = ask_fed(&store, "show --id - --values", ID);
+    assert!(
+        told.contains("(the session's id)") && !told.contains("with a secret"),
+        "{told}"
+    );
     assert!(!said.contains('\u{1b}'), "{said}");
     let (_, said, _) = ask(&store, "show cd6c --values -o json");
     let value = serde_json::to_string(CART).expect("a text");

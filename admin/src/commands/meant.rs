@@ -126,6 +126,11 @@ impl Picked {
         ids::of_id(text).is_ok_and(|bare| ids::key(bare, self.secret.as_deref()) == key)
     }
 
+    /// Whether an id of the session may not be known as one: the key may be of an id and a secret that nobody named.
+    pub(super) fn may_miss_ids(&self) -> bool {
+        !self.by_id && self.secret.is_none()
+    }
+
     /// A failure to find it, with what may be amiss.
     pub(super) fn missed(&self, failure: Failure) -> Failure {
         match failure {

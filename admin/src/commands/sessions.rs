@@ -2,7 +2,8 @@
 //! `watch` (`watching`); which sessions they mean says `meant`.
 //!
 //! A session is known by its key, which is a hash of its id: nothing shown here can be used to log in. Values of attributes are
-//! shown to who asks for them with an operator's right, and are cut in tables, where one screen has to do.
+//! shown to who asks for them with an operator's right, and are cut in tables, where one screen has to do. Where a name or a value
+//! holds the id of its session, it is left out (`values`).
 
 use remora_proto::v1::{
     Attribute, AttributeDetail, SessionDetail, SessionFilter, SessionValues, ShowSessionRequest,
@@ -19,6 +20,10 @@ use super::{killing, listing, stats, watching};
 
 /// Characters of a value in a table: with the other columns about a line of a wide terminal.
 const VALUE_CHARS: usize = 80;
+
+/// What cannot be left out of values where nobody said under which secret ids are hashed.
+const MAY_SHOW_IDS: &str = "where the Tomcats hash ids with a secret, an id that the application put into names or values is known, and \
+                            left out, with --key-file alone";
 
 /// Lists, shows, counts, ends or watches sessions.
 pub(super) async fn run(reach: &Reach, verb: Sessions, output: Output) -> Result<Report, Failure> {
@@ -64,7 +69,12 @@ async fn show(
     let report = match values {
         None => store.show(request).await.map(|session| {
             let columns = vec!["attribute", "size", "type", "version"];
-            let rows = session.attributes.iter().map(attribute_row);
+            let key = key_of(&session);
+            let own = |text: &str| one.is_id_of(text, &key);
+            let rows = session
+                .attributes
+                .iter()
+                .map(|attribute| attribute_row(attribute, &own));
             detail(&session)
                 .table("attributes", columns, rows.collect())
                 .main()
@@ -79,11 +89,7 @@ async fn show(
 
 fn with_values(told: SessionValues, one: &Picked, format: Format) -> Report {
     let session = told.session.unwrap_or_default();
-    let key = session
-        .summary
-        .as_ref()
-        .and_then(|summary| summary.session.as_ref());
-    let key = key.map(|session| session.key.clone()).unwrap_or_default();
+    let key = key_of(&session);
     let own = |text: &str| one.is_id_of(text, &key);
     let rows = told.attributes.iter().map(|attribute| {
         let Attribute {
@@ -92,12 +98,13 @@ fn with_values(told: SessionValues, one: &Picked, format: Format) -> Report {
             r#type,
             value,
         } = attribute;
-        let mut row = attribute_row(&AttributeDetail {
+        let detail = AttributeDetail {
             name: name.clone(),
             version: *version,
             r#type: *r#type,
             bytes: value.len() as u64,
-        });
+        };
+        let mut row = attribute_row(&detail, &own);
         let value = Cell::Document(values::read(*r#type, value, &own));
         row.push(match format {
             Format::Table => Cell::text(cut(&value.to_string())),
@@ -106,9 +113,17 @@ fn with_values(told: SessionValues, one: &Picked, format: Format) -> Report {
         row
     });
     let columns = vec!["attribute", "size", "type", "version", "value"];
+    let remark = one.may_miss_ids().then(|| MAY_SHOW_IDS.to_owned());
     detail(&session)
         .table("attributes", columns, rows.collect())
         .main()
+        .remarks(remark.into_iter().collect())
+}
+
+fn key_of(session: &SessionDetail) -> Vec<u8> {
+    let summary = session.summary.as_ref();
+    let key = summary.and_then(|summary| summary.session.as_ref());
+    key.map(|session| session.key.to_vec()).unwrap_or_default()
 }
 
 fn cut(text: &str) -> String {
@@ -164,9 +179,10 @@ fn idle_limit(seconds: i32) -> Cell {
     }
 }
 
-fn attribute_row(attribute: &AttributeDetail) -> Vec<Cell> {
+/// `own` tells whether a text is the id of the session.
+fn attribute_row(attribute: &AttributeDetail, own: &dyn Fn(&str) -> bool) -> Vec<Cell> {
     vec![
-        Cell::text(attribute.name.as_str()),
+        Cell::text(values::without_own_id(&attribute.name, own)),
         Cell::Bytes(attribute.bytes),
         Cell::text(values::kind(attribute.r#type)),
         Cell::Count(attribute.version),

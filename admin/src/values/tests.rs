@@ -108,6 +108,47 @@ fn the_id_of_the_session_is_shown_nowhere() {
 }
 
 #[test]
+fn the_id_is_found_within_words() {
+    let id = "0123456789ABCDEF";
+    let other = "ab-cd_ef-0123";
+    let own = |word: &str| word == id || word == other;
+    for (before, behind) in [
+        ("user-", ""),
+        ("sid_", "-1"),
+        ("", "_lock"),
+        ("a-b-", "_c"),
+        ("next%3D", "%26x"),
+        ("next%253D", ""),
+        ("%3Dsid_", "-x"),
+        ("%", ""),
+        ("--", "--"),
+    ] {
+        let shown = without_own_id(&format!("{before}{id}{behind}"), &own);
+        assert_eq!(shown, format!("{before}{OWN_ID}{behind}"));
+    }
+    // An id may have hyphens and underscores itself.
+    for (before, behind) in [("", ""), ("user-", ""), ("", "-lock"), ("%3d", "")] {
+        let shown = without_own_id(&format!("{before}{other}{behind}"), &own);
+        assert_eq!(shown, format!("{before}{OWN_ID}{behind}"));
+    }
+    for same in ["", "%", "%2", "a-b_c", "0123456789-ABCDEF", "%25", "é-ü"] {
+        assert_eq!(without_own_id(same, &own), same);
+    }
+}
+
+#[test]
+fn a_long_word_takes_few_hashes() {
+    let hashed = std::cell::Cell::new(0);
+    let own = |_: &str| {
+        hashed.set(hashed.get() + 1);
+        false
+    };
+    let word = "a-".repeat(100_000);
+    assert_eq!(without_own_id(&word, &own), word);
+    assert!(hashed.get() < 300, "{}", hashed.get());
+}
+
+#[test]
 fn numbers_are_those_that_java_shows() {
     for (whole, scale, shown) in [
         ("990", 2, "9.90"),

@@ -102,7 +102,7 @@ pub(crate) fn show(ask: ShowSessionRequest) -> Option<SessionDetail> {
 pub(crate) fn values(session: SessionDetail) -> SessionValues {
     let length = u8::try_from(CART.len()).expect("a short text");
     let cart = Attribute {
-        name: "cart".into(),
+        name: "cart_of-0123456789ABCDEF0123456789ABCDEF".into(),
         r#type: 1,
         value: [&[length], CART.as_bytes()].concat().into(),
         ..Attribute::default()
