@@ -216,7 +216,9 @@ fn judge_servers(verdict: &mut Verdict, servers: &[Server]) {
         ));
     }
     if servers.is_empty() {
-        verdict.remark("no Tomcat has announced itself: see their logs, and storeNodes in context.xml");
+        verdict.remark(
+            "no Tomcat has announced itself: see their logs, and the `store` of the <Manager> in context.xml",
+        );
     }
     judge_versions(
         verdict,
