@@ -351,6 +351,18 @@ impl Store {
     }
 }
 
+/// Whether anybody is named, store or proxies or both, at what can be addresses.
+pub(crate) fn check_site(store: &Reach, proxies: &Reach) -> Result<(), Failure> {
+    if store.addresses.is_empty() && proxies.addresses.is_empty() {
+        return Err(Failure::Usage(
+            "say whom to ask: --store HOST:PORT and --proxy HOST:PORT, or set REMORA_STORE and REMORA_PROXY"
+                .into(),
+        ));
+    }
+    check_addresses(&store.addresses)?;
+    check_addresses(&proxies.addresses)
+}
+
 /// Whether the addresses can be ones, before anybody is asked.
 pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
     let is_one = |address: &String| {

@@ -15,7 +15,7 @@ use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::{ProxyStatus, StoreStatus};
 
 use super::nodes::{self, Node};
-use crate::client::{Reach, Store, check_addresses, proxy_status};
+use crate::client::{Reach, Store, check_site, proxy_status};
 use crate::failure::Failure;
 use crate::render::Report;
 
@@ -64,14 +64,7 @@ impl Cluster {
 
 /// Shows whatever was named: the store, the proxies, or both.
 pub(super) async fn show(store: &Reach, proxies: &Reach) -> Result<Report, Failure> {
-    if store.addresses.is_empty() && proxies.addresses.is_empty() {
-        return Err(Failure::Usage(
-            "say whom to ask: --store HOST:PORT and --proxy HOST:PORT, or set REMORA_STORE and REMORA_PROXY"
-                .into(),
-        ));
-    }
-    check_addresses(&store.addresses)?;
-    check_addresses(&proxies.addresses)?;
+    check_site(store, proxies)?;
     let (store, proxies) = join(ask_store(store), ask_proxies(proxies)).await;
     let site = Site { store, proxies };
     let verdict = judge::judge(&site);

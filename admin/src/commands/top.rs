@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use self::model::{Message, Model, Page};
 use self::terminal::{Screen, keys};
 use super::meant::wall_ms;
-use crate::client::{Reach, Store, check_addresses, proxy_status};
+use crate::client::{Reach, Store, check_site, proxy_status};
 use crate::failure::Failure;
 use crate::render::Report;
 
@@ -47,14 +47,7 @@ const WAITING: usize = 1_024;
 
 /// Shows the site until somebody has seen enough.
 pub(super) async fn run(store: &Reach, proxies: &Reach) -> Result<Report, Failure> {
-    if store.addresses.is_empty() && proxies.addresses.is_empty() {
-        return Err(Failure::Usage(
-            "say whom to ask: --store HOST:PORT and --proxy HOST:PORT, or set REMORA_STORE and REMORA_PROXY"
-                .into(),
-        ));
-    }
-    check_addresses(&store.addresses)?;
-    check_addresses(&proxies.addresses)?;
+    check_site(store, proxies)?;
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         return Err(Failure::Usage(
             "top draws on a terminal, and this is none: programs ask with `remora status -o json`".into(),
