@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use k8s_openapi::api::core::v1::{Container as Described, EnvVar, PodSpec, Probe, Volume};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -71,15 +72,15 @@ impl Cluster {
     /// # Errors
     /// When there is no such set, or something that it names.
     pub fn start_set(&mut self, set: &str) -> Result<Vec<String>> {
-        let spec = self
-            .manifests
-            .stateful_set(set)?
-            .spec
-            .clone()
-            .context("a set says what it is")?;
+        let spec = self.spec_of(set)?;
         let first = spec.ordinals.and_then(|ordinals| ordinals.start).unwrap_or(0);
         let indexes = first..first + spec.replicas.unwrap_or(1);
         indexes.map(|index| self.start(set, index)).collect()
+    }
+
+    fn spec_of(&self, set: &str) -> Result<StatefulSetSpec> {
+        let spec = self.manifests.stateful_set(set)?.spec.clone();
+        spec.context("a set says what it is")
     }
 
     /// Starts a pod of a set, with a new address.
@@ -87,12 +88,7 @@ impl Cluster {
     /// # Errors
     /// As for [`Cluster::start_set`].
     pub fn start(&mut self, set: &str, index: i32) -> Result<String> {
-        let spec = self
-            .manifests
-            .stateful_set(set)?
-            .spec
-            .clone()
-            .context("a set says what it is")?;
+        let spec = self.spec_of(set)?;
         let pod = spec.template.spec.context("a pod says what it is")?;
         let name = format!("{set}-{index}");
         let machine = self.network.machine(&name)?;

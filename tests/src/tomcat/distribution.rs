@@ -163,17 +163,28 @@ pub fn distribution_zip(version: Version) -> Result<PathBuf> {
 }
 
 fn fetch_zip(version: Version) -> Result<PathBuf> {
-    let cache = place::cache()?;
     let release = version.release();
-    let zip = cache.join(format!("tomcat-{release}.zip"));
-    if !zip.is_file() {
-        let artifact = format!("-Dartifact=org.apache.tomcat:tomcat:{release}:zip");
+    fetch(
+        &format!("tomcat-{release}.zip"),
+        &format!("org.apache.tomcat:tomcat:{release}:zip"),
+    )
+}
+
+/// An artifact as Maven serves it, under the name that it gives it; fetched once. Whoever calls holds the right to make it.
+///
+/// # Errors
+/// When Maven is missing or fails, with what it said.
+pub(super) fn fetch(name: &str, artifact: &str) -> Result<PathBuf> {
+    let cache = place::cache()?;
+    let file = cache.join(name);
+    if !file.is_file() {
+        let artifact = format!("-Dartifact={artifact}");
         let output = format!("-DoutputDirectory={}", cache.display());
         run(Command::new("mvn")
             .args(["-q", "-B", "dependency:copy", &artifact, &output])
             .current_dir(&cache))?;
     }
-    Ok(zip)
+    Ok(file)
 }
 
 /// The WAR of an application for the line of a version, packed when its files changed.

@@ -1,11 +1,10 @@
 //! Prometheus' exporter of JMX, as Maven serves it: what operators put into a Tomcat so that a scrape finds its figures.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::Result;
 
-use super::distribution::run;
+use super::distribution::fetch;
 use crate::monitoring;
 use crate::place;
 
@@ -27,14 +26,8 @@ pub fn exporter_option(port: u16) -> Result<String> {
 
 fn jar() -> Result<PathBuf> {
     let _alone = place::making("exporter")?;
-    let cache = place::cache()?;
-    let jar = cache.join(format!("jmx_prometheus_javaagent-{EXPORTER}.jar"));
-    if !jar.is_file() {
-        let artifact = format!("-Dartifact=io.prometheus.jmx:jmx_prometheus_javaagent:{EXPORTER}");
-        let output = format!("-DoutputDirectory={}", cache.display());
-        run(Command::new("mvn")
-            .args(["-q", "-B", "dependency:copy", &artifact, &output])
-            .current_dir(&cache))?;
-    }
-    Ok(jar)
+    fetch(
+        &format!("jmx_prometheus_javaagent-{EXPORTER}.jar"),
+        &format!("io.prometheus.jmx:jmx_prometheus_javaagent:{EXPORTER}"),
+    )
 }
