@@ -204,6 +204,7 @@ impl ProxyAdmin for Control {
             upstreams: self.statuses(|_| true),
             absent: self.directory.absent(),
             pools: self.pools(),
+            discovery: None,
         }))
     }
 
@@ -254,6 +255,20 @@ impl ProxyAdmin for Control {
         Ok(Response::new(ForeseeReply {
             emptied: self.directory.emptied(&wishes),
         }))
+    }
+
+    async fn lately(
+        &self,
+        _request: Request<remora_proto::v1::LatelyRequest>,
+    ) -> Result<Response<remora_proto::v1::LatelyReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn console_token(
+        &self,
+        _request: Request<remora_proto::v1::ConsoleTokenRequest>,
+    ) -> Result<Response<remora_proto::v1::ConsoleTokenReply>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
@@ -388,6 +403,7 @@ impl Control {
         Ok(Response::new(DrainReply {
             upstreams: self.statuses(|upstream| routes.contains(&upstream.route)),
             ends_with_process: place.store.is_none(),
+            shared: false,
         }))
     }
 
@@ -417,6 +433,7 @@ impl Control {
             pool,
             ends_with_process: place.store.is_none(),
             unchanged,
+            shared: false,
         }))
     }
 
@@ -470,6 +487,9 @@ fn status_of(pool: &Pool, upstream: &Upstream, wish: &Wish, counters: &Counters)
         tunnels: counters.tunnels_now(),
         finishes_in_seconds: until.map(|until| until.saturating_sub(unix_now())),
         wished: *wish != Wish::default(),
+        wished_by: String::new(),
+        wished_since: 0,
+        discovered: false,
     }
 }
 

@@ -53,6 +53,7 @@ impl Proxy {
             return Ok(Response::new(DrainReply {
                 upstreams: self.upstreams(),
                 ends_with_process: true,
+                shared: false,
             }));
         }
         Err(Status::not_found("no pool has an upstream with that route"))
@@ -61,6 +62,20 @@ impl Proxy {
 
 #[tonic::async_trait]
 impl ProxyAdmin for Proxy {
+    async fn lately(
+        &self,
+        _: Request<remora_proto::v1::LatelyRequest>,
+    ) -> Result<Response<remora_proto::v1::LatelyReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn console_token(
+        &self,
+        _: Request<remora_proto::v1::ConsoleTokenRequest>,
+    ) -> Result<Response<remora_proto::v1::ConsoleTokenReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn status(&self, _: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
         Ok(Response::new(ProxyStatus {
             upstreams: self.upstreams(),
@@ -135,6 +150,7 @@ impl ProxyAdmin for Proxy {
             pool: Some(pool),
             ends_with_process: true,
             unchanged: !request_is_on,
+            shared: false,
         }))
     }
 }

@@ -150,6 +150,29 @@ impl Registry for super::Store {
         Err(Status::unimplemented(""))
     }
 
+    async fn retire_node(
+        &self,
+        _: Request<remora_proto::v1::RetireNodeRequest>,
+    ) -> Result<Response<RetireReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn wish(
+        &self,
+        _: Request<remora_proto::v1::WishRequest>,
+    ) -> Result<Response<remora_proto::v1::WishReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    type FollowStream = futures::stream::BoxStream<'static, Result<remora_proto::v1::FollowReply, Status>>;
+
+    async fn follow(
+        &self,
+        _: Request<tonic::Streaming<remora_proto::v1::FollowRequest>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn list_servers(
         &self,
         _: Request<ListServersRequest>,

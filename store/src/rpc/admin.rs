@@ -248,6 +248,7 @@ impl Admin {
             format: formats.format,
             ready_format: formats.ready_format,
             format_held: formats.held,
+            ..v1::StoreStatus::default()
         }
     }
 }

@@ -57,6 +57,7 @@ fn openings_are_read_and_written_as_ever() {
                 confirm_every_ms: 100,
             }),
             format: 1,
+            announced: false,
         },
     );
     message(

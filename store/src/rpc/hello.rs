@@ -96,6 +96,7 @@ pub(super) fn welcome(desk: &Desk, format: Format) -> v1::Welcome {
         attributes_max: limits.attributes_max,
         durations: Some(durations()),
         format: u32::from(format.0),
+        announced: false,
     }
 }
 

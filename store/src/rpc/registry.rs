@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use futures::stream::BoxStream;
 use remora_proto::v1;
 use remora_proto::v1::registry_server::Registry;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use remora_table::Outcome;
 
@@ -44,6 +45,26 @@ impl Registry for Registered {
         }
     }
 
+    async fn retire_node(
+        &self,
+        _request: Request<v1::RetireNodeRequest>,
+    ) -> Result<Response<v1::RetireReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn wish(&self, _request: Request<v1::WishRequest>) -> Result<Response<v1::WishReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    type FollowStream = BoxStream<'static, Result<v1::FollowReply, Status>>;
+
+    async fn follow(
+        &self,
+        _request: Request<Streaming<v1::FollowRequest>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn list_servers(
         &self,
         _request: Request<v1::ListServersRequest>,
@@ -69,6 +90,8 @@ impl Registry for Registered {
                     .hub
                     .status_of(entry.server.instance)
                     .map(Arc::unwrap_or_clone),
+                present: false,
+                silent_seconds: None,
             });
         Ok(Response::new(v1::ListServersReply {
             servers: servers.collect(),
