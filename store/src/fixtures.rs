@@ -21,7 +21,9 @@ use crate::snapshot::{SnapshotMeta, SnapshotStore};
 
 mod samples;
 
-use samples::{announcement, bury, commands, key, late, later, refused, save, short, sweep};
+use samples::{
+    announcement, bury, commands, key, late, later, refused, retire_node, save, short, sweep, wish,
+};
 
 /// The format that these fixtures show.
 const FORMAT: Format = Format::FIRST;
@@ -81,7 +83,8 @@ fn proposal(serial: u64, command: Command) -> Proposal {
 }
 
 /// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that
-/// was given up, a session that expired and waits and one that was buried, an application server, members, a disk that was
+/// was given up, a session that expired and waits and one that was buried, an application server, a wish, a server that was
+/// taken out, members, a disk that was
 /// one.
 fn table() -> SessionTable {
     let mut table = SessionTable::new();
@@ -122,13 +125,14 @@ fn table() -> SessionTable {
         ..refused(key("dan"))
     }));
     steps.push(Command::Announce(announcement()));
+    steps.extend([retire_node(), wish()]);
     steps.push(short(key("late")));
     steps.push(short(key("left")));
     for (serial, command) in (1..).zip(steps) {
         table.apply(&proposal(serial, command), &mut Tidings::default());
     }
     table.begin_entry(Stamp(2_001));
-    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 10)]) {
+    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 12)]) {
         table.apply(&proposal(serial, command), &mut Tidings::default());
     }
     assert_eq!(table.reader().leavers(), 1);

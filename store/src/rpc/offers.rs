@@ -88,8 +88,9 @@ impl There {
         for entry in table.servers() {
             let instance = entry.server.instance;
             if streams.contains_key(&instance) {
-                for application in entry.applications {
-                    there.serving.entry(application).or_default().push(instance);
+                for application in &entry.applications {
+                    let serving = there.serving.entry(Arc::clone(application));
+                    serving.or_default().push(instance);
                 }
             }
         }

@@ -1,4 +1,8 @@
-//! The registry of application servers: entered and taken out through the log, listed behind a barrier.
+//! The registry of application servers: entered and taken out through the log, listed behind a barrier; and beside it what
+//! operators wish, which is kept for the proxies.
+//!
+//! Invariant: whoever is answered that a server was entered or taken out, or that a wish is kept, is answered from the log.
+//! Left out on purpose: what entries and wishes are by themselves (`convert`), and who may ask (`rights`).
 
 use std::sync::Arc;
 
@@ -40,20 +44,35 @@ impl Registry for Registered {
     async fn retire(&self, request: Request<v1::RetireRequest>) -> Result<Response<v1::RetireReply>, Status> {
         let proposal = convert::retire(request.get_ref()).map_err(status)?;
         match self.desk.propose(proposal).await.map_err(status)? {
-            Outcome::Retired { retired } => Ok(Response::new(v1::RetireReply { retired })),
+            Outcome::Retired { version } => Ok(Response::new(v1::RetireReply {
+                retired: version.is_some(),
+            })),
             other => Err(self.unexpected(&other)),
         }
     }
 
     async fn retire_node(
         &self,
-        _request: Request<v1::RetireNodeRequest>,
+        request: Request<v1::RetireNodeRequest>,
     ) -> Result<Response<v1::RetireReply>, Status> {
-        Err(Status::unimplemented(""))
+        let proposal = convert::retire_node(request.get_ref()).map_err(status)?;
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Retired { version } => Ok(Response::new(v1::RetireReply {
+                retired: version.is_some(),
+            })),
+            other => Err(self.unexpected(&other)),
+        }
     }
 
-    async fn wish(&self, _request: Request<v1::WishRequest>) -> Result<Response<v1::WishReply>, Status> {
-        Err(Status::unimplemented(""))
+    async fn wish(&self, request: Request<v1::WishRequest>) -> Result<Response<v1::WishReply>, Status> {
+        let proposal = convert::wish(request.into_inner()).map_err(status)?;
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Wished { version } => Ok(Response::new(v1::WishReply { version: version.0 })),
+            Outcome::Behind { .. } => Err(Status::failed_precondition(
+                "another wish of the same thing was taken in since: read it, and decide anew",
+            )),
+            other => Err(self.unexpected(&other)),
+        }
     }
 
     type FollowStream = BoxStream<'static, Result<v1::FollowReply, Status>>;
@@ -71,7 +90,6 @@ impl Registry for Registered {
     ) -> Result<Response<v1::ListServersReply>, Status> {
         self.desk.barrier().await.map_err(status)?;
         let table = self.desk.raft.table();
-        let now = table.table_time();
         let servers = table
             .servers()
             .into_iter()
@@ -79,7 +97,6 @@ impl Registry for Registered {
                 server: Some(convert::owner(&entry.server)),
                 url: entry.url.to_string(),
                 applications: entry.applications.iter().map(|name| name.to_string()).collect(),
-                lapses_in_seconds: entry.lapses.0.saturating_sub(now.0) / 1_000,
                 mode: entry.mode.to_string(),
                 version: entry.software.to_string(),
                 threads: entry.threads,

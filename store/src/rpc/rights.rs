@@ -121,6 +121,8 @@ fn proposes_for(caller: &Caller, proposal: &Proposal) -> Result<(), v1::Refusal>
         Command::Sweep { .. }
         | Command::Announce(_)
         | Command::Retire
+        | Command::RetireNode { .. }
+        | Command::Wish { .. }
         | Command::Kill { .. }
         | Command::Tick
         | Command::Understands { .. }

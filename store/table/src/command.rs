@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::formats::{Format, Formats};
 use super::leavers::LeaverKey;
+use super::registry::Wish;
 use super::types::{
     Attribute, Epoch, KEY_BYTES, Label, LocalAttribute, Login, RequestId, SessionKey, Version,
 };
@@ -85,10 +86,25 @@ pub enum Command {
     },
     /// Call the listeners of a session that expired, if nobody has.
     Bury(LeaverKey),
-    /// Enter or renew an application server in the registry, under the proposal's node and instance.
+    /// Enter an application server in the registry, under the proposal's node and instance.
     Announce(Announcement),
     /// Take the proposal's node out of the registry, if its instance entered it.
     Retire,
+    /// An operator takes an application server out of the registry.
+    RetireNode {
+        /// Its node name.
+        node: Arc<str>,
+        /// The instance that is meant; whichever is there where none is named.
+        instance: Option<u64>,
+    },
+    /// Keep what an operator wishes of upstreams or of a pool.
+    Wish {
+        /// What; one that says nothing takes the wish out. Its version is ignored.
+        wish: Wish,
+        /// The version of the wish of the same thing that this one was made over, 0 for none; absent where any may be
+        /// replaced.
+        base: Option<Version>,
+    },
     /// An operator ends sessions; at most [`KILLED_MAX`].
     Kill {
         /// The sessions.
@@ -188,8 +204,6 @@ pub struct Announcement {
     pub url: Arc<str>,
     /// What it serves.
     pub applications: Vec<Arc<str>>,
-    /// Seconds of table time after which the entry lapses.
-    pub lifetime_seconds: u32,
     /// How its session manager runs, for people. At most 32 bytes.
     pub mode: Arc<str>,
     /// Version of its session manager's jar, for people. At most 64 bytes.

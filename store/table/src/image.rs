@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::formats::{ClusterFormat, Format};
 use super::leavers::{Leaver, LeaverKey};
 use super::names::Names;
+use super::registry::Registry;
 use super::slot::Slot;
-use super::types::RegisteredServer;
 use super::types::{SessionKey, Stamp, TableTime, Version};
 
 /// The whole table at one point of the log: shares its records with the table it was taken from.
@@ -20,8 +20,7 @@ pub struct TableImage {
     pub(super) slots: Vec<(SessionKey, Slot)>,
     /// Those that expired and that somebody has to hear of, or has buried, and until when; in no order until encoded.
     pub(super) leavers: Vec<(LeaverKey, TableTime, Leaver)>,
-    /// By node name.
-    pub(super) servers: Vec<RegisteredServer>,
+    pub(super) registry: Registry,
     pub(super) cluster: ClusterFormat,
     /// The names that the slots share, if the image was decoded.
     pub(super) names: Names,
@@ -62,7 +61,8 @@ impl TableImage {
         self.version = version;
         // Who was offered them may have called their listeners since: that is not done twice.
         self.leavers.clear();
-        self.servers.clear();
+        // Later than any view that the old cluster has told, for those who hold one.
+        self.registry.version = version;
         self.cluster = ClusterFormat {
             format: self.cluster.format,
             ..ClusterFormat::default()

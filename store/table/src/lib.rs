@@ -18,9 +18,9 @@
 //! 2. **Deadlines.** What is past its deadline is absent to every command and read but sweep and bury, though it still
 //!    counts among the sessions until one comes. At its deadline it still stands. A create or a rename that takes the
 //!    place of such a session ends it as the sweep does. (`scripts/expiry.script`, `scripts/afterlife.script`)
-//! 3. **Versions.** Whatever changes a record or makes a tombstone counts one, and so does an announcement; touches,
-//!    sweeps, burials and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
-//!    `scripts/sweep.script`)
+//! 3. **Versions.** Whatever changes a record or makes a tombstone counts one, and so does what changes the registry;
+//!    touches, sweeps, burials and what changes nothing count none. (`scripts/create.script`, `scripts/touch.script`,
+//!    `scripts/sweep.script`, `scripts/registry.script`)
 //! 4. **Telling.** An owner is told what somebody else did to its session: that it lost it, that it is gone, that it
 //!    expired; and of a late save, that its record is newer. Who asked for it is not told (but see rule 41), and for a session that nobody
 //!    holds nobody is. (`scripts/claim.script`, `scripts/release.script`, `scripts/remove.script`,
@@ -100,16 +100,19 @@
 //!     are not the caller's and which are gone. It is not remembered: to touch twice does no harm.
 //!     (`scripts/touch.script`, `scripts/expiry.script`, `scripts/aliases.script`)
 //! 26. **Sweep.** Takes away what is past its deadline, the earliest first and those of one deadline in the order of
-//!     their keys, at most 1,000; tells the owners of sessions, unless they leave (rule 38). Registry entries that lapsed go
-//!     behind them, leavers whose hour is over last. It leaves no tombstone. (`scripts/sweep.script`, `scripts/expiry.script`, `scripts/aliases.script`,
-//!     `scripts/registry.script`)
+//!     their keys, at most 1,000; tells the owners of sessions, unless they leave (rule 38). Leavers whose hour is over go
+//!     last. It leaves no tombstone, and the registry as it is. (`scripts/sweep.script`, `scripts/expiry.script`,
+//!     `scripts/aliases.script`, `scripts/registry.script`)
 //!
 //! # The registry of application servers
 //!
-//! 27. **Announce.** Enters or renews the caller's node for so many seconds. The last to announce a name holds it,
-//!     whichever instance that is. (`scripts/registry.script`)
-//! 28. **Retire.** Takes the entry out if the caller's instance holds it and it has not lapsed.
-//!     (`scripts/registry.script`)
+//! 27. **Announce.** Enters the caller's node until it is retired: silence takes nobody out. The last to announce a name holds
+//!     it, whichever instance that is. Whoever says what its entry says already changes nothing, unless the entry is of before
+//!     a restore. (`scripts/registry.script`, `scripts/anew.script`)
+//! 28. **Retire.** Takes the entry out if the caller's instance holds it, or, where an operator asks, the instance that it
+//!     names or whichever is there; of these a mark is left, and of one that an operator names also where it never was. Asked
+//!     again while the mark stands, it changes nothing. The last 256 marks stay; who announces itself again loses its own.
+//!     (`scripts/registry.script`; the 256 in `src/tests/bounds.rs`)
 //!
 //! # What the cluster writes
 //!
@@ -134,16 +137,17 @@
 //! 35. **Owned.** The record as it stands, under exactly this key and while this ownership does: for the answer to a claim
 //!     that has waited, and must not tell what is old by then. (`scripts/claim.script`)
 //! 36. **Images** hold all of it: records with what they remember, tombstones, keys given up, leavers, time, the last stamp,
-//!     the change counter, registry, members and formats. (`scripts/restart.script`, `scripts/repeats.script`,
-//!     `scripts/labels.script`)
+//!     the change counter, the registry with its version, members and formats. (`scripts/restart.script`,
+//!     `scripts/repeats.script`, `scripts/labels.script`, `scripts/wishes.script`)
 //! 37. **Anew.** A cluster that is restored or recovered goes on from an image in the next generation: its first version,
-//!     which is drawn, is given to all sessions at once, as if each had been released. Nobody held them before, nothing is a
-//!     repeat, the registry is empty, and so are the leavers, whom somebody may have buried since; attributes, tombstones and
-//!     time stay. (`scripts/anew.script`, `scripts/leaving.script`)
+//!     which is drawn, is given to all sessions at once, as if each had been released, and to the view (rule 45). Nobody held
+//!     them before, nothing is a repeat, and there are no leavers, whom somebody may have buried since; attributes, tombstones,
+//!     the registry and time stay. But no server counts as announced until it has announced itself to the new cluster: what it
+//!     said last may not be in the copy. (`scripts/anew.script`, `scripts/leaving.script`)
 //!
 //! # Sessions that left
 //!
-//! 38. **Leaving.** A session that expires leaves, if a server that has not lapsed has announced listeners for its
+//! 38. **Leaving.** A session that expires leaves, if a server in the registry has announced listeners for its
 //!     application, or if one of its values says by its type that it wants to hear. Then its owner is not told: it is
 //!     offered the leaver, as others may be. The key is free, and no command about sessions meets the leaver. Who removes an
 //!     expired session itself has called its listeners. (`scripts/leavers.script`)
@@ -173,10 +177,20 @@
 //!     told when a sweep, a burial or a successor under its key finds it. Whatever changes nothing tells nothing, and plain
 //!     saves, touches, and a claim by the owner itself do not either. (`scripts/watching.script`)
 //!
+//! # Wishes
+//!
+//! 44. **Wish.** Keeps what an operator wishes of an upstream or a pool, in the place of what was wished of the same thing before;
+//!     an empty one lets it go. Whoever names the version of the wish that it was made over, or 0 for none, is Behind if
+//!     another stands, and changes nothing. What is so already is answered before that and counts none. What a wish says
+//!     the table does not read. (`scripts/wishes.script`)
+//! 45. **The view** of servers, wishes and marks is read as of one moment, with the version of the last command that changed any
+//!     of them. (`scripts/registry.script`, `scripts/wishes.script`, `scripts/anew.script`)
+//!
 //! # What always holds
 //!
 //! - The same entries give the same table on every replica, byte for byte, wherever an image was taken and restored
 //!   between them (`src/tests/random.rs`).
+//! - A view of the registry that is not equal to one before has a higher version (`src/tests/random.rs`).
 //! - A version is given once, to one record, but for the first of a generation. So an epoch, which is a version, is never
 //!   met again, and no part of a record is newer than the record.
 //! - Every attribute stands once, stored or local. Saves that name one twice are refused before they are proposed.
@@ -216,6 +230,7 @@ mod merge;
 mod names;
 mod outcome;
 mod reader;
+mod registry;
 mod repeat;
 mod rules;
 mod slot;
@@ -236,11 +251,12 @@ pub use limits::{LimitError, Limits, Room};
 pub use listing::{ListFilter, ListOrder, ListPlace, ListStart, Listing};
 pub use outcome::{Checked, Event, EventKind, Merged, Outcome, Saved};
 pub use reader::TableReader;
+pub use registry::{RegisteredServer, RegistryView, Retired, Wish};
 pub use stats::{Figures, Stats, StatsBy};
 pub use table::{ENTRY_ADDS_MAX_MS, SessionTable};
 pub use types::{
-    Attribute, Epoch, HEARS_ITS_END, KEY_BYTES, Label, LocalAttribute, Login, Owner, RegisteredServer,
-    RequestId, Session, SessionKey, Stamp, TableTime, Version,
+    Attribute, Epoch, HEARS_ITS_END, KEY_BYTES, Label, LocalAttribute, Login, Owner, RequestId, Session,
+    SessionKey, Stamp, TableTime, Version,
 };
 
 #[cfg(test)]

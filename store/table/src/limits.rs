@@ -7,16 +7,27 @@
 //! over a limit, because the limit was lowered, may shrink.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::command::{Command, Proposal, Save};
+use super::command::{Announcement, Command, Proposal, Save};
 use super::labels::LABEL_BYTES;
 use super::reader::TableReader;
+use super::registry::Wish;
 use super::slot::SLOT_BYTES;
 use super::types::{Attribute, Epoch, Label, LocalAttribute, Session};
 
 /// Application servers in the registry: far above any pool. New names are refused at it, or a client that makes them up
 /// would fill every node and every answer of the registry.
 const SERVERS_MAX: usize = 1_024;
+/// What all of them may take in a message, in bytes: half of what a message may, so that an answer that lists them has room
+/// to say how they fare. Two kilobytes for each of the thousand, which is fifty applications.
+const SERVERS_BYTES_MAX: usize = 2 << 20;
+/// Wishes of operators that are kept: one for each server that there may be.
+const WISHES_MAX: usize = 1_024;
+/// What all of them may take in a message, in bytes: some thirty of the largest pages, or all of a thousand drains.
+const WISHES_BYTES_MAX: usize = 2 << 20;
+/// What a wish may say, in bytes, however little room the disks leave: all that is no page.
+const WISH_FITS_BYTES: usize = 1_024;
 
 /// A limit that a proposal breaks, as a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,10 +109,12 @@ impl Limits {
             | Command::Kill { .. }
             | Command::Release { .. }
             | Command::Retire
+            | Command::RetireNode { .. }
             | Command::Sweep { .. }
             | Command::Bury(_)
             | Command::Tick => Ok(()),
-            Command::Announce(_) => check_registry(&proposal.node, table, room),
+            Command::Announce(said) => check_announcement(&proposal.node, said, table, room),
+            Command::Wish { wish, .. } => check_wish(wish, table, room),
             _ if room == Room::Reserve => Err(no_room("what ends no session")),
             _ => Ok(()),
         }
@@ -221,21 +234,62 @@ fn no_room(what: &str) -> LimitError {
     ))
 }
 
-/// A name that is known is renewed also on the reserve: otherwise all would lapse.
-fn check_registry(node: &str, table: &TableReader, room: Room) -> Result<(), LimitError> {
-    let (servers, known) = table.registered(node);
-    if known {
-        return Ok(());
-    }
-    if room == Room::Reserve {
+/// Who runs under a name that is known has a place already, also on the reserve: it comes back with another instance, and
+/// nobody would find it.
+fn check_announcement(
+    node: &Arc<str>,
+    said: &Announcement,
+    table: &TableReader,
+    room: Room,
+) -> Result<(), LimitError> {
+    let registry = table.registered();
+    let servers = registry.servers.len();
+    let before = registry.servers.get(node).map(|entry| entry.bytes());
+    if before.is_none() && room == Room::Reserve {
         return Err(no_room("a new application server"));
     }
-    if servers < SERVERS_MAX {
+    if before.is_none() && servers >= SERVERS_MAX {
+        return Err(LimitError::Full(format!(
+            "the registry holds {servers} application servers, its limit: take out those that are gone for good with \
+             remora applications retire NODE"
+        )));
+    }
+    let (before, after) = (before.unwrap_or(0), said.bytes(node));
+    let bytes = registry.server_bytes();
+    if after > before && bytes - before + after > SERVERS_BYTES_MAX {
+        return Err(LimitError::Full(format!(
+            "the registry holds {bytes} bytes of application servers, at its limit of {SERVERS_BYTES_MAX}: take out those that \
+             are gone for good with remora applications retire NODE, or give applications shorter names"
+        )));
+    }
+    Ok(())
+}
+
+/// An operator can drain on a full disk, and take any wish back: only what makes the registry much larger is refused.
+fn check_wish(wish: &Wish, table: &TableReader, room: Room) -> Result<(), LimitError> {
+    if wish.said.is_empty() {
         return Ok(());
     }
-    Err(LimitError::Full(format!(
-        "the registry holds {servers} application servers, its limit: retire some, or wait until they lapse"
-    )))
+    let registry = table.registered();
+    let wishes = registry.wishes.len();
+    let before = registry.wishes.get(&wish.of).map(|wish| wish.bytes());
+    if room != Room::Ample && wish.said.len() > WISH_FITS_BYTES {
+        return Err(no_room("a page of an operator"));
+    }
+    if before.is_none() && wishes >= WISHES_MAX {
+        return Err(LimitError::Full(format!(
+            "the store keeps {wishes} wishes of operators, its limit: take some back with remora upstreams undrain"
+        )));
+    }
+    let (before, after) = (before.unwrap_or(0), wish.bytes());
+    let bytes = registry.wish_bytes();
+    if after > before && bytes - before + after > WISHES_BYTES_MAX {
+        return Err(LimitError::Full(format!(
+            "the store keeps {bytes} bytes of operators' wishes, at its limit of {WISHES_BYTES_MAX}: take some back, or use \
+             smaller pages for maintenance"
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -81,13 +81,24 @@ pub enum Outcome {
     },
     /// Announce: the entry stands.
     Announced {
-        /// The change counter at this announcement.
+        /// The change counter at the announcement that says so first: a repeat changes nothing.
         version: Version,
     },
-    /// Retire.
+    /// Retire, RetireNode.
     Retired {
-        /// False when there was no such entry of that instance.
-        retired: bool,
+        /// The change counter when the instance was taken out, by this command or before; none when no such instance is
+        /// known.
+        version: Option<Version>,
+    },
+    /// Wish: it is so.
+    Wished {
+        /// Its version; of a wish that was not there to be taken out, that of the view.
+        version: Version,
+    },
+    /// Wish: another was taken in since the one that it was made over. Nothing changed.
+    Behind {
+        /// The version of the wish that stands; 0 when none does.
+        version: Version,
     },
     /// Kill.
     Killed {

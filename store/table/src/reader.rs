@@ -5,17 +5,19 @@
 //! that carry a label.
 //! Left out on purpose: the barrier. A read is linearizable only if the caller waited for one first.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
 
+use super::command::Announcement;
 use super::formats::{ClusterFormat, Format};
 use super::labels::{Carrier, LABEL_BYTES};
 use super::leavers::LeaverKey;
 use super::listing::{ListFilter, ListStart, Listing, Page};
 use super::outcome::{Checked, Outcome};
+use super::registry::{RegisteredServer, Registry, RegistryView};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
 use super::stats::{Counting, Stats, StatsBy};
-use super::types::{Epoch, Label, RegisteredServer, Session, SessionKey, TableTime, Version};
+use super::types::{Epoch, Label, Owner, Session, SessionKey, TableTime, Version};
 
 /// Sessions of a label that a walk takes down at a time: logins wait for that, well below a millisecond.
 const CARRIERS_AT_A_TIME: usize = 1_024;
@@ -98,10 +100,9 @@ impl TableReader {
         self.contents.leavers().waits(leaver)
     }
 
-    /// Registry entries, those that lapsed and are not swept yet included, and whether this node has one.
-    pub(super) fn registered(&self, node: &str) -> (usize, bool) {
-        let servers = self.contents.servers();
-        (servers.len(), servers.contains_key(node))
+    /// The registry as it is now: the writer waits for whoever looks.
+    pub(super) fn registered(&self) -> RwLockReadGuard<'_, Registry> {
+        self.contents.registry()
     }
 
     /// The live record under exactly this key; renames are not followed.
@@ -235,18 +236,33 @@ impl TableReader {
         }
     }
 
-    /// The application servers whose entries have not lapsed, by node name.
-    pub fn servers(&self) -> Vec<RegisteredServer> {
-        let now = self.contents.now();
-        self.contents
-            .servers()
-            .values()
-            .filter(|entry| now <= entry.lapses)
-            .cloned()
-            .collect()
+    /// The application servers, by node name.
+    pub fn servers(&self) -> Vec<Arc<RegisteredServer>> {
+        self.contents.registry().servers.values().cloned().collect()
     }
 
-    /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, registry entries, leavers.
+    /// Application servers, wishes and who was taken out, all of one moment.
+    pub fn registry(&self) -> RegistryView {
+        self.contents.registry().view()
+    }
+
+    /// The version of the view that [`TableReader::registry`] tells: rises with every change of it.
+    pub fn registry_version(&self) -> Version {
+        self.contents.registry().version
+    }
+
+    /// Whether the registry holds this instance, by an announcement that it made to this cluster: otherwise it has to announce
+    /// itself.
+    pub fn is_announced(&self, instance: u64) -> bool {
+        self.contents.registry().is_announced(instance, self.version())
+    }
+
+    /// The version of an entry that says all of this already: to announce it again would change nothing.
+    pub fn announced(&self, server: &Owner, said: &Announcement) -> Option<Version> {
+        self.contents.registry().standing(server, said, self.version())
+    }
+
+    /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, leavers.
     pub(super) fn next_deadline(&self) -> Option<TableTime> {
         let next = TableTime(self.contents.next_deadline.load(Ordering::Acquire));
         (next != TableTime::NEVER).then_some(next)

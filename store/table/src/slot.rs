@@ -4,7 +4,6 @@
 //! past its deadline is absent to everybody but the sweep.
 //! Left out on purpose: every rule about commands; this file only finds.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -14,7 +13,7 @@ use dashmap::DashMap;
 use super::formats::ClusterFormat;
 use super::labels::Labels;
 use super::leavers::Leavers;
-use super::types::RegisteredServer;
+use super::registry::Registry;
 use super::types::{KEY_BYTES, RequestId, Session, SessionKey, TableTime, Version};
 
 /// Renames that a lookup follows from a key that was given up. More rotations of one session within the 30 s that a
@@ -130,7 +129,7 @@ pub(super) type Slots = DashMap<SessionKey, Slot, BuildHasherDefault<KeyHasher>>
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) slots: Slots,
-    servers: RwLock<BTreeMap<Arc<str>, RegisteredServer>>,
+    registry: RwLock<Registry>,
     cluster: RwLock<ClusterFormat>,
     leavers: RwLock<Leavers>,
     /// Leavers whose listeners nobody called: since this table was made, not since the cluster was.
@@ -155,7 +154,7 @@ impl Contents {
     pub(super) fn new() -> Self {
         Self {
             slots: Slots::with_hasher_and_shard_amount(BuildHasherDefault::default(), SHARDS),
-            servers: RwLock::default(),
+            registry: RwLock::default(),
             cluster: RwLock::default(),
             leavers: RwLock::default(),
             leavers_lost: AtomicU64::new(0),
@@ -211,7 +210,7 @@ impl Contents {
     /// Nothing stands anywhere; the clock and the counter stay for the caller to set.
     pub(super) fn clear(&self) {
         self.slots.clear();
-        self.servers_mut().clear();
+        *self.registry_mut() = Registry::default();
         *self.leavers_mut() = Leavers::default();
         self.labels_mut().clear();
         self.sessions.store(0, Ordering::Relaxed);
@@ -219,17 +218,17 @@ impl Contents {
         self.bytes.store(0, Ordering::Relaxed);
     }
 
-    /// The registry. A panic elsewhere cannot leave it half-changed: every change is one insertion or removal.
-    pub(super) fn servers(&self) -> RwLockReadGuard<'_, BTreeMap<Arc<str>, RegisteredServer>> {
-        self.servers.read().unwrap_or_else(PoisonError::into_inner)
+    /// The registry. A panic of its only writer ends the node, so nobody looks at what it left.
+    pub(super) fn registry(&self) -> RwLockReadGuard<'_, Registry> {
+        self.registry.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The registry, for the writer.
-    pub(super) fn servers_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<Arc<str>, RegisteredServer>> {
-        self.servers.write().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn registry_mut(&self) -> RwLockWriteGuard<'_, Registry> {
+        self.registry.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sessions that left. As of the registry, no change of them is half done.
+    /// Sessions that left. As of the registry, nobody looks at what a panic left.
     pub(super) fn leavers(&self) -> RwLockReadGuard<'_, Leavers> {
         self.leavers.read().unwrap_or_else(PoisonError::into_inner)
     }

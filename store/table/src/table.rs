@@ -30,8 +30,6 @@ pub struct SessionTable {
     pub(super) version: Version,
     /// Every slot that has a deadline, by deadline.
     pub(super) deadlines: BTreeSet<(TableTime, SessionKey)>,
-    /// Every registry entry, by the time it lapses.
-    pub(super) lapses: BTreeSet<(TableTime, Arc<str>)>,
     pub(super) names: Names,
 }
 
@@ -85,7 +83,6 @@ impl SessionTable {
             previous_stamp: Stamp::default(),
             version: Version::default(),
             deadlines: BTreeSet::new(),
-            lapses: BTreeSet::new(),
             names: Names::default(),
         }
     }
@@ -133,6 +130,8 @@ impl SessionTable {
             Command::Bury(leaver) => self.bury_leaver(&mut call, leaver),
             Command::Announce(said) => self.announce(&call, said),
             Command::Retire => self.retire(&call),
+            Command::RetireNode { node, instance } => self.retire_node(node, *instance),
+            Command::Wish { wish, base } => self.wish(wish, *base),
             Command::Kill { sessions } => self.kill(&mut call, sessions),
             Command::Tick => Outcome::Ticked,
             Command::Understands { node, disk, formats } => self.understands(*node, *disk, *formats),
@@ -167,7 +166,7 @@ impl SessionTable {
                 .map(|slot| (slot.key().clone(), slot.value().clone()))
                 .collect(),
             leavers: self.contents.leavers().all(),
-            servers: self.contents.servers().values().cloned().collect(),
+            registry: self.contents.registry().clone(),
             cluster: self.contents.cluster().clone(),
             names: Names::default(),
         }
@@ -181,18 +180,9 @@ impl SessionTable {
         self.version = image.version;
         self.names = image.names;
         self.deadlines.clear();
-        self.lapses = image
-            .servers
-            .iter()
-            .map(|entry| (entry.lapses, Arc::clone(&entry.server.node)))
-            .collect();
         self.contents.time.store(image.time.0, Ordering::Release);
         *self.contents.cluster_mut() = image.cluster;
-        *self.contents.servers_mut() = image
-            .servers
-            .into_iter()
-            .map(|entry| (Arc::clone(&entry.server.node), entry))
-            .collect();
+        *self.contents.registry_mut() = image.registry;
         let mut carriers = Vec::new();
         for (key, slot) in image.slots {
             let session = labelled(&slot);
@@ -304,9 +294,8 @@ impl SessionTable {
     /// Shows readers the counter and the next deadline.
     fn publish(&self) {
         let slot = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let server = self.lapses.first().map(|(deadline, _)| *deadline);
         let leaver = self.contents.leavers().first_until();
-        let next = slot.into_iter().chain(server).chain(leaver);
+        let next = slot.into_iter().chain(leaver);
         let next = next.min().unwrap_or(TableTime::NEVER);
         self.contents.next_deadline.store(next.0, Ordering::Release);
         self.contents.version.store(self.version.0, Ordering::Release);

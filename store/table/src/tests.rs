@@ -9,6 +9,7 @@ mod bounds;
 mod fuzz;
 mod leavers;
 mod random;
+mod registry;
 mod rules;
 mod show;
 mod stage;

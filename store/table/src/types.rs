@@ -307,31 +307,6 @@ pub(super) struct RecordedClaim {
     pub(super) epoch: Epoch,
 }
 
-/// An application server in the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredServer {
-    /// Node name and instance.
-    pub server: Owner,
-    /// Where a proxy reaches it.
-    pub url: Arc<str>,
-    /// What it serves.
-    pub applications: Vec<Arc<str>>,
-    /// Table time after which the entry lapses.
-    pub lapses: TableTime,
-    /// The change counter at its last announcement.
-    pub version: Version,
-    /// How its session manager runs, for people.
-    pub mode: Arc<str>,
-    /// Version of its session manager's jar, for people.
-    pub software: Arc<str>,
-    /// Threads that serve requests; 0 when not known.
-    pub threads: u32,
-    /// Applications beside those that have a session manager of their own.
-    pub unprotected: Vec<Arc<str>>,
-    /// Those of its applications that have listeners for the end of a session.
-    pub listened: Vec<Arc<str>>,
-}
-
 /// A live record. Shared as `Arc<Session>`: readers keep the one they saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {

@@ -1,5 +1,6 @@
 //! Any bytes may come from a client: they are refused with a sentence, or become a command that the log holds as it is.
 
+use bytes::Bytes;
 use prost::Message;
 use remora_fuzz::Target;
 use remora_proto::v1::refusal::Reason;
@@ -29,8 +30,14 @@ fn sentence(refusal: &v1::Refusal) -> String {
 fn proposed(proposal: &Proposal) -> String {
     let bytes = encode_proposal(Format::FIRST, proposal);
     assert_eq!(decode_proposal(&bytes, Formats::OURS).as_ref(), Ok(proposal));
-    let id = proposal.request_id.expect("whoever asks has a request id");
-    assert!(id.instance != 0 && id.serial != 0);
+    if let Some(id) = proposal.request_id {
+        assert!(id.instance != 0 && id.serial != 0);
+    } else {
+        assert!(matches!(
+            proposal.command,
+            Command::RetireNode { .. } | Command::Wish { .. }
+        ));
+    }
     if let Command::Rename { session, new_key, .. } = &proposal.command {
         assert_ne!(session.key, *new_key);
     }
@@ -48,6 +55,14 @@ fn read_any(bytes: &[u8]) -> String {
         }),
         1 => v1::SessionFilter::decode(bytes).map(|ask| match filter(Some(ask)) {
             Ok(filter) => format!("a filter by {} digits", filter.key_prefix.len().min(1)),
+            Err(refusal) => sentence(&refusal),
+        }),
+        2 => v1::RetireNodeRequest::decode(bytes).map(|ask| match retire_node(&ask) {
+            Ok(proposal) => proposed(&proposal),
+            Err(refusal) => sentence(&refusal),
+        }),
+        3 => v1::WishRequest::decode(bytes).map(|ask| match wish(ask) {
+            Ok(proposal) => proposed(&proposal),
             Err(refusal) => sentence(&refusal),
         }),
         _ => v1::Request::decode(bytes).map(|request| {
@@ -150,7 +165,6 @@ fn any_bytes_are_a_request_or_refused() {
         }),
         url: "http://10.0.0.11:8080".to_owned(),
         applications: vec!["localhost/shop".to_owned()],
-        lifetime_seconds: 30,
         ..Default::default()
     };
     let filter = v1::SessionFilter {
@@ -158,13 +172,29 @@ fn any_bytes_are_a_request_or_refused() {
         labels: labels(),
         ..Default::default()
     };
+    let retired = v1::RetireNodeRequest {
+        node: "n1".to_owned(),
+        instance: 9,
+    };
+    let wished = v1::WishRequest {
+        wish: Some(v1::Wish {
+            of: "route n1".to_owned(),
+            said: Bytes::from_static(b"drained move"),
+            who: "ada".to_owned(),
+            at_ms: 7,
+            ..Default::default()
+        }),
+        base: Some(3),
+    };
     let requests = asks().into_iter().map(|ask| {
         let ask = Some(ask);
-        [vec![2], v1::Request { serial: 4, ask }.encode_to_vec()].concat()
+        [vec![4], v1::Request { serial: 4, ask }.encode_to_vec()].concat()
     });
     Target::new("a client's request")
         .example([vec![0], announcement.encode_to_vec()].concat())
         .example([vec![1], filter.encode_to_vec()].concat())
+        .example([vec![2], retired.encode_to_vec()].concat())
+        .example([vec![3], wished.encode_to_vec()].concat())
         .examples(requests)
         .run(read_any);
 }

@@ -6,6 +6,7 @@
 
 mod happenings;
 mod labels;
+mod registry;
 mod replies;
 mod requests;
 
@@ -18,8 +19,9 @@ use remora_table::{KEY_BYTES, RequestId, SessionKey};
 use super::status::malformed;
 
 pub(super) use happenings::happening;
+pub(super) use registry::{announce, retire, retire_node, wish};
 pub(super) use replies::{answer, checked, declined, ending, label, owner, range, session, session_key};
-pub(super) use requests::{Asked, NAME_BYTES_MAX, Request, announce, asked, filter, formats, lone, retire};
+pub(super) use requests::{Asked, NAME_BYTES_MAX, Request, asked, filter, formats, lone};
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).
 const APPLICATION_BYTES_MAX: usize = 256;

@@ -13,13 +13,13 @@ use remora_proto::v1::request::Ask;
 
 use crate::metrics::Kind;
 use remora_table::{
-    Announcement, Attribute, Command, Epoch, Format, Formats, LeaverKey, ListFilter, LocalAttribute, Login,
-    Proposal, RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
+    Attribute, Command, Epoch, Format, Formats, LeaverKey, ListFilter, LocalAttribute, Login, Proposal,
+    RemoveReason, Save, SessionKey, TOUCHED_MAX, Touched, Version,
 };
 
 use super::super::status::malformed;
 use super::labels::{labels, limit};
-use super::{Asker, Conversion, application, key, key_bytes};
+use super::{Asker, Conversion, key, key_bytes};
 
 /// Longest attribute, principal or role name, in bytes (session.proto).
 pub(in super::super) const NAME_BYTES_MAX: usize = 256;
@@ -27,16 +27,6 @@ pub(in super::super) const NAME_BYTES_MAX: usize = 256;
 const ROLES_MAX: usize = 256;
 /// Longest name of a login method, in bytes (session.proto, Login.auth_type).
 const AUTH_TYPE_BYTES_MAX: usize = 32;
-/// Longest address of an application server, in bytes (registry.proto).
-const URL_BYTES_MAX: usize = 256;
-/// Most applications that one server announces (registry.proto).
-const APPLICATIONS_MAX: usize = 256;
-/// Longest life of a registry entry that is not renewed, in seconds (registry.proto).
-const LIFETIME_SECONDS_MAX: u32 = 3_600;
-/// Longest name of how a session manager runs, in bytes (registry.proto).
-const MODE_BYTES_MAX: usize = 32;
-/// Longest version of a session manager's jar, in bytes (registry.proto).
-const SOFTWARE_BYTES_MAX: usize = 64;
 /// Digits of a whole key in hexadecimal.
 const KEY_DIGITS: usize = 2 * remora_table::KEY_BYTES;
 
@@ -267,72 +257,6 @@ fn bury(asker: &Asker, serial: u64, ask: v1::BuryRequest) -> Conversion<Request>
         created_version: Version(ask.created_version),
     };
     propose(asker, serial, Command::Bury(leaver))
-}
-
-/// Enter or renew an application server.
-pub(in super::super) fn announce(ask: v1::AnnounceRequest) -> Conversion<Proposal> {
-    let (asker, serial) = super::caller(ask.caller.as_ref())?;
-    if asker.node.is_empty() {
-        return Err(malformed(
-            "caller.node is empty: it is the name under which the server is entered",
-        ));
-    }
-    if ask.url.is_empty() || ask.url.len() > URL_BYTES_MAX {
-        return Err(malformed(format!(
-            "url has {} bytes: it must have 1 to {URL_BYTES_MAX}",
-            ask.url.len()
-        )));
-    }
-    let announced = ask.applications.len().max(ask.unprotected.len());
-    let announced = announced.max(ask.listened.len());
-    if announced > APPLICATIONS_MAX {
-        return Err(malformed(format!(
-            "{announced} applications are announced: {APPLICATIONS_MAX} are allowed"
-        )));
-    }
-    if !(1..=LIFETIME_SECONDS_MAX).contains(&ask.lifetime_seconds) {
-        return Err(malformed(format!(
-            "lifetime_seconds must be 1 to {LIFETIME_SECONDS_MAX}"
-        )));
-    }
-    let named = |names: &[String]| {
-        let each = names.iter();
-        each.map(|name| application(name)).collect::<Conversion<Vec<_>>>()
-    };
-    let (applications, unprotected) = (named(&ask.applications)?, named(&ask.unprotected)?);
-    let listened = named(&ask.listened)?;
-    if ask.mode.len() > MODE_BYTES_MAX || ask.version.len() > SOFTWARE_BYTES_MAX {
-        return Err(malformed(format!(
-            "mode has {} bytes and version {}: {MODE_BYTES_MAX} and {SOFTWARE_BYTES_MAX} are allowed",
-            ask.mode.len(),
-            ask.version.len()
-        )));
-    }
-    let command = Command::Announce(Announcement {
-        url: Arc::from(ask.url),
-        applications,
-        lifetime_seconds: ask.lifetime_seconds,
-        mode: Arc::from(ask.mode),
-        software: Arc::from(ask.version),
-        threads: ask.threads,
-        unprotected,
-        listened,
-    });
-    Ok(Proposal {
-        request_id: Some(asker.request_id(serial)?),
-        node: asker.node,
-        command,
-    })
-}
-
-/// Take an application server out.
-pub(in super::super) fn retire(ask: &v1::RetireRequest) -> Conversion<Proposal> {
-    let (asker, serial) = super::caller(ask.caller.as_ref())?;
-    Ok(Proposal {
-        request_id: Some(asker.request_id(serial)?),
-        node: asker.node,
-        command: Command::Retire,
-    })
 }
 
 /// Which sessions an operator means.

@@ -56,7 +56,6 @@ impl Stage {
         let said = Announcement {
             url: Arc::from("http://h"),
             applications: vec![Arc::from("shop")],
-            lifetime_seconds: 3_600,
             mode: Arc::from(""),
             software: Arc::from(""),
             threads: 0,

@@ -1,28 +1,31 @@
-//! A table image as a stream: a header, then every slot in the order of the keys, then the leavers in the order of theirs, the registry by node name, then the
-//! members of the cluster by node id, then the disks that were members before, in the order in which they went.
+//! A table image as a stream: a header, then every slot in the order of the keys, the leavers in the order of theirs, the
+//! registry's servers by node name, its wishes by what they are of, and who was taken out, in the order in which they went; then
+//! the members of the cluster by node id, and the disks that were members before, in the order in which they went.
 //!
 //! Equal tables give equal bytes. Each record stands behind its length, so that the reader needs no more than one
 //! record in memory beside the image it builds, however the stream was cut.
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::CodecError;
 use super::bytes::{Read, Reader, Writer};
 use super::record::{
-    read_leaver, read_member, read_removed, read_server, read_slot, write_leaver, write_member,
-    write_removed, write_server, write_slot,
+    read_leaver, read_member, read_removed, read_retired, read_server, read_slot, read_wish, write_leaver,
+    write_member, write_removed, write_retired, write_server, write_slot, write_wish,
 };
 use crate::formats::{ClusterFormat, Format, Formats, Ready};
 use crate::image::TableImage;
 use crate::names::Names;
+use crate::registry::Registry;
 use crate::types::{Stamp, TableTime, Version};
 
-/// Format, time, previous stamp, change counter; slots, leavers, servers, members, removed disks; held, ready format and
-/// since when.
-const HEADER_BYTES: usize = 1 + 3 * 8 + 5 * 8 + 1 + 1 + 8;
+/// Format, time, previous stamp, change counter, the registry's version; slots, leavers, servers, wishes, retired servers,
+/// members, removed disks; held, ready format and since when.
+const HEADER_BYTES: usize = 1 + 4 * 8 + 7 * 8 + 1 + 1 + 8;
 /// Where a chunk ends, in bytes: large enough that writing and sending cost little each, small enough to send beside
 /// other messages. A chunk holds whole records, so a large session makes a large chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -36,7 +39,9 @@ impl TableImage {
         let mut buffer = self.header();
         let mut slots = self.slots.into_iter();
         let mut leavers = self.leavers.into_iter();
-        let mut servers = self.servers.into_iter();
+        let mut servers = self.registry.servers.into_values();
+        let mut wishes = self.registry.wishes.into_values();
+        let mut retired = self.registry.retired.into_iter();
         let mut members = self.cluster.members.into_iter();
         let mut removed = self.cluster.removed.into_iter();
         std::iter::from_fn(move || {
@@ -47,6 +52,10 @@ impl TableImage {
                     write_record(&mut buffer, |writer| write_leaver(writer, &key, until, &leaver));
                 } else if let Some(entry) = servers.next() {
                     write_record(&mut buffer, |writer| write_server(writer, &entry));
+                } else if let Some(wish) = wishes.next() {
+                    write_record(&mut buffer, |writer| write_wish(writer, &wish));
+                } else if let Some(mark) = retired.next() {
+                    write_record(&mut buffer, |writer| write_retired(writer, &mark));
                 } else if let Some((node, member)) = members.next() {
                     write_record(&mut buffer, |writer| write_member(writer, node, member));
                 } else if let Some(disk) = removed.next() {
@@ -67,9 +76,12 @@ impl TableImage {
         writer.u64(self.time.0);
         writer.u64(self.previous_stamp.0);
         writer.u64(self.version.0);
+        writer.u64(self.registry.version.0);
         writer.u64(self.slots.len() as u64);
         writer.u64(self.leavers.len() as u64);
-        writer.u64(self.servers.len() as u64);
+        writer.u64(self.registry.servers.len() as u64);
+        writer.u64(self.registry.wishes.len() as u64);
+        writer.u64(self.registry.retired.len() as u64);
         writer.u64(self.cluster.members.len() as u64);
         writer.u64(self.cluster.removed.len() as u64);
         writer.bool(self.cluster.held);
@@ -102,6 +114,15 @@ fn write_record(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
     buffer[at..at + 4].copy_from_slice(&length.to_le_bytes());
 }
 
+/// Takes in what must stand behind what came before.
+fn rising<K: Ord, V>(reader: &Reader<'_>, into: &mut BTreeMap<K, V>, (key, value): (K, V)) -> Read<()> {
+    if into.last_key_value().is_some_and(|(before, _)| *before >= key) {
+        return Err(reader.error("it is not in the order of the names or numbers"));
+    }
+    into.insert(key, value);
+    Ok(())
+}
+
 /// Puts an image together from its chunks, however they were cut.
 #[derive(Debug)]
 pub struct ImageDecoder {
@@ -111,6 +132,8 @@ pub struct ImageDecoder {
     slots_left: u64,
     leavers_left: u64,
     servers_left: u64,
+    wishes_left: u64,
+    retired_left: u64,
     members_left: u64,
     removed_left: u64,
 }
@@ -125,6 +148,8 @@ impl ImageDecoder {
             slots_left: 0,
             leavers_left: 0,
             servers_left: 0,
+            wishes_left: 0,
+            retired_left: 0,
             members_left: 0,
             removed_left: 0,
         }
@@ -166,10 +191,12 @@ impl ImageDecoder {
             self.slots_left,
             self.leavers_left,
             self.servers_left,
+            self.wishes_left,
+            self.retired_left,
             self.members_left,
             self.removed_left,
         ];
-        let complete = left == [0; 5] && self.waiting.is_empty();
+        let complete = left == [0; 7] && self.waiting.is_empty();
         self.image.filter(|_| complete).ok_or(CodecError::Broken {
             what: "a table image",
             why: "it ends too early",
@@ -183,9 +210,15 @@ impl ImageDecoder {
         let format = reader.format(self.understood)?;
         let (time, previous_stamp) = (TableTime(reader.u64()?), Stamp(reader.u64()?));
         let version = Version(reader.u64()?);
+        let registry = Registry {
+            version: Version(reader.u64()?),
+            ..Registry::default()
+        };
         self.slots_left = reader.u64()?;
         self.leavers_left = reader.u64()?;
-        (self.servers_left, self.members_left) = (reader.u64()?, reader.u64()?);
+        self.servers_left = reader.u64()?;
+        (self.wishes_left, self.retired_left) = (reader.u64()?, reader.u64()?);
+        self.members_left = reader.u64()?;
         self.removed_left = reader.u64()?;
         let held = reader.bool()?;
         let ready = read_ready(&mut reader, format)?;
@@ -195,7 +228,7 @@ impl ImageDecoder {
             version,
             slots: Vec::new(),
             leavers: Vec::new(),
-            servers: Vec::new(),
+            registry,
             cluster: ClusterFormat {
                 format,
                 members: BTreeMap::new(),
@@ -229,26 +262,29 @@ impl ImageDecoder {
             self.leavers_left -= 1;
         } else if self.servers_left > 0 {
             let entry = read_server(&mut reader, &mut image.names)?;
-            if image
-                .servers
-                .last()
-                .is_some_and(|before| before.server.node >= entry.server.node)
-            {
-                return Err(reader.error("it is not in the order of the node names"));
-            }
-            image.servers.push(entry);
+            let node = Arc::clone(&entry.server.node);
+            rising(&reader, &mut image.registry.servers, (node, Arc::new(entry)))?;
             self.servers_left -= 1;
-        } else if self.members_left > 0 {
-            let (node, member) = read_member(&mut reader)?;
+        } else if self.wishes_left > 0 {
+            let wish = read_wish(&mut reader)?;
+            let of = Arc::clone(&wish.of);
+            rising(&reader, &mut image.registry.wishes, (of, Arc::new(wish)))?;
+            self.wishes_left -= 1;
+        } else if self.retired_left > 0 {
+            let mark = read_retired(&mut reader, &mut image.names)?;
             if image
-                .cluster
-                .members
-                .last_key_value()
-                .is_some_and(|(before, _)| *before >= node)
+                .registry
+                .retired
+                .back()
+                .is_some_and(|before| before.version >= mark.version)
             {
-                return Err(reader.error("it is not in the order of the node ids"));
+                return Err(reader.error("it was not retired behind the one before"));
             }
-            image.cluster.members.insert(node, member);
+            image.registry.retired.push_back(mark);
+            self.retired_left -= 1;
+        } else if self.members_left > 0 {
+            let member = read_member(&mut reader)?;
+            rising(&reader, &mut image.cluster.members, member)?;
             self.members_left -= 1;
         } else if self.removed_left > 0 {
             image.cluster.removed.push(read_removed(&mut reader)?);

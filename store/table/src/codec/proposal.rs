@@ -3,7 +3,7 @@
 //! Invariants: the kind of a command, the reason of a removal and what happens at a limit keep their numbers for ever; a decoded proposal encodes to
 //! the same bytes. Attribute values are not copied: they are slices of the log entry that was read, and the rules copy
 //! what they keep.
-//! Left out on purpose: versions of attributes, which a save does not know; limits and bounds, for a proposal that is in
+//! Left out on purpose: versions of attributes and wishes, which nobody who asks knows; limits and bounds, for a proposal that is in
 //! the log is applied whatever it names.
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::command::{
     Announcement, Command, Killed, Limit, OverLimit, Proposal, RemoveReason, Save, Touched,
 };
 use crate::formats::{Format, Formats};
+use crate::registry::Wish;
 use crate::types::{Attribute, Epoch, KEY_BYTES, Version};
 
 /// The kinds of commands on disk. A number is never used again for something else.
@@ -38,6 +39,8 @@ mod kind {
     pub(super) const RAISE: u8 = 13;
     pub(super) const HOLD: u8 = 14;
     pub(super) const BURY: u8 = 15;
+    pub(super) const RETIRE_NODE: u8 = 16;
+    pub(super) const WISH: u8 = 17;
 }
 
 /// Room for what nearly every proposal has beside its lists, in bytes: format, request id, node, kind, key and a few
@@ -139,6 +142,11 @@ fn write_command(writer: &mut Writer<'_>, command: &Command) {
         Command::Bury(leaver) => write_leaver_key(writer, leaver),
         Command::Announce(said) => write_announcement(writer, said),
         Command::Retire | Command::Tick => {}
+        Command::RetireNode { node, instance } => {
+            writer.text(node);
+            writer.option(*instance, Writer::u64);
+        }
+        Command::Wish { wish, base } => write_wish(writer, wish, *base),
         Command::Kill { sessions } => writer.list(sessions, |writer, killed| {
             write_key(writer, &killed.session);
             writer.u64(killed.created_version.0);
@@ -168,6 +176,8 @@ fn kind_byte(command: &Command) -> u8 {
         Command::Bury(_) => kind::BURY,
         Command::Announce(_) => kind::ANNOUNCE,
         Command::Retire => kind::RETIRE,
+        Command::RetireNode { .. } => kind::RETIRE_NODE,
+        Command::Wish { .. } => kind::WISH,
         Command::Kill { .. } => kind::KILL,
         Command::Tick => kind::TICK,
         Command::Understands { .. } => kind::UNDERSTANDS,
@@ -207,6 +217,11 @@ fn read_command(reader: &mut Reader<'_>) -> Read<Command> {
         kind::BURY => Command::Bury(read_leaver_key(reader)?),
         kind::ANNOUNCE => Command::Announce(read_announcement(reader)?),
         kind::RETIRE => Command::Retire,
+        kind::RETIRE_NODE => Command::RetireNode {
+            node: reader.text()?,
+            instance: reader.option(Reader::u64)?,
+        },
+        kind::WISH => read_wish(reader)?,
         kind::KILL => Command::Kill {
             sessions: reader.list(LISTED_BYTES, read_killed)?,
         },
@@ -287,7 +302,6 @@ fn read_save(reader: &mut Reader<'_>) -> Read<Save> {
 fn write_announcement(writer: &mut Writer<'_>, said: &Announcement) {
     writer.text(&said.url);
     writer.list(&said.applications, |writer, application| writer.text(application));
-    writer.u32(said.lifetime_seconds);
     writer.text(&said.mode);
     writer.text(&said.software);
     writer.u32(said.threads);
@@ -299,13 +313,32 @@ fn read_announcement(reader: &mut Reader<'_>) -> Read<Announcement> {
     Ok(Announcement {
         url: reader.text()?,
         applications: reader.list(LENGTH_BYTES, Reader::text)?,
-        lifetime_seconds: reader.u32()?,
         mode: reader.text()?,
         software: reader.text()?,
         threads: reader.u32()?,
         unprotected: reader.list(LENGTH_BYTES, Reader::text)?,
         listened: reader.list(LENGTH_BYTES, Reader::text)?,
     })
+}
+
+fn write_wish(writer: &mut Writer<'_>, wish: &Wish, base: Option<Version>) {
+    writer.text(&wish.of);
+    writer.bytes(&wish.said);
+    writer.text(&wish.who);
+    writer.u64(wish.at_ms);
+    writer.option(base, |writer, base| writer.u64(base.0));
+}
+
+fn read_wish(reader: &mut Reader<'_>) -> Read<Command> {
+    let wish = Wish {
+        of: reader.text()?,
+        said: reader.bytes()?,
+        who: reader.text()?,
+        at_ms: reader.u64()?,
+        version: Version(0),
+    };
+    let base = reader.option(Reader::u64)?.map(Version);
+    Ok(Command::Wish { wish, base })
 }
 
 fn read_touched(reader: &mut Reader<'_>) -> Read<Touched> {

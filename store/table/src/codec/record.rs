@@ -1,4 +1,4 @@
-//! What stands under a key, as table images hold it, the registry's entries, and the members of the cluster.
+//! What stands under a key, as table images hold it, what the registry holds, and the members of the cluster.
 //!
 //! Invariants: kinds of slots and of remembered outcomes keep their numbers for ever; attributes, labels and local
 //! attributes stand in the order of their names, and others are no record, because the rules search in that order. Names
@@ -18,10 +18,11 @@ use super::words::{
 use crate::formats::{MemberFormats, RemovedDisk};
 use crate::leavers::{Leaver, LeaverKey};
 use crate::names::Names;
+use crate::registry::{RegisteredServer, Retired, Wish};
 use crate::slot::{Alias, Slot, Tombstone};
 use crate::types::{
     Attribute, Epoch, Label, LocalAttribute, RecordedChange, RecordedClaim, RecordedKind, RecordedLate,
-    RegisteredServer, Session, SessionKey, TableTime, Version,
+    Session, SessionKey, TableTime, Version,
 };
 
 /// The kinds of slots on disk. A number is never used again for something else.
@@ -235,7 +236,6 @@ pub(super) fn write_server(writer: &mut Writer<'_>, entry: &RegisteredServer) {
         .applications
         .iter()
         .for_each(|application| writer.text(application));
-    writer.u64(entry.lapses.0);
     writer.u64(entry.version.0);
     writer.text(&entry.mode);
     writer.text(&entry.software);
@@ -276,13 +276,47 @@ pub(super) fn read_server(reader: &mut Reader<'_>, names: &mut Names) -> Read<Re
         server: read_owner(reader, names)?,
         url: reader.text()?,
         applications: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
-        lapses: TableTime(reader.u64()?),
         version: Version(reader.u64()?),
         mode: reader.text()?,
         software: reader.text()?,
         threads: reader.u32()?,
         unprotected: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
         listened: reader.list(LENGTH_BYTES, |reader| Ok(names.share(&reader.text()?)))?,
+    })
+}
+
+pub(super) fn write_wish(writer: &mut Writer<'_>, wish: &Wish) {
+    writer.text(&wish.of);
+    writer.bytes(&wish.said);
+    writer.text(&wish.who);
+    writer.u64(wish.at_ms);
+    writer.u64(wish.version.0);
+}
+
+pub(super) fn read_wish(reader: &mut Reader<'_>) -> Read<Wish> {
+    let wish = Wish {
+        of: reader.text()?,
+        // Copied: a slice would keep the chunk of the image alive that it came in.
+        said: Bytes::copy_from_slice(&reader.bytes()?),
+        who: reader.text()?,
+        at_ms: reader.u64()?,
+        version: Version(reader.u64()?),
+    };
+    if wish.said.is_empty() {
+        return Err(reader.error("it is a wish that says nothing"));
+    }
+    Ok(wish)
+}
+
+pub(super) fn write_retired(writer: &mut Writer<'_>, retired: &Retired) {
+    write_owner(writer, &retired.server);
+    writer.u64(retired.version.0);
+}
+
+pub(super) fn read_retired(reader: &mut Reader<'_>, names: &mut Names) -> Read<Retired> {
+    Ok(Retired {
+        server: read_owner(reader, names)?,
+        version: Version(reader.u64()?),
     })
 }
 

@@ -320,10 +320,9 @@ fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
     let announce = |node: usize| Proposal {
         request_id: None,
         node: format!("n{node}").into(),
-        command: Command::Announce(crate::Announcement {
+        command: Command::Announce(Announcement {
             url: Arc::from("http://h"),
             applications: Vec::new(),
-            lifetime_seconds: 30,
             mode: Arc::from(""),
             software: Arc::from(""),
             threads: 0,

@@ -93,8 +93,7 @@ impl SessionTable {
         while removed < limit
             && (self.drop_leaver_above(leavers_bytes_max)
                 || self.drop_expired(call, now, &heard)
-                || self.drop_lapsed_server(now)
-                || self.drop_lapsed_leaver(now))
+                || self.drop_old_leaver(now))
         {
             removed += 1;
         }

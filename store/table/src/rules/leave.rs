@@ -1,7 +1,7 @@
 //! Bury, and how a session leaves: what becomes of one whose deadline has passed.
 //!
 //! A session leaves something behind if somebody wants to hear of its end: an application server that has announced
-//! listeners for its application and has not lapsed, or one of its own values, which says so by its type. Then its owner is
+//! listeners for its application and stands in the registry, or one of its own values, which says so by its type. Then its owner is
 //! not told: it is offered the leaver, as anybody else might be.
 //!
 //! Invariant: of all who ask to bury a leaver, one is told that it was the first, however often it asks.
@@ -24,10 +24,9 @@ pub(super) type Heard = BTreeSet<Arc<str>>;
 impl SessionTable {
     /// The applications that are listened for now.
     pub(super) fn heard(&self) -> Heard {
-        let now = self.now();
-        let servers = self.contents.servers();
-        let standing = servers.values().filter(|entry| now <= entry.lapses);
-        standing.flat_map(|entry| &entry.listened).cloned().collect()
+        let registry = self.contents.registry();
+        let servers = registry.servers.values();
+        servers.flat_map(|entry| &entry.listened).cloned().collect()
     }
 
     /// A session that expired is no session any more: it leaves, or its owner is told.
@@ -99,7 +98,7 @@ impl SessionTable {
     }
 
     /// Takes out the leaver that left first if its hour is over; false if it is not.
-    pub(super) fn drop_lapsed_leaver(&mut self, now: TableTime) -> bool {
+    pub(super) fn drop_old_leaver(&mut self, now: TableTime) -> bool {
         self.drop_leaver(now)
     }
 

@@ -1,20 +1,26 @@
-//! Announce and Retire: which application servers run. Entries lapse by table time unless they are renewed.
+//! Announce, Retire, RetireNode and Wish: which application servers there are, and what operators wish of upstreams.
+//!
+//! What changes nothing counts no version: proxies take every version of the registry for a view to be read.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::command::Announcement;
 use crate::outcome::Outcome;
+use crate::registry::{RegisteredServer, Wish};
 use crate::table::{Call, SessionTable};
-use crate::types::RegisteredServer;
-use crate::types::TableTime;
+use crate::types::{Owner, Version};
 
 impl SessionTable {
-    /// Enters or renews the caller's node. The last to announce a node name holds it: a restarted server has another
-    /// instance.
+    /// Enters the caller's node. The last to announce a node name holds it: a restarted server has another instance.
     pub(crate) fn announce(&mut self, call: &Call<'_>, said: &Announcement) -> Outcome {
-        let version = self.next_version();
         let server = self.owner(call);
-        let node = Arc::clone(&server.node);
+        let standing = self.contents.registry().standing(&server, said, self.version);
+        if let Some(version) = standing {
+            return Outcome::Announced { version };
+        }
+        let version = self.next_version();
         let mut shared = |applications: &[Arc<str>]| {
             let each = applications.iter();
             each.map(|application| self.names.share(application)).collect()
@@ -25,45 +31,88 @@ impl SessionTable {
             applications: shared(&said.applications),
             unprotected: shared(&said.unprotected),
             listened: shared(&said.listened),
-            lapses: self.now().plus_ms(u64::from(said.lifetime_seconds) * 1_000),
             version,
             mode: Arc::clone(&said.mode),
             software: Arc::clone(&said.software),
             threads: said.threads,
         };
-        let lapses = entry.lapses;
-        let before = self.contents.servers_mut().insert(Arc::clone(&node), entry);
-        if let Some(before) = before {
-            self.lapses.remove(&(before.lapses, Arc::clone(&node)));
-        }
-        self.lapses.insert((lapses, node));
+        self.contents.registry_mut().enter(entry);
         Outcome::Announced { version }
     }
 
-    /// Takes the caller's node out, unless another instance holds the name now.
+    /// Takes the caller out, unless another instance holds the name now.
     pub(crate) fn retire(&mut self, call: &Call<'_>) -> Outcome {
-        let now = self.now();
-        let node = &call.proposal.node;
-        let mut servers = self.contents.servers_mut();
-        let held = servers
-            .get(node)
-            .is_some_and(|entry| entry.server.instance == call.instance() && now <= entry.lapses);
-        if !held {
-            return Outcome::Retired { retired: false };
+        let server = self.owner(call);
+        let retired = self.contents.registry().retired(&server);
+        if retired.is_some() {
+            return Outcome::Retired { version: retired };
         }
-        if let Some(entry) = servers.remove(node) {
-            self.lapses.remove(&(entry.lapses, entry.server.node));
+        if self.contents.registry().holder(&server.node) != Some(server.instance) {
+            return Outcome::Retired { version: None };
         }
-        Outcome::Retired { retired: true }
+        self.take_out(server)
     }
 
-    /// Takes out the entry that lapsed first; false if none has.
-    pub(super) fn drop_lapsed_server(&mut self, now: TableTime) -> bool {
-        let Some((_, node)) = self.lapses.first().filter(|(lapses, _)| *lapses < now).cloned() else {
-            return false;
+    /// Takes a node out that will not do it itself: the instance that is named, of which a mark stays even where the table has
+    /// never known it, or whichever is there.
+    pub(crate) fn retire_node(&mut self, node: &Arc<str>, instance: Option<u64>) -> Outcome {
+        let holder = self.contents.registry().holder(node);
+        let Some(instance) = instance.or(holder) else {
+            return Outcome::Retired { version: None };
         };
-        self.lapses.pop_first();
-        self.contents.servers_mut().remove(&node);
-        true
+        let node = self.names.share(node);
+        let server = Owner { node, instance };
+        let retired = self.contents.registry().retired(&server);
+        if retired.is_some() {
+            return Outcome::Retired { version: retired };
+        }
+        self.take_out(server)
+    }
+
+    fn take_out(&mut self, server: Owner) -> Outcome {
+        let version = self.next_version();
+        self.contents.registry_mut().retire(server, version);
+        Outcome::Retired {
+            version: Some(version),
+        }
+    }
+
+    /// Keeps a wish or, where nothing is said, lets it go. What is so already is answered first: a repeat is no newcomer that
+    /// came too late.
+    pub(crate) fn wish(&mut self, wish: &Wish, base: Option<Version>) -> Outcome {
+        let (present, view) = {
+            let registry = self.contents.registry();
+            (registry.wishes.get(&wish.of).cloned(), registry.version)
+        };
+        let version = present.as_ref().map_or(Version(0), |present| present.version);
+        match &present {
+            Some(present) if present.repeats(wish) => return Outcome::Wished { version },
+            None if wish.said.is_empty() => return Outcome::Wished { version: view },
+            _ => {}
+        }
+        if base.is_some_and(|base| base != version) {
+            return Outcome::Behind { version };
+        }
+        let version = self.next_version();
+        let kept = Wish {
+            // Copied: a slice would keep the log entry alive that it came in.
+            said: Bytes::copy_from_slice(&wish.said),
+            version,
+            ..wish.clone()
+        };
+        self.contents.registry_mut().wish(kept);
+        Outcome::Wished { version }
+    }
+}
+
+impl Wish {
+    /// Whether this is what another wish asks for, word by word.
+    fn repeats(&self, wish: &Wish) -> bool {
+        let version = self.version;
+        *self
+            == Wish {
+                version,
+                ..wish.clone()
+            }
     }
 }

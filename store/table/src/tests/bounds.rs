@@ -72,6 +72,20 @@ fn key(number: usize) -> SessionKey {
 }
 
 #[test]
+fn of_servers_that_were_retired_the_last_marks_stay() {
+    let mut crowd = Crowd::new(0);
+    for instance in 1..=258 {
+        crowd.ask(Command::RetireNode {
+            node: "n1".into(),
+            instance: Some(instance),
+        });
+    }
+    let view = crowd.table.reader().registry();
+    let marks: Vec<u64> = view.retired.iter().map(|mark| mark.server.instance).collect();
+    assert_eq!(marks, (3..=258).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_kill_ends_what_it_names_first_and_leaves_the_rest() {
     let mut crowd = Crowd::new(KILLED_MAX + 1);
     let sessions = crowd.versions().map(|(session, version)| Killed {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::registry::announces;
 use super::stage::restored;
 use crate::{
     Attribute, Command, Epoch, Formats, HEARS_ITS_END, Killed, Label, LeaverKey, Limit, ListFilter,
-    ListStart, LocalAttribute, Login, Outcome, OverLimit, Proposal, RemoveReason, RequestId, Save, Session,
-    SessionKey, SessionTable, Stamp, Tidings, Touched, Version,
+    ListStart, LocalAttribute, Login, Outcome, OverLimit, Proposal, RegistryView, RemoveReason, RequestId,
+    Save, Session, SessionKey, SessionTable, Stamp, Tidings, Touched, Version, Wish,
 };
 
 /// Commands of each seed.
@@ -57,7 +58,7 @@ fn command(dice: &mut Dice, table: &SessionTable) -> Command {
     let created_version = known
         .as_ref()
         .map_or(Version(1), |session| session.created_version);
-    match dice.below(12) {
+    match dice.below(13) {
         0..6 => Command::Save(save(dice, session, epoch, base)),
         6 => Command::Claim { session },
         7 => Command::Rename {
@@ -86,6 +87,7 @@ fn command(dice: &mut Dice, table: &SessionTable) -> Command {
                 last_access_ms: dice.below(1_000),
             }],
         },
+        11 => about_registry(dice, table),
         _ if dice.below(3) == 0 => Command::Kill {
             sessions: vec![Killed {
                 session,
@@ -96,6 +98,30 @@ fn command(dice: &mut Dice, table: &SessionTable) -> Command {
         _ => Command::Sweep {
             limit: 3,
             leavers_bytes_max: 1 + dice.below(3_000),
+        },
+    }
+}
+
+/// What servers and operators ask of the registry, of few names, so that all rules are met.
+fn about_registry(dice: &mut Dice, table: &SessionTable) -> Command {
+    let one_of =
+        |dice: &mut Dice, words: [&str; 3]| words[usize::try_from(dice.below(3)).unwrap()].to_owned();
+    match dice.below(5) {
+        0 => Command::Announce(announces(&one_of(dice, ["http://h", "http://i", "http://j"]))),
+        1 => Command::Retire,
+        2 => Command::RetireNode {
+            node: one_of(dice, ["n1", "n2", "n9"]).into(),
+            instance: (dice.below(2) == 0).then(|| 1 + dice.below(3)),
+        },
+        _ => Command::Wish {
+            wish: Wish {
+                of: one_of(dice, ["route n1", "route n2", "pool shop"]).into(),
+                said: one_of(dice, ["", "drain", "weight"]).into(),
+                who: "ada".into(),
+                at_ms: dice.below(2),
+                version: Version(0),
+            },
+            base: (dice.below(2) == 0).then(|| table.reader().registry_version()),
         },
     }
 }
@@ -198,6 +224,7 @@ fn replicas_agree_wherever_a_snapshot_falls() {
             leader.begin_entry(Stamp(stamp));
             follower.begin_entry(Stamp(stamp));
             let brings = brings_its_label(&proposal, &leader);
+            let view = leader.reader().registry();
             let told = leader.apply(&proposal, &mut here);
             assert_eq!(
                 told,
@@ -208,6 +235,7 @@ fn replicas_agree_wherever_a_snapshot_falls() {
             check_outcome(&proposal, &told, &leader);
             check_burial(&proposal, &told, &mut firsts);
             check_limit(&proposal, &told, &leader, brings);
+            check_view(&view, &leader.reader().registry(), &proposal);
             last = Some(proposal);
             if dice.below(50) == 0 {
                 follower = restored(&follower).unwrap();
@@ -227,6 +255,22 @@ fn check_burial(proposal: &Proposal, outcome: &Outcome, firsts: &mut BTreeMap<Le
     if let (Command::Bury(leaver), Outcome::Buried { first: true }) = (&proposal.command, outcome) {
         let id = proposal.request_id.unwrap();
         assert_eq!(*firsts.entry(leaver.clone()).or_insert(id), id, "{leaver:?}");
+    }
+}
+
+/// A view that differs is a later one, and none says of anybody that it stands and that it was taken out.
+fn check_view(before: &RegistryView, after: &RegistryView, proposal: &Proposal) {
+    let risen = before.version < after.version;
+    assert!(before == after || risen, "{proposal:?}");
+    let content = |view: &RegistryView| (view.servers.clone(), view.wishes.clone(), view.retired.clone());
+    assert!(
+        !risen || content(before) != content(after),
+        "for nothing: {proposal:?}"
+    );
+    for mark in &after.retired {
+        assert!(mark.version <= after.version, "{after:?}");
+        let mut standing = after.servers.iter();
+        assert!(!standing.any(|entry| entry.server == mark.server), "{after:?}");
     }
 }
 
@@ -361,7 +405,7 @@ fn damaged_bytes_are_an_error_and_never_a_panic() {
 
 #[test]
 fn an_image_that_announces_more_than_it_holds_is_never_whole() {
-    const SLOTS_AT: usize = 1 + 3 * 8;
+    const SLOTS_AT: usize = 1 + 4 * 8;
     const SERVERS_AT: usize = SLOTS_AT + 2 * 8;
     let mut header = bytes_of(&SessionTable::new());
     header[SLOTS_AT..SLOTS_AT + 8].copy_from_slice(&u64::MAX.to_le_bytes());

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     Attribute, Checked, ClusterFormat, Ending, Event, EventKind, Happening, Label, LocalAttribute, Merged,
-    Outcome, Owner, Session, SessionKey, TableTime, What,
+    Outcome, Owner, RegisteredServer, Retired, Session, SessionKey, TableTime, What, Wish,
 };
 
 pub(super) fn name(key: &SessionKey) -> String {
@@ -132,7 +132,12 @@ pub(super) fn show_outcome(outcome: &Outcome) -> String {
         Outcome::Swept { removed } => format!("swept {removed}"),
         Outcome::Buried { first } => format!("buried, first: {first}"),
         Outcome::Announced { version } => format!("announced v{version}"),
-        Outcome::Retired { retired } => format!("retired: {retired}"),
+        Outcome::Retired { version: None } => "nobody to retire".into(),
+        Outcome::Retired {
+            version: Some(version),
+        } => format!("retired v{version}"),
+        Outcome::Wished { version } => format!("wished v{version}"),
+        Outcome::Behind { version } => format!("behind v{version}"),
         Outcome::Killed { killed } => format!("killed {killed}"),
         Outcome::Ticked => "ticked".into(),
         Outcome::Understood => "understood".into(),
@@ -144,6 +149,32 @@ pub(super) fn show_outcome(outcome: &Outcome) -> String {
         }
         Outcome::Held { held } => format!("held: {held}"),
     }
+}
+
+pub(super) fn show_server(entry: &RegisteredServer) -> String {
+    let listens = if entry.listened.is_empty() {
+        ""
+    } else {
+        ", listens"
+    };
+    format!(
+        "{} at {} v{}{listens}",
+        show_owner(&entry.server),
+        entry.url,
+        entry.version
+    )
+}
+
+pub(super) fn show_wish(wish: &Wish) -> String {
+    let said = String::from_utf8_lossy(&wish.said);
+    format!(
+        "{}: {said} by {} at {} v{}",
+        wish.of, wish.who, wish.at_ms, wish.version
+    )
+}
+
+pub(super) fn show_retired(mark: &Retired) -> String {
+    format!("{} retired v{}", show_owner(&mark.server), mark.version)
 }
 
 pub(super) fn show_checked(checked: &Checked) -> String {

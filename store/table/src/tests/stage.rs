@@ -4,6 +4,8 @@
 //! are names; `name.3` is in slot 3, all others in slot 0; `name@5` is a session and the epoch or version meant. Serials
 //! rise by themselves; `serial=4` repeats. In answers `v` is a version, `e` an epoch, `c` the version that created the
 //! session, `†` a tombstone.
+//! `announce n1 listens url="http://h"` has the server n1 say so much; `retire-node n1 instance=7` and `wish "route n1"
+//! said=drain who=ada base=3` are an operator's, `registry` shows the view, `announced n1` whether n1 may be silent.
 //! `limit="principal:3 end"` allows three sessions with that label and ends the oldest; without `end` it refuses.
 //! `local="socket:Socket"` turns an attribute local, `label="principal:ada"` sets the labels, `label=none` takes them away.
 //! After `watch`, what watchers are told is shown behind what owners are.
@@ -11,18 +13,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::show::{
-    name, show_checked, show_cluster, show_event, show_happening, show_outcome, show_owner, show_session,
-};
+use super::registry::announcement;
+use super::show::{name, show_checked, show_cluster, show_event, show_happening, show_outcome, show_session};
 use super::words::{Fault, label, limit, local, login, named};
 use crate::{
-    Announcement, Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed,
-    ListFilter, ListStart, Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Tidings,
-    Touched, Version,
+    Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed, ListFilter, ListStart,
+    Proposal, RemoveReason, RequestId, Save, SessionKey, SessionTable, Stamp, Tidings, Touched, Version,
 };
 
 /// What a stage understands: its scripts raise the format to ones that no program writes yet.
@@ -172,22 +171,10 @@ impl Stage {
             }
             "announce" => {
                 let who = arguments.next_pos().ok_or("who")?;
-                let lifetime_seconds = u32::try_from(number(arguments, "life")?)?;
-                let applications: Vec<Arc<str>> = vec!["shop".into()];
-                let listens = arguments.next_pos() == Some("listens");
-                let said = Announcement {
-                    url: "http://h".into(),
-                    listened: applications.iter().filter(|_| listens).cloned().collect(),
-                    applications,
-                    lifetime_seconds,
-                    mode: "".into(),
-                    software: "".into(),
-                    threads: 0,
-                    unprotected: Vec::new(),
-                };
-                self.propose(who, None, Command::Announce(said))
+                self.propose(who, None, Command::Announce(announcement(arguments)))
             }
             "retire" => self.propose(arguments.next_pos().ok_or("who")?, None, Command::Retire),
+            "retire-node" | "wish" | "registry" | "announced" => self.run_registry(&command.name, arguments),
             "check" => {
                 let session = key(arguments.next_pos().ok_or("which")?);
                 let (epoch, version) = (number(arguments, "epoch")?, number(arguments, "version")?);
@@ -209,12 +196,6 @@ impl Stage {
                 let epoch = Epoch(number(arguments, "epoch")?);
                 let owned = self.table.reader().owned(&session, epoch);
                 Ok(owned.map_or("not owned".into(), |session| show_session(&session)))
-            }
-            "servers" => {
-                let servers = self.table.reader().servers();
-                Ok(lines(servers.iter().map(|entry| {
-                    format!("{} until {}", show_owner(&entry.server), entry.lapses.0)
-                })))
             }
             "table" => Ok(self.dump()),
             "watch" => {
@@ -337,7 +318,7 @@ pub(super) fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn actor(text: &str) -> Result<(&str, u64), Fault> {
+pub(super) fn actor(text: &str) -> Result<(&str, u64), Fault> {
     let (node, instance) = text
         .split_once('/')
         .unwrap_or((text, text.trim_start_matches('n')));
@@ -356,7 +337,7 @@ fn key(text: &str) -> SessionKey {
     }
 }
 
-fn number(arguments: &mut Arguments<'_>, key: &str) -> Result<u64, Fault> {
+pub(super) fn number(arguments: &mut Arguments<'_>, key: &str) -> Result<u64, Fault> {
     Ok(arguments.take_key(key).unwrap_or("0").parse()?)
 }
 

@@ -23,9 +23,6 @@ import remora.tomcat.store.ApplicationStatus;
 /** What this Tomcat says of itself: the announcements and figures of its applications, together. */
 final class Registrar {
 
-  /** How long an announcement counts unless it is renewed, in seconds. */
-  private static final int LIFETIME_SECONDS = 30;
-
   /** How often an announcement is renewed: one may be lost. */
   private static final long ANNOUNCE_NANOS = 10_000_000_000L;
 
@@ -185,7 +182,6 @@ final class Registrar {
         .setCaller(caller(one.route()))
         .setUrl(one.url())
         .addAllApplications(sorted.keySet())
-        .setLifetimeSeconds(LIFETIME_SECONDS)
         .setMode(one.mode())
         .setVersion(one.version())
         .setThreads(one.threads())
