@@ -1,7 +1,7 @@
 //! `remora`, the operator's command line: asks store nodes and proxies, shows what they say.
 //!
-//! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `client` (how to ask; the
-//! only place that names tonic) → `render` (pure: a report in the format that was asked for) → standard output; a watch writes its lines
+//! Life of a command: `args` (typed flags) → `commands` (one file per verb: what to ask) → `remora_overview` (how to ask, and what
+//! is wrong with a site) → `render` (pure: a report in the format that was asked for) → standard output; a watch writes its lines
 //! there itself, as they come, and `top` draws there for as long as somebody looks. Faults are one sentence
 //! on standard error (`failure`), where what takes long also says how far it is (`progress`). Exit codes: 0 done, 1
 //! refused, unreachable or not found, 2 usage. What costs others something asks for a yes first (`confirm`).
@@ -14,7 +14,6 @@
 //! Left out on purpose: session ids in any answer. The store has none.
 
 mod args;
-mod client;
 mod commands;
 mod confirm;
 mod failure;
@@ -76,7 +75,7 @@ fn print(text: &str) -> Result<(), Failure> {
 
 fn fail(failure: &Failure) -> ExitCode {
     say(&failure.to_string());
-    ExitCode::from(failure.exit_code())
+    ExitCode::from(failure::exit_code(failure))
 }
 
 fn say(sentence: &str) {

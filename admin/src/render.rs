@@ -12,6 +12,8 @@ mod text;
 
 pub(crate) use cell::{Cell, printable, shown_bytes};
 
+use remora_overview::judge;
+
 use crate::args::{Format, Output};
 use crate::failure::Failure;
 
@@ -57,6 +59,15 @@ pub(crate) struct Trouble {
 impl From<String> for Trouble {
     fn from(what: String) -> Trouble {
         Trouble { what, advice: None }
+    }
+}
+
+impl From<judge::Trouble> for Trouble {
+    fn from(trouble: judge::Trouble) -> Trouble {
+        Trouble {
+            what: trouble.what,
+            advice: Some(trouble.advice),
+        }
     }
 }
 

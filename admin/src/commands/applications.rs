@@ -5,9 +5,9 @@
 
 use remora_proto::v1::list_servers_reply::Server;
 
-use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, Store};
 
 /// Lists what every Tomcat serves.
 pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {

@@ -12,9 +12,9 @@
 use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::status::Application;
 
-use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, Store};
 
 /// Asks the leader for every Tomcat.
 pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {

@@ -8,10 +8,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::client::{BackupStream, Reach, Store};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::{Cell, Report};
+use remora_overview::client::{BackupStream, Reach, Store};
 
 /// Who may read and write a backup: its owner.
 const MODE: u32 = 0o600;

@@ -253,7 +253,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         for role in [&["peer"][..], &["peer", "x"], &["root"], &["admin", "1"]] {
             let failure = issue(wanted(home.path(), role)).unwrap_err();
-            assert_eq!(failure.exit_code(), 2, "{role:?}");
+            assert_eq!(crate::failure::exit_code(&failure), 2, "{role:?}");
         }
     }
 }

@@ -11,10 +11,10 @@ use std::io::Write;
 use remora_proto::v1::{ExplainReply, ExplainRequest, UpstreamStatus};
 
 use crate::args::Explain;
-use crate::client::{Reach, check_addresses, explain};
 use crate::failure::Failure;
 use crate::ids::{self, Pasted};
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, check_addresses, explain};
 
 use super::meant::pasted;
 

@@ -12,10 +12,10 @@ use remora_proto::v1::{
 };
 
 use crate::args::{Conditions, SessionKill};
-use crate::client::Store;
 use crate::confirm::confirm;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::Store;
 
 use super::listing;
 use super::meant::{Meant, Picked, check_names, hexadecimal, picked, wall_ms};

@@ -9,9 +9,9 @@ use remora_proto::v1::{
 };
 
 use crate::args::{SessionList, SortBy};
-use crate::client::Store;
 use crate::failure::Failure;
 use crate::render::{Cell, Report, shown_bytes};
+use remora_overview::client::Store;
 
 use super::meant::{Meant, check_names, hexadecimal, picked, wall_ms};
 
@@ -206,7 +206,11 @@ mod tests {
         assert_eq!(page_bytes(&hexadecimal(&token)).unwrap(), token);
         assert!(page_bytes("").unwrap().is_empty());
         for wrong in ["6", "6b0", "zz", "é1"] {
-            assert_eq!(page_bytes(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+            assert_eq!(
+                crate::failure::exit_code(&page_bytes(wrong).unwrap_err()),
+                2,
+                "{wrong}"
+            );
         }
     }
 

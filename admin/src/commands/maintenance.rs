@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime};
 use remora_proto::v1::{MaintainRequest, MaintenanceWish, OwnPage, PoolStatus};
 
 use crate::args::MaintenanceWord;
-use crate::client::{Reach, maintain};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, maintain};
 
 /// The most that is read of a page: beyond it the proxy refuses whatever comes. One byte more than it takes.
 const PAGE_BYTES_READ: u64 = 64 * 1024 + 1;

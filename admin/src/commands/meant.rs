@@ -13,9 +13,9 @@ use remora_proto::v1::session_stats_request::By;
 use remora_proto::v1::{Label, SessionConditions, SessionFilter};
 
 use crate::args::{Conditions, Filter, Named};
-use crate::client::Store;
 use crate::failure::Failure;
 use crate::ids;
+use remora_overview::client::Store;
 
 use super::{listing, stats};
 
@@ -303,9 +303,9 @@ mod tests {
     #[test]
     fn a_pasted_session_id_is_refused_before_it_travels() {
         let refused = key_digits("4DF1C0FFEE.n1").unwrap_err();
-        assert_eq!(refused.exit_code(), 2);
+        assert_eq!(crate::failure::exit_code(&refused), 2);
         let whole = key_digits("4DF1C0FFEE4DF1C0FFEE4DF1C0FFEE00").unwrap_err();
-        assert_eq!(whole.exit_code(), 2);
+        assert_eq!(crate::failure::exit_code(&whole), 2);
         assert!(!whole.to_string().contains("4DF1"), "it may be a credential");
         assert!(key_digits("4df1c0ffee4df1c0ffee4df1c0ffee00").is_ok());
         assert_eq!(key_digits("3FA4").unwrap(), "3fa4");

@@ -14,10 +14,11 @@ use remora_proto::v1::change_member_reply::State;
 use remora_proto::v1::change_member_request::Verb;
 use remora_proto::v1::{ChangeMemberReply, ChangeMemberRequest};
 
-use super::nodes::{ask_all, disk};
-use crate::client::Store;
+use super::nodes::disk;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::Store;
+use remora_overview::site::ask_nodes;
 
 /// Pause between two steps: nobody is kept waiting by it, and the leader is asked for little.
 const STEP_EVERY: Duration = Duration::from_millis(200);
@@ -56,7 +57,7 @@ pub(super) async fn remove(store: &Store, node: u64) -> Result<Report, Failure> 
 }
 
 async fn where_it_is(store: &Store, node: u64) -> Result<String, Failure> {
-    let nodes = ask_all(store).await?;
+    let nodes = ask_nodes(store).await?;
     let told = nodes.iter().filter_map(|node| node.status.as_ref());
     let waiting = told.flat_map(|status| &status.waiting);
     let waiting: BTreeSet<&str> = waiting

@@ -24,9 +24,9 @@ mod watching;
 use remora_process::tls::{Dial, Door, Files, Tls};
 
 use crate::args::{Arguments, TlsFiles, Verb};
-use crate::client::Reach;
 use crate::failure::Failure;
 use crate::render::Report;
+use remora_overview::client::Reach;
 
 /// Does what the command line says.
 pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {

@@ -7,23 +7,15 @@
 
 use std::collections::BTreeMap;
 
-use futures::future::join_all;
+use remora_overview::client::{Reach, Store};
+use remora_overview::site::{Node, ask_nodes};
 use remora_proto::v1::upgrade_request::Wish;
-use remora_proto::v1::{
-    Formats, HandOverRequest, StoreMember, StoreStatus, UpgradeReply, UpgradeRequest, WaitingNode,
-};
+use remora_proto::v1::{Formats, HandOverRequest, StoreStatus, UpgradeReply, UpgradeRequest, WaitingNode};
 
 use super::members;
 use crate::args::{Nodes, Upgrade};
-use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
-
-/// A member of the cluster and what it said of itself; nothing when it did not answer.
-pub(super) struct Node {
-    pub(super) member: StoreMember,
-    pub(super) status: Option<StoreStatus>,
-}
 
 /// Lists the nodes (one that does not answer is shown as down, which is no failure of this command; a cluster that is not formed
 /// is one), changes who they are, or
@@ -45,7 +37,7 @@ pub(super) async fn run(reach: &Reach, verb: Nodes) -> Result<Report, Failure> {
 }
 
 async fn list(store: &Store) -> Result<Report, Failure> {
-    let nodes = ask_all(store).await?;
+    let nodes = ask_nodes(store).await?;
     if nodes.is_empty() {
         return Err(Failure::Refused(
             "no cluster is formed yet: the logs of the nodes say what each waits for, the others of its list, a backup, or to be \
@@ -120,21 +112,6 @@ fn formats(reply: &UpgradeReply) -> Report {
     Report::default()
         .record("format", cluster)
         .table("nodes", columns, rows.collect())
-}
-
-/// Asks every member that the cluster names, all at once; in the order of their ids.
-pub(super) async fn ask_all(store: &Store) -> Result<Vec<Node>, Failure> {
-    let view = store.status().await?;
-    let asked = view.members.into_iter().map(|member| async move {
-        let status = match member.client_address.as_str() {
-            "" => None,
-            address => store.status_of(address).await.ok(),
-        };
-        Node { member, status }
-    });
-    let mut nodes = join_all(asked).await;
-    nodes.sort_by_key(|node| node.member.node_id);
-    Ok(nodes)
 }
 
 /// Columns of the table of nodes that people see with `-o wide` only.

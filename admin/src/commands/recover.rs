@@ -5,9 +5,9 @@
 use remora_proto::v1::{RecoverReply, RecoverRequest};
 
 use super::restore::unless_serves;
-use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, Store};
 
 /// Tells what is given up, or lets the node go on.
 pub(super) async fn run(reach: &Reach, yes: bool) -> Result<Report, Failure> {

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use remora_proto::v1::RestoreReply;
 
-use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, Store};
 
 /// The role of a node that waits for a backup (admin.proto).
 const AWAITING: &str = "awaiting restore";

@@ -10,10 +10,10 @@ use remora_proto::v1::{
 };
 
 use crate::args::{Format, Named, Output, Sessions};
-use crate::client::{Reach, Store};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 use crate::values;
+use remora_overview::client::{Reach, Store};
 
 use super::meant::{Meant, Picked, hexadecimal, picked, wall_ms};
 use super::{killing, listing, stats, watching};

@@ -7,9 +7,9 @@ use remora_proto::v1::session_stats_request::By;
 use remora_proto::v1::{SessionFigures, SessionStatsReply, SessionStatsRequest};
 
 use crate::args::GroupBy;
-use crate::client::Store;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::Store;
 
 use super::meant::{Meant, check_names, wall_ms};
 

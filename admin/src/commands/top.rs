@@ -25,9 +25,9 @@ use tokio::time::timeout;
 use self::model::{Message, Model, Page};
 use self::terminal::{Screen, keys};
 use super::meant::wall_ms;
-use crate::client::{Reach, Store, check_site, proxy_status};
 use crate::failure::Failure;
 use crate::render::Report;
+use remora_overview::client::{Reach, Store, check_site, proxy_status};
 
 /// How often each server is asked, and the screen drawn at least.
 const EVERY: Duration = Duration::from_secs(1);

@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus};
 
 use crate::args::{Upstreams, Whom};
-use crate::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
+use remora_overview::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
 
 use self::careful::Considered;
 use super::{listing, maintenance};

@@ -14,9 +14,9 @@ use remora_proto::v1::session_happening::{Ending, Kind};
 use remora_proto::v1::{Label, SessionHappening};
 
 use crate::args::{Filter, Format, Output};
-use crate::client::{Store, Watching, Word};
 use crate::failure::Failure;
 use crate::render::{Cell, Report, Stream, printable};
+use remora_overview::client::{Store, Watching, Word};
 
 use super::listing::KEY_DIGITS;
 use super::meant::{NOBODY, by_names, hexadecimal, wall_ms};

@@ -161,7 +161,7 @@ fn a_sheet_is_one_table() {
         no_headers: false,
     };
     let refused = render(&two(), output).unwrap_err();
-    assert_eq!(refused.exit_code(), 2);
+    assert_eq!(crate::failure::exit_code(&refused), 2);
     assert!(refused.to_string().contains("-o json"), "{refused}");
     assert_eq!(render(&two().main(), output).unwrap(), "disk\n00d1\n");
     let done = Report::default().record("result", vec![("sessions ended", Cell::Count(7))]);

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use remora_overview::site::{Cluster, Node, Site};
 use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::{ProxyStatus, UpstreamStatus};
 
-use super::{Cluster, Site};
 use crate::commands::{nodes, upstreams};
 use crate::render::{Cell, Report, shown_bytes};
 
@@ -70,7 +70,7 @@ pub(super) fn arrange(site: &Site) -> Report {
 }
 
 fn store_line(cluster: &Cluster) -> String {
-    let ready = |node: &&nodes::Node| node.status.as_ref().is_some_and(|status| status.ready);
+    let ready = |node: &&Node| node.status.as_ref().is_some_and(|status| status.ready);
     let ready = cluster.nodes.iter().filter(ready).count();
     let mut line = format!("{ready} of {} nodes ready", cluster.nodes.len());
     match cluster.led() {

@@ -1,16 +1,13 @@
 //! What `top` knows, and what each message changes. Pure: time comes with the messages.
 //!
-//! Rates are differences of counters between two answers of the same server; a counter that falls belongs to a new process,
-//! and its rate is unknown until it was seen twice. Paused, nothing changes but what keys change.
+//! What each server does in a second is `remora_overview`'s to say, of all that it is told here. Paused, nothing changes but what keys change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use remora_overview::rates::{Counter, Rates};
 use remora_proto::v1::session_stats_request::By;
-use remora_proto::v1::{ProxyStatus, SessionStatsReply, StoreStatus, UpstreamStatus};
-
-/// A figure as old as that is no more the present: two questions without an answer, and a little.
-const STALE_AFTER: Duration = Duration::from_millis(3_500);
+use remora_proto::v1::{ProxyStatus, SessionStatsReply, StoreStatus};
 
 /// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,86 +74,6 @@ impl Page {
     }
 }
 
-/// A number over time.
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub(super) struct Counter {
-    last: Option<(Duration, u64)>,
-    /// Change per second; unknown until it was seen twice.
-    pub(super) rate: Option<f64>,
-}
-
-impl Counter {
-    /// Takes a number in that only rises while its process lives.
-    fn rises(&mut self, at: Duration, now: u64) {
-        self.moves(at, now);
-        self.rate = self.rate.filter(|rate| *rate >= 0.0);
-    }
-
-    /// Takes a number in that rises and falls.
-    fn moves(&mut self, at: Duration, now: u64) {
-        if let Some((then, before)) = self.last
-            && at > then
-        {
-            let seconds = (at - then).as_secs_f64();
-            self.rate = Some((exact(now) - exact(before)) / seconds);
-        }
-        self.last = Some((at, now));
-    }
-}
-
-/// A count as a fraction's part: no count that people see needs more than 52 bits.
-#[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
-fn exact(count: u64) -> f64 {
-    count as f64
-}
-
-/// A server: what it said last, when, and why it is silent.
-#[derive(Debug)]
-pub(super) struct Server<T> {
-    /// What it said last.
-    pub(super) said: Option<T>,
-    heard_at: Option<Duration>,
-    /// Why it did not answer last.
-    pub(super) silent: Option<String>,
-    /// What it has done.
-    pub(super) work: Counter,
-}
-
-impl<T> Server<T> {
-    fn take(&mut self, at: Duration, answer: Result<T, String>) {
-        match answer {
-            Ok(said) => {
-                self.said = Some(said);
-                self.heard_at = Some(at);
-                self.silent = None;
-            }
-            Err(why) => {
-                self.silent = Some(why);
-                self.work = Counter::default();
-            }
-        }
-    }
-
-    /// Whether what it said is of now.
-    pub(super) fn is_present(&self, now: Duration) -> bool {
-        self.silent.is_none()
-            && self
-                .heard_at
-                .is_some_and(|at| now.saturating_sub(at) < STALE_AFTER)
-    }
-}
-
-impl<T> Default for Server<T> {
-    fn default() -> Self {
-        Self {
-            said: None,
-            heard_at: None,
-            silent: None,
-            work: Counter::default(),
-        }
-    }
-}
-
 /// A row of the page of sessions.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Group {
@@ -166,20 +83,6 @@ pub(super) struct Group {
     pub(super) bytes: u64,
     /// How their number changes.
     pub(super) change: Counter,
-}
-
-/// What an upstream of a proxy is known by.
-pub(super) type UpstreamName = (String, String, String, String);
-
-/// An upstream at work.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Upstream {
-    /// What its proxy says of it.
-    pub(super) status: UpstreamStatus,
-    /// Requests that it answers.
-    pub(super) answered: Counter,
-    /// Attempts that fail.
-    pub(super) failed: Counter,
 }
 
 /// All that is known.
@@ -199,16 +102,8 @@ pub(super) struct Model {
     pub(super) is_paused: bool,
     /// Whether keys are explained.
     pub(super) is_helping: bool,
-    /// Store nodes by address.
-    pub(super) nodes: BTreeMap<String, Server<Box<StoreStatus>>>,
-    /// How the cluster commits.
-    pub(super) commits: Counter,
-    /// How the number of sessions changes.
-    pub(super) sessions: Counter,
-    /// Proxies by address.
-    pub(super) proxies: BTreeMap<String, Server<Box<ProxyStatus>>>,
-    /// Their upstreams.
-    pub(super) upstreams: BTreeMap<UpstreamName, Upstream>,
+    /// Whoever is asked, with what each does in a second.
+    pub(super) rates: Rates,
     /// Sessions in groups.
     pub(super) groups: BTreeMap<String, Group>,
     /// When they were counted, or why they are not.
@@ -223,8 +118,8 @@ impl Model {
             Message::Resized => {}
             _ if self.is_paused => {}
             Message::Now(now) => self.now = now,
-            Message::Node(at, address, answer) => self.hear_node(at, address, answer),
-            Message::Proxy(at, address, answer) => self.hear_proxy(at, &address, answer),
+            Message::Node(at, address, answer) => self.rates.hear_node(at, address, answer),
+            Message::Proxy(at, address, answer) => self.rates.hear_proxy(at, &address, answer),
             Message::Sessions(at, by, answer) if by == self.by => self.hear_count(at, answer),
             Message::Sessions(..) => {}
         }
@@ -274,72 +169,10 @@ impl Model {
     }
 
     fn forget_rates(&mut self) {
-        self.commits = Counter::default();
-        self.sessions = Counter::default();
-        for node in self.nodes.values_mut() {
-            node.work = Counter::default();
-        }
-        for proxy in self.proxies.values_mut() {
-            proxy.work = Counter::default();
-        }
-        for upstream in self.upstreams.values_mut() {
-            upstream.answered = Counter::default();
-            upstream.failed = Counter::default();
-        }
+        self.rates.forget();
         for group in self.groups.values_mut() {
             group.change = Counter::default();
         }
-    }
-
-    fn hear_node(&mut self, at: Duration, address: String, answer: Result<Box<StoreStatus>, String>) {
-        let node = self.nodes.entry(address).or_default();
-        if let Ok(status) = &answer {
-            node.work.rises(at, status.applied_index);
-            if status.role == "leader" {
-                self.commits.rises(at, status.committed_index);
-                self.sessions.moves(at, status.sessions);
-            }
-        }
-        node.take(at, answer);
-    }
-
-    fn hear_proxy(&mut self, at: Duration, address: &str, answer: Result<Box<ProxyStatus>, String>) {
-        let before = self.upstreams.extract_if(.., |(proxy, ..), _| *proxy == address);
-        let mut before: BTreeMap<UpstreamName, Upstream> = before.collect();
-        let proxy = self.proxies.entry(address.to_owned()).or_default();
-        match &answer {
-            Ok(status) => {
-                proxy.work.rises(
-                    at,
-                    status.upstreams.iter().map(|upstream| upstream.answered).sum(),
-                );
-                for status in &status.upstreams {
-                    let name = (
-                        address.to_owned(),
-                        status.pool.clone(),
-                        status.route.clone(),
-                        status.url.clone(),
-                    );
-                    let mut upstream = before.remove(&name).unwrap_or_default();
-                    upstream.answered.rises(at, status.answered);
-                    upstream.failed.rises(at, status.failed);
-                    upstream.status = status.clone();
-                    self.upstreams.insert(name, upstream);
-                }
-            }
-            // They are shown as they were last, without a rate.
-            Err(_) => self.upstreams.extend(before.into_iter().map(|(name, upstream)| {
-                let status = upstream.status;
-                (
-                    name,
-                    Upstream {
-                        status,
-                        ..Upstream::default()
-                    },
-                )
-            })),
-        }
-        proxy.take(at, answer);
     }
 
     fn hear_count(&mut self, at: Duration, answer: Result<Box<SessionStatsReply>, String>) {

@@ -71,7 +71,7 @@ fn draw_summary(frame: &mut Frame<'_>, model: &Model, area: Rect) {
 }
 
 fn store_line(model: &Model) -> Line<'static> {
-    if model.nodes.is_empty() {
+    if model.rates.nodes.is_empty() {
         return Line::from("store    not asked: name it with --store");
     }
     let nodes = grid::members(model);
@@ -82,7 +82,7 @@ fn store_line(model: &Model) -> Line<'static> {
             line += &format!(
                 ", node {} leads, {} commits/s",
                 leader.node_id,
-                rate(model.commits.rate)
+                rate(model.rates.commits.rate)
             );
         }
         None => line += ", nobody leads",
@@ -97,36 +97,39 @@ fn sessions_line(model: &Model) -> Line<'static> {
             "sessions {}, {}, changing by {}/s",
             leader.sessions,
             shown_bytes(leader.session_bytes),
-            change(model.sessions.rate)
+            change(model.rates.sessions.rate)
         ),
         None => "sessions unknown".to_owned(),
     })
 }
 
 fn proxies_line(model: &Model) -> Line<'static> {
-    if model.proxies.is_empty() {
+    if model.rates.proxies.is_empty() {
         return Line::from("proxies  not asked: name them with --proxy");
     }
     let present = model
+        .rates
         .proxies
         .values()
         .filter(|proxy| proxy.is_present(model.now))
         .count();
-    let rates = model.proxies.values().filter_map(|proxy| proxy.work.rate);
+    let rates = model.rates.proxies.values().filter_map(|proxy| proxy.work.rate);
     let requests = rates.reduce(|all, one| all + one);
     let failures = model
+        .rates
         .upstreams
         .values()
         .filter_map(|upstream| upstream.failed.rate);
     let failures = failures.reduce(|all, one| all + one);
     let in_flight: u64 = model
+        .rates
         .upstreams
         .values()
         .map(|upstream| upstream.status.in_flight)
         .sum();
     Line::from(format!(
         "proxies  {present} of {} answer, {} requests/s, {in_flight} in flight, {} failed/s",
-        model.proxies.len(),
+        model.rates.proxies.len(),
         rate(requests),
         rate(failures),
     ))
@@ -138,13 +141,13 @@ fn troubles(model: &Model) -> Vec<String> {
     for node in grid::members(model).iter().filter(|node| !node.is_present()) {
         troubles.push(format!("{}: {}", node.name(), node.silence()));
     }
-    for (address, proxy) in &model.proxies {
+    for (address, proxy) in &model.rates.proxies {
         if !proxy.is_present(model.now) {
             let why = proxy.silent.as_deref().unwrap_or("no answer yet");
             troubles.push(format!("proxy {}", said_once(address, why)));
         }
     }
-    for ((_, _, route, _), upstream) in &model.upstreams {
+    for ((_, _, route, _), upstream) in &model.rates.upstreams {
         let status = &upstream.status;
         if status.health != "up" && status.state != "stopped" {
             let sentence = format!("{route} is {} ({})", status.health, status.reason);

@@ -8,9 +8,9 @@ use futures::future::join_all;
 use remora_proto::v1::{DrainRequest, SetRequest};
 
 use crate::args::Upstreams;
-use crate::client::{Reach, UpstreamWish, foresee};
 use crate::confirm::confirm;
 use crate::failure::Failure;
+use remora_overview::client::{Reach, UpstreamWish, foresee};
 
 /// What proxies are told.
 pub(super) struct Considered {

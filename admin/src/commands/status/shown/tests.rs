@@ -1,9 +1,72 @@
 //! A site that is well, letter by letter, and what becomes of it when parts do not answer.
 
-use super::super::judge::tests::site;
+use remora_proto::v1::{StoreMember, StoreStatus};
+
 use super::*;
 use crate::args::{Format, Output};
 use crate::render::render;
+
+/// A node that is well, of three; the second leads.
+fn node(id: u64) -> Node {
+    let member = StoreMember {
+        node_id: id,
+        client_address: format!("10.0.0.{id}:7401"),
+        peer_address: format!("10.0.0.{id}:7501"),
+        voter: true,
+        ..StoreMember::default()
+    };
+    let status = StoreStatus {
+        node_id: id,
+        cluster: "c1".into(),
+        role: if id == 2 { "leader" } else { "follower" }.into(),
+        ready: true,
+        term: 4,
+        sessions: 131,
+        session_bytes: 4_096,
+        uptime_seconds: 3_700,
+        software_version: "0.1.0".into(),
+        format: 5,
+        ..StoreStatus::default()
+    };
+    Node {
+        member,
+        status: Some(status),
+    }
+}
+
+fn upstream(route: &str) -> UpstreamStatus {
+    UpstreamStatus {
+        pool: "tomcat".into(),
+        route: route.into(),
+        url: format!("http://{route}:8080"),
+        health: "up".into(),
+        state: "active".into(),
+        ..UpstreamStatus::default()
+    }
+}
+
+/// Three nodes, two Tomcats and two proxies, all well.
+fn site() -> Site {
+    let server = || Server {
+        applications: vec!["localhost/shop".into()],
+        ..Server::default()
+    };
+    let cluster = Cluster {
+        nodes: vec![node(1), node(2), node(3)],
+        servers: Some(Ok(vec![server(), server()])),
+    };
+    let proxy = ProxyStatus {
+        upstreams: vec![upstream("n1"), upstream("n2")],
+        ..ProxyStatus::default()
+    };
+    Site {
+        store: Some(Ok(cluster)),
+        proxies: vec![
+            ("p1:7410".into(), Ok(proxy.clone())),
+            ("p2:7410".into(), Ok(proxy)),
+        ],
+    }
+}
 
 fn shown(site: &Site, format: Format) -> String {
     let no_headers = false;

@@ -1,6 +1,6 @@
 //! What messages make of the model.
 
-use remora_proto::v1::{SessionFigures, SessionGroup, StoreMember};
+use remora_proto::v1::{SessionFigures, SessionGroup, StoreMember, UpstreamStatus};
 
 use super::*;
 
@@ -87,73 +87,19 @@ pub(in super::super) fn press(model: &mut Model, letter: char) {
 }
 
 #[test]
-fn a_rate_is_the_difference_of_two_answers_and_unknown_before() {
-    let mut counter = Counter::default();
-    counter.rises(at(1), 100);
-    assert_eq!(counter.rate, None);
-    counter.rises(at(3), 300);
-    assert_eq!(counter.rate, Some(100.0));
-    // A new process counts from nothing.
-    counter.rises(at(4), 10);
-    assert_eq!(counter.rate, None);
-    counter.rises(at(5), 12);
-    assert_eq!(counter.rate, Some(2.0));
-    let mut sessions = Counter::default();
-    sessions.moves(at(1), 10);
-    sessions.moves(at(2), 4);
-    assert_eq!(sessions.rate, Some(-6.0));
-}
-
-#[test]
-fn who_says_nothing_is_silent_and_its_rate_unknown() {
-    let mut model = Model::default();
-    for second in [1, 2] {
-        proxy(&mut model, second, [100 * second, 0], ["up", "up"]);
-    }
-    let address = "10.0.2.1:7410".to_owned();
-    assert_eq!(model.proxies[&address].work.rate, Some(100.0));
-    // A word that is old is no present one: whoever asks may hang as well.
-    assert!(model.proxies[&address].is_present(at(5)));
-    assert!(!model.proxies[&address].is_present(at(6)));
-    hear(
-        &mut model,
-        Message::Proxy(at(3), address.clone(), Err("no answer".into())),
-    );
-    assert!(!model.proxies[&address].is_present(at(3)));
-    assert_eq!(model.upstreams.len(), 2, "they are still shown");
-    assert!(
-        model
-            .upstreams
-            .values()
-            .all(|upstream| upstream.answered.rate.is_none())
-    );
-}
-
-#[test]
-fn an_upstream_that_is_no_more_is_not_shown() {
-    let mut model = Model::default();
-    proxy(&mut model, 1, [0, 0], ["up", "up"]);
-    hear(
-        &mut model,
-        Message::Proxy(at(2), "10.0.2.1:7410".into(), Ok(Box::default())),
-    );
-    assert!(model.upstreams.is_empty());
-}
-
-#[test]
 fn a_pause_holds_everything_and_makes_no_rate_of_itself() {
     let mut model = Model::default();
     for second in [1, 2] {
         node(&mut model, second, 2, 50 * second);
     }
-    assert_eq!(model.commits.rate, Some(50.0));
+    assert_eq!(model.rates.commits.rate, Some(50.0));
     press(&mut model, 'p');
     node(&mut model, 9, 2, 9_999);
     hear(&mut model, Message::Now(at(9)));
     assert_eq!(model.now, Duration::ZERO);
     press(&mut model, 'p');
     node(&mut model, 10, 2, 10_000);
-    assert_eq!(model.commits.rate, None);
+    assert_eq!(model.rates.commits.rate, None);
 }
 
 #[test]

@@ -9,10 +9,11 @@ use ratatui::layout::{Alignment, Constraint, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Text;
 use ratatui::widgets::{Cell, Row, Table};
+use remora_overview::rates::{Server, Upstream};
 use remora_proto::v1::StoreStatus;
 use remora_proto::v1::session_stats_request::By;
 
-use super::super::model::{Model, Server, Upstream};
+use super::super::model::Model;
 use super::{change, rate, said_once};
 use crate::render::{Cell as Value, printable, shown_bytes};
 
@@ -127,7 +128,7 @@ impl<'a> Member<'a> {
 /// The nodes by their ids, and those of whom nothing but the address is known.
 pub(super) fn members(model: &Model) -> Vec<Member<'_>> {
     let mut members: Vec<Member<'_>> = Vec::new();
-    let all = model.nodes.iter().map(|(address, server)| Member {
+    let all = model.rates.nodes.iter().map(|(address, server)| Member {
         address,
         server,
         is_present: server.is_present(model.now),
@@ -272,7 +273,7 @@ pub(super) fn upstreams(model: &Model) -> Grid {
     } else {
         4
     };
-    let mut upstreams: Vec<_> = model.upstreams.iter().collect();
+    let mut upstreams: Vec<_> = model.rates.upstreams.iter().collect();
     let most = |rate: Option<f64>| rate.unwrap_or(0.0);
     let by = |key: fn(&Upstream) -> Option<f64>| {
         move |one: &(_, &Upstream), other: &(_, &Upstream)| most(key(other.1)).total_cmp(&most(key(one.1)))
@@ -289,6 +290,7 @@ pub(super) fn upstreams(model: &Model) -> Grid {
         .map(|((proxy, pool, route, url), upstream)| {
             let status = &upstream.status;
             let is_silent = model
+                .rates
                 .proxies
                 .get(proxy)
                 .is_none_or(|proxy| !proxy.is_present(model.now));

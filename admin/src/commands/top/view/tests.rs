@@ -141,7 +141,7 @@ fn no_size_of_a_terminal_is_too_small_or_too_large() {
 #[test]
 fn a_node_that_was_asked_at_two_addresses_is_one() {
     let mut model = at_work();
-    let status = model.nodes["10.0.0.1:7401"].said.clone().unwrap();
+    let status = model.rates.nodes["10.0.0.1:7401"].said.clone().unwrap();
     hear(
         &mut model,
         Message::Node(at(2), "localhost:7401".into(), Ok(status)),

@@ -5,10 +5,10 @@ use remora_proto::v1::{
 };
 
 use super::*;
-use crate::commands::nodes::Node;
+use crate::site::Node;
 
 /// A node that is well, of three; the second leads.
-pub(in super::super) fn node(id: u64) -> Node {
+pub(crate) fn node(id: u64) -> Node {
     let member = StoreMember {
         node_id: id,
         client_address: format!("10.0.0.{id}:7401"),
@@ -63,7 +63,7 @@ fn server(name: &str) -> Server {
 }
 
 /// Three nodes, two Tomcats and two proxies, all well.
-pub(in super::super) fn site() -> Site {
+pub(crate) fn site() -> Site {
     let cluster = Cluster {
         nodes: vec![node(1), node(2), node(3)],
         servers: Some(Ok(vec![server("n1"), server("n2")])),
@@ -104,8 +104,8 @@ fn said(happened: impl FnOnce(&mut Site)) -> Vec<String> {
     happened(&mut site);
     let verdict = judge(&site);
     let troubles = verdict.troubles.into_iter().map(|trouble| {
-        let advice = trouble.advice.expect("each says what to do");
-        format!("{} -> {advice}", trouble.what)
+        assert!(!trouble.advice.is_empty(), "each says what to do");
+        format!("{} -> {}", trouble.what, trouble.advice)
     });
     let remarks = verdict.remarks.iter().map(|remark| format!("* {remark}"));
     troubles.chain(remarks).collect()

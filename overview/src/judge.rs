@@ -12,23 +12,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use remora_proto::v1::StoreStatus;
 use remora_proto::v1::list_servers_reply::Server;
 
-use super::{Cluster, Site};
-use crate::render::Trouble;
+use crate::site::{Cluster, Site};
+
+/// What needs a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What is wrong, in a sentence.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
+}
 
 /// What is to be said of a site.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub struct Verdict {
     /// What needs a person.
-    pub(super) troubles: Vec<Trouble>,
+    pub troubles: Vec<Trouble>,
     /// What does not.
-    pub(super) remarks: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 impl Verdict {
     fn trouble(&mut self, what: impl Into<String>, advice: impl Into<String>) {
         self.troubles.push(Trouble {
             what: what.into(),
-            advice: Some(advice.into()),
+            advice: advice.into(),
         });
     }
 
@@ -38,7 +46,7 @@ impl Verdict {
 }
 
 /// Looks at everything that was answered.
-pub(super) fn judge(site: &Site) -> Verdict {
+pub fn judge(site: &Site) -> Verdict {
     let mut verdict = Verdict::default();
     match &site.store {
         None => {}
@@ -230,4 +238,4 @@ fn judge_servers(verdict: &mut Verdict, servers: &[Server]) {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

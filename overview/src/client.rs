@@ -1,4 +1,4 @@
-//! How store nodes and proxies are asked; the only place that names tonic. Backups (`copies`) and watches
+//! How store nodes and proxies are asked; the only place of this crate that names tonic. Backups (`copies`) and watches
 //! (`watching`) travel as streams.
 //!
 //! The store is asked at any address that answers: a node that does not lead forwards the question. An election is
@@ -24,12 +24,12 @@ use remora_proto::v1::{
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
-use crate::failure::Failure;
+use crate::Failure;
 use mistakes::Asked;
 
-pub(crate) use copies::BackupStream;
-pub(crate) use proxies::{UpstreamWish, explain, foresee, maintain, proxy_status, wish};
-pub(crate) use watching::{Watching, Word};
+pub use copies::BackupStream;
+pub use proxies::{UpstreamWish, explain, foresee, maintain, proxy_status, wish};
+pub use watching::{Watching, Word};
 
 /// How long one address may take to connect or answer; a person is waiting.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -56,16 +56,16 @@ const NO_ANSWER: &str = "no answer";
 
 /// Whom to ask, and how they are reached.
 #[derive(Debug, Clone)]
-pub(crate) struct Reach {
+pub struct Reach {
     /// Their addresses, each host:port.
-    pub(crate) addresses: Vec<String>,
+    pub addresses: Vec<String>,
     /// With TLS or without.
-    pub(crate) dial: Dial,
+    pub dial: Dial,
 }
 
 /// Asks whichever store node answers.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub struct Store {
     reach: Reach,
 }
 
@@ -212,7 +212,7 @@ impl Missed {
 
 impl Store {
     /// A client for the given addresses; usage failure when there are none.
-    pub(crate) fn new(reach: &Reach) -> Result<Store, Failure> {
+    pub fn new(reach: &Reach) -> Result<Store, Failure> {
         if reach.addresses.is_empty() {
             return Err(Failure::Usage(
                 "say where the store is: --store HOST:PORT[,HOST:PORT], or set REMORA_STORE".into(),
@@ -224,7 +224,7 @@ impl Store {
 
     /// The status of the first node that answers and belongs to a cluster: one that waits to be added knows nobody. Of such a
     /// one only if nobody else answers.
-    pub(crate) async fn status(&self) -> Result<StoreStatus, Failure> {
+    pub async fn status(&self) -> Result<StoreStatus, Failure> {
         for address in &self.reach.addresses {
             if let Ok(status) = self.status_of(address).await
                 && !status.cluster.is_empty()
@@ -236,72 +236,61 @@ impl Store {
     }
 
     /// The status of the node at exactly this address.
-    pub(crate) async fn status_of(&self, address: &str) -> Result<StoreStatus, Failure> {
+    pub async fn status_of(&self, address: &str) -> Result<StoreStatus, Failure> {
         attempt(&self.reach.dial, address, StoreStatusRequest {})
             .await
             .map_err(Missed::into_failure)
     }
 
     /// One page of sessions.
-    pub(crate) async fn list(&self, request: ListSessionsRequest) -> Result<ListSessionsReply, Failure> {
+    pub async fn list(&self, request: ListSessionsRequest) -> Result<ListSessionsReply, Failure> {
         self.ask(request).await
     }
 
     /// One session.
-    pub(crate) async fn show(&self, request: ShowSessionRequest) -> Result<SessionDetail, Failure> {
+    pub async fn show(&self, request: ShowSessionRequest) -> Result<SessionDetail, Failure> {
         self.ask(request).await
     }
 
     /// One session with the values of its attributes.
-    pub(crate) async fn values(&self, request: ShowSessionRequest) -> Result<SessionValues, Failure> {
+    pub async fn values(&self, request: ShowSessionRequest) -> Result<SessionValues, Failure> {
         self.ask(ValuesOf(request)).await
     }
 
     /// Figures of sessions.
-    pub(crate) async fn stats(&self, request: SessionStatsRequest) -> Result<SessionStatsReply, Failure> {
+    pub async fn stats(&self, request: SessionStatsRequest) -> Result<SessionStatsReply, Failure> {
         self.ask(request).await
     }
 
     /// Asks about the cluster's format, or says what it shall be.
-    pub(crate) async fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeReply, Failure> {
+    pub async fn upgrade(&self, request: UpgradeRequest) -> Result<UpgradeReply, Failure> {
         self.ask(request).await
     }
 
     /// Asks the leader, at exactly this address, to hand over.
-    pub(crate) async fn hand_over(
-        &self,
-        address: &str,
-        request: HandOverRequest,
-    ) -> Result<HandOverReply, Failure> {
+    pub async fn hand_over(&self, address: &str, request: HandOverRequest) -> Result<HandOverReply, Failure> {
         let asked = attempt(&self.reach.dial, address, request).await;
         asked.map_err(Missed::into_failure)
     }
 
     /// Takes the next step of adding, replacing or removing a node.
-    pub(crate) async fn change_member(
-        &self,
-        request: ChangeMemberRequest,
-    ) -> Result<ChangeMemberReply, Failure> {
+    pub async fn change_member(&self, request: ChangeMemberRequest) -> Result<ChangeMemberReply, Failure> {
         self.ask(request).await
     }
 
     /// Asks the node at exactly this address what it would give up if it went on alone, or lets it.
-    pub(crate) async fn recover(
-        &self,
-        address: &str,
-        request: RecoverRequest,
-    ) -> Result<RecoverReply, Failure> {
+    pub async fn recover(&self, address: &str, request: RecoverRequest) -> Result<RecoverReply, Failure> {
         let asked = attempt(&self.reach.dial, address, request).await;
         asked.map_err(Missed::into_failure)
     }
 
     /// The Tomcats that announced themselves.
-    pub(crate) async fn servers(&self) -> Result<ListServersReply, Failure> {
+    pub async fn servers(&self) -> Result<ListServersReply, Failure> {
         self.ask(ListServersRequest {}).await
     }
 
     /// The same with what each told the leader of itself, which the leader alone knows.
-    pub(crate) async fn servers_at_leader(&self) -> Result<ListServersReply, Failure> {
+    pub async fn servers_at_leader(&self) -> Result<ListServersReply, Failure> {
         let view = self.status().await?;
         let leader = view
             .members
@@ -315,15 +304,12 @@ impl Store {
     }
 
     /// Ends sessions.
-    pub(crate) async fn kill(&self, request: KillSessionsRequest) -> Result<KillSessionsReply, Failure> {
+    pub async fn kill(&self, request: KillSessionsRequest) -> Result<KillSessionsReply, Failure> {
         self.ask(request).await
     }
 
     /// Ends sessions by conditions.
-    pub(crate) async fn kill_matching(
-        &self,
-        request: KillMatchingRequest,
-    ) -> Result<KillSessionsReply, Failure> {
+    pub async fn kill_matching(&self, request: KillMatchingRequest) -> Result<KillSessionsReply, Failure> {
         self.ask(request).await
     }
 
@@ -352,7 +338,7 @@ impl Store {
 }
 
 /// Whether anybody is named, store or proxies or both, at what can be addresses.
-pub(crate) fn check_site(store: &Reach, proxies: &Reach) -> Result<(), Failure> {
+pub fn check_site(store: &Reach, proxies: &Reach) -> Result<(), Failure> {
     if store.addresses.is_empty() && proxies.addresses.is_empty() {
         return Err(Failure::Usage(
             "say whom to ask: --store HOST:PORT and --proxy HOST:PORT, or set REMORA_STORE and REMORA_PROXY"
@@ -364,7 +350,7 @@ pub(crate) fn check_site(store: &Reach, proxies: &Reach) -> Result<(), Failure> 
 }
 
 /// Whether the addresses can be ones, before anybody is asked.
-pub(crate) fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
+pub fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
     let is_one = |address: &String| {
         let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
         matches!(port, Some(Ok(1..))) && endpoint(address).is_ok()

@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Streaming};
 
 use super::{ATTEMPT_TIMEOUT, Store, connect, endpoint, failure, is_passing, root_cause};
-use crate::failure::Failure;
+use crate::Failure;
 
 /// How long a node may be silent before and in the middle of a backup: it copies the table first, some tens of milliseconds
 /// for a million sessions. The store bounds the same wait at its side.
@@ -29,19 +29,19 @@ const PIECE_BYTES: u64 = 256 << 10;
 
 /// A backup that is being received.
 #[derive(Debug)]
-pub(crate) struct BackupStream {
+pub struct BackupStream {
     dial: Dial,
     address: String,
     pieces: Streaming<BackupChunk>,
     /// What it holds.
-    pub(crate) summary: BackupSummary,
+    pub summary: BackupSummary,
     first: Option<Vec<u8>>,
     ended: bool,
 }
 
 impl Store {
     /// Begins to take a backup, of the first node that gives one.
-    pub(crate) async fn backup(&self) -> Result<BackupStream, Failure> {
+    pub async fn backup(&self) -> Result<BackupStream, Failure> {
         let mut last = None;
         for address in &self.reach.addresses {
             let asked = match connect(&self.reach.dial, address, SILENT_WITHIN).await {
@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Sends a backup to the node at exactly this address; `sent` is told how many bytes more have left.
-    pub(crate) async fn restore(
+    pub async fn restore(
         &self,
         address: &str,
         file: impl Read + Send + 'static,
@@ -120,7 +120,7 @@ impl BackupStream {
     }
 
     /// The next bytes of the file; none at its end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }

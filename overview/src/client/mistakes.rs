@@ -19,7 +19,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::{ATTEMPT_TIMEOUT, connect, root_cause};
-use crate::failure::Failure;
+use crate::Failure;
 
 /// How long somebody is asked who it is. As long as a person who has made a mistake may wait for it to be named.
 const ASKED_FOR: Duration = Duration::from_secs(1);

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use remora_proto::v1::{ProxyStatus, UpstreamStatus};
 
-use super::{Site, Verdict, judge_versions};
+use super::{Verdict, judge_versions};
+use crate::site::Site;
 
 /// Looks at all proxies.
 pub(super) fn judge(verdict: &mut Verdict, site: &Site) {

@@ -12,7 +12,7 @@ use tonic::{Code, Status, Streaming};
 use super::{
     ATTEMPT_TIMEOUT, ELECTION_WAIT, ROUND_INTERVAL, Store, endpoint, failure, is_passing, root_cause,
 };
-use crate::failure::Failure;
+use crate::Failure;
 
 /// How long a node may say nothing: it says something every second.
 const SILENT_WITHIN: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const SILENT_WITHIN: Duration = Duration::from_secs(5);
 const GOES_ON_WITHIN: Duration = Duration::from_secs(60);
 
 /// A watch.
-pub(crate) struct Watching<'a> {
+pub struct Watching<'a> {
     store: &'a Store,
     /// Which sessions, and where to go on: nowhere before the first word.
     ask: WatchSessionsRequest,
@@ -32,7 +32,7 @@ pub(crate) struct Watching<'a> {
 
 /// What a watch has to say.
 #[derive(Debug)]
-pub(crate) enum Word {
+pub enum Word {
     /// A node is watched from here on.
     Watched {
         /// Its address.
@@ -46,7 +46,7 @@ pub(crate) enum Word {
 
 impl Store {
     /// Begins to watch the sessions that a filter means.
-    pub(crate) fn watch(&self, filter: SessionFilter) -> Watching<'_> {
+    pub fn watch(&self, filter: SessionFilter) -> Watching<'_> {
         Watching {
             store: self,
             ask: WatchSessionsRequest {
@@ -61,7 +61,7 @@ impl Store {
 
 impl Watching<'_> {
     /// The next word. Not to be dropped and called again.
-    pub(crate) async fn next(&mut self) -> Result<Word, Failure> {
+    pub async fn next(&mut self) -> Result<Word, Failure> {
         let Some(stream) = &mut self.stream else {
             let stream = self.begin().await?;
             self.stream = Some(stream);

@@ -14,11 +14,11 @@ use tonic::{Response, Status};
 
 use super::mistakes::{self, Asked};
 use super::{ATTEMPT_TIMEOUT, connect, failure};
-use crate::failure::Failure;
+use crate::Failure;
 
 /// What an operator wishes of upstreams.
 #[derive(Clone)]
-pub(crate) enum UpstreamWish {
+pub enum UpstreamWish {
     /// That their users leave, now or by a deadline.
     Drain(DrainRequest),
     /// That they stay.
@@ -28,7 +28,7 @@ pub(crate) enum UpstreamWish {
 }
 
 /// The status of one proxy.
-pub(crate) async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStatus, Failure> {
+pub async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStatus, Failure> {
     asked(dial, address, async |mut proxy| {
         proxy.status(ProxyStatusRequest {}).await
     })
@@ -36,11 +36,7 @@ pub(crate) async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStat
 }
 
 /// Says a wish of a pool to one proxy.
-pub(crate) async fn maintain(
-    dial: &Dial,
-    address: &str,
-    wish: &MaintainRequest,
-) -> Result<MaintainReply, Failure> {
+pub async fn maintain(dial: &Dial, address: &str, wish: &MaintainRequest) -> Result<MaintainReply, Failure> {
     asked(dial, address, async |mut proxy| {
         proxy.maintain(wish.clone()).await
     })
@@ -48,7 +44,7 @@ pub(crate) async fn maintain(
 }
 
 /// Says a wish of upstreams to one proxy.
-pub(crate) async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<DrainReply, Failure> {
+pub async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<DrainReply, Failure> {
     asked(dial, address, async |mut proxy| match wish {
         UpstreamWish::Drain(request) => proxy.drain(request.clone()).await,
         UpstreamWish::Undrain(request) => proxy.undrain(request.clone()).await,
@@ -58,11 +54,7 @@ pub(crate) async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Res
 }
 
 /// Why a request goes where, by one proxy.
-pub(crate) async fn explain(
-    dial: &Dial,
-    address: &str,
-    request: &ExplainRequest,
-) -> Result<ExplainReply, Failure> {
+pub async fn explain(dial: &Dial, address: &str, request: &ExplainRequest) -> Result<ExplainReply, Failure> {
     asked(dial, address, async |mut proxy| {
         proxy.explain(request.clone()).await
     })
@@ -71,7 +63,7 @@ pub(crate) async fn explain(
 
 /// What a wish would take from the pools of one proxy, a sentence for each; none where it costs nobody anything. A proxy that fails
 /// to say it may follow the wish all the same.
-pub(crate) async fn foresee(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<Vec<String>, Failure> {
+pub async fn foresee(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<Vec<String>, Failure> {
     let wish = match wish {
         UpstreamWish::Drain(request) => Wish::Drain(request.clone()),
         UpstreamWish::Set(request) => Wish::Set(request.clone()),

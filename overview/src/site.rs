@@ -1,0 +1,113 @@
+//! A site at one moment: what everybody answers who was asked, all at once.
+//!
+//! Invariant: whatever does not answer is a sentence among the answers: a store that is away is what an operator looks for.
+
+use futures::future::{join, join_all};
+use remora_proto::v1::list_servers_reply::Server;
+use remora_proto::v1::{ProxyStatus, StoreMember, StoreStatus};
+
+use crate::Failure;
+use crate::client::{Reach, Store, proxy_status};
+
+/// What was answered by whom; a sentence in the place of who did not.
+#[derive(Default)]
+pub struct Site {
+    /// Absent where nobody asked for it.
+    pub store: Option<Result<Cluster, String>>,
+    /// By their addresses.
+    pub proxies: Vec<(String, Result<ProxyStatus, String>)>,
+}
+
+/// The store, as its nodes tell it.
+#[derive(Default)]
+pub struct Cluster {
+    /// The members, by their ids.
+    pub nodes: Vec<Node>,
+    /// The Tomcats, or why the store does not say who is there; absent while nobody leads, who could say it.
+    pub servers: Option<Result<Vec<Server>, String>>,
+}
+
+impl Cluster {
+    /// The node that leads, as it says itself.
+    pub fn leader(&self) -> Option<&Node> {
+        let leads = |node: &&Node| node.status.as_ref().is_some_and(|status| status.role == "leader");
+        self.nodes.iter().find(leads)
+    }
+
+    /// What the leader says of itself and of the cluster.
+    pub fn led(&self) -> Option<&StoreStatus> {
+        self.leader().and_then(|leader| leader.status.as_ref())
+    }
+
+    /// What the cluster writes; nothing where the leader is of a release that does not say it.
+    pub fn format(&self) -> Option<u32> {
+        let told = self.led().map(|leader| leader.format);
+        told.filter(|format| *format > 0)
+    }
+
+    /// The Tomcats, where it is known who is there.
+    pub fn tomcats(&self) -> Option<&[Server]> {
+        let told = self.servers.as_ref().and_then(|servers| servers.as_ref().ok());
+        told.map(Vec::as_slice)
+    }
+}
+
+/// A member of the cluster and what it said of itself; nothing when it did not answer.
+#[derive(Debug)]
+pub struct Node {
+    /// As the cluster knows it.
+    pub member: StoreMember,
+    /// What it said.
+    pub status: Option<StoreStatus>,
+}
+
+/// Asks everybody who is named.
+pub async fn ask(store: &Reach, proxies: &Reach) -> Site {
+    let (store, proxies) = join(ask_store(store), ask_proxies(proxies)).await;
+    Site { store, proxies }
+}
+
+/// Asks the store; nothing where none is named.
+pub async fn ask_store(reach: &Reach) -> Option<Result<Cluster, String>> {
+    if reach.addresses.is_empty() {
+        return None;
+    }
+    let asked = async {
+        let store = Store::new(reach)?;
+        let mut cluster = Cluster {
+            nodes: ask_nodes(&store).await?,
+            ..Cluster::default()
+        };
+        // Without a leader it would be waited for in vain.
+        if cluster.leader().is_some() {
+            let told = store.servers().await;
+            let told = told.map(|reply| reply.servers);
+            cluster.servers = Some(told.map_err(|failure| failure.to_string()));
+        }
+        Ok(cluster)
+    };
+    Some(asked.await.map_err(|failure: Failure| failure.to_string()))
+}
+
+/// Asks every member that the cluster names, all at once; in the order of their ids.
+pub async fn ask_nodes(store: &Store) -> Result<Vec<Node>, Failure> {
+    let view = store.status().await?;
+    let asked = view.members.into_iter().map(|member| async move {
+        let status = match member.client_address.as_str() {
+            "" => None,
+            address => store.status_of(address).await.ok(),
+        };
+        Node { member, status }
+    });
+    let mut nodes = join_all(asked).await;
+    nodes.sort_by_key(|node| node.member.node_id);
+    Ok(nodes)
+}
+
+async fn ask_proxies(reach: &Reach) -> Vec<(String, Result<ProxyStatus, String>)> {
+    let answers = reach.addresses.iter().map(|address| async move {
+        let status = proxy_status(&reach.dial, address).await;
+        (address.clone(), status.map_err(|failure| failure.to_string()))
+    });
+    join_all(answers).await
+}
