@@ -1,8 +1,11 @@
 //! The operator service over a real socket, as the command line speaks to it.
 
-use remora_policy::{Cause, Observation, Phase};
+use remora_policy::{Cause, Observation, Phase, Wishes};
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
-use remora_proto::v1::{DrainMode, MaintenanceWish, foresee_request};
+use remora_proto::v1::{
+    DrainMode, DrainRequest, ForeseeRequest, MaintainRequest, MaintenanceWish, ProxyStatusRequest,
+    SetRequest, UpstreamStatus, foresee_request,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;

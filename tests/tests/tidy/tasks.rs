@@ -38,7 +38,7 @@ const STARTERS: &[&str] = &[
     "store/src/rpc/listing.rs",
     "store/src/runtime.rs",
     "proxy/src/handover/successor.rs",
-    "proxy/src/control.rs",
+    "proxy/src/control/deeds.rs",
     "proxy/src/conversation/streams.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",

@@ -34,6 +34,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "store/tests",
             "store/Cargo.toml",
             "proxy/src/control.rs",
+            "proxy/src/control/service.rs",
             "proxy/tests/support/process.rs",
             "proxy/Cargo.toml",
             "overview/src/client.rs",

@@ -1,0 +1,109 @@
+//! The words of `remora.v1.ProxyAdmin`: who may say them, and what is answered when something was not done.
+//!
+//! Left out on purpose: what is done, which is the same by whichever way it is asked for (`deeds`).
+
+use remora_process::audit;
+use remora_process::tls::{Caller, Role, Who};
+use remora_proto::v1::proxy_admin_server::ProxyAdmin;
+use remora_proto::v1::{
+    ConsoleTokenReply, ConsoleTokenRequest, DrainReply, DrainRequest, ExplainReply, ExplainRequest,
+    ForeseeReply, ForeseeRequest, LatelyReply, LatelyRequest, MaintainReply, MaintainRequest, ProxyStatus,
+    ProxyStatusRequest, SetRequest,
+};
+use tonic::{Request, Response, Status};
+
+use super::deeds::{Control, Refused};
+
+/// What answers operators over gRPC.
+pub(super) struct Service(pub(super) Control);
+
+impl From<Refused> for Status {
+    fn from(refused: Refused) -> Status {
+        match refused {
+            Refused::Wrong(sentence) => Status::invalid_argument(sentence),
+            Refused::Unknown(sentence) => Status::not_found(sentence),
+            Refused::Against(sentence) => Status::failed_precondition(sentence),
+            Refused::Away(sentence) => Status::unavailable(sentence),
+            Refused::Broken(sentence) => Status::internal(sentence),
+        }
+    }
+}
+
+/// Who asks, if one of their roles gives the right to it; `names` are those that would.
+fn admitted<T>(
+    request: &Request<T>,
+    action: &str,
+    gives: impl Fn(&Role) -> bool,
+    names: &str,
+) -> Result<Caller, Status> {
+    let who = request.extensions().get::<Who>();
+    let caller = who.map_or_else(Caller::nobody, Who::caller);
+    if caller.is(gives) {
+        return Ok(caller);
+    }
+    let sentence = caller.lacks(action, names);
+    audit::refused(action, &sentence);
+    Err(Status::permission_denied(sentence))
+}
+
+/// Who asks to look at something.
+fn reader<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
+    let looks = |role: &Role| matches!(role, Role::Reader | Role::Admin);
+    admitted(request, action, looks, "remora://reader or remora://admin")
+}
+
+/// Who asks to change something.
+fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
+    admitted(request, action, |role| *role == Role::Admin, "remora://admin")
+}
+
+#[tonic::async_trait]
+impl ProxyAdmin for Service {
+    async fn status(&self, request: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
+        reader(&request, "ProxyAdmin/Status")?;
+        Ok(Response::new(self.0.status()))
+    }
+
+    async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let caller = operator(&request, "ProxyAdmin/Drain")?;
+        Ok(Response::new(self.0.drain(caller, request.into_inner()).await?))
+    }
+
+    async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let caller = operator(&request, "ProxyAdmin/Undrain")?;
+        Ok(Response::new(self.0.undrain(caller, request.into_inner()).await?))
+    }
+
+    async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
+        let caller = operator(&request, "ProxyAdmin/Set")?;
+        Ok(Response::new(self.0.set(caller, request.into_inner()).await?))
+    }
+
+    async fn maintain(&self, request: Request<MaintainRequest>) -> Result<Response<MaintainReply>, Status> {
+        let caller = operator(&request, "ProxyAdmin/Maintain")?;
+        Ok(Response::new(
+            self.0.maintain(caller, request.into_inner()).await?,
+        ))
+    }
+
+    async fn foresee(&self, request: Request<ForeseeRequest>) -> Result<Response<ForeseeReply>, Status> {
+        reader(&request, "ProxyAdmin/Foresee")?;
+        Ok(Response::new(self.0.foresee(request.into_inner())?))
+    }
+
+    async fn lately(&self, _request: Request<LatelyRequest>) -> Result<Response<LatelyReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn console_token(
+        &self,
+        _request: Request<ConsoleTokenRequest>,
+    ) -> Result<Response<ConsoleTokenReply>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        reader(&request, "ProxyAdmin/Explain")?;
+        Ok(Response::new(self.0.explain(request.get_ref())?))
+    }
+}
