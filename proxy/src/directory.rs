@@ -13,6 +13,7 @@
 
 mod held;
 mod maintained;
+mod told;
 mod wished;
 
 use std::collections::BTreeMap;
@@ -25,14 +26,15 @@ use remora_policy::{
     Wishes,
 };
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
 
+use crate::chronicle::Chronicle;
 use crate::config::{Config, HealthConfig, Limits, MemberConfig, Pages, PoolConfig, Rules, Terms, Trust};
 use crate::tally::Tally;
 use crate::tls::{Outward, OwnCertificate};
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
-pub(crate) use wished::{Meant, Unknown, unix_now};
+pub(crate) use wished::{Meant, Unknown, unix_ms, unix_now};
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
 pub(crate) struct Current {
@@ -83,6 +85,8 @@ struct Shared {
     current: Arc<ArcSwap<Current>>,
     writer: Mutex<Writer>,
     changes: watch::Sender<u64>,
+    /// What people are told of all this.
+    chronicle: Chronicle,
     /// The moment from which snapshots count time.
     epoch: Instant,
 }
@@ -129,6 +133,7 @@ impl Directory {
                 current: Arc::new(ArcSwap::from_pointee(current)),
                 writer: Mutex::new(writer),
                 changes,
+                chronicle: Chronicle::default(),
                 epoch: Instant::now(),
             }),
         }
@@ -182,6 +187,12 @@ impl Directory {
         Holder::new(Arc::clone(&self.shared.current))
     }
 
+    /// What changed lately.
+    #[must_use]
+    pub fn chronicle(&self) -> &Chronicle {
+        &self.shared.chronicle
+    }
+
     /// Announces the generation of every new snapshot.
     #[must_use]
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
@@ -209,7 +220,7 @@ impl Directory {
             (writer.serving && is_another_up(&current.snapshot, id)).then(|| self.time(Instant::now()));
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
-                log_transition(upstream, health);
+                told::transition(&self.shared.chronicle, upstream, health);
                 match (upstream.health.belief(), health.belief()) {
                     (Belief::Up, Belief::Up) => {}
                     (_, Belief::Up) => upstream.rose = rose,
@@ -230,6 +241,7 @@ impl Directory {
             pools = next.snapshot.upstreams.pools.len(),
             "configuration taken over"
         );
+        told::reload(&self.shared.chronicle, &current.snapshot, &next.snapshot);
         self.swap(next);
     }
 
@@ -407,20 +419,6 @@ fn is_another_up(snapshot: &Snapshot, id: UpstreamId) -> bool {
     };
     let found = snapshot.upstreams.find(id);
     found.is_some_and(|(pool, _)| pool.members.iter().any(is_up))
-}
-
-fn log_transition(upstream: &Upstream, health: Health) {
-    let (before, after) = (upstream.health.belief(), health.belief());
-    if before == after {
-        return;
-    }
-    let (route, url, reason) = (&*upstream.route, upstream.url(), health.reason());
-    match after {
-        Belief::Down => warn!(route, url, reason, "upstream is down"),
-        Belief::Leaving => warn!(route, url, reason, "upstream is leaving"),
-        Belief::Unknown => info!(route, url, reason, "upstream is tried"),
-        Belief::Up => info!(route, url, reason, "upstream is up"),
-    }
 }
 
 #[cfg(test)]

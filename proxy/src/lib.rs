@@ -37,6 +37,7 @@
 //! | `http` | sockets and buffers around [`remora_h1`], towards both sides; HTTP/2 towards clients |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `wishes` | what operators ask; what of it outlives the process |
+//! | `chronicle` | what changed lately, for people |
 //! | `access_log`, `metrics`, `answer` | what operators see; what clients see of a failure |
 //! | `config`, `open_files` | the file, checked; room for sockets |
 //!
@@ -69,6 +70,7 @@
 
 mod access_log;
 mod answer;
+mod chronicle;
 mod config;
 mod connections;
 mod control;
@@ -93,6 +95,7 @@ mod way;
 mod wishes;
 
 pub use access_log::{AccessLog, LogWriter};
+pub use chronicle::Chronicle;
 pub use config::{Config, ListenConfig, LogConfig, LogFormat, LogTarget, Networks, keys_page};
 pub use control::serve as serve_operators;
 pub use directory::Directory;

@@ -276,6 +276,9 @@ impl Running<'_> {
         self.log.reopen();
         self.replacement.reloaded();
         let read = Config::load(&self.arguments.config);
+        if let Err(faults) = &read {
+            self.directory.chronicle().reload_refused(&faults.to_string());
+        }
         if let Some(new) = reload::taken(read, |new| self.config.fixed_differences(new)) {
             make_room_for_sockets(&new);
             self.gates.renew(&new.listen);

@@ -21,6 +21,7 @@ use remora_proto::v1::{
 use super::explaining::Scene;
 use super::wishing::Change;
 use super::{maintaining, wishing};
+use crate::chronicle::{Happening, Lately, Sort};
 use crate::config::ListenConfig;
 use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::tally::Counters;
@@ -211,9 +212,8 @@ impl Control {
             };
             let followed = match change {
                 Ok((change, careful)) => {
-                    control
-                        .follow(wishing::meant(route, group), change, careful)
-                        .await
+                    let meant = wishing::meant(route, group);
+                    control.follow(&caller, meant, change, careful).await
                 }
                 Err(refused) => Err(Refused::Wrong(refused)),
             };
@@ -243,6 +243,7 @@ impl Control {
     /// it costs a pool its last upstream that is up.
     async fn follow(
         &self,
+        caller: &Caller,
         meant: Result<Meant, String>,
         change: Change,
         careful: bool,
@@ -264,6 +265,10 @@ impl Control {
             store.keep_routes(&wishes).await.map_err(not_kept)?;
         }
         self.directory.follow(wishes);
+        let said = change.said(unix_now());
+        for route in &routes {
+            self.tell(Sort::Wish, route, &said, caller);
+        }
         Ok(DrainReply {
             upstreams: self.statuses(|upstream| routes.contains(&upstream.route)),
             ends_with_process: place.store.is_none(),
@@ -280,6 +285,7 @@ impl Control {
         let place = self.keeping.hold().await;
         ours(&place)?;
         let (name, mut wishes) = (request.pool.clone(), self.directory.wishes());
+        let wished = request.wish();
         let by_file = self.directory.is_maintained_by_file(&name);
         if by_file.is_none() && wishes.pools.of(&name).is_none() {
             return Err(Refused::Unknown(self.no_pool(&name)));
@@ -292,6 +298,10 @@ impl Control {
             store.keep_pools(&wishes).await.map_err(not_kept)?;
         }
         self.directory.follow(wishes);
+        if !unchanged {
+            let said = maintaining::told(wished);
+            self.tell(Sort::Maintenance, &name, said, caller);
+        }
         let pool = self.pools().into_iter().find(|pool| pool.pool == name);
         Ok(MaintainReply {
             pool,
@@ -299,6 +309,17 @@ impl Control {
             unchanged,
             shared: false,
         })
+    }
+
+    /// What changed behind the change of this number.
+    pub(crate) fn lately(&self, after: u64) -> Lately {
+        self.directory.chronicle().after(after)
+    }
+
+    /// Tells people of what somebody asked for.
+    pub(crate) fn tell(&self, kind: Sort, of: &str, what: &str, caller: &Caller) {
+        let happening = Happening::new(kind, of, what).by(caller.name());
+        self.directory.chronicle().note(happening);
     }
 
     fn pools(&self) -> Vec<PoolStatus> {

@@ -48,6 +48,15 @@ pub(super) fn said(wish: &Maintenance) -> (bool, Option<u32>, Option<&Page>) {
     (wish.on, wish.retry_after, wish.page.as_ref())
 }
 
+/// What was wished, for people.
+pub(super) fn told(wish: MaintenanceWish) -> &'static str {
+    match wish {
+        MaintenanceWish::On => "is under maintenance",
+        MaintenanceWish::Off => "is not under maintenance any more",
+        MaintenanceWish::Reset | MaintenanceWish::Unspecified => "is as the file says",
+    }
+}
+
 /// A pool as operators see it.
 pub(super) fn status_of(pool: MaintainedPool) -> PoolStatus {
     let MaintainedPool {

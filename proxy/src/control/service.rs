@@ -13,6 +13,7 @@ use remora_proto::v1::{
 use tonic::{Request, Response, Status};
 
 use super::deeds::{Control, Refused};
+use crate::chronicle::{Changed, Lately};
 
 /// What answers operators over gRPC.
 pub(super) struct Service(pub(super) Control);
@@ -57,6 +58,18 @@ fn operator<T>(request: &Request<T>, action: &str) -> Result<Caller, Status> {
     admitted(request, action, |role| *role == Role::Admin, "remora://admin")
 }
 
+fn told(entry: &Changed) -> remora_proto::v1::Change {
+    remora_proto::v1::Change {
+        number: entry.number,
+        at_ms: entry.at_ms,
+        kind: entry.sort.as_str().to_owned(),
+        of: entry.of.clone(),
+        what: entry.what.clone(),
+        why: entry.why.clone(),
+        who: entry.who.clone(),
+    }
+}
+
 #[tonic::async_trait]
 impl ProxyAdmin for Service {
     async fn status(&self, request: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
@@ -91,8 +104,11 @@ impl ProxyAdmin for Service {
         Ok(Response::new(self.0.foresee(request.into_inner())?))
     }
 
-    async fn lately(&self, _request: Request<LatelyRequest>) -> Result<Response<LatelyReply>, Status> {
-        Err(Status::unimplemented(""))
+    async fn lately(&self, request: Request<LatelyRequest>) -> Result<Response<LatelyReply>, Status> {
+        reader(&request, "ProxyAdmin/Lately")?;
+        let Lately { changes, missed } = self.0.lately(request.get_ref().after);
+        let changes = changes.iter().map(|change| told(change)).collect();
+        Ok(Response::new(LatelyReply { changes, missed }))
     }
 
     async fn console_token(

@@ -3,8 +3,8 @@
 use remora_policy::{Cause, Observation, Phase, Wishes};
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::{
-    DrainMode, DrainRequest, ForeseeRequest, MaintainRequest, MaintenanceWish, ProxyStatusRequest,
-    SetRequest, UpstreamStatus, foresee_request,
+    DrainMode, DrainRequest, ForeseeRequest, LatelyRequest, MaintainRequest, MaintenanceWish,
+    ProxyStatusRequest, SetRequest, UpstreamStatus, foresee_request,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -263,4 +263,53 @@ async fn what_a_wish_takes_is_told_and_nothing_is_done() {
         ..drain
     };
     assert_eq!(client.drain(drain).await.unwrap().into_inner().upstreams.len(), 2);
+}
+
+#[tokio::test]
+async fn what_changed_lately_is_told_with_its_reason_and_who_asked() {
+    let (address, directory, _stop, _server) = started().await;
+    let mut client = ProxyAdminClient::connect(format!("http://{address}"))
+        .await
+        .unwrap();
+    let first = directory.current().snapshot.upstreams.pools[0].members[0].id;
+    directory.observe(first, Observation::Refused);
+    directory.observe(first, Observation::Refused);
+    let drain = DrainRequest {
+        route: "n2".to_owned(),
+        ..DrainRequest::default()
+    };
+    client.drain(drain).await.unwrap();
+    let off = MaintainRequest {
+        pool: "a".to_owned(),
+        wish: MaintenanceWish::Off.into(),
+        ..MaintainRequest::default()
+    };
+    client.maintain(off).await.unwrap();
+    let after = |after| LatelyRequest { after };
+    let told = client.lately(after(0)).await.unwrap().into_inner();
+    let said = |change: &remora_proto::v1::Change| {
+        let remora_proto::v1::Change {
+            kind,
+            of,
+            what,
+            why,
+            who,
+            ..
+        } = change;
+        format!("{kind} of {of}: {what} ({why}; {who})")
+    };
+    let lines: Vec<String> = told.changes.iter().map(said).collect();
+    assert_eq!(
+        lines,
+        [
+            "belief of n1: http://127.0.0.1:1 is down (a connect was refused; )",
+            "wish of n2: is drained: its users leave with their next request (; anybody)",
+        ],
+        "once each, and nothing of what was so before"
+    );
+    let told = client.lately(after(1)).await.unwrap().into_inner();
+    assert_eq!(
+        (told.changes.len(), told.changes[0].number, told.missed),
+        (1, 2, false)
+    );
 }

@@ -68,6 +68,25 @@ impl Change {
         })
     }
 
+    /// What it does, for people; `now` in seconds since 1970.
+    pub(super) fn said(self, now: u64) -> String {
+        match self {
+            Change::Drain { until: None } => "is drained: its users leave with their next request".to_owned(),
+            Change::Drain { until: Some(until) } => {
+                let left = until.saturating_sub(now);
+                format!("finishes: its users may stay for {left} s")
+            }
+            Change::Undrain => "is not drained any more".to_owned(),
+            Change::Set { state, weight, reset } => {
+                let reset = reset.then(|| "is as the file says".to_owned());
+                let state = state.map(|state| format!("has state {}", state.as_str()));
+                let weight = weight.map(|weight| format!("has weight {weight}"));
+                let said: Vec<String> = [reset, state, weight].into_iter().flatten().collect();
+                said.join(", ")
+            }
+        }
+    }
+
     /// The wish after this change. `drained` says whether the file drains the route: then an undrain has to say that it
     /// serves.
     pub(super) fn of(self, wish: Wish, drained: bool) -> Wish {

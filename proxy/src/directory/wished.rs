@@ -12,6 +12,7 @@ use remora_policy::{AdminState, Emptied, Pool, Settings, Tier, Upstream, Wishes}
 use tracing::info;
 
 use super::{Directory, Writer};
+use crate::chronicle::{Happening, Sort};
 
 /// A wish is about nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -155,10 +156,36 @@ impl Directory {
                 }
             };
             tokio::select! {
-                () = due => self.publish_wishes(&self.lock()),
+                () = due => {
+                    self.tell_deadlines();
+                    self.publish_wishes(&self.lock());
+                }
                 // The sender is this directory's own.
                 _ = changes.changed() => {}
             }
+        }
+    }
+
+    /// Tells of the routes whose time to finish is over.
+    fn tell_deadlines(&self) {
+        let (now, wishes) = (unix_now(), self.wishes());
+        let is_over = |until: &Option<u64>| until.is_some_and(|until| until <= now);
+        let current = self.current();
+        let pools = current.snapshot.upstreams.pools.iter();
+        let members = pools.flat_map(|pool| &pool.members);
+        let finishing = members.filter(|member| member.state == AdminState::Finishing);
+        let over: BTreeSet<&str> = finishing
+            .filter(|member| is_over(&wishes.of(&member.route).until))
+            .map(|member| &*member.route)
+            .collect();
+        for route in over {
+            let happening = Happening::new(
+                Sort::Wish,
+                route,
+                "is drained: its users leave with their next request",
+            );
+            self.chronicle()
+                .note(happening.because("its time to finish is over"));
         }
     }
 
@@ -220,13 +247,22 @@ fn listed(names: BTreeSet<&str>) -> String {
 }
 
 /// Seconds since 1970: wishes outlive the process, so do their deadlines. A clock before that stands at its beginning.
+pub(crate) fn unix_now() -> u64 {
+    since_1970().as_secs()
+}
+
+/// The same in milliseconds, for what people read.
+pub(crate) fn unix_ms() -> u64 {
+    u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX)
+}
+
 #[expect(
     clippy::disallowed_methods,
-    reason = "a deadline that outlives the process is a time of day"
+    reason = "a deadline that outlives the process is a time of day, and so is what people read"
 )]
-pub(crate) fn unix_now() -> u64 {
+fn since_1970() -> Duration {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
+    since.unwrap_or_default()
 }
 
 fn log_wish(upstream: &Upstream, settings: Settings) {

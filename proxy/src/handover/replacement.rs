@@ -12,6 +12,7 @@ use remora_process::{reload, service};
 
 use super::Sockets;
 use super::successor::{Program, Successor};
+use crate::chronicle::{Happening, Sort};
 use crate::directory::Directory;
 use crate::wishes::Keeping;
 
@@ -70,11 +71,16 @@ impl Replacement {
         match started {
             Ok(successor) => {
                 tracing::info!(process = successor.id(), program = %path, "a successor is starting");
+                self.tell("a successor is starting", "");
                 self.successor = Some(successor);
             }
             Err(error) => {
                 reload::not_replaced();
                 tracing::error!(program = %path, %error, "no successor could be started: this process goes on");
+                self.tell(
+                    "no successor could be started: this process goes on",
+                    &error.to_string(),
+                );
             }
         }
     }
@@ -113,6 +119,7 @@ impl Replacement {
                 why = failed,
                 "the successor failed, and this process goes on: cure what its lines say, and send SIGUSR2 again"
             );
+            self.tell("the successor failed, and this process goes on", &failed);
             self.drop_successor().await;
             service::follow(std::process::id());
             self.keeping.take_back().await;
@@ -125,6 +132,11 @@ impl Replacement {
             tracing::warn!("asked to stop while a successor is starting: it is ended, too");
             self.drop_successor().await;
         }
+    }
+
+    fn tell(&self, what: &str, why: &str) {
+        let happening = Happening::new(Sort::Replacement, "", what);
+        self.directory.chronicle().note(happening.because(why));
     }
 
     async fn drop_successor(&mut self) {

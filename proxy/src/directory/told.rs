@@ -1,0 +1,57 @@
+//! What people are told of what the directory publishes: in the log, and in the chronicle.
+//!
+//! Left out on purpose: what operators wish. Whoever takes a wish in knows who wished it.
+
+use remora_policy::{Belief, Health, Upstream};
+use tracing::{info, warn};
+
+use super::Snapshot;
+use crate::chronicle::{Chronicle, Happening, Sort};
+
+/// Tells of a belief that changes.
+pub(super) fn transition(chronicle: &Chronicle, upstream: &Upstream, health: Health) {
+    let (before, after) = (upstream.health.belief(), health.belief());
+    if before == after {
+        return;
+    }
+    let (route, url, reason) = (&*upstream.route, upstream.url(), health.reason());
+    match after {
+        Belief::Down => warn!(route, url, reason, "upstream is down"),
+        Belief::Leaving => warn!(route, url, reason, "upstream is leaving"),
+        Belief::Unknown => info!(route, url, reason, "upstream is tried"),
+        Belief::Up => info!(route, url, reason, "upstream is up"),
+    }
+    let what = match after {
+        Belief::Down => "is down",
+        Belief::Leaving => "asks to be spared",
+        Belief::Unknown => "is tried again",
+        Belief::Up => "is up",
+    };
+    chronicle.note(Happening::new(Sort::Belief, route, format!("{url} {what}")).because(reason));
+}
+
+/// Tells of a file that is taken over, and of the members that come and go with it.
+pub(super) fn reload(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot) {
+    let what = format!("the file {} was taken over", after.configuration);
+    chronicle.note(Happening::new(Sort::Reload, "", what));
+    members(chronicle, before, after, "the file says so");
+}
+
+/// Tells of members that come and go.
+pub(super) fn members(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot, why: &str) {
+    let told = |one: &Snapshot, other: &Snapshot, verb: &str| {
+        for (pool, member) in members_of(one) {
+            if other.upstreams.find(member.id).is_none() {
+                let what = format!("{} {verb} pool {pool}", member.url());
+                chronicle.note(Happening::new(Sort::Discovery, &member.route, what).because(why));
+            }
+        }
+    };
+    told(before, after, "leaves");
+    told(after, before, "joins");
+}
+
+fn members_of(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Upstream)> {
+    let pools = snapshot.upstreams.pools.iter();
+    pools.flat_map(|pool| pool.members.iter().map(|member| (&*pool.name, member)))
+}
