@@ -21,7 +21,7 @@ public final class Conditions {
   }
 
   /** How many threads are inside a method. */
-  static int threadsIn(Class<?> type, String method) {
+  public static int threadsIn(Class<?> type, String method) {
     int count = 0;
     for (StackTraceElement[] stack : Thread.getAllStackTraces().values()) {
       if (Arrays.stream(stack)

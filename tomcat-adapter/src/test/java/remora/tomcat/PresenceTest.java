@@ -79,7 +79,7 @@ class PresenceTest extends ManyClients {
   @Test
   void a_proxy_finds_it_where_its_connector_listens() {
     Announcement said = one.store.announced.get(one.manager.getApplication());
-    assertTrue(said.url().startsWith("http://127.0.0.1:"), said.url());
+    assertTrue(said.url("*").startsWith("http://127.0.0.1:"), said.url("*"));
     assertEquals("serve", said.mode());
   }
 }

@@ -1,7 +1,18 @@
 package remora.tomcat.store;
 
-/** What a Tomcat says of itself, so that operators and proxies find it. Immutable. */
+import java.util.Arrays;
+import java.util.List;
+
+/** What a Tomcat says of itself, so that operators and proxies find it. An immutable value. */
 public final class Announcement {
+
+  /**
+   * In the place of a host: the Tomcat listens on all addresses of its machine, and is reached at
+   * that from which it speaks to the store.
+   */
+  public static final String EVERYWHERE = "*";
+
+  private static final String EVERYWHERE_PREFIX = "://" + EVERYWHERE;
 
   private final String route;
   private final String url;
@@ -16,7 +27,8 @@ public final class Announcement {
    *
    * @param route the Tomcat's name in the store: its route, or its node name where it has none; at
    *     most {@value StoreOptions#NODE_BYTES_MAX} bytes of UTF-8
-   * @param url where a proxy reaches it, {@code http://host:port}; at most 256 bytes
+   * @param url where a proxy reaches it, {@code http://host:port}; at most 256 bytes. The host may
+   *     be {@link #EVERYWHERE}
    * @param application as in {@link SessionKey#application()}
    * @param mode how the session manager runs; at most 32 bytes
    * @param version the jar's; at most 64 bytes
@@ -52,10 +64,11 @@ public final class Announcement {
   /**
    * Where a proxy reaches it.
    *
+   * @param own what stands in the place of {@link #EVERYWHERE}
    * @return a URL without a path
    */
-  public String url() {
-    return url;
+  public String url(String own) {
+    return url.replace(EVERYWHERE_PREFIX, "://" + own);
   }
 
   /**
@@ -101,5 +114,29 @@ public final class Announcement {
    */
   public boolean listened() {
     return listened;
+  }
+
+  /**
+   * Whether two applications are reached by the same name at the same place.
+   *
+   * @param other what is said of the other
+   * @return false if a proxy that goes by one does not find the other
+   */
+  public boolean isOfTheSame(Announcement other) {
+    return route.equals(other.route) && url.equals(other.url);
+  }
+
+  private List<Object> all() {
+    return Arrays.asList(route, url, application, mode, version, threads, listened);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Announcement && all().equals(((Announcement) other).all());
+  }
+
+  @Override
+  public int hashCode() {
+    return all().hashCode();
   }
 }

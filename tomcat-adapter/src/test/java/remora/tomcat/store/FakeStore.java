@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -144,6 +145,9 @@ public final class FakeStore implements SessionStore {
 
   /** Hears that this Tomcat leaves. */
   public volatile Runnable leaving = () -> {};
+
+  /** Every announcement, in order. */
+  public final List<Announcement> announcements = new CopyOnWriteArrayList<>();
 
   /** The latest announcement of each application. */
   public final Map<String, Announcement> announced = new ConcurrentHashMap<>();
@@ -469,6 +473,7 @@ public final class FakeStore implements SessionStore {
   @Override
   public void announce(Announcement announcement) {
     announced.put(announcement.application(), announcement);
+    announcements.add(announcement);
   }
 
   @Override

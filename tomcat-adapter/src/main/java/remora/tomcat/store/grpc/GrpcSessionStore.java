@@ -213,7 +213,7 @@ public final class GrpcSessionStore implements SessionStore {
   @Override
   public void onStatus(String application, Supplier<ApplicationStatus> figures) {
     told.add(application);
-    client.standing().measure(application, figures);
+    client.figures().measure(application, figures);
   }
 
   private void stateChanged(StoreState state) {
@@ -226,6 +226,7 @@ public final class GrpcSessionStore implements SessionStore {
       listening.forEach(client.pushes()::forget);
       newsListening.forEach(client.watches()::forget);
       told.forEach(client.standing()::forget);
+      told.forEach(client.figures()::forget);
       client.stateListeners().remove(hearing);
       client.release(options);
     }

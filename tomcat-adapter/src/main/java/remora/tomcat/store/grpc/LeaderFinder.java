@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
+import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -28,9 +29,10 @@ import remora.tomcat.store.StoreState;
  * ever is.
  *
  * <p>One thread owns all that is here; others post events. The event queue is bounded by its
- * sources: one opening and one end per attempt, one retry per call.
+ * sources: one opening and one end per attempt, one retry per call, one for each word of what this
+ * Tomcat serves.
  */
-final class LeaderFinder implements Runnable {
+final class LeaderFinder implements Runnable, Executor {
 
   /** What the search does to those who wait; called on the finder's thread. */
   interface Around extends Link.Events {
@@ -43,8 +45,15 @@ final class LeaderFinder implements Runnable {
     /** How long the store is sought before it is away. */
     long timeoutNanos();
 
-    /** A leader stands, and this is the connection to it; called at least once a second. */
-    void leads(ManagedChannel leader, long nowNanos);
+    /** The stream is in use from now on; called before anything is sent on it but the Hello. */
+    void welcomed(Link link, Welcome welcome);
+
+    /**
+     * A leader stands, and this is the connection to it; called at least once a second.
+     *
+     * @return when to call again at the latest; else the given time
+     */
+    long leads(ManagedChannel leader, long nowNanos, long elseNanos);
 
     /** The store stands otherwise than before; {@link LeaderFinder#state} says so already. */
     void stateChanged(StoreState state);
@@ -148,6 +157,12 @@ final class LeaderFinder implements Runnable {
     events.add(() -> log.refusedForGood(link.address + ": " + LastingFaults.forbidden(text)));
   }
 
+  /** Runs something on the finder's thread, soon and in order; it must not block. */
+  @Override
+  public void execute(Runnable event) {
+    events.add(event);
+  }
+
   /** Ends the thread and closes every connection. */
   void stop() {
     events.add(() -> stopped = true);
@@ -159,6 +174,7 @@ final class LeaderFinder implements Runnable {
       long now = System.nanoTime();
       step(now);
       offerRetries(now);
+      long due = now + SLEEP_NANOS_MAX;
       Link link = outbox.link();
       if (link == null) {
         ask(now);
@@ -168,10 +184,10 @@ final class LeaderFinder implements Runnable {
       } else {
         outbox.pump(); // the probe of a stream that nobody uses
         if (outage.isOver()) {
-          around.leads(candidates.get(link.address).channel, now);
+          due = around.leads(candidates.get(link.address).channel, now, due);
         }
       }
-      await(nextDue(now) - now);
+      await(Math.min(nextDue(now) - now, due - now));
     }
     candidates.values().forEach(Candidate::disconnect);
     channels.close();
@@ -341,6 +357,7 @@ final class LeaderFinder implements Runnable {
       }
     }
     outage.welcomed(now);
+    around.welcomed(link, welcome);
     outbox.attach(link);
   }
 

@@ -7,7 +7,6 @@ import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.Status;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -75,6 +74,9 @@ final class Link {
   /** Null until the node has said Welcome. */
   private volatile Durations durations;
 
+  /** Where its connection begins; null before the Hello. */
+  private volatile SocketAddress local;
+
   /** Why the node's Welcome was not taken; only used on the I/O thread. */
   private Refusal unfit;
 
@@ -117,6 +119,7 @@ final class Link {
   private void greet(Hello hello) {
     greeted = true;
     SocketAddress from = call.getAttributes().get(Grpc.TRANSPORT_ATTR_LOCAL_ADDR);
+    local = from;
     Hello named = hello.toBuilder().setAddress(literal(from)).build();
     pulse.probed(System.nanoTime());
     call.sendMessage(ExchangeRequest.newBuilder().setHello(named).setProbe(1).build());
@@ -129,10 +132,7 @@ final class Link {
     }
     InetAddress host = ((InetSocketAddress) address).getAddress();
     int port = ((InetSocketAddress) address).getPort();
-    if (host instanceof Inet6Address) {
-      return "[" + host.getHostAddress().replaceFirst("%.*", "") + "]:" + port;
-    }
-    return host == null ? "" : host.getHostAddress() + ":" + port;
+    return host == null ? "" : OwnAddress.literal(host) + ":" + port;
   }
 
   private ClientCall.Listener<ExchangeReply> listener(Hello hello, Events events) {
@@ -177,7 +177,8 @@ final class Link {
     };
   }
 
-  private static String describe(Status status) {
+  /** What a status without a refusal says, for people. */
+  static String describe(Status status) {
     if (status.isOk()) {
       return "the node ended the stream";
     }
@@ -187,7 +188,8 @@ final class Link {
         + (cause == null ? "" : ", " + cause.getMessage());
   }
 
-  private static Refusal refusalIn(Metadata trailers) {
+  /** What a node refused, and why; null if it did not. */
+  static Refusal refusalIn(Metadata trailers) {
     byte[] bytes = trailers == null ? null : trailers.get(REFUSAL);
     if (bytes == null) {
       return null;
@@ -232,6 +234,11 @@ final class Link {
       trustedUntilNanos = provenNanos + agreed.trustNanos();
       pulse.confirmed();
     }
+  }
+
+  /** Where its connection begins, once the node has said Welcome. */
+  SocketAddress local() {
+    return local;
   }
 
   /** Whether it ended, and so will the next, until somebody does something. */

@@ -1,176 +1,204 @@
 package remora.tomcat.store.grpc;
 
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import java.net.InetAddress;
+import java.net.NetworkInterface;
+import java.net.SocketException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
-import org.apache.juli.logging.Log;
-import org.apache.juli.logging.LogFactory;
 import remora.proto.v1.AnnounceRequest;
 import remora.proto.v1.Caller;
+import remora.proto.v1.Refusal;
 import remora.proto.v1.RegistryGrpc;
 import remora.proto.v1.RetireRequest;
-import remora.proto.v1.Status;
+import remora.proto.v1.Welcome;
 import remora.tomcat.store.Announcement;
-import remora.tomcat.store.ApplicationStatus;
 
-/** What this Tomcat says of itself: the announcements and figures of its applications, together. */
+/**
+ * What this Tomcat says of itself to the store's registry: the announcements of its applications,
+ * together. When it is said is decided by its {@link Entry}.
+ *
+ * <p>What is announced may be changed on any thread; all else is the leader finder's thread's.
+ */
 final class Registrar {
 
-  /** How often an announcement is renewed: one may be lost. */
-  private static final long ANNOUNCE_NANOS = 10_000_000_000L;
-
-  /** Applications start one after the other, and are announced together. */
-  private static final long ANNOUNCE_NANOS_MIN = 1_000_000_000L;
-
-  /** How often figures are taken. */
-  private static final long STATUS_NANOS = 5_000_000_000L;
-
-  private static final Log LOG = LogFactory.getLog(Registrar.class);
+  /** Longest call: a retirement is answered within a second, and an announcement sooner. */
+  private static final long CALL_SECONDS_MAX = 5;
 
   private final Map<String, Announcement> announced = new ConcurrentHashMap<>();
   private final Map<String, Set<String>> unprotected = new ConcurrentHashMap<>();
-  private final Map<String, Supplier<ApplicationStatus>> figures = new ConcurrentHashMap<>();
 
   private final long instance;
-  private volatile boolean changed;
+  private final Executor finder;
+  private final RegistrarLog log = new RegistrarLog();
+  private final Entry entry = new Entry(System.nanoTime());
+  private final OwnAddress own = new OwnAddress(Registrar::isOurs);
+  private final List<CountDownLatch> leaving = new ArrayList<>();
 
-  /** Whether this Tomcat has said that it stops. */
-  private volatile boolean left;
+  /** What is to be announced; null for nothing. */
+  private AnnounceRequest wanted;
 
-  /** The connection over which this Tomcat was announced; null before that. */
-  private ManagedChannel announcedOver;
+  /** The name under which it was announced last. */
+  private String saidAs;
 
-  private String announcedAs = "";
+  private String cluster = "";
 
-  /** When each was said or taken last; only used by the leader finder's thread. */
-  private long announcedNanos;
-
-  private long measuredNanos;
-
-  Registrar(long instance) {
+  /**
+   * Says nothing yet.
+   *
+   * @param instance who this Tomcat is
+   * @param node what it is called until it is announced
+   * @param finder the thread of the leader finder
+   */
+  Registrar(long instance, String node, Executor finder) {
     this.instance = instance;
-    long now = System.nanoTime();
-    announcedNanos = now - ANNOUNCE_NANOS;
-    measuredNanos = now - STATUS_NANOS;
+    this.saidAs = node;
+    this.finder = finder;
   }
 
   void announce(Announcement announcement) {
     announced.put(announcement.application(), announcement);
-    left = false;
-    changed = true;
+    finder.execute(
+        () -> {
+          entry.returns(System.nanoTime());
+          review();
+        });
   }
 
   void announceUnprotected(String host, Set<String> applications) {
     unprotected.put(host, applications);
-    changed = true;
-  }
-
-  void measure(String application, Supplier<ApplicationStatus> supplier) {
-    figures.put(application, supplier);
+    finder.execute(this::review);
   }
 
   /** An application is not served here any more. */
   void forget(String application) {
-    figures.remove(application);
-    changed |= announced.remove(application) != null;
-  }
-
-  /** Says what is due to be said; called again and again while a leader stands. */
-  void tell(ManagedChannel leader, Outbox outbox, long nowNanos) {
-    long pause = changed ? ANNOUNCE_NANOS_MIN : ANNOUNCE_NANOS;
-    if (nowNanos - announcedNanos >= pause) {
-      announceOver(leader, nowNanos);
-    }
-    if (nowNanos - measuredNanos >= STATUS_NANOS) {
-      measuredNanos = nowNanos;
-      Status figures = status();
-      if (figures != null) {
-        outbox.tell(figures);
-      }
-    }
-  }
-
-  /** Announces, or not: never between what {@link #takeOut} looks at and what it does. */
-  private synchronized void announceOver(ManagedChannel leader, long nowNanos) {
-    if (left) {
-      return;
-    }
-    announcedNanos = nowNanos;
-    changed = false;
-    AnnounceRequest announcement = announcement();
-    if (announcement != null) {
-      RegistryGrpc.newStub(leader).announce(announcement, new Ended<>(() -> {}));
-      announcedAs = announcement.getCaller().getNode();
-      announcedOver = leader;
+    if (announced.remove(application) != null) {
+      finder.execute(this::review);
     }
   }
 
   /**
-   * Takes this Tomcat out, if it was announced, and announces it no more; waits for that a while.
-   * Whether it is out.
+   * This Tomcat is about to stop: takes it out, if the store holds it, and announces it no more.
+   *
+   * @return reaches zero as soon as it is out
    */
-  boolean retire(long millisMax) {
-    CountDownLatch ended = new CountDownLatch(1);
-    if (!takeOut(ended::countDown)) {
-      return true;
-    }
-    try {
-      return ended.await(millisMax, TimeUnit.MILLISECONDS);
-    } catch (InterruptedException stopping) {
-      Thread.currentThread().interrupt();
-      return false;
+  CountDownLatch leave() {
+    CountDownLatch out = new CountDownLatch(1);
+    finder.execute(
+        () -> {
+          leaving.add(out);
+          entry.leaves(System.nanoTime());
+          lookWhetherOut();
+        });
+    return out;
+  }
+
+  private void lookWhetherOut() {
+    if (entry.isOut()) {
+      leaving.forEach(CountDownLatch::countDown);
+      leaving.clear();
     }
   }
 
-  /** Begins to take this Tomcat out. Whether there was somebody to take out. */
-  private synchronized boolean takeOut(Runnable then) {
-    left = true;
-    ManagedChannel leader = announcedOver;
-    if (leader == null) {
-      return false;
+  /** A stream to a leader begins; on the finder's thread, as all below. */
+  void meets(Link link, Welcome welcome) {
+    own.speaksFrom(link.local());
+    long now = System.nanoTime();
+    if (cluster.isEmpty() || cluster.equals(welcome.getCluster())) {
+      entry.meets(welcome.getAnnounced(), now);
+    } else {
+      entry.meetsAnother(welcome.getAnnounced(), now);
     }
-    RetireRequest request = RetireRequest.newBuilder().setCaller(caller(announcedAs)).build();
-    RegistryGrpc.newStub(leader).retire(request, new Ended<>(then));
-    announcedOver = null;
-    return true;
+    cluster = welcome.getCluster();
+    review();
+    lookWhetherOut();
   }
 
-  /** Hears of the end of a call that is made again, or need not be. */
-  private static final class Ended<T> implements StreamObserver<T> {
-    private final Runnable then;
-
-    private Ended(Runnable then) {
-      this.then = then;
+  /** What is to be announced may be another than before. */
+  private void review() {
+    AnnounceRequest now = announcement();
+    if (Objects.equals(now, wanted)) {
+      return;
     }
+    wanted = now;
+    if (now == null) {
+      entry.wantsNothing(System.nanoTime());
+    } else {
+      entry.wants(!now.getCaller().getNode().equals(saidAs), System.nanoTime());
+    }
+  }
 
+  /**
+   * Says what is due to be said.
+   *
+   * @return when there may be more to say; else the given time
+   */
+  long tell(ManagedChannel leader, long nowNanos, long elseNanos) {
+    Entry.Word word = entry.next(nowNanos);
+    if (word != Entry.Word.NOTHING) {
+      RegistryGrpc.RegistryStub registry =
+          RegistryGrpc.newStub(leader).withDeadlineAfter(CALL_SECONDS_MAX, TimeUnit.SECONDS);
+      if (word == Entry.Word.ANNOUNCE) {
+        saidAs = wanted.getCaller().getNode();
+        registry.announce(wanted.toBuilder().setCaller(caller(saidAs)).build(), new Ended<>());
+      } else {
+        registry.retire(
+            RetireRequest.newBuilder().setCaller(caller(saidAs)).build(), new Ended<>());
+      }
+    }
+    return entry.dueNanos(elseNanos);
+  }
+
+  /** Hears of the end of a call, and says so to the finder's thread. */
+  private final class Ended<T> implements StreamObserver<T> {
     @Override
     public void onNext(T reply) {}
 
     @Override
-    public void onError(Throwable refused) {
-      LOG.debug("the session store did not take what this server says of itself", refused);
-      then.run();
+    public void onError(Throwable error) {
+      finder.execute(() -> failed(error));
     }
 
     @Override
     public void onCompleted() {
-      then.run();
+      finder.execute(
+          () -> {
+            entry.answered();
+            log.answered(entry.state() == Entry.State.STANDS);
+            lookWhetherOut();
+          });
     }
   }
 
-  /**
-   * What is to be announced; null while nothing is. Where applications differ, one of them wins.
-   */
+  private void failed(Throwable error) {
+    Refusal refusal = Link.refusalIn(Status.trailersFromThrowable(error));
+    Status status = Status.fromThrowable(error);
+    String forGood = RegistrarLog.forGood(status, refusal);
+    if (forGood != null) {
+      entry.refused(System.nanoTime());
+      log.refused(forGood);
+    } else if (entry.broke(System.nanoTime())) {
+      log.refused(refusal == null ? Link.describe(status) : refusal.getMessage());
+    }
+    lookWhetherOut();
+  }
+
+  /** What is to be announced; null while nothing is, or nobody has been met to tell it to. */
   private AnnounceRequest announcement() {
     Map<String, Announcement> sorted = new TreeMap<>(announced);
-    if (sorted.isEmpty()) {
+    String host = own.literal();
+    if (sorted.isEmpty() || host == null) {
       return null;
     }
     Set<String> beside = new TreeSet<>();
@@ -178,9 +206,10 @@ final class Registrar {
     Set<String> listened = new TreeSet<>(sorted.keySet());
     listened.removeIf(application -> !sorted.get(application).listened());
     Announcement one = sorted.values().iterator().next();
+    log.speakingFor(one, sorted.values());
     return AnnounceRequest.newBuilder()
-        .setCaller(caller(one.route()))
-        .setUrl(one.url())
+        .setCaller(Caller.newBuilder().setNode(one.route()))
+        .setUrl(one.url(host))
         .addAllApplications(sorted.keySet())
         .setMode(one.mode())
         .setVersion(one.version())
@@ -198,39 +227,11 @@ final class Registrar {
         .build();
   }
 
-  /** The figures of this moment; null while nobody gives any. */
-  private Status status() {
-    if (figures.isEmpty()) {
-      return null;
-    }
-    Status.Builder status = Status.newBuilder();
-    int busy = 0;
-    int inFlight = 0;
-    for (String application : new TreeSet<>(figures.keySet())) {
-      ApplicationStatus one = ask(application);
-      if (one != null) {
-        busy += one.busy();
-        inFlight += one.inFlight();
-        status.addApplications(
-            Status.Application.newBuilder()
-                .setApplication(application)
-                .setLocal(one.local())
-                .setUndecodable(one.undecodable())
-                .setRefused(one.refused())
-                .setChangedInPlace(one.changedInPlace())
-                .addAllClasses(one.classes()));
-      }
-    }
-    return status.setBusy(busy).setInFlight(inFlight).build();
-  }
-
-  private ApplicationStatus ask(String application) {
-    Supplier<ApplicationStatus> supplier = figures.get(application);
+  private static boolean isOurs(InetAddress address) {
     try {
-      return supplier == null ? null : supplier.get();
-    } catch (RuntimeException broken) {
-      LOG.error("The figures of " + application + " cannot be told", broken);
-      return null;
+      return NetworkInterface.getByInetAddress(address) != null;
+    } catch (SocketException nobodyKnows) {
+      return true;
     }
   }
 }

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -76,6 +77,7 @@ final class StoreClient implements LeaderFinder.Around {
   private final Outbox outbox = new Outbox(watches);
   private final Pushes pushes = new Pushes();
   private final Registrar standing;
+  private final Figures figures = new Figures();
   private final Hello hello;
   private final LongPredicate pausedSince;
   private final LeaderFinder finder;
@@ -91,7 +93,6 @@ final class StoreClient implements LeaderFinder.Around {
   private StoreClient(String sharedAs, StoreOptions options, long instance) {
     this.sharedAs = sharedAs;
     this.pausedSince = options.pausedSince();
-    this.standing = new Registrar(instance);
     this.hello =
         Hello.newBuilder()
             .setUnderstands(UNDERSTANDS)
@@ -100,6 +101,7 @@ final class StoreClient implements LeaderFinder.Around {
             .build();
     this.options = options;
     finder = new LeaderFinder(options, outbox, this);
+    standing = new Registrar(instance, options.node(), finder);
   }
 
   /** Begins the search, once: as soon as somebody listens or asks, so that a Hello can say who. */
@@ -170,7 +172,16 @@ final class StoreClient implements LeaderFinder.Around {
 
   /** See {@link SessionStore#leave}. */
   boolean leave(long millisMax) {
-    return finder.state().kind() == StoreState.Kind.LED && standing.retire(millisMax);
+    CountDownLatch out = standing.leave();
+    if (finder.state().kind() != StoreState.Kind.LED) {
+      return false;
+    }
+    try {
+      return out.await(millisMax, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException stopping) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
   }
 
   /** See {@link SessionStore#sessionBytesMax}. */
@@ -193,6 +204,10 @@ final class StoreClient implements LeaderFinder.Around {
 
   Registrar standing() {
     return standing;
+  }
+
+  Figures figures() {
+    return figures;
   }
 
   /** See {@link SessionStore#state}. */
@@ -327,7 +342,7 @@ final class StoreClient implements LeaderFinder.Around {
   @Override
   public void received(Link link, ExchangeReply message) {
     if (message.hasWelcome()) {
-      welcomed(message.getWelcome());
+      limitSessions(message.getWelcome());
       finder.opened(link, message.getWelcome());
     }
     message.getNewsList().forEach(watches::heard);
@@ -337,7 +352,7 @@ final class StoreClient implements LeaderFinder.Around {
     }
   }
 
-  private void welcomed(Welcome welcome) {
+  private void limitSessions(Welcome welcome) {
     long said = welcome.getSessionBytesMax(); // unsigned
     if (said != 0) {
       sessionBytesMax = said < 0 || said > REQUEST_BYTES_MAX ? REQUEST_BYTES_MAX : (int) said;
@@ -417,8 +432,14 @@ final class StoreClient implements LeaderFinder.Around {
   }
 
   @Override
-  public void leads(ManagedChannel leader, long nowNanos) {
-    standing.tell(leader, outbox, nowNanos);
+  public void welcomed(Link link, Welcome welcome) {
+    standing.meets(link, welcome);
+  }
+
+  @Override
+  public long leads(ManagedChannel leader, long nowNanos, long elseNanos) {
+    figures.tell(outbox, nowNanos);
+    return standing.tell(leader, nowNanos, elseNanos);
   }
 
   @Override

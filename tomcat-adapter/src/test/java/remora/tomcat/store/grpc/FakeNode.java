@@ -66,6 +66,17 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
 
   final List<RetireRequest> retirements = new CopyOnWriteArrayList<>();
 
+  /** When set, all that is said to the registry is refused. */
+  volatile Refusal registryRefusal;
+
+  /** When true, nothing that is said to the registry is answered. */
+  volatile boolean registryFrozen;
+
+  /** Which cluster this node says it is of, and whether it knows the instance that it welcomes. */
+  volatile String cluster = "c1";
+
+  volatile boolean announced = true;
+
   /** Where each stream came from, as its connection says it. */
   final List<SocketAddress> callers = new CopyOnWriteArrayList<>();
 
@@ -148,16 +159,44 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     @Override
     public void announce(AnnounceRequest request, StreamObserver<AnnounceReply> answer) {
       announcements.add(request);
-      answer.onNext(AnnounceReply.getDefaultInstance());
-      answer.onCompleted();
+      answer(AnnounceReply.getDefaultInstance(), answer);
     }
 
     @Override
     public void retire(RetireRequest request, StreamObserver<RetireReply> answer) {
       retirements.add(request);
-      answer.onNext(RetireReply.getDefaultInstance());
-      answer.onCompleted();
+      answer(RetireReply.getDefaultInstance(), answer);
     }
+
+    private <T> void answer(T reply, StreamObserver<T> answer) {
+      Refusal refused = registryRefusal;
+      if (refused != null) {
+        answer.onError(statusOf(refused.getReason()).asRuntimeException(trailers(refused)));
+      } else if (!registryFrozen) {
+        answer.onNext(reply);
+        answer.onCompleted();
+      }
+    }
+  }
+
+  /** As a store maps what it refuses. */
+  private static io.grpc.Status statusOf(Refusal.Reason reason) {
+    switch (reason) {
+      case REASON_FORBIDDEN:
+        return io.grpc.Status.PERMISSION_DENIED;
+      case REASON_MALFORMED:
+        return io.grpc.Status.INVALID_ARGUMENT;
+      case REASON_OVERLOADED:
+        return io.grpc.Status.RESOURCE_EXHAUSTED;
+      default:
+        return io.grpc.Status.UNAVAILABLE;
+    }
+  }
+
+  private static Metadata trailers(Refusal refusal) {
+    Metadata trailers = new Metadata();
+    trailers.put(REFUSAL, refusal.toByteArray());
+    return trailers;
   }
 
   private ServerInterceptor remembering() {
@@ -276,19 +315,14 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       Refusal refused = refusal;
       String denied = denial;
       if (denied != null) {
-        Metadata trailers = new Metadata();
-        trailers.put(
-            REFUSAL,
+        Refusal denies =
             Refusal.newBuilder()
                 .setReason(Refusal.Reason.REASON_FORBIDDEN)
                 .setMessage(denied)
-                .build()
-                .toByteArray());
-        replies.onError(io.grpc.Status.PERMISSION_DENIED.asRuntimeException(trailers));
+                .build();
+        replies.onError(io.grpc.Status.PERMISSION_DENIED.asRuntimeException(trailers(denies)));
       } else if (refused != null) {
-        Metadata trailers = new Metadata();
-        trailers.put(REFUSAL, refused.toByteArray());
-        replies.onError(io.grpc.Status.UNAVAILABLE.asRuntimeException(trailers));
+        replies.onError(io.grpc.Status.UNAVAILABLE.asRuntimeException(trailers(refused)));
       } else if (!frozen) {
         stream = opening;
         opened.accept(message.getHello(), opening);
@@ -296,7 +330,8 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
             ExchangeReply.newBuilder()
                 .setWelcome(
                     Welcome.newBuilder()
-                        .setCluster("c1")
+                        .setCluster(cluster)
+                        .setAnnounced(announced)
                         .addNodes(address())
                         .setDurations(durations)
                         .setSessionBytesMax(sessionBytesMax)));

@@ -1,7 +1,6 @@
 package remora.tomcat.store.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -221,27 +220,6 @@ class WelcomeTest {
       assertEquals(0, node.retirements.size());
       shop.close();
       assertEquals("n1", node.retirements.get(0).getCaller().getNode());
-    }
-  }
-
-  @Test
-  void who_leaves_is_taken_out_at_once_and_once_and_who_finds_no_leader_does_not_wait()
-      throws Exception {
-    try (FakeNode node = new FakeNode()) {
-      StoreOptions options = new StoreOptions(node.address(), "n1", 5_000);
-      SessionStore store = GrpcSessionStore.openAs(options, 2012);
-      store.announce(announcement("localhost/shop"));
-      store.check(new SessionKey("localhost/shop", new byte[16]), 1, 1);
-      node.stream.confirm();
-      Conditions.await("announcement", () -> !node.announcements.isEmpty());
-      assertTrue(store.leave(20_000));
-      assertEquals(1, node.retirements.size());
-      store.close();
-      assertEquals(1, node.retirements.size());
-    }
-    try (SessionStore store =
-        GrpcSessionStore.openAs(new StoreOptions("127.0.0.1:1", "n1", 1), 2013)) {
-      assertFalse(store.leave(600_000));
     }
   }
 

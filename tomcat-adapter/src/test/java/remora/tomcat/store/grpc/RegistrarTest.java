@@ -1,0 +1,234 @@
+package remora.tomcat.store.grpc;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.logging.Level;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import remora.proto.v1.AnnounceRequest;
+import remora.proto.v1.Refusal;
+import remora.tomcat.Conditions;
+import remora.tomcat.LogLines;
+import remora.tomcat.store.Announcement;
+import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.SessionStore;
+import remora.tomcat.store.StoreOptions;
+
+/** What a node hears of a Tomcat for its registry, and what it does not hear twice. */
+@Timeout(60)
+class RegistrarTest {
+
+  private final List<SessionStore> open = new ArrayList<>();
+  private FakeNode node;
+  private long instance;
+
+  @BeforeEach
+  void start() throws Exception {
+    node = new FakeNode();
+    node.announced = false;
+    instance = TwoNodes.INSTANCES.incrementAndGet();
+  }
+
+  @AfterEach
+  void stop() {
+    open.forEach(SessionStore::close);
+    node.close();
+  }
+
+  private SessionStore store() {
+    StoreOptions options = new StoreOptions(node.address(), "n1", 5_000);
+    SessionStore store = GrpcSessionStore.openAs(options, instance);
+    open.add(store);
+    return store;
+  }
+
+  private static Announcement announcement(String name, String url, int threads) {
+    return new Announcement("n1", url, "localhost/" + name, "serve", "0.1.0", threads, false);
+  }
+
+  private static Announcement announcement(String name) {
+    return announcement(name, "http://127.0.0.1:8080", 200);
+  }
+
+  /** The node's majority stands behind its stream, whichever that is now, until it is so. */
+  private void await(String what, BooleanSupplier condition) throws Exception {
+    Conditions.await(
+        what,
+        () -> {
+          FakeNode.Stream stream = node.stream;
+          if (stream != null && stream.probe != 0) {
+            stream.confirm();
+          }
+          return condition.getAsBoolean();
+        });
+  }
+
+  private void awaitAnnouncements(int count) throws Exception {
+    await(count + " announcements", () -> node.announcements.size() == count);
+  }
+
+  private AnnounceRequest last() {
+    return node.announcements.get(node.announcements.size() - 1);
+  }
+
+  /** The client goes to another stream, which a majority confirms; and all that it then says. */
+  private void reconnect() throws Exception {
+    int hellos = node.hellos.size();
+    FakeNode.Stream old = node.stream;
+    old.end();
+    await("another stream", () -> node.hellos.size() > hellos && node.stream != old);
+    store().check(new SessionKey("localhost/shop", new byte[16]), 1, 1);
+  }
+
+  @Test
+  void what_was_answered_is_not_said_again_to_a_store_that_knows_it() throws Exception {
+    SessionStore store = store();
+    store.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    node.announced = true;
+    reconnect();
+    store.announce(announcement("shop"));
+    store.announce(announcement("forum"));
+    awaitAnnouncements(2);
+    assertEquals(Arrays.asList("localhost/forum", "localhost/shop"), last().getApplicationsList());
+  }
+
+  @Test
+  void a_store_that_does_not_know_it_is_told_again_and_so_is_another_store() throws Exception {
+    store().announce(announcement("shop"));
+    awaitAnnouncements(1);
+    reconnect();
+    awaitAnnouncements(2);
+    node.announced = true;
+    node.cluster = "restored";
+    reconnect();
+    awaitAnnouncements(3);
+    assertEquals(node.announcements.get(0).getUrl(), last().getUrl());
+  }
+
+  @Test
+  void each_change_of_what_is_served_is_said() throws Exception {
+    SessionStore shop = store();
+    SessionStore forum = store();
+    shop.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    forum.announce(announcement("forum"));
+    awaitAnnouncements(2);
+    assertEquals(Arrays.asList("localhost/forum", "localhost/shop"), last().getApplicationsList());
+    forum.close();
+    awaitAnnouncements(3);
+    assertEquals(Collections.singletonList("localhost/shop"), last().getApplicationsList());
+    shop.announce(announcement("shop", "http://127.0.0.1:8080", 50));
+    awaitAnnouncements(4);
+    assertEquals(50, last().getThreads());
+  }
+
+  @Test
+  void who_listens_everywhere_is_reached_where_it_speaks_to_the_store() throws Exception {
+    store().announce(announcement("shop", "http://" + Announcement.EVERYWHERE + ":8081", 1));
+    awaitAnnouncements(1);
+    assertEquals("http://127.0.0.1:8081", last().getUrl());
+  }
+
+  @Test
+  void a_refusal_that_lasts_is_said_once_and_so_is_its_end() throws Exception {
+    try (LogLines log = new LogLines()) {
+      node.registryRefusal =
+          Refusal.newBuilder()
+              .setReason(Refusal.Reason.REASON_FORBIDDEN)
+              .setMessage("tomcat1 does not speak for localhost/shop")
+              .build();
+      SessionStore store = store();
+      for (int threads = 1; threads < 3; threads++) {
+        store.announce(announcement("shop", "http://127.0.0.1:8080", threads));
+        awaitAnnouncements(threads);
+      }
+      List<String> warned = log.lines(Level.WARNING);
+      assertEquals(1, warned.size(), warned.toString());
+      assertTrue(warned.get(0).contains("tomcat1 does not speak for localhost/shop. Give tlsCert"));
+      node.registryRefusal = null;
+      store.announce(announcement("shop", "http://127.0.0.1:8080", 3));
+      await("the good news", () -> !log.saying("registry holds now").isEmpty());
+      assertEquals(3, node.announcements.size());
+    }
+  }
+
+  @Test
+  void applications_that_are_reached_at_two_places_are_named() throws Exception {
+    try (LogLines log = new LogLines()) {
+      SessionStore store = store();
+      store.announce(announcement("shop"));
+      store.announce(announcement("forum", "http://127.0.0.1:9090", 1));
+      awaitAnnouncements(1);
+      assertEquals(1, log.saying("announced as n1 at http://127.0.0.1:9090", "8080").size());
+    }
+  }
+
+  @Test
+  void a_call_that_breaks_is_made_again() throws Exception {
+    node.registryRefusal =
+        Refusal.newBuilder()
+            .setReason(Refusal.Reason.REASON_OVERLOADED)
+            .setMessage("too much waits")
+            .build();
+    store().announce(announcement("shop"));
+    await("tries", () -> node.announcements.size() > 2);
+    node.registryRefusal = null;
+    int tried = node.announcements.size();
+    await("another try", () -> node.announcements.size() > tried);
+  }
+
+  @Test
+  void who_leaves_is_taken_out_once_and_is_not_entered_again() throws Exception {
+    SessionStore store = store();
+    store.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    assertTrue(store.leave(20_000));
+    assertEquals(1, node.retirements.size());
+    assertEquals("n1", node.retirements.get(0).getCaller().getNode());
+    reconnect();
+    assertTrue(store.leave(20_000));
+    store.close();
+    open.clear();
+    assertEquals(1, node.retirements.size());
+    assertEquals(1, node.announcements.size());
+  }
+
+  @Test
+  void who_leaves_waits_until_the_store_answers_and_no_longer_than_it_may() throws Exception {
+    SessionStore store = store();
+    store.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    node.registryFrozen = true;
+    assertFalse(store.leave(1));
+    FutureTask<Boolean> leaves = new FutureTask<>(() -> store.leave(20_000));
+    new Thread(leaves, "leaves").start();
+    Conditions.await("wait", () -> Conditions.threadsIn(StoreClient.class, "leave") == 1);
+    node.registryFrozen = false;
+    node.announced = true;
+    reconnect();
+    await("the retirement's repeat", leaves::isDone);
+    assertTrue(leaves.get(20, TimeUnit.SECONDS));
+    assertEquals(2, node.retirements.size());
+    assertEquals(1, node.announcements.size());
+  }
+
+  @Test
+  void who_finds_no_leader_does_not_wait_for_one() throws Exception {
+    SessionStore store = GrpcSessionStore.openAs(new StoreOptions("127.0.0.1:1", "n1", 1), 2013);
+    open.add(store);
+    store.announce(announcement("shop"));
+    assertFalse(store.leave(600_000));
+  }
+}
