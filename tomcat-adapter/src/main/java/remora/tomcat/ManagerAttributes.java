@@ -68,6 +68,26 @@ public abstract class ManagerAttributes extends ManagerBase {
   }
 
   /**
+   * Where proxies that ask the store reach this Tomcat. Its first connector of HTTP unless set, at
+   * the address that the connector has or, if it listens on all of them, at that from which this
+   * Tomcat speaks to the store.
+   *
+   * @param url {@code http://host:port}
+   */
+  public void setUrl(String url) {
+    options.url = url;
+  }
+
+  /**
+   * Where proxies reach this Tomcat.
+   *
+   * @return as set
+   */
+  public String getUrl() {
+    return options.url;
+  }
+
+  /**
    * Whether anything depends on the store yet.
    *
    * @param mode {@code protect}, unless set; or {@code observe}, for a first week: sessions live

@@ -33,11 +33,25 @@ final class ManagerOptions {
   /** The files of TLS: all are named, or none. */
   private static final int TLS_FILES = 3;
 
+  /** The store takes no longer URLs, in bytes. */
+  private static final int URL_BYTES_MAX = 256;
+
+  /** Scheme, a host or an IPv6 address in brackets, and perhaps a port. */
+  private static final Pattern URL =
+      Pattern.compile("https?://([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+])(:[0-9]{1,5})?");
+
+  private static final String URL_FORM =
+      "it is \"http://host:port\" or \"https://host:port\", without a path, such as"
+          + " \"http://10.0.0.5:8080\".";
+
+  private static final int PORT_MAX = 0xffff;
+
   private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s)");
 
   String store;
   String app;
   String node;
+  String url;
   String mode = "protect";
   String onStoreLoss = "serve";
   String onConflict = "refuse";
@@ -85,6 +99,37 @@ final class ManagerOptions {
     return context.getParent().getName()
         + context.getPath()
         + (version == null || version.isEmpty() ? "" : "##" + version);
+  }
+
+  /**
+   * Where proxies reach this Tomcat, if somebody says so.
+   *
+   * @return a URL without a path, or null
+   * @throws IllegalArgumentException with a sentence for the administrator
+   */
+  String url() {
+    if (url == null) {
+      return null;
+    }
+    String bare = url.trim().replaceFirst("/$", "");
+    Matcher matcher = URL.matcher(bare);
+    if (!matcher.matches() || bare.length() > URL_BYTES_MAX || !isPort(matcher.group(2))) {
+      throw new IllegalArgumentException(
+          "url=\"" + url + "\" is not where a proxy reaches this Tomcat: " + URL_FORM);
+    } else if (isWildcard(matcher.group(1))) {
+      throw new IllegalArgumentException(
+          "url=\"" + url + "\" names all addresses of a machine and no machine: " + URL_FORM);
+    }
+    return bare;
+  }
+
+  private static boolean isPort(String colonAndPort) {
+    int port = colonAndPort == null ? 1 : Integer.parseInt(colonAndPort.substring(1));
+    return port > 0 && port <= PORT_MAX;
+  }
+
+  private static boolean isWildcard(String host) {
+    return host.matches("0\\.0\\.0\\.0|\\[[0:]+]");
   }
 
   /**

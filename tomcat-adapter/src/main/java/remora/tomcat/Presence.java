@@ -1,12 +1,6 @@
 package remora.tomcat;
 
-import java.net.Inet6Address;
-import java.net.InetAddress;
 import java.util.concurrent.TimeUnit;
-import org.apache.catalina.Container;
-import org.apache.catalina.Engine;
-import org.apache.catalina.Service;
-import org.apache.catalina.connector.Connector;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.store.Announcement;
@@ -30,6 +24,14 @@ final class Presence {
   private final ManagerOptions options;
   private final SessionStore store;
 
+  /** What the store was told last; null before that. */
+  private Announcement said;
+
+  private boolean complained;
+
+  /** Whether this Tomcat stops; it may still be asked what is to be said. */
+  private boolean leaves;
+
   Presence(RemoraManager manager, StoreOptions where, ManagerOptions options, SessionStore store) {
     this.manager = manager;
     this.where = where;
@@ -38,21 +40,13 @@ final class Presence {
   }
 
   /**
-   * Says that the manager serves from now on.
+   * Says that the manager serves from now on: to the log at once, to the store as soon as a
+   * connector answers.
    *
    * @param encoder who encodes its sessions' values
    */
   void begin(SessionEncoder encoder) {
     log.info(opening());
-    store.announce(
-        new Announcement(
-            where.node(),
-            url(),
-            manager.getApplication(),
-            options.way(),
-            version(),
-            threads(manager.getContext()),
-            !options.observes() && EndListeners.areRegistered(manager.getContext())));
     store.onStatus(
         manager.getApplication(),
         () ->
@@ -64,7 +58,49 @@ final class Presence {
                 manager.getRefusedAnswers(),
                 manager.getChangedInPlace(),
                 encoder.unstorableClasses()));
-    Leaving.enter(this, manager.getContext());
+    ServerSteps.enter(this, manager.getContext());
+    review();
+  }
+
+  /** Looks whether something else is to be said than before; called now and then, too. */
+  void review() {
+    if (ServerSteps.haveStarted(manager.getContext())) {
+      announce();
+    }
+  }
+
+  /** Says to the store what is served, where and how, unless that has been said. */
+  synchronized void announce() {
+    String url = options.url == null ? Connectors.url(manager.getContext()) : options.url();
+    if (leaves) {
+      return;
+    } else if (url.isEmpty()) {
+      nowhere();
+      return;
+    }
+    Announcement now =
+        new Announcement(
+            where.node(),
+            url,
+            manager.getApplication(),
+            options.way(),
+            version(),
+            Connectors.threads(manager.getContext()),
+            !options.observes() && EndListeners.areRegistered(manager.getContext()));
+    if (!now.equals(said)) {
+      said = now;
+      store.announce(now);
+    }
+  }
+
+  private void nowhere() {
+    if (!complained) {
+      complained = true;
+      log.warn(
+          manager.getApplication()
+              + " is reached by no connector of this Tomcat, so the store is told of no place: give"
+              + " its Service one, or the manager url=\"http://host:port\".");
+    }
   }
 
   private String opening() {
@@ -88,6 +124,9 @@ final class Presence {
    * @return whether it has heard; false, and at once, where no node leads
    */
   boolean leaves(long deadlineNanos) {
+    synchronized (this) {
+      leaves = true;
+    }
     return store.leave(TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime()));
   }
 
@@ -106,7 +145,7 @@ final class Presence {
    * @param given how many sessions it gave up
    */
   void end(int given) {
-    Leaving.leave(this, manager.getContext());
+    ServerSteps.leave(this, manager.getContext());
     String fate =
         options.observes()
             ? "its sessions end with it"
@@ -117,48 +156,5 @@ final class Presence {
   private static String version() {
     String version = Presence.class.getPackage().getImplementationVersion();
     return version == null ? VERSION_UNKNOWN : version;
-  }
-
-  /** Where a proxy reaches this Tomcat: its first connector; empty if there is none. */
-  private String url() {
-    for (Connector connector : connectors(manager.getContext())) {
-      return connector.getScheme() + "://" + host(connector) + ":" + connector.getPort();
-    }
-    return "";
-  }
-
-  /** Of a connector that listens everywhere only this machine's name can be told. */
-  private static String host(Connector connector) {
-    Object address = connector.getProperty("address");
-    if (!(address instanceof InetAddress) || ((InetAddress) address).isAnyLocalAddress()) {
-      return ManagerOptions.hostName(System.getenv("HOSTNAME"));
-    }
-    String host = ((InetAddress) address).getHostAddress();
-    return address instanceof Inet6Address ? "[" + host + "]" : host;
-  }
-
-  /**
-   * How many threads serve an application's requests.
-   *
-   * @param context the application
-   * @return those of the first connector that says so; 0 if none does
-   */
-  static int threads(Container context) {
-    for (Connector connector : connectors(context)) {
-      Object threads = connector.getProperty("maxThreads");
-      if (threads != null) {
-        return Integer.parseInt(threads.toString());
-      }
-    }
-    return 0;
-  }
-
-  private static Connector[] connectors(Container context) {
-    Container container = context;
-    while (container != null && !(container instanceof Engine)) {
-      container = container.getParent();
-    }
-    Service service = container == null ? null : ((Engine) container).getService();
-    return service == null ? new Connector[0] : service.findConnectors();
   }
 }

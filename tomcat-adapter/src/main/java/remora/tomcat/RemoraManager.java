@@ -32,7 +32,7 @@ import remora.tomcat.store.grpc.GrpcSessionStore;
  *
  * <p>Every change of a session is on a majority of the store's disks before the response that
  * reveals it leaves. Attributes of the element, beside those of Tomcat's own managers: {@code
- * store}, {@code app}, {@code node}, {@code onStoreLoss}, {@code sessionLimit}, {@code
+ * store}, {@code app}, {@code node}, {@code url}, {@code onStoreLoss}, {@code sessionLimit}, {@code
  * onSessionLimit}, {@code storeTimeout}, {@code tlsAuthority}, {@code tlsCert}, {@code tlsKey},
  * {@code key}, {@code keyFile}; see their setters. {@code sessionAttributeValueClassNameFilter} is
  * also the allow list for what is deserialized.
@@ -197,6 +197,7 @@ public class RemoraManager extends ManagerAttributes {
       options.serves();
       options.overwrites();
       options.keepsLocal();
+      options.url();
       storeOptions = options.storeOptions(getJvmRoute());
       application = options.application(context);
       valueKeys = options.valueKeys();
@@ -220,7 +221,7 @@ public class RemoraManager extends ManagerAttributes {
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
     StoreOptions asked = storeOptions.withPausedSince(ticker()::pausedSince);
-    int threads = Presence.threads(getContext());
+    int threads = Connectors.threads(getContext());
     SessionStore bare = openStore(threads < 2 ? asked : asked.withWaitersMax(threads / 2));
     store = valueKeys == null ? bare : new SealedStore(bare, valueKeys);
     encoder =
@@ -622,6 +623,7 @@ public class RemoraManager extends ManagerAttributes {
     if (keys != null) {
       keys.look();
     }
+    presence.review();
     super.backgroundProcess();
   }
 

@@ -47,6 +47,7 @@ class AttributesPageTest {
     show("allowPlaintext", "true");
     show("app", "shop");
     show("node", "tomcat1", "the Engine's jvmRoute, else the machine's name");
+    show("url", "http://10.0.0.5:8080", "its first HTTP connector");
     show("mode", "observe");
     show("onStoreLoss", "refuse");
     show("onUnserializable", "fail");

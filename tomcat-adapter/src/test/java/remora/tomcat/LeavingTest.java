@@ -53,11 +53,11 @@ class LeavingTest {
     tomcats.close();
   }
 
-  private List<Leaving> listeners() {
-    List<Leaving> found = new ArrayList<>();
+  private List<ServerSteps> listeners() {
+    List<ServerSteps> found = new ArrayList<>();
     Arrays.stream(node.tomcat.getServer().findLifecycleListeners())
-        .filter(listener -> listener instanceof Leaving)
-        .forEach(listener -> found.add((Leaving) listener));
+        .filter(listener -> listener instanceof ServerSteps)
+        .forEach(listener -> found.add((ServerSteps) listener));
     return found;
   }
 
@@ -100,10 +100,9 @@ class LeavingTest {
   @Test
   void requests_at_hand_are_waited_for_where_the_store_has_heard() throws Exception {
     busy();
-    Thread leaves =
-        new Thread(() -> listeners().get(0).leave(System.nanoTime() + FAR_NANOS), "leaves");
+    Thread leaves = new Thread(() -> listeners().get(0).leave(FAR_NANOS, FAR_NANOS), "leaves");
     leaves.start();
-    Conditions.await("wait", () -> Conditions.threadsIn(Leaving.class, "awaitRequests") == 1);
+    Conditions.await("wait", () -> Conditions.threadsIn(ServerSteps.class, "awaitRequests") == 1);
     released.countDown();
     leaves.join(TimeUnit.SECONDS.toMillis(20));
     assertEquals(Thread.State.TERMINATED, leaves.getState());
@@ -115,7 +114,7 @@ class LeavingTest {
     for (StoreState.Kind kind :
         new StoreState.Kind[] {StoreState.Kind.SEEKING, StoreState.Kind.AWAY}) {
       node.store.stand(kind);
-      listeners().get(0).leave(System.nanoTime() + FAR_NANOS);
+      listeners().get(0).leave(FAR_NANOS, FAR_NANOS);
     }
     assertEquals(1, node.manager.traffic().busy(), "the request runs on");
   }

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -335,6 +336,18 @@ class RemoraManagerTest extends TwoTomcats {
     assertSays("192.0.2.1:7400 is not on the loopback", () -> options.storeOptions(null));
     options.allowPlaintext = true;
     assertNull(options.storeOptions(null).tls());
+    for (String odd :
+        Arrays.asList(
+            "10.0.0.5:8080", "http://", "http://h:8080/shop", "ajp://h:8009", "http://h:0")) {
+      options.url = odd;
+      assertSays("http://10.0.0.5:8080", options::url);
+    }
+    for (String everywhere : Arrays.asList("http://0.0.0.0:8080", "http://[::]:8080")) {
+      options.url = everywhere;
+      assertSays("no machine", options::url);
+    }
+    options.url = " https://[fd00::5]:8443/ ";
+    assertEquals("https://[fd00::5]:8443", options.url());
     options.key = "short";
     assertSays("at least 16 bytes", () -> options.secret(null));
     options.keyFile = "also";
