@@ -1,0 +1,1 @@
+// Calls of the console's own HTTP.

@@ -1,0 +1,1 @@
+// The view of what changed lately, and why.

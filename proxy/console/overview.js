@@ -1,0 +1,1 @@
+// The view that says whether all is well.

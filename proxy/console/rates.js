@@ -1,0 +1,1 @@
+// The last five minutes of every upstream.

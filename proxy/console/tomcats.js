@@ -1,0 +1,1 @@
+// The view of Tomcats and their applications.

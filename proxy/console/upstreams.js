@@ -1,0 +1,1 @@
+// The view of upstreams and what is wished of them.

@@ -1,0 +1,1 @@
+// Dialogs that wish something of an upstream.
