@@ -8,7 +8,7 @@ import { live } from "./live.js";
 import { h } from "./paint.js";
 import { facts, figures, health, mark, nothing, panel, shape, state, table, time, trouble } from "./parts.js";
 import { nameOf, samplesOf } from "./rates.js";
-import { presence } from "./tomcats.js";
+import { busy, presence } from "./tomcats.js";
 import { bytes, clock, count, many, millis, orDash, rate, span } from "./words.js";
 
 export const title = "Overview";
@@ -127,9 +127,9 @@ function disk(node) {
   const used = 1 - node.disk_free_bytes / node.disk_bytes;
   const kind = { short: "warn", reserve: "bad" }[node.disk_room] ?? "";
   return [
+    h("span", null, bytes(node.disk_free_bytes)),
     h("svg", { class: `level ${kind}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
       h("rect", { class: "whole", width: 100, height: 8 }), h("rect", { class: "part", width: (used * 100).toFixed(1), height: 8 })),
-    h("span", null, bytes(node.disk_free_bytes)),
     kind && h("small", null, node.disk_room),
   ];
 }
@@ -148,7 +148,7 @@ function tomcats(store) {
       { label: "Presence", cell: presence },
       { label: "Applications", kind: "number", cell: (tomcat) => count(tomcat.applications.length) },
       { label: "Unprotected", kind: "number", cell: (tomcat) => trouble(tomcat.unprotected.length) },
-      { label: "Threads busy", kind: "number", cell: (tomcat) => `${count(tomcat.busy)} of ${count(tomcat.threads)}` },
+      { label: "Threads busy", kind: "number", cell: busy },
       { label: "Values not stored", kind: "number", cell: (tomcat) =>
         trouble(tomcat.fares.reduce((sum, fare) => sum + fare.local, 0)) },
     ],

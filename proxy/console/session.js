@@ -39,7 +39,7 @@ export function view({ me, parameters }) {
   const session = shown.session;
   const again = () => enter({ parameters });
   return [
-    h("p", { class: "up" }, h("a", { href: "#/sessions" }, "Sessions")),
+    h("p", { class: "back" }, h("a", { href: "#/sessions" }, "Sessions")),
     h("div", { class: "line" },
       h("h1", null, "Session ", h("code", null, short(key))),
       h("div", { class: "buttons" },
@@ -47,9 +47,9 @@ export function view({ me, parameters }) {
         session && me.rights === "operate" && h("button", { type: "button", class: "danger", onclick: () =>
           askKill(session, again) }, "End this session …"))),
     failure(shown.refused),
-    session === null ? shown.refused === null && nothing("Asking the store …") : h("div", { class: "columns" },
-      h("div", null, attributes(session), left(session)),
-      h("div", null, whose(session), history(session))),
+    session === null ? shown.refused === null && nothing("Asking the store …") : h("div", { class: "columns flipped" },
+      h("div", null, whose(session), history(session)),
+      h("div", null, attributes(session), left(session))),
   ];
 }
 
@@ -60,14 +60,15 @@ function whose(session) {
     ["Signed in by", orDash(session.auth)],
     ["Roles", orDash(session.roles.join(", "))],
     ["Labels", session.labels.length === 0 ? orDash(null) : session.labels.map(([name, value]) =>
-      h("span", { class: "tag", key: `${name} ${value}` }, `${name}: ${value}`))],
+      h("span", { class: "tag", key: `${name} ${value}` }, `${name}: ${value}`)), "wide"],
     ["Application", h("code", null, session.application)],
     ["Owner", orDash(session.owner)],
     ["Began", time(session.created_ms, moment(session.created_ms))],
     ["Last used", time(session.last_access_ms, ago(session.last_access_ms, Date.now()))],
     ["Expires", never ? "never" : `in ${span(session.expires_in_seconds)}`],
-    ["Version", `${count(session.version)}, owned since ${count(session.epoch)}`],
-    ["Key", h("code", { class: "key" }, session.key)],
+    ["Version", count(session.version)],
+    ["Owned since version", count(session.epoch)],
+    ["Key", h("code", { class: "key" }, session.key), "wide"],
   ]));
 }
 
@@ -76,7 +77,7 @@ function history(session) {
     session.history.length === 0
       ? nothing("Nothing has happened to it while the console watched.")
       : h("ol", { class: "history" }, [...session.history].reverse().map((event, at) =>
-        h("li", { key: `${event.at} ${event.kind} ${at}` }, time(event.at, clock(event.at)), h("span", null, h("b", null, happened(event)))))));
+        h("li", { key: `${event.at} ${event.kind} ${at}` }, time(event.at, clock(event.at)), h("span", null, happened(event))))));
 }
 
 function happened(event) {

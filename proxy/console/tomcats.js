@@ -16,6 +16,12 @@ export function presence(tomcat) {
   return mark("bad", `silent${since}`);
 }
 
+/** How many of its threads serve requests. */
+export function busy(tomcat) {
+  const all = tomcat.threads > 0 ? ` of ${count(tomcat.threads)}` : "";
+  return tomcat.busy === null ? orDash(null) : `${count(tomcat.busy)}${all}`;
+}
+
 export function view() {
   const store = live.picture?.store;
   return [h("h1", null, title), content(store)];
@@ -44,7 +50,7 @@ function one(tomcat) {
       ["Where", h("code", null, tomcat.url), "wide"],
       ["Mode", observes ? mark("warn", "observe: protects nobody") : orDash(tomcat.mode)],
       ["Manager", orDash(tomcat.version)],
-      ["Threads busy", `${count(tomcat.busy)} of ${count(tomcat.threads)}`],
+      ["Threads busy", busy(tomcat)],
       ["In flight", count(tomcat.in_flight)],
     ]),
     table({

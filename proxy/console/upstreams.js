@@ -43,7 +43,7 @@ function card(upstream, me) {
   const samples = samplesOf(upstream);
   const draw = (what, of, shown, least, kind) =>
     chart({ what, samples, of, shown, least, kind });
-  return h("article", { class: "panel card", key: nameOf(upstream), "aria-labelledby": name, "data-route": upstream.route },
+  return h("article", { class: `panel card ${upstream.health}`, key: nameOf(upstream), "aria-labelledby": name, "data-route": upstream.route },
     h("div", { class: "panel-head" },
       h("h3", { id: name }, upstream.route), health(upstream), state(upstream),
       upstream.discovered && h("span", { class: "tag" }, "discovered"),
@@ -60,7 +60,6 @@ function card(upstream, me) {
       ["Tunnels", count(upstream.tunnels)],
       ["Answered", count(upstream.answered)],
       ["Failed", count(upstream.failed)],
-      ["Weight", count(upstream.weight)],
       upstream.wished && ["Wished", wished(upstream), "wide"],
     ]),
     me.rights === "operate" && actions(upstream));
@@ -72,8 +71,9 @@ function wished(upstream) {
 }
 
 function actions(upstream) {
+  // Without a key, so that the focus stays when a drain begins or ends.
   const button = (title, act, kind = "") =>
-    h("button", { type: "button", class: kind, key: title, onclick: () => act(upstream) }, title,
+    h("button", { type: "button", class: kind, onclick: () => act(upstream) }, title,
       h("span", { class: "unseen" }, ` ${upstream.route}`));
   return h("div", { class: "buttons" },
     LEAVING.includes(upstream.state)
