@@ -293,4 +293,6 @@ fn check_wish(wish: &Wish, table: &TableReader, room: Room) -> Result<(), LimitE
 }
 
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod tests;

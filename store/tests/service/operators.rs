@@ -298,15 +298,11 @@ async fn application_servers_enter_the_registry_and_leave_it() {
         .unwrap();
     let mut tomcat = Who::new(1);
     let announce = announcement(tomcat.caller());
-    assert!(
-        registry
-            .announce(announce.clone())
-            .await
-            .unwrap()
-            .into_inner()
-            .version
-            > 0
-    );
+    let entered = registry.announce(announce.clone()).await.unwrap().into_inner();
+    assert!(entered.version > 0);
+    let again = announcement(tomcat.caller());
+    let again = registry.announce(again).await.unwrap().into_inner();
+    assert_eq!(again.version, entered.version, "nothing is new");
     let servers = registry
         .list_servers(v1::ListServersRequest {})
         .await

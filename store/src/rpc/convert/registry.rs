@@ -146,3 +146,77 @@ fn of_an_operator(command: Command) -> Proposal {
         command,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wished(of: &str, said: usize, who: &str) -> v1::WishRequest {
+        v1::WishRequest {
+            wish: Some(v1::Wish {
+                of: of.to_owned(),
+                said: vec![b'x'; said].into(),
+                who: who.to_owned(),
+                at_ms: 5,
+                version: 9,
+            }),
+            base: Some(3),
+        }
+    }
+
+    #[test]
+    fn a_wish_is_of_a_route_or_a_pool_and_no_larger_than_a_page() {
+        let proposal = wish(wished("route n1", 72 << 10, "ada")).unwrap();
+        let Command::Wish { wish: kept, base } = proposal.command else {
+            panic!("{proposal:?}")
+        };
+        assert_eq!((kept.version, base), (Version(0), Some(Version(3))));
+        assert!(wish(wished("pool shop", 0, "")).is_ok());
+        let long = format!("route {}", "n".repeat(155));
+        for (request, wrong) in [
+            (wished("n1", 1, "ada"), "wish.of must be"),
+            (wished("route ", 1, "ada"), "wish.of must be"),
+            (wished("pool a\nb", 1, "ada"), "wish.of must be"),
+            (wished(&long, 1, "ada"), "wish.of must be"),
+            (
+                wished("route n1", (72 << 10) + 1, "ada"),
+                "wish.said has 73729 bytes",
+            ),
+            (
+                wished("route n1", 1, &"a".repeat(129)),
+                "wish.who may have 128 bytes",
+            ),
+            (wished("route n1", 1, "a\u{1b}b"), "wish.who may have 128 bytes"),
+            (v1::WishRequest::default(), "wish is missing"),
+        ] {
+            let refusal = wish(request).unwrap_err();
+            assert!(refusal.message.starts_with(wrong), "{}", refusal.message);
+        }
+    }
+
+    #[test]
+    fn an_operator_names_a_node_and_may_name_the_instance() {
+        let named = |node: &str, instance| {
+            let node = node.to_owned();
+            retire_node(&v1::RetireNodeRequest { node, instance })
+        };
+        for (said, meant) in [(0, None), (7, Some(7))] {
+            let Ok(Proposal {
+                command: Command::RetireNode { instance, .. },
+                ..
+            }) = named("n1", said)
+            else {
+                panic!("{said}")
+            };
+            assert_eq!(instance, meant);
+        }
+        for node in [String::new(), "n".repeat(65)] {
+            let refusal = named(&node, 0).unwrap_err();
+            assert!(
+                refusal.message.contains("it must have 1 to 64"),
+                "{}",
+                refusal.message
+            );
+        }
+    }
+}

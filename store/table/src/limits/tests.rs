@@ -315,36 +315,6 @@ fn what_remains_of_removed_sessions_counts_towards_the_bytes_of_a_node() {
 }
 
 #[test]
-fn the_registry_takes_a_thousand_names_and_renews_those_it_knows() {
-    let mut shop = Shop::new();
-    let announce = |node: usize| Proposal {
-        request_id: None,
-        node: format!("n{node}").into(),
-        command: Command::Announce(Announcement {
-            url: Arc::from("http://h"),
-            applications: Vec::new(),
-            mode: Arc::from(""),
-            software: Arc::from(""),
-            threads: 0,
-            unprotected: Vec::new(),
-            listened: Vec::new(),
-        }),
-    };
-    for node in 0..SERVERS_MAX {
-        let proposal = announce(node);
-        LIMITS
-            .check(&proposal, &shop.table.reader(), Room::Ample)
-            .unwrap();
-        shop.table.apply(&proposal, &mut Tidings::default());
-    }
-    let reader = shop.table.reader();
-    LIMITS.check(&announce(7), &reader, Room::Ample).unwrap();
-    LIMITS.check(&announce(7), &reader, Room::Reserve).unwrap();
-    let beyond = LIMITS.check(&announce(SERVERS_MAX), &reader, Room::Ample);
-    assert!(matches!(beyond, Err(LimitError::Full(_))), "{beyond:?}");
-}
-
-#[test]
 fn what_ends_sessions_or_makes_them_smaller_goes_on_while_a_disk_is_full() {
     let mut shop = Shop::new();
     let epoch = shop.create(key(1), vec![attribute("cart", 50)]);
