@@ -29,9 +29,6 @@ final class Presence {
 
   private boolean complained;
 
-  /** Whether this Tomcat stops; it may still be asked what is to be said. */
-  private boolean leaves;
-
   Presence(RemoraManager manager, StoreOptions where, ManagerOptions options, SessionStore store) {
     this.manager = manager;
     this.where = where;
@@ -72,9 +69,7 @@ final class Presence {
   /** Says to the store what is served, where and how, unless that has been said. */
   synchronized void announce() {
     String url = options.url == null ? Connectors.url(manager.getContext()) : options.url();
-    if (leaves) {
-      return;
-    } else if (url.isEmpty()) {
+    if (url.isEmpty()) {
       nowhere();
       return;
     }
@@ -124,9 +119,6 @@ final class Presence {
    * @return whether it has heard; false, and at once, where no node leads
    */
   boolean leaves(long deadlineNanos) {
-    synchronized (this) {
-      leaves = true;
-    }
     return store.leave(TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime()));
   }
 

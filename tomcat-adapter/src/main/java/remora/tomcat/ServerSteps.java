@@ -81,7 +81,7 @@ final class ServerSteps implements LifecycleListener {
   }
 
   /**
-   * Whether an application's Server has started, so that its connectors answer.
+   * Whether an application's Server has started and does not stop, so that its connectors answer.
    *
    * @param context the application
    * @return true, too, where there is no Server to wait for

@@ -144,9 +144,12 @@ class ConnectorsTest {
   @Test
   void who_has_said_that_he_leaves_says_nothing_more() throws Exception {
     Node node = start(starting -> {});
-    node.store.leaving = () -> node.tomcat.getConnector().setProperty("maxThreads", "32");
+    node.store.leaving =
+        () -> {
+          node.tomcat.getConnector().setProperty("maxThreads", "32");
+          node.manager.backgroundProcess();
+        };
     node.tomcat.stop();
-    node.manager.backgroundProcess();
     assertEquals(1, node.store.announcements.size());
   }
 }
