@@ -289,7 +289,13 @@ impl Store {
         self.ask(ListServersRequest {}).await
     }
 
-    /// The same with what each told the leader of itself, which the leader alone knows.
+    /// The Tomcats that announced themselves, as the node at exactly this address knows how they fare.
+    pub async fn servers_at(&self, address: &str) -> Result<ListServersReply, Failure> {
+        let asked = attempt(&self.reach.dial, address, ListServersRequest {}).await;
+        asked.map_err(Missed::into_failure)
+    }
+
+    /// The same of the leader, which alone knows what each told of itself, and who is there.
     pub async fn servers_at_leader(&self) -> Result<ListServersReply, Failure> {
         let view = self.status().await?;
         let leader = view
@@ -299,8 +305,7 @@ impl Store {
         let leader = leader.ok_or_else(|| {
             Failure::Refused("no node leads at the moment: `remora nodes list` shows who answers".into())
         })?;
-        let asked = attempt(&self.reach.dial, &leader.client_address, ListServersRequest {}).await;
-        asked.map_err(Missed::into_failure)
+        self.servers_at(&leader.client_address).await
     }
 
     /// Ends sessions.

@@ -6,16 +6,23 @@
 //! Left out: figures that only an alert over time can judge (`docs/metrics.md`).
 
 mod proxies;
+mod tomcats;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use remora_proto::v1::StoreStatus;
-use remora_proto::v1::list_servers_reply::Server;
+use serde::Serialize;
 
 use crate::site::{Cluster, Site};
 
+/// A disk fills when less than this part of it is left: the twentieth.
+const FILLS_PART: u64 = 20;
+
+/// And less than so many bytes: of a large disk a twentieth is room for years of sessions.
+const FILLS_BYTES: u64 = 10 << 30;
+
 /// What needs a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     /// What is wrong, in a sentence.
     pub what: String,
@@ -24,7 +31,7 @@ pub struct Trouble {
 }
 
 /// What is to be said of a site.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Verdict {
     /// What needs a person.
     pub troubles: Vec<Trouble>,
@@ -65,6 +72,9 @@ fn judge_cluster(verdict: &mut Verdict, cluster: &Cluster) {
     judge_nodes(verdict, cluster, is_led);
     let told = || cluster.nodes.iter().filter_map(|node| node.status.as_ref());
     judge_room(verdict, &told().map(|status| status.disk_room.as_str()).collect());
+    for status in told() {
+        judge_disk(verdict, status);
+    }
     let waiting = told().flat_map(|status| &status.waiting);
     let waiting: BTreeMap<u64, _> = waiting.map(|waiting| (waiting.disk, waiting)).collect();
     for waiting in waiting.values() {
@@ -83,7 +93,7 @@ fn judge_cluster(verdict: &mut Verdict, cluster: &Cluster) {
     match &cluster.servers {
         // Then nobody leads, which has been said.
         None => {}
-        Some(Ok(servers)) => judge_servers(verdict, servers),
+        Some(Ok(servers)) => tomcats::judge(verdict, cluster, servers),
         Some(Err(failure)) => verdict.trouble(
             format!("the store does not say which Tomcats are there: {failure}"),
             "ask again in a minute; if it stays so, the leader's log says why",
@@ -97,7 +107,10 @@ fn judge_nodes(verdict: &mut Verdict, cluster: &Cluster, is_led: bool) {
         let id = node.member.node_id;
         match &node.status {
             None => verdict.trouble(
-                format!("store node {id} is down"),
+                match node.silent.as_str() {
+                    "" => format!("store node {id} is down"),
+                    why => format!("store node {id} is down ({why})"),
+                },
                 format!(
                     "start it; if its disk is lost for good, start it with an empty data directory and --join, and then: \
                      remora nodes replace {id}"
@@ -169,6 +182,25 @@ fn judge_room(verdict: &mut Verdict, told: &BTreeSet<&str>) {
     }
 }
 
+/// Says whose disk fills, long before the store acts on it.
+fn judge_disk(verdict: &mut Verdict, status: &StoreStatus) {
+    let StoreStatus {
+        node_id,
+        disk_free_bytes: free,
+        disk_bytes: all,
+        ..
+    } = status;
+    // One of an earlier release says neither, and what the store acts on is a trouble.
+    let fills = *free < all / FILLS_PART && *free < FILLS_BYTES && status.disk_room == "ample";
+    if fills {
+        verdict.remark(format!(
+            "the disk of store node {node_id} has {} MiB of {} left: make room before new sessions are refused",
+            free >> 20,
+            all >> 20
+        ));
+    }
+}
+
 /// That not all run the same program: as during an upgrade, which is to be finished.
 fn judge_versions<'a>(verdict: &mut Verdict, whose: &str, told: impl Iterator<Item = (String, &'a str)>) {
     let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -196,45 +228,6 @@ fn judge_formats(verdict: &mut Verdict, leader: &StoreStatus) {
             "all nodes understand format {next}, and {now} is written: it rises by itself, or with remora nodes upgrade --now"
         ));
     }
-}
-
-fn judge_servers(verdict: &mut Verdict, servers: &[Server]) {
-    let name = |server: &Server| {
-        server
-            .server
-            .as_ref()
-            .map_or(String::new(), |owner| owner.node.clone())
-    };
-    for server in servers {
-        for application in &server.unprotected {
-            verdict.trouble(
-                format!(
-                    "Tomcat {}: {application} has a session manager of its own and loses its users with it",
-                    name(server)
-                ),
-                "take the <Manager> out of its context.xml, so that it inherits Remora's",
-            );
-        }
-    }
-    let observing = servers.iter().filter(|server| server.mode == "observe").map(name);
-    let observing = observing.collect::<Vec<_>>().join(", ");
-    if !observing.is_empty() {
-        verdict.remark(format!(
-            "Tomcats that only observe, and protect nobody: {observing}; mode=\"protect\" in context.xml ends that"
-        ));
-    }
-    if servers.is_empty() {
-        verdict.remark(
-            "no Tomcat has announced itself: see their logs, and the `store` of the <Manager> in context.xml",
-        );
-    }
-    judge_versions(
-        verdict,
-        "Tomcats",
-        servers
-            .iter()
-            .map(|server| (name(server), server.version.as_str())),
-    );
 }
 
 #[cfg(test)]

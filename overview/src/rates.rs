@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use remora_proto::v1::{ProxyStatus, StoreStatus, UpstreamStatus};
 
+use crate::site::{Cluster, Node, Site};
+
 /// A figure as old as that is no more the present: two questions without an answer, and a little.
 const STALE_AFTER: Duration = Duration::from_millis(3_500);
 
@@ -71,6 +73,12 @@ impl<T> Server<T> {
         }
     }
 
+    /// What it says now, or why nothing is known of now.
+    pub fn present(&self, now: Duration) -> Result<&T, String> {
+        let said = self.said.as_ref().filter(|_| self.is_present(now));
+        said.ok_or_else(|| self.silent.clone().unwrap_or_else(|| "no answer yet".to_owned()))
+    }
+
     /// Whether what it said is of now.
     pub fn is_present(&self, now: Duration) -> bool {
         self.silent.is_none()
@@ -93,6 +101,20 @@ impl<T> Default for Server<T> {
 
 /// What an upstream of a proxy is known by.
 pub type UpstreamName = (String, String, String, String);
+
+fn named(proxy: &str, status: &UpstreamStatus) -> UpstreamName {
+    let UpstreamStatus { pool, route, url, .. } = status;
+    (proxy.to_owned(), pool.clone(), route.clone(), url.clone())
+}
+
+/// A sentence that begins with an address, which the client's own do.
+fn said_once(address: &str, why: &str) -> String {
+    if why.starts_with(address) {
+        why.to_owned()
+    } else {
+        format!("{address}: {why}")
+    }
+}
 
 /// An upstream at work.
 #[derive(Debug, Default, Clone)]
@@ -121,6 +143,107 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Takes in all that was gathered at one moment, and forgets who is no more of the site.
+    pub fn hear_site(&mut self, at: Duration, site: &Site) {
+        match &site.store {
+            Some(Ok(cluster)) => {
+                let is_member = |address: &String| {
+                    let mut nodes = cluster.nodes.iter();
+                    nodes.any(|node| node.member.client_address == *address)
+                };
+                self.nodes.retain(|address, _| is_member(address));
+                for node in &cluster.nodes {
+                    let answer = node
+                        .status
+                        .clone()
+                        .map(Box::new)
+                        .ok_or_else(|| node.silent.clone());
+                    self.hear_node(at, node.member.client_address.clone(), answer);
+                }
+            }
+            Some(Err(why)) => {
+                let addresses: Vec<String> = self.nodes.keys().cloned().collect();
+                for address in addresses {
+                    self.hear_node(at, address, Err(why.clone()));
+                }
+            }
+            None => self.nodes.clear(),
+        }
+        let is_named = |address: &String| site.proxies.iter().any(|(named, _)| named == address);
+        self.proxies.retain(|address, _| is_named(address));
+        self.upstreams.retain(|(address, ..), _| is_named(address));
+        for (address, answer) in &site.proxies {
+            self.hear_proxy(at, address, answer.clone().map(Box::new));
+        }
+    }
+
+    /// Whether every node that another names has been asked, too, and has answered or not.
+    pub fn is_whole(&self) -> bool {
+        let told = self.nodes.values().filter_map(|node| node.said.as_ref());
+        let mut members = told.flat_map(|status| &status.members);
+        members
+            .all(|member| member.client_address.is_empty() || self.nodes.contains_key(&member.client_address))
+    }
+
+    /// The site as it is known at a moment: whoever has been silent for long does not answer. Nobody was asked for the Tomcats.
+    pub fn site(&self, now: Duration) -> Site {
+        let proxies = self.proxies.iter().map(|(address, proxy)| {
+            let said = proxy.present(now).map(|status| ProxyStatus::clone(status));
+            (address.clone(), said.map_err(|why| said_once(address, &why)))
+        });
+        Site {
+            store: self.cluster(now),
+            proxies: proxies.collect(),
+        }
+    }
+
+    fn cluster(&self, now: Duration) -> Option<Result<Cluster, String>> {
+        let (first, server) = self.nodes.first_key_value()?;
+        let told: BTreeMap<u64, &StoreStatus> = self
+            .nodes
+            .values()
+            .filter_map(|node| node.present(now).ok())
+            .map(|status| (status.node_id, status.as_ref()))
+            .collect();
+        let best = told
+            .values()
+            .max_by_key(|status| (status.role == "leader", status.members.len()));
+        let Some(best) = best else {
+            let why = server.present(now).err().unwrap_or_default();
+            return Some(Err(said_once(first, &why)));
+        };
+        let nodes = best.members.iter().map(|member| {
+            let status = told.get(&member.node_id).map(|status| StoreStatus::clone(status));
+            let silent = self
+                .nodes
+                .get(&member.client_address)
+                .and_then(|node| node.present(now).err());
+            Node {
+                member: member.clone(),
+                silent: match &status {
+                    Some(_) => String::new(),
+                    None => said_once(&member.client_address, &silent.unwrap_or_default()),
+                },
+                status,
+            }
+        });
+        let mut nodes: Vec<Node> = nodes.collect();
+        nodes.sort_by_key(|node| node.member.node_id);
+        Some(Ok(Cluster { nodes, servers: None }))
+    }
+
+    /// Attempts of a proxy that fail in a second, at all of its upstreams.
+    pub fn failures(&self, proxy: &str) -> Option<f64> {
+        let own = self.upstreams.iter().filter(|((of, ..), _)| of == proxy);
+        let failed = own.filter_map(|(_, upstream)| upstream.failed.rate);
+        failed.reduce(|all, one| all + one)
+    }
+
+    /// An upstream at work, as its proxy names it.
+    pub fn upstream(&self, proxy: &str, status: &UpstreamStatus) -> Option<&Upstream> {
+        self.upstreams.get(&named(proxy, status))
+    }
+
     /// Takes in what the node at an address said, or why it did not.
     pub fn hear_node(&mut self, at: Duration, address: String, answer: Result<Box<StoreStatus>, String>) {
         let node = self.nodes.entry(address).or_default();
@@ -146,12 +269,7 @@ impl Rates {
                     status.upstreams.iter().map(|upstream| upstream.answered).sum(),
                 );
                 for status in &status.upstreams {
-                    let name = (
-                        address.to_owned(),
-                        status.pool.clone(),
-                        status.route.clone(),
-                        status.url.clone(),
-                    );
+                    let name = named(address, status);
                     let mut upstream = before.remove(&name).unwrap_or_default();
                     upstream.answered.rises(at, status.answered);
                     upstream.failed.rises(at, status.failed);

@@ -53,12 +53,25 @@ impl Cluster {
 }
 
 /// A member of the cluster and what it said of itself; nothing when it did not answer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Node {
     /// As the cluster knows it.
     pub member: StoreMember,
     /// What it said.
     pub status: Option<StoreStatus>,
+    /// Why it did not answer; empty where it did.
+    pub silent: String,
+}
+
+/// The name of a Tomcat, which is its route.
+pub fn name(server: &Server) -> &str {
+    server.server.as_ref().map_or("", |owner| owner.node.as_str())
+}
+
+/// How many entries a member's log is behind the leader's, as the leader knows it.
+pub fn behind(leader: &StoreStatus, node: u64) -> Option<u64> {
+    let member = leader.members.iter().find(|member| member.node_id == node);
+    Some(leader.last_log_index.saturating_sub(member?.matched_index?))
 }
 
 /// Asks everybody who is named.
@@ -79,8 +92,9 @@ pub async fn ask_store(reach: &Reach) -> Option<Result<Cluster, String>> {
             ..Cluster::default()
         };
         // Without a leader it would be waited for in vain.
-        if cluster.leader().is_some() {
-            let told = store.servers().await;
+        if let Some(leader) = cluster.leader() {
+            // It alone knows how they fare and who is there.
+            let told = store.servers_at(&leader.member.client_address).await;
             let told = told.map(|reply| reply.servers);
             cluster.servers = Some(told.map_err(|failure| failure.to_string()));
         }
@@ -93,11 +107,22 @@ pub async fn ask_store(reach: &Reach) -> Option<Result<Cluster, String>> {
 pub async fn ask_nodes(store: &Store) -> Result<Vec<Node>, Failure> {
     let view = store.status().await?;
     let asked = view.members.into_iter().map(|member| async move {
-        let status = match member.client_address.as_str() {
-            "" => None,
-            address => store.status_of(address).await.ok(),
+        let answer = match member.client_address.as_str() {
+            "" => Err(Failure::Refused("its client address is not known yet".into())),
+            address => store.status_of(address).await,
         };
-        Node { member, status }
+        match answer {
+            Ok(status) => Node {
+                member,
+                status: Some(status),
+                silent: String::new(),
+            },
+            Err(failure) => Node {
+                member,
+                status: None,
+                silent: failure.to_string(),
+            },
+        }
     });
     let mut nodes = join_all(asked).await;
     nodes.sort_by_key(|node| node.member.node_id);

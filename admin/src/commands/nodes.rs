@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use remora_overview::client::{Reach, Store};
-use remora_overview::site::{Node, ask_nodes};
+use remora_overview::site::{Node, ask_nodes, behind};
 use remora_proto::v1::upgrade_request::Wish;
 use remora_proto::v1::{Formats, HandOverRequest, StoreStatus, UpgradeReply, UpgradeRequest, WaitingNode};
 
@@ -163,11 +163,7 @@ pub(super) fn disk(id: u64) -> Cell {
 /// A node, and how far the leader knows it to be behind, in entries.
 fn row(node: &Node, leader: Option<&StoreStatus>) -> Vec<Cell> {
     let said = |value: fn(&StoreStatus) -> Cell| node.status.as_ref().map_or(Cell::Nothing, value);
-    let behind = leader.and_then(|leader| {
-        let member = (leader.members.iter()).find(|member| member.node_id == node.member.node_id);
-        let matched = member?.matched_index?;
-        Some(leader.last_log_index.saturating_sub(matched))
-    });
+    let behind = leader.and_then(|leader| behind(leader, node.member.node_id));
     vec![
         Cell::Count(node.member.node_id),
         node.status

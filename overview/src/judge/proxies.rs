@@ -10,6 +10,9 @@ use remora_proto::v1::{ProxyStatus, UpstreamStatus};
 use super::{Verdict, judge_versions};
 use crate::site::Site;
 
+/// Seconds without the store after which a proxy needs somebody: several times what an election takes.
+const AWAY_SECONDS: u64 = 10;
+
 /// Looks at all proxies.
 pub(super) fn judge(verdict: &mut Verdict, site: &Site) {
     for (_, answer) in &site.proxies {
@@ -20,6 +23,7 @@ pub(super) fn judge(verdict: &mut Verdict, site: &Site) {
             );
         }
     }
+    judge_discovery(verdict, site);
     judge_upstreams(verdict, site);
     judge_pools(verdict, site);
     let versions =
@@ -33,6 +37,44 @@ fn answering(site: &Site) -> impl Iterator<Item = (&str, &ProxyStatus)> {
     proxies.filter_map(|(proxy, answer)| Some((proxy.as_str(), answer.as_ref().ok()?)))
 }
 
+/// Says who follows the registry no more. Users are served by the last view, which nothing takes out.
+fn judge_discovery(verdict: &mut Verdict, site: &Site) {
+    let asked = site.store.as_ref().and_then(|store| store.as_ref().ok());
+    let cluster = asked
+        .and_then(|cluster| cluster.led())
+        .map(|leader| leader.cluster.as_str());
+    for (proxy, status) in answering(site) {
+        let Some(discovery) = &status.discovery else {
+            continue;
+        };
+        // One that has just begun has not been told yet.
+        let silent = discovery.silent_seconds.unwrap_or(status.uptime_seconds);
+        if !discovery.present && silent >= AWAY_SECONDS {
+            let reason = match discovery.reason.as_str() {
+                "" => "the store does not answer",
+                reason => reason,
+            };
+            verdict.trouble(
+                format!("proxy {proxy} has served by its last view of the registry for {silent} s: {reason}"),
+                "users are served, and who comes or goes is not seen: see that the store answers at what its file names under \
+                 `discovery`",
+            );
+        }
+        if discovery.present && cluster.is_some_and(|cluster| cluster != discovery.cluster) {
+            verdict.trouble(
+                format!("proxy {proxy} follows the registry of another cluster, {}", discovery.cluster),
+                "name the same store to all: under `discovery` in the proxy's file, in context.xml, and with --store",
+            );
+        }
+        if discovery.untold > 0 {
+            verdict.remark(format!(
+                "proxy {proxy} keeps {} wishes that the store does not know yet: it tells them when the store answers",
+                discovery.untold
+            ));
+        }
+    }
+}
+
 /// Whether users may be sent there.
 fn serves(upstream: &UpstreamStatus) -> bool {
     upstream.health == "up" && matches!(upstream.state.as_str(), "active" | "standby" | "")
@@ -40,8 +82,8 @@ fn serves(upstream: &UpstreamStatus) -> bool {
 
 /// One sentence for an upstream, whichever proxies say it.
 fn judge_upstreams(verdict: &mut Verdict, site: &Site) {
-    let mut sick: BTreeMap<(&str, &str, &str), (Vec<&str>, &str)> = BTreeMap::new();
-    let mut drained: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    let mut sick: BTreeMap<(&str, &str, &str), (Vec<&str>, &UpstreamStatus)> = BTreeMap::new();
+    let mut drained: BTreeMap<(&str, &str, &str), BTreeSet<&str>> = BTreeMap::new();
     for (proxy, status) in answering(site) {
         for upstream in &status.upstreams {
             // Nobody looks at who is stopped.
@@ -51,34 +93,47 @@ fn judge_upstreams(verdict: &mut Verdict, site: &Site) {
                     upstream.url.as_str(),
                     upstream.health.as_str(),
                 );
-                let (proxies, reason) = sick.entry(about).or_default();
+                let (proxies, last) = sick.entry(about).or_insert_with(|| (Vec::new(), upstream));
                 proxies.push(proxy);
-                *reason = &upstream.reason;
+                *last = upstream;
             }
             if upstream.draining || upstream.state == "disabled" || upstream.state == "stopped" {
-                let about = (upstream.route.as_str(), upstream.state.as_str());
+                let UpstreamStatus {
+                    route,
+                    state,
+                    wished_by,
+                    ..
+                } = upstream;
+                let about = (route.as_str(), state.as_str(), wished_by.as_str());
                 drained.entry(about).or_default().insert(proxy);
             }
         }
     }
-    for ((route, url, health), (proxies, reason)) in sick {
+    for ((route, url, health), (proxies, upstream)) in sick {
         let proxies = proxies.join(", ");
         let route = if route.is_empty() { url } else { route };
+        let verb = if upstream.discovered {
+            format!("applications retire {route}")
+        } else {
+            format!("upstreams set {route} --state stopped")
+        };
         verdict.trouble(
-            format!("proxy {proxies}: {route} is {health} ({reason})"),
-            format!(
-                "look after the Tomcat at {url}; if it is not to come back: remora upstreams set {route} --state stopped"
-            ),
+            format!("proxy {proxies}: {route} is {health} ({})", upstream.reason),
+            format!("look after the Tomcat at {url}; if it is not to come back: remora {verb}"),
         );
     }
-    for ((route, state), proxies) in drained {
+    for ((route, state, who), proxies) in drained {
         let proxies = proxies.into_iter().collect::<Vec<_>>().join(", ");
         let verb = match state {
             "draining" | "finishing" => format!("undrain {route}"),
             _ => format!("set {route} --state active"),
         };
+        let wish = match who {
+            "" => String::new(),
+            who => format!(", as {who} wishes"),
+        };
         verdict.remark(format!(
-            "{route} is {state} at {proxies}: remora upstreams {verb} brings it back"
+            "{route} is {state} at {proxies}{wish}: remora upstreams {verb} brings it back"
         ));
     }
 }

@@ -1,11 +1,14 @@
 //! Sites with one thing wrong each, and what is said of it.
 
+use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::{
-    Owner, PoolStatus, ProxyStatus, StoreMember, StoreStatus, UpstreamStatus, WaitingNode,
+    DiscoveryStatus, Owner, PoolStatus, ProxyStatus, StoreMember, StoreStatus, UpstreamStatus, WaitingNode,
 };
 
 use super::*;
 use crate::site::Node;
+
+mod registry;
 
 /// A node that is well, of three; the second leads.
 pub(crate) fn node(id: u64) -> Node {
@@ -35,6 +38,7 @@ pub(crate) fn node(id: u64) -> Node {
     Node {
         member,
         status: Some(status),
+        silent: String::new(),
     }
 }
 
@@ -58,6 +62,7 @@ fn server(name: &str) -> Server {
         applications: vec!["localhost/shop".into()],
         mode: "serve".into(),
         version: "0.1.0".into(),
+        present: true,
         ..Server::default()
     }
 }
@@ -133,6 +138,14 @@ fn a_node_that_is_not_well_is_named_with_its_cure() {
     says(
         |site| cluster(site).nodes[2].status = None,
         &["store node 3 is down ->", "remora nodes replace 3"],
+    );
+    says(
+        |site| {
+            let node = &mut cluster(site).nodes[2];
+            node.status = None;
+            node.silent = "10.0.0.3:7401: no answer".into();
+        },
+        &["store node 3 is down (10.0.0.3:7401: no answer) ->"],
     );
     says(
         |site| status(site, 3).ready = false,

@@ -31,6 +31,7 @@ fn node(id: u64) -> Node {
     Node {
         member,
         status: Some(status),
+        silent: String::new(),
     }
 }
 
