@@ -10,6 +10,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
+use remora_overview::judge::judge;
 use remora_proto::v1::session_stats_request::By;
 
 use self::grid::{sessions, site_nodes, upstreams};
@@ -135,37 +136,14 @@ fn proxies_line(model: &Model) -> Line<'static> {
     ))
 }
 
-/// Who does not answer, and which upstream is not up.
+/// What needs a person, as `remora status` says it.
 fn troubles(model: &Model) -> Vec<String> {
-    let mut troubles = Vec::new();
-    for node in grid::members(model).iter().filter(|node| !node.is_present()) {
-        troubles.push(format!("{}: {}", node.name(), node.silence()));
+    // Before everybody was asked once, silence says nothing.
+    if !model.rates.is_whole() {
+        return Vec::new();
     }
-    for (address, proxy) in &model.rates.proxies {
-        if !proxy.is_present(model.now) {
-            let why = proxy.silent.as_deref().unwrap_or("no answer yet");
-            troubles.push(format!("proxy {}", said_once(address, why)));
-        }
-    }
-    for ((_, _, route, _), upstream) in &model.rates.upstreams {
-        let status = &upstream.status;
-        if status.health != "up" && status.state != "stopped" {
-            let sentence = format!("{route} is {} ({})", status.health, status.reason);
-            if !troubles.contains(&sentence) {
-                troubles.push(sentence);
-            }
-        }
-    }
-    troubles.iter().map(|trouble| printable(trouble)).collect()
-}
-
-/// A sentence that begins with an address, which the client's own do.
-fn said_once(address: &str, why: &str) -> String {
-    if why.starts_with(address) {
-        why.to_owned()
-    } else {
-        format!("{address}: {why}")
-    }
+    let troubles = judge(&model.rates.site(model.now)).troubles;
+    troubles.iter().map(|trouble| printable(&trouble.what)).collect()
 }
 
 fn draw_page(frame: &mut Frame<'_>, model: &Model, area: Rect) {

@@ -10,11 +10,12 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Text;
 use ratatui::widgets::{Cell, Row, Table};
 use remora_overview::rates::{Server, Upstream};
+use remora_overview::site::behind;
 use remora_proto::v1::StoreStatus;
 use remora_proto::v1::session_stats_request::By;
 
 use super::super::model::Model;
-use super::{change, rate, said_once};
+use super::{change, rate};
 use crate::render::{Cell as Value, printable, shown_bytes};
 
 /// A column: its title, how wide it is, and whether it holds numbers. Of a width of 0 it takes what is left.
@@ -92,11 +93,6 @@ pub(super) struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// Whether it answers.
-    pub(super) fn is_present(&self) -> bool {
-        self.is_present
-    }
-
     /// Whether it answers, and may be asked for sessions.
     pub(super) fn is_ready(&self) -> bool {
         self.is_present && self.server.said.as_ref().is_some_and(|status| status.ready)
@@ -106,22 +102,6 @@ impl<'a> Member<'a> {
     pub(super) fn leads(&self) -> Option<&'a StoreStatus> {
         let status = self.server.said.as_deref()?;
         (self.is_present && status.role == "leader").then_some(status)
-    }
-
-    /// How people call it.
-    pub(super) fn name(&self) -> String {
-        match &self.server.said {
-            Some(status) => format!("store node {}", status.node_id),
-            None => "a store node".to_owned(),
-        }
-    }
-
-    /// Why it does not answer.
-    pub(super) fn silence(&self) -> String {
-        said_once(
-            self.address,
-            self.server.silent.as_deref().unwrap_or("no answer yet"),
-        )
     }
 }
 
@@ -173,13 +153,7 @@ pub(super) fn site_nodes(model: &Model) -> Grid {
             let row = ["-", member.address, "no answer", "-", "-", "-", "-", "-", "-"];
             return (row.map(str::to_owned).to_vec(), true);
         };
-        let behind = leader.and_then(|leader| {
-            let known = leader
-                .members
-                .iter()
-                .find(|known| known.node_id == status.node_id)?;
-            Some(leader.last_log_index.saturating_sub(known.matched_index?))
-        });
+        let behind = leader.and_then(|leader| behind(leader, status.node_id));
         let role = if member.is_present {
             status.role.as_str()
         } else {

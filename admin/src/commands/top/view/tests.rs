@@ -68,7 +68,7 @@ fn a_tomcat_dies_and_a_node_hangs() {
 store    2 of 3 nodes ready, node 2 leads, 1000 commits/s
 sessions 130, 1.0 MiB, changing by +10/s
 proxies  1 of 1 answer, 82 requests/s, 6 in flight, 3.0 failed/s
-! store node 3: 10.0.0.3:7401: no answer for 2 s (and 1 more)
+! store node 3 is down (10.0.0.3:7401: no answer for 2 s) (and 1 more)
 
 PROXY           POOL    ROUTE  HEALTH  STATE      REQ/S FLIGHT  WS FAIL/S FAILED
 10.0.2.1:7410   tomcat  n2     up      active        42      3   0    0.0      0
