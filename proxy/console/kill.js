@@ -16,8 +16,8 @@ export function askKill(session, then) {
         " is logged out at once, on every Tomcat, and what the session holds is gone."),
     ],
     act: async () => {
-      const { application, key, created_version } = session;
-      const told = await post("sessions/kill", { application, key, created_version });
+      const { application, key, created_ms } = session;
+      const told = await post("sessions/kill", { application, key, created_ms });
       then();
       return told.killed === 0 ? "The session had ended already." : "The session is ended.";
     },

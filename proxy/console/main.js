@@ -1,7 +1,7 @@
 // The console's page: signs in, listens to the proxy, and paints the view that the address names.
 //
 // A view is a module with a `title`, a `view` that returns what is shown, and where it needs more than the stream tells an
-// `enter` that is called when the address leads to it. State that a reader would want to send to somebody stands in the
+// `enter` and a `leave` that are called when the address leads to it and away. State that a reader would want to send to somebody stands in the
 // address, behind the view's name. No framework: `paint.js` is all that stands between a view and the document.
 
 import { logout, onEnded, whoAmI } from "./api.js";
@@ -60,6 +60,7 @@ function follow() {
     return;
   }
   const before = place.name;
+  VIEWS[before].leave?.();
   place = placeNow();
   if (me) {
     VIEWS[place.name].enter?.({ me, parameters: place.parameters });
@@ -83,15 +84,18 @@ async function signIn(token) {
 
 async function leave() {
   await logout();
-  close();
-  me = null;
-  repaint();
+  over();
 }
 
 function loginEnded() {
   if (me) {
     loginView.sayWhy("The login has ended: sign in again.");
   }
+  over();
+}
+
+function over() {
+  VIEWS[place.name].leave?.();
   close();
   me = null;
   repaint();

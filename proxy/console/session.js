@@ -1,16 +1,22 @@
 // The page of one session: whose it is, who held it while the proxy watched, what it holds by size, and what is not stored.
 //
-// No value is shown, and no session id: keys are hashes. The page asks again when the reader does, and after what it did itself.
+// No value is shown, and no session id: keys are hashes. The store is asked again every other second while the page is open, which
+// reads one record; what was last known stays when the session has ended.
 
 import { get } from "./api.js";
 import { askKill } from "./kill.js";
+import { live } from "./live.js";
 import { h, repaint } from "./paint.js";
 import { facts, failure, nothing, panel, table, time } from "./parts.js";
 import { ago, bytes, clock, count, many, moment, orDash, short, span } from "./words.js";
 
 export const title = "Session";
 
+/** Between an answer and the next question, in milliseconds: a move is seen as it happens, and a page costs next to nothing. */
+const AGAIN_AFTER_MS = 2000;
+
 let shown = { asked: null, session: null, refused: null };
+let timer = null;
 
 const HAPPENED = {
   created: "It began",
@@ -18,20 +24,35 @@ const HAPPENED = {
   released: "Nobody holds it any more",
   renamed: "It got another key",
   labelled: "Its labels changed",
-  ended: "It ended",
+  logout: "Its user signed out, or the application ended it",
+  operator: "An operator ended it",
+  limit: "It ended for a newer one: its user may have no more",
+  expired: "It expired",
 };
 
-/** Asks the store. */
+/** Asks the store, and again until the reader leaves or the session has ended. */
 export async function enter({ parameters }) {
+  clearTimeout(timer);
   const asked = parameters.toString();
-  shown = { asked, session: shown.asked === asked ? shown.session : null, refused: null };
-  repaint();
-  const query = { application: parameters.get("application"), key: parameters.get("key") };
-  const [session, refused] = await get("session", query).then((told) => [told, null], (why) => [null, why.message]);
-  if (shown.asked === asked) {
-    shown = { asked, session, refused };
-    repaint();
+  if (shown.asked !== asked) {
+    shown = { asked, session: null, refused: null };
   }
+  const query = { application: parameters.get("application"), key: parameters.get("key") };
+  const [session, refused] = await get("session", query).then((told) => [told, null], (why) => [null, why]);
+  if (shown.asked !== asked) {
+    return;
+  }
+  shown = { asked, session: session ?? shown.session, refused: refused?.message ?? null };
+  repaint();
+  if (refused?.status !== 404) {
+    timer = setTimeout(() => enter({ parameters }), AGAIN_AFTER_MS);
+  }
+}
+
+/** Asks no more. */
+export function leave() {
+  clearTimeout(timer);
+  shown = { asked: null, session: null, refused: null };
 }
 
 export function view({ me, parameters }) {
@@ -43,8 +64,7 @@ export function view({ me, parameters }) {
     h("div", { class: "line" },
       h("h1", null, "Session ", h("code", null, short(key))),
       h("div", { class: "buttons" },
-        h("button", { type: "button", onclick: again }, "Ask again"),
-        session && me.rights === "operate" && h("button", { type: "button", class: "danger", onclick: () =>
+        session && shown.refused === null && me.rights === "operate" && h("button", { type: "button", class: "danger", onclick: () =>
           askKill(session, again) }, "End this session …"))),
     failure(shown.refused),
     session === null ? shown.refused === null && nothing("Asking the store …") : h("div", { class: "columns flipped" },
@@ -109,7 +129,7 @@ function attributes(session) {
 }
 
 function left(session) {
-  return panel({ id: "left", title: "Not stored" }, table({
+  return panel({ id: "left", title: "Not stored" }, session.not_stored === null ? classes(session) : table({
     caption: "Values that stay on their Tomcat and are lost with it",
     empty: "Everything is stored: a failover loses nothing of it.",
     rows: session.not_stored,
@@ -119,4 +139,21 @@ function left(session) {
       { label: "Class", kind: "long", cell: (value) => h("code", null, orDash(value.class)) },
     ],
   }));
+}
+
+// The store does not say which session has them; the owner says which classes they are of, for the whole application.
+function classes(session) {
+  const owner = live.picture?.store?.tomcats?.find((tomcat) => tomcat.node === session.owner);
+  const fare = owner?.fares.find((one) => one.application === session.application);
+  if (fare === undefined) {
+    return nothing("Its Tomcat has not said what it could not store.");
+  }
+  if (fare.local === 0) {
+    return nothing(`${session.owner} has stored every value of this application since it started.`);
+  }
+  return [
+    h("p", null, `${many(fare.local, "value")} of this application could not be stored and stayed on ${session.owner}. `,
+      "This session may hold some; they are lost with that Tomcat. Their classes:"),
+    h("ul", { class: "plain" }, fare.classes.map((name) => h("li", { key: name }, h("code", null, name)))),
+  ];
 }

@@ -111,18 +111,11 @@ function list(sessions) {
       { label: "User", kind: "long", cell: (session) => orDash(session.principal) },
       { label: "Application", kind: "long", cell: (session) => session.application },
       { label: "Owner", cell: (session) => session.owner || h("span", { class: "quiet" }, "nobody") },
-      { label: "Labels", kind: "long", cell: labels },
       { label: "Size", kind: "number", cell: (session) => bytes(session.bytes) },
       { label: "Last used", kind: "number", cell: (session) => time(session.last_access_ms, ago(session.last_access_ms, Date.now())) },
       { label: "Expires in", kind: "number", cell: (session) => (session.expires_in_seconds === null ? "never" : about(session.expires_in_seconds)) },
     ],
   }));
-}
-
-function labels(session) {
-  const others = session.labels.filter(([name]) => name !== "principal");
-  return others.length === 0 ? orDash(null) : others.map(([name, value]) =>
-    h("span", { class: "tag", key: `${name} ${value}` }, `${name}: ${value}`));
 }
 
 function pages(parameters, answer) {
