@@ -12,7 +12,7 @@ use crate::words::names;
 
 /// How files are called that a repository holds.
 const ENDINGS: &[&str] = &[
-    ".rs", ".java", ".md", ".proto", ".toml", ".script", ".sh", ".jsp", ".jspf", ".xml", ".css",
+    ".rs", ".java", ".md", ".proto", ".toml", ".script", ".sh", ".jsp", ".jspf", ".xml", ".css", ".js",
 ];
 
 /// Where this project's papers lie, which no reader has.

@@ -50,7 +50,7 @@ fn grammar(path: &str) -> Option<Grammar> {
     match path.rsplit('.').next().unwrap_or_default() {
         "rs" => grammar("//", slashes, true, Literals::Rust),
         "java" => grammar("//", slashes, false, Literals::Java),
-        "proto" => grammar("//", slashes, false, Literals::Plain),
+        "proto" | "js" => grammar("//", slashes, false, Literals::Plain),
         "css" => grammar("", slashes, false, Literals::Plain),
         "xml" => grammar("", Some(("<!--", "-->")), false, Literals::None),
         "jsp" | "jspf" => grammar("", Some(("<%--", "--%>")), false, Literals::None),

@@ -10,6 +10,7 @@
 mod citations;
 mod lexer;
 mod links;
+mod pages;
 mod plants;
 mod promises;
 mod pure;
@@ -93,6 +94,11 @@ const RULES: &[Rule] = &[
         name: "preface",
         says: "files read from the top: purpose, invariants, what is left out",
         faults: shape::files_open_with_a_preface,
+    },
+    Rule {
+        name: "pages",
+        says: "the console's pages are short, say what they are, and read no text as markup",
+        faults: pages::pages_are_small_and_inert,
     },
     Rule {
         name: "bounds",

@@ -45,7 +45,7 @@ const MACHINES_AND_SECRETS: &[&str] = &[
 
 /// Files of text whose words are ours.
 const OURS: &[&str] = &[
-    ".rs", ".java", ".proto", ".toml", ".xml", ".sh", ".jsp", ".css", ".md", "Makefile",
+    ".rs", ".java", ".proto", ".toml", ".xml", ".sh", ".jsp", ".css", ".js", ".html", ".md", "Makefile",
 ];
 
 /// Tests wait for conditions with a deadline, never for a guess.
