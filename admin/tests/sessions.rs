@@ -40,6 +40,8 @@ fn a_session_is_named_by_what_its_browser_sends_and_the_id_stays_here() {
             let (code, said, errors) = ask_fed(&store, &format!("{verb} {flag}"), input);
             assert_eq!(code, Some(0), "{verb} {flag}: {errors}");
             assert!(!said.contains(&ID[..8]) && !errors.contains(&ID[..8]));
+            let tells_of_local = said.contains("connection_of-(the session's id)  com.example.Connection");
+            assert_eq!(tells_of_local, verb == "show", "{said}");
         }
     }
     let killed = fake.killed.lock().unwrap();

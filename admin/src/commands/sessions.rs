@@ -75,7 +75,7 @@ async fn show(
                 .attributes
                 .iter()
                 .map(|attribute| attribute_row(attribute, &own));
-            detail(&session)
+            detail(&session, &own)
                 .table("attributes", columns, rows.collect())
                 .main()
         }),
@@ -114,7 +114,7 @@ fn with_values(told: SessionValues, one: &Picked, format: Format) -> Report {
     });
     let columns = vec!["attribute", "size", "type", "version", "value"];
     let remark = one.may_miss_ids().then(|| MAY_SHOW_IDS.to_owned());
-    detail(&session)
+    detail(&session, &own)
         .table("attributes", columns, rows.collect())
         .main()
         .remarks(remark.into_iter().collect())
@@ -133,7 +133,8 @@ fn cut(text: &str) -> String {
     }
 }
 
-fn detail(session: &SessionDetail) -> Report {
+/// `own` tells whether a text is the id of the session.
+fn detail(session: &SessionDetail, own: &dyn Fn(&str) -> bool) -> Report {
     let summary = session.summary.clone().unwrap_or_default();
     let key = summary.session.clone().unwrap_or_default();
     let owner = summary.owner.clone().unwrap_or_default();
@@ -167,9 +168,15 @@ fn detail(session: &SessionDetail) -> Report {
     ];
     let labels = session.labels.iter();
     let labels = labels.map(|label| vec![Cell::text(label.name.as_str()), Cell::text(label.value.as_str())]);
+    let not_stored = session.local.iter();
+    let not_stored = not_stored.map(|local| {
+        let name = values::without_own_id(&local.name, own);
+        vec![Cell::text(name), Cell::text(local.class.as_str())]
+    });
     Report::default()
         .record("session", fields)
         .table("labels", vec!["label", "value"], labels.collect())
+        .table("not stored", vec!["not stored", "class"], not_stored.collect())
 }
 
 fn idle_limit(seconds: i32) -> Cell {

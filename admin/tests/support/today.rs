@@ -7,9 +7,9 @@ use remora_proto::v1::registry_server::Registry;
 use remora_proto::v1::session_stats_request::By;
 use remora_proto::v1::{
     AnnounceReply, AnnounceRequest, Attribute, ListServersReply, ListServersRequest, ListSessionsReply,
-    ListSessionsRequest, RetireReply, RetireRequest, SessionConditions, SessionDetail, SessionFigures,
-    SessionFilter, SessionGroup, SessionKey, SessionStatsReply, SessionStatsRequest, SessionSummary,
-    SessionValues, ShowSessionRequest, StoreMember, StoreStatus,
+    ListSessionsRequest, LocalAttribute, RetireReply, RetireRequest, SessionConditions, SessionDetail,
+    SessionFigures, SessionFilter, SessionGroup, SessionKey, SessionStatsReply, SessionStatsRequest,
+    SessionSummary, SessionValues, ShowSessionRequest, StoreMember, StoreStatus,
 };
 use tonic::{Request, Response, Status};
 
@@ -94,6 +94,10 @@ pub(crate) fn list(ask: ListSessionsRequest) -> ListSessionsReply {
 pub(crate) fn show(ask: ShowSessionRequest) -> Option<SessionDetail> {
     let detail = || SessionDetail {
         summary: Some(summary()),
+        local: vec![LocalAttribute {
+            name: "connection_of-0123456789ABCDEF0123456789ABCDEF".into(),
+            class: "com.example.Connection".into(),
+        }],
         ..SessionDetail::default()
     };
     is_meant(ask.filter, None).then(detail)

@@ -217,6 +217,8 @@ pub(super) fn detail(key: &SessionKey, session: &Session, now: TableTime) -> v1:
         max_idle_seconds: session.max_idle_seconds,
         attributes: attributes.collect(),
         labels: session.labels.iter().map(convert::label).collect(),
+        local: session.local.iter().map(convert::local).collect(),
+        created_version: session.created_version.0,
     }
 }
 

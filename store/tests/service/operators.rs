@@ -35,9 +35,18 @@ pub(crate) async fn fill(node: &Running, count: u8) {
             labels: Some(v1::Labels {
                 labels: vec![user(&format!("user{}", tail % 2))],
             }),
+            local: vec![local()],
             ..creation(tail, "cart", "apple")
         };
         saved(store.save(save).await.unwrap().into_inner());
+    }
+}
+
+/// What each session that [`fill`] makes holds beside what is stored.
+fn local() -> v1::LocalAttribute {
+    v1::LocalAttribute {
+        name: "connection".to_owned(),
+        class: "com.example.Connection".to_owned(),
     }
 }
 
@@ -220,6 +229,8 @@ async fn one_session_is_shown_without_its_values_and_two_are_an_error() {
         (detail.attributes[0].name.as_str(), detail.attributes[0].bytes),
         ("cart", 5)
     );
+    assert_eq!(detail.local, [local()]);
+    assert!(detail.created_version > 0);
     assert_eq!(
         admin
             .show_session(show(filter("nobody", "")))

@@ -20,7 +20,9 @@ use super::status::malformed;
 
 pub(super) use happenings::happening;
 pub(super) use registry::{announce, retire, retire_node, wish};
-pub(super) use replies::{answer, checked, declined, ending, label, owner, range, session, session_key};
+pub(super) use replies::{
+    answer, checked, declined, ending, label, local, owner, range, session, session_key,
+};
 pub(super) use requests::{Asked, NAME_BYTES_MAX, Request, asked, filter, formats, lone};
 
 /// Longest application name, in bytes (session.proto, SessionKey.application).

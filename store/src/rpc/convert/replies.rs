@@ -242,7 +242,8 @@ pub(in super::super) fn label(label: &Label) -> v1::Label {
     }
 }
 
-fn local(local: &LocalAttribute) -> v1::LocalAttribute {
+/// An attribute that was not stored.
+pub(in super::super) fn local(local: &LocalAttribute) -> v1::LocalAttribute {
     v1::LocalAttribute {
         name: local.name.to_string(),
         class: local.class.to_string(),
