@@ -53,8 +53,17 @@ pub(crate) trait Device: Debug + Send + Sync + 'static {
     /// Makes the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 
-    /// Bytes that may still be written where a directory is.
-    fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
+    /// How large the disk is on which a directory is.
+    fn space(&self, directory: &Path) -> io::Result<Space>;
+}
+
+/// What of a disk is for whoever the process runs as, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// May still be written.
+    pub(crate) free: u64,
+    /// In all, written or not.
+    pub(crate) whole: u64,
 }
 
 /// An open file.
@@ -115,9 +124,15 @@ impl Device for FileSystem {
         File::open(directory)?.sync_all()
     }
 
-    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
-        let whole = rustix::fs::statvfs(directory)?;
-        Ok(whole.f_bavail.saturating_mul(whole.f_frsize))
+    fn space(&self, directory: &Path) -> io::Result<Space> {
+        let told = rustix::fs::statvfs(directory)?;
+        // What the system keeps for itself is nobody's else, free or not.
+        let kept = told.f_bfree.saturating_sub(told.f_bavail);
+        let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
+        Ok(Space {
+            free: bytes(told.f_bavail),
+            whole: bytes(told.f_blocks.saturating_sub(kept)),
+        })
     }
 }
 
@@ -205,9 +220,9 @@ impl Disk {
         self.0.list(directory)
     }
 
-    /// Bytes that may still be written where a directory is.
-    pub(crate) fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
-        self.0.free_bytes(directory)
+    /// How large the disk is on which a directory is.
+    pub(crate) fn space(&self, directory: &Path) -> io::Result<Space> {
+        self.0.space(directory)
     }
 
     /// Gives a file another name; durable some time.

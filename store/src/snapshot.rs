@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::disk::{DeviceFile, Disk, NewFile};
+use crate::disk::{DeviceFile, Disk, NewFile, Space};
 use frames::{FrameReader, PIECE_BYTES, decode_meta, encode_meta, frames, read_image};
 use pace::Paced;
 use remora_table::{Formats, TableImage};
@@ -201,12 +201,12 @@ impl SnapshotStore {
         }))
     }
 
-    /// Bytes free on the disk.
+    /// How large the disk is, and how full.
     ///
     /// # Errors
     /// The disk failed.
-    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
-        self.shared.disk.free_bytes(&self.shared.directory)
+    pub(crate) fn space(&self) -> io::Result<Space> {
+        self.shared.disk.space(&self.shared.directory)
     }
 
     /// Begins to receive an image.

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::faults::{Faults, Kind, Leftover, Life, Operation, no_room, power_is_cut};
 
-use super::{Device, DeviceFile, Disk, FileSystem, parent};
+use super::{Device, DeviceFile, Disk, FileSystem, Space, parent};
 
 /// What a disk writes whole or not at all, in bytes: the sector of today's disks, and the page of the kernel's cache.
 const PAGE_BYTES: u64 = 4_096;
@@ -280,9 +280,10 @@ impl Device for FaultyDevice {
         Ok(())
     }
 
-    fn free_bytes(&self, directory: &Path) -> io::Result<u64> {
-        let free = self.life.free_bytes();
-        free.map_or_else(|| FileSystem.free_bytes(directory), Ok)
+    fn space(&self, directory: &Path) -> io::Result<Space> {
+        let space = FileSystem.space(directory)?;
+        let free = self.life.free_bytes().unwrap_or(space.free);
+        Ok(Space { free, ..space })
     }
 }
 

@@ -158,7 +158,7 @@ impl Spares {
             segment_bytes,
             ..
         } = &self.home;
-        if disk.free_bytes(directory)? < segment_bytes * FITTING_MIN {
+        if disk.space(directory)?.free < segment_bytes * FITTING_MIN {
             return Err(io::ErrorKind::StorageFull.into());
         }
         disk.begin(directory, &segment_name(number))

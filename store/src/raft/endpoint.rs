@@ -379,6 +379,11 @@ impl PeerEndpoint {
         }
     }
 
+    /// How long the slowest syncs of this node take, as its introduction tells.
+    pub(super) fn slowest_sync(&self) -> Duration {
+        self.inner.pace.slowest().sync
+    }
+
     fn known_disk(&self, node: NodeId) -> u64 {
         self.inner
             .identity

@@ -238,6 +238,8 @@ impl RaftHandle {
             snapshot_bytes: self.inner.snapshots.bytes(),
             image_bytes: imaging::image_bytes(&self.inner.table),
             free_bytes: self.inner.snapshots.free_bytes(),
+            disk_bytes: self.inner.snapshots.disk_bytes(),
+            slowest_sync: self.inner.endpoint.slowest_sync(),
             log_syncs: self.inner.log.syncs(),
             log_load: self.inner.log.load(),
         }

@@ -61,6 +61,8 @@ pub(super) struct Snapshots {
     full: Arc<AtomicBool>,
     /// Bytes free on the disk when it was looked at last; all ones while that is not known.
     free: Arc<AtomicU64>,
+    /// Bytes of the disk in all, as it was looked at last; 0 while that is not known.
+    whole: Arc<AtomicU64>,
     counts: Consensus,
 }
 
@@ -72,6 +74,7 @@ impl Snapshots {
             store: Arc::new(store),
             full: Arc::default(),
             free: Arc::new(AtomicU64::new(FREE_UNKNOWN)),
+            whole: Arc::default(),
         }
     }
 
@@ -94,11 +97,20 @@ impl Snapshots {
 
     /// Looks how many bytes are free on the disk; none if it does not say.
     pub(super) async fn look_at_disk(&self) -> Option<u64> {
-        let free = self.blocking(|store| store.free_bytes()).await;
-        let free = free.inspect_err(|error| tracing::warn!(%error, "the disk does not say how much is free"));
-        self.free
-            .store(free.as_ref().copied().unwrap_or(FREE_UNKNOWN), Ordering::Relaxed);
-        free.ok()
+        let space = self.blocking(|store| store.space()).await;
+        let space =
+            space.inspect_err(|error| tracing::warn!(%error, "the disk does not say how much is free"));
+        let free = space.as_ref().ok().map(|space| space.free);
+        self.free.store(free.unwrap_or(FREE_UNKNOWN), Ordering::Relaxed);
+        if let Ok(space) = space {
+            self.whole.store(space.whole, Ordering::Relaxed);
+        }
+        free
+    }
+
+    /// Bytes of the disk in all, for whoever the process runs as; 0 while that is not known.
+    pub(super) fn disk_bytes(&self) -> u64 {
+        self.whole.load(Ordering::Relaxed)
     }
 
     /// Bytes free on the disk when it was looked at last.

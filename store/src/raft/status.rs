@@ -1,5 +1,7 @@
 //! What an operator sees of a node, taken at one moment and no more than a value.
 
+use std::time::Duration;
+
 use remora_table::{Formats, Room};
 
 use crate::log::{DiskId, LogLoad, Syncs};
@@ -49,6 +51,10 @@ pub(crate) struct Status {
     pub image_bytes: u64,
     /// Bytes free on the disk of the data directory; none while that is not known.
     pub free_bytes: Option<u64>,
+    /// Bytes of that disk in all; 0 while that is not known.
+    pub disk_bytes: u64,
+    /// How long the slowest syncs of this node take, as its peers are told.
+    pub slowest_sync: Duration,
     /// What the log's syncs cost; none while it is closed.
     pub log_syncs: Option<Syncs>,
     /// What the log holds, and what waits for its disk; none while it is closed.

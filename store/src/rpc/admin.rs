@@ -248,7 +248,9 @@ impl Admin {
             format: formats.format,
             ready_format: formats.ready_format,
             format_held: formats.held,
-            ..v1::StoreStatus::default()
+            disk_free_bytes: now.free_bytes.unwrap_or(0),
+            disk_bytes: now.disk_bytes,
+            sync_micros: u64::try_from(now.slowest_sync.as_micros()).unwrap_or(u64::MAX),
         }
     }
 }

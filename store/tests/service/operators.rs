@@ -362,6 +362,11 @@ async fn health_readiness_and_every_figure_are_served() {
         get(&node, "/metrics").await.contains("remora_store_sessions 3")
     })
     .await;
+    until("the node knows its disk", async || {
+        let status = node.status().await;
+        status.sync_micros > 0 && (1..=status.disk_bytes).contains(&status.disk_free_bytes)
+    })
+    .await;
     let page = get(&node, "/metrics").await;
     let page = page.split_once("\r\n\r\n").expect("a head and a page").1;
     for name in [
