@@ -168,21 +168,21 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::KillSessionsRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
-        let caller = gate::caller(&request);
+        let asker = gate::asker(&request);
         let ask = request.into_inner();
         let filter = listing::meant(ask.filter, None)?;
         if filter == ListFilter::default() && !ask.all {
             let sentence = "the filter is empty: say `all` if every session is meant";
             return Err(status(malformed(sentence)));
         }
-        killing::kill(&self.desk, (caller, "StoreAdmin/KillSessions"), filter, None).await
+        killing::kill(&self.desk, (asker, "StoreAdmin/KillSessions"), filter, None).await
     }
 
     async fn kill_matching(
         &self,
         request: Request<v1::KillMatchingRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
-        let caller = gate::caller(&request);
+        let asker = gate::asker(&request);
         let ask = request.into_inner();
         let filter = listing::meant(ask.filter, ask.conditions)?;
         if filter == ListFilter::default() {
@@ -190,7 +190,7 @@ impl StoreAdmin for Admin {
             return Err(status(malformed(sentence)));
         }
         let at_most = Some(ask.at_most).filter(|most| *most != 0);
-        killing::kill(&self.desk, (caller, "StoreAdmin/KillMatching"), filter, at_most).await
+        killing::kill(&self.desk, (asker, "StoreAdmin/KillMatching"), filter, at_most).await
     }
 }
 

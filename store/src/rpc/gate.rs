@@ -4,17 +4,18 @@
 //! says on whose behalf, and that is believed. The first node decides and keeps the books: it writes a line for every call
 //! that takes an operator, of what was refused too. What a call did is said by its service in
 //! the answer's metadata ([`did`]), which comes back through a node that forwards. A call that goes on without whoever asked is
-//! written down by its service, at the leader, and says so ([`written`]).
+//! written down by its service, at the leader, and says so ([`written`]). Whoever asks for somebody else may say so ([`FOR`]): that
+//! is written beside the name of who asks.
 //!
 //! Invariants: no call goes on without its [`Caller`] in its extensions; what a client says of itself in metadata is never
-//! believed, and never forwarded.
+//! believed, and but for what is only written down never forwarded.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
 
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use remora_process::audit;
+use remora_process::audit::{self, Asker};
 use remora_process::tls::{Caller, Role, decoded, encoded};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
@@ -41,6 +42,9 @@ const ROLES: HeaderName = HeaderName::from_static("remora-roles");
 
 /// Metadata of a forwarded call: the cluster of the node that forwards.
 const CLUSTER: HeaderName = HeaderName::from_static("remora-cluster");
+
+/// Metadata of a call: for whom it is made, for the books, as [`Asker`] reads it.
+const FOR: &str = "remora-for";
 
 /// Metadata of an answer: what an operator's call did, percent-encoded.
 const DID: &str = "remora-did";
@@ -135,6 +139,12 @@ pub(super) fn caller<T>(request: &tonic::Request<T>) -> Caller {
     known.unwrap_or_else(Caller::nobody)
 }
 
+/// Who asks, as the books name them.
+pub(super) fn asker<T>(request: &tonic::Request<T>) -> Asker {
+    let behalf = request.metadata().get(FOR).and_then(|name| name.to_str().ok());
+    Asker::new(&caller(request), behalf)
+}
+
 /// An operator's answer, with what was done for the books.
 pub(super) fn did<T>(answer: T, what: &str) -> Response<T> {
     let mut response = Response::new(answer);
@@ -195,7 +205,9 @@ where
         };
         // Whoever forwards has written it down already.
         let first = !request.headers().contains_key(FORWARDED);
-        request.extensions_mut().insert(caller.clone());
+        let behalf = request.headers().get(FOR).and_then(|name| name.to_str().ok());
+        let asker = Asker::new(&caller, behalf);
+        request.extensions_mut().insert(caller);
         let called = self.service.call(request);
         if need != Need::Operate || !first {
             return called.boxed();
@@ -205,7 +217,7 @@ where
             if let Ok(answer) = &answered
                 && !answer.headers().contains_key(WRITTEN)
             {
-                write_down(&caller, action(&path), answer.headers());
+                write_down(&asker, action(&path), answer.headers());
             }
             answered
         }
@@ -214,7 +226,7 @@ where
 }
 
 /// The line of the books for a call that was let through.
-fn write_down(caller: &Caller, action: &str, answer: &HeaderMap) {
+fn write_down(asker: &Asker, action: &str, answer: &HeaderMap) {
     let said = |name: &str| {
         let value = answer.get(name)?.to_str().ok()?;
         decoded(value)
@@ -222,11 +234,11 @@ fn write_down(caller: &Caller, action: &str, answer: &HeaderMap) {
     match said(STATUS).filter(|code| code != "0") {
         None => {
             let did = said(DID).unwrap_or_default();
-            audit::done(caller, action, &did);
+            audit::done(asker, action, &did);
         }
         Some(_) => {
             let why = said(MESSAGE).unwrap_or_default();
-            audit::failed(caller, action, &why);
+            audit::failed(asker, action, &why);
         }
     }
 }

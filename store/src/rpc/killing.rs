@@ -9,8 +9,7 @@
 
 use std::sync::Arc;
 
-use remora_process::audit;
-use remora_process::tls::Caller;
+use remora_process::audit::{self, Asker};
 use remora_proto::v1;
 use remora_table::{
     Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, SessionKey, Version,
@@ -32,7 +31,7 @@ const KILL_PAGE: usize = 65_536;
 /// Ends what is meant, in the name of whoever asked by this method.
 pub(super) async fn kill(
     desk: &Arc<Desk>,
-    (caller, action): (Caller, &'static str),
+    (asker, action): (Asker, &'static str),
     filter: ListFilter,
     at_most: Option<u64>,
 ) -> Result<Response<v1::KillSessionsReply>, Status> {
@@ -41,7 +40,7 @@ pub(super) async fn kill(
         filter,
         at_most,
         books: Books {
-            caller,
+            asker,
             action,
             which: String::new(),
             ended: 0,
@@ -68,7 +67,7 @@ struct Killing {
 
 /// What is written of a kill when it ends; also when its task breaks, or is dropped with the process.
 struct Books {
-    caller: Caller,
+    asker: Asker,
     action: &'static str,
     which: String,
     ended: u64,
@@ -80,8 +79,8 @@ impl Drop for Books {
     fn drop(&mut self) {
         let (did, end) = (self.did(), self.end.take());
         match end.unwrap_or_else(|| Err("it broke off".to_owned())) {
-            Ok(()) => audit::done(&self.caller, self.action, &did),
-            Err(why) => audit::failed(&self.caller, self.action, &format!("{did}; {why}")),
+            Ok(()) => audit::done(&self.asker, self.action, &did),
+            Err(why) => audit::failed(&self.asker, self.action, &format!("{did}; {why}")),
         }
     }
 }

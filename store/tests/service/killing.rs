@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::common::{Manager, creation, hello, single, until};
 use remora_proto::v1;
 use remora_proto::v1::request::Ask;
+use tonic::Request;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -47,13 +48,17 @@ impl Visit for Line {
 
 /// Lines about the sessions of one owner.
 fn lines_of(owner: &str) -> Vec<String> {
+    books(&format!("owner {owner}\""))
+}
+
+/// Lines that hold a text.
+pub(crate) fn books(about: &str) -> Vec<String> {
     static OPEN: OnceLock<()> = OnceLock::new();
     OPEN.get_or_init(|| tracing::subscriber::set_global_default(Books).unwrap());
-    let about = format!("owner {owner}\"");
     let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
     lines
         .iter()
-        .filter(|line| line.contains(&about))
+        .filter(|line| line.contains(about))
         .cloned()
         .collect()
 }
@@ -96,10 +101,15 @@ async fn a_kill_that_nobody_waits_for_any_more_ends_and_stands_in_the_books() {
 
     // Whoever waits for it finds it there once, not by the gate too.
     let mut admin = node.admin().await;
-    let answered = admin.kill_sessions(all_of("n77")).await.unwrap();
+    let mut ask = Request::new(all_of("n77"));
+    ask.metadata_mut().insert("remora-for", "grace".parse().unwrap());
+    let answered = admin.kill_sessions(ask).await.unwrap();
     assert_eq!(answered.into_inner().killed, 0);
     let lines = lines_of("n77");
     assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines[1].contains("ended 0 sessions"), "{lines:?}");
+    assert!(
+        lines[1].contains("ended 0 sessions") && lines[1].contains("for grace, as anybody says"),
+        "{lines:?}"
+    );
     node.stop().await;
 }
