@@ -64,6 +64,19 @@ figures! {
         /// The replicated clock, in seconds since 1970.
         TABLE_TIME = Gauge "remora_store_table_time_seconds" ();
     }
+    "Registry" {
+        /// Application servers in the registry of this node's table.
+        SERVERS = Gauge "remora_store_servers" ();
+        /// What operators wish of upstreams and pools, in this node's table.
+        WISHES = Gauge "remora_store_wishes" ();
+        /// Proxies that follow the registry at this node: all of them at the leader, none at another.
+        FOLLOWERS = Gauge "remora_store_followers" ();
+        /// Proxies whose streams were ended because they did not follow what they were told.
+        FOLLOWERS_CUT = Counter "remora_store_followers_cut_total" ();
+        /// Application servers of which some proxy did not say within a second, when they were taken out, that it sends nobody
+        /// there any more.
+        RETIREMENTS_LATE = Counter "remora_store_retirements_late_total" ();
+    }
     "Cluster" {
         /// 1 while a ReadIndex round succeeded within the last second and the cluster knows what this program understands.
         READY = Gauge "remora_store_ready" ();
@@ -325,6 +338,34 @@ impl Default for Streams {
     }
 }
 
+/// Proxies that follow the registry.
+#[derive(Clone)]
+pub(crate) struct Following {
+    /// Those that follow here.
+    pub followers: Gauge,
+    /// Streams ended because of views that were not followed.
+    pub cut: Counter,
+    /// Retirements answered before everybody followed them.
+    pub late: Counter,
+}
+
+impl Following {
+    /// The handles; the process's recorder must be installed.
+    pub(crate) fn new() -> Following {
+        Following {
+            followers: gauge!(FOLLOWERS),
+            cut: counter!(FOLLOWERS_CUT),
+            late: counter!(RETIREMENTS_LATE),
+        }
+    }
+}
+
+impl Default for Following {
+    fn default() -> Self {
+        Following::new()
+    }
+}
+
 /// Shows changes of leader from the beginning, for each of these reasons: a rate needs a first value.
 pub(crate) fn begin_leader_changes(reasons: impl Iterator<Item = &'static str>) {
     for reason in reasons {
@@ -414,7 +455,9 @@ fn one_if(so: bool) -> f64 {
     reason = "a gauge is a float by the format of Prometheus"
 )]
 fn sample_table(table: &TableReader, limits: &Limits) {
-    let cluster = table.cluster();
+    let (cluster, registry) = (table.cluster(), table.registry());
+    gauge!(SERVERS).set(registry.servers.len() as f64);
+    gauge!(WISHES).set(registry.wishes.len() as f64);
     gauge!(SESSIONS).set(table.sessions() as f64);
     gauge!(SESSIONS_LIMIT).set(limits.sessions_max as f64);
     gauge!(SESSION_BYTES).set(table.bytes() as f64);

@@ -150,7 +150,7 @@ impl Exchange {
             asker,
             caller,
             inbound: Some(inbound),
-            parcel: Parcel::welcome(hello::welcome(&desk, format)),
+            parcel: Parcel::welcome(hello::welcome(&desk, instance, format)),
             leadership,
             term,
             phase: desk.phase.clone(),
@@ -236,6 +236,11 @@ impl Exchange {
             Some(Cut::Replaced) => {
                 self.ending = Some(End::of_stream(Status::aborted(
                     "the same instance opened another stream: only the newest stays",
+                )));
+            }
+            Some(Cut::Retired) => {
+                self.ending = Some(End::of_stream(Status::aborted(
+                    "an operator took this Tomcat out of the registry: open another stream, and announce it again if it serves",
                 )));
             }
             Some(Cut::Slow) => {

@@ -5,7 +5,7 @@
 //! behalf it comes, and a marked call is never forwarded again. A status without a refusal, such as that of a broken connection, means that the command
 //! may have happened, also here.
 //!
-//! Left out on purpose: the stream of a session manager, which belongs to the leader alone and says so itself.
+//! Left out on purpose: the streams of session managers and of proxies, which belong to the leader alone and say so themselves.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -47,8 +47,9 @@ const KILLS: [&str; 2] = [
 ];
 
 /// Calls that every node answers itself.
-const ANSWERED_HERE: [&str; 6] = [
+const ANSWERED_HERE: [&str; 7] = [
     "/remora.v1.SessionStore/Exchange",
+    "/remora.v1.Registry/Follow",
     "/remora.v1.StoreAdmin/Status",
     "/remora.v1.StoreAdmin/WatchSessions",
     "/remora.v1.StoreAdmin/Backup",

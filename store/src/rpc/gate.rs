@@ -28,7 +28,7 @@ use tower::Service;
 use crate::raft::RaftHandle;
 
 use super::accepted::Origin;
-use super::rights::{self, Need};
+use super::rights;
 use super::status::{refusal, status};
 
 /// Metadata of a call that was forwarded already.
@@ -209,7 +209,7 @@ where
         let asker = Asker::new(&caller, behalf);
         request.extensions_mut().insert(caller);
         let called = self.service.call(request);
-        if need != Need::Operate || !first {
+        if !need.is_booked() || !first {
             return called.boxed();
         }
         async move {

@@ -86,8 +86,19 @@ fn wrong_version(desk: &Desk, client: Formats) -> v1::Refusal {
     refusal(Reason::WrongVersion, sentence)
 }
 
+/// Whether the registry holds an instance. Not what a table says that lacks what was committed before this node was elected: who
+/// was taken out by then would not hear of it, and stay away; to announce what stands costs nothing.
+fn is_announced(desk: &Desk, instance: u64) -> bool {
+    let round = *desk.raft.rounds().borrow();
+    let elected = desk.hub.followers.elected_at();
+    let knows = round
+        .zip(elected)
+        .is_some_and(|(round, elected)| round.began >= elected);
+    knows && desk.raft.table().is_announced(instance)
+}
+
 /// What the client is told.
-pub(super) fn welcome(desk: &Desk, format: Format) -> v1::Welcome {
+pub(super) fn welcome(desk: &Desk, instance: u64, format: Format) -> v1::Welcome {
     let limits = desk.limits();
     v1::Welcome {
         cluster: desk.raft.cluster(),
@@ -96,7 +107,7 @@ pub(super) fn welcome(desk: &Desk, format: Format) -> v1::Welcome {
         attributes_max: limits.attributes_max,
         durations: Some(durations()),
         format: u32::from(format.0),
-        announced: false,
+        announced: is_announced(desk, instance),
     }
 }
 

@@ -3,12 +3,13 @@
 //! The table says what happened to sessions ([`EventSink`]); each event becomes a push to the stream of the instance that
 //! held the session. An answer that took a session from its owner, removed it, or changed it late, goes when that one can
 //! show its old copy to nobody any more: [`owners`] is the rule, and this is the shell around it, with the lock, the
-//! clock and the queues.
+//! clock and the queues. So it also knows of which instances it has heard, and when ([`presence`]).
 //!
 //! Invariants: events reach the hub before the answer of the command that caused them reaches its caller, and an election
 //! before any command is proposed in its term: so no answer misses what it must wait for.
 
 mod owners;
+mod presence;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,11 +26,14 @@ use crate::runtime;
 use remora_table::{Event, EventKind, Happening, SessionKey, TableReader, Version};
 
 use super::convert::session_key;
+use super::followers::Followers;
 use super::lately::Lately;
 use super::outbox::{Cut, Outbox};
 
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
 use owners::{Owners, Told};
+pub(super) use presence::Presence;
+use presence::{Departed, LastHeard};
 
 /// The streams of this node. One per node, shared by all services.
 pub(super) struct Hub {
@@ -38,12 +42,16 @@ pub(super) struct Hub {
     metrics: Streams,
     /// What whoever watches is told. Beside the streams: nothing here waits for either.
     pub(super) lately: Lately,
+    /// Proxies that follow the registry. Beside the streams as well.
+    pub(super) followers: Followers,
 }
 
 struct State {
     owners: Owners<Arc<Notify>>,
     /// By instance: the queue of its stream, one each, the newest.
     streams: HashMap<u64, Live>,
+    /// Instances that had a stream here.
+    departed: Departed,
 }
 
 struct Live {
@@ -51,6 +59,7 @@ struct Live {
     outbox: Arc<Outbox>,
     /// What its Tomcat last said of itself.
     status: Option<Arc<v1::Status>>,
+    heard: Arc<LastHeard>,
 }
 
 /// What an answer may have to wait for.
@@ -69,11 +78,13 @@ pub(super) struct Registration {
     hub: Arc<Hub>,
     instance: u64,
     stream: u64,
+    heard: Arc<LastHeard>,
 }
 
 impl Registration {
     /// A message came.
     pub(super) fn heard(&self, message: OwnerSaid<'_>) {
+        self.heard.now();
         let quiet = !message.probe && message.read_through == 0 && message.acknowledged.is_empty();
         if !quiet {
             let stream = (self.instance, self.stream);
@@ -118,12 +129,14 @@ impl Hub {
         let state = State {
             owners: Owners::new(patience),
             streams: HashMap::new(),
+            departed: Departed::default(),
         };
         Hub {
             state: Mutex::new(state),
             patience,
             metrics,
             lately: Lately::default(),
+            followers: Followers::new(),
         }
     }
 
@@ -132,6 +145,22 @@ impl Hub {
         let state = self.state();
         let live = state.streams.get(&instance);
         live.and_then(|live| live.status.clone())
+    }
+
+    /// Whether an instance has a stream here, and how long it has been silent.
+    pub(super) fn presence(&self, instance: u64) -> Presence {
+        let state = self.state();
+        match state.streams.get(&instance) {
+            Some(live) => Presence::of(true, Some(live.heard.at())),
+            None => Presence::of(false, state.departed.last(instance)),
+        }
+    }
+
+    /// Ends the stream of an instance, if it has one here: it opens another.
+    pub(super) fn cut(&self, instance: u64, why: Cut) {
+        if let Some(live) = self.state().streams.get(&instance) {
+            live.outbox.cut(why);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -157,10 +186,12 @@ impl Hub {
     ) -> Registration {
         let mut state = self.state();
         let stream = state.owners.opened(instance, connection, probe, runtime::now());
+        let heard = Arc::new(LastHeard::at_first());
         let live = Live {
             stream,
             outbox,
             status: None,
+            heard: Arc::clone(&heard),
         };
         if let Some(older) = state.streams.insert(instance, live) {
             older.outbox.cut(Cut::Replaced);
@@ -170,6 +201,7 @@ impl Hub {
             hub: Arc::clone(self),
             instance,
             stream,
+            heard,
         }
     }
 
@@ -272,7 +304,8 @@ impl State {
     fn leave(&mut self, instance: u64, stream: u64) {
         let entered = self.streams.get(&instance);
         if entered.is_some_and(|live| live.stream == stream) {
-            self.streams.remove(&instance);
+            let left = self.streams.remove(&instance);
+            self.departed.note(instance, left.map(|live| live.heard.at()));
         }
     }
 }
@@ -304,7 +337,10 @@ impl EventSink for Hub {
     fn elected(&self, table: &TableReader) {
         let mut state = self.state();
         // Under the lock: what is applied from here on finds this node elected, whatever its version.
-        state.owners.elected(table.version(), runtime::now());
+        let now = runtime::now();
+        state.owners.elected(table.version(), now);
+        drop(state);
+        self.followers.elected(now);
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) enum Cut {
     Replaced,
     /// The manager does not read or does not acknowledge.
     Slow,
+    /// An operator took its Tomcat out of the registry.
+    Retired,
 }
 
 /// The queue of one stream.

@@ -1,21 +1,24 @@
-//! The registry of application servers: entered and taken out through the log, listed behind a barrier; and beside it what
-//! operators wish, which is kept for the proxies.
+//! The registry of application servers, and what operators wish: entered and taken out through the log, listed behind a barrier.
 //!
-//! Invariant: whoever is answered that a server was entered or taken out, or that a wish is kept, is answered from the log.
-//! Left out on purpose: what entries and wishes are by themselves (`convert`), and who may ask (`rights`).
+//! To announce what stands already costs no entry of the log, so a Tomcat may say it as often as it likes. Whoever takes a server
+//! out is answered when the proxies that follow know it ([`super::followers`]), a repeat as well. Nobody is retired while it lives:
+//! an operator who takes such a server out ends its stream, and on the next it is told to announce itself again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::stream::BoxStream;
 use remora_proto::v1;
 use remora_proto::v1::registry_server::Registry;
 use tonic::{Request, Response, Status, Streaming};
 
-use remora_table::Outcome;
+use remora_table::{Command, Outcome, Owner, Proposal, RegisteredServer, Version};
 
 use super::convert;
 use super::desk::Desk;
-use super::gate;
+use super::following;
+use super::gate::{self, did};
+use super::hub::Presence;
+use super::outbox::Cut;
 use super::rights;
 use super::status::status;
 
@@ -35,6 +38,9 @@ impl Registry for Registered {
         let applications = announced.applications.iter().map(String::as_str);
         rights::speaks_for(&caller, applications).map_err(status)?;
         let proposal = convert::announce(announced).map_err(status)?;
+        if let Some(Version(version)) = self.standing(&proposal).await? {
+            return Ok(Response::new(v1::AnnounceReply { version }));
+        }
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
             other => Err(self.unexpected(&other)),
@@ -43,45 +49,64 @@ impl Registry for Registered {
 
     async fn retire(&self, request: Request<v1::RetireRequest>) -> Result<Response<v1::RetireReply>, Status> {
         let proposal = convert::retire(request.get_ref()).map_err(status)?;
-        match self.desk.propose(proposal).await.map_err(status)? {
-            Outcome::Retired { version } => Ok(Response::new(v1::RetireReply {
-                retired: version.is_some(),
-            })),
-            other => Err(self.unexpected(&other)),
-        }
+        let retired = self.take_out(proposal).await?;
+        self.followed(retired).await;
+        let retired = retired.is_some();
+        Ok(Response::new(v1::RetireReply { retired }))
     }
 
     async fn retire_node(
         &self,
         request: Request<v1::RetireNodeRequest>,
     ) -> Result<Response<v1::RetireReply>, Status> {
-        let proposal = convert::retire_node(request.get_ref()).map_err(status)?;
-        match self.desk.propose(proposal).await.map_err(status)? {
-            Outcome::Retired { version } => Ok(Response::new(v1::RetireReply {
-                retired: version.is_some(),
-            })),
-            other => Err(self.unexpected(&other)),
+        let ask = request.into_inner();
+        let proposal = convert::retire_node(&ask).map_err(status)?;
+        let Some(version) = self.take_out(proposal).await? else {
+            let none = v1::RetireReply { retired: false };
+            return Ok(did(none, &format!("no application server {}", ask.node)));
+        };
+        let instance = self.retired(&ask.node, version);
+        if let Some(instance) = instance {
+            self.desk.hub.cut(instance, Cut::Retired);
         }
+        self.followed(Some(version)).await;
+        let what = format!(
+            "took out application server {}, instance {:016x}",
+            ask.node,
+            instance.unwrap_or(ask.instance)
+        );
+        Ok(did(v1::RetireReply { retired: true }, &what))
     }
 
     async fn wish(&self, request: Request<v1::WishRequest>) -> Result<Response<v1::WishReply>, Status> {
+        let wished = request.get_ref().wish.clone().unwrap_or_default();
         let proposal = convert::wish(request.into_inner()).map_err(status)?;
         match self.desk.propose(proposal).await.map_err(status)? {
-            Outcome::Wished { version } => Ok(Response::new(v1::WishReply { version: version.0 })),
-            Outcome::Behind { .. } => Err(Status::failed_precondition(
-                "another wish of the same thing was taken in since: read it, and decide anew",
-            )),
+            Outcome::Wished { version } => {
+                let what = if wished.said.is_empty() {
+                    "takes back"
+                } else {
+                    "keeps"
+                };
+                let reply = v1::WishReply { version: version.0 };
+                Ok(did(reply, &format!("{what} the wish of {}", wished.of)))
+            }
+            Outcome::Behind { version } => Err(Status::failed_precondition(format!(
+                "another wish of {} was taken in meanwhile, of version {}: nothing was changed",
+                wished.of, version.0
+            ))),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    type FollowStream = BoxStream<'static, Result<v1::FollowReply, Status>>;
+    type FollowStream = following::Views;
 
     async fn follow(
         &self,
-        _request: Request<Streaming<v1::FollowRequest>>,
+        request: Request<Streaming<v1::FollowRequest>>,
     ) -> Result<Response<Self::FollowStream>, Status> {
-        Err(Status::unimplemented(""))
+        let followed = following::follow(Arc::clone(&self.desk), request.into_inner()).await;
+        followed.map(Response::new)
     }
 
     async fn list_servers(
@@ -89,34 +114,74 @@ impl Registry for Registered {
         _request: Request<v1::ListServersRequest>,
     ) -> Result<Response<v1::ListServersReply>, Status> {
         self.desk.barrier().await.map_err(status)?;
-        let table = self.desk.raft.table();
-        let servers = table
-            .servers()
-            .into_iter()
-            .map(|entry| v1::list_servers_reply::Server {
-                server: Some(convert::owner(&entry.server)),
-                url: entry.url.to_string(),
-                applications: entry.applications.iter().map(|name| name.to_string()).collect(),
-                mode: entry.mode.to_string(),
-                version: entry.software.to_string(),
-                threads: entry.threads,
-                unprotected: entry.unprotected.iter().map(|name| name.to_string()).collect(),
-                listened: entry.listened.iter().map(|name| name.to_string()).collect(),
-                status: self
-                    .desk
-                    .hub
-                    .status_of(entry.server.instance)
-                    .map(Arc::unwrap_or_clone),
-                present: false,
-                silent_seconds: None,
-            });
+        let servers = self.desk.raft.table().servers();
         Ok(Response::new(v1::ListServersReply {
-            servers: servers.collect(),
+            servers: servers.iter().map(|entry| self.listed(entry)).collect(),
         }))
     }
 }
 
 impl Registered {
+    /// The version of the entry that says all of an announcement already: read behind a barrier, so that nobody who was taken out
+    /// elsewhere is told to stand.
+    async fn standing(&self, proposal: &Proposal) -> Result<Option<Version>, Status> {
+        let (Command::Announce(said), Some(id)) = (&proposal.command, proposal.request_id) else {
+            return Ok(None);
+        };
+        let server = Owner {
+            node: Arc::clone(&proposal.node),
+            instance: id.instance,
+        };
+        let table = self.desk.raft.table();
+        if table.announced(&server, said).is_none() {
+            return Ok(None);
+        }
+        self.desk.barrier().await.map_err(status)?;
+        Ok(table.announced(&server, said))
+    }
+
+    /// Takes a server out; gives when that was, now or before, if it is known.
+    async fn take_out(&self, proposal: Proposal) -> Result<Option<Version>, Status> {
+        match self.desk.propose(proposal).await.map_err(status)? {
+            Outcome::Retired { version } => Ok(version),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Waits until nobody is sent to whoever was taken out.
+    async fn followed(&self, retired: Option<Version>) {
+        if let Some(version) = retired {
+            self.desk.hub.followers.followed(version).await;
+        }
+    }
+
+    /// The instance of a node that was taken out at this version.
+    fn retired(&self, node: &str, version: Version) -> Option<u64> {
+        let view = self.desk.raft.table().registry();
+        let mut marks = view.retired.iter();
+        let mark = marks.find(|mark| mark.version == version && *mark.server.node == *node);
+        mark.map(|mark| mark.server.instance)
+    }
+
+    fn listed(&self, entry: &RegisteredServer) -> v1::list_servers_reply::Server {
+        let (hub, instance) = (&self.desk.hub, entry.server.instance);
+        let named = |names: &[Arc<str>]| names.iter().map(|name| name.to_string()).collect();
+        let Presence { present, silent } = hub.presence(instance);
+        v1::list_servers_reply::Server {
+            server: Some(convert::owner(&entry.server)),
+            url: entry.url.to_string(),
+            applications: named(&entry.applications),
+            mode: entry.mode.to_string(),
+            version: entry.software.to_string(),
+            threads: entry.threads,
+            unprotected: named(&entry.unprotected),
+            listened: named(&entry.listened),
+            status: hub.status_of(instance).map(Arc::unwrap_or_clone),
+            present,
+            silent_seconds: silent.as_ref().map(Duration::as_secs),
+        }
+    }
+
     fn unexpected(&self, outcome: &Outcome) -> Status {
         tracing::error!(
             ?outcome,

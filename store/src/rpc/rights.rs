@@ -20,6 +20,10 @@ pub(super) enum Need {
     Adapter,
     /// Whoever has to find the others: proxies too.
     Find,
+    /// A proxy, or an operator in its place.
+    Follow,
+    /// The same, who passes on what an operator wishes.
+    Wish,
     /// Whoever may look at sessions.
     Look,
     /// An operator.
@@ -36,6 +40,8 @@ pub(super) fn needs(path: &str) -> Need {
     match method.split_once('/') {
         Some(("Peer", _)) => Need::Peer,
         Some(("SessionStore", _)) | Some(("Registry", "Announce" | "Retire")) => Need::Adapter,
+        Some(("Registry", "Follow")) => Need::Follow,
+        Some(("Registry", "Wish")) => Need::Wish,
         Some(("Registry", "ListServers")) | Some(("StoreAdmin", "Status")) => Need::Find,
         Some(("StoreAdmin", "ListSessions" | "SessionStats" | "ShowSession" | "WatchSessions")) => Need::Look,
         _ => Need::Operate,
@@ -50,6 +56,7 @@ impl Need {
                 (self, role),
                 (Need::Adapter, Role::Adapter(_))
                     | (Need::Find, Role::Proxy | Role::Reader | Role::Admin)
+                    | (Need::Follow | Need::Wish, Role::Proxy | Role::Admin)
                     | (Need::Look, Role::Reader | Role::Admin)
                     | (Need::Operate, Role::Admin)
                     | (Need::Peer, Role::Peer(_))
@@ -57,11 +64,17 @@ impl Need {
         })
     }
 
+    /// Whether the call is one of an operator, which stands in the books.
+    pub(super) fn is_booked(self) -> bool {
+        matches!(self, Need::Operate | Need::Wish)
+    }
+
     /// The names in a certificate that give it, for people.
     fn names(self) -> &'static str {
         match self {
             Need::Adapter => "remora://adapter/APPLICATION",
             Need::Find => "remora://proxy, remora://reader or remora://admin",
+            Need::Follow | Need::Wish => "remora://proxy or remora://admin",
             Need::Look => "remora://reader or remora://admin",
             Need::Operate => "remora://admin",
             Need::Peer => "remora://peer/ID",

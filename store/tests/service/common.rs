@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use prost::Message;
 use remora_proto::v1;
+use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::session_store_client::SessionStoreClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_store::{Clock, Config, Ended, Keys, Node};
@@ -85,6 +86,12 @@ impl Running {
             .unwrap()
     }
 
+    pub(crate) async fn registry(&self) -> RegistryClient<Channel> {
+        RegistryClient::connect(format!("http://{}", self.client))
+            .await
+            .unwrap()
+    }
+
     pub(crate) async fn status(&self) -> v1::StoreStatus {
         self.admin()
             .await
@@ -126,10 +133,21 @@ pub(crate) async fn single() -> (Running, TempDir) {
 pub(crate) async fn three() -> (Vec<Running>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let cluster: BTreeMap<u64, SocketAddr> = (1..=3).zip(free_addresses(3)).collect();
+    let nodes = start(directory.path(), &cluster).await;
+    (leader_first(nodes).await, directory)
+}
+
+/// Starts the nodes of a cluster, each where it was before if it was.
+pub(crate) async fn start(directory: &Path, cluster: &BTreeMap<u64, SocketAddr>) -> Vec<Running> {
     let mut nodes = Vec::new();
-    for node in 1..=3 {
-        nodes.push(Running::start(config(node, directory.path(), &cluster)).await);
+    for node in cluster.keys() {
+        nodes.push(Running::start(config(*node, directory, cluster)).await);
     }
+    nodes
+}
+
+/// The nodes of a cluster of three, the leader first, when all know it.
+pub(crate) async fn leader_first(mut nodes: Vec<Running>) -> Vec<Running> {
     for node in &nodes {
         until("every node is ready", async || node.status().await.ready).await;
     }
@@ -144,10 +162,15 @@ pub(crate) async fn three() -> (Vec<Running>, TempDir) {
         true
     })
     .await;
-    let leader = nodes[0].status().await.leader_id;
-    let at = usize::try_from(leader).unwrap() - 1;
+    let mut at = 0;
+    for (place, node) in nodes.iter().enumerate() {
+        let status = node.status().await;
+        if status.leader_id == status.node_id {
+            at = place;
+        }
+    }
     nodes.swap(0, at);
-    (nodes, directory)
+    nodes
 }
 
 /// Addresses that were free a moment ago.

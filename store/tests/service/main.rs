@@ -17,6 +17,7 @@ mod common;
 mod crowded;
 mod exchange_stream;
 mod followers;
+mod following;
 mod killing;
 mod matching;
 mod operators;

@@ -64,6 +64,33 @@ fn each_method_is_for_the_roles_that_the_table_names() {
 }
 
 #[test]
+fn whatever_an_operator_does_stands_in_the_books() {
+    let booked = |path: &&String| needs(path).is_booked();
+    let methods = methods();
+    let booked: Vec<&str> = methods
+        .iter()
+        .filter(booked)
+        .filter_map(|path| path.rsplit('/').next())
+        .collect();
+    assert_eq!(
+        booked,
+        [
+            "RetireNode",
+            "Wish",
+            "ShowValues",
+            "KillSessions",
+            "KillMatching",
+            "Upgrade",
+            "HandOver",
+            "ChangeMember",
+            "Backup",
+            "Restore",
+            "Recover"
+        ]
+    );
+}
+
+#[test]
 fn a_method_that_nobody_named_takes_an_operator() {
     for path in ["/remora.v1.StoreAdmin/Later", "/remora.v2.X/Y", "", "/"] {
         assert_eq!(needs(path), Need::Operate, "{path}");

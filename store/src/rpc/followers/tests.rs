@@ -1,0 +1,115 @@
+//! The rule of seats, with times as data; that an answer waits for real proxies is shown on real nodes
+//! (`store/tests/service/following.rs`).
+
+use super::*;
+
+const VIEW: Version = Version(7);
+
+fn missing(seats: &Seats, now: Instant) -> Option<(usize, Option<Instant>)> {
+    let missing = seats.missing(VIEW, now);
+    missing.map(|missing| (missing.proxies.len(), missing.until))
+}
+
+fn seat(seats: &mut Seats, number: u64) -> &mut Seated {
+    seats.taken.get_mut(&number).unwrap()
+}
+
+#[test]
+fn everybody_is_missed_who_goes_by_an_earlier_view() {
+    let (mut seats, now) = (Seats::default(), runtime::now());
+    assert_eq!(missing(&seats, now), None, "nobody follows");
+    let (one, other) = (seats.sit("p1").unwrap(), seats.sit("p2").unwrap());
+    assert_eq!(missing(&seats, now), Some((2, None)));
+    seat(&mut seats, one).follows(VIEW, now);
+    assert_eq!(
+        seats.missing(VIEW, now).unwrap().proxies,
+        ["p2"],
+        "by name, for people"
+    );
+    seat(&mut seats, other).follows(Version(6), now);
+    assert_eq!(missing(&seats, now), Some((1, None)));
+    seat(&mut seats, other).follows(Version(8), now);
+    seat(&mut seats, other).follows(Version(6), now);
+    assert_eq!(missing(&seats, now), None, "nobody goes back");
+}
+
+#[test]
+fn who_may_come_back_is_missed_for_a_moment() {
+    let (mut seats, now) = (Seats::default(), runtime::now());
+    seats.expect_some(now);
+    let back = now + BACK_WITHIN;
+    assert_eq!(missing(&seats, now), Some((0, Some(back))));
+    let number = seats.sit("p1").unwrap();
+    assert_eq!(missing(&seats, now), Some((1, None)));
+    seat(&mut seats, number).follows(VIEW, now);
+    assert_eq!(
+        missing(&seats, now),
+        Some((0, Some(back))),
+        "there may be another"
+    );
+    assert_eq!(missing(&seats, back), None);
+}
+
+#[test]
+fn who_does_not_follow_what_it_was_told_is_missed_no_more() {
+    let (mut seats, began) = (Seats::default(), runtime::now());
+    let number = seats.sit("p1").unwrap();
+    let at = |seconds| began + Duration::from_secs(seconds);
+    seat(&mut seats, number).told(Version(6), began);
+    seat(&mut seats, number).told(VIEW, at(20));
+    assert_eq!(missing(&seats, at(29)), Some((1, None)));
+    assert_eq!(
+        missing(&seats, at(30)),
+        None,
+        "the first view counts, not the last"
+    );
+    seat(&mut seats, number).follows(Version(6), at(31));
+    assert_eq!(missing(&seats, at(60)), Some((1, None)), "it came a step further");
+    seat(&mut seats, number).follows(VIEW, at(60));
+    assert!(!seat(&mut seats, number).is_overdue(at(600)));
+}
+
+#[test]
+fn there_are_so_many_seats_and_one_that_is_left_is_free() {
+    let followers = Followers::new();
+    let mut taken: Vec<Seat> = (0..FOLLOWERS_MAX).filter_map(|_| followers.sit("p")).collect();
+    assert_eq!(taken.len(), FOLLOWERS_MAX);
+    assert!(followers.sit("p").is_none());
+    taken.pop().unwrap().goodbye();
+    assert!(
+        followers.seats().expected_until.is_none(),
+        "who goes in order is not missed"
+    );
+    taken.extend(followers.sit("p"));
+    assert_eq!(taken.len(), FOLLOWERS_MAX);
+    taken.pop();
+    assert!(
+        followers.seats().expected_until.is_some(),
+        "who breaks off may come back"
+    );
+    assert!(followers.sit("p").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_with_the_last_word_and_otherwise_in_time() {
+    let followers = Followers::new();
+    let (one, other) = (followers.sit("p1").unwrap(), followers.sit("p2").unwrap());
+    let began = runtime::now();
+    let mut waiting = std::pin::pin!(followers.followed(VIEW));
+    one.follows(VIEW);
+    let soon = tokio::time::timeout(ANSWERED_WITHIN / 2, waiting.as_mut()).await;
+    assert!(soon.is_err(), "the other has said nothing");
+    other.follows(VIEW);
+    waiting.await;
+    assert!(runtime::since(began) < ANSWERED_WITHIN);
+
+    let began = runtime::now();
+    followers.followed(Version(8)).await;
+    let took = runtime::since(began);
+    assert!((ANSWERED_WITHIN..ANSWERED_WITHIN * 2).contains(&took), "{took:?}");
+    one.goodbye();
+    other.goodbye();
+    let began = runtime::now();
+    followers.followed(Version(8)).await;
+    assert_eq!(runtime::since(began), Duration::ZERO, "nobody is left");
+}
