@@ -60,10 +60,17 @@
 //! Frames of HTTP/2 that bring nothing have a budget for each kind, which grows with time and with what does bring something
 //! (`glitches`, [`Glitches`]).
 //!
-//! # What outlives the process (`wishes`, `maintenance`)
+//! # Who is there (`discovery`)
 //!
-//! What operators wish of each route and of each pool, over what the file says, as text in one form each
-//! (`formats/proxy/wishes.txt`, `formats/proxy/maintenance.txt`).
+//! The members that the file has and, where a pool asks for it, the application servers of the store's registry. A view of
+//! the registry is merged into the one that is held ([`merge`]): silence takes nobody out, and neither does a cluster that has
+//! not heard of somebody. A pool selects of it who is at an address that is allowed ([`Selection`]).
+//!
+//! # What outlives the process (`wishes`, `maintenance`, `discovery`)
+//!
+//! What operators wish of each route and of each pool, over what the file says, and the last view, as text in one form each
+//! (`formats/proxy/wishes.txt`, `formats/proxy/maintenance.txt`, `formats/proxy/view.txt`). How a wish stands with the store, which
+//! keeps it for all proxies, is part of it ([`Mark`]).
 //!
 //! # What is said in an upstream's place (`pages`)
 //!
@@ -92,6 +99,7 @@
 //! Left out on purpose: connections, bodies and deadlines (the proxy's), counters (its tally), configuration (its file;
 //! limits come as arguments), and all state but [`Balance`] and [`RetryBudget`], which the caller owns.
 
+mod discovery;
 mod failover;
 mod frames;
 mod glitches;
@@ -107,6 +115,10 @@ mod upstream;
 mod warm;
 mod wishes;
 
+pub use discovery::{
+    Announced, Chosen, Endpoint, NoEndpoint, Refusal, Refused, Retired, Selection, Taken, View, merge,
+    overruled,
+};
 pub use failover::{
     Budget, Cause, Effect, Failure, GiveUp, Phase, RequestShape, RetryBudget, RetryLimits, Verdict, decide,
     give_up, is_idempotent,
@@ -125,10 +137,10 @@ pub use parts::{InParts, ShortText};
 pub use preamble::{PREAMBLE_BYTES_MAX, Preamble};
 pub use route::{
     Explained, Fate, FoundKey, MappedPath, PathFault, PathMap, PathRoute, Pick, Place, ROUTE_MAX, RouteKey,
-    Rule, Standing, explain, pick,
+    Rule, Standing, can_be_route, explain, pick,
 };
 pub use upstream::{
     AdminState, Balance, BalanceBy, Belief, Emptied, Health, HealthRule, Lookup, Observation, Pool,
     RouteCookie, SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
-pub use wishes::{Settings, Wish, Wishes};
+pub use wishes::{Lifted, Mark, Settings, StoredWish, Wish, Wishes};

@@ -6,11 +6,11 @@
 //!
 //! Left out on purpose: who may look nevertheless. That is the file's, as an office moves more seldom than an operator.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::pages::{Page, PageForm};
+use crate::wishes::{Kept, LIFTED, Lifted, Mark, Marked, UNTOLD, standing};
 
 /// The first line: the format and its version.
 const FIRST: &str = "remora-proxy maintenance 1\n";
@@ -28,11 +28,74 @@ pub struct Maintenance {
     pub retry_after: Option<u32>,
     /// In place of the file's page.
     pub page: Option<Page>,
+    /// How it stands with the store.
+    pub mark: Mark,
+}
+
+impl Maintenance {
+    /// What it says: the words of a line, and on a line of its own the page.
+    pub(crate) fn words(&self) -> String {
+        match &self.page {
+            Some(page) => format!("{}\n{}", self.line(), page.text()),
+            None => self.line(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let mut text = if self.on { ON } else { OFF }.to_owned();
+        // Writing to a String cannot fail, so the results carry nothing.
+        if let Some(seconds) = self.retry_after {
+            let _ = write!(text, " retry-after={seconds}");
+        }
+        if let Some(page) = &self.page {
+            let _ = write!(text, " page={}:{}", page.form().as_str(), page.text().len());
+        }
+        text
+    }
+
+    /// Takes in one of these words, behind the first; the text behind the line loses what is the page.
+    fn take(&mut self, word: &str, behind: &mut &str) -> Option<()> {
+        match word.split_once('=')? {
+            ("retry-after", seconds) => self.retry_after = Some(seconds.parse().ok()?),
+            ("page", written) => {
+                let (form, length) = written.split_once(':')?;
+                let (text, rest) = behind.split_at_checked(length.parse().ok()?)?;
+                *behind = rest;
+                self.page = Some(Page::new(PageForm::named(form)?, text.into()).ok()?);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+impl Marked for Maintenance {
+    fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    fn set_mark(&mut self, mark: Mark) {
+        self.mark = mark;
+    }
+}
+
+/// The words for whether it is.
+const ON: &str = "on";
+/// The other.
+const OFF: &str = "off";
+
+/// Whether a word says that it is.
+fn is_on(word: &str) -> Option<bool> {
+    match word {
+        ON => Some(true),
+        OFF => Some(false),
+        _ => None,
+    }
 }
 
 /// All such wishes, by pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Maintenances(BTreeMap<Arc<str>, Maintenance>);
+pub struct Maintenances(Kept<Maintenance>);
 
 impl Maintenances {
     /// What is wished of this pool.
@@ -43,36 +106,84 @@ impl Maintenances {
 
     /// Wishes this of a pool in place of what was wished before; nothing lets the file's word hold.
     pub fn set(&mut self, pool: &str, wish: Option<Maintenance>) {
-        match wish {
-            Some(wish) => self.0.insert(pool.into(), wish),
-            None => self.0.remove(pool),
-        };
+        self.0.set(pool, wish);
+    }
+
+    /// Lets the file's word hold, which the store is to be told.
+    pub fn lift(&mut self, pool: &str, lifted: Lifted) {
+        self.0.lift(pool, lifted);
+    }
+
+    /// The store's version over which another wish of this pool is made; 0 where it has none.
+    #[must_use]
+    pub fn base(&self, pool: &str) -> u64 {
+        self.0.base(pool)
     }
 
     /// All of them, by pool.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Maintenance)> {
-        self.0.iter().map(|(pool, wish)| (&**pool, wish))
+        self.0.iter()
+    }
+
+    /// Those that were taken back, which the store still has.
+    pub(crate) fn lifted(&self) -> impl Iterator<Item = (&str, &Lifted)> {
+        self.0.lifted()
+    }
+
+    /// As [`Wishes::merge`](crate::Wishes).
+    pub(crate) fn merge(held: &Self, told: &Self, is_unread: impl Fn(&str) -> bool, is_same: bool) -> Self {
+        Self(Kept::merge(&held.0, &told.0, is_unread, is_same))
+    }
+
+    /// Takes in what the store tells of a pool: the words, and who said them when.
+    pub(crate) fn hear(
+        &mut self,
+        pool: &str,
+        said: &str,
+        (by, since, mark): (Arc<str>, u64, Mark),
+    ) -> Option<()> {
+        if said.is_empty() {
+            self.set(pool, None);
+            return Some(());
+        }
+        let (line, mut behind) = said.split_once('\n').unwrap_or((said, ""));
+        let mut words = line.split(' ');
+        let mut wish = Maintenance {
+            on: is_on(words.next()?)?,
+            since,
+            by,
+            retry_after: None,
+            page: None,
+            mark,
+        };
+        words.try_for_each(|word| wish.take(word, &mut behind))?;
+        behind.is_empty().then(|| self.set(pool, Some(wish)))
     }
 
     /// As they are kept.
     #[must_use]
     pub fn write(&self) -> String {
+        let wishes = self.iter().map(|(pool, wish)| {
+            let (line, marks) = (wish.line(), standing(wish.mark));
+            let (since, by) = (wish.since, named(&wish.by));
+            let page = wish.page.as_ref().map(|page| format!("{}\n", page.text()));
+            let page = page.unwrap_or_default();
+            (
+                pool,
+                format!("{pool} {line} since={since}{marks} by={by}\n{page}"),
+            )
+        });
+        let lifted = self.lifted().map(|(pool, lifted)| {
+            let (version, untold) = (lifted.version, false);
+            let marks = standing(Mark { version, untold });
+            let (since, by) = (lifted.at.unwrap_or_default(), lifted.who.as_deref());
+            let by = named(by.unwrap_or_default());
+            (pool, format!("{pool} {LIFTED} since={since}{marks} by={by}\n"))
+        });
+        let mut lines: Vec<(&str, String)> = wishes.chain(lifted).collect();
+        lines.sort();
         let mut text = FIRST.to_owned();
-        // Writing to a String cannot fail, so the results carry nothing.
-        for (pool, wish) in &self.0 {
-            let word = if wish.on { "on" } else { "off" };
-            let _ = write!(text, "{pool} {word} since={}", wish.since);
-            if let Some(seconds) = wish.retry_after {
-                let _ = write!(text, " retry-after={seconds}");
-            }
-            if let Some(page) = &wish.page {
-                let _ = write!(text, " page={}:{}", page.form().as_str(), page.text().len());
-            }
-            let _ = writeln!(text, " by={}", wish.by.replace(char::is_control, " "));
-            if let Some(page) = &wish.page {
-                let _ = writeln!(text, "{}", page.text());
-            }
-        }
+        text.extend(lines.into_iter().map(|(_, line)| line));
         text
     }
 
@@ -87,49 +198,56 @@ impl Maintenances {
         let mut wishes = Maintenances::default();
         while !rest.is_empty() {
             let line = rest.lines().next().unwrap_or_default();
-            let (pool, wish, behind) =
-                read_one(rest).ok_or_else(|| format!("`{line}` is no wish of a pool"))?;
-            wishes.set(pool, Some(wish));
-            rest = behind;
+            rest = wishes
+                .read_one(rest)
+                .ok_or_else(|| format!("`{line}` is no wish of a pool"))?;
         }
         Ok(wishes)
     }
+
+    /// Takes in one wish with its page, and gives what is behind it.
+    fn read_one<'a>(&mut self, text: &'a str) -> Option<&'a str> {
+        let (line, mut behind) = text.split_once('\n')?;
+        // A name may hold anything but the end of a line, so it comes last.
+        let (said, by) = line.split_once(" by=")?;
+        let mut words = said.split(' ');
+        let pool = words.next().filter(|pool| !pool.is_empty())?;
+        let first = words.next()?;
+        let is_lifted = first == LIFTED;
+        let mut wish = Maintenance {
+            on: is_lifted || is_on(first)?,
+            since: 0,
+            by: by.into(),
+            retry_after: None,
+            page: None,
+            mark: Mark::default(),
+        };
+        let mut is_dated = false;
+        for word in words {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("since", seconds) => (wish.since, is_dated) = (seconds.parse().ok()?, true),
+                ("version", version) => wish.mark.version = version.parse().ok()?,
+                (UNTOLD, "") => wish.mark.untold = true,
+                _ => wish.take(word, &mut behind)?,
+            }
+        }
+        if wish.page.is_some() {
+            behind = behind.strip_prefix('\n')?;
+        }
+        if is_lifted {
+            let who = (!by.is_empty()).then(|| by.into());
+            let (at, version) = ((wish.since != 0).then_some(wish.since), wish.mark.version);
+            self.lift(pool, Lifted { who, at, version });
+        } else {
+            self.set(pool, Some(wish));
+        }
+        is_dated.then_some(behind)
+    }
 }
 
-/// One wish with its page, and what is behind it.
-fn read_one(text: &str) -> Option<(&str, Maintenance, &str)> {
-    let (line, mut behind) = text.split_once('\n')?;
-    // A name may hold anything but the end of a line, so it comes last.
-    let (said, by) = line.split_once(" by=")?;
-    let mut words = said.split(' ');
-    let pool = words.next().filter(|pool| !pool.is_empty())?;
-    let on = match words.next()? {
-        "on" => true,
-        "off" => false,
-        _ => return None,
-    };
-    let (mut since, mut retry_after, mut page) = (None, None, None);
-    for word in words {
-        match word.split_once('=')? {
-            ("since", seconds) => since = Some(seconds.parse().ok()?),
-            ("retry-after", seconds) => retry_after = Some(seconds.parse().ok()?),
-            ("page", written) => {
-                let (form, length) = written.split_once(':')?;
-                let (text, rest) = behind.split_at_checked(length.parse().ok()?)?;
-                behind = rest.strip_prefix('\n')?;
-                page = Some(Page::new(PageForm::named(form)?, text.into()).ok()?);
-            }
-            _ => return None,
-        }
-    }
-    let wish = Maintenance {
-        on,
-        since: since?,
-        by: by.into(),
-        retry_after,
-        page,
-    };
-    Some((pool, wish, behind))
+/// A name that can end a line.
+fn named(name: &str) -> String {
+    name.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -163,7 +281,9 @@ mod tests {
         for cut in 0..FIXTURE.len() {
             let Some(cut) = FIXTURE.get(..cut) else { continue };
             let is_whole = Maintenances::read(cut).is_ok();
-            let ends_at_a_wish = cut.ends_with("page\n") || cut.ends_with("particular\n");
+            let ends_at_a_wish = ["page\n", "particular\n", "eve\n"]
+                .iter()
+                .any(|end| cut.ends_with(end));
             assert_eq!(is_whole, cut == FIRST || ends_at_a_wish, "{cut}");
         }
         for line in [

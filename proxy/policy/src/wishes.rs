@@ -3,16 +3,23 @@
 //!
 //! Invariants: one form, sorted, held by `formats/proxy/wishes.txt` · what is not understood is refused whole: a wish that
 //! was misread would send users to a Tomcat that somebody has just opened · a wish for a route that no pool has is kept · a
-//! wish that says nothing is none.
+//! wish that says nothing is none · what a file from before does not say is not known.
+//!
+//! The store keeps the same words of a wish, for all proxies ([`StoredWish`]); how one stands with it is a [`Mark`].
 //!
 //! Left out on purpose: where they are kept, and what a state does (`upstream`).
 
-use std::collections::BTreeMap;
+mod kept;
+mod said;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::maintenance::Maintenances;
 use crate::upstream::AdminState;
+pub(crate) use kept::{Kept, Marked};
+pub use kept::{Lifted, Mark};
+pub use said::StoredWish;
 
 /// The first line: the format and its version.
 const FIRST: &str = "remora-proxy wishes 1";
@@ -27,7 +34,7 @@ pub struct Settings {
 }
 
 /// What an operator wishes of the upstreams of one route.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
     /// What is wanted of them.
     pub state: Option<AdminState>,
@@ -35,6 +42,12 @@ pub struct Wish {
     pub until: Option<u64>,
     /// Share of the new users.
     pub weight: Option<u32>,
+    /// Who wished it; none where that is not known.
+    pub who: Option<Arc<str>>,
+    /// When, in seconds since 1970; none where that is not known.
+    pub at: Option<u64>,
+    /// How it stands with the store.
+    pub mark: Mark,
 }
 
 impl Wish {
@@ -53,8 +66,40 @@ impl Wish {
         }
     }
 
-    fn says_nothing(&self) -> bool {
+    /// Whether the file's word holds.
+    #[must_use]
+    pub fn says_nothing(&self) -> bool {
         self.state.is_none() && self.weight.is_none()
+    }
+
+    /// What it says, in the words of a line.
+    fn words(&self) -> String {
+        let state = self.state.map(|state| format!("state={}", state.as_str()));
+        let until = self.until.map(|until| format!("until={until}"));
+        let weight = self.weight.map(|weight| format!("weight={weight}"));
+        let words: Vec<String> = [state, until, weight].into_iter().flatten().collect();
+        words.join(" ")
+    }
+
+    /// Takes in one of these words.
+    fn take(&mut self, word: &str) -> Option<()> {
+        match word.split_once('=')? {
+            ("state", state) => self.state = Some(AdminState::named(state)?),
+            ("until", until) => self.until = Some(until.parse().ok()?),
+            ("weight", weight) => self.weight = Some(weight.parse().ok()?),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+impl Marked for Wish {
+    fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    fn set_mark(&mut self, mark: Mark) {
+        self.mark = mark;
     }
 }
 
@@ -62,7 +107,7 @@ impl Wish {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// Of upstreams, by route.
-    routes: BTreeMap<Arc<str>, Wish>,
+    routes: Kept<Wish>,
     /// Of whole pools, which are kept in a form of their own: a program that knows only routes reads the others.
     pub pools: Maintenances,
 }
@@ -71,41 +116,61 @@ impl Wishes {
     /// What is wished of this route.
     #[must_use]
     pub fn of(&self, route: &str) -> Wish {
-        self.routes.get(route).copied().unwrap_or_default()
+        self.routes.get(route).cloned().unwrap_or_default()
     }
 
-    /// Wishes this of a route, in place of what was wished before.
+    /// Wishes this of a route, in place of what was wished before. One that says nothing, and that the store is to be told, is
+    /// remembered until it has been.
     pub fn set(&mut self, route: &str, wish: Wish) {
-        if wish.says_nothing() {
-            self.routes.remove(route);
-        } else {
-            self.routes.insert(route.into(), wish);
+        if !wish.says_nothing() {
+            return self.routes.set(route, Some(wish));
         }
+        self.routes.set(route, None);
+        if wish.mark.untold {
+            let (who, at, version) = (wish.who, wish.at, wish.mark.version);
+            self.routes.lift(route, Lifted { who, at, version });
+        }
+    }
+
+    /// The store's version over which another wish of this route is made; 0 where it has none.
+    #[must_use]
+    pub fn base(&self, route: &str) -> u64 {
+        self.routes.base(route)
     }
 
     /// Those of routes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Wish)> {
-        self.routes.iter().map(|(route, wish)| (&**route, wish))
+        self.routes.iter()
+    }
+
+    /// What holds once a store told `told` over `held`: its word, but for what it has not been told yet and has not changed since.
+    /// What is `unread` stays. `is_same`: it is the store that `held` stands with; another is to be told all that it has no word of.
+    pub(crate) fn merge(held: &Wishes, told: &Wishes, unread: &[Arc<str>], is_same: bool) -> Wishes {
+        let is_unread = |of: String| unread.iter().any(|unread| **unread == *of);
+        let of_route = |route: &str| is_unread(StoredWish::of_route(route));
+        let of_pool = |pool: &str| is_unread(StoredWish::of_pool(pool));
+        Wishes {
+            routes: Kept::merge(&held.routes, &told.routes, of_route, is_same),
+            pools: Maintenances::merge(&held.pools, &told.pools, of_pool, is_same),
+        }
     }
 
     /// Those of routes, as they are kept.
     #[must_use]
     pub fn write(&self) -> String {
         let mut text = format!("{FIRST}\n");
-        // Writing to a String cannot fail, so the results carry nothing.
-        for (route, wish) in &self.routes {
-            text += route;
-            if let Some(state) = wish.state {
-                let _ = write!(text, " state={}", state.as_str());
-            }
-            if let Some(until) = wish.until {
-                let _ = write!(text, " until={until}");
-            }
-            if let Some(weight) = wish.weight {
-                let _ = write!(text, " weight={weight}");
-            }
-            text.push('\n');
-        }
+        let wishes = self.iter().map(|(route, wish)| {
+            let marks = marks(wish.at, wish.mark, wish.who.as_deref());
+            (route, format!("{route} {}{marks}\n", wish.words()))
+        });
+        let lifted = self.routes.lifted().map(|(route, lifted)| {
+            let (version, untold) = (lifted.version, false);
+            let marks = marks(lifted.at, Mark { version, untold }, lifted.who.as_deref());
+            (route, format!("{route} {LIFTED}{marks}\n"))
+        });
+        let mut lines: Vec<(&str, String)> = wishes.chain(lifted).collect();
+        lines.sort();
+        text.extend(lines.into_iter().map(|(_, line)| line));
         text
     }
 
@@ -129,25 +194,69 @@ impl Wishes {
         }
         let mut wishes = Wishes::default();
         for line in lines {
-            let (route, wish) = read_line(line).ok_or_else(|| format!("`{line}` is no wish"))?;
-            wishes.set(route, wish);
+            wishes
+                .read_line(line)
+                .ok_or_else(|| format!("`{line}` is no wish"))?;
         }
         Ok(wishes)
     }
+
+    fn read_line(&mut self, line: &str) -> Option<()> {
+        // A name may hold anything but the end of a line, so it comes last.
+        let (said, who) = line
+            .split_once(" by=")
+            .map_or((line, None), |(said, who)| (said, Some(who.into())));
+        let (route, said) = said.split_once(' ').filter(|(route, _)| !route.is_empty())?;
+        let mut wish = Wish {
+            who,
+            ..Wish::default()
+        };
+        let mut is_lifted = false;
+        for word in said.split(' ') {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("at", at) => wish.at = Some(at.parse().ok()?),
+                ("version", version) => wish.mark.version = version.parse().ok()?,
+                (UNTOLD, "") => wish.mark.untold = true,
+                (LIFTED, "") => is_lifted = true,
+                _ => wish.take(word)?,
+            }
+        }
+        if is_lifted != wish.says_nothing() {
+            return None;
+        }
+        wish.mark.untold |= is_lifted;
+        self.set(route, wish);
+        Some(())
+    }
 }
 
-fn read_line(line: &str) -> Option<(&str, Wish)> {
-    let (route, said) = line.split_once(' ')?;
-    let mut wish = Wish::default();
-    for word in said.split(' ') {
-        match word.split_once('=')? {
-            ("state", state) => wish.state = Some(AdminState::named(state)?),
-            ("until", until) => wish.until = Some(until.parse().ok()?),
-            ("weight", weight) => wish.weight = Some(weight.parse().ok()?),
-            _ => return None,
-        }
+/// The word for a wish that the store is still to be told.
+pub(crate) const UNTOLD: &str = "untold";
+/// The word for one that was taken back, which the store is still to be told.
+pub(crate) const LIFTED: &str = "lifted";
+
+/// What is known beside the words of a wish, behind them.
+fn marks(at: Option<u64>, mark: Mark, who: Option<&str>) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail, so the results carry nothing.
+    if let Some(at) = at {
+        let _ = write!(text, " at={at}");
     }
-    (!route.is_empty() && !wish.says_nothing()).then_some((route, wish))
+    text += &standing(mark);
+    if let Some(who) = who {
+        let _ = write!(text, " by={}", who.replace(char::is_control, " "));
+    }
+    text
+}
+
+/// How a wish stands with the store, in the words of a line.
+pub(crate) fn standing(mark: Mark) -> String {
+    let version = match mark.version {
+        0 => String::new(),
+        version => format!(" version={version}"),
+    };
+    let untold = if mark.untold { " untold" } else { "" };
+    format!("{version}{untold}")
 }
 
 #[cfg(test)]
@@ -165,7 +274,18 @@ mod tests {
     fn the_fixture_is_read_and_written() {
         let wishes = Wishes::read(FIXTURE).unwrap();
         let routes: Vec<&str> = wishes.iter().map(|(route, _)| route).collect();
-        assert_eq!(routes, ["n1", "n2", "shop-2.blue"]);
+        assert_eq!(routes, ["n1", "n2", "n4", "shop-2.blue"]);
+        let n2 = wishes.of("n2");
+        assert_eq!(
+            (n2.who.as_deref(), n2.at),
+            (Some("ada by=night"), Some(1_795_766_300))
+        );
+        assert_eq!(
+            (wishes.base("n2"), wishes.base("n3"), wishes.base("n4")),
+            (38, 12, 0)
+        );
+        let untold: Vec<String> = wishes.untold().into_iter().map(|said| said.of).collect();
+        assert_eq!(untold, ["route n4", "route n3"]);
         assert_eq!(wishes.write(), FIXTURE);
         assert_eq!(Wishes::read(&Wishes::default().write()), Ok(Wishes::default()));
     }
@@ -182,6 +302,9 @@ mod tests {
             "n1 until=1",
             " weight=1",
             "n1 zone=a",
+            "n1 lifted weight=1",
+            "n1 version=3 by=ada",
+            "n1 weight=1 told",
             "",
         ] {
             assert!(Wishes::read(&format!("{FIXTURE}{line}\n")).is_err(), "{line}");
@@ -213,7 +336,7 @@ mod tests {
         let finish = Wish {
             state: Some(AdminState::Finishing),
             until: Some(100),
-            weight: None,
+            ..Wish::default()
         };
         assert_eq!(finish.over(CONFIGURED, 99).state, AdminState::Finishing);
         assert_eq!(finish.over(CONFIGURED, 100).state, AdminState::Draining);

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is refused changes nothing, and says what to write instead.
 
-use remora_policy::{Maintenance, Page, PageForm};
+use remora_policy::{Maintenance, Mark, Page, PageForm};
 use remora_proto::v1::{MaintainRequest, MaintenanceWish, PoolStatus};
 
 use crate::config::RETRY_AFTER;
@@ -39,6 +39,7 @@ pub(super) fn wished(
         by: by.into(),
         retry_after: (on && seconds != 0).then_some(seconds),
         page: page.transpose()?.filter(|_| on),
+        mark: Mark::default(),
     };
     Ok((on || by_file).then_some(wish))
 }

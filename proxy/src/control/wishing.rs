@@ -107,6 +107,7 @@ impl Change {
                     state: state.or(before.state),
                     until: before.until.filter(|_| state.is_none()),
                     weight: weight.or(before.weight),
+                    ..before
                 }
             }
         }

@@ -209,7 +209,7 @@ async fn a_deadline_that_passed_before_anybody_looked_is_kept() {
         Wish {
             state: Some(AdminState::Finishing),
             until: Some(until),
-            weight: None,
+            ..Wish::default()
         },
     );
     directory.follow(wishes);

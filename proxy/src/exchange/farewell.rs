@@ -64,6 +64,7 @@ mod tests {
             by: "ada".into(),
             retry_after: None,
             page: None,
+            mark: remora_policy::Mark::default(),
         };
         wishes.pools.set("a", Some(maintenance));
         directory.follow(wishes);

@@ -24,6 +24,13 @@ pub(super) const VALUE_MAX: usize = 256;
 /// Longest route, in bytes; as in httpd.
 pub const ROUTE_MAX: usize = 64;
 
+/// Whether an upstream can have this route: then it can stand in a cookie, and in a session id behind a dot.
+#[must_use]
+pub fn can_be_route(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !name.is_empty() && name.len() <= ROUTE_MAX && name.bytes().all(letter) && !name.starts_with('.')
+}
+
 /// What ties a request to an upstream. Either part may be missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouteKey<'a> {

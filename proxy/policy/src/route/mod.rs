@@ -11,7 +11,7 @@ mod pick;
 mod rendezvous;
 
 pub use explain::{Explained, Fate, explain};
-pub use key::{FoundKey, Place, ROUTE_MAX, RouteKey};
+pub use key::{FoundKey, Place, ROUTE_MAX, RouteKey, can_be_route};
 pub use paths::{MappedPath, PathFault, PathMap, PathRoute, Standing};
 pub use pick::{Pick, Rule, pick};
 
