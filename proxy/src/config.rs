@@ -22,14 +22,14 @@ use std::path::Path;
 use remora_process::config::{Faults, Source};
 
 pub(crate) use check::pages::RETRY_AFTER;
-pub(crate) use check::pools::WEIGHT;
+pub(crate) use check::pools::{WEIGHT, WEIGHT_DEFAULT};
 pub(crate) use limits::Limits;
 pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogConfig, LogFormat, LogTarget};
 pub(crate) use values::{
-    HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, Terms, TlsConfig,
-    ToldCertificate,
+    DiscoveryConfig, HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, StoreConfig,
+    Terms, TlsConfig, ToldCertificate,
 };
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.

@@ -7,12 +7,18 @@
 //! would only delay them. Observations that change nothing take no lock, and
 //! allocate nothing.
 //!
-//! Invariants: generations rise by one · an upstream keeps its id, health and counters over a reload as long as pool, route
-//! and address stay · what is wished of a route holds over reloads, also while no pool has it, and wins over what the
+//! What is published is derived of three things alone: what the file says, what the store's registry is known to hold, and what
+//! operators wish (`derived`, `discovered`, `wished`).
+//!
+//! Invariants: generations rise by one · an upstream keeps its id, health and counters over a reload, and over a view of the registry, as
+//! long as pool, route and address stay · what is wished of a route holds over reloads, also while no pool has it, and wins over what the
 //! file says · nothing here waits.
 
+mod derived;
+mod discovered;
 mod held;
 mod maintained;
+mod names;
 mod told;
 mod wished;
 
@@ -22,19 +28,25 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use remora_policy::{
-    AdminState, Belief, Health, Observation, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet,
-    Wishes,
+    AdminState, Belief, Health, Observation, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet, View,
 };
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::chronicle::Chronicle;
-use crate::config::{Config, HealthConfig, Limits, MemberConfig, Pages, PoolConfig, Rules, Terms, Trust};
+use crate::config::{Config, HealthConfig, Limits, Pages, Rules, Terms, Trust};
 use crate::tally::Tally;
 use crate::tls::{Outward, OwnCertificate};
+pub(crate) use discovered::Discovered;
+pub use discovered::Followed;
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
+use names::HostNames;
 pub(crate) use wished::{Meant, Unknown, unix_ms, unix_now};
+
+/// How long a start waits for the store's first word of who is there, where nothing is known from before. 5 s: an election of the store
+/// and a handshake. Without it each request would get 503 in that time.
+const FIRST_VIEW: Duration = Duration::from_secs(5);
 
 /// What the directory publishes: the values that decide, and beside them what is counted.
 pub(crate) struct Current {
@@ -71,6 +83,8 @@ pub(crate) struct Snapshot {
     pub(crate) outwards: Arc<BTreeMap<UpstreamId, Arc<Outward>>>,
     /// How the members of each pool are checked, by the pools' positions.
     pub(crate) checks: Vec<HealthConfig>,
+    /// What came of the store's registry; absent where no pool asks for it.
+    pub(crate) discovered: Option<Arc<Discovered>>,
     /// Which file all of this was read from.
     pub(crate) configuration: Arc<str>,
 }
@@ -96,7 +110,13 @@ struct Writer {
     next_id: u32,
     /// Whether clients are served: whoever comes up from then on starts slowly.
     serving: bool,
-    wishes: Wishes,
+    /// What the file says.
+    config: Config,
+    /// What was told of the store's registry, and what operators wish.
+    view: View,
+    /// The same as the store told it last, if it has since this process began.
+    told: Option<View>,
+    names: HostNames,
     attached: Vec<Attached>,
     /// Of every upstream and every pool that ever was.
     tally: Tally,
@@ -113,20 +133,23 @@ impl Directory {
     /// A directory of the configured upstreams, of which nothing is known until something is seen.
     #[must_use]
     pub fn new(config: &Config) -> Directory {
-        Directory::with_wishes(config, Wishes::default())
+        Directory::with_view(config, View::default())
     }
 
-    /// The same, with what was wished before the process began.
+    /// The same, with what was wished, and who had announced himself, before the process began.
     #[must_use]
-    pub fn with_wishes(config: &Config, wishes: Wishes) -> Directory {
+    pub fn with_view(config: &Config, view: View) -> Directory {
         let mut writer = Writer {
             next_id: 0,
             serving: false,
-            wishes,
+            config: config.clone(),
+            view,
+            told: None,
+            names: HostNames::default(),
             attached: Vec::new(),
             tally: Tally::new(config.threads),
         };
-        let current = writer.derive(config, None);
+        let current = writer.derive(None);
         let (changes, _) = watch::channel(current.snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
@@ -139,19 +162,33 @@ impl Directory {
         }
     }
 
-    /// Waits until a check has said something of every upstream that is checked, at most for as long as the most patient
-    /// pool gives a check. A prober must run beside it.
+    /// Waits until the store has told who is there, where a pool asks for that and nothing is known from before, and then until a
+    /// check has said something of every upstream that is checked, at most for as long as the most patient pool gives a check. A
+    /// prober must run beside it, and whoever follows the store.
     pub async fn first_verdicts(&self) {
-        let longest = self.verdicts_within();
         let mut changes = self.changes();
+        let told = async { while self.is_view_awaited() && changes.changed().await.is_ok() {} };
+        if tokio::time::timeout(FIRST_VIEW, told).await.is_err() {
+            warn!("the store has not told yet who is there: clients are served by what the file says");
+        }
+        let longest = self.longest_check();
         let known = async { while self.is_somebody_unseen() && changes.changed().await.is_ok() {} };
         // Whatever they are, and if there are none: clients are served.
         let _ = tokio::time::timeout(longest, known).await;
         self.lock().serving = true;
     }
 
-    /// How long the first checks may take, at most.
+    /// How long the first checks may take, at most, and before them the first word of the store.
     pub(crate) fn verdicts_within(&self) -> Duration {
+        self.longest_check()
+            + if self.is_view_awaited() {
+                FIRST_VIEW
+            } else {
+                Duration::ZERO
+            }
+    }
+
+    fn longest_check(&self) -> Duration {
         let current = self.current();
         let timeouts = current.snapshot.checks.iter().map(|checks| checks.timeout);
         timeouts.max().unwrap_or_default()
@@ -159,6 +196,11 @@ impl Directory {
 
     fn is_somebody_unseen(&self) -> bool {
         let current = self.current();
+        if let Some(discovered) = &current.snapshot.discovered
+            && discovered.awaits_a_name()
+        {
+            return true;
+        }
         let mut pools = current
             .snapshot
             .upstreams
@@ -235,7 +277,8 @@ impl Directory {
     pub fn reload(&self, config: &Config) {
         let mut writer = self.lock();
         let current = self.current();
-        let next = writer.derive(config, Some(&current));
+        writer.config = config.clone();
+        let next = writer.derive(Some(&current));
         info!(
             generation = next.snapshot.generation,
             pools = next.snapshot.upstreams.pools.len(),
@@ -257,7 +300,10 @@ impl Directory {
         {
             change(upstream);
         }
-        snapshot.maintain(&writer.wishes.pools);
+        snapshot.maintain(&writer.view.wishes.pools);
+        if let Some(discovered) = &mut snapshot.discovered {
+            Arc::make_mut(discovered).untold = writer.view.wishes.untold().len();
+        }
         let tally = Arc::clone(&current.tally);
         self.swap(Current { snapshot, tally });
     }
@@ -274,111 +320,6 @@ impl Directory {
     }
 }
 
-impl Writer {
-    /// What is published of a configuration: it takes over what is known of upstreams that stay.
-    fn derive(&mut self, config: &Config, current: Option<&Current>) -> Current {
-        let before = current.map(|current| &current.snapshot);
-        let pools = config
-            .pools
-            .iter()
-            .map(|pool| self.derive_pool(pool, before))
-            .collect();
-        let upstreams = UpstreamSet { pools };
-        self.attached
-            .retain(|attached| upstreams.find(attached.id).is_some());
-        let in_place = |pool: &PoolConfig| {
-            // What it said before is kept, so that only a change is told.
-            let before = before.and_then(|before| before.in_place_of(&pool.name));
-            InPlace::new(pool, before)
-        };
-        let mut snapshot = Snapshot {
-            generation: before.map_or(1, |before| before.generation + 1),
-            paths: PathMap::new(config.routes.clone()),
-            terms: Arc::clone(&config.terms),
-            limits: config.limits,
-            trust: config.trust.clone(),
-            rules: config.rules.clone(),
-            session_parameters: config
-                .pools
-                .iter()
-                .map(|pool| pool.sticky.parameter.clone())
-                .collect(),
-            pages: Arc::clone(&config.pages),
-            in_place: config.pools.iter().map(in_place).collect(),
-            outwards: Arc::new(outwards(config, &upstreams, before)),
-            checks: config.pools.iter().map(|pool| pool.health.clone()).collect(),
-            configuration: config.fingerprint.as_str().into(),
-            upstreams,
-        };
-        snapshot.maintain(&self.wishes.pools);
-        let names = config.pools.iter().map(|pool| &*pool.name);
-        self.tally.set_pools(names);
-        let tally = Arc::new(self.tally.clone());
-        Current { snapshot, tally }
-    }
-
-    fn derive_pool(&mut self, config: &PoolConfig, before: Option<&Snapshot>) -> Pool {
-        let mut before = before.into_iter().flat_map(|before| &before.upstreams.pools);
-        let before = before.find(|pool| pool.name == config.name);
-        let rule = config.health.rule;
-        // Where checks are turned on or off, what was believed rests on other signs.
-        let same_rule = before.is_some_and(|pool| pool.rule.checked == rule.checked);
-        let now = unix_now();
-        let members = config.members.iter().map(|member| {
-            let is_same = |before: &&Upstream| {
-                let way = (&before.authority, before.secured);
-                before.route == member.route && way == (&member.authority, member.outward.is_some())
-            };
-            let stays = before.and_then(|pool| pool.members.iter().find(is_same));
-            let id = self.attach(&config.name, member, stays);
-            let Settings { state, weight } = self.wishes.of(&member.route).over(member.configured, now);
-            Upstream {
-                id,
-                route: member.route.clone(),
-                authority: member.authority.clone(),
-                secured: member.outward.is_some(),
-                weight,
-                threads: member.threads,
-                health: stays
-                    .filter(|_| same_rule)
-                    .map_or_else(|| Health::new(&rule), |stays| stays.health),
-                rose: stays.and_then(|stays| stays.rose),
-                state,
-                set: member.set,
-                group: member.group.clone(),
-                redirect: member.redirect.clone(),
-            }
-        });
-        Pool {
-            name: config.name.clone(),
-            sticky: config.sticky.clone(),
-            balance: config.balance,
-            rule,
-            members: members.collect(),
-        }
-    }
-
-    /// The id of a member, a new one unless it stays; what the file says of it is kept.
-    fn attach(&mut self, pool: &str, member: &MemberConfig, stays: Option<&Upstream>) -> UpstreamId {
-        let before = self
-            .attached
-            .iter_mut()
-            .find(|attached| Some(attached.id) == stays.map(|stays| stays.id));
-        if let Some(before) = before {
-            before.configured = member.configured;
-            return before.id;
-        }
-        let id = UpstreamId(self.next_id);
-        self.next_id += 1;
-        self.tally.add(pool, &member.route);
-        self.attached.push(Attached {
-            id,
-            configured: member.configured,
-        });
-        id
-    }
-}
-
 impl Snapshot {
     /// By what connections to this upstream are secured; none in clear.
     pub(crate) fn outward(&self, upstream: UpstreamId) -> Option<&Arc<Outward>> {
@@ -392,24 +333,6 @@ impl Snapshot {
             Some((pool, ways.find_map(|way| way.own())?))
         })
     }
-}
-
-/// The ways to the members that speak TLS. One that leads where it did stays, with its connections and what they resume by.
-fn outwards(
-    config: &Config,
-    upstreams: &UpstreamSet,
-    before: Option<&Snapshot>,
-) -> BTreeMap<UpstreamId, Arc<Outward>> {
-    let configured = config.pools.iter().flat_map(|pool| &pool.members);
-    let members = upstreams.pools.iter().flat_map(|pool| &pool.members);
-    let ways = members.zip(configured);
-    ways.filter_map(|(member, configured)| {
-        let read = configured.outward.as_ref()?;
-        let known = before.and_then(|before| before.outward(member.id));
-        let way = known.filter(|known| known.is_like(read)).unwrap_or(read);
-        Some((member.id, Arc::clone(way)))
-    })
-    .collect()
 }
 
 /// Whether a pool has somebody who is up beside this one.

@@ -98,7 +98,7 @@ pub use access_log::{AccessLog, LogWriter};
 pub use chronicle::Chronicle;
 pub use config::{Config, ListenConfig, LogConfig, LogFormat, LogTarget, Networks, keys_page};
 pub use control::serve as serve_operators;
-pub use directory::Directory;
+pub use directory::{Directory, Followed};
 pub use handover::{Inherited, Predecessor, Replacement, Sockets};
 pub use metrics::FIGURES;
 pub use open_files::make_room as make_room_for_sockets;

@@ -104,8 +104,8 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     let replacements = Replacements::install()?;
     make_room_for_sockets(&config);
     let opened = Keeping::open(config.state.as_deref(), inherited.lock());
-    let (keeping, wishes) = opened.map_err(Failure::Runtime)?;
-    let directory = Directory::with_wishes(&config, wishes);
+    let (keeping, view) = opened.map_err(Failure::Runtime)?;
+    let directory = Directory::with_view(&config, view);
     let gates = Gates::open(&config.listen)?;
     gates.tell(&directory);
     let mut server = Server::bind(&config.listen, config.threads, &gates, &mut inherited)?;
@@ -183,8 +183,8 @@ async fn begin(
     let again = predecessor.take_over(&untaken).await?;
     reload::taken_with_the_place();
     // It took wishes until now.
-    match keeping.read().await {
-        Ok(Some(wishes)) => directory.follow(wishes),
+    match keeping.take_over().await {
+        Ok(Some(kept)) => directory.take_over(kept),
         Ok(None) => {}
         Err(sentence) => tracing::error!(sentence, "wishes hold as they were when this process began"),
     }
@@ -341,6 +341,7 @@ async fn beside(operators: Operators, directory: Directory, gates: Gates) -> Res
     tokio::select! {
         () = check_upstreams(directory.clone()) => Ok(()),
         () = directory.keep_deadlines() => Ok(()),
+        () = directory.keep_names() => Ok(()),
         () = gates.clone().keep_telling(directory.clone()) => Ok(()),
         ended = operators.serve(directory.clone(), gates.clone()) => ended,
     }

@@ -1,8 +1,9 @@
-//! Where operators' wishes are kept: a directory of this process alone (`[control] state`).
+//! Where operators' wishes are kept, and the last view of the store's registry: a directory of this process alone (`[control] state`).
 //!
 //! Invariants: what is there is whole, before and after a power cut: written aside, synced, renamed, the directory synced ·
 //! the directory is locked for as long as the process lives, and on while a successor has the lock · a wish is on disk before
-//! it is spoken of · once a successor has the word, nothing is written here any more.
+//! it is spoken of · once a successor has the word, nothing is written here any more, and a successor writes nothing before · the wishes are written
+//! before the view that tells with which store they stand.
 //!
 //! Left out on purpose: what is written (`remora_policy`), and what a wish does (`directory`).
 
@@ -13,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use remora_policy::{Maintenances, Wishes};
+use remora_policy::{Maintenances, View, Wishes};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -21,6 +22,8 @@ use tokio::sync::{Mutex, MutexGuard};
 const ROUTES: &str = "wishes";
 /// The file of what is wished of pools.
 const POOLS: &str = "maintenance";
+/// The file of the last view.
+const VIEW: &str = "view";
 
 /// Where wishes go at this moment; clones share it.
 #[derive(Clone, Debug)]
@@ -31,28 +34,27 @@ pub struct Keeping(Arc<Mutex<WishPlace>>);
 pub(crate) struct WishPlace {
     /// None where they end with the process.
     pub(crate) store: Option<WishStore>,
-    /// Whether a successor keeps them from now on.
+    /// Whether another process has the word: a successor from now on, or a predecessor still.
     pub(crate) handed_over: bool,
 }
 
 impl Keeping {
-    /// In this directory, if there is one; and what was wished before. `handed` is the lock of a predecessor.
+    /// In this directory, if there is one; and what was wished and known before. `handed` is the lock of a predecessor, who has the
+    /// word until it is taken over ([`Keeping::take_over`]).
     ///
     /// # Errors
     /// A sentence that names the directory: it cannot be used, another process uses it, or what it holds is not
     /// understood.
-    pub fn open(directory: Option<&Path>, handed: Option<File>) -> Result<(Self, Wishes), String> {
+    pub fn open(directory: Option<&Path>, handed: Option<File>) -> Result<(Self, View), String> {
+        let handed_over = handed.is_some();
         let store = directory
             .map(|directory| WishStore::open(directory, handed))
             .transpose()?;
-        let wishes = store
+        let view = store
             .as_ref()
-            .map_or_else(|| Ok(Wishes::default()), WishStore::read)?;
-        let place = WishPlace {
-            store,
-            handed_over: false,
-        };
-        Ok((Self(Arc::new(Mutex::new(place))), wishes))
+            .map_or_else(|| Ok(View::default()), WishStore::read)?;
+        let place = WishPlace { store, handed_over };
+        Ok((Self(Arc::new(Mutex::new(place))), view))
     }
 
     /// The place, for as long as a wish takes: one after the other.
@@ -60,12 +62,14 @@ impl Keeping {
         self.0.lock().await
     }
 
-    /// What is kept now, if it outlives the process: a predecessor has had the last word.
+    /// Has the word from now on. Gives what is kept, if it outlives the process: a predecessor has had the last word.
     ///
     /// # Errors
     /// As [`Keeping::open`].
-    pub async fn read(&self) -> Result<Option<Wishes>, String> {
-        self.hold().await.store.as_ref().map(WishStore::read).transpose()
+    pub async fn take_over(&self) -> Result<Option<View>, String> {
+        let mut place = self.hold().await;
+        place.handed_over = false;
+        place.store.as_ref().map(WishStore::read).transpose()
     }
 
     /// The lock, for a successor.
@@ -83,6 +87,17 @@ impl Keeping {
     /// The successor has failed.
     pub(crate) async fn take_back(&self) {
         self.hold().await.handed_over = false;
+    }
+}
+
+impl WishPlace {
+    /// Keeps what is held of the store's word, where there is a place for it and this process has the word.
+    #[expect(dead_code, reason = "whoever follows the store calls it")]
+    pub(crate) async fn keep_view(&self, view: &View) -> io::Result<()> {
+        match &self.store {
+            Some(store) if !self.handed_over => store.keep_view(view).await,
+            _ => Ok(()),
+        }
     }
 }
 
@@ -120,14 +135,21 @@ impl WishStore {
         })
     }
 
-    /// What was wished before.
-    fn read(&self) -> Result<Wishes, String> {
-        let mut wishes = self.read_one(ROUTES, Wishes::read)?;
-        wishes.pools = self.read_one(POOLS, Maintenances::read)?;
-        Ok(wishes)
+    /// What was wished and known before. A view that is not understood is none: the store tells it again.
+    fn read(&self) -> Result<View, String> {
+        let mut view = self.read_one(VIEW, View::read).unwrap_or_else(|sentence| {
+            tracing::error!(
+                sentence,
+                "this process begins without the members that were discovered before"
+            );
+            View::default()
+        });
+        view.wishes = self.read_one(ROUTES, Wishes::read)?;
+        view.wishes.pools = self.read_one(POOLS, Maintenances::read)?;
+        Ok(view)
     }
 
-    /// What one of the two files holds; nothing where it is not there.
+    /// What one of the files holds; nothing where it is not there.
     fn read_one<T: Default>(
         &self,
         name: &str,
@@ -139,13 +161,21 @@ impl WishStore {
         match fs::read_to_string(&file) {
             Ok(text) => read(&text).map_err(|sentence| {
                 at(&format!(
-                    "{} is not understood, {sentence}; remove it to begin without wishes",
+                    "{} is not understood, {sentence}; remove it to begin without it",
                     file.display()
                 ))
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(T::default()),
             Err(error) => Err(at(&error)),
         }
+    }
+
+    /// Replaces all three. The wishes come first: cut in between, they stand with the store of the view before, and what that means
+    /// for them is found again when the store tells its view.
+    async fn keep_view(&self, view: &View) -> io::Result<()> {
+        self.keep_routes(&view.wishes).await?;
+        self.keep_pools(&view.wishes).await?;
+        self.keep(VIEW, &view.write()).await
     }
 
     /// Replaces what is kept of routes. Waits for the disk, and keeps no thread waiting.
@@ -159,6 +189,13 @@ impl WishStore {
     }
 
     async fn keep(&self, name: &str, text: &str) -> io::Result<()> {
+        // What is there was synced when it was written.
+        if tokio::fs::read_to_string(self.directory.join(name))
+            .await
+            .is_ok_and(|kept| kept == text)
+        {
+            return Ok(());
+        }
         let aside = self.directory.join(format!("{name}.new"));
         let mut file = tokio::fs::File::create(&aside).await?;
         file.write_all(text.as_bytes()).await?;

@@ -5,6 +5,7 @@
 //!
 //! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
+mod discovery;
 pub(super) mod health;
 mod log;
 mod outward;
@@ -53,6 +54,7 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
     if pools.is_empty() {
         report.fault_of_file("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
     }
+    let discovery = report.one_store(&file.pool);
     let routes = report.routes(&file.route, &pools);
     report.cookie_names(&file.pool, &pools, &routes);
     let terms = report.terms(&file.route, limits, &rules).into();
@@ -68,6 +70,7 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
         pages: pages.into(),
         access_log,
         limits,
+        discovery,
         pools,
         routes,
         terms,

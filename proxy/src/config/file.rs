@@ -285,7 +285,29 @@ table! {
     tls: Option<PoolTlsTable> = "[pool.NAME.tls]";
     pages: PagesTable = "[pool.NAME.pages]";
     maintenance: MaintenanceTable = "[pool.NAME.maintenance]";
+    discovery: Option<DiscoveryTable> = "[pool.NAME.discovery]";
     member: Vec<MemberTable> = "[[pool.NAME.member]]";
+}
+
+table! {
+    /// Members that announce themselves to the session store, beside those that the file has, which may be none. A Tomcat is a member
+    /// from its announcement until it retires or an operator retires it (`remora nodes retire`); silence takes nobody out. The store
+    /// is asked by one connection for the whole proxy, never for a request. With `[control] state` a proxy begins with the members
+    /// that it knew last. All pools that have this table ask the same store.
+    DiscoveryTable:
+    [required]
+    /// Client addresses of store nodes, as in context.xml; one that answers is enough.
+    store: Spanned<Vec<Spanned<String>>> = r#"["127.0.0.1:7401", "127.0.0.1:7402"]"#;
+    /// Networks in which members may be. A Tomcat that says it is elsewhere, or whose name means an address elsewhere, is never asked.
+    allow: Spanned<Vec<Spanned<String>>> = r#"["10.0.0.0/8"]"#;
+    [optional]
+    /// Which Tomcats: those with an application that is like this, HOST/PATH with * for anything; versions (##) do not count.
+    applications: Option<Spanned<String>> = "all", "", r#""*/shop""#;
+    /// Files of TLS towards the store, all three: `authority`, `cert`, `key`; the certificate's role is proxy. Off the loopback it takes
+    /// them, or `allow_plaintext`.
+    tls: Option<Files> = "in clear", "", r#"{ authority = "/etc/remora/authority.pem", cert = "/etc/remora/proxy.pem", key = "/etc/remora/proxy.key" }"#;
+    /// Says aloud that the store is asked in clear off the loopback: whoever is between can send users elsewhere within `allow`.
+    allow_plaintext: bool = false, "", "true";
 }
 
 table! {
@@ -447,7 +469,8 @@ table! {
 }
 
 table! {
-    /// A Tomcat of the pool; at least one.
+    /// A Tomcat of the pool; at least one where there is no `[pool.NAME.discovery]`. What is written here wins over what a Tomcat of
+    /// this route announces.
     MemberTable:
     [required]
     /// Where it is, without a path: a route's `to` has that. https takes `[pool.NAME.tls]`.
@@ -458,7 +481,7 @@ table! {
     /// Its share of new users.
     weight: Option<Spanned<u32>> = pools::WEIGHT_DEFAULT, within(&pools::WEIGHT), "3";
     /// Its maxThreads: while all of them are at work, silence is not taken for a frozen Tomcat.
-    threads: Option<Spanned<u32>> = "not known", within(&pools::THREADS), "200";
+    threads: Option<Spanned<u32>> = "as it announces, where the pool discovers; else not known", within(&pools::THREADS), "200";
     /// What is wanted of it: "active"; "standby", for when nobody active can serve; "finishing", own users stay and nobody new
     /// comes; "draining", its users leave with their next request; "disabled", nobody is sent there; "stopped", nor is it
     /// checked. `remora upstreams` says otherwise while the proxy runs.

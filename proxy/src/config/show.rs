@@ -18,8 +18,8 @@ use super::file::File;
 use super::keys::{Key, Table};
 use super::limits::Limits;
 use super::values::{
-    Config, HealthConfig, ListenConfig, LogConfig, LogFormat, LogTarget, MaintenanceConfig, Pages,
-    PoolConfig, Rules, Terms, TlsConfig, TlsSettings,
+    Config, DiscoveryConfig, HealthConfig, ListenConfig, LogConfig, LogFormat, LogTarget, MaintenanceConfig,
+    Pages, PoolConfig, PoolTls, Rules, StoreConfig, Terms, TlsConfig, TlsSettings,
 };
 
 /// What holds, one line for each listener, limit, pool, member and route.
@@ -55,6 +55,10 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
     write_log(&config.access_log, text)?;
     write_pages("pages    ", &config.pages, None, text)?;
     write_limits(&config.limits, text)?;
+    if let Some(StoreConfig { addresses, tls }) = &config.discovery {
+        let how = if tls.is_some() { " with TLS" } else { "" };
+        writeln!(text, "store    {}{how}", addresses.join(", "))?;
+    }
     config.pools.iter().try_for_each(|pool| write_pool(pool, text))?;
     for route in &config.routes {
         let pool = config.pools.get(route.pool).map_or("", |pool| &pool.name);
@@ -260,7 +264,7 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
         by => writeln!(text, "; balanced by {}", by.as_str())?,
     }
     write_pages("  pages ", &pool.pages, Some(&pool.maintenance), text)?;
-    if let Some((files, name)) = &pool.tls {
+    if let Some(PoolTls { files, name, read }) = &pool.tls {
         write!(text, "  tls believes {}", files.authority.display())?;
         if let Some(name) = name {
             write!(text, " for {name}")?;
@@ -269,13 +273,16 @@ fn write_pool(pool: &PoolConfig, text: &mut String) -> std::fmt::Result {
             write!(text, ", shows {}", cert.display())?;
         }
         writeln!(text)?;
-        let own = pool
-            .members
-            .iter()
-            .find_map(|member| member.outward.as_ref()?.own());
-        if let Some(doubt) = own.and_then(|own| own.doubt(now())) {
+        if let Some(doubt) = read.own().and_then(|own| own.doubt(now())) {
             writeln!(text, "  warning {doubt}")?;
         }
+    }
+    if let Some(DiscoveryConfig { allow, applications }) = &pool.discovery {
+        write!(text, "  discovers members in {allow}")?;
+        if let Some(applications) = applications {
+            write!(text, " with {applications}")?;
+        }
+        writeln!(text)?;
     }
     for member in &pool.members {
         let threads = member.threads.map(|threads| format!(", {threads} threads"));

@@ -1,6 +1,6 @@
 //! What holds once a file is checked: defaults filled in, names resolved, nothing left to doubt.
 //!
-//! Invariants: there is at least one listener, one pool and one route · every pool has a member, and addresses are
+//! Invariants: there is at least one listener, one pool and one route · every pool has a member or discovers some, and addresses are
 //! unique in it · the position of a pool is what path routes count in.
 //!
 //! Left out on purpose: how a value was written, and where. Whoever holds one need not ask.
@@ -17,7 +17,7 @@ use remora_process::tls::Files;
 
 use super::limits::Limits;
 use super::trust::{Networks, Trust};
-use crate::tls::{Keyring, Outward, OutwardFiles};
+use crate::tls::{Keyring, Outward, OutwardFiles, OutwardShared};
 
 /// Where operators reach the proxy unless it is told otherwise.
 pub(crate) const CONTROL_ADDRESS: &str = "127.0.0.1:7410";
@@ -45,6 +45,8 @@ pub struct Config {
     pub access_log: LogConfig,
     /// Every bound that an owner may set.
     pub(crate) limits: Limits,
+    /// The store whose registry pools discover members by; absent where none does.
+    pub(crate) discovery: Option<StoreConfig>,
     /// The pools, in the order of their names.
     pub(crate) pools: Vec<PoolConfig>,
     /// The path routes; [`PathRoute::pool`] counts in `pools`.
@@ -188,6 +190,35 @@ pub enum LogTarget {
     Off,
 }
 
+/// Where the session store is asked, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreConfig {
+    /// Client addresses of its nodes, `host:port`; at least one.
+    pub(crate) addresses: Vec<Arc<str>>,
+    /// The files of TLS towards it; absent where it is asked in clear.
+    pub(crate) tls: Option<Files>,
+}
+
+/// Who of the store's registry is a member of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DiscoveryConfig {
+    /// Where members may be; at least one network.
+    pub(crate) allow: Networks,
+    /// What one of their applications must be like; any where it is absent.
+    pub(crate) applications: Option<Arc<str>>,
+}
+
+/// TLS towards the members of a pool.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolTls {
+    /// The files.
+    pub(crate) files: OutwardFiles,
+    /// The name that all members prove to have if it is not each one's host.
+    pub(crate) name: Option<String>,
+    /// What is in the files.
+    pub(crate) read: OutwardShared,
+}
+
 /// One pool as configured.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolConfig {
@@ -203,9 +234,11 @@ pub(crate) struct PoolConfig {
     pub(crate) pages: Arc<Pages>,
     /// Whether it is under maintenance, and what that means.
     pub(crate) maintenance: Arc<MaintenanceConfig>,
-    /// The files of TLS towards its members, and the name that they all prove to have if it is not each one's host.
-    pub(crate) tls: Option<(OutwardFiles, Option<String>)>,
-    /// Its members; at least one, addresses unique.
+    /// TLS towards its members.
+    pub(crate) tls: Option<PoolTls>,
+    /// Who else is a member; absent where only the file says it.
+    pub(crate) discovery: Option<DiscoveryConfig>,
+    /// Its members; at least one where nobody is discovered, addresses unique.
     pub(crate) members: Vec<MemberConfig>,
 }
 
@@ -284,6 +317,8 @@ pub(crate) struct MemberConfig {
     pub(crate) redirect: Option<Arc<str>>,
     /// Its request threads, if that is known.
     pub(crate) threads: Option<u32>,
+    /// The instance that announced itself; absent for one that the file has.
+    pub(crate) instance: Option<u64>,
 }
 
 impl MemberConfig {

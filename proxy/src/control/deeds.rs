@@ -371,9 +371,9 @@ fn status_of(pool: &Pool, upstream: &Upstream, wish: &Wish, counters: &Counters)
         group: upstream.group.as_deref().unwrap_or_default().to_owned(),
         tunnels: counters.tunnels_now(),
         finishes_in_seconds: until.map(|until| until.saturating_sub(unix_now())),
-        wished: *wish != Wish::default(),
-        wished_by: String::new(),
-        wished_since: 0,
-        discovered: false,
+        wished: !wish.says_nothing(),
+        wished_by: wish.who.as_deref().unwrap_or_default().to_owned(),
+        wished_since: wish.at.unwrap_or_default(),
+        discovered: upstream.instance.is_some(),
     }
 }

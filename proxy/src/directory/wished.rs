@@ -73,7 +73,7 @@ impl Directory {
     /// What operators wish.
     #[must_use]
     pub(crate) fn wishes(&self) -> Wishes {
-        self.lock().wishes.clone()
+        self.lock().view.wishes.clone()
     }
 
     /// Routes of which something is wished and that no pool has.
@@ -138,7 +138,7 @@ impl Directory {
     /// Takes over what operators wish now. It holds over reloads.
     pub fn follow(&self, wishes: Wishes) {
         let mut writer = self.lock();
-        writer.wishes = wishes;
+        writer.view.wishes = wishes;
         self.publish_wishes(&writer);
     }
 
@@ -204,7 +204,7 @@ impl Directory {
     fn publish_wishes(&self, writer: &Writer) {
         let now = unix_now();
         self.publish(writer, &self.current(), |upstream| {
-            let Some(settings) = writer.settings(&writer.wishes, upstream, now) else {
+            let Some(settings) = writer.settings(&writer.view.wishes, upstream, now) else {
                 return;
             };
             log_wish(upstream, settings);

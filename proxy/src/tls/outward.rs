@@ -46,8 +46,19 @@ pub(crate) struct OutwardRead {
 }
 
 impl OutwardRead {
+    /// The certificate that members are shown.
+    pub(crate) fn own(&self) -> Option<&OwnCertificate> {
+        self.own.as_ref()
+    }
+
     fn chain(&self) -> Option<&[CertificateDer<'static>]> {
         self.own.as_ref().map(|own| &*own.chain)
+    }
+}
+
+impl std::fmt::Debug for OutwardRead {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("OutwardRead").finish_non_exhaustive()
     }
 }
 

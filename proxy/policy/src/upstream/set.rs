@@ -1,8 +1,8 @@
 //! The immutable picture of all pools that one request works with: who the upstreams are, what is believed and wished
 //! of them, how their users stick.
 //!
-//! Invariants: a pool has at least one member, addresses are unique in it, and the members keep the order of the
-//! configuration · candidates come from one tier only, the best that has a member which was not tried, and from its first
+//! Invariants: addresses are unique in a pool, and the members keep the order of the configuration, behind which come those that
+//! were discovered, by route; there may be none · candidates come from one tier only, the best that has a member which was not tried, and from its first
 //! set · a value here never changes; a change is another set.
 //!
 //! Left out on purpose: what was counted of an upstream and the connections to it, which are shared and change. They
@@ -57,6 +57,8 @@ pub struct Upstream {
     pub group: Option<Arc<str>>,
     /// Whose users its own become where it cannot serve them: a route of the pool.
     pub redirect: Option<Arc<str>>,
+    /// The instance that announced itself to the store's registry; none for one that the file has.
+    pub instance: Option<u64>,
 }
 
 impl Upstream {
@@ -193,7 +195,7 @@ pub struct Pool {
     pub balance: BalanceBy,
     /// How its members are believed.
     pub rule: HealthRule,
-    /// The upstreams; never empty.
+    /// The upstreams; none where nobody has announced himself yet.
     pub members: Vec<Upstream>,
 }
 

@@ -43,6 +43,7 @@ fn upstream(id: u32, line: &str) -> Upstream {
         set: 0,
         group: None,
         redirect: None,
+        instance: None,
     };
     for word in words {
         match word {

@@ -10,14 +10,12 @@ use remora_process::config::Spanned;
 
 use super::super::file::PoolTlsTable;
 use super::super::report::Report;
-use crate::tls::{Outward, OutwardFiles, OutwardShared};
-
-/// The files of a pool, the name that its members prove to have, and what is in the files.
-pub(super) type OutwardConfig = (OutwardFiles, Option<String>, OutwardShared);
+use super::super::values::PoolTls;
+use crate::tls::{Outward, OutwardFiles};
 
 impl Report<'_> {
     /// What is in the files; nobody is believed where they are not to be read.
-    pub(super) fn outward(&mut self, table: Option<&PoolTlsTable>) -> Option<OutwardConfig> {
+    pub(super) fn outward(&mut self, table: Option<&PoolTlsTable>) -> Option<PoolTls> {
         let table = table?;
         let path = |written: &Spanned<PathBuf>| written.get_ref().clone();
         let own = match (&table.cert, &table.key) {
@@ -49,7 +47,8 @@ impl Report<'_> {
         {
             self.fault(written.span(), error.to_string());
         }
-        Some((files, name, config))
+        let read = config;
+        Some(PoolTls { files, name, read })
     }
 
     /// The way to a member by TLS.
@@ -57,9 +56,9 @@ impl Report<'_> {
         &mut self,
         (url, authority): (&Spanned<String>, &str),
         pool: &str,
-        outward: Option<&OutwardConfig>,
+        outward: Option<&PoolTls>,
     ) -> Option<Arc<Outward>> {
-        let Some((_, name, config)) = outward else {
+        let Some(PoolTls { name, read, .. }) = outward else {
             let sentence = format!(
                 "member url `{}` takes TLS: add [pool.{pool}.tls] with authority, the file of whoever issued its certificate",
                 url.get_ref()
@@ -68,7 +67,7 @@ impl Report<'_> {
             return None;
         };
         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-        match Outward::new(config, name.as_deref().unwrap_or(host)) {
+        match Outward::new(read, name.as_deref().unwrap_or(host)) {
             Ok(outward) => Some(Arc::new(outward)),
             // A name that is written for all is a fault of its own.
             Err(_) if name.is_some() => None,

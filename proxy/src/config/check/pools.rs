@@ -7,18 +7,17 @@
 
 use std::ops::RangeInclusive;
 
-use remora_policy::{AdminState, BalanceBy, ROUTE_MAX, Settings};
+use remora_policy::{AdminState, BalanceBy, Endpoint, NoEndpoint, ROUTE_MAX, Settings, can_be_route};
 use remora_process::config::Spanned;
 
 use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
-use super::super::values::{MemberConfig, Pages, PoolConfig};
-use super::outward::OutwardConfig;
+use super::super::values::{MemberConfig, Pages, PoolConfig, PoolTls};
 
 /// Shares of new users.
 pub(crate) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 /// The share unless configured: all alike.
-pub(in crate::config) const WEIGHT_DEFAULT: u32 = 1;
+pub(crate) const WEIGHT_DEFAULT: u32 = 1;
 /// Sets of members, as many as httpd has.
 pub(in super::super) const SET: RangeInclusive<u32> = 0..=99;
 /// Request threads of a Tomcat (its maxThreads): beyond what one machine runs it is a slip of the pen.
@@ -33,9 +32,9 @@ impl Report<'_> {
         {
             self.fault_of_file(format!("pool `{name}`: a name has letters, digits, _ and - only"));
         }
-        if pool.member.is_empty() {
+        if pool.member.is_empty() && pool.discovery.is_none() {
             self.fault_of_file(format!(
-                "pool `{name}` has no member: add [[pool.{name}.member]] with url and route"
+                "pool `{name}` has no member: add [[pool.{name}.member]] with url and route, or [pool.{name}.discovery]"
             ));
         }
         let outward = self.outward(pool.tls.as_ref());
@@ -51,7 +50,9 @@ impl Report<'_> {
             }
             members.push(checked);
         }
-        self.redirects(&pool.member);
+        if pool.discovery.is_none() {
+            self.redirects(&pool.member);
+        }
         PoolConfig {
             name: name.into(),
             sticky: self.sticky(&pool.sticky),
@@ -59,12 +60,13 @@ impl Report<'_> {
             health: self.health(&pool.health),
             pages: self.pages(&pool.pages, site).into(),
             maintenance: self.maintenance(&pool.maintenance).into(),
-            tls: outward.map(|(files, name, _)| (files, name)),
+            tls: outward,
+            discovery: pool.discovery.as_ref().map(|table| self.discovery(table)),
             members,
         }
     }
 
-    /// Whoever redirects names a route of its pool.
+    /// Whoever redirects names a route of its pool. Not asked where members come and go.
     fn redirects(&mut self, members: &[MemberTable]) {
         for member in members {
             let Some(redirect) = &member.redirect else {
@@ -109,11 +111,7 @@ impl Report<'_> {
         known.unwrap_or_default()
     }
 
-    fn member(
-        &mut self,
-        member: &MemberTable,
-        (pool, outward): (&str, Option<&OutwardConfig>),
-    ) -> MemberConfig {
+    fn member(&mut self, member: &MemberTable, (pool, outward): (&str, Option<&PoolTls>)) -> MemberConfig {
         let (secured, authority) = authority_of(member.url.get_ref()).unwrap_or_else(|sentence| {
             self.fault(member.url.span(), sentence);
             (false, member.url.get_ref().clone())
@@ -122,10 +120,7 @@ impl Report<'_> {
             .then(|| self.way_to((&member.url, &authority), pool, outward))
             .flatten();
         let route = member.route.get_ref();
-        let letters = route
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-        if route.is_empty() || route.len() > ROUTE_MAX || !letters || route.starts_with('.') {
+        if !can_be_route(route) {
             let sentence = format!(
                 "route `{route}` cannot stand in a cookie: use 1 to {ROUTE_MAX} letters, digits, _, - and dots (not first), as in Tomcat's jvmRoute"
             );
@@ -150,6 +145,7 @@ impl Report<'_> {
             group: name(member.group.as_ref()),
             redirect: name(member.redirect.as_ref()),
             threads: threads.map(|threads| self.within("threads", threads, THREADS)),
+            instance: None,
         }
     }
 }
@@ -157,27 +153,12 @@ impl Report<'_> {
 /// Whether a member's URL is https, and its `host:port`.
 fn authority_of(url: &str) -> Result<(bool, String), String> {
     let example = "write http://HOST:PORT or https://HOST:PORT";
-    let secured = url.strip_prefix("https://").map(|rest| (rest, true, "443"));
-    let clear = || url.strip_prefix("http://").map(|rest| (rest, false, "80"));
-    let Some((rest, secured, usual)) = secured.or_else(clear) else {
-        return Err(format!("member url `{url}`: not an http URL; {example}"));
-    };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port),
-        _ => (authority, usual),
-    };
-    let name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let host_fits = bracketed.map_or_else(
-        || !host.is_empty() && host.bytes().all(name),
-        |address| address.parse::<std::net::Ipv6Addr>().is_ok(),
-    );
-    match port.parse::<u16>() {
-        _ if !host_fits || authority.contains('/') => Err(format!(
+    match Endpoint::read(url) {
+        Ok(Endpoint { secured, host, port }) => Ok((secured, format!("{host}:{port}"))),
+        Err(NoEndpoint::Scheme) => Err(format!("member url `{url}`: not an http URL; {example}")),
+        Err(NoEndpoint::Host) => Err(format!(
             "member url `{url}` must have a host, a port and no path (a route's `to` carries the path); {example}"
         )),
-        Ok(port) if port > 0 => Ok((secured, format!("{host}:{port}"))),
-        _ => Err(format!("member url `{url}` has no usable port; {example}")),
+        Err(NoEndpoint::Port) => Err(format!("member url `{url}` has no usable port; {example}")),
     }
 }

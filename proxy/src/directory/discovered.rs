@@ -1,0 +1,241 @@
+//! Who is a member because he announced himself to the store, as the directory publishes it beside the members of the file.
+//!
+//! Invariants: what the store tells is merged into what is held (`remora_policy::merge`), so silence, an old word or a cluster that
+//! knows nobody takes nobody out · who leaves is left with the next pick: what is published names him no more, and his
+//! WebSockets end as after a reload · who begins anew at another address is another upstream; at the same one he is the same, and
+//! checked at once.
+//!
+//! Left out on purpose: how the store is followed, and where a view is kept (`wishes`).
+
+use std::sync::Arc;
+
+use remora_policy::{
+    AdminState, Refusal, Refused, Selection, Settings, Taken, Upstream, View, merge, overruled,
+};
+use tracing::{info, warn};
+
+use super::{Current, Directory, Snapshot, Writer};
+use crate::config::{Config, DiscoveryConfig, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
+use crate::tls::Outward;
+
+/// What came of the store's registry, as a snapshot has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Discovered {
+    /// Identity of the cluster that told it, hexadecimal; empty before the first.
+    pub(crate) cluster: Arc<str>,
+    /// The version of what it told.
+    pub(crate) version: u64,
+    /// Wishes that it is still to be told.
+    pub(crate) untold: usize,
+    /// Who announced himself and is no member, in the order of the pools.
+    pub(crate) refused: Vec<RefusedServer>,
+}
+
+impl Discovered {
+    /// Whether somebody is no member yet because his host is being looked up.
+    pub(super) fn awaits_a_name(&self) -> bool {
+        self.refused.iter().any(|refused| !refused.server.why.is_final())
+    }
+}
+
+/// A server that a pool does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedServer {
+    /// The pool.
+    pub(crate) pool: Arc<str>,
+    /// The server, and why.
+    pub(crate) server: Refused,
+}
+
+/// What a view changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Version of the view by which everything is served that begins from now on.
+    pub version: u64,
+    /// Whether what is held is another now, and has to be kept.
+    pub is_news: bool,
+    /// What was wished here and never told, and does not hold any more, because the store has another wish of the same: `route NAME`
+    /// or `pool NAME`.
+    pub overruled: Vec<Arc<str>>,
+}
+
+impl Directory {
+    /// Takes over what the store tells. Nothing that begins from then on goes by what was known before. Whoever keeps what is held
+    /// has its place meanwhile, so that no wish falls between.
+    pub fn discover(&self, told: View) -> Followed {
+        let mut writer = self.lock();
+        writer.told = Some(told.clone());
+        let next = merge(&writer.view, told);
+        self.hold(&mut writer, next)
+    }
+
+    /// Takes over what a predecessor kept last, in place of what was there when this process began; what the store has told
+    /// meanwhile is later than that.
+    pub fn take_over(&self, kept: View) {
+        let mut writer = self.lock();
+        let next = match &writer.told {
+            Some(told) => merge(&kept, told.clone()),
+            None => kept,
+        };
+        self.hold(&mut writer, next);
+    }
+
+    /// What is known of the registry, and what operators wish.
+    #[cfg_attr(not(test), expect(dead_code, reason = "whoever follows the store asks"))]
+    #[must_use]
+    pub(crate) fn view(&self) -> View {
+        self.lock().view.clone()
+    }
+
+    /// The store whose registry is to be followed; none while no pool asks for it.
+    #[expect(dead_code, reason = "whoever follows the store asks")]
+    #[must_use]
+    pub(crate) fn followed_store(&self) -> Option<StoreConfig> {
+        self.lock().config.discovery.clone()
+    }
+
+    /// Whether nothing is known yet of a registry that a pool asks for.
+    pub(super) fn is_view_awaited(&self) -> bool {
+        let writer = self.lock();
+        writer.config.discovery.is_some() && !writer.view.is_told()
+    }
+
+    fn hold(&self, writer: &mut Writer, next: View) -> Followed {
+        let followed = Followed {
+            version: next.version,
+            is_news: next != writer.view,
+            overruled: overruled(&writer.view.wishes, &next.wishes),
+        };
+        writer.view = next;
+        if followed.is_news {
+            self.publish_anew(writer);
+        }
+        followed
+    }
+
+    /// Publishes what the file, the registry and the wishes say now.
+    pub(super) fn publish_anew(&self, writer: &mut Writer) {
+        let current = self.current();
+        let next = writer.derive(Some(&current));
+        log_changes(&current, &next);
+        self.swap(next);
+    }
+}
+
+impl Writer {
+    /// The configuration with all members, those of the file first, and what came of the registry.
+    pub(super) fn discovered(&self) -> (Config, Option<Discovered>) {
+        let mut config = self.config.clone();
+        let mut refused = Vec::new();
+        for pool in &mut config.pools {
+            if let Some(discovery) = pool.discovery.clone() {
+                let servers = self.join(pool, &discovery).into_iter();
+                let name = Arc::clone(&pool.name);
+                refused.extend(servers.map(|server| RefusedServer {
+                    pool: Arc::clone(&name),
+                    server,
+                }));
+            }
+        }
+        let view = &self.view;
+        let discovered = config.discovery.is_some().then(|| Discovered {
+            cluster: Arc::clone(&view.cluster),
+            version: view.version,
+            untold: view.wishes.untold().len(),
+            refused,
+        });
+        (config, discovered)
+    }
+
+    /// Lets the servers join that the pool takes; gives the others that are meant for it.
+    fn join(&self, pool: &mut PoolConfig, discovery: &DiscoveryConfig) -> Vec<Refused> {
+        let taken: Vec<Taken<'_>> = pool
+            .members
+            .iter()
+            .map(|member| Taken {
+                route: &member.route,
+                authority: &member.authority,
+            })
+            .collect();
+        let selection = Selection {
+            applications: discovery.applications.as_deref(),
+            secured: pool.tls.is_some(),
+            allows: &|address| discovery.allow.include(address),
+            means: &|name| self.names.of(name),
+            taken: &taken,
+        };
+        let (chosen, mut refused) = selection.of(&self.view);
+        for member in &mut pool.members {
+            let threads = self.view.server(&member.route).map(|server| server.threads);
+            member.threads = member.threads.or(threads.filter(|threads| *threads > 0));
+        }
+        for server in chosen {
+            let outward = pool.tls.as_ref().map(|tls| {
+                let name = tls.name.as_deref().unwrap_or(&server.host);
+                Outward::new(&tls.read, name).map(Arc::new)
+            });
+            let Ok(outward) = outward.transpose() else {
+                let url = format!("https://{}", server.host).into();
+                let (node, why) = (server.route, Refusal::NoName);
+                refused.push(Refused { node, url, why });
+                continue;
+            };
+            pool.members.push(MemberConfig {
+                authority: server.authority,
+                outward,
+                route: server.route,
+                configured: Settings {
+                    state: AdminState::default(),
+                    weight: WEIGHT_DEFAULT,
+                },
+                set: 0,
+                group: None,
+                redirect: None,
+                threads: server.threads,
+                instance: Some(server.instance),
+            });
+        }
+        refused
+    }
+}
+
+/// Tells who came and who left, and once of each server that is not taken.
+fn log_changes(before: &Current, now: &Current) {
+    let (before, now) = (&before.snapshot, &now.snapshot);
+    for (pool, upstream) in discovered(before).filter(|(_, upstream)| !has(now, upstream)) {
+        let (route, url) = (&*upstream.route, upstream.url());
+        info!(pool, route, url, "a member left: it is retired, or elsewhere");
+    }
+    for (pool, upstream) in discovered(now).filter(|(_, upstream)| !has(before, upstream)) {
+        let (route, url) = (&*upstream.route, upstream.url());
+        info!(
+            pool,
+            route, url, "a member came: it announced itself to the store"
+        );
+    }
+    let refused = |snapshot: &Snapshot| snapshot.discovered.clone();
+    let known = refused(before);
+    let known = known.as_ref().map_or(&[][..], |known| &known.refused);
+    for refused in refused(now).iter().flat_map(|now| &now.refused) {
+        let Refused { node, url, why } = &refused.server;
+        if why.is_final() && !known.contains(refused) {
+            let (pool, node, url) = (&*refused.pool, &**node, &**url);
+            warn!(pool, node, url, %why, "a Tomcat announced itself and is no member: nobody is sent there");
+        }
+    }
+}
+
+/// The members that were discovered, with their pools' names.
+fn discovered(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Upstream)> {
+    let pools = snapshot.upstreams.pools.iter();
+    let members = pools.flat_map(|pool| pool.members.iter().map(|member| (&*pool.name, member)));
+    members.filter(|(_, member)| member.instance.is_some())
+}
+
+/// Whether it is there as the same upstream.
+fn has(snapshot: &Snapshot, upstream: &Upstream) -> bool {
+    snapshot.upstreams.find(upstream.id).is_some()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! What the names of discovered servers' hosts mean: looked up on the thread of this process as a whole, never for a request.
+//!
+//! A name is looked up when it is first announced, and again from time to time, because what it means may change. Connections are made
+//! to an address that was looked at, never to the name: between a look and a connect a name could come to mean another.
+//!
+//! Invariants: whoever waits for a name holds up nobody else · a lookup that fails changes nothing that is known: the name service may
+//! be at fault · the address that is in use stays in use while the name means it.
+//!
+//! Left out on purpose: names in the file. They are looked up for each connection, as ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use remora_policy::Endpoint;
+use tokio::net::lookup_host;
+use tokio::time::Instant;
+
+use super::{Directory, Writer};
+
+/// How often names are looked up again. 30 s: as name services keep what they were told themselves.
+const EVERY: Duration = Duration::from_secs(30);
+/// The same while one is not found: a new Tomcat's name may be known a little later than it is.
+const WHILE_MISSING: Duration = Duration::from_secs(5);
+/// How long one lookup may take. 5 s: resolvers try a second server after that.
+const WITHIN: Duration = Duration::from_secs(5);
+/// Lookups at a time: each may keep a thread waiting.
+const AT_A_TIME: usize = 8;
+
+/// What is known of names.
+#[derive(Default)]
+pub(super) struct HostNames(BTreeMap<Arc<str>, Vec<IpAddr>>);
+
+impl HostNames {
+    /// What a name means: nothing while it was not looked up, no address where it was not found. The first is to be used.
+    pub(super) fn of(&self, name: &str) -> Option<Vec<IpAddr>> {
+        self.0.get(name).cloned()
+    }
+
+    /// Takes in what was found, or that nothing was; whether that is news.
+    fn learn(&mut self, name: Arc<str>, found: Option<Vec<IpAddr>>) -> bool {
+        let known = self.0.get(&name);
+        let Some(mut found) = found.or_else(|| known.is_none().then(Vec::new)) else {
+            return false;
+        };
+        found.sort_unstable();
+        found.dedup();
+        let used = known.and_then(|known| known.first());
+        if let Some(at) = used.and_then(|used| found.iter().position(|address| address == used)) {
+            found[..=at].rotate_right(1);
+        }
+        let is_news = known != Some(&found);
+        self.0.insert(name, found);
+        is_news
+    }
+}
+
+impl Writer {
+    /// The names that are announced, where a pool asks who is there.
+    fn hosts(&self) -> BTreeSet<Arc<str>> {
+        if self.config.discovery.is_none() {
+            return BTreeSet::new();
+        }
+        let endpoints = self
+            .view
+            .servers
+            .iter()
+            .filter_map(|server| Endpoint::read(&server.url).ok());
+        let names = endpoints.filter(|endpoint| endpoint.address().is_none());
+        names.map(|endpoint| endpoint.host.into()).collect()
+    }
+}
+
+impl Directory {
+    /// Looks names up for as long as it is polled; never ends.
+    pub async fn keep_names(&self) {
+        let mut changes = self.changes();
+        let mut due = Instant::now();
+        loop {
+            changes.mark_unchanged();
+            let is_time = Instant::now() >= due;
+            let wanted = self.wanted_names(is_time);
+            if is_time {
+                due += EVERY;
+            }
+            if wanted.is_empty() {
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    // The sender is this directory's own.
+                    _ = changes.changed() => {}
+                }
+                continue;
+            }
+            let found: Vec<_> = futures::stream::iter(wanted)
+                .map(async |name| (look_up(&name).await, name))
+                .buffer_unordered(AT_A_TIME)
+                .collect()
+                .await;
+            if found.iter().any(|(found, _)| found.is_none()) {
+                due = due.min(Instant::now() + WHILE_MISSING);
+            }
+            self.learn(found);
+        }
+    }
+
+    /// The names that are to be looked up: all, or those of which nothing is known.
+    fn wanted_names(&self, all: bool) -> Vec<Arc<str>> {
+        let mut writer = self.lock();
+        let hosts = writer.hosts();
+        writer.names.0.retain(|name, _| hosts.contains(name));
+        let wanted = hosts.into_iter();
+        wanted
+            .filter(|name| all || writer.names.of(name).is_none())
+            .collect()
+    }
+
+    fn learn(&self, found: Vec<(Option<Vec<IpAddr>>, Arc<str>)>) {
+        let mut writer = self.lock();
+        let mut is_news = false;
+        for (found, name) in found {
+            is_news |= writer.names.learn(name, found);
+        }
+        if is_news {
+            self.publish_anew(&mut writer);
+        }
+    }
+}
+
+/// What a name means; none where that is not to be learnt now.
+async fn look_up(name: &str) -> Option<Vec<IpAddr>> {
+    let found = tokio::time::timeout(WITHIN, lookup_host((name, 0))).await.ok()?;
+    match found {
+        Ok(addresses) => Some(addresses.map(|address| address.ip().to_canonical()).collect()),
+        Err(error) => {
+            tracing::debug!(name, %error, "a discovered server's name could not be looked up");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_address_in_use_stays_and_a_failed_lookup_changes_nothing() {
+        let mut names = HostNames::default();
+        let mut learn = |found: Option<&[&str]>| {
+            let is_news = names.learn("h".into(), found.map(addresses));
+            (is_news, names.of("h").unwrap())
+        };
+        assert_eq!(learn(None), (true, Vec::new()), "it is not found");
+        let two = addresses(&["10.0.0.2", "10.0.0.3"]);
+        assert_eq!(learn(Some(&["10.0.0.3", "10.0.0.2"])), (true, two.clone()));
+        assert_eq!(learn(None), (false, two.clone()));
+        assert_eq!(learn(Some(&["10.0.0.2", "10.0.0.3", "10.0.0.3"])), (false, two));
+        let three = addresses(&["10.0.0.2", "10.0.0.1", "10.0.0.3"]);
+        assert_eq!(learn(Some(&["10.0.0.1", "10.0.0.2", "10.0.0.3"])), (true, three));
+        let others = addresses(&["10.0.0.8", "10.0.0.9"]);
+        assert_eq!(learn(Some(&["10.0.0.9", "10.0.0.8"])), (true, others));
+    }
+}
