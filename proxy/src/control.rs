@@ -1,19 +1,22 @@
 //! The operator's side of the proxy: `remora.v1.ProxyAdmin` over gRPC beside `/healthz`, `/readyz` and `/metrics`, on
-//! one address. With `service`, where the words of the service are answered, the only place that names tonic.
+//! one address. With `service`, where the words of the service are answered, and `following`, which asks the store, the only
+//! place that names tonic.
 //!
 //! With TLS a certificate says who may look and who may wish, and every wish is written down under the log target `audit`,
 //! one that was refused too; health and metrics are open to all. Without it nobody is asked who he is: then the address belongs
 //! on the loopback or a management network, which the configuration enforces.
 //!
 //! What is done stands in `deeds`, whoever asks for it and by which way. Where `state` names a directory, a wish is on its disk
-//! before it is done: of routes (`wishing`) and of pools (`maintaining`). Why a request goes where is told by what decides for
-//! clients (`explaining`).
+//! before it is done: of routes (`wishing`) and of pools (`maintaining`). Where the store is followed (`following`) it is told then, and
+//! all proxies do the same; whether it was, the answer says. Why a request goes where is told by what decides for clients
+//! (`explaining`).
 //!
 //! Left out on purpose: changing members (that is a
 //! reload) and any view of users or sessions.
 
 mod deeds;
 mod explaining;
+mod following;
 mod maintaining;
 mod service;
 mod wishing;
@@ -45,6 +48,7 @@ use crate::metrics;
 use crate::tls::Gates;
 use crate::wishes::Keeping;
 use deeds::Control;
+pub use following::Following;
 use service::Service;
 
 /// What whoever asks the wrong port is told of this one.
@@ -63,11 +67,11 @@ const CONNECTIONS: usize = 256;
 pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
     (directory, gates, listen): (Directory, Gates, Vec<ListenConfig>),
-    (readiness, keeping): (Readiness, Keeping),
+    (readiness, keeping, following): (Readiness, Keeping, Following),
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let own = figures(directory.clone(), gates);
-    let control = Control::new(directory, keeping, listen.into());
+    let own = figures(directory.clone(), gates, following.clone());
+    let control = Control::new(directory, keeping, following, listen.into());
     let admin = ProxyAdminServer::new(Service(control)).max_decoding_message_size(REQUEST_BYTES);
     let router =
         Routes::new(admin)
@@ -90,9 +94,14 @@ pub async fn serve(
     }
 }
 
-/// What the proxy threads count, what the directory knows, and when certificates end.
-fn figures(directory: Directory, gates: Gates) -> OwnFigures {
-    Arc::new(move |text| metrics::render(&directory.current(), &gates, text))
+/// What the proxy threads count, what the directory knows, when certificates end, and how the store is followed.
+fn figures(directory: Directory, gates: Gates, following: Following) -> OwnFigures {
+    Arc::new(move |text| {
+        metrics::render(&directory.current(), &gates, text);
+        if let Some(status) = following.status() {
+            metrics::render_followed(&status, text);
+        }
+    })
 }
 
 /// What the control address accepts, with TLS or without.

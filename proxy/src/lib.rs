@@ -36,7 +36,7 @@
 //! | `tls` | certificates shown to clients, handshakes |
 //! | `http` | sockets and buffers around [`remora_h1`], towards both sides; HTTP/2 towards clients |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
-//! | `control`, `wishes` | what operators ask; what of it outlives the process |
+//! | `control`, `wishes` | what operators ask, and word of the store; what of it outlives the process |
 //! | `chronicle` | what changed lately, for people |
 //! | `access_log`, `metrics`, `answer` | what operators see; what clients see of a failure |
 //! | `config`, `open_files` | the file, checked; room for sockets |
@@ -64,7 +64,7 @@
 //!
 //! # What is never here
 //!
-//! A session or a copy of one · a connection to the store · a second retry loop · an answer of our own that touches a
+//! A session or a copy of one · a request that asks the store, or waits for what `control` hears of it · a second retry loop · an answer of our own that touches a
 //! session cookie · a session id in a log, a figure or an answer · tonic outside `control` ·
 //! a clock, a task or IO in what decides · a wait for an upstream to come back.
 
@@ -97,7 +97,7 @@ mod wishes;
 pub use access_log::{AccessLog, LogWriter};
 pub use chronicle::Chronicle;
 pub use config::{Config, ListenConfig, LogConfig, LogFormat, LogTarget, Networks, keys_page};
-pub use control::serve as serve_operators;
+pub use control::{Following, serve as serve_operators};
 pub use directory::{Directory, Followed};
 pub use handover::{Inherited, Predecessor, Replacement, Sockets};
 pub use metrics::FIGURES;

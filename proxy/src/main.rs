@@ -17,8 +17,8 @@ use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, manual, ops, reload, service};
 use remora_proxy::{
-    AccessLog, Config, Directory, Gates, Grace, Inherited, Keeping, ListenConfig, Predecessor, Queues,
-    Replacement, Server, Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets,
+    AccessLog, Config, Directory, Following, Gates, Grace, Inherited, Keeping, ListenConfig, Predecessor,
+    Queues, Replacement, Server, Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets,
     serve_operators,
 };
 use tokio::net::TcpListener;
@@ -112,6 +112,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     let tls = secured(&config)?;
     let control = bind_control(config.control, &mut inherited).await?;
     let handed = inherited.rest()?;
+    let following = Following::new(config.control.to_string(), directory.clone(), keeping.clone());
     let log = open_log(&config)?;
     let sockets = Sockets {
         listen: server.take_all(),
@@ -124,6 +125,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
         tls: tls.clone(),
         readiness: readiness(&accepting),
         keeping: keeping.clone(),
+        following: following.clone(),
         listen: config.listen.clone(),
         turns,
     };
@@ -131,7 +133,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     let mut workers = server.start(&directory, &log).map_err(cannot_start)?;
     let _ = accepting.set(Box::new(workers.accepting()));
     let reload = tokio::select! {
-        begun = begin(handed, &directory, &keeping, &mut workers) => begun?,
+        begun = begin(handed, &directory, (&keeping, &following), &mut workers) => begun?,
         () = signals.only_stop() => return Ok(()),
         ended = &mut beside => return ended,
     };
@@ -149,6 +151,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
         signals,
         replacements,
         replacement: Replacement::new(sockets, keeping, directory.clone()),
+        following,
         directory,
         workers,
         turn,
@@ -165,12 +168,12 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
     Ok(())
 }
 
-/// Waits until clients may be served: upstreams have been looked at, and a predecessor has given its word. Says whether the
-/// configuration is to be read again.
+/// Waits until clients may be served: the store has said which Tomcats there are, upstreams have been looked at, and a predecessor has
+/// given its word. Says whether the configuration is to be read again.
 async fn begin(
     handed: Option<(Predecessor, Vec<SocketAddr>)>,
     directory: &Directory,
-    keeping: &Keeping,
+    (keeping, following): (&Keeping, &Following),
     workers: &mut Workers,
 ) -> Result<bool, Failure> {
     directory.first_verdicts().await;
@@ -188,6 +191,7 @@ async fn begin(
         Ok(None) => {}
         Err(sentence) => tracing::error!(sentence, "wishes hold as they were when this process began"),
     }
+    following.take_over();
     Ok(again)
 }
 
@@ -203,6 +207,7 @@ struct Running<'a> {
     signals: Signals,
     replacements: Replacements,
     replacement: Replacement,
+    following: Following,
     directory: Directory,
     workers: Workers,
     turn: watch::Sender<Turn>,
@@ -283,6 +288,7 @@ impl Running<'_> {
             make_room_for_sockets(&new);
             self.gates.renew(&new.listen);
             self.directory.reload(&new);
+            self.following.reload();
             self.gates.tell(&self.directory);
         }
     }
@@ -311,6 +317,7 @@ struct Operators {
     tls: Option<Tls>,
     readiness: ops::Readiness,
     keeping: Keeping,
+    following: Following,
     listen: Vec<ListenConfig>,
     turns: watch::Receiver<Turn>,
 }
@@ -327,7 +334,7 @@ impl Operators {
         serve_operators(
             (control, self.tls),
             (directory, gates, self.listen),
-            (self.readiness, self.keeping),
+            (self.readiness, self.keeping, self.following),
             over,
         )
         .await?;
@@ -335,10 +342,11 @@ impl Operators {
     }
 }
 
-/// What runs beside the clients for as long as the process lives: checks of the upstreams, a look at certificates, and operators'
-/// requests.
+/// What runs beside the clients for as long as the process lives: checks of the upstreams, a look at certificates, word of the store,
+/// and operators' requests.
 async fn beside(operators: Operators, directory: Directory, gates: Gates) -> Result<(), Failure> {
     tokio::select! {
+        () = operators.following.clone().run() => Ok(()),
         () = check_upstreams(directory.clone()) => Ok(()),
         () = directory.keep_deadlines() => Ok(()),
         () = directory.keep_names() => Ok(()),

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use metrics::{Counter, Gauge, counter, gauge};
 use remora_process::figures;
 
-pub(crate) use page::render;
+pub(crate) use page::{render, render_followed};
 pub(crate) use pools::{PoolCells, PoolFigures};
 pub(crate) use upstreams::UpstreamCells;
 
@@ -114,6 +114,18 @@ figures! {
         /// HTTP/2 connections that were ended because they brought too many frames that bring nothing, by the kind of frame. Absent
         /// while there were none.
         FLOODS = Counter "remora_proxy_http2_floods_total" (reason);
+    }
+    "Discovery" {
+        /// 1 while the store tells that the view of its registry stands, 0 while the last one has to do. This and the figures below are
+        /// absent where the file asks for no discovery.
+        STORE_FOLLOWED = Gauge "remora_proxy_store_followed" ();
+        /// Version of the view of the store's registry by which this proxy serves. Two proxies of one cluster that differ for long do not
+        /// agree on who serves.
+        VIEW_VERSION = Gauge "remora_proxy_view_version" ();
+        /// Seconds since the store last said something. Absent while it has not since this process began.
+        STORE_SILENT = Gauge "remora_proxy_store_silent_seconds" ();
+        /// What operators wished here while the store was away, and other proxies do not know.
+        UNTOLD = Gauge "remora_proxy_wishes_untold" ();
     }
     "This proxy" {
         /// When a certificate that clients are shown expires, in seconds since 1970; of several with one name the first that does.

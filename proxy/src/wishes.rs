@@ -72,6 +72,11 @@ impl Keeping {
         place.store.as_ref().map(WishStore::read).transpose()
     }
 
+    /// Whether this process has the word.
+    pub(crate) async fn is_ours(&self) -> bool {
+        !self.hold().await.handed_over
+    }
+
     /// The lock, for a successor.
     pub(crate) async fn lock_file(&self) -> io::Result<Option<OwnedFd>> {
         let place = self.hold().await;
@@ -92,7 +97,6 @@ impl Keeping {
 
 impl WishPlace {
     /// Keeps what is held of the store's word, where there is a place for it and this process has the word.
-    #[expect(dead_code, reason = "whoever follows the store calls it")]
     pub(crate) async fn keep_view(&self, view: &View) -> io::Result<()> {
         match &self.store {
             Some(store) if !self.handed_over => store.keep_view(view).await,

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use remora_policy::{AdminState, Pool, Upstream, Wish, Wishes};
+use remora_policy::{AdminState, Mark, Pool, StoredWish, Upstream, Wish, Wishes};
 use remora_process::audit;
 use remora_process::tls::Caller;
 use remora_proto::v1::{
@@ -19,6 +19,7 @@ use remora_proto::v1::{
 };
 
 use super::explaining::Scene;
+use super::following::Following;
 use super::wishing::Change;
 use super::{maintaining, wishing};
 use crate::chronicle::{Happening, Lately, Sort};
@@ -32,9 +33,13 @@ use crate::wishes::{Keeping, WishPlace};
 pub(crate) struct Control {
     directory: Directory,
     keeping: Keeping,
+    following: Following,
     listen: Arc<[ListenConfig]>,
     began: Instant,
 }
+
+/// Wishes of routes: each with its route, and all there are with them.
+type Wished = (Vec<(Arc<str>, Wish)>, Wishes);
 
 /// Why something was not done, in a sentence that says what to do.
 #[derive(Debug)]
@@ -108,10 +113,16 @@ fn not_kept(error: io::Error) -> Refused {
 
 impl Control {
     /// What operators are told of from now on.
-    pub(super) fn new(directory: Directory, keeping: Keeping, listen: Arc<[ListenConfig]>) -> Self {
+    pub(super) fn new(
+        directory: Directory,
+        keeping: Keeping,
+        following: Following,
+        listen: Arc<[ListenConfig]>,
+    ) -> Self {
         Self {
             directory,
             keeping,
+            following,
             listen,
             began: Instant::now(),
         }
@@ -127,7 +138,7 @@ impl Control {
             upstreams: self.statuses(|_| true),
             absent: self.directory.absent(),
             pools: self.pools(),
-            discovery: None,
+            discovery: self.following.status(),
         }
     }
 
@@ -171,7 +182,7 @@ impl Control {
     /// What a wish would take from whom.
     pub(crate) fn foresee(&self, request: ForeseeRequest) -> Result<ForeseeReply, Refused> {
         let (meant, change) = wishing::foreseen(request).map_err(Refused::Wrong)?;
-        let (_, wishes) = self.wished(&meant, change)?;
+        let (_, wishes) = self.wished(&meant, change, &Caller::nobody())?;
         Ok(ForeseeReply {
             emptied: self.directory.emptied(&wishes),
         })
@@ -222,8 +233,8 @@ impl Control {
         .await
     }
 
-    /// The routes that are meant, and what is wished of all routes after this change.
-    fn wished(&self, meant: &Meant, change: Change) -> Result<(Vec<Arc<str>>, Wishes), Refused> {
+    /// What is wished of the routes that are meant, and of all routes, after this change.
+    fn wished(&self, meant: &Meant, change: Change, caller: &Caller) -> Result<Wished, Refused> {
         let routes = self.directory.meant(meant).map_err(not_found)?;
         if change == Change::Undrain && !routes.iter().any(|route| self.directory.is_taken_away(route)) {
             let routes = routes.join(", ");
@@ -232,15 +243,27 @@ impl Control {
             )));
         }
         let mut wishes = self.directory.wishes();
-        for route in &routes {
-            let wish = change.of(wishes.of(route), self.directory.is_drained_by_file(route));
-            wishes.set(route, wish);
+        let untold = self.following.shares();
+        let of_route = |route: Arc<str>| {
+            let wish = change.of(wishes.of(&route), self.directory.is_drained_by_file(&route));
+            let version = wishes.base(&route);
+            let wish = Wish {
+                who: Some(caller.name().into()),
+                at: Some(unix_now()),
+                mark: Mark { version, untold },
+                ..wish
+            };
+            (route, wish)
+        };
+        let wished: Vec<(Arc<str>, Wish)> = routes.into_iter().map(of_route).collect();
+        for (route, wish) in &wished {
+            wishes.set(route, wish.clone());
         }
-        Ok((routes, wishes))
+        Ok((wished, wishes))
     }
 
-    /// Keeps the wish, then does it. One after the other: what is kept is what was wished last. Whoever is careful is refused where
-    /// it costs a pool its last upstream that is up.
+    /// Keeps the wish, then does it, then tells the store. One after the other: what is kept is what was wished last. Whoever is
+    /// careful is refused where it costs a pool its last upstream that is up.
     async fn follow(
         &self,
         caller: &Caller,
@@ -251,7 +274,7 @@ impl Control {
         let meant = meant.map_err(Refused::Wrong)?;
         let place = self.keeping.hold().await;
         ours(&place)?;
-        let (routes, wishes) = self.wished(&meant, change)?;
+        let (wished, wishes) = self.wished(&meant, change, caller)?;
         let emptied = if careful {
             self.directory.emptied(&wishes)
         } else {
@@ -264,15 +287,28 @@ impl Control {
         if let Some(store) = &place.store {
             store.keep_routes(&wishes).await.map_err(not_kept)?;
         }
-        self.directory.follow(wishes);
+        self.holds(|wishes| {
+            for (route, wish) in &wished {
+                wishes.set(route, wish.clone());
+            }
+        });
+        let is_kept = place.store.is_some();
+        // Nobody else's wish waits until the store has this one.
+        drop(place);
         let said = change.said(unix_now());
-        for route in &routes {
+        for (route, _) in &wished {
             self.tell(Sort::Wish, route, &said, caller);
         }
+        let of: Vec<String> = wished
+            .iter()
+            .map(|(route, _)| StoredWish::of_route(route))
+            .collect();
+        let shared = self.following.shared(&of).await;
+        let is_meant = |route: &Arc<str>| wished.iter().any(|(meant, _)| meant == route);
         Ok(DrainReply {
-            upstreams: self.statuses(|upstream| routes.contains(&upstream.route)),
-            ends_with_process: place.store.is_none(),
-            shared: false,
+            upstreams: self.statuses(|upstream| is_meant(&upstream.route)),
+            ends_with_process: !is_kept && !shared,
+            shared,
         })
     }
 
@@ -293,22 +329,37 @@ impl Control {
         let wish =
             maintaining::wished(request, caller.name(), by_file.unwrap_or(false)).map_err(Refused::Wrong)?;
         let unchanged = wishes.pools.of(&name).map(maintaining::said) == wish.as_ref().map(maintaining::said);
-        wishes.pools.set(&name, wish);
+        let mark = Mark {
+            version: wishes.pools.base(&name),
+            untold: self.following.shares(),
+        };
+        let set = |wishes: &mut Wishes| maintaining::set(&mut wishes.pools, &name, (wish.clone(), mark), caller);
+        set(&mut wishes);
         if let Some(store) = &place.store {
             store.keep_pools(&wishes).await.map_err(not_kept)?;
         }
-        self.directory.follow(wishes);
+        self.holds(set);
+        let is_kept = place.store.is_some();
+        drop(place);
         if !unchanged {
             let said = maintaining::told(wished);
             self.tell(Sort::Maintenance, &name, said, caller);
         }
+        let shared = self.following.shared(&[StoredWish::of_pool(&name)]).await;
         let pool = self.pools().into_iter().find(|pool| pool.pool == name);
         Ok(MaintainReply {
             pool,
-            ends_with_process: place.store.is_none(),
+            ends_with_process: !is_kept && !shared,
             unchanged,
-            shared: false,
+            shared,
         })
+    }
+
+    /// Lets wishes hold over what holds now: the store may have told others while these were kept.
+    fn holds(&self, set: impl Fn(&mut Wishes)) {
+        let mut wishes = self.directory.wishes();
+        set(&mut wishes);
+        self.directory.follow(wishes);
     }
 
     /// What changed behind the change of this number.

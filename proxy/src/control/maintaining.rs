@@ -2,7 +2,8 @@
 //!
 //! Invariant: what is refused changes nothing, and says what to write instead.
 
-use remora_policy::{Maintenance, Mark, Page, PageForm};
+use remora_policy::{Lifted, Maintenance, Maintenances, Mark, Page, PageForm};
+use remora_process::tls::Caller;
 use remora_proto::v1::{MaintainRequest, MaintenanceWish, PoolStatus};
 
 use crate::config::RETRY_AFTER;
@@ -42,6 +43,24 @@ pub(super) fn wished(
         mark: Mark::default(),
     };
     Ok((on || by_file).then_some(wish))
+}
+
+/// Wishes this of a pool, or that the file's word holds, with how that stands with the store.
+pub(super) fn set(
+    pools: &mut Maintenances,
+    name: &str,
+    (wish, mark): (Option<Maintenance>, Mark),
+    caller: &Caller,
+) {
+    match wish {
+        Some(wish) => pools.set(name, Some(Maintenance { mark, ..wish })),
+        None if mark.untold => {
+            let (who, at) = (Some(caller.name().into()), Some(unix_now()));
+            let version = mark.version;
+            pools.lift(name, Lifted { who, at, version });
+        }
+        None => pools.set(name, None),
+    }
 }
 
 /// What a wish says, whoever said it and when.

@@ -46,7 +46,8 @@ async fn started() -> (
     let readiness: Readiness = Arc::new(|| Ok(()));
     let (keeping, _) = Keeping::open(None, None).unwrap();
     let known = (directory.clone(), Gates::open(&[]).unwrap(), Vec::new());
-    let serving = serve((listener, None), known, (readiness, keeping), async {
+    let following = Following::new("proxy".to_owned(), directory.clone(), keeping.clone());
+    let serving = serve((listener, None), known, (readiness, keeping, following), async {
         let _ = stopped.await;
     });
     (address, directory, stop, tokio::spawn(serving))

@@ -14,7 +14,7 @@ use remora_policy::{
 };
 use tracing::{info, warn};
 
-use super::{Current, Directory, Snapshot, Writer};
+use super::{Current, Directory, Snapshot, Writer, told};
 use crate::config::{Config, DiscoveryConfig, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
 use crate::tls::Outward;
 
@@ -81,14 +81,12 @@ impl Directory {
     }
 
     /// What is known of the registry, and what operators wish.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever follows the store asks"))]
     #[must_use]
     pub(crate) fn view(&self) -> View {
         self.lock().view.clone()
     }
 
     /// The store whose registry is to be followed; none while no pool asks for it.
-    #[expect(dead_code, reason = "whoever follows the store asks")]
     #[must_use]
     pub(crate) fn followed_store(&self) -> Option<StoreConfig> {
         self.lock().config.discovery.clone()
@@ -118,6 +116,12 @@ impl Directory {
         let current = self.current();
         let next = writer.derive(Some(&current));
         log_changes(&current, &next);
+        told::members(
+            self.chronicle(),
+            &current.snapshot,
+            &next.snapshot,
+            "the store's registry says so",
+        );
         self.swap(next);
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
 use remora_policy::{Belief, Cause, Pool, Tier, Upstream};
+use remora_proto::v1::DiscoveryStatus;
 
 use super::histogram::{LIMITS_SECONDS, Spread};
 use super::pools::{CLASSES, KINDS, PoolFigures};
@@ -20,7 +21,8 @@ use super::{
     ACCEPTED, ANSWER_SECONDS, ANSWERS, BELIEF, CERTIFICATE_EXPIRES, CLIENTS_LIMIT, CLOSED, CONFIGURATION,
     CONNECT_SECONDS, CONNECTIONS, DRAINING, ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS, HEALTH,
     IN_FLIGHT, MAINTENANCE, OWN_CERTIFICATE_EXPIRES, PICKS, RECEIVED_BYTES, REPEATS, RESTING, RETRY_TOKENS,
-    SENT_BYTES, TIER, TIER_ATTEMPTS, TUNNELS, UPSTREAM_REPEATS, WEIGHT,
+    SENT_BYTES, STORE_FOLLOWED, STORE_SILENT, TIER, TIER_ATTEMPTS, TUNNELS, UNTOLD, UPSTREAM_REPEATS,
+    VIEW_VERSION, WEIGHT,
 };
 use crate::access_log::End;
 use crate::directory::{Current, Snapshot};
@@ -64,6 +66,17 @@ pub(crate) fn render(current: &Current, gates: &Gates, text: &mut String) {
     );
     let tokens = threads().map(|cells| cells.retry_tokens.read()).sum::<u64>();
     lines.put(RETRY_TOKENS, &[], tokens);
+}
+
+/// Writes how the store's registry is followed.
+pub(crate) fn render_followed(status: &DiscoveryStatus, text: &mut String) {
+    let mut lines = Lines(text);
+    lines.put(STORE_FOLLOWED, &[], u8::from(status.present));
+    lines.put(VIEW_VERSION, &[], status.version);
+    if let Some(seconds) = status.silent_seconds {
+        lines.put(STORE_SILENT, &[], seconds);
+    }
+    lines.put(UNTOLD, &[], status.untold);
 }
 
 fn pool_counts(pool: &PoolFigures, lines: &mut Lines<'_>) {

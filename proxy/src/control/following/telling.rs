@@ -1,0 +1,156 @@
+//! Telling the store what was wished here, and keeping on disk what holds.
+//!
+//! Invariants: one wish is told at a time · one that the store does not take is tried again with a pause that grows, and the log says
+//! so once for each reason · a process that has a successor, or is one that waits, tells nothing and keeps nothing.
+//!
+//! Left out on purpose: what becomes of a wish that gives way. The next view says it (`books`).
+
+use std::time::Duration;
+
+use remora_policy::StoredWish;
+use remora_proto::v1::WishReply;
+use remora_proto::v1::registry_client::RegistryClient;
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use super::search::Pause;
+use super::{Following, convert};
+
+/// How long an operator waits for the store to have a wish that holds here already. 2 s: an election, and a slow disk.
+const SHARED: Duration = Duration::from_secs(2);
+/// How long one wish may take to be answered. As long as an operator waits.
+const ANSWER: Duration = SHARED;
+/// The first pause after a wish that was not taken. 500 ms: what passes has passed.
+const PAUSE_LEAST: Duration = Duration::from_millis(500);
+/// The longest. 30 s: what does not pass is a person's to mend.
+const PAUSE_MOST: Duration = Duration::from_secs(30);
+
+impl Following {
+    /// Whether the store is to keep wishes: it is followed, or has been.
+    pub(in crate::control) fn shares(&self) -> bool {
+        self.0.reach.borrow().is_some() || self.0.directory.view().is_told()
+    }
+
+    /// These are wished here from now on; waits until the store has them. Says whether it does.
+    pub(in crate::control) async fn shared(&self, of: &[String]) -> bool {
+        if self.0.reach.borrow().is_none() {
+            return false;
+        }
+        self.books().fresh.extend(of.iter().cloned());
+        let mut changes = self.0.changes.subscribe();
+        self.changed();
+        let has_them = || !self.untold().iter().any(|said| of.contains(&said.of));
+        let told = async { while !has_them() && changes.changed().await.is_ok() {} };
+        let is_told = timeout(SHARED, told).await.is_ok();
+        // Nobody waits any more: what was wished elsewhere meanwhile is not to be overwritten.
+        let mut books = self.books();
+        books.fresh.retain(|fresh| !of.contains(fresh));
+        // What takes nothing back that the store knows of is not told, and it is not asked whether it does.
+        is_told && books.is_present
+    }
+
+    /// What the store is still to be told.
+    pub(super) fn untold(&self) -> Vec<StoredWish> {
+        let mut untold = self.0.directory.wishes().untold();
+        let books = self.books();
+        untold.retain(|said| !books.has(said));
+        untold
+    }
+
+    /// Tells the store what it is to be told, as long as it is polled.
+    pub(super) async fn keep_telling(&self) {
+        let mut changes = self.0.changes.subscribe();
+        let mut pause = Pause::new(PAUSE_LEAST, PAUSE_MOST);
+        let mut said = String::new();
+        loop {
+            changes.borrow_and_update();
+            let failed = self.tell_all().await.err();
+            if let Some(why) = failed {
+                if why != said {
+                    tracing::warn!(
+                        why,
+                        "the store does not take what is wished here: it is told again"
+                    );
+                }
+                said = why;
+                // What changes meanwhile may be a wish that an operator waits for.
+                let _ = timeout(pause.draw(), changes.changed()).await;
+                continue;
+            }
+            said.clear();
+            pause.reset();
+            // The sender is this one's own.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// Tells each once.
+    async fn tell_all(&self) -> Result<(), String> {
+        if !self.0.keeping.is_ours().await {
+            return Ok(());
+        }
+        let mut failed = None;
+        for said in self.untold() {
+            let Some(leader) = self.0.leader.borrow().clone() else {
+                // It is told when the store is there.
+                return Ok(());
+            };
+            let fresh = self.books().fresh.contains(&said.of);
+            match tell(leader, &said, fresh).await {
+                Ok(version) => {
+                    tracing::info!(
+                        of = said.of,
+                        version,
+                        "the store has been told what is wished here"
+                    );
+                    self.books().is_told(said, version);
+                    self.changed();
+                }
+                // There is another since, which the next view tells.
+                Err(status) if status.code() == Code::FailedPrecondition => {}
+                Err(status) => failed = failed.or(Some(format!("{}: {}", said.of, status.message()))),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Keeps on disk what holds, as long as it is polled.
+    pub(super) async fn keep_kept(&self) {
+        let mut changes = self.0.changes.subscribe();
+        let mut said = String::new();
+        loop {
+            // The sender is this one's own.
+            let _ = changes.changed().await;
+            if let Err(error) = self.keep().await {
+                let why = error.to_string();
+                if why != said {
+                    tracing::error!(
+                        why,
+                        "what the store says could not be kept on disk: it holds until this process ends"
+                    );
+                }
+                said = why;
+            } else {
+                said.clear();
+            }
+        }
+    }
+
+    async fn keep(&self) -> std::io::Result<()> {
+        let place = self.0.keeping.hold().await;
+        // As it is now: others may have waited for the disk before.
+        place.keep_view(&self.0.directory.view()).await
+    }
+}
+
+/// Tells one wish; gives the store's version of it.
+async fn tell(leader: Channel, said: &StoredWish, fresh: bool) -> Result<u64, Status> {
+    let mut client = RegistryClient::new(leader);
+    let asked = timeout(ANSWER, client.wish(convert::wish(said, fresh)));
+    let answered = asked
+        .await
+        .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
+    let WishReply { version } = answered?.into_inner();
+    Ok(version)
+}
