@@ -25,6 +25,11 @@ export function kindMark(change) {
   return mark(KINDS[change.kind] ?? "idle", change.kind);
 }
 
+/** What it is of, where the sentence does not say so itself. */
+export function subject(change) {
+  return change.what.includes(change.of) ? "" : change.of;
+}
+
 function go(parameters) {
   location.replace(`#/changes?${new URLSearchParams(parameters)}`);
 }

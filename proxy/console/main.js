@@ -48,7 +48,7 @@ function paintAll() {
 
 function entered(who) {
   me = who;
-  listen((change) => say(`${change.of} ${change.what}`.trim()));
+  listen((change) => say(`${changes.subject(change)} ${change.what}.`.trim()));
   follow();
 }
 

@@ -2,7 +2,7 @@
 //
 // What is wrong is judged by the proxy, by the same rules as `remora status`: this page only shows it.
 
-import { kindMark } from "./changes.js";
+import { kindMark, subject } from "./changes.js";
 import { spark } from "./chart.js";
 import { live } from "./live.js";
 import { h } from "./paint.js";
@@ -163,7 +163,7 @@ function lately(picture) {
       : h("ol", { class: "lately" }, changes.map((change) =>
         h("li", { key: `${change.at} ${change.number}` },
           time(change.at, clock(change.at)), kindMark(change),
-          h("span", null, h("b", null, change.of), " ", change.what,
+          h("span", null, h("b", null, subject(change)), " ", change.what,
             change.why && h("small", null, change.why), change.who && h("small", null, `by ${change.who}`))))),
     h("p", { class: "quiet" }, `The proxy’s clock: ${clock(picture.at)}`));
 }
