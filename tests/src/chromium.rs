@@ -51,8 +51,17 @@ impl Chromium {
     /// # Errors
     /// When it is not installed, or does not open in time.
     pub fn open(directory: &Path, authority: &Path) -> Result<Self> {
+        trust(&directory.join("home"), authority)?;
+        Self::open_in_clear(directory)
+    }
+
+    /// Opens one with a home in `directory`, for pages in clear.
+    ///
+    /// # Errors
+    /// When it is not installed, or does not open in time.
+    pub fn open_in_clear(directory: &Path) -> Result<Self> {
         let home = directory.join("home");
-        trust(&home, authority)?;
+        std::fs::create_dir_all(&home)?;
         let port = free_port()?;
         let log = directory.join("chromedriver.log");
         let driver = Process::start("chromedriver", Path::new(DRIVER), &log, |command| {
@@ -112,6 +121,49 @@ impl Chromium {
     /// When it fails.
     pub fn run(&self, script: &str) -> Result<Value> {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// What a script on the page hands to the function that is its last argument.
+    ///
+    /// # Errors
+    /// When it fails, or does not do so within WebDriver's limit.
+    pub fn run_later(&self, script: &str, arguments: &[Value]) -> Result<Value> {
+        let what = json!({ "script": script, "args": arguments });
+        self.call("POST", "/execute/async", &what)
+    }
+
+    /// Waits until a script on the page returns true.
+    ///
+    /// # Errors
+    /// When it does not in time, with what the page shows.
+    pub fn wait(&self, what: &str, script: &str) -> Result<()> {
+        let met = || self.run(script).is_ok_and(|met| met == true);
+        wait_until(what, SOON, met).map(drop).with_context(|| {
+            let shown = self.run("return location.href + ' ' + document.body.innerText");
+            shown.map_or_else(
+                |error| error.to_string(),
+                |shown| format!("the page shows {shown}"),
+            )
+        })
+    }
+
+    /// Makes the page so wide and high, as a screen of that size would, and says which colours the system wants: "dark" or
+    /// "light".
+    ///
+    /// # Errors
+    /// When the browser does not take it.
+    pub fn screen(&self, (width, height): (u32, u32), scheme: &str) -> Result<()> {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.tell("Emulation.setDeviceMetricsOverride", &size)?;
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.tell("Emulation.setEmulatedMedia", &json!({ "features": features }))
+    }
+
+    /// Chromium's own protocol, which WebDriver passes on.
+    fn tell(&self, command: &str, parameters: &Value) -> Result<()> {
+        let what = json!({ "cmd": command, "params": parameters });
+        self.call("POST", "/goog/cdp/execute", &what)?;
+        Ok(())
     }
 
     /// Clicks on what the selector names.

@@ -27,6 +27,7 @@
 //! HTTP and the protos, as a user does; so a claim cannot pass by agreeing with the code it judges.
 
 pub mod applications;
+pub mod axe;
 pub mod calls;
 pub mod certificates;
 pub mod chromium;

@@ -18,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare, war};
+pub(crate) use distribution::{fetch, run};
 pub use exporter::{EXPORTER, exporter_option};
 
 use crate::http::Browser;

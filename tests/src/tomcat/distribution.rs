@@ -174,7 +174,7 @@ fn fetch_zip(version: Version) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When Maven is missing or fails, with what it said.
-pub(super) fn fetch(name: &str, artifact: &str) -> Result<PathBuf> {
+pub(crate) fn fetch(name: &str, artifact: &str) -> Result<PathBuf> {
     let cache = place::cache()?;
     let file = cache.join(name);
     if !file.is_file() {
@@ -312,7 +312,7 @@ pub(super) fn files_below(directory: &Path) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// When it is missing or fails, with what it said.
-pub(super) fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
         .output()
