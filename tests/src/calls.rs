@@ -113,6 +113,25 @@ impl Calls {
         Ok(reply.context("ask a proxy for its status")?.into_inner())
     }
 
+    /// Says to the proxy at the first address that users of a route are wanted elsewhere, or are not.
+    ///
+    /// # Errors
+    /// When it refuses, or does not answer.
+    pub fn drain(&self, route: &str, is_wanted: bool) -> Result<v1::DrainReply> {
+        let mut client = ProxyAdminClient::new(self.first()?);
+        let ask = v1::DrainRequest {
+            route: route.to_owned(),
+            ..v1::DrainRequest::default()
+        };
+        let reply = self.runtime.block_on(async {
+            match is_wanted {
+                true => client.drain(ask).await,
+                false => client.undrain(ask).await,
+            }
+        });
+        Ok(reply.context("say a drain to a proxy")?.into_inner())
+    }
+
     /// Saves, and repeats until the outcome is known.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, ensure};
 use remora_proto::v1;
@@ -47,6 +48,24 @@ pub struct Proxy {
     serving: u32,
 }
 
+/// Which paths go to the pool, in every configuration of ours.
+static ROUTES: LazyLock<String> = LazyLock::new(|| {
+    let route = |name| format!("[[route]]\npath = \"/{name}\"\nto = \"tomcat/{name}\"\n\n");
+    ["shop", "probe", "rough"].map(route).concat()
+});
+
+/// The configuration file of a proxy that knows no Tomcat and asks the store, with a directory for what it has to remember.
+pub fn discovering(bind: SocketAddr, control: SocketAddr, stores: &[SocketAddr], state: &Path) -> String {
+    let stores: Vec<String> = stores.iter().map(|address| format!("\"{address}\"")).collect();
+    let stores = stores.join(", ");
+    format!(
+        "[[listen]]\nbind = \"{bind}\"\n\n[pool.tomcat]\nsticky = {{ session = \"JSESSIONID\" }}\n\
+         health = {{ every = \"1s\" }}\ndiscovery = {{ store = [{stores}], allow = [\"127.0.0.0/8\"] }}\n\n{}\
+         [control]\nbind = \"{control}\"\nstate = {state:?}\n",
+        *ROUTES
+    )
+}
+
 /// The configuration file for `members` (route, address).
 pub fn configuration(
     bind: SocketAddr,
@@ -67,11 +86,7 @@ pub fn configuration(
             "[[pool.tomcat.member]]\nurl = \"http://{address}\"\nroute = \"{route}\"\n\n"
         ));
     }
-    for application in ["shop", "probe", "rough"] {
-        text.push_str(&format!(
-            "[[route]]\npath = \"/{application}\"\nto = \"tomcat/{application}\"\n\n"
-        ));
-    }
+    text.push_str(&ROUTES);
     text.push_str(&format!("[control]\nbind = \"{control}\"\n"));
     if let Some(files) = certificates.map(|all| all.files("proxy")) {
         text.push_str(&format!(
@@ -227,6 +242,11 @@ impl Proxy {
         }
     }
 
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.end();
+    }
+
     /// Ends it, and starts it anew with its file changed; it then believes nothing of what it saw before.
     ///
     /// # Errors
@@ -285,8 +305,44 @@ impl Proxy {
     /// # Errors
     /// When it does not answer.
     pub fn upstreams(&self) -> Result<Vec<v1::UpstreamStatus>> {
+        Ok(self.status()?.upstreams)
+    }
+
+    /// All that it says of itself.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn status(&self) -> Result<v1::ProxyStatus> {
+        self.calls()?.proxy_status()
+    }
+
+    /// What its operators say to it.
+    ///
+    /// # Errors
+    /// When the runtime cannot start.
+    pub fn calls(&self) -> Result<Calls> {
         let dial = certificates::operator(self.certificates.as_ref())?;
-        Ok(Calls::over(&dial, &[self.control], 1)?.proxy_status()?.upstreams)
+        Calls::over(&dial, &[self.control], 1)
+    }
+
+    /// Whether the store tells it now that its view stands.
+    pub fn is_following(&self) -> bool {
+        let discovery = self.status().ok().and_then(|status| status.discovery);
+        discovery.is_some_and(|discovery| discovery.present)
+    }
+
+    /// Where the Tomcat of this route is, as it knows it.
+    pub fn url_of(&self, route: &str) -> Option<String> {
+        let upstreams = self.upstreams().ok()?.into_iter();
+        let mut of_route = upstreams.filter(|upstream| upstream.route == route);
+        of_route.next().map(|upstream| upstream.url)
+    }
+
+    /// What it wants of the Tomcat of this route: a word of `UpstreamStatus.state`.
+    pub fn state_of(&self, route: &str) -> Option<String> {
+        let upstreams = self.upstreams().ok()?.into_iter();
+        let mut of_route = upstreams.filter(|upstream| upstream.route == route);
+        of_route.next().map(|upstream| upstream.state)
     }
 
     /// Waits until it believes `health` of `route`.

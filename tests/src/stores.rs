@@ -13,6 +13,7 @@ use crate::disk::FaultyDisk;
 use crate::http::Browser;
 use crate::place;
 use crate::process::{Process, split};
+use crate::proxy::{self, Proxy};
 use crate::wait::{START, wait_for, wait_until};
 
 /// Where one node listens.
@@ -425,6 +426,18 @@ impl Stores {
             .filter(|node| node.process.is_some())
             .map(|node| node.id)
             .collect()
+    }
+
+    /// Starts a proxy that asks these stores for its Tomcats, with its files in this directory; does not wait.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn discovering_proxy(&self, directory: &Path) -> Result<Proxy> {
+        let ports = (place::free_port()?, place::free_port()?);
+        let state = directory.join("proxy-state");
+        let (users, operators) = (loopback(ports.0), loopback(ports.1));
+        let text = proxy::discovering(users, operators, &self.client_addresses(), &state);
+        Proxy::start_with(directory, ports, &text, None)
     }
 
     /// Waits until a node that came back has applied everything that the leader had committed when asked.

@@ -37,6 +37,7 @@ pub struct Plan {
     faulty_disks: bool,
     secured: bool,
     behind_front: bool,
+    discovering: bool,
 }
 
 /// A running world.
@@ -53,6 +54,8 @@ pub struct World {
     /// Between n1 and each store node, if planned.
     relays: Vec<Relay>,
     certificates: Option<Certificates>,
+    /// What it was to be, for Tomcats that are started later.
+    plan: Plan,
     directory: tempfile::TempDir,
     claim_ended: bool,
 }
@@ -72,6 +75,7 @@ impl World {
             faulty_disks: false,
             secured: false,
             behind_front: false,
+            discovering: false,
         }
     }
 
@@ -152,6 +156,38 @@ impl World {
     pub fn tomcat(&mut self, node: &str) -> Result<&mut Tomcat> {
         let found = self.tomcats.iter_mut().find(|tomcat| tomcat.node() == node);
         found.with_context(|| format!("no Tomcat is called {node}"))
+    }
+
+    /// Starts one more Tomcat of this name, whether or not there is one, and waits until it answers. The last of a name is the one
+    /// that the world knows by it; the one before is handed back.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_another(&mut self, node: &str, version: Version) -> Result<Option<Tomcat>> {
+        let plan = self.plan.tomcat_plan(node.to_owned(), version, self)?;
+        let directory = self.directory.path().join(format!("port-{}", plan.port));
+        std::fs::create_dir(&directory)?;
+        let started = Tomcat::start(&directory, plan)?;
+        started.wait_ready()?;
+        let before = self.tomcats.iter().position(|tomcat| tomcat.node() == node);
+        let before = before.map(|place| self.tomcats.remove(place));
+        self.tomcats.push(started);
+        Ok(before)
+    }
+
+    /// Starts one more proxy, which asks the store for its Tomcats, and waits until it has those of the first.
+    ///
+    /// # Errors
+    /// When it does not start, or does not know them in time.
+    pub fn another_proxy(&self) -> Result<Proxy> {
+        let directory = self.directory.path().join("another-proxy");
+        std::fs::create_dir(&directory)?;
+        let proxy = self.stores.discovering_proxy(&directory)?;
+        proxy.wait_ready()?;
+        for tomcat in &self.tomcats {
+            proxy.wait_health(tomcat.node(), "up")?;
+        }
+        Ok(proxy)
     }
 
     /// Runs the operator's command line against this world and gives its output.
@@ -283,6 +319,13 @@ impl Plan {
         self
     }
 
+    /// Lets the proxy ask the store for its Tomcats; its file names none.
+    #[must_use]
+    pub fn discovering(mut self) -> Self {
+        self.discovering = true;
+        self
+    }
+
     /// Starts the world, runs the claim in it, and tells the last words of every process if the claim does not hold.
     ///
     /// # Errors
@@ -342,14 +385,17 @@ impl Plan {
             signals,
             relays,
             certificates: certificates.clone(),
+            plan: self.clone(),
             directory,
             claim_ended: false,
         };
         for (number, version) in (1..).zip(&self.tomcats) {
-            let plan = self.tomcat_plan(number, *version, &world)?;
+            let plan = self.tomcat_plan(format!("n{number}"), *version, &world)?;
             world.tomcats.push(Tomcat::start(world.directory.path(), plan)?);
         }
-        if !world.tomcats.is_empty() {
+        if self.discovering {
+            world.front = Some(world.stores.discovering_proxy(world.directory.path())?);
+        } else if !world.tomcats.is_empty() {
             let members: Vec<_> = world
                 .tomcats
                 .iter()
@@ -367,8 +413,7 @@ impl Plan {
         Ok(world)
     }
 
-    fn tomcat_plan(&self, number: u32, version: Version, world: &World) -> Result<TomcatPlan> {
-        let node = format!("n{number}");
+    fn tomcat_plan(&self, node: String, version: Version, world: &World) -> Result<TomcatPlan> {
         let mut manager = self.manager.clone();
         if let Some(certificates) = &world.certificates {
             manager.extend(certificates.attributes("adapter"));
@@ -381,7 +426,7 @@ impl Plan {
         let relays: Vec<String> = (world.relays.iter())
             .map(|relay| relay.address().to_string())
             .collect();
-        let nodes = if number == 1 && self.relayed {
+        let nodes = if node == "n1" && self.relayed {
             relays.join(",")
         } else {
             world.stores.client_list()

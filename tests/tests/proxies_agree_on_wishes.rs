@@ -1,0 +1,83 @@
+//! Beside the promises: what an operator wishes at one proxy holds at all of them, and survives that the store is away.
+//!
+//! Shown with two proxies that know no Tomcat but what the store tells, and two Tomcats. A drain at one proxy holds at the other, and
+//! one that ends at the other ends at the first. Then all store nodes are killed: a drain at the first proxy holds there at once, its
+//! answer says that the other proxies do not know, and the first proxy, started anew meanwhile, serves a user by its last view, says
+//! so, and still drains. With the store back the other proxy drains, too, and nothing is left to be told.
+//! Broken once to see it fail: a wish that is never told (the other proxy went on); the view not kept (the proxy that was started
+//! anew knew no Tomcat).
+
+use anyhow::{Context, Result, ensure};
+use remora_proto::v1::DiscoveryStatus;
+use remora_tests::proxy::Proxy;
+use remora_tests::tomcat::Version;
+use remora_tests::wait::SOON;
+use remora_tests::{Outcome, World, wait_until};
+
+fn wait_state(proxy: &Proxy, state: &str) -> Outcome {
+    let what = format!("n1 {state} at the proxy on {}", proxy.address);
+    wait_until(&what, SOON, || proxy.state_of("n1").as_deref() == Some(state))?;
+    Ok(())
+}
+
+fn discovery(proxy: &Proxy) -> Result<DiscoveryStatus> {
+    proxy.status()?.discovery.context("it follows the store")
+}
+
+/// What was said at one proxy holds at both.
+fn agree(world: &mut World, other: &Proxy) -> Outcome {
+    let reply = world.proxy()?.calls()?.drain("n1", true)?;
+    ensure!(
+        reply.shared && !reply.ends_with_process,
+        "the store keeps it: {reply:?}"
+    );
+    wait_state(other, "draining")?;
+    let reply = other.calls()?.drain("n1", false)?;
+    ensure!(reply.shared, "so it does of its end: {reply:?}");
+    wait_state(world.proxy()?, "active")
+}
+
+/// What was said while the store was away holds where it was said, whatever becomes of that process.
+fn alone(world: &mut World, other: &Proxy) -> Outcome {
+    for id in world.stores.ids() {
+        world.stores.kill(id)?;
+    }
+    let reply = world.proxy()?.calls()?.drain("n1", true)?;
+    ensure!(!reply.shared, "nobody keeps it for the other proxy: {reply:?}");
+    ensure!(!reply.ends_with_process, "a directory keeps it: {reply:?}");
+    wait_state(world.proxy()?, "draining")?;
+    ensure!(
+        other.state_of("n1").as_deref() == Some("active"),
+        "the other proxy cannot know"
+    );
+    world.proxy()?.start_anew(|file| file)?;
+    let proxy = world.proxy()?;
+    wait_state(proxy, "draining")?;
+    let told = discovery(proxy)?;
+    ensure!(
+        !told.present && told.silent_seconds.is_none() && told.untold == 1 && !told.reason.is_empty(),
+        "it serves by its last view, and says so: {told:?}"
+    );
+    let page = world.caller()?.browser.get("/probe/nothing-here")?;
+    ensure!(page.status == 404, "the Tomcats of that view are asked: {page:?}");
+    Ok(())
+}
+
+#[test]
+fn with_and_without_the_store() -> Outcome {
+    let plan = World::plan().discovering().tomcats(&[Version::V10; 2]);
+    plan.run(|world| {
+        let other = world.another_proxy()?;
+        agree(world, &other)?;
+        alone(world, &other)?;
+        for id in world.stores.ids() {
+            world.stores.launch(id)?;
+        }
+        wait_state(&other, "draining")?;
+        let proxy = world.proxy()?;
+        wait_until("nothing is left to be told", SOON, || {
+            discovery(proxy).is_ok_and(|told| told.present && told.untold == 0)
+        })?;
+        Ok(())
+    })
+}
