@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use remora_policy::{
-    AdminState, Belief, Health, Observation, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet, View,
+    AdminState, Belief, Observation, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet, View,
 };
 use tokio::sync::watch;
 use tracing::{info, warn};

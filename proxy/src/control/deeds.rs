@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use remora_policy::{AdminState, Mark, Pool, StoredWish, Upstream, Wish, Wishes};
+use remora_policy::{AdminState, Pool, StoredWish, Upstream, Wish, Wishes};
 use remora_process::audit;
 use remora_process::tls::Caller;
 use remora_proto::v1::{
@@ -243,14 +243,15 @@ impl Control {
             )));
         }
         let mut wishes = self.directory.wishes();
-        let untold = self.following.shares();
         let of_route = |route: Arc<str>| {
             let wish = change.of(wishes.of(&route), self.directory.is_drained_by_file(&route));
-            let version = wishes.base(&route);
+            let mark = self
+                .following
+                .mark(&StoredWish::of_route(&route), wishes.base(&route));
             let wish = Wish {
                 who: Some(caller.name().into()),
                 at: Some(unix_now()),
-                mark: Mark { version, untold },
+                mark,
                 ..wish
             };
             (route, wish)
@@ -329,11 +330,10 @@ impl Control {
         let wish =
             maintaining::wished(request, caller.name(), by_file.unwrap_or(false)).map_err(Refused::Wrong)?;
         let unchanged = wishes.pools.of(&name).map(maintaining::said) == wish.as_ref().map(maintaining::said);
-        let mark = Mark {
-            version: wishes.pools.base(&name),
-            untold: self.following.shares(),
-        };
-        let set = |wishes: &mut Wishes| maintaining::set(&mut wishes.pools, &name, (wish.clone(), mark), caller);
+        let of = StoredWish::of_pool(&name);
+        let mark = self.following.mark(&of, wishes.pools.base(&name));
+        let set =
+            |wishes: &mut Wishes| maintaining::set(&mut wishes.pools, &name, (wish.clone(), mark), caller);
         set(&mut wishes);
         if let Some(store) = &place.store {
             store.keep_pools(&wishes).await.map_err(not_kept)?;
@@ -345,7 +345,7 @@ impl Control {
             let said = maintaining::told(wished);
             self.tell(Sort::Maintenance, &name, said, caller);
         }
-        let shared = self.following.shared(&[StoredWish::of_pool(&name)]).await;
+        let shared = self.following.shared(&[of]).await;
         let pool = self.pools().into_iter().find(|pool| pool.pool == name);
         Ok(MaintainReply {
             pool,

@@ -59,8 +59,8 @@ impl Books {
         told.is_some_and(|(told, _)| told.said == said.said)
     }
 
-    /// Whether the store has any words of ours that are in no view yet.
-    pub(super) fn has_any(&self, of: &str) -> bool {
-        self.told.contains_key(of)
+    /// The store's version of what was told of this and is in no view yet; 0 where there is none.
+    pub(super) fn version(&self, of: &str) -> u64 {
+        self.told.get(of).map_or(0, |(_, version)| *version)
     }
 }

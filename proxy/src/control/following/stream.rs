@@ -109,9 +109,10 @@ impl Following {
             ));
         }
         let mut books = self.books();
-        for of in followed.overruled.iter().filter(|of| !books.has_any(of)) {
+        for of in followed.overruled.iter().filter(|of| books.version(of) == 0) {
             let of = &**of;
-            let what = "what was wished here while the store was away gives way to what was wished elsewhere since";
+            let what =
+                "what was wished here while the store was away gives way to what was wished elsewhere since";
             tracing::warn!(of, "{what}");
             let chronicle = self.0.directory.chronicle();
             chronicle.note(Happening::new(Sort::Wish, of, what));

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use remora_policy::StoredWish;
+use remora_policy::{Mark, StoredWish};
 use remora_proto::v1::WishReply;
 use remora_proto::v1::registry_client::RegistryClient;
 use tokio::time::timeout;
@@ -27,8 +27,17 @@ const PAUSE_LEAST: Duration = Duration::from_millis(500);
 const PAUSE_MOST: Duration = Duration::from_secs(30);
 
 impl Following {
+    /// How a wish of this stands with the store that is made now, over the version of it that is held.
+    pub(in crate::control) fn mark(&self, of: &str, held: u64) -> Mark {
+        Mark {
+            // What was told a moment ago is there, though no view has shown it yet: who takes it back takes that back.
+            version: held.max(self.books().version(of)),
+            untold: self.shares(),
+        }
+    }
+
     /// Whether the store is to keep wishes: it is followed, or has been.
-    pub(in crate::control) fn shares(&self) -> bool {
+    fn shares(&self) -> bool {
         self.0.reach.borrow().is_some() || self.0.directory.view().is_told()
     }
 
@@ -138,6 +147,9 @@ impl Following {
     }
 
     async fn keep(&self) -> std::io::Result<()> {
+        if !self.shares() {
+            return Ok(());
+        }
         let place = self.0.keeping.hold().await;
         // As it is now: others may have waited for the disk before.
         place.keep_view(&self.0.directory.view()).await

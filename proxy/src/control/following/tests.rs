@@ -4,7 +4,7 @@ mod registry;
 
 use std::time::Duration;
 
-use remora_policy::{AdminState, View};
+use remora_policy::{AdminState, StoredWish, View, Wish};
 use remora_process::config::Source;
 use remora_proto::v1::{DiscoveryStatus, FollowReply};
 use tonic::Status;
@@ -88,14 +88,20 @@ impl Proxy {
 
     /// Wishes a drain as an operator does; says whether the store has it.
     async fn drain(&self, route: &str) -> bool {
+        self.wish(route, Some(AdminState::Draining)).await
+    }
+
+    async fn wish(&self, route: &str, state: Option<AdminState>) -> bool {
         let mut wishes = self.directory.wishes();
-        let mut wish = wishes.of(route);
-        wish.state = Some(AdminState::Draining);
-        wish.mark.version = wishes.base(route);
-        wish.mark.untold = true;
+        let of = StoredWish::of_route(route);
+        let wish = Wish {
+            state,
+            mark: self.following.mark(&of, wishes.base(route)),
+            ..Wish::default()
+        };
         wishes.set(route, wish);
         self.directory.follow(wishes);
-        self.following.shared(&[format!("route {route}")]).await
+        self.following.shared(&[of]).await
     }
 }
 
@@ -198,10 +204,7 @@ async fn a_silent_store_is_left_for_another() {
 async fn an_earlier_release_is_named_and_the_last_view_holds() {
     let store = Registry::start().await;
     store.refuse(Some(Status::unimplemented("")));
-    let mut kept = View::default();
-    kept.cluster = "c1".into();
-    kept.version = 3;
-    kept.servers.push(remora_policy::Announced {
+    let known = remora_policy::Announced {
         node: "n1".into(),
         instance: 1,
         version: 2,
@@ -209,7 +212,13 @@ async fn an_earlier_release_is_named_and_the_last_view_holds() {
         url: "http://10.0.0.1:8080".into(),
         applications: Vec::new(),
         carried: false,
-    });
+    };
+    let kept = View {
+        cluster: "c1".into(),
+        version: 3,
+        servers: vec![known],
+        ..View::default()
+    };
     let proxy = Proxy::of(&config(&[&store]), kept);
     assert_eq!(proxy.routes(), ["n1"]);
     proxy
@@ -258,6 +267,21 @@ async fn a_wish_is_told_at_once_or_later_over_what_it_was_made_over() {
         (asked.base, asked.wish.unwrap().of.as_str()),
         (Some(0), "route n2")
     );
+}
+
+#[tokio::test]
+async fn what_was_told_a_moment_ago_can_be_taken_back() {
+    let store = Registry::start().await;
+    let proxy = Proxy::of(&config(&[&store]), View::default());
+    store.say(view(7, &[server("n1", 1)])).await;
+    proxy.wait("its view", |proxy| proxy.status().present).await;
+    store.answer(Ok(9));
+    assert!(proxy.drain("n1").await);
+    // No view has shown it yet.
+    store.answer(Ok(10));
+    assert!(proxy.wish("n1", None).await);
+    let asked = store.wished();
+    assert!(asked.wish.unwrap().said.is_empty() && asked.base.is_none());
 }
 
 #[tokio::test]
