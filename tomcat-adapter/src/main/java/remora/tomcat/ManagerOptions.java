@@ -44,6 +44,7 @@ final class ManagerOptions {
       "it is \"http://host:port\" or \"https://host:port\", without a path, such as"
           + " \"http://10.0.0.5:8080\".";
 
+  /** Ports of TCP have 16 bits. */
   private static final int PORT_MAX = 0xffff;
 
   private static final Pattern DURATION = Pattern.compile("([0-9]{1,9})(ms|s)");

@@ -27,7 +27,7 @@ import remora.tomcat.store.Announcement;
 
 /**
  * What this Tomcat says of itself to the store's registry: the announcements of its applications,
- * together. When it is said is decided by its {@link Entry}.
+ * together. When it is said is decided by its {@link RegistryEntry}.
  *
  * <p>What is announced may be changed on any thread; all else is the leader finder's thread's.
  */
@@ -42,7 +42,7 @@ final class Registrar {
   private final long instance;
   private final Executor finder;
   private final RegistrarLog log = new RegistrarLog();
-  private final Entry entry = new Entry(System.nanoTime());
+  private final RegistryEntry entry = new RegistryEntry(System.nanoTime());
   private final OwnAddress own = new OwnAddress(Registrar::isOurs);
   private final List<CountDownLatch> leaving = new ArrayList<>();
 
@@ -145,11 +145,11 @@ final class Registrar {
    * @return when there may be more to say; else the given time
    */
   long tell(ManagedChannel leader, long nowNanos, long elseNanos) {
-    Entry.Word word = entry.next(nowNanos);
-    if (word != Entry.Word.NOTHING) {
+    RegistryEntry.Telling word = entry.next(nowNanos);
+    if (word != RegistryEntry.Telling.NOTHING) {
       RegistryGrpc.RegistryStub registry =
           RegistryGrpc.newStub(leader).withDeadlineAfter(CALL_SECONDS_MAX, TimeUnit.SECONDS);
-      if (word == Entry.Word.ANNOUNCE) {
+      if (word == RegistryEntry.Telling.ANNOUNCE) {
         saidAs = wanted.getCaller().getNode();
         registry.announce(wanted.toBuilder().setCaller(caller(saidAs)).build(), new Ended<>());
       } else {
@@ -175,7 +175,7 @@ final class Registrar {
       finder.execute(
           () -> {
             entry.answered();
-            log.answered(entry.state() == Entry.State.STANDS);
+            log.answered(entry.state() == RegistryEntry.State.STANDS);
             lookWhetherOut();
           });
     }

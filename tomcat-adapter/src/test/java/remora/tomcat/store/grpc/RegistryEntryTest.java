@@ -9,9 +9,9 @@ import org.junit.jupiter.api.Test;
  * What is said of a Tomcat to the registry, and when. Each line of a script is the time in seconds,
  * what happens, and behind the arrow what is said then and how the entry stands.
  */
-class EntryTest {
+class RegistryEntryTest {
 
-  private final Entry entry = new Entry(0);
+  private final RegistryEntry entry = new RegistryEntry(0);
   private long now;
 
   private void script(String... lines) {
@@ -20,8 +20,8 @@ class EntryTest {
       String[] words = halves[0].trim().split("\\s+");
       now = (long) (Double.parseDouble(words[0]) * TimeUnit.SECONDS.toNanos(1));
       String said = happen(words[1]);
-      Entry.Word word = entry.next(now);
-      String found = (word == Entry.Word.NOTHING ? "" : word + " ") + entry.state() + said;
+      RegistryEntry.Telling word = entry.next(now);
+      String found = (word == RegistryEntry.Telling.NOTHING ? "" : word + " ") + entry.state() + said;
       assertEquals(halves[1].trim(), found, line);
     }
   }

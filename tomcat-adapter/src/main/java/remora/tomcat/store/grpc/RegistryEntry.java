@@ -12,10 +12,10 @@ import java.util.concurrent.TimeUnit;
  * what the registry holds or may hold, and enters nothing, whatever happens meanwhile, until it
  * {@link #returns}.
  */
-final class Entry {
+final class RegistryEntry {
 
   /** What to say now. */
-  enum Word {
+  enum Telling {
     NOTHING,
     ANNOUNCE,
     RETIRE
@@ -69,7 +69,7 @@ final class Entry {
   private boolean refused;
 
   /** The call under way, the version that it says, and whether its answer is of another store. */
-  private Word call = Word.NOTHING;
+  private Telling call = Telling.NOTHING;
 
   private long said;
   private boolean outdated;
@@ -78,7 +78,7 @@ final class Entry {
   private long announcedNanos;
   private long pauseNanos = BROKEN_NANOS_MIN;
 
-  Entry(long nowNanos) {
+  RegistryEntry(long nowNanos) {
     dueNanos = nowNanos;
     announcedNanos = nowNanos - ANNOUNCE_NANOS_MIN;
   }
@@ -135,21 +135,21 @@ final class Entry {
   }
 
   /** What is to be said, whenever it is due. */
-  private Word owed() {
+  private Telling owed() {
     boolean standsNot = leaves || wanted == 0;
     if (held != 0 && (standsNot || renamed)) {
-      return Word.RETIRE;
+      return Telling.RETIRE;
     }
-    return standsNot || held == wanted ? Word.NOTHING : Word.ANNOUNCE;
+    return standsNot || held == wanted ? Telling.NOTHING : Telling.ANNOUNCE;
   }
 
   /** What is to be said now; its call is then under way until it is told what came of it. */
-  Word next(long nowNanos) {
-    if (call != Word.NOTHING || nowNanos - dueNanos < 0) {
-      return Word.NOTHING;
+  Telling next(long nowNanos) {
+    if (call != Telling.NOTHING || nowNanos - dueNanos < 0) {
+      return Telling.NOTHING;
     }
     call = owed();
-    if (call == Word.ANNOUNCE) {
+    if (call == Telling.ANNOUNCE) {
       announcedNanos = nowNanos;
       renamed = false;
     }
@@ -161,13 +161,13 @@ final class Entry {
 
   /** When {@link #next} may have something to say; else the given time. */
   long dueNanos(long elseNanos) {
-    return call != Word.NOTHING || owed() == Word.NOTHING ? elseNanos : dueNanos;
+    return call != Telling.NOTHING || owed() == Telling.NOTHING ? elseNanos : dueNanos;
   }
 
   /** The store has done what was said. */
   void answered() {
-    boolean retired = call == Word.RETIRE;
-    call = Word.NOTHING;
+    boolean retired = call == Telling.RETIRE;
+    call = Telling.NOTHING;
     pauseNanos = BROKEN_NANOS_MIN;
     if (!outdated) {
       held = retired ? 0 : said;
@@ -182,7 +182,7 @@ final class Entry {
    * @return whether calls have broken for so long that a person should hear of it
    */
   boolean broke(long nowNanos) {
-    call = Word.NOTHING;
+    call = Telling.NOTHING;
     held = UNKNOWN;
     boolean lasts = pauseNanos == BROKEN_NANOS_MAX;
     dueNanos = later(dueNanos, nowNanos + pauseNanos);
@@ -192,8 +192,8 @@ final class Entry {
 
   /** The store has not done what was said, and will not until somebody does something. */
   void refused(long nowNanos) {
-    boolean retired = call == Word.RETIRE;
-    call = Word.NOTHING;
+    boolean retired = call == Telling.RETIRE;
+    call = Telling.NOTHING;
     if (retired) {
       held = 0; // or stays there, until an operator takes it out
     } else if (said == wanted && !leaves && !outdated) {
@@ -208,16 +208,16 @@ final class Entry {
 
   /** Whether this Tomcat leaves, and has nothing left to take out. */
   boolean isOut() {
-    return leaves && call == Word.NOTHING && held == 0;
+    return leaves && call == Telling.NOTHING && held == 0;
   }
 
   /** How it stands. */
   State state() {
-    if (call != Word.NOTHING) {
+    if (call != Telling.NOTHING) {
       return State.SAID;
     } else if (refused) {
       return State.REFUSED;
-    } else if (owed() != Word.NOTHING) {
+    } else if (owed() != Telling.NOTHING) {
       return State.DUE;
     }
     return held == 0 ? State.ABSENT : State.STANDS;
