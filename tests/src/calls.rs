@@ -11,8 +11,10 @@ use anyhow::{Context, Result, bail};
 use remora_process::tls::Dial;
 use remora_proto::v1;
 use sha2::{Digest, Sha256};
+use tokio_stream::StreamExt;
 use tonic::transport::{Channel, Endpoint};
 use v1::proxy_admin_client::ProxyAdminClient;
+use v1::registry_client::RegistryClient;
 use v1::session_store_client::SessionStoreClient;
 use v1::store_admin_client::StoreAdminClient;
 
@@ -101,6 +103,72 @@ impl Calls {
             .context("ask a store for its sessions")?
             .into_inner()
             .sessions)
+    }
+
+    /// Who is in the store's registry, and who of them has a stream to the node that answers.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn servers(&mut self) -> Result<Vec<v1::list_servers_reply::Server>> {
+        let reply = self.repeat("list servers", async |channel| {
+            let mut client = RegistryClient::new(channel);
+            client
+                .list_servers(v1::ListServersRequest {})
+                .await
+                .map(tonic::Response::into_inner)
+        })?;
+        Ok(reply.servers)
+    }
+
+    /// The registry and the wishes as a proxy that begins to follow is told them.
+    ///
+    /// # Errors
+    /// When no node leads.
+    pub fn view(&mut self) -> Result<v1::FollowReply> {
+        self.repeat("follow", async |channel| {
+            let asked = v1::FollowRequest {
+                proxy: "harness".into(),
+                ..Default::default()
+            };
+            let mut client = RegistryClient::new(channel);
+            // The call stays open until the whole view is here.
+            let asked = tokio_stream::once(asked).chain(tokio_stream::pending());
+            let mut told = client.follow(asked).await?.into_inner();
+            let mut view = v1::FollowReply::default();
+            loop {
+                let part = told.message().await?;
+                let part =
+                    part.ok_or_else(|| tonic::Status::unavailable("the stream ended within a view"))?;
+                let more = part.more;
+                view.cluster = part.cluster;
+                view.version = part.version;
+                view.servers.extend(part.servers);
+                view.wishes.extend(part.wishes);
+                view.retired.extend(part.retired);
+                if !more {
+                    return Ok(view);
+                }
+            }
+        })
+    }
+
+    /// Takes an application server out of the registry as an operator does; whether it was there.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn retire(&mut self, node: &str) -> Result<bool> {
+        let request = v1::RetireNodeRequest {
+            node: node.to_owned(),
+            instance: 0,
+        };
+        let reply = self.repeat("retire a node", async |channel| {
+            let mut client = RegistryClient::new(channel);
+            client
+                .retire_node(request.clone())
+                .await
+                .map(tonic::Response::into_inner)
+        })?;
+        Ok(reply.retired)
     }
 
     /// What the proxy at the first address believes.

@@ -1,18 +1,19 @@
-//! What the registry knows of Tomcats outlives the store and the Tomcats: only who retires, or is retired, leaves it.
+//! Promise 5, for the registry: what the store knows of Tomcats outlives the store and the Tomcats. Only who retires, or is
+//! retired, leaves it.
 //!
-//! Shown with two Tomcats that announced themselves, of which one is then killed (SIGKILL): it stays, and is shown as not
+//! Shown with two Tomcats that announced themselves, of which one is then killed (SIGKILL): it stays, and is listed as not
 //! present. So it does through ten seconds in which no node leads, and through a kill of all nodes at once; each time the entries
-//! are the same, to their versions, when the living Tomcat has met the store again: it has said nothing anew. An operator takes
+//! are the same, to their versions, when the living Tomcat has met the store again: it has said nothing new. An operator takes
 //! the dead one out. The living one, taken out as well, announces itself again; an application that is undeployed leaves its
-//! entry; and when it stops in order it is out before its process ends.
-//! Broken once to see it fail: `ServerSteps` deaf to `BEFORE_STOP` (n1 stays in), and `Entry.meets` deaf to a store that does not
-//! know its instance (n1 stays out).
+//! entry; and of a Tomcat that was stopped in order nothing is left.
+//! Broken once to see it fail: `RegistryEntry.meets` in the session manager deaf to a store that does not know its instance (the living
+//! one stays out).
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use remora_proto::v1::FollowReply;
 use remora_proto::v1::follow_reply::Server;
+use remora_proto::v1::{FollowReply, Owner, list_servers_reply};
 use remora_tests::calls::Calls;
 use remora_tests::tomcat::{Application, Version};
 use remora_tests::wait::{SOON, START, holds_for};
@@ -54,7 +55,7 @@ fn only_n1_is_present(calls: &mut Calls) -> Outcome {
     let waited = wait_until("n1 present and n2 not", SOON, || {
         last = calls.servers().unwrap_or_default();
         let present = |node: &str| {
-            let is_it = |server: &&remora_proto::v1::list_servers_reply::Server| {
+            let is_it = |server: &&list_servers_reply::Server| {
                 server.server.as_ref().is_some_and(|owner| owner.node == node)
             };
             last.iter().find(is_it).map(|server| server.present)
@@ -114,7 +115,7 @@ fn and_their_tomcats() -> Outcome {
 fn operators_and_tomcats_take_out(world: &mut World, calls: &mut Calls, before: &FollowReply) -> Outcome {
     let (first, second) = (instance(before, "n1")?, instance(before, "n2")?);
     let out = |view: &FollowReply, node: &str, instance: u64| {
-        let is_it = |owner: &remora_proto::v1::Owner| owner.node == node && owner.instance == instance;
+        let is_it = |owner: &Owner| owner.node == node && owner.instance == instance;
         let marks = view.retired.iter();
         entry(view, node).is_none()
             && marks
