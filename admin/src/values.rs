@@ -12,6 +12,7 @@ use jiff::{Span, Timestamp};
 use serde_json::{Map, Number, Value};
 
 use crate::ids;
+use remora_overview::kinds::{HEARS_ITS_END, JAVA, SEALED};
 
 /// Values lie in each other so deep at most: what a session manager writes, and no more than a stack holds.
 const DEPTH_MAX: usize = 33;
@@ -28,68 +29,8 @@ const PLACES_MAX: usize = 64;
 /// Nanoseconds in a second.
 const NANOS_IN_SECOND: i128 = 1_000_000_000;
 
-/// The bit of a type tag that says that the value hears when its session ends.
-const HEARS_ITS_END: u32 = 1 << 31;
-
-/// Java's names of the types by tag, from 0.
-const NAMES: [&str; 35] = [
-    "null",
-    "String",
-    "String",
-    "Boolean",
-    "Byte",
-    "Short",
-    "Character",
-    "Integer",
-    "Long",
-    "Float",
-    "Double",
-    "BigInteger",
-    "BigDecimal",
-    "UUID",
-    "Date",
-    "Instant",
-    "LocalDate",
-    "LocalTime",
-    "LocalDateTime",
-    "OffsetDateTime",
-    "ZonedDateTime",
-    "Duration",
-    "Period",
-    "Locale",
-    "byte[]",
-    "enum",
-    "String[]",
-    "ArrayList",
-    "LinkedList",
-    "HashSet",
-    "LinkedHashSet",
-    "TreeSet",
-    "HashMap",
-    "LinkedHashMap",
-    "TreeMap",
-];
-
-/// The tag of a Java serialization stream.
-const JAVA: u32 = 100;
-
-/// The tag of an encrypted value.
-const SEALED: u32 = 101;
-
 /// What is shown in place of the id of the session.
 const OWN_ID: &str = "(the session's id)";
-
-/// What kind of value a tag means, in words.
-pub(crate) fn kind(tag: u32) -> String {
-    let tag = tag & !HEARS_ITS_END;
-    let name = usize::try_from(tag).ok().and_then(|tag| NAMES.get(tag));
-    match (name, tag) {
-        (Some(name), _) => (*name).to_owned(),
-        (None, JAVA) => "Java object".to_owned(),
-        (None, SEALED) => "encrypted".to_owned(),
-        (None, tag) => format!("unknown type {tag}"),
-    }
-}
 
 /// A value; `own` tells whether a text is the id of the session.
 pub(crate) fn read(tag: u32, bytes: &[u8], own: &dyn Fn(&str) -> bool) -> Value {

@@ -21,6 +21,7 @@ use remora_proto::v1::{
     ListSessionsRequest, RecoverReply, RecoverRequest, SessionDetail, SessionStatsReply, SessionStatsRequest,
     SessionValues, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -67,7 +68,18 @@ pub struct Reach {
 #[derive(Debug)]
 pub struct Store {
     reach: Reach,
+    /// For whom it is asked, where that is not whoever the certificate names.
+    on_behalf_of: Option<Behalf>,
 }
+
+/// A name as it goes with a question.
+type Behalf = MetadataValue<Ascii>;
+
+/// Where the name goes.
+const BEHALF: &str = "remora-for";
+
+/// Bytes of the name that the store takes.
+const BEHALF_BYTES_MAX: usize = 128;
 
 /// One question to the store, so that one loop serves them all.
 trait Question: Clone {
@@ -76,7 +88,7 @@ trait Question: Clone {
     const TIMEOUT: Duration;
     /// Whether asking twice is the same as asking once.
     const IS_READ: bool;
-    async fn ask(self, channel: Channel) -> Result<Self::Answer, Status>;
+    async fn ask(self, channel: Channel, on_behalf_of: Option<Behalf>) -> Result<Self::Answer, Status>;
 }
 
 /// The question for a session with its values; without them the same words ask another method.
@@ -96,8 +108,12 @@ macro_rules! question {
             // The constant that the question was declared with, and its reason there.
             const TIMEOUT: Duration = $timeout;
             const IS_READ: bool = $is_read;
-            async fn ask(self, channel: Channel) -> Result<$answer, Status> {
-                let answer = $client::new(channel).$method(self).await;
+            async fn ask(self, channel: Channel, on_behalf_of: Option<Behalf>) -> Result<$answer, Status> {
+                let mut request = tonic::IntoRequest::into_request(self);
+                if let Some(name) = on_behalf_of {
+                    request.metadata_mut().insert(BEHALF, name);
+                }
+                let answer = $client::new(channel).$method(request).await;
                 answer.map(tonic::Response::into_inner)
             }
         }
@@ -219,7 +235,24 @@ impl Store {
             ));
         }
         check_addresses(&reach.addresses)?;
-        Ok(Store { reach: reach.clone() })
+        Ok(Store {
+            reach: reach.clone(),
+            on_behalf_of: None,
+        })
+    }
+
+    /// The same asked for somebody whom the store writes down beside whoever asks it. It believes that for no right.
+    #[must_use]
+    pub fn on_behalf_of(self, name: &str) -> Store {
+        let plain = name.bytes().map(|byte| match byte {
+            b' '..=b'~' => byte,
+            _ => b'?',
+        });
+        let plain: Vec<u8> = plain.take(BEHALF_BYTES_MAX).collect();
+        Store {
+            on_behalf_of: Behalf::try_from(plain.as_slice()).ok(),
+            ..self
+        }
     }
 
     /// The status of the first node that answers and belongs to a cluster: one that waits to be added knows nobody. Of such a
@@ -237,7 +270,7 @@ impl Store {
 
     /// The status of the node at exactly this address.
     pub async fn status_of(&self, address: &str) -> Result<StoreStatus, Failure> {
-        attempt(&self.reach.dial, address, StoreStatusRequest {})
+        self.attempt(address, StoreStatusRequest {})
             .await
             .map_err(Missed::into_failure)
     }
@@ -269,7 +302,7 @@ impl Store {
 
     /// Asks the leader, at exactly this address, to hand over.
     pub async fn hand_over(&self, address: &str, request: HandOverRequest) -> Result<HandOverReply, Failure> {
-        let asked = attempt(&self.reach.dial, address, request).await;
+        let asked = self.attempt(address, request).await;
         asked.map_err(Missed::into_failure)
     }
 
@@ -280,7 +313,7 @@ impl Store {
 
     /// Asks the node at exactly this address what it would give up if it went on alone, or lets it.
     pub async fn recover(&self, address: &str, request: RecoverRequest) -> Result<RecoverReply, Failure> {
-        let asked = attempt(&self.reach.dial, address, request).await;
+        let asked = self.attempt(address, request).await;
         asked.map_err(Missed::into_failure)
     }
 
@@ -291,7 +324,7 @@ impl Store {
 
     /// The Tomcats that announced themselves, as the node at exactly this address knows how they fare.
     pub async fn servers_at(&self, address: &str) -> Result<ListServersReply, Failure> {
-        let asked = attempt(&self.reach.dial, address, ListServersRequest {}).await;
+        let asked = self.attempt(address, ListServersRequest {}).await;
         asked.map_err(Missed::into_failure)
     }
 
@@ -318,12 +351,43 @@ impl Store {
         self.ask(request).await
     }
 
+    async fn attempt<Q: Question>(&self, address: &str, question: Q) -> Result<Q::Answer, Missed> {
+        let dial = &self.reach.dial;
+        let channel = match connect(dial, address, Q::TIMEOUT).await {
+            Ok(channel) => channel,
+            Err(status) => {
+                let mistake = mistakes::named(dial, address, Asked::Store, &status).await;
+                return Err(mistake.map_or_else(
+                    || Missed::Passing(failure(dial, address, &status)),
+                    Missed::Mistaken,
+                ));
+            }
+        };
+        let status = match question.ask(channel, self.on_behalf_of.clone()).await {
+            Ok(answer) => return Ok(answer),
+            Err(status) => status,
+        };
+        if let Some(mistake) = mistakes::named(dial, address, Asked::Store, &status).await {
+            return Err(Missed::Mistaken(mistake));
+        }
+        Err(match status {
+            status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
+                "{address}: unknown whether it was done; look again with `remora sessions list`"
+            ))),
+            // With a source it was made up on this side: the connection ended, and another node may answer.
+            status if is_passing(&status) || std::error::Error::source(&status).is_some() => {
+                Missed::Passing(failure(dial, address, &status))
+            }
+            status => Missed::Final(failure(dial, address, &status)),
+        })
+    }
+
     async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer, Failure> {
         let started = Instant::now();
         loop {
             let (mut last, mut passing) = (None, false);
             for address in &self.reach.addresses {
-                match attempt(&self.reach.dial, address, question.clone()).await {
+                match self.attempt(address, question.clone()).await {
                     Ok(answer) => return Ok(answer),
                     Err(Missed::Passing(failure)) => {
                         last = Some(failure);
@@ -366,36 +430,6 @@ pub fn check_addresses(addresses: &[String]) -> Result<(), Failure> {
             "{wrong:?} is not an address: write HOST:PORT"
         ))),
     }
-}
-
-async fn attempt<Q: Question>(dial: &Dial, address: &str, question: Q) -> Result<Q::Answer, Missed> {
-    let channel = match connect(dial, address, Q::TIMEOUT).await {
-        Ok(channel) => channel,
-        Err(status) => {
-            let mistake = mistakes::named(dial, address, Asked::Store, &status).await;
-            return Err(mistake.map_or_else(
-                || Missed::Passing(failure(dial, address, &status)),
-                Missed::Mistaken,
-            ));
-        }
-    };
-    let status = match question.ask(channel).await {
-        Ok(answer) => return Ok(answer),
-        Err(status) => status,
-    };
-    if let Some(mistake) = mistakes::named(dial, address, Asked::Store, &status).await {
-        return Err(Missed::Mistaken(mistake));
-    }
-    Err(match status {
-        status if !Q::IS_READ && !is_learned(&status) => Missed::Final(Failure::Refused(format!(
-            "{address}: unknown whether it was done; look again with `remora sessions list`"
-        ))),
-        // With a source it was made up on this side: the connection ended, and another node may answer.
-        status if is_passing(&status) || std::error::Error::source(&status).is_some() => {
-            Missed::Passing(failure(dial, address, &status))
-        }
-        status => Missed::Final(failure(dial, address, &status)),
-    })
 }
 
 /// Whether the store itself said what became of the question. A status with a source was made up on this side.
@@ -441,6 +475,7 @@ fn is_passing(status: &Status) -> bool {
 fn failure(dial: &Dial, address: &str, status: &Status) -> Failure {
     let Some(source) = std::error::Error::source(status) else {
         return match status.code() {
+            Code::FailedPrecondition => Failure::Against(format!("{address}: {}", status.message())),
             Code::NotFound => Failure::Missing(format!("{address}: {}", status.message())),
             Code::Unimplemented => Failure::Older(format!(
                 "{address}: this store, or its leader, is of an earlier release and does not know that"

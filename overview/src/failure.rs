@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Failure {
     /// Refused, unreachable or not found.
     Refused(String),
+    /// It is against what holds, and nothing was done.
+    Against(String),
     /// What was named is not there.
     Missing(String),
     /// The store is of an earlier release and does not know what was asked.
@@ -18,6 +20,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Failure::Refused(sentence)
+        | Failure::Against(sentence)
         | Failure::Missing(sentence)
         | Failure::Older(sentence)
         | Failure::Usage(sentence)) = self;

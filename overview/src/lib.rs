@@ -13,6 +13,7 @@
 pub mod client;
 mod failure;
 pub mod judge;
+pub mod kinds;
 pub mod picture;
 pub mod rates;
 pub mod site;

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::render::{Cell, Report};
 use crate::values;
 use remora_overview::client::{Reach, Store};
+use remora_overview::kinds::kind;
 
 use super::meant::{Meant, Picked, hexadecimal, picked, wall_ms};
 use super::{killing, listing, stats, watching};
@@ -191,7 +192,7 @@ fn attribute_row(attribute: &AttributeDetail, own: &dyn Fn(&str) -> bool) -> Vec
     vec![
         Cell::text(values::without_own_id(&attribute.name, own)),
         Cell::Bytes(attribute.bytes),
-        Cell::text(values::kind(attribute.r#type)),
+        Cell::text(kind(attribute.r#type)),
         Cell::Count(attribute.version),
     ]
 }

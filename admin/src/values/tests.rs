@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::*;
+use remora_overview::kinds::kind;
 
 /// Nothing is the id of the session.
 fn nothing(_: &str) -> bool {
