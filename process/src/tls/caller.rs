@@ -5,6 +5,7 @@
 //! decided before anybody reads it here.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -151,6 +152,36 @@ impl fmt::Display for Caller {
     }
 }
 
+/// For which hosts a certificate is: names, of which one may begin with `*.`, and addresses.
+pub(super) fn hosts(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, read)) = X509Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
+    let names = read.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|names| &names.value.general_names);
+    let hosts = names.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
+        _ => None,
+    });
+    hosts.collect()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
+}
+
+/// Whether a name of a certificate is this host's, as a browser compares them.
+pub(super) fn is_host(name: &str, host: &str) -> bool {
+    let Some(domain) = name.strip_prefix("*.") else {
+        return name.eq_ignore_ascii_case(host);
+    };
+    host.split_once('.')
+        .is_some_and(|(first, rest)| !first.is_empty() && rest.eq_ignore_ascii_case(domain))
+}
+
 /// A text with everything that a URI's path cannot hold written as its bytes in hexadecimal (RFC 3986, 2.1).
 pub fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/:*".contains(&byte);
@@ -201,6 +232,19 @@ mod tests {
             Role::Adapter(Pattern::new("localhost/cart##2")).to_string(),
             "remora://adapter/localhost/cart%23%232"
         );
+    }
+
+    #[test]
+    fn a_name_of_a_certificate_is_one_host_or_those_right_below_a_domain() {
+        assert!(is_host("proxy.example", "PROXY.example") && is_host("*.example", "a.example"));
+        for (name, host) in [
+            ("proxy.example", "a.proxy.example"),
+            ("*.example", "a.b.example"),
+            ("*.example", "example"),
+            ("*.example", ".example"),
+        ] {
+            assert!(!is_host(name, host), "{name} {host}");
+        }
     }
 
     #[test]

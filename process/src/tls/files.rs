@@ -18,7 +18,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::Deserialize;
 
-use super::caller::Caller;
+use super::caller::{self, Caller};
 use super::holder::Holder;
 use crate::files;
 
@@ -54,6 +54,8 @@ pub(super) struct Held {
     pub(super) client: Arc<ClientConfig>,
     /// Whom the own certificate names.
     pub(super) own: Caller,
+    /// For which hosts it is.
+    pub(super) hosts: Vec<String>,
     /// When it expires, in seconds since 1970.
     pub(super) expires: u64,
     /// How the files stood when they were read.
@@ -97,6 +99,7 @@ impl Files {
         let roots = Arc::new(authorities(&self.authority)?);
         let chain = certificates(&self.cert)?;
         let (own, expires) = look(&self.cert, &chain)?;
+        let hosts = chain.first().map(caller::hosts).unwrap_or_default();
         let key = private_key(&self.key)?;
         let misfit = |error: rustls::Error| {
             TlsError(format!(
@@ -111,6 +114,7 @@ impl Files {
             server: Arc::new(server),
             client: Arc::new(client),
             own,
+            hosts,
             expires,
             stamps,
         })

@@ -75,6 +75,12 @@ impl Tls {
         self.0.held.load().own.clone()
     }
 
+    /// Whether the own certificate is for this host.
+    pub fn is_for(&self, host: &str) -> bool {
+        let held = self.0.held.load();
+        held.hosts.iter().any(|name| caller::is_host(name, host))
+    }
+
     /// Reads the files again if they have changed, and says what came of it. Disk work.
     pub fn look_again(&self) {
         self.look_unless(None);
