@@ -12,6 +12,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::directory::unix_ms;
 
 /// Changes that are remembered: a day of a calm site, an hour of a bad one, and less than a megabyte.
@@ -35,6 +37,14 @@ pub(crate) enum Sort {
     Replacement,
     /// Members come and go.
     Discovery,
+    /// Who leads the store.
+    Leader,
+    /// A node of the store.
+    Node,
+    /// Sessions were ended by an operator.
+    Session,
+    /// Somebody opened the console, or failed to.
+    Login,
 }
 
 impl Sort {
@@ -47,6 +57,10 @@ impl Sort {
             Sort::Reload => "reload",
             Sort::Replacement => "replacement",
             Sort::Discovery => "discovery",
+            Sort::Leader => "leader",
+            Sort::Node => "node",
+            Sort::Session => "session",
+            Sort::Login => "login",
         }
     }
 }
@@ -116,7 +130,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn note(&mut self, at_ms: u64, happening: Happening) {
+    fn note(&mut self, at_ms: u64, happening: Happening) -> u64 {
         let Happening {
             sort,
             of,
@@ -137,6 +151,7 @@ impl Ring {
             why,
             who,
         }));
+        self.told
     }
 
     /// A number of another process, which may be higher than any here, has nothing behind it: all of this is new to its holder.
@@ -161,20 +176,41 @@ pub(crate) struct Lately {
 }
 
 /// A handle on what is remembered; clones share it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Chronicle {
     ring: Arc<Mutex<Ring>>,
+    last: watch::Sender<u64>,
+}
+
+impl Default for Chronicle {
+    fn default() -> Self {
+        Self {
+            ring: Arc::default(),
+            last: watch::Sender::new(0),
+        }
+    }
 }
 
 impl Chronicle {
     /// Takes in what happens now.
     pub(crate) fn note(&self, happening: Happening) {
-        self.lock().note(unix_ms(), happening);
+        let number = self.lock().note(unix_ms(), happening);
+        // Two that note at a time may say their numbers the other way round: the higher one holds.
+        self.last.send_if_modified(|last| {
+            let is_later = number > *last;
+            *last = number.max(*last);
+            is_later
+        });
     }
 
     /// What changed behind the change of this number.
     pub(crate) fn after(&self, number: u64) -> Lately {
         self.lock().after(number)
+    }
+
+    /// Tells the number of each change that comes.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.last.subscribe()
     }
 
     /// A file was not taken over.
@@ -255,5 +291,14 @@ mod tests {
             "{}",
             told.of.len()
         );
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_each() {
+        let chronicle = Chronicle::default();
+        let mut watch = chronicle.watch();
+        chronicle.note(happening("n1"));
+        watch.changed().await.unwrap();
+        assert_eq!(*watch.borrow_and_update(), 1);
     }
 }

@@ -11,8 +11,10 @@
 //! all proxies do the same; whether it was, the answer says. Why a request goes where is told by what decides for clients
 //! (`explaining`).
 //!
+//! The `console` is the same for whoever has a browser.
+//!
 //! Left out on purpose: changing members (that is a
-//! reload) and any view of users or sessions.
+//! reload).
 
 mod deeds;
 mod explaining;
@@ -23,6 +25,7 @@ mod wishing;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -32,7 +35,7 @@ use remora_policy::PAGE_BYTES;
 use remora_process::accept::{Accepting, Connection};
 use remora_process::exit::Failure;
 use remora_process::ops::{self, OwnFigures, Readiness};
-use remora_process::tls::{Secured, Tls, Who};
+use remora_process::tls::{Caller, Secured, Tls, Who};
 use remora_proto::v1::proxy_admin_server::ProxyAdminServer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpListener;
@@ -43,11 +46,12 @@ use tonic::transport::Server;
 use tonic::transport::server::Connected;
 
 use crate::config::ListenConfig;
+use crate::console::{self, Console};
 use crate::directory::Directory;
 use crate::metrics;
 use crate::tls::Gates;
 use crate::wishes::Keeping;
-use deeds::Control;
+pub(crate) use deeds::{Control, Refused};
 pub use following::Following;
 use service::Service;
 
@@ -68,15 +72,30 @@ pub async fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
     (directory, gates, listen): (Directory, Gates, Vec<ListenConfig>),
     (readiness, keeping, following): (Readiness, Keeping, Following),
+    console: Option<Console>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let own = figures(directory.clone(), gates, following.clone());
     let control = Control::new(directory, keeping, following, listen.into());
-    let admin = ProxyAdminServer::new(Service(control)).max_decoding_message_size(REQUEST_BYTES);
-    let router =
+    let admin = ProxyAdminServer::new(Service {
+        control: control.clone(),
+        console: console.clone(),
+    })
+    .max_decoding_message_size(REQUEST_BYTES);
+    let mut router =
         Routes::new(admin)
             .into_axum_router()
             .merge(ops::router_with(PORT, readiness, metrics::FIGURES, own));
+    if let Some(console) = console.clone() {
+        router = router.merge(console::router(console, control.clone(), tls.clone()));
+    }
+    let stop = async {
+        stop.await;
+        // Pages would be waited for as long as somebody looks.
+        if let Some(console) = &console {
+            console.end();
+        }
+    };
     let serving = Server::builder()
         .accept_http1(true)
         .add_routes(Routes::from(router))
@@ -87,8 +106,15 @@ pub async fn serve(
             None => std::future::pending().await,
         }
     };
+    let gathering = async {
+        match &console {
+            Some(console) => console.run(&control).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = looking => Ok(()),
+        () = gathering => Ok(()),
         served = serving => served.map_err(|error| Failure::while_doing("the control address stopped", &error)),
         () = ops::upkeep() => Ok(()),
     }
@@ -112,20 +138,38 @@ fn accepted(listener: TcpListener, tls: Option<Tls>) -> impl Stream<Item = io::R
         let tls = tls.clone();
         async move {
             let (connection, remote) = listener.next().await;
-            let connection = Operator(Secured::accept(connection, remote, tls.as_ref()));
+            let connection = Operator(Secured::accept(connection, remote, tls.as_ref()), remote);
             Some((Ok(connection), listener))
         }
     })
 }
 
 /// An operator's connection, as tonic has to know it.
-struct Operator(Secured<Connection>);
+struct Operator(Secured<Connection>, SocketAddr);
 
 impl Connected for Operator {
-    type ConnectInfo = Who;
+    type ConnectInfo = FarEnd;
 
-    fn connect_info(&self) -> Who {
-        self.0.who()
+    fn connect_info(&self) -> FarEnd {
+        FarEnd {
+            who: self.0.who(),
+            remote: self.1,
+        }
+    }
+}
+
+/// Who asks, and from where. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct FarEnd {
+    who: Who,
+    /// The other end of the connection.
+    pub(crate) remote: SocketAddr,
+}
+
+impl FarEnd {
+    /// Whom their certificate names.
+    pub(crate) fn caller(&self) -> Caller {
+        self.who.caller()
     }
 }
 

@@ -37,7 +37,7 @@
 //! | `http` | sockets and buffers around [`remora_h1`], towards both sides; HTTP/2 towards clients |
 //! | `directory`, `tally`, `prober`, `doubts` | the one writer of snapshots; what is counted beside them; active checks, and what asks for them |
 //! | `control`, `wishes` | what operators ask, and word of the store; what of it outlives the process |
-//! | `chronicle` | what changed lately, for people |
+//! | `console`, `chronicle` | the same in a browser; what changed lately, for people |
 //! | `access_log`, `metrics`, `answer` | what operators see; what clients see of a failure |
 //! | `config`, `open_files` | the file, checked; room for sockets |
 //!
@@ -73,6 +73,7 @@ mod answer;
 mod chronicle;
 mod config;
 mod connections;
+mod console;
 mod control;
 mod conversation;
 mod deadline;
@@ -97,6 +98,7 @@ mod wishes;
 pub use access_log::{AccessLog, LogWriter};
 pub use chronicle::Chronicle;
 pub use config::{Config, ListenConfig, LogConfig, LogFormat, LogTarget, Networks, keys_page};
+pub use console::Console;
 pub use control::{Following, serve as serve_operators};
 pub use directory::{Directory, Followed};
 pub use handover::{Inherited, Predecessor, Replacement, Sockets};

@@ -17,9 +17,9 @@ use remora_process::signals::{Replacements, Signal, Signals};
 use remora_process::tls::{Door, Tls};
 use remora_process::{logging, manual, ops, reload, service};
 use remora_proxy::{
-    AccessLog, Config, Directory, Following, Gates, Grace, Inherited, Keeping, ListenConfig, Predecessor,
-    Queues, Replacement, Server, Sockets, Workers, check_upstreams, keys_page, make_room_for_sockets,
-    serve_operators,
+    AccessLog, Config, Console, Directory, Following, Gates, Grace, Inherited, Keeping, ListenConfig,
+    Predecessor, Queues, Replacement, Server, Sockets, Workers, check_upstreams, keys_page,
+    make_room_for_sockets, serve_operators,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -127,6 +127,7 @@ async fn serve(arguments: &Arguments, config: Config, mut inherited: Inherited) 
         keeping: keeping.clone(),
         following: following.clone(),
         listen: config.listen.clone(),
+        console: Console::open(&config)?,
         turns,
     };
     let mut beside = pin!(beside(operators, directory.clone(), gates.clone()));
@@ -319,6 +320,7 @@ struct Operators {
     keeping: Keeping,
     following: Following,
     listen: Vec<ListenConfig>,
+    console: Option<Console>,
     turns: watch::Receiver<Turn>,
 }
 
@@ -335,6 +337,7 @@ impl Operators {
             (control, self.tls),
             (directory, gates, self.listen),
             (self.readiness, self.keeping, self.following),
+            self.console,
             over,
         )
         .await?;

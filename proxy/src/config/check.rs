@@ -5,6 +5,7 @@
 //!
 //! Left out on purpose: whether a port is free or a name can be looked up. That is known when it is tried.
 
+mod console;
 mod discovery;
 pub(super) mod health;
 mod log;
@@ -38,6 +39,8 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
     let mut report = Report::on(source, reads_files);
     let listen = report.listeners(&file.listen);
     let state = file.control.as_ref().and_then(|control| control.state.clone());
+    let discovery = report.one_store(&file.pool);
+    let console = report.console(file.control.as_ref(), discovery.as_ref());
     let (control, control_tls) = report.control(file.control);
     let threads = file.threads.map_or_else(default_threads, |threads| {
         report.within("threads", &threads, THREADS)
@@ -54,7 +57,6 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
     if pools.is_empty() {
         report.fault_of_file("no pool is configured: add [pool.NAME] with at least one [[pool.NAME.member]]");
     }
-    let discovery = report.one_store(&file.pool);
     let routes = report.routes(&file.route, &pools);
     report.cookie_names(&file.pool, &pools, &routes);
     let terms = report.terms(&file.route, limits, &rules).into();
@@ -63,6 +65,7 @@ pub(super) fn check(source: &Source, file: File, reads_files: bool) -> Result<Co
         listen,
         control,
         control_tls,
+        console,
         state,
         threads,
         trust,

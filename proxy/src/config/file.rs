@@ -270,6 +270,24 @@ table! {
     tls: Option<Files> = "in clear", "", r#"{ authority = "/etc/remora/authority.pem", cert = "/etc/remora/proxy.pem", key = "/etc/remora/proxy.key" }"#;
     /// A directory of its own, where operators' wishes are kept.
     state: Option<PathBuf> = "drains end with the process", "", r#""/var/lib/remora-proxy""#;
+    [tables]
+    console: OrOff<ConsoleTable> = "[control.console]";
+}
+
+table! {
+    #[derive(Default)]
+    /// The site in a browser, at /console/ of the same address; docs/console.md tells how it is opened, and by whom. Without this table
+    /// it shows this proxy and, where pools discover members and their certificate lets it look, the store that they ask. `console = "off"`
+    /// takes it away.
+    ConsoleTable:
+    [optional]
+    /// Client addresses of store nodes, whose nodes and sessions are shown.
+    store: Option<Spanned<Vec<Spanned<String>>>> = "the store that pools discover members by, if they do", "", r#"["192.0.2.1:7400", "192.0.2.2:7400", "192.0.2.3:7400"]"#;
+    /// Files of TLS towards it, all three: `authority`, `cert`, `key`. The certificate's role is reader, or admin where sessions
+    /// may be ended in the browser. Off the loopback it takes them, or `allow_plaintext`.
+    tls: Option<Files> = "in clear", "", r#"{ authority = "/etc/remora/authority.pem", cert = "/etc/remora/console.pem", key = "/etc/remora/console.key" }"#;
+    /// Says aloud that the store is asked in clear off the loopback.
+    allow_plaintext: bool = false, "", "true";
 }
 
 table! {

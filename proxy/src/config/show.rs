@@ -18,8 +18,8 @@ use super::file::File;
 use super::keys::{Key, Table};
 use super::limits::Limits;
 use super::values::{
-    Config, DiscoveryConfig, HealthConfig, ListenConfig, LogConfig, LogFormat, LogTarget, MaintenanceConfig,
-    Pages, PoolConfig, PoolTls, Rules, StoreConfig, Terms, TlsConfig, TlsSettings,
+    Config, ConsoleConfig, DiscoveryConfig, HealthConfig, ListenConfig, LogConfig, LogFormat, LogTarget,
+    MaintenanceConfig, Pages, PoolConfig, PoolTls, Rules, StoreConfig, Terms, TlsConfig, TlsSettings,
 };
 
 /// What holds, one line for each listener, limit, pool, member and route.
@@ -28,6 +28,29 @@ pub(super) fn summary(config: &Config) -> String {
     // Writing to a String cannot fail, so the results carry nothing.
     let _ = write_summary(config, &mut text);
     text
+}
+
+/// The console, where a file says something of it.
+fn write_console(console: Option<&ConsoleConfig>, text: &mut String) -> std::fmt::Result {
+    match console {
+        None => writeln!(text, "console  off"),
+        Some(
+            ConsoleConfig { store: None, .. }
+            | ConsoleConfig {
+                by_discovery: true, ..
+            },
+        ) => Ok(()),
+        Some(ConsoleConfig {
+            store: Some(store), ..
+        }) => {
+            let how = if store.tls.is_some() { " with TLS" } else { "" };
+            writeln!(
+                text,
+                "console  shows the store at {}{how}",
+                store.addresses.join(", ")
+            )
+        }
+    }
 }
 
 fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
@@ -41,6 +64,7 @@ fn write_summary(config: &Config, text: &mut String) -> std::fmt::Result {
         ""
     };
     writeln!(text, "control  {}{how}", config.control)?;
+    write_console(config.console.as_ref(), text)?;
     match &config.state {
         Some(state) => writeln!(text, "wishes   kept in {}", state.display())?,
         None => writeln!(text, "wishes   end with the process")?,

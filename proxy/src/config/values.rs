@@ -31,6 +31,8 @@ pub struct Config {
     pub control: SocketAddr,
     /// The files of its TLS; absent where operators are answered in clear.
     pub control_tls: Option<Files>,
+    /// The console there; absent where it is off.
+    pub(crate) console: Option<ConsoleConfig>,
     /// Where operators' wishes are kept; absent where they end with the process.
     pub state: Option<PathBuf>,
     /// Threads that serve clients; at least 1.
@@ -55,6 +57,15 @@ pub struct Config {
     pub(crate) terms: Arc<[Terms]>,
     /// Which file it was read from: the first digits of its SHA-256.
     pub fingerprint: String,
+}
+
+/// The site in a browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConsoleConfig {
+    /// The store that is shown; absent where only this proxy is.
+    pub(crate) store: Option<StoreConfig>,
+    /// Whether it is only the one that pools discover members by, whose certificate may give no right to look.
+    pub(crate) by_discovery: bool,
 }
 
 /// What holds on one route, the site's own where the route says nothing.
@@ -351,7 +362,10 @@ impl Config {
             ("listen", !self.listens_like(new)),
             (
                 "control",
-                self.control != new.control || self.control_tls != new.control_tls || self.state != new.state,
+                self.control != new.control
+                    || self.control_tls != new.control_tls
+                    || self.console != new.console
+                    || self.state != new.state,
             ),
             ("threads", self.threads != new.threads),
             ("access_log", self.access_log != new.access_log),

@@ -22,7 +22,7 @@ use super::explaining::Scene;
 use super::following::Following;
 use super::wishing::Change;
 use super::{maintaining, wishing};
-use crate::chronicle::{Happening, Lately, Sort};
+use crate::chronicle::{Chronicle, Happening, Lately, Sort};
 use crate::config::ListenConfig;
 use crate::directory::{Directory, Meant, Unknown, unix_now};
 use crate::tally::Counters;
@@ -365,6 +365,11 @@ impl Control {
     /// What changed behind the change of this number.
     pub(crate) fn lately(&self, after: u64) -> Lately {
         self.directory.chronicle().after(after)
+    }
+
+    /// What changed, and changes.
+    pub(crate) fn chronicle(&self) -> &Chronicle {
+        self.directory.chronicle()
     }
 
     /// Tells people of what somebody asked for.

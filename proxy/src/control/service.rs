@@ -2,8 +2,10 @@
 //!
 //! Left out on purpose: what is done, which is the same by whichever way it is asked for (`deeds`).
 
+use std::time::Duration;
+
 use remora_process::audit;
-use remora_process::tls::{Caller, Role, Who};
+use remora_process::tls::{Caller, Role};
 use remora_proto::v1::proxy_admin_server::ProxyAdmin;
 use remora_proto::v1::{
     ConsoleTokenReply, ConsoleTokenRequest, DrainReply, DrainRequest, ExplainReply, ExplainRequest,
@@ -12,11 +14,17 @@ use remora_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use super::FarEnd;
 use super::deeds::{Control, Refused};
 use crate::chronicle::{Changed, Lately};
+use crate::console::{self, Console, Issued};
 
 /// What answers operators over gRPC.
-pub(super) struct Service(pub(super) Control);
+pub(super) struct Service {
+    pub(super) control: Control,
+    /// None where it is off.
+    pub(super) console: Option<Console>,
+}
 
 impl From<Refused> for Status {
     fn from(refused: Refused) -> Status {
@@ -37,8 +45,8 @@ fn admitted<T>(
     gives: impl Fn(&Role) -> bool,
     names: &str,
 ) -> Result<Caller, Status> {
-    let who = request.extensions().get::<Who>();
-    let caller = who.map_or_else(Caller::nobody, Who::caller);
+    let who = request.extensions().get::<FarEnd>();
+    let caller = who.map_or_else(Caller::nobody, FarEnd::caller);
     if caller.is(gives) {
         return Ok(caller);
     }
@@ -74,52 +82,85 @@ fn told(entry: &Changed) -> remora_proto::v1::Change {
 impl ProxyAdmin for Service {
     async fn status(&self, request: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
         reader(&request, "ProxyAdmin/Status")?;
-        Ok(Response::new(self.0.status()))
+        Ok(Response::new(self.control.status()))
     }
 
     async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Drain")?;
-        Ok(Response::new(self.0.drain(caller, request.into_inner()).await?))
+        Ok(Response::new(
+            self.control.drain(caller, request.into_inner()).await?,
+        ))
     }
 
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Undrain")?;
-        Ok(Response::new(self.0.undrain(caller, request.into_inner()).await?))
+        Ok(Response::new(
+            self.control.undrain(caller, request.into_inner()).await?,
+        ))
     }
 
     async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Set")?;
-        Ok(Response::new(self.0.set(caller, request.into_inner()).await?))
+        Ok(Response::new(
+            self.control.set(caller, request.into_inner()).await?,
+        ))
     }
 
     async fn maintain(&self, request: Request<MaintainRequest>) -> Result<Response<MaintainReply>, Status> {
         let caller = operator(&request, "ProxyAdmin/Maintain")?;
         Ok(Response::new(
-            self.0.maintain(caller, request.into_inner()).await?,
+            self.control.maintain(caller, request.into_inner()).await?,
         ))
     }
 
     async fn foresee(&self, request: Request<ForeseeRequest>) -> Result<Response<ForeseeReply>, Status> {
         reader(&request, "ProxyAdmin/Foresee")?;
-        Ok(Response::new(self.0.foresee(request.into_inner())?))
+        Ok(Response::new(self.control.foresee(request.into_inner())?))
     }
 
     async fn lately(&self, request: Request<LatelyRequest>) -> Result<Response<LatelyReply>, Status> {
         reader(&request, "ProxyAdmin/Lately")?;
-        let Lately { changes, missed } = self.0.lately(request.get_ref().after);
+        let Lately { changes, missed } = self.control.lately(request.get_ref().after);
         let changes = changes.iter().map(|change| told(change)).collect();
         Ok(Response::new(LatelyReply { changes, missed }))
     }
 
     async fn console_token(
         &self,
-        _request: Request<ConsoleTokenRequest>,
+        request: Request<ConsoleTokenRequest>,
     ) -> Result<Response<ConsoleTokenReply>, Status> {
-        Err(Status::unimplemented(""))
+        const ACTION: &str = "ProxyAdmin/ConsoleToken";
+        let caller = operator(&request, ACTION)?;
+        let ConsoleTokenRequest { read_only, seconds } = *request.get_ref();
+        let issued = match &self.console {
+            Some(console) => {
+                let asked = (seconds != 0).then(|| Duration::from_secs(seconds));
+                console.issue(&caller, read_only, asked).map_err(Refused::Wrong)
+            }
+            None => Err(Refused::Against(
+                "this proxy has no console: its file says console = \"off\"".to_owned(),
+            )),
+        };
+        match issued {
+            Ok(Issued { token, lasts }) => {
+                let rights = if read_only { "to look" } else { "to operate" };
+                let seconds = lasts.as_secs();
+                audit::done(&caller, ACTION, &format!("a token {rights} for {seconds} s"));
+                Ok(Response::new(ConsoleTokenReply {
+                    token,
+                    seconds,
+                    path: console::PATH.to_owned(),
+                }))
+            }
+            Err(refused) => {
+                audit::failed(&caller, ACTION, refused.sentence());
+                Err(refused.into())
+            }
+        }
     }
 
     async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
         reader(&request, "ProxyAdmin/Explain")?;
-        Ok(Response::new(self.0.explain(request.get_ref())?))
+        Ok(Response::new(self.control.explain(request.get_ref())?))
     }
 }

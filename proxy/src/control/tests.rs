@@ -47,9 +47,15 @@ async fn started() -> (
     let (keeping, _) = Keeping::open(None, None).unwrap();
     let known = (directory.clone(), Gates::open(&[]).unwrap(), Vec::new());
     let following = Following::new("proxy".to_owned(), directory.clone(), keeping.clone());
-    let serving = serve((listener, None), known, (readiness, keeping, following), async {
-        let _ = stopped.await;
-    });
+    let serving = serve(
+        (listener, None),
+        known,
+        (readiness, keeping, following),
+        None,
+        async {
+            let _ = stopped.await;
+        },
+    );
     (address, directory, stop, tokio::spawn(serving))
 }
 

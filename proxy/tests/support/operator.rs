@@ -2,8 +2,8 @@
 
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::{
-    DrainMode, DrainRequest, MaintainRequest, MaintenanceWish, OwnPage, PoolStatus, ProxyStatusRequest,
-    SetRequest,
+    ConsoleTokenRequest, DrainMode, DrainRequest, MaintainRequest, MaintenanceWish, OwnPage, PoolStatus,
+    ProxyStatusRequest, SetRequest,
 };
 pub(crate) use remora_proto::v1::{ExplainReply, ExplainRequest};
 
@@ -80,6 +80,18 @@ impl Proxy {
             let mut admin = connected!(address);
             let answered = admin.set(request).await;
             answered.map(drop).map_err(|status| status.message().to_owned())
+        })
+    }
+
+    /// A token for the console, good for so many seconds; 0 for as long as they are.
+    pub(crate) fn console_token(&self, read_only: bool, seconds: u64) -> Result<String, String> {
+        self.asked(async |address| {
+            let mut admin = connected!(address);
+            let answered = admin
+                .console_token(ConsoleTokenRequest { read_only, seconds })
+                .await;
+            let answered = answered.map_err(|status| status.message().to_owned())?;
+            Ok(answered.into_inner().token)
         })
     }
 

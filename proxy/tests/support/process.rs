@@ -15,6 +15,8 @@ use super::wait_until;
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     pub(crate) control: SocketAddr,
+    /// Whether operators are answered over TLS: then its log says when it is ready.
+    secured: bool,
     child: Child,
     /// The child, or its last successor.
     current: u32,
@@ -245,6 +247,7 @@ impl Proxy {
         Self {
             address,
             control,
+            secured: config.control.starts_with("tls"),
             current: child.id(),
             child,
             directory,
@@ -360,6 +363,9 @@ impl Proxy {
 
     /// Whether `/readyz` answers 200.
     pub(crate) fn is_ready(&self) -> bool {
+        if self.secured {
+            return self.log().contains("\"serving\"");
+        }
         self.control_page("/readyz")
             .is_some_and(|(status, _)| status == 200)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use remora_process::tls::{Authority, Wanted};
+use remora_process::tls::{Authority, Role, Wanted};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -23,6 +23,9 @@ use super::process::{Config, Proxy};
 
 /// How long the certificates hold. 36 h: a day and some.
 const LIFETIME: Duration = Duration::from_secs(36 * 60 * 60);
+
+/// How a client speaks TLS.
+pub(crate) type Speaking = Arc<ClientConfig>;
 
 /// An authority, and where its certificates lie.
 pub(crate) struct Certificates {
@@ -50,9 +53,18 @@ impl Certificates {
 
     /// The same, as if it were that time.
     pub(crate) fn issue_at(&self, name: &str, hosts: &[&str], when: SystemTime) {
+        self.issue_as(name, (hosts, &[]), when);
+    }
+
+    /// The same for somebody who has these roles.
+    pub(crate) fn issue_for(&self, name: &str, roles: &[Role]) {
+        self.issue_as(name, (&[], roles), now());
+    }
+
+    fn issue_as(&self, name: &str, (hosts, roles): (&[&str], &[Role]), when: SystemTime) {
         let wanted = Wanted {
             name: name.to_owned(),
-            roles: Vec::new(),
+            roles: roles.to_vec(),
             hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
             lifetime: LIFETIME,
         };

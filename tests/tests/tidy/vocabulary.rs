@@ -126,6 +126,8 @@ const VOCABULARIES: &[Vocabulary] = &[
             "store/src/raft/tests",
             "store/tests",
             "store/Cargo.toml",
+            "proxy/src/console",
+            "proxy/src/console.rs",
             "proxy/src/control.rs",
             "proxy/src/control/following.rs",
             "proxy/src/control/following",

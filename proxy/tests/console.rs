@@ -1,0 +1,386 @@
+//! Claim: whoever has a token or a certificate sees the site in a browser, and changes it if that gives the right; another site, another
+//! name of this address and whoever is not logged in get nothing and change nothing.
+//!
+//! Broken once to see it fail: the login's word not asked for; the origin not compared; the host not compared; the right not asked
+//! for; the end of a token not looked at.
+
+mod support;
+
+use remora_process::tls::Role;
+use support::client::{Client, Response};
+use support::process::{Config, Proxy};
+use support::tls::{Certificates, Speaking};
+use support::upstream::Upstream;
+use support::wait_until;
+
+/// A browser at the console of a proxy.
+struct Browser {
+    proxy: std::net::SocketAddr,
+    host: String,
+    tls: Option<Speaking>,
+    cookie: String,
+    csrf: String,
+}
+
+impl Browser {
+    fn new(proxy: &Proxy) -> Self {
+        Self {
+            proxy: proxy.control,
+            host: proxy.control.to_string(),
+            tls: None,
+            cookie: String::new(),
+            csrf: String::new(),
+        }
+    }
+
+    fn client(&self) -> Client {
+        let client = Client::connect(self.proxy);
+        match &self.tls {
+            Some(tls) => client.secure(tls, "127.0.0.1").expect("a handshake"),
+            None => client,
+        }
+    }
+
+    fn origin(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.host)
+    }
+
+    /// A request with exactly these field lines beside the host, the cookie and the length.
+    fn send(&self, client: &mut Client, method: &str, path: &str, fields: &str, body: &str) {
+        let (host, cookie, length) = (&self.host, &self.cookie, body.len());
+        client.send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nContent-Length: {length}\r\n{fields}\r\n{body}"
+        ));
+    }
+
+    fn asked(&self, method: &str, path: &str, fields: &str, body: &str) -> Response {
+        let mut client = self.client();
+        self.send(&mut client, method, path, fields, body);
+        let answer = client.response_to(method);
+        let policy = answer.field("content-security-policy").unwrap_or_default();
+        assert!(
+            policy.starts_with("default-src 'none'"),
+            "{path}: {}",
+            answer.head
+        );
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(answer.field("x-content-type-options"), Some("nosniff"));
+        answer
+    }
+
+    fn get(&self, path: &str) -> Response {
+        self.asked("GET", &format!("/console/api/{path}"), "", "")
+    }
+
+    /// As the page does it.
+    fn post(&self, path: &str, body: &str) -> Response {
+        let fields = format!(
+            "Origin: {}\r\nContent-Type: application/json\r\nX-Remora-Csrf: {}\r\n",
+            self.origin(),
+            self.csrf
+        );
+        self.asked("POST", &format!("/console/api/{path}"), &fields, body)
+    }
+
+    fn login(&mut self, token: &str) -> Response {
+        let answer = self.post("login", &format!(r#"{{"token":"{token}"}}"#));
+        self.take(&answer);
+        answer
+    }
+
+    /// What a login gives.
+    fn take(&mut self, answer: &Response) {
+        if let Some(cookie) = answer.field("set-cookie") {
+            assert!(cookie.contains("HttpOnly; SameSite=Strict") && cookie.contains("Path=/console;"));
+            assert_eq!(cookie.contains("Secure"), self.tls.is_some());
+            self.cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+            self.csrf = json(answer)["csrf"].as_str().expect("a word").to_owned();
+        }
+    }
+}
+
+fn json(answer: &Response) -> serde_json::Value {
+    serde_json::from_slice(&answer.body).expect("JSON")
+}
+
+fn logged_in(proxy: &Proxy, read_only: bool) -> Browser {
+    let token = proxy.console_token(read_only, 0).expect("a token");
+    let mut browser = Browser::new(proxy);
+    assert_eq!(browser.login(&token).status, 200);
+    browser
+}
+
+/// Whether a route is drained, as the command line sees it.
+fn is_drained(browser: &Browser, route: &str) -> bool {
+    let mut client = browser.client();
+    browser.send(&mut client, "GET", "/console/api/live", "", "");
+    let site = until(&mut client, "event: site");
+    let site: serde_json::Value = serde_json::from_str(&site).expect("a picture");
+    let upstreams = site["upstreams"].as_array().expect("upstreams").clone();
+    let own = upstreams.iter().find(|upstream| upstream["route"] == route);
+    own.expect("the route")["state"] == "draining"
+}
+
+/// Reads on to the end of what it is told.
+fn to_the_end(client: &mut Client) {
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n0\r\n\r\n") {
+        seen.extend(client.bytes(1));
+    }
+}
+
+/// The data of the next event whose lines begin so.
+fn until(client: &mut Client, wanted: &str) -> String {
+    let mut seen = String::new();
+    loop {
+        seen.push_str(&String::from_utf8_lossy(&client.bytes(1)));
+        let Some((_, event)) = seen.split_once(wanted) else {
+            continue;
+        };
+        let Some((event, _)) = event.split_once("\n\n") else {
+            continue;
+        };
+        let (_, data) = event.split_once("data: ").expect("data");
+        // Where a chunk begins in the middle of an event.
+        return data.to_owned();
+    }
+}
+
+fn started() -> (Upstream, Upstream, Proxy) {
+    let (one, other) = (Upstream::named("one"), Upstream::named("other"));
+    let proxy = Proxy::start(&Config::new(&[&one, &other]));
+    (one, other, proxy)
+}
+
+#[test]
+fn a_token_opens_the_console_until_its_end_and_is_written_down() {
+    let (_one, _other, proxy) = started();
+    let mut browser = Browser::new(&proxy);
+    assert_eq!(
+        browser.asked("GET", "/console/", "", "").status,
+        200,
+        "there is no secret in a page"
+    );
+    assert_eq!(browser.asked("GET", "/console/main.js", "", "").status, 200);
+    assert_eq!(browser.asked("GET", "/console/../proxy.toml", "", "").status, 404);
+    assert_eq!(browser.asked("GET", "/console/api/nothing", "", "").status, 404);
+    for path in ["me", "lately", "live", "sessions", "session?application=a&key=00"] {
+        assert_eq!(browser.get(path).status, 401, "{path}");
+    }
+    assert_eq!(browser.post("upstreams/drain", r#"{"route":"n1"}"#).status, 401);
+    assert_eq!(browser.login("wrong").status, 401);
+    let short = proxy.console_token(false, 1).expect("a token");
+    wait_until("its end", || Browser::new(&proxy).login(&short).status == 401);
+    assert!(proxy.console_token(false, 86_401).is_err());
+    let token = proxy.console_token(false, 0).expect("a token");
+    assert_eq!(browser.login(&token).status, 200);
+    let me = json(&browser.get("me"));
+    assert_eq!(
+        (&me["name"], &me["rights"]),
+        (&"console token of anybody".into(), &"operate".into())
+    );
+    assert_eq!(me["csrf"], browser.csrf, "all pages of a browser have the same");
+    assert_eq!(browser.post("upstreams/drain", r#"{"route":"n1"}"#).status, 200);
+    assert!(is_drained(&browser, "n1"));
+    assert_eq!(browser.post("upstreams/undrain", r#"{"route":"n1"}"#).status, 200);
+    assert_eq!(browser.post("upstreams/undrain", r#"{"route":"n1"}"#).status, 409);
+    assert_eq!(browser.post("upstreams/drain", r#"{"route":"n9"}"#).status, 404);
+    assert_eq!(browser.post("upstreams/drain", r#"{"rout":"n1"}"#).status, 400);
+    assert_eq!(browser.get("sessions").status, 404, "no store is named");
+    let lately = json(&browser.get("lately"));
+    let wishes = lately["changes"].as_array().expect("changes").clone();
+    let wish = wishes
+        .iter()
+        .find(|change| change["kind"] == "wish")
+        .expect("a wish");
+    assert_eq!(
+        (&wish["of"], &wish["who"]),
+        (&"n1".into(), &"console token of anybody".into())
+    );
+    assert_eq!(browser.post("logout", "{}").status, 200);
+    assert_eq!(browser.get("me").status, 401);
+    let log = proxy.log();
+    for line in [
+        "Console/Login",
+        "Console/Logout",
+        "ProxyAdmin/ConsoleToken",
+        "console token of anybody (remora://admin)",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert!(!log.contains(&token), "the secret is nowhere");
+}
+
+#[test]
+fn whoever_may_look_changes_nothing() {
+    let (_one, _other, proxy) = started();
+    let browser = logged_in(&proxy, true);
+    assert_eq!(json(&browser.get("me"))["rights"], "look");
+    let foreseen = json(&browser.post("upstreams/foresee", r#"{"route":"n1"}"#));
+    assert_eq!(foreseen["emptied"], serde_json::json!([]));
+    for (path, body) in [
+        ("upstreams/drain", r#"{"route":"n1"}"#),
+        ("upstreams/undrain", r#"{"route":"n1"}"#),
+        ("upstreams/set", r#"{"route":"n1","state":"standby"}"#),
+        ("sessions/kill", r#"{"user":"ada","at_most":1}"#),
+    ] {
+        assert_eq!(browser.post(path, body).status, 403, "{path}");
+    }
+    assert!(!is_drained(&browser, "n1"));
+    assert!(proxy.log().contains("may look, and change nothing"));
+}
+
+#[test]
+fn what_does_not_come_from_the_own_page_is_refused() {
+    let (_one, _other, proxy) = started();
+    let mut browser = logged_in(&proxy, false);
+    let (origin, csrf) = (browser.origin(), browser.csrf.clone());
+    let body = r#"{"route":"n1"}"#;
+    let json_type = "Content-Type: application/json\r\n";
+    let with = |fields: &str| {
+        browser
+            .asked("POST", "/console/api/upstreams/drain", fields, body)
+            .status
+    };
+    let word = format!("X-Remora-Csrf: {csrf}\r\n");
+    for (what, fields, status) in [
+        ("no word", format!("Origin: {origin}\r\n{json_type}"), 403),
+        (
+            "another word",
+            format!("Origin: {origin}\r\n{json_type}X-Remora-Csrf: x\r\n"),
+            403,
+        ),
+        ("no origin", format!("{json_type}{word}"), 403),
+        (
+            "another origin",
+            format!("Origin: http://evil.example\r\n{json_type}{word}"),
+            403,
+        ),
+        (
+            "a form",
+            format!("Origin: {origin}\r\nContent-Type: text/plain\r\n{word}"),
+            400,
+        ),
+    ] {
+        assert_eq!(with(&fields), status, "{what}");
+    }
+    let other_site = browser.asked("GET", "/console/api/lately", "Sec-Fetch-Site: cross-site\r\n", "");
+    assert_eq!(other_site.status, 403);
+    assert!(!is_drained(&browser, "n1"), "nothing was done");
+    // A name that somebody else made to mean this address.
+    browser.host = format!("evil.example:{}", proxy.control.port());
+    assert_eq!(browser.get("me").status, 403);
+    assert_eq!(browser.asked("GET", "/console/", "", "").status, 403);
+    assert_eq!(browser.post("upstreams/drain", body).status, 403);
+    browser.host = format!("localhost:{}", proxy.control.port());
+    assert_eq!(browser.get("me").status, 200);
+}
+
+#[test]
+fn a_page_goes_on_behind_the_last_change_that_it_saw() {
+    let (_one, _other, proxy) = started();
+    let browser = logged_in(&proxy, false);
+    let last = json(&browser.get("lately"))["changes"]
+        .as_array()
+        .expect("changes")
+        .len();
+    let mut client = browser.client();
+    browser.send(&mut client, "GET", "/console/api/live", "", "");
+    let site: serde_json::Value =
+        serde_json::from_str(&until(&mut client, "event: site")).expect("a picture");
+    for key in ["at", "verdict", "store", "proxy", "upstreams", "pools"] {
+        assert!(site.get(key).is_some(), "{key}: {site}");
+    }
+    until(&mut client, "event: site");
+    proxy.drain("n1");
+    let change: serde_json::Value =
+        serde_json::from_str(&until(&mut client, "event: change")).expect("a change");
+    assert_eq!((&change["kind"], &change["of"]), (&"wish".into(), &"n1".into()));
+    drop(client);
+    proxy.drain("n2");
+    let mut client = browser.client();
+    let seen = format!("Last-Event-ID: {}\r\n", last + 1);
+    browser.send(&mut client, "GET", "/console/api/live", &seen, "");
+    let change: serde_json::Value =
+        serde_json::from_str(&until(&mut client, "event: change")).expect("a change");
+    assert_eq!(change["of"], "n2");
+    // With the login ends what its pages are told.
+    assert_eq!(browser.post("logout", "{}").status, 200);
+    to_the_end(&mut client);
+}
+
+#[test]
+fn so_many_pages_look_and_no_more() {
+    let (_one, _other, proxy) = started();
+    let browser = logged_in(&proxy, true);
+    let open = || {
+        let mut client = browser.client();
+        browser.send(&mut client, "GET", "/console/api/live", "", "");
+        client
+    };
+    let mut pages: Vec<Client> = (0..64).map(|_| open()).collect();
+    for page in &mut pages {
+        until(page, "event: site");
+    }
+    assert_eq!(open().response().status, 503);
+    drop(pages.pop());
+    wait_until("there is room again", || {
+        let mut page = open();
+        page.bytes(12) == *b"HTTP/1.1 200"
+    });
+    // A proxy that stops waits for nobody who only looks.
+    proxy.signal("TERM");
+    for page in &mut pages {
+        while page.try_bytes(1).is_some() {}
+    }
+}
+
+#[test]
+fn a_certificate_logs_in_by_itself_and_its_cookie_is_worth_nothing_without_it() {
+    let certificates = Certificates::draw();
+    certificates.issue("proxy", &["127.0.0.1"]);
+    certificates.issue_for("ada", &[Role::Admin]);
+    certificates.issue_for("eve", &[Role::Proxy]);
+    let files = format!(
+        "authority = {:?}, {}",
+        certificates.file("authority.pem"),
+        certificates.pair("proxy")
+    );
+    let (one, other) = (Upstream::named("one"), Upstream::named("other"));
+    let config = Config::new(&[&one, &other]).control(&format!("tls = {{ {files} }}"));
+    let proxy = Proxy::start(&config);
+    let of = |name: Option<&str>| Browser {
+        tls: Some(name.map_or_else(|| certificates.client(), |name| certificates.showing(name).into())),
+        ..Browser::new(&proxy)
+    };
+    for name in [None, Some("eve")] {
+        assert_eq!(of(name).get("me").status, 401, "{name:?}");
+    }
+    let mut ada = of(Some("ada"));
+    let me = ada.get("me");
+    ada.take(&me);
+    let me = json(&me);
+    assert_eq!(
+        (&me["name"], &me["rights"], &me["until"]),
+        (&"ada".into(), &"operate".into(), &serde_json::Value::Null)
+    );
+    assert_eq!(ada.post("upstreams/drain", r#"{"route":"n1"}"#).status, 200);
+    let thief = Browser {
+        cookie: ada.cookie.clone(),
+        csrf: ada.csrf.clone(),
+        ..of(None)
+    };
+    assert_eq!(thief.get("lately").status, 401);
+    assert_eq!(thief.post("upstreams/undrain", r#"{"route":"n1"}"#).status, 401);
+}
+
+#[test]
+fn a_console_that_is_off_is_not_there() {
+    let one = Upstream::named("one");
+    let proxy = Proxy::start(&Config::new(&[&one]).control(r#"console = "off""#));
+    let (_, page) = proxy.control_page("/console/").expect("an answer");
+    assert!(!page.contains("<html"), "{page}");
+    let refused = proxy.console_token(false, 0).expect_err("no token");
+    assert!(refused.contains("no console"), "{refused}");
+}
