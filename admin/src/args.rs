@@ -6,7 +6,10 @@
 //!
 //! Left out on purpose: a configuration file. `REMORA_STORE` and `REMORA_PROXY` are all that a shell needs to keep.
 
+mod applications;
 mod certs;
+mod changes;
+mod console;
 mod explain;
 mod nodes;
 #[cfg(test)]
@@ -19,7 +22,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use remora_process::manual::Shell;
 
+#[cfg(test)]
+pub(crate) use applications::Retired;
+pub(crate) use applications::{Applications, ApplicationsVerb, Retire};
 pub(crate) use certs::{Certs, Issue};
+pub(crate) use changes::Changes;
+pub(crate) use console::Console;
 pub(crate) use explain::Explain;
 pub(crate) use nodes::{Nodes, Upgrade};
 pub(crate) use sessions::{Conditions, Filter, GroupBy, Named, SessionKill, SessionList, Sessions, SortBy};
@@ -34,7 +42,10 @@ const EXAMPLES: &str = "Examples:
   remora sessions kill --user ada
   remora applications
   remora audit
+  remora applications retire n3
   remora upstreams drain n1
+  remora changes --of n1
+  remora console token
   remora nodes list -o wide
   remora nodes list -o json
   remora explain https://shop.example.com/cart --cookie -
@@ -157,8 +168,8 @@ pub(crate) enum Verb {
     /// Look at the store's nodes, and change who they are
     #[command(subcommand)]
     Nodes(Nodes),
-    /// Look at the applications whose sessions the store keeps, and at the Tomcats that serve them
-    Applications,
+    /// Look at the applications whose sessions the store keeps, and at the Tomcats that serve them; take out who is gone
+    Applications(Applications),
     /// Tell what users may lose if their Tomcat dies: values that it could not store since it started, applications without
     /// protection, and what to do about it; exit 1 if anything may be lost, or is not known
     Audit,
@@ -167,6 +178,12 @@ pub(crate) enum Verb {
     Upstreams(Upstreams),
     /// Tell why a request goes where, as each proxy decides it
     Explain(Explain),
+    /// Tell what changed lately at the proxies, why, and who asked for it: beliefs, wishes, reloads, leaders of the store, logins
+    #[command(after_help = changes::EXAMPLES)]
+    Changes(Changes),
+    /// Look at the site in a browser
+    #[command(subcommand)]
+    Console(Console),
     /// Copy all sessions as they stand into a file, which replaces what bears its name; it holds their values in clear, so keep
     /// it like a password file
     Backup {

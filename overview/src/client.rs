@@ -18,8 +18,9 @@ use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
     ChangeMemberReply, ChangeMemberRequest, HandOverReply, HandOverRequest, KillMatchingRequest,
     KillSessionsReply, KillSessionsRequest, ListServersReply, ListServersRequest, ListSessionsReply,
-    ListSessionsRequest, RecoverReply, RecoverRequest, SessionDetail, SessionStatsReply, SessionStatsRequest,
-    SessionValues, ShowSessionRequest, StoreStatus, StoreStatusRequest, UpgradeReply, UpgradeRequest,
+    ListSessionsRequest, RecoverReply, RecoverRequest, RetireNodeRequest, RetireReply, SessionDetail,
+    SessionStatsReply, SessionStatsRequest, SessionValues, ShowSessionRequest, StoreStatus,
+    StoreStatusRequest, UpgradeReply, UpgradeRequest,
 };
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
@@ -29,7 +30,7 @@ use crate::Failure;
 use mistakes::Asked;
 
 pub use copies::BackupStream;
-pub use proxies::{UpstreamWish, explain, foresee, maintain, proxy_status, wish};
+pub use proxies::{UpstreamWish, console_token, explain, foresee, lately, maintain, proxy_status, wish};
 pub use watching::{Watching, Word};
 
 /// How long one address may take to connect or answer; a person is waiting.
@@ -43,7 +44,7 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(60);
 const COUNT_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// How long a step of a change of the membership may take: the store gives it 5 s to be committed, and a second to ask who is
-/// to be added.
+/// to be added. As long for a Tomcat that is taken out, of whom the proxies have a second to let go.
 const STEP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long an election or an overload is waited out; several times the slowest failover that we promise.
@@ -167,6 +168,14 @@ question!(
     ListServersReply,
     RegistryClient.list_servers,
     ATTEMPT_TIMEOUT,
+    true
+);
+// The instance that is named is gone after one as after two.
+question!(
+    RetireNodeRequest,
+    RetireReply,
+    RegistryClient.retire_node,
+    STEP_TIMEOUT,
     true
 );
 // A wish that is said twice is the same wish.
@@ -328,17 +337,27 @@ impl Store {
         asked.map_err(Missed::into_failure)
     }
 
-    /// The same of the leader, which alone knows what each told of itself, and who is there.
+    /// The same of the leader, which alone knows what each told of itself, and who is there. An election is waited out.
     pub async fn servers_at_leader(&self) -> Result<ListServersReply, Failure> {
-        let view = self.status().await?;
-        let leader = view
-            .members
-            .into_iter()
-            .find(|member| member.node_id == view.leader_id);
-        let leader = leader.ok_or_else(|| {
-            Failure::Refused("no node leads at the moment: `remora nodes list` shows who answers".into())
-        })?;
-        self.servers_at(&leader.client_address).await
+        let started = Instant::now();
+        loop {
+            let view = self.status().await?;
+            let mut members = view.members.into_iter();
+            if let Some(leader) = members.find(|member| member.node_id == view.leader_id) {
+                return self.servers_at(&leader.client_address).await;
+            }
+            if started.elapsed() > ELECTION_WAIT {
+                return Err(Failure::Refused(
+                    "no node leads at the moment: `remora nodes list` shows who answers".into(),
+                ));
+            }
+            tokio::time::sleep(ROUND_INTERVAL).await;
+        }
+    }
+
+    /// Takes a Tomcat out of the registry.
+    pub async fn retire(&self, request: RetireNodeRequest) -> Result<RetireReply, Failure> {
+        self.ask(request).await
     }
 
     /// Ends sessions.
@@ -478,7 +497,7 @@ fn failure(dial: &Dial, address: &str, status: &Status) -> Failure {
             Code::FailedPrecondition => Failure::Against(format!("{address}: {}", status.message())),
             Code::NotFound => Failure::Missing(format!("{address}: {}", status.message())),
             Code::Unimplemented => Failure::Older(format!(
-                "{address}: this store, or its leader, is of an earlier release and does not know that"
+                "{address}: this is of an earlier release, or the store's leader is, and does not know that"
             )),
             _ => Failure::Refused(format!("{address}: {}", status.message())),
         };

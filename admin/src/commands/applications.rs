@@ -1,43 +1,65 @@
 //! `remora applications`: whose sessions the store keeps, and which Tomcats serve them, as these say themselves.
 //!
-//! One row for each application on each Tomcat. An application that has a session manager of its own beside one of
-//! ours is shown too, since its users lose their sessions with their Tomcat; `remora status` counts that as trouble.
+//! One row for each application on each Tomcat, with whether the leader hears of that Tomcat and what would be lost with it. An
+//! application that has a session manager of its own beside one of ours is shown too, since its users lose their sessions with
+//! their Tomcat; `remora status` counts that as trouble. Who is taken out of the registry: `retire`.
 
+mod retire;
+
+use remora_overview::client::{Reach, Store};
+use remora_overview::site::name;
 use remora_proto::v1::list_servers_reply::Server;
+use remora_proto::v1::status::Application;
 
+use super::audit::told;
+use crate::args::ApplicationsVerb;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
-use remora_overview::client::{Reach, Store};
 
-/// Lists what every Tomcat serves.
-pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {
-    let servers = Store::new(reach)?.servers().await?.servers;
+/// Lists what every Tomcat serves, or takes some out.
+pub(super) async fn run(reach: &Reach, verb: Option<ApplicationsVerb>) -> Result<Report, Failure> {
+    let store = Store::new(reach)?;
+    match verb.unwrap_or(ApplicationsVerb::List) {
+        ApplicationsVerb::List => Ok(report(&store.servers_at_leader().await?.servers)),
+        ApplicationsVerb::Retire(ask) => retire::run(&store, &ask).await,
+    }
+}
+
+fn report(servers: &[Server]) -> Report {
     let mut rows: Vec<_> = servers.iter().flat_map(rows).collect();
-    rows.sort_by_key(|(application, node, _)| (application.to_string(), node.to_string()));
+    rows.sort_by_key(|(application, node, _)| (*application, *node));
     let columns = vec![
         "application",
         "node",
         "protected",
         "mode",
+        "present",
+        "silent",
+        "stays there",
+        "undecodable",
+        "refused",
+        "changed in place",
+        "classes",
         "version",
         "threads",
         "url",
     ];
     let rows = rows.into_iter().map(|(_, _, row)| row).collect();
-    Ok(Report::default()
-        .table("applications", columns, rows)
-        .wide(&["url"]))
-}
-
-fn node(server: &Server) -> &str {
-    server.server.as_ref().map_or("", |owner| owner.node.as_str())
+    Report::default().table("applications", columns, rows).wide(&[
+        "undecodable",
+        "refused",
+        "changed in place",
+        "classes",
+        "threads",
+        "url",
+    ])
 }
 
 fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
-    let node = node(server);
+    let node = name(server);
     let served = server.applications.iter().map(|name| (name, true));
     let beside = server.unprotected.iter().map(|name| (name, false));
-    served.chain(beside).map(move |(name, protected)| {
+    served.chain(beside).map(move |(application, protected)| {
         let of_ours = |text: &str| {
             if protected {
                 Cell::text(text)
@@ -45,17 +67,30 @@ fn rows(server: &Server) -> impl Iterator<Item = (&str, &str, Vec<Cell>)> {
                 Cell::Nothing
             }
         };
+        let told = told(server, application);
+        let count = |of: fn(&Application) -> u64| told.map_or(Cell::Nothing, |told| Cell::Count(of(told)));
+        let threads = Some(server.threads).filter(|threads| *threads > 0);
         let row = vec![
-            Cell::text(name),
+            Cell::text(application),
             Cell::text(node),
             Cell::Flag(protected && server.mode != "observe"),
             of_ours(&server.mode),
+            Cell::Flag(server.present),
+            silence(server),
+            count(|told| told.local),
+            count(|told| told.undecodable),
+            count(|told| told.refused),
+            count(|told| told.changed_in_place),
+            Cell::text(told.map_or_else(String::new, |told| told.classes.join(" "))),
             of_ours(&server.version),
-            Some(server.threads)
-                .filter(|threads| *threads > 0)
-                .map_or(Cell::Nothing, |threads| Cell::Count(threads.into())),
+            threads.map_or(Cell::Nothing, |threads| Cell::Count(threads.into())),
             Cell::text(&server.url),
         ];
-        (name.as_str(), node, row)
+        (application.as_str(), node, row)
     })
+}
+
+/// Since when the leader has not heard of a Tomcat, as far as it knows.
+fn silence(server: &Server) -> Cell {
+    server.silent_seconds.map_or(Cell::Nothing, Cell::Seconds)
 }

@@ -15,6 +15,7 @@ use remora_proto::v1::status::Application;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 use remora_overview::client::{Reach, Store};
+use remora_overview::site::name as node;
 
 /// Asks the leader for every Tomcat.
 pub(super) async fn run(reach: &Reach) -> Result<Report, Failure> {
@@ -43,12 +44,8 @@ fn report(servers: &[Server]) -> Report {
         .remarks(servers.iter().flat_map(remarks).collect())
 }
 
-fn node(server: &Server) -> &str {
-    server.server.as_ref().map_or("", |owner| owner.node.as_str())
-}
-
 /// What a Tomcat said of one of its applications.
-fn told<'s>(server: &'s Server, application: &str) -> Option<&'s Application> {
+pub(super) fn told<'s>(server: &'s Server, application: &str) -> Option<&'s Application> {
     let mut told = server.status.iter().flat_map(|status| &status.applications);
     told.find(|told| told.application == application)
 }

@@ -6,10 +6,11 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use remora_proto::v1::{MaintainRequest, MaintenanceWish, OwnPage, PoolStatus};
 
+use super::upstreams::{Kept, since};
 use crate::args::MaintenanceWord;
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
@@ -63,11 +64,12 @@ fn read(file: &Path) -> Result<OwnPage, Failure> {
 
 /// Asks every proxy.
 pub(super) async fn run(proxies: &Reach, wish: &MaintainRequest) -> Report {
-    let (mut rows, mut troubles, mut passing) = (Vec::new(), Vec::new(), false);
+    let (mut rows, mut troubles, mut kept) = (Vec::new(), Vec::new(), Kept::default());
     for address in &proxies.addresses {
         match maintain(&proxies.dial, address, wish).await {
             Ok(reply) => {
-                passing |= reply.ends_with_process;
+                kept.note(proxies, address, reply.shared, reply.ends_with_process)
+                    .await;
                 if reply.unchanged && wish.wish() != MaintenanceWish::On {
                     let pool = &wish.pool;
                     troubles.push(format!(
@@ -79,8 +81,8 @@ pub(super) async fn run(proxies: &Reach, wish: &MaintainRequest) -> Report {
             Err(failure) => troubles.push(failure.to_string()),
         }
     }
-    let hint = passing.then(super::upstreams::ends_with_process);
-    table(Report::default(), rows).troubles(troubles).hint(hint)
+    let report = kept.add_figures(table(Report::default(), rows));
+    report.troubles(troubles).hint(kept.said())
 }
 
 /// Adds those pools to a report of which there is something to say.
@@ -116,18 +118,13 @@ fn row(proxy: &str, pool: &PoolStatus) -> Vec<Cell> {
         (true, false) => "on",
         (false, false) => "off",
     };
-    let since = SystemTime::UNIX_EPOCH + Duration::from_secs(pool.since);
     let retry_after = Duration::from_secs(pool.retry_after_seconds.into());
     vec![
         Cell::text(proxy),
         Cell::text(pool.pool.as_str()),
         Cell::text(word),
         Cell::text(if pool.wished { pool.by.as_str() } else { "the file" }),
-        if pool.wished {
-            Cell::text(humantime::format_rfc3339_seconds(since).to_string())
-        } else {
-            Cell::Nothing
-        },
+        since(if pool.wished { pool.since } else { 0 }),
         if pool.maintenance {
             Cell::text(humantime::format_duration(retry_after).to_string())
         } else {

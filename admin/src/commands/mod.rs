@@ -4,7 +4,9 @@ mod applications;
 mod audit;
 mod backup;
 mod certs;
+mod changes;
 mod completions;
+mod console;
 mod explain;
 mod killing;
 mod listing;
@@ -54,9 +56,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
         Verb::Top => top::run(&store, &proxy).await,
         Verb::Sessions(verb) => sessions::run(&store, verb, output).await,
         Verb::Nodes(verb) => nodes::run(&store, verb).await,
-        Verb::Applications => applications::run(&store).await,
+        Verb::Applications(asked) => applications::run(&store, asked.verb).await,
         Verb::Audit => audit::run(&store).await,
         Verb::Upstreams(verb) => upstreams::run(&store, &proxy, verb).await,
+        Verb::Changes(ask) => changes::run(&proxy, &ask).await,
+        Verb::Console(verb) => console::run(&proxy, &verb).await,
         Verb::Explain(ask) => explain::run(&proxy, ask).await,
         Verb::Backup { file } => backup::run(&store, &file).await,
         Verb::Recover { yes, .. } => recover::run(&store, yes).await,

@@ -5,8 +5,10 @@
 //! Left out on purpose: what a wish means, which each proxy decides; which of them is told it, and how carefully: `careful`.
 
 mod careful;
+mod kept;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus};
 
@@ -16,6 +18,7 @@ use crate::render::{Cell, Report};
 use remora_overview::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
 
 use self::careful::Considered;
+pub(super) use self::kept::Kept;
 use super::{listing, maintenance};
 
 /// Lists, or says what is wished. What any proxy refused is a trouble of the report; the others hold.
@@ -33,7 +36,7 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         let wish = maintenance::wished(pool, *wish, page.as_deref(), retry_after)?;
         return Ok(maintenance::run(proxies, &wish).await);
     }
-    let (mut rows, mut pools, mut troubles, mut passing) = (Vec::new(), Vec::new(), Vec::new(), false);
+    let (mut rows, mut pools, mut troubles, mut kept) = (Vec::new(), Vec::new(), Vec::new(), Kept::default());
     let dial = &proxies.dial;
     let considered = match wished(&verb)? {
         Some(wished) => careful::considered(proxies, &wished, &verb).await?,
@@ -47,18 +50,23 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
                 pools.push((address.clone(), status.pools));
                 status.upstreams
             }),
-            Some(wished) => wish(dial, address, wished).await.map(|reply| {
-                passing |= reply.ends_with_process;
-                reply.upstreams
-            }),
+            Some(wished) => match wish(dial, address, wished).await {
+                Ok(reply) => {
+                    kept.note(proxies, address, reply.shared, reply.ends_with_process)
+                        .await;
+                    Ok(reply.upstreams)
+                }
+                Err(failure) => Err(failure),
+            },
         };
         match answer {
             Ok(upstreams) => rows.push((address.clone(), upstreams)),
             Err(failure) => troubles.push(failure.to_string()),
         }
     }
-    let mut hint = passing.then(ends_with_process);
-    let report = maintenance::add_table(add_table(Report::default(), &rows).main(), &pools);
+    let mut hint = kept.said();
+    let report = kept.add_figures(add_table(Report::default(), &rows).main());
+    let report = maintenance::add_table(report, &pools);
     let report = match owned(store, &rows).await {
         Ok(held) if held.is_empty() => report,
         Ok(held) => report.table("drained", vec!["route", "sessions held"], held),
@@ -80,12 +88,6 @@ pub(super) fn need_proxies(proxies: &Reach) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// For whoever wishes something of a proxy that forgets it.
-pub(super) fn ends_with_process() -> String {
-    "this ends with the proxy's process: give it a directory, [control] state = \"...\", to keep it"
-        .to_owned()
 }
 
 /// How many sessions the drained Tomcats own, where it is known who the store is. They are what a drain is about.
@@ -163,6 +165,9 @@ fn absent(address: &str, status: &ProxyStatus) -> Option<String> {
     (!routes.is_empty()).then(|| format!("{address} keeps wishes for routes that no pool has: {routes}"))
 }
 
+/// Columns of the table of upstreams that people see with `-o wide` only.
+const WIDE: [&str; 5] = ["url", "weight", "discovered", "wished by", "since"];
+
 /// Adds the table of upstreams to a report.
 pub(super) fn add_table(report: Report, proxies: &[(String, Vec<UpstreamStatus>)]) -> Report {
     let columns = vec![
@@ -177,13 +182,15 @@ pub(super) fn add_table(report: Report, proxies: &[(String, Vec<UpstreamStatus>)
         "tunnels",
         "answered",
         "failed",
+        "discovered",
+        "wished by",
+        "since",
         "reason",
     ];
     let rows = proxies
         .iter()
         .flat_map(|(proxy, upstreams)| upstreams.iter().map(move |upstream| row(proxy, upstream)));
-    let wide = ["url", "weight"];
-    report.table("upstreams", columns, rows.collect()).wide(&wide)
+    report.table("upstreams", columns, rows.collect()).wide(&WIDE)
 }
 
 fn row(proxy: &str, upstream: &UpstreamStatus) -> Vec<Cell> {
@@ -199,8 +206,20 @@ fn row(proxy: &str, upstream: &UpstreamStatus) -> Vec<Cell> {
         Cell::Count(upstream.tunnels),
         Cell::Count(upstream.answered),
         Cell::Count(upstream.failed),
+        Cell::Flag(upstream.discovered),
+        Cell::text(upstream.wished_by.as_str()),
+        since(upstream.wished_since),
         Cell::text(upstream.reason.as_str()),
     ]
+}
+
+/// A moment in seconds since 1970; nothing where it is not known.
+pub(super) fn since(seconds: u64) -> Cell {
+    if seconds == 0 {
+        return Cell::Nothing;
+    }
+    let since = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    Cell::text(humantime::format_rfc3339_seconds(since).to_string())
 }
 
 /// What is wanted of an upstream, and for how long.

@@ -1,7 +1,10 @@
 //! A proxy and a store that are none, and the program that asks them.
 #![allow(dead_code, reason = "each test file uses its part of the support")]
 
+mod proxies;
 pub(crate) mod today;
+
+pub(crate) use proxies::Proxy;
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -13,18 +16,16 @@ use std::time::Duration;
 
 use futures::stream::{self, BoxStream, StreamExt};
 use remora_proto::v1::change_member_reply::State;
-use remora_proto::v1::proxy_admin_server::{ProxyAdmin, ProxyAdminServer};
+use remora_proto::v1::list_servers_reply::Server as Announced;
+use remora_proto::v1::proxy_admin_server::ProxyAdminServer;
 use remora_proto::v1::registry_server::RegistryServer;
 use remora_proto::v1::store_admin_server::{StoreAdmin, StoreAdminServer};
 use remora_proto::v1::{
-    BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, DrainReply, DrainRequest,
-    ExplainReply, ExplainRequest, ForeseeReply, ForeseeRequest, HandOverReply, HandOverRequest,
+    BackupChunk, BackupRequest, ChangeMemberReply, ChangeMemberRequest, HandOverReply, HandOverRequest,
     KillMatchingRequest, KillSessionsReply, KillSessionsRequest, ListSessionsReply, ListSessionsRequest,
-    MaintainReply, MaintainRequest, MaintenanceWish, PoolStatus, ProxyStatus, ProxyStatusRequest,
     RecoverReply, RecoverRequest, RestoreReply, SessionDetail, SessionFilter, SessionStatsReply,
-    SessionStatsRequest, SessionValues, SetRequest, ShowSessionRequest, StoreMember, StoreStatus,
-    StoreStatusRequest, UpgradeReply, UpgradeRequest, UpstreamStatus, WatchSessionsReply,
-    WatchSessionsRequest,
+    SessionStatsRequest, SessionValues, ShowSessionRequest, StoreMember, StoreStatus, StoreStatusRequest,
+    UpgradeReply, UpgradeRequest, WatchSessionsReply, WatchSessionsRequest,
 };
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
@@ -32,128 +33,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Longer than any other question may take.
 pub(crate) const SLOW: Duration = Duration::from_millis(2_500);
-
-/// A proxy that knows one route. One of `n7` foresees nothing, as one of an earlier release that stumbles, and is to be told nothing.
-pub(crate) struct Proxy {
-    route: &'static str,
-}
-
-impl Proxy {
-    fn upstreams(&self) -> Vec<UpstreamStatus> {
-        vec![UpstreamStatus {
-            pool: "tomcat".into(),
-            route: self.route.into(),
-            health: "up".into(),
-            ..UpstreamStatus::default()
-        }]
-    }
-
-    fn wished(&self, route: &str) -> Result<Response<DrainReply>, Status> {
-        if route == self.route {
-            return Ok(Response::new(DrainReply {
-                upstreams: self.upstreams(),
-                ends_with_process: true,
-                shared: false,
-            }));
-        }
-        Err(Status::not_found("no pool has an upstream with that route"))
-    }
-}
-
-#[tonic::async_trait]
-impl ProxyAdmin for Proxy {
-    async fn lately(
-        &self,
-        _: Request<remora_proto::v1::LatelyRequest>,
-    ) -> Result<Response<remora_proto::v1::LatelyReply>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn console_token(
-        &self,
-        _: Request<remora_proto::v1::ConsoleTokenRequest>,
-    ) -> Result<Response<remora_proto::v1::ConsoleTokenReply>, Status> {
-        Err(Status::unimplemented(""))
-    }
-
-    async fn status(&self, _: Request<ProxyStatusRequest>) -> Result<Response<ProxyStatus>, Status> {
-        Ok(Response::new(ProxyStatus {
-            upstreams: self.upstreams(),
-            ..ProxyStatus::default()
-        }))
-    }
-
-    async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        let request = request.into_inner();
-        assert!(request.careful || request.route == "n8", "nobody has said yes");
-        assert!(self.route != "n7", "it has not said what this takes");
-        self.wished(&request.route)
-    }
-
-    async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        self.wished(&request.into_inner().route)
-    }
-
-    async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {
-        self.wished(&request.into_inner().route)
-    }
-
-    /// Every wish of `n8` takes the last from somewhere.
-    async fn foresee(&self, request: Request<ForeseeRequest>) -> Result<Response<ForeseeReply>, Status> {
-        use remora_proto::v1::foresee_request::Wish;
-        if self.route == "n7" {
-            return Err(Status::unavailable("it stumbled"));
-        }
-        let route = match request.into_inner().wish {
-            Some(Wish::Drain(request)) => request.route,
-            Some(Wish::Set(request)) => request.route,
-            None => String::new(),
-        };
-        self.wished(&route)?;
-        let emptied = (route == "n8").then(|| "this takes the last".to_owned());
-        Ok(Response::new(ForeseeReply {
-            emptied: emptied.into_iter().collect(),
-        }))
-    }
-
-    /// Everything goes to the route that it knows.
-    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
-        let request = request.into_inner();
-        Ok(Response::new(ExplainReply {
-            pick: "moved".to_owned(),
-            route: self.route.to_owned(),
-            target: request.target,
-            because: vec![format!("{} and {}", request.session.len(), request.cookies.len())],
-            ..ExplainReply::default()
-        }))
-    }
-
-    /// Knows the pool `tomcat`, which is open, and shows what was said of it.
-    async fn maintain(&self, request: Request<MaintainRequest>) -> Result<Response<MaintainReply>, Status> {
-        let request = request.into_inner();
-        if request.pool != "tomcat" {
-            return Err(Status::not_found("there is no pool with that name"));
-        }
-        let request_is_on = request.wish() == MaintenanceWish::On;
-        let page = request.page.as_ref().map_or(0, |page| page.text.len());
-        let pool = PoolStatus {
-            maintenance: request_is_on,
-            retry_after_seconds: request.retry_after_seconds,
-            page_bytes: u64::try_from(page).expect("it is small"),
-            wished: true,
-            by: request.page.map_or_else(String::new, |page| page.form),
-            since: 1_795_766_400,
-            pool: request.pool,
-            ..PoolStatus::default()
-        };
-        Ok(Response::new(MaintainReply {
-            pool: Some(pool),
-            ends_with_process: true,
-            unchanged: !request_is_on,
-            shared: false,
-        }))
-    }
-}
 
 /// What a store tells to whoever watches, one after the other, and from where each went on.
 #[derive(Clone, Default)]
@@ -197,6 +76,10 @@ pub(crate) struct Store {
     pub(crate) today: bool,
     /// What it says of itself in place of three nodes, by its address.
     pub(crate) says: Option<fn(SocketAddr) -> StoreStatus>,
+    /// The Tomcats that are announced, in place of one that has no name.
+    pub(crate) announced: Arc<Mutex<Vec<Announced>>>,
+    /// Who was taken out.
+    pub(crate) retired: Arc<Mutex<Vec<String>>>,
     /// Whether it fails to say which Tomcats are there.
     pub(crate) forgets: bool,
     /// What was asked of it that takes an operator.
@@ -403,7 +286,7 @@ pub(crate) fn serve(router: impl FnOnce() -> Router + Send + 'static) -> String 
 }
 
 pub(crate) fn proxy(route: &'static str) -> String {
-    serve(move || Server::builder().add_service(ProxyAdminServer::new(Proxy { route })))
+    serve(move || Server::builder().add_service(ProxyAdminServer::new(Proxy::of(route))))
 }
 
 pub(crate) fn store() -> (String, Store) {

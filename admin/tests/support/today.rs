@@ -7,9 +7,9 @@ use remora_proto::v1::registry_server::Registry;
 use remora_proto::v1::session_stats_request::By;
 use remora_proto::v1::{
     AnnounceReply, AnnounceRequest, Attribute, ListServersReply, ListServersRequest, ListSessionsReply,
-    ListSessionsRequest, LocalAttribute, RetireReply, RetireRequest, SessionConditions, SessionDetail,
-    SessionFigures, SessionFilter, SessionGroup, SessionKey, SessionStatsReply, SessionStatsRequest,
-    SessionSummary, SessionValues, ShowSessionRequest, StoreMember, StoreStatus,
+    ListSessionsRequest, LocalAttribute, RetireNodeRequest, RetireReply, RetireRequest, SessionConditions,
+    SessionDetail, SessionFigures, SessionFilter, SessionGroup, SessionKey, SessionStatsReply,
+    SessionStatsRequest, SessionSummary, SessionValues, ShowSessionRequest, StoreMember, StoreStatus,
 };
 use tonic::{Request, Response, Status};
 
@@ -154,11 +154,24 @@ impl Registry for super::Store {
         Err(Status::unimplemented(""))
     }
 
+    /// Takes out whoever is named with its instance, and nobody else.
     async fn retire_node(
         &self,
-        _: Request<remora_proto::v1::RetireNodeRequest>,
+        request: Request<RetireNodeRequest>,
     ) -> Result<Response<RetireReply>, Status> {
-        Err(Status::unimplemented(""))
+        self.operates("RetireNode");
+        let RetireNodeRequest { node, instance } = request.into_inner();
+        let mut announced = self.announced.lock().expect("no test has failed");
+        let before = announced.len();
+        announced.retain(|server| {
+            let owner = server.server.clone().unwrap_or_default();
+            (owner.node.as_str(), owner.instance) != (node.as_str(), instance)
+        });
+        let retired = announced.len() < before;
+        if retired {
+            self.retired.lock().expect("no test has failed").push(node);
+        }
+        Ok(Response::new(RetireReply { retired }))
     }
 
     async fn wish(
@@ -183,6 +196,10 @@ impl Registry for super::Store {
     ) -> Result<Response<ListServersReply>, Status> {
         if self.forgets {
             return Err(Status::internal("the books are shut"));
+        }
+        let announced = self.announced.lock().expect("no test has failed").clone();
+        if !announced.is_empty() {
+            return Ok(Response::new(ListServersReply { servers: announced }));
         }
         Ok(Response::new(ListServersReply {
             servers: vec![Server {

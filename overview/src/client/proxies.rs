@@ -6,8 +6,9 @@ use remora_process::tls::Dial;
 use remora_proto::v1::foresee_request::Wish;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
 use remora_proto::v1::{
-    DrainReply, DrainRequest, ExplainReply, ExplainRequest, ForeseeRequest, MaintainReply, MaintainRequest,
-    ProxyStatus, ProxyStatusRequest, SetRequest,
+    ConsoleTokenReply, ConsoleTokenRequest, DrainReply, DrainRequest, ExplainReply, ExplainRequest,
+    ForeseeRequest, LatelyReply, LatelyRequest, MaintainReply, MaintainRequest, ProxyStatus,
+    ProxyStatusRequest, SetRequest,
 };
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -57,6 +58,26 @@ pub async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<Dra
 pub async fn explain(dial: &Dial, address: &str, request: &ExplainRequest) -> Result<ExplainReply, Failure> {
     asked(dial, address, async |mut proxy| {
         proxy.explain(request.clone()).await
+    })
+    .await
+}
+
+/// What changed at one proxy behind a change of this number; all that it remembers behind 0.
+pub async fn lately(dial: &Dial, address: &str, after: u64) -> Result<LatelyReply, Failure> {
+    asked(dial, address, async |mut proxy| {
+        proxy.lately(LatelyRequest { after }).await
+    })
+    .await
+}
+
+/// A secret by which a browser may open the console of one proxy.
+pub async fn console_token(
+    dial: &Dial,
+    address: &str,
+    request: &ConsoleTokenRequest,
+) -> Result<ConsoleTokenReply, Failure> {
+    asked(dial, address, async |mut proxy| {
+        proxy.console_token(*request).await
     })
     .await
 }

@@ -139,6 +139,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "overview/Cargo.toml",
             "admin/src/commands",
             "admin/tests/support",
+            "admin/tests/registry.rs",
             "admin/tests/watching.rs",
             "admin/Cargo.toml",
             "tests/src",

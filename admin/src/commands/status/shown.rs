@@ -28,7 +28,16 @@ const NODE_DETAILS: [&str; 8] = [
 ];
 
 /// Columns of upstreams that are not needed at a glance; a reason stands in its trouble.
-const UPSTREAM_DETAILS: [&str; 5] = ["url", "weight", "tunnels", "answered", "reason"];
+const UPSTREAM_DETAILS: [&str; 8] = [
+    "url",
+    "weight",
+    "tunnels",
+    "answered",
+    "discovered",
+    "wished by",
+    "since",
+    "reason",
+];
 
 /// The site as a report.
 pub(super) fn arrange(site: &Site) -> Report {

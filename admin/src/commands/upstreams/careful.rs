@@ -3,6 +3,8 @@
 //! Invariants: a yes is about the proxies named in its question and no others, which are told to refuse what takes the last,
 //! because things may change until they hear it. A proxy that does not say what the wish would take is told nothing: one of an
 //! earlier release would follow whatever it is asked next, however carefully.
+//!
+//! Left out on purpose: proxies that hear of the wish by the store that they follow, named or not. `kept` says that there is one.
 
 use futures::future::join_all;
 use remora_proto::v1::{DrainRequest, SetRequest};
