@@ -16,8 +16,9 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use remora_process::signals::Signals;
-use remora_proto::v1::SessionStatsRequest;
+use remora_process::tls::Dial;
 use remora_proto::v1::session_stats_request::By;
+use remora_proto::v1::{Change, ProxyStatus, SessionStatsRequest};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -27,7 +28,7 @@ use self::terminal::{Screen, keys};
 use super::meant::wall_ms;
 use crate::failure::Failure;
 use crate::render::Report;
-use remora_overview::client::{Reach, Store, check_site, proxy_status};
+use remora_overview::client::{Reach, Store, check_site, lately, proxy_status};
 
 /// How often each server is asked, and the screen drawn at least.
 const EVERY: Duration = Duration::from_secs(1);
@@ -179,16 +180,59 @@ impl Asking {
             self.said.clone(),
         );
         self.tasks.spawn(async move {
+            let mut heard = Heard::default();
             loop {
                 let next = tokio::time::Instant::now() + EVERY;
                 let answer = within(proxy_status(&dial, &address)).await;
+                let changes = match &answer {
+                    Ok(status) => heard.behind(&dial, &address, status).await,
+                    Err(_) => Vec::new(),
+                };
                 let message = Message::Proxy(began.elapsed(), address.clone(), answer.map(Box::new));
+                if said.send(message).await.is_err() {
+                    return;
+                }
+                let message = Message::Changes(address.clone(), changes);
                 if said.send(message).await.is_err() {
                     return;
                 }
                 tokio::time::sleep_until(next).await;
             }
         });
+    }
+}
+
+/// How far a proxy's changes are known.
+#[derive(Default)]
+struct Heard {
+    /// Number of the last one.
+    last: u64,
+    /// How long its process had run then.
+    uptime_seconds: u64,
+    /// Whether its release does not tell them.
+    is_older: bool,
+}
+
+impl Heard {
+    /// What changed since; nothing where the proxy does not tell it. A new process counts from 1.
+    async fn behind(&mut self, dial: &Dial, address: &str, status: &ProxyStatus) -> Vec<Change> {
+        if status.uptime_seconds < self.uptime_seconds {
+            *self = Heard::default();
+        }
+        self.uptime_seconds = status.uptime_seconds;
+        if self.is_older {
+            return Vec::new();
+        }
+        let changes = match timeout(ANSWERS_WITHIN, lately(dial, address, self.last)).await {
+            Ok(Ok(reply)) => reply.changes,
+            Ok(Err(failure)) => {
+                self.is_older = matches!(failure, Failure::Older(_));
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        };
+        self.last = changes.last().map_or(self.last, |change| change.number);
+        changes
     }
 }
 

@@ -1,13 +1,17 @@
 //! What `top` knows, and what each message changes. Pure: time comes with the messages.
 //!
-//! What each server does in a second is `remora_overview`'s to say, of all that it is told here. Paused, nothing changes but what keys change.
+//! What each server does in a second is `remora_overview`'s to say, of all that it is told here. Paused, nothing changes but what
+//! keys change; what a proxy tells once is kept for later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use remora_overview::rates::{Counter, Rates};
 use remora_proto::v1::session_stats_request::By;
-use remora_proto::v1::{ProxyStatus, SessionStatsReply, StoreStatus};
+use remora_proto::v1::{Change, ProxyStatus, SessionStatsReply, StoreStatus};
+
+/// Changes that are kept: a person reads no more, and each proxy remembers a thousand.
+const CHANGES_MAX: usize = 200;
 
 /// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub(super) enum Message {
     Proxy(Duration, String, Result<Box<ProxyStatus>, String>),
     /// Sessions in groups.
     Sessions(Duration, By, Result<Box<SessionStatsReply>, String>),
+    /// What changed at a proxy since it was asked last.
+    Changes(String, Vec<Change>),
 }
 
 /// What is looked at.
@@ -51,23 +57,26 @@ pub(super) enum Page {
     Sessions,
     /// Upstreams.
     Upstreams,
+    /// What changed lately.
+    Changes,
 }
 
 impl Page {
-    const ALL: [Page; 3] = [Page::Site, Page::Sessions, Page::Upstreams];
+    const ALL: [Page; 4] = [Page::Site, Page::Sessions, Page::Upstreams, Page::Changes];
 
     fn next(self) -> Page {
         match self {
             Page::Site => Page::Sessions,
             Page::Sessions => Page::Upstreams,
-            Page::Upstreams => Page::Site,
+            Page::Upstreams => Page::Changes,
+            Page::Changes => Page::Site,
         }
     }
 
     /// Of how many columns one may be sorted by.
     fn orders(self) -> usize {
         match self {
-            Page::Site => 1,
+            Page::Site | Page::Changes => 1,
             Page::Sessions => 4,
             Page::Upstreams => 5,
         }
@@ -93,7 +102,7 @@ pub(super) struct Model {
     /// What is looked at.
     pub(super) page: Page,
     /// Which of its orders each page is in.
-    pub(super) orders: [usize; 3],
+    pub(super) orders: [usize; 4],
     /// The first row that is shown.
     pub(super) top: usize,
     /// By what sessions are grouped.
@@ -108,6 +117,10 @@ pub(super) struct Model {
     pub(super) groups: BTreeMap<String, Group>,
     /// When they were counted, or why they are not.
     pub(super) counted: Option<Result<Duration, String>>,
+    /// What changed lately, by proxy, earliest first.
+    pub(super) changes: VecDeque<(String, Change)>,
+    /// What changed during a pause.
+    unseen: VecDeque<(String, Change)>,
 }
 
 impl Model {
@@ -116,6 +129,7 @@ impl Model {
         match message {
             Message::Key(key) => return self.press(key),
             Message::Resized => {}
+            Message::Changes(proxy, changes) => self.hear_changes(&proxy, changes),
             _ if self.is_paused => {}
             Message::Now(now) => self.now = now,
             Message::Node(at, address, answer) => self.rates.hear_node(at, address, answer),
@@ -138,6 +152,7 @@ impl Model {
             Key::Back => self.is_helping = false,
             Key::Letter('p' | ' ') => {
                 self.is_paused = !self.is_paused;
+                self.show_changes();
                 // What happened meanwhile is no rate.
                 self.forget_rates();
             }
@@ -153,7 +168,7 @@ impl Model {
                 self.groups.clear();
                 self.counted = None;
             }
-            Key::Letter(digit @ '1'..='3') => self.turn(Page::ALL[usize::from(digit as u8 - b'1')]),
+            Key::Letter(digit @ '1'..='4') => self.turn(Page::ALL[usize::from(digit as u8 - b'1')]),
             Key::Next => self.turn(self.page.next()),
             Key::Down => self.top = self.top.saturating_add(1),
             Key::Up => self.top = self.top.saturating_sub(1),
@@ -173,6 +188,27 @@ impl Model {
         for group in self.groups.values_mut() {
             group.change = Counter::default();
         }
+    }
+
+    fn hear_changes(&mut self, proxy: &str, changes: Vec<Change>) {
+        let changes = changes.into_iter().map(|change| (proxy.to_owned(), change));
+        self.unseen.extend(changes);
+        let more = self.unseen.len().saturating_sub(CHANGES_MAX);
+        self.unseen.drain(..more);
+        self.show_changes();
+    }
+
+    fn show_changes(&mut self) {
+        if self.is_paused || self.unseen.is_empty() {
+            return;
+        }
+        self.changes.append(&mut self.unseen);
+        // Several proxies tell theirs at different moments.
+        self.changes
+            .make_contiguous()
+            .sort_by_key(|(_, change)| change.at_ms);
+        let more = self.changes.len().saturating_sub(CHANGES_MAX);
+        self.changes.drain(..more);
     }
 
     fn hear_count(&mut self, at: Duration, answer: Result<Box<SessionStatsReply>, String>) {

@@ -13,7 +13,7 @@ use ratatui::widgets::Paragraph;
 use remora_overview::judge::judge;
 use remora_proto::v1::session_stats_request::By;
 
-use self::grid::{sessions, site_nodes, upstreams};
+use self::grid::{changes, sessions, site_nodes, upstreams};
 use super::model::{Model, Page};
 use crate::render::{printable, shown_bytes};
 
@@ -21,7 +21,7 @@ use crate::render::{printable, shown_bytes};
 const SUMMARY_ROWS: u16 = 5;
 
 const HELP: &[&str] = &[
-    "1 2 3, tab   the site, its sessions, its upstreams",
+    "1 to 4, tab  the site, its sessions, its upstreams, what changed lately",
     "s            sort by the next column",
     "o            sessions by application or by owner",
     "p, space     pause, and go on",
@@ -161,6 +161,7 @@ fn draw_page(frame: &mut Frame<'_>, model: &Model, area: Rect) {
             sessions(model).draw(frame, below, model.top);
         }
         Page::Upstreams => upstreams(model).draw(frame, area, model.top),
+        Page::Changes => changes(model).draw(frame, area, model.top),
     }
 }
 
@@ -185,6 +186,7 @@ fn draw_keys(frame: &mut Frame<'_>, model: &Model, area: Rect) {
         ("1 site", Page::Site),
         ("2 sessions", Page::Sessions),
         ("3 upstreams", Page::Upstreams),
+        ("4 changes", Page::Changes),
     ];
     let mut spans = Vec::new();
     for (name, page) in pages {
@@ -195,13 +197,13 @@ fn draw_keys(frame: &mut Frame<'_>, model: &Model, area: Rect) {
         };
         spans.extend([Span::styled(format!(" {name} "), style), Span::raw(" ")]);
     }
-    spans.push(Span::raw("s sort  p pause  h help  q quit"));
-    if model.is_paused {
-        spans.push(Span::styled(
-            "  PAUSED",
-            Style::new().add_modifier(Modifier::BOLD),
-        ));
-    }
+    spans.push(Span::raw("s sort  p "));
+    spans.push(if model.is_paused {
+        Span::styled("PAUSED", Style::new().add_modifier(Modifier::BOLD))
+    } else {
+        Span::raw("pause")
+    });
+    spans.push(Span::raw("  h help  q quit"));
     frame.render_widget(Line::from(spans), area);
 }
 

@@ -74,6 +74,19 @@ pub(in super::super) fn count(model: &mut Model, second: u64, groups: &[(&str, u
     hear(model, Message::Sessions(at(second), by, Ok(Box::new(reply))));
 }
 
+/// Something that ada did at a second.
+pub(in super::super) fn change(model: &mut Model, second: u64, what: &str) {
+    let change = Change {
+        number: second,
+        at_ms: second * 1_000,
+        of: "n2".into(),
+        what: what.into(),
+        who: "ada".into(),
+        ..Change::default()
+    };
+    hear(model, Message::Changes("10.0.2.1:7410".into(), vec![change]));
+}
+
 pub(in super::super) fn at(second: u64) -> Duration {
     Duration::from_secs(second)
 }
@@ -124,4 +137,16 @@ fn keys_turn_pages_and_orders() {
     hear(&mut model, Message::Key(Key::Back));
     assert!(!model.is_helping);
     assert!(model.update(Message::Key(Key::Letter('q'))));
+}
+
+#[test]
+fn no_more_changes_are_kept_than_anybody_reads() {
+    let mut model = Model::default();
+    let all = 2 * CHANGES_MAX as u64;
+    for second in (0..all).rev() {
+        change(&mut model, second, "n2 is up");
+    }
+    assert_eq!(model.changes.len(), CHANGES_MAX);
+    let kept = model.changes.back().map(|(_, change)| change.number);
+    assert_eq!(kept, Some(all - 1), "the latest, whoever told them first");
 }

@@ -311,3 +311,39 @@ pub(super) fn upstreams(model: &Model) -> Grid {
         rows: rows.collect(),
     }
 }
+
+/// What changed lately, latest first.
+pub(super) fn changes(model: &Model) -> Grid {
+    let rows = model.changes.iter().rev().map(|(proxy, change)| {
+        let why = match (change.why.as_str(), change.who.as_str()) {
+            ("", who) => who.to_owned(),
+            (why, "") => why.to_owned(),
+            (why, who) => format!("{why} ({who})"),
+        };
+        let row = vec![
+            clock(change.at_ms),
+            proxy.clone(),
+            change.of.clone(),
+            change.what.clone(),
+            why,
+        ];
+        (row, false)
+    });
+    Grid {
+        columns: vec![
+            ("AT (UTC)", 8, false),
+            ("PROXY", 15, false),
+            ("OF", 8, false),
+            ("WHAT", 0, false),
+            ("WHY, WHO", 24, false),
+        ],
+        order: None,
+        rows: rows.collect(),
+    }
+}
+
+/// The time of day of a moment in milliseconds since 1970.
+fn clock(at_ms: u64) -> String {
+    let second = at_ms / 1_000 % 86_400;
+    format!("{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
+}

@@ -3,7 +3,7 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::super::model::tests::{at, count, hear, node, press, proxy};
+use super::super::model::tests::{at, change, count, hear, node, press, proxy};
 use super::super::model::{Message, Model};
 use super::*;
 
@@ -48,7 +48,7 @@ PROXY           POOL    ROUTE  HEALTH  STATE      REQ/S FLIGHT  WS FAIL/S FAILED
 10.0.2.1:7410   tomcat  n2     up      active       2.0      3   0    0.0      0
 
 
- 1 site   2 sessions   3 upstreams  s sort  p pause  h help  q quit
+ 1 site   2 sessions   3 upstreams   4 changes  s sort  p pause  h help  q quit
 ";
     assert_eq!(screen(&at_work(), 80, 16), expected);
 }
@@ -74,7 +74,7 @@ PROXY           POOL    ROUTE  HEALTH  STATE      REQ/S FLIGHT  WS FAIL/S FAILED
 10.0.2.1:7410   tomcat  n2     up      active        42      3   0    0.0      0
 10.0.2.1:7410   tomcat  n1     down    active        40      3   0    3.0      3
 
- 1 site   2 sessions   3 upstreams  s sort  p pause  h help  q quit
+ 1 site   2 sessions   3 upstreams   4 changes  s sort  p pause  h help  q quit
 ";
     assert_eq!(screen(&model, 80, 10), expected);
 }
@@ -113,7 +113,7 @@ APPLICATION                                 SESSIONS  SHARE      BYTES  CHANGE/S
 localhost/shop                                    95    95%   95.3 KiB      +5.0
 localhost/console                                  5     5%    5.0 KiB      -5.0
 local\u{fffd}[2Jhost/x                                    0     0%        0 B         0
- 1 site   2 sessions   3 upstreams  s sort  p pause  h help  q quit
+ 1 site   2 sessions   3 upstreams   4 changes  s sort  p pause  h help  q quit
 ";
     assert_eq!(screen(&model, 80, 11), expected);
     press(&mut model, 'o');
@@ -123,9 +123,33 @@ local\u{fffd}[2Jhost/x                                    0     0%        0 B   
 }
 
 #[test]
+fn what_changed_lately_is_told_latest_first() {
+    let mut model = at_work();
+    change(&mut model, 1, "n2 is down");
+    change(&mut model, 2, "n2 is up");
+    press(&mut model, '4');
+    press(&mut model, 'p');
+    change(&mut model, 3, "n2 is drained");
+    let page = "\
+AT (UTC) PROXY           OF       WHAT                  WHY, WHO
+00:00:02 10.0.2.1:7410   n2       n2 is up              ada
+00:00:01 10.0.2.1:7410   n2       n2 is down            ada
+
+ 1 site   2 sessions   3 upstreams   4 changes  s sort  p PAUSED  h help  q quit
+";
+    let paused = screen(&model, 80, 10);
+    assert!(paused.ends_with(page), "{paused}");
+    press(&mut model, 'p');
+    assert!(
+        screen(&model, 80, 10).contains("n2 is drained"),
+        "what came in the pause is shown after it"
+    );
+}
+
+#[test]
 fn no_size_of_a_terminal_is_too_small_or_too_large() {
     let mut model = at_work();
-    for page in ['1', '2', '3', '?'] {
+    for page in ['1', '2', '3', '4', '?'] {
         press(&mut model, page);
         for (columns, rows) in [(1, 1), (10, 3), (40, 5), (80, 24), (300, 100)] {
             assert_eq!(screen(&model, columns, rows).lines().count(), usize::from(rows));
