@@ -22,7 +22,8 @@ const KINDS = {
 
 /** What kind of change it is. */
 export function kindMark(change) {
-  return mark(KINDS[change.kind] ?? "idle", change.kind);
+  const better = change.kind === "belief" && change.what.endsWith(" is up");
+  return mark(better ? "good" : (KINDS[change.kind] ?? "idle"), change.kind);
 }
 
 /** What it is of, where the sentence does not say so itself. */
@@ -61,7 +62,7 @@ export function view({ parameters }) {
         { label: "Of", header: true, cell: (change) => orDash(change.of) },
         { label: "What", kind: "long", cell: (change) => change.what },
         { label: "Why", kind: "long", cell: (change) => orDash(change.why) },
-        { label: "Who", cell: (change) => orDash(change.who) },
+        { label: "Who", kind: "long", cell: (change) => orDash(change.who) },
       ],
     })),
   ];

@@ -20,7 +20,7 @@ export function chart({ what, samples, of, shown, least, kind }) {
   const highest = known.reduce((top, sample) => Math.max(top, of(sample)), 0);
   const top = roundedUp(Math.max(highest, least));
   const last = known.length > 0 ? of(known.at(-1)) : null;
-  return h("figure", { class: `chart ${kind}` },
+  return h("figure", { class: `chart ${kind}${highest > 0 ? "" : " calm"}` },
     h("figcaption", null, h("span", null, what), h("b", null, shown(last))),
     h("div", { class: "plot" },
       h("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": told(what, known, of, shown) },

@@ -3,7 +3,7 @@
 import { h, repaint } from "./paint.js";
 import { ageSeconds, isFresh, live } from "./live.js";
 import { mark } from "./parts.js";
-import { span } from "./words.js";
+import { moment, span } from "./words.js";
 
 const WAYS = [
   ["overview", "Overview"],
@@ -24,8 +24,7 @@ export function frame({ me, place, leave }) {
       h("li", { key: name }, h("a", { href: `#/${name}`, "aria-current": at === name ? "page" : false }, title))))),
     h("div", { class: "beside" },
       me && freshness(),
-      me && h("span", { class: "who", title: me.rights === "look" ? "May look, and change nothing" : "May change things" },
-        me.name, me.rights === "look" && h("span", { class: "tag" }, "read-only")),
+      me && h("span", { class: "who", title: me.until === null ? false : `Signed in until ${moment(me.until * 1000)}` }, me.name, me.rights === "look" && h("span", { class: "tag" }, "read-only")),
       themes(),
       me && h("button", { type: "button", class: "plain", onclick: leave }, "Sign out")));
 }

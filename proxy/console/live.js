@@ -7,6 +7,7 @@
 import { get } from "./api.js";
 import { repaint } from "./paint.js";
 import { forget, take } from "./rates.js";
+import { say } from "./said.js";
 
 /** Without a picture for so long, in milliseconds, what is shown is old: three were missed. */
 const STALE_AFTER_MS = 3500;
@@ -55,6 +56,9 @@ function open() {
   const mine = new EventSource("api/live");
   source = mine;
   mine.addEventListener("open", () => {
+    if (live.picture !== null) {
+      say("The proxy is back.");
+    }
     live.connected = true;
     readLately();
   });
@@ -71,6 +75,9 @@ function open() {
     repaint();
   });
   mine.addEventListener("error", () => {
+    if (live.connected) {
+      say("The connection to the proxy is lost: what is shown is old.");
+    }
     live.connected = false;
     repaint();
     if (mine.readyState === EventSource.CLOSED) {

@@ -39,7 +39,7 @@ function paintAll() {
     }
     const view = VIEWS[place.name];
     document.title = `${view.title} · Remora console`;
-    paint(main, h("div", { key: place.name, class: "view" }, view.view({ me, parameters: place.parameters })));
+    paint(main, h("div", { key: place.name, class: "view", "data-view": place.name }, view.view({ me, parameters: place.parameters })));
   } else {
     document.title = "Sign in · Remora console";
     paint(main, me === null ? loginView.view(entered) : h("p", { class: "nothing" }, unreachable ?? "Asking the proxy …"));

@@ -63,7 +63,7 @@ function upstreams({ upstreams: all, pools }) {
   const kept = pools.filter((pool) => pool.maintenance);
   return panel({ id: "upstreams", title: "Upstreams", aside: h("a", { href: "#/upstreams" }, "Charts and drains") },
     kept.map((pool) => h("p", { class: "notice warn", key: pool.pool }, shape("warn"),
-      h("span", null, `Pool ${pool.pool} is under maintenance${pool.by && `, by ${pool.by}`}.`))),
+      h("span", null, `Pool ${pool.pool} is under maintenance${pool.by ? `, by ${pool.by}` : ""}.`))),
     table({
       caption: "Upstreams: belief, load, users and rate",
       empty: "The proxy’s file names no upstream, and none has announced itself.",
@@ -94,7 +94,7 @@ function nodes(store) {
     return panel({ id: "store", title: "Store" },
       h("p", { class: "notice bad" }, shape("bad"), h("span", null, store.error)));
   }
-  return panel({ id: "store", title: "Store", aside: h("span", { class: "quiet" }, `format ${store.format}`) }, table({
+  return panel({ id: "store", title: "Store", aside: h("span", { class: "quiet" }, store.format !== null && `format ${store.format}`) }, table({
     caption: "Store nodes: role, lag, disk and sessions",
     empty: "The store names no node.",
     rows: store.nodes,
@@ -102,7 +102,7 @@ function nodes(store) {
     columns: [
       { label: "Node", header: true, cell: (node) => [node.id, h("small", null, node.address)] },
       { label: "Role", cell: nodeRole },
-      { label: "Lag", kind: "number", cell: (node) => count(node.lag) },
+      { label: "Lag", kind: "number", cell: (node) => count(node.reachable ? node.lag : null) },
       { label: "Disk left", kind: "drawn", cell: disk },
       { label: "Sync", kind: "number", cell: (node) => millis(node.sync_micros) },
       { label: "Sessions", kind: "number", cell: (node) => count(node.sessions) },
@@ -184,5 +184,5 @@ function following(discovery) {
     return [mark("good", `follows view ${count(discovery.version)}`), untold];
   }
   const since = discovery.silent_seconds === null ? "the view of its file" : `a view of ${span(discovery.silent_seconds)} ago`;
-  return [mark("warn", `serves by ${since}`), h("small", null, discovery.reason), untold];
+  return [mark("warn", `serves by ${since}`), discovery.reason && h("small", null, discovery.reason), untold];
 }

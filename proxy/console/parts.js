@@ -4,7 +4,7 @@
 // its roles are written out, because narrow screens lay rows out as blocks.
 
 import { h } from "./paint.js";
-import { count, machine, moment } from "./words.js";
+import { count, machine, moment, orDash } from "./words.js";
 
 const SHAPES = {
   good: () => h("circle", { cx: 6, cy: 6, r: 4.5 }),
@@ -96,7 +96,8 @@ export function table({ caption, hidden = true, columns, rows, key, empty }) {
 
 function cell(column, row) {
   const content = column.cell(row);
-  const attributes = { class: column.kind ?? false, "data-label": column.silent ? false : column.label, key: column.label };
+  const kinds = [column.kind, content === orDash(null) && "unknown"].filter(Boolean).join(" ");
+  const attributes = { class: kinds || false, "data-label": column.silent ? false : column.label, key: column.label };
   return column.header
     ? h("th", { ...attributes, scope: "row", role: "rowheader" }, content)
     : h("td", { ...attributes, role: "cell" }, content);

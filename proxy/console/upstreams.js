@@ -34,7 +34,7 @@ function pool(picture, name, several, me) {
   return h("section", { key: name, "aria-labelledby": `pool-${name}` },
     h("h2", { id: `pool-${name}`, class: several ? "pool" : "unseen" }, `Pool ${name}`),
     told?.maintenance && h("p", { class: "notice warn" }, shape("warn"), h("span", null,
-      `Under maintenance: its clients get the page of that${told.by && `, by ${told.by}`}${told.since ? ` since ${clock(told.since * 1000)}` : ""}.`)),
+      `Under maintenance: its clients get the page of that${told.by ? `, by ${told.by}` : ""}${told.since ? ` since ${clock(told.since * 1000)}` : ""}.`)),
     h("div", { class: "cards" }, members.map((upstream) => card(upstream, me))));
 }
 
