@@ -120,7 +120,7 @@ fn operators_and_tomcats_take_out(world: &mut World, calls: &mut Calls, before: 
         entry(view, node).is_none()
             && marks
                 .filter_map(|mark| mark.server.as_ref())
-                .any(|owner| is_it(owner))
+                .any(is_it)
     };
     ensure!(
         calls.retire("n2")? && !calls.retire("n2")?,
