@@ -122,6 +122,7 @@ pub(super) async fn open(
             audit::refused("SessionStore/Exchange", &refused.message);
         }
     }
+    hello::know(&desk).await;
     let (asker, format) = hello::hear(&desk, first).map_err(status)?;
     let exchange = Exchange::new(desk, (asker, caller, connection), format, (inbound, probe));
     Ok(futures::stream::unfold(exchange, Exchange::next).boxed())

@@ -3,11 +3,11 @@
 //! Whoever takes an application server out wants to hear that nobody is sent there any more, and only proxies know that. Each has
 //! a seat as long as its stream lives, and says by which view it goes. An answer goes when all of them go by one that knows of the
 //! retirement, and after [`ANSWERED_WITHIN`] in any case: a proxy that hangs costs a Tomcat that stops a second, and not its stop.
-//! A proxy whose stream broke serves on, by what it was told, and comes back in a moment; and after an election all of them do. So
-//! for [`BACK_WITHIN`] behind either an answer waits as if somebody were missing. Who said goodbye is not missed.
+//! A proxy whose stream ended serves on, by what it was told, and comes back in a moment; and after an election all of them do. So
+//! for [`BACK_WITHIN`] behind either an answer waits as if somebody were missing.
 //!
-//! Invariants: no more than [`FOLLOWERS_MAX`] have a seat; nobody who does not follow what it was told keeps one for longer than
-//! [`FOLLOWS_WITHIN`]; no wait is longer than [`ANSWERED_WITHIN`].
+//! Invariants: no more than [`FOLLOWERS_MAX`] have a seat; nobody who does not follow what it was told keeps one from others for longer
+//! than [`FOLLOWS_WITHIN`]; no wait is longer than [`ANSWERED_WITHIN`].
 //! Left out on purpose: what they are told (`following`).
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub(super) const FOLLOWERS_MAX: usize = 64;
 /// How long the answer to a retirement waits for proxies: a view is with them in 100 ms, and a Tomcat that stops waits for the answer.
 pub(super) const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long a proxy whose stream broke may take to come back before nobody counts on it.
+/// How long a proxy whose stream ended may take to come back before nobody counts on it.
 const BACK_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a proxy may take until it follows a view that it was told, 30 s: it may have names to look up, which takes some seconds
@@ -66,7 +66,7 @@ impl Followers {
 
     /// Takes a seat for a proxy; none if all are taken.
     pub(super) fn sit(&self, proxy: &str) -> Option<Seat> {
-        let number = self.change(|seats| seats.sit(proxy))?;
+        let number = self.change(|seats| seats.sit(proxy, runtime::now()))?;
         Some(Seat {
             followers: self.clone(),
             number,
@@ -138,20 +138,16 @@ impl Seat {
         self.change(|seat| seat.follows(view, runtime::now()));
     }
 
-    /// Whether it has not followed for too long what it was told; counted once, by whoever ends it.
+    /// Whether it has not followed for too long what it was told, and may have lost its place to another; counted once, by whoever
+    /// ends it.
     pub(super) fn is_overdue(&self) -> bool {
         let seats = self.followers.seats();
         let taken = seats.taken.get(&self.number);
-        let overdue = taken.is_some_and(|seat| seat.is_overdue(runtime::now()));
+        let overdue = taken.is_none_or(|seat| seat.is_overdue(runtime::now()));
         if overdue {
             self.followers.0.metrics.cut.increment(1);
         }
         overdue
-    }
-
-    /// The proxy ends its stream in order: it sends nobody anywhere any more.
-    pub(super) fn goodbye(self) {
-        self.followers.change(|seats| seats.taken.remove(&self.number));
     }
 
     fn change(&self, change: impl FnOnce(&mut Seated)) {
@@ -203,7 +199,11 @@ struct Missing {
 }
 
 impl Seats {
-    fn sit(&mut self, proxy: &str) -> Option<u64> {
+    fn sit(&mut self, proxy: &str, now: Instant) -> Option<u64> {
+        if self.taken.len() >= FOLLOWERS_MAX {
+            // Where a connection takes nothing, the stream of one who is late cannot even be told its end.
+            self.taken.retain(|_, seat| !seat.is_overdue(now));
+        }
         if self.taken.len() >= FOLLOWERS_MAX {
             return None;
         }

@@ -164,12 +164,7 @@ impl ViewStream {
                 message = self.inbound.message() => match (message?, &self.seat) {
                     (Some(message), Some(seat)) => seat.follows(Version(message.followed)),
                     (Some(_), None) => {}
-                    (None, _) => {
-                        if let Some(seat) = self.seat.take() {
-                            seat.goodbye();
-                        }
-                        return Ok(None);
-                    }
+                    (None, _) => return Ok(None),
                 },
                 _ = self.looks.tick() => {}
             }

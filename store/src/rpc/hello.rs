@@ -23,6 +23,10 @@ const HANDOVER: Duration = Duration::from_secs(1);
 /// What an acknowledgement that waited for all of [`HANDOVER`] may need on its way, both ways together.
 const ON_ITS_WAY: Duration = Duration::from_millis(200);
 
+/// How long a new stream waits for a majority's word at a leader that has had none: many round trips, and less than the 300 ms that a
+/// session manager gives a leader of which it was told.
+const KNOW_WITHIN: Duration = Duration::from_millis(200);
+
 /// How often near copies are confirmed.
 pub(super) const CONFIRM_EVERY: Duration = Duration::from_millis(100);
 
@@ -38,6 +42,21 @@ const _: () = assert!(CONFIRM_EVERY.as_millis() * 3 < TRUST.as_millis());
 const _: () = assert!(PATIENCE.trust.as_millis() * 20 >= TRUST.as_millis() * 21);
 // Whoever has read that it lost a session gets more time, not less.
 const _: () = assert!(PATIENCE.trust.as_millis() < PATIENCE.handover.as_millis());
+
+/// Waits until the table has all that was committed before this node was elected, if it was: what is said then of the registry must
+/// be so. Who was taken out and is told to stand stays away for good, and who leaves and is told to be out stays in. Where no majority
+/// answers, the table's word is the best there is, and the stream opens by that.
+pub(super) async fn know(desk: &Desk) {
+    let round = *desk.raft.rounds().borrow();
+    let elected = desk.hub.followers.elected_at();
+    let knows = round
+        .zip(elected)
+        .is_some_and(|(round, elected)| round.began >= elected);
+    if !knows && desk.raft.leadership().borrow().elected_here() {
+        // However it ends, the table has what it can have.
+        let _ = tokio::time::timeout(KNOW_WITHIN, desk.raft.barrier()).await;
+    }
+}
 
 /// Checks the first message. Gives who asks, and the format of what goes out to them.
 pub(super) fn hear(desk: &Desk, first: v1::ExchangeRequest) -> Result<(Asker, Format), v1::Refusal> {
@@ -86,17 +105,6 @@ fn wrong_version(desk: &Desk, client: Formats) -> v1::Refusal {
     refusal(Reason::WrongVersion, sentence)
 }
 
-/// Whether the registry holds an instance. Not what a table says that lacks what was committed before this node was elected: who
-/// was taken out by then would not hear of it, and stay away; to announce what stands costs nothing.
-fn is_announced(desk: &Desk, instance: u64) -> bool {
-    let round = *desk.raft.rounds().borrow();
-    let elected = desk.hub.followers.elected_at();
-    let knows = round
-        .zip(elected)
-        .is_some_and(|(round, elected)| round.began >= elected);
-    knows && desk.raft.table().is_announced(instance)
-}
-
 /// What the client is told.
 pub(super) fn welcome(desk: &Desk, instance: u64, format: Format) -> v1::Welcome {
     let limits = desk.limits();
@@ -107,7 +115,7 @@ pub(super) fn welcome(desk: &Desk, instance: u64, format: Format) -> v1::Welcome
         attributes_max: limits.attributes_max,
         durations: Some(durations()),
         format: u32::from(format.0),
-        announced: is_announced(desk, instance),
+        announced: desk.raft.table().is_announced(instance),
     }
 }
 

@@ -18,7 +18,7 @@ fn seat(seats: &mut Seats, number: u64) -> &mut Seated {
 fn everybody_is_missed_who_goes_by_an_earlier_view() {
     let (mut seats, now) = (Seats::default(), runtime::now());
     assert_eq!(missing(&seats, now), None, "nobody follows");
-    let (one, other) = (seats.sit("p1").unwrap(), seats.sit("p2").unwrap());
+    let (one, other) = (seats.sit("p1", now).unwrap(), seats.sit("p2", now).unwrap());
     assert_eq!(missing(&seats, now), Some((2, None)));
     seat(&mut seats, one).follows(VIEW, now);
     assert_eq!(
@@ -39,7 +39,7 @@ fn who_may_come_back_is_missed_for_a_moment() {
     seats.expect_some(now);
     let back = now + BACK_WITHIN;
     assert_eq!(missing(&seats, now), Some((0, Some(back))));
-    let number = seats.sit("p1").unwrap();
+    let number = seats.sit("p1", now).unwrap();
     assert_eq!(missing(&seats, now), Some((1, None)));
     seat(&mut seats, number).follows(VIEW, now);
     assert_eq!(
@@ -53,7 +53,7 @@ fn who_may_come_back_is_missed_for_a_moment() {
 #[test]
 fn who_does_not_follow_what_it_was_told_is_missed_no_more() {
     let (mut seats, began) = (Seats::default(), runtime::now());
-    let number = seats.sit("p1").unwrap();
+    let number = seats.sit("p1", began).unwrap();
     let at = |seconds| began + Duration::from_secs(seconds);
     seat(&mut seats, number).told(Version(6), began);
     seat(&mut seats, number).told(VIEW, at(20));
@@ -70,24 +70,29 @@ fn who_does_not_follow_what_it_was_told_is_missed_no_more() {
 }
 
 #[test]
-fn there_are_so_many_seats_and_one_that_is_left_is_free() {
+fn there_are_so_many_seats_and_who_is_late_keeps_none_from_others() {
+    let (mut seats, began) = (Seats::default(), runtime::now());
+    let late = began + FOLLOWS_WITHIN;
+    for _ in 1..FOLLOWERS_MAX {
+        seats.sit("p", began).unwrap();
+    }
+    let silent = seats.sit("late", began).unwrap();
+    seat(&mut seats, silent).told(VIEW, began);
+    assert_eq!(seats.sit("p", began), None);
+    let other = seats.sit("p", late).unwrap();
+    assert!(!seats.taken.contains_key(&silent) && seats.taken.contains_key(&other));
+    assert_eq!(seats.sit("p", late), None);
+}
+
+#[test]
+fn a_seat_that_is_left_is_free_and_whoever_had_it_may_come_back() {
     let followers = Followers::new();
-    let mut taken: Vec<Seat> = (0..FOLLOWERS_MAX).filter_map(|_| followers.sit("p")).collect();
-    assert_eq!(taken.len(), FOLLOWERS_MAX);
-    assert!(followers.sit("p").is_none());
-    taken.pop().unwrap().goodbye();
-    assert!(
-        followers.seats().expected_until.is_none(),
-        "who goes in order is not missed"
-    );
-    taken.extend(followers.sit("p"));
-    assert_eq!(taken.len(), FOLLOWERS_MAX);
-    taken.pop();
-    assert!(
-        followers.seats().expected_until.is_some(),
-        "who breaks off may come back"
-    );
-    assert!(followers.sit("p").is_some());
+    let seat = followers.sit("p").unwrap();
+    assert!(!seat.is_overdue());
+    assert!(followers.seats().expected_until.is_none());
+    drop(seat);
+    assert!(followers.seats().expected_until.is_some());
+    assert!(followers.seats().taken.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,8 +112,14 @@ async fn a_wait_ends_with_the_last_word_and_otherwise_in_time() {
     followers.followed(Version(8)).await;
     let took = runtime::since(began);
     assert!((ANSWERED_WITHIN..ANSWERED_WITHIN * 2).contains(&took), "{took:?}");
-    one.goodbye();
-    other.goodbye();
+    drop((one, other));
+    let began = runtime::now();
+    followers.followed(Version(8)).await;
+    let took = runtime::since(began);
+    assert!(
+        (BACK_WITHIN..BACK_WITHIN * 2).contains(&took),
+        "they may come back: {took:?}"
+    );
     let began = runtime::now();
     followers.followed(Version(8)).await;
     assert_eq!(runtime::since(began), Duration::ZERO, "nobody is left");
