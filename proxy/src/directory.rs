@@ -37,8 +37,8 @@ use crate::chronicle::Chronicle;
 use crate::config::{Config, HealthConfig, Limits, Pages, Rules, Terms, Trust};
 use crate::tally::Tally;
 use crate::tls::{Outward, OwnCertificate};
-pub(crate) use discovered::Discovered;
 pub use discovered::Followed;
+pub(crate) use discovered::{Discovered, RefusedServer};
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
 use names::HostNames;
@@ -150,13 +150,15 @@ impl Directory {
             tally: Tally::new(config.threads),
         };
         let current = writer.derive(None);
+        let chronicle = Chronicle::default();
+        told::refused(&chronicle, &[], &current.snapshot);
         let (changes, _) = watch::channel(current.snapshot.generation);
         Directory {
             shared: Arc::new(Shared {
                 current: Arc::new(ArcSwap::from_pointee(current)),
                 writer: Mutex::new(writer),
                 changes,
-                chronicle: Chronicle::default(),
+                chronicle,
                 epoch: Instant::now(),
             }),
         }
@@ -180,12 +182,8 @@ impl Directory {
 
     /// How long the first checks may take, at most, and before them the first word of the store.
     pub(crate) fn verdicts_within(&self) -> Duration {
-        self.longest_check()
-            + if self.is_view_awaited() {
-                FIRST_VIEW
-            } else {
-                Duration::ZERO
-            }
+        let waits = self.current().snapshot.discovered.is_some();
+        self.longest_check() + if waits { FIRST_VIEW } else { Duration::ZERO }
     }
 
     fn longest_check(&self) -> Duration {

@@ -1,11 +1,13 @@
 //! The reverse proxy: sends each user to the Tomcat that holds the session, and elsewhere at the moment that Tomcat
-//! cannot answer. It keeps no session state and never asks the store: stickiness makes requests cheap, the store makes
+//! cannot answer. It keeps no session state, and no request asks the store: stickiness makes requests cheap, the store makes
 //! them right.
 //!
 //! # Words
 //!
 //! - **session id**, **bare id**: what the application's session cookie carries; its part up to the first dot.
 //! - **upstream**: one Tomcat as the proxy sees it. **pool**: interchangeable upstreams.
+//! - **registry**: which Tomcats there are, by what they told the store. **view**: the registry and the wishes at one version. A member
+//!   is **discovered** where the registry has it and the file has not.
 //! - **route**: an upstream's name, as written behind the first dot of the session id (mode 2) or in the proxy's own
 //!   cookie (mode 1).
 //! - **path route**: which pool serves a path, and under which path there.

@@ -58,6 +58,11 @@ figures! {
         HEALTH = Gauge "remora_proxy_upstream_health" (pool, route, url);
         /// 1 for what is believed of an upstream now, 0 for the others: unknown, up, leaving, down.
         BELIEF = Gauge "remora_proxy_upstream_belief" (pool, route, url, belief);
+        /// Upstreams of the pool that announced themselves to the store. Absent where the pool discovers none.
+        DISCOVERED = Gauge "remora_proxy_discovered_upstreams" (pool);
+        /// Tomcats that announced themselves for the pool and are no upstreams of it: outside discovery.allow, or what else the log
+        /// says. Absent as above.
+        REFUSED_ANNOUNCEMENTS = Gauge "remora_proxy_refused_announcements" (pool);
         /// 1 while an operator drains the upstream, or lets its users finish.
         DRAINING = Gauge "remora_proxy_upstream_draining" (pool, route, url);
         /// Its share of new users, relative to the others of its pool.

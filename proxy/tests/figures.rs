@@ -10,11 +10,18 @@ use support::process::{Config, Proxy, run};
 use support::upstream::{Act, Upstream};
 use support::wait_until;
 
-/// Figures that this proxy has no reason to show: it has no TLS, for clients, upstreams or operators, and so nobody speaks HTTP/2.
-const SELDOM: [&str; 5] = [
+/// Figures that this proxy has no reason to show: it has no TLS, for clients, upstreams or operators, so nobody speaks HTTP/2, and it
+/// discovers nobody.
+const SELDOM: [&str; 11] = [
     "remora_proxy_certificate_expires_seconds",
+    "remora_proxy_discovered_upstreams",
     "remora_proxy_http2_floods_total",
     "remora_proxy_pool_certificate_expires_seconds",
+    "remora_proxy_refused_announcements",
+    "remora_proxy_store_followed",
+    "remora_proxy_store_silent_seconds",
+    "remora_proxy_view_version",
+    "remora_proxy_wishes_untold",
     "remora_tls_certificate_expires_seconds",
     "remora_tls_refused_total",
 ];

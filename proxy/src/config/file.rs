@@ -309,7 +309,7 @@ table! {
 
 table! {
     /// Members that announce themselves to the session store, beside those that the file has, which may be none. A Tomcat is a member
-    /// from its announcement until it retires or an operator retires it (`remora nodes retire`); silence takes nobody out. The store
+    /// from its announcement until it retires or an operator retires it (`remora applications retire`); silence takes nobody out. The store
     /// is asked by one connection for the whole proxy, never for a request. With `[control] state` a proxy begins with the members
     /// that it knew last. All pools that have this table ask the same store.
     DiscoveryTable:

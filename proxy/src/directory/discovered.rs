@@ -9,12 +9,9 @@
 
 use std::sync::Arc;
 
-use remora_policy::{
-    AdminState, Refusal, Refused, Selection, Settings, Taken, Upstream, View, merge, overruled,
-};
-use tracing::{info, warn};
+use remora_policy::{AdminState, Refusal, Refused, Selection, Settings, Taken, View, merge, overruled};
 
-use super::{Current, Directory, Snapshot, Writer, told};
+use super::{Directory, Writer, told};
 use crate::config::{Config, DiscoveryConfig, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
 use crate::tls::Outward;
 
@@ -60,8 +57,8 @@ pub struct Followed {
 }
 
 impl Directory {
-    /// Takes over what the store tells. Nothing that begins from then on goes by what was known before. Whoever keeps what is held
-    /// has its place meanwhile, so that no wish falls between.
+    /// Takes over what the store tells. Nothing that begins from then on goes by what was known before. Wishes are taken in on the same
+    /// thread ([`follow`](Self::follow)), so none falls between.
     pub fn discover(&self, told: View) -> Followed {
         let mut writer = self.lock();
         writer.told = Some(told.clone());
@@ -115,13 +112,8 @@ impl Directory {
     pub(super) fn publish_anew(&self, writer: &mut Writer) {
         let current = self.current();
         let next = writer.derive(Some(&current));
-        log_changes(&current, &next);
-        told::members(
-            self.chronicle(),
-            &current.snapshot,
-            &next.snapshot,
-            "the store's registry says so",
-        );
+        let why = "the store's registry says so";
+        told::members(self.chronicle(), &current.snapshot, &next.snapshot, why);
         self.swap(next);
     }
 }
@@ -201,44 +193,6 @@ impl Writer {
         }
         refused
     }
-}
-
-/// Tells who came and who left, and once of each server that is not taken.
-fn log_changes(before: &Current, now: &Current) {
-    let (before, now) = (&before.snapshot, &now.snapshot);
-    for (pool, upstream) in discovered(before).filter(|(_, upstream)| !has(now, upstream)) {
-        let (route, url) = (&*upstream.route, upstream.url());
-        info!(pool, route, url, "a member left: it is retired, or elsewhere");
-    }
-    for (pool, upstream) in discovered(now).filter(|(_, upstream)| !has(before, upstream)) {
-        let (route, url) = (&*upstream.route, upstream.url());
-        info!(
-            pool,
-            route, url, "a member came: it announced itself to the store"
-        );
-    }
-    let refused = |snapshot: &Snapshot| snapshot.discovered.clone();
-    let known = refused(before);
-    let known = known.as_ref().map_or(&[][..], |known| &known.refused);
-    for refused in refused(now).iter().flat_map(|now| &now.refused) {
-        let Refused { node, url, why } = &refused.server;
-        if why.is_final() && !known.contains(refused) {
-            let (pool, node, url) = (&*refused.pool, &**node, &**url);
-            warn!(pool, node, url, %why, "a Tomcat announced itself and is no member: nobody is sent there");
-        }
-    }
-}
-
-/// The members that were discovered, with their pools' names.
-fn discovered(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Upstream)> {
-    let pools = snapshot.upstreams.pools.iter();
-    let members = pools.flat_map(|pool| pool.members.iter().map(|member| (&*pool.name, member)));
-    members.filter(|(_, member)| member.instance.is_some())
-}
-
-/// Whether it is there as the same upstream.
-fn has(snapshot: &Snapshot, upstream: &Upstream) -> bool {
-    snapshot.upstreams.find(upstream.id).is_some()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tracing::info;
 use super::{Directory, Snapshot};
 use crate::config::{MaintenanceConfig, Pages, PoolConfig};
 
-/// What is said in place of the upstreams of one pool.
+/// What is said in place of the upstreams of one pool, and what the file says of it besides.
 #[derive(Clone)]
 pub(crate) struct InPlace {
     /// Its pages.
@@ -22,6 +22,8 @@ pub(crate) struct InPlace {
     pub(super) configured: Arc<MaintenanceConfig>,
     /// Present while it is under maintenance.
     pub(crate) notice: Option<Notice>,
+    /// Whether the pool asks who announced himself.
+    pub(crate) discovers: bool,
 }
 
 /// What clients are told of a maintenance.
@@ -53,6 +55,7 @@ impl InPlace {
             pages: Arc::clone(&config.pages),
             configured: Arc::clone(&config.maintenance),
             notice: before.and_then(|before| before.notice.clone()),
+            discovers: config.discovery.is_some(),
         }
     }
 

@@ -83,7 +83,7 @@ impl Directory {
             let is_time = Instant::now() >= due;
             let wanted = self.wanted_names(is_time);
             if is_time {
-                due += EVERY;
+                due = Instant::now() + EVERY;
             }
             if wanted.is_empty() {
                 tokio::select! {

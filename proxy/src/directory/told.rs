@@ -2,10 +2,10 @@
 //!
 //! Left out on purpose: what operators wish. Whoever takes a wish in knows who wished it.
 
-use remora_policy::{Belief, Health, Upstream};
+use remora_policy::{Belief, Health, Refused, Upstream};
 use tracing::{info, warn};
 
-use super::Snapshot;
+use super::{RefusedServer, Snapshot};
 use crate::chronicle::{Chronicle, Happening, Sort};
 
 /// Tells of a belief that changes.
@@ -37,18 +37,38 @@ pub(super) fn reload(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot)
     members(chronicle, before, after, "the file says so");
 }
 
-/// Tells of members that come and go.
+/// Tells of members that come and go, and of servers that are not taken.
 pub(super) fn members(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot, why: &str) {
     let told = |one: &Snapshot, other: &Snapshot, verb: &str| {
         for (pool, member) in members_of(one) {
-            if other.upstreams.find(member.id).is_none() {
-                let what = format!("{} {verb} pool {pool}", member.url());
-                chronicle.note(Happening::new(Sort::Discovery, &member.route, what).because(why));
+            if other.upstreams.find(member.id).is_some() {
+                continue;
             }
+            let (route, url) = (&*member.route, member.url());
+            if member.instance.is_some() {
+                info!(pool, route, url, why, "a discovered member {verb}");
+            }
+            let what = format!("{url} {verb} pool {pool}");
+            chronicle.note(Happening::new(Sort::Discovery, route, what).because(why));
         }
     };
     told(before, after, "leaves");
     told(after, before, "joins");
+    let known = before.discovered.as_ref();
+    refused(chronicle, known.map_or(&[][..], |known| &known.refused), after);
+}
+
+/// Tells once of each server that a pool does not take and that was not `known` as such before.
+pub(super) fn refused(chronicle: &Chronicle, known: &[RefusedServer], after: &Snapshot) {
+    for refused in after.discovered.iter().flat_map(|now| &now.refused) {
+        let (pool, Refused { node, url, why }) = (&*refused.pool, &refused.server);
+        if !why.is_final() || known.contains(refused) {
+            continue;
+        }
+        warn!(pool, node = &**node, url = &**url, %why, "an announced Tomcat is no member: nobody is sent there");
+        let what = format!("{url} is not taken into pool {pool}");
+        chronicle.note(Happening::new(Sort::Discovery, node, what).because(why.to_string()));
+    }
 }
 
 fn members_of(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &Upstream)> {

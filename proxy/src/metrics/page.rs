@@ -19,10 +19,10 @@ use super::pools::{CLASSES, KINDS, PoolFigures};
 use super::upstreams::{SENT, UpstreamSums, can_be};
 use super::{
     ACCEPTED, ANSWER_SECONDS, ANSWERS, BELIEF, CERTIFICATE_EXPIRES, CLIENTS_LIMIT, CLOSED, CONFIGURATION,
-    CONNECT_SECONDS, CONNECTIONS, DRAINING, ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS, HEALTH,
-    IN_FLIGHT, MAINTENANCE, OWN_CERTIFICATE_EXPIRES, PICKS, RECEIVED_BYTES, REPEATS, RESTING, RETRY_TOKENS,
-    SENT_BYTES, STORE_FOLLOWED, STORE_SILENT, TIER, TIER_ATTEMPTS, TUNNELS, UNTOLD, UPSTREAM_REPEATS,
-    VIEW_VERSION, WEIGHT,
+    CONNECT_SECONDS, CONNECTIONS, DISCOVERED, DRAINING, ENDS, EXCHANGES, FAILURES, GENERATION, HEAD_SECONDS,
+    HEALTH, IN_FLIGHT, MAINTENANCE, OWN_CERTIFICATE_EXPIRES, PICKS, RECEIVED_BYTES, REFUSED_ANNOUNCEMENTS,
+    REPEATS, RESTING, RETRY_TOKENS, SENT_BYTES, STORE_FOLLOWED, STORE_SILENT, TIER, TIER_ATTEMPTS, TUNNELS,
+    UNTOLD, UPSTREAM_REPEATS, VIEW_VERSION, WEIGHT,
 };
 use crate::access_log::End;
 use crate::directory::{Current, Snapshot};
@@ -49,6 +49,9 @@ pub(crate) fn render(current: &Current, gates: &Gates, text: &mut String) {
         pool_stands(pool, &mut lines);
         let maintained = u8::from(in_place.notice.is_some());
         lines.put(MAINTENANCE, &[("pool", &pool.name)], maintained);
+        if in_place.discovers {
+            pool_discovers(pool, snapshot, &mut lines);
+        }
         for member in &pool.members {
             member_stands(pool, member, tally.upstream(member.id), &mut lines);
         }
@@ -104,6 +107,19 @@ fn pool_stands(pool: &Pool, lines: &mut Lines<'_>) {
         "tier",
         Tier::ALL.map(Tier::as_str),
         standing,
+    );
+}
+
+fn pool_discovers(pool: &Pool, snapshot: &Snapshot, lines: &mut Lines<'_>) {
+    let labels = [("pool", &*pool.name)];
+    let members = pool.members.iter();
+    let discovered = members.filter(|member| member.instance.is_some()).count();
+    lines.put(DISCOVERED, &labels, discovered);
+    let refused = snapshot.discovered.iter().flat_map(|all| &all.refused);
+    lines.put(
+        REFUSED_ANNOUNCEMENTS,
+        &labels,
+        refused.filter(|refused| refused.pool == pool.name).count(),
     );
 }
 

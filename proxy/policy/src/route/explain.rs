@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn drawn(draw: &mut Draw) -> Pool {
-        let members = 1 + draw.number() % 5;
+        let members = draw.number() % 6;
         let lines: Vec<String> = (1..=members)
             .map(|number| {
                 let health = one_of(draw, &["up", "up", "down", "frozen", "leaving", "unknown"]);

@@ -129,3 +129,82 @@ fn a_route_is_looked_up_as_httpd_does_where_a_pool_says_so() {
     let report = fault(sticky, &own("apache"));
     assert!(report.contains("lookup is \"tomcat\" or \"httpd\""), "{report}");
 }
+
+/// A pool that discovers members, with this written in its table.
+fn discovering(store: &str, more: &str) -> String {
+    let table = format!("[pool.tomcat.discovery]\nstore = [{store}]\n{more}\n");
+    GOOD.replacen(
+        "[[pool.tomcat.member]]",
+        &format!("{table}[[pool.tomcat.member]]"),
+        1,
+    )
+}
+
+#[test]
+fn members_may_be_discovered_beside_those_of_the_file_or_alone() {
+    let allow = "allow = [\"10.0.0.0/8\"]\napplications = \"*/shop\"";
+    let text = discovering("\"127.0.0.1:7401\", \"localhost:7402\"", allow);
+    let summary = read(&text).unwrap().summary();
+    assert!(
+        summary.contains("store    127.0.0.1:7401, localhost:7402\n"),
+        "{summary}"
+    );
+    assert!(
+        summary.contains("  discovers members in 10.0.0.0/8 with */shop\n"),
+        "{summary}"
+    );
+    let alone = "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"a\"\n\
+         [pool.a]\ndiscovery = { store = [\"127.0.0.1:7401\"], allow = [\"10.0.0.0/8\"] }\n";
+    assert!(read(alone).unwrap().pools[0].members.is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_discovery_is_said() {
+    let said = |store: &str, more: &str| read(&discovering(store, more)).unwrap_err();
+    let allow = "allow = [\"10.0.0.0/8\"]";
+    for (report, sentence) in [
+        (said("", allow), "discovery.store names nobody"),
+        (
+            said("\"127.0.0.1\"", allow),
+            "`127.0.0.1` is no address: write HOST:PORT",
+        ),
+        (said("\"http://h:1\"", allow), "is no address"),
+        (
+            said("\"192.0.2.1:7400\"", allow),
+            "is asked in clear off the loopback",
+        ),
+        (
+            said("\"store-1:7400\"", allow),
+            "is asked in clear off the loopback",
+        ),
+        (
+            said("\"127.0.0.1:1\"", "allow = []"),
+            "discovery.allow names no network",
+        ),
+        (
+            said("\"127.0.0.1:1\"", "allow = [\"ten\"]"),
+            "`ten` is not a network",
+        ),
+        (said("\"127.0.0.1:1\"", ""), "missing field `allow`"),
+        (
+            said("\"127.0.0.1:1\"", &format!("{allow}\nalow = []")),
+            "did you mean `allow`?",
+        ),
+        (
+            said("\"127.0.0.1:1\"", &format!("{allow}\napplications = \"\"")),
+            "applications is empty",
+        ),
+    ] {
+        assert!(report.contains(sentence), "{sentence}: {report}");
+    }
+    let aloud = format!("{allow}\nallow_plaintext = true");
+    read(&discovering("\"192.0.2.1:7400\"", &aloud)).unwrap();
+    let second =
+        "[pool.old.discovery]\nstore = [\"127.0.0.1:2\"]\nallow = [\"10.0.0.0/8\"]\n[[pool.old.member]]";
+    let two = discovering("\"127.0.0.1:1\"", allow).replacen("[[pool.old.member]]", second, 1);
+    let report = read(&two).unwrap_err();
+    assert!(
+        report.contains("pools `old` and `tomcat` discover by different stores"),
+        "{report}"
+    );
+}
