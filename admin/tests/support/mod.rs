@@ -34,6 +34,11 @@ use tonic::{Request, Response, Status, Streaming};
 /// Longer than any other question may take.
 pub(crate) const SLOW: Duration = Duration::from_millis(2_500);
 
+/// Takes longer than any other question may.
+async fn slowly() {
+    tokio::time::sleep(SLOW).await;
+}
+
 /// What a store tells to whoever watches, one after the other, and from where each went on.
 #[derive(Clone, Default)]
 pub(crate) struct Watched {
@@ -256,7 +261,7 @@ impl StoreAdmin for Store {
         if request.into_inner().filter.unwrap_or_default().application != "slow" {
             return Err(Status::unknown("the outcome was not learned"));
         }
-        tokio::time::sleep(SLOW).await;
+        slowly().await;
         Ok(Response::new(KillSessionsReply { killed: 7 }))
     }
 }

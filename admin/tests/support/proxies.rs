@@ -9,7 +9,7 @@ use remora_proto::v1::{
 use tonic::{Request, Response, Status};
 
 /// A proxy that knows one route. One of `n7` foresees nothing, as one of an earlier release that stumbles, and is to be told nothing;
-/// one of `n5` follows a store that keeps what is wished, one of `n6` such a store that is away.
+/// one of `n5` follows a store that keeps what is wished, one of `n6` such a store that is away, for which it waits a while.
 pub(crate) struct Proxy {
     route: &'static str,
 }
@@ -102,6 +102,9 @@ impl ProxyAdmin for Proxy {
         let request = request.into_inner();
         assert!(request.careful || request.route == "n8", "nobody has said yes");
         assert!(self.route != "n7", "it has not said what this takes");
+        if self.route == "n6" {
+            super::slowly().await;
+        }
         self.wished(&request.route)
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Left out on purpose: repeats. A proxy is asked once, at exactly the address given, because each keeps its own books.
 
+use std::time::Duration;
+
 use remora_process::tls::Dial;
 use remora_proto::v1::foresee_request::Wish;
 use remora_proto::v1::proxy_admin_client::ProxyAdminClient;
@@ -16,6 +18,10 @@ use tonic::{Response, Status};
 use super::mistakes::{self, Asked};
 use super::{ATTEMPT_TIMEOUT, connect, failure};
 use crate::Failure;
+
+/// How long a wish may take to be answered: a proxy does it at once, and gives the store 2 s to keep it before it says that the store
+/// does not.
+const WISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an operator wishes of upstreams.
 #[derive(Clone)]
@@ -38,7 +44,7 @@ pub async fn proxy_status(dial: &Dial, address: &str) -> Result<ProxyStatus, Fai
 
 /// Says a wish of a pool to one proxy.
 pub async fn maintain(dial: &Dial, address: &str, wish: &MaintainRequest) -> Result<MaintainReply, Failure> {
-    asked(dial, address, async |mut proxy| {
+    asked_within(WISH_TIMEOUT, dial, address, async |mut proxy| {
         proxy.maintain(wish.clone()).await
     })
     .await
@@ -46,7 +52,7 @@ pub async fn maintain(dial: &Dial, address: &str, wish: &MaintainRequest) -> Res
 
 /// Says a wish of upstreams to one proxy.
 pub async fn wish(dial: &Dial, address: &str, wish: &UpstreamWish) -> Result<DrainReply, Failure> {
-    asked(dial, address, async |mut proxy| match wish {
+    asked_within(WISH_TIMEOUT, dial, address, async |mut proxy| match wish {
         UpstreamWish::Drain(request) => proxy.drain(request.clone()).await,
         UpstreamWish::Undrain(request) => proxy.undrain(request.clone()).await,
         UpstreamWish::Set(request) => proxy.set(request.clone()).await,
@@ -109,7 +115,17 @@ async fn asked<T>(
     address: &str,
     ask: impl AsyncFnOnce(ProxyAdminClient<Channel>) -> Result<Response<T>, Status>,
 ) -> Result<T, Failure> {
-    let answer = match connect(dial, address, ATTEMPT_TIMEOUT).await {
+    asked_within(ATTEMPT_TIMEOUT, dial, address, ask).await
+}
+
+/// The same of a question that may take longer.
+async fn asked_within<T>(
+    timeout: Duration,
+    dial: &Dial,
+    address: &str,
+    ask: impl AsyncFnOnce(ProxyAdminClient<Channel>) -> Result<Response<T>, Status>,
+) -> Result<T, Failure> {
+    let answer = match connect(dial, address, timeout).await {
         Ok(channel) => ask(ProxyAdminClient::new(channel)).await,
         Err(status) => Err(status),
     };
