@@ -28,7 +28,7 @@ mod sessions;
 mod watching;
 mod wishing;
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,7 +71,7 @@ pub struct Console(Arc<Inner>);
 
 struct Inner {
     /// Where the control address is.
-    bound: IpAddr,
+    bound: SocketAddr,
     /// Whom the store is asked as; none where only this proxy is shown.
     store: Option<Reach>,
     /// The files by which the store is asked.
@@ -120,10 +120,10 @@ impl Console {
                 .collect(),
             dial: Dial::new(tls.clone()),
         });
-        Ok(Some(Self::new(config.control.ip(), store, tls)))
+        Ok(Some(Self::new(config.control, store, tls)))
     }
 
-    fn new(bound: IpAddr, store: Option<Reach>, tls: Option<Tls>) -> Console {
+    fn new(bound: SocketAddr, store: Option<Reach>, tls: Option<Tls>) -> Console {
         Console(Arc::new(Inner {
             bound,
             store,

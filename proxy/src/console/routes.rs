@@ -113,7 +113,7 @@ fn admitted(desk: &Desk, request: &Request) -> Result<(), Refusal> {
     };
     let certified = |host: &str| desk.tls.as_ref().is_some_and(|tls| tls.is_for(host));
     let names = Names {
-        bound: desk.console.0.bound,
+        bound: desk.console.0.bound.ip(),
         secured: desk.tls.is_some(),
         certified: &certified,
     };

@@ -43,9 +43,6 @@ const REST: u32 = 10;
 /// Owners that are counted: as many as the store tells apart.
 const OWNERS_MAX: u32 = 1_000;
 
-/// The name of this proxy among those of the site: it is the one that is looked at.
-const OWN: &str = "this proxy";
-
 impl Console {
     /// Samples while somebody looks. Never ends.
     pub(super) async fn keep_sampling(&self, control: &Control) {
@@ -67,6 +64,8 @@ impl Console {
     /// A picture each second.
     async fn draw(&self, control: &Control) {
         let mut asked = pin!(Fuse::terminated());
+        // As the command line names it.
+        let own = self.0.bound.to_string();
         let (mut rates, mut site) = (Rates::default(), Site::default());
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -84,7 +83,7 @@ impl Console {
                 tell_changes(control, site.store.as_ref(), &told);
                 site.store = Some(told);
             }
-            site.proxies = vec![(OWN.to_owned(), Ok(control.status()))];
+            site.proxies = vec![(own.clone(), Ok(control.status()))];
             rates.hear_site(at, &site);
             let users = self.users();
             let picture = picture(&site, &rates, users.as_ref(), unix_ms());

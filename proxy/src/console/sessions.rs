@@ -150,9 +150,16 @@ struct Whole {
     version: u64,
     epoch: u64,
     attributes: Vec<Attribute>,
-    /// The store does not say it.
-    not_stored: Option<()>,
+    /// What stays on its Tomcat; a store of an earlier release does not say it.
+    not_stored: Option<Vec<NotStored>>,
     history: Vec<Move>,
+}
+
+/// A value that could not be stored.
+#[derive(Serialize)]
+struct NotStored {
+    name: String,
+    class: String,
 }
 
 #[derive(Serialize)]
@@ -228,6 +235,8 @@ pub(super) async fn show(
         epoch,
         attributes,
         labels,
+        local,
+        created_version,
         ..
     } = detail;
     let summary = summary.unwrap_or_default();
@@ -239,6 +248,10 @@ pub(super) async fn show(
         bytes: attribute.bytes,
         version: attribute.version,
     });
+    let local = local.into_iter().map(|value| NotStored {
+        name: value.name,
+        class: value.class,
+    });
     Ok(answer::json(&Whole {
         listed: Listed::of(summary, Some(labels)),
         roles,
@@ -246,7 +259,7 @@ pub(super) async fn show(
         version,
         epoch,
         attributes: attributes.collect(),
-        not_stored: None,
+        not_stored: (created_version > 0).then(|| local.collect()),
         history: desk.console.histories().of(&name.application, &name.key),
     }))
 }
