@@ -197,6 +197,10 @@ fn plant(world: &World) -> Outcome {
             ..Default::default()
         }],
         max_idle_seconds: Some(1800),
+        local: vec![v1::LocalAttribute {
+            name: "thread".to_owned(),
+            class: MARKUP.to_owned(),
+        }],
         labels: Some(v1::Labels {
             labels: vec![label("principal"), label("tenant")],
         }),
@@ -214,6 +218,7 @@ fn markup_is_inert(world: &World, console: &Console) -> Outcome {
     open_session(console, MARKUP)?;
     console.shows(".tag", &format!("tenant: {MARKUP}"))?;
     console.shows("tbody th code", MARKUP)?;
+    console.shows("[aria-labelledby=left] td", MARKUP)?;
     let made = "window.owned !== undefined || document.querySelectorAll('main img, #said img').length > 0";
     let made = console.chromium.run(&format!("return {made}"))?;
     ensure!(made == false, "markup in a name was read as markup");
