@@ -117,10 +117,7 @@ fn operators_and_tomcats_take_out(world: &mut World, calls: &mut Calls, before: 
     let out = |view: &FollowReply, node: &str, instance: u64| {
         let is_it = |owner: &Owner| owner.node == node && owner.instance == instance;
         let marks = view.retired.iter();
-        entry(view, node).is_none()
-            && marks
-                .filter_map(|mark| mark.server.as_ref())
-                .any(is_it)
+        entry(view, node).is_none() && marks.filter_map(|mark| mark.server.as_ref()).any(is_it)
     };
     ensure!(
         calls.retire("n2")? && !calls.retire("n2")?,
