@@ -125,7 +125,13 @@ fn figures(directory: Directory, gates: Gates, following: Following) -> OwnFigur
     Arc::new(move |text| {
         metrics::render(&directory.current(), &gates, text);
         if let Some(status) = following.status() {
-            metrics::render_followed(&status, text);
+            let figures = metrics::FollowedFigures {
+                present: status.present,
+                version: status.version,
+                silent_seconds: status.silent_seconds,
+                untold: status.untold,
+            };
+            metrics::render_followed(&figures, text);
         }
     })
 }

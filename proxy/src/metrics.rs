@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use metrics::{Counter, Gauge, counter, gauge};
 use remora_process::figures;
 
-pub(crate) use page::{render, render_followed};
+pub(crate) use page::{FollowedFigures, render, render_followed};
 pub(crate) use pools::{PoolCells, PoolFigures};
 pub(crate) use upstreams::UpstreamCells;
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{self, Refusal};
 use super::logins::{Granted, Login, csrf_of, may_look};
-use super::routes::{Desk, Looking, Shown, read};
+use super::routes::{ConsoleDesk, Looking, Shown, read};
 use super::{CERTIFIED_FOR, Console, drawn, tell_login};
 
 /// What is said to log in.
@@ -34,7 +34,11 @@ struct Me<'a> {
 }
 
 /// Logs in with a token.
-pub(super) async fn login(State(desk): State<Desk>, shown: Shown, body: Bytes) -> Result<Response, Refusal> {
+pub(super) async fn login(
+    State(desk): State<ConsoleDesk>,
+    shown: Shown,
+    body: Bytes,
+) -> Result<Response, Refusal> {
     let console = &desk.console;
     let Entering { token } = read(&body)?;
     let (secret, now) = (drawn(), console.now());
@@ -56,7 +60,7 @@ pub(super) async fn login(State(desk): State<Desk>, shown: Shown, body: Bytes) -
 }
 
 /// Who is logged in; logs in whoever shows a certificate that gives the right.
-pub(super) async fn me(State(desk): State<Desk>, shown: Shown) -> Result<Response, Refusal> {
+pub(super) async fn me(State(desk): State<ConsoleDesk>, shown: Shown) -> Result<Response, Refusal> {
     let console = &desk.console;
     if let (Some(login), Some(cookie)) = (shown.login(console), &shown.cookie) {
         return Ok(answer::json(&told(console, &login, csrf_of(cookie))));
@@ -74,7 +78,7 @@ pub(super) async fn me(State(desk): State<Desk>, shown: Shown) -> Result<Respons
 
 /// Logs out.
 pub(super) async fn logout(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     shown: Shown,
     Looking(login): Looking,
 ) -> Result<Response, Refusal> {
@@ -89,7 +93,7 @@ pub(super) async fn logout(
 }
 
 /// A browser is logged in from now on.
-fn entered(desk: &Desk, shown: &Shown, granted: Granted, how: &str) -> Response {
+fn entered(desk: &ConsoleDesk, shown: &Shown, granted: Granted, how: &str) -> Response {
     let Granted {
         login,
         cookie: secret,
@@ -108,7 +112,7 @@ fn entered(desk: &Desk, shown: &Shown, granted: Granted, how: &str) -> Response 
     }
 }
 
-fn cookie(desk: &Desk, shown: &Shown, value: &str, more: &str) -> Result<HeaderValue, Refusal> {
+fn cookie(desk: &ConsoleDesk, shown: &Shown, value: &str, more: &str) -> Result<HeaderValue, Refusal> {
     let secure = if desk.is_secured() { "; Secure" } else { "" };
     let line = format!(
         "{}={value}; Path=/console; HttpOnly; SameSite=Strict{secure}{more}",

@@ -29,7 +29,7 @@ pub(super) struct Said<'a> {
 }
 
 /// As whom this address may be asked.
-pub(super) struct Names<'a> {
+pub(super) struct OwnNames<'a> {
     /// The address that is bound.
     pub(super) bound: IpAddr,
     /// Whether TLS is spoken.
@@ -38,7 +38,7 @@ pub(super) struct Names<'a> {
     pub(super) certified: &'a dyn Fn(&str) -> bool,
 }
 
-impl Names<'_> {
+impl OwnNames<'_> {
     /// Refuses whoever asks for a host that is not this one.
     pub(super) fn host(&self, said: &Said<'_>) -> Result<(), Refusal> {
         let asked = said.authority.unwrap_or_default();
@@ -102,8 +102,8 @@ pub(super) fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
 mod tests {
     use super::*;
 
-    fn names<'a>(bound: &str, certified: &'a dyn Fn(&str) -> bool) -> Names<'a> {
-        Names {
+    fn names<'a>(bound: &str, certified: &'a dyn Fn(&str) -> bool) -> OwnNames<'a> {
+        OwnNames {
             bound: bound.parse().unwrap(),
             secured: false,
             certified,

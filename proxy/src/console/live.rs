@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::Console;
 use super::answer::{self, Refusal};
 use super::logins::Login;
-use super::routes::{Desk, Looking, Shown};
+use super::routes::{ConsoleDesk, Looking, Shown};
 use crate::chronicle::{Changed, Chronicle, Lately};
 
 /// Pages at a time: more than the operators of a large site have open.
@@ -29,7 +29,7 @@ const PAGES_MAX: usize = 64;
 
 /// A change as pages are told it.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ToldChange<'a> {
     number: u64,
     at: u64,
     kind: &'static str,
@@ -39,7 +39,7 @@ struct Told<'a> {
     who: &'a str,
 }
 
-impl<'a> Told<'a> {
+impl<'a> ToldChange<'a> {
     fn of(change: &'a Changed) -> Self {
         let Changed {
             number,
@@ -63,9 +63,9 @@ impl<'a> Told<'a> {
 }
 
 /// What changed lately.
-pub(super) async fn lately(State(desk): State<Desk>, _: Looking) -> Response {
+pub(super) async fn lately(State(desk): State<ConsoleDesk>, _: Looking) -> Response {
     let Lately { changes, missed } = desk.control.lately(0);
-    let changes: Vec<Told<'_>> = changes.iter().map(|change| Told::of(change)).collect();
+    let changes: Vec<ToldChange<'_>> = changes.iter().map(|change| ToldChange::of(change)).collect();
     answer::json(&serde_json::json!({ "changes": changes, "missed": missed }))
 }
 
@@ -78,7 +78,7 @@ pub(super) fn event(name: &str, id: Option<u64>, told: &impl Serialize) -> Bytes
 }
 
 /// One page that looks. As long as it is there, somebody does.
-struct Page {
+struct OpenPage {
     console: Console,
     cookie: Shown,
     login: Arc<Login>,
@@ -90,8 +90,13 @@ struct Page {
     told: u64,
 }
 
-impl Page {
-    fn open(desk: &Desk, cookie: Shown, login: Arc<Login>, told: Option<u64>) -> Result<Self, Refusal> {
+impl OpenPage {
+    fn open(
+        desk: &ConsoleDesk,
+        cookie: Shown,
+        login: Arc<Login>,
+        told: Option<u64>,
+    ) -> Result<Self, Refusal> {
         let console = desk.console.clone();
         let is_one_more = console.0.pages.send_if_modified(|pages| {
             let there_is_room = *pages < PAGES_MAX;
@@ -154,7 +159,7 @@ impl Page {
         let lately = self.chronicle.after(self.told);
         let last = lately.changes.last()?.number;
         let events = lately.changes.iter();
-        let events = events.map(|change| event("change", Some(change.number), &Told::of(change)));
+        let events = events.map(|change| event("change", Some(change.number), &ToldChange::of(change)));
         self.told = last;
         Some(Bytes::from(events.collect::<Vec<_>>().concat()))
     }
@@ -165,7 +170,7 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+impl Drop for OpenPage {
     fn drop(&mut self) {
         self.console.0.pages.send_modify(|pages| *pages -= 1);
     }
@@ -173,7 +178,7 @@ impl Drop for Page {
 
 /// Follows the site.
 pub(super) async fn live(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Looking(login): Looking,
     cookie: Shown,
     headers: HeaderMap,
@@ -181,7 +186,7 @@ pub(super) async fn live(
     let told = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
-    let page = Page::open(&desk, cookie, login, told)?;
+    let page = OpenPage::open(&desk, cookie, login, told)?;
     let events = stream::unfold(page, |mut page| async move {
         let event = page.next().await?;
         Some((Ok::<_, Infallible>(event), page))

@@ -20,7 +20,7 @@ use remora_process::tls::{Caller, Tls};
 use serde::de::DeserializeOwned;
 
 use super::answer::{self, Refusal};
-use super::guard::{Names, Said, host_and_port};
+use super::guard::{OwnNames, Said, host_and_port};
 use super::logins::Login;
 use super::{Console, PATH, assets, entering, live, sessions, wishing};
 use crate::control::{Control, FarEnd};
@@ -36,13 +36,13 @@ const COOKIE: &str = "remora-console-";
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Desk {
+pub(super) struct ConsoleDesk {
     pub(super) console: Console,
     pub(super) control: Control,
     tls: Option<Tls>,
 }
 
-impl Desk {
+impl ConsoleDesk {
     /// Whether TLS is spoken with browsers.
     pub(super) fn is_secured(&self) -> bool {
         self.tls.is_some()
@@ -51,7 +51,7 @@ impl Desk {
 
 /// The console on the control address, with TLS or without.
 pub(crate) fn router(console: Console, control: Control, tls: Option<Tls>) -> Router {
-    let desk = Desk {
+    let desk = ConsoleDesk {
         console,
         control,
         tls,
@@ -85,7 +85,7 @@ pub(crate) fn router(console: Console, control: Control, tls: Option<Tls>) -> Ro
 }
 
 /// Lets through what the console's own page asks, and puts on every answer what stands on all.
-async fn guarded(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+async fn guarded(State(desk): State<ConsoleDesk>, request: Request, next: Next) -> Response {
     let response = match admitted(&desk, &request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
@@ -98,7 +98,7 @@ async fn guarded(State(desk): State<Desk>, request: Request, next: Next) -> Resp
     answer::secured(response)
 }
 
-fn admitted(desk: &Desk, request: &Request) -> Result<(), Refusal> {
+fn admitted(desk: &ConsoleDesk, request: &Request) -> Result<(), Refusal> {
     let (uri, headers) = (request.uri(), request.headers());
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let said = Said {
@@ -112,7 +112,7 @@ fn admitted(desk: &Desk, request: &Request) -> Result<(), Refusal> {
         content_type: text(header::CONTENT_TYPE),
     };
     let certified = |host: &str| desk.tls.as_ref().is_some_and(|tls| tls.is_for(host));
-    let names = Names {
+    let names = OwnNames {
         bound: desk.console.0.bound.ip(),
         secured: desk.tls.is_some(),
         certified: &certified,
@@ -172,10 +172,10 @@ impl Shown {
     }
 }
 
-impl FromRequestParts<Desk> for Shown {
+impl FromRequestParts<ConsoleDesk> for Shown {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Desk) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, _: &ConsoleDesk) -> Result<Self, Refusal> {
         Ok(Self::of(parts))
     }
 }
@@ -183,10 +183,10 @@ impl FromRequestParts<Desk> for Shown {
 /// Whoever is logged in.
 pub(super) struct Looking(pub(super) Arc<Login>);
 
-impl FromRequestParts<Desk> for Looking {
+impl FromRequestParts<ConsoleDesk> for Looking {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, desk: &ConsoleDesk) -> Result<Self, Refusal> {
         let login = Shown::of(parts)
             .login(&desk.console)
             .ok_or_else(Refusal::unknown)?;
@@ -206,10 +206,10 @@ impl FromRequestParts<Desk> for Looking {
 /// Whoever is logged in and may change something.
 pub(super) struct Operating(pub(super) Arc<Login>);
 
-impl FromRequestParts<Desk> for Operating {
+impl FromRequestParts<ConsoleDesk> for Operating {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, desk: &ConsoleDesk) -> Result<Self, Refusal> {
         let Looking(login) = Looking::from_request_parts(parts, desk).await?;
         if login.operates() {
             return Ok(Self(login));

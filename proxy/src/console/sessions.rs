@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{self, Refusal};
 use super::history::Move;
-use super::routes::{Desk, Looking, Operating, read};
+use super::routes::{ConsoleDesk, Looking, Operating, read};
 use crate::chronicle::Sort;
 
 /// Sessions on a page unless it is said: a screen and a little.
@@ -134,7 +134,7 @@ impl Listed {
 
 /// A page of sessions.
 #[derive(Serialize)]
-struct Page {
+struct SessionsPage {
     sessions: Vec<Listed>,
     next: Option<String>,
     matching: Option<u64>,
@@ -172,7 +172,7 @@ struct Attribute {
 
 /// Sessions that match.
 pub(super) async fn list(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Looking(login): Looking,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
@@ -201,7 +201,7 @@ pub(super) async fn list(
         .sessions
         .into_iter()
         .map(|summary| Listed::of(summary, None));
-    Ok(answer::json(&Page {
+    Ok(answer::json(&SessionsPage {
         sessions: sessions.collect(),
         next: (!reply.next_page.is_empty()).then(|| hexadecimal(&reply.next_page)),
         matching: reply.matching,
@@ -210,7 +210,7 @@ pub(super) async fn list(
 
 /// One session.
 pub(super) async fn show(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Looking(login): Looking,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
@@ -266,7 +266,7 @@ pub(super) async fn show(
 
 /// Ends sessions: one that is named, or those that match, if they are no more than were said.
 pub(super) async fn kill(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Operating(login): Operating,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -289,7 +289,7 @@ pub(super) async fn kill(
     }
 }
 
-async fn end(desk: &Desk, caller: &Caller, criteria: &Criteria) -> Result<u64, Refusal> {
+async fn end(desk: &ConsoleDesk, caller: &Caller, criteria: &Criteria) -> Result<u64, Refusal> {
     let mut conditions = SessionConditions::default();
     let at_most = match (&criteria.key, criteria.created_ms, criteria.at_most) {
         (Some(_), Some(created_ms), None) if criteria.application.is_some() => {
@@ -320,7 +320,7 @@ async fn end(desk: &Desk, caller: &Caller, criteria: &Criteria) -> Result<u64, R
 }
 
 /// The store, which is told for whom it is asked.
-fn asked_for(desk: &Desk, caller: &Caller) -> Result<Store, Refusal> {
+fn asked_for(desk: &ConsoleDesk, caller: &Caller) -> Result<Store, Refusal> {
     Ok(desk.console.store()?.on_behalf_of(caller.name()))
 }
 

@@ -10,7 +10,7 @@ use remora_proto::v1::{DrainMode, DrainReply, DrainRequest, ForeseeRequest, SetR
 use serde::Deserialize;
 
 use super::answer::{self, Refusal};
-use super::routes::{Desk, Looking, Operating, read};
+use super::routes::{ConsoleDesk, Looking, Operating, read};
 
 /// A drain as a page says it.
 #[derive(Deserialize)]
@@ -66,7 +66,7 @@ struct Routed {
 
 /// Users leave.
 pub(super) async fn drain(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Operating(login): Operating,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -77,7 +77,7 @@ pub(super) async fn drain(
 
 /// They stay.
 pub(super) async fn undrain(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Operating(login): Operating,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -92,7 +92,7 @@ pub(super) async fn undrain(
 
 /// Another state or weight.
 pub(super) async fn set(
-    State(desk): State<Desk>,
+    State(desk): State<ConsoleDesk>,
     Operating(login): Operating,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -116,7 +116,11 @@ pub(super) async fn set(
 }
 
 /// What a drain would take from whom.
-pub(super) async fn foresee(State(desk): State<Desk>, _: Looking, body: Bytes) -> Result<Response, Refusal> {
+pub(super) async fn foresee(
+    State(desk): State<ConsoleDesk>,
+    _: Looking,
+    body: Bytes,
+) -> Result<Response, Refusal> {
     let Routed { route } = read(&body)?;
     let drain = DrainRequest {
         route,

@@ -51,9 +51,9 @@ const FILES_AGAIN: Duration = Duration::from_secs(5);
 
 /// What is asked of the subscription; clones share it.
 #[derive(Clone)]
-pub struct Following(Arc<Shared>);
+pub struct Following(Arc<Subscriber>);
 
-struct Shared {
+struct Subscriber {
     /// Of this proxy, for people.
     name: String,
     directory: Directory,
@@ -72,7 +72,7 @@ impl Following {
     #[must_use]
     pub fn new(name: String, directory: Directory, keeping: Keeping) -> Self {
         let reach = watch::channel(directory.followed_store()).0;
-        Self(Arc::new(Shared {
+        Self(Arc::new(Subscriber {
             name,
             directory,
             keeping,

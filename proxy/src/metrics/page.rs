@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 
 use remora_policy::{Belief, Cause, Pool, Tier, Upstream};
-use remora_proto::v1::DiscoveryStatus;
 
 use super::histogram::{LIMITS_SECONDS, Spread};
 use super::pools::{CLASSES, KINDS, PoolFigures};
@@ -71,15 +70,27 @@ pub(crate) fn render(current: &Current, gates: &Gates, text: &mut String) {
     lines.put(RETRY_TOKENS, &[], tokens);
 }
 
+/// How the store's registry is followed, as far as it is counted.
+pub(crate) struct FollowedFigures {
+    /// Whether the store says now that the view stands.
+    pub(crate) present: bool,
+    /// The view's version.
+    pub(crate) version: u64,
+    /// Since when it does not, in seconds; none where it has not since the process began.
+    pub(crate) silent_seconds: Option<u64>,
+    /// Wishes that it is still to be told.
+    pub(crate) untold: u32,
+}
+
 /// Writes how the store's registry is followed.
-pub(crate) fn render_followed(status: &DiscoveryStatus, text: &mut String) {
+pub(crate) fn render_followed(figures: &FollowedFigures, text: &mut String) {
     let mut lines = Lines(text);
-    lines.put(STORE_FOLLOWED, &[], u8::from(status.present));
-    lines.put(VIEW_VERSION, &[], status.version);
-    if let Some(seconds) = status.silent_seconds {
+    lines.put(STORE_FOLLOWED, &[], u8::from(figures.present));
+    lines.put(VIEW_VERSION, &[], figures.version);
+    if let Some(seconds) = figures.silent_seconds {
         lines.put(STORE_SILENT, &[], seconds);
     }
-    lines.put(UNTOLD, &[], status.untold);
+    lines.put(UNTOLD, &[], figures.untold);
 }
 
 fn pool_counts(pool: &PoolFigures, lines: &mut Lines<'_>) {

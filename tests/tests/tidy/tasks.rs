@@ -12,7 +12,7 @@ use crate::words::names;
 /// Where a program starts threads, tasks and processes: composition roots, accept loops, owners of one thread of their own, a
 /// successor of the process, and work
 /// for the disk, which must not be done on a thread that sends heartbeats, for a pager that takes nothing,
-/// for servers that must not wait for each other's answers, or for keys, and a kill, which goes on when nobody waits for it.
+/// for files of TLS that are read again and again, for servers that must not wait for each other's answers, or for keys, and a kill, which goes on when nobody waits for it.
 const STARTERS: &[&str] = &[
     "admin/src/commands/top.rs",
     "admin/src/commands/top/terminal.rs",
@@ -39,6 +39,7 @@ const STARTERS: &[&str] = &[
     "store/src/runtime.rs",
     "proxy/src/handover/successor.rs",
     "proxy/src/control/deeds.rs",
+    "proxy/src/control/following.rs",
     "proxy/src/conversation/streams.rs",
     "proxy/src/main.rs",
     "proxy/src/server.rs",

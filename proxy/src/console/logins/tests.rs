@@ -3,7 +3,9 @@
 
 use super::*;
 
+/// Seconds since the process began, any but none.
 const NOW: Duration = Duration::from_secs(100);
+/// In seconds, for which the tokens of these tests are good.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 fn secret(number: u8) -> Secret {

@@ -58,7 +58,7 @@ pub(super) struct Search {
 
 /// How a try ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct TryEnded {
     /// Whether a view was told.
     pub(super) followed: bool,
     /// Who leads, as the node says.
@@ -90,7 +90,7 @@ impl Search {
     }
 
     /// What came of it; the pause before the next try, if there is one.
-    pub(super) fn ended(&mut self, was_hint: bool, ended: &Ended) -> Option<Duration> {
+    pub(super) fn ended(&mut self, was_hint: bool, ended: &TryEnded) -> Option<Duration> {
         if ended.followed {
             // Whoever led a moment ago is known to the others soon; the round begins anew.
             self.vain = 0;
@@ -113,8 +113,8 @@ impl Search {
 mod tests {
     use super::*;
 
-    fn ended(followed: bool, leader: Option<&str>) -> Ended {
-        Ended {
+    fn ended(followed: bool, leader: Option<&str>) -> TryEnded {
+        TryEnded {
             followed,
             leader: leader.map(str::to_owned),
             why: String::new(),

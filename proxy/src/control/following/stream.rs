@@ -1,4 +1,7 @@
 //! One stream to one node: opened, listened to, and answered with what is followed.
+//!
+//! Invariants: every wait for the store has an end · a view holds for each request that begins from then on before it is said to be
+//! followed · a view that the store never tells ends the stream, and changes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 
 use super::parts::{Parts, Told};
-use super::search::Ended;
+use super::search::TryEnded;
 use super::{CONNECT, Following, SILENCE};
 use crate::chronicle::{Happening, Sort};
 
@@ -23,8 +26,8 @@ const PART_BYTES: usize = 1024 * 1024;
 
 impl Following {
     /// Follows at this address for as long as that goes well.
-    pub(super) async fn stream(&self, dial: &Dial, address: &str) -> Ended {
-        let mut ended = Ended {
+    pub(super) async fn stream(&self, dial: &Dial, address: &str) -> TryEnded {
+        let mut ended = TryEnded {
             followed: false,
             leader: None,
             why: String::new(),

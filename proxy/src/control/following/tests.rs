@@ -108,8 +108,9 @@ impl Proxy {
 /// Looks again and again, while other tasks run.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let looking = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(1));
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            looks.tick().await;
         }
     };
     tokio::time::timeout(SOON, looking).await.expect(what);
