@@ -4,7 +4,8 @@
 //! the pool. Then the store is without a leader for ten seconds, and after that all of its nodes are killed and started anew. The
 //! pool has both Tomcats all the while, users are served, and at the end the store still names both: it has forgotten no
 //! announcement, although one of them could not be said again.
-//! Broken once to see it fail: an empty view taken for a view (the pool was empty while no node led).
+//! Its negative control, which was not run yet: a stream that ends taken for an empty view (`Following::stream`) empties the pool
+//! while no node leads.
 
 use std::time::Duration;
 

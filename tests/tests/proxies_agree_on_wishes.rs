@@ -4,8 +4,8 @@
 //! one that ends at the other ends at the first. Then all store nodes are killed: a drain at the first proxy holds there at once, its
 //! answer says that the other proxies do not know, and the first proxy, started anew meanwhile, serves a user by its last view, says
 //! so, and still drains. With the store back the other proxy drains, too, and nothing is left to be told.
-//! Broken once to see it fail: a wish that is never told (the other proxy went on); the view not kept (the proxy that was started
-//! anew knew no Tomcat).
+//! Its negative control, which was not run yet: with a wish that is never told (`Following::tell_all`) the other proxy goes on; with a
+//! view that is not kept, the proxy that is started anew knows no Tomcat.
 
 use anyhow::{Context, Result, ensure};
 use remora_proto::v1::DiscoveryStatus;

@@ -5,8 +5,8 @@
 //! after the proxy has left it; and the first is replaced by another of the same name at another port. No click fails, and nobody is
 //! asked to sign in again or finds another cart.
 //! Nothing is expected of times: a slow machine plays the same with fewer clicks.
-//! Broken once to see it fail: the proxy says that it follows before it does (clicks met closed connectors); a view that takes out
-//! nobody (the one that stopped stayed in the pool, down).
+//! Its negative control, which was not run yet: a view that takes out nobody (`Following::take`) leaves the one that stopped in the
+//! pool.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
