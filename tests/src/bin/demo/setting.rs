@@ -1,14 +1,14 @@
 //! The stage: every process of the demo, on the ports that the README names where they are free.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use remora_tests::certificates::Certificates;
 use remora_tests::place::{self, preferred_port};
 use remora_tests::probe::Signals;
-use remora_tests::proxy::{Proxy, Sticky};
-use remora_tests::stores::{StorePorts, Stores};
+use remora_tests::proxy::{Proxy, Sticky, configuration};
+use remora_tests::stores::{StorePorts, Stores, loopback};
 use remora_tests::story::Site;
 use remora_tests::telling::Telling;
 use remora_tests::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version, prepare};
@@ -67,13 +67,7 @@ impl Setting {
                 .iter()
                 .map(|tomcat| (tomcat.node().to_owned(), tomcat.address()))
                 .collect();
-            let proxy = Proxy::start(
-                directory,
-                ports.proxy,
-                Sticky::SessionSuffix,
-                &members,
-                certificates.clone(),
-            )?;
+            let proxy = start_proxy(directory, &ports, &stores, &members, certificates.clone())?;
             let site = Site {
                 stores,
                 proxy,
@@ -125,6 +119,7 @@ Everything is running. Open {shop} (ada/lovelace, grace/hopper), and kill what y
   {remora} status
   {remora} sessions list
   {remora} upstreams list
+  {remora} console token    # an address for your browser: all of this on one page, live
 
 Ctrl-C stops and removes everything.",
             shop = self.shop(),
@@ -136,6 +131,31 @@ Ctrl-C stops and removes everything.",
 /// Whether everything but the user is to speak TLS: `make demo TLS=1`.
 fn secured() -> bool {
     std::env::var("TLS").is_ok_and(|value| !value.is_empty() && value != "0")
+}
+
+/// Starts the proxy, with a console that shows the store as well.
+fn start_proxy(
+    directory: &Path,
+    ports: &Ports,
+    stores: &Stores,
+    members: &[(String, SocketAddr)],
+    certificates: Option<Certificates>,
+) -> Result<Proxy> {
+    let (users, operators) = (loopback(ports.proxy.0), loopback(ports.proxy.1));
+    let known = certificates.as_ref();
+    let text = configuration(users, operators, Sticky::SessionSuffix, members, known);
+    let nodes = stores.client_addresses();
+    let nodes: Vec<String> = nodes.iter().map(|address| format!("\"{address}\"")).collect();
+    let tls = known.map(|all| all.files("admin")).map(|files| {
+        let (authority, cert, key) = (files.authority, files.cert, files.key);
+        format!(", tls = {{ authority = {authority:?}, cert = {cert:?}, key = {key:?} }}")
+    });
+    let console = format!(
+        "console = {{ store = [{}]{} }}\n",
+        nodes.join(", "),
+        tls.unwrap_or_default()
+    );
+    Proxy::start_with(directory, ports.proxy, &(text + &console), certificates)
 }
 
 fn start_tomcats(
