@@ -6,8 +6,8 @@
 //! are the same, to their versions, when the living Tomcat has met the store again: it has said nothing new. An operator takes
 //! the dead one out. The living one, taken out as well, announces itself again; an application that is undeployed leaves its
 //! entry; and of a Tomcat that was stopped in order nothing is left.
-//! Broken once to see it fail: `RegistryEntry.meets` in the session manager deaf to a store that does not know its instance (the living
-//! one stays out).
+//! Broken once to see it fail: `RegistryEntry.meets` in the session manager deaf to a store that does not know its instance (the
+//! living one stays out).
 
 use std::time::Duration;
 

@@ -44,6 +44,7 @@ class GoldenScriptsTest {
     LEFT_OUT.put(
         "restart.script", "announces a server to see it in an image; the fake has neither");
     LEFT_OUT.put("watching.script", "operators watch sessions, no session manager does");
+    LEFT_OUT.put("wishes.script", "and they wish, through proxies");
   }
 
   private static TreeSet<String> scripts() throws IOException {

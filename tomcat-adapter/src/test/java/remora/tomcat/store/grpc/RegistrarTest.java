@@ -199,8 +199,7 @@ class RegistrarTest {
     assertEquals("n1", node.retirements.get(0).getCaller().getNode());
     reconnect();
     assertTrue(store.leave(20_000));
-    store.close();
-    open.clear();
+    open.forEach(SessionStore::close);
     assertEquals(1, node.retirements.size());
     assertEquals(1, node.announcements.size());
   }

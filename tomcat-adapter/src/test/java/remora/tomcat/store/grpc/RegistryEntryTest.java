@@ -21,7 +21,8 @@ class RegistryEntryTest {
       now = (long) (Double.parseDouble(words[0]) * TimeUnit.SECONDS.toNanos(1));
       String said = happen(words[1]);
       RegistryEntry.Telling word = entry.next(now);
-      String found = (word == RegistryEntry.Telling.NOTHING ? "" : word + " ") + entry.state() + said;
+      String found =
+          (word == RegistryEntry.Telling.NOTHING ? "" : word + " ") + entry.state() + said;
       assertEquals(halves[1].trim(), found, line);
     }
   }
