@@ -29,6 +29,9 @@ final class Presence {
 
   private boolean complained;
 
+  /** Tomcat's background thread may still come by while an application is taken away. */
+  private boolean ended;
+
   Presence(RemoraManager manager, StoreOptions where, ManagerOptions options, SessionStore store) {
     this.manager = manager;
     this.where = where;
@@ -66,8 +69,11 @@ final class Presence {
     }
   }
 
-  /** Says to the store what is served, where and how, unless that has been said. */
+  /** Says to the store what is served, where and how, unless that has been said or has ended. */
   synchronized void announce() {
+    if (ended) {
+      return;
+    }
     String url = options.url == null ? Connectors.url(manager.getContext()) : options.url();
     if (url.isEmpty()) {
       nowhere();
@@ -132,11 +138,12 @@ final class Presence {
   }
 
   /**
-   * Says that the manager has stopped.
+   * Says that the manager has stopped; it announces nothing from now on.
    *
    * @param given how many sessions it gave up
    */
-  void end(int given) {
+  synchronized void end(int given) {
+    ended = true;
     ServerSteps.leave(this, manager.getContext());
     String fate =
         options.observes()

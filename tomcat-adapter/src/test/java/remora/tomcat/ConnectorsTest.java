@@ -142,6 +142,15 @@ class ConnectorsTest {
   }
 
   @Test
+  void an_application_that_has_ended_is_said_no_more() throws Exception {
+    Node node = start(starting -> {});
+    node.context.stop();
+    node.tomcat.getConnector().setProperty("maxThreads", "33");
+    node.manager.backgroundProcess();
+    assertEquals(1, node.store.announcements.size());
+  }
+
+  @Test
   void who_has_said_that_he_leaves_says_nothing_more() throws Exception {
     Node node = start(starting -> {});
     node.store.leaving =

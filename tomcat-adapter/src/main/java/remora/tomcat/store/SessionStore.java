@@ -234,9 +234,9 @@ public interface SessionStore extends AutoCloseable {
   void onState(Consumer<StoreState> listener);
 
   /**
-   * Says what this Tomcat serves, now and from time to time while the store can be reached, until
-   * the handle is closed. Returns at once; another announcement of the same application replaces
-   * this one.
+   * Says what this Tomcat serves, until the store has it and whenever it has it no more, as long as
+   * the handle is open; nothing through one that is closed. Returns at once; another announcement
+   * of the same application replaces this one.
    *
    * @param announcement what to say
    */

@@ -1,6 +1,7 @@
 package remora.tomcat.store.grpc;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -35,7 +36,13 @@ public final class GrpcSessionStore implements SessionStore {
   private final StoreClient client;
   private final long instance;
   private final StoreOptions options;
-  private final Set<String> told = ConcurrentHashMap.newKeySet();
+
+  /**
+   * Applications of which something was said here. Its lock is held while that is said and while it
+   * is taken back, so that nothing is said of an application after its handle's close.
+   */
+  private final Set<String> told = new HashSet<>();
+
   private final Consumer<StoreState> hearing = this::stateChanged;
   private volatile Consumer<StoreState> stateListener = state -> {};
   private final Map<String, PushListener> listening = new ConcurrentHashMap<>();
@@ -195,9 +202,13 @@ public final class GrpcSessionStore implements SessionStore {
 
   @Override
   public void announce(Announcement announcement) {
-    told.add(announcement.application());
-    client.standing().announce(announcement);
-    client.start();
+    synchronized (told) {
+      if (!closed.get()) {
+        told.add(announcement.application());
+        client.standing().announce(announcement);
+        client.start();
+      }
+    }
   }
 
   @Override
@@ -212,8 +223,12 @@ public final class GrpcSessionStore implements SessionStore {
 
   @Override
   public void onStatus(String application, Supplier<ApplicationStatus> figures) {
-    told.add(application);
-    client.figures().measure(application, figures);
+    synchronized (told) {
+      if (!closed.get()) {
+        told.add(application);
+        client.figures().measure(application, figures);
+      }
+    }
   }
 
   private void stateChanged(StoreState state) {
@@ -225,8 +240,10 @@ public final class GrpcSessionStore implements SessionStore {
     if (closed.compareAndSet(false, true)) {
       listening.forEach(client.pushes()::forget);
       newsListening.forEach(client.watches()::forget);
-      told.forEach(client.standing()::forget);
-      told.forEach(client.figures()::forget);
+      synchronized (told) {
+        told.forEach(client.standing()::forget);
+        told.forEach(client.figures()::forget);
+      }
       client.stateListeners().remove(hearing);
       client.release(options);
     }

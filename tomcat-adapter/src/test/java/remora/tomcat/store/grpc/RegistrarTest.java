@@ -135,6 +135,19 @@ class RegistrarTest {
   }
 
   @Test
+  void nothing_is_said_through_a_handle_that_is_closed() throws Exception {
+    SessionStore shop = store();
+    SessionStore forum = store();
+    shop.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    forum.close();
+    forum.announce(announcement("forum"));
+    shop.announce(announcement("shop", "http://127.0.0.1:8080", 50));
+    awaitAnnouncements(2);
+    assertEquals(Collections.singletonList("localhost/shop"), last().getApplicationsList());
+  }
+
+  @Test
   void who_listens_everywhere_is_reached_where_it_speaks_to_the_store() throws Exception {
     store().announce(announcement("shop", "http://" + Announcement.EVERYWHERE + ":8081", 1));
     awaitAnnouncements(1);
