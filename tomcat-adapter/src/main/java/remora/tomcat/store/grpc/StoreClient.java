@@ -36,7 +36,9 @@ import remora.tomcat.store.StoreUnavailableException;
  * The connection that all managers of this JVM with the same store share: outbox, leader finder and
  * pushes, and what becomes of each answer.
  *
- * <p>Shared by the set of addresses and counted: the last handle that closes ends it.
+ * <p>Shared by the set of addresses and counted: the last handle that closes ends it, unless
+ * another opens before it has ended. So the registry never hears of one instance from two clients,
+ * of which one might take out what the other has entered.
  */
 final class StoreClient implements LeaderFinder.Around {
 
@@ -152,7 +154,7 @@ final class StoreClient implements LeaderFinder.Around {
     timeoutNanos = TimeUnit.MILLISECONDS.toNanos(Collections.min(timeouts));
   }
 
-  /** Gives back a handle; the last one drains and ends the client. */
+  /** Gives back a handle; the last one drains, takes this Tomcat out and ends the client. */
   void release(StoreOptions options) {
     synchronized (SHARED) {
       timeouts.remove(options.timeoutMillis());
@@ -160,19 +162,39 @@ final class StoreClient implements LeaderFinder.Around {
         shortestTimeout();
         return;
       }
-      SHARED.remove(sharedAs);
     }
     long deadline = System.nanoTime() + DRAIN_NANOS_MAX;
-    while (!outbox.isIdle() && deadline - System.nanoTime() > 0) {
+    while (isUnused() && !outbox.isIdle() && deadline - System.nanoTime() > 0) {
       LockSupport.parkNanos(DRAIN_LOOK_NANOS);
     }
-    leave(RETIRE_MILLIS_MAX);
-    finder.stop();
+    CountDownLatch out;
+    synchronized (SHARED) {
+      if (!timeouts.isEmpty()) {
+        return;
+      }
+      out = standing.leave(); // before what another handle announces, which returns it
+    }
+    isOut(out, RETIRE_MILLIS_MAX);
+    synchronized (SHARED) {
+      if (timeouts.isEmpty()) {
+        SHARED.remove(sharedAs, this);
+        finder.stop();
+      }
+    }
+  }
+
+  private boolean isUnused() {
+    synchronized (SHARED) {
+      return timeouts.isEmpty();
+    }
   }
 
   /** See {@link SessionStore#leave}. */
   boolean leave(long millisMax) {
-    CountDownLatch out = standing.leave();
+    return isOut(standing.leave(), millisMax);
+  }
+
+  private boolean isOut(CountDownLatch out, long millisMax) {
     if (finder.state().kind() != StoreState.Kind.LED) {
       return false;
     }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
@@ -234,6 +235,28 @@ class RegistrarTest {
     assertTrue(leaves.get(20, TimeUnit.SECONDS));
     assertEquals(2, node.retirements.size());
     assertEquals(1, node.announcements.size());
+  }
+
+  @Test
+  void who_begins_while_another_ends_goes_on_with_its_client() throws Exception {
+    List<Runnable> answers = new CopyOnWriteArrayList<>();
+    node.script = (request, stream) -> answers.add(() -> stream.current(request));
+    SessionStore first = store();
+    first.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    new Thread(() -> first.check(new SessionKey("localhost/shop", new byte[16]), 1, 1)).start();
+    await("a call in flight", () -> answers.size() == 1);
+    FutureTask<Void> ends = new FutureTask<>(first::close, null);
+    new Thread(ends, "ends").start();
+    Conditions.await("wait", () -> Conditions.threadsIn(StoreClient.class, "release") == 1);
+    store().announce(announcement("forum"));
+    awaitAnnouncements(2);
+    int retirements = node.retirements.size();
+    answers.get(0).run();
+    ends.get(20, TimeUnit.SECONDS);
+    assertEquals(Collections.singletonList("localhost/forum"), last().getApplicationsList());
+    assertEquals(1, node.hellos.size(), "one client, so that its words keep their order");
+    assertEquals(retirements, node.retirements.size());
   }
 
   @Test
