@@ -1,10 +1,10 @@
 package remora.tomcat;
 
-import java.util.concurrent.TimeUnit;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.store.Announcement;
 import remora.tomcat.store.ApplicationStatus;
+import remora.tomcat.store.Farewell;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 
@@ -119,13 +119,12 @@ final class Presence {
   }
 
   /**
-   * Says to the store that this Tomcat leaves.
+   * Says to the store that this Tomcat leaves. Returns at once.
    *
-   * @param deadlineNanos until when its word may be waited for; monotonic
-   * @return whether it has heard; false, and at once, where no node leads
+   * @return by which the store's word can be waited for
    */
-  boolean leaves(long deadlineNanos) {
-    return store.leave(TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime()));
+  Farewell leaves() {
+    return store.leave();
   }
 
   /**

@@ -1,9 +1,12 @@
 package remora.tomcat;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.catalina.Container;
 import org.apache.catalina.Lifecycle;
@@ -11,13 +14,14 @@ import org.apache.catalina.LifecycleEvent;
 import org.apache.catalina.LifecycleListener;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Server;
+import remora.tomcat.store.Farewell;
 
 /**
  * What all managers of a Server do together at two of its steps. When it has started, and its
  * connectors answer, each says what it serves. When it is about to stop, and its connectors still
  * answer, the store hears that this Tomcat leaves and tells the proxies, and the requests at hand
- * end before the connectors pause. All share the deadlines; where no store node leads, nobody is
- * waited for.
+ * end before the connectors pause. All share the deadlines, and every store has been told before
+ * any is waited for; where no store node leads, nobody is waited for.
  */
 final class ServerSteps implements LifecycleListener {
 
@@ -115,9 +119,11 @@ final class ServerSteps implements LifecycleListener {
   void leave(long wordNanosMax, long requestsNanosMax) {
     Set<Presence> present = present();
     long wordDeadline = System.nanoTime() + wordNanosMax;
+    List<Farewell> said = new ArrayList<>();
+    present.forEach(manager -> said.add(manager.leaves()));
     boolean heard = false;
-    for (Presence manager : present) {
-      heard |= manager.leaves(wordDeadline);
+    for (Farewell farewell : said) {
+      heard |= farewell.isHeard(TimeUnit.NANOSECONDS.toMillis(wordDeadline - System.nanoTime()));
     }
     if (heard) {
       awaitRequests(present, System.nanoTime() + requestsNanosMax);

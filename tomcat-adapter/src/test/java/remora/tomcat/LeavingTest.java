@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -95,6 +96,14 @@ class LeavingTest {
         };
     node.tomcat.stop();
     assertEquals(Arrays.asList(200, 200, 200), answers, "once for each application's store");
+  }
+
+  @Test
+  void every_store_is_told_before_any_is_waited_for() throws Exception {
+    listeners().get(0).leave(FAR_NANOS, FAR_NANOS);
+    List<String> order = new ArrayList<>(Collections.nCopies(3, "said"));
+    order.addAll(Collections.nCopies(3, "waited for"));
+    assertEquals(order, node.store.farewells);
   }
 
   @Test

@@ -16,6 +16,7 @@ import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.Farewell;
 import remora.tomcat.store.Merged;
 import remora.tomcat.store.NewsListener;
 import remora.tomcat.store.Push;
@@ -349,8 +350,8 @@ public final class SealedStore implements SessionStore {
   }
 
   @Override
-  public boolean leave(long millisMax) {
-    return store.leave(millisMax);
+  public Farewell leave() {
+    return store.leave();
   }
 
   @Override

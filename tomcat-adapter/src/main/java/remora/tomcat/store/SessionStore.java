@@ -266,12 +266,11 @@ public interface SessionStore extends AutoCloseable {
 
   /**
    * Says that this Tomcat is about to stop: it is taken out of the store's registry, and not
-   * announced again by what was announced before. Everything else goes on.
+   * announced again by what was announced before. Everything else goes on. Returns at once.
    *
-   * @param millisMax how long the leader's word is waited for
-   * @return whether it has heard; false, and at once, where no node leads
+   * @return by which the leader's word can be waited for
    */
-  boolean leave(long millisMax);
+  Farewell leave();
 
   /**
    * Names who knows how an application fares. The figures go with other messages now and then, and

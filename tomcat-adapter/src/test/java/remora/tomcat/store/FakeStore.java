@@ -143,6 +143,9 @@ public final class FakeStore implements SessionStore {
   /** While set, the stream has not been confirmed. */
   public volatile boolean untrusted;
 
+  /** What was done about leaving, in order: said, or waited for. */
+  public final List<String> farewells = new CopyOnWriteArrayList<>();
+
   /** Hears that this Tomcat leaves. */
   public volatile Runnable leaving = () -> {};
 
@@ -482,12 +485,16 @@ public final class FakeStore implements SessionStore {
   }
 
   @Override
-  public boolean leave(long millisMax) {
+  public Farewell leave() {
+    farewells.add("said");
     boolean led = state.kind() == StoreState.Kind.LED;
     if (led) {
       leaving.run();
     }
-    return led;
+    return millisMax -> {
+      farewells.add("waited for");
+      return led;
+    };
   }
 
   @Override

@@ -17,6 +17,7 @@ import remora.tomcat.store.ApplicationStatus;
 import remora.tomcat.store.CheckOutcome;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.Farewell;
 import remora.tomcat.store.NewsListener;
 import remora.tomcat.store.PushListener;
 import remora.tomcat.store.RemoveReason;
@@ -217,8 +218,8 @@ public final class GrpcSessionStore implements SessionStore {
   }
 
   @Override
-  public boolean leave(long millisMax) {
-    return client.leave(millisMax);
+  public Farewell leave() {
+    return client.leave();
   }
 
   @Override

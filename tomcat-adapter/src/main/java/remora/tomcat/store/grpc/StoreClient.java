@@ -26,6 +26,7 @@ import remora.proto.v1.Refusal;
 import remora.proto.v1.Reply;
 import remora.proto.v1.Request;
 import remora.proto.v1.Welcome;
+import remora.tomcat.store.Farewell;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
@@ -190,8 +191,9 @@ final class StoreClient implements LeaderFinder.Around {
   }
 
   /** See {@link SessionStore#leave}. */
-  boolean leave(long millisMax) {
-    return isOut(standing.leave(), millisMax);
+  Farewell leave() {
+    CountDownLatch out = standing.leave();
+    return millisMax -> isOut(out, millisMax);
   }
 
   private boolean isOut(CountDownLatch out, long millisMax) {

@@ -208,11 +208,11 @@ class RegistrarTest {
     SessionStore store = store();
     store.announce(announcement("shop"));
     awaitAnnouncements(1);
-    assertTrue(store.leave(20_000));
+    assertTrue(store.leave().isHeard(20_000));
     assertEquals(1, node.retirements.size());
     assertEquals("n1", node.retirements.get(0).getCaller().getNode());
     reconnect();
-    assertTrue(store.leave(20_000));
+    assertTrue(store.leave().isHeard(20_000));
     open.forEach(SessionStore::close);
     assertEquals(1, node.retirements.size());
     assertEquals(1, node.announcements.size());
@@ -224,10 +224,10 @@ class RegistrarTest {
     store.announce(announcement("shop"));
     awaitAnnouncements(1);
     node.registryFrozen = true;
-    assertFalse(store.leave(1));
-    FutureTask<Boolean> leaves = new FutureTask<>(() -> store.leave(20_000));
+    assertFalse(store.leave().isHeard(1));
+    FutureTask<Boolean> leaves = new FutureTask<>(() -> store.leave().isHeard(20_000));
     new Thread(leaves, "leaves").start();
-    Conditions.await("wait", () -> Conditions.threadsIn(StoreClient.class, "leave") == 1);
+    Conditions.await("wait", () -> Conditions.threadsIn(StoreClient.class, "isOut") == 1);
     node.registryFrozen = false;
     node.announced = true;
     reconnect();
@@ -264,6 +264,6 @@ class RegistrarTest {
     SessionStore store = GrpcSessionStore.openAs(new StoreOptions("127.0.0.1:1", "n1", 1), 2013);
     open.add(store);
     store.announce(announcement("shop"));
-    assertFalse(store.leave(600_000));
+    assertFalse(store.leave().isHeard(600_000));
   }
 }
