@@ -260,6 +260,17 @@ class RegistrarTest {
   }
 
   @Test
+  void who_leaves_does_not_wait_for_an_announcement_under_way() throws Exception {
+    node.registryFrozen = true;
+    SessionStore store = store();
+    store.announce(announcement("shop"));
+    awaitAnnouncements(1);
+    node.registryFrozen = false;
+    assertTrue(store.leave().isHeard(TimeUnit.SECONDS.toMillis(Registrar.CALL_SECONDS_MAX - 1)));
+    assertEquals(1, node.retirements.size());
+  }
+
+  @Test
   void who_finds_no_leader_does_not_wait_for_one() throws Exception {
     SessionStore store = GrpcSessionStore.openAs(new StoreOptions("127.0.0.1:1", "n1", 1), 2013);
     open.add(store);
