@@ -1,6 +1,5 @@
 package remora.tomcat;
 
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.util.concurrent.Executor;
 import org.apache.catalina.Container;
@@ -10,6 +9,7 @@ import org.apache.catalina.Service;
 import org.apache.catalina.connector.Connector;
 import org.apache.tomcat.util.threads.ResizableExecutor;
 import remora.tomcat.store.Announcement;
+import remora.tomcat.store.Hosts;
 
 /**
  * By which connector of its Service an application is reached: the first that speaks HTTP. A proxy
@@ -113,7 +113,6 @@ final class Connectors {
     if (!(address instanceof InetAddress) || ((InetAddress) address).isAnyLocalAddress()) {
       return Announcement.EVERYWHERE;
     }
-    String number = ((InetAddress) address).getHostAddress();
-    return address instanceof Inet6Address ? "[" + number.replaceFirst("%.*", "") + "]" : number;
+    return Hosts.literal((InetAddress) address);
   }
 }

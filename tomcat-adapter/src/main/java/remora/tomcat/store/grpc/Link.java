@@ -21,6 +21,7 @@ import remora.proto.v1.Push;
 import remora.proto.v1.Refusal;
 import remora.proto.v1.SessionStoreGrpc;
 import remora.proto.v1.Welcome;
+import remora.tomcat.store.Hosts;
 
 /**
  * One Exchange stream to one store node, from Hello to its end.
@@ -132,7 +133,7 @@ final class Link {
     }
     InetAddress host = ((InetSocketAddress) address).getAddress();
     int port = ((InetSocketAddress) address).getPort();
-    return host == null ? "" : OwnAddress.literal(host) + ":" + port;
+    return host == null ? "" : Hosts.literal(host) + ":" + port;
   }
 
   private ClientCall.Listener<ExchangeReply> listener(Hello hello, Events events) {

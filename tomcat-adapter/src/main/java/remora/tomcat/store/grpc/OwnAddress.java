@@ -1,10 +1,10 @@
 package remora.tomcat.store.grpc;
 
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.util.function.Predicate;
+import remora.tomcat.store.Hosts;
 
 /**
  * Under which address others reach this machine: the one from which it speaks to the store, since
@@ -45,12 +45,6 @@ final class OwnAddress {
 
   /** As it is written in a URL; null while there is none. */
   String literal() {
-    return kept == null ? null : literal(kept);
-  }
-
-  /** A number, without a zone, and in brackets where it has colons. */
-  static String literal(InetAddress address) {
-    String number = address.getHostAddress();
-    return address instanceof Inet6Address ? "[" + number.replaceFirst("%.*", "") + "]" : number;
+    return kept == null ? null : Hosts.literal(kept);
   }
 }
