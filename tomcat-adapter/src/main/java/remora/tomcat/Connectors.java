@@ -13,7 +13,8 @@ import remora.tomcat.store.Hosts;
 
 /**
  * By which connector of its Service an application is reached: the first that speaks HTTP. A proxy
- * of ours speaks no AJP; one that is there alone is told of as such, for people.
+ * of ours speaks no AJP; one that is there alone is told of as such, for people. A connector
+ * without a port, on a socket of the file system, is nothing that another machine reaches.
  */
 final class Connectors {
 
@@ -31,7 +32,7 @@ final class Connectors {
   static String url(Container application) {
     String ajp = "";
     for (Connector connector : of(application)) {
-      if (connector.getState().isAvailable()) {
+      if (connector.getState().isAvailable() && port(connector) > 0) {
         String place = "://" + host(connector) + ":" + port(connector);
         if (!isAjp(connector)) {
           return (isEncrypted(connector) ? "https" : "http") + place;
@@ -104,6 +105,7 @@ final class Connectors {
     return Boolean.parseBoolean(String.valueOf(connector.getProperty("SSLEnabled")));
   }
 
+  /** Not above 0 where it has none. */
   private static int port(Connector connector) {
     return connector.getPort() == 0 ? connector.getLocalPort() : connector.getPortWithOffset();
   }

@@ -90,6 +90,28 @@ class ConnectorsTest {
   }
 
   @Test
+  void a_connector_without_a_port_is_passed_over() throws Exception {
+    Node node =
+        start(
+            starting -> {
+              Connector http = starting.tomcat.getConnector();
+              starting.tomcat.getService().removeConnector(http);
+              Connector file =
+                  new Connector("HTTP/1.1") {
+                    @Override
+                    public int getLocalPort() {
+                      return -1;
+                    }
+                  };
+              file.setPort(0);
+              starting.tomcat.getService().addConnector(file);
+              starting.tomcat.getService().addConnector(http);
+            });
+    Connector http = node.tomcat.getService().findConnectors()[1];
+    assertEquals("http://127.0.0.1:" + http.getLocalPort(), url(node));
+  }
+
+  @Test
   void ajp_alone_is_told_of_as_such() throws Exception {
     Node node =
         start(
