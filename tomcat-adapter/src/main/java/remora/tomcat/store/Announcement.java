@@ -2,6 +2,8 @@ package remora.tomcat.store;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** What a Tomcat says of itself, so that operators and proxies find it. An immutable value. */
 public final class Announcement {
@@ -13,6 +15,9 @@ public final class Announcement {
   public static final String EVERYWHERE = "*";
 
   private static final String EVERYWHERE_PREFIX = "://" + EVERYWHERE;
+
+  /** Where a proxy of ours goes; the first group is the host. */
+  private static final Pattern HTTP = Pattern.compile("https?://(.*?)(:[0-9]+)?");
 
   private final String route;
   private final String url;
@@ -69,6 +74,17 @@ public final class Announcement {
    */
   public String url(String own) {
     return url.replace(EVERYWHERE_PREFIX, "://" + own);
+  }
+
+  /**
+   * Whether only proxies on its own machine reach it.
+   *
+   * @param own as for {@link #url}
+   * @return false, too, where no proxy of ours goes
+   */
+  public boolean isOnLoopback(String own) {
+    Matcher http = HTTP.matcher(url(own));
+    return http.matches() && Hosts.isLoopback(http.group(1));
   }
 
   /**

@@ -223,6 +223,15 @@ public final class StoreOptions {
   }
 
   /**
+   * Whether the store is on other machines, too, as far as addresses say so without a look-up.
+   *
+   * @return false if all are of the loopback
+   */
+  public boolean areElsewhere() {
+    return !addresses.stream().allMatch(address -> Hosts.isLoopback(host(address)));
+  }
+
+  /**
    * Client addresses of store nodes.
    *
    * @return {@code host:port}, in the order given, without repeats

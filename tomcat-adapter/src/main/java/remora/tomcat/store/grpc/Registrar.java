@@ -27,6 +27,7 @@ import remora.proto.v1.RetireReply;
 import remora.proto.v1.RetireRequest;
 import remora.proto.v1.Welcome;
 import remora.tomcat.store.Announcement;
+import remora.tomcat.store.StoreOptions;
 
 /**
  * What this Tomcat says of itself to the store's registry: the announcements of its applications,
@@ -43,6 +44,10 @@ final class Registrar {
   private final Map<String, Set<String>> unprotected = new ConcurrentHashMap<>();
 
   private final long instance;
+
+  /** Whether other machines are known to belong to the site. */
+  private final boolean elsewhere;
+
   private final Executor finder;
   private final RegistrarLog log = new RegistrarLog();
   private final RegistryEntry entry = new RegistryEntry(System.nanoTime());
@@ -64,12 +69,13 @@ final class Registrar {
    * Says nothing yet.
    *
    * @param instance who this Tomcat is
-   * @param node what it is called until it is announced
+   * @param options what it is called until it is announced, and where the store is
    * @param finder the thread of the leader finder
    */
-  Registrar(long instance, String node, Executor finder) {
+  Registrar(long instance, StoreOptions options, Executor finder) {
     this.instance = instance;
-    this.saidAs = node;
+    this.elsewhere = options.areElsewhere();
+    this.saidAs = options.node();
     this.finder = finder;
   }
 
@@ -232,6 +238,9 @@ final class Registrar {
     listened.removeIf(application -> !sorted.get(application).listened());
     Announcement one = sorted.values().iterator().next();
     log.speakingFor(one, sorted.values());
+    if (elsewhere && one.isOnLoopback(host)) {
+      log.onLoopback(one.url(host));
+    }
     return AnnounceRequest.newBuilder()
         .setCaller(Caller.newBuilder().setNode(one.route()))
         .setUrl(one.url(host))

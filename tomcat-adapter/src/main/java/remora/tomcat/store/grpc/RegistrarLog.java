@@ -22,6 +22,7 @@ final class RegistrarLog {
 
   private final Set<String> troubles = new LinkedHashSet<>();
   private boolean warnedOfSeveral;
+  private boolean warnedOfLoopback;
 
   /**
    * Why no repeat brings what was asked, with what to do; null if one may.
@@ -62,6 +63,18 @@ final class RegistrarLog {
     if (stands && !troubles.isEmpty()) {
       troubles.clear();
       LOG.info("session store: its registry holds now what this Tomcat says of itself");
+    }
+  }
+
+  /** Other machines have the store, and may have proxies; they would not find this one there. */
+  void onLoopback(String url) {
+    if (!warnedOfLoopback) {
+      warnedOfLoopback = true;
+      LOG.warn(
+          "session store: this Tomcat is announced at "
+              + url
+              + ", where only proxies on this machine find it. If others ask the store for their"
+              + " Tomcats, say on the <Manager> where they reach it: url=\"http://host:port\"");
     }
   }
 

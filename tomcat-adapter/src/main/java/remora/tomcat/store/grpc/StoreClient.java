@@ -104,7 +104,7 @@ final class StoreClient implements LeaderFinder.Around {
             .build();
     this.options = options;
     finder = new LeaderFinder(options, outbox, this);
-    standing = new Registrar(instance, options.node(), finder);
+    standing = new Registrar(instance, options, finder);
   }
 
   /** Begins the search, once: as soon as somebody listens or asks, so that a Hello can say who. */

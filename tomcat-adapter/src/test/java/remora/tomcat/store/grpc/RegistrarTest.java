@@ -155,6 +155,33 @@ class RegistrarTest {
     assertEquals("http://127.0.0.1:8081", last().getUrl());
   }
 
+  private List<String> askedForUrl(String store, String... urls) throws Exception {
+    node.announcements.clear();
+    try (LogLines log = new LogLines()) {
+      SessionStore asks = GrpcSessionStore.openAs(new StoreOptions(store, "n1", 5_000), instance);
+      open.add(asks);
+      for (int said = 0; said < urls.length; said++) {
+        asks.announce(announcement("shop", urls[said], 1));
+        awaitAnnouncements(said + 1);
+      }
+      asks.close();
+      return log.saying("url=");
+    }
+  }
+
+  @Test
+  void who_is_announced_on_the_loopback_of_a_site_of_several_machines_is_told_once()
+      throws Exception {
+    String everywhere = "http://" + Announcement.EVERYWHERE + ":8081";
+    String several = node.address() + ",192.0.2.1:7400"; // not asked: it would be in plaintext
+    List<String> said = askedForUrl(several, everywhere, "http://127.0.0.1:8082");
+    assertEquals(1, said.size(), said.toString());
+    assertTrue(said.get(0).contains("http://127.0.0.1:8081"), said.get(0));
+    assertEquals(Collections.emptyList(), askedForUrl(several, "http://192.0.2.7:8081"));
+    assertEquals(Collections.emptyList(), askedForUrl(several, "ajp://127.0.0.1:8009"));
+    assertEquals(Collections.emptyList(), askedForUrl(node.address(), everywhere));
+  }
+
   @Test
   void a_refusal_that_lasts_is_said_once_and_so_is_its_end() throws Exception {
     try (LogLines log = new LogLines()) {
