@@ -80,8 +80,11 @@ public class RemoraValve extends ValveBase {
   @Override
   public void invoke(Request request, Response response) throws IOException {
     RemoraManager manager = managerOf(request);
-    if (manager == null || manager.observes()) {
+    if (manager == null) {
       next(request, response);
+      return;
+    } else if (manager.observes()) {
+      watch(manager.traffic(), request, response);
       return;
     }
     CommitHook hook = CommitHook.of(request.getCoyoteRequest());
@@ -115,6 +118,21 @@ public class RemoraValve extends ValveBase {
         manager.traffic().threadLeaves();
         RequestScope.leave(before);
       }
+    }
+  }
+
+  /**
+   * A request whose sessions are only observed is counted while it has a thread: the answer is
+   * Tomcat's own, and nothing of ours hears of its end.
+   */
+  private void watch(Traffic traffic, Request request, Response response) throws IOException {
+    traffic.begins();
+    traffic.threadEnters();
+    try {
+      next(request, response);
+    } finally {
+      traffic.threadLeaves();
+      traffic.ends();
     }
   }
 

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
 import javax.servlet.http.HttpSession;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -147,6 +149,25 @@ class ObserveTest extends ManyClients {
           return watching.manager.getActiveSessions() == 0;
         });
     assertEquals("none", page(watching, "get").body());
+  }
+
+  @Test
+  void requests_are_counted_so_that_a_stop_waits_for_them() throws Exception {
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    pages.page(
+        "wait",
+        (q, a) -> {
+          inside.countDown();
+          awaitOpen(goOn);
+        });
+    Future<Answer> waiting = ask(watching, "wait");
+    awaitOpen(inside);
+    assertEquals(1, watching.manager.traffic().busy());
+    goOn.countDown();
+    assertAnswered(answered(waiting));
+    Conditions.await("rest", () -> watching.manager.traffic().inFlight() == 0);
+    assertEquals(0, watching.manager.traffic().busy());
   }
 
   @Test
