@@ -8,6 +8,7 @@ import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.KeyStore;
@@ -60,7 +61,7 @@ class ShadedTlsIT {
       assertEquals(PREFACE, new String(first, StandardCharsets.US_ASCII));
       assertEquals("CN=tomcat", client.getSession().getPeerPrincipal().getName());
       return true;
-    } catch (EOFException | SSLException givenUp) {
+    } catch (EOFException | SocketException | SSLException givenUp) {
       return false;
     }
   }
