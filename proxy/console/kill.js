@@ -1,15 +1,16 @@
 // Ending sessions, one or all that match: never without a question that says how many.
 
 import { get, post } from "./api.js";
-import { ask, warning } from "./dialog.js";
+import { ask } from "./dialog.js";
 import { h } from "./paint.js";
+import { notice } from "./parts.js";
 import { count, many, orDash, short } from "./words.js";
 
 /** Asks whether to end one session. */
 export function askKill(session, then) {
   ask({
     title: `End session ${short(session.key)}`,
-    danger: true,
+    danger: () => true,
     sure: () => "End it",
     body: () => [
       h("p", null, "User ", h("b", null, orDash(session.principal)), " of ", h("code", null, session.application),
@@ -29,20 +30,18 @@ export async function askKillMatching(criteria, then) {
   const known = { number: null, why: null };
   const again = ask({
     title: "End sessions",
-    danger: true,
+    danger: () => true,
+    ready: () => known.number !== null,
     sure: () => (known.number === null ? "Counting …" : `End ${many(known.number, "session")}`),
     body: () => [
       h("p", null, known.number === null ? "Counting those that match …" : ["This ends ",
         h("b", null, many(known.number, "session")), ": every one where"]),
       h("ul", { class: "criteria" }, Object.entries(criteria).map(([name, value]) =>
         h("li", { key: name }, `${name} is `, h("code", null, value)))),
-      warning("Their users are logged out at once, on every Tomcat. There is no way back."),
+      notice("Their users are logged out at once, on every Tomcat. There is no way back."),
       known.why,
     ],
     act: async () => {
-      if (known.number === null) {
-        throw new Error("How many match is not known yet.");
-      }
       // Whoever came meanwhile is not ended unseen: then the proxy refuses, and nothing has happened.
       const told = await post("sessions/kill", { ...criteria, at_most: known.number });
       then();

@@ -69,6 +69,11 @@ export function nothing(sentence) {
   return h("p", { class: "nothing" }, sentence);
 }
 
+/** A sentence that something is not as it should be. */
+export function notice(sentence) {
+  return h("p", { class: "notice warn" }, shape("warn"), h("span", null, sentence));
+}
+
 /** A failure, said at once. */
 export function failure(sentence) {
   return sentence && h("p", { class: "notice bad", role: "alert" }, shape("bad"), h("span", null, sentence));
