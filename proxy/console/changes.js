@@ -1,6 +1,6 @@
 // The view of what changed lately, and why: elections, beliefs, wishes, reloads, replacements, logins.
 
-import { changeName, live } from "./live.js";
+import { changeName, latest, live } from "./live.js";
 import { h } from "./paint.js";
 import { mark, table, time } from "./parts.js";
 import { clock, many, orDash } from "./words.js";
@@ -39,7 +39,7 @@ export function view({ parameters }) {
   const kind = parameters.get("kind") ?? "";
   const of = parameters.get("of") ?? "";
   const kinds = Object.keys(KINDS);
-  const shown = live.changes.filter((change) =>
+  const shown = latest().filter((change) =>
     (kind === "" || change.kind === kind) && (of === "" || `${change.of} ${change.what}`.toLowerCase().includes(of.toLowerCase())));
   return [
     h("h1", null, title),

@@ -37,6 +37,9 @@ function freshness() {
   if (live.picture === null) {
     return h("span", { class: "fresh" }, mark("idle", "connecting"));
   }
+  if (live.paused) {
+    return h("span", { class: "fresh" }, mark("idle", `paused while hidden, as of ${span(ageSeconds())} ago`));
+  }
   return h("span", { class: "fresh stale" }, mark("bad", `connection lost, as of ${span(ageSeconds())} ago`));
 }
 

@@ -1,9 +1,10 @@
 // Signing in: by a token in the address, which leaves the address bar at once, or by one that is pasted.
 //
 // A browser with a client certificate is signed in without this view. The token is kept nowhere: the proxy answers it with a
-// cookie that no script can read.
+// cookie that no script can read. Where somebody is signed in already a link changes nothing by itself: it may be somebody else's.
 
 import { login } from "./api.js";
+import { ask } from "./dialog.js";
 import { h, repaint } from "./paint.js";
 import { failure } from "./parts.js";
 
@@ -17,9 +18,31 @@ export function takeToken() {
   if (!location.hash.startsWith(FRAGMENT)) {
     return null;
   }
-  const token = decodeURIComponent(location.hash.slice(FRAGMENT.length));
+  const token = location.hash.slice(FRAGMENT.length);
   history.replaceState(null, "", location.pathname);
-  return token;
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    // Nothing that was given out; the proxy says so.
+    return token;
+  }
+}
+
+/** Asks whether the link's token is to take the place of who is signed in; `entered` is called with who came in then. */
+export function askInstead(me, token, entered) {
+  ask({
+    title: "Sign in anew",
+    sure: () => "Sign in with the link",
+    body: () => [
+      h("p", null, "You are signed in as ", h("b", null, me.name), ". The link that you followed signs in as whoever it was made for, ",
+        "and what you do then is written down in that name."),
+    ],
+    act: async () => {
+      const who = await login(token.trim());
+      entered(who);
+      return `You are signed in as ${who.name}.`;
+    },
+  });
 }
 
 /** Signs in with a token; null where it is refused, and the view says why. */
@@ -59,7 +82,7 @@ export function view(entered) {
     h("p", null, "Paste a token. An operator makes one on the command line:"),
     h("pre", null, h("code", null, "remora console token")),
     h("p", { class: "quiet" }, "With ", h("code", null, "--read-only"), " it is for looking alone. ",
-      "A browser with a client certificate of this site needs none."),
+      "A browser with a client certificate of this site needs none: it is signed in whenever the page is loaded."),
     h("form", { onsubmit: submit },
       h("label", { for: "token" }, "Token"),
       h("input", { id: "token", name: "token", type: "password", autocomplete: "off", spellcheck: "false", required: true,

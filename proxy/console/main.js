@@ -4,29 +4,36 @@
 // `enter` and a `leave` that are called when the address leads to it and away. State that a reader would want to send to somebody stands in the
 // address, behind the view's name. No framework: `paint.js` is all that stands between a view and the document.
 
-import { logout, onEnded, whoAmI } from "./api.js";
+import { logout, onLogin, whoAmI } from "./api.js";
 import * as changes from "./changes.js";
+import { closeAll } from "./dialog.js";
 import { frame } from "./frame.js";
 import { close, listen, live } from "./live.js";
 import * as loginView from "./login.js";
 import * as overview from "./overview.js";
 import { h, paint, paintBy, repaint } from "./paint.js";
+import { failure } from "./parts.js";
 import { say } from "./said.js";
 import * as session from "./session.js";
 import * as sessions from "./sessions.js";
 import * as tomcats from "./tomcats.js";
 import * as upstreams from "./upstreams.js";
 
+/** A proxy that did not say who this is is asked again after this, in milliseconds: as a refused stream is. */
+const BEGIN_AGAIN_MS = 2000;
+
 const VIEWS = { overview, upstreams, sessions, session, tomcats, changes };
 
 /** Who is signed in; undefined until the proxy has said. */
 let me;
 let unreachable = null;
+/** Why the reader is still signed in who asked not to be. */
+let stays = null;
 let place = { name: "overview", parameters: new URLSearchParams() };
 
 function placeNow() {
   const [name, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { name: name in VIEWS ? name : "overview", parameters: new URLSearchParams(query) };
+  return { name: Object.hasOwn(VIEWS, name) ? name : "overview", parameters: new URLSearchParams(query) };
 }
 
 function paintAll() {
@@ -39,7 +46,7 @@ function paintAll() {
     }
     const view = VIEWS[place.name];
     document.title = `${view.title} · Remora console`;
-    paint(main, h("div", { key: place.name, class: "view", "data-view": place.name }, view.view({ me, parameters: place.parameters })));
+    paint(main, failure(stays), h("div", { key: place.name, class: "view", "data-view": place.name }, view.view({ me, parameters: place.parameters })));
   } else {
     document.title = "Sign in · Remora console";
     paint(main, me === null ? loginView.view(entered) : h("p", { class: "nothing" }, unreachable ?? "Asking the proxy …"));
@@ -48,6 +55,7 @@ function paintAll() {
 
 function entered(who) {
   me = who;
+  stays = null;
   listen((change) => say(`${changes.subject(change)} ${change.what}.`.trim()));
   follow();
 }
@@ -56,9 +64,10 @@ function entered(who) {
 function follow() {
   const token = loginView.takeToken();
   if (token !== null) {
-    signIn(token);
+    useToken(token);
     return;
   }
+  stays = null;
   const before = place.name;
   VIEWS[before].leave?.();
   place = placeNow();
@@ -72,60 +81,75 @@ function follow() {
   }
 }
 
-async function signIn(token) {
-  const who = await loginView.enter(token);
-  me = who ?? me ?? null;
-  if (who !== null) {
-    close();
-    entered(who);
+async function useToken(token) {
+  if (me) {
+    loginView.askInstead(me, token, enteredAnew);
+    return;
+  }
+  me = await loginView.enter(token);
+  if (me !== null) {
+    entered(me);
   }
   repaint();
 }
 
-async function leave() {
-  await logout();
+function enteredAnew(who) {
   over();
+  entered(who);
 }
 
-function loginEnded() {
-  if (me) {
+async function leave() {
+  try {
+    await logout();
+    over();
+  } catch (why) {
+    stays = `Not signed out: ${why.message} Whoever has this browser can still act in your name: try again.`;
+    repaint();
+  }
+}
+
+/** Another login was met than the one that is shown, or none. */
+function loginChanged(who) {
+  if (who === null && me) {
     loginView.sayWhy("The login has ended: sign in again.");
   }
-  over();
+  if (who === null) {
+    over();
+  } else if (me) {
+    me = who;
+    repaint();
+  }
 }
 
+/** The views are over, and so are the questions that stand before them. */
 function over() {
   VIEWS[place.name].leave?.();
+  closeAll();
   close();
   me = null;
   repaint();
 }
 
-/** Asks until the proxy has said who this is. */
-async function begin() {
+/** Asks until the proxy has said who this is; a token of the address waits for that. */
+async function begin(token) {
   try {
-    const who = await whoAmI();
-    unreachable = null;
-    if (who === null) {
-      me = null;
-      repaint();
-    } else {
-      entered(who);
-    }
+    me = await whoAmI();
   } catch (why) {
     unreachable = `${why.message} Trying again …`;
     repaint();
-    setTimeout(begin, 2000);
+    setTimeout(() => begin(token), BEGIN_AGAIN_MS);
+    return;
   }
+  if (me !== null) {
+    entered(me);
+  }
+  if (token !== null) {
+    useToken(token);
+  }
+  repaint();
 }
 
 paintBy(paintAll);
-onEnded(loginEnded);
+onLogin(loginChanged);
 addEventListener("hashchange", follow);
-const token = loginView.takeToken();
-if (token === null) {
-  begin();
-} else {
-  me = null;
-  signIn(token);
-}
+begin(loginView.takeToken());

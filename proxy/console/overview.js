@@ -4,7 +4,7 @@
 
 import { kindMark, subject } from "./changes.js";
 import { spark } from "./chart.js";
-import { live } from "./live.js";
+import { latest, live } from "./live.js";
 import { h } from "./paint.js";
 import { facts, figures, health, mark, nothing, panel, shape, state, table, time, trouble } from "./parts.js";
 import { nameOf, samplesOf } from "./rates.js";
@@ -156,7 +156,7 @@ function tomcats(store) {
 }
 
 function lately(picture) {
-  const changes = live.changes.slice(0, LATELY);
+  const changes = latest().slice(0, LATELY);
   return panel({ id: "lately", title: "Lately", aside: h("a", { href: "#/changes" }, "All changes") },
     changes.length === 0
       ? nothing("Nothing has changed since the proxy began to watch.")

@@ -1,11 +1,11 @@
 // The page of one session: whose it is, who held it while the proxy watched, what it holds by size, and what is not stored.
 //
 // No value is shown, and no session id: keys are hashes. The store is asked again every other second while the page is open, which
-// reads one record; what was last known stays when the session has ended.
+// reads one record, and not while nobody sees the page; what was last known stays when the session has ended.
 
 import { get } from "./api.js";
 import { askKill } from "./kill.js";
-import { live } from "./live.js";
+import { live, proxyNow } from "./live.js";
 import { h, repaint } from "./paint.js";
 import { facts, failure, nothing, panel, table, time } from "./parts.js";
 import { ago, bytes, clock, count, many, moment, orDash, short, span } from "./words.js";
@@ -45,7 +45,15 @@ export async function enter({ parameters }) {
   shown = { asked, session: session ?? shown.session, refused: refused?.message ?? null };
   repaint();
   if (refused?.status !== 404) {
-    timer = setTimeout(() => enter({ parameters }), AGAIN_AFTER_MS);
+    timer = setTimeout(() => askAgain(parameters), AGAIN_AFTER_MS);
+  }
+}
+
+function askAgain(parameters) {
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", () => shown.asked === parameters.toString() && enter({ parameters }), { once: true });
+  } else {
+    enter({ parameters });
   }
 }
 
@@ -84,7 +92,7 @@ function whose(session) {
     ["Application", h("code", null, session.application)],
     ["Owner", orDash(session.owner)],
     ["Began", time(session.created_ms, moment(session.created_ms))],
-    ["Last used", time(session.last_access_ms, ago(session.last_access_ms, Date.now()))],
+    ["Last used", time(session.last_access_ms, ago(session.last_access_ms, proxyNow()))],
     ["Expires", never ? "never" : `in ${span(session.expires_in_seconds)}`],
     ["Version", count(session.version)],
     ["Owned since version", count(session.epoch)],

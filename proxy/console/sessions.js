@@ -5,7 +5,7 @@
 
 import { get } from "./api.js";
 import { askKillMatching } from "./kill.js";
-import { live } from "./live.js";
+import { live, proxyNow } from "./live.js";
 import { h, repaint } from "./paint.js";
 import { failure, nothing, table, time } from "./parts.js";
 import { about, ago, bytes, clock, many, orDash, short } from "./words.js";
@@ -29,12 +29,12 @@ let found = { asked: null, answer: null, refused: null, at: 0 };
 /** Asks the store. */
 export async function enter({ parameters }) {
   const asked = parameters.toString();
-  found = { asked, answer: null, refused: null, at: Date.now() };
+  found = { asked, answer: null, refused: null, at: proxyNow() };
   repaint();
   const query = { ...Object.fromEntries(parameters), limit: PAGE };
   const [answer, refused] = await get("sessions", query).then((told) => [told, null], (why) => [null, why.message]);
   if (found.asked === asked) {
-    found = { asked, answer, refused, at: Date.now() };
+    found = { asked, answer, refused, at: proxyNow() };
     repaint();
   }
 }
@@ -112,7 +112,7 @@ function list(sessions) {
       { label: "Application", kind: "long", cell: (session) => session.application },
       { label: "Owner", cell: (session) => session.owner || h("span", { class: "quiet" }, "nobody") },
       { label: "Size", kind: "number", cell: (session) => bytes(session.bytes) },
-      { label: "Last used", kind: "number", cell: (session) => time(session.last_access_ms, ago(session.last_access_ms, Date.now())) },
+      { label: "Last used", kind: "number", cell: (session) => time(session.last_access_ms, ago(session.last_access_ms, proxyNow())) },
       { label: "Expires in", kind: "number", cell: (session) => (session.expires_in_seconds === null ? "never" : about(session.expires_in_seconds)) },
     ],
   }));
