@@ -6,9 +6,9 @@ import { kindMark, subject } from "./changes.js";
 import { spark } from "./chart.js";
 import { latest, live } from "./live.js";
 import { h } from "./paint.js";
-import { facts, figures, health, mark, nothing, panel, shape, state, table, time, trouble } from "./parts.js";
+import { facts, figures, health, mark, nothing, notice, panel, shape, state, table, time, trouble } from "./parts.js";
 import { nameOf, samplesOf } from "./rates.js";
-import { busy, presence } from "./tomcats.js";
+import { busy, presence, untold } from "./tomcats.js";
 import { bytes, clock, count, many, millis, orDash, rate, span } from "./words.js";
 
 export const title = "Overview";
@@ -23,7 +23,7 @@ export function view() {
   }
   return [
     h("h1", { class: "unseen" }, title),
-    verdict(picture.verdict),
+    verdict(picture),
     glance(picture),
     h("div", { class: "columns" },
       h("div", null, upstreams(picture), nodes(picture.store), tomcats(picture.store)),
@@ -31,10 +31,13 @@ export function view() {
   ];
 }
 
-function verdict({ troubles, remarks }) {
-  const well = troubles.length === 0;
+function verdict({ verdict: { troubles, remarks }, store }) {
+  // What was said of a store that is not seen now is no verdict of now.
+  const unseen = Boolean(store?.error);
+  const well = troubles.length === 0 && !unseen;
+  const told = troubles.length === 0 && unseen ? "The store is not seen" : many(troubles.length, "trouble");
   return h("section", { class: `verdict ${well ? "good" : "bad"}`, "aria-labelledby": "verdict" },
-    h("h2", { id: "verdict" }, shape(well ? "good" : "bad"), well ? "All is well" : many(troubles.length, "trouble")),
+    h("h2", { id: "verdict" }, shape(well ? "good" : "bad"), well ? "All is well" : told),
     troubles.length > 0 && h("ul", { class: "troubles" }, troubles.map((trouble) =>
       h("li", { key: trouble.what }, h("b", null, trouble.what), h("span", null, trouble.advice)))),
     remarks.length > 0 && h("ul", { class: "remarks", "aria-label": "Remarks" }, remarks.map((remark) =>
@@ -138,7 +141,11 @@ function tomcats(store) {
   if (store === null || store.error) {
     return null;
   }
-  return panel({ id: "tomcats", title: "Tomcats", aside: h("a", { href: "#/tomcats" }, "Applications") }, table({
+  const head = { id: "tomcats", title: "Tomcats", aside: h("a", { href: "#/tomcats" }, "Applications") };
+  if (untold(store) !== null) {
+    return panel(head, notice(untold(store)));
+  }
+  return panel(head, table({
     caption: "Tomcats that announced themselves",
     empty: "No Tomcat has announced itself: see their logs, and the store of the <Manager> in context.xml.",
     rows: store.tomcats,

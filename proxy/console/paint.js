@@ -34,13 +34,13 @@ export function paintBy(paintAll) {
   painter = paintAll;
 }
 
-/** Paints the page anew once what runs now has ended, however often that asks. */
+/** Paints the page anew with the browser's next frame, however often that is asked before: a tab that nobody sees has no frames. */
 export function repaint() {
   if (asked) {
     return;
   }
   asked = true;
-  queueMicrotask(() => {
+  requestAnimationFrame(() => {
     asked = false;
     painter();
   });
@@ -112,7 +112,7 @@ function update(node, want) {
     }
   }
   for (const [name, value] of Object.entries(want.attributes)) {
-    if (before[name] !== value) {
+    if (name !== "value" && before[name] !== value) {
       set(node, name, value);
     }
   }
@@ -120,7 +120,7 @@ function update(node, want) {
   reconcile(node, want.children);
   // What is chosen must be there first.
   if ("value" in want.attributes && before.value !== want.attributes.value) {
-    node.value = want.attributes.value;
+    set(node, "value", want.attributes.value);
   }
 }
 
@@ -129,7 +129,7 @@ function set(node, name, value) {
     listen(node, name.slice(2), value);
   } else if (name === "checked" || name === "disabled") {
     node[name] = Boolean(value);
-  } else if (name === "value") {
+  } else if (name === "value" && node.localName !== "progress") {
     node.value = value ?? "";
   } else if (value === null || value === undefined || value === false) {
     node.removeAttribute(name);

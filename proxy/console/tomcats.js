@@ -2,10 +2,16 @@
 
 import { live } from "./live.js";
 import { h } from "./paint.js";
-import { facts, mark, nothing, panel, table } from "./parts.js";
+import { facts, failure, mark, nothing, notice, panel, table } from "./parts.js";
 import { count, many, orDash, span } from "./words.js";
 
 export const title = "Tomcats";
+
+/** Why no Tomcats are shown of a store that has told of itself, or nothing where they are. */
+export function untold(store) {
+  return store.tomcats === null
+    ? "Which Tomcats there are is not known now: no node of the store leads, or the one that does has not said it." : null;
+}
 
 /** Whether the store hears of a Tomcat. */
 export function presence(tomcat) {
@@ -35,7 +41,10 @@ function content(store) {
     return nothing("This proxy’s file names no store for the console, so it knows no Tomcat.");
   }
   if (store.error) {
-    return nothing(store.error);
+    return failure(store.error);
+  }
+  if (untold(store) !== null) {
+    return notice(untold(store));
   }
   if (store.tomcats.length === 0) {
     return nothing("No Tomcat has announced itself: see their logs, and the store of the <Manager> in context.xml.");
