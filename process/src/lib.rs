@@ -5,7 +5,7 @@
 //! install the [`signals`], bind the [`ops`] address, run until a signal says stop, [`reload`] when one says so, and turn what
 //! went wrong into one sentence and an exit code ([`exit`]). [`descriptors`] raises the limit on open files, and [`accept`] keeps a listener
 //! within its share. [`tls`] is who is believed, and who the other end is, at servers and at the command line; [`audit`] is
-//! the books of what operators do, [`files`] opens what a configuration names, [`catalogue`] what is said of each figure on `/metrics`,
+//! the books of what operators do, [`browsers`] keeps these away from services that are for programs, [`files`] opens what a configuration names, [`catalogue`] what is said of each figure on `/metrics`,
 //! [`service`] what a service manager is told, and [`manual`] writes man pages and completions.
 //!
 //! Invariants: nothing here knows what a session or an upstream is; nothing here spawns a task, but for files that are
@@ -16,6 +16,7 @@
 
 pub mod accept;
 pub mod audit;
+pub mod browsers;
 pub mod catalogue;
 pub mod config;
 pub mod descriptors;

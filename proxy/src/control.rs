@@ -11,6 +11,8 @@
 //! all proxies do the same; whether it was, the answer says. Why a request goes where is told by what decides for clients
 //! (`explaining`).
 //!
+//! What a web page may have made somebody's browser send comes to no service of gRPC (`remora_process::browsers`).
+//!
 //! The `console` is the same for whoever has a browser.
 //!
 //! Left out on purpose: changing members (that is a
@@ -30,9 +32,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream};
 use remora_policy::PAGE_BYTES;
 use remora_process::accept::{Accepting, Connection};
+use remora_process::browsers;
 use remora_process::exit::Failure;
 use remora_process::ops::{self, OwnFigures, Readiness};
 use remora_process::tls::{Caller, Secured, Tls, Who};
@@ -82,10 +88,10 @@ pub async fn serve(
         console: console.clone(),
     })
     .max_decoding_message_size(REQUEST_BYTES);
-    let mut router =
-        Routes::new(admin)
-            .into_axum_router()
-            .merge(ops::router_with(PORT, readiness, metrics::FIGURES, own));
+    let services = Routes::new(admin)
+        .into_axum_router()
+        .route_layer(middleware::from_fn(for_programs));
+    let mut router = services.merge(ops::router_with(PORT, readiness, metrics::FIGURES, own));
     if let Some(console) = console.clone() {
         router = router.merge(console::router(console, control.clone(), tls.clone()));
     }
@@ -117,6 +123,14 @@ pub async fn serve(
         () = gathering => Ok(()),
         served = serving => served.map_err(|error| Failure::while_doing("the control address stopped", &error)),
         () = ops::upkeep() => Ok(()),
+    }
+}
+
+/// Lets through to gRPC what no web page can have made a browser send.
+async fn for_programs(request: Request, next: Next) -> Response {
+    match browsers::refusal(request.headers()) {
+        None => next.run(request).await,
+        Some(refusal) => refusal.into_response(),
     }
 }
 

@@ -277,6 +277,45 @@ fn what_does_not_come_from_the_own_page_is_refused() {
     assert_eq!(browser.get("me").status, 200);
 }
 
+/// Bytes of a gRPC message that drains a route: nothing compressed, its length, and the route as its first field.
+fn drain_message(route: &str) -> String {
+    let length = |bytes: usize| char::from(u8::try_from(bytes).expect("a short route"));
+    let message = format!("\n{}{route}", length(route.len()));
+    format!("\0\0\0\0{}{message}", length(message.len()))
+}
+
+#[test]
+fn no_web_page_makes_a_browser_speak_grpc() {
+    let (_one, _other, proxy) = started();
+    let browser = logged_in(&proxy, true);
+    let drain = |fields: &str| {
+        let mut client = browser.client();
+        let path = "/remora.v1.ProxyAdmin/Drain";
+        browser.send(&mut client, "POST", path, fields, &drain_message("n1"));
+        client.response_to("POST").status
+    };
+    // As `fetch` of a page does it in the mode that needs no leave, and as a page does it whose name was made to mean this address.
+    for (fields, status) in [
+        ("", 415),
+        ("Content-Type: text/plain\r\n", 415),
+        ("Origin: http://evil.example\r\nContent-Type: text/plain\r\n", 403),
+        (
+            "Origin: http://evil.example\r\nContent-Type: application/grpc\r\n",
+            403,
+        ),
+        (
+            "Sec-Fetch-Site: same-origin\r\nContent-Type: application/grpc\r\n",
+            403,
+        ),
+    ] {
+        assert_eq!(drain(fields), status, "{fields:?}");
+        assert!(!is_drained(&browser, "n1"), "{fields:?}");
+    }
+    // The bytes are good: a program's drain.
+    assert_eq!(drain("Content-Type: application/grpc\r\nTE: trailers\r\n"), 200);
+    assert!(is_drained(&browser, "n1"));
+}
+
 #[test]
 fn a_page_goes_on_behind_the_last_change_that_it_saw() {
     let (_one, _other, proxy) = started();

@@ -7,7 +7,7 @@
 //! written down by its service, at the leader, and says so ([`written`]). Whoever asks for somebody else may say so ([`FOR`]): that
 //! is written beside the name of who asks.
 //!
-//! Invariants: no call goes on without its [`Caller`] in its extensions; what a client says of itself in metadata is never
+//! Invariants: what a browser may have sent comes no further ([`browsers`]); no call goes on without its [`Caller`] in its extensions; what a client says of itself in metadata is never
 //! believed, and but for what is only written down never forwarded.
 
 use std::convert::Infallible;
@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use futures::future::{BoxFuture, FutureExt};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use remora_process::audit::{self, Asker};
+use remora_process::browsers;
 use remora_process::tls::{Caller, Role, decoded, encoded};
 use remora_proto::v1;
 use remora_proto::v1::refusal::Reason;
@@ -187,6 +188,12 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        // Without a line in the books: a page can make a browser ask as often as it likes.
+        if let Some((status, sentence)) = browsers::refusal(request.headers()) {
+            let mut answer = http::Response::new(Body::new(sentence.to_owned()));
+            *answer.status_mut() = status;
+            return std::future::ready(Ok(answer)).boxed();
+        }
         let path = request.uri().path().to_owned();
         let need = rights::needs(&path);
         let caller = self.caller(&mut request).and_then(|caller| {

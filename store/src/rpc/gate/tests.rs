@@ -1,4 +1,4 @@
-//! Who is believed to forward for whom.
+//! Who comes as far as a service, and who is believed to forward for whom. Seen failing with the gate's question to `browsers` taken out.
 
 use remora_process::tls::Pattern;
 
@@ -56,4 +56,41 @@ fn what_a_client_says_of_itself_goes_no_further() {
     speak_for(&mut headers, Some(&Caller::anybody()), OURS);
     assert!(headers.get(ROLES).is_none() && headers.get(CLUSTER).is_none());
     assert!(headers.contains_key(FORWARDED));
+}
+
+/// Answers whatever comes as far.
+#[derive(Clone)]
+struct Behind;
+
+impl Service<http::Request<Body>> for Behind {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<Body>) -> Self::Future {
+        std::future::ready(Ok(http::Response::new(Body::empty())))
+    }
+}
+
+#[tokio::test]
+async fn what_a_web_page_makes_a_browser_send_comes_to_no_service() {
+    let status = async |fields: &[(&str, &str)]| {
+        let request = http::Request::post("/remora.v1.StoreAdmin/KillMatching");
+        let request = fields
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        let mut gate = Gate::new(Behind, None);
+        let answered = gate.call(request.body(Body::empty()).unwrap()).await;
+        answered.unwrap().status().as_u16()
+    };
+    let grpc = ("content-type", "application/grpc");
+    assert_eq!(status(&[grpc]).await, 200, "gRPC, whatever it says then");
+    assert_eq!(status(&[]).await, 415);
+    assert_eq!(status(&[("content-type", "text/plain")]).await, 415);
+    assert_eq!(status(&[grpc, ("origin", "http://evil.example")]).await, 403);
+    assert_eq!(status(&[grpc, ("sec-fetch-site", "same-origin")]).await, 403);
 }
