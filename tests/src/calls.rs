@@ -200,6 +200,21 @@ impl Calls {
         Ok(reply.context("say a drain to a proxy")?.into_inner())
     }
 
+    /// A token for the console of the proxy at the first address, to look and change nothing.
+    ///
+    /// # Errors
+    /// When it has no console, or does not answer.
+    pub fn console_token(&self) -> Result<String> {
+        let mut client = ProxyAdminClient::new(self.first()?);
+        let ask = v1::ConsoleTokenRequest {
+            read_only: true,
+            ..v1::ConsoleTokenRequest::default()
+        };
+        let reply = self.runtime.block_on(client.console_token(ask));
+        let reply = reply.context("ask a proxy for a token of its console")?;
+        Ok(reply.into_inner().token)
+    }
+
     /// Saves, and repeats until the outcome is known.
     ///
     /// # Errors

@@ -27,23 +27,45 @@ impl Usage {
     pub(crate) fn of(pids: &[u32]) -> Result<Usage> {
         let mut usage = Usage::default();
         for pid in pids {
-            let (user, system) = ticks(*pid).unwrap_or_default();
-            usage.user += user;
-            usage.system += system;
-            let threads = fs::read_dir(format!("/proc/{pid}/task"))
-                .with_context(|| format!("process {pid} is gone"))?;
-            for thread in threads.flatten() {
-                // A thread that ends between the listing and the reading takes its little time with it.
-                let schedstat = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-                let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-                usage.cpu_nanoseconds += first_number(&schedstat);
-                let sleeps = status
-                    .lines()
-                    .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-                usage.sleeps += sleeps.map_or(0, first_number);
-            }
+            usage.add(Usage::of_threads(*pid, |_| true)?);
         }
         Ok(usage)
+    }
+
+    /// The usage of those threads of a process whose names are wanted.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub(crate) fn of_threads(pid: u32, is_wanted: impl Fn(&str) -> bool) -> Result<Usage> {
+        let mut usage = Usage::default();
+        let threads =
+            fs::read_dir(format!("/proc/{pid}/task")).with_context(|| format!("process {pid} is gone"))?;
+        for thread in threads.flatten() {
+            // A thread that ends between the listing and the reading takes its little time with it.
+            let read = |file| fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+            if !is_wanted(read("comm").trim_end()) {
+                continue;
+            }
+            let (user, system) = ticks(&read("stat")).unwrap_or_default();
+            let status = read("status");
+            let sleeps = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            usage.add(Usage {
+                cpu_nanoseconds: first_number(&read("schedstat")),
+                sleeps: sleeps.map_or(0, first_number),
+                user,
+                system,
+            });
+        }
+        Ok(usage)
+    }
+
+    fn add(&mut self, more: Usage) {
+        self.cpu_nanoseconds += more.cpu_nanoseconds;
+        self.sleeps += more.sleeps;
+        self.user += more.user;
+        self.system += more.system;
     }
 
     /// What was used since an earlier reading.
@@ -72,11 +94,10 @@ impl Usage {
     }
 }
 
-/// The ticks of a process in its own code and in the kernel; the name that stands before them may hold anything but a `)`.
-fn ticks(pid: u32) -> Option<(u64, u64)> {
+/// The ticks of a thread in its own code and in the kernel; the name that stands before them may hold anything but a `)`.
+fn ticks(stat: &str) -> Option<(u64, u64)> {
     /// Fields between the name and these two, from the manual page of this file.
     const BEFORE: usize = 11;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(BEFORE);
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

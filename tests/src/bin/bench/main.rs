@@ -1,9 +1,9 @@
 //! `make bench`: what Remora costs beside its peers, in one run, as one table.
 //!
 //! Saves per second of three syncing store nodes, and how long none is answered when their leader dies; proxied GETs beside
-//! nginx; Tomcat requests beside StandardManager and DeltaManager. Rows of one kind are measured minutes apart at most, on
-//! the same machine, so their ratios mean more than their values. `make bench ONLY=store,proxy,tomcat` measures some of
-//! them. The others are measured when they are named: `peers` and `growth` by `make bench-store`, the store beside etcd and
+//! nginx, and with pages of the console open and without; Tomcat requests beside StandardManager and DeltaManager. Rows of one
+//! kind are measured minutes apart at most, on the same machine, so their ratios mean more than their values.
+//! `make bench ONLY=store,proxy,console,tomcat` measures some of them. The others are measured when they are named: `peers` and `growth` by `make bench-store`, the store beside etcd and
 //! Redis; `proxies` by `make bench-proxy`, the proxy beside four others, which prints tables of its own. What is not
 //! installed is named, not skipped in silence.
 //!
@@ -34,10 +34,12 @@ use anyhow::{Context, Result, bail};
 use crate::table::Table;
 
 /// What can be measured, in this order.
-const PARTS: [&str; 6] = ["store", "proxy", "tomcat", "peers", "growth", "proxies"];
+const PARTS: [&str; 7] = [
+    "store", "proxy", "console", "tomcat", "peers", "growth", "proxies",
+];
 
-/// What is measured when nothing is named: of the store, its own rows alone; of the proxy, one form beside nginx.
-const USUAL: [&str; 3] = ["store", "proxy", "tomcat"];
+/// What is measured when nothing is named: of the store, its own rows alone; of the proxy, one form beside nginx, and beside open pages.
+const USUAL: [&str; 4] = ["store", "proxy", "console", "tomcat"];
 
 fn main() -> Result<()> {
     let wanted = std::env::var("ONLY").unwrap_or_default();
@@ -70,6 +72,7 @@ fn measure(part: &str, table: &mut Table) -> Result<()> {
     match part {
         "store" => store::measure(table).and_then(|()| gap::measure(table)),
         "proxy" => proxy::measure(table),
+        "console" => proxy::console::measure(table),
         "peers" => peers::measure(table),
         "growth" => peers::measure_growth(table),
         "proxies" => proxy::measure_all(),

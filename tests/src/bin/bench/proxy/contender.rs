@@ -178,7 +178,9 @@ impl Contender {
             Contender::Haproxy => settings::haproxy(place, at).map(|process| vec![process]),
             Contender::Httpd => settings::httpd(place, at).map(|process| vec![process]),
             Contender::Pingora => settings::pingora(place, at.clear).map(|process| vec![process]),
-            Contender::Ours => settings::ours(place, at).map(|process| vec![process]),
+            Contender::Ours => {
+                settings::ours(place, at, (loopback(free_port()?), "")).map(|process| vec![process])
+            }
         };
         let processes = started.with_context(|| format!("start {}", self.name()))?;
         answers(at.clear).with_context(|| {

@@ -1,5 +1,5 @@
 //! The proxy beside other proxies: what a request costs each of them, in the forms that [`form`] lists, and what an idle
-//! connection takes of their memory.
+//! connection takes of their memory; and what pages of the console cost requests ([`console`]).
 //!
 //! What these figures say and what they hide. A request costs its proxy some 20 microseconds, of which three quarters are the
 //! kernel's. A proxy that is quick enough sleeps between requests, and a sleep with its wake costs a third of a request: where
@@ -12,6 +12,7 @@
 //!
 //! Left out on purpose: resumed handshakes, which wrk does not make; TLS towards the backend.
 
+pub(crate) mod console;
 mod contender;
 mod form;
 mod identity;

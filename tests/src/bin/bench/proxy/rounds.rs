@@ -19,7 +19,7 @@ use crate::h2load::H2load;
 use crate::wrk::{Load, Wrk};
 
 /// How long each is loaded before the first round: connections stand, buffers have grown.
-const WARM_UP_SECONDS: u64 = 1;
+pub(super) const WARM_UP_SECONDS: u64 = 1;
 
 /// One contender in one round.
 #[derive(Clone, Copy, Debug)]
@@ -186,7 +186,7 @@ fn summary(
 }
 
 /// The one in the middle, of an even number the upper one; of none, nothing.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()

@@ -5,9 +5,8 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, bail};
-use remora_tests::place::{free_port, program, repository};
+use remora_tests::place::{program, repository};
 use remora_tests::process::Process;
-use remora_tests::stores::loopback;
 
 use super::contender::{Listens, PINGORA, Place, pinned, present, text};
 
@@ -105,8 +104,8 @@ pub(super) fn pingora(place: Place<'_>, at: SocketAddr) -> Result<Process> {
     pinned("pingora", place.cores, &program, &words, &arguments)
 }
 
-/// Ours with its defaults, and room for as many clients as come.
-pub(super) fn ours(place: Place<'_>, at: Listens) -> Result<Process> {
+/// Ours with its defaults, and room for as many clients as come; with its operators' address, and more lines of their table.
+pub(super) fn ours(place: Place<'_>, at: Listens, (control, more): (SocketAddr, &str)) -> Result<Process> {
     let (file, log) = (
         place.directory.join("proxy.toml"),
         place.directory.join("remora-access.log"),
@@ -115,7 +114,7 @@ pub(super) fn ours(place: Place<'_>, at: Listens) -> Result<Process> {
         "threads = {}\naccess_log = \"{}\"\n[[listen]]\nbind = \"{}\"\n\
          [[listen]]\nbind = \"{}\"\ntls = {{ cert = \"{}\", key = \"{}\" }}\n[pool.tomcat]\nsticky = {{ session = \"JSESSIONID\" }}\n\
          health = {{ path = \"/page\" }}\n[[pool.tomcat.member]]\nurl = \"http://{}\"\nroute = \"n1\"\n\
-         [[route]]\npath = \"/\"\nto = \"tomcat\"\n[control]\nbind = \"{}\"\n[limits]\nconnections = {}\nconnections_per_address = 0\n",
+         [[route]]\npath = \"/\"\nto = \"tomcat\"\n[control]\nbind = \"{control}\"\n{more}[limits]\nconnections = {}\nconnections_per_address = 0\n",
         place.threads,
         text(&log)?,
         at.clear,
@@ -123,7 +122,6 @@ pub(super) fn ours(place: Place<'_>, at: Listens) -> Result<Process> {
         text(&place.identity.cert)?,
         text(&place.identity.key)?,
         place.backend,
-        loopback(free_port()?),
         place.clients.max(OURS_CLIENTS) + 1_024
     );
     std::fs::write(&file, configuration)?;
