@@ -13,6 +13,11 @@ use super::{PATIENCE, fields_of, head_end, values};
 /// Time between two bytes of a client that is slow.
 const SIP: Duration = Duration::from_millis(5);
 
+/// Bytes of a segment and of what the kernel takes in, for a client that takes little. Some dozens of segments, so that a reader
+/// is not slow by itself.
+const NARROW_SEGMENT: u32 = 1_000;
+const NARROW_BUFFER: usize = 64 * 1024;
+
 /// One connection to the proxy.
 pub(crate) struct Client {
     stream: TcpStream,
@@ -59,6 +64,18 @@ impl Client {
         socket
             .bind(&SocketAddr::new(own, 0).into())
             .expect("an address of the loopback");
+        socket.connect(&address.into()).expect("the proxy accepts");
+        Self::over(socket.into())
+    }
+
+    /// One for which the kernel keeps little on its way: segments are small, and so is what is taken before it is read.
+    pub(crate) fn connect_narrow(address: SocketAddr) -> Self {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.set_tcp_mss(NARROW_SEGMENT).expect("small segments");
+        socket
+            .set_recv_buffer_size(NARROW_BUFFER)
+            .expect("a small buffer");
         socket.connect(&address.into()).expect("the proxy accepts");
         Self::over(socket.into())
     }
@@ -235,6 +252,15 @@ impl Client {
             response.trailers.push_str(&line);
             response.trailers.push('\n');
         }
+    }
+
+    /// The next chunk of a body whose head was read.
+    pub(crate) fn chunk(&mut self) -> Vec<u8> {
+        let size = self.line().expect("a chunk");
+        let size = usize::from_str_radix(&size, 16).expect("its size");
+        let mut chunk = self.bytes(size + 2);
+        chunk.truncate(size);
+        chunk
     }
 
     fn line(&mut self) -> Option<String> {

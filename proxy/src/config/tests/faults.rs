@@ -58,6 +58,36 @@ pub(super) const FAULTS: &[(&str, &str, &str)] = &[
         "everybody who reaches it drain upstreams",
     ),
     (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"127.0.0.1:7410\"\nconsole = \"on\"",
+        "a table, or \"off\"",
+    ),
+    (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"127.0.0.1:7410\"\nconsole = { stroe = [] }",
+        "proxy.toml:34: control.console.stroe: unknown key `stroe`; did you mean `store`?",
+    ),
+    (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"127.0.0.1:7410\"\nconsole = { store = [] }",
+        "proxy.toml:34: control.console.store names nobody: write client addresses",
+    ),
+    (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"127.0.0.1:7410\"\nconsole = { store = [\"127.0.0.1\"] }",
+        "control.console.store `127.0.0.1` is no address: write HOST:PORT",
+    ),
+    (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"127.0.0.1:7410\"\nconsole = { store = [\"10.0.0.1:7400\"] }",
+        "control.console.store `10.0.0.1:7400` is asked in clear off the loopback: add tls",
+    ),
+    (
+        "bind = \"127.0.0.1:7410\"",
+        "bind = \"127.0.0.1:7410\"\nconsole = { tls = { authority = \"a\", cert = \"c\", key = \"k\" } }",
+        "control.console has tls and no store",
+    ),
+    (
         "bind = \"127.0.0.1:8080\"",
         "bind = \"127.0.0.1:8080\"\ntls = { cert = \"c\" }",
         "proxy.toml:7: tls has a cert without a key: add key",

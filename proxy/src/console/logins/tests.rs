@@ -1,4 +1,4 @@
-//! What a secret opens, for how long and for whom. Not yet broken to see it fail: the end of a token not looked at; a login of a
+//! What a secret opens, for how long and for whom. Broken once to see it fail: the end of a token not looked at; a login of a
 //! certificate found without it; a login whose token is over found on.
 
 use super::*;
