@@ -46,6 +46,7 @@ use crate::control::Control;
 use crate::directory::unix_now;
 use answer::Refusal;
 use history::Histories;
+use live::OpenPages;
 use logins::{Logins, Secret};
 
 pub(crate) use routes::router;
@@ -81,8 +82,8 @@ struct Inner {
     users: Mutex<Option<Users>>,
     /// The last picture, as pages are told it.
     picture: watch::Sender<Option<Bytes>>,
-    /// How many pages look.
-    pages: watch::Sender<usize>,
+    /// Which pages look.
+    pages: watch::Sender<OpenPages>,
     /// Whether nobody is told anything any more.
     over: watch::Sender<bool>,
     began: Instant,
@@ -132,7 +133,7 @@ impl Console {
             histories: Mutex::default(),
             users: Mutex::default(),
             picture: watch::Sender::new(None),
-            pages: watch::Sender::new(0),
+            pages: watch::Sender::default(),
             over: watch::Sender::new(false),
             began: Instant::now(),
         }))

@@ -1,11 +1,13 @@
 //! Who may open the console: secrets that were given out, and the logins that were made of them. Pure: time and chance are
 //! arguments.
 //!
-//! A *token* is a secret that an operator asked for; whoever brings it before its end is logged in. A *login* is what a browser
+//! A *token* is a secret that an operator asked for; whoever brings it first, before its end, is logged in, and
+//! it is good no more: what stays in a browser's history, a shell's or a mail opens nothing. A *login* is what a browser
 //! has from then on: a secret in a cookie, and a word made of it that every change must repeat.
 //!
 //! Invariants: no secret is kept, only its digest, and digests are compared in the same time whether they differ early or late ·
-//! a login gives the rights of its token or certificate, and ends no later · both are bounded, and the oldest makes way.
+//! a login gives the rights of its token or certificate, and ends no later · both are bounded, and the oldest makes way, one of the
+//! same caller first.
 //!
 //! Left out on purpose: whether an action takes a right, and where secrets travel.
 
@@ -21,8 +23,11 @@ use subtle::ConstantTimeEq;
 /// Tokens that are good at a time: several for each operator of a large site.
 const TOKENS_MAX: usize = 64;
 
-/// Logins at a time: several browsers for each token.
+/// Logins at a time, of everybody: each token gives one, and a browser with a certificate one.
 const LOGINS_MAX: usize = 256;
+
+/// Logins of one caller at a time: a browser on each of their machines, and no more than so much of what all can have.
+const LOGINS_OF_ONE_MAX: usize = 8;
 
 /// Wrong secrets that are written down one by one before they are counted only. 10: a person errs less often.
 const FAILURES_MAX: u32 = 10;
@@ -147,12 +152,11 @@ impl Logins {
     pub(super) fn by_token(&mut self, token: &str, now: Duration, drawn: &Secret) -> Option<Granted> {
         let digest = SecretDigest::of(token);
         // All are compared, so that no answer tells how many came before.
-        let good = self.tokens.iter().fold(None, |found, token| {
+        let good = self.tokens.iter().enumerate().fold(None, |found, (place, token)| {
             let is_it = token.digest.is(&digest) && token.until > now;
-            if is_it { Some(token) } else { found }
+            if is_it { Some(place) } else { found }
         });
-        let Token { caller, until, .. } = good?;
-        let (caller, until) = (caller.clone(), *until);
+        let Token { caller, until, .. } = self.tokens.remove(good?);
         Some(self.grant((caller, until, false), now, drawn))
     }
 
@@ -175,8 +179,15 @@ impl Logins {
         let cookie = drawn.text();
         let csrf = csrf_of(&cookie);
         self.logins.retain(|login| login.until > now);
-        if self.logins.len() == LOGINS_MAX {
-            self.logins.remove(0);
+        let is_theirs = |login: &Arc<Login>| login.caller.name() == caller.name();
+        let theirs = self.logins.iter().filter(|login| is_theirs(login)).count();
+        let oldest = if theirs >= LOGINS_OF_ONE_MAX {
+            self.logins.iter().position(is_theirs)
+        } else {
+            (self.logins.len() >= LOGINS_MAX).then_some(0)
+        };
+        if let Some(oldest) = oldest {
+            self.logins.remove(oldest);
         }
         let login = Arc::new(Login {
             caller,

@@ -23,7 +23,7 @@ use remora_proto::v1::session_stats_request::By;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::Console;
-use super::live::event;
+use super::live::{OpenPages, event};
 use crate::chronicle::{Happening, Sort};
 use crate::control::Control;
 use crate::directory::unix_ms;
@@ -49,11 +49,11 @@ impl Console {
         let mut pages = self.0.pages.subscribe();
         loop {
             // The sender lives as long as this does.
-            let _ = pages.wait_for(|pages| *pages > 0).await;
+            let _ = pages.wait_for(OpenPages::some).await;
             let all = async { tokio::join!(self.draw(control), self.count(), self.watch_sessions()) };
             tokio::select! {
                 _ = all => {}
-                _ = pages.wait_for(|pages| *pages == 0) => {}
+                _ = pages.wait_for(|pages| !pages.some()) => {}
             }
             // What is drawn then is of now.
             self.0.picture.send_replace(None);

@@ -32,7 +32,10 @@ fn a_token_opens_until_its_end_and_gives_its_rights() {
     };
     assert!(operates(&mut logins, 1));
     assert!(!operates(&mut logins, 2));
-    let late = logins.by_token(&secret(1).text(), NOW + HOUR, &secret(20));
+    assert!(!operates(&mut logins, 1), "it was good once");
+    assert!(logins.by_token(&secret(2).text(), NOW, &secret(20)).is_none());
+    logins.issue(&secret(3), admin(), NOW, NOW + HOUR);
+    let late = logins.by_token(&secret(3).text(), NOW + HOUR, &secret(20));
     assert!(late.is_none(), "its end has come");
 }
 
@@ -63,28 +66,48 @@ fn the_cookie_of_a_certificate_is_worth_nothing_without_it() {
     }
 }
 
+/// A secret of a number, of which there may be many.
+fn many(number: usize) -> Secret {
+    let mut bytes = [0; SECRET_BYTES];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Secret::of(bytes)
+}
+
 #[test]
 fn the_oldest_make_way() {
     let mut logins = Logins::default();
-    let of = |number: usize| {
-        let mut bytes = [0; SECRET_BYTES];
-        bytes[..8].copy_from_slice(&number.to_be_bytes());
-        Secret::of(bytes)
-    };
     for number in 0..=TOKENS_MAX {
-        logins.issue(&of(number), admin(), NOW, NOW + HOUR);
+        logins.issue(&many(number), admin(), NOW, NOW + HOUR);
     }
-    assert!(logins.by_token(&of(0).text(), NOW, &secret(1)).is_none());
-    let granted = logins.by_token(&of(1).text(), NOW, &secret(1)).unwrap();
-    for number in 0..LOGINS_MAX {
-        let more = of(1_000 + number);
-        assert!(logins.by_token(&of(2).text(), NOW, &more).is_some());
+    assert!(logins.by_token(&many(0).text(), NOW, &secret(1)).is_none());
+    assert!(logins.by_token(&many(1).text(), NOW, &secret(1)).is_some());
+    assert_eq!(logins.tokens.len(), TOKENS_MAX - 1);
+    let named = |number: usize| Caller::with_roles(&format!("ada{number}"), vec![Role::Admin]);
+    let until = NOW + HOUR;
+    let first = logins.by_certificate(&named(0), (NOW, until), &many(1_000));
+    for number in 1..=LOGINS_MAX {
+        logins.by_certificate(&named(number), (NOW, until), &many(1_000 + number));
     }
-    assert!(logins.find(&granted.cookie, &Caller::anybody(), NOW).is_none());
-    assert_eq!(
-        (logins.tokens.len(), logins.logins.len()),
-        (TOKENS_MAX, LOGINS_MAX)
+    assert!(logins.find(&first.cookie, &named(0), NOW).is_none());
+    assert_eq!(logins.logins.len(), LOGINS_MAX);
+}
+
+#[test]
+fn of_one_caller_the_oldest_makes_way_and_nobody_elses() {
+    let mut logins = Logins::default();
+    let (ada, eve) = (
+        Caller::with_roles("ada", vec![Role::Admin]),
+        Caller::with_roles("eve", vec![Role::Reader]),
     );
+    let until = NOW + HOUR;
+    let of_ada = logins.by_certificate(&ada, (NOW, until), &many(0));
+    let of_eve: Vec<Granted> = (1..=LOGINS_OF_ONE_MAX + 1)
+        .map(|number| logins.by_certificate(&eve, (NOW, until), &many(number)))
+        .collect();
+    assert!(logins.find(&of_eve[0].cookie, &eve, NOW).is_none());
+    assert!(logins.find(&of_eve[1].cookie, &eve, NOW).is_some());
+    assert!(logins.find(&of_ada.cookie, &ada, NOW).is_some());
+    assert_eq!(logins.logins.len(), LOGINS_OF_ONE_MAX + 1);
 }
 
 #[test]
