@@ -36,6 +36,7 @@ use axum::body::Bytes;
 use rand::RngExt;
 use remora_overview::client::{Reach, Store};
 use remora_overview::picture::Users;
+use remora_process::audit;
 use remora_process::exit::Failure;
 use remora_process::tls::{Caller, Dial, Door, Role, Tls};
 use tokio::sync::watch;
@@ -189,6 +190,16 @@ impl Console {
             return Err(Refusal::absent(sentence));
         };
         Ok(Store::new(reach)?)
+    }
+
+    /// Writes down that somebody unknown was refused, unless that happens often.
+    fn refused(&self, action: &str, why: &str, remote: Option<SocketAddr>) {
+        let Some(others) = self.logins().failed(self.now()) else {
+            return;
+        };
+        let from = remote.map_or_else(String::new, |remote| format!(" from {remote}"));
+        let sentence = format!("{why}{from}; {others} more since one was written down last");
+        audit::refused(action, &sentence);
     }
 
     /// This process's time, by which logins end.

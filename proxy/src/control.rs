@@ -57,7 +57,7 @@ use crate::directory::Directory;
 use crate::metrics;
 use crate::tls::Gates;
 use crate::wishes::Keeping;
-pub(crate) use deeds::{Control, Refused};
+pub(crate) use deeds::{Control, Refused, whole};
 pub use following::Following;
 use service::Service;
 

@@ -186,8 +186,20 @@ fn a_token_opens_the_console_until_its_end_and_is_written_down() {
         "there is no secret in a page"
     );
     assert_eq!(browser.asked("GET", "/console/main.js", "", "").status, 200);
-    assert_eq!(browser.asked("GET", "/console/../proxy.toml", "", "").status, 404);
-    assert_eq!(browser.asked("GET", "/console/api/nothing", "", "").status, 404);
+    for (method, path, status) in [
+        ("GET", "/console/../proxy.toml", 404),
+        ("GET", "/console/nothing.js", 404),
+        ("GET", "/console/api/nothing", 404),
+        ("GET", "/console/api/login", 405),
+    ] {
+        let refused = browser.asked(method, path, "", "");
+        assert_eq!(refused.status, status, "{path}");
+        assert!(json(&refused)["error"].is_string(), "{path}");
+    }
+    let long = "x".repeat(16 * 1024);
+    let refused = browser.login(&long);
+    assert_eq!(refused.status, 413);
+    assert!(json(&refused)["error"].is_string());
     for path in ["me", "lately", "live", "sessions", "session?application=a&key=00"] {
         assert_eq!(browser.get(path).status, 401, "{path}");
     }
@@ -218,6 +230,18 @@ fn a_token_opens_the_console_until_its_end_and_is_written_down() {
     assert_eq!(browser.post("upstreams/drain", r#"{"route":"n9"}"#).status, 404);
     assert_eq!(browser.post("upstreams/drain", r#"{"rout":"n1"}"#).status, 400);
     assert_eq!(browser.get("sessions").status, 404, "no store is named");
+    for kill in [
+        r#"{"application":"a","key":"00","created_ms":1}"#,
+        r#"{"user":"ada"}"#,
+        r#"{"at_most":1}"#,
+    ] {
+        assert_eq!(browser.post("sessions/kill", kill).status, 400, "{kill}");
+    }
+    let cookie = std::mem::take(&mut browser.cookie);
+    let (name, _) = cookie.split_once('=').expect("a cookie");
+    browser.cookie = format!("{name}=of-another-program; {cookie}");
+    assert_eq!(browser.get("me").status, 200, "ours is found behind another's");
+    browser.cookie = cookie;
     let lately = json(&browser.get("lately"));
     let wishes = lately["changes"].as_array().expect("changes").clone();
     let wish = wishes

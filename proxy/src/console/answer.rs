@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::control::Refused;
 
+/// The type of all that is not a page's file.
+const JSON: &str = "application/json";
+
 /// What a browser may do with a page of ours: run and draw what came from here, and ask here. Nothing else, and in no frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
@@ -98,18 +101,40 @@ impl From<Failure> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let body = serde_json::json!({ "error": self.sentence }).to_string();
-        (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        (self.status, [(header::CONTENT_TYPE, JSON)], body).into_response()
     }
 }
 
 /// An answer as JSON.
 pub(super) fn json(told: &impl Serialize) -> Response {
     match serde_json::to_string(told) {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
         Err(error) => {
             Refusal::new(StatusCode::BAD_GATEWAY, format!("it cannot be said: {error}")).into_response()
         }
     }
+}
+
+/// The same answer, with a sentence where what refused it has none of ours: no such method, too large a body, no such page.
+pub(super) fn explained(response: Response) -> Response {
+    let json = HeaderValue::from_static(JSON);
+    let is_told = response.headers().get(header::CONTENT_TYPE) == Some(&json);
+    let status = response.status();
+    if is_told || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let sentence = match status {
+        StatusCode::NOT_FOUND => "there is no such page",
+        StatusCode::METHOD_NOT_ALLOWED => "this page is not asked in this way",
+        StatusCode::PAYLOAD_TOO_LARGE => "more is said than any page of the console says",
+        _ => "this is not understood",
+    };
+    let (mut head, _) = response.into_parts();
+    let told = Refusal::new(status, sentence).into_response();
+    // Which methods there are stays.
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.insert(header::CONTENT_TYPE, json);
+    Response::from_parts(head, told.into_body())
 }
 
 /// Puts on an answer what stands on every one.

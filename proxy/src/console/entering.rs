@@ -44,14 +44,8 @@ pub(super) async fn login(
     let (secret, now) = (drawn(), console.now());
     let granted = console.logins().by_token(token.trim(), now, &secret);
     let Some(granted) = granted else {
-        let others = console.logins().failed(now);
-        if let Some(others) = others {
-            let from = shown
-                .remote
-                .map_or_else(String::new, |remote| format!(" from {remote}"));
-            let sentence =
-                format!("a token that is not good{from}; {others} more since one was written down last");
-            audit::refused("Console/Login", &sentence);
+        console.refused("Console/Login", "a token that is not good", shown.remote);
+        if console.logins().is_news(now) {
             tell_login(&desk.control, "a token that is not good was tried", &shown.caller);
         }
         return Err(Refusal::not_good());
@@ -62,7 +56,7 @@ pub(super) async fn login(
 /// Who is logged in; logs in whoever shows a certificate that gives the right.
 pub(super) async fn me(State(desk): State<ConsoleDesk>, shown: Shown) -> Result<Response, Refusal> {
     let console = &desk.console;
-    if let (Some(login), Some(cookie)) = (shown.login(console), &shown.cookie) {
+    if let Some((login, cookie)) = shown.logged_in(console) {
         return Ok(answer::json(&told(console, &login, csrf_of(cookie))));
     }
     // Where nobody is asked who he is, everybody has every role, and a token is needed.

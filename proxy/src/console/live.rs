@@ -305,7 +305,7 @@ mod tests {
             caller: eve,
             remote: None,
             cookie_name: String::new(),
-            cookie: Some(granted.cookie),
+            cookies: vec![granted.cookie],
         };
         let whole = (&console, &chronicle);
         let page = OpenPage::open(whole, shown, Arc::clone(&granted.login), None).unwrap();

@@ -35,6 +35,9 @@ const FAILURES_MAX: u32 = 10;
 /// How often one more is written down then.
 const FAILURE_EVERY: Duration = Duration::from_secs(6);
 
+/// How often people are told of one among what changed lately, which holds so many changes and no more.
+const FAILURE_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// Bytes of a secret: 256 bits, which nobody guesses.
 const SECRET_BYTES: usize = 32;
 
@@ -213,9 +216,19 @@ impl Logins {
         self.logins.retain(|known| !known.cookie.is(&login.cookie));
     }
 
-    /// Somebody brought what is not good. How many others did since that was last said, if it is to be said now.
+    /// Somebody brought what is not good, or what no page of ours sends. How many others did since that was last said, if it is to be said now.
     pub(super) fn failed(&mut self, now: Duration) -> Option<u64> {
         self.failures.count(now)
+    }
+
+    /// Whether people are told of it, too.
+    pub(super) fn is_news(&mut self, now: Duration) -> bool {
+        let before = self.failures.told;
+        let is_news = before.is_none_or(|before| now.saturating_sub(before) >= FAILURE_TOLD_EVERY);
+        if is_news {
+            self.failures.told = Some(now);
+        }
+        is_news
     }
 }
 
@@ -228,6 +241,8 @@ struct Failures {
     /// When one was forgotten last.
     since: Duration,
     unsaid: u64,
+    /// When people were told last.
+    told: Option<Duration>,
 }
 
 impl Failures {

@@ -28,11 +28,17 @@ use crate::control::{Control, FarEnd};
 /// Bytes of a request's body: a filter, or a token.
 const BODY_BYTES: usize = 16 * 1024;
 
+/// Signs of a path in the log: more than any of the console's has.
+const PATH_SAID_MAX: usize = 64;
+
 /// What every change must repeat stands here.
 const CSRF: &str = "x-remora-csrf";
 
 /// The cookie's name; behind it stands the port, because browsers keep the cookies of all ports of a host together.
 const COOKIE: &str = "remora-console-";
+
+/// Cookies of that name that are looked at: there is one, and those that another program of the host may have set.
+const COOKIES_MAX: usize = 8;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
@@ -87,10 +93,13 @@ pub(crate) fn router(console: Console, control: Control, tls: Option<Tls>) -> Ro
 /// Lets through what the console's own page asks, and puts on every answer what stands on all.
 async fn guarded(State(desk): State<ConsoleDesk>, request: Request, next: Next) -> Response {
     let response = match admitted(&desk, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => answer::explained(next.run(request).await),
         Err(refusal) => {
             if *request.method() != Method::GET {
-                audit::refused("Console", refusal.sentence());
+                let path: String = request.uri().path().chars().take(PATH_SAID_MAX).collect();
+                let remote = request.extensions().get::<FarEnd>().map(|far_end| far_end.remote);
+                desk.console
+                    .refused(&format!("Console at {path}"), refusal.sentence(), remote);
             }
             refusal.into_response()
         }
@@ -135,8 +144,8 @@ pub(super) struct Shown {
     pub(super) remote: Option<SocketAddr>,
     /// The cookie's name at this port.
     pub(super) cookie_name: String,
-    /// The cookie, if it brings one.
-    pub(super) cookie: Option<String>,
+    /// The cookies of that name that it brings: one of another path or host may stand before ours.
+    pub(super) cookies: Vec<String>,
 }
 
 impl Shown {
@@ -151,24 +160,32 @@ impl Shown {
         let cookie_name = format!("{COOKIE}{}", port.unwrap_or_default());
         let cookies = parts.headers.get_all(header::COOKIE).iter();
         let cookies = cookies.filter_map(|line| line.to_str().ok());
-        let mut pairs = cookies
+        let pairs = cookies
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='));
-        let cookie = pairs
-            .find(|(name, _)| *name == cookie_name)
-            .map(|(_, value)| value.to_owned());
+        let cookies = pairs
+            .filter(|(name, _)| *name == cookie_name)
+            .map(|(_, value)| value.to_owned())
+            .take(COOKIES_MAX)
+            .collect();
         Self {
             caller: far_end.map_or_else(Caller::nobody, FarEnd::caller),
             remote: far_end.map(|far_end| far_end.remote),
             cookie_name,
-            cookie,
+            cookies,
         }
     }
 
-    /// The login that the cookie is of.
+    /// The login that one of the cookies is of.
     pub(super) fn login(&self, console: &Console) -> Option<Arc<Login>> {
-        let cookie = self.cookie.as_deref()?;
-        console.logins().find(cookie, &self.caller, console.now())
+        self.logged_in(console).map(|(login, _)| login)
+    }
+
+    /// The same, with its cookie.
+    pub(super) fn logged_in(&self, console: &Console) -> Option<(Arc<Login>, &str)> {
+        let (logins, now) = (console.logins(), console.now());
+        let mut cookies = self.cookies.iter();
+        cookies.find_map(|cookie| Some((logins.find(cookie, &self.caller, now)?, cookie.as_str())))
     }
 }
 

@@ -23,12 +23,16 @@ use super::answer::{self, Refusal};
 use super::history::Move;
 use super::routes::{ConsoleDesk, Looking, Operating, read};
 use crate::chronicle::Sort;
+use crate::control::whole;
 
 /// Sessions on a page unless it is said: a screen and a little.
 const PAGE_DEFAULT: u32 = 50;
 
 /// The most on one page: more is no page, but a download.
 const PAGE_MAX: u32 = 500;
+
+/// Hexadecimal digits of a whole key: 16 bytes.
+const KEY_DIGITS: usize = 32;
 
 /// The label under which the store finds a user's sessions.
 const USER: &str = "principal";
@@ -271,30 +275,38 @@ pub(super) async fn kill(
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let criteria: Criteria = read(&body)?;
-    let said = criteria.said();
-    let ended = end(&desk, &login.caller, &criteria).await;
-    match ended {
-        Ok(killed) => {
-            let did = format!("{killed} sessions ended: {said}");
-            audit::done(&login.caller, "Console/Kill", &did);
-            if killed > 0 {
-                desk.control.tell(Sort::Session, "", &did, &login.caller);
+    // Whoever asked may go away meanwhile: what was ended is written down all the same.
+    whole(async move {
+        let said = criteria.said();
+        match end(&desk, &login.caller, &criteria).await {
+            Ok(killed) => {
+                let sessions = if killed == 1 { "session" } else { "sessions" };
+                let did = format!("{killed} {sessions} ended: {said}");
+                audit::done(&login.caller, "Console/Kill", &did);
+                if killed > 0 {
+                    desk.control.tell(Sort::Session, "", &did, &login.caller);
+                }
+                Ok(answer::json(&serde_json::json!({ "killed": killed })))
             }
-            Ok(answer::json(&serde_json::json!({ "killed": killed })))
+            Err(refusal) => {
+                audit::failed(&login.caller, "Console/Kill", refusal.sentence());
+                Err(refusal)
+            }
         }
-        Err(refusal) => {
-            audit::failed(&login.caller, "Console/Kill", refusal.sentence());
-            Err(refusal)
-        }
-    }
+    })
+    .await
 }
 
 async fn end(desk: &ConsoleDesk, caller: &Caller, criteria: &Criteria) -> Result<u64, Refusal> {
     let mut conditions = SessionConditions::default();
     let at_most = match (&criteria.key, criteria.created_ms, criteria.at_most) {
-        (Some(_), Some(created_ms), None) if criteria.application.is_some() => {
-            // A later life of the key began later.
-            conditions.created_before_ms = created_ms + 1;
+        (Some(key), Some(created_ms), None) if criteria.application.is_some() => {
+            if key.len() != KEY_DIGITS {
+                return Err(Refusal::wrong(format!("a key has {KEY_DIGITS} digits, and one session is named by all of them")));
+            }
+            // A later life of the key began later. The store takes no version of a life beside a filter.
+            let later = created_ms.checked_add(1);
+            conditions.created_before_ms = later.ok_or_else(|| Refusal::wrong("created_ms is no time"))?;
             1
         }
         // For the store 0 is no bound.

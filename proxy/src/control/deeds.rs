@@ -70,13 +70,13 @@ impl Refused {
 
 /// Does what is wished, whole, although its caller may go away meanwhile: a wish that is kept and not done would be done by the
 /// next process, when nobody expects it.
-async fn whole<T: Send + 'static>(
-    wish: impl Future<Output = Result<T, Refused>> + Send + 'static,
-) -> Result<T, Refused> {
+pub(crate) async fn whole<T: Send + 'static, E: From<Refused> + Send + 'static>(
+    wish: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E> {
     let done = tokio::spawn(wish).await;
     done.unwrap_or_else(|_| {
         let sentence = "the wish broke off: look at the proxy's log";
-        Err(Refused::Broken(sentence.to_owned()))
+        Err(Refused::Broken(sentence.to_owned()).into())
     })
 }
 

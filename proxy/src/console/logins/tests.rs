@@ -120,6 +120,8 @@ fn whoever_guesses_fills_no_log_and_keeps_nobody_out() {
         Some(990),
         "and how many came between"
     );
+    let told = (0..180).filter(|second| logins.is_news(NOW + Duration::from_secs(*second)));
+    assert_eq!(told.count(), 3, "one a minute");
     logins.issue(&secret(1), admin(), NOW, NOW + HOUR);
     assert!(logins.by_token(&secret(1).text(), NOW, &secret(3)).is_some());
 }
