@@ -12,7 +12,7 @@ mod watching;
 
 use std::time::{Duration, Instant};
 
-use remora_process::tls::Dial;
+use remora_process::tls::{Dial, encoded};
 use remora_proto::v1::registry_client::RegistryClient;
 use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_proto::v1::{
@@ -250,16 +250,17 @@ impl Store {
         })
     }
 
-    /// The same asked for somebody whom the store writes down beside whoever asks it. It believes that for no right.
+    /// The same asked for somebody whom the store writes down beside whoever asks it, whatever letters the name has. It believes that for
+    /// no right.
     #[must_use]
     pub fn on_behalf_of(self, name: &str) -> Store {
-        let plain = name.bytes().map(|byte| match byte {
-            b' '..=b'~' => byte,
-            _ => b'?',
-        });
-        let plain: Vec<u8> = plain.take(BEHALF_BYTES_MAX).collect();
+        let mut end = name.len().min(BEHALF_BYTES_MAX);
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
         Store {
-            on_behalf_of: Behalf::try_from(plain.as_slice()).ok(),
+            // The encoded is always a value.
+            on_behalf_of: Behalf::try_from(encoded(&name[..end])).ok(),
             ..self
         }
     }

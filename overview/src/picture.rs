@@ -59,8 +59,8 @@ pub struct ClusterPicture {
     pub format: Option<u32>,
     /// The members, by their ids.
     pub nodes: Vec<NodePicture>,
-    /// The Tomcats that are announced, by their names; none as well while nobody says who is, which the verdict names.
-    pub tomcats: Vec<Tomcat>,
+    /// The Tomcats that are announced, by their names; nothing while nobody says who is.
+    pub tomcats: Option<Vec<Tomcat>>,
 }
 
 /// A store node. What it says itself is unknown while it does not answer.
@@ -297,9 +297,11 @@ pub fn picture(site: &site::Site, rates: &Rates, users: Option<&Users>, at: u64)
 
 fn drawn(cluster: &site::Cluster, rates: &Rates) -> ClusterPicture {
     let leader = cluster.led();
-    let announced = cluster.tomcats().unwrap_or_default();
-    let mut tomcats: Vec<Tomcat> = announced.iter().map(tomcat).collect();
-    tomcats.sort_by(|one, other| one.node.cmp(&other.node));
+    let tomcats = cluster.tomcats().map(|announced| {
+        let mut tomcats: Vec<Tomcat> = announced.iter().map(tomcat).collect();
+        tomcats.sort_by(|one, other| one.node.cmp(&other.node));
+        tomcats
+    });
     ClusterPicture {
         cluster: leader.and_then(|leader| said(&leader.cluster)),
         leader: leader.map(|leader| leader.node_id),

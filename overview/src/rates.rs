@@ -11,7 +11,7 @@ use remora_proto::v1::{ProxyStatus, StoreStatus, UpstreamStatus};
 use crate::site::{Cluster, Node, Site};
 
 /// A figure as old as that is no more the present: two questions without an answer, and a little.
-const STALE_AFTER: Duration = Duration::from_millis(3_500);
+pub const STALE_AFTER: Duration = Duration::from_millis(3_500);
 
 /// A number over time.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
@@ -143,9 +143,10 @@ pub struct Rates {
 }
 
 impl Rates {
-    /// Takes in all that was gathered at one moment, and forgets who is no more of the site.
-    pub fn hear_site(&mut self, at: Duration, site: &Site) {
-        match &site.store {
+    /// Takes in what the store said at a moment, and forgets who is no node of it. Once: taken in again, its nodes would seem to stand still,
+    /// and to be there.
+    pub fn hear_store(&mut self, at: Duration, store: Option<&Result<Cluster, String>>) {
+        match store {
             Some(Ok(cluster)) => {
                 let is_member = |address: &String| {
                     let mut nodes = cluster.nodes.iter();
@@ -169,10 +170,14 @@ impl Rates {
             }
             None => self.nodes.clear(),
         }
-        let is_named = |address: &String| site.proxies.iter().any(|(named, _)| named == address);
+    }
+
+    /// Takes in what all proxies said at a moment, and forgets who is none of them.
+    pub fn hear_proxies(&mut self, at: Duration, proxies: &[(String, Result<ProxyStatus, String>)]) {
+        let is_named = |address: &String| proxies.iter().any(|(named, _)| named == address);
         self.proxies.retain(|address, _| is_named(address));
         self.upstreams.retain(|(address, ..), _| is_named(address));
-        for (address, answer) in &site.proxies {
+        for (address, answer) in proxies {
             self.hear_proxy(at, address, answer.clone().map(Box::new));
         }
     }

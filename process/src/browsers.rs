@@ -21,7 +21,8 @@ const FETCH: &str = "sec-fetch-";
 const OF_A_BROWSER: &str = "this is for programs that speak gRPC, and a browser asks: open /console/ at the proxy's control address\n";
 
 /// What whoever speaks something else is told.
-const NO_GRPC: &str = "this is for programs that speak gRPC, whose requests are of the type application/grpc: use `remora`\n";
+const NO_GRPC: &str =
+    "this is for programs that speak gRPC, whose requests are of the type application/grpc: use `remora`\n";
 
 /// With what a request to a gRPC service is refused; none where it is a program's.
 pub fn refusal(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
@@ -29,7 +30,9 @@ pub fn refusal(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
     if headers.keys().any(is_browsers) {
         return Some((StatusCode::FORBIDDEN, OF_A_BROWSER));
     }
-    let form = headers.get(header::CONTENT_TYPE).map_or(&[][..], |form| form.as_bytes());
+    let form = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&[][..], |form| form.as_bytes());
     let codec = form.strip_prefix(GRPC.as_bytes());
     // gRPC for browsers is another type, which begins alike.
     let is_grpc = codec.is_some_and(|codec| matches!(codec.first(), None | Some(b'+' | b';')));
@@ -50,8 +53,16 @@ mod tests {
 
     #[test]
     fn only_programs_speak_grpc() {
-        for form in ["application/grpc", "application/grpc+proto", "application/grpc;x=1"] {
-            assert_eq!(status(&[("content-type", form), ("user-agent", "x")]), None, "{form}");
+        for form in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;x=1",
+        ] {
+            assert_eq!(
+                status(&[("content-type", form), ("user-agent", "x")]),
+                None,
+                "{form}"
+            );
         }
         for form in [
             "",

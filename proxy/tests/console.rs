@@ -212,11 +212,7 @@ fn a_token_opens_the_console_until_its_end_and_is_written_down() {
     assert!(proxy.console_token(false, 86_401).is_err());
     let token = proxy.console_token(false, 0).expect("a token");
     assert_eq!(browser.login(&token).status, 200);
-    assert_eq!(
-        Browser::new(&proxy).login(&token).status,
-        401,
-        "it was good once"
-    );
+    assert_eq!(Browser::new(&proxy).login(&token).status, 401, "it was good once");
     let me = json(&browser.get("me"));
     assert_eq!(
         (&me["name"], &me["rights"]),

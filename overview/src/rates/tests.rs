@@ -118,6 +118,7 @@ fn who_is_no_more_of_a_site_is_forgotten() {
     let mut rates = Rates::default();
     node(&mut rates, 1, 1);
     proxy(&mut rates, 1, [0, 0]);
-    rates.hear_site(at(2), &Site::default());
+    rates.hear_store(at(2), None);
+    rates.hear_proxies(at(2), &[]);
     assert!(rates.nodes.is_empty() && rates.proxies.is_empty() && rates.upstreams.is_empty());
 }

@@ -284,7 +284,8 @@ table! {
     /// Client addresses of store nodes, whose nodes and sessions are shown.
     store: Option<Spanned<Vec<Spanned<String>>>> = "the store that pools discover members by, if they do", "", r#"["192.0.2.1:7400", "192.0.2.2:7400", "192.0.2.3:7400"]"#;
     /// Files of TLS towards it, all three: `authority`, `cert`, `key`. The certificate's role is reader, or admin where sessions
-    /// may be ended in the browser. Off the loopback it takes them, or `allow_plaintext`.
+    /// may be ended in the browser. Without TLS of the control address itself everybody on the machine acts with it: reader, then. Off
+    /// the loopback it takes them, or `allow_plaintext`.
     tls: Option<Files> = "in clear", "", r#"{ authority = "/etc/remora/authority.pem", cert = "/etc/remora/console.pem", key = "/etc/remora/console.key" }"#;
     /// Says aloud that the store is asked in clear off the loopback.
     allow_plaintext: bool = false, "", "true";

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-/// Sessions that are remembered: those that move in some hours of a large site, and 10 MB at most.
-const SESSIONS_MAX: usize = 20_000;
+/// Sessions that are remembered: those that move in an hour of a large site. One takes up to 1.5 KB, with names of Tomcats of a usual
+/// length: 8 MB in all.
+const SESSIONS_MAX: usize = 5_000;
 
 /// Moves of each: who looks at one session asks for its last days, not for its life.
 const MOVES_MAX: usize = 8;

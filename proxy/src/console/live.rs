@@ -52,7 +52,9 @@ impl OpenPages {
         }
         let own = self.of.get(name).copied().unwrap_or_default();
         if own == PAGES_OF_ONE_MAX {
-            return Err(format!("{PAGES_OF_ONE_MAX} pages of {name} look already: close one"));
+            return Err(format!(
+                "{PAGES_OF_ONE_MAX} pages of {name} look already: close one"
+            ));
         }
         self.of.insert(name.to_owned(), own + 1);
         self.all += 1;

@@ -155,10 +155,14 @@ impl Logins {
     pub(super) fn by_token(&mut self, token: &str, now: Duration, drawn: &Secret) -> Option<Granted> {
         let digest = SecretDigest::of(token);
         // All are compared, so that no answer tells how many came before.
-        let good = self.tokens.iter().enumerate().fold(None, |found, (place, token)| {
-            let is_it = token.digest.is(&digest) && token.until > now;
-            if is_it { Some(place) } else { found }
-        });
+        let good = self
+            .tokens
+            .iter()
+            .enumerate()
+            .fold(None, |found, (place, token)| {
+                let is_it = token.digest.is(&digest) && token.until > now;
+                if is_it { Some(place) } else { found }
+            });
         let Token { caller, until, .. } = self.tokens.remove(good?);
         Some(self.grant((caller, until, false), now, drawn))
     }

@@ -1,7 +1,7 @@
 //! What is gathered while a page looks: a picture of the site each second, and how many sessions each Tomcat owns, now and then.
 //!
 //! The first page begins it and the last ends it. The store is asked once a second and never twice at the same time: while it is
-//! slow to answer, what it said last is drawn on. This proxy is asked nothing: its status is made by what answers the command line.
+//! slow to answer, what it said last is drawn on for some seconds. This proxy is asked nothing: its status is made by what answers the command line.
 //!
 //! Invariants: all of it runs on the thread of operators; of those that serve clients it reads counters that they write anyway ·
 //! the leader of the store counts sessions for a tenth of the time at most.
@@ -16,7 +16,7 @@ use futures::FutureExt;
 use futures::future::{Fuse, FusedFuture};
 use remora_overview::client::Store;
 use remora_overview::picture::{Users, picture};
-use remora_overview::rates::Rates;
+use remora_overview::rates::{Rates, STALE_AFTER};
 use remora_overview::site::{Cluster, Site, ask_store};
 use remora_proto::v1::SessionStatsRequest;
 use remora_proto::v1::session_stats_request::By;
@@ -67,6 +67,8 @@ impl Console {
         // As the command line names it.
         let own = self.0.bound.to_string();
         let (mut rates, mut site) = (Rates::default(), Site::default());
+        // When the store said what is drawn of it, or nobody had asked it before.
+        let mut heard = self.now();
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -79,12 +81,18 @@ impl Console {
                 told = timeout(STORE_WITHIN, &mut asked).await.ok().flatten();
             }
             let at = self.now();
+            if told.is_some() {
+                heard = at;
+            } else if self.0.store.is_some() {
+                told = silent(at.saturating_sub(heard));
+            }
             if let Some(told) = told {
                 tell_changes(control, site.store.as_ref(), &told);
                 site.store = Some(told);
+                rates.hear_store(at, site.store.as_ref());
             }
             site.proxies = vec![(own.clone(), Ok(control.status()))];
-            rates.hear_site(at, &site);
+            rates.hear_proxies(at, &site.proxies);
             let users = self.users();
             let picture = picture(&site, &rates, users.as_ref(), unix_ms());
             drop(users);
@@ -110,6 +118,12 @@ impl Console {
             sleep(COUNT_EVERY.max(began.elapsed() * REST)).await;
         }
     }
+}
+
+/// What stands in the place of what the store said last, when that is too old to be drawn as of now.
+fn silent(since: Duration) -> Option<StoreTold> {
+    let seconds = since.as_secs();
+    (since >= STALE_AFTER).then(|| Err(format!("the store has not answered for {seconds} s")))
 }
 
 /// Who leads the store, and who of its nodes answers.
@@ -206,6 +220,13 @@ mod tests {
             nodes: nodes.collect(),
             servers: None,
         })
+    }
+
+    #[test]
+    fn what_the_store_said_long_ago_is_not_drawn_as_of_now() {
+        assert!(silent(STALE_AFTER - Duration::from_millis(1)).is_none());
+        let told = silent(Duration::from_secs(12)).unwrap();
+        assert_eq!(told.unwrap_err(), "the store has not answered for 12 s");
     }
 
     #[test]

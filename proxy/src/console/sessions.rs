@@ -302,7 +302,9 @@ async fn end(desk: &ConsoleDesk, caller: &Caller, criteria: &Criteria) -> Result
     let at_most = match (&criteria.key, criteria.created_ms, criteria.at_most) {
         (Some(key), Some(created_ms), None) if criteria.application.is_some() => {
             if key.len() != KEY_DIGITS {
-                return Err(Refusal::wrong(format!("a key has {KEY_DIGITS} digits, and one session is named by all of them")));
+                return Err(Refusal::wrong(format!(
+                    "a key has {KEY_DIGITS} digits, and one session is named by all of them"
+                )));
             }
             // A later life of the key began later. The store takes no version of a life beside a filter.
             let later = created_ms.checked_add(1);
