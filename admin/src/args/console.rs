@@ -7,8 +7,9 @@ const TOKEN_EXAMPLES: &str = "Examples:
   remora console token --read-only --for 30m
   remora console token -o json
 
-Open the address in a browser. Whoever has it may do at the console what it says, until it ends: it
-is a password, for one's own browser and no chat. A proxy that is started anew forgets it.";
+Open the address in a browser. It is good once: whoever opens it first may do at the console what it
+says, until it ends. It is a password, for one's own browser and no chat. A proxy that is started anew
+forgets it.";
 
 /// Look at the site in a browser.
 #[derive(Debug, Subcommand)]
