@@ -1,24 +1,37 @@
 //! How a view that was told becomes the one that is held. `scripts/discovery.script` tells the cases.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::view::{Announced, Retired, View};
+use super::view::{Announced, View};
 use crate::wishes::Wishes;
+
+/// Bits of a version below its generation. A cluster that is made of a copy goes on in the next one (`remora-table`).
+const GENERATION_SHIFT: u32 = 48;
 
 /// What holds once `told` was told over `held`.
 ///
 /// Of the cluster that is held, a view that is not older replaces what that cluster told before. Of another cluster it is added: its
-/// servers win by name, and whoever it does not name stays, carried, unless it was retired there as the same instance. A view
-/// of no cluster, or an older one, changes nothing.
+/// servers win by name, and whoever it does not name stays, carried, unless it was retired there as the same instance. A server that
+/// this cluster only has from a copy is older than one that is held of the cluster before, which stays until it has announced itself
+/// to this one. A view of no cluster, or an older one, changes nothing.
 #[must_use]
-pub fn merge(held: &View, told: View) -> View {
+pub fn merge(held: &View, mut told: View) -> View {
     let is_same = held.cluster == told.cluster;
     if !told.is_told() || is_same && told.version < held.version {
         return held.clone();
     }
+    let generation = told.version >> GENERATION_SHIFT;
+    let servers = told.servers.iter();
+    let announced: BTreeMap<&str, bool> = servers
+        .map(|server| (&*server.node, server.version >> GENERATION_SHIFT == generation))
+        .collect();
+    let retired = told.retired.iter();
+    let retired: BTreeSet<(&str, u64)> = retired.map(|gone| (&*gone.node, gone.instance)).collect();
     let stays = |server: &&Announced| {
-        let is_named = told.server(&server.node).is_some();
-        (server.carried || !is_same) && !is_named && !is_retired(&told.retired, server)
+        (server.carried || !is_same)
+            && announced.get(&*server.node) != Some(&true)
+            && !retired.contains(&(&*server.node, server.instance))
     };
     let carried: Vec<Announced> = held
         .servers
@@ -29,20 +42,11 @@ pub fn merge(held: &View, told: View) -> View {
             ..server.clone()
         })
         .collect();
+    let names: BTreeSet<&str> = carried.iter().map(|server| &*server.node).collect();
+    told.servers.retain(|server| !names.contains(&*server.node));
     let wishes = Wishes::merge(&held.wishes, &told.wishes, &told.unread, is_same);
-    let mut servers = told.servers;
-    servers.extend(carried);
-    View {
-        servers,
-        wishes,
-        ..told
-    }
-}
-
-fn is_retired(retired: &[Retired], server: &Announced) -> bool {
-    retired
-        .iter()
-        .any(|retired| (&retired.node, retired.instance) == (&server.node, server.instance))
+    told.servers.extend(carried);
+    View { wishes, ..told }
 }
 
 /// What was wished here, was never told to the store, and does not hold any more, because the store has another wish of the same.

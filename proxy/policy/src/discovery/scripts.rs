@@ -1,10 +1,10 @@
 //! What becomes of views, and who of one is a member, as a golden script: `scripts/discovery.script` beside the crate.
 //!
 //! `tell CLUSTER VERSION` tells a view of servers (`"server NODE INSTANCE URL [APPLICATION]"`, at the version at which each stands
-//! there), of those that were taken out (`"retired NODE INSTANCE"`), and of wishes (`"wish OF VERSION WORDS"`). `wish OF WORDS` is an
-//! operator's here, whom the store has not heard; `told OF VERSION` says that it has. Each is answered with what is held. `select`
-//! answers who is a member: `allow` is the beginning of addresses, `means` of a name is `NAME=ADDRESS,ADDRESS` or `NAME=`, and `file`
-//! a member of the file, `ROUTE=AUTHORITY`.
+//! there; `"copied ..."` stands at one of the first generation), of those that were taken out (`"retired NODE INSTANCE"`), and of wishes
+//! (`"wish OF VERSION WORDS"`). `wish OF WORDS` is an operator's here, whom the store has not heard; `told OF VERSION` says that it
+//! has. Each is answered with what is held. `select` answers who is a member: `allow` is the beginning of addresses, `means` of a name is
+//! `NAME=ADDRESS,ADDRESS` or `NAME=`, and `file` a member of the file, `ROUTE=AUTHORITY`.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -42,10 +42,19 @@ fn view(arguments: &mut goldenscript::ArgumentConsumer<'_>) -> Result<View, Box<
     while let Some(line) = arguments.next_pos() {
         let words: Vec<&str> = line.split(' ').collect();
         match *words {
-            ["server", node, instance, url, ref applications @ ..] => view.servers.push(Announced {
+            [
+                kind @ ("server" | "copied"),
+                node,
+                instance,
+                url,
+                ref applications @ ..,
+            ] => view.servers.push(Announced {
                 node: node.into(),
                 instance: instance.parse()?,
-                version: version + u64::try_from(view.servers.len())?,
+                version: match kind {
+                    "copied" => u64::try_from(view.servers.len())?,
+                    _ => version + u64::try_from(view.servers.len())?,
+                },
                 threads: 0,
                 url: url.into(),
                 applications: applications.iter().map(|name| (*name).into()).collect(),
