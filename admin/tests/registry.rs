@@ -143,6 +143,23 @@ fn who_keeps_a_wish_is_said_to_people_and_programs() {
 }
 
 #[test]
+fn a_drain_that_the_store_took_back_at_the_next_proxy_is_taken_back() {
+    let (first, follows, other) = (proxy("n5"), proxy("n6"), proxy("n1"));
+    let undrain = |proxies: &[&str]| remora(&["--proxy", &proxies.join(","), "upstreams", "undrain", "n5"]);
+    let (code, said, errors) = undrain(&[&first, &follows]);
+    assert_eq!(code, Some(0), "{said}{errors}");
+    // One that follows no store has it from nobody, and neither has one that is asked first.
+    for proxies in [[&*first, &*other], [&*follows, &*first]] {
+        let (code, said, errors) = undrain(&proxies);
+        assert_eq!(code, Some(1), "{said}{errors}");
+        assert!(
+            format!("{said}{errors}").contains("not drained"),
+            "{said}{errors}"
+        );
+    }
+}
+
+#[test]
 fn what_changed_is_told_with_who_and_why() {
     let both = format!("{},{}", proxy("n1"), proxy("n2"));
     let (code, said, errors) = remora(&["--proxy", &both, "changes"]);

@@ -1,6 +1,8 @@
-//! `remora upstreams list|drain|undrain|set|maintenance`: every proxy named is asked, because each keeps its own books.
+//! `remora upstreams list|drain|undrain|set|maintenance`: every proxy named is asked, because each answers for itself, also where the
+//! store keeps what is wished for all of them.
 //!
-//! Invariant: a proxy that refuses or does not answer is a trouble of the report, and the others hold.
+//! Invariants: a proxy that refuses or does not answer is a trouble of the report, and the others hold · it is none that a proxy has
+//! nothing left to take back, if the store told it of that first.
 //!
 //! Left out on purpose: what a wish means, which each proxy decides; which of them is told it, and how carefully: `careful`.
 
@@ -56,7 +58,14 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
                         .await;
                     Ok(reply.upstreams)
                 }
-                Err(failure) => Err(failure),
+                Err(refused) if kept.is_shared() => {
+                    let done = is_undone(proxies, address, wished, refused).await;
+                    if done.is_ok() {
+                        kept.note(proxies, address, true, false).await;
+                    }
+                    done
+                }
+                Err(refused) => Err(refused),
             },
         };
         match answer {
@@ -78,6 +87,29 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
         }
     };
     Ok(report.troubles(troubles).hint(hint))
+}
+
+/// The upstreams of a proxy that refuses to take a drain back because there is none, where it follows a store: another proxy was asked
+/// before and has told that store, and this one has heard of it.
+async fn is_undone(
+    proxies: &Reach,
+    address: &str,
+    wished: &UpstreamWish,
+    refused: Failure,
+) -> Result<Vec<UpstreamStatus>, Failure> {
+    let (UpstreamWish::Undrain(whom), Failure::Against(_)) = (wished, &refused) else {
+        return Err(refused);
+    };
+    let status = proxy_status(&proxies.dial, address).await;
+    let Some(status) = status.ok().filter(|status| status.discovery.is_some()) else {
+        return Err(refused);
+    };
+    let mut upstreams = status.upstreams;
+    upstreams.retain(|upstream| match whom.group.as_str() {
+        "" => upstream.route == whom.route,
+        group => upstream.group == group,
+    });
+    Ok(upstreams)
 }
 
 /// Somebody has to be asked.

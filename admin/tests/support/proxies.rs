@@ -108,8 +108,15 @@ impl ProxyAdmin for Proxy {
         self.wished(&request.route)
     }
 
+    /// Nobody has drained `n5` but at its own proxy.
     async fn undrain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        self.wished(&request.into_inner().route)
+        let route = request.into_inner().route;
+        if route == "n5" && self.route != "n5" {
+            return Err(Status::failed_precondition(
+                "n5: not drained, and nothing was changed",
+            ));
+        }
+        self.wished(&route)
     }
 
     async fn set(&self, request: Request<SetRequest>) -> Result<Response<DrainReply>, Status> {

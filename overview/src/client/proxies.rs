@@ -1,6 +1,7 @@
 //! What is asked of a proxy.
 //!
-//! Left out on purpose: repeats. A proxy is asked once, at exactly the address given, because each keeps its own books.
+//! Left out on purpose: repeats. A proxy is asked once, at exactly the address given, because each answers for itself, also where the
+//! store keeps what is wished for all of them.
 
 use std::time::Duration;
 

@@ -41,6 +41,11 @@ impl Kept {
         }
     }
 
+    /// Whether the store keeps it, as a proxy said.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared > 0
+    }
+
     /// What people should know.
     pub(in super::super) fn said(&self) -> Option<String> {
         let mut said = Vec::new();
