@@ -117,16 +117,10 @@ struct Writer {
     /// The same as the store told it last, if it has since this process began.
     told: Option<View>,
     names: HostNames,
-    attached: Vec<Attached>,
+    /// What the file says of each upstream.
+    attached: BTreeMap<UpstreamId, Settings>,
     /// Of every upstream and every pool that ever was.
     tally: Tally,
-}
-
-/// What the directory keeps beside an upstream.
-struct Attached {
-    id: UpstreamId,
-    /// What the file says of it.
-    configured: Settings,
 }
 
 impl Directory {
@@ -146,7 +140,7 @@ impl Directory {
             view,
             told: None,
             names: HostNames::default(),
-            attached: Vec::new(),
+            attached: BTreeMap::new(),
             tally: Tally::new(config.threads),
         };
         let current = writer.derive(None);
@@ -299,8 +293,12 @@ impl Directory {
             change(upstream);
         }
         snapshot.maintain(&writer.view.wishes.pools);
-        if let Some(discovered) = &mut snapshot.discovered {
-            Arc::make_mut(discovered).untold = writer.view.wishes.untold().len();
+        if let Some(discovered) = &mut snapshot.discovered
+            && (&discovered.cluster, discovered.version) != (&writer.view.cluster, writer.view.version)
+        {
+            let discovered = Arc::make_mut(discovered);
+            discovered.cluster = Arc::clone(&writer.view.cluster);
+            discovered.version = writer.view.version;
         }
         let tally = Arc::clone(&current.tally);
         self.swap(Current { snapshot, tally });

@@ -5,13 +5,13 @@
 //!
 //! Left out on purpose: who is discovered (`discovered`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use remora_policy::{Health, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet};
 use tracing::warn;
 
-use super::{Attached, Current, InPlace, Snapshot, Writer, unix_now};
+use super::{Current, InPlace, Snapshot, Writer, unix_now};
 use crate::config::{Config, MemberConfig, PoolConfig};
 use crate::tls::Outward;
 
@@ -27,8 +27,9 @@ impl Writer {
             .map(|pool| self.derive_pool(pool, before))
             .collect();
         let upstreams = UpstreamSet { pools };
-        self.attached
-            .retain(|attached| upstreams.find(attached.id).is_some());
+        let members = upstreams.pools.iter().flat_map(|pool| &pool.members);
+        let present: BTreeSet<UpstreamId> = members.map(|member| member.id).collect();
+        self.attached.retain(|id, _| present.contains(id));
         let in_place = |pool: &PoolConfig| {
             // What it said before is kept, so that only a change is told.
             let before = before.and_then(|before| before.in_place_of(&pool.name));
@@ -69,12 +70,13 @@ impl Writer {
         // Where checks are turned on or off, what was believed rests on other signs.
         let same_rule = before.is_some_and(|pool| pool.rule.checked == rule.checked);
         let now = unix_now();
+        let known = before.into_iter().flat_map(|pool| &pool.members);
+        let known: BTreeMap<(&str, &str, bool), &Upstream> = known
+            .map(|known| ((&*known.route, &*known.authority, known.secured), known))
+            .collect();
         let members = config.members.iter().map(|member| {
-            let is_same = |before: &&Upstream| {
-                let way = (&before.authority, before.secured);
-                before.route == member.route && way == (&member.authority, member.outward.is_some())
-            };
-            let stays = before.and_then(|pool| pool.members.iter().find(is_same));
+            let way = (&*member.route, &*member.authority, member.outward.is_some());
+            let stays = known.get(&way).copied();
             let id = self.attach(&config.name, member, stays);
             let Settings { state, weight } = self.view.wishes.of(&member.route).over(member.configured, now);
             Upstream {
@@ -106,25 +108,18 @@ impl Writer {
 
     /// The id of a member, a new one unless it stays; what the file says of it is kept.
     fn attach(&mut self, pool: &str, member: &MemberConfig, stays: Option<&Upstream>) -> UpstreamId {
-        let before = self
-            .attached
-            .iter_mut()
-            .find(|attached| Some(attached.id) == stays.map(|stays| stays.id));
-        if let Some(before) = before {
-            before.configured = member.configured;
-            if stays.is_some_and(|stays| stays.instance != member.instance) {
+        if let Some(stays) = stays {
+            self.attached.insert(stays.id, member.configured);
+            if stays.instance != member.instance {
                 // It began anew at its address: what was believed holds until a check has said otherwise, at once.
-                self.tally.doubts(before.id).raise();
+                self.tally.doubts(stays.id).raise();
             }
-            return before.id;
+            return stays.id;
         }
         let id = UpstreamId(self.next_id);
         self.next_id += 1;
         self.tally.add(pool, &member.route);
-        self.attached.push(Attached {
-            id,
-            configured: member.configured,
-        });
+        self.attached.insert(id, member.configured);
         id
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use remora_policy::{AdminState, Refusal, Refused, Selection, Settings, Taken, View, merge, overruled};
 
 use super::{Directory, Writer, told};
-use crate::config::{Config, DiscoveryConfig, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
+use crate::config::{Config, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
 use crate::tls::Outward;
 
 /// What came of the store's registry, as a snapshot has it.
@@ -22,8 +22,6 @@ pub(crate) struct Discovered {
     pub(crate) cluster: Arc<str>,
     /// The version of what it told.
     pub(crate) version: u64,
-    /// Wishes that it is still to be told.
-    pub(crate) untold: usize,
     /// Who announced himself and is no member, in the order of the pools.
     pub(crate) refused: Vec<RefusedServer>,
 }
@@ -49,8 +47,6 @@ pub(crate) struct RefusedServer {
 pub struct Followed {
     /// Version of the view by which everything is served that begins from now on.
     pub version: u64,
-    /// Whether what is held is another now, and has to be kept.
-    pub is_news: bool,
     /// What was wished here and never told, and does not hold any more, because the store has another wish of the same: `route NAME`
     /// or `pool NAME`.
     pub overruled: Vec<Arc<str>>,
@@ -98,21 +94,23 @@ impl Directory {
     fn hold(&self, writer: &mut Writer, next: View) -> Followed {
         let followed = Followed {
             version: next.version,
-            is_news: next != writer.view,
             overruled: overruled(&writer.view.wishes, &next.wishes),
         };
+        // Who is a member rests on the servers alone.
+        let (is_same, stand) = (next == writer.view, next.servers == writer.view.servers);
         writer.view = next;
-        if followed.is_news {
-            self.publish_anew(writer);
+        if !stand {
+            self.publish_anew(writer, "the store's registry says so");
+        } else if !is_same {
+            self.publish_wishes(writer);
         }
         followed
     }
 
     /// Publishes what the file, the registry and the wishes say now.
-    pub(super) fn publish_anew(&self, writer: &mut Writer) {
+    pub(super) fn publish_anew(&self, writer: &mut Writer, why: &str) {
         let current = self.current();
         let next = writer.derive(Some(&current));
-        let why = "the store's registry says so";
         told::members(self.chronicle(), &current.snapshot, &next.snapshot, why);
         self.swap(next);
     }
@@ -124,27 +122,25 @@ impl Writer {
         let mut config = self.config.clone();
         let mut refused = Vec::new();
         for pool in &mut config.pools {
-            if let Some(discovery) = pool.discovery.clone() {
-                let servers = self.join(pool, &discovery).into_iter();
-                let name = Arc::clone(&pool.name);
-                refused.extend(servers.map(|server| RefusedServer {
-                    pool: Arc::clone(&name),
-                    server,
-                }));
-            }
+            let servers = self.join(pool).into_iter();
+            let name = &pool.name;
+            refused.extend(servers.map(|server| RefusedServer {
+                pool: Arc::clone(name),
+                server,
+            }));
         }
         let view = &self.view;
         let discovered = config.discovery.is_some().then(|| Discovered {
             cluster: Arc::clone(&view.cluster),
             version: view.version,
-            untold: view.wishes.untold().len(),
             refused,
         });
         (config, discovered)
     }
 
-    /// Lets the servers join that the pool takes; gives the others that are meant for it.
-    fn join(&self, pool: &mut PoolConfig, discovery: &DiscoveryConfig) -> Vec<Refused> {
+    /// Asks how a pool selects; none where it takes nobody who announced himself.
+    pub(super) fn select<T>(&self, pool: &PoolConfig, ask: impl FnOnce(&Selection<'_>) -> T) -> Option<T> {
+        let discovery = pool.discovery.as_ref()?;
         let taken: Vec<Taken<'_>> = pool
             .members
             .iter()
@@ -153,14 +149,21 @@ impl Writer {
                 authority: &member.authority,
             })
             .collect();
-        let selection = Selection {
+        Some(ask(&Selection {
             applications: discovery.applications.as_deref(),
             secured: pool.tls.is_some(),
             allows: &|address| discovery.allow.include(address),
             means: &|name| self.names.of(name),
             taken: &taken,
+        }))
+    }
+
+    /// Lets the servers join that the pool takes; gives the others that are meant for it.
+    fn join(&self, pool: &mut PoolConfig) -> Vec<Refused> {
+        let selected = self.select(pool, |selection| selection.of(&self.view));
+        let Some((chosen, mut refused)) = selected else {
+            return Vec::new();
         };
-        let (chosen, mut refused) = selection.of(&self.view);
         for member in &mut pool.members {
             let threads = self.view.server(&member.route).map(|server| server.threads);
             member.threads = member.threads.or(threads.filter(|threads| *threads > 0));

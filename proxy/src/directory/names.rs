@@ -3,18 +3,19 @@
 //! A name is looked up when it is first announced, and again from time to time, because what it means may change. Connections are made
 //! to an address that was looked at, never to the name: between a look and a connect a name could come to mean another.
 //!
-//! Invariants: whoever waits for a name holds up nobody else · a lookup that fails changes nothing that is known: the name service may
-//! be at fault · the address that is in use stays in use while the name means it.
+//! Invariants: whoever waits for a name holds up nobody else, and no other name · only names are looked up by which a pool may take
+//! somebody · a lookup that fails changes nothing that is known: the name service may be at fault · the address that is in use stays in
+//! use while the name means it.
 //!
 //! Left out on purpose: names in the file. They are looked up for each connection, as ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use remora_policy::Endpoint;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use tokio::net::lookup_host;
 use tokio::time::Instant;
 
@@ -58,48 +59,56 @@ impl HostNames {
 }
 
 impl Writer {
-    /// The names that are announced, where a pool asks who is there.
+    /// The names by which a pool may take somebody.
     fn hosts(&self) -> BTreeSet<Arc<str>> {
-        if self.config.discovery.is_none() {
-            return BTreeSet::new();
-        }
-        let endpoints = self
-            .view
-            .servers
-            .iter()
-            .filter_map(|server| Endpoint::read(&server.url).ok());
-        let names = endpoints.filter(|endpoint| endpoint.address().is_none());
-        names.map(|endpoint| endpoint.host.into()).collect()
+        let pools = self.config.pools.iter();
+        let hosts = pools.filter_map(|pool| self.select(pool, |selection| selection.hosts(&self.view)));
+        hosts.flatten().collect()
     }
 }
+
+/// What came of a lookup, and the name.
+type Found = (Option<Vec<IpAddr>>, Arc<str>);
 
 impl Directory {
     /// Looks names up for as long as it is polled; never ends.
     pub async fn keep_names(&self) {
         let mut changes = self.changes();
         let mut due = Instant::now();
+        // Names that wait for a lookup or are in one, and of these the ones that wait.
+        let (mut asked, mut waiting) = (BTreeSet::new(), VecDeque::new());
+        let mut lookups = FuturesUnordered::new();
         loop {
             changes.mark_unchanged();
             let is_time = Instant::now() >= due;
-            let wanted = self.wanted_names(is_time);
             if is_time {
                 due = Instant::now() + EVERY;
             }
-            if wanted.is_empty() {
-                tokio::select! {
-                    () = tokio::time::sleep_until(due) => {}
-                    // The sender is this directory's own.
-                    _ = changes.changed() => {}
+            for name in self.wanted_names(is_time) {
+                if asked.insert(Arc::clone(&name)) {
+                    waiting.push_back(name);
                 }
-                continue;
             }
-            let found: Vec<_> = futures::stream::iter(wanted)
-                .map(async |name| (look_up(&name).await, name))
-                .buffer_unordered(AT_A_TIME)
-                .collect()
-                .await;
-            if found.iter().any(|(found, _)| found.is_none()) {
-                due = due.min(Instant::now() + WHILE_MISSING);
+            while lookups.len() < AT_A_TIME
+                && let Some(name) = waiting.pop_front()
+            {
+                lookups.push(async move { (look_up(&name).await, name) });
+            }
+            let first = tokio::select! {
+                () = tokio::time::sleep_until(due) => continue,
+                // The sender is this directory's own.
+                _ = changes.changed() => continue,
+                Some(first) = lookups.next() => first,
+            };
+            let mut found: Vec<Found> = vec![first];
+            while let Some(Some(more)) = lookups.next().now_or_never() {
+                found.push(more);
+            }
+            for (found, name) in &found {
+                asked.remove(name);
+                if found.is_none() {
+                    due = due.min(Instant::now() + WHILE_MISSING);
+                }
             }
             self.learn(found);
         }
@@ -116,14 +125,17 @@ impl Directory {
             .collect()
     }
 
-    fn learn(&self, found: Vec<(Option<Vec<IpAddr>>, Arc<str>)>) {
+    fn learn(&self, found: Vec<Found>) {
         let mut writer = self.lock();
         let mut is_news = false;
         for (found, name) in found {
             is_news |= writer.names.learn(name, found);
         }
         if is_news {
-            self.publish_anew(&mut writer);
+            self.publish_anew(
+                &mut writer,
+                "what the name of its host means is known, or changed",
+            );
         }
     }
 }
@@ -142,7 +154,11 @@ async fn look_up(name: &str) -> Option<Vec<IpAddr>> {
 
 #[cfg(test)]
 mod tests {
+    use remora_policy::{Announced, View};
+    use remora_process::config::Source;
+
     use super::*;
+    use crate::config::Config;
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -164,5 +180,35 @@ mod tests {
         assert_eq!(learn(Some(&["10.0.0.1", "10.0.0.2", "10.0.0.3"])), (true, three));
         let others = addresses(&["10.0.0.8", "10.0.0.9"]);
         assert_eq!(learn(Some(&["10.0.0.9", "10.0.0.8"])), (true, others));
+    }
+
+    #[test]
+    fn only_names_are_looked_up_by_which_a_pool_may_take_somebody() {
+        let text = "[[listen]]\nbind = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nto = \"p\"\n[pool.p]\n\
+             discovery = { store = [\"127.0.0.1:7400\"], allow = [\"127.0.0.0/8\"], applications = \"*/shop\" }\n";
+        let config = Config::read(&Source::from_text("test", text)).unwrap();
+        let server = |url: &str, application: &str| Announced {
+            node: url.rsplit('/').next().unwrap().replace(':', "-").into(),
+            instance: 1,
+            version: 1,
+            threads: 0,
+            url: url.into(),
+            applications: vec![application.into()],
+            carried: false,
+        };
+        let view = View {
+            cluster: "a".into(),
+            version: 1,
+            servers: vec![
+                server("http://meant:80", "localhost/shop"),
+                server("http://other:80", "localhost/cart"),
+                server("https://secured:443", "localhost/shop"),
+                server("http://127.0.0.1:80", "localhost/shop"),
+            ],
+            ..View::default()
+        };
+        let directory = Directory::with_view(&config, view);
+        let hosts = directory.lock().hosts();
+        assert_eq!(hosts.iter().map(|host| &**host).collect::<Vec<_>>(), ["meant"]);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Left out on purpose: what operators wish. Whoever takes a wish in knows who wished it.
 
-use remora_policy::{Belief, Health, Refused, Upstream};
+use std::collections::{BTreeMap, BTreeSet};
+
+use remora_policy::{Belief, Health, Refused, Upstream, UpstreamId};
 use tracing::{info, warn};
 
 use super::{RefusedServer, Snapshot};
@@ -40,8 +42,9 @@ pub(super) fn reload(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot)
 /// Tells of members that come and go, and of servers that are not taken.
 pub(super) fn members(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot, why: &str) {
     let told = |one: &Snapshot, other: &Snapshot, verb: &str| {
+        let there: BTreeSet<UpstreamId> = members_of(other).map(|(_, member)| member.id).collect();
         for (pool, member) in members_of(one) {
-            if other.upstreams.find(member.id).is_some() {
+            if there.contains(&member.id) {
                 continue;
             }
             let (route, url) = (&*member.route, member.url());
@@ -60,9 +63,13 @@ pub(super) fn members(chronicle: &Chronicle, before: &Snapshot, after: &Snapshot
 
 /// Tells once of each server that a pool does not take and that was not `known` as such before.
 pub(super) fn refused(chronicle: &Chronicle, known: &[RefusedServer], after: &Snapshot) {
+    let known: BTreeMap<(&str, &str), &RefusedServer> = known
+        .iter()
+        .map(|known| ((&*known.pool, &*known.server.node), known))
+        .collect();
     for refused in after.discovered.iter().flat_map(|now| &now.refused) {
         let (pool, Refused { node, url, why }) = (&*refused.pool, &refused.server);
-        if !why.is_final() || known.contains(refused) {
+        if !why.is_final() || known.get(&(pool, &**node)) == Some(&refused) {
             continue;
         }
         warn!(pool, node = &**node, url = &**url, %why, "an announced Tomcat is no member: nobody is sent there");

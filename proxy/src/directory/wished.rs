@@ -99,9 +99,9 @@ impl Directory {
         let mut drained = writer
             .attached
             .iter()
-            .filter(|attached| attached.configured.state.is_drain());
-        drained.any(|attached| {
-            let found = current.snapshot.upstreams.find(attached.id);
+            .filter(|(_, configured)| configured.state.is_drain());
+        drained.any(|(id, _)| {
+            let found = current.snapshot.upstreams.find(*id);
             found.is_some_and(|(_, upstream)| &*upstream.route == route)
         })
     }
@@ -201,7 +201,7 @@ impl Directory {
     }
 
     /// Publishes what holds of the upstreams by the file, the wishes and the time.
-    fn publish_wishes(&self, writer: &Writer) {
+    pub(super) fn publish_wishes(&self, writer: &Writer) {
         let now = unix_now();
         self.publish(writer, &self.current(), |upstream| {
             let Some(settings) = writer.settings(&writer.view.wishes, upstream, now) else {
@@ -216,8 +216,8 @@ impl Directory {
 impl Writer {
     /// What holds of an upstream by the file, these wishes and the time.
     fn settings(&self, wishes: &Wishes, upstream: &Upstream, now: u64) -> Option<Settings> {
-        let attached = self.attached.iter().find(|attached| attached.id == upstream.id);
-        attached.map(|attached| wishes.of(&upstream.route).over(attached.configured, now))
+        let configured = self.attached.get(&upstream.id);
+        configured.map(|configured| wishes.of(&upstream.route).over(*configured, now))
     }
 }
 

@@ -7,6 +7,7 @@
 //! Left out on purpose: a refusal is no verdict on a Tomcat, and says nothing of its health.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -121,12 +122,21 @@ impl Selection<'_> {
     /// The members among these servers by route, and those that are refused.
     #[must_use]
     pub fn of(&self, view: &View) -> (Vec<Chosen>, Vec<Refused>) {
-        let mut servers: Vec<&Announced> = view.servers.iter().filter(|server| self.means(server)).collect();
+        let mut servers: Vec<&Announced> = self.meant(view).collect();
         servers.sort_by_key(|server| (server.carried, Reverse(server.version)));
+        let in_file = self.taken.iter();
+        let in_file = in_file.map(|taken| (taken.authority, Refusal::InFile(taken.route.into())));
+        // Who is at an address, as whoever comes later is told.
+        let mut held: BTreeMap<Arc<str>, Refusal> =
+            in_file.map(|(authority, why)| (authority.into(), why)).collect();
         let (mut chosen, mut refused): (Vec<Chosen>, Vec<Refused>) = (Vec::new(), Vec::new());
         for server in servers {
-            match self.member(server, &chosen) {
-                Ok(member) => chosen.push(member),
+            match self.member(server, &held) {
+                Ok(member) => {
+                    let why = Refusal::Replaced(Arc::clone(&member.route));
+                    held.insert(Arc::clone(&member.authority), why);
+                    chosen.push(member);
+                }
                 Err(why) => refused.push(Refused {
                     node: Arc::clone(&server.node),
                     url: Arc::clone(&server.url),
@@ -139,39 +149,54 @@ impl Selection<'_> {
         (chosen, refused)
     }
 
-    /// Whether it is for this pool, and not the file's.
-    fn means(&self, server: &Announced) -> bool {
-        let is_taken = self.taken.iter().any(|taken| *taken.route == *server.node);
+    /// The names that have to be looked up, of servers that may be members.
+    #[must_use]
+    pub fn hosts(&self, view: &View) -> BTreeSet<Arc<str>> {
+        let endpoints = self.meant(view).filter_map(|server| self.endpoint(server).ok());
+        let names = endpoints.filter(|endpoint| endpoint.address().is_none());
+        names.map(|endpoint| endpoint.host.into()).collect()
+    }
+
+    /// Those that are for this pool, and not the file's.
+    fn meant<'v>(&self, view: &'v View) -> impl Iterator<Item = &'v Announced> {
+        let taken: BTreeSet<&str> = self.taken.iter().map(|taken| taken.route).collect();
+        let servers = view.servers.iter();
+        servers.filter(move |server| !taken.contains(&*server.node) && self.fits(server))
+    }
+
+    /// Whether it has an application of those that are meant.
+    fn fits(&self, server: &Announced) -> bool {
         let mut applications = server.applications.iter();
-        let fits = self.applications.is_none_or(|pattern| {
+        self.applications.is_none_or(|pattern| {
             applications.any(|application| {
                 let unversioned = application
                     .split_once("##")
                     .map_or(&**application, |(name, _)| name);
                 is_like(pattern, unversioned)
             })
-        });
-        fits && !is_taken
+        })
     }
 
-    /// The member that it is beside those that are chosen.
-    fn member(&self, server: &Announced, chosen: &[Chosen]) -> Result<Chosen, Refusal> {
+    /// Where it is, if somebody may be a member there for all that its URL says.
+    fn endpoint<'v>(&self, server: &'v Announced) -> Result<Endpoint<'v>, Refusal> {
         if !can_be_route(&server.node) {
             return Err(Refusal::NoRoute);
         }
         let endpoint = Endpoint::read(&server.url).map_err(|_| Refusal::NoEndpoint)?;
         match (endpoint.secured, self.secured) {
-            (true, false) => return Err(Refusal::NoTls),
-            (false, true) => return Err(Refusal::InClear),
-            _ => {}
+            (true, false) => Err(Refusal::NoTls),
+            (false, true) => Err(Refusal::InClear),
+            _ => Ok(endpoint),
         }
+    }
+
+    /// The member that it is beside those who hold their addresses.
+    fn member(&self, server: &Announced, held: &BTreeMap<Arc<str>, Refusal>) -> Result<Chosen, Refusal> {
+        let endpoint = self.endpoint(server)?;
         let address = self.address(&endpoint)?;
         let authority = SocketAddr::new(address, endpoint.port).to_string();
-        if let Some(taken) = self.taken.iter().find(|taken| taken.authority == authority) {
-            return Err(Refusal::InFile(taken.route.into()));
-        }
-        if let Some(other) = chosen.iter().find(|other| *other.authority == authority) {
-            return Err(Refusal::Replaced(Arc::clone(&other.route)));
+        if let Some(why) = held.get(&*authority) {
+            return Err(why.clone());
         }
         Ok(Chosen {
             route: Arc::clone(&server.node),

@@ -12,6 +12,9 @@ use super::convert;
 /// Bytes of a view, as said. 16 MiB: thousands of Tomcats, and the wishes that a store takes eight times.
 const VIEW_BYTES: usize = 16 * 1024 * 1024;
 
+/// Servers of a view. 4,096: four times what a store takes.
+const SERVERS: usize = 4_096;
+
 /// What a message comes to.
 #[derive(Debug, PartialEq)]
 pub(super) enum Told {
@@ -57,6 +60,9 @@ impl Parts {
             }
             Some(_) => return Err("it begins a view in the middle of another".to_owned()),
         };
+        if view.servers.len() + reply.servers.len() > SERVERS {
+            return Err(format!("it tells a view of more than {SERVERS} servers"));
+        }
         convert::add(reply, &mut view);
         if more {
             self.begun = Some(view);
@@ -135,5 +141,10 @@ mod tests {
         };
         assert_eq!(parts.take(large.clone()), Ok(Told::More));
         assert!(parts.take(large).is_err(), "too large");
+        let mut parts = Parts::default();
+        let mut many = part(3, "n1", true);
+        many.servers = vec![many.servers[0].clone(); SERVERS];
+        assert_eq!(parts.take(many), Ok(Told::More));
+        assert!(parts.take(part(3, "n2", false)).is_err(), "too many servers");
     }
 }

@@ -76,7 +76,7 @@ fn who_announces_himself_joins_and_who_is_retired_leaves() {
         server("n2", 2, "http://127.0.0.1:8082"),
     );
     let followed = directory.discover(view("a", 2, vec![n1.clone(), n2.clone()]));
-    assert_eq!((followed.version, followed.is_news), (2, true));
+    assert_eq!(followed.version, 2);
     assert_eq!(
         shown(&directory),
         "n1#0 at 127.0.0.1:8081 unknown, n2#1 at 127.0.0.1:8082 unknown"
@@ -85,7 +85,7 @@ fn who_announces_himself_joins_and_who_is_retired_leaves() {
     assert_eq!(shown(&directory), "n2#1 at 127.0.0.1:8082 unknown");
     // An older word is none.
     let followed = directory.discover(view("a", 2, vec![n1, n2]));
-    assert_eq!((followed.version, followed.is_news), (3, false));
+    assert_eq!(followed.version, 3);
     assert_eq!(shown(&directory), "n2#1 at 127.0.0.1:8082 unknown");
 }
 
@@ -185,6 +185,8 @@ fn wishes_come_with_the_view_and_outlive_who_they_are_of() {
     assert_eq!(directory.wishes().of("n1").mark.version, 2);
     directory.discover(view("a", 3, vec![server("n1", 1, "http://127.0.0.1:8081")]));
     assert_eq!(state(), AdminState::Active);
+    let version = || directory.current().snapshot.discovered.as_ref().unwrap().version;
+    assert_eq!(version(), 3, "though nobody came or left");
 }
 
 #[test]
