@@ -268,7 +268,8 @@ table! {
     allow_plaintext: bool = false, "", "true";
     /// Files of its TLS, all three: `authority`, `cert`, `key`. docs/security.md tells how they are made.
     tls: Option<Files> = "in clear", "", r#"{ authority = "/etc/remora/authority.pem", cert = "/etc/remora/proxy.pem", key = "/etc/remora/proxy.key" }"#;
-    /// A directory of its own, where operators' wishes are kept.
+    /// A directory of its own, where operators' wishes are kept, and the last view of the store's registry: with it a proxy begins with
+    /// the members that it discovered before.
     state: Option<PathBuf> = "drains end with the process", "", r#""/var/lib/remora-proxy""#;
     [tables]
     console: OrOff<ConsoleTable> = "[control.console]";

@@ -189,7 +189,8 @@ impl Following {
         );
         loop {
             let (address, was_hint) = search.address();
-            let ended = self.stream(dial, &address).await;
+            let mut ended = self.stream(dial, &address).await;
+            ended.leader = ended.leader.filter(|leader| reach.may_be_at(leader));
             self.0.leader.send_replace(None);
             self.is_away(&format!("{address}: {}", ended.why));
             if let Some(pause) = search.ended(was_hint, &ended) {

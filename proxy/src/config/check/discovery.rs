@@ -6,6 +6,7 @@
 //! Left out on purpose: whether the store answers, and whether its certificate is any good. That is known when it is asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use remora_policy::Endpoint;
 use remora_process::config::Spanned;
@@ -100,6 +101,14 @@ impl Report<'_> {
     }
 }
 
+impl StoreConfig {
+    /// Whether a node's word that another leads is followed to there: off the loopback only where the store is asked so already.
+    pub(crate) fn may_be_at(&self, address: &str) -> bool {
+        let goes_out = |own: &Arc<str>| is_on_loopback(own) == Some(false);
+        self.tls.is_some() || is_on_loopback(address) == Some(true) || self.addresses.iter().any(goes_out)
+    }
+}
+
 /// Whether HOST:PORT is on this machine; none where it is no such thing.
 fn is_on_loopback(address: &str) -> Option<bool> {
     let url = format!("http://{address}");
@@ -110,4 +119,28 @@ fn is_on_loopback(address: &str) -> Option<bool> {
     }
     let by_number = endpoint.address().map(|address| address.is_loopback());
     Some(by_number.unwrap_or(endpoint.host == "localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_clear_a_hint_leads_off_the_loopback_only_where_the_store_is_asked_there() {
+        let in_clear = |own: &str| StoreConfig {
+            addresses: vec![own.into()],
+            tls: None,
+        };
+        let (here, out) = (in_clear("127.0.0.1:7400"), in_clear("10.0.0.1:7400"));
+        for (hint, is_followed) in [
+            ("127.0.0.2:7400", true),
+            ("localhost:7400", true),
+            ("10.0.0.2:7400", false),
+            ("store-2:7400", false),
+            ("127.0.0.1:7400/x", false),
+        ] {
+            assert_eq!(here.may_be_at(hint), is_followed, "{hint}");
+            assert!(out.may_be_at(hint), "{hint}: so the file says aloud");
+        }
+    }
 }

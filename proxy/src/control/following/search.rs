@@ -1,7 +1,8 @@
 //! Where the leader is looked for, and how long between two tries.
 //!
 //! Invariants: an address that was named by a node is tried at once, and only once before those of the file are · between two rounds
-//! over all of them there is a pause that grows, and no two proxies pause alike · where nobody was asked in vain there is none.
+//! over all of them there is a pause that grows, and no two proxies pause alike, and so there is behind a stream that ended as soon as
+//! it had begun · where nobody was asked in vain there is none.
 //!
 //! Left out on purpose: asking. `crate::overview` asks whichever node answers and waits an election out in one place; this follows
 //! the leader alone and never gives up, so it has a search of its own.
@@ -12,6 +13,10 @@ use std::time::Duration;
 const PAUSE_LEAST: Duration = Duration::from_millis(100);
 /// The longest. 2 s: a store that is back is followed within, and one that is away is no matter to the machine.
 const PAUSE_MOST: Duration = Duration::from_secs(2);
+
+/// How long a stream has to have lived for the next to be opened at once. 5 s: longer than a store needs to elect another leader, so a
+/// store that ends each stream behind its first view is asked no more often than one that is away.
+const LIVED: Duration = Duration::from_secs(5);
 
 /// A pause that grows with each.
 #[derive(Debug)]
@@ -61,6 +66,8 @@ pub(super) struct Search {
 pub(super) struct TryEnded {
     /// Whether a view was told.
     pub(super) followed: bool,
+    /// How long the stream lived.
+    pub(super) lived: Duration,
     /// Who leads, as the node says.
     pub(super) leader: Option<String>,
     /// Why, a sentence.
@@ -91,17 +98,18 @@ impl Search {
 
     /// What came of it; the pause before the next try, if there is one.
     pub(super) fn ended(&mut self, was_hint: bool, ended: &TryEnded) -> Option<Duration> {
-        if ended.followed {
+        let is_short = ended.followed && ended.lived < LIVED;
+        if ended.followed && !is_short {
             // Whoever led a moment ago is known to the others soon; the round begins anew.
             self.vain = 0;
             self.pause.reset();
         }
         if let Some(leader) = ended.leader.clone().filter(|_| !was_hint) {
             self.hint = Some(leader);
-            return None;
+            return is_short.then(|| self.pause.draw());
         }
         self.vain += usize::from(!was_hint);
-        if self.vain < self.addresses.len() && !was_hint {
+        if self.vain < self.addresses.len() && !was_hint && !is_short {
             return None;
         }
         self.vain = 0;
@@ -116,6 +124,7 @@ mod tests {
     fn ended(followed: bool, leader: Option<&str>) -> TryEnded {
         TryEnded {
             followed,
+            lived: LIVED,
             leader: leader.map(str::to_owned),
             why: String::new(),
         }
@@ -152,5 +161,22 @@ mod tests {
         // Two nodes that name each other are no loop without a pause.
         assert!(search.ended(true, &ended(false, Some("a"))).is_some());
         assert_eq!(search.address(), ("a".to_owned(), false));
+    }
+
+    #[test]
+    fn a_store_that_ends_each_stream_behind_its_first_view_is_not_asked_without_pause() {
+        let mut search = Search::new(vec!["a".into(), "b".into()]);
+        let short = |leader| TryEnded {
+            lived: LIVED / 2,
+            ..ended(true, leader)
+        };
+        let mut most = Duration::ZERO;
+        for leader in [None, Some("b"), None, Some("a"), None, None] {
+            let (_, was_hint) = search.address();
+            most = most.max(search.ended(was_hint, &short(leader)).unwrap());
+        }
+        assert!(most >= PAUSE_MOST / 2, "{most:?}");
+        search.address();
+        assert_eq!(search.ended(false, &ended(true, None)), None, "it lived");
     }
 }

@@ -4,7 +4,7 @@
 //! followed · a view that the store never tells ends the stream, and changes nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, Stream};
 use remora_policy::View;
@@ -27,8 +27,10 @@ const PART_BYTES: usize = 1024 * 1024;
 impl Following {
     /// Follows at this address for as long as that goes well.
     pub(super) async fn stream(&self, dial: &Dial, address: &str) -> TryEnded {
+        let began = Instant::now();
         let mut ended = TryEnded {
             followed: false,
+            lived: Duration::ZERO,
             leader: None,
             why: String::new(),
         };
@@ -52,6 +54,7 @@ impl Following {
             .map(|refusal| refusal.leader)
             .filter(|leader| !leader.is_empty());
         ended.why = told(&status);
+        ended.lived = began.elapsed();
         ended
     }
 

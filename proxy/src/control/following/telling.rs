@@ -127,21 +127,21 @@ impl Following {
     /// Keeps on disk what holds, as long as it is polled.
     pub(super) async fn keep_kept(&self) {
         let mut changes = self.0.changes.subscribe();
-        let mut said = String::new();
         loop {
             // The sender is this one's own.
             let _ = changes.changed().await;
-            if let Err(error) = self.keep().await {
+            let mut pause = Pause::new(PAUSE_LEAST, PAUSE_MOST);
+            let mut said = String::new();
+            while let Err(error) = self.keep().await {
                 let why = error.to_string();
                 if why != said {
                     tracing::error!(
                         why,
-                        "what the store says could not be kept on disk: it holds until this process ends"
+                        "what the store says could not be kept on disk: it is tried again"
                     );
                 }
                 said = why;
-            } else {
-                said.clear();
+                tokio::time::sleep(pause.draw()).await;
             }
         }
     }

@@ -53,8 +53,11 @@ discovery = {{ store = [{stores}], allow = ["10.0.0.0/8"] }}
 
 impl Proxy {
     fn of(config: &Config, kept: View) -> Self {
+        Self::keeping(config, kept, Keeping::open(None, None).unwrap().0)
+    }
+
+    fn keeping(config: &Config, kept: View, keeping: Keeping) -> Self {
         let directory = Directory::with_view(config, kept);
-        let keeping = Keeping::open(None, None).unwrap().0;
         let following = Following::new("proxy".to_owned(), directory.clone(), keeping);
         let task = tokio::spawn(following.clone().run());
         Self {
@@ -284,6 +287,22 @@ async fn what_was_told_a_moment_ago_can_be_taken_back() {
     assert!(proxy.wish("n1", None).await);
     let asked = store.wished();
     assert!(asked.wish.unwrap().said.is_empty() && asked.base.is_none());
+}
+
+#[tokio::test]
+async fn what_could_not_be_kept_is_kept_a_little_later() {
+    let place = tempfile::tempdir().unwrap();
+    let obstacle = place.path().join("view.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let store = Registry::start().await;
+    let keeping = Keeping::open(Some(place.path()), None).unwrap().0;
+    let _proxy = Proxy::keeping(&config(&[&store]), View::default(), keeping);
+    store.say(view(7, &[server("n1", 1)])).await;
+    // It is written last.
+    until("it is tried", || place.path().join("maintenance").exists()).await;
+    std::fs::remove_dir(&obstacle).unwrap();
+    let kept = || std::fs::read_to_string(place.path().join("view"));
+    until("it is kept", || kept().is_ok_and(|kept| kept.contains("n1"))).await;
 }
 
 #[tokio::test]
