@@ -3,11 +3,13 @@
 //!
 //! Shown with Chromium over three store nodes and two Tomcats. A token opens the console and leaves the address bar. A Tomcat is
 //! killed with SIGKILL: its upstream goes down on the page, and the page of a user's session tells the move when that user
-//! clicks on. A drain is asked for in a dialog, is followed until nobody is left, and ends. A session is ended after a question,
-//! and its user is signed out. A store node is killed and missed. At each of these stations the troubles and remarks on the page
+//! clicks on. A drain is asked for in a dialog, by a page whose browser was signed in anew beside it, is followed until nobody is
+//! left, and ends. A new weight leaves a drain its deadline. A session is ended after a question, and its user is signed out. A
+//! store node is killed and missed. At each of these stations the troubles and remarks on the page
 //! are those of `remora status -o json`. A session whose user and label are markup shows them as text, and nothing of it runs. No
 //! rule of axe-core is broken by any view, in both colour schemes and on a phone. A token for looking shows no button that
-//! changes anything, and what it sends all the same is refused. Pictures lie in `target/remora-tests/console`.
+//! changes anything, and what it sends all the same is refused. Who signs out is asked for a login by the page that is loaded
+//! again, and a link signs nobody in anew who does not say so. Pictures lie in `target/remora-tests/console`.
 //! Broken once to see it fail: text put in as markup (the planted name was shown no more), the store's nodes left out of the verdict
 //! (the page and the command line differed), quiet text in a paler grey (axe-core named it).
 
@@ -279,9 +281,23 @@ fn failover_is_seen(world: &mut World, console: &Console, ada: &mut Visitor) -> 
     world.proxy()?.wait_health("n1", "up")
 }
 
+/// Another tab of the same browser signs in, so that the word which the page repeats with every change is good no more.
+fn sign_in_beside(world: &mut World, console: &Console) -> Outcome {
+    let token = token(world, &[])?;
+    let answered = console.chromium.run_later(
+        "const [token, done] = arguments;
+         fetch('api/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token }) })
+             .then((answer) => done(answer.status), (why) => done(String(why)))",
+        &[json!(token)],
+    )?;
+    ensure!(answered == 200, "a login beside: {answered}");
+    Ok(())
+}
+
 /// An operator drains a Tomcat on the page, and sees it become empty.
 fn drain_is_seen(world: &mut World, console: &Console, ada: &mut Visitor) -> Outcome {
     console.view("upstreams")?;
+    sign_in_beside(world, console)?;
     console.press("[data-route=n2]", "Drain")?;
     console.chromium.click("dialog [value=move]")?;
     console.picture("drain-dialog")?;
@@ -304,6 +320,46 @@ fn drain_is_seen(world: &mut World, console: &Console, ada: &mut Visitor) -> Out
     console.shows("tbody tr", "n2")
 }
 
+/// What an operator does not touch in a dialog stays: here the deadline of a drain, beside a new weight.
+fn set_keeps_the_rest(console: &Console) -> Outcome {
+    console.view("upstreams")?;
+    console.press("[data-route=n2]", "Drain")?;
+    console.press("dialog", "Let users finish")?;
+    console.shows("[data-route=n2] .progress", "who is left moves in")?;
+    console.press("[data-route=n2]", "Set")?;
+    console
+        .chromium
+        .run("document.querySelector('[name=weight]').value = ''")?;
+    console.chromium.write("[name=weight]", "3")?;
+    console.picture("set-dialog")?;
+    console.press("dialog", "Set")?;
+    console.shows("[data-route=n2] .tag", "finishing, weight 3")?;
+    console.shows("[data-route=n2] .progress", "who is left moves in")?;
+    console.press("[data-route=n2]", "Set")?;
+    console.chromium.click("dialog [name=reset]")?;
+    console.press("dialog", "Do as the file says")?;
+    let as_filed = "!document.querySelector('[data-route=n2] .tag, [data-route=n2] .progress')";
+    console.sees("n2 as the file says", as_filed)
+}
+
+/// Signing out ends the login at the proxy, not on the page alone; until then a link changes it only when asked to.
+fn sign_out_holds(world: &mut World, console: &Console) -> Outcome {
+    let link = json!(format!("#token={}", token(world, &[])?));
+    console.chromium.run(&format!("location.hash = {link}"))?;
+    console.shows("dialog", "You are signed in as")?;
+    console.picture("link-dialog")?;
+    console.press("#top", "Sign out")?;
+    console.sees(
+        "nothing but the login",
+        "!!document.querySelector('.login') && !document.querySelector('dialog')",
+    )?;
+    console.chromium.go(&console.address)?;
+    console.sees(
+        "a page that asks for a login",
+        "!!document.querySelector('.login')",
+    )
+}
+
 /// An operator ends a session on the page.
 fn kill_is_seen(console: &Console, ada: &mut Visitor) -> Outcome {
     open_session(console, "ada")?;
@@ -318,7 +374,6 @@ fn kill_is_seen(console: &Console, ada: &mut Visitor) -> Outcome {
 
 /// A token for looking changes nothing, neither by the page nor beside it.
 fn looking_changes_nothing(world: &mut World, console: &Console) -> Outcome {
-    console.press("#top", "Sign out")?;
     let token = token(world, &["--read-only"])?;
     console.chromium.write("#token", &token)?;
     console.press(".login", "Sign in")?;
@@ -360,12 +415,14 @@ fn story(world: &mut World, console: &Console) -> Outcome {
     is_accessible(console, &axe)?;
     failover_is_seen(world, console, &mut ada)?;
     drain_is_seen(world, console, &mut ada)?;
+    set_keeps_the_rest(console)?;
     kill_is_seen(console, &mut ada)?;
     let leader = world.stores.wait_ready()?;
     let other = world.stores.ids().into_iter().find(|id| *id != leader);
     world.stores.kill(other.context("a follower")?)?;
     agree(world, console, "store-node-killed", 1)?;
     console.shows("#store ~ table .mark, .panel .mark", "silent")?;
+    sign_out_holds(world, console)?;
     looking_changes_nothing(world, console)?;
     loss_is_said(world, console)
 }
