@@ -55,15 +55,33 @@ static ROUTES: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The configuration file of a proxy that knows no Tomcat and asks the store, with a directory for what it has to remember.
-pub fn discovering(bind: SocketAddr, control: SocketAddr, stores: &[SocketAddr], state: &Path) -> String {
+pub fn discovering(
+    bind: SocketAddr,
+    control: SocketAddr,
+    stores: &[SocketAddr],
+    state: &Path,
+    certificates: Option<&Certificates>,
+) -> String {
     let stores: Vec<String> = stores.iter().map(|address| format!("\"{address}\"")).collect();
     let stores = stores.join(", ");
+    let tls = certificates.map(tls);
+    let (to_store, of_control) = match &tls {
+        Some(tls) => (format!(", {tls}"), format!("{tls}\n")),
+        None => (String::new(), String::new()),
+    };
     format!(
         "[[listen]]\nbind = \"{bind}\"\n\n[pool.tomcat]\nsticky = {{ session = \"JSESSIONID\" }}\n\
-         health = {{ every = \"1s\" }}\ndiscovery = {{ store = [{stores}], allow = [\"127.0.0.0/8\"] }}\n\n{}\
-         [control]\nbind = \"{control}\"\nstate = {state:?}\n",
+         health = {{ every = \"1s\" }}\ndiscovery = {{ store = [{stores}], allow = [\"127.0.0.0/8\"]{to_store} }}\n\n{}\
+         [control]\nbind = \"{control}\"\nstate = {state:?}\n{of_control}",
         *ROUTES
     )
+}
+
+/// The proxy's files, in the words of its own.
+fn tls(certificates: &Certificates) -> String {
+    let files = certificates.files("proxy");
+    let (authority, cert, key) = (files.authority, files.cert, files.key);
+    format!("tls = {{ authority = {authority:?}, cert = {cert:?}, key = {key:?} }}")
 }
 
 /// The configuration file for `members` (route, address).
@@ -88,11 +106,8 @@ pub fn configuration(
     }
     text.push_str(&ROUTES);
     text.push_str(&format!("[control]\nbind = \"{control}\"\n"));
-    if let Some(files) = certificates.map(|all| all.files("proxy")) {
-        text.push_str(&format!(
-            "tls = {{ authority = {:?}, cert = {:?}, key = {:?} }}\n",
-            files.authority, files.cert, files.key
-        ));
+    if let Some(certificates) = certificates {
+        text.push_str(&format!("{}\n", tls(certificates)));
     }
     text
 }

@@ -436,8 +436,10 @@ impl Stores {
         let ports = (place::free_port()?, place::free_port()?);
         let state = directory.join("proxy-state");
         let (users, operators) = (loopback(ports.0), loopback(ports.1));
-        let text = proxy::discovering(users, operators, &self.client_addresses(), &state);
-        Proxy::start_with(directory, ports, &text, None)
+        let certificates = self.certificates.clone();
+        let stores = self.client_addresses();
+        let text = proxy::discovering(users, operators, &stores, &state, certificates.as_ref());
+        Proxy::start_with(directory, ports, &text, certificates)
     }
 
     /// Waits until a node that came back has applied everything that the leader had committed when asked.

@@ -4,8 +4,7 @@
 //! the pool. Then the store is without a leader for ten seconds, and after that all of its nodes are killed and started anew. The
 //! pool has both Tomcats all the while, users are served, and at the end the store still names both: it has forgotten no
 //! announcement, although one of them could not be said again.
-//! Its negative control, which was not run yet: a stream that ends taken for an empty view (`Following::stream`) empties the pool
-//! while no node leads.
+//! Broken once to see it fail: a stream that ends is taken for an empty view (the pool is empty while no node leads).
 
 use std::time::Duration;
 

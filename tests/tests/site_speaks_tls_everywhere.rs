@@ -1,10 +1,10 @@
 //! Beside the promises: whoever is no part of the site gets nothing from the store, and whoever is gets what their certificate
 //! says.
 //!
-//! Shown, with certificates of the command line's own authority on stores, Tomcats, proxy and operators: a user survives
-//! SIGKILL of her Tomcat; without a certificate nobody is answered, and is told what is missing; a reader looks, ends
+//! Shown, with certificates of the command line's own authority on stores, Tomcats, proxy and operators, where the proxy knows no
+//! Tomcat but what the store tells: a user survives SIGKILL of her Tomcat; without a certificate nobody is answered, and is told what is missing; a reader looks, ends
 //! nothing and sees no value, and is written down for trying; an operator sees the cart, and that is written down with the name. Then the authority is
-//! replaced by another, step by step and without a restart, until the old one counts nowhere: the user is still signed in, until an
+//! replaced by another, step by step and without a restart, until the old one counts nowhere: the proxy follows the next leader, the user is still signed in, until an
 //! operator ends her session by its cookie, read from standard input.
 //! Broken once to see it fail: the gate lets everybody through (the reader ends sessions); the files are read once (nobody
 //! connects with the new authority).
@@ -23,6 +23,7 @@ fn a_site_keeps_strangers_out_and_its_users_in() -> Outcome {
     World::plan()
         .tomcats(&[Version::V9, Version::V11])
         .secured()
+        .discovering()
         .run(|world| {
             let mut ada = world.visitor()?;
             let page = ada.sign_in("ada", "lovelace")?;
@@ -38,6 +39,8 @@ fn a_site_keeps_strangers_out_and_its_users_in() -> Outcome {
             let leader = world.stores.wait_ready()?;
             world.operator(&["nodes", "transfer-leader"])?;
             ensure!(world.stores.wait_ready()? != leader, "leadership stayed");
+            let proxy = world.proxy()?;
+            wait_until("the proxy follows the next", SOON, || proxy.is_following())?;
             let after = ada.add("lamp")?;
             ensure!(after.user == "ada" && after.cart == "shark:1,lamp:1", "{after:?}");
 
