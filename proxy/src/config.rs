@@ -28,8 +28,8 @@ pub use trust::Networks;
 pub(crate) use trust::Trust;
 pub use values::{Config, ListenConfig, LogConfig, LogFormat, LogTarget};
 pub(crate) use values::{
-    DiscoveryConfig, HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, StoreConfig,
-    Terms, TlsConfig, ToldCertificate,
+    HealthConfig, MaintenanceConfig, MemberConfig, Pages, PoolConfig, Rules, StoreConfig, Terms, TlsConfig,
+    ToldCertificate,
 };
 
 /// Every key of the file, with default, range, example and what it is for: what `--help` says, and docs/proxy.md.
