@@ -177,7 +177,7 @@ fn started() -> (Upstream, Upstream, Proxy) {
 }
 
 #[test]
-fn a_token_opens_the_console_until_its_end_and_is_written_down() {
+fn whoever_has_not_logged_in_gets_pages_and_sentences() {
     let (_one, _other, proxy) = started();
     let mut browser = Browser::new(&proxy);
     assert_eq!(
@@ -205,6 +205,12 @@ fn a_token_opens_the_console_until_its_end_and_is_written_down() {
     }
     assert_eq!(browser.post("upstreams/drain", r#"{"route":"n1"}"#).status, 401);
     assert_eq!(browser.login("wrong").status, 401);
+}
+
+#[test]
+fn a_token_opens_the_console_until_its_end_and_is_written_down() {
+    let (_one, _other, proxy) = started();
+    let mut browser = Browser::new(&proxy);
     let short = proxy.console_token(false, 1).expect("a token");
     let mut early = Browser::new(&proxy);
     early.login(&short);
