@@ -5,13 +5,14 @@
 //! killed with SIGKILL: its upstream goes down on the page, and the page of a user's session tells the move when that user
 //! clicks on. A drain is asked for in a dialog, by a page whose browser was signed in anew beside it, is followed until nobody is
 //! left, and ends. A new weight leaves a drain its deadline. A session is ended after a question, and its user is signed out. A
-//! store node is killed and missed. At each of these stations the troubles and remarks on the page
-//! are those of `remora status -o json`. A session whose user and label are markup shows them as text, and nothing of it runs. No
+//! store node is killed and missed. At each of these stations the troubles and remarks on the page are those of `remora status -o json`. A session whose user and label are markup shows them as text, and nothing of it runs. No
 //! rule of axe-core is broken by any view, in both colour schemes and on a phone. A token for looking shows no button that
 //! changes anything, and what it sends all the same is refused. Who signs out is asked for a login by the page that is loaded
 //! again, and a link signs nobody in anew who does not say so. Pictures lie in `target/remora-tests/console`.
 //! Broken once to see it fail: text put in as markup (the planted name was shown no more), the store's nodes left out of the verdict
-//! (the page and the command line differed), quiet text in a paler grey (axe-core named it).
+//! (the page and the command line differed), quiet text in a paler grey (axe-core named it). Over a mock of the proxy: the
+//! new word not used (the drain was refused), all of a dialog sent (a weight named a state), the sign-out not sent (the page that
+//! was loaded again asked for nothing).
 
 use std::path::PathBuf;
 
