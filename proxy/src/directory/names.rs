@@ -68,7 +68,7 @@ impl Writer {
 }
 
 /// What came of a lookup, and the name.
-type Found = (Option<Vec<IpAddr>>, Arc<str>);
+type FoundName = (Option<Vec<IpAddr>>, Arc<str>);
 
 impl Directory {
     /// Looks names up for as long as it is polled; never ends.
@@ -100,7 +100,7 @@ impl Directory {
                 _ = changes.changed() => continue,
                 Some(first) = lookups.next() => first,
             };
-            let mut found: Vec<Found> = vec![first];
+            let mut found: Vec<FoundName> = vec![first];
             while let Some(Some(more)) = lookups.next().now_or_never() {
                 found.push(more);
             }
@@ -125,7 +125,7 @@ impl Directory {
             .collect()
     }
 
-    fn learn(&self, found: Vec<Found>) {
+    fn learn(&self, found: Vec<FoundName>) {
         let mut writer = self.lock();
         let mut is_news = false;
         for (found, name) in found {

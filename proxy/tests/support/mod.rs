@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a failing test shows the log of its proxy")]
 
 pub(crate) mod client;
+pub(crate) mod console;
 pub(crate) mod http2;
 pub(crate) mod operator;
 pub(crate) mod process;

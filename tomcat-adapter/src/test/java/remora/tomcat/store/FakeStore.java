@@ -491,10 +491,7 @@ public final class FakeStore implements SessionStore {
     if (led) {
       leaving.run();
     }
-    return millisMax -> {
-      farewells.add("waited for");
-      return led;
-    };
+    return millisMax -> farewells.add("waited for") && led;
   }
 
   @Override
