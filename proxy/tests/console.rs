@@ -11,7 +11,7 @@ use remora_process::tls::Role;
 use support::client::Client;
 use support::console::{Browser, json};
 use support::process::{Config, Proxy, free_address, run};
-use support::tls::{Certificates, Speaking};
+use support::tls::Certificates;
 use support::upstream::Upstream;
 use support::wait_until;
 
