@@ -324,7 +324,7 @@ fn so_many_pages_of_one_look_and_no_more() {
         browser.send(&mut client, "GET", "/console/api/live", "", "");
         client
     };
-    let mut pages: Vec<Client> = (0..8).map(|_| open()).collect();
+    let mut pages: Vec<Client> = (0..16).map(|_| open()).collect();
     for page in &mut pages {
         until(page, "event: site");
     }

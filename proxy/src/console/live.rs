@@ -29,8 +29,8 @@ use crate::chronicle::{Changed, Chronicle, Lately};
 /// Pages at a time: more than the operators of a large site have open.
 const PAGES_MAX: usize = 64;
 
-/// Pages of one caller at a time: more than a person looks at, and no more than so much of what all can have.
-const PAGES_OF_ONE_MAX: usize = 8;
+/// Pages of one caller at a time: a quarter of what all can have, for without TLS the operators of a machine are one caller.
+const PAGES_OF_ONE_MAX: usize = 16;
 
 /// The pages that look, by the names of those who are logged in.
 #[derive(Default)]

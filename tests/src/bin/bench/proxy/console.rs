@@ -1,4 +1,4 @@
-//! What pages of the console cost requests: the same load on one proxy while nobody looks and while eight pages are open, in turns.
+//! What pages of the console cost requests: the same load on one proxy while nobody looks and while ten pages are open, in turns.
 //!
 //! The console gathers on the thread of operators; the threads that serve clients do nothing for it that they would not do anyway.
 //! So their processor time alone counts here, and that of the operators' thread is told beside it. The proxy asks three store
@@ -38,7 +38,7 @@ use crate::wrk::{Load, Wrk, installed};
 const FORM: &str = "saturated";
 
 /// Pages that are open: as many as one caller may have.
-const PAGES: usize = 8;
+const PAGES: usize = 10;
 
 /// Rounds, of three samples each: the median of so many tells a hundredth.
 const ROUNDS: usize = 15;
@@ -46,7 +46,7 @@ const ROUNDS: usize = 15;
 /// Seconds of a sample: two or three pictures for each page.
 const SECONDS: u64 = 3;
 
-/// The most that eight pages may add to a request, as a ratio: what cannot be told from chance on a quiet machine.
+/// The most that ten pages may add to a request, as a ratio: what cannot be told from chance on a quiet machine.
 const GOAL: f64 = 1.01;
 
 /// How long a page waits for its first whole picture: an asking of the store fits ten times.
