@@ -37,7 +37,7 @@ use crate::wrk::{Load, Wrk, installed};
 /// The form: no thread that serves sleeps, so that their time per request is what a request costs.
 const FORM: &str = "saturated";
 
-/// Pages that are open: as many as one caller may have.
+/// Pages that are open: those of a busy night.
 const PAGES: usize = 10;
 
 /// Rounds, of three samples each: the median of so many tells a hundredth.
