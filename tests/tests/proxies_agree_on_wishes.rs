@@ -5,8 +5,8 @@
 //! answer says that the other proxies do not know, and the first proxy, started anew meanwhile, serves a user by its last view, says
 //! so, and still drains; and so does its successor from its first moment. With the store back that one tells it: the other proxy drains,
 //! too, and nothing is left to be told.
-//! Broken once to see it fail: the store is never told (the first drain is not shared). Not tried yet: with a view that is not kept, the
-//! proxy that is started anew asks no Tomcat.
+//! Broken once to see it fail: the store is never told (the first drain is not shared); the view is not kept (the proxy that is started
+//! anew asks no Tomcat, and answers 503).
 
 use anyhow::{Context, Result, ensure};
 use remora_proto::v1::DiscoveryStatus;

