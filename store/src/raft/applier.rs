@@ -104,6 +104,9 @@ impl Applier {
         if !told.owners.is_empty() {
             self.events.happened(&told.owners);
         }
+        if !told.ousted.is_empty() {
+            self.events.ousted(&told.ousted);
+        }
         if !told.watchers.is_empty() {
             self.events.seen(index, told.watchers);
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use remora_table::{Event, Formats, Happening, TableReader};
+use remora_table::{Event, Formats, Happening, Ousted, TableReader};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
@@ -84,7 +84,7 @@ impl Default for Timers {
     }
 }
 
-/// Who wants to know what happened to sessions when an entry was applied on this node. Called on the applying task:
+/// Who wants to know what happened when an entry was applied on this node. Called on the applying task:
 /// it must neither block nor wait.
 pub(crate) trait EventSink: Send + Sync + 'static {
     /// Takes the events of one entry, in order.
@@ -93,6 +93,9 @@ pub(crate) trait EventSink: Send + Sync + 'static {
     /// Takes what watchers are told of the entry at this index, in order. Entries come in order; one of which nothing is told
     /// does not come.
     fn seen(&self, index: u64, happenings: Vec<Happening>);
+
+    /// Takes which application servers lost their places by one entry, in order.
+    fn ousted(&self, ousted: &[Ousted]);
 
     /// An image took the place of the entries up to this one: nothing more is told of them.
     fn skipped(&self, index: u64);

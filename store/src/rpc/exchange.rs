@@ -41,6 +41,7 @@ use super::outbox::{Cut, Outbox};
 use super::parcel::Parcel;
 use super::rights;
 use super::status::{malformed, not_leader, refusal, status};
+use super::twins::{Displaced, NameIs};
 use super::visit::Visit;
 use super::watches::Watches;
 
@@ -86,6 +87,8 @@ struct Exchange {
     visit: Visit,
     watches: Watches,
     outbox: Arc<Outbox>,
+    /// Set while another instance has the name of this one in the registry.
+    displaced: Option<Displaced>,
     parcel: Parcel,
     leadership: watch::Receiver<Leadership>,
     term: u64,
@@ -148,6 +151,7 @@ impl Exchange {
             visit: Visit::new(Arc::clone(&desk)),
             watches: Watches::default(),
             outbox,
+            displaced: None,
             asker,
             caller,
             inbound: Some(inbound),
@@ -198,6 +202,7 @@ impl Exchange {
             _ = self.ticks.tick() => {
                 self.confirm();
                 self.look();
+                self.look_for_its_name();
             }
             confirmed = async {
                 match &mut self.round {
@@ -232,6 +237,9 @@ impl Exchange {
         };
         self.parcel.offers.extend(taken.offers.into_iter().filter(own));
         self.parcel.offers.truncate(OFFERS_MAX);
+        if let Some(name) = taken.displaced {
+            self.displaced = Some(Displaced::from(name));
+        }
         match taken.cut {
             None => {}
             Some(Cut::Replaced) => {
@@ -240,9 +248,7 @@ impl Exchange {
                 )));
             }
             Some(Cut::Retired) => {
-                self.ending = Some(End::of_stream(Status::aborted(
-                    "an operator took this Tomcat out of the registry: open another stream, and announce it again if it serves",
-                )));
+                self.ending = Some(taken_out());
             }
             Some(Cut::Slow) => {
                 self.ending = Some(End::of_stream(Status::resource_exhausted(
@@ -319,6 +325,16 @@ impl Exchange {
         }
     }
 
+    /// Looks whether a Tomcat that was displaced may have its name again.
+    fn look_for_its_name(&mut self) {
+        let displaced = self.displaced.as_ref();
+        match displaced.map(|displaced| displaced.look(&self.desk, self.asker.instance)) {
+            None | Some(NameIs::Taken) => {}
+            Some(NameIs::Own) => self.displaced = None,
+            Some(NameIs::Free) => self.ending = Some(taken_out()),
+        }
+    }
+
     /// A round that began behind this probe ended; none if nobody answered.
     fn confirmed(&mut self, probe: Option<u64>) {
         self.round = None;
@@ -340,6 +356,13 @@ impl Exchange {
             self.ending = Some(End::refused(self.desk.stopping()));
         }
     }
+}
+
+/// The end of a stream whose Tomcat is not in the registry any more; on the next it hears of that.
+fn taken_out() -> End {
+    End::of_stream(Status::aborted(
+        "the registry does not hold this Tomcat any more: open another stream, and announce it again if it serves",
+    ))
 }
 
 /// A probe that has just come; 0 stands for none.

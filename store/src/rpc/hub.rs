@@ -3,7 +3,8 @@
 //! The table says what happened to sessions ([`EventSink`]); each event becomes a push to the stream of the instance that
 //! held the session. An answer that took a session from its owner, removed it, or changed it late, goes when that one can
 //! show its old copy to nobody any more: [`owners`] is the rule, and this is the shell around it, with the lock, the
-//! clock and the queues. So it also knows of which instances it has heard, and when ([`presence`]).
+//! clock and the queues. So it also knows of which instances it has heard, and when ([`presence`]), and tells a Tomcat that lives
+//! and lost its place in the registry.
 //!
 //! Invariants: events reach the hub before the answer of the command that caused them reaches its caller, and an election
 //! before any command is proposed in its term: so no answer misses what it must wait for.
@@ -23,12 +24,13 @@ use tokio::sync::futures::OwnedNotified;
 use crate::metrics::Streams;
 use crate::raft::EventSink;
 use crate::runtime;
-use remora_table::{Event, EventKind, Happening, SessionKey, TableReader, Version};
+use remora_table::{Event, EventKind, Happening, Ousted, SessionKey, TableReader, Version};
 
 use super::convert::session_key;
 use super::followers::Followers;
 use super::lately::Lately;
 use super::outbox::{Cut, Outbox};
+use super::twins::Said;
 
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
 use owners::{Owners, Told};
@@ -44,6 +46,8 @@ pub(super) struct Hub {
     pub(super) lately: Lately,
     /// Proxies that follow the registry. Beside the streams as well.
     pub(super) followers: Followers,
+    /// What was said of Tomcats that share a name. Beside the streams too.
+    pub(super) said: Said,
 }
 
 struct State {
@@ -137,6 +141,7 @@ impl Hub {
             metrics,
             lately: Lately::default(),
             followers: Followers::new(),
+            said: Said::default(),
         }
     }
 
@@ -153,13 +158,6 @@ impl Hub {
         match state.streams.get(&instance) {
             Some(live) => Presence::of(true, Some(live.heard.at())),
             None => Presence::of(false, state.departed.last(instance)),
-        }
-    }
-
-    /// Ends the stream of an instance, if it has one here: it opens another.
-    pub(super) fn cut(&self, instance: u64, why: Cut) {
-        if let Some(live) = self.state().streams.get(&instance) {
-            live.outbox.cut(why);
         }
     }
 
@@ -328,6 +326,19 @@ impl EventSink for Hub {
 
     fn seen(&self, index: u64, happenings: Vec<Happening>) {
         self.lately.add(index, happenings);
+    }
+
+    fn ousted(&self, ousted: &[Ousted]) {
+        let state = self.state();
+        for Ousted { server, by } in ousted {
+            let Some(live) = state.streams.get(&server.instance) else {
+                continue;
+            };
+            match by {
+                None => live.outbox.cut(Cut::Retired),
+                Some(_) => live.outbox.displaced(Arc::clone(&server.node)),
+            }
+        }
     }
 
     fn skipped(&self, index: u64) {

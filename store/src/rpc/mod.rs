@@ -7,7 +7,7 @@
 //! listeners of a session that expired; `lately` remembers what happened to sessions, for operators who are `watching`;
 //! `fares` bounds what a Tomcat says of itself; `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
 //! and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the leader; `admin`
-//! (with `listing`, `killing` and `stats`) and `copies` serve operators, `registry` the list of application servers; proxies are
+//! (with `listing`, `killing` and `stats`) and `copies` serve operators, `registry` the list of application servers, in which `twins` want one name; proxies are
 //! `following` that, each with a seat among the `followers`; `status` maps what was turned away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
 //! traffic.
 //!
@@ -44,6 +44,7 @@ mod rights;
 mod sessions;
 mod stats;
 mod status;
+mod twins;
 mod upgrade;
 mod visit;
 mod watches;

@@ -5,7 +5,7 @@
 //! evictions must not believe that it does.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use remora_proto::v1;
 use tokio::sync::Notify;
@@ -24,7 +24,7 @@ pub(super) enum Cut {
     Replaced,
     /// The manager does not read or does not acknowledge.
     Slow,
-    /// An operator took its Tomcat out of the registry.
+    /// Its Tomcat is not in the registry any more, and did not take itself out.
     Retired,
 }
 
@@ -42,6 +42,8 @@ pub(super) struct Due {
     pub(super) pushes: VecDeque<v1::Push>,
     /// Offers of sessions that expired, for which nobody waits; at most [`OFFERS_MAX`].
     pub(super) offers: VecDeque<v1::Push>,
+    /// The name under which another instance announced itself in the place of its Tomcat.
+    pub(super) displaced: Option<Arc<str>>,
     /// Whether the stream must end.
     pub(super) cut: Option<Cut>,
 }
@@ -80,6 +82,12 @@ impl Outbox {
             due.offers.push_back(offer);
         }
         drop(due);
+        self.wake.notify_one();
+    }
+
+    /// Another instance announced itself under the name of its Tomcat.
+    pub(super) fn displaced(&self, name: Arc<str>) {
+        self.due().displaced = Some(name);
         self.wake.notify_one();
     }
 

@@ -2,7 +2,8 @@
 //!
 //! To announce what stands already costs no entry of the log, so a Tomcat may say it as often as it likes. Whoever takes a server
 //! out is answered when the proxies that follow know it ([`super::followers`]), a repeat as well. Nobody is retired while it lives:
-//! an operator who takes such a server out ends its stream, and on the next it is told to announce itself again.
+//! when such a server is taken out its stream ends, whoever still waits for the answer, and on the next it is told to announce itself
+//! again (`hub`); so is one that another displaced, as soon as its name is free (`twins`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,6 @@ use super::desk::Desk;
 use super::following;
 use super::gate::{self, did};
 use super::hub::Presence;
-use super::outbox::Cut;
 use super::rights;
 use super::status::status;
 
@@ -65,15 +65,11 @@ impl Registry for Registered {
             let none = v1::RetireReply { retired: false };
             return Ok(did(none, &format!("no application server {}", ask.node)));
         };
-        let instance = self.retired(&ask.node, version);
-        if let Some(instance) = instance {
-            self.desk.hub.cut(instance, Cut::Retired);
-        }
+        let instance = self.retired(&ask.node, version).unwrap_or(ask.instance);
         self.followed(Some(version)).await;
         let what = format!(
-            "took out application server {}, instance {:016x}",
-            ask.node,
-            instance.unwrap_or(ask.instance)
+            "took out application server {}, instance {instance:016x}",
+            ask.node
         );
         Ok(did(v1::RetireReply { retired: true }, &what))
     }

@@ -1,12 +1,12 @@
-//! What happened to sessions, for whoever watches them: operators, who change nothing.
+//! What happened, for those who must hear of it or watch: owners, application servers, and operators, who change nothing.
 //!
-//! Only what happens a few times in a session's life is told. What happens all the time is not: plain saves, touches, and
+//! Of sessions only what happens a few times in a session's life is told. What happens all the time is not: plain saves, touches, and
 //! claims by the instance that owns the session already. So whoever saves pays nothing for those who watch.
 
 use std::sync::Arc;
 
 use super::outcome::Event;
-use super::types::{KEY_BYTES, Label, Session, SessionKey, Version};
+use super::types::{KEY_BYTES, Label, Owner, Session, SessionKey, Version};
 
 /// What a proposal gives beside its outcome. The same on every node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub struct Tidings {
     pub owners: Vec<Event>,
     /// What whoever watches is told.
     pub watchers: Vec<Happening>,
+    /// Which application servers must hear that they lost their place in the registry.
+    pub ousted: Vec<Ousted>,
+}
+
+/// An application server that lost its place in the registry and did not ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ousted {
+    /// Node name and instance.
+    pub server: Owner,
+    /// The instance that announced itself under the name; none where an operator took the server out.
+    pub by: Option<u64>,
 }
 
 /// Something that happened to a session.

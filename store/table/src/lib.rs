@@ -244,7 +244,7 @@ pub use command::{
     RemoveReason, SWEPT_MAX, Save, TOUCHED_MAX, Touched,
 };
 pub use formats::{ClusterFormat, Format, Formats, MemberFormats, Ready, RemovedDisk};
-pub use happening::{Ending, Happening, Tidings, What};
+pub use happening::{Ending, Happening, Ousted, Tidings, What};
 pub use image::TableImage;
 pub use leavers::LeaverKey;
 pub use limits::{LimitError, Limits, Room};

@@ -241,6 +241,11 @@ impl TableReader {
         self.contents.registry().servers.values().cloned().collect()
     }
 
+    /// The application server that holds a name.
+    pub fn server(&self, node: &str) -> Option<Arc<RegisteredServer>> {
+        self.contents.registry().servers.get(node).cloned()
+    }
+
     /// Application servers, wishes and who was taken out, all of one moment.
     pub fn registry(&self) -> RegistryView {
         self.contents.registry().view()

@@ -334,6 +334,16 @@ impl Manager {
         self.requests.send(message).await.unwrap();
     }
 
+    /// The confirmation of a probe.
+    pub(crate) async fn confirmed(&mut self, probe: u64) {
+        loop {
+            let message = soon("a confirmation", self.replies.message()).await;
+            if message.unwrap().unwrap().confirmed == probe {
+                return;
+            }
+        }
+    }
+
     pub(crate) async fn acknowledge(&self, push: u64) {
         let message = v1::ExchangeRequest {
             acknowledged: vec![push],

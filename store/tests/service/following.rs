@@ -409,7 +409,10 @@ async fn a_tomcat_is_told_whether_the_registry_holds_it_and_operators_whether_it
     assert!(retire_node(&node, "n1", 0).await);
     let ended = manager.end().await;
     assert_eq!(ended.code(), Code::Aborted, "{ended:?}");
-    assert!(ended.message().contains("took this Tomcat out"), "{ended:?}");
+    assert!(
+        ended.message().contains("does not hold this Tomcat any more"),
+        "{ended:?}"
+    );
     assert!(servers(&node).await.is_empty());
     let manager = Manager::open(&node, hello(1)).await.unwrap();
     assert!(

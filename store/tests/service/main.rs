@@ -23,5 +23,6 @@ mod matching;
 mod operators;
 mod reloading;
 mod rights;
+mod twins;
 mod unary_calls;
 mod watching;

@@ -18,7 +18,7 @@ use crate::raft::{
     Timers, opening::Media, start, start::start_on,
 };
 use crate::runtime;
-use remora_table::{Event, Formats, Happening, TableReader};
+use remora_table::{Event, Formats, Happening, Ousted, TableReader};
 
 use super::wires::{MemoryLinks, Wires};
 use super::{create, key};
@@ -51,6 +51,8 @@ impl EventSink for Heard {
     }
 
     fn seen(&self, _index: u64, _happenings: Vec<Happening>) {}
+
+    fn ousted(&self, _ousted: &[Ousted]) {}
 
     fn skipped(&self, _index: u64) {}
 

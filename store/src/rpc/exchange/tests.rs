@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use remora_process::accept::Accepting;
 use remora_proto::v1::reply::Answer;
 use remora_proto::v1::session_store_client::SessionStoreClient;
+use remora_table::{Command, Proposal};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -232,4 +233,27 @@ async fn a_stream_hears_of_the_end_of_what_it_watches() {
         ..v1::News::default()
     };
     assert_eq!(told.news, [ended]);
+}
+
+#[tokio::test]
+async fn a_tomcat_hears_that_it_was_taken_out_whoever_waits_for_the_answer() {
+    let store = Store::of_one().await;
+    let mut manager = Manager::open(serve(&store).await, true).await;
+    // Nobody stands at the desk any more when this is applied: its caller has hung up, or was told that nothing is known.
+    let taken_out = Proposal {
+        request_id: None,
+        node: Arc::from(""),
+        command: Command::RetireNode {
+            node: Arc::from("n1"),
+            instance: Some(1),
+        },
+    };
+    store.desk.raft.propose(taken_out).await;
+    let ended = loop {
+        let message = tokio::time::timeout(PATIENCE, manager.hears.message()).await;
+        if let Err(status) = message.expect("the stream goes on") {
+            break status;
+        }
+    };
+    assert_eq!(ended.code(), tonic::Code::Aborted, "{ended:?}");
 }

@@ -22,7 +22,7 @@ use crate::raft::{
 use crate::rpc::links::GrpcLinks;
 use crate::rpc::serve_peers;
 use crate::runtime;
-use remora_table::{Event, Formats, Happening, Outcome, TableReader};
+use remora_table::{Event, Formats, Happening, Ousted, Outcome, TableReader};
 
 /// Connections that a node of these tests takes.
 const CONNECTIONS: usize = 64;
@@ -42,6 +42,8 @@ impl EventSink for Deaf {
     fn happened(&self, _events: &[Event]) {}
 
     fn seen(&self, _index: u64, _happenings: Vec<Happening>) {}
+
+    fn ousted(&self, _ousted: &[Ousted]) {}
 
     fn skipped(&self, _index: u64) {}
 

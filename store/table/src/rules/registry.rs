@@ -7,18 +7,28 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::command::Announcement;
+use crate::happening::Ousted;
 use crate::outcome::Outcome;
 use crate::registry::{RegisteredServer, Wish};
 use crate::table::{Call, SessionTable};
 use crate::types::{Owner, Version};
 
 impl SessionTable {
-    /// Enters the caller's node. The last to announce a node name holds it: a restarted server has another instance.
-    pub(crate) fn announce(&mut self, call: &Call<'_>, said: &Announcement) -> Outcome {
+    /// Enters the caller's node. The last to announce a node name holds it: a restarted server has another instance. Whoever held it
+    /// before hears of that, for it may live.
+    pub(crate) fn announce(&mut self, call: &mut Call<'_>, said: &Announcement) -> Outcome {
         let server = self.owner(call);
         let standing = self.contents.registry().standing(&server, said, self.version);
         if let Some(version) = standing {
             return Outcome::Announced { version };
+        }
+        let holder = self.contents.registry().holder(&server.node);
+        if let Some(instance) = holder.filter(|holder| *holder != server.instance) {
+            let node = Arc::clone(&server.node);
+            call.told.ousted.push(Ousted {
+                server: Owner { node, instance },
+                by: Some(server.instance),
+            });
         }
         let version = self.next_version();
         let mut shared = |applications: &[Arc<str>]| {
@@ -54,8 +64,13 @@ impl SessionTable {
     }
 
     /// Takes a node out that will not do it itself: the instance that is named, of which a mark stays even where the table has
-    /// never known it, or whichever is there.
-    pub(crate) fn retire_node(&mut self, node: &Arc<str>, instance: Option<u64>) -> Outcome {
+    /// never known it, or whichever is there. If it lives after all, it hears of that.
+    pub(crate) fn retire_node(
+        &mut self,
+        call: &mut Call<'_>,
+        node: &Arc<str>,
+        instance: Option<u64>,
+    ) -> Outcome {
         let holder = self.contents.registry().holder(node);
         let Some(instance) = instance.or(holder) else {
             return Outcome::Retired { version: None };
@@ -66,6 +81,10 @@ impl SessionTable {
         if retired.is_some() {
             return Outcome::Retired { version: retired };
         }
+        call.told.ousted.push(Ousted {
+            server: server.clone(),
+            by: None,
+        });
         self.take_out(server)
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::{
     Attribute, Checked, ClusterFormat, Ending, Event, EventKind, Happening, Label, LocalAttribute, Merged,
-    Outcome, Owner, RegisteredServer, Retired, Session, SessionKey, TableTime, What, Wish,
+    Ousted, Outcome, Owner, RegisteredServer, Retired, Session, SessionKey, TableTime, What, Wish,
 };
 
 pub(super) fn name(key: &SessionKey) -> String {
@@ -225,6 +225,14 @@ pub(super) fn show_event(event: &Event) -> String {
         name(&event.session),
         event.epoch
     )
+}
+
+pub(super) fn show_ousted(ousted: &Ousted) -> String {
+    let server = show_owner(&ousted.server);
+    match ousted.by {
+        Some(instance) => format!("{server} is displaced by instance {instance}"),
+        None => format!("{server} is taken out"),
+    }
 }
 
 pub(super) fn show_happening(happening: &Happening) -> String {

@@ -17,7 +17,9 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 use super::registry::announcement;
-use super::show::{name, show_checked, show_cluster, show_event, show_happening, show_outcome, show_session};
+use super::show::{
+    name, show_checked, show_cluster, show_event, show_happening, show_ousted, show_outcome, show_session,
+};
 use super::words::{Fault, label, limit, local, login, named};
 use crate::{
     Attribute, Command, Epoch, Format, Formats, HEARS_ITS_END, ImageDecoder, Killed, ListFilter, ListStart,
@@ -77,6 +79,9 @@ impl Stage {
         let mut shown = show_outcome(&outcome);
         for event in &told.owners {
             let _ = write!(shown, "\n  {}", show_event(event));
+        }
+        for ousted in &told.ousted {
+            let _ = write!(shown, "\n  {}", show_ousted(ousted));
         }
         for happening in told.watchers.iter().filter(|_| self.watches) {
             let _ = write!(shown, "\n  {}", show_happening(happening));
