@@ -9,15 +9,14 @@
 
 use std::sync::Arc;
 
-use remora_process::audit::{self, Asker};
+use remora_process::audit::Asker;
 use remora_proto::v1;
 use remora_table::{
     Command, KILLED_MAX, Killed, ListFilter, ListStart, Outcome, Proposal, SessionKey, Version,
 };
 use tonic::{Code, Response, Status};
 
-use crate::runtime;
-
+use super::books::{self, Books};
 use super::desk::Desk;
 use super::gate;
 use super::hub::Wait;
@@ -39,21 +38,10 @@ pub(super) async fn kill(
         desk: Arc::clone(desk),
         filter,
         at_most,
-        books: Books {
-            asker,
-            action,
-            which: String::new(),
-            ended: 0,
-            end: None,
-        },
+        ended: 0,
+        books: Books::open(asker, action),
     };
-    let ended = runtime::spawn(killing.finish()).await;
-    let broken = |_| {
-        Err(Status::internal(
-            "the kill broke off: this store node's log says why",
-        ))
-    };
-    gate::written(ended.unwrap_or_else(broken))
+    books::to_its_end(killing.finish()).await
 }
 
 /// A kill that goes on.
@@ -62,47 +50,27 @@ struct Killing {
     filter: ListFilter,
     /// As many as whoever asked has counted; none if any number is meant.
     at_most: Option<u64>,
-    books: Books,
-}
-
-/// What is written of a kill when it ends; also when its task breaks, or is dropped with the process.
-struct Books {
-    asker: Asker,
-    action: &'static str,
-    which: String,
+    /// Sessions that it has ended.
     ended: u64,
-    /// How it ended; none as long as it goes on.
-    end: Option<Result<(), String>>,
-}
-
-impl Drop for Books {
-    fn drop(&mut self) {
-        let (did, end) = (self.did(), self.end.take());
-        match end.unwrap_or_else(|| Err("it broke off".to_owned())) {
-            Ok(()) => audit::done(&self.asker, self.action, &did),
-            Err(why) => audit::failed(&self.asker, self.action, &format!("{did}; {why}")),
-        }
-    }
-}
-
-impl Books {
-    fn did(&self) -> String {
-        format!("ended {} sessions: {}", self.ended, self.which)
-    }
+    books: Books,
 }
 
 impl Killing {
     async fn finish(mut self) -> Result<Response<v1::KillSessionsReply>, Status> {
-        self.books.which = listing::named(&self.filter);
+        self.note(0);
         let done = self.pages().await;
-        let done = done.map_err(|status| half_way(self.books.ended, status));
-        let end = done.as_ref().map_err(|status| status.message().to_owned());
-        self.books.end = Some(end.copied());
+        let done = done.map_err(|status| half_way(self.ended, status));
+        self.books.ended(&done);
         done?;
-        let reply = v1::KillSessionsReply {
-            killed: self.books.ended,
-        };
-        Ok(gate::did(reply, &self.books.did()))
+        let reply = v1::KillSessionsReply { killed: self.ended };
+        Ok(gate::did(reply, &self.books.did))
+    }
+
+    /// So many more were ended.
+    fn note(&mut self, more: u32) {
+        self.ended += u64::from(more);
+        let which = listing::named(&self.filter);
+        self.books.did = format!("ended {} sessions: {which}", self.ended);
     }
 
     /// Ends page by page what matched when it was read. Sessions created behind the page that is read stay.
@@ -130,7 +98,8 @@ impl Killing {
             let rest = most - targets.len();
             left = Some(rest);
             for sessions in targets.chunks(KILLED_MAX) {
-                self.books.ended += u64::from(self.these(sessions.to_vec()).await?);
+                let ended = self.these(sessions.to_vec()).await?;
+                self.note(ended);
             }
             told.extend(targets.into_iter().map(|target| target.session));
             told.retain(|session| self.desk.hub.due(killed(session)).is_some());

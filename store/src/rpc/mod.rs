@@ -7,7 +7,8 @@
 //! listeners of a session that expired; `lately` remembers what happened to sessions, for operators who are `watching`;
 //! `fares` bounds what a Tomcat says of itself; `outbox` and `parcel` group what leaves on a stream; `gate` stands before all services
 //! and asks `rights` who may ask what; behind it `forward` takes unary calls one hop to the leader; `admin`
-//! (with `listing`, `killing` and `stats`) and `copies` serve operators, `registry` the list of application servers, in which `twins` want one name; proxies are
+//! (with `listing`, `killing` and `stats`) and `copies` serve operators, `registry` the list of application servers, with `retiring`, and `twins` that want one name; what goes on without
+//! whoever asked keeps its own `books`; proxies are
 //! `following` that, each with a seat among the `followers`; `status` maps what was turned away to a gRPC status, once; `bounds` are what both ends of a connection keep to. `peers` and `links` are the two ends of the consensus
 //! traffic.
 //!
@@ -16,6 +17,7 @@
 
 mod accepted;
 mod admin;
+mod books;
 mod bounds;
 mod convert;
 mod copies;
@@ -40,6 +42,7 @@ mod outbox;
 mod parcel;
 mod peers;
 mod registry;
+mod retiring;
 mod rights;
 mod sessions;
 mod stats;

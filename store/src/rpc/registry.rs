@@ -1,7 +1,6 @@
 //! The registry of application servers, and what operators wish: entered and taken out through the log, listed behind a barrier.
 //!
-//! To announce what stands already costs no entry of the log, so a Tomcat may say it as often as it likes. Whoever takes a server
-//! out is answered when the proxies that follow know it ([`super::followers`]), a repeat as well. Nobody is retired while it lives:
+//! To announce what stands already costs no entry of the log, so a Tomcat may say it as often as it likes. Nobody is retired while it lives:
 //! when such a server is taken out its stream ends, whoever still waits for the answer, and on the next it is told to announce itself
 //! again (`hub`); so is one that another displaced, as soon as its name is free (`twins`).
 
@@ -19,6 +18,7 @@ use super::desk::Desk;
 use super::following;
 use super::gate::{self, did};
 use super::hub::Presence;
+use super::retiring;
 use super::rights;
 use super::status::status;
 
@@ -43,15 +43,12 @@ impl Registry for Registered {
         }
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
-            other => Err(self.unexpected(&other)),
+            other => Err(unexpected(&self.desk, &other)),
         }
     }
 
     async fn retire(&self, request: Request<v1::RetireRequest>) -> Result<Response<v1::RetireReply>, Status> {
-        let proposal = convert::retire(request.get_ref()).map_err(status)?;
-        let retired = self.take_out(proposal).await?;
-        self.followed(retired).await;
-        let retired = retired.is_some();
+        let retired = retiring::retire(&self.desk, request.get_ref()).await?;
         Ok(Response::new(v1::RetireReply { retired }))
     }
 
@@ -59,19 +56,8 @@ impl Registry for Registered {
         &self,
         request: Request<v1::RetireNodeRequest>,
     ) -> Result<Response<v1::RetireReply>, Status> {
-        let ask = request.into_inner();
-        let proposal = convert::retire_node(&ask).map_err(status)?;
-        let Some(version) = self.take_out(proposal).await? else {
-            let none = v1::RetireReply { retired: false };
-            return Ok(did(none, &format!("no application server {}", ask.node)));
-        };
-        let instance = self.retired(&ask.node, version).unwrap_or(ask.instance);
-        self.followed(Some(version)).await;
-        let what = format!(
-            "took out application server {}, instance {instance:016x}",
-            ask.node
-        );
-        Ok(did(v1::RetireReply { retired: true }, &what))
+        let asker = gate::asker(&request);
+        retiring::retire_node(&self.desk, asker, request.into_inner()).await
     }
 
     async fn wish(&self, request: Request<v1::WishRequest>) -> Result<Response<v1::WishReply>, Status> {
@@ -91,7 +77,7 @@ impl Registry for Registered {
                 "another wish of {} was taken in meanwhile, of version {}: nothing was changed",
                 wished.of, version.0
             ))),
-            other => Err(self.unexpected(&other)),
+            other => Err(unexpected(&self.desk, &other)),
         }
     }
 
@@ -136,29 +122,6 @@ impl Registered {
         Ok(table.announced(&server, said))
     }
 
-    /// Takes a server out; gives when that was, now or before, if it is known.
-    async fn take_out(&self, proposal: Proposal) -> Result<Option<Version>, Status> {
-        match self.desk.propose(proposal).await.map_err(status)? {
-            Outcome::Retired { version } => Ok(version),
-            other => Err(self.unexpected(&other)),
-        }
-    }
-
-    /// Waits until nobody is sent to whoever was taken out.
-    async fn followed(&self, retired: Option<Version>) {
-        if let Some(version) = retired {
-            self.desk.hub.followers.followed(version).await;
-        }
-    }
-
-    /// The instance of a node that was taken out at this version.
-    fn retired(&self, node: &str, version: Version) -> Option<u64> {
-        let view = self.desk.raft.table().registry();
-        let mut marks = view.retired.iter();
-        let mark = marks.find(|mark| mark.version == version && *mark.server.node == *node);
-        mark.map(|mark| mark.server.instance)
-    }
-
     fn listed(&self, entry: &RegisteredServer) -> v1::list_servers_reply::Server {
         let (hub, instance) = (&self.desk.hub, entry.server.instance);
         let named = |names: &[Arc<str>]| names.iter().map(|name| name.to_string()).collect();
@@ -177,12 +140,13 @@ impl Registered {
             silent_seconds: silent.as_ref().map(Duration::as_secs),
         }
     }
+}
 
-    fn unexpected(&self, outcome: &Outcome) -> Status {
-        tracing::error!(
-            ?outcome,
-            "the table gave an outcome of another command: answered as unknown"
-        );
-        status(self.desk.unknown())
-    }
+/// The answer where the table gave an outcome of another command.
+pub(super) fn unexpected(desk: &Desk, outcome: &Outcome) -> Status {
+    tracing::error!(
+        ?outcome,
+        "the table gave an outcome of another command: answered as unknown"
+    );
+    status(desk.unknown())
 }

@@ -318,7 +318,7 @@ async fn the_registry_outlives_its_leader_a_majority_and_the_whole_cluster() {
     assert!(books("instance 0000000000000002").is_empty());
     assert!(registry.retire_node(ask).await.unwrap().into_inner().retired);
     let lines = books("instance 0000000000000002");
-    assert_eq!(lines.len(), 1, "by the first node, and by it alone: {lines:?}");
+    assert_eq!(lines.len(), 1, "by the leader, and by it alone: {lines:?}");
     assert!(lines[0].contains("for grace, as anybody says"), "{lines:?}");
 
     let mut proxy = Follower::open(&nodes[0], "p1").await.unwrap();

@@ -1,11 +1,14 @@
-//! What stands in the books of a kill, on a real node.
+//! What stands in the books of what goes on without whoever asked: a kill, and a Tomcat that is taken out of the registry; on a real
+//! node. Negative control: with the call in the place of a task of its own (`rpc/books.rs`), both tests wait in vain for their lines.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::common::{Manager, creation, hello, single, until};
+use super::common::{Manager, creation, hello, single, soon, until};
 use remora_proto::v1;
 use remora_proto::v1::request::Ask;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Request;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -111,5 +114,46 @@ async fn a_kill_that_nobody_waits_for_any_more_ends_and_stands_in_the_books() {
         lines[1].contains("ended 0 sessions") && lines[1].contains("for grace, as anybody says"),
         "{lines:?}"
     );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_tomcat_is_taken_out_and_stands_in_the_books_though_nobody_waits_for_it_any_more() {
+    let instance = 0x7e1_u64;
+    let (node, _directory) = single().await;
+    assert!(books("instance 00000000000007e1").is_empty());
+    // Follows, and never says so: the answer waits a second for it.
+    let (says, said) = mpsc::channel(1);
+    let first = v1::FollowRequest {
+        proxy: "p1".to_owned(),
+        followed: 0,
+    };
+    says.send(first).await.unwrap();
+    let followed = node.registry().await.follow(ReceiverStream::new(said)).await;
+    let mut told = followed.unwrap().into_inner();
+    soon("a view", told.message()).await.unwrap().unwrap();
+    let mut manager = Manager::open(&node, hello(instance)).await.unwrap();
+    let mut registry = node.registry().await;
+    let mut ask = Request::new(v1::RetireNodeRequest {
+        node: "n2017".to_owned(),
+        instance,
+    });
+    ask.metadata_mut().insert("remora-for", "grace".parse().unwrap());
+    let asked = tokio::spawn(async move { registry.retire_node(ask).await });
+    // It hears of it as soon as it is so, and whoever asked hears nothing yet.
+    manager.end().await;
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    until("it stands in the books", async || {
+        !books("instance 00000000000007e1").is_empty()
+    })
+    .await;
+    let lines = books("instance 00000000000007e1");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains("audit: done") && lines[0].contains("for grace, as anybody says"),
+        "{lines:?}"
+    );
+    drop(says);
     node.stop().await;
 }
