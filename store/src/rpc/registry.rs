@@ -1,8 +1,9 @@
 //! The registry of application servers, and what operators wish: entered and taken out through the log, listed behind a barrier.
 //!
-//! To announce what stands already costs no entry of the log, so a Tomcat may say it as often as it likes. Nobody is retired while it lives:
-//! when such a server is taken out its stream ends, whoever still waits for the answer, and on the next it is told to announce itself
-//! again (`hub`); so is one that another displaced, as soon as its name is free (`twins`).
+//! What stands already is proposed like anything else, and the table answers that nothing has changed: answered from a look at the
+//! table, it would overtake what the same instance asked for before, and tell one that is about to be retired that it stands. Nobody is
+//! retired while it lives: when such a server is taken out its stream ends, whoever still waits for the answer, and on the next it is
+//! told to announce itself again (`hub`); so is one that another displaced, as soon as its name is free (`twins`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use remora_proto::v1;
 use remora_proto::v1::registry_server::Registry;
 use tonic::{Request, Response, Status, Streaming};
 
-use remora_table::{Command, Outcome, Owner, Proposal, RegisteredServer, Version};
+use remora_table::{Outcome, RegisteredServer};
 
 use super::convert;
 use super::desk::Desk;
@@ -38,9 +39,6 @@ impl Registry for Registered {
         let applications = announced.applications.iter().map(String::as_str);
         rights::speaks_for(&caller, applications).map_err(status)?;
         let proposal = convert::announce(announced).map_err(status)?;
-        if let Some(Version(version)) = self.standing(&proposal).await? {
-            return Ok(Response::new(v1::AnnounceReply { version }));
-        }
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
             other => Err(unexpected(&self.desk, &other)),
@@ -104,24 +102,6 @@ impl Registry for Registered {
 }
 
 impl Registered {
-    /// The version of the entry that says all of an announcement already: read behind a barrier, so that nobody who was taken out
-    /// elsewhere is told to stand.
-    async fn standing(&self, proposal: &Proposal) -> Result<Option<Version>, Status> {
-        let (Command::Announce(said), Some(id)) = (&proposal.command, proposal.request_id) else {
-            return Ok(None);
-        };
-        let server = Owner {
-            node: Arc::clone(&proposal.node),
-            instance: id.instance,
-        };
-        let table = self.desk.raft.table();
-        if table.announced(&server, said).is_none() {
-            return Ok(None);
-        }
-        self.desk.barrier().await.map_err(status)?;
-        Ok(table.announced(&server, said))
-    }
-
     fn listed(&self, entry: &RegisteredServer) -> v1::list_servers_reply::Server {
         let (hub, instance) = (&self.desk.hub, entry.server.instance);
         let named = |names: &[Arc<str>]| names.iter().map(|name| name.to_string()).collect();
@@ -150,3 +130,6 @@ pub(super) fn unexpected(desk: &Desk, outcome: &Outcome) -> Status {
     );
     status(desk.unknown())
 }
+
+#[cfg(test)]
+mod tests;

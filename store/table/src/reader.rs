@@ -8,7 +8,6 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLockReadGuard};
 
-use super::command::Announcement;
 use super::formats::{ClusterFormat, Format};
 use super::labels::{Carrier, LABEL_BYTES};
 use super::leavers::LeaverKey;
@@ -17,7 +16,7 @@ use super::outcome::{Checked, Outcome};
 use super::registry::{RegisteredServer, Registry, RegistryView};
 use super::slot::{Contents, Found, SLOT_BYTES, Slot, Standing};
 use super::stats::{Counting, Stats, StatsBy};
-use super::types::{Epoch, Label, Owner, Session, SessionKey, TableTime, Version};
+use super::types::{Epoch, Label, Session, SessionKey, TableTime, Version};
 
 /// Sessions of a label that a walk takes down at a time: logins wait for that, well below a millisecond.
 const CARRIERS_AT_A_TIME: usize = 1_024;
@@ -260,11 +259,6 @@ impl TableReader {
     /// itself.
     pub fn is_announced(&self, instance: u64) -> bool {
         self.contents.registry().is_announced(instance, self.version())
-    }
-
-    /// The version of an entry that says all of this already: to announce it again would change nothing.
-    pub fn announced(&self, server: &Owner, said: &Announcement) -> Option<Version> {
-        self.contents.registry().standing(server, said, self.version())
     }
 
     /// The earliest deadline of anything in the table: sessions, tombstones, keys given up, leavers.

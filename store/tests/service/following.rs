@@ -161,13 +161,7 @@ async fn a_proxy_is_told_what_changes_and_once_a_second_that_nothing_has() {
     let first = announce(&node, &mut n1).await;
     let seen = proxy.view().await;
     assert_eq!((seen.version, seen.servers), (first, vec!["n1".to_owned()]));
-    let written = node.status().await.last_log_index;
     assert_eq!(announce(&node, &mut n1).await, first, "it stands already");
-    assert_eq!(
-        node.status().await.last_log_index,
-        written,
-        "and costs nothing to say"
-    );
     announce(&node, &mut n2).await;
     assert_eq!(proxy.view().await.servers, ["n1", "n2"]);
 

@@ -43,24 +43,15 @@ impl Stage {
         }
     }
 
-    /// Whether a server has to announce itself, and whether to say this would change anything.
+    /// Whether a server has to announce itself.
     fn announced(&self, arguments: &mut Arguments<'_>) -> Result<String, Fault> {
         let (node, instance) = actor(arguments.next_pos().ok_or("who")?)?;
-        let reader = self.table.reader();
         let server = Owner {
             node: node.into(),
             instance,
         };
-        let said = announcement(arguments);
-        let same = reader.announced(&server, &said);
-        let same = same.map_or("this would be new".into(), |version| {
-            format!("this stands since v{version}")
-        });
-        Ok(format!(
-            "{}: announced {}, {same}",
-            show_owner(&server),
-            reader.is_announced(instance)
-        ))
+        let announced = self.table.reader().is_announced(instance);
+        Ok(format!("{}: announced {announced}", show_owner(&server)))
     }
 }
 
