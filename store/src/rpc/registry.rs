@@ -8,11 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use remora_process::audit;
+use remora_process::tls::Caller;
 use remora_proto::v1;
 use remora_proto::v1::registry_server::Registry;
 use tonic::{Request, Response, Status, Streaming};
 
-use remora_table::{Outcome, RegisteredServer};
+use remora_table::{Outcome, Proposal, RegisteredServer};
 
 use super::convert;
 use super::desk::Desk;
@@ -37,8 +39,9 @@ impl Registry for Registered {
         let caller = gate::caller(&request);
         let announced = request.into_inner();
         let applications = announced.applications.iter().map(String::as_str);
-        rights::speaks_for(&caller, applications).map_err(status)?;
+        rights::speaks_for(&caller, applications).map_err(written_down)?;
         let proposal = convert::announce(announced).map_err(status)?;
+        self.may_have(&caller, &proposal).await?;
         match self.desk.propose(proposal).await.map_err(status)? {
             Outcome::Announced { version } => Ok(Response::new(v1::AnnounceReply { version: version.0 })),
             other => Err(unexpected(&self.desk, &other)),
@@ -102,6 +105,22 @@ impl Registry for Registered {
 }
 
 impl Registered {
+    /// Refuses a name that another application server has, to whoever does not speak for that one's applications too. As the registry
+    /// stands now: of two that ask for a free name at once, the later has it.
+    async fn may_have(&self, caller: &Caller, proposal: &Proposal) -> Result<(), Status> {
+        if caller.roles().is_none() {
+            return Ok(());
+        }
+        self.desk.barrier().await.map_err(status)?;
+        let instance = proposal.request_id.map(|id| id.instance);
+        let entry = self.desk.raft.table().server(&proposal.node);
+        let Some(entry) = entry.filter(|entry| Some(entry.server.instance) != instance) else {
+            return Ok(());
+        };
+        let applications = entry.applications.iter().map(|application| &**application);
+        rights::takes_name(caller, &proposal.node, applications).map_err(written_down)
+    }
+
     fn listed(&self, entry: &RegisteredServer) -> v1::list_servers_reply::Server {
         let (hub, instance) = (&self.desk.hub, entry.server.instance);
         let named = |names: &[Arc<str>]| names.iter().map(|name| name.to_string()).collect();
@@ -120,6 +139,12 @@ impl Registered {
             silent_seconds: silent.as_ref().map(Duration::as_secs),
         }
     }
+}
+
+/// The answer to an announcement that somebody has no right to, and a line in the books.
+fn written_down(refused: v1::Refusal) -> Status {
+    audit::refused("Registry/Announce", &refused.message);
+    status(refused)
 }
 
 /// The answer where the table gave an outcome of another command.

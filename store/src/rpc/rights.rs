@@ -1,7 +1,7 @@
 //! Who may ask what: a table of methods and roles, and the applications that a session manager speaks for.
 //!
 //! Invariants: what the table does not name takes an operator; whoever has no role has no right; a session manager reaches
-//! sessions and registry entries of its own applications alone, each request on a stream looked at as each call is.
+//! sessions and registry entries of its own applications alone, and takes no name from a server of others; each request on a stream looked at as each call is.
 //!
 //! Left out on purpose: who somebody is, which the connection says, or a peer that forwards (`gate`).
 
@@ -104,6 +104,23 @@ pub(super) fn speaks_for<'a>(
             format!("the certificate of {caller} does not speak for the application {application}"),
         )),
     }
+}
+
+/// Whether somebody may announce himself under a name that another application server has, by the applications of that one: whoever
+/// takes the name takes its users.
+pub(super) fn takes_name<'a>(
+    caller: &Caller,
+    name: &str,
+    applications: impl IntoIterator<Item = &'a str>,
+) -> Result<(), v1::Refusal> {
+    speaks_for(caller, applications).map_err(|refused| v1::Refusal {
+        message: format!(
+            "another application server has the name {name} in the registry, and {}: give this Tomcat a name of its own (jvmRoute), or \
+             take the other out first (remora applications retire {name})",
+            refused.message
+        ),
+        ..refused
+    })
 }
 
 /// A request as it was asked, refused if it is about an application of others.

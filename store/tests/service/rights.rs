@@ -8,13 +8,15 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use remora_process::tls::{Authority, Dial, Door, Files, Role, Tls, Wanted};
+use remora_proto::v1;
+use remora_proto::v1::registry_client::RegistryClient;
 use remora_store::{Config, Keys};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 
-use crate::common::{Running, config, free_addresses, until};
+use crate::common::{Running, Who, config, free_addresses, until};
 
 /// How long certificates of these tests hold, unless they are to expire.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -257,6 +259,51 @@ async fn a_call_that_is_forwarded_keeps_its_rights_and_gains_none() {
     for node in nodes {
         node.stop().await;
     }
+}
+
+/// Announces an instance of n1 that serves an application.
+async fn announces(channel: &Channel, instance: u64, application: &str) -> Result<u64, Status> {
+    let said = v1::AnnounceRequest {
+        caller: Who::new(instance).caller().map(|caller| v1::Caller {
+            node: "n1".to_owned(),
+            ..caller
+        }),
+        url: "http://127.0.0.1:8081".to_owned(),
+        applications: vec![application.to_owned()],
+        ..v1::AnnounceRequest::default()
+    };
+    let answered = RegistryClient::new(channel.clone()).announce(said).await?;
+    Ok(answered.into_inner().version)
+}
+
+/// Negative control: without `may_have` in `rpc/registry.rs` the other application's Tomcat gets the name.
+#[tokio::test]
+async fn nobody_takes_the_name_of_a_tomcat_whose_applications_are_not_his() {
+    let ours = Certificates::new("ours");
+    let directory = tempfile::tempdir().unwrap();
+    let alone = BTreeMap::from([(1, free_addresses(1)[0])]);
+    let own = ours.of("remora://peer/1");
+    let node = Running::start(secured(1, directory.path(), &alone, own)).await;
+    let shop = dial(ours.of("remora://adapter/localhost/shop"));
+    let bank = dial(ours.of("remora://adapter/localhost/bank"));
+    let shop = reach(&shop, node.client).await.unwrap();
+    let bank = reach(&bank, node.client).await.unwrap();
+    until("the shop's Tomcat is announced", async || {
+        announces(&shop, 1, "localhost/shop").await.is_ok()
+    })
+    .await;
+    let taken = announces(&bank, 2, "localhost/bank").await.unwrap_err();
+    assert_eq!(taken.code(), Code::PermissionDenied, "{taken:?}");
+    assert!(
+        taken
+            .message()
+            .contains("another application server has the name n1"),
+        "{taken:?}"
+    );
+    // Its own may: that is a restart.
+    announces(&shop, 3, "localhost/shop").await.unwrap();
+    announces(&shop, 3, "localhost/shop").await.unwrap();
+    node.stop().await;
 }
 
 #[tokio::test]

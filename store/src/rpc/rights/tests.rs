@@ -145,3 +145,19 @@ fn a_session_manager_reaches_its_own_applications_alone() {
     }));
     assert_eq!(touch.unwrap_err().reason(), Reason::Forbidden);
 }
+
+#[test]
+fn a_name_is_taken_from_a_server_of_the_same_applications_alone() {
+    let shop = Caller::with_roles("tomcat2", vec![Role::Adapter(Pattern::new("localhost/shop"))]);
+    assert!(takes_name(&shop, "n1", ["localhost/shop"]).is_ok());
+    assert!(takes_name(&shop, "n1", []).is_ok());
+    assert!(
+        takes_name(&Caller::anybody(), "n1", ["localhost/bank"]).is_ok(),
+        "without TLS"
+    );
+    let refused = takes_name(&shop, "n1", ["localhost/shop", "localhost/bank"]).unwrap_err();
+    assert_eq!(refused.reason(), Reason::Forbidden);
+    for said in ["n1", "tomcat2", "localhost/bank", "jvmRoute"] {
+        assert!(refused.message.contains(said), "{}", refused.message);
+    }
+}
