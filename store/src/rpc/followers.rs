@@ -128,12 +128,12 @@ impl Followers {
 }
 
 impl Seat {
-    /// A whole view went out.
+    /// A view begins to go out: one who does not read it does not follow it either.
     pub(super) fn told(&self, view: Version) {
         self.change(|seat| seat.told(view, runtime::now()));
     }
 
-    /// The proxy says by which view it goes.
+    /// The proxy says by which view it goes: none that it was not told.
     pub(super) fn follows(&self, view: Version) {
         self.change(|seat| seat.follows(view, runtime::now()));
     }
@@ -242,6 +242,7 @@ impl Seated {
     }
 
     fn follows(&mut self, view: Version, now: Instant) {
+        let view = view.min(self.told);
         if self.followed < view {
             self.followed = view;
             self.behind_since = (view < self.told).then_some(now);

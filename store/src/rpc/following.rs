@@ -96,7 +96,6 @@ async fn begin(
         );
         refusal(Reason::Overloaded, sentence)
     })?;
-    seat.follows(Version(first.followed));
     desk.raft.barrier().await.map_err(|why| desk.refuse(why))?;
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -193,9 +192,6 @@ impl ViewStream {
         let part = parts.next();
         if !part.more {
             self.parts = None;
-            if let Some(seat) = &self.seat {
-                seat.told(Version(part.version));
-            }
         }
         Some(part)
     }
@@ -209,6 +205,9 @@ impl ViewStream {
         if self.told != Some(now) {
             let view = table.registry();
             self.told = Some(view.version);
+            if let Some(seat) = &self.seat {
+                seat.told(view.version);
+            }
             self.parts = Some(UnderWay::of(self.desk.raft.cluster(), view));
             return self.part();
         }

@@ -20,6 +20,9 @@ fn everybody_is_missed_who_goes_by_an_earlier_view() {
     assert_eq!(missing(&seats, now), None, "nobody follows");
     let (one, other) = (seats.sit("p1", now).unwrap(), seats.sit("p2", now).unwrap());
     assert_eq!(missing(&seats, now), Some((2, None)));
+    for number in [one, other] {
+        seat(&mut seats, number).told(Version(8), now);
+    }
     seat(&mut seats, one).follows(VIEW, now);
     assert_eq!(
         seats.missing(VIEW, now).unwrap().proxies,
@@ -41,6 +44,7 @@ fn who_may_come_back_is_missed_for_a_moment() {
     assert_eq!(missing(&seats, now), Some((0, Some(back))));
     let number = seats.sit("p1", now).unwrap();
     assert_eq!(missing(&seats, now), Some((1, None)));
+    seat(&mut seats, number).told(VIEW, now);
     seat(&mut seats, number).follows(VIEW, now);
     assert_eq!(
         missing(&seats, now),
@@ -67,6 +71,24 @@ fn who_does_not_follow_what_it_was_told_is_missed_no_more() {
     assert_eq!(missing(&seats, at(60)), Some((1, None)), "it came a step further");
     seat(&mut seats, number).follows(VIEW, at(60));
     assert!(!seat(&mut seats, number).is_overdue(at(600)));
+}
+
+#[test]
+fn nobody_follows_what_it_was_not_told() {
+    let (mut seats, now) = (Seats::default(), runtime::now());
+    let number = seats.sit("p1", now).unwrap();
+    seat(&mut seats, number).follows(Version(u64::MAX), now);
+    assert_eq!(missing(&seats, now), Some((1, None)), "it was told nothing");
+    seat(&mut seats, number).told(Version(6), now);
+    seat(&mut seats, number).follows(Version(u64::MAX), now);
+    assert_eq!(
+        missing(&seats, now),
+        Some((1, None)),
+        "it was told an earlier one"
+    );
+    seat(&mut seats, number).told(VIEW, now);
+    seat(&mut seats, number).follows(VIEW, now);
+    assert_eq!(missing(&seats, now), None);
 }
 
 #[test]
@@ -99,6 +121,8 @@ fn a_seat_that_is_left_is_free_and_whoever_had_it_may_come_back() {
 async fn a_wait_ends_with_the_last_word_and_otherwise_in_time() {
     let followers = Followers::new();
     let (one, other) = (followers.sit("p1").unwrap(), followers.sit("p2").unwrap());
+    one.told(VIEW);
+    other.told(VIEW);
     let began = runtime::now();
     let mut waiting = std::pin::pin!(followers.followed(VIEW));
     one.follows(VIEW);
