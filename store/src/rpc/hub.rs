@@ -350,6 +350,7 @@ impl EventSink for Hub {
         // Under the lock: what is applied from here on finds this node elected, whatever its version.
         let now = runtime::now();
         state.owners.elected(table.version(), now);
+        state.departed.elected(now);
         drop(state);
         self.followers.elected(now);
     }

@@ -41,28 +41,39 @@ impl LastHeard {
     }
 }
 
-/// Instances whose streams ended, and when something last came on them.
+/// Instances whose streams ended, and when something last came on them, since this node was elected last: who was heard of before
+/// may have spoken to other leaders since.
 #[derive(Default)]
-pub(super) struct Departed(HashMap<u64, Instant>);
+pub(super) struct Departed {
+    heard: HashMap<u64, Instant>,
+    elected: Option<Instant>,
+}
 
 impl Departed {
+    /// This node was elected.
+    pub(super) fn elected(&mut self, now: Instant) {
+        self.heard.clear();
+        self.elected = Some(now);
+    }
+
     /// The stream of an instance ended.
     pub(super) fn note(&mut self, instance: u64, heard: Option<Instant>) {
-        let Some(heard) = heard else {
+        // A stream of an earlier term may end late.
+        let Some(heard) = heard.filter(|heard| self.elected.is_none_or(|elected| *heard >= elected)) else {
             return;
         };
-        self.0.insert(instance, heard);
-        if self.0.len() > DEPARTED_MAX {
-            let longest = self.0.iter().min_by_key(|(_, heard)| **heard);
+        self.heard.insert(instance, heard);
+        if self.heard.len() > DEPARTED_MAX {
+            let longest = self.heard.iter().min_by_key(|(_, heard)| **heard);
             if let Some(longest) = longest.map(|(instance, _)| *instance) {
-                self.0.remove(&longest);
+                self.heard.remove(&longest);
             }
         }
     }
 
     /// When something last came; none if that is not known.
     pub(super) fn last(&self, instance: u64) -> Option<Instant> {
-        self.0.get(&instance).copied()
+        self.heard.get(&instance).copied()
     }
 }
 
@@ -94,12 +105,26 @@ mod tests {
         for instance in (0..=DEPARTED_MAX as u64).rev() {
             departed.note(instance, Some(at(instance)));
         }
-        assert_eq!(departed.0.len(), DEPARTED_MAX);
+        assert_eq!(departed.heard.len(), DEPARTED_MAX);
         assert_eq!(departed.last(0), None);
         assert_eq!(departed.last(1), Some(at(1)));
         departed.note(1, Some(at(9)));
         departed.note(2, None);
         assert_eq!((departed.last(1), departed.last(2)), (Some(at(9)), Some(at(2))));
+    }
+
+    #[test]
+    fn who_was_heard_of_in_an_earlier_term_was_never_heard_of() {
+        let (mut departed, began) = (Departed::default(), runtime::now());
+        let later = began + Duration::from_secs(1);
+        departed.note(1, Some(began));
+        departed.elected(later);
+        departed.note(2, Some(began));
+        departed.note(3, Some(later));
+        assert_eq!(
+            [1, 2, 3].map(|instance| departed.last(instance)),
+            [None, None, Some(later)]
+        );
     }
 
     #[tokio::test(start_paused = true)]
