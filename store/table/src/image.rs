@@ -43,8 +43,9 @@ impl TableImage {
         self.slots.iter().filter(live).count() as u64
     }
 
-    /// What a new cluster begins with: all sessions, in the next generation, and nothing that speaks of the old cluster's
-    /// Tomcats or nodes. `disks` are the new members, node ids with their disks. Of `draw` 47 bits count; they must be drawn
+    /// What a new cluster begins with: all sessions, in the next generation, owned by nobody; the registry as it is in the copy, with
+    /// what operators wish and who was taken out, as a view later than any before; and nothing that speaks of the old cluster's nodes.
+    /// Who stands in the registry announces itself again ([`super::TableReader::is_announced`]). `disks` are the new members, node ids with their disks. Of `draw` 47 bits count; they must be drawn
     /// at random, because one copy may be restored twice. None if no generation is left.
     ///
     /// A copy of the table is older than what its Tomcats may have seen since. So nobody holds anything: whoever comes with
