@@ -7,6 +7,7 @@
 //!
 //! Left out on purpose: per-user or per-path figures; they belong into the access log. Session ids appear nowhere.
 
+mod gone;
 mod histogram;
 mod page;
 mod pools;
@@ -17,6 +18,7 @@ use std::cell::RefCell;
 use metrics::{Counter, Gauge, counter, gauge};
 use remora_process::figures;
 
+pub(crate) use gone::Gone;
 pub(crate) use page::{FollowedFigures, render, render_followed};
 pub(crate) use pools::{PoolCells, PoolFigures};
 pub(crate) use upstreams::UpstreamCells;

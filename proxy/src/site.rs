@@ -107,8 +107,9 @@ impl Site {
             .left(&snapshot.limits.retry, self.directory.time(now));
         tally.thread(self.thread).retry_tokens.set(tokens);
         self.connections.tell(|upstream, resting, closed| {
-            let cells = tally.upstream(upstream).of(self.thread);
-            cells.figures.rest(resting, closed);
+            if let Some(counters) = tally.known(upstream) {
+                counters.of(self.thread).figures.rest(resting, closed);
+            }
         });
     }
 

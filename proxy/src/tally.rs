@@ -5,20 +5,21 @@
 //! moves between cores for it. Whoever reads adds the cells of all threads up.
 //!
 //! Invariants: a cell is written by its own thread alone ([`Thread`]) · an upstream keeps its counters for as long as it keeps
-//! its id, over every snapshot and reload · a tally has counters for each id that its snapshot names, because ids are dense
-//! and never given twice · nothing waits here. Beside the counters lies what requests doubt ([`Doubts`]), which lives as long.
+//! its id, over every snapshot and reload · a tally has counters for each id that its snapshot names · once no snapshot names an
+//! upstream, so that nobody counts of it any more, its counts are added up under its names (`gone`) · nothing waits here. Beside the counters lies what requests doubt ([`Doubts`]), which lives as long.
 //!
 //! Left out on purpose: anything that a belief rests on. That is a value in the snapshot. Only where a new user goes may rest
 //! on these counts, in pools that are balanced by busyness or traffic. And a sum of one moment: cells are read one after the
 //! other, while their threads go on.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, fence};
+use std::sync::{Arc, Weak};
 
 use remora_policy::{Failure, UpstreamId};
 
 use crate::doubts::Doubts;
-use crate::metrics::{PoolFigures, UpstreamCells};
+use crate::metrics::{Gone, PoolFigures, UpstreamCells};
 
 /// One of the threads that serve clients, by its number from 0 on. Each has one, which no other has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +30,34 @@ pub(crate) struct Thread(pub(crate) usize);
 pub(crate) struct Tally {
     /// What each thread counts beside upstreams and pools. How many count is fixed when the process starts.
     threads: Arc<[ThreadCells]>,
-    /// By [`UpstreamId::index`].
-    upstreams: Vec<Arc<Counters>>,
-    /// By [`UpstreamId::index`].
-    doubts: Vec<Arc<Doubts>>,
+    /// By [`UpstreamId::index`]; none where the snapshot does not name the upstream.
+    upstreams: Vec<Option<Seat>>,
+    /// Upstreams that earlier snapshots name, which somebody may still go by.
+    leaving: Vec<Leaver>,
+    /// Those that nobody names any more.
+    gone: Gone,
     /// The pools of the snapshot, by their positions.
     pools: Vec<Arc<PoolFigures>>,
     /// Of every pool that ever was.
     all_pools: Vec<Arc<PoolFigures>>,
+}
+
+/// What is counted and doubted of an upstream, in each tally whose snapshot names it.
+#[derive(Clone)]
+struct Seat {
+    counters: Arc<Counters>,
+    doubts: Arc<Doubts>,
+    /// Held by those tallies alone.
+    named: Arc<()>,
+}
+
+/// An upstream that is named no more.
+#[derive(Clone)]
+struct Leaver {
+    id: UpstreamId,
+    counters: Arc<Counters>,
+    /// Gone with the last tally whose snapshot names it.
+    named: Weak<()>,
 }
 
 impl Tally {
@@ -46,7 +67,8 @@ impl Tally {
         Self {
             threads: (0..threads).map(|_| ThreadCells::default()).collect(),
             upstreams: Vec::new(),
-            doubts: Vec::new(),
+            leaving: Vec::new(),
+            gone: Gone::default(),
             pools: Vec::new(),
             all_pools: Vec::new(),
         }
@@ -55,8 +77,37 @@ impl Tally {
     /// Makes room for one more upstream: the one with the next id, of this pool and route.
     pub(crate) fn add(&mut self, pool: &str, route: &str) {
         let counters = Counters::new((pool, route), self.threads.len());
-        self.upstreams.push(Arc::new(counters));
-        self.doubts.push(Arc::default());
+        self.upstreams.push(Some(Seat {
+            counters: Arc::new(counters),
+            doubts: Arc::default(),
+            named: Arc::default(),
+        }));
+    }
+
+    /// From here on these are named, all of which have a place.
+    pub(crate) fn keep(&mut self, present: &BTreeSet<UpstreamId>) {
+        for (id, place) in (0..).map(UpstreamId).zip(&mut self.upstreams) {
+            if let Some(seat) = place.take_if(|_| !present.contains(&id)) {
+                self.leaving.push(Leaver {
+                    id,
+                    named: Arc::downgrade(&seat.named),
+                    counters: seat.counters,
+                });
+            }
+        }
+        let left = self
+            .leaving
+            .extract_if(.., |leaver| leaver.named.strong_count() == 0);
+        let left: Vec<Leaver> = left.collect();
+        // What was counted before the last tally was let go is seen from here on.
+        fence(Acquire);
+        for leaver in left {
+            self.gone.add(&leaver.counters);
+        }
+        let mut gone = std::mem::take(&mut self.gone);
+        let named: BTreeSet<(&str, &str)> = self.all_upstreams().map(Counters::name).collect();
+        gone.fold(|name| named.contains(&name));
+        self.gone = gone;
     }
 
     /// From here on the pools are those of these names, in their order.
@@ -78,12 +129,34 @@ impl Tally {
     /// What is counted of this upstream.
     #[must_use]
     pub(crate) fn upstream(&self, id: UpstreamId) -> &Arc<Counters> {
-        &self.upstreams[id.index()]
+        &self.seat(id).counters
     }
 
-    /// The same of every upstream that ever was.
+    /// The same, if somebody may go by it.
+    #[must_use]
+    pub(crate) fn known(&self, id: UpstreamId) -> Option<&Counters> {
+        let seat = self.upstreams.get(id.index())?.as_ref();
+        let leaver = || self.leaving.iter().find(|leaver| leaver.id == id);
+        let known = seat.map(|seat| &seat.counters);
+        known
+            .or_else(|| leaver().map(|leaver| &leaver.counters))
+            .map(|known| &**known)
+    }
+
+    fn seat(&self, id: UpstreamId) -> &Seat {
+        let seat = self.upstreams[id.index()].as_ref();
+        seat.expect("a tally has a place for each that its snapshot names")
+    }
+
+    /// What is counted of every upstream that somebody may go by.
     pub(crate) fn all_upstreams(&self) -> impl Iterator<Item = &Counters> {
-        self.upstreams.iter().map(|counters| &**counters)
+        let seats = self.upstreams.iter().flatten().map(|seat| &*seat.counters);
+        seats.chain(self.leaving.iter().map(|leaver| &*leaver.counters))
+    }
+
+    /// What was counted of those that were, by their names.
+    pub(crate) fn gone(&self) -> &Gone {
+        &self.gone
     }
 
     /// What a thread counts, for that thread.
@@ -101,7 +174,7 @@ impl Tally {
     /// What requests doubt of this upstream, and what its checks say to that.
     #[must_use]
     pub(crate) fn doubts(&self, id: UpstreamId) -> &Arc<Doubts> {
-        &self.doubts[id.index()]
+        &self.seat(id).doubts
     }
 
     /// The figures of the pool at this position.

@@ -56,6 +56,16 @@ pub(super) struct Spread {
     pub(super) together: u64,
 }
 
+impl Spread {
+    /// Adds others.
+    pub(super) fn merge(&mut self, others: &Spread) {
+        for (sum, more) in self.buckets.iter_mut().zip(&others.buckets) {
+            *sum += more;
+        }
+        self.together = self.together.wrapping_add(others.together);
+    }
+}
+
 impl OwnHistogram {
     /// One that took so long.
     pub(super) fn record(&self, duration: Duration) {

@@ -2,7 +2,8 @@
 //!
 //! Invariants: what is counted is told for as long as the process lives, and what is believed or wanted of an upstream while a
 //! pool has it · an upstream that comes back, at another address too, goes on under the same names, and several with one route are
-//! counted together, but what is so of each now is told with its url · names of pools and routes
+//! counted together, but what is so of each now is told with its url · of upstreams that are long gone only a pool's sums are told, with
+//! an empty route (`gone`) · names of pools and routes
 //! are letters, digits, _, - and dots, and addresses have no quotes (`config` sees to it), so nothing is escaped but what
 //! certificates say.
 //!
@@ -172,23 +173,22 @@ fn escaped(value: &str) -> String {
 
 /// What all that were ever known under one name were counted as.
 fn upstream_counts(tally: &Tally, lines: &mut Lines<'_>) {
-    let mut names: BTreeMap<(&str, &str), Vec<&Counters>> = BTreeMap::new();
-    for counters in tally.all_upstreams() {
-        names.entry(counters.name()).or_default().push(counters);
+    let mut names: BTreeMap<(&str, &str), UpstreamSums> = BTreeMap::new();
+    for (name, sums) in tally.gone().iter() {
+        names.entry(name).or_default().merge(sums);
     }
-    for ((pool, route), known) in names {
-        let (mut sums, labels) = (UpstreamSums::default(), [("pool", pool), ("route", route)]);
-        let together = |of: fn(&Counters) -> u64| known.iter().map(|counters| of(counters)).sum::<u64>();
-        for cells in known.iter().flat_map(|counters| counters.figures()) {
-            sums.add(cells);
-        }
+    for counters in tally.all_upstreams() {
+        names.entry(counters.name()).or_default().count(counters);
+    }
+    for ((pool, route), sums) in names {
+        let labels = [("pool", pool), ("route", route)];
         lines.each(ANSWERS, &labels, "class", CLASSES, sums.classes);
         lines.spread(ANSWER_SECONDS, &labels, &sums.heads);
         lines.spread(CONNECT_SECONDS, &labels, &sums.connects);
         failures(&labels, &sums, lines);
         lines.put(UPSTREAM_REPEATS, &labels, sums.repeats);
-        lines.put(SENT_BYTES, &labels, together(Counters::given_so_far));
-        lines.put(RECEIVED_BYTES, &labels, together(Counters::taken_so_far));
+        lines.put(SENT_BYTES, &labels, sums.given);
+        lines.put(RECEIVED_BYTES, &labels, sums.taken);
         let new = sums.connects.buckets.iter().sum();
         lines.each(CONNECTIONS, &labels, "from", ["kept", "new"], [sums.kept, new]);
         lines.put(RESTING, &labels, sums.resting);

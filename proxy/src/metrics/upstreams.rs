@@ -11,7 +11,7 @@ use remora_policy::{Cause, Failure, Phase};
 
 use super::histogram::{OwnHistogram, Spread};
 use super::pools::{CLASSES, class_of};
-use crate::tally::OwnCount;
+use crate::tally::{Counters, OwnCount};
 
 /// Whether a byte of the request was sent, as an index and as a word.
 pub(super) const SENT: [&str; 2] = ["no", "yes"];
@@ -76,8 +76,8 @@ impl UpstreamCells {
     }
 }
 
-/// What all threads counted of one upstream.
-#[derive(Default)]
+/// What all threads counted of upstreams.
+#[derive(Clone, Default)]
 pub(super) struct UpstreamSums {
     pub(super) classes: [u64; CLASSES.len()],
     pub(super) heads: Spread,
@@ -87,11 +87,42 @@ pub(super) struct UpstreamSums {
     pub(super) kept: u64,
     pub(super) resting: u64,
     pub(super) closed: u64,
+    /// Bytes of content and of tunnels to them, and from them.
+    pub(super) given: u64,
+    pub(super) taken: u64,
 }
 
 impl UpstreamSums {
+    /// Adds what was counted of one upstream.
+    pub(super) fn count(&mut self, counters: &Counters) {
+        for cells in counters.figures() {
+            self.add(cells);
+        }
+        self.given += counters.given_so_far();
+        self.taken += counters.taken_so_far();
+    }
+
+    /// Adds what was counted of others.
+    pub(super) fn merge(&mut self, others: &UpstreamSums) {
+        for (sum, more) in self.classes.iter_mut().zip(&others.classes) {
+            *sum += more;
+        }
+        self.heads.merge(&others.heads);
+        self.connects.merge(&others.connects);
+        let failures = self.failures.iter_mut().flatten();
+        for (sum, more) in failures.zip(others.failures.iter().flatten()) {
+            *sum += more;
+        }
+        self.repeats += others.repeats;
+        self.kept += others.kept;
+        self.resting += others.resting;
+        self.closed += others.closed;
+        self.given += others.given;
+        self.taken += others.taken;
+    }
+
     /// Adds what one thread counted.
-    pub(super) fn add(&mut self, cells: &UpstreamCells) {
+    fn add(&mut self, cells: &UpstreamCells) {
         for (sum, own) in self.classes.iter_mut().zip(&cells.classes) {
             *sum += own.read();
         }
