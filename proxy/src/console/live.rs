@@ -1,7 +1,7 @@
 //! What pages are told: a picture each second, and each change as it comes, as events that a browser follows by itself.
 //!
-//! A picture is written once, and all pages are given the same bytes. A page that reads slowly is given the newest when there is
-//! room for it: one event is kept for it, and no more. Each has a task, because a page that does not read at all has to end as well.
+//! A picture is written once, and all pages are given the same bytes. A page that reads slowly is given the newest when it has
+//! read the last: nothing is kept for it. A task beside each keeps its place, because a page that does not read at all has to give it back.
 //!
 //! Invariants: so many pages at a time, and so many of one caller · a page is told nothing any more, and its place is free, when its login
 //! ends or the process has a successor, whether it reads or not.
@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::Serialize;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::Console;
 use super::answer::{self, Refusal};
@@ -121,99 +121,108 @@ pub(super) fn event(name: &str, id: Option<u64>, told: &impl Serialize) -> Bytes
     Bytes::from(format!("event: {name}\n{id}data: {data}\n\n"))
 }
 
-/// One page that looks. As long as it is there, somebody does.
-struct OpenPage {
+/// A place among the pages that look, free again when this goes.
+struct PagePlace {
     console: Console,
-    cookie: Shown,
-    login: Arc<Login>,
-    picture: watch::Receiver<Option<Bytes>>,
-    chronicle: Chronicle,
-    changes: watch::Receiver<u64>,
-    over: watch::Receiver<bool>,
-    /// The last change that it was told of.
-    told: u64,
+    name: String,
 }
 
-impl OpenPage {
-    fn open(
-        (console, chronicle): (&Console, &Chronicle),
-        cookie: Shown,
-        login: Arc<Login>,
-        told: Option<u64>,
-    ) -> Result<Self, Refusal> {
+impl PagePlace {
+    fn take(console: &Console, name: &str) -> Result<Self, Refusal> {
         let mut admitted = Ok(());
         console.0.pages.send_if_modified(|pages| {
-            admitted = pages.admit(login.caller.name());
+            admitted = pages.admit(name);
             admitted.is_ok()
         });
         admitted.map_err(Refusal::away)?;
+        Ok(Self {
+            console: console.clone(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl Drop for PagePlace {
+    fn drop(&mut self) {
+        self.console.0.pages.send_modify(|pages| pages.leave(&self.name));
+    }
+}
+
+/// What a page is told by: a login that holds, while this process is the one to ask.
+#[derive(Clone)]
+struct PageRight {
+    console: Console,
+    cookie: Arc<Shown>,
+    login: Arc<Login>,
+    over: watch::Receiver<bool>,
+}
+
+impl PageRight {
+    fn has_ended(&self) -> bool {
+        let now = self.cookie.login(&self.console);
+        *self.over.borrow() || !now.is_some_and(|now| Arc::ptr_eq(&now, &self.login))
+    }
+
+    /// Keeps a page's place until it has ended or is closed. Each picture, which comes every second while somebody looks, asks again
+    /// whether it has ended.
+    async fn keep(mut self, _place: PagePlace, mut closed: oneshot::Receiver<()>) {
+        let mut ticks = self.console.0.picture.subscribe();
+        while !self.has_ended() {
+            tokio::select! {
+                _ = &mut closed => return,
+                // The senders live as long as this does.
+                _ = ticks.changed() => {}
+                _ = self.over.changed() => {}
+            }
+        }
+    }
+}
+
+/// One page that looks.
+struct OpenPage {
+    right: PageRight,
+    picture: watch::Receiver<Option<Bytes>>,
+    chronicle: Chronicle,
+    changes: watch::Receiver<u64>,
+    /// The last change that it was told of.
+    told: u64,
+    /// Goes with the page, and says so to what keeps its place.
+    _open: oneshot::Sender<()>,
+}
+
+impl OpenPage {
+    fn open(right: PageRight, chronicle: &Chronicle, told: Option<u64>, open: oneshot::Sender<()>) -> Self {
         let mut changes = chronicle.watch();
         let last = *changes.borrow_and_update();
-        let mut picture = console.0.picture.subscribe();
+        let mut picture = right.console.0.picture.subscribe();
         // The one that is there is told at once.
         picture.mark_changed();
         let told = told.unwrap_or(last);
         if told != last {
             changes.mark_changed();
         }
-        Ok(Self {
+        Self {
+            right,
             picture,
             chronicle: chronicle.clone(),
             changes,
-            over: console.0.over.subscribe(),
             told,
-            console: console.clone(),
-            cookie,
-            login,
-        })
-    }
-
-    /// Tells it all, until it is closed or has ended.
-    async fn tell(mut self, page: mpsc::Sender<Bytes>) {
-        while let Some(room) = self.room(&page).await {
-            let told = tokio::select! {
-                told = self.next() => told,
-                () = page.closed() => None,
-            };
-            // The login may have ended while there was nothing to tell.
-            let Some(told) = told.filter(|_| !self.has_ended()) else {
-                return;
-            };
-            room.send(told);
+            _open: open,
         }
-    }
-
-    /// Room for one more event, as soon as the page has read so far. Each picture, which comes every second while somebody looks,
-    /// asks again whether it has ended.
-    async fn room<'a>(&mut self, page: &'a mpsc::Sender<Bytes>) -> Option<mpsc::Permit<'a, Bytes>> {
-        let mut ticks = self.console.0.picture.subscribe();
-        while !self.has_ended() {
-            tokio::select! {
-                room = page.reserve() => return room.ok(),
-                _ = ticks.changed() => {}
-                _ = self.over.changed() => {}
-            }
-        }
-        None
     }
 
     /// What it is told next; none at its end.
     async fn next(&mut self) -> Option<Bytes> {
-        while !self.has_ended() {
-            tokio::select! {
-                _ = self.over.changed() => {}
+        while !self.right.has_ended() {
+            let told = tokio::select! {
+                _ = self.right.over.changed() => None,
                 // The senders live as long as this does.
-                _ = self.changes.changed() => {
-                    if let Some(told) = self.what_changed() {
-                        return Some(told);
-                    }
-                }
-                _ = self.picture.changed() => {
-                    let picture = self.picture.borrow_and_update().clone();
-                    if picture.is_some() {
-                        return picture;
-                    }
-                }
+                _ = self.changes.changed() => self.what_changed(),
+                _ = self.picture.changed() => self.picture.borrow_and_update().clone(),
+            };
+            if told.is_some() {
+                // The login may have ended while there was nothing to tell.
+                return told.filter(|_| !self.right.has_ended());
             }
         }
         None
@@ -228,18 +237,6 @@ impl OpenPage {
         self.told = last;
         Some(Bytes::from(events.collect::<Vec<_>>().concat()))
     }
-
-    fn has_ended(&self) -> bool {
-        let now = self.cookie.login(&self.console);
-        *self.over.borrow() || !now.is_some_and(|now| Arc::ptr_eq(&now, &self.login))
-    }
-}
-
-impl Drop for OpenPage {
-    fn drop(&mut self) {
-        let name = self.login.caller.name();
-        self.console.0.pages.send_modify(|pages| pages.leave(name));
-    }
 }
 
 /// Follows the site.
@@ -252,13 +249,20 @@ pub(super) async fn live(
     let told = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
-    let whole = (&desk.console, desk.control.chronicle());
-    let page = OpenPage::open(whole, cookie, login, told)?;
-    let (to, events) = mpsc::channel(1);
-    tokio::spawn(page.tell(to));
-    let events = stream::unfold(events, |mut events| async move {
-        let event = events.recv().await?;
-        Some((Ok::<_, Infallible>(event), events))
+    let console = &desk.console;
+    let place = PagePlace::take(console, login.caller.name())?;
+    let right = PageRight {
+        console: console.clone(),
+        cookie: Arc::new(cookie),
+        login,
+        over: console.0.over.subscribe(),
+    };
+    let (open, closed) = oneshot::channel();
+    tokio::spawn(right.clone().keep(place, closed));
+    let page = OpenPage::open(right, desk.control.chronicle(), told, open);
+    let events = stream::unfold(page, |mut page| async move {
+        let event = page.next().await?;
+        Some((Ok::<_, Infallible>(event), page))
     });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     Ok((kind, Body::from_stream(events)).into_response())
@@ -299,7 +303,6 @@ mod tests {
     #[tokio::test]
     async fn a_page_that_does_not_read_ends_with_its_login() {
         let console = Console::new("127.0.0.1:7410".parse().unwrap(), None, None);
-        let chronicle = Chronicle::default();
         let eve = Caller::with_roles("eve", vec![Role::Reader]);
         let until = (console.now(), console.now() + Duration::from_secs(3_600));
         let granted = console.logins().by_certificate(&eve, until, &drawn());
@@ -309,18 +312,20 @@ mod tests {
             cookie_name: String::new(),
             cookies: vec![granted.cookie],
         };
-        let whole = (&console, &chronicle);
-        let page = OpenPage::open(whole, shown, Arc::clone(&granted.login), None).unwrap();
-        let (to, _unread) = mpsc::channel(1);
-        let told = tokio::spawn(page.tell(to.clone()));
-        console.0.picture.send_replace(Some(Bytes::from("event")));
-        while to.capacity() > 0 {
-            tokio::task::yield_now().await;
-        }
+        let place = PagePlace::take(&console, "eve").unwrap();
+        let right = PageRight {
+            console: console.clone(),
+            cookie: Arc::new(shown),
+            login: Arc::clone(&granted.login),
+            over: console.0.over.subscribe(),
+        };
+        let (_open, closed) = oneshot::channel();
+        let kept = tokio::spawn(right.keep(place, closed));
+        tokio::task::yield_now().await;
         assert!(console.0.pages.borrow().some());
         console.logins().close(&granted.login);
         console.0.picture.send_replace(Some(Bytes::from("event")));
-        told.await.unwrap();
+        kept.await.unwrap();
         assert!(!console.0.pages.borrow().some());
     }
 }

@@ -1,5 +1,6 @@
 //! What a secret opens, for how long and for whom. Broken once to see it fail: the end of a token not looked at; a login of a
-//! certificate found without it; a login whose token is over found on.
+//! certificate found without it; a login whose token is over found on; a token that stays good; logins of one caller not
+//! counted.
 
 use super::*;
 
