@@ -30,7 +30,7 @@ use super::convert::session_key;
 use super::followers::Followers;
 use super::lately::Lately;
 use super::outbox::{Cut, Outbox};
-use super::twins::Said;
+use super::twins::WarnedOf;
 
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
 use owners::{Owners, Told};
@@ -47,7 +47,7 @@ pub(super) struct Hub {
     /// Proxies that follow the registry. Beside the streams as well.
     pub(super) followers: Followers,
     /// What was said of Tomcats that share a name. Beside the streams too.
-    pub(super) said: Said,
+    pub(super) said: WarnedOf,
 }
 
 struct State {
@@ -141,7 +141,7 @@ impl Hub {
             metrics,
             lately: Lately::default(),
             followers: Followers::new(),
-            said: Said::default(),
+            said: WarnedOf::default(),
         }
     }
 

@@ -92,9 +92,9 @@ fn whose(instance: u64, holder: Option<(u64, Presence)>) -> NameIs {
 
 /// Of which names it was said lately that two have them. No more than the registry has names.
 #[derive(Default)]
-pub(super) struct Said(Mutex<HashMap<Arc<str>, Instant>>);
+pub(super) struct WarnedOf(Mutex<HashMap<Arc<str>, Instant>>);
 
-impl Said {
+impl WarnedOf {
     /// Whether it is to be said of this name now; then it counts as said.
     fn is_due(&self, name: &Arc<str>, now: Instant) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn of_one_name_it_is_said_once_a_minute() {
-        let (said, began) = (Said::default(), runtime::now());
+        let (said, began) = (WarnedOf::default(), runtime::now());
         let (n1, n2): (Arc<str>, Arc<str>) = (Arc::from("n1"), Arc::from("n2"));
         assert!(said.is_due(&n1, began) && said.is_due(&n2, began));
         assert!(!said.is_due(&n1, began + SAID_EVERY / 2));

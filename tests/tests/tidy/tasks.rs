@@ -12,7 +12,7 @@ use crate::words::names;
 /// Where a program starts threads, tasks and processes: composition roots, accept loops, owners of one thread of their own, a
 /// successor of the process, and work
 /// for the disk, which must not be done on a thread that sends heartbeats, for a pager that takes nothing,
-/// for files of TLS that are read again and again, for servers that must not wait for each other's answers, or for keys, a page that does not read and has to end, and a kill, which goes on when nobody waits for it.
+/// for files of TLS that are read again and again, for servers that must not wait for each other's answers, or for keys, a page that does not read and has to end, and what is written in the books, which goes on when nobody waits for it.
 const STARTERS: &[&str] = &[
     "admin/src/commands/top.rs",
     "admin/src/commands/top/terminal.rs",
@@ -33,8 +33,8 @@ const STARTERS: &[&str] = &[
     "store/src/raft/runtime.rs",
     "store/src/raft/snapshots.rs",
     "store/src/raft/start.rs",
+    "store/src/rpc/books.rs",
     "store/src/rpc/copies.rs",
-    "store/src/rpc/killing.rs",
     "store/src/rpc/listing.rs",
     "store/src/runtime.rs",
     "proxy/src/handover/successor.rs",
