@@ -143,4 +143,4 @@ pub use upstream::{
     AdminState, Balance, BalanceBy, Belief, Emptied, Health, HealthRule, Lookup, Observation, Pool,
     RouteCookie, SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
-pub use wishes::{Lifted, Mark, Settings, StoredWish, Wish, Wishes};
+pub use wishes::{Lifted, Mark, Settings, StoredWish, WEIGHT, Wish, Wishes};

@@ -13,6 +13,7 @@ mod kept;
 mod said;
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::maintenance::Maintenances;
@@ -23,6 +24,9 @@ pub use said::StoredWish;
 
 /// The first line: the format and its version.
 const FIRST: &str = "remora-proxy wishes 1";
+
+/// Shares of new users that can be said, in a file and by an operator: beyond a thousand to one it is a slip of the pen.
+pub const WEIGHT: RangeInclusive<u32> = 1..=1_000;
 
 /// What can be said of an upstream in a file, and otherwise by an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +90,7 @@ impl Wish {
         match word.split_once('=')? {
             ("state", state) => self.state = Some(AdminState::named(state)?),
             ("until", until) => self.until = Some(until.parse().ok()?),
-            ("weight", weight) => self.weight = Some(weight.parse().ok()?),
+            ("weight", weight) => self.weight = Some(share(weight)?),
             _ => return None,
         }
         Some(())
@@ -259,6 +263,12 @@ pub(crate) fn standing(mark: Mark) -> String {
     format!("{version}{untold}")
 }
 
+/// A share of new users that can be said.
+fn share(word: &str) -> Option<u32> {
+    let said = word.parse().ok();
+    said.filter(|said| WEIGHT.contains(said))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +311,8 @@ mod tests {
             "n1 state=gone",
             "n1 until=1",
             " weight=1",
+            "n1 weight=0",
+            "n1 weight=1001",
             "n1 zone=a",
             "n1 lifted weight=1",
             "n1 version=3 by=ada",

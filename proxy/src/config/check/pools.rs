@@ -14,8 +14,8 @@ use super::super::file::{MemberTable, PoolTable};
 use super::super::report::Report;
 use super::super::values::{MemberConfig, Pages, PoolConfig, PoolTls};
 
-/// Shares of new users.
-pub(crate) const WEIGHT: RangeInclusive<u32> = 1..=1_000;
+pub(crate) use remora_policy::WEIGHT;
+
 /// The share unless configured: all alike.
 pub(crate) const WEIGHT_DEFAULT: u32 = 1;
 /// Sets of members, as many as httpd has.
