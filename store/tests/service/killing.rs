@@ -1,5 +1,6 @@
 //! What stands in the books of what goes on without whoever asked: a kill, and a Tomcat that is taken out of the registry; on a real
-//! node. Negative control: with the call in the place of a task of its own (`rpc/books.rs`), both tests wait in vain for their lines.
+//! node. Negative control, run: with the call in the place of a task of its own (`rpc/books.rs`), the first test waits in vain for its
+//! line, and the second finds that the call broke off.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Mutex, OnceLock, PoisonError};

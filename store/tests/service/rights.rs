@@ -276,7 +276,7 @@ async fn announces(channel: &Channel, instance: u64, application: &str) -> Resul
     Ok(answered.into_inner().version)
 }
 
-/// Negative control: without `may_have` in `rpc/registry.rs` the other application's Tomcat gets the name.
+/// Negative control, run: without `may_have` in `rpc/registry.rs` the other application's Tomcat gets the name.
 #[tokio::test]
 async fn nobody_takes_the_name_of_a_tomcat_whose_applications_are_not_his() {
     let ours = Certificates::new("ours");

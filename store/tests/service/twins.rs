@@ -1,5 +1,5 @@
 //! Tomcats that have one name: the registry has the last that announced itself, and forgets none that lives; on a real node.
-//! Negative control: with the hub telling nobody who was displaced, the first test waits in vain for the end of the stream.
+//! Negative control, run: with the hub telling nobody who was displaced, the first test waits in vain for the end of the stream.
 
 use super::common::{Manager, Running, Who, hello, single};
 use remora_proto::v1;

@@ -235,6 +235,7 @@ async fn a_stream_hears_of_the_end_of_what_it_watches() {
     assert_eq!(told.news, [ended]);
 }
 
+/// Negative control, run: with a hub that cuts no stream of whoever was taken out, it waits in vain.
 #[tokio::test]
 async fn a_tomcat_hears_that_it_was_taken_out_whoever_waits_for_the_answer() {
     let store = Store::of_one().await;
