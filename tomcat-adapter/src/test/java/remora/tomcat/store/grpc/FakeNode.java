@@ -158,21 +158,24 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   private final class Registry extends RegistryGrpc.RegistryImplBase {
     @Override
     public void announce(AnnounceRequest request, StreamObserver<AnnounceReply> answer) {
+      boolean frozen = registryFrozen;
       announcements.add(request);
-      answer(AnnounceReply.getDefaultInstance(), answer);
+      answer(AnnounceReply.getDefaultInstance(), answer, frozen);
     }
 
     @Override
     public void retire(RetireRequest request, StreamObserver<RetireReply> answer) {
+      boolean frozen = registryFrozen;
       retirements.add(request);
-      answer(RetireReply.getDefaultInstance(), answer);
+      answer(RetireReply.getDefaultInstance(), answer, frozen);
     }
 
-    private <T> void answer(T reply, StreamObserver<T> answer) {
+    /** Whoever saw that a call came may thaw the registry for the next one alone. */
+    private <T> void answer(T reply, StreamObserver<T> answer, boolean frozen) {
       Refusal refused = registryRefusal;
       if (refused != null) {
         answer.onError(statusOf(refused.getReason()).asRuntimeException(trailers(refused)));
-      } else if (!registryFrozen) {
+      } else if (!frozen) {
         answer.onNext(reply);
         answer.onCompleted();
       }

@@ -252,6 +252,7 @@ class RegistrarTest {
     awaitAnnouncements(1);
     node.registryFrozen = true;
     assertFalse(store.leave().isHeard(1));
+    await("the retirement", () -> node.retirements.size() == 1);
     FutureTask<Boolean> leaves = new FutureTask<>(() -> store.leave().isHeard(20_000));
     new Thread(leaves, "leaves").start();
     Conditions.await("wait", () -> Conditions.threadsIn(StoreClient.class, "isOut") == 1);
