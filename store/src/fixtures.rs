@@ -22,7 +22,8 @@ use crate::snapshot::{SnapshotMeta, SnapshotStore};
 mod samples;
 
 use samples::{
-    announcement, bury, commands, key, late, later, refused, retire_node, save, short, sweep, wish,
+    announcement, bury, commands, key, late, later, refused, retire_node, save, short, sweep, taken_back,
+    wish,
 };
 
 /// The format that these fixtures show.
@@ -83,9 +84,8 @@ fn proposal(serial: u64, command: Command) -> Proposal {
 }
 
 /// A table in which every kind of record stands: sessions with all that they may hold or remember, a tombstone, a key that
-/// was given up, a session that expired and waits and one that was buried, an application server, a wish, a server that was
-/// taken out, members, a disk that was
-/// one.
+/// was given up, a session that expired and waits and one that was buried, an application server, a wish and one that was taken
+/// back, a server that was taken out, members, a disk that was one.
 fn table() -> SessionTable {
     let mut table = SessionTable::new();
     table.begin_entry(Stamp(1_000));
@@ -125,14 +125,14 @@ fn table() -> SessionTable {
         ..refused(key("dan"))
     }));
     steps.push(Command::Announce(announcement()));
-    steps.extend([retire_node(), wish()]);
+    steps.extend([retire_node(), wish(), taken_back()]);
     steps.push(short(key("late")));
     steps.push(short(key("left")));
     for (serial, command) in (1..).zip(steps) {
         table.apply(&proposal(serial, command), &mut Tidings::default());
     }
     table.begin_entry(Stamp(2_001));
-    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 12)]) {
+    for (serial, command) in (50..).zip([sweep(), bury(key("late"), 13)]) {
         table.apply(&proposal(serial, command), &mut Tidings::default());
     }
     assert_eq!(table.reader().leavers(), 1);

@@ -457,7 +457,8 @@ fn one_if(so: bool) -> f64 {
 fn sample_table(table: &TableReader, limits: &Limits) {
     let (cluster, registry) = (table.cluster(), table.registry());
     gauge!(SERVERS).set(registry.servers.len() as f64);
-    gauge!(WISHES).set(registry.wishes.len() as f64);
+    let wishes = registry.wishes.iter().filter(|wish| !wish.is_taken_back());
+    gauge!(WISHES).set(wishes.count() as f64);
     gauge!(SESSIONS).set(table.sessions() as f64);
     gauge!(SESSIONS_LIMIT).set(limits.sessions_max as f64);
     gauge!(SESSION_BYTES).set(table.bytes() as f64);

@@ -99,10 +99,10 @@ pub enum Command {
     },
     /// Keep what an operator wishes of upstreams or of a pool.
     Wish {
-        /// What; one that says nothing takes the wish out. Its version is ignored.
+        /// What; one that says nothing takes the wish back. Its version is ignored.
         wish: Wish,
-        /// The version of the wish of the same thing that this one was made over, 0 for none; absent where any may be
-        /// replaced.
+        /// The version of the wish of the same thing that this one was made over, taken back or not, 0 where none was known;
+        /// absent where any may be replaced.
         base: Option<Version>,
     },
     /// An operator ends sessions; at most [`KILLED_MAX`].

@@ -180,9 +180,11 @@
 //! # Wishes
 //!
 //! 44. **Wish.** Keeps what an operator wishes of an upstream or a pool, in the place of what was wished of the same thing before;
-//!     an empty one lets it go. Whoever names the version of the wish that it was made over, or 0 for none, is Behind if
-//!     another stands, and changes nothing. What is so already is answered before that and counts none. What a wish says
-//!     the table does not read. (`scripts/wishes.script`)
+//!     an empty one takes it back, and is kept in its place: the last 256 of those stay. Whoever names the version of the wish
+//!     that it was made over, taken back or not, or 0 where none was known, is Behind if it is another now, and changes nothing. What is
+//!     so already is answered before that and counts none; but of what nothing is known is taken back, too, for what was told
+//!     of it before and comes later. What a wish says the table does not read. (`scripts/wishes.script`; the 256 in
+//!     `src/tests/bounds.rs`)
 //! 45. **The view** of servers, wishes and marks is read as of one moment, with the version of the last command that changed any
 //!     of them. (`scripts/registry.script`, `scripts/wishes.script`, `scripts/anew.script`)
 //!

@@ -267,12 +267,15 @@ fn check_announcement(
 
 /// An operator can drain on a full disk, and take any wish back: only what makes the registry much larger is refused.
 fn check_wish(wish: &Wish, table: &TableReader, room: Room) -> Result<(), LimitError> {
-    if wish.said.is_empty() {
+    if wish.is_taken_back() {
         return Ok(());
     }
     let registry = table.registered();
-    let wishes = registry.wishes.len();
-    let before = registry.wishes.get(&wish.of).map(|wish| wish.bytes());
+    let wishes = registry.standing_wishes().count();
+    let before = registry.wishes.get(&wish.of);
+    let before = before
+        .filter(|wish| !wish.is_taken_back())
+        .map(|wish| wish.bytes());
     if room != Room::Ample && wish.said.len() > WISH_FITS_BYTES {
         return Err(no_room("a page of an operator"));
     }

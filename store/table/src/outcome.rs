@@ -92,12 +92,12 @@ pub enum Outcome {
     },
     /// Wish: it is so.
     Wished {
-        /// Its version; of a wish that was not there to be taken out, that of the view.
+        /// Its version; of one that is taken back, when it first was.
         version: Version,
     },
     /// Wish: another was taken in since the one that it was made over. Nothing changed.
     Behind {
-        /// The version of the wish that stands; 0 when none does.
+        /// The version of the wish that stands, or at which it was taken back; 0 when nothing is known of any.
         version: Version,
     },
     /// Kill.

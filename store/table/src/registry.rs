@@ -2,10 +2,12 @@
 //!
 //! Nothing here lapses: a server stands until it is retired, a wish until it is taken back. Who reads a view holds it for the
 //! truth for as long as nobody tells a later one, so a view says who was taken out, too: a server that it does not name may be
-//! one that it never knew.
+//! one that it never knew. Of a wish that was taken back the version stays, and who did it: *nothing* is a word like any other,
+//! over which another wish is made, and before which one that comes late is behind.
 //!
 //! Invariants: the version is that of the last command that changed any of the three, and no lower than any version in them;
-//! who stands is not retired; there is one mark for each instance of a node, earliest first.
+//! who stands is not retired; there is one mark for each instance of a node, earliest first; of each thing there is one wish, made
+//! or taken back.
 //! Left out on purpose: what a wish says, which only proxies read; whether a server lives, which no table can know.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +21,9 @@ use super::types::{Owner, Version};
 /// Retired servers that are remembered: a proxy that follows learns of each within a second, and one that comes back from another
 /// cluster or from an outage has held no more than it can ask; a rollout through a hundred servers fits twice.
 const RETIRED_MAX: usize = 256;
+/// Wishes that were taken back and are remembered: a proxy needs one for as long as it may still tell what it said before, which is
+/// one outage; in that time nobody takes back more than there are upstreams on a large site.
+const TAKEN_BACK_MAX: usize = 256;
 /// What a text takes in a message beside itself, in bytes, at most: field and length.
 const TEXT_FRAME_BYTES: usize = 4;
 /// What a server or a wish takes in a message beside its texts, in bytes, at most: versions, instance, threads, lengths.
@@ -52,9 +57,9 @@ pub struct RegisteredServer {
 pub struct Wish {
     /// Of what, such as `route n1`. At most 160 bytes.
     pub of: Arc<str>,
-    /// What, in the proxies' words. Never empty. At most 72 KiB.
+    /// What, in the proxies' words. At most 72 KiB; empty where it was taken back.
     pub said: Bytes,
-    /// Who wished it, for people. At most 128 bytes.
+    /// Who wished it, or took it back, for people. At most 128 bytes.
     pub who: Arc<str>,
     /// When, milliseconds since 1970, by the clock of the proxy that was asked. Data: only a repeat is known by it.
     pub at_ms: u64,
@@ -79,7 +84,7 @@ pub struct RegistryView {
     pub version: Version,
     /// By node name.
     pub servers: Vec<Arc<RegisteredServer>>,
-    /// By what they are of.
+    /// By what they are of; the last 256 that were taken back are among them ([`Wish::is_taken_back`]).
     pub wishes: Vec<Arc<Wish>>,
     /// The last 256 that were taken out and have not come back, earliest first.
     pub retired: Vec<Retired>,
@@ -151,14 +156,23 @@ impl Registry {
         }
     }
 
-    /// Keeps a wish, or takes it out where it says nothing any more.
+    /// Keeps a wish, or that it was taken back; of those that were, the earliest is forgotten where there are too many.
     pub(super) fn wish(&mut self, wish: Wish) {
         self.version = wish.version;
-        if wish.said.is_empty() {
-            self.wishes.remove(&wish.of);
-        } else {
-            self.wishes.insert(Arc::clone(&wish.of), Arc::new(wish));
+        self.wishes.insert(Arc::clone(&wish.of), Arc::new(wish));
+        let taken_back = || self.wishes.values().filter(|wish| wish.is_taken_back());
+        if taken_back().count() > TAKEN_BACK_MAX
+            && let Some(earliest) = taken_back().min_by_key(|wish| wish.version)
+        {
+            let of = Arc::clone(&earliest.of);
+            self.wishes.remove(&of);
         }
+    }
+
+    /// Those that stand.
+    pub(super) fn standing_wishes(&self) -> impl Iterator<Item = &Wish> {
+        let wishes = self.wishes.values().map(|wish| &**wish);
+        wishes.filter(|wish| !wish.is_taken_back())
     }
 
     /// What all servers take in a message at most, in bytes.
@@ -166,9 +180,9 @@ impl Registry {
         self.servers.values().map(|entry| entry.bytes()).sum()
     }
 
-    /// What all wishes take in a message at most, in bytes.
+    /// What all wishes that stand take in a message at most, in bytes.
     pub(super) fn wish_bytes(&self) -> usize {
-        self.wishes.values().map(|wish| wish.bytes()).sum()
+        self.standing_wishes().map(Wish::bytes).sum()
     }
 }
 
@@ -211,6 +225,11 @@ impl Announcement {
 }
 
 impl Wish {
+    /// Whether nothing is wished any more.
+    pub fn is_taken_back(&self) -> bool {
+        self.said.is_empty()
+    }
+
     /// What it takes in a message at most, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.of.len() + self.said.len() + self.who.len() + ENTRY_FRAME_BYTES

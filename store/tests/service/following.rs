@@ -185,7 +185,14 @@ async fn a_proxy_is_told_what_changes_and_once_a_second_that_nothing_has() {
         .wish(wish("route n1", b"", Some(kept.version)))
         .await
         .unwrap();
-    assert!(proxy.view().await.wishes.is_empty());
+    let nothing = vec![("route n1".to_owned(), Bytes::new())];
+    assert_eq!(
+        proxy.view().await.wishes,
+        nothing,
+        "over which another may be told"
+    );
+    let late = registry.wish(wish("route n1", b"drain", Some(0))).await;
+    assert_eq!(late.unwrap_err().code(), Code::FailedPrecondition);
 
     let (retired, (seen, at)) = tokio::join!(retire(&node, &mut n2), async {
         let seen = proxy.view().await;

@@ -116,6 +116,12 @@ fn wishes_are_bounded_in_number_and_bytes_and_can_always_be_taken_back() {
     refused(check(&many, &wishes(WISHES_MAX, 9), Room::Ample), "1024 wishes");
     check(&many, &wishes(7, 10), Room::Ample).unwrap();
     check(&many, &wishes(7, 0), Room::Reserve).unwrap();
+    let taken_back = filled(
+        (0..WISHES_MAX)
+            .map(|number| wishes(number, 9))
+            .chain([wishes(7, 0)]),
+    );
+    check(&taken_back, &wishes(WISHES_MAX, 9), Room::Ample).unwrap();
     let large = filled((0..29).map(|number| wishes(number, 70 << 10)));
     refused(
         check(&large, &wishes(29, 70 << 10), Room::Ample),

@@ -96,20 +96,17 @@ impl SessionTable {
         }
     }
 
-    /// Keeps a wish or, where nothing is said, lets it go. What is so already is answered first: a repeat is no newcomer that
-    /// came too late.
+    /// Keeps a wish or, where nothing is said, that it was taken back. What is so already is answered first: a repeat is no newcomer
+    /// that came too late. Of what nothing is known is taken back as well, whatever it was made over: what was told of it before
+    /// may come yet, and has to find that it is behind.
     pub(crate) fn wish(&mut self, wish: &Wish, base: Option<Version>) -> Outcome {
-        let (present, view) = {
-            let registry = self.contents.registry();
-            (registry.wishes.get(&wish.of).cloned(), registry.version)
-        };
+        let present = self.contents.registry().wishes.get(&wish.of).cloned();
         let version = present.as_ref().map_or(Version(0), |present| present.version);
-        match &present {
-            Some(present) if present.repeats(wish) => return Outcome::Wished { version },
-            None if wish.said.is_empty() => return Outcome::Wished { version: view },
-            _ => {}
+        if present.as_ref().is_some_and(|present| present.repeats(wish)) {
+            return Outcome::Wished { version };
         }
-        if base.is_some_and(|base| base != version) {
+        let is_nothing = present.is_none() && wish.is_taken_back();
+        if !is_nothing && base.is_some_and(|base| base != version) {
             return Outcome::Behind { version };
         }
         let version = self.next_version();
@@ -125,13 +122,14 @@ impl SessionTable {
 }
 
 impl Wish {
-    /// Whether this is what another wish asks for, word by word.
+    /// Whether this is what another wish asks for, word by word; whoever takes back is content with whoever did.
     fn repeats(&self, wish: &Wish) -> bool {
         let version = self.version;
-        *self
-            == Wish {
-                version,
-                ..wish.clone()
-            }
+        self.is_taken_back() && wish.is_taken_back()
+            || *self
+                == Wish {
+                    version,
+                    ..wish.clone()
+                }
     }
 }

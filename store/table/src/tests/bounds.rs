@@ -1,8 +1,10 @@
 //! What one proposal does at most: lists that are too long for a story.
 
+use bytes::Bytes;
+
 use crate::{
     Command, ENDED_MAX, Epoch, KILLED_MAX, Killed, Label, Limit, Outcome, OverLimit, Proposal, RequestId,
-    SWEPT_MAX, Save, SessionKey, SessionTable, Stamp, TOUCHED_MAX, Tidings, Touched, Version,
+    SWEPT_MAX, Save, SessionKey, SessionTable, Stamp, TOUCHED_MAX, Tidings, Touched, Version, Wish,
 };
 
 use super::{saves, sweep};
@@ -83,6 +85,32 @@ fn of_servers_that_were_retired_the_last_marks_stay() {
     let view = crowd.table.reader().registry();
     let marks: Vec<u64> = view.retired.iter().map(|mark| mark.server.instance).collect();
     assert_eq!(marks, (3..=258).collect::<Vec<_>>());
+}
+
+#[test]
+fn of_wishes_that_were_taken_back_the_last_are_known() {
+    let mut crowd = Crowd::new(0);
+    let wish = |number: u64, said: &'static str| {
+        let wish = Wish {
+            of: format!("route n{number:03}").into(),
+            said: Bytes::from_static(said.as_bytes()),
+            who: "ada".into(),
+            at_ms: 0,
+            version: Version(0),
+        };
+        Command::Wish { wish, base: None }
+    };
+    crowd.ask(wish(0, "drain"));
+    // Taken back in the order of their names, but for the second, which comes last.
+    for number in (2..=258).chain([1]) {
+        crowd.ask(wish(number, ""));
+    }
+    let known = crowd.table.reader().registry().wishes;
+    let known: Vec<&str> = known.iter().map(|wish| &*wish.of).collect();
+    assert_eq!(
+        (known.len(), &known[..3]),
+        (257, &["route n000", "route n001", "route n004"][..])
+    );
 }
 
 #[test]

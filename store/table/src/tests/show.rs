@@ -166,7 +166,10 @@ pub(super) fn show_server(entry: &RegisteredServer) -> String {
 }
 
 pub(super) fn show_wish(wish: &Wish) -> String {
-    let said = String::from_utf8_lossy(&wish.said);
+    let said = match String::from_utf8_lossy(&wish.said) {
+        said if said.is_empty() => "taken back".into(),
+        said => said,
+    };
     format!(
         "{}: {said} by {} at {} v{}",
         wish.of, wish.who, wish.at_ms, wish.version
