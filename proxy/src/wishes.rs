@@ -72,11 +72,6 @@ impl Keeping {
         place.store.as_ref().map(WishStore::read).transpose()
     }
 
-    /// Whether this process has the word.
-    pub(crate) async fn is_ours(&self) -> bool {
-        !self.hold().await.handed_over
-    }
-
     /// The lock, for a successor.
     pub(crate) async fn lock_file(&self) -> io::Result<Option<OwnedFd>> {
         let place = self.hold().await;

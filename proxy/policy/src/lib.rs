@@ -103,6 +103,7 @@ mod discovery;
 mod failover;
 mod frames;
 mod glitches;
+mod hash;
 mod headers;
 mod maintenance;
 mod pace;
@@ -116,7 +117,7 @@ mod warm;
 mod wishes;
 
 pub use discovery::{
-    Announced, Chosen, Endpoint, NoEndpoint, Refusal, Refused, Retired, Selection, Taken, View, merge,
+    Announced, Chosen, Endpoint, NoEndpoint, Refusal, Refused, Retired, Selection, Taken, View, heard, merge,
     overruled,
 };
 pub use failover::{
@@ -143,4 +144,4 @@ pub use upstream::{
     AdminState, Balance, BalanceBy, Belief, Emptied, Health, HealthRule, Lookup, Observation, Pool,
     RouteCookie, SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
-pub use wishes::{Lifted, Mark, Settings, StoredWish, WEIGHT, Wish, Wishes};
+pub use wishes::{Mark, Settings, StoredWish, WEIGHT, Wish, Wishes};

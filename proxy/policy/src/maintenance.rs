@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::pages::{Page, PageForm};
-use crate::wishes::{Kept, LIFTED, Lifted, Mark, Marked, UNTOLD, standing};
+use crate::wishes::{Kept, LIFTED, LastWord, Lifted, Mark, Marked, Shown, StoredWish};
 
 /// The first line: the format and its version.
 const FIRST: &str = "remora-proxy maintenance 1\n";
@@ -70,12 +70,22 @@ impl Maintenance {
 }
 
 impl Marked for Maintenance {
-    fn mark(&self) -> Mark {
-        self.mark
+    fn mark(&self) -> &Mark {
+        &self.mark
     }
 
-    fn set_mark(&mut self, mark: Mark) {
-        self.mark = mark;
+    fn mark_mut(&mut self) -> &mut Mark {
+        &mut self.mark
+    }
+
+    fn stored(&self) -> StoredWish {
+        StoredWish {
+            said: self.words().into_bytes(),
+            who: self.by.to_string(),
+            at: self.since,
+            version: self.mark.version,
+            ..StoredWish::default()
+        }
     }
 }
 
@@ -104,20 +114,17 @@ impl Maintenances {
         self.0.get(pool)
     }
 
-    /// Wishes this of a pool in place of what was wished before; nothing lets the file's word hold.
-    pub fn set(&mut self, pool: &str, wish: Option<Maintenance>) {
-        self.0.set(pool, wish);
+    /// Somebody wishes this of a pool in place of what was wished before; `is_shared`: the store is to be told.
+    pub fn set(&mut self, pool: &str, wish: Maintenance, is_shared: bool) {
+        self.0.say(pool, LastWord::Wish(wish), is_shared);
     }
 
-    /// Lets the file's word hold, which the store is to be told.
-    pub fn lift(&mut self, pool: &str, lifted: Lifted) {
-        self.0.lift(pool, lifted);
-    }
-
-    /// The store's version over which another wish of this pool is made; 0 where it has none.
-    #[must_use]
-    pub fn base(&self, pool: &str) -> u64 {
-        self.0.base(pool)
+    /// Somebody lets the file's word hold, at this second since 1970.
+    pub fn lift(&mut self, pool: &str, (who, at): (&str, u64), is_shared: bool) {
+        let (who, at) = (Some(who.into()), Some(at));
+        let mark = Mark::default();
+        self.0
+            .say(pool, LastWord::Nothing(Lifted { who, at, mark }), is_shared);
     }
 
     /// All of them, by pool.
@@ -125,27 +132,31 @@ impl Maintenances {
         self.0.iter()
     }
 
-    /// Those that were taken back, which the store still has.
-    pub(crate) fn lifted(&self) -> impl Iterator<Item = (&str, &Lifted)> {
-        self.0.lifted()
+    /// The same, with what was taken back and how each stands with the store.
+    pub(crate) fn kept(&self) -> &Kept<Maintenance> {
+        &self.0
+    }
+
+    pub(crate) fn kept_mut(&mut self) -> &mut Kept<Maintenance> {
+        &mut self.0
     }
 
     /// As [`Wishes::merge`](crate::Wishes).
-    pub(crate) fn merge(held: &Self, told: &Self, is_unread: impl Fn(&str) -> bool, is_same: bool) -> Self {
-        Self(Kept::merge(&held.0, &told.0, is_unread, is_same))
+    pub(crate) fn merge(held: &Self, told: &Self, shown: &Shown<'_>) -> Self {
+        Self(Kept::merge(&held.0, &told.0, shown))
     }
 
-    /// Takes in what the store tells of a pool: the words, and who said them when.
-    pub(crate) fn hear(
-        &mut self,
-        pool: &str,
-        said: &str,
-        (by, since, mark): (Arc<str>, u64, Mark),
-    ) -> Option<()> {
+    /// Takes in what the store tells of a pool: the words, and by whom they were said when.
+    pub(crate) fn hear(&mut self, pool: &str, said: &str, by: Lifted) -> Option<()> {
         if said.is_empty() {
-            self.set(pool, None);
+            self.0.put(pool, LastWord::Nothing(by));
             return Some(());
         }
+        let Lifted { who, at, mark } = by;
+        let (by, since) = (
+            who.unwrap_or_else(|| "an operator".into()),
+            at.unwrap_or_default(),
+        );
         let (line, mut behind) = said.split_once('\n').unwrap_or((said, ""));
         let mut words = line.split(' ');
         let mut wish = Maintenance {
@@ -157,33 +168,22 @@ impl Maintenances {
             mark,
         };
         words.try_for_each(|word| wish.take(word, &mut behind))?;
-        behind.is_empty().then(|| self.set(pool, Some(wish)))
+        behind.is_empty().then(|| self.0.put(pool, LastWord::Wish(wish)))
     }
 
     /// As they are kept.
     #[must_use]
     pub fn write(&self) -> String {
-        let wishes = self.iter().map(|(pool, wish)| {
-            let (line, marks) = (wish.line(), standing(wish.mark));
-            let (since, by) = (wish.since, named(&wish.by));
-            let page = wish.page.as_ref().map(|page| format!("{}\n", page.text()));
-            let page = page.unwrap_or_default();
-            (
-                pool,
-                format!("{pool} {line} since={since}{marks} by={by}\n{page}"),
-            )
-        });
-        let lifted = self.lifted().map(|(pool, lifted)| {
-            let (version, untold) = (lifted.version, false);
-            let marks = standing(Mark { version, untold });
-            let (since, by) = (lifted.at.unwrap_or_default(), lifted.who.as_deref());
-            let by = named(by.unwrap_or_default());
-            (pool, format!("{pool} {LIFTED} since={since}{marks} by={by}\n"))
-        });
-        let mut lines: Vec<(&str, String)> = wishes.chain(lifted).collect();
-        lines.sort();
         let mut text = FIRST.to_owned();
-        text.extend(lines.into_iter().map(|(_, line)| line));
+        text.extend(self.0.all().map(|(pool, said)| {
+            let (line, page) = match said {
+                LastWord::Wish(wish) => (wish.line(), wish.page.as_ref()),
+                LastWord::Nothing(_) => (LIFTED.to_owned(), None),
+            };
+            let (StoredWish { who, at, .. }, marks) = (said.stored(), said.mark().words());
+            let page = page.map(|page| format!("{}\n", page.text())).unwrap_or_default();
+            format!("{pool} {line} since={at}{marks} by={}\n{page}", named(&who))
+        }));
         text
     }
 
@@ -226,21 +226,21 @@ impl Maintenances {
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("since", seconds) => (wish.since, is_dated) = (seconds.parse().ok()?, true),
-                ("version", version) => wish.mark.version = version.parse().ok()?,
-                (UNTOLD, "") => wish.mark.untold = true,
+                _ if wish.mark.take(word)? => {}
                 _ => wish.take(word, &mut behind)?,
             }
         }
         if wish.page.is_some() {
             behind = behind.strip_prefix('\n')?;
         }
-        if is_lifted {
+        let said = if is_lifted {
             let who = (!by.is_empty()).then(|| by.into());
-            let (at, version) = ((wish.since != 0).then_some(wish.since), wish.mark.version);
-            self.lift(pool, Lifted { who, at, version });
+            let (at, mark) = ((wish.since != 0).then_some(wish.since), wish.mark);
+            LastWord::Nothing(Lifted { who, at, mark })
         } else {
-            self.set(pool, Some(wish));
-        }
+            LastWord::Wish(wish)
+        };
+        self.0.put(pool, said);
         is_dated.then_some(behind)
     }
 }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use crate::maintenance::Maintenances;
 use crate::upstream::AdminState;
-pub(crate) use kept::{Kept, Marked};
-pub use kept::{Lifted, Mark};
+pub use kept::Mark;
+pub(crate) use kept::{Kept, LastWord, Lifted, Marked, Shown};
 pub use said::StoredWish;
 
 /// The first line: the format and its version.
@@ -76,6 +76,15 @@ impl Wish {
         self.state.is_none() && self.weight.is_none()
     }
 
+    /// The same; one that says nothing as what it takes back.
+    fn said(self) -> LastWord<Wish> {
+        if self.says_nothing() {
+            let Wish { who, at, mark, .. } = self;
+            return LastWord::Nothing(Lifted { who, at, mark });
+        }
+        LastWord::Wish(self)
+    }
+
     /// What it says, in the words of a line.
     fn words(&self) -> String {
         let state = self.state.map(|state| format!("state={}", state.as_str()));
@@ -98,12 +107,22 @@ impl Wish {
 }
 
 impl Marked for Wish {
-    fn mark(&self) -> Mark {
-        self.mark
+    fn mark(&self) -> &Mark {
+        &self.mark
     }
 
-    fn set_mark(&mut self, mark: Mark) {
-        self.mark = mark;
+    fn mark_mut(&mut self) -> &mut Mark {
+        &mut self.mark
+    }
+
+    fn stored(&self) -> StoredWish {
+        StoredWish {
+            said: self.words().into_bytes(),
+            who: self.who.as_deref().unwrap_or_default().to_owned(),
+            at: self.at.unwrap_or_default(),
+            version: self.mark.version,
+            ..StoredWish::default()
+        }
     }
 }
 
@@ -123,23 +142,10 @@ impl Wishes {
         self.routes.get(route).cloned().unwrap_or_default()
     }
 
-    /// Wishes this of a route, in place of what was wished before. One that says nothing, and that the store is to be told, is
-    /// remembered until it has been.
-    pub fn set(&mut self, route: &str, wish: Wish) {
-        if !wish.says_nothing() {
-            return self.routes.set(route, Some(wish));
-        }
-        self.routes.set(route, None);
-        if wish.mark.untold {
-            let (who, at, version) = (wish.who, wish.at, wish.mark.version);
-            self.routes.lift(route, Lifted { who, at, version });
-        }
-    }
-
-    /// The store's version over which another wish of this route is made; 0 where it has none.
-    #[must_use]
-    pub fn base(&self, route: &str) -> u64 {
-        self.routes.base(route)
+    /// Somebody wishes this of a route, in place of what was wished before; how it stands with the store follows from that. `is_shared`:
+    /// the store is to be told. One that says nothing takes back what was.
+    pub fn set(&mut self, route: &str, wish: Wish, is_shared: bool) {
+        self.routes.say(route, wish.said(), is_shared);
     }
 
     /// Those of routes.
@@ -148,14 +154,21 @@ impl Wishes {
     }
 
     /// What holds once a store told `told` over `held`: its word, but for what it has not been told yet and has not changed since.
-    /// What is `unread` stays. `is_same`: it is the store that `held` stands with; another is to be told all that it has no word of.
-    pub(crate) fn merge(held: &Wishes, told: &Wishes, unread: &[Arc<str>], is_same: bool) -> Wishes {
-        let is_unread = |of: String| unread.iter().any(|unread| **unread == *of);
-        let of_route = |route: &str| is_unread(StoredWish::of_route(route));
-        let of_pool = |pool: &str| is_unread(StoredWish::of_pool(pool));
+    /// What is shown as unread stays; another store than that with which `held` stands is to be told all that it has no word of.
+    pub(crate) fn merge(held: &Wishes, told: &Wishes, shown: &Shown<'_>) -> Wishes {
+        let of_routes = Shown {
+            is_unread: &|route| (shown.is_unread)(&StoredWish::of_route(route)),
+            is_pressing: &|route| (shown.is_pressing)(&StoredWish::of_route(route)),
+            ..*shown
+        };
+        let of_pools = Shown {
+            is_unread: &|pool| (shown.is_unread)(&StoredWish::of_pool(pool)),
+            is_pressing: &|pool| (shown.is_pressing)(&StoredWish::of_pool(pool)),
+            ..*shown
+        };
         Wishes {
-            routes: Kept::merge(&held.routes, &told.routes, of_route, is_same),
-            pools: Maintenances::merge(&held.pools, &told.pools, of_pool, is_same),
+            routes: Kept::merge(&held.routes, &told.routes, &of_routes),
+            pools: Maintenances::merge(&held.pools, &told.pools, &of_pools),
         }
     }
 
@@ -163,18 +176,14 @@ impl Wishes {
     #[must_use]
     pub fn write(&self) -> String {
         let mut text = format!("{FIRST}\n");
-        let wishes = self.iter().map(|(route, wish)| {
-            let marks = marks(wish.at, wish.mark, wish.who.as_deref());
-            (route, format!("{route} {}{marks}\n", wish.words()))
-        });
-        let lifted = self.routes.lifted().map(|(route, lifted)| {
-            let (version, untold) = (lifted.version, false);
-            let marks = marks(lifted.at, Mark { version, untold }, lifted.who.as_deref());
-            (route, format!("{route} {LIFTED}{marks}\n"))
-        });
-        let mut lines: Vec<(&str, String)> = wishes.chain(lifted).collect();
-        lines.sort();
-        text.extend(lines.into_iter().map(|(_, line)| line));
+        text.extend(self.routes.all().map(|(route, said)| {
+            let (words, at, who) = match said {
+                LastWord::Wish(wish) => (wish.words(), wish.at, &wish.who),
+                LastWord::Nothing(lifted) => (LIFTED.to_owned(), lifted.at, &lifted.who),
+            };
+            let marks = marks(at, said.mark(), who.as_deref());
+            format!("{route} {words}{marks}\n")
+        }));
         text
     }
 
@@ -219,48 +228,35 @@ impl Wishes {
         for word in said.split(' ') {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("at", at) => wish.at = Some(at.parse().ok()?),
-                ("version", version) => wish.mark.version = version.parse().ok()?,
-                (UNTOLD, "") => wish.mark.untold = true,
                 (LIFTED, "") => is_lifted = true,
+                _ if wish.mark.take(word)? => {}
                 _ => wish.take(word)?,
             }
         }
-        if is_lifted != wish.says_nothing() {
+        let is_something = wish.mark.untold || wish.mark.version > 0;
+        if is_lifted != wish.says_nothing() || is_lifted && !is_something {
             return None;
         }
-        wish.mark.untold |= is_lifted;
-        self.set(route, wish);
+        self.routes.put(route, wish.said());
         Some(())
     }
 }
 
-/// The word for a wish that the store is still to be told.
-pub(crate) const UNTOLD: &str = "untold";
-/// The word for one that was taken back, which the store is still to be told.
+/// The word for what was taken back.
 pub(crate) const LIFTED: &str = "lifted";
 
 /// What is known beside the words of a wish, behind them.
-fn marks(at: Option<u64>, mark: Mark, who: Option<&str>) -> String {
+fn marks(at: Option<u64>, mark: &Mark, who: Option<&str>) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, so the results carry nothing.
     if let Some(at) = at {
         let _ = write!(text, " at={at}");
     }
-    text += &standing(mark);
+    text += &mark.words();
     if let Some(who) = who {
         let _ = write!(text, " by={}", who.replace(char::is_control, " "));
     }
     text
-}
-
-/// How a wish stands with the store, in the words of a line.
-pub(crate) fn standing(mark: Mark) -> String {
-    let version = match mark.version {
-        0 => String::new(),
-        version => format!(" version={version}"),
-    };
-    let untold = if mark.untold { " untold" } else { "" };
-    format!("{version}{untold}")
 }
 
 /// A share of new users that can be said.
@@ -290,12 +286,10 @@ mod tests {
             (n2.who.as_deref(), n2.at),
             (Some("ada by=night"), Some(1_795_766_300))
         );
-        assert_eq!(
-            (wishes.base("n2"), wishes.base("n3"), wishes.base("n4")),
-            (38, 12, 0)
-        );
-        let untold: Vec<String> = wishes.untold().into_iter().map(|said| said.of).collect();
-        assert_eq!(untold, ["route n4", "route n3"]);
+        let untold = wishes.untold().into_iter();
+        let untold: Vec<(String, u64)> = untold.map(|said| (said.of, said.version)).collect();
+        assert_eq!(untold, [("route n3".to_owned(), 12), ("route n4".to_owned(), 0)]);
+        assert_eq!(wishes.of("n4").mark.told, [0x0123_4567_89ab_cdef, 0xfe]);
         assert_eq!(wishes.write(), FIXTURE);
         assert_eq!(Wishes::read(&Wishes::default().write()), Ok(Wishes::default()));
     }
@@ -314,7 +308,10 @@ mod tests {
             "n1 weight=0",
             "n1 weight=1001",
             "n1 zone=a",
-            "n1 lifted weight=1",
+            "n1 lifted weight=1 version=3",
+            "n1 lifted at=5",
+            "n1 weight=1 untold told=",
+            "n1 weight=1 untold told=x",
             "n1 version=3 by=ada",
             "n1 weight=1 told",
             "",
@@ -331,7 +328,7 @@ mod tests {
             weight: Some(9),
             ..Wish::default()
         };
-        wishes.set("n1", heavy);
+        wishes.set("n1", heavy, false);
         assert_eq!(
             wishes.of("n1").over(CONFIGURED, 0),
             Settings {
@@ -339,7 +336,7 @@ mod tests {
                 ..CONFIGURED
             }
         );
-        wishes.set("n1", Wish::default());
+        wishes.set("n1", Wish::default(), false);
         assert_eq!(wishes, Wishes::default());
     }
 

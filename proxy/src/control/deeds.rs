@@ -245,21 +245,15 @@ impl Control {
         let mut wishes = self.directory.wishes();
         let of_route = |route: Arc<str>| {
             let wish = change.of(wishes.of(&route), self.directory.is_drained_by_file(&route));
-            let mark = self
-                .following
-                .mark(&StoredWish::of_route(&route), wishes.base(&route));
             let wish = Wish {
                 who: Some(caller.name().into()),
                 at: Some(unix_now()),
-                mark,
                 ..wish
             };
             (route, wish)
         };
         let wished: Vec<(Arc<str>, Wish)> = routes.into_iter().map(of_route).collect();
-        for (route, wish) in &wished {
-            wishes.set(route, wish.clone());
-        }
+        self.set_all(&mut wishes, &wished);
         Ok((wished, wishes))
     }
 
@@ -288,11 +282,7 @@ impl Control {
         if let Some(store) = &place.store {
             store.keep_routes(&wishes).await.map_err(not_kept)?;
         }
-        self.holds(|wishes| {
-            for (route, wish) in &wished {
-                wishes.set(route, wish.clone());
-            }
-        });
+        self.holds(|wishes| self.set_all(wishes, &wished));
         let is_kept = place.store.is_some();
         // Nobody else's wish waits until the store has this one.
         drop(place);
@@ -330,10 +320,10 @@ impl Control {
         let wish =
             maintaining::wished(request, caller.name(), by_file.unwrap_or(false)).map_err(Refused::Wrong)?;
         let unchanged = wishes.pools.of(&name).map(maintaining::said) == wish.as_ref().map(maintaining::said);
-        let of = StoredWish::of_pool(&name);
-        let mark = self.following.mark(&of, wishes.pools.base(&name));
-        let set =
-            |wishes: &mut Wishes| maintaining::set(&mut wishes.pools, &name, (wish.clone(), mark), caller);
+        let set = |wishes: &mut Wishes| {
+            let is_shared = self.following.shares();
+            maintaining::set(&mut wishes.pools, &name, (wish.clone(), is_shared), caller);
+        };
         set(&mut wishes);
         if let Some(store) = &place.store {
             store.keep_pools(&wishes).await.map_err(not_kept)?;
@@ -345,7 +335,7 @@ impl Control {
             let said = maintaining::told(wished);
             self.tell(Sort::Maintenance, &name, said, caller);
         }
-        let shared = self.following.shared(&[of]).await;
+        let shared = self.following.shared(&[StoredWish::of_pool(&name)]).await;
         let pool = self.pools().into_iter().find(|pool| pool.pool == name);
         Ok(MaintainReply {
             pool,
@@ -355,7 +345,14 @@ impl Control {
         })
     }
 
-    /// Lets wishes hold over what holds now: the store may have told others while these were kept.
+    /// Lets wishes of routes stand among these.
+    fn set_all(&self, wishes: &mut Wishes, wished: &[(Arc<str>, Wish)]) {
+        for (route, wish) in wished {
+            wishes.set(route, wish.clone(), self.following.shares());
+        }
+    }
+
+    /// Lets wishes hold over what holds now: the store may have told others, or have answered, while these were kept.
     fn holds(&self, set: impl Fn(&mut Wishes)) {
         let mut wishes = self.directory.wishes();
         set(&mut wishes);

@@ -2,7 +2,7 @@
 //!
 //! One task of the control runtime; no request of a client waits for it or asks the store. It finds the leader (`search`), holds one
 //! stream there (`stream`), puts the parts of each view together (`parts`), and hands the view to the directory, where the wishes of
-//! the store and those that were made here meet. Then it says `followed`: the snapshot is swapped, nobody who begins a request from
+//! the store and those that were made here meet; what comes of it is told to people (`hearing`). Then it says `followed`: the snapshot is swapped, nobody who begins a request from
 //! now on is sent to a Tomcat that the view does not name. Beside it what holds is put on disk (`wishes`), and the store is told what
 //! was wished here (`telling`). How it stands with the store is in its `books`; what operators ask of it, in [`Following`].
 //!
@@ -22,6 +22,7 @@
 
 mod books;
 mod convert;
+mod hearing;
 mod parts;
 mod search;
 mod stream;

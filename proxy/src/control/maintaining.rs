@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is refused changes nothing, and says what to write instead.
 
-use remora_policy::{Lifted, Maintenance, Maintenances, Mark, Page, PageForm};
+use remora_policy::{Maintenance, Maintenances, Mark, Page, PageForm};
 use remora_process::tls::Caller;
 use remora_proto::v1::{MaintainRequest, MaintenanceWish, PoolStatus};
 
@@ -45,21 +45,16 @@ pub(super) fn wished(
     Ok((on || by_file).then_some(wish))
 }
 
-/// Wishes this of a pool, or that the file's word holds, with how that stands with the store.
+/// Wishes this of a pool, or that the file's word holds; `is_shared`: the store is to be told.
 pub(super) fn set(
     pools: &mut Maintenances,
     name: &str,
-    (wish, mark): (Option<Maintenance>, Mark),
+    (wish, is_shared): (Option<Maintenance>, bool),
     caller: &Caller,
 ) {
     match wish {
-        Some(wish) => pools.set(name, Some(Maintenance { mark, ..wish })),
-        None if mark.untold => {
-            let (who, at) = (Some(caller.name().into()), Some(unix_now()));
-            let version = mark.version;
-            pools.lift(name, Lifted { who, at, version });
-        }
-        None => pools.set(name, None),
+        Some(wish) => pools.set(name, wish, is_shared),
+        None => pools.lift(name, (caller.name(), unix_now()), is_shared),
     }
 }
 
@@ -75,6 +70,15 @@ pub(super) fn told(wish: MaintenanceWish) -> &'static str {
         MaintenanceWish::Off => "is not under maintenance any more",
         MaintenanceWish::Reset | MaintenanceWish::Unspecified => "is as the file says",
     }
+}
+
+/// The same of a wish that somebody else said; none that was taken back.
+pub(super) fn heard(wish: Option<&Maintenance>) -> &'static str {
+    told(match wish {
+        Some(wish) if wish.on => MaintenanceWish::On,
+        Some(_) => MaintenanceWish::Off,
+        None => MaintenanceWish::Reset,
+    })
 }
 
 /// A pool as operators see it.

@@ -114,6 +114,25 @@ impl Change {
     }
 }
 
+/// What a wish that somebody else said asks for, for people; `now` in seconds since 1970.
+pub(super) fn heard(wish: &Wish, now: u64) -> String {
+    let until = wish.until.filter(|_| wish.state == Some(AdminState::Finishing));
+    let is_drain = until.is_some() || wish.state == Some(AdminState::Draining);
+    let rest = Change::Set {
+        state: wish.state.filter(|_| !is_drain),
+        weight: wish.weight,
+        reset: wish.says_nothing(),
+    };
+    let drain = is_drain.then(|| Change::Drain { until }.said(now));
+    let said: Vec<String> = drain.into_iter().chain([rest.said(now)]).collect();
+    let said: Vec<&str> = said
+        .iter()
+        .map(|said| &**said)
+        .filter(|said| !said.is_empty())
+        .collect();
+    said.join(", ")
+}
+
 /// Whom a request means.
 pub(super) fn meant(route: String, group: String) -> Result<Meant, String> {
     match (route.is_empty(), group.is_empty()) {
@@ -135,5 +154,37 @@ pub(super) fn foreseen(request: ForeseeRequest) -> Result<(Meant, Change), Strin
             Ok((meant(set.route, set.group)?, change))
         }
         None => Err("say a drain or a set".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_wished_is_told_as_if_he_had_said_it_here() {
+        let wish = |state, until, weight| Wish {
+            state,
+            until,
+            weight,
+            ..Wish::default()
+        };
+        for (wish, told) in [
+            (wish(None, None, None), "is as the file says"),
+            (
+                wish(Some(AdminState::Draining), None, Some(5)),
+                "is drained: its users leave with their next request, has weight 5",
+            ),
+            (
+                wish(Some(AdminState::Finishing), Some(160), None),
+                "finishes: its users may stay for 60 s",
+            ),
+            (
+                wish(Some(AdminState::Standby), None, Some(2)),
+                "has state standby, has weight 2",
+            ),
+        ] {
+            assert_eq!(heard(&wish, 100), told);
+        }
     }
 }

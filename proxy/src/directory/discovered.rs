@@ -9,7 +9,9 @@
 
 use std::sync::Arc;
 
-use remora_policy::{AdminState, Refusal, Refused, Selection, Settings, Taken, View, merge, overruled};
+use remora_policy::{
+    AdminState, Refusal, Refused, Selection, Settings, StoredWish, Taken, View, heard, merge, overruled,
+};
 
 use super::{Directory, Writer, told};
 use crate::config::{Config, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
@@ -50,15 +52,17 @@ pub struct Followed {
     /// What was wished here and never told, and does not hold any more, because the store has another wish of the same: `route NAME`
     /// or `pool NAME`.
     pub overruled: Vec<Arc<str>>,
+    /// What is wished otherwise than before, by whom and when.
+    pub heard: Vec<StoredWish>,
 }
 
 impl Directory {
     /// Takes over what the store tells. Nothing that begins from then on goes by what was known before. Wishes are taken in on the same
-    /// thread ([`follow`](Self::follow)), so none falls between.
-    pub fn discover(&self, told: View) -> Followed {
+    /// thread ([`follow`](Self::follow)), so none falls between. `pressing`: of what operators wait for the store to have their wish.
+    pub fn discover(&self, told: View, pressing: &[String]) -> Followed {
         let mut writer = self.lock();
         writer.told = Some(told.clone());
-        let next = merge(&writer.view, told);
+        let next = merge(&writer.view, told, pressing);
         self.hold(&mut writer, next)
     }
 
@@ -67,7 +71,7 @@ impl Directory {
     pub fn take_over(&self, kept: View) {
         let mut writer = self.lock();
         let next = match &writer.told {
-            Some(told) => merge(&kept, told.clone()),
+            Some(told) => merge(&kept, told.clone(), &[]),
             None => kept,
         };
         self.hold(&mut writer, next);
@@ -95,6 +99,7 @@ impl Directory {
         let followed = Followed {
             version: next.version,
             overruled: overruled(&writer.view.wishes, &next.wishes),
+            heard: heard(&writer.view.wishes, &next.wishes),
         };
         // Who is a member rests on the servers alone.
         let (is_same, stand) = (next == writer.view, next.servers == writer.view.servers);

@@ -44,6 +44,7 @@ fn wish(directory: &Directory, route: &str, state: Option<AdminState>) -> Result
                 state,
                 ..Wish::default()
             },
+            false,
         );
     }
     directory.follow(wishes);
@@ -211,6 +212,7 @@ async fn a_deadline_that_passed_before_anybody_looked_is_kept() {
             until: Some(until),
             ..Wish::default()
         },
+        false,
     );
     directory.follow(wishes);
     let state = || directory.current().snapshot.upstreams.pools[0].members[0].state;

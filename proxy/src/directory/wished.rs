@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use remora_policy::{AdminState, Emptied, Pool, Settings, Tier, Upstream, Wishes};
+use remora_policy::{AdminState, Emptied, Pool, Settings, StoredWish, Tier, Upstream, Wishes};
 use tracing::info;
 
 use super::{Directory, Writer};
@@ -74,6 +74,16 @@ impl Directory {
     #[must_use]
     pub(crate) fn wishes(&self) -> Wishes {
         self.lock().view.wishes.clone()
+    }
+
+    /// The store is about to be told what is said here of this, and may have it from now on; none where it has it.
+    pub(crate) fn telling(&self, of: &str) -> Option<StoredWish> {
+        self.lock().view.wishes.telling(of)
+    }
+
+    /// The store has answered that it has this, as this version. What holds is the same.
+    pub(crate) fn answered(&self, said: &StoredWish, version: u64) {
+        self.lock().view.wishes.answered(said, version);
     }
 
     /// Routes of which something is wished and that no pool has.

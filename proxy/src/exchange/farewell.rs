@@ -66,7 +66,7 @@ mod tests {
             page: None,
             mark: remora_policy::Mark::default(),
         };
-        wishes.pools.set("a", Some(maintenance));
+        wishes.pools.set("a", maintenance, false);
         directory.follow(wishes);
     }
 
@@ -98,6 +98,7 @@ mod tests {
                 state,
                 ..Wish::default()
             },
+            false,
         );
         directory.follow(wishes);
     }

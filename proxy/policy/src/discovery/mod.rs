@@ -20,6 +20,6 @@ mod select;
 mod view;
 
 pub use endpoint::{Endpoint, NoEndpoint};
-pub use merge::{merge, overruled};
+pub use merge::{heard, merge, overruled};
 pub use select::{Chosen, Refusal, Refused, Selection, Taken};
 pub use view::{Announced, Retired, View};

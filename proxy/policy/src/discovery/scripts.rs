@@ -2,8 +2,9 @@
 //!
 //! `tell CLUSTER VERSION` tells a view of servers (`"server NODE INSTANCE URL [APPLICATION]"`, at the version at which each stands
 //! there; `"copied ..."` stands at one of the first generation), of those that were taken out (`"retired NODE INSTANCE"`), and of wishes
-//! (`"wish OF VERSION WORDS"`). `wish OF WORDS` is an operator's here, whom the store has not heard; `told OF VERSION` says that it
-//! has. Each is answered with what is held. `select` answers who is a member: `allow` is the beginning of addresses, `means` of a name is
+//! (`"wish OF VERSION WORDS [by=NAME]"`); with `pressing=OF` while an operator waits. `wish OF WORDS` is an operator's here; `telling
+//! OF` begins to tell it to the store, `answer VERSION` is the answer to what was told last, and `restart` keeps the wishes and reads
+//! them again. Each is answered with what is held, and before that with what changed. `select` answers who is a member: `allow` is the beginning of addresses, `means` of a name is
 //! `NAME=ADDRESS,ADDRESS` or `NAME=`, and `file` a member of the file, `ROUTE=AUTHORITY`.
 
 use std::error::Error;
@@ -12,19 +13,24 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::*;
-use crate::wishes::{Mark, StoredWish, Wishes};
+use crate::Maintenances;
+use crate::wishes::{StoredWish, Wish, Wishes};
 
 type Told = Result<String, Box<dyn Error>>;
 
 #[derive(Default)]
 struct Stage {
     held: View,
+    /// What the store was told last.
+    told: StoredWish,
 }
 
 fn said(of: &str, words: &str, version: u64) -> StoredWish {
+    let (words, who) = words.split_once(" by=").unwrap_or((words, ""));
     StoredWish {
         of: of.replace(':', " "),
         said: words.into(),
+        who: who.to_owned(),
         version,
         ..StoredWish::default()
     }
@@ -95,12 +101,42 @@ impl Stage {
     /// A wish of a route, as an operator says it here.
     fn wish(&mut self, of: &str, words: &str) -> Result<(), Box<dyn Error>> {
         let route = of.strip_prefix("route:").ok_or("a route's")?;
-        let mut own = Wishes::default();
-        own.hear(&said(of, words, 0))?;
-        let mut wish = own.of(route);
-        let (version, untold) = (self.held.wishes.base(route), true);
-        wish.mark = Mark { version, untold };
-        self.held.wishes.set(route, wish);
+        let (mut own, said) = (Wishes::default(), said(of, words, 0));
+        own.hear(&said)?;
+        let wish = Wish {
+            who: (!said.who.is_empty()).then(|| said.who.into()),
+            ..own.of(route)
+        };
+        self.held.wishes.set(route, wish, true);
+        Ok(())
+    }
+
+    /// A view is told; says what changed with it.
+    fn tell(&mut self, arguments: &mut goldenscript::ArgumentConsumer<'_>) -> Told {
+        let pressing = arguments.take_key("pressing").map(|of| of.replace(':', " "));
+        let pressing: Vec<String> = pressing.into_iter().collect();
+        let next = merge(&self.held, view(arguments)?, &pressing);
+        let before = std::mem::replace(&mut self.held, next);
+        let mut text = String::new();
+        for of in overruled(&before.wishes, &self.held.wishes) {
+            let _ = writeln!(text, "overruled: {of}");
+        }
+        for StoredWish { of, said, who, .. } in heard(&before.wishes, &self.held.wishes) {
+            let said = match String::from_utf8_lossy(&said) {
+                said if said.is_empty() => "taken back".into(),
+                said => said,
+            };
+            let _ = writeln!(text, "heard: {of} {said} by {who:?}");
+        }
+        Ok(text + &shown(&self.held))
+    }
+
+    /// The process begins anew.
+    fn restart(&mut self) -> Result<(), Box<dyn Error>> {
+        let kept = &self.held.wishes;
+        let mut read = Wishes::read(&kept.write())?;
+        read.pools = Maintenances::read(&kept.pools.write())?;
+        self.held.wishes = read;
         Ok(())
     }
 
@@ -168,12 +204,22 @@ impl goldenscript::Runner for Stage {
     fn run(&mut self, command: &goldenscript::Command, _: &goldenscript::Context) -> Told {
         let mut arguments = command.consume_args();
         match command.name.as_str() {
-            "tell" => {
-                let before = self.held.wishes.clone();
-                self.held = merge(&self.held, view(&mut arguments)?);
-                let overruled = overruled(&before, &self.held.wishes);
-                let overruled = overruled.iter().map(|of| format!("overruled: {of}\n"));
-                Ok(overruled.collect::<String>() + &shown(&self.held))
+            "tell" => self.tell(&mut arguments),
+            "telling" => {
+                let of = arguments.next_pos().ok_or("of what")?.replace(':', " ");
+                let told = self.held.wishes.telling(&of);
+                self.told = told.ok_or("there is nothing to tell")?;
+                let (words, over) = (String::from_utf8_lossy(&self.told.said), self.told.version);
+                Ok(format!("over {over}: {words}\n") + &shown_wishes(&self.held.wishes))
+            }
+            "answer" => {
+                let version = arguments.next_pos().ok_or("which version")?.parse()?;
+                self.held.wishes.answered(&self.told, version);
+                Ok(shown_wishes(&self.held.wishes))
+            }
+            "restart" => {
+                self.restart()?;
+                Ok(shown_wishes(&self.held.wishes))
             }
             "wish" => {
                 let of = arguments.next_pos().ok_or("of what")?.to_owned();

@@ -4,20 +4,13 @@
 //! hashes names only (bare session id and route), never addresses, so it also survives a move of an upstream. When an
 //! upstream goes away, only its own sessions choose anew.
 
-/// FNV-1a, 64 bits: starting value.
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-/// FNV-1a, 64 bits: multiplier.
-const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+use crate::hash::fnv1a;
 
 /// The rank of an upstream for a session; the highest rank serves it.
 #[must_use]
 pub(super) fn rank(session: &[u8], route: &[u8]) -> u64 {
     // A zero byte between the names: neither may contain one, so no two pairs give the same bytes.
-    let bytes = session.iter().chain(&[0u8]).chain(route);
-    let hash = bytes.fold(FNV_OFFSET, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
-    });
-    mix(hash)
+    mix(fnv1a(session.iter().chain(&[0u8]).chain(route)))
 }
 
 /// The finalizer of SplitMix64: FNV alone leaves ranks of similar routes correlated.

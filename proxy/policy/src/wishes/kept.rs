@@ -1,112 +1,295 @@
 //! Wishes of one kind by what they are of, and how each stands with the store that keeps them for all proxies.
 //!
-//! Invariants: what is taken back before the store knows is remembered as *lifted*, for as long as the store has something to take
-//! back · the store's word wins where it has changed since ours was said, and what it never heard of is kept and told to it.
+//! What is said here is *untold* until the store has it for certain: it has answered, or a view shows it. Before it is told, that is
+//! noted, because from then on the store may have it at any time, answer or not; and whatever is said here next is made over what
+//! the store turns out to have. So a wish ends in one of three ways: the store has it, the store has a later one of somebody else's, or
+//! another is said here.
+//!
+//! Invariants: what is taken back while the store may have it is remembered as *lifted*, and so is what the store says was taken
+//! back, as that has a version, over which another wish is made · a view from before the version at which something stands changes
+//! nothing of it · the store's word wins where it has changed since ours was said, unless it is ours, and what it never heard of
+//! is kept and told to it · only what is untold has prints.
 //!
 //! Left out on purpose: what a wish says, and how the store is told.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::StoredWish;
+
+/// Words that were told and not answered, of one wish at a time: each time that an operator changes his mind while the store does not
+/// answer is one more, and after each of these he waits for two seconds.
+const TOLD_MAX: usize = 8;
+
 /// How a wish stands with the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
-    /// The store's version of it or, while the store has not been told, of the one that it was made over; 0 where it has none.
+    /// The store's version of it or, while the store has not been told, of what it was made over; 0 where nothing is known there.
     pub version: u64,
     /// Whether the store is still to be told.
     pub untold: bool,
+    /// Prints ([`StoredWish::print`]) of what the store was told over that version, and did not answer; earliest first.
+    pub told: Vec<u64>,
 }
 
-/// A wish that was taken back and that the store still has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lifted {
+impl Mark {
+    /// Of something that the store has.
+    pub(crate) fn there(version: u64) -> Self {
+        Self {
+            version,
+            ..Self::default()
+        }
+    }
+
+    /// Of something that the store is to be told over this version.
+    fn over(version: u64) -> Self {
+        Self {
+            version,
+            untold: true,
+            told: Vec::new(),
+        }
+    }
+
+    /// Whether the store has, or may have, anything of the same.
+    pub(crate) fn is_known(&self) -> bool {
+        self.version > 0 || !self.told.is_empty()
+    }
+
+    /// In the words of a line, each behind a blank.
+    pub(crate) fn words(&self) -> String {
+        let version = match self.version {
+            0 => String::new(),
+            version => format!(" version={version}"),
+        };
+        let untold = if self.untold { " untold" } else { "" };
+        let prints: Vec<String> = self.told.iter().map(|print| format!("{print:016x}")).collect();
+        let told = match prints.as_slice() {
+            [] => String::new(),
+            prints => format!(" told={}", prints.join(",")),
+        };
+        format!("{version}{untold}{told}")
+    }
+
+    /// Takes in one of these words; whether it is one.
+    pub(crate) fn take(&mut self, word: &str) -> Option<bool> {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("version", version) => self.version = version.parse().ok()?,
+            ("untold", "") => self.untold = true,
+            ("told", prints) => {
+                let prints = prints.split(',').map(|print| u64::from_str_radix(print, 16));
+                self.told = prints.collect::<Result<_, _>>().ok()?;
+            }
+            _ => return Some(false),
+        }
+        Some(true)
+    }
+}
+
+/// A wish that was taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lifted {
     /// Who took it back; none where that is not known.
-    pub who: Option<Arc<str>>,
+    pub(crate) who: Option<Arc<str>>,
     /// When, in seconds since 1970; none where that is not known.
-    pub at: Option<u64>,
-    /// The store's version of it.
-    pub version: u64,
+    pub(crate) at: Option<u64>,
+    /// How that stands with the store.
+    pub(crate) mark: Mark,
 }
 
-/// A wish that stands somehow with the store.
+/// Something that stands somehow with the store.
 pub(crate) trait Marked: Clone {
-    fn mark(&self) -> Mark;
+    fn mark(&self) -> &Mark;
 
-    fn set_mark(&mut self, mark: Mark);
+    fn mark_mut(&mut self) -> &mut Mark;
+
+    /// As the store keeps it, without what it is of.
+    fn stored(&self) -> StoredWish;
+}
+
+impl Marked for Lifted {
+    fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    fn mark_mut(&mut self) -> &mut Mark {
+        &mut self.mark
+    }
+
+    fn stored(&self) -> StoredWish {
+        StoredWish {
+            who: self.who.as_deref().unwrap_or_default().to_owned(),
+            at: self.at.unwrap_or_default(),
+            version: self.mark.version,
+            ..StoredWish::default()
+        }
+    }
+}
+
+/// What was said last of one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LastWord<T> {
+    Wish(T),
+    Nothing(Lifted),
+}
+
+impl<T: Marked> Marked for LastWord<T> {
+    fn mark(&self) -> &Mark {
+        match self {
+            LastWord::Wish(wish) => wish.mark(),
+            LastWord::Nothing(lifted) => lifted.mark(),
+        }
+    }
+
+    fn mark_mut(&mut self) -> &mut Mark {
+        match self {
+            LastWord::Wish(wish) => wish.mark_mut(),
+            LastWord::Nothing(lifted) => lifted.mark_mut(),
+        }
+    }
+
+    fn stored(&self) -> StoredWish {
+        match self {
+            LastWord::Wish(wish) => wish.stored(),
+            LastWord::Nothing(lifted) => lifted.stored(),
+        }
+    }
+}
+
+/// What is to be known of a view beside the wishes that it shows.
+pub(crate) struct Shown<'a> {
+    /// The view's.
+    pub(crate) version: u64,
+    /// Whether it is of the store with which the marks stand.
+    pub(crate) is_same: bool,
+    /// Whether it has a wish of this that was not understood.
+    pub(crate) is_unread: &'a dyn Fn(&str) -> bool,
+    /// Whether an operator waits for the store to have what is said of this here, in place of whatever it has.
+    pub(crate) is_pressing: &'a dyn Fn(&str) -> bool,
 }
 
 /// Wishes of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept<T> {
-    wishes: BTreeMap<Arc<str>, T>,
-    lifted: BTreeMap<Arc<str>, Lifted>,
-}
+pub(crate) struct Kept<T>(BTreeMap<Arc<str>, LastWord<T>>);
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self {
-            wishes: BTreeMap::new(),
-            lifted: BTreeMap::new(),
-        }
+        Self(BTreeMap::new())
     }
 }
 
 impl<T: Marked> Kept<T> {
+    /// What is wished of this.
     pub(crate) fn get(&self, name: &str) -> Option<&T> {
-        self.wishes.get(name)
+        match self.0.get(name)? {
+            LastWord::Wish(wish) => Some(wish),
+            LastWord::Nothing(_) => None,
+        }
     }
 
+    /// What is wished.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.wishes.iter().map(|(name, wish)| (&**name, wish))
+        self.all().filter_map(|(name, said)| match said {
+            LastWord::Wish(wish) => Some((name, wish)),
+            LastWord::Nothing(_) => None,
+        })
     }
 
-    pub(crate) fn lifted(&self) -> impl Iterator<Item = (&str, &Lifted)> {
-        self.lifted.iter().map(|(name, lifted)| (&**name, lifted))
+    /// What is wished and what was taken back.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &LastWord<T>)> {
+        self.0.iter().map(|(name, said)| (&**name, said))
     }
 
-    /// Wishes this in place of all before; nothing leaves no trace.
-    pub(crate) fn set(&mut self, name: &str, wish: Option<T>) {
-        self.lifted.remove(name);
-        match wish {
-            Some(wish) => self.wishes.insert(name.into(), wish),
-            None => self.wishes.remove(name),
+    /// Takes in what is known of this, with its mark, in place of all before.
+    pub(crate) fn put(&mut self, name: &str, said: LastWord<T>) {
+        self.0.insert(name.into(), said);
+    }
+
+    /// Somebody says this here, over whatever is known; `is_shared`: the store is to be told. To take back what the store has never
+    /// heard of leaves no trace, and neither does it where the store knows that it was.
+    pub(crate) fn say(&mut self, name: &str, mut said: LastWord<T>, is_shared: bool) {
+        let before = self.0.get(name);
+        if let (LastWord::Nothing(_), Some(LastWord::Nothing(_))) = (&said, before) {
+            return;
+        }
+        let mark = Mark {
+            untold: is_shared,
+            ..before.map(|before| before.mark().clone()).unwrap_or_default()
         };
+        if matches!(said, LastWord::Nothing(_)) && !(is_shared && mark.is_known()) {
+            self.0.remove(name);
+            return;
+        }
+        *said.mark_mut() = mark;
+        self.put(name, said);
     }
 
-    /// Wishes nothing any more, which the store is to be told.
-    pub(crate) fn lift(&mut self, name: &str, lifted: Lifted) {
-        self.set(name, None);
-        if lifted.version > 0 {
-            self.lifted.insert(name.into(), lifted);
+    /// The store is about to be told this; gives the words and the version of what they were made over, none where it has been.
+    pub(crate) fn telling(&mut self, name: &str) -> Option<StoredWish> {
+        let said = self.0.get_mut(name).filter(|said| said.mark().untold)?;
+        let stored = said.stored();
+        let (print, told) = (stored.print(), &mut said.mark_mut().told);
+        if !told.contains(&print) {
+            if told.len() == TOLD_MAX {
+                told.remove(0);
+            }
+            told.push(print);
+        }
+        Some(stored)
+    }
+
+    /// The store has answered that it has these words, as this version. What was said here since is made over that.
+    pub(crate) fn answered(&mut self, name: &str, stored: &StoredWish, version: u64) {
+        let Some(said) = self.0.get_mut(name) else { return };
+        let is_this = said.stored().print() == stored.print();
+        let mark = said.mark_mut();
+        if !mark.untold || version < mark.version {
+            return;
+        }
+        if is_this {
+            *mark = Mark::there(version);
+        } else if version > mark.version {
+            *mark = Mark::over(version);
         }
     }
 
-    /// The store's version over which another wish is made.
-    pub(crate) fn base(&self, name: &str) -> u64 {
-        let lifted = self.lifted.get(name).map(|lifted| lifted.version);
-        let present = self.wishes.get(name).map(|wish| wish.mark().version);
-        lifted.or(present).unwrap_or_default()
-    }
-
-    /// What holds once the store told `told` over `held`. `is_same`: it is the store that `held` stands with.
-    pub(crate) fn merge(held: &Self, told: &Self, is_unread: impl Fn(&str) -> bool, is_same: bool) -> Self {
+    /// What holds once the store told `told` over `held`.
+    pub(crate) fn merge(held: &Self, told: &Self, shown: &Shown<'_>) -> Self {
         let mut next = told.clone();
-        for (name, wish) in held.iter() {
-            let (there, mark) = (told.base(name), wish.mark());
-            let mut kept = wish.clone();
-            if is_unread(name) || is_same && mark.untold && there == mark.version {
-                next.set(name, Some(kept));
-            } else if !is_same && there == 0 {
-                let (version, untold) = (0, true);
-                kept.set_mark(Mark { version, untold });
-                next.set(name, Some(kept));
-            }
-        }
-        for (name, lifted) in held.lifted() {
-            if is_unread(name) || is_same && told.base(name) == lifted.version {
-                next.lift(name, lifted.clone());
-            }
+        for (name, said) in held.all() {
+            let Some(mark) = said.stands(name, told.0.get(name), shown) else {
+                continue;
+            };
+            let mut kept = said.clone();
+            *kept.mark_mut() = mark;
+            next.put(name, kept);
         }
         next
+    }
+}
+
+impl<T: Marked> LastWord<T> {
+    /// How this stands once a view shows `there` of the same; none where the view's word holds.
+    fn stands(&self, name: &str, there: Option<&Self>, shown: &Shown<'_>) -> Option<Mark> {
+        let mark = self.mark();
+        let version = there.map_or(0, |there| there.mark().version);
+        if (shown.is_unread)(name) || shown.is_same && mark.version > shown.version {
+            return Some(mark.clone());
+        }
+        let is_unheard_of = !shown.is_same && there.is_none() && matches!(self, LastWord::Wish(_));
+        if is_unheard_of {
+            return Some(Mark::over(0));
+        }
+        if !mark.untold {
+            return None;
+        }
+        if shown.is_same && mark.version == version {
+            return Some(mark.clone());
+        }
+        let print = there.map(|there| there.stored().print());
+        if print == Some(self.stored().print()) {
+            return None;
+        }
+        let is_ours = print.is_some_and(|print| mark.told.contains(&print));
+        (is_ours || (shown.is_pressing)(name)).then(|| Mark::over(version))
     }
 }

@@ -60,8 +60,8 @@ fn said(wish: v1::Wish) -> StoredWish {
     }
 }
 
-/// A wish to be kept; in place of whatever was wished before, if it is `fresh`, and otherwise of what it was made over.
-pub(super) fn wish(said: &StoredWish, fresh: bool) -> WishRequest {
+/// A wish to be kept in place of what it was made over.
+pub(super) fn wish(said: &StoredWish) -> WishRequest {
     WishRequest {
         wish: Some(v1::Wish {
             of: said.of.clone(),
@@ -70,6 +70,6 @@ pub(super) fn wish(said: &StoredWish, fresh: bool) -> WishRequest {
             at_ms: said.at * MILLIS,
             version: 0,
         }),
-        base: (!fresh).then_some(said.version),
+        base: Some(said.version),
     }
 }

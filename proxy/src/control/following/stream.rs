@@ -18,8 +18,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::parts::{Parts, Told};
 use super::search::TryEnded;
-use super::{CONNECT, Following, SILENCE};
-use crate::chronicle::{Happening, Sort};
+use super::{CONNECT, Following, SILENCE, hearing};
 
 /// Bytes of one message. Twice what a store says in one.
 const PART_BYTES: usize = 1024 * 1024;
@@ -107,24 +106,15 @@ impl Following {
                 "the store is another cluster: whom it does not name stays until he is retired there"
             );
         }
-        let followed = self.0.directory.discover(told);
+        let pressing = self.books().pressing.clone();
+        let followed = self.0.directory.discover(told, &pressing);
         if followed.version != version {
             let known = followed.version;
             return Err(format!(
                 "it tells version {version} of its registry, and told {known} before"
             ));
         }
-        let mut books = self.books();
-        for of in followed.overruled.iter().filter(|of| books.version(of) == 0) {
-            let of = &**of;
-            let what =
-                "what was wished here while the store was away gives way to what was wished elsewhere since";
-            tracing::warn!(of, "{what}");
-            let chronicle = self.0.directory.chronicle();
-            chronicle.note(Happening::new(Sort::Wish, of, what));
-        }
-        books.is_viewed(version, is_another);
-        drop(books);
+        hearing::note(&self.0.directory, &followed);
         self.changed();
         Ok(())
     }

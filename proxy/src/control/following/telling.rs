@@ -1,13 +1,14 @@
 //! Telling the store what was wished here, and keeping on disk what holds.
 //!
-//! Invariants: one wish is told at a time · one that the store does not take is tried again with a pause that grows, and the log says
-//! so once for each reason · a process that has a successor, or is one that waits, tells nothing and keeps nothing.
+//! Invariants: one wish is told at a time, over the version of what it was made over, so one that comes late changes nothing that was
+//! told since · that it is told is on disk before it is · one that the store does not take is tried again with a pause that grows,
+//! and the log says so once for each reason · a process that has a successor, or is one that waits, tells nothing and keeps nothing.
 //!
-//! Left out on purpose: what becomes of a wish that gives way. The next view says it (`books`).
+//! Left out on purpose: what becomes of a wish over which there is another. The next view says it (`remora_policy::merge`).
 
 use std::time::Duration;
 
-use remora_policy::{Mark, StoredWish};
+use remora_policy::StoredWish;
 use remora_proto::v1::WishReply;
 use remora_proto::v1::registry_client::RegistryClient;
 use tokio::time::timeout;
@@ -27,17 +28,8 @@ const PAUSE_LEAST: Duration = Duration::from_millis(500);
 const PAUSE_MOST: Duration = Duration::from_secs(30);
 
 impl Following {
-    /// How a wish of this stands with the store that is made now, over the version of it that is held.
-    pub(in crate::control) fn mark(&self, of: &str, held: u64) -> Mark {
-        Mark {
-            // What was told a moment ago is there, though no view has shown it yet: who takes it back takes that back.
-            version: held.max(self.books().version(of)),
-            untold: self.shares(),
-        }
-    }
-
     /// Whether the store is to keep wishes: it is followed, or has been.
-    fn shares(&self) -> bool {
+    pub(in crate::control) fn shares(&self) -> bool {
         self.0.reach.borrow().is_some() || self.0.directory.view().is_told()
     }
 
@@ -46,7 +38,7 @@ impl Following {
         if self.0.reach.borrow().is_none() {
             return false;
         }
-        self.books().fresh.extend(of.iter().cloned());
+        self.books().pressing.extend(of.iter().cloned());
         let mut changes = self.0.changes.subscribe();
         self.changed();
         let has_them = || !self.untold().iter().any(|said| of.contains(&said.of));
@@ -54,17 +46,14 @@ impl Following {
         let is_told = timeout(SHARED, told).await.is_ok();
         // Nobody waits any more: what was wished elsewhere meanwhile is not to be overwritten.
         let mut books = self.books();
-        books.fresh.retain(|fresh| !of.contains(fresh));
+        books.is_awaited_no_more(of);
         // What takes nothing back that the store knows of is not told, and it is not asked whether it does.
         is_told && books.is_present
     }
 
     /// What the store is still to be told.
     pub(super) fn untold(&self) -> Vec<StoredWish> {
-        let mut untold = self.0.directory.wishes().untold();
-        let books = self.books();
-        untold.retain(|said| !books.has(said));
-        untold
+        self.0.directory.wishes().untold()
     }
 
     /// Tells the store what it is to be told, as long as it is polled.
@@ -96,24 +85,22 @@ impl Following {
 
     /// Tells each once.
     async fn tell_all(&self) -> Result<(), String> {
-        if !self.0.keeping.is_ours().await {
-            return Ok(());
-        }
         let mut failed = None;
-        for said in self.untold() {
+        for StoredWish { of, .. } in self.untold() {
             let Some(leader) = self.0.leader.borrow().clone() else {
                 // It is told when the store is there.
                 return Ok(());
             };
-            let fresh = self.books().fresh.contains(&said.of);
-            match tell(leader, &said, fresh).await {
+            let noted = self.telling(&of).await.map_err(|error| error.to_string())?;
+            let Some(said) = noted else { continue };
+            match tell(leader, &said).await {
                 Ok(version) => {
                     tracing::info!(
                         of = said.of,
                         version,
                         "the store has been told what is wished here"
                     );
-                    self.books().is_told(said, version);
+                    self.0.directory.answered(&said, version);
                     self.changed();
                 }
                 // There is another since, which the next view tells.
@@ -122,6 +109,19 @@ impl Following {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// What the store is to be told of this now, once it is on disk that it is; none where nothing is, or not by this process.
+    async fn telling(&self, of: &str) -> std::io::Result<Option<StoredWish>> {
+        let place = self.0.keeping.hold().await;
+        if place.handed_over {
+            return Ok(None);
+        }
+        let Some(said) = self.0.directory.telling(of) else {
+            return Ok(None);
+        };
+        place.keep_view(&self.0.directory.view()).await?;
+        Ok(Some(said))
     }
 
     /// Keeps on disk what holds, as long as it is polled.
@@ -157,9 +157,9 @@ impl Following {
 }
 
 /// Tells one wish; gives the store's version of it.
-async fn tell(leader: Channel, said: &StoredWish, fresh: bool) -> Result<u64, Status> {
+async fn tell(leader: Channel, said: &StoredWish) -> Result<u64, Status> {
     let mut client = RegistryClient::new(leader);
-    let asked = timeout(ANSWER, client.wish(convert::wish(said, fresh)));
+    let asked = timeout(ANSWER, client.wish(convert::wish(said)));
     let answered = asked
         .await
         .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));

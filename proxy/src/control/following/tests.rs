@@ -10,6 +10,7 @@ use remora_proto::v1::{DiscoveryStatus, FollowReply};
 use tonic::Status;
 
 use super::Following;
+use crate::chronicle::Sort;
 use crate::config::Config;
 use crate::directory::Directory;
 use crate::wishes::Keeping;
@@ -99,10 +100,9 @@ impl Proxy {
         let of = StoredWish::of_route(route);
         let wish = Wish {
             state,
-            mark: self.following.mark(&of, wishes.base(route)),
             ..Wish::default()
         };
-        wishes.set(route, wish);
+        wishes.set(route, wish, self.following.shares());
         self.directory.follow(wishes);
         self.following.shared(&[of]).await
     }
@@ -247,7 +247,10 @@ async fn a_wish_is_told_at_once_or_later_over_what_it_was_made_over() {
     store.answer(Ok(9));
     assert!(proxy.drain("n1").await);
     let asked = store.wished();
-    assert_eq!((asked.base, asked.wish.unwrap().of.as_str()), (None, "route n1"));
+    assert_eq!(
+        (asked.base, asked.wish.unwrap().of.as_str()),
+        (Some(0), "route n1")
+    );
     // A view from before it was taken in is under way.
     store.say(view(8, &[server("n1", 1), server("n2", 2)])).await;
     until("it is followed", || store.followed() == 8).await;
@@ -264,6 +267,8 @@ async fn a_wish_is_told_at_once_or_later_over_what_it_was_made_over() {
         (AdminState::Draining, 1)
     );
     store.answer(Ok(11));
+    // It may have been silent for too long meanwhile.
+    store.say(mine).await;
     proxy
         .wait("it is told later", |proxy| proxy.status().untold == 0)
         .await;
@@ -286,7 +291,79 @@ async fn what_was_told_a_moment_ago_can_be_taken_back() {
     store.answer(Ok(10));
     assert!(proxy.wish("n1", None).await);
     let asked = store.wished();
-    assert!(asked.wish.unwrap().said.is_empty() && asked.base.is_none());
+    assert!(asked.wish.unwrap().said.is_empty() && asked.base == Some(9));
+    // What it had of the drain is under way in a view.
+    let mut late = view(9, &[server("n1", 1)]);
+    late.wishes.push(wish("route n1", "state=draining", 9));
+    store.say(late).await;
+    until("it is followed", || store.followed() == 9).await;
+    assert_eq!(proxy.state_of("n1"), AdminState::Active);
+}
+
+#[tokio::test]
+async fn what_is_taken_back_while_nobody_knows_whether_it_was_told_is_told_of_again() {
+    let store = Registry::start().await;
+    let place = tempfile::tempdir().unwrap();
+    let keeping = Keeping::open(Some(place.path()), None).unwrap().0;
+    let proxy = Proxy::keeping(&config(&[&store]), View::default(), keeping);
+    store.say(view(7, &[server("n1", 1)])).await;
+    proxy.wait("its view", |proxy| proxy.status().present).await;
+    store.answer(Err(Status::unavailable("the answer is lost")));
+    assert!(!proxy.drain("n1").await);
+    let kept = std::fs::read_to_string(place.path().join("wishes")).unwrap();
+    assert!(kept.contains("told="), "that it was told is on disk: {kept}");
+    assert!(!proxy.wish("n1", None).await, "nobody knows what the store has");
+    assert_eq!(proxy.status().untold, 1);
+    // It has the drain.
+    let mut drained = view(9, &[server("n1", 1)]);
+    drained.wishes.push(wish("route n1", "state=draining", 9));
+    store.say(drained).await;
+    until("it is followed", || store.followed() == 9).await;
+    assert_eq!(
+        proxy.state_of("n1"),
+        AdminState::Active,
+        "the drain does not come back"
+    );
+    store.answer(Ok(10));
+    proxy
+        .wait("it is taken back there", |proxy| proxy.status().untold == 0)
+        .await;
+    let asked = store.wished();
+    assert!(asked.wish.unwrap().said.is_empty() && asked.base == Some(9));
+}
+
+#[tokio::test]
+async fn what_is_wished_elsewhere_is_told_to_people_with_who_and_since_when() {
+    let store = Registry::start().await;
+    let proxy = Proxy::of(&config(&[&store]), View::default());
+    let mut others = view(7, &[server("n1", 1)]);
+    others.wishes.push(remora_proto::v1::Wish {
+        who: "eve".to_owned(),
+        at_ms: 1_795_766_400_000,
+        ..wish("route n1", "state=draining", 6)
+    });
+    others.wishes.push(wish("pool a", "on", 7));
+    store.say(others).await;
+    until("it is followed", || store.followed() == 7).await;
+    store.say(view(8, &[server("n1", 1)])).await;
+    until("so is the next", || store.followed() == 8).await;
+    let changes = proxy.directory.chronicle().after(0).changes;
+    let told = changes.iter().filter(|change| change.sort != Sort::Discovery);
+    let told: Vec<_> = told
+        .map(|change| (&*change.of, &*change.what, &*change.who, &*change.why))
+        .collect();
+    let why = "the store says so";
+    let since = "the store says so, since 2026-11-27T08:00:00Z";
+    let drained = "is drained: its users leave with their next request";
+    assert_eq!(
+        told,
+        [
+            ("n1", drained, "eve", since),
+            ("a", "is under maintenance", "an operator", why),
+            ("n1", "is as the file says", "", why),
+            ("a", "is as the file says", "", why),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -75,16 +75,16 @@ fn who_announces_himself_joins_and_who_is_retired_leaves() {
         server("n1", 1, "http://127.0.0.1:8081"),
         server("n2", 2, "http://127.0.0.1:8082"),
     );
-    let followed = directory.discover(view("a", 2, vec![n1.clone(), n2.clone()]));
+    let followed = directory.discover(view("a", 2, vec![n1.clone(), n2.clone()]), &[]);
     assert_eq!(followed.version, 2);
     assert_eq!(
         shown(&directory),
         "n1#0 at 127.0.0.1:8081 unknown, n2#1 at 127.0.0.1:8082 unknown"
     );
-    directory.discover(view("a", 3, vec![n2.clone()]));
+    directory.discover(view("a", 3, vec![n2.clone()]), &[]);
     assert_eq!(shown(&directory), "n2#1 at 127.0.0.1:8082 unknown");
     // An older word is none.
-    let followed = directory.discover(view("a", 2, vec![n1, n2]));
+    let followed = directory.discover(view("a", 2, vec![n1, n2]), &[]);
     assert_eq!(followed.version, 3);
     assert_eq!(shown(&directory), "n2#1 at 127.0.0.1:8082 unknown");
 }
@@ -93,34 +93,40 @@ fn who_announces_himself_joins_and_who_is_retired_leaves() {
 fn a_cluster_that_knows_nobody_empties_no_pool() {
     let directory = Directory::new(&config(&[]));
     let n1 = server("n1", 1, "http://127.0.0.1:8081");
-    directory.discover(view("a", 9, vec![n1]));
-    directory.discover(view("b", 1, vec![]));
-    directory.discover(view("b", 2, vec![]));
+    directory.discover(view("a", 9, vec![n1]), &[]);
+    directory.discover(view("b", 1, vec![]), &[]);
+    directory.discover(view("b", 2, vec![]), &[]);
     assert_eq!(shown(&directory), "n1#0 at 127.0.0.1:8081 unknown");
     let gone = Retired {
         node: "n1".into(),
         instance: 1,
         version: 3,
     };
-    directory.discover(View {
-        retired: vec![gone],
-        ..view("b", 3, vec![])
-    });
+    directory.discover(
+        View {
+            retired: vec![gone],
+            ..view("b", 3, vec![])
+        },
+        &[],
+    );
     assert_eq!(shown(&directory), "");
 }
 
 #[test]
 fn nobody_is_sent_where_it_is_not_allowed() {
     let directory = Directory::new(&config(&[]));
-    directory.discover(view(
-        "a",
-        1,
-        vec![
-            server("n1", 1, "http://192.0.2.1:8081"),
-            server("n2", 2, "https://127.0.0.1:8082"),
-            server("n3", 3, "http://127.0.0.1:8083"),
-        ],
-    ));
+    directory.discover(
+        view(
+            "a",
+            1,
+            vec![
+                server("n1", 1, "http://192.0.2.1:8081"),
+                server("n2", 2, "https://127.0.0.1:8082"),
+                server("n3", 3, "http://127.0.0.1:8083"),
+            ],
+        ),
+        &[],
+    );
     assert_eq!(shown(&directory), "n3#0 at 127.0.0.1:8083 unknown");
     assert_eq!(
         refused(&directory),
@@ -134,17 +140,17 @@ fn nobody_is_sent_where_it_is_not_allowed() {
 #[test]
 fn who_begins_anew_is_another_at_another_address_and_is_checked_at_the_same() {
     let directory = Directory::new(&config(&[]));
-    directory.discover(view("a", 1, vec![server("n1", 1, "http://127.0.0.1:8081")]));
+    directory.discover(view("a", 1, vec![server("n1", 1, "http://127.0.0.1:8081")]), &[]);
     let id = directory.current().snapshot.upstreams.pools[0].members[0].id;
     directory.observe(id, Observation::CheckPassed);
     let doubts = || directory.current().tally.doubts(id).raised_so_far();
     assert_eq!(doubts(), 0);
-    directory.discover(view("a", 2, vec![server("n1", 2, "http://127.0.0.1:8081")]));
+    directory.discover(view("a", 2, vec![server("n1", 2, "http://127.0.0.1:8081")]), &[]);
     assert_eq!(shown(&directory), "n1#0 at 127.0.0.1:8081 up");
     assert_eq!(doubts(), 1);
-    directory.discover(view("a", 3, vec![server("n1", 2, "http://127.0.0.1:8081")]));
+    directory.discover(view("a", 3, vec![server("n1", 2, "http://127.0.0.1:8081")]), &[]);
     assert_eq!(doubts(), 1, "it is the same still");
-    directory.discover(view("a", 4, vec![server("n1", 3, "http://127.0.0.1:9081")]));
+    directory.discover(view("a", 4, vec![server("n1", 3, "http://127.0.0.1:9081")]), &[]);
     assert_eq!(shown(&directory), "n1#1 at 127.0.0.1:9081 unknown");
 }
 
@@ -153,7 +159,10 @@ fn the_file_wins_and_a_reload_keeps_who_was_discovered() {
     let directory = Directory::new(&config(&[("n1", 1)]));
     let mut busy = server("n1", 1, "http://127.0.0.1:8081");
     busy.threads = 200;
-    directory.discover(view("a", 1, vec![busy, server("n2", 2, "http://127.0.0.1:8082")]));
+    directory.discover(
+        view("a", 1, vec![busy, server("n2", 2, "http://127.0.0.1:8082")]),
+        &[],
+    );
     assert_eq!(
         shown(&directory),
         "n1#0 at 127.0.0.1:1 unknown, n2#1 at 127.0.0.1:8082 unknown"
@@ -172,18 +181,18 @@ fn the_file_wins_and_a_reload_keeps_who_was_discovered() {
 fn wishes_come_with_the_view_and_outlive_who_they_are_of() {
     let directory = Directory::new(&config(&[]));
     let mut told = view("a", 2, vec![server("n1", 1, "http://127.0.0.1:8081")]);
-    let said = remora_policy::StoredWish {
+    let said = StoredWish {
         of: "route n1".to_owned(),
         said: b"state=draining".to_vec(),
         version: 2,
-        ..remora_policy::StoredWish::default()
+        ..StoredWish::default()
     };
     told.hear(&said).unwrap();
-    directory.discover(told);
+    directory.discover(told, &[]);
     let state = || directory.current().snapshot.upstreams.pools[0].members[0].state;
     assert_eq!(state(), AdminState::Draining);
     assert_eq!(directory.wishes().of("n1").mark.version, 2);
-    directory.discover(view("a", 3, vec![server("n1", 1, "http://127.0.0.1:8081")]));
+    directory.discover(view("a", 3, vec![server("n1", 1, "http://127.0.0.1:8081")]), &[]);
     assert_eq!(state(), AdminState::Active);
     let version = || directory.current().snapshot.discovered.as_ref().unwrap().version;
     assert_eq!(version(), 3, "though nobody came or left");
@@ -196,18 +205,17 @@ fn a_successor_goes_by_what_was_kept_last_and_by_what_the_store_told_meanwhile()
         server("n2", 2, "http://127.0.0.1:8082"),
     );
     let mut kept = view("a", 2, vec![n1.clone()]);
-    let mut wish = Wish {
+    let wish = Wish {
         state: Some(AdminState::Draining),
         at: Some(unix_now()),
         ..Wish::default()
     };
-    wish.mark.untold = true;
-    kept.wishes.set("n1", wish);
+    kept.wishes.set("n1", wish, true);
     let deaf = Directory::with_view(&config(&[]), view("a", 1, vec![]));
     deaf.take_over(kept.clone());
     assert_eq!(shown(&deaf), "n1#0 at 127.0.0.1:8081 unknown");
     let told = Directory::with_view(&config(&[]), view("a", 1, vec![]));
-    told.discover(view("a", 3, vec![n1, n2]));
+    told.discover(view("a", 3, vec![n1, n2]), &[]);
     told.take_over(kept);
     assert_eq!(told.view().version, 3);
     let states = told.current().snapshot.upstreams.pools[0].members.clone();
@@ -229,14 +237,17 @@ fn a_successor_goes_by_what_was_kept_last_and_by_what_the_store_told_meanwhile()
 #[tokio::test]
 async fn a_name_is_looked_up_and_every_address_that_it_means_has_to_be_allowed() {
     let directory = Directory::new(&config(&[]));
-    directory.discover(view(
-        "a",
-        1,
-        vec![
-            server("n1", 1, "http://localhost:8081"),
-            server("n2", 2, "http://no-such-name.invalid:8082"),
-        ],
-    ));
+    directory.discover(
+        view(
+            "a",
+            1,
+            vec![
+                server("n1", 1, "http://localhost:8081"),
+                server("n2", 2, "http://no-such-name.invalid:8082"),
+            ],
+        ),
+        &[],
+    );
     assert_eq!(
         refused(&directory),
         [
