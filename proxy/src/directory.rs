@@ -41,7 +41,6 @@ pub use discovered::Followed;
 pub(crate) use discovered::{Discovered, RefusedServer};
 pub(crate) use held::{Held, Holder};
 pub(crate) use maintained::{InPlace, MaintainedPool, Notice};
-use names::HostNames;
 pub(crate) use wished::{Meant, Unknown, unix_ms, unix_now};
 
 /// How long a start waits for the store's first word of who is there, where nothing is known from before. 5 s: an election of the store
@@ -99,6 +98,8 @@ struct Shared {
     current: Arc<ArcSwap<Current>>,
     writer: Mutex<Writer>,
     changes: watch::Sender<u64>,
+    /// Rises with what is learnt of hosts' names.
+    learnt: watch::Sender<u64>,
     /// What people are told of all this.
     chronicle: Chronicle,
     /// The moment from which snapshots count time.
@@ -116,7 +117,6 @@ struct Writer {
     view: View,
     /// The same as the store told it last, if it has since this process began.
     told: Option<View>,
-    names: HostNames,
     /// What the file says of each upstream.
     attached: BTreeMap<UpstreamId, Settings>,
     /// Of every upstream and every pool that ever was.
@@ -139,7 +139,6 @@ impl Directory {
             config: config.clone(),
             view,
             told: None,
-            names: HostNames::default(),
             attached: BTreeMap::new(),
             tally: Tally::new(config.threads),
         };
@@ -152,6 +151,7 @@ impl Directory {
                 current: Arc::new(ArcSwap::from_pointee(current)),
                 writer: Mutex::new(writer),
                 changes,
+                learnt: watch::channel(0).0,
                 chronicle,
                 epoch: Instant::now(),
             }),

@@ -1,7 +1,8 @@
-//! Claim: a proxy whose pool discovers its members begins with those that it knew last, whether or not the store answers; a reload and
-//! a replacement keep them; nobody is sent to an address that is not allowed; and a pool of nobody answers 503 and says so once.
+//! Claim: a proxy whose pool discovers its members begins with those that it knew last, whether or not the store or a name service
+//! answers; a reload and a replacement keep them; nobody is sent to an address that is not allowed; and a pool of nobody answers 503 and says so once.
 //!
-//! Broken once to see it fail: the view not read at the start (nobody is there); `allow` not asked (the stranger is a member).
+//! Broken once to see it fail: the view not read at the start (nobody is there); `allow` not asked (the stranger is a member); what names mean
+//! not kept with the view (n1 is no member by its name).
 //!
 //! Left out: how views come (tests/tests, where there are stores).
 
@@ -69,6 +70,32 @@ fn members_that_were_known_serve_while_the_store_is_away_and_a_stranger_never() 
         std::io::ErrorKind::WouldBlock,
         "nobody ever connected"
     );
+}
+
+/// Names below `invalid` are never found.
+#[test]
+fn members_by_name_serve_while_neither_the_store_nor_a_name_service_answers() {
+    let (one, other) = (Upstream::named("one"), Upstream::named("other"));
+    let view = format!(
+        "server n1 01 5 0 http://one.invalid:{}\nserver n2 02 6 0 http://other.invalid:{}\nserver n3 03 7 0 http://third.invalid:80\n\
+         host one.invalid 127.0.0.1\nhost other.invalid 127.0.0.1\nhost third.invalid 127.0.0.2\n",
+        one.address.port(),
+        other.address.port()
+    );
+    let (config, _state) = knowing(&view);
+    let mut proxy = Proxy::start(&config);
+    let serve = |proxy: &Proxy, when: &str| {
+        assert_eq!(answer(proxy, "n1"), "one", "{when}");
+        assert_eq!(answer(proxy, "n2"), "other", "{when}");
+    };
+    serve(&proxy, "at the start");
+    assert!(
+        proxy.log().contains("127.0.0.2 is outside discovery.allow"),
+        "{}",
+        proxy.log()
+    );
+    proxy.replace();
+    serve(&proxy, "after a replacement");
 }
 
 #[test]

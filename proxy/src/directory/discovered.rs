@@ -70,10 +70,14 @@ impl Directory {
     /// meanwhile is later than that.
     pub fn take_over(&self, kept: View) {
         let mut writer = self.lock();
-        let next = match &writer.told {
+        let mut next = match &writer.told {
             Some(told) => merge(&kept, told.clone(), &[]),
             None => kept,
         };
+        // So is what was found here.
+        let found = writer.view.hosts.iter().filter(|(_, found)| !found.is_empty());
+        next.hosts
+            .extend(found.map(|(name, found)| (Arc::clone(name), found.clone())));
         self.hold(&mut writer, next);
     }
 
@@ -101,8 +105,9 @@ impl Directory {
             overruled: overruled(&writer.view.wishes, &next.wishes),
             heard: heard(&writer.view.wishes, &next.wishes),
         };
-        // Who is a member rests on the servers alone.
-        let (is_same, stand) = (next == writer.view, next.servers == writer.view.servers);
+        let is_same = next == writer.view;
+        // Who is a member rests on the servers alone, and on what their hosts' names mean.
+        let stand = next.servers == writer.view.servers && next.hosts == writer.view.hosts;
         writer.view = next;
         if !stand {
             self.publish_anew(writer, "the store's registry says so");
@@ -158,7 +163,7 @@ impl Writer {
             applications: discovery.applications.as_deref(),
             secured: pool.tls.is_some(),
             allows: &|address| discovery.allow.include(address),
-            means: &|name| self.names.of(name),
+            means: &|name| self.view.hosts.get(name).cloned(),
             taken: &taken,
         }))
     }

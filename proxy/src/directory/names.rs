@@ -5,7 +5,8 @@
 //!
 //! Invariants: whoever waits for a name holds up nobody else, and no other name · only names are looked up by which a pool may take
 //! somebody · a lookup that fails changes nothing that is known: the name service may be at fault · the address that is in use stays in
-//! use while the name means it.
+//! use while the name means it · what was found is kept with the view, so that a process that begins without a name service has its
+//! members.
 //!
 //! Left out on purpose: names in the file. They are looked up for each connection, as ever.
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tokio::net::lookup_host;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Directory, Writer};
@@ -30,32 +32,24 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// Lookups at a time: each may keep a thread waiting.
 const AT_A_TIME: usize = 8;
 
-/// What is known of names.
-#[derive(Default)]
-pub(super) struct HostNames(BTreeMap<Arc<str>, Vec<IpAddr>>);
+/// What is known of names: nothing of one that was not looked up, no address of one that was not found. The first is to be used.
+type HostNames = BTreeMap<Arc<str>, Vec<IpAddr>>;
 
-impl HostNames {
-    /// What a name means: nothing while it was not looked up, no address where it was not found. The first is to be used.
-    pub(super) fn of(&self, name: &str) -> Option<Vec<IpAddr>> {
-        self.0.get(name).cloned()
+/// Takes in what was found, or that nothing was; whether that is news.
+fn learn(names: &mut HostNames, name: Arc<str>, found: Option<Vec<IpAddr>>) -> bool {
+    let known = names.get(&name);
+    let Some(mut found) = found.or_else(|| known.is_none().then(Vec::new)) else {
+        return false;
+    };
+    found.sort_unstable();
+    found.dedup();
+    let used = known.and_then(|known| known.first());
+    if let Some(at) = used.and_then(|used| found.iter().position(|address| address == used)) {
+        found[..=at].rotate_right(1);
     }
-
-    /// Takes in what was found, or that nothing was; whether that is news.
-    fn learn(&mut self, name: Arc<str>, found: Option<Vec<IpAddr>>) -> bool {
-        let known = self.0.get(&name);
-        let Some(mut found) = found.or_else(|| known.is_none().then(Vec::new)) else {
-            return false;
-        };
-        found.sort_unstable();
-        found.dedup();
-        let used = known.and_then(|known| known.first());
-        if let Some(at) = used.and_then(|used| found.iter().position(|address| address == used)) {
-            found[..=at].rotate_right(1);
-        }
-        let is_news = known != Some(&found);
-        self.0.insert(name, found);
-        is_news
-    }
+    let is_news = known != Some(&found);
+    names.insert(name, found);
+    is_news
 }
 
 impl Writer {
@@ -114,14 +108,19 @@ impl Directory {
         }
     }
 
+    /// Rises with what is learnt of names.
+    pub(crate) fn learnt(&self) -> watch::Receiver<u64> {
+        self.shared.learnt.subscribe()
+    }
+
     /// The names that are to be looked up: all, or those of which nothing is known.
     fn wanted_names(&self, all: bool) -> Vec<Arc<str>> {
         let mut writer = self.lock();
         let hosts = writer.hosts();
-        writer.names.0.retain(|name, _| hosts.contains(name));
+        writer.view.hosts.retain(|name, _| hosts.contains(name));
         let wanted = hosts.into_iter();
         wanted
-            .filter(|name| all || writer.names.of(name).is_none())
+            .filter(|name| all || !writer.view.hosts.contains_key(name))
             .collect()
     }
 
@@ -129,13 +128,14 @@ impl Directory {
         let mut writer = self.lock();
         let mut is_news = false;
         for (found, name) in found {
-            is_news |= writer.names.learn(name, found);
+            is_news |= learn(&mut writer.view.hosts, name, found);
         }
         if is_news {
             self.publish_anew(
                 &mut writer,
                 "what the name of its host means is known, or changed",
             );
+            self.shared.learnt.send_modify(|number| *number += 1);
         }
     }
 }
@@ -168,8 +168,8 @@ mod tests {
     fn the_address_in_use_stays_and_a_failed_lookup_changes_nothing() {
         let mut names = HostNames::default();
         let mut learn = |found: Option<&[&str]>| {
-            let is_news = names.learn("h".into(), found.map(addresses));
-            (is_news, names.of("h").unwrap())
+            let is_news = learn(&mut names, "h".into(), found.map(addresses));
+            (is_news, names["h"].clone())
         };
         assert_eq!(learn(None), (true, Vec::new()), "it is not found");
         let two = addresses(&["10.0.0.2", "10.0.0.3"]);

@@ -53,7 +53,12 @@ pub fn merge(held: &View, mut told: View, pressing: &[String]) -> View {
     };
     let wishes = Wishes::merge(&held.wishes, &told.wishes, &shown);
     told.servers.extend(carried);
-    View { wishes, ..told }
+    let hosts = held.hosts.clone();
+    View {
+        wishes,
+        hosts,
+        ..told
+    }
 }
 
 /// What is wished otherwise than before, by whom and when, as far as anybody knows that.

@@ -1,12 +1,15 @@
-//! One view of a site. As the proxy keeps it over its own end it is text: a line for each server, its applications behind it.
+//! One view of a site. As the proxy keeps it over its own end it is text: a line for each server, its applications behind it, and then a
+//! line for each of their hosts' names, with what that was found to mean.
 //!
 //! Invariants: one form, sorted, held by `formats/proxy/view.txt` · what is not understood is refused whole · a server whose name or
-//! address has a blank is not kept: no pool could use it.
+//! address has a blank is not kept: no pool could use it · a name that was not found is not kept either.
 //!
 //! Left out on purpose: the wishes, which have forms of their own (`wishes`, `maintenance`), and who was retired: that has been heeded
 //! once it was told.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::wishes::{StoredWish, Wishes};
@@ -29,6 +32,9 @@ pub struct View {
     pub wishes: Wishes,
     /// What there are wishes of that were not understood: what was wished of it before holds on.
     pub unread: Vec<Arc<str>>,
+    /// What the names of hosts mean, as they were looked up here: the address in use first, none where a name was not found. No
+    /// cluster tells of them.
+    pub hosts: BTreeMap<Arc<str>, Vec<IpAddr>>,
 }
 
 /// An application server that announced itself.
@@ -98,6 +104,14 @@ impl View {
         for server in servers {
             write_server(server, &mut text);
         }
+        let found = self
+            .hosts
+            .iter()
+            .filter(|(name, found)| is_word(name) && !found.is_empty());
+        for (name, found) in found {
+            let found: Vec<String> = found.iter().map(IpAddr::to_string).collect();
+            let _ = writeln!(text, "host {name} {}", found.join(" "));
+        }
         text
     }
 
@@ -131,6 +145,10 @@ impl View {
                 (self.cluster, self.version) = (cluster.into(), version.parse().ok()?);
             }
             ["server", ref said @ ..] if self.is_told() => self.servers.push(read_server(said)?),
+            ["host", name, ref found @ ..] if self.is_told() && !name.is_empty() && !found.is_empty() => {
+                let found = found.iter().map(|address| address.parse().ok());
+                self.hosts.insert(name.into(), found.collect::<Option<_>>()?);
+            }
             _ => return None,
         }
         Some(())
@@ -193,6 +211,11 @@ mod tests {
             .map(|server| (&*server.node, server.applications.len(), server.carried))
             .collect();
         assert_eq!(known, [("n1", 2, false), ("n2", 0, true)]);
+        let found = &view.hosts["tomcat-2.internal.example"];
+        assert_eq!(
+            found.iter().map(IpAddr::to_string).collect::<Vec<_>>(),
+            ["10.0.0.7", "fd00::6"]
+        );
         assert_eq!(view.write(), FIXTURE);
         let none = View::default();
         assert_eq!(View::read(&none.write()), Ok(none));
@@ -209,6 +232,8 @@ mod tests {
             "server n3 x 2 3 http://h:1\n",
             "server n3 1 2 3 http://h:1 moved\n",
             "cluster 0b 3\n",
+            "host tomcat-3\n",
+            "host tomcat-3 10.0.0.256\n",
             "other\n",
             "\n",
         ] {
@@ -222,7 +247,10 @@ mod tests {
         let mut view = View::read(FIXTURE).unwrap();
         view.servers[0].applications.push("a\nserver".into());
         view.servers[1].url = "http://a b".into();
+        view.hosts.insert("a b".into(), vec![IpAddr::from([10, 0, 0, 1])]);
+        view.hosts.insert("nowhere".into(), Vec::new());
         let kept = View::read(&view.write()).unwrap();
         assert_eq!((kept.servers.len(), kept.servers[0].applications.len()), (1, 2));
+        assert_eq!(kept.hosts.len(), 1);
     }
 }

@@ -127,9 +127,13 @@ impl Following {
     /// Keeps on disk what holds, as long as it is polled.
     pub(super) async fn keep_kept(&self) {
         let mut changes = self.0.changes.subscribe();
+        let mut names = self.0.directory.learnt();
         loop {
-            // The sender is this one's own.
-            let _ = changes.changed().await;
+            // The senders are this one's own, and the directory's.
+            tokio::select! {
+                _ = changes.changed() => {}
+                _ = names.changed() => {}
+            }
             let mut pause = Pause::new(PAUSE_LEAST, PAUSE_MOST);
             let mut said = String::new();
             while let Err(error) = self.keep().await {

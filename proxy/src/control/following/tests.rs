@@ -383,6 +383,25 @@ async fn what_could_not_be_kept_is_kept_a_little_later() {
 }
 
 #[tokio::test]
+async fn what_a_name_means_is_kept_beside_the_server() {
+    let place = tempfile::tempdir().unwrap();
+    let store = Registry::start().await;
+    let keeping = Keeping::open(Some(place.path()), None).unwrap().0;
+    let proxy = Proxy::keeping(&config(&[&store]), View::default(), keeping);
+    let names = proxy.directory.clone();
+    let looking = tokio::spawn(async move { names.keep_names().await });
+    let mut named = server("n1", 1);
+    named.url = "http://localhost:8080".to_owned();
+    store.say(view(7, &[named])).await;
+    let kept = || std::fs::read_to_string(place.path().join("view"));
+    until("it is kept", || {
+        kept().is_ok_and(|kept| kept.contains("\nhost localhost "))
+    })
+    .await;
+    looking.abort();
+}
+
+#[tokio::test]
 async fn an_untold_wish_gives_way_to_a_later_one() {
     let store = Registry::start().await;
     let proxy = Proxy::of(&config(&[&store]), View::default());
