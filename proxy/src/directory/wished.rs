@@ -76,9 +76,10 @@ impl Directory {
         self.lock().view.wishes.clone()
     }
 
-    /// The store is about to be told what is said here of this, and may have it from now on; none where it has it.
-    pub(crate) fn telling(&self, of: &str) -> Option<StoredWish> {
-        self.lock().view.wishes.telling(of)
+    /// The store is about to be told what is said here of this, and may have it from now on; none where it has it. `is_pressing`: an
+    /// operator waits for that.
+    pub(crate) fn telling(&self, of: &str, is_pressing: bool) -> Option<StoredWish> {
+        self.lock().view.telling(of, is_pressing)
     }
 
     /// The store has answered that it has this, as this version. What holds is the same.

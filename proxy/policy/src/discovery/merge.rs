@@ -48,7 +48,7 @@ pub fn merge(held: &View, mut told: View, pressing: &[String]) -> View {
     let shown = Shown {
         version: told.version,
         is_same,
-        is_unread: &|of| told.unread.iter().any(|unread| **unread == *of),
+        is_unread: &|of| told.unread.contains_key(of),
         is_pressing: &|of| pressing.iter().any(|pressing| pressing == of),
     };
     let wishes = Wishes::merge(&held.wishes, &told.wishes, &shown);

@@ -3,7 +3,7 @@
 //! `tell CLUSTER VERSION` tells a view of servers (`"server NODE INSTANCE URL [APPLICATION]"`, at the version at which each stands
 //! there; `"copied ..."` stands at one of the first generation), of those that were taken out (`"retired NODE INSTANCE"`), and of wishes
 //! (`"wish OF VERSION WORDS [by=NAME]"`); with `pressing=OF` while an operator waits. `wish OF WORDS` is an operator's here; `telling
-//! OF` begins to tell it to the store, `answer VERSION` is the answer to what was told last, and `restart` keeps the wishes and reads
+//! OF [pressing]` begins to tell it to the store, `answer VERSION` is the answer to what was told last, and `restart` keeps the wishes and reads
 //! them again. Each is answered with what is held, and before that with what changed. `select` answers who is a member: `allow` is the beginning of addresses, `means` of a name is
 //! `NAME=ADDRESS,ADDRESS` or `NAME=`, and `file` a member of the file, `ROUTE=AUTHORITY`.
 
@@ -207,7 +207,8 @@ impl goldenscript::Runner for Stage {
             "tell" => self.tell(&mut arguments),
             "telling" => {
                 let of = arguments.next_pos().ok_or("of what")?.replace(':', " ");
-                let told = self.held.wishes.telling(&of);
+                let is_pressing = arguments.next_pos() == Some("pressing");
+                let told = self.held.telling(&of, is_pressing);
                 self.told = told.ok_or("there is nothing to tell")?;
                 let (words, over) = (String::from_utf8_lossy(&self.told.said), self.told.version);
                 Ok(format!("over {over}: {words}\n") + &shown_wishes(&self.held.wishes))

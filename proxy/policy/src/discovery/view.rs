@@ -30,8 +30,8 @@ pub struct View {
     pub retired: Vec<Retired>,
     /// What operators wish.
     pub wishes: Wishes,
-    /// What there are wishes of that were not understood: what was wished of it before holds on.
-    pub unread: Vec<Arc<str>>,
+    /// What there are wishes of that were not understood, with their versions: what was wished of it before holds on.
+    pub unread: BTreeMap<Arc<str>, u64>,
     /// What the names of hosts mean, as they were looked up here: the address in use first, none where a name was not found. No
     /// cluster tells of them.
     pub hosts: BTreeMap<Arc<str>, Vec<IpAddr>>,
@@ -74,8 +74,17 @@ impl View {
     /// A sentence: it is not understood. It is remembered as such.
     pub fn hear(&mut self, said: &StoredWish) -> Result<(), String> {
         self.wishes.hear(said).inspect_err(|_| {
-            self.unread.push(said.of.as_str().into());
+            self.unread.insert(said.of.as_str().into(), said.version);
         })
+    }
+
+    /// The cluster is about to be told what is said here of this: gives it, and notes that the cluster may have it from now on. None
+    /// where there is nothing to tell. Where an operator waits for it, it is told over what was not understood as well.
+    pub fn telling(&mut self, of: &str, is_pressing: bool) -> Option<StoredWish> {
+        let told = self.wishes.telling(of)?;
+        let unread = self.unread.get(of).filter(|_| is_pressing);
+        let version = unread.copied().unwrap_or(told.version);
+        Some(StoredWish { version, ..told })
     }
 
     /// The server of this name.

@@ -91,9 +91,8 @@ impl Wishes {
         untold.map(|(said, _)| said).collect()
     }
 
-    /// The store is about to be told what is said of this: gives it, and notes that the store may have it from now on. None where
-    /// there is nothing to tell.
-    pub fn telling(&mut self, of: &str) -> Option<StoredWish> {
+    /// As [`View::telling`](crate::View::telling), over what was understood.
+    pub(crate) fn telling(&mut self, of: &str) -> Option<StoredWish> {
         let told = match (named(of, ROUTE), named(of, POOL)) {
             (Some(route), _) => self.routes.telling(route),
             (_, Some(pool)) => self.pools.kept_mut().telling(pool),

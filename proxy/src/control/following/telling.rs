@@ -117,7 +117,8 @@ impl Following {
         if place.handed_over {
             return Ok(None);
         }
-        let Some(said) = self.0.directory.telling(of) else {
+        let is_pressing = self.books().pressing.iter().any(|pressing| pressing == of);
+        let Some(said) = self.0.directory.telling(of, is_pressing) else {
             return Ok(None);
         };
         place.keep_view(&self.0.directory.view()).await?;
