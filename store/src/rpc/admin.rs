@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use remora_process::audit;
 use remora_proto::v1;
 use remora_proto::v1::store_admin_server::StoreAdmin;
 use remora_proto::v1::upgrade_request::Wish;
@@ -22,6 +23,7 @@ use super::gate::{self, did};
 use super::killing;
 use super::listing;
 use super::members;
+use super::rights::{self, Need};
 use super::stats::{self, Counts};
 use super::status::{malformed, status};
 use super::upgrade;
@@ -49,6 +51,7 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::ListSessionsRequest>,
     ) -> Result<Response<v1::ListSessionsReply>, Status> {
+        within(&request, Need::LookWithin, "StoreAdmin/ListSessions")?;
         let listed = listing::page(&self.desk, request.into_inner()).await;
         listed.map(Response::new)
     }
@@ -168,6 +171,7 @@ impl StoreAdmin for Admin {
         &self,
         request: Request<v1::KillSessionsRequest>,
     ) -> Result<Response<v1::KillSessionsReply>, Status> {
+        within(&request, Need::EndWithin, "StoreAdmin/KillSessions")?;
         let asker = gate::asker(&request);
         let ask = request.into_inner();
         let filter = listing::meant(ask.filter, None)?;
@@ -192,6 +196,33 @@ impl StoreAdmin for Admin {
         let at_most = Some(ask.at_most).filter(|most| *most != 0);
         killing::kill(&self.desk, (asker, "StoreAdmin/KillMatching"), filter, at_most).await
     }
+}
+
+/// What a request says of which sessions are meant.
+trait Meant {
+    fn filter(&self) -> Option<&v1::SessionFilter>;
+}
+
+impl Meant for v1::ListSessionsRequest {
+    fn filter(&self) -> Option<&v1::SessionFilter> {
+        self.filter.as_ref()
+    }
+}
+
+impl Meant for v1::KillSessionsRequest {
+    fn filter(&self) -> Option<&v1::SessionFilter> {
+        self.filter.as_ref()
+    }
+}
+
+/// Refuses who asks of sessions that are not his; a line in the books says so.
+fn within<T: Meant>(request: &Request<T>, need: Need, action: &str) -> Result<(), Status> {
+    let reached = rights::reaches(&gate::caller(request), need, request.get_ref().filter());
+    let answered = reached.map(|()| Response::new(())).map_err(|refused| {
+        audit::refused(action, &refused.message);
+        status(refused)
+    });
+    gate::written(answered).map(|_| ())
 }
 
 impl Admin {

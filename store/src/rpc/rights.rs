@@ -1,7 +1,7 @@
 //! Who may ask what: a table of methods and roles, and the applications that a session manager speaks for.
 //!
 //! Invariants: what the table does not name takes an operator; whoever has no role has no right; a session manager reaches
-//! sessions and registry entries of its own applications alone, and takes no name from a server of others; each request on a stream looked at as each call is.
+//! sessions and registry entries of its own applications alone, lists and ends no others either, and takes no name from a server of others; each request on a stream looked at as each call is.
 //!
 //! Left out on purpose: who somebody is, which the connection says, or a peer that forwards (`gate`).
 
@@ -11,7 +11,7 @@ use remora_proto::v1::refusal::Reason;
 use remora_table::{Command, Proposal};
 
 use super::convert::{Asked, Request};
-use super::status::refusal;
+use super::status::{malformed, refusal};
 
 /// What a method takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,12 @@ pub(super) enum Need {
     Wish,
     /// Whoever may look at sessions.
     Look,
+    /// The same, or a session manager that looks at those of its own applications ([`reaches`]).
+    LookWithin,
     /// An operator.
     Operate,
+    /// The same, or a session manager that ends sessions of its own applications ([`reaches`]).
+    EndWithin,
     /// A node of a store.
     Peer,
 }
@@ -43,7 +47,9 @@ pub(super) fn needs(path: &str) -> Need {
         Some(("Registry", "Follow")) => Need::Follow,
         Some(("Registry", "Wish")) => Need::Wish,
         Some(("Registry", "ListServers")) | Some(("StoreAdmin", "Status")) => Need::Find,
-        Some(("StoreAdmin", "ListSessions" | "SessionStats" | "ShowSession" | "WatchSessions")) => Need::Look,
+        Some(("StoreAdmin", "ListSessions")) => Need::LookWithin,
+        Some(("StoreAdmin", "KillSessions")) => Need::EndWithin,
+        Some(("StoreAdmin", "SessionStats" | "ShowSession" | "WatchSessions")) => Need::Look,
         _ => Need::Operate,
     }
 }
@@ -54,11 +60,13 @@ impl Need {
         caller.is(|role| {
             matches!(
                 (self, role),
-                (Need::Adapter, Role::Adapter(_))
-                    | (Need::Find, Role::Proxy | Role::Reader | Role::Admin)
+                (
+                    Need::Adapter | Need::LookWithin | Need::EndWithin,
+                    Role::Adapter(_)
+                ) | (Need::Find, Role::Proxy | Role::Reader | Role::Admin)
                     | (Need::Follow | Need::Wish, Role::Proxy | Role::Admin)
-                    | (Need::Look, Role::Reader | Role::Admin)
-                    | (Need::Operate, Role::Admin)
+                    | (Need::Look | Need::LookWithin, Role::Reader | Role::Admin)
+                    | (Need::Operate | Need::EndWithin, Role::Admin)
                     | (Need::Peer, Role::Peer(_))
             )
         })
@@ -66,7 +74,7 @@ impl Need {
 
     /// Whether the call is one of an operator, which stands in the books.
     pub(super) fn is_booked(self) -> bool {
-        matches!(self, Need::Operate | Need::Wish)
+        matches!(self, Need::Operate | Need::EndWithin | Need::Wish)
     }
 
     /// The names in a certificate that give it, for people.
@@ -76,6 +84,8 @@ impl Need {
             Need::Find => "remora://proxy, remora://reader or remora://admin",
             Need::Follow | Need::Wish => "remora://proxy or remora://admin",
             Need::Look => "remora://reader or remora://admin",
+            Need::LookWithin => "remora://adapter/APPLICATION, remora://reader or remora://admin",
+            Need::EndWithin => "remora://adapter/APPLICATION or remora://admin",
             Need::Operate => "remora://admin",
             Need::Peer => "remora://peer/ID",
         }
@@ -103,6 +113,29 @@ pub(super) fn speaks_for<'a>(
             Reason::Forbidden,
             format!("the certificate of {caller} does not speak for the application {application}"),
         )),
+    }
+}
+
+/// Whether a filter is one that a caller may use, of a method that he may call: who has the right only as a session manager has to
+/// name an application, and it has to be his.
+pub(super) fn reaches(
+    caller: &Caller,
+    need: Need,
+    filter: Option<&v1::SessionFilter>,
+) -> Result<(), v1::Refusal> {
+    let of_all = match need {
+        Need::LookWithin => caller.is(|role| matches!(role, Role::Reader | Role::Admin)),
+        _ => caller.is(|role| matches!(role, Role::Admin)),
+    };
+    let application = filter.map_or("", |filter| &*filter.application);
+    if of_all || caller.roles().is_none() {
+        Ok(())
+    } else if application.is_empty() {
+        Err(malformed(
+            "the filter names no application: a session manager asks of its own applications alone",
+        ))
+    } else {
+        speaks_for(caller, [application])
     }
 }
 

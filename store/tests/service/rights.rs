@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use remora_process::tls::{Authority, Dial, Door, Files, Role, Tls, Wanted};
 use remora_proto::v1;
 use remora_proto::v1::registry_client::RegistryClient;
+use remora_proto::v1::store_admin_client::StoreAdminClient;
 use remora_store::{Config, Keys};
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
@@ -304,6 +305,57 @@ async fn nobody_takes_the_name_of_a_tomcat_whose_applications_are_not_his() {
     announces(&shop, 3, "localhost/shop").await.unwrap();
     announces(&shop, 3, "localhost/shop").await.unwrap();
     node.stop().await;
+}
+
+/// Negative control, run: without `within` in `rpc/admin.rs` the shop's Tomcat lists and ends sessions of the bank.
+#[tokio::test]
+async fn a_tomcat_lists_and_ends_sessions_of_its_own_applications_alone() {
+    let ours = Certificates::new("ours");
+    let directory = tempfile::tempdir().unwrap();
+    let cluster: BTreeMap<u64, SocketAddr> = (1..=3).zip(free_addresses(3)).collect();
+    let mut nodes = Vec::new();
+    for node in 1..=3 {
+        let own = ours.of(&format!("remora://peer/{node}"));
+        nodes.push(Running::start(secured(node, directory.path(), &cluster, own)).await);
+    }
+    let shop = dial(ours.of("remora://adapter/localhost/shop"));
+    let of = |application: &str| {
+        Some(v1::SessionFilter {
+            application: application.to_owned(),
+            ..v1::SessionFilter::default()
+        })
+    };
+    // The leader, and those that forward to it.
+    for node in &nodes {
+        let mut client = StoreAdminClient::new(reach(&shop, node.client).await.unwrap());
+        let list = |application| v1::ListSessionsRequest {
+            filter: of(application),
+            ..v1::ListSessionsRequest::default()
+        };
+        let kill = |application| v1::KillSessionsRequest {
+            filter: of(application),
+            ..v1::KillSessionsRequest::default()
+        };
+        until("its own sessions are listed", async || {
+            let mut client = client.clone();
+            client.list_sessions(list("localhost/shop")).await.is_ok()
+        })
+        .await;
+        client.kill_sessions(kill("localhost/shop")).await.unwrap();
+        let listed = client.list_sessions(list("localhost/bank")).await.unwrap_err();
+        let killed = client.kill_sessions(kill("localhost/bank")).await.unwrap_err();
+        let all = v1::KillSessionsRequest {
+            all: true,
+            ..v1::KillSessionsRequest::default()
+        };
+        assert_eq!(listed.code(), Code::PermissionDenied, "{listed:?}");
+        assert_eq!(killed.code(), Code::PermissionDenied, "{killed:?}");
+        let all = client.kill_sessions(all).await.unwrap_err();
+        assert_eq!(all.code(), Code::InvalidArgument, "{all:?}");
+    }
+    for node in nodes {
+        node.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -147,6 +147,35 @@ fn a_session_manager_reaches_its_own_applications_alone() {
 }
 
 #[test]
+fn a_session_manager_lists_and_ends_sessions_of_its_own_applications_alone() {
+    let callers = callers();
+    let of = |application: &str| v1::SessionFilter {
+        application: application.to_owned(),
+        ..v1::SessionFilter::default()
+    };
+    let reached = |name: &str, need, filter: Option<&v1::SessionFilter>| {
+        reaches(&callers[name], need, filter).map_err(|refused| refused.reason())
+    };
+    for need in [Need::LookWithin, Need::EndWithin] {
+        assert_eq!(reached("adapter", need, Some(&of("localhost/shop"))), Ok(()));
+        let others = reached("adapter", need, Some(&of("localhost/bank")));
+        assert_eq!(others, Err(Reason::Forbidden));
+        for nobodys in [None, Some(&of(""))] {
+            assert_eq!(reached("adapter", need, nobodys), Err(Reason::Malformed));
+            assert_eq!(reached("admin", need, nobodys), Ok(()));
+            assert!(reaches(&Caller::anybody(), need, nobodys).is_ok(), "without TLS");
+        }
+    }
+    assert_eq!(reached("reader", Need::LookWithin, None), Ok(()));
+    // Who may look at all of them may end his own alone.
+    let roles = vec![Role::Reader, Role::Adapter(Pattern::new("localhost/shop"))];
+    let both = Caller::with_roles("tomcat1", roles);
+    assert!(reaches(&both, Need::LookWithin, Some(&of("localhost/bank"))).is_ok());
+    assert!(reaches(&both, Need::EndWithin, Some(&of("localhost/bank"))).is_err());
+    assert!(reaches(&both, Need::EndWithin, Some(&of("localhost/shop"))).is_ok());
+}
+
+#[test]
 fn a_name_is_taken_from_a_server_of_the_same_applications_alone() {
     let shop = Caller::with_roles("tomcat2", vec![Role::Adapter(Pattern::new("localhost/shop"))]);
     assert!(takes_name(&shop, "n1", ["localhost/shop"]).is_ok());
