@@ -64,20 +64,23 @@ final class Presence {
 
   /** Looks whether something else is to be said than before; called now and then, too. */
   void review() {
-    if (ServerSteps.haveStarted(manager.getContext())) {
-      announce();
+    if (ServerSteps.haveStarted(manager.getContext()) && !announce()) {
+      nowhere();
     }
   }
 
-  /** Says to the store what is served, where and how, unless that has been said or has ended. */
-  synchronized void announce() {
+  /**
+   * Says to the store what is served, where and how, unless that has been said or has ended.
+   *
+   * @return false while no connector answers; an embedded server may open them later than it starts
+   */
+  synchronized boolean announce() {
     if (ended) {
-      return;
+      return true;
     }
     String url = options.url == null ? Connectors.url(manager.getContext()) : options.url();
     if (url.isEmpty()) {
-      nowhere();
-      return;
+      return false;
     }
     Announcement now =
         new Announcement(
@@ -92,9 +95,10 @@ final class Presence {
       said = now;
       store.announce(now);
     }
+    return true;
   }
 
-  private void nowhere() {
+  private synchronized void nowhere() {
     if (!complained) {
       complained = true;
       log.warn(

@@ -95,6 +95,36 @@ final class ServerSteps implements LifecycleListener {
     return server == null || server.getState() == LifecycleState.STARTED;
   }
 
+  /**
+   * Has all managers of an application's Server say what they serve.
+   *
+   * @param context the application
+   */
+  static void announce(Container context) {
+    ServerSteps steps = of(context);
+    if (steps != null) {
+      steps.present().forEach(Presence::announce);
+    }
+  }
+
+  /**
+   * Leaves, with all managers of an application's Server, before that begins to stop.
+   *
+   * @param context the application
+   */
+  static void retire(Container context) {
+    ServerSteps steps = of(context);
+    if (steps != null) {
+      steps.leave(WORD_NANOS_MAX, REQUESTS_NANOS_MAX);
+    }
+  }
+
+  private static ServerSteps of(Container context) {
+    synchronized (listening) {
+      return listening.get(Connectors.server(context));
+    }
+  }
+
   @Override
   public void lifecycleEvent(LifecycleEvent event) {
     if (Lifecycle.AFTER_START_EVENT.equals(event.getType())) {

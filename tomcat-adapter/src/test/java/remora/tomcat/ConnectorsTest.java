@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.apache.catalina.Context;
 import org.apache.catalina.connector.Connector;
@@ -51,6 +52,29 @@ class ConnectorsTest {
     Node node = start(starting -> assertTrue(starting.store.announcements.isEmpty()));
     assertEquals("http://127.0.0.1:" + node.tomcat.getConnector().getLocalPort(), url(node));
     assertEquals(1, node.store.announcements.size());
+  }
+
+  @Test
+  void of_connectors_that_open_after_their_server_it_is_said_when_a_program_calls_for_it()
+      throws Exception {
+    AtomicReference<Connector> later = new AtomicReference<>();
+    try (LogLines log = new LogLines()) {
+      Node node =
+          start(
+              starting -> {
+                later.set(starting.tomcat.getConnector());
+                starting.tomcat.getService().removeConnector(later.get());
+              });
+      Embedding program = new Embedding(node.manager);
+      program.announce();
+      assertTrue(node.store.announcements.isEmpty());
+      assertEquals(0, log.saying("no connector").size(), "nobody has had time to open one");
+      node.manager.backgroundProcess();
+      assertEquals(1, log.saying("no connector").size());
+      node.tomcat.getService().addConnector(later.get());
+      program.announce();
+      assertEquals("http://127.0.0.1:" + later.get().getLocalPort(), url(node));
+    }
   }
 
   @Test

@@ -107,6 +107,18 @@ class LeavingTest {
   }
 
   @Test
+  void a_program_that_pauses_connectors_first_says_so_before() throws Exception {
+    Embedding program = new Embedding(node.manager);
+    program.retire();
+    assertEquals(3, Collections.frequency(node.store.farewells, "said"), "of all applications");
+    assertTrue(node.store.farewells.contains("waited for"));
+    node.context.stop();
+    node.store.farewells.clear();
+    program.retire();
+    assertEquals(Collections.emptyList(), node.store.farewells, "not of one that has stopped");
+  }
+
+  @Test
   void requests_at_hand_are_waited_for_where_the_store_has_heard() throws Exception {
     busy();
     Thread leaves = new Thread(() -> listeners().get(0).leave(FAR_NANOS, FAR_NANOS), "leaves");

@@ -69,6 +69,7 @@ final class Link {
   /** Groups sent here and not wholly answered. */
   final AtomicInteger groupsInFlight = new AtomicInteger();
 
+  private final ManagedChannel channel;
   private final ClientCall<ExchangeRequest, ExchangeReply> call;
   private volatile long openedNanos;
 
@@ -99,9 +100,10 @@ final class Link {
 
   private volatile boolean distrusted;
 
-  private Link(String address, ClientCall<ExchangeRequest, ExchangeReply> call) {
+  private Link(String address, ManagedChannel channel) {
     this.address = address;
-    this.call = call;
+    this.channel = channel;
+    this.call = channel.newCall(SessionStoreGrpc.getExchangeMethod(), CallOptions.DEFAULT);
   }
 
   /**
@@ -109,12 +111,15 @@ final class Link {
    * answer comes as an event.
    */
   static Link open(String address, ManagedChannel channel, Hello hello, Events events) {
-    ClientCall<ExchangeRequest, ExchangeReply> call =
-        channel.newCall(SessionStoreGrpc.getExchangeMethod(), CallOptions.DEFAULT);
-    Link link = new Link(address, call);
-    call.start(link.listener(hello, events), new Metadata());
-    call.request(1);
+    Link link = new Link(address, channel);
+    link.call.start(link.listener(hello, events), new Metadata());
+    link.call.request(1);
     return link;
+  }
+
+  /** What it runs over, for calls beside it. */
+  ManagedChannel channel() {
+    return channel;
   }
 
   private void greet(Hello hello) {

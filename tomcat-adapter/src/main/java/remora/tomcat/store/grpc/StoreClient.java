@@ -276,9 +276,7 @@ final class StoreClient implements LeaderFinder.Around {
               + "); keep less in the session");
     }
     start();
-    if (isAway()) {
-      throw away(StoreUnavailableException.Effect.NONE);
-    }
+    failIfAway();
     beginsToWait(options);
     try {
       return offerAndAwait(request, options.timeoutMillis());
@@ -344,6 +342,23 @@ final class StoreClient implements LeaderFinder.Around {
 
   private boolean isAway() {
     return finder.state().kind() == StoreState.Kind.AWAY;
+  }
+
+  /** Whoever would wait in vain hears so at once; nothing has happened then. */
+  void failIfAway() {
+    if (isAway()) {
+      throw away(StoreUnavailableException.Effect.NONE);
+    }
+  }
+
+  /** The stream to whoever leads; null while there is none. */
+  Link link() {
+    return outbox.link();
+  }
+
+  /** What went wrong last; for people. */
+  String lastProblem() {
+    return finder.lastProblem();
   }
 
   private StoreUnavailableException away(StoreUnavailableException.Effect effect) {

@@ -3,6 +3,8 @@ package remora.tomcat.store.grpc;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
@@ -25,9 +27,13 @@ import org.junit.jupiter.api.io.TempDir;
 import remora.tomcat.seal.KeyFile;
 import remora.tomcat.seal.SealedStore;
 import remora.tomcat.seal.TestKeys;
+import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.CommandOutcome;
+import remora.tomcat.store.Login;
 import remora.tomcat.store.SaveOutcome;
 import remora.tomcat.store.SessionChange;
+import remora.tomcat.store.SessionDirectory;
+import remora.tomcat.store.SessionEntry;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
@@ -90,6 +96,49 @@ class RealStoreIT extends TrustContract {
   @Override
   protected void passTime() {
     second.touch(Collections.singletonList(new Touch(newKey(), 1, 0)));
+  }
+
+  /** Pages, labels, and what is left of a session that was ended behind its owner's back. */
+  @Test
+  void sessionsAreListedAndEndedByTheirLabels() throws Exception {
+    StoreOptions options = new StoreOptions(single.addresses(), "n1", PATIENT_MILLIS);
+    SessionKey mine = newKey();
+    SessionKey hers = newKey();
+    Login ada = Login.ofFramework("ada").withOidcSid("at-the-provider");
+    first.save(first.nextSerial(), mine, creation().login(ada).build());
+    first.save(first.nextSerial(), hers, creation().login(Login.ofFramework("grace")).build());
+    for (int i = 0; i < 1_001; i++) {
+      first.save(first.nextSerial(), newKey(), creation().set("n", 1, number(i)).build());
+    }
+    try (SessionDirectory sessions = GrpcSessionDirectory.open(options, APPLICATION)) {
+      assertTrue(sessions.all().size() > 1_002, "more than a page");
+      List<SessionEntry> found = sessions.labelled(SessionDirectory.PRINCIPAL, "ada");
+      assertEquals(Collections.singletonList(mine), keys(found));
+      assertEquals("ada", found.get(0).principal());
+      assertEquals("n" + first.instance(), found.get(0).node());
+      assertEquals(2_000, found.get(0).lastAccessMillis());
+      assertEquals(hers, sessions.find(hers.hashText()).key());
+      assertEquals(1, sessions.endLabelled(SessionDirectory.OIDC_SID, "at-the-provider"));
+      assertTrue(sessions.labelled(SessionDirectory.PRINCIPAL, "ada").isEmpty());
+      assertEquals(ClaimOutcome.Kind.GONE, claimed(second, mine));
+      assertTrue(sessions.end(hers.hashText()));
+      assertFalse(sessions.end(hers.hashText()));
+      assertNull(sessions.find(hers.hashText()));
+      assertThrows(IllegalArgumentException.class, () -> sessions.end("abcdef"));
+    }
+    try (SessionDirectory others = GrpcSessionDirectory.open(options, "localhost/bank")) {
+      assertEquals(Collections.emptyList(), others.all());
+    }
+  }
+
+  private static ClaimOutcome.Kind claimed(SessionStore store, SessionKey key) {
+    return store.claim(store.nextSerial(), key).kind();
+  }
+
+  private static List<SessionKey> keys(List<SessionEntry> entries) {
+    List<SessionKey> keys = new ArrayList<>();
+    entries.forEach(entry -> keys.add(entry.key()));
+    return keys;
   }
 
   /** The two halves of such a rename stand on what a real store says of each. */

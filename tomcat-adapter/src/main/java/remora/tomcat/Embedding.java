@@ -1,0 +1,83 @@
+package remora.tomcat;
+
+import org.apache.catalina.Lifecycle;
+import remora.tomcat.store.SessionDirectory;
+import remora.tomcat.store.StoreUnavailableException;
+import remora.tomcat.store.grpc.GrpcSessionDirectory;
+
+/**
+ * What a program asks of the session manager in a Tomcat that it embeds, beside what Tomcat asks.
+ * Thread-safe.
+ *
+ * <p>Tomcat's own steps are enough where its connectors open and pause with its Server. A program
+ * that opens them later, or pauses them earlier, as Spring Boot does, says so here.
+ */
+public final class Embedding {
+
+  private final RemoraManager manager;
+  private SessionDirectory sessions;
+
+  /**
+   * Speaks for a program.
+   *
+   * @param manager the application's session manager, started or not
+   */
+  public Embedding(RemoraManager manager) {
+    this.manager = manager;
+    manager.addLifecycleListener(
+        event -> {
+          if (Lifecycle.BEFORE_STOP_EVENT.equals(event.getType())) {
+            close();
+          }
+        });
+  }
+
+  /**
+   * The connectors answer by now: has the store's registry hear where. Otherwise it does with the
+   * next look of Tomcat's background thread.
+   */
+  public void announce() {
+    if (isRunning()) {
+      ServerSteps.announce(manager.getContext());
+    }
+  }
+
+  /**
+   * The connectors are about to pause: takes this Tomcat out of the store's registry, and waits as
+   * a Server's stop does for the store's word and for the requests at hand, 1.7 s at most.
+   */
+  public void retire() {
+    if (isRunning()) {
+      ServerSteps.retire(manager.getContext());
+    }
+  }
+
+  /**
+   * The application's sessions at all its Tomcats, as the store knows them.
+   *
+   * @return a view that is good until the manager stops
+   * @throws StoreUnavailableException if the manager has not started, or has stopped
+   */
+  public synchronized SessionDirectory sessions() {
+    if (!isRunning()) {
+      throw new StoreUnavailableException("the session manager of this application is not running");
+    }
+    if (sessions == null) {
+      sessions =
+          GrpcSessionDirectory.open(
+              manager.options.storeOptions(manager.getJvmRoute()), manager.getApplication());
+    }
+    return sessions;
+  }
+
+  private boolean isRunning() {
+    return manager.getState().isAvailable();
+  }
+
+  private synchronized void close() {
+    if (sessions != null) {
+      sessions.close();
+      sessions = null;
+    }
+  }
+}

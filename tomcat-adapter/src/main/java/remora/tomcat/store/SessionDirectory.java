@@ -1,0 +1,84 @@
+package remora.tomcat.store;
+
+import java.util.List;
+
+/**
+ * The sessions of one application at all its Tomcats, as the store knows them: found by what they
+ * are labelled with, and ended. Values are not told here, and no id is known.
+ *
+ * <p>Every call blocks its thread until the leader has answered, at most for the store timeout.
+ * What is found was so when the store answered; what is ended can be shown by no Tomcat any more
+ * when the call returns.
+ *
+ * <ul>
+ *   <li>{@link StoreRefusedException}: nothing happened and repeating cannot help, as where the
+ *       certificate does not speak for the application.
+ *   <li>{@link StoreUnavailableException}: no answer in time. Sessions may have ended all the same;
+ *       saying it again is harmless.
+ * </ul>
+ *
+ * <p>Thread-safe.
+ */
+public interface SessionDirectory extends AutoCloseable {
+
+  /** The label that says whose a session is. */
+  String PRINCIPAL = "principal";
+
+  /** The label that says by which session at an OpenID provider its user is logged in. */
+  String OIDC_SID = "oidc.sid";
+
+  /**
+   * Every session.
+   *
+   * @return all of them, in the order of their keys; a page at a time is asked for inside
+   */
+  List<SessionEntry> all();
+
+  /**
+   * The sessions that carry a label.
+   *
+   * @param label {@link #PRINCIPAL} or {@link #OIDC_SID}
+   * @param value its whole value
+   * @return all of them, in the order of their keys
+   */
+  List<SessionEntry> labelled(String label, String value);
+
+  /**
+   * One session.
+   *
+   * @param hash all digits of its key, as {@link SessionKey#hashText} gives them
+   * @return null if there is none
+   */
+  SessionEntry find(String hash);
+
+  /**
+   * Ends the sessions that carry a label.
+   *
+   * @param label {@link #PRINCIPAL} or {@link #OIDC_SID}
+   * @param value its whole value, not empty
+   * @return how many ended
+   */
+  long endLabelled(String label, String value);
+
+  /**
+   * Ends one session.
+   *
+   * @param hash all digits of its key
+   * @return whether there was one
+   */
+  boolean end(String hash);
+
+  /**
+   * Whether a text is the whole hash of an id, and so names a session here.
+   *
+   * @param text anything, an id too
+   * @return true for as many hexadecimal digits as a hash has, none of them a capital letter
+   */
+  static boolean isHash(String text) {
+    return text.matches("[0-9a-f]{" + 2 * SessionKey.HASH_BYTES + "}");
+  }
+
+  /** Gives up the shared connection. */
+  @Override
+  void close();
+}

@@ -1,0 +1,182 @@
+package remora.tomcat.store.grpc;
+
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+import remora.proto.v1.KillSessionsRequest;
+import remora.proto.v1.Label;
+import remora.proto.v1.ListSessionsReply;
+import remora.proto.v1.ListSessionsRequest;
+import remora.proto.v1.Refusal;
+import remora.proto.v1.SessionFilter;
+import remora.proto.v1.SessionSummary;
+import remora.proto.v1.StoreAdminGrpc;
+import remora.proto.v1.StoreAdminGrpc.StoreAdminBlockingStub;
+import remora.tomcat.store.SessionDirectory;
+import remora.tomcat.store.SessionEntry;
+import remora.tomcat.store.SessionKey;
+import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreRefusedException;
+import remora.tomcat.store.StoreUnavailableException;
+
+/**
+ * An application's view of its own sessions, over the connection that the session managers of this
+ * JVM share: asks whoever leads, and again until the time is up. That is harmless, as nothing here
+ * counts on happening once.
+ */
+public final class GrpcSessionDirectory implements SessionDirectory {
+
+  /** Sessions in a page: some hundred KiB, so that nothing else waits long behind it. */
+  private static final int PAGE_SESSIONS_MAX = 1_000;
+
+  /** Pause before asking again. */
+  private static final long RETRY_NANOS = 20_000_000L;
+
+  private final StoreClient client;
+  private final StoreOptions options;
+  private final String application;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private GrpcSessionDirectory(StoreOptions options, String application) {
+    this.client = StoreClient.acquire(options, StoreClient.INSTANCE);
+    this.options = options;
+    this.application = application;
+  }
+
+  /**
+   * Opens a view. Returns at once, whether or not the store can be reached.
+   *
+   * @param options where the store is and how long to wait for it
+   * @param application whose sessions, as in {@link SessionKey#application()}
+   * @return a view, to be closed once
+   */
+  public static SessionDirectory open(StoreOptions options, String application) {
+    return new GrpcSessionDirectory(options, application);
+  }
+
+  @Override
+  public List<SessionEntry> all() {
+    return list(meant().build());
+  }
+
+  @Override
+  public List<SessionEntry> labelled(String label, String value) {
+    return list(labelledWith(label, value));
+  }
+
+  @Override
+  public SessionEntry find(String hash) {
+    List<SessionEntry> found = list(named(hash));
+    return found.isEmpty() ? null : found.get(0);
+  }
+
+  @Override
+  public long endLabelled(String label, String value) {
+    return end(labelledWith(label, value));
+  }
+
+  @Override
+  public boolean end(String hash) {
+    return end(named(hash)) > 0;
+  }
+
+  private SessionFilter.Builder meant() {
+    return SessionFilter.newBuilder().setApplication(application);
+  }
+
+  private SessionFilter labelledWith(String label, String value) {
+    return meant().addLabels(Label.newBuilder().setName(label).setValue(value)).build();
+  }
+
+  /** The prefix is the whole: anything shorter could name the session of somebody else. */
+  private SessionFilter named(String hash) {
+    if (!SessionDirectory.isHash(hash)) {
+      throw new IllegalArgumentException("this is not the whole hash of a session's id");
+    }
+    return meant().setKeyPrefix(hash).build();
+  }
+
+  private List<SessionEntry> list(SessionFilter filter) {
+    List<SessionEntry> found = new ArrayList<>();
+    ListSessionsRequest.Builder page =
+        ListSessionsRequest.newBuilder().setFilter(filter).setPageSize(PAGE_SESSIONS_MAX);
+    do {
+      ListSessionsRequest asked = page.build();
+      ListSessionsReply reply = ask(stub -> stub.listSessions(asked));
+      reply.getSessionsList().forEach(each -> found.add(entry(each)));
+      page.setPage(reply.getNextPage());
+    } while (!page.getPage().isEmpty());
+    return found;
+  }
+
+  private static SessionEntry entry(SessionSummary summary) {
+    SessionKey key =
+        new SessionKey(
+            summary.getSession().getApplication(), summary.getSession().getKey().toByteArray());
+    return new SessionEntry(
+        key,
+        summary.getPrincipal(),
+        summary.getOwner().getNode(),
+        summary.getCreatedMs(),
+        summary.getLastAccessMs(),
+        summary.hasExpiresInSeconds() ? summary.getExpiresInSeconds() : -1);
+  }
+
+  private long end(SessionFilter filter) {
+    KillSessionsRequest asked = KillSessionsRequest.newBuilder().setFilter(filter).build();
+    return ask(stub -> stub.killSessions(asked)).getKilled();
+  }
+
+  private <A> A ask(Function<StoreAdminBlockingStub, A> call) {
+    if (closed.get()) {
+      throw new StoreUnavailableException("this view of the session store is closed");
+    }
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.timeoutMillis());
+    client.start();
+    String problem = "";
+    while (deadline - System.nanoTime() > 0) {
+      client.failIfAway();
+      Link link = client.link();
+      if (link != null) {
+        try {
+          return call.apply(
+              StoreAdminGrpc.newBlockingStub(link.channel())
+                  .withDeadlineAfter(deadline - System.nanoTime(), TimeUnit.NANOSECONDS));
+        } catch (StatusRuntimeException failed) {
+          problem = again(failed);
+        }
+      }
+      LockSupport.parkNanos(RETRY_NANOS);
+    }
+    throw new StoreUnavailableException(
+        "no answer about sessions from the session store within "
+            + options.timeoutMillis()
+            + " ms; the last problem was: "
+            + (problem.isEmpty() ? client.lastProblem() : problem));
+  }
+
+  /** What went wrong, in a sentence, if it is worth another try. */
+  private static String again(StatusRuntimeException failed) {
+    Refusal refusal = Link.refusalIn(failed.getTrailers());
+    String text = refusal == null ? Link.describe(failed.getStatus()) : refusal.getMessage();
+    if (refusal != null && refusal.getReason() == Refusal.Reason.REASON_FORBIDDEN) {
+      throw new StoreRefusedException(StoreRefusedException.Reason.FORBIDDEN, text);
+    } else if (refusal != null && refusal.getReason() == Refusal.Reason.REASON_MALFORMED
+        || failed.getStatus().getCode() == Status.Code.INVALID_ARGUMENT) {
+      throw new StoreRefusedException(StoreRefusedException.Reason.MALFORMED, text);
+    }
+    return text;
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      client.release(options);
+    }
+  }
+}
