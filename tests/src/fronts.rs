@@ -1,7 +1,7 @@
-//! Other people's proxies with a site's file, as Debian's packages have them: nginx and HAProxy. httpd is in
-//! [`httpd`](crate::httpd).
+//! Other people's proxies with a site's file, as Debian's packages have them: httpd, nginx and HAProxy; and the sites of
+//! `docs/keep-your-proxy.md`, which whoever stands one up before Tomcats takes as they are.
 //!
-//! Both are unpacked, not installed, where they are missing: an installed one would be started.
+//! nginx and HAProxy are unpacked, not installed, where they are missing: an installed one would be started.
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpStream};
@@ -9,10 +9,96 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::place::debian_program;
+use crate::page::{blocks, text};
+use crate::place::{debian_program, free_port};
 use crate::process::Process;
 use crate::stores::loopback;
+use crate::tomcat::Tomcat;
 use crate::wait::{START, wait_until};
+
+/// The page that says how each stands before Tomcats.
+pub const PAGE: &str = "docs/keep-your-proxy.md";
+
+/// Whose proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Apache httpd with mod_proxy_balancer.
+    Httpd,
+    /// nginx.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
+}
+
+/// How it finds a user's Tomcat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By the `jvmRoute` behind the dot of the session id: the first site of the page.
+    JvmRoute,
+    /// By a mark of its own, or the session id itself: the second.
+    Mark,
+}
+
+impl Kind {
+    /// In the order of the page.
+    pub const ALL: [Self; 3] = [Self::Httpd, Self::Nginx, Self::Haproxy];
+
+    /// Its name, which is that of its directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Httpd => "httpd",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "HAProxy",
+        }
+    }
+
+    /// What Debian calls the program.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Httpd => "apache2",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+        }
+    }
+
+    /// How the page marks its blocks.
+    fn language(self) -> &'static str {
+        match self {
+            Self::Httpd => "apache",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+        }
+    }
+
+    /// Starts it below `directory` with the page's site before these Tomcats, on a free port, and waits until it accepts.
+    ///
+    /// # Errors
+    /// When it or the page's site is not there, or it does not accept in time.
+    pub fn stand(self, by: By, directory: &Path, tomcats: &[Tomcat]) -> Result<Front> {
+        let page = blocks(&text(PAGE)?);
+        let mut sites = page.iter().filter(|block| block.language == self.language());
+        let site = sites.nth(by as usize).context("the page has two sites of each")?;
+        let (directory, port) = (directory.join(self.name()), free_port()?);
+        let site = placed(&site.text, port, tomcats);
+        match self {
+            Self::Httpd => Front::httpd(&directory, port, &site),
+            Self::Nginx => Front::nginx(&directory, port, &site),
+            Self::Haproxy => Front::haproxy(&directory, port, &site),
+        }
+    }
+}
+
+/// A site of the page with this machine's addresses.
+fn placed(site: &str, port: u16, tomcats: &[Tomcat]) -> String {
+    let here = format!("127.0.0.1:{port}");
+    let site = site
+        .replace("*:80", &here)
+        .replace("listen 80;", &format!("listen {here};"))
+        .replace("bind :80", &format!("bind {here}"));
+    (11..).zip(tomcats).fold(site, |site, (host, tomcat)| {
+        site.replace(&format!("192.0.2.{host}:8080"), &tomcat.address().to_string())
+    })
+}
 
 /// A running proxy that is not ours.
 #[derive(Debug)]
@@ -64,7 +150,11 @@ impl Front {
         )
     }
 
-    fn start(
+    /// Starts the program that Debian calls so, and waits until it accepts.
+    ///
+    /// # Errors
+    /// When it is not there, or does not accept in time.
+    pub(crate) fn start(
         name: &str,
         directory: &Path,
         port: u16,

@@ -1,10 +1,10 @@
-//! The harness behind the claims, the demo, the bench and the soak: real processes, real Tomcats, free loopback ports.
+//! The harness behind the claims, the demo, the comparison, the bench and the soak: real processes, real Tomcats, free loopback ports.
 //!
 //! A claim is one file in `tests/`, named after the promise it shows. It asks for a [`World`], acts as users and
 //! as misfortune do, and waits for conditions with a deadline. From the outside in:
 //!
 //! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
-//! - [`stores`], [`proxy`], [`tomcat`], [`httpd`], [`fronts`]: one kind of process each: its files, its flags, how to see it ready.
+//! - [`stores`], [`proxy`], [`tomcat`], [`fronts`]: one kind of process each: its files, its flags, how to see it ready.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
 //! - [`story`], [`telling`]: what the demo shows, and how it speaks. [`installed`]: machines with our packages.
@@ -18,7 +18,7 @@
 //! - [`savers`]: writers that never stop, and what became of everything that they were told.
 //! - [`disk`]: disks that misbehave under real processes.
 //! - [`relay`]: a network between two of them, which claims can disturb.
-//! - [`page`]: pages of the documentation, to be followed as they stand.
+//! - [`page`]: pages of the documentation, to be followed as they stand. [`table`]: what is printed into them.
 //! - [`containers`]: images and containers without an engine. [`compose`], [`manifests`]: what a compose file and
 //!   `packaging/kubernetes` ask of one. [`kubelet`]: what a cluster makes of the latter.
 //! - [`process`], [`place`], [`wait`]: children that never outlive the harness, directories and ports, waiting.
@@ -37,7 +37,7 @@ pub mod disk;
 pub mod fronts;
 pub mod haystack;
 pub mod http;
-pub mod httpd;
+mod httpd;
 pub mod installed;
 pub mod kubelet;
 pub mod manifests;
@@ -53,6 +53,7 @@ pub mod scenario;
 pub mod socket;
 pub mod stores;
 pub mod story;
+pub mod table;
 pub mod telling;
 pub mod tomcat;
 pub mod visitor;

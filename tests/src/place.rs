@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
@@ -141,7 +142,34 @@ pub fn debian_program(name: &str) -> Result<(PathBuf, Option<PathBuf>)> {
             }
         }
     }
-    bail!("{name} is missing: `tools/prerequisites` unpacks it")
+    bail!("{name} is missing: `tools/prerequisites` installs or unpacks it")
+}
+
+/// The version that a program tells of itself when it is asked by this flag.
+///
+/// # Errors
+/// When it is not there.
+pub fn release(name: &str, flag: &str) -> Result<String> {
+    let (program, libraries) = debian_program(name)?;
+    let mut command = Command::new(program);
+    command.arg(flag);
+    if let Some(libraries) = libraries {
+        command.env("LD_LIBRARY_PATH", libraries);
+    }
+    let output = command
+        .output()
+        .with_context(|| format!("ask {name} for its version"))?;
+    Ok(version_in(&String::from_utf8_lossy(
+        &[output.stdout, output.stderr].concat(),
+    )))
+}
+
+/// The first word that is a version, without the name that may stand before it.
+fn version_in(said: &str) -> String {
+    let number = |word: &&str| word.contains(|letter: char| letter.is_ascii_digit()) && word.contains('.');
+    let version = said.split_whitespace().find(number).unwrap_or("of no version");
+    let version = version.rsplit('/').next().unwrap_or(version);
+    version.trim_matches('"').to_owned()
 }
 
 /// The session manager's jar. `REMORA_JAR` names another one.
@@ -220,6 +248,22 @@ mod tests {
             .collect();
         assert_eq!(lanes.len(), 1, "{ports:?}");
         assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), ports.len());
+    }
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        for (said, version) in [
+            ("Server version: Apache/2.4.66 (Debian)", "2.4.66"),
+            ("nginx version: nginx/1.22.1", "1.22.1"),
+            (
+                "HAProxy version 2.6.12-1 2023/03/28 - https://haproxy.org/",
+                "2.6.12-1",
+            ),
+            ("openjdk version \"17.0.17\" 2025-10-21", "17.0.17"),
+            ("nothing", "of no version"),
+        ] {
+            assert_eq!(version_in(said), version);
+        }
     }
 
     #[test]

@@ -10,8 +10,8 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
+use remora_tests::fronts::Front;
 use remora_tests::http::{Answer, Browser, Request};
-use remora_tests::httpd::Httpd;
 use remora_tests::place::{free_port, repository};
 use remora_tests::proxy::Proxy;
 use remora_tests::tomcat::{Application, Version};
@@ -216,7 +216,7 @@ const MODES: [&str; 2] = ["route-cookie", "session-cookie"];
 
 /// httpd and ours in one mode.
 struct Pair {
-    httpd: Httpd,
+    httpd: Front,
     ours: Proxy,
 }
 
@@ -242,7 +242,7 @@ impl Pair {
             })
         };
         let port = free_port()?;
-        let httpd = Httpd::start(
+        let httpd = Front::httpd(
             &directory,
             port,
             &placed(file(&format!("{mode}.conf"))?, "*:80", port),

@@ -11,17 +11,13 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
-use remora_tests::fronts::Front;
+use remora_tests::fronts::{By, Front, Kind, PAGE};
 use remora_tests::http::{Browser, Request};
-use remora_tests::httpd::Httpd;
 use remora_tests::page::{blocks, text};
-use remora_tests::place::free_port;
 use remora_tests::proxy::Sticky;
 use remora_tests::tomcat::Version;
 use remora_tests::visitor::Visitor;
 use remora_tests::{Outcome, World};
-
-const PAGE: &str = "docs/keep-your-proxy.md";
 
 /// New users are shared out evenly, or by a hash of what nobody foresees: so many in a row never miss one of two Tomcats.
 const USERS: usize = 30;
@@ -36,52 +32,21 @@ const UNDER_WAY: [(&str, [u16; 4], [usize; 4]); 2] = [
 ];
 
 /// The page's configurations of one way to stick, run in front of a world's Tomcats.
-struct Fronts {
-    httpd: Httpd,
-    others: [Front; 2],
-}
+struct Fronts([Front; 3]);
 
 impl Fronts {
-    /// Those that stand first on the page, with `jvmRoute`, or those behind them.
-    fn start(world: &World, which: usize) -> Result<Self> {
-        let page = blocks(&text(PAGE)?);
-        let site = |language: &str, port: u16| {
-            let mut sites = page.iter().filter(|block| block.language == language);
-            let site = sites.nth(which).context("the page has two of each")?;
-            Ok::<_, anyhow::Error>(placed(&site.text, port, world))
-        };
-        let directory = |name: &str| world.directory().join(name);
-        let ports = [free_port()?, free_port()?, free_port()?];
-        Ok(Self {
-            httpd: Httpd::start(&directory("httpd"), ports[0], &site("apache", ports[0])?)?,
-            others: [
-                Front::nginx(&directory("nginx"), ports[1], &site("nginx", ports[1])?)?,
-                Front::haproxy(&directory("haproxy"), ports[2], &site("haproxy", ports[2])?)?,
-            ],
-        })
+    fn start(world: &World, by: By) -> Result<Self> {
+        let [httpd, nginx, haproxy] = Kind::ALL.map(|kind| kind.stand(by, world.directory(), &world.tomcats));
+        Ok(Self([httpd?, nginx?, haproxy?]))
     }
 
     fn addresses(&self) -> [SocketAddr; 3] {
-        let [nginx, haproxy] = &self.others;
-        [self.httpd.address, nginx.address, haproxy.address]
+        [0, 1, 2].map(|at: usize| self.0[at].address)
     }
 
     fn tails(&self) -> String {
-        let [nginx, haproxy] = &self.others;
-        [self.httpd.tail(), nginx.tail(), haproxy.tail()].join("\n")
+        self.0.iter().map(Front::tail).collect::<Vec<_>>().join("\n")
     }
-}
-
-/// A configuration of the page with this machine's addresses.
-fn placed(site: &str, port: u16, world: &World) -> String {
-    let here = format!("127.0.0.1:{port}");
-    let site = site
-        .replace("*:80", &here)
-        .replace("listen 80;", &format!("listen {here};"))
-        .replace("bind :80", &format!("bind {here}"));
-    (11..).zip(&world.tomcats).fold(site, |site, (host, tomcat)| {
-        site.replace(&format!("192.0.2.{host}:8080"), &tomcat.address().to_string())
-    })
 }
 
 /// Looks that the Tomcats have the line that the page adds, and nothing else.
@@ -178,7 +143,7 @@ fn with_a_jvm_route() -> Outcome {
     let plan = World::plan().tomcats(&[Version::V10; 2]);
     plan.manager("allowPlaintext", "true").run(|world| {
         has_the_pages_line(world)?;
-        let fronts = Fronts::start(world, 0)?;
+        let fronts = Fronts::start(world, By::JvmRoute)?;
         let [httpd, nginx, haproxy] = fronts.addresses();
         let doors = [httpd, nginx, haproxy, world.front_door()?];
         let users = doors.map(user_at_n1).into_iter();
@@ -197,7 +162,7 @@ fn without_one() -> Outcome {
         .tomcats(&[Version::V10; 2])
         .sticky(Sticky::RouteCookie);
     plan.run(|world| {
-        let fronts = Fronts::start(world, 1)?;
+        let fronts = Fronts::start(world, By::Mark)?;
         let users = fronts.addresses().map(user_at_n1).into_iter();
         let users = users.collect::<Result<Vec<_>>>();
         let mut users = users.with_context(|| fronts.tails())?;

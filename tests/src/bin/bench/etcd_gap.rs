@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use remora_tests::table::Table;
 use remora_tests::{holds_for, wait_until};
 
 use crate::etcd::{Etcd, EtcdClient};
 use crate::gap::{self, CALM, FOLLOWED_WITHIN, WRITERS};
 use crate::load::{Ask, Client, Rival};
-use crate::table::Table;
 
 /// How long a writer waits for one member. A member that knows no leader holds what it is asked for seconds; asked again, it
 /// answers as soon as there is one.

@@ -9,9 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use remora_tests::savers::Savers;
 use remora_tests::stores::{StorePorts, Stores};
+use remora_tests::table::Table;
 use remora_tests::{holds_for, wait_until};
-
-use crate::table::Table;
 
 /// Deaths, if KILLS does not say how many: enough for a median and a worst.
 const DEATHS: usize = 20;

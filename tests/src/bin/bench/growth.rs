@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
+use remora_tests::table::Table;
 
 use crate::cpu::{ratio, resident};
 use crate::load::{self, Ask, Client, Load, Rival, VALUE_BYTES};
-use crate::table::Table;
 
 /// Sessions that are held while others are saved, if SESSIONS does not say how many.
 const HELD: [u64; 3] = [10_000, 100_000, 1_000_000];

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use remora_tests::table::Table;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::cpu::{Usage, ratio, written};
-use crate::table::Table;
 
 /// Size of the value that each save changes and each read brings.
 pub(crate) const VALUE_BYTES: usize = 1_024;

@@ -23,15 +23,13 @@ mod proxy;
 mod redis;
 mod rivals;
 mod store;
-mod table;
 mod tomcat;
 mod wrk;
 
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-
-use crate::table::Table;
+use remora_tests::table::Table;
 
 /// What can be measured, in this order.
 const PARTS: [&str; 7] = [
@@ -40,6 +38,9 @@ const PARTS: [&str; 7] = [
 
 /// What is measured when nothing is named: of the store, its own rows alone; of the proxy, one form beside nginx, and beside open pages.
 const USUAL: [&str; 4] = ["store", "proxy", "console", "tomcat"];
+
+/// Columns: what is measured, who, rate, processor time each, sleeps each, remarks.
+const COLUMNS: [&str; 6] = ["what", "who", "rate", "CPU each", "sleeps each", "remarks"];
 
 fn main() -> Result<()> {
     let wanted = std::env::var("ONLY").unwrap_or_default();
@@ -51,7 +52,7 @@ fn main() -> Result<()> {
     if let Some(unknown) = wanted.iter().find(|part| !PARTS.contains(part)) {
         bail!("ONLY={unknown}: there are only {}", PARTS.join(", "));
     }
-    let mut table = Table::default();
+    let mut table = Table::of(COLUMNS);
     let mut outcome = Ok(());
     for part in PARTS {
         let asked_for = if wanted.is_empty() { &USUAL[..] } else { &wanted };
@@ -63,7 +64,7 @@ fn main() -> Result<()> {
     // What was measured before a failure took minutes, and is as true as it was.
     if !table.is_empty() {
         say("")?;
-        table.print(&mut std::io::stdout().lock())?;
+        say(&table.to_string())?;
     }
     outcome
 }

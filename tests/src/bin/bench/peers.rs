@@ -8,6 +8,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use remora_tests::table::Table;
 
 use crate::etcd::Etcd;
 use crate::etcd_gap;
@@ -16,7 +17,6 @@ use crate::growth;
 use crate::load::{Ask, Load, measure as measure_one};
 use crate::redis::Redis;
 use crate::store::Ours;
-use crate::table::Table;
 use crate::wrk::installed;
 
 /// Who is beside us, as programs are called.

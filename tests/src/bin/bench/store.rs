@@ -17,12 +17,12 @@ use remora_proto::v1::{
     SessionKey, check_reply, request,
 };
 use remora_tests::stores::{StorePorts, Stores, loopback};
+use remora_tests::table::Table;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::load::{self, Ask, CHANGED_PARTS, Client, Load, Rival};
-use crate::table::Table;
 
 /// Idle limit of the sessions; longer than any bench.
 const IDLE_SECONDS: i32 = 3_600;

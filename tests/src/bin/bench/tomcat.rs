@@ -12,12 +12,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use remora_tests::http::{Browser, Request};
+use remora_tests::table::Table;
 
 use crate::cpu::Usage;
 use crate::heap::Heap;
 use crate::paced;
 use crate::rivals::{Rival, Running, each};
-use crate::table::Table;
 use crate::wrk::{Load, Wrk, installed};
 
 /// Connections, and the sessions that they take turns with.

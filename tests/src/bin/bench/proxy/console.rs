@@ -23,6 +23,7 @@ use remora_tests::http::{Browser, Request};
 use remora_tests::place::free_port;
 use remora_tests::process::Process;
 use remora_tests::stores::{StorePorts, Stores, loopback};
+use remora_tests::table::Table;
 use serde_json::{Value, json};
 
 use super::contender::{Listens, Place, answers};
@@ -31,7 +32,6 @@ use super::identity::Identity;
 use super::rounds::{WARM_UP_SECONDS, median};
 use super::{nginx, settings};
 use crate::cpu::{Usage, ratio};
-use crate::table::Table;
 use crate::wrk::{Load, Wrk, installed};
 
 /// The form: no thread that serves sleeps, so that their time per request is what a request costs.

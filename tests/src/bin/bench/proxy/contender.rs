@@ -10,12 +10,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use remora_tests::http::Browser;
-use remora_tests::place::free_port;
+use remora_tests::place::{free_port, release};
 use remora_tests::process::Process;
 use remora_tests::stores::loopback;
 use remora_tests::wait_until;
@@ -150,16 +149,8 @@ impl Contender {
             }
             Contender::Ours => return Ok(format!("remora-proxy {}", env!("CARGO_PKG_VERSION"))),
         };
-        let output = Command::new(present(program)?).arg(flag).output()?;
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        let number =
-            |word: &&str| word.contains(|letter: char| letter.is_ascii_digit()) && word.contains('.');
-        let version = said.split_whitespace().find(number).unwrap_or("of no version");
-        Ok(format!(
-            "{name} {}",
-            version.rsplit('/').next().unwrap_or(version)
-        ))
+        present(program)?;
+        Ok(format!("{name} {}", release(program, flag)?))
     }
 
     /// Starts it and waits until it passes requests on.

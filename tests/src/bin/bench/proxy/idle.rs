@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use remora_tests::place::free_port;
 use remora_tests::stores::loopback;
+use remora_tests::table::Table;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::contender::{Contender, Place, answers};
@@ -20,7 +21,6 @@ use super::identity::Identity;
 use super::nginx;
 use crate::cpu::{memory, ratio};
 use crate::say;
-use crate::table::Table;
 use crate::wrk::Wrk;
 
 /// What FORMS calls it.
@@ -94,7 +94,7 @@ pub(super) fn measure(contenders: &[Contender]) -> Result<()> {
         "\n### {NAME}: {CLIENTS} clients that asked once and stay; the proxy's memory for each, without the kernel's. nginx has set some \
          424 bytes aside for each from its start\n"
     ))?;
-    Ok(table.print(&mut std::io::stdout().lock())?)
+    say(&table.to_string())
 }
 
 /// A client that asks once; its connection.

@@ -21,16 +21,14 @@ mod nginx;
 mod rounds;
 mod settings;
 
-use std::io::Write;
-
 use anyhow::{Context, Result, bail};
 use remora_tests::place::repository;
 
 use crate::say;
-use crate::table::Table;
 use crate::wrk::installed;
 use contender::Contender;
 use form::FORMS;
+use remora_tests::table::Table;
 use rounds::Summary;
 
 /// Columns of a form's table. The two ratios are of processor time, to nginx without and with its access log.
@@ -128,8 +126,7 @@ fn print(summaries: &[Summary]) -> Result<()> {
             format!("{:.2} ms", summary.most / 1e3),
         ]);
     }
-    table.print(&mut std::io::stdout().lock())?;
-    Ok(std::io::stdout().flush()?)
+    say(&table.to_string())
 }
 
 /// Those whose words a variable lists; all, where it lists none.
