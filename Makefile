@@ -24,13 +24,16 @@ STORM_SECONDS ?= 120
 SEED ?= 1
 SIMULATION := raft::simulation::tests
 
-.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build programs release install packages bench bench-store bench-proxy prerequisites
+.PHONY: help demo compare test simulate soak check check-fast check-crates check-adapter fix build programs release install packages bench bench-store bench-proxy prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: build ## see a failover: a user stays logged in while Tomcat and the store's leader are killed (KEEP=1 leaves all running, TLS=1 encrypts)
 	@target/debug/demo
+
+compare: build ## one failover on httpd, HAProxy, nginx and ours, with other session managers and ours: who lost what; seven minutes (ROUNDS=2)
+	@target/debug/compare
 
 test: ## all that CI runs: check, unit tests and the end-to-end claims; says at the end what each part took
 	@tools/test

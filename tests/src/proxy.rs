@@ -51,7 +51,7 @@ pub struct Proxy {
 /// Which paths go to the pool, in every configuration of ours.
 static ROUTES: LazyLock<String> = LazyLock::new(|| {
     let route = |name| format!("[[route]]\npath = \"/{name}\"\nto = \"tomcat/{name}\"\n\n");
-    ["shop", "probe", "rough"].map(route).concat()
+    ["shop", "probe", "rough", "clicks"].map(route).concat()
 });
 
 /// The configuration file of a proxy that knows no Tomcat and asks the store, with a directory for what it has to remember.

@@ -69,6 +69,8 @@ pub struct Replication {
     pub own: u16,
     /// The other's.
     pub peer: u16,
+    /// Whether a page waits until the other has what it changed; by itself Tomcat sends behind the page's back.
+    pub acknowledged: bool,
 }
 
 /// A Tomcat.

@@ -17,16 +17,32 @@ use crate::probe::{Caller, Signals};
 use crate::proxy::{Proxy, Sticky};
 use crate::relay::{Passage, Relay};
 use crate::stores::{StorePorts, Stores, loopback};
-use crate::tomcat::{Application, QUICK_START, Tomcat, TomcatPlan, Version};
+use crate::tomcat::{Application, QUICK_START, Replication, Tomcat, TomcatPlan, Version};
 use crate::visitor::Visitor;
 use crate::wait::{SOON, wait_until};
 
 static ONE_WORLD: Mutex<()> = Mutex::new(());
 
+/// Who keeps the sessions of a world's Tomcats when they start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper {
+    /// Tomcat's own StandardManager: in memory, and gone with it.
+    Standard,
+    /// Tomcat's own DeltaManager on two Tomcats: in the memory of both.
+    Delta {
+        /// Whether a page waits until the other Tomcat has what it changed.
+        acknowledged: bool,
+    },
+    /// Our manager: on the disks of most store nodes, before the answer.
+    Remora,
+}
+
 /// What a world is to be.
 #[derive(Clone, Debug)]
 pub struct Plan {
     stores: usize,
+    keeper: Keeper,
+    own_proxy: bool,
     tomcats: Vec<Version>,
     sticky: Sticky,
     manager: Vec<(String, String)>,
@@ -53,6 +69,8 @@ pub struct World {
     pub signals: Signals,
     /// Between n1 and each store node, if planned.
     relays: Vec<Relay>,
+    /// Where n1 and n2 are told each other's sessions, if they are.
+    replication: Option<(u16, u16)>,
     certificates: Option<Certificates>,
     /// What it was to be, for Tomcats that are started later.
     plan: Plan,
@@ -65,6 +83,8 @@ impl World {
     pub fn plan() -> Plan {
         Plan {
             stores: 3,
+            keeper: Keeper::Remora,
+            own_proxy: true,
             tomcats: Vec::new(),
             sticky: Sticky::SessionSuffix,
             manager: Vec::new(),
@@ -248,6 +268,20 @@ impl Plan {
         self
     }
 
+    /// Who keeps the sessions at first; our manager unless said, where there are stores.
+    #[must_use]
+    pub fn keeper(mut self, keeper: Keeper) -> Self {
+        self.keeper = keeper;
+        self
+    }
+
+    /// Puts no proxy of ours before the Tomcats: another one will stand there.
+    #[must_use]
+    pub fn no_proxy(mut self) -> Self {
+        self.own_proxy = false;
+        self
+    }
+
     /// Tomcats n1, n2, .. of these versions, behind a proxy.
     #[must_use]
     pub fn tomcats(mut self, versions: &[Version]) -> Self {
@@ -378,13 +412,18 @@ impl Plan {
             certificates.clone(),
         )?;
         let signals = Signals::new(&directory.path().join("signals"))?;
+        let replication = match self.keeper {
+            Keeper::Delta { .. } => Some((place::free_port()?, place::free_port()?)),
+            Keeper::Standard | Keeper::Remora => None,
+        };
         let mut world = World {
             stores,
             tomcats: Vec::new(),
             front: None,
             signals,
             relays,
-            certificates: certificates.clone(),
+            replication,
+            certificates,
             plan: self.clone(),
             directory,
             claim_ended: false,
@@ -393,24 +432,26 @@ impl Plan {
             let plan = self.tomcat_plan(format!("n{number}"), *version, &world)?;
             world.tomcats.push(Tomcat::start(world.directory.path(), plan)?);
         }
-        if self.discovering {
-            world.front = Some(world.stores.discovering_proxy(world.directory.path())?);
-        } else if !world.tomcats.is_empty() {
-            let members: Vec<_> = world
-                .tomcats
-                .iter()
-                .map(|tomcat| (tomcat.node().to_owned(), tomcat.address()))
-                .collect();
-            let ports = (place::free_port()?, place::free_port()?);
-            world.front = Some(Proxy::start(
-                world.directory.path(),
-                ports,
-                self.sticky,
-                &members,
-                certificates,
-            )?);
-        }
+        world.front = self.start_proxy(&world)?;
         Ok(world)
+    }
+
+    /// The proxy that is planned, before the world's Tomcats.
+    fn start_proxy(&self, world: &World) -> Result<Option<Proxy>> {
+        if self.discovering {
+            return world.stores.discovering_proxy(world.directory.path()).map(Some);
+        }
+        if !self.own_proxy || world.tomcats.is_empty() {
+            return Ok(None);
+        }
+        let members: Vec<_> = world
+            .tomcats
+            .iter()
+            .map(|tomcat| (tomcat.node().to_owned(), tomcat.address()))
+            .collect();
+        let ports = (place::free_port()?, place::free_port()?);
+        let (directory, certificates) = (world.directory.path(), world.certificates.clone());
+        Proxy::start(directory, ports, self.sticky, &members, certificates).map(Some)
     }
 
     fn tomcat_plan(&self, node: String, version: Version, world: &World) -> Result<TomcatPlan> {
@@ -419,7 +460,8 @@ impl Plan {
             manager.extend(certificates.attributes("adapter"));
         }
         let jvm_route = self.sticky == Sticky::SessionSuffix;
-        if !jvm_route && self.stores > 0 {
+        let kept_by_us = self.stores > 0 && self.keeper == Keeper::Remora;
+        if !jvm_route && kept_by_us {
             manager.push(("node".to_owned(), node.clone()));
         }
         let port = place::free_port()?;
@@ -431,7 +473,20 @@ impl Plan {
         } else {
             world.stores.client_list()
         };
-        let store = (self.stores > 0).then_some(nodes);
+        let store = kept_by_us.then_some(nodes);
+        let acknowledged = self.keeper == Keeper::Delta { acknowledged: true };
+        let replication = world.replication.map(|(first, second)| {
+            let (own, peer) = if node == "n1" {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            Replication {
+                own,
+                peer,
+                acknowledged,
+            }
+        });
         let signals = world.signals.directory().to_path_buf();
         Ok(TomcatPlan {
             version,
@@ -440,7 +495,7 @@ impl Plan {
             port,
             store,
             manager,
-            replication: None,
+            replication,
             behind_front: self.behind_front,
             applications: self.applications.clone(),
             java_options: self.java_options.clone(),

@@ -73,6 +73,8 @@ pub enum Application {
     Program,
     /// What the bench drives.
     Bench,
+    /// What the comparison clicks at.
+    Clicks,
     /// What brings a session manager of its own along.
     Own,
     /// A WebSocket beside pages.
@@ -102,6 +104,7 @@ impl Application {
             Self::Probe => "probe",
             Self::Program => "program",
             Self::Bench => "bench",
+            Self::Clicks => "clicks",
             Self::Own => "own",
             Self::Sockets => "sockets",
             Self::Rough => "rough",
@@ -207,6 +210,7 @@ pub fn war(application: Application, version: Version) -> Result<PathBuf> {
         | Application::Probe
         | Application::Program
         | Application::Bench
+        | Application::Clicks
         | Application::Own
         | Application::Sockets
         | Application::Rough

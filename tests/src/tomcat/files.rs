@@ -121,7 +121,13 @@ fn server(plan: &TomcatPlan) -> String {
 }
 
 /// What Tomcat's own guide to clusters shows, but for members that are named instead of found by multicast.
-fn cluster(Replication { own, peer }: Replication) -> String {
+fn cluster(
+    Replication {
+        own,
+        peer,
+        acknowledged,
+    }: Replication,
+) -> String {
     let member = |element: &str, port: u16| {
         let [high, low] = port.to_be_bytes();
         format!(
@@ -132,7 +138,7 @@ fn cluster(Replication { own, peer }: Replication) -> String {
         )
     };
     format!(
-        r#"      <Cluster className="org.apache.catalina.ha.tcp.SimpleTcpCluster">
+        r#"      <Cluster className="org.apache.catalina.ha.tcp.SimpleTcpCluster"{options}>
         <Manager className="org.apache.catalina.ha.session.DeltaManager"/>
         <Channel className="org.apache.catalina.tribes.group.GroupChannel">
           <Membership className="org.apache.catalina.tribes.membership.StaticMembershipService">
@@ -142,11 +148,17 @@ fn cluster(Replication { own, peer }: Replication) -> String {
           <Interceptor className="org.apache.catalina.tribes.group.interceptors.MessageDispatchInterceptor"/>
         </Channel>
         <Valve className="org.apache.catalina.ha.tcp.ReplicationValve" filter=""/>
+        <Valve className="org.apache.catalina.ha.session.JvmRouteBinderValve"/>
         <ClusterListener className="org.apache.catalina.ha.session.ClusterSessionListener"/>
       </Cluster>
 "#,
         member("LocalMember", own),
         member("Member", peer),
+        options = if acknowledged {
+            " channelSendOptions=\"6\""
+        } else {
+            ""
+        },
     )
 }
 

@@ -89,12 +89,20 @@ impl Running {
                 start(
                     &directory,
                     "replica",
-                    Some(Replication { own: peer, peer: own }),
+                    Some(Replication {
+                        own: peer,
+                        peer: own,
+                        acknowledged: false,
+                    }),
                     None,
                 )
             })
             .transpose()?;
-        let replication = ports.map(|(own, peer)| Replication { own, peer });
+        let replication = ports.map(|(own, peer)| Replication {
+            own,
+            peer,
+            acknowledged: false,
+        });
         let store = stores.as_ref().map(Stores::client_list);
         let loaded = start(&directory, "loaded", replication, store)?;
         if let Some(replica) = &replica {
