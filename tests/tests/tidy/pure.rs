@@ -11,7 +11,7 @@ use crate::tree::{Source, Tree};
 use crate::words::names;
 
 /// Directories whose code is a function from values to values.
-const PURE: &[&str] = &["store/table/src", "proxy/policy/src"];
+const PURE: &[&str] = &["store/table/src", "proxy/policy/src", "import/src"];
 
 /// What pure code must not name, and why.
 const IMPURE: &[(&str, &str)] = &[
@@ -104,6 +104,12 @@ const PURE_CRATES: &[PureCrate] = &[
         directory: "proxy/h1",
         dependencies: &["memchr"],
         tests: &["allocation-counter", "goldenscript", "hyper", "remora-fuzz"],
+        more_bans: &["std::sync::atomic::AtomicU64", "std::sync::Mutex"],
+    },
+    PureCrate {
+        directory: "import",
+        dependencies: &["remora-policy"],
+        tests: &["remora-process", "remora-proxy", "tempfile"],
         more_bans: &["std::sync::atomic::AtomicU64", "std::sync::Mutex"],
     },
 ];

@@ -1,0 +1,60 @@
+//! What the configuration of another proxy means here: its files in, ours out, with a report of what became of each line.
+//!
+//! # The rules
+//!
+//! 1. **Nothing is dropped.** Each directive is told of in one of three classes (`report`): *same*; *differs*, and how; *not
+//!    supported*, and what to do. What no rule takes is *not understood*, by file and line: `report` finds it at the end, whatever a
+//!    rule forgot.
+//! 2. **The nearest key, and the difference said.** Where ours has no such word, the nearest is written and its difference stands in
+//!    the report. Nothing is written that would change more than it says.
+//! 3. **The proxy reads what is written.** `settle` renames or takes out what it would refuse, and says so. Files of certificates alone
+//!    are left for it to find.
+//! 4. **Never `lookup = "httpd"`.** How httpd searches URLs for a route lets anybody steer; the report says where that decides
+//!    otherwise.
+//!
+//! # Map
+//!
+//! | module | does |
+//! |---|---|
+//! | `source` | files as values, places in them, and how what they include is looked up |
+//! | `site` | the site in our words, each item with the lines that it came from |
+//! | `report` | what became of each line |
+//! | `settle`, `write` | the last look at a site, and its text |
+//!
+//! Pure: texts in, texts out. Whoever calls reads files, looks up what they include, and prints.
+//!
+//! Left out on purpose: what a module that is not loaded, an environment or a running proxy would add. What a file does not say is not
+//! known here.
+
+mod report;
+mod settle;
+mod site;
+mod source;
+mod write;
+
+pub use report::{Class, Entry, Report};
+pub use site::{
+    FieldRules, Headers, Health, Listener, ListenerTls, Member, Origin, Pool, PoolTls, Redirect, Route,
+    RouteCookie, Setting, Site, Stickiness, Trust,
+};
+pub use source::{Line, Place, Source, Sources};
+
+/// What came of an import.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// Text for `remora-proxy --config`; none where nothing of these files could be served.
+    pub config: Option<String>,
+    /// What became of each line.
+    pub report: Report,
+}
+
+impl Imported {
+    /// Settles a site, tells of the lines that no rule took, and writes it.
+    #[must_use]
+    pub fn of(mut site: Site, mut report: Report, lines: &[Line]) -> Imported {
+        settle::settle(&mut site, &mut report);
+        report.account(lines);
+        let config = site.serves().then(|| write::toml(&site));
+        Imported { config, report }
+    }
+}

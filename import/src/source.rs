@@ -1,0 +1,89 @@
+//! Files as values: texts with names, where something stands in them, and how files that they name are found.
+//!
+//! Invariant: every line that is told of carries its place, which is where it begins, whatever file it came from.
+//!
+//! Left out on purpose: reading. Whoever calls has the texts, and looks up what they include.
+
+use std::fmt;
+use std::rc::Rc;
+
+/// Where something stands: a file by the name that it was given, and a line, from 1.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file.
+    pub file: Rc<str>,
+    /// The line at which it begins.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A directive as it stood, its continued lines in one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where it begins.
+    pub place: Place,
+    /// Its text, without spaces around it.
+    pub text: String,
+}
+
+/// A file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// By what name it is told of.
+    pub name: Rc<str>,
+    /// What stands in it.
+    pub text: String,
+}
+
+impl Source {
+    /// A file of that name.
+    #[must_use]
+    pub fn new(name: &str, text: &str) -> Source {
+        Source {
+            name: name.into(),
+            text: text.to_owned(),
+        }
+    }
+}
+
+/// How a file's Include is answered: the file that names, what it names (which may be a pattern), and the files, or why there are
+/// none.
+type LookUp<'a> = dyn Fn(&str, &str) -> Result<Vec<Source>, String> + 'a;
+
+/// The files that are imported, and a way to those that they name.
+pub struct Sources<'a> {
+    files: Vec<Source>,
+    look_up: Box<LookUp<'a>>,
+}
+
+impl<'a> Sources<'a> {
+    /// These files, and a look-up for what they include.
+    pub fn new(
+        files: Vec<Source>,
+        look_up: impl Fn(&str, &str) -> Result<Vec<Source>, String> + 'a,
+    ) -> Sources<'a> {
+        Sources {
+            files,
+            look_up: Box::new(look_up),
+        }
+    }
+
+    /// The files that were given, in their order.
+    #[must_use]
+    pub fn files(&self) -> &[Source] {
+        &self.files
+    }
+
+    /// The files that `pattern` means where `from` names it.
+    ///
+    /// # Errors
+    /// A sentence that says why there are none.
+    pub fn included(&self, from: &Place, pattern: &str) -> Result<Vec<Source>, String> {
+        (self.look_up)(&from.file, pattern)
+    }
+}
