@@ -63,7 +63,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     entries: Vec<Entry>,
-    told: BTreeSet<Place>,
+    told: BTreeSet<Line>,
 }
 
 impl Report {
@@ -82,8 +82,13 @@ impl Report {
         self.tell(Class::Unsupported, line, why.into());
     }
 
+    /// A line that no rule knows.
+    pub fn not_understood(&mut self, line: &Line) {
+        self.unsupported(line, NOT_UNDERSTOOD);
+    }
+
     fn tell(&mut self, class: Class, line: &Line, why: String) {
-        self.told.insert(line.place.clone());
+        self.told.insert(line.clone());
         let entry = Entry {
             class,
             place: line.place.clone(),
@@ -95,16 +100,16 @@ impl Report {
         }
     }
 
-    /// Whether anything is told of the line at that place.
+    /// Whether anything is told of a directive. Several may stand on one line, and each counts for itself.
     #[must_use]
-    pub fn is_told(&self, place: &Place) -> bool {
-        self.told.contains(place)
+    pub fn is_told(&self, line: &Line) -> bool {
+        self.told.contains(line)
     }
 
     /// Tells of each of these that no rule told of: it is not understood.
     pub fn account<'a>(&mut self, lines: impl IntoIterator<Item = &'a Line>) {
         for line in lines {
-            if !self.is_told(&line.place) {
+            if !self.is_told(line) {
                 self.unsupported(line, NOT_UNDERSTOOD);
             }
         }

@@ -23,7 +23,7 @@ impl fmt::Display for Place {
 }
 
 /// A directive as it stood, its continued lines in one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
     /// Where it begins.
     pub place: Place,
