@@ -20,24 +20,27 @@
 //! | `site` | the site in our words, each item with the lines that it came from |
 //! | `report` | what became of each line |
 //! | `settle`, `write` | the last look at a site, and its text |
+//! | `httpd` | httpd's files, and mod_jk's |
 //!
 //! Pure: texts in, texts out. Whoever calls reads files, looks up what they include, and prints.
 //!
 //! Left out on purpose: what a module that is not loaded, an environment or a running proxy would add. What a file does not say is not
 //! known here.
 
+mod httpd;
 mod report;
 mod settle;
 mod site;
 mod source;
 mod write;
 
+pub use httpd::httpd;
 pub use report::{Class, Entry, Report};
 pub use site::{
     FieldRules, Headers, Health, Listener, ListenerTls, Member, Origin, Pool, PoolTls, Redirect, Route,
     RouteCookie, Setting, Site, Stickiness, Trust,
 };
-pub use source::{Line, Place, Source, Sources};
+pub use source::{Line, Place, Source, Sources, is_like};
 
 /// What came of an import.
 #[derive(Clone, Debug)]

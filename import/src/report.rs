@@ -147,17 +147,22 @@ impl Report {
 
 /// A line of a file as it may be shown: in one line, without control characters, and without the words that are secrets.
 pub(crate) fn shown(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| {
-        let is_secret = |name: &&str| {
-            let name = name.trim_start_matches(['"', '\'']).to_ascii_lowercase();
-            name.ends_with("secret") || name.ends_with("password")
-        };
-        match word.split_once('=').filter(|(name, _)| is_secret(name)) {
+    let is_secret = |name: &str| {
+        let name = name.trim_matches(['"', '\'']).to_ascii_lowercase();
+        name.ends_with("secret") || name.ends_with("password")
+    };
+    let mut words: Vec<String> = Vec::new();
+    let mut hides = false;
+    for word in text.split_whitespace() {
+        let shown = match word.split_once('=').filter(|(name, _)| is_secret(name)) {
             Some((name, _)) => format!("{name}=..."),
+            None if hides => "...".to_owned(),
             None => word.chars().filter(|letter| !letter.is_control()).collect(),
-        }
-    });
-    words.collect::<Vec<String>>().join(" ")
+        };
+        hides = is_secret(word);
+        words.push(shown);
+    }
+    words.join(" ")
 }
 
 fn cut(text: &str) -> String {
@@ -216,6 +221,7 @@ mod tests {
             shown("BalancerMember  ajp://h:8009 secret=s3 \tx"),
             "BalancerMember ajp://h:8009 secret=... x"
         );
+        assert_eq!(shown("AuthLDAPBindPassword \"s3\""), "AuthLDAPBindPassword ...");
         let long = "x".repeat(SHOWN_MAX + 1);
         assert_eq!(cut(&long), format!("{}...", &long[1..]));
     }

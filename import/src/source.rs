@@ -87,3 +87,39 @@ impl<'a> Sources<'a> {
         (self.look_up)(&from.file, pattern)
     }
 }
+
+/// Whether a name is like a pattern of Include, in which `*` stands for any letters and `?` for one. Sets in brackets are no patterns
+/// here.
+#[must_use]
+pub fn is_like(name: &str, pattern: &str) -> bool {
+    let Some(first) = pattern.chars().next() else {
+        return name.is_empty();
+    };
+    let rest = &pattern[first.len_utf8()..];
+    if first == '*' {
+        let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
+        return ends.into_iter().any(|at| is_like(&name[at..], rest));
+    }
+    name.chars()
+        .next()
+        .is_some_and(|letter| (first == '?' || letter == first) && is_like(&name[letter.len_utf8()..], rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_like;
+
+    #[test]
+    fn a_star_stands_for_any_letters() {
+        for (name, pattern, like) in [
+            ("shop.conf", "*.conf", true),
+            ("shop.conf", "s?op.*", true),
+            ("shop.conf", "shop.conf", true),
+            ("shop.conf~", "*.conf", false),
+            ("", "*", true),
+            ("a", "", false),
+        ] {
+            assert_eq!(is_like(name, pattern), like, "{name} {pattern}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! mod_rewrite and mod_alias, as far as they send clients to https or WebSockets to a member.
+//!
+//! Invariant: a rule of any other purpose is told of as not supported, with its conditions.
+
+use crate::report::Report;
+use crate::site::Origin;
+use crate::source::Line;
+
+use super::balancers::{Split, split};
+use super::draft::{Draft, Pass, Target, ToHttps};
+use super::passes::plain;
+use super::tree::Directive;
+
+/// What is told of a rule for which there is no word.
+const NO_REWRITING: &str = "requests are not rewritten: let the application do that (Tomcat has a RewriteValve, which takes these rules nearly as they stand)";
+
+/// A RewriteCond that waits for its rule.
+#[derive(Clone, Debug)]
+pub(super) struct Condition {
+    /// What is looked at.
+    tested: String,
+    /// With what it is compared.
+    pattern: String,
+    line: Line,
+}
+
+/// The lines of some conditions.
+pub(super) fn lines(conditions: &[Condition]) -> impl Iterator<Item = &Line> {
+    conditions.iter().map(|condition| &condition.line)
+}
+
+/// One directive of these modules.
+pub(super) fn read(statement: &Directive, scope: usize, draft: &mut Draft, report: &mut Report) {
+    let line = &statement.line;
+    match &*statement.name {
+        "rewriteengine" => {
+            draft.scopes[scope].rewrites = statement.word(0).eq_ignore_ascii_case("on");
+            report.same(line, "whether the rules below are in force");
+        }
+        "rewritecond" => draft.scopes[scope].conditions.push(Condition {
+            tested: statement.word(0).to_owned(),
+            pattern: statement.word(1).to_owned(),
+            line: line.clone(),
+        }),
+        "rewriterule" => {
+            let conditions = std::mem::take(&mut draft.scopes[scope].conditions);
+            if !draft.scopes[scope].rewrites {
+                for line in lines(&conditions).chain([line]) {
+                    report.same(line, "not in force: there is no RewriteEngine on in front of it");
+                }
+                return;
+            }
+            rule(statement, &conditions, scope, draft, report);
+        }
+        "redirect" | "redirectpermanent" | "redirecttemp" => redirect(statement, scope, draft, report),
+        _ => {
+            let (expression, url) = match statement.words.as_slice() {
+                [expression, url] | [_, expression, url] => (expression.clone(), url.clone()),
+                _ => (String::new(), String::new()),
+            };
+            if plain(&expression).as_deref() == Some("/") && url.starts_with("https://") {
+                to_https(&url, std::slice::from_ref(line), Vec::new(), scope, draft, report);
+            } else {
+                report.unsupported(
+                    line,
+                    "the proxy sends nobody elsewhere but to https: let the application do that",
+                );
+            }
+        }
+    }
+}
+
+fn rule(
+    statement: &Directive,
+    conditions: &[Condition],
+    scope: usize,
+    draft: &mut Draft,
+    report: &mut Report,
+) {
+    let lines: Vec<Line> = lines(conditions).chain([&statement.line]).cloned().collect();
+    let (expression, target) = (statement.word(0), statement.word(1));
+    let flags = statement.word(2).trim_matches(['[', ']']).to_ascii_uppercase();
+    let flags: Vec<&str> = flags.split(',').map(str::trim).collect();
+    let is_all = matches!(expression, "^" | ".*" | "^.*$" | "(.*)" | "^.*")
+        || plain(expression).as_deref() == Some("/");
+    if target.starts_with("https://") && is_all && !flags.contains(&"P") {
+        match exceptions(conditions) {
+            Some(except) => to_https(target, &lines, except, scope, draft, report),
+            None => refuse(
+                &lines,
+                "a redirect to https under a condition that is not known here: `redirect` of a listener is for all of its clients",
+                report,
+            ),
+        }
+    } else if flags.contains(&"P") {
+        proxied(&lines, conditions, (expression, target), scope, draft, report);
+    } else if target == "-" && (flags.contains(&"F") || flags.contains(&"G")) {
+        refuse(
+            &lines,
+            "nobody is refused by what he asks for: let the application refuse, or a filter in front (Tomcat's RewriteValve takes such rules)",
+            report,
+        );
+    } else {
+        refuse(&lines, NO_REWRITING, report);
+    }
+}
+
+fn refuse(lines: &[Line], why: &str, report: &mut Report) {
+    for line in lines {
+        report.unsupported(line, why);
+    }
+}
+
+/// Paths that stay in clear, if all conditions are of those that a redirect to https has.
+fn exceptions(conditions: &[Condition]) -> Option<Vec<String>> {
+    let mut except = Vec::new();
+    for Condition { tested, pattern, .. } in conditions {
+        let pattern = pattern.to_ascii_lowercase();
+        match &*tested.to_ascii_uppercase() {
+            "%{HTTPS}" if matches!(&*pattern, "off" | "=off" | "!=on" | "!on" | "^off$" | "!^on$") => {}
+            "%{SERVER_PORT}" if matches!(&*pattern, "80" | "=80" | "^80$" | "!443" | "!=443" | "!^443$") => {}
+            "%{SERVER_NAME}" | "%{HTTP_HOST}" if !pattern.starts_with('!') => {}
+            "%{HTTP:X-FORWARDED-PROTO}"
+                if matches!(&*pattern, "!https" | "http" | "=http" | "!=https" | "^http$") => {}
+            "%{REQUEST_URI}" => {
+                let path = pattern.strip_prefix('!')?;
+                except.push(plain(path)?.trim_end_matches('/').to_owned());
+            }
+            _ => return None,
+        }
+    }
+    Some(except)
+}
+
+/// A redirect to https for all that comes to a server.
+fn to_https(
+    url: &str,
+    lines: &[Line],
+    except: Vec<String>,
+    scope: usize,
+    draft: &mut Draft,
+    report: &mut Report,
+) {
+    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.find('$').unwrap_or(rest.len())));
+    // A variable ends with a brace; `%{HTTP_HOST}%{REQUEST_URI}` has no slash between the two.
+    let host = host.split("%{REQUEST_URI}").next().unwrap_or_default();
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, port.parse().ok()),
+        _ => (host, None),
+    };
+    if !matches!(path, "" | "/" | "/$1" | "$1" | "$0" | "/%{REQUEST_URI}") {
+        refuse(
+            lines,
+            "sends everybody to one page: the proxy sends to the same path by https",
+            report,
+        );
+        return;
+    }
+    let names = &draft.scopes[scope].names;
+    let is_own = name.starts_with("%{")
+        || names.is_empty()
+        || names.first().is_some_and(|own| own.eq_ignore_ascii_case(name));
+    for line in lines {
+        report.same(
+            line,
+            "`redirect` of the listener: 301 where clients read, 308 otherwise, to the same host",
+        );
+    }
+    if !is_own || draft.scopes[scope].names.len() > 1 && !name.starts_with("%{") {
+        let why = format!(
+            "httpd sends all to the host {name}; ours keeps the one that was asked for, whose certificate has to be there as well"
+        );
+        report.differs(lines.last().expect("a rule has a line"), why);
+    }
+    draft.scopes[scope].to_https = Some(ToHttps {
+        port: port.filter(|port| *port != 443),
+        except,
+        origin: Origin {
+            lines: lines.to_vec(),
+            notes: Vec::new(),
+        },
+    });
+}
+
+/// `[P]`: WebSockets of old recipes, or a ProxyPass by another name.
+fn proxied(
+    lines: &[Line],
+    conditions: &[Condition],
+    (expression, target): (&str, &str),
+    scope: usize,
+    draft: &mut Draft,
+    report: &mut Report,
+) {
+    let upgrades = !conditions.is_empty()
+        && conditions.iter().all(|condition| {
+            let tested = condition.tested.to_ascii_lowercase();
+            tested.contains("http:upgrade") || tested.contains("http:connection")
+        });
+    let Some(path) = plain(expression).filter(|_| upgrades || conditions.is_empty()) else {
+        refuse(
+            lines,
+            "proxies by an expression or a condition: a route is a path of whole segments. Write a [[route]] for it",
+            report,
+        );
+        return;
+    };
+    let last = lines.last().expect("a rule has a line");
+    let cut = target
+        .split(['$', '%'])
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('/');
+    let name = draft.name_of_target(cut, last);
+    let (Split::Balancer(_, there) | Split::Server(_, there)) = split(cut);
+    for line in lines {
+        let why = if upgrades {
+            "WebSockets pass on every route, to the Tomcat that has the session: no rule is needed"
+        } else {
+            "a route"
+        };
+        report.same(line, why);
+    }
+    let there = if expression.trim_start_matches('^').starts_with('(') && path != "/" {
+        format!("{there}{path}")
+    } else {
+        there
+    };
+    let pass = Pass {
+        path,
+        target: Target::Balancer(name, there),
+        in_location: false,
+        line: last.clone(),
+    };
+    let scope = &mut draft.scopes[scope];
+    let passes = if upgrades {
+        &mut scope.upgrades
+    } else {
+        &mut scope.passes
+    };
+    passes.push(pass);
+}
+
+/// `Redirect [status] path url`.
+fn redirect(statement: &Directive, scope: usize, draft: &mut Draft, report: &mut Report) {
+    let line = &statement.line;
+    let (path, url) = match statement.words.as_slice() {
+        [path, url] | [_, path, url] => (&**path, url.clone()),
+        _ => ("", String::new()),
+    };
+    if path == "/" && url.starts_with("https://") {
+        to_https(&url, std::slice::from_ref(line), Vec::new(), scope, draft, report);
+    } else {
+        report.unsupported(
+            line,
+            "the proxy sends nobody elsewhere but to https: let the application do that",
+        );
+    }
+}

@@ -1,0 +1,336 @@
+//! From ProxyPass to routes: httpd takes the first that matches, ours the longest.
+//!
+//! Invariants: a line that httpd never reaches becomes no route · what `!` leaves to httpd is left by every route above it · a route that
+//! several servers have alike is written once.
+
+use std::collections::BTreeMap;
+
+use crate::report::Report;
+use crate::site::{Headers, Origin, Route, Site};
+use crate::source::Line;
+
+use super::balancers::{Split, split};
+use super::draft::{Draft, Pass, Reverse, Scope, Target};
+use super::params::Terms;
+
+/// Makes routes of all servers, and puts rules for fields where they hold.
+pub(super) fn routes(draft: &Draft, terms: &BTreeMap<String, Terms>, site: &mut Site, report: &mut Report) {
+    let names = draft.pool_names();
+    let serving = draft.scopes.iter().filter(|scope| has_routes(scope)).count();
+    let mut told = Vec::new();
+    for scope in &draft.scopes {
+        let is_first = !told.iter().any(|address| scope.addresses.contains(address));
+        told.extend(scope.addresses.iter().cloned());
+        let hosts = hosts(scope, (serving, is_first), report);
+        elsewhere(scope, draft, report);
+        let mut own = of_scope(scope, &hosts, &names, report);
+        for route in &mut own {
+            let held = terms.get(&route.pool).copied().unwrap_or_default();
+            (route.connect, route.response, route.idle) = (held.connect, held.response, held.response);
+            route.encoded_slash = scope.encoded_slash;
+        }
+        mapped_back(scope, &mut own, draft, report);
+        let first = own.first().and_then(|route| route.origin.lines.first());
+        if let Some(line) = first.filter(|_| !scope.preserve_host) {
+            let why = "without ProxyPreserveHost httpd tells Tomcat its own address as Host; ours tells the Host that was asked for, and by X-Forwarded-* \
+                       who asked";
+            report.differs(line, why);
+        }
+        fields(scope, serving <= 1, &mut own, site, report);
+        site.routes.extend(own);
+    }
+}
+
+/// Whether a server has routes that its clients reach.
+fn has_routes(scope: &Scope) -> bool {
+    let leads = |pass: &Pass| pass.target != Target::Nowhere;
+    scope.passes.iter().any(leads) && scope.to_https.as_ref().is_none_or(|to| !to.except.is_empty())
+}
+
+/// The hosts of a server's routes: none where it is the only one, since httpd answers there whatever is asked for.
+fn hosts(scope: &Scope, (serving, is_first): (usize, bool), report: &mut Report) -> Vec<String> {
+    let narrows = serving > 1 && has_routes(scope) && !scope.names.is_empty();
+    for line in &scope.name_lines {
+        let why = if narrows {
+            "`host` of its routes"
+        } else if has_routes(scope) {
+            "its routes are for all hosts: no other server in these files has routes, and httpd answers here whatever host is asked for"
+        } else {
+            "no routes are written for it, so that nobody needs the name"
+        };
+        report.same(line, why);
+    }
+    if narrows
+        && is_first
+        && let Some(line) = &scope.line
+    {
+        let why = "httpd has the first host of an address answer for names that no host has; ours answers 404 there. A route without `host` is for all";
+        report.differs(line, why);
+    }
+    if narrows { scope.names.clone() } else { Vec::new() }
+}
+
+/// Routes are served at every address, and httpd's hosts at their own.
+fn elsewhere(scope: &Scope, draft: &Draft, report: &mut Report) {
+    let is_other = |other: &&Scope| {
+        has_routes(other) && !other.addresses.is_empty() && other.addresses != scope.addresses
+    };
+    let (Some(line), true) = (
+        &scope.line,
+        has_routes(scope) && draft.scopes.iter().any(|other| is_other(&other)),
+    ) else {
+        return;
+    };
+    if scope.secured.verify == Some(true) {
+        let why = "routes are served at every [[listen]]: clients without a certificate reach these at the other addresses of this file. Run a proxy of \
+                   its own for this host, with a file of its own";
+        report.unsupported(line, why);
+    } else {
+        let why = "routes are served at every [[listen]], and not at the addresses of this host alone; where that must not be, run a proxy of its own \
+                   for it";
+        report.differs(line, why);
+    }
+}
+
+/// A path without the slash at its end.
+fn trimmed(path: &str) -> String {
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.is_empty() {
+        "/".to_owned()
+    } else {
+        trimmed.to_owned()
+    }
+}
+
+/// Whether `path` is `above` or below it.
+fn is_under(path: &str, above: &str) -> bool {
+    above == "/"
+        || path
+            .strip_prefix(above)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A path that a route can have.
+fn is_plain(path: &str) -> bool {
+    let letters = path
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte));
+    letters && !path.contains("//") && !path.split('/').any(|part| matches!(part, "." | ".."))
+}
+
+fn of_scope(
+    scope: &Scope,
+    hosts: &[String],
+    names: &BTreeMap<String, String>,
+    report: &mut Report,
+) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    let mut taken: Vec<(String, &Pass)> = Vec::new();
+    let mut left: Vec<(String, &Line)> = Vec::new();
+    for pass in &scope.passes {
+        let (line, path) = (&pass.line, trimmed(&pass.path));
+        if !has_routes(scope) && pass.target != Target::Nowhere {
+            report.differs(
+                line,
+                "never reached: all clients of this host are sent to https before. No route is written",
+            );
+            continue;
+        }
+        let earlier = taken.iter().find(|(above, earlier)| {
+            is_under(&path, above) && (path == *above || !(pass.in_location || earlier.in_location))
+        });
+        if let Some((_, earlier)) = earlier {
+            let why = format!(
+                "never reached: httpd takes the first that matches, which is {}. No route is written",
+                earlier.line.place
+            );
+            report.differs(line, why);
+            continue;
+        }
+        if !is_plain(&path) {
+            report.unsupported(
+                line,
+                "a route's path is plain: no escapes, parameters or empty segments. Left out",
+            );
+            continue;
+        }
+        match &pass.target {
+            Target::Nowhere => left.push((path.clone(), line)),
+            Target::Balancer(name, there) => match names.get(name) {
+                Some(pool) => routes.extend(route(pass, &path, (pool, there), hosts, report)),
+                None => report.unsupported(line, "it leads to no member: no route is written"),
+            },
+        }
+        taken.push((path, pass));
+    }
+    for pass in &scope.upgrades {
+        upgrade(pass, names, hosts, &mut routes, report);
+    }
+    for (path, line) in left {
+        let mut above = routes
+            .iter_mut()
+            .filter(|route| is_under(&path, &route.path))
+            .peekable();
+        if above.peek().is_none() {
+            report.same(line, "no route leads there");
+            continue;
+        }
+        report.differs(line, "`except` of the routes above: httpd serves it from its own files or answers 404, ours answers 404. Leave a server for such files in front, or put them into the application");
+        for route in above {
+            route.except.push(path.clone());
+            route.origin.add(line);
+        }
+    }
+    routes
+}
+
+/// A rule for WebSockets alone: its path has a route already, or gets one.
+fn upgrade(
+    pass: &Pass,
+    names: &BTreeMap<String, String>,
+    hosts: &[String],
+    routes: &mut Vec<Route>,
+    report: &mut Report,
+) {
+    let (line, path) = (&pass.line, trimmed(&pass.path));
+    let Target::Balancer(name, there) = &pass.target else {
+        return;
+    };
+    let Some(pool) = names.get(name).filter(|_| is_plain(&path)) else {
+        report.unsupported(line, "it leads to no member by a plain path: no route is written");
+        return;
+    };
+    let covering = routes
+        .iter()
+        .filter(|route| is_under(&path, &route.path))
+        .max_by_key(|route| route.path.len());
+    match covering {
+        Some(route) if route.pool == *pool => {}
+        Some(_) => report.differs(
+            line,
+            "WebSockets go where the route of their path leads, and nowhere else",
+        ),
+        None => routes.extend(route(pass, &path, (pool, there), hosts, report)),
+    }
+}
+
+fn route(
+    pass: &Pass,
+    path: &str,
+    (name, there): (&str, &str),
+    hosts: &[String],
+    report: &mut Report,
+) -> Option<Route> {
+    let line = &pass.line;
+    let to = trimmed(there);
+    if !is_plain(&to) {
+        report.unsupported(
+            line,
+            format!("{to} is no plain path: a route replaces one path by another. Left out"),
+        );
+        return None;
+    }
+    let ends = [&*pass.path, there].map(|path| path.ends_with('/'));
+    report.same(line, format!("a route for {path}"));
+    if ends[0] != ends[1] {
+        report.differs(line, "one of the two paths ends in a slash, and httpd puts the rest directly behind; ours maps whole segments");
+    } else if ends[0] && path != "/" {
+        report.differs(
+            line,
+            format!("{path} without the slash at its end is served as well"),
+        );
+    }
+    let mut origin = Origin::of(line);
+    origin.note("What leads to a Tomcat is mapped back by itself, and cookies' paths with it.");
+    Some(Route {
+        path: path.to_owned(),
+        pool: name.to_owned(),
+        to: Some(to).filter(|to| !(to == "/" && path == "/")),
+        hosts: hosts.to_vec(),
+        origin,
+        ..Route::default()
+    })
+}
+
+/// ProxyPassReverse and its like: by itself, if it undoes what a route does.
+fn mapped_back(scope: &Scope, routes: &mut [Route], draft: &Draft, report: &mut Report) {
+    for Reverse { path, url, line } in &scope.reverses {
+        let (Split::Balancer(name, there) | Split::Server(name, there)) = split(url);
+        let is_member = draft.balancers.iter().any(|balancer| {
+            balancer.name == name
+                || balancer
+                    .workers
+                    .iter()
+                    .any(|worker| worker.url.trim_end_matches('/') == name)
+        });
+        let own = routes.iter_mut().find(|route| {
+            trimmed(path) == route.path && route.to.as_deref().unwrap_or("/") == trimmed(&there)
+        });
+        match own {
+            Some(route) if is_member => {
+                route.origin.add(line);
+                report.same(line, "what leads to a member is mapped back by itself");
+            }
+            _ if is_member => report.differs(line, "what leads to a member is mapped back by the route that served the request, and by no other line"),
+            _ => report.differs(line, "what names an address of no member passes as the application wrote it: let it write the address that users see, which it is told as Host"),
+        }
+    }
+    for Reverse { path, url, line } in &scope.cookie_paths {
+        let undoes = |route: &&mut Route| {
+            trimmed(path) == route.path && route.to.as_deref().unwrap_or("/") == trimmed(url)
+        };
+        match routes.iter_mut().find(undoes) {
+            Some(route) => {
+                route.origin.add(line);
+                report.same(line, "cookies' paths are mapped back by the route");
+            }
+            None => report.differs(
+                line,
+                "a cookie's path is mapped back by the route that served the request, and by no other line",
+            ),
+        }
+    }
+}
+
+/// Rules for fields: on the site where one server has routes, else on that server's; those of a Location on what is below it.
+fn fields(scope: &Scope, is_only: bool, routes: &mut [Route], site: &mut Site, report: &mut Report) {
+    for (location, headers) in &scope.headers {
+        if location.is_none() && (scope.line.is_none() || is_only) {
+            merge(&mut site.headers, headers);
+            continue;
+        }
+        let below = |route: &&mut Route| {
+            location
+                .as_ref()
+                .is_none_or(|path| is_under(&route.path, &trimmed(path)))
+        };
+        let mut found = false;
+        for route in routes.iter_mut().filter(below) {
+            merge(&mut route.headers, headers);
+            found = true;
+        }
+        if !found {
+            let rules = [&headers.request, &headers.response];
+            let set = rules
+                .iter()
+                .flat_map(|rules| rules.set.iter().map(|(_, _, line)| line));
+            for line in set.chain(
+                rules
+                    .iter()
+                    .flat_map(|rules| rules.unset.iter().map(|(_, line)| line)),
+            ) {
+                report.unsupported(
+                    line,
+                    "no route is for this path alone: write a [[route]] for it, with these `headers`",
+                );
+            }
+        }
+    }
+}
+
+fn merge(into: &mut Headers, from: &Headers) {
+    into.request.set.extend(from.request.set.iter().cloned());
+    into.request.unset.extend(from.request.unset.iter().cloned());
+    into.response.set.extend(from.response.set.iter().cloned());
+    into.response.unset.extend(from.response.unset.iter().cloned());
+}
