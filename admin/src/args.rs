@@ -11,6 +11,7 @@ mod certs;
 mod changes;
 mod console;
 mod explain;
+mod import;
 mod nodes;
 #[cfg(test)]
 mod page;
@@ -29,6 +30,7 @@ pub(crate) use certs::{Certs, Issue};
 pub(crate) use changes::Changes;
 pub(crate) use console::Console;
 pub(crate) use explain::Explain;
+pub(crate) use import::{Import, Product};
 pub(crate) use nodes::{Nodes, Upgrade};
 pub(crate) use sessions::{Conditions, Filter, GroupBy, Named, SessionKill, SessionList, Sessions, SortBy};
 pub(crate) use upstreams::{MaintenanceWord, Upstreams, Whom};
@@ -49,6 +51,7 @@ const EXAMPLES: &str = "Examples:
   remora nodes list -o wide
   remora nodes list -o json
   remora explain https://shop.example.com/cart --cookie -
+  remora import httpd /etc/apache2/sites-enabled/shop.conf
   remora nodes upgrade --now
   remora nodes transfer-leader 2
   remora nodes replace 3
@@ -203,6 +206,8 @@ pub(crate) enum Verb {
     /// Make certificates: an authority of one's own, and what it issues to each part. Asks no store
     #[command(subcommand)]
     Certs(Certs),
+    /// Make a configuration of the proxy from the files of another, and tell what became of each line. Asks nobody
+    Import(Import),
     /// Print what a shell reads to complete command lines of remora. Asks nobody
     #[command(after_help = COMPLETIONS)]
     Completions {

@@ -8,6 +8,7 @@ mod changes;
 mod completions;
 mod console;
 mod explain;
+mod import;
 mod killing;
 mod listing;
 mod maintenance;
@@ -41,7 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
     } = arguments;
     // Certificates are made before there are any, and a shell begins, whatever the environment names already.
     let dial = match verb {
-        Verb::Certs(_) | Verb::Completions { .. } => Dial::default(),
+        Verb::Certs(_) | Verb::Completions { .. } | Verb::Import(_) => Dial::default(),
         _ => dial(tls)?,
     };
     let reach = |addresses| Reach {
@@ -51,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Report, Failure> {
     let (store, proxy) = (reach(store), reach(proxy));
     match verb {
         Verb::Certs(verb) => certs::run(verb),
+        Verb::Import(asked) => import::run(&asked, output),
         Verb::Completions { shell } => Ok(completions::script(shell)),
         Verb::Status => status::show(&store, &proxy).await,
         Verb::Top => top::run(&store, &proxy).await,
