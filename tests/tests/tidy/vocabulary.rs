@@ -164,6 +164,7 @@ const VOCABULARIES: &[Vocabulary] = &[
         places: &[
             "tomcat-adapter/src/main/java/org/apache/coyote/CommitHook.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Connectors.java",
+            "tomcat-adapter/src/main/java/remora/tomcat/Embedding.java",
             "tomcat-adapter/src/main/java/remora/tomcat/EndListeners.java",
             "tomcat-adapter/src/main/java/remora/tomcat/FormNotes.java",
             "tomcat-adapter/src/main/java/remora/tomcat/Installed.java",
