@@ -1,7 +1,8 @@
 //! Beside the promises: what an operator wishes at one proxy holds at all of them, and survives that the store is away.
 //!
 //! Shown with two proxies that know no Tomcat but what the store tells, and two Tomcats. A drain at one proxy holds at the other, and
-//! one that ends at the other ends at the first. Then all store nodes are killed: a drain at the first proxy holds there at once, its
+//! one that ends at the other ends at the first. Then all store nodes stand still: nobody knows what becomes of a drain that is told to
+//! them, and it is taken back meanwhile; when they go on it stands nowhere. Then all store nodes are killed: a drain at the first proxy holds there at once, its
 //! answer says that the other proxies do not know, and the first proxy, started anew meanwhile, serves a user by its last view, says
 //! so, and still drains; and so does its successor from its first moment. With the store back that one tells it: the other proxy drains,
 //! too, and nothing is left to be told.
@@ -36,6 +37,36 @@ fn agree(world: &mut World, other: &Proxy) -> Outcome {
     let reply = other.calls()?.drain("n1", false)?;
     ensure!(reply.shared, "so it does of its end: {reply:?}");
     wait_state(world.proxy()?, "active")
+}
+
+/// What was taken back while nobody knew whether the store had it does not come back.
+fn taken_back_in_between(world: &mut World, other: &Proxy) -> Outcome {
+    let ids = world.stores.ids();
+    for id in &ids {
+        world.stores.process(*id)?.pause()?;
+    }
+    for drained in [true, false] {
+        let reply = world.proxy()?.calls()?.drain("n1", drained)?;
+        ensure!(!reply.shared, "nobody knows what the store has: {reply:?}");
+    }
+    for id in &ids {
+        world.stores.process(*id)?.resume()?;
+    }
+    let proxy: &Proxy = world.proxy()?;
+    wait_until("the store has the last word, and both know", SOON, || {
+        let (Ok(here), Ok(there)) = (discovery(proxy), discovery(other)) else {
+            return false;
+        };
+        here.present && here.untold == 0 && there.present && here.version == there.version
+    })?;
+    for proxy in [proxy, other] {
+        let state = proxy.state_of("n1");
+        ensure!(
+            state.as_deref() == Some("active"),
+            "the drain came back: {state:?}"
+        );
+    }
+    Ok(())
 }
 
 /// What was said while the store was away holds where it was said, whatever becomes of that process.
@@ -78,6 +109,7 @@ fn with_and_without_the_store() -> Outcome {
     plan.run(|world| {
         let other = world.another_proxy()?;
         agree(world, &other)?;
+        taken_back_in_between(world, &other)?;
         alone(world, &other)?;
         for id in world.stores.ids() {
             world.stores.launch(id)?;
