@@ -28,6 +28,9 @@ fn the_jar_has_the_version_of_the_programs() -> Outcome {
     let of_the_jar =
         format!("<artifactId>remora-tomcat-adapter</artifactId>\n  <version>{VERSION}</version>");
     says("tomcat-adapter/pom.xml", &of_the_jar)?;
+    let of_the_starter =
+        format!("<artifactId>remora-spring-boot</artifactId>\n  <version>{VERSION}</version>");
+    says("spring-boot-starter/pom.xml", &of_the_starter)?;
     says("README.md", &format!("remora-tomcat-adapter-{VERSION}.jar"))?;
     says("CHANGELOG.md", VERSION)
 }
@@ -45,6 +48,11 @@ fn the_jar_carries_the_licence_of_the_repository() -> Outcome {
     ensure!(
         text("LICENSE")? == text("tomcat-adapter/src/main/resources/META-INF/LICENSE-Apache-2.0.txt")?,
         "the jar's licence is another text"
+    );
+    ensure!(
+        text("LICENSE")?
+            == text("spring-boot-starter/starter/src/main/resources/META-INF/LICENSE-Apache-2.0.txt")?,
+        "the starter's licence is another text"
     );
     Ok(())
 }

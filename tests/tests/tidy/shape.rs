@@ -124,6 +124,7 @@ fn has_sentence(lines: &[&str]) -> bool {
     false
 }
 
+/// An annotation may stand between the two, and may be longer than a line.
 fn opens_with_javadoc(source: &Source) -> bool {
     let declares = |code: &str| {
         ["class ", "interface ", "enum ", "record ", "package "]
@@ -137,7 +138,7 @@ fn opens_with_javadoc(source: &Source) -> bool {
             comment.push(line.comment.trim().trim_start_matches(['/', '*', ' ']));
         } else if declares(&line.code) && (package_only || !line.code.starts_with("package ")) {
             return has_sentence(&comment);
-        } else if !line.code.trim().is_empty() && !line.code.starts_with('@') {
+        } else if !line.code.trim().is_empty() && !line.code.starts_with(['@', ' ']) {
             comment.clear();
         }
     }

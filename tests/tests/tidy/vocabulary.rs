@@ -179,6 +179,8 @@ const VOCABULARIES: &[Vocabulary] = &[
             "tomcat-adapter/src/main/java/remora/tomcat/RequestScope.java",
             "tomcat-adapter/src/test",
             "tomcat-adapter/src/main/java/remora/tomcat/WebSockets.java",
+            "spring-boot-starter/starter/src/main/java/remora/spring/Placement.java",
+            "spring-boot-starter/starter/src/main/java/remora/spring/RemoraAutoConfiguration.java",
         ],
     },
 ];

@@ -1,0 +1,107 @@
+package remora.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Date;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.springframework.security.core.session.SessionInformation;
+import org.springframework.security.core.userdetails.User;
+import org.springframework.security.oauth2.client.oidc.authentication.logout.OidcLogoutToken;
+import org.springframework.session.FindByIndexNameSessionRepository;
+
+/** What Spring's own interfaces say of sessions in all processes, and what they end. */
+class RegistriesTest {
+
+  /** As Tomcat draws them. */
+  private static final String ID = "0123456789ABCDEF0123456789ABCDEF.n1";
+
+  private final ListedSessions sessions = new ListedSessions();
+  private final StoredSessionRegistry registry = new StoredSessionRegistry(() -> sessions);
+  private final ListedSessionRepository repository = new ListedSessionRepository(() -> sessions);
+  private final LabelledOidcSessions oidc = new LabelledOidcSessions(() -> sessions);
+  private String first;
+  private String second;
+  private String other;
+
+  @BeforeEach
+  void enter() {
+    first = sessions.enter("ada", "sid-1");
+    second = sessions.enter("ada", "sid-2");
+    other = sessions.enter("grace", "sid-3");
+    sessions.enter("", "");
+  }
+
+  @Test
+  void principals_are_told_once_and_by_name() {
+    assertThat(registry.getAllPrincipals()).containsExactly("ada", "grace");
+  }
+
+  @Test
+  void sessions_of_a_user_are_found_by_whatever_stands_for_him_and_end_when_they_expire() {
+    User ada = new User("ada", "", List.of());
+    List<SessionInformation> found = registry.getAllSessions(ada, false);
+    assertThat(found).extracting(SessionInformation::getSessionId).containsExactly(first, second);
+    assertThat(found.get(0).getPrincipal()).isSameAs(ada);
+    assertThat(found.get(0).getLastRequest()).isEqualTo(new Date(2_000));
+    found.get(0).expireNow();
+    assertThat(found.get(0).isExpired()).isTrue();
+    assertThat(registry.getAllSessions("ada", true)).hasSize(1);
+    registry.removeSessionInformation(second);
+    assertThat(registry.getAllSessions("ada", true)).isEmpty();
+  }
+
+  @Test
+  void of_an_id_nothing_is_known() {
+    assertThat(registry.getSessionInformation(other).getPrincipal()).isEqualTo("grace");
+    assertThat(registry.getSessionInformation(ID)).isNull();
+    registry.removeSessionInformation(ID);
+    registry.registerNewSession(ID, "eve");
+    repository.deleteById(ID);
+    assertThat(repository.findById(ID)).isNull();
+    assertThat(sessions.all()).hasSize(4);
+  }
+
+  @Test
+  void a_repository_finds_by_either_label_and_deletes() {
+    Map<String, ListedSession> found = repository.findByPrincipalName("ada");
+    assertThat(found).containsOnlyKeys(first, second);
+    ListedSession session = repository.findById(first);
+    assertThat(session.getCreationTime()).isEqualTo(Instant.ofEpochMilli(1_000));
+    assertThat(session.getMaxInactiveInterval()).isEqualTo(Duration.ofMinutes(30));
+    assertThat(
+            session.<String>getAttribute(
+                FindByIndexNameSessionRepository.PRINCIPAL_NAME_INDEX_NAME))
+        .isEqualTo("ada");
+    assertThat(repository.findByIndexNameAndIndexValue("oidc.sid", "sid-3"))
+        .containsOnlyKeys(other);
+    assertThat(repository.findByIndexNameAndIndexValue("another", "ada")).isEmpty();
+    repository.deleteById(first);
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second);
+    assertThatThrownBy(repository::createSession).isInstanceOf(UnsupportedOperationException.class);
+  }
+
+  @Test
+  void a_logout_token_ends_what_it_names_and_leaves_nothing_to_call() {
+    OidcLogoutToken ofSession = token().sessionId("sid-1").build();
+    assertThat(oidc.removeSessionInformation(ofSession)).isEmpty();
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second);
+    OidcLogoutToken ofUser = token().build();
+    assertThat(oidc.removeSessionInformation(ofUser)).isEmpty();
+    assertThat(repository.findByPrincipalName("ada")).isEmpty();
+    assertThat(sessions.all()).hasSize(2);
+  }
+
+  private static OidcLogoutToken.Builder token() {
+    return OidcLogoutToken.withTokenValue("t")
+        .issuer("i")
+        .jti("1")
+        .audience(List.of("sample"))
+        .subject("ada");
+  }
+}

@@ -1,0 +1,104 @@
+package remora.spring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.security.core.session.SessionRegistry;
+import org.springframework.security.oauth2.client.oidc.session.OidcSessionRegistry;
+import org.springframework.session.FindByIndexNameSessionRepository;
+import remora.tomcat.Embedding;
+import remora.tomcat.RemoraManager;
+import remora.tomcat.store.StoreUnavailableException;
+
+/** A real server of the line of Boot that is on the class path, with no store to be found. */
+class ServerTest {
+
+  @Configuration(proxyBeanMethods = false)
+  @EnableAutoConfiguration
+  static class Application {}
+
+  /** A port on which nobody listens, so that the store is away. */
+  private static final String NOWHERE = "remora.store=127.0.0.1:1";
+
+  private static ConfigurableApplicationContext start(String... properties) {
+    List<String> arguments =
+        new ArrayList<>(Arrays.asList("--server.port=0", "--spring.main.banner-mode=off"));
+    for (String property : properties) {
+      arguments.add("--" + property);
+    }
+    return SpringApplication.run(Application.class, arguments.toArray(String[]::new));
+  }
+
+  @Test
+  void the_manager_runs_in_the_embedded_tomcat() {
+    RemoraManager manager;
+    try (ConfigurableApplicationContext context =
+        start(NOWHERE, "remora.route=n7", "remora.app=a")) {
+      manager = context.getBean(RemoraManager.class);
+      assertThat(manager.getState().isAvailable()).isTrue();
+      assertThat(manager.getContext().getManager()).isSameAs(manager);
+      assertThat(manager.getJvmRoute()).isEqualTo("n7");
+      assertThat(manager.getApplication()).isEqualTo("a:localhost");
+      assertThat(context.getBean(RegistryLifecycle.class).isRunning()).isTrue();
+    }
+    assertThat(manager.getState().isAvailable()).isFalse();
+  }
+
+  @Test
+  void spring_finds_what_it_asks_sessions_by() {
+    try (ConfigurableApplicationContext context = start(NOWHERE)) {
+      assertThat(context.getBean(SessionRegistry.class)).isInstanceOf(StoredSessionRegistry.class);
+      assertThat(context.getBean(OidcSessionRegistry.class))
+          .isInstanceOf(LabelledOidcSessions.class);
+      assertThat(context.getBean(FindByIndexNameSessionRepository.class))
+          .isInstanceOf(ListedSessionRepository.class);
+      assertThat(context.containsBean("springSessionRepositoryFilter")).isFalse();
+      assertThat(context.containsBean("remoraHealthIndicator")).isTrue();
+    }
+  }
+
+  @Test
+  void a_store_that_is_away_is_said_and_counts_only_where_requests_are_refused() throws Exception {
+    for (String loss : new String[] {"serve", "refuse"}) {
+      try (ConfigurableApplicationContext context =
+          start(NOWHERE, "remora.store-timeout=200ms", "remora.on-store-loss=" + loss)) {
+        StoreHealth health = context.getBean(StoreHealth.class);
+        long deadline = System.nanoTime() + 20_000_000_000L;
+        while ("UP".equals(health.status()) && deadline - System.nanoTime() > 0) {
+          Thread.onSpinWait();
+        }
+        assertThat(health.status())
+            .isEqualTo("serve".equals(loss) ? StoreHealth.AWAY : "OUT_OF_SERVICE");
+        assertThat(health.details())
+            .containsEntry("store", "AWAY")
+            .containsEntry("onStoreLoss", loss);
+        Embedding embedding = context.getBean(Embedding.class);
+        assertThatThrownBy(() -> embedding.sessions().all())
+            .isInstanceOf(StoreUnavailableException.class);
+      }
+    }
+  }
+
+  @Test
+  void without_a_store_it_does_not_start_and_says_what_is_missing() {
+    assertThatThrownBy(ServerTest::start).hasStackTraceContaining("remora.store");
+    assertThatThrownBy(() -> start(NOWHERE, "remora.mode=obserb").close()).isNotNull();
+  }
+
+  @Test
+  void switched_off_it_leaves_sessions_to_tomcat() {
+    try (ConfigurableApplicationContext context = start("remora.enabled=false")) {
+      assertThat(context.getBeansOfType(RemoraManager.class)).isEmpty();
+      assertThat(context.getBeansOfType(SessionRegistry.class)).isEmpty();
+      assertThat(context.containsBean("remoraHealthIndicator")).isFalse();
+    }
+  }
+}
