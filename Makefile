@@ -2,6 +2,8 @@
 
 # Cargo always gets the whole workspace: one package alone would be built a second time with other features.
 MAVEN := mvn -B -q -Dsbom -f tomcat-adapter/pom.xml
+# Needs the jar of the former, as it was built last.
+SPRING := mvn -B -q -Dsbom -f spring-boot-starter/pom.xml
 # What is installed and packed, and where: PROFILE=dev takes what tests build.
 PROFILE ?= release
 PREFIX ?= /usr/local
@@ -24,7 +26,7 @@ STORM_SECONDS ?= 120
 SEED ?= 1
 SIMULATION := raft::simulation::tests
 
-.PHONY: help demo compare test simulate soak check check-fast check-crates check-adapter fix build programs release install packages bench bench-store bench-proxy prerequisites
+.PHONY: help demo test simulate soak check check-fast check-crates check-adapter fix build starter programs release install packages bench bench-store bench-proxy compare prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -63,11 +65,13 @@ check-crates: check-fast
 
 check-adapter: prerequisites programs
 	$(MAVEN) verify
+	$(SPRING) verify
 
 fix: prerequisites ## the only target that edits: formats Rust and Java, applies clippy's safe suggestions
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
 	$(MAVEN) spotless:apply
+	$(SPRING) spotless:apply
 
 bench: ## measure beside the peers that are installed (nginx, StandardManager); prints one table
 	@tools/prerequisites bench
@@ -104,9 +108,15 @@ packages: release ## Debian packages, the archive, their SBOMs and checksums, in
 	@PROFILE="$(PROFILE)" tools/packages
 	@cat target/dist/SHA256SUMS
 
-build: prerequisites programs ## the programs and the jar
+build: prerequisites programs ## the programs, the jar, and the starter with its sample
 	@echo "building the Tomcat adapter (a minute the first time) ..."
 	@$(MAVEN) package -DskipTests
+	@$(SPRING) package -DskipTests
+
+starter: prerequisites ## the Spring Boot starter and the jar, into the local Maven repository
+	@echo "building the Tomcat adapter and the starter (a minute the first time) ..."
+	@$(MAVEN) package -DskipTests
+	@$(SPRING) --projects .,starter install -DskipTests
 
 programs:
 	@echo "building the store, the proxy and the command line ..."

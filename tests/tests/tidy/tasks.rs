@@ -12,6 +12,7 @@ use crate::words::names;
 /// Where a program starts threads, tasks and processes: composition roots, accept loops, owners of one thread of their own, a
 /// successor of the process, and work
 /// for the disk, which must not be done on a thread that sends heartbeats, for a pager that takes nothing,
+/// for the end of an example's process,
 /// for files of TLS that are read again and again, for servers that must not wait for each other's answers, or for keys, a page that does not read and has to end, and what is written in the books, which goes on when nobody waits for it.
 const STARTERS: &[&str] = &[
     "admin/src/commands/top.rs",
@@ -54,6 +55,7 @@ const STARTERS: &[&str] = &[
     "tomcat-adapter/src/main/java/remora/tomcat/keeper/Touches.java",
     "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Channels.java",
     "tomcat-adapter/src/main/java/remora/tomcat/store/grpc/Threads.java",
+    "examples/embedded/src/main/java/com/example/Embedded.java",
 ];
 
 /// What starts a thread or task, as a whole word: called, handed on or imported, of a runtime, a set, a builder or a scope.
