@@ -7,6 +7,7 @@
 //! - [`stores`], [`proxy`], [`tomcat`], [`fronts`]: one kind of process each: its files, its flags, how to see it ready.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
+//! - [`spring`]: the sample of the Spring Boot starter. [`provider`]: who logs its users in by OpenID.
 //! - [`story`], [`telling`]: what the demo shows, and how it speaks. [`installed`]: machines with our packages.
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets. [`chromium`]: a
@@ -46,11 +47,13 @@ pub mod page;
 pub mod place;
 pub mod probe;
 pub mod process;
+pub mod provider;
 pub mod proxy;
 pub mod relay;
 pub mod savers;
 pub mod scenario;
 pub mod socket;
+pub mod spring;
 pub mod stores;
 pub mod story;
 pub mod table;
