@@ -6,6 +6,7 @@
 //! Left out on purpose: what a single importer knows better. It says that itself, before.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use remora_policy::{Endpoint, ROUTE_MAX, can_be_route};
 
@@ -16,9 +17,17 @@ use crate::source::Line;
 /// Where the authority of members' certificates is expected where the files name none.
 const AUTHORITY: &str = "/etc/remora/tomcats.pem";
 
+/// Longest time that a key takes, a day: nobody waits longer for an answer.
+pub(crate) const TIME_MAX: Duration = Duration::from_secs(86_400);
+
+/// All addresses of IPv4.
+const EVERYWHERE: &str = "0.0.0.0:";
+
 /// Makes a site that the proxy reads.
 pub(crate) fn settle(site: &mut Site, report: &mut Report) {
+    listeners(site, report);
     for pool in &mut site.pools {
+        cookie_names(pool, report);
         members(pool, report);
         member_tls(pool, report);
     }
@@ -26,6 +35,7 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
     cookies(site, report);
     headers(&mut site.headers, report);
     for route in &mut site.routes {
+        times(route, report);
         headers(&mut route.headers, report);
     }
     let used: BTreeSet<String> = site.routes.iter().map(|route| route.pool.clone()).collect();
@@ -63,6 +73,83 @@ pub(crate) fn name_of(text: &str) -> String {
 fn tell(report: &mut Report, origin: &Origin, why: &str) {
     if let Some(line) = origin.lines.last() {
         report.differs(line, why);
+    }
+}
+
+/// An address is bound once: one of IPv4 is bound with all of them.
+fn listeners(site: &mut Site, report: &mut Report) {
+    let all: BTreeSet<String> = site
+        .listeners
+        .iter()
+        .map(|listener| listener.bind.clone())
+        .collect();
+    site.listeners.retain(|listener| {
+        let port = listener.bind.rsplit(':').next().unwrap_or_default();
+        let is_own = listener.bind.starts_with(EVERYWHERE) || listener.bind.starts_with('[');
+        let stays = is_own || !all.contains(&format!("{EVERYWHERE}{port}"));
+        if !stays {
+            tell(
+                report,
+                &listener.origin,
+                "another [[listen]] is at this address, too, and serves it: none of its own is written",
+            );
+        }
+        stays
+    });
+}
+
+/// Cookies have names that browsers take.
+fn cookie_names(pool: &mut Pool, report: &mut Report) {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`~".contains(&byte);
+    let is_token = |name: &str| !name.is_empty() && name.bytes().all(token);
+    let fits = match &pool.sticky {
+        Stickiness::Off => true,
+        Stickiness::Session(names) => names.split('|').count() <= 2 && names.split('|').all(is_token),
+        Stickiness::RouteCookie(cookie) => {
+            let names = cookie.session.as_deref().unwrap_or("JSESSIONID");
+            is_token(&cookie.name) && names.split('|').count() <= 2 && names.split('|').all(is_token)
+        }
+    };
+    if !fits {
+        pool.sticky = Stickiness::Off;
+        tell(
+            report,
+            &pool.origin,
+            "no cookie can have that name: nobody sticks, and `sticky` is off",
+        );
+    }
+    let Stickiness::RouteCookie(cookie) = &mut pool.sticky else {
+        return;
+    };
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b";,\"\\".contains(&byte);
+    let is_path = |path: &String| path.starts_with('/') && path.bytes().all(plain);
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    let is_host = |host: &String| !host.is_empty() && host.bytes().all(named);
+    let fits = cookie.path.as_ref().is_none_or(is_path) && cookie.domain.as_ref().is_none_or(is_host);
+    if !fits {
+        (cookie.path, cookie.domain) = (None, None);
+        tell(
+            report,
+            &pool.origin,
+            "no browser takes a cookie of that path or domain: it is for / and the host that was asked for",
+        );
+    }
+}
+
+/// Times are within what the proxy takes.
+fn times(route: &mut Route, report: &mut Report) {
+    for time in [&mut route.connect, &mut route.response, &mut route.idle]
+        .into_iter()
+        .flatten()
+    {
+        if *time > TIME_MAX || time.is_zero() {
+            *time = TIME_MAX;
+            tell(
+                report,
+                &route.origin,
+                "a time of a route is a day at most, and no time means a day",
+            );
+        }
     }
 }
 
@@ -287,6 +374,11 @@ fn twin(name: &str) -> String {
 }
 
 fn may_stand(name: &str, line: &Line, report: &mut Report) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        report.unsupported(line, format!("`{name}` cannot be the name of a field: left out"));
+        return false;
+    }
     let own = !remora_policy::FieldRules::may_name(name.as_bytes());
     if own {
         let why = format!(

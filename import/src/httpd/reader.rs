@@ -3,6 +3,7 @@
 //! Invariant: a word that no family takes is told of by nobody here, so that the report finds it.
 
 use crate::report::Report;
+use crate::settle::TIME_MAX;
 use crate::write::period;
 
 use super::draft::{Draft, Param, Reverse, Scope};
@@ -182,7 +183,10 @@ fn times(statement: &Directive, draft: &mut Draft, report: &mut Report) {
         report.unsupported(line, "no time: left out");
         return;
     };
-    let value = period(time);
+    if time > TIME_MAX {
+        report.differs(line, "a time is a day at most");
+    }
+    let value = period(time.min(TIME_MAX));
     match &*statement.name {
         "proxytimeout" => {
             draft.limit("response", value.clone(), line);
@@ -256,20 +260,28 @@ fn trust(statement: &Directive, draft: &mut Draft, report: &mut Report) {
         }
         _ => {
             for network in &statement.words {
-                let is_network = network
-                    .bytes()
-                    .all(|byte| byte.is_ascii_hexdigit() || b".:/".contains(&byte));
-                if is_network && network.bytes().any(|byte| b".:".contains(&byte)) {
+                if is_network(network) {
                     draft.trust.networks.push(network.clone());
                     draft.trust.origin.add(line);
                     report.same(line, format!("`trust`: {network}"));
                 } else {
                     report.unsupported(
                         line,
-                        format!("`{network}` is a name: networks are written as addresses"),
+                        format!("`{network}` is no network: an address, and the length of its prefix behind a slash"),
                     );
                 }
             }
         }
     }
+}
+
+/// An address, or a network with the length of its prefix.
+fn is_network(text: &str) -> bool {
+    let (address, prefix) = text.split_once('/').unwrap_or((text, "0"));
+    let most = match address.parse() {
+        Ok(std::net::IpAddr::V4(_)) => 32,
+        Ok(std::net::IpAddr::V6(_)) => 128,
+        Err(_) => return false,
+    };
+    prefix.parse::<u8>().is_ok_and(|prefix| prefix <= most)
 }
