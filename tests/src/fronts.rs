@@ -70,16 +70,32 @@ impl Kind {
         }
     }
 
+    /// The page's site, with the page's addresses.
+    ///
+    /// # Errors
+    /// When the page has none.
+    pub fn site(self, by: By) -> Result<String> {
+        let sites = blocks(&text(PAGE)?).into_iter();
+        let mut sites = sites.filter(|block| block.language == self.language());
+        let site = sites.nth(by as usize).context("the page has two sites of each")?;
+        Ok(site.text)
+    }
+
     /// Starts it below `directory` with the page's site before these Tomcats, on a free port, and waits until it accepts.
     ///
     /// # Errors
     /// When it or the page's site is not there, or it does not accept in time.
     pub fn stand(self, by: By, directory: &Path, tomcats: &[Tomcat]) -> Result<Front> {
-        let page = blocks(&text(PAGE)?);
-        let mut sites = page.iter().filter(|block| block.language == self.language());
-        let site = sites.nth(by as usize).context("the page has two sites of each")?;
-        let (directory, port) = (directory.join(self.name()), free_port()?);
-        let site = placed(&site.text, port, tomcats);
+        self.serve(&self.site(by)?, free_port()?, directory, tomcats)
+    }
+
+    /// The same with a site of the caller's, with the page's addresses, at that port.
+    ///
+    /// # Errors
+    /// When it is not there, or does not accept in time.
+    pub fn serve(self, site: &str, port: u16, directory: &Path, tomcats: &[Tomcat]) -> Result<Front> {
+        let directory = directory.join(self.name());
+        let site = placed(site, port, tomcats);
         match self {
             Self::Httpd => Front::httpd(&directory, port, &site),
             Self::Nginx => Front::nginx(&directory, port, &site),

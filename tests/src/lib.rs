@@ -5,6 +5,7 @@
 //!
 //! - [`world`]: three stores, Tomcats and a proxy wired together, and what to print when a claim fails.
 //! - [`stores`], [`proxy`], [`tomcat`], [`fronts`]: one kind of process each: its files, its flags, how to see it ready.
+//!   [`foreign`]: session managers of others, and their servers.
 //! - [`visitor`]: a user of the demo shop. [`probe`]: a caller of the probe application. [`applications`]: users of
 //!   applications that others wrote.
 //! - [`spring`]: the sample of the Spring Boot starter. [`provider`]: who logs its users in by OpenID.
@@ -35,6 +36,7 @@ pub mod chromium;
 pub mod compose;
 pub mod containers;
 pub mod disk;
+pub mod foreign;
 pub mod fronts;
 pub mod haystack;
 pub mod http;

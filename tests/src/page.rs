@@ -1,6 +1,7 @@
-//! Pages of the documentation as tests read them: blocks of code, to be run or taken as they stand, and what a page says one sees.
+//! Pages of the documentation as tests read them: blocks of code, to be run or taken as they stand, changes of files to be made, and
+//! what a page says one sees.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::place;
 
@@ -42,6 +43,32 @@ pub fn blocks(text: &str) -> Vec<Block> {
         }
     }
     blocks
+}
+
+/// A text with the change that a page shows as a block of `diff`: lines that stay, go and come, all in one place.
+///
+/// # Errors
+/// When the lines that stay and go are not there together exactly once.
+pub fn changed(text: &str, change: &Block) -> Result<String> {
+    let (mut before, mut after) = (String::new(), String::new());
+    for line in change.text.lines() {
+        let (mark, rest) = line.split_at_checked(1).unwrap_or((" ", ""));
+        match mark {
+            "-" => before += &format!("{rest}\n"),
+            "+" => after += &format!("{rest}\n"),
+            _ => {
+                before += &format!("{rest}\n");
+                after += &format!("{rest}\n");
+            }
+        }
+    }
+    let places = text.matches(&before).count();
+    ensure!(
+        places == 1,
+        "a change fits {places} places:\n{}\nof\n{text}",
+        change.text
+    );
+    Ok(text.replace(&before, &after))
 }
 
 /// Whether what was said has each line that a page shows, in that order; others may stand between them.
@@ -93,6 +120,22 @@ mod tests {
             .collect();
         let expected = [("sh", "ls  \n\nls\n"), ("text", "b\n")];
         assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn a_change_is_made_in_its_one_place() {
+        let change = |text: &str| Block {
+            language: "diff".to_owned(),
+            text: text.to_owned(),
+        };
+        let made = changed(
+            "a {\n  b\n}\nc {\n  b\n}\n",
+            &change(" c {\n-  b\n+  d\n+  e\n }\n"),
+        );
+        assert_eq!(made.unwrap(), "a {\n  b\n}\nc {\n  d\n  e\n}\n");
+        for nowhere in ["-b\n+d\n", "-  b\n+  d\n"] {
+            assert!(changed("a\n  b\n  b\n", &change(nowhere)).is_err(), "{nowhere}");
+        }
     }
 
     #[test]

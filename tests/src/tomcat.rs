@@ -21,6 +21,7 @@ pub use distribution::{Application, PROMISED, Version, distribution_zip, prepare
 pub(crate) use distribution::{fetch, run};
 pub use exporter::{EXPORTER, exporter_option};
 
+use crate::foreign::Foreign;
 use crate::http::Browser;
 use crate::process::Process;
 use crate::stores::loopback;
@@ -48,8 +49,7 @@ pub struct TomcatPlan {
     pub store: Option<String>,
     /// More attributes of the Manager line: (name, value).
     pub manager: Vec<(String, String)>,
-    /// Tomcat's own replication of sessions, which is for applications that are marked `<distributable/>`; `None` for
-    /// most claims.
+    /// What shares its sessions with other Tomcats in place of our manager; `None` for most claims.
     pub replication: Option<Replication>,
     /// Whether it believes a front about who its client is and which address that asked, as most Tomcats behind one do:
     /// Tomcat's RemoteIpValve, and redirects that name the whole address.
@@ -62,9 +62,18 @@ pub struct TomcatPlan {
     pub signals: PathBuf,
 }
 
+/// How sessions are shared without us.
+#[derive(Clone, Debug)]
+pub enum Replication {
+    /// Tomcat's own, which is for applications that are marked `<distributable/>`.
+    Cluster(Member),
+    /// A session manager that somebody else wrote.
+    Foreign(Foreign),
+}
+
 /// Where Tomcat's own session replication listens, and where the one other member of its cluster does.
 #[derive(Clone, Copy, Debug)]
-pub struct Replication {
+pub struct Member {
     /// This Tomcat's port.
     pub own: u16,
     /// The other's.
@@ -148,6 +157,11 @@ impl Tomcat {
     /// Its name.
     pub fn node(&self) -> &str {
         &self.plan.node
+    }
+
+    /// The directory that is its own: `conf`, `lib`, `webapps`.
+    pub fn base(&self) -> &Path {
+        &self.base
     }
 
     /// Its version.

@@ -3,6 +3,8 @@
 //! One world at a time per test program, and two programs at a time (`tools/claims`): a world keeps two cores busy while its
 //! JVMs start, and waits before and after.
 
+mod keeper;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::Outcome;
 use crate::certificates::Certificates;
+use crate::foreign::Foreign;
 use crate::place;
 use crate::probe::{Caller, Signals};
 use crate::proxy::{Proxy, Sticky};
@@ -21,27 +24,16 @@ use crate::tomcat::{Application, QUICK_START, Replication, Tomcat, TomcatPlan, V
 use crate::visitor::Visitor;
 use crate::wait::{SOON, wait_until};
 
-static ONE_WORLD: Mutex<()> = Mutex::new(());
+pub use keeper::Keeper;
 
-/// Who keeps the sessions of a world's Tomcats when they start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeper {
-    /// Tomcat's own StandardManager: in memory, and gone with it.
-    Standard,
-    /// Tomcat's own DeltaManager on two Tomcats: in the memory of both.
-    Delta {
-        /// Whether a page waits until the other Tomcat has what it changed.
-        acknowledged: bool,
-    },
-    /// Our manager: on the disks of most store nodes, before the answer.
-    Remora,
-}
+static ONE_WORLD: Mutex<()> = Mutex::new(());
 
 /// What a world is to be.
 #[derive(Clone, Debug)]
 pub struct Plan {
     stores: usize,
     keeper: Keeper,
+    foreign: Option<Foreign>,
     own_proxy: bool,
     tomcats: Vec<Version>,
     sticky: Sticky,
@@ -84,6 +76,7 @@ impl World {
         Plan {
             stores: 3,
             keeper: Keeper::Remora,
+            foreign: None,
             own_proxy: true,
             tomcats: Vec::new(),
             sticky: Sticky::SessionSuffix,
@@ -275,6 +268,14 @@ impl Plan {
         self
     }
 
+    /// A session manager that somebody else wrote keeps the sessions at first.
+    #[must_use]
+    pub fn foreign(mut self, foreign: Foreign) -> Self {
+        self.keeper = Keeper::Standard;
+        self.foreign = Some(foreign);
+        self
+    }
+
     /// Puts no proxy of ours before the Tomcats: another one will stand there.
     #[must_use]
     pub fn no_proxy(mut self) -> Self {
@@ -412,10 +413,7 @@ impl Plan {
             certificates.clone(),
         )?;
         let signals = Signals::new(&directory.path().join("signals"))?;
-        let replication = match self.keeper {
-            Keeper::Delta { .. } => Some((place::free_port()?, place::free_port()?)),
-            Keeper::Standard | Keeper::Remora => None,
-        };
+        let replication = self.keeper.ports()?;
         let mut world = World {
             stores,
             tomcats: Vec::new(),
@@ -474,19 +472,9 @@ impl Plan {
             world.stores.client_list()
         };
         let store = kept_by_us.then_some(nodes);
-        let acknowledged = self.keeper == Keeper::Delta { acknowledged: true };
-        let replication = world.replication.map(|(first, second)| {
-            let (own, peer) = if node == "n1" {
-                (first, second)
-            } else {
-                (second, first)
-            };
-            Replication {
-                own,
-                peer,
-                acknowledged,
-            }
-        });
+        let member = self.keeper.member(world.replication, &node);
+        let foreign = || self.foreign.clone().map(Replication::Foreign);
+        let replication = member.map(Replication::Cluster).or_else(foreign);
         let signals = world.signals.directory().to_path_buf();
         Ok(TomcatPlan {
             version,

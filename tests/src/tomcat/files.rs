@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::distribution::{Version, prepare, war};
-use super::{Replication, TomcatPlan};
+use super::{Member, Replication, TomcatPlan};
 use crate::place;
 
 /// Users, in Tomcat's own user database: (name, password). Each is a customer of the shop, and a `tomcat`, which is whom
@@ -54,6 +54,15 @@ pub(super) fn write_base(base: &Path, plan: &TomcatPlan, jar: Option<&Path>) -> 
     if plan.store.is_some() {
         let jar = jar.map_or_else(place::adapter_jar, |jar| Ok(jar.to_owned()));
         copy(&jar?, &base.join("lib/remora-tomcat.jar"))?;
+    }
+    if let Some(Replication::Foreign(foreign)) = &plan.replication {
+        for jar in &foreign.jars {
+            let name = jar.file_name().context("a jar has a name")?;
+            copy(jar, &base.join("lib").join(name))?;
+        }
+        if let Some((name, text)) = &foreign.file {
+            write(&base.join("conf").join(name), text)?;
+        }
     }
     copy(&of_line.join("conf/web.xml"), &base.join("conf/web.xml"))?;
     write(
@@ -116,17 +125,20 @@ fn server(plan: &TomcatPlan) -> String {
 </Server>
 "#,
         port = plan.port,
-        cluster = plan.replication.map(cluster).unwrap_or_default(),
+        cluster = match &plan.replication {
+            Some(Replication::Cluster(member)) => cluster(*member),
+            Some(Replication::Foreign(_)) | None => String::new(),
+        },
     )
 }
 
 /// What Tomcat's own guide to clusters shows, but for members that are named instead of found by multicast.
 fn cluster(
-    Replication {
+    Member {
         own,
         peer,
         acknowledged,
-    }: Replication,
+    }: Member,
 ) -> String {
     let member = |element: &str, port: u16| {
         let [high, low] = port.to_be_bytes();
@@ -168,6 +180,9 @@ fn context(plan: &TomcatPlan) -> String {
     } else {
         ("", "")
     };
+    if let Some(Replication::Foreign(foreign)) = &plan.replication {
+        return format!("<Context{attribute}>\n{valve}{}\n</Context>\n", foreign.line);
+    }
     let Some(store) = &plan.store else {
         return format!("<Context{attribute}>\n{valve}</Context>\n");
     };

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use remora_tests::http::{Browser, Request};
 use remora_tests::place::free_port;
 use remora_tests::stores::{StorePorts, Stores, loopback};
-use remora_tests::tomcat::{Application, Replication, Tomcat, TomcatPlan, Version};
+use remora_tests::tomcat::{Application, Member, Replication, Tomcat, TomcatPlan, Version};
 use remora_tests::wait_until;
 
 use crate::cpu::{Usage, ratio};
@@ -89,7 +89,7 @@ impl Running {
                 start(
                     &directory,
                     "replica",
-                    Some(Replication {
+                    Some(Member {
                         own: peer,
                         peer: own,
                         acknowledged: false,
@@ -98,13 +98,13 @@ impl Running {
                 )
             })
             .transpose()?;
-        let replication = ports.map(|(own, peer)| Replication {
+        let member = ports.map(|(own, peer)| Member {
             own,
             peer,
             acknowledged: false,
         });
         let store = stores.as_ref().map(Stores::client_list);
-        let loaded = start(&directory, "loaded", replication, store)?;
+        let loaded = start(&directory, "loaded", member, store)?;
         if let Some(replica) = &replica {
             wait_for_replicas(&loaded, replica)?;
         }
@@ -183,12 +183,7 @@ impl Beside {
     }
 }
 
-fn start(
-    directory: &Path,
-    node: &str,
-    replication: Option<Replication>,
-    store: Option<String>,
-) -> Result<Tomcat> {
+fn start(directory: &Path, node: &str, member: Option<Member>, store: Option<String>) -> Result<Tomcat> {
     let plan = TomcatPlan {
         version: Version::V10,
         node: node.into(),
@@ -196,7 +191,7 @@ fn start(
         port: free_port()?,
         store,
         manager: Vec::new(),
-        replication,
+        replication: member.map(Replication::Cluster),
         behind_front: false,
         applications: vec![Application::Bench],
         java_options: JAVA_OPTIONS.into(),
