@@ -309,9 +309,10 @@ async fn what_is_taken_back_while_nobody_knows_whether_it_was_told_is_told_of_ag
     store.say(view(7, &[server("n1", 1)])).await;
     proxy.wait("its view", |proxy| proxy.status().present).await;
     store.answer(Err(Status::unavailable("the answer is lost")));
+    store.look_at(place.path().join("wishes"));
     assert!(!proxy.drain("n1").await);
-    let kept = std::fs::read_to_string(place.path().join("wishes")).unwrap();
-    assert!(kept.contains("told="), "that it was told is on disk: {kept}");
+    let kept = store.seen();
+    assert!(kept.contains("told="), "it is on disk before it is told: {kept}");
     assert!(!proxy.wish("n1", None).await, "nobody knows what the store has");
     assert_eq!(proxy.status().untold, 1);
     // It has the drain.

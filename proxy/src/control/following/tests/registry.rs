@@ -1,6 +1,7 @@
 //! A registry that says what a test lets it say.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::stream::{self, BoxStream, StreamExt};
@@ -35,6 +36,8 @@ struct State {
     followed: u64,
     wished: Vec<WishRequest>,
     answers: VecDeque<Result<u64, Status>>,
+    /// A file of the proxy's, and what stood in it when the first wish came.
+    looked_at: Option<(PathBuf, String)>,
 }
 
 impl Registry {
@@ -115,6 +118,17 @@ impl Registry {
         self.state().proxy.clone()
     }
 
+    /// Reads this file when the next wish comes.
+    pub(super) fn look_at(&self, file: PathBuf) {
+        self.state().looked_at = Some((file, String::new()));
+    }
+
+    /// What stood in it.
+    pub(super) fn seen(&self) -> String {
+        let looked_at = self.state().looked_at.clone();
+        looked_at.map(|(_, seen)| seen).unwrap_or_default()
+    }
+
     /// The last wish.
     pub(super) fn wished(&self) -> WishRequest {
         self.state().wished.last().unwrap().clone()
@@ -147,6 +161,11 @@ impl registry_server::Registry for Registry {
 
     async fn wish(&self, request: Request<WishRequest>) -> Result<Response<WishReply>, Status> {
         let mut state = self.state();
+        if let Some((file, seen)) = &mut state.looked_at
+            && seen.is_empty()
+        {
+            *seen = std::fs::read_to_string(file).unwrap_or_default();
+        }
         state.wished.push(request.into_inner());
         let answer = state.answers.front().cloned();
         let version = answer.unwrap_or_else(|| Err(Status::unavailable("nobody said what")))?;
