@@ -5,10 +5,9 @@
 //! a user who signed in by Spring Security's form is still signed in when her process was killed with SIGKILL, and when every
 //! request goes to the other process. With `remora.session-limit=2` a third login ends the oldest one's session in both. The
 //! actuator lists a user's sessions of both, and ends one. A provider's back-channel logout, signed and sent to one process,
-//! ends the session for both. While a majority of the store is away the actuator says so, and the application serves on.
-//! A
-//! program that embeds Tomcat by itself, `examples/embedded`, keeps its visitors' sessions over a kill as well. All on both lines
-//! of Boot.
+//! ends the session for both. While a majority of the store is away the actuator says so, and the application serves on. All of
+//! it on both lines of Boot. A program that embeds Tomcat by itself, `examples/embedded`, keeps its visitors' sessions over a
+//! kill as well.
 //! Broken once to see it fail: `REMORA_MODE=observe` in its environment, by which sessions die with their process (she was sent to
 //! the login), and the starter's registry for OpenID, which then ended nothing (she was not out).
 

@@ -91,6 +91,17 @@ fn secured(node: u64, directory: &Path, cluster: &BTreeMap<u64, SocketAddr>, fil
     }
 }
 
+/// Three nodes of a cluster, each with a certificate of its own.
+async fn three(ours: &Certificates, directory: &Path) -> Vec<Running> {
+    let cluster: BTreeMap<u64, SocketAddr> = (1..=3).zip(free_addresses(3)).collect();
+    let mut nodes = Vec::new();
+    for node in 1..=3 {
+        let own = ours.of(&format!("remora://peer/{node}"));
+        nodes.push(Running::start(secured(node, directory, &cluster, own)).await);
+    }
+    nodes
+}
+
 fn dial(files: Files) -> Dial {
     Dial::new(Some(Tls::load(files, Door::Certified).unwrap()))
 }
@@ -222,12 +233,7 @@ async fn a_certificate_with_a_fault_does_not_even_connect() {
 async fn a_call_that_is_forwarded_keeps_its_rights_and_gains_none() {
     let ours = Certificates::new("ours");
     let directory = tempfile::tempdir().unwrap();
-    let cluster: BTreeMap<u64, SocketAddr> = (1..=3).zip(free_addresses(3)).collect();
-    let mut nodes = Vec::new();
-    for node in 1..=3 {
-        let own = ours.of(&format!("remora://peer/{node}"));
-        nodes.push(Running::start(secured(node, directory.path(), &cluster, own)).await);
-    }
+    let nodes = three(&ours, directory.path()).await;
     let admin = dial(ours.of("remora://admin"));
     for node in &nodes {
         let channel = reach(&admin, node.client).await.unwrap();
@@ -307,17 +313,12 @@ async fn nobody_takes_the_name_of_a_tomcat_whose_applications_are_not_his() {
     node.stop().await;
 }
 
-/// Negative control, run: without `within` in `rpc/admin.rs` the shop's Tomcat lists and ends sessions of the bank.
+/// Negative control, run: without `within` in `rpc/admin.rs` the shop's Tomcat is told of the sessions of the bank.
 #[tokio::test]
 async fn a_tomcat_lists_and_ends_sessions_of_its_own_applications_alone() {
     let ours = Certificates::new("ours");
     let directory = tempfile::tempdir().unwrap();
-    let cluster: BTreeMap<u64, SocketAddr> = (1..=3).zip(free_addresses(3)).collect();
-    let mut nodes = Vec::new();
-    for node in 1..=3 {
-        let own = ours.of(&format!("remora://peer/{node}"));
-        nodes.push(Running::start(secured(node, directory.path(), &cluster, own)).await);
-    }
+    let nodes = three(&ours, directory.path()).await;
     let shop = dial(ours.of("remora://adapter/localhost/shop"));
     let of = |application: &str| {
         Some(v1::SessionFilter {

@@ -7,6 +7,9 @@
  * encrypts them, and {@code remora.tomcat.store} is the seam to the store. The <em>bare id</em> is
  * the session id up to its first dot, what follows is the <em>route</em>.
  *
+ * <p>A program that embeds Tomcat, and asks for more than that does, has a {@link
+ * remora.tomcat.Embedding}.
+ *
  * <h2>One request</h2>
  *
  * <ol>
