@@ -108,14 +108,14 @@ packages: release ## Debian packages, the archive, their SBOMs and checksums, in
 	@PROFILE="$(PROFILE)" tools/packages
 	@cat target/dist/SHA256SUMS
 
-build: prerequisites programs ## the programs, the jar, and the starter with its sample
+build: prerequisites programs ## the programs and the jar
 	@echo "building the Tomcat adapter (a minute the first time) ..."
 	@$(MAVEN) package -DskipTests
-	@$(SPRING) package -DskipTests
 
-starter: prerequisites ## the Spring Boot starter and the jar, into the local Maven repository
+starter: prerequisites ## the Spring Boot starter, its sample, and the starter and the jar into the local Maven repository
 	@echo "building the Tomcat adapter and the starter (a minute the first time) ..."
 	@$(MAVEN) package -DskipTests
+	@$(SPRING) package -DskipTests
 	@$(SPRING) --projects .,starter install -DskipTests
 
 programs:
