@@ -5,19 +5,20 @@
 //! Tomcats behind httpd, HAProxy or nginx, with the manager that a site comes from and the server in which that keeps sessions. n1
 //! takes no new users while ada goes on there to her end; it is switched; then n2 in the same way, with grace. Whoever did not
 //! finish meets what the page says of each manager. Behind that a user survives the death of her Tomcat; behind httpd also the restart
-//! of one Tomcat after the other, and our proxy in httpd's place.
+//! of one Tomcat after the other, and our proxy in httpd's place, with the file that `remora import` writes.
 //! Broken once to see it fail: httpd's word for n1 left out of the page (new users come to it still); JvmRouteBinderValve left out of
 //! DeltaManager's Tomcats (who had not finished at n1 is sent back there, and logged out).
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use remora_tests::foreign::{Foreign, memcached, memcached_jars, redis, redisson_jars};
 use remora_tests::fronts::{By, Front, Kind};
 use remora_tests::page::{Block, blocks, changed, text};
-use remora_tests::place::{adapter_jar, free_port};
+use remora_tests::place::{adapter_jar, free_port, program};
 use remora_tests::proxy::Proxy;
 use remora_tests::tomcat::Version;
 use remora_tests::visitor::Visitor;
@@ -202,11 +203,40 @@ fn restarts(world: &mut World, front: SocketAddr) -> Outcome {
     Ok(())
 }
 
+/// Our file in place of that one, by the page's commands; nothing of it is without a counterpart.
+fn imported(directory: &Path, theirs: &str) -> Result<String> {
+    std::fs::write(directory.join("shop.conf"), theirs)?;
+    let mut told = Vec::new();
+    let commands = of_page("sh")?.swap_remove(0).text;
+    for line in commands.lines() {
+        let line = line.replace("/etc/apache2/sites-enabled/", "");
+        let mut words = line.split(' ');
+        let name = words.next().context("a program")?;
+        let output = Command::new(program(name)?)
+            .args(words)
+            .current_dir(directory)
+            .output()?;
+        let said = String::from_utf8(output.stdout)?;
+        ensure!(
+            output.status.success(),
+            "{line}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        told.push(said);
+    }
+    ensure!(
+        told[0].contains("same: ") && !told[0].contains("not supported"),
+        "{}",
+        told[0]
+    );
+    Ok(std::fs::read_to_string(directory.join("proxy.toml"))?)
+}
+
 /// The page's file of ours at the old proxy's port, under a user who is logged in.
-fn proxy_takes_over(world: &mut World, front: &mut Reloaded) -> Outcome {
+fn proxy_takes_over(world: &mut World, front: &mut Reloaded, theirs: &str) -> Outcome {
     let mut mary = user_at(front.address(), "n2")?;
     let control = free_port()?;
-    let site = of_page("toml")?.swap_remove(0).text;
+    let site = imported(world.directory(), theirs)?;
     let site = (site.replace("0.0.0.0:80", &front.address().to_string()))
         .replace("127.0.0.1:7410", &format!("127.0.0.1:{control}"));
     let site = (11..).zip(&world.tomcats).fold(site, |site, (host, tomcat)| {
@@ -291,7 +321,7 @@ fn from_tomcats_own_manager() -> Outcome {
         &way,
         |world, front| {
             restarts(world, front.address())?;
-            proxy_takes_over(world, front)
+            proxy_takes_over(world, front, &Kind::Httpd.site(By::JvmRoute)?)
         },
     )
 }
