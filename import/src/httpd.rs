@@ -20,6 +20,7 @@ mod params;
 mod passes;
 mod pools;
 mod reader;
+mod replayed;
 mod rewrite;
 mod routes;
 mod tls;
@@ -27,10 +28,10 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use crate::Imported;
 use crate::report::Report;
 use crate::site::Site;
 use crate::source::{Source, Sources};
+use crate::{Imported, Reading};
 use draft::{Draft, Scope};
 use expand::Expander;
 
@@ -64,5 +65,11 @@ pub fn httpd(files: &Sources<'_>) -> Imported {
     let terms = pools::pools(&draft, &mut site, &mut report);
     routes::routes(&draft, &terms, &mut site, &mut report);
     site.listeners = hosts::listeners(&draft, &mut report);
-    Imported::of(site, report, &lines)
+    let foreign = replayed::foreign(&draft, &site, &lines);
+    Imported::of(Reading {
+        site,
+        report,
+        lines,
+        foreign,
+    })
 }

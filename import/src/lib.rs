@@ -21,26 +21,38 @@
 //! | `report` | what became of each line |
 //! | `settle`, `write` | the last look at a site, and its text |
 //! | `httpd` | httpd's files, and mod_jk's |
+//! | `nginx`, `haproxy` | theirs; `paths`, `periods`, `rules` and `switch` are what readers share |
+//! | `replay` | a log of the other proxy: which of its requests would go elsewhere |
 //!
 //! Pure: texts in, texts out. Whoever calls reads files, looks up what they include, and prints.
 //!
 //! Left out on purpose: what a module that is not loaded, an environment or a running proxy would add. What a file does not say is not
 //! known here.
 
+mod haproxy;
 mod httpd;
+mod nginx;
+mod paths;
+mod periods;
+mod replay;
 mod report;
+mod rules;
 mod settle;
 mod site;
 mod source;
+mod switch;
 mod write;
 
 pub use httpd::httpd;
+pub use replay::Replayed;
 pub use report::{Class, Entry, Report};
 pub use site::{
     FieldRules, Headers, Health, Listener, ListenerTls, Member, Origin, Pool, PoolTls, Redirect, Route,
     RouteCookie, Setting, Site, Stickiness, Trust,
 };
 pub use source::{Line, Place, Source, Sources, is_like};
+
+use replay::Foreign;
 
 /// What came of an import.
 #[derive(Clone, Debug)]
@@ -49,15 +61,57 @@ pub struct Imported {
     pub config: Option<String>,
     /// What became of each line.
     pub report: Report,
+    /// What was written.
+    site: Site,
+    /// What the other proxy decides, for a log of its.
+    foreign: Foreign,
+}
+
+/// What a reader of one proxy's files has found.
+struct Reading {
+    site: Site,
+    report: Report,
+    /// Every directive, for the last look.
+    lines: Vec<Line>,
+    /// What that proxy decides.
+    foreign: Foreign,
 }
 
 impl Imported {
     /// Settles a site, tells of the lines that no rule took, and writes it.
-    #[must_use]
-    pub fn of(mut site: Site, mut report: Report, lines: &[Line]) -> Imported {
+    fn of(reading: Reading) -> Imported {
+        let Reading {
+            mut site,
+            mut report,
+            lines,
+            foreign,
+        } = reading;
         settle::settle(&mut site, &mut report);
-        report.account(lines);
+        report.account(&lines);
         let config = site.serves().then(|| write::toml(&site));
-        Imported { config, report }
+        Imported {
+            config,
+            report,
+            site,
+            foreign,
+        }
     }
+
+    /// Replays an access log of the other proxy: which of its requests would go elsewhere.
+    #[must_use]
+    pub fn replay(&self, log: &str) -> Replayed {
+        replay::replay(&self.foreign, &self.site, log)
+    }
+}
+
+/// What these files of nginx mean.
+#[must_use]
+pub fn nginx(files: &Sources<'_>) -> Imported {
+    Imported::of(nginx::read(files))
+}
+
+/// What these files of HAProxy mean.
+#[must_use]
+pub fn haproxy(files: &Sources<'_>) -> Imported {
+    Imported::of(haproxy::read(files))
 }

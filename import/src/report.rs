@@ -132,10 +132,10 @@ impl Report {
             let _ = writeln!(text, "{}: {}", class.as_str(), entries.len());
             let mut before = None;
             for entry in entries {
-                if before != Some(&entry.place) {
+                if before != Some((&entry.place, &entry.what)) {
                     let _ = writeln!(text, "  {}  {}", entry.place, entry.what);
                 }
-                before = Some(&entry.place);
+                before = Some((&entry.place, &entry.what));
                 for line in wrapped(&entry.why, WIDTH) {
                     let _ = writeln!(text, "      {line}");
                 }

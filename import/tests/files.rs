@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use remora_import::{Class, Imported, Source, Sources, httpd, is_like};
+use remora_import::{Class, Imported, Source, Sources, haproxy, httpd, is_like, nginx};
 use remora_process::tls::{Authority, Wanted, now};
 use remora_proxy::Config;
 
@@ -24,7 +24,11 @@ use remora_proxy::Config;
 type Importer = fn(&Sources<'_>) -> Imported;
 
 /// Each kind of files: its directory, how the names of its files end, and who reads them.
-const KINDS: &[(&str, &[&str], Importer)] = &[("httpd", &["conf", "properties"], httpd)];
+const KINDS: &[(&str, &[&str], Importer)] = &[
+    ("httpd", &["conf", "properties"], httpd),
+    ("nginx", &["conf"], nginx),
+    ("haproxy", &["cfg"], haproxy),
+];
 
 fn directory(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -155,7 +159,7 @@ fn what_comes_of_each_file_is_as_written_down_and_the_proxy_reads_it() {
     for (kind, ends, read) in KINDS {
         for file in files(&directory(kind), ends) {
             count += 1;
-            let Imported { config, report } = import(kind, *read, &file);
+            let Imported { config, report, .. } = import(kind, *read, &file);
             wrong.extend(compared(&file.with_extension("report"), &report.text()));
             wrong.extend(compared(
                 &file.with_extension("toml"),
@@ -166,7 +170,7 @@ fn what_comes_of_each_file_is_as_written_down_and_the_proxy_reads_it() {
             }
         }
     }
-    assert!(count >= 14, "only {count}");
+    assert!(count >= 40, "only {count}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -200,7 +204,7 @@ fn the_examples_of_httpd_mean_what_is_written_beside_them() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/httpd");
     for name in ["route-cookie", "session-cookie"] {
         let file = examples.join(name).with_extension("conf");
-        let Imported { config, report } = import("httpd", httpd, &file);
+        let Imported { config, report, .. } = import("httpd", httpd, &file);
         let ours = fs::read_to_string(file.with_extension("toml")).unwrap();
         let imported = read_by_the_proxy(&config.unwrap()).unwrap();
         assert_eq!(imported, read_by_the_proxy(&ours).unwrap(), "{name}");
@@ -220,5 +224,71 @@ fn no_file_is_told_to_look_as_httpd_does() {
                 file.display()
             );
         }
+    }
+}
+
+/// A log beside a file is replayed: what would go elsewhere stands in `.replay`, without any session's id.
+#[test]
+fn each_log_tells_what_would_go_elsewhere() {
+    let (mut logs, mut wrong) = (0, Vec::new());
+    for (kind, ends, read) in KINDS {
+        for file in files(&directory(kind), ends) {
+            let Ok(log) = fs::read_to_string(file.with_extension("log")) else {
+                continue;
+            };
+            let text = import(kind, *read, &file).replay(&log).text();
+            assert!(!text.contains("0A1B2C3D4E5F"), "{}: {text}", file.display());
+            wrong.extend(compared(&file.with_extension("replay"), &text));
+            logs += 1;
+        }
+    }
+    assert!(logs >= 9, "only {logs}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Words in the middle of lines, of blocks and of sections, in `unknown-words`: each is not understood, by its line.
+#[test]
+fn a_planted_word_is_not_understood_wherever_it_stands() {
+    const PLANTED: &[&str] = &[
+        "flubber",
+        "wobble",
+        "glimmer",
+        "zigzag",
+        "quux",
+        "frobnicate",
+        "corge",
+        "grault",
+        "garply",
+        "waldo",
+    ];
+    for (kind, ends, read) in KINDS.iter().filter(|(kind, _, _)| *kind != "httpd") {
+        let file = directory(kind).join("unknown-words").with_extension(ends[0]);
+        let report = import(kind, *read, &file).report;
+        let told = |class| {
+            report
+                .of(class)
+                .into_iter()
+                .map(|entry| (entry.place.line, entry.why.as_str()))
+        };
+        let told: Vec<(usize, &str)> = [Class::Differs, Class::Unsupported]
+            .into_iter()
+            .flat_map(told)
+            .collect();
+        let text = fs::read_to_string(&file).unwrap();
+        let mut planted = 0;
+        for (index, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.starts_with("# "))
+        {
+            for word in PLANTED.iter().filter(|word| line.contains(**word)) {
+                let said = told
+                    .iter()
+                    .any(|(number, why)| *number == index + 1 && why.contains("not understood"));
+                assert!(said, "{kind}: {word} on line {}: {told:#?}", index + 1);
+                planted += 1;
+            }
+        }
+        assert!(planted >= 8, "{kind}: only {planted}");
     }
 }

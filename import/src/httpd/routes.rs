@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::paths::is_plain;
 use crate::report::Report;
 use crate::site::{Headers, Origin, Route, Site};
 use crate::source::Line;
@@ -108,14 +109,6 @@ fn is_under(path: &str, above: &str) -> bool {
         || path
             .strip_prefix(above)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// A path that a route can have.
-fn is_plain(path: &str) -> bool {
-    let letters = path
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&byte));
-    letters && !path.contains("//") && !path.split('/').any(|part| matches!(part, "." | ".."))
 }
 
 fn of_scope(
