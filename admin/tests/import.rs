@@ -106,3 +106,35 @@ fn exit_codes_say_whether_anything_can_be_served() {
     assert_eq!(remora(&["import", "squid", "squid.conf"]).0, Some(2));
     assert_eq!(remora(&["import", "httpd"]).0, Some(2));
 }
+
+#[test]
+fn a_log_is_replayed_and_files_of_others_are_read() {
+    let conf = "upstream tomcat { server 192.0.2.11:8080 route=n1; server 192.0.2.12:8080 route=n2; sticky cookie R; }\n\
+                server { listen 80; location /shop { proxy_pass http://tomcat; } }\n";
+    let log = "192.0.2.7 - - [24/Nov/2026:04:30:00 +0000] \"GET /shop/cart HTTP/1.1\" 200 5\n\
+               192.0.2.7 - - [24/Nov/2026:04:30:01 +0000] \"GET /shopping HTTP/1.1\" 200 5\n";
+    let home = tempfile::tempdir().unwrap();
+    let [file, access] =
+        ["nginx.conf", "access.log"].map(|name| home.path().join(name).display().to_string());
+    fs::write(&file, conf).unwrap();
+    fs::write(&access, log).unwrap();
+    let (code, config, told) = remora(&["import", "nginx", &file, "--replay", &access]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(config.contains("route_cookie = \"R\""), "{config}");
+    assert!(
+        told.contains("go elsewhere: 1") && told.contains("line 2: /shopping"),
+        "{told}"
+    );
+    let (_, shown, _) = remora(&["import", "nginx", &file, "--replay", &access, "-o", "json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let counts = &shown["replay"];
+    assert_eq!(
+        (&counts["same_pool"], &counts["elsewhere"]),
+        (&1.into(), &1.into()),
+        "{shown}"
+    );
+    assert_eq!(
+        remora(&["import", "nginx", &file, "--replay", "absent.log"]).0,
+        Some(1)
+    );
+}

@@ -11,7 +11,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use remora_import::{Class, Imported, Source, Sources};
+use remora_import::{Class, Imported, Replayed, Source, Sources};
 
 use crate::args::{Format, Import, Output, Product};
 use crate::failure::Failure;
@@ -20,39 +20,52 @@ use crate::render::{Cell, Report, printable};
 /// Largest file that is read, in bytes: a configuration by hand is a hundredth of it, and a device or a log is more.
 const FILE_MAX: u64 = 4 * 1024 * 1024;
 
+/// Largest log that is replayed, in bytes: a day of a large site, and it stands in memory as a whole.
+const LOG_MAX: u64 = 512 * 1024 * 1024;
+
 /// Imports what the command line names.
 pub(super) fn run(asked: &Import, output: Output) -> Result<Report, Failure> {
     let files = asked.files.iter().map(|file| source(file));
     let sources = Sources::new(files.collect::<Result<_, _>>()?, included::files);
     let imported = match asked.product {
         Product::Httpd => remora_import::httpd(&sources),
+        Product::Nginx => remora_import::nginx(&sources),
+        Product::Haproxy => remora_import::haproxy(&sources),
     };
+    let replayed = asked.replay.as_deref().map(text_of_log).transpose()?;
+    let replayed = replayed.map(|log| imported.replay(&log));
     if let (Some(file), Some(config)) = (&asked.write, &imported.config) {
         write_new(file, config)?;
     }
     match output.format {
-        Format::Table | Format::Wide => for_people(&imported, asked.write.as_deref()),
-        Format::Json | Format::Yaml | Format::Csv => Ok(for_programs(&imported, asked.write.as_deref())),
+        Format::Table | Format::Wide => for_people(&imported, replayed.as_ref(), asked.write.as_deref()),
+        Format::Json | Format::Yaml | Format::Csv => {
+            Ok(for_programs(&imported, replayed.as_ref(), asked.write.as_deref()))
+        }
     }
 }
 
 /// A file of text; bytes that are none are shown as such.
 pub(super) fn source(file: &Path) -> Result<Source, Failure> {
+    let text = text(file, FILE_MAX, "that is no configuration")?;
+    Ok(Source::new(&file.display().to_string(), &text))
+}
+
+fn text_of_log(file: &Path) -> Result<String, Failure> {
+    text(file, LOG_MAX, "replay a part of it, as `tail -n 1000000` gives")
+}
+
+/// The text of a file of so many bytes at most.
+fn text(file: &Path, most: u64, else_do: &str) -> Result<String, Failure> {
     let cannot = |error: io::Error| Failure::Refused(format!("cannot read {}: {error}", file.display()));
     let mut bytes = Vec::new();
-    let mut opened = fs::File::open(file).map_err(cannot)?.take(FILE_MAX + 1);
+    let mut opened = fs::File::open(file).map_err(cannot)?.take(most + 1);
     opened.read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > FILE_MAX {
-        let sentence = format!(
-            "{} is larger than {FILE_MAX} bytes: that is no configuration",
-            file.display()
-        );
+    if bytes.len() as u64 > most {
+        let sentence = format!("{} is larger than {most} bytes: {else_do}", file.display());
         return Err(Failure::Refused(sentence));
     }
-    Ok(Source::new(
-        &file.display().to_string(),
-        &String::from_utf8_lossy(&bytes),
-    ))
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
@@ -76,8 +89,16 @@ fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
 const NOTHING: &str =
     "nothing of these files can be served: no path leads to a member. Name the files that have them as well";
 
-fn for_people(imported: &Imported, written: Option<&Path>) -> Result<Report, Failure> {
-    let told = imported.report.text();
+fn for_people(
+    imported: &Imported,
+    replayed: Option<&Replayed>,
+    written: Option<&Path>,
+) -> Result<Report, Failure> {
+    let mut told = imported.report.text();
+    if let Some(replayed) = replayed {
+        told.push_str("\nrequests of the log\n");
+        told.push_str(&replayed.text());
+    }
     let told: String = told
         .lines()
         .map(|line| format!("{}\n", printable(line)))
@@ -93,7 +114,7 @@ fn for_people(imported: &Imported, written: Option<&Path>) -> Result<Report, Fai
     }
 }
 
-fn for_programs(imported: &Imported, written: Option<&Path>) -> Report {
+fn for_programs(imported: &Imported, replayed: Option<&Replayed>, written: Option<&Path>) -> Report {
     let text = |text: Option<String>| text.map_or(Cell::Nothing, Cell::text);
     let config = vec![
         ("text", text(imported.config.clone())),
@@ -116,8 +137,20 @@ fn for_programs(imported: &Imported, written: Option<&Path>) -> Report {
             Cell::text(entry.why.clone()),
         ]
     });
-    Report::default()
-        .record("config", config)
+    let mut report = Report::default().record("config", config);
+    if let Some(replayed) = replayed {
+        let count = |count: usize| Cell::Count(count as u64);
+        let counts = vec![
+            ("same", count(replayed.same)),
+            ("same_pool", count(replayed.partly)),
+            ("elsewhere", count(replayed.elsewhere())),
+            ("untold", count(replayed.untold())),
+            ("unread", count(replayed.unread)),
+            ("text", Cell::text(replayed.text())),
+        ];
+        report = report.record("replay", counts);
+    }
+    report
         .table(
             "report",
             vec!["class", "file", "line", "what", "why"],
