@@ -48,7 +48,11 @@ impl Boot {
 pub fn built(name: &str) -> Result<PathBuf> {
     let file = format!("{name}-{}.jar", env!("CARGO_PKG_VERSION"));
     let jar = repository().join("target/spring").join(name).join(file);
-    ensure!(jar.is_file(), "{} is not built: run `make starter`", jar.display());
+    ensure!(
+        jar.is_file(),
+        "{} is not built: run `make starter`",
+        jar.display()
+    );
     Ok(jar)
 }
 
