@@ -92,7 +92,7 @@ public class RemoraManager extends ManagerAttributes {
    * @return LED, SEEKING or AWAY; STOPPED before the manager has started
    */
   public String getStoreState() {
-    return keeper == null ? "STOPPED" : store.state().toString();
+    return keeper == null && observer == null ? "STOPPED" : store.state().toString();
   }
 
   /**

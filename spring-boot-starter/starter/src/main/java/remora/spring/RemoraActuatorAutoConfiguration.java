@@ -6,6 +6,7 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import remora.tomcat.Embedding;
@@ -31,10 +32,11 @@ public class RemoraActuatorAutoConfiguration {
     return new StoreHealth(manager);
   }
 
-  /** Where Boot has no endpoint of that name. */
+  /** Where Boot has no endpoint of that name, and what it ends would end. */
   @Configuration(proxyBeanMethods = false)
   @ConditionalOnClass(ConditionalOnAvailableEndpoint.class)
   @ConditionalOnMissingClass("org.springframework.session.SessionRepository")
+  @ConditionalOnProperty(name = "remora.mode", havingValue = "protect", matchIfMissing = true)
   static class SessionsOverActuator {
 
     @Bean

@@ -4,6 +4,7 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.security.core.session.SessionRegistry;
@@ -12,11 +13,13 @@ import remora.tomcat.Embedding;
 
 /**
  * What Spring Security asks of sessions, answered by the store for all processes: who is logged in,
- * and which sessions a provider's logout ends.
+ * and which sessions a provider's logout ends. Where sessions are only observed they live and end in
+ * their own process, whatever the store knows of them: Spring's own lists stay.
  */
 @AutoConfiguration(after = RemoraAutoConfiguration.class)
 @ConditionalOnClass(SessionRegistry.class)
 @ConditionalOnBean(Embedding.class)
+@ConditionalOnProperty(name = "remora.mode", havingValue = "protect", matchIfMissing = true)
 public class RemoraSecurityAutoConfiguration {
 
   /** Made by Spring. */

@@ -88,6 +88,19 @@ class ServerTest {
   }
 
   @Test
+  void where_sessions_are_observed_springs_own_lists_stay_and_the_store_is_told() {
+    try (ConfigurableApplicationContext context = start(
+            NOWHERE, "remora.mode=observe", "management.endpoints.web.exposure.include=sessions")) {
+      assertThat(context.getBeansOfType(SessionRegistry.class)).isEmpty();
+      assertThat(context.getBeansOfType(OidcSessionRegistry.class)).isEmpty();
+      assertThat(context.getBeansOfType(FindByIndexNameSessionRepository.class)).isEmpty();
+      assertThat(context.getBeansOfType(StoredSessionsEndpoint.class)).isEmpty();
+      assertThat(context.getBean(StoreHealth.class).details().get("store"))
+          .isIn("SEEKING", "AWAY");
+    }
+  }
+
+  @Test
   void without_a_store_it_does_not_start_and_says_what_is_missing() {
     assertThatThrownBy(ServerTest::start).hasStackTraceContaining("remora.store");
     assertThatThrownBy(() -> start(NOWHERE, "remora.mode=obserb").close()).isNotNull();
