@@ -1,6 +1,7 @@
 package remora.tomcat;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -8,11 +9,12 @@ import java.util.concurrent.atomic.LongAdder;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import remora.tomcat.store.Login;
+import remora.tomcat.store.SessionDirectory;
 
 /**
  * Who is logged in by a framework that keeps its login in a session attribute: these sessions, too,
- * are found and counted by the name of their user, and found by the session that he has at an
- * OpenID provider. Asked only about a value that is being encoded, on the same thread, through the
+ * are found and counted by the name of their user, and found by what an OpenID provider calls him
+ * and the session that he has there. Asked only about a value that is being encoded, on the same thread, through the
  * public interfaces of the frameworks as the application's own loader knows them.
  *
  * <p>Whatever goes wrong here costs a label, never a save.
@@ -85,25 +87,39 @@ final class FrameworkUsers {
     if (name == null) {
       return null;
     }
-    String sid = SPRING.equals(attribute) ? label(attribute, () -> oidcSid(value)) : null;
     Login login = Login.ofFramework(name);
-    return sid == null ? login : login.withOidcSid(sid);
+    if (!SPRING.equals(attribute)) {
+      return login;
+    }
+    return login
+        .with(SessionDirectory.OIDC_SID, label(attribute, () -> (String) claims(value).get("sid")))
+        .with(SessionDirectory.OIDC_SESSION, label(attribute, () -> atIssuer(value, "sid")))
+        .with(SessionDirectory.OIDC_SUBJECT, label(attribute, () -> atIssuer(value, "sub")));
   }
 
-  /** The session that a user has at the OpenID provider that named him; null for all others. */
-  private String oidcSid(Object context) throws ReflectiveOperationException {
+  /** What is called so by the OpenID provider that named a user; null for all others. */
+  private String atIssuer(Object context, String claim) throws ReflectiveOperationException {
+    Map<?, ?> claims = claims(context);
+    Object issuer = claims.get("iss"); // Spring Security makes a URL of it
+    String name = (String) claims.get(claim);
+    return issuer == null || name == null
+        ? null
+        : SessionDirectory.atIssuer(issuer.toString(), name);
+  }
+
+  /** What an OpenID provider says of its user; nothing of all others. */
+  private Map<?, ?> claims(Object context) throws ReflectiveOperationException {
     Object user = follow(context, SPRING_USER);
     Class<?> oidcUser;
     try {
       oidcUser = Class.forName(OIDC_USER, false, loader);
     } catch (ClassNotFoundException plain) {
-      return null; // most applications have no OpenID
+      return Collections.emptyMap(); // most applications have no OpenID
     }
     if (!oidcUser.isInstance(user)) {
-      return null;
+      return Collections.emptyMap();
     }
-    Object sid = ((Map<?, ?>) oidcUser.getMethod("getClaims").invoke(user)).get("sid");
-    return sid == null ? null : (String) sid;
+    return (Map<?, ?>) oidcUser.getMethod("getClaims").invoke(user);
   }
 
   private Object follow(Object value, String[][] way) throws ReflectiveOperationException {

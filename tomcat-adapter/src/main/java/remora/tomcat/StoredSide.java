@@ -241,7 +241,7 @@ abstract class StoredSide extends StandardSession implements Live {
       return login != before;
     }
     return !login.principal().equals(before.principal())
-        || !login.oidcSid().equals(before.oidcSid());
+        || !login.labels().equals(before.labels());
   }
 
   /** Somebody else is logged in: what the store has is not of this user. */

@@ -1,6 +1,7 @@
 package remora.tomcat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,6 +17,7 @@ import org.springframework.security.oauth2.core.oidc.user.OidcUser;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.FakeStore;
 import remora.tomcat.store.Login;
+import remora.tomcat.store.SessionDirectory;
 
 /** Users whom a framework has logged in are found by name, and are nobody to the container. */
 class FrameworkUserTest extends ManyClients {
@@ -56,6 +58,9 @@ class FrameworkUserTest extends ManyClients {
     }
   }
 
+  /** A provider of OpenID. */
+  private static final String ISSUER = "https://provider.example";
+
   /** What an OpenID provider says of a user. */
   private static final class Claims implements OidcUser, Serializable {
     private static final long serialVersionUID = 1L;
@@ -63,6 +68,8 @@ class FrameworkUserTest extends ManyClients {
 
     private static User of(Object sid) {
       Claims said = new Claims();
+      said.claims.put("iss", ISSUER);
+      said.claims.put("sub", "ann-there");
       said.claims.put("sid", sid);
       return new User("ann", said);
     }
@@ -78,6 +85,8 @@ class FrameworkUserTest extends ManyClients {
     pages.page("oidc", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of("7f3a")));
     pages.page("another", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of("8b4c")));
     pages.page("without", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(null)));
+    String lengthy = String.join("", Collections.nCopies(300, "7"));
+    pages.page("lengthy", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(lengthy)));
     pages.page("number", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(7)));
   }
 
@@ -146,13 +155,34 @@ class FrameworkUserTest extends ManyClients {
   void the_session_at_the_provider_is_named_and_stays_so_elsewhere() throws Exception {
     assertAnswered(page(one, "oidc"));
     assertEquals("ann", stored().principal());
-    assertEquals("7f3a", stored().oidcSid());
+    assertEquals("7f3a", label(SessionDirectory.OIDC_SID));
     assertAnswered(page(two, "set&value=plums"));
-    assertEquals("7f3a", stored().oidcSid());
+    assertEquals("7f3a", label(SessionDirectory.OIDC_SID));
     assertAnswered(page(two, "another"));
-    assertEquals("8b4c", stored().oidcSid());
+    assertEquals("8b4c", label(SessionDirectory.OIDC_SID));
     assertAnswered(page(two, "leave"));
-    assertEquals("", stored().oidcSid());
+    assertEquals("", label(SessionDirectory.OIDC_SID));
+  }
+
+  @Test
+  void providers_names_are_told_apart_and_may_be_long() throws Exception {
+    assertAnswered(page(one, "oidc"));
+    assertEquals(
+        SessionDirectory.atIssuer(ISSUER, "7f3a"), label(SessionDirectory.OIDC_SESSION));
+    assertEquals(
+        SessionDirectory.atIssuer(ISSUER, "ann-there"), label(SessionDirectory.OIDC_SUBJECT));
+    assertNotEquals(
+        SessionDirectory.atIssuer("https://other.example", "7f3a"),
+        label(SessionDirectory.OIDC_SESSION));
+    assertNotEquals(
+        SessionDirectory.atIssuer(ISSUER + "7", "f3a"), label(SessionDirectory.OIDC_SESSION));
+    assertAnswered(page(one, "lengthy"));
+    assertEquals("", label(SessionDirectory.OIDC_SID));
+    assertEquals(43, label(SessionDirectory.OIDC_SESSION).length());
+  }
+
+  private String label(String name) {
+    return stored().labels().getOrDefault(name, "");
   }
 
   @Test
@@ -160,7 +190,7 @@ class FrameworkUserTest extends ManyClients {
     for (String page : new String[] {"login", "without", "number"}) {
       assertAnswered(page(one, page));
       assertEquals("ann", stored().principal());
-      assertEquals("", stored().oidcSid());
+      assertEquals("", label(SessionDirectory.OIDC_SID));
     }
   }
 

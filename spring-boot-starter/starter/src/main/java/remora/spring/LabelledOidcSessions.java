@@ -2,6 +2,7 @@ package remora.spring;
 
 import java.util.Collections;
 import java.util.function.Supplier;
+import org.springframework.security.oauth2.client.oidc.authentication.logout.LogoutTokenClaimNames;
 import org.springframework.security.oauth2.client.oidc.authentication.logout.OidcLogoutToken;
 import org.springframework.security.oauth2.client.oidc.session.OidcSessionInformation;
 import org.springframework.security.oauth2.client.oidc.session.OidcSessionRegistry;
@@ -14,9 +15,10 @@ import remora.tomcat.store.SessionDirectory;
  * takes out of the list is ended in the store at once, so nothing is left for Spring Security to
  * call each session's logout for.
  *
- * <p>A token that names a session ends that one; one that names a user alone ends all sessions
- * under the name of its subject, which is the login's name unless {@code user-name-attribute} says
- * otherwise.
+ * <p>A token that names a session ends that one; one that names a user alone ends all of its
+ * subject. Either is looked for together with the provider that says it, never by a login's name: no
+ * provider reaches another's users, nor those who came by a form. A provider's several clients in
+ * one application are not told apart.
  */
 final class LabelledOidcSessions implements OidcSessionRegistry {
 
@@ -41,11 +43,16 @@ final class LabelledOidcSessions implements OidcSessionRegistry {
 
   @Override
   public Iterable<OidcSessionInformation> removeSessionInformation(OidcLogoutToken logoutToken) {
+    String issuer = logoutToken.getClaimAsString(LogoutTokenClaimNames.ISS);
     if (StringUtils.hasText(logoutToken.getSessionId())) {
-      sessions.get().endLabelled(SessionDirectory.OIDC_SID, logoutToken.getSessionId());
+      end(SessionDirectory.OIDC_SESSION, issuer, logoutToken.getSessionId());
     } else if (StringUtils.hasText(logoutToken.getSubject())) {
-      sessions.get().endLabelled(SessionDirectory.PRINCIPAL, logoutToken.getSubject());
+      end(SessionDirectory.OIDC_SUBJECT, issuer, logoutToken.getSubject());
     }
     return Collections.emptyList();
+  }
+
+  private void end(String label, String issuer, String name) {
+    sessions.get().endLabelled(label, SessionDirectory.atIssuer(issuer, name));
   }
 }

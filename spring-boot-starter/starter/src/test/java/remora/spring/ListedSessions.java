@@ -12,15 +12,25 @@ import remora.tomcat.store.SessionKey;
 final class ListedSessions implements SessionDirectory {
 
   private final Map<String, SessionEntry> entries = new LinkedHashMap<>();
-  private final Map<String, String> sids = new LinkedHashMap<>();
+  private final Map<String, Map<String, String>> labels = new LinkedHashMap<>();
 
-  /** Enters a session, and gives the hash by which it is known. */
-  String enter(String principal, String sid) {
+  /** Enters the session of a provider's user, and gives the hash by which it is known. */
+  String enter(String principal, String issuer, String sid) {
     byte[] hash = new byte[SessionKey.HASH_BYTES];
     hash[0] = (byte) (entries.size() + 0xa0);
     SessionKey key = new SessionKey("localhost", hash);
     entries.put(key.hashText(), new SessionEntry(key, principal, "n1", 1_000, 2_000, 1_800));
-    sids.put(key.hashText(), sid);
+    labels.put(
+        key.hashText(),
+        Map.of(
+            PRINCIPAL,
+            principal,
+            OIDC_SID,
+            sid,
+            OIDC_SESSION,
+            SessionDirectory.atIssuer(issuer, sid),
+            OIDC_SUBJECT,
+            SessionDirectory.atIssuer(issuer, principal)));
     return key.hashText();
   }
 
@@ -32,10 +42,7 @@ final class ListedSessions implements SessionDirectory {
   @Override
   public List<SessionEntry> labelled(String label, String value) {
     return entries.values().stream()
-        .filter(
-            entry ->
-                value.equals(
-                    PRINCIPAL.equals(label) ? entry.principal() : sids.get(entry.key().hashText())))
+        .filter(entry -> value.equals(labels.get(entry.key().hashText()).get(label)))
         .toList();
   }
 

@@ -21,6 +21,9 @@ class RegistriesTest {
   /** As Tomcat draws them. */
   private static final String ID = "0123456789ABCDEF0123456789ABCDEF.n1";
 
+  /** A provider of OpenID. */
+  private static final String ISSUER = "https://provider.example";
+
   private final ListedSessions sessions = new ListedSessions();
   private final StoredSessionRegistry registry = new StoredSessionRegistry(() -> sessions);
   private final ListedSessionRepository repository = new ListedSessionRepository(() -> sessions);
@@ -31,10 +34,10 @@ class RegistriesTest {
 
   @BeforeEach
   void enter() {
-    first = sessions.enter("ada", "sid-1");
-    second = sessions.enter("ada", "sid-2");
-    other = sessions.enter("grace", "sid-3");
-    sessions.enter("", "");
+    first = sessions.enter("ada", ISSUER, "sid-1");
+    second = sessions.enter("ada", ISSUER, "sid-2");
+    other = sessions.enter("grace", ISSUER, "sid-3");
+    sessions.enter("", ISSUER, "");
   }
 
   @Test
@@ -97,9 +100,18 @@ class RegistriesTest {
     assertThat(sessions.all()).hasSize(2);
   }
 
+  @Test
+  void a_logout_token_reaches_no_other_providers_users_and_no_login_by_name() {
+    String elsewhere = sessions.enter("ada", "https://other.example", "sid-1");
+    oidc.removeSessionInformation(token().sessionId("sid-1").build());
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second, elsewhere);
+    oidc.removeSessionInformation(token().build());
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(elsewhere);
+  }
+
   private static OidcLogoutToken.Builder token() {
     return OidcLogoutToken.withTokenValue("t")
-        .issuer("i")
+        .issuer(ISSUER)
         .jti("1")
         .audience(List.of("sample"))
         .subject("ada");

@@ -115,7 +115,7 @@ public final class Encoding {
 
   static Object loginPrint(Login login) {
     List<Object> print =
-        new ArrayList<>(Arrays.asList(login.principal(), login.authType(), login.oidcSid()));
+        new ArrayList<>(Arrays.asList(login.principal(), login.authType(), login.labels()));
     print.add(new TreeSet<>(login.roles()));
     return print;
   }

@@ -3,11 +3,13 @@ package remora.tomcat.store;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Who is logged in, by the container or by a framework. In the store the name is the session's
- * label {@code principal}, too, by which it is found and counted, and the session that the user has
- * at an OpenID provider is its label {@code oidc.sid}. Immutable.
+ * label {@code principal}, too, by which it is found and counted; by what else it is found is told by
+ * further labels, as of whom an OpenID provider named. Immutable.
  */
 public final class Login {
 
@@ -20,7 +22,7 @@ public final class Login {
   private final String principal;
   private final List<String> roles;
   private final String authType;
-  private final String oidcSid;
+  private final Map<String, String> labels;
 
   /**
    * Makes a login.
@@ -30,24 +32,33 @@ public final class Login {
    * @param authType FORM, BASIC, DIGEST, CLIENT_CERT; at most 32 bytes
    */
   public Login(String principal, List<String> roles, String authType) {
-    this(principal, Collections.unmodifiableList(new ArrayList<>(roles)), authType, "");
+    this(principal, Collections.unmodifiableList(new ArrayList<>(roles)),
+        authType,
+        Collections.<String, String>emptyMap());
   }
 
-  private Login(String principal, List<String> roles, String authType, String oidcSid) {
+  private Login(
+      String principal, List<String> roles, String authType, Map<String, String> labels) {
     this.principal = principal;
     this.roles = roles;
     this.authType = authType;
-    this.oidcSid = oidcSid;
+    this.labels = labels;
   }
 
   /**
-   * The same login, made by an OpenID provider.
+   * The same login, found by one label more.
    *
-   * @param sid the provider's session of the user, at most 256 bytes of UTF-8; empty for none
+   * @param label its name, as {@link SessionDirectory#OIDC_SID}
+   * @param value at most 256 bytes of UTF-8; null for none
    * @return a login
    */
-  public Login withOidcSid(String sid) {
-    return new Login(principal, roles, authType, sid);
+  public Login with(String label, String value) {
+    if (value == null) {
+      return this;
+    }
+    Map<String, String> more = new TreeMap<>(labels);
+    more.put(label, value);
+    return new Login(principal, roles, authType, Collections.unmodifiableMap(more));
   }
 
   /**
@@ -106,11 +117,11 @@ public final class Login {
   }
 
   /**
-   * By which session at an OpenID provider the login was made.
+   * By what the session is found beside its principal.
    *
-   * @return the provider's {@code sid}; empty when none is known
+   * @return names and values of labels
    */
-  public String oidcSid() {
-    return oidcSid;
+  public Map<String, String> labels() {
+    return labels;
   }
 }

@@ -1,5 +1,9 @@
 package remora.tomcat.store;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
 import java.util.List;
 
 /**
@@ -27,6 +31,12 @@ public interface SessionDirectory extends AutoCloseable {
   /** The label that says by which session at an OpenID provider its user is logged in. */
   String OIDC_SID = "oidc.sid";
 
+  /** The same with who says so: {@link #atIssuer} of the provider and its {@code sid}. */
+  String OIDC_SESSION = "oidc.session";
+
+  /** The label that says which user of which provider: {@link #atIssuer} of it and {@code sub}. */
+  String OIDC_SUBJECT = "oidc.subject";
+
   /**
    * Every session.
    *
@@ -37,7 +47,8 @@ public interface SessionDirectory extends AutoCloseable {
   /**
    * The sessions that carry a label.
    *
-   * @param label {@link #PRINCIPAL} or {@link #OIDC_SID}
+   * @param label {@link #PRINCIPAL}, {@link #OIDC_SID}, {@link #OIDC_SESSION} or {@link
+   *     #OIDC_SUBJECT}
    * @param value its whole value
    * @return all of them, in the order of their keys
    */
@@ -54,7 +65,8 @@ public interface SessionDirectory extends AutoCloseable {
   /**
    * Ends the sessions that carry a label.
    *
-   * @param label {@link #PRINCIPAL} or {@link #OIDC_SID}
+   * @param label {@link #PRINCIPAL}, {@link #OIDC_SID}, {@link #OIDC_SESSION} or {@link
+   *     #OIDC_SUBJECT}
    * @param value its whole value, not empty
    * @return how many ended
    */
@@ -76,6 +88,25 @@ public interface SessionDirectory extends AutoCloseable {
    */
   static boolean isHash(String text) {
     return text.matches("[0-9a-f]{" + 2 * SessionKey.HASH_BYTES + "}");
+  }
+
+  /**
+   * What an OpenID provider calls something, so that no other provider's name for anything is the
+   * same; as short for every name.
+   *
+   * @param issuer the provider's {@code iss}
+   * @param name as it calls a session or a user
+   * @return SHA-256 of both with a zero byte between, in base64url: 43 characters
+   */
+  static String atIssuer(String issuer, String name) {
+    try {
+      byte[] hash =
+          MessageDigest.getInstance("SHA-256")
+              .digest((issuer + '\0' + name).getBytes(StandardCharsets.UTF_8));
+      return Base64.getUrlEncoder().withoutPadding().encodeToString(hash);
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new IllegalStateException("every Java has SHA-256", impossible);
+    }
   }
 
   /** Gives up the shared connection. */

@@ -24,6 +24,7 @@ import remora.tomcat.store.Merged;
 import remora.tomcat.store.Owner;
 import remora.tomcat.store.Push;
 import remora.tomcat.store.SaveOutcome;
+import remora.tomcat.store.SessionDirectory;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.StoreUnavailableException;
 import remora.tomcat.store.StoredAttribute;
@@ -259,8 +260,8 @@ final class FromWire {
   private static Login login(remora.proto.v1.Login login, List<Label> labels) {
     Login named = new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType());
     for (Label label : labels) {
-      if (ToWire.OIDC_SID.equals(label.getName())) {
-        return named.withOidcSid(label.getValue());
+      if (!SessionDirectory.PRINCIPAL.equals(label.getName())) {
+        named = named.with(label.getName(), label.getValue());
       }
     }
     return named;

@@ -31,8 +31,6 @@ final class ToWire {
   /** The label that says whose a session is. */
   private static final String PRINCIPAL = "principal";
 
-  /** The label that names the session which the user has at an OpenID provider. */
-  static final String OIDC_SID = "oidc.sid";
 
   private ToWire() {}
 
@@ -148,9 +146,10 @@ final class ToWire {
     if (!login.isNone()) {
       labels.addLabels(Label.newBuilder().setName(PRINCIPAL).setValue(login.principal()));
     }
-    if (!login.oidcSid().isEmpty()) {
-      labels.addLabels(Label.newBuilder().setName(OIDC_SID).setValue(login.oidcSid()));
-    }
+    login
+        .labels()
+        .forEach(
+            (name, value) -> labels.addLabels(Label.newBuilder().setName(name).setValue(value)));
     return labels.build();
   }
 

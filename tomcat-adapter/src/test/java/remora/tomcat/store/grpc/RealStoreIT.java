@@ -104,7 +104,7 @@ class RealStoreIT extends TrustContract {
     StoreOptions options = new StoreOptions(single.addresses(), "n1", PATIENT_MILLIS);
     SessionKey mine = newKey();
     SessionKey hers = newKey();
-    Login ada = Login.ofFramework("ada").withOidcSid("at-the-provider");
+    Login ada = Login.ofFramework("ada").with(SessionDirectory.OIDC_SID, "at-the-provider");
     first.save(first.nextSerial(), mine, creation().login(ada).build());
     first.save(first.nextSerial(), hers, creation().login(Login.ofFramework("grace")).build());
     for (int i = 0; i < 1_001; i++) {

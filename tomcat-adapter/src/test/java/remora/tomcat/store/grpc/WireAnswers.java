@@ -1,7 +1,7 @@
 package remora.tomcat.store.grpc;
 
 import com.google.protobuf.ByteString;
-import java.util.Collections;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -118,15 +118,13 @@ final class WireAnswers {
     save.getRemovedList().forEach(change::remove);
     if (save.hasLogin()) {
       remora.proto.v1.Login login = save.getLogin();
-      String sid =
-          save.getLabels().getLabelsList().stream()
-              .filter(label -> label.getName().equals("oidc.sid"))
-              .map(Label::getValue)
-              .findFirst()
-              .orElse("");
-      change.login(
-          new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType())
-              .withOidcSid(sid));
+      Login named = new Login(login.getPrincipal(), login.getRolesList(), login.getAuthType());
+      for (Label label : save.getLabels().getLabelsList()) {
+        if (!label.getName().equals("principal")) {
+          named = named.with(label.getName(), label.getValue());
+        }
+      }
+      change.login(named);
     }
     if (save.hasMaxIdleSeconds()) {
       change.maxIdleSeconds(save.getMaxIdleSeconds());
@@ -302,10 +300,12 @@ final class WireAnswers {
   }
 
   private static List<Label> labels(Login login) {
-    return login.oidcSid().isEmpty()
-        ? Collections.emptyList()
-        : Collections.singletonList(
-            Label.newBuilder().setName("oidc.sid").setValue(login.oidcSid()).build());
+    List<Label> labels = new ArrayList<>();
+    login
+        .labels()
+        .forEach(
+            (name, value) -> labels.add(Label.newBuilder().setName(name).setValue(value).build()));
+    return labels;
   }
 
   private static remora.proto.v1.Login login(Login login) {
