@@ -1,6 +1,7 @@
 package remora.spring;
 
 import org.apache.catalina.startup.Tomcat;
+import org.springframework.beans.factory.BeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
@@ -30,6 +31,12 @@ import remora.tomcat.RemoraManager;
 @EnableConfigurationProperties(RemoraProperties.class)
 public class RemoraAutoConfiguration {
 
+  /**
+   * What Spring Session calls its filter, in whatever store it keeps sessions. Behind it Tomcat has
+   * none, and there would be nothing to find or end.
+   */
+  private static final String SESSION_FILTER = "springSessionRepositoryFilter";
+
   /** Made by Spring. */
   public RemoraAutoConfiguration() {}
 
@@ -53,7 +60,15 @@ public class RemoraAutoConfiguration {
   }
 
   @Bean
-  Placement remoraPlacement(RemoraManager manager, RemoraProperties properties) {
+  Placement remoraPlacement(
+      RemoraManager manager, RemoraProperties properties, BeanFactory beans) {
+    if (beans.containsBean(SESSION_FILTER)) {
+      throw new InvalidConfigurationPropertyValueException(
+          "remora.enabled",
+          true,
+          "Spring Session keeps the sessions of this application: take out its store, or say"
+              + " remora.enabled=false.");
+    }
     return new Placement(manager, properties.route());
   }
 

@@ -6,14 +6,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.security.core.session.SessionRegistry;
 import org.springframework.security.oauth2.client.oidc.session.OidcSessionRegistry;
 import org.springframework.session.FindByIndexNameSessionRepository;
+import org.springframework.session.MapSessionRepository;
+import org.springframework.session.config.annotation.web.http.EnableSpringHttpSession;
 import remora.tomcat.Embedding;
 import remora.tomcat.RemoraManager;
 import remora.tomcat.store.StoreUnavailableException;
@@ -25,16 +29,32 @@ class ServerTest {
   @EnableAutoConfiguration
   static class Application {}
 
+  /** An application whose sessions Spring Session keeps. */
+  @Configuration(proxyBeanMethods = false)
+  @EnableAutoConfiguration
+  @EnableSpringHttpSession
+  static class KeptElsewhere {
+
+    @Bean
+    MapSessionRepository sessions() {
+      return new MapSessionRepository(new ConcurrentHashMap<>());
+    }
+  }
+
   /** A port on which nobody listens, so that the store is away. */
   private static final String NOWHERE = "remora.store=127.0.0.1:1";
 
   private static ConfigurableApplicationContext start(String... properties) {
+    return start(Application.class, properties);
+  }
+
+  private static ConfigurableApplicationContext start(Class<?> application, String... properties) {
     List<String> arguments =
         new ArrayList<>(Arrays.asList("--server.port=0", "--spring.main.banner-mode=off"));
     for (String property : properties) {
       arguments.add("--" + property);
     }
-    return SpringApplication.run(Application.class, arguments.toArray(String[]::new));
+    return SpringApplication.run(application, arguments.toArray(String[]::new));
   }
 
   @Test
@@ -104,6 +124,13 @@ class ServerTest {
   void without_a_store_it_does_not_start_and_says_what_is_missing() {
     assertThatThrownBy(ServerTest::start).hasStackTraceContaining("remora.store");
     assertThatThrownBy(() -> start(NOWHERE, "remora.mode=obserb").close()).isNotNull();
+  }
+
+  @Test
+  void beside_spring_session_it_does_not_start_and_says_what_to_do() {
+    assertThatThrownBy(() -> start(KeptElsewhere.class, NOWHERE).close())
+        .hasStackTraceContaining("Spring Session keeps the sessions");
+    start(KeptElsewhere.class, "remora.enabled=false").close();
   }
 
   @Test
