@@ -14,8 +14,9 @@ import remora.tomcat.store.SessionDirectory;
 /**
  * Who is logged in by a framework that keeps its login in a session attribute: these sessions, too,
  * are found and counted by the name of their user, and found by what an OpenID provider calls him
- * and the session that he has there. Asked only about a value that is being encoded, on the same thread, through the
- * public interfaces of the frameworks as the application's own loader knows them.
+ * and the session that he has there. Asked only about a value that is being encoded, on the same
+ * thread, through the public interfaces of the frameworks as the application's own loader knows
+ * them.
  *
  * <p>Whatever goes wrong here costs a label, never a save.
  */

@@ -167,8 +167,7 @@ class FrameworkUserTest extends ManyClients {
   @Test
   void providers_names_are_told_apart_and_may_be_long() throws Exception {
     assertAnswered(page(one, "oidc"));
-    assertEquals(
-        SessionDirectory.atIssuer(ISSUER, "7f3a"), label(SessionDirectory.OIDC_SESSION));
+    assertEquals(SessionDirectory.atIssuer(ISSUER, "7f3a"), label(SessionDirectory.OIDC_SESSION));
     assertEquals(
         SessionDirectory.atIssuer(ISSUER, "ann-there"), label(SessionDirectory.OIDC_SUBJECT));
     assertNotEquals(

@@ -5,6 +5,7 @@ import org.springframework.beans.factory.BeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnNotWarDeployment;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication.Type;
@@ -23,9 +24,13 @@ import remora.tomcat.RemoraManager;
  *
  * <p>The factory of the server has another name in each line of Boot: its customizer stands in a
  * class of its own for each.
+ *
+ * <p>In a Tomcat that is not embedded, or none as with a mocked servlet context, nobody here could
+ * place a manager: then nothing is configured at all.
  */
 @AutoConfiguration
 @ConditionalOnWebApplication(type = Type.SERVLET)
+@ConditionalOnNotWarDeployment
 @ConditionalOnClass(Tomcat.class)
 @ConditionalOnProperty(name = "remora.enabled", havingValue = "true", matchIfMissing = true)
 @EnableConfigurationProperties(RemoraProperties.class)

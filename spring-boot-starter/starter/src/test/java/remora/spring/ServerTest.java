@@ -9,7 +9,9 @@ import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -124,6 +126,24 @@ class ServerTest {
   void without_a_store_it_does_not_start_and_says_what_is_missing() {
     assertThatThrownBy(ServerTest::start).hasStackTraceContaining("remora.store");
     assertThatThrownBy(() -> start(NOWHERE, "remora.mode=obserb").close()).isNotNull();
+  }
+
+  @Test
+  void as_a_war_or_with_a_mocked_servlet_context_nothing_is_configured() {
+    new WebApplicationContextRunner()
+        .withConfiguration(
+            AutoConfigurations.of(
+                RemoraAutoConfiguration.class,
+                RemoraSecurityAutoConfiguration.class,
+                RemoraSessionAutoConfiguration.class,
+                RemoraActuatorAutoConfiguration.class))
+        .run(
+            context -> {
+              assertThat(context).hasNotFailed();
+              assertThat(context).doesNotHaveBean(RemoraManager.class);
+              assertThat(context).doesNotHaveBean(SessionRegistry.class);
+              assertThat(context).doesNotHaveBean(StoreHealth.class);
+            });
   }
 
   @Test

@@ -8,8 +8,8 @@ import java.util.TreeMap;
 
 /**
  * Who is logged in, by the container or by a framework. In the store the name is the session's
- * label {@code principal}, too, by which it is found and counted; by what else it is found is told by
- * further labels, as of whom an OpenID provider named. Immutable.
+ * label {@code principal}, too, by which it is found and counted; by what else it is found is told
+ * by further labels, as of whom an OpenID provider named. Immutable.
  */
 public final class Login {
 
@@ -32,13 +32,14 @@ public final class Login {
    * @param authType FORM, BASIC, DIGEST, CLIENT_CERT; at most 32 bytes
    */
   public Login(String principal, List<String> roles, String authType) {
-    this(principal, Collections.unmodifiableList(new ArrayList<>(roles)),
+    this(
+        principal,
+        Collections.unmodifiableList(new ArrayList<>(roles)),
         authType,
         Collections.<String, String>emptyMap());
   }
 
-  private Login(
-      String principal, List<String> roles, String authType, Map<String, String> labels) {
+  private Login(String principal, List<String> roles, String authType, Map<String, String> labels) {
     this.principal = principal;
     this.roles = roles;
     this.authType = authType;

@@ -55,7 +55,9 @@ public abstract class CommandsContract extends SeamStage {
   @Test
   void a_claim_gives_the_whole_record_and_a_new_epoch() {
     SessionKey key = newKey();
-    Login login = new Login("alice", Arrays.asList("buyer", "tester"), "FORM").with(SessionDirectory.OIDC_SID, "7f3a");
+    Login login =
+        new Login("alice", Arrays.asList("buyer", "tester"), "FORM")
+            .with(SessionDirectory.OIDC_SID, "7f3a");
     SessionChange.Builder creation =
         creation().set("user", 7, new byte[0]).set("cart", 1, new byte[] {5}).login(login);
     SaveOutcome created = save(first, key, creation);
@@ -240,7 +242,9 @@ public abstract class CommandsContract extends SeamStage {
     SessionChange.Builder creation =
         creation().set("a", 1, number(1)).set("b", 1, number(1)).set("d", 1, number(1));
     SaveOutcome created = save(first, key, creation);
-    Login bob = new Login("bob", Collections.<String>emptyList(), "FORM").with(SessionDirectory.OIDC_SID, "7f3a");
+    Login bob =
+        new Login("bob", Collections.<String>emptyList(), "FORM")
+            .with(SessionDirectory.OIDC_SID, "7f3a");
     SessionChange.Builder change =
         after(created).set("a", 1, number(2)).remove("b").login(bob).maxIdleSeconds(60);
     SaveOutcome changed = save(first, key, change);

@@ -31,7 +31,6 @@ final class ToWire {
   /** The label that says whose a session is. */
   private static final String PRINCIPAL = "principal";
 
-
   private ToWire() {}
 
   static Request claim(long serial, SessionKey key) {
