@@ -70,6 +70,17 @@ public final class Embedding {
     return sessions;
   }
 
+  /**
+   * By which hash {@link #sessions} knows a session whose id is at hand, as of the current request.
+   *
+   * @param id with or without a route
+   * @return its digits, as {@link SessionDirectory#isHash} knows them
+   * @throws StoreUnavailableException if the manager keeps no sessions in the store, or not now
+   */
+  public String hash(String id) {
+    return manager.keeper().key(id).hashText();
+  }
+
   private boolean isRunning() {
     return manager.getState().isAvailable();
   }

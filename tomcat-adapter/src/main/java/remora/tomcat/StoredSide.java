@@ -240,8 +240,7 @@ abstract class StoredSide extends StandardSession implements Live {
     if (login == null || before == null) {
       return login != before;
     }
-    return !login.principal().equals(before.principal())
-        || !login.labels().equals(before.labels());
+    return !login.principal().equals(before.principal()) || !login.labels().equals(before.labels());
   }
 
   /** Somebody else is logged in: what the store has is not of this user. */

@@ -28,7 +28,7 @@ public class RemoraSecurityAutoConfiguration {
   @Bean
   @ConditionalOnMissingBean(SessionRegistry.class)
   StoredSessionRegistry remoraSessionRegistry(Embedding embedding) {
-    return new StoredSessionRegistry(embedding::sessions);
+    return new StoredSessionRegistry(embedding::sessions, embedding::hash);
   }
 
   /** For logins by OpenID Connect. */

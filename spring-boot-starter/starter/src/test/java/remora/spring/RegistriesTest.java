@@ -1,6 +1,7 @@
 package remora.spring;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.Duration;
@@ -10,10 +11,18 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.springframework.mock.web.MockHttpServletRequest;
+import org.springframework.mock.web.MockHttpServletResponse;
+import org.springframework.mock.web.MockHttpSession;
+import org.springframework.security.authentication.UsernamePasswordAuthenticationToken;
+import org.springframework.security.core.Authentication;
 import org.springframework.security.core.session.SessionInformation;
 import org.springframework.security.core.userdetails.User;
 import org.springframework.security.oauth2.client.oidc.authentication.logout.OidcLogoutToken;
+import org.springframework.security.web.authentication.session.ConcurrentSessionControlAuthenticationStrategy;
 import org.springframework.session.FindByIndexNameSessionRepository;
+import org.springframework.web.context.request.RequestContextHolder;
+import org.springframework.web.context.request.ServletRequestAttributes;
 
 /** What Spring's own interfaces say of sessions in all processes, and what they end. */
 class RegistriesTest {
@@ -25,7 +34,8 @@ class RegistriesTest {
   private static final String ISSUER = "https://provider.example";
 
   private final ListedSessions sessions = new ListedSessions();
-  private final StoredSessionRegistry registry = new StoredSessionRegistry(() -> sessions);
+  private final StoredSessionRegistry registry = 
+      new StoredSessionRegistry(() -> sessions, id -> ID.equals(id) ? second : "none");
   private final ListedSessionRepository repository = new ListedSessionRepository(() -> sessions);
   private final LabelledOidcSessions oidc = new LabelledOidcSessions(() -> sessions);
   private String first;
@@ -57,6 +67,30 @@ class RegistriesTest {
     assertThat(registry.getAllSessions("ada", true)).hasSize(1);
     registry.removeSessionInformation(second);
     assertThat(registry.getAllSessions("ada", true)).isEmpty();
+  }
+
+  @Test
+  void the_session_of_the_current_request_has_the_id_by_which_spring_security_knows_it() {
+    MockHttpServletRequest request = new MockHttpServletRequest();
+    request.setSession(new MockHttpSession(null, ID));
+    RequestContextHolder.setRequestAttributes(new ServletRequestAttributes(request));
+    try {
+      ConcurrentSessionControlAuthenticationStrategy strategy =
+          new ConcurrentSessionControlAuthenticationStrategy(registry);
+      strategy.setMaximumSessions(2);
+      strategy.setExceptionIfMaximumExceeded(true);
+      Authentication ada = UsernamePasswordAuthenticationToken.authenticated("ada", "", List.of());
+      assertThatCode(() -> strategy.onAuthentication(ada, request, new MockHttpServletResponse()))
+          .doesNotThrowAnyException();
+      List<SessionInformation> found = registry.getAllSessions("ada", false);
+      assertThat(found).extracting(SessionInformation::getSessionId).containsExactly(first, ID);
+      found.get(1).expireNow();
+    } finally {
+      RequestContextHolder.resetRequestAttributes();
+    }
+    assertThat(registry.getAllSessions("ada", false))
+        .extracting(SessionInformation::getSessionId)
+        .containsExactly(first);
   }
 
   @Test
