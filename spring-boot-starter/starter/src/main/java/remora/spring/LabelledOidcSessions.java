@@ -16,9 +16,9 @@ import remora.tomcat.store.SessionDirectory;
  * call each session's logout for.
  *
  * <p>A token that names a session ends that one; one that names a user alone ends all of its
- * subject. Either is looked for together with the provider that says it, never by a login's name: no
- * provider reaches another's users, nor those who came by a form. A provider's several clients in
- * one application are not told apart.
+ * subject. Either is looked for together with the provider that says it, never by a login's name:
+ * no provider reaches another's users, nor those who came by a form. A provider's several clients
+ * in one application are not told apart.
  */
 final class LabelledOidcSessions implements OidcSessionRegistry {
 

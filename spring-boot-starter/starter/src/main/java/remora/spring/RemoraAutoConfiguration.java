@@ -65,8 +65,7 @@ public class RemoraAutoConfiguration {
   }
 
   @Bean
-  Placement remoraPlacement(
-      RemoraManager manager, RemoraProperties properties, BeanFactory beans) {
+  Placement remoraPlacement(RemoraManager manager, RemoraProperties properties, BeanFactory beans) {
     if (beans.containsBean(SESSION_FILTER)) {
       throw new InvalidConfigurationPropertyValueException(
           "remora.enabled",

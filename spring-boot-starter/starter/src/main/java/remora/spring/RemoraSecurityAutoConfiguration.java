@@ -13,8 +13,8 @@ import remora.tomcat.Embedding;
 
 /**
  * What Spring Security asks of sessions, answered by the store for all processes: who is logged in,
- * and which sessions a provider's logout ends. Where sessions are only observed they live and end in
- * their own process, whatever the store knows of them: Spring's own lists stay.
+ * and which sessions a provider's logout ends. Where sessions are only observed they live and end
+ * in their own process, whatever the store knows of them: Spring's own lists stay.
  */
 @AutoConfiguration(after = RemoraAutoConfiguration.class)
 @ConditionalOnClass(SessionRegistry.class)

@@ -12,8 +12,8 @@ import remora.tomcat.Embedding;
 
 /**
  * The sessions of all processes for code that is written against Spring Session, where that is on
- * the class path: to find and to end them. Requests go on with Tomcat's own sessions.
- * Where those are only observed nobody could end them here, and there is no repository.
+ * the class path: to find and to end them. Requests go on with Tomcat's own sessions. Where those
+ * are only observed nobody could end them here, and there is no repository.
  */
 @AutoConfiguration(
     after = RemoraAutoConfiguration.class,

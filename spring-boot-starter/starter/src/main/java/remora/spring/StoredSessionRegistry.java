@@ -20,7 +20,8 @@ import remora.tomcat.store.SessionEntry;
  *
  * <p>Principals are told by name, and sessions by the hash of their id. The one exception is the
  * session of the current request among its user's: Spring Security knows that one by comparing ids,
- * so as not to refuse or end it when its user logs in once more. Of an id that a browser sends nothing is known, as a session that was ended is found by no request.
+ * so as not to refuse or end it when its user logs in once more. Of an id that a browser sends
+ * nothing is known, as a session that was ended is found by no request.
  */
 final class StoredSessionRegistry implements SessionRegistry {
 

@@ -34,7 +34,7 @@ class RegistriesTest {
   private static final String ISSUER = "https://provider.example";
 
   private final ListedSessions sessions = new ListedSessions();
-  private final StoredSessionRegistry registry = 
+  private final StoredSessionRegistry registry =
       new StoredSessionRegistry(() -> sessions, id -> ID.equals(id) ? second : "none");
   private final ListedSessionRepository repository = new ListedSessionRepository(() -> sessions);
   private final LabelledOidcSessions oidc = new LabelledOidcSessions(() -> sessions);

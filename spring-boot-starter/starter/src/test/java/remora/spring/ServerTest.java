@@ -111,14 +111,14 @@ class ServerTest {
 
   @Test
   void where_sessions_are_observed_springs_own_lists_stay_and_the_store_is_told() {
-    try (ConfigurableApplicationContext context = start(
+    try (ConfigurableApplicationContext context =
+        start(
             NOWHERE, "remora.mode=observe", "management.endpoints.web.exposure.include=sessions")) {
       assertThat(context.getBeansOfType(SessionRegistry.class)).isEmpty();
       assertThat(context.getBeansOfType(OidcSessionRegistry.class)).isEmpty();
       assertThat(context.getBeansOfType(FindByIndexNameSessionRepository.class)).isEmpty();
       assertThat(context.getBeansOfType(StoredSessionsEndpoint.class)).isEmpty();
-      assertThat(context.getBean(StoreHealth.class).details().get("store"))
-          .isIn("SEEKING", "AWAY");
+      assertThat(context.getBean(StoreHealth.class).details().get("store")).isIn("SEEKING", "AWAY");
     }
   }
 
