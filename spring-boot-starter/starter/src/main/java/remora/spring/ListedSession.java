@@ -10,7 +10,8 @@ import remora.tomcat.store.SessionEntry;
 /**
  * A session as the store lists it, in the words of Spring Session. Its id is the hash of the real
  * one; of its attributes only whose it is is told; how long it may be unused is told as what is
- * left of that. Immutable.
+ * left of that. It changes in one way alone: it can be marked as one that is to end, as Spring
+ * Session's own list for Spring Security marks it before it is saved. For one thread.
  */
 final class ListedSession implements Session {
 
@@ -19,7 +20,12 @@ final class ListedSession implements Session {
 
   private static final String FIXED = "a listed session cannot be changed";
 
+  /** By which attribute Spring Session's list for Spring Security says that a session is to end. */
+  private static final String EXPIRED =
+      "org.springframework.session.security.SpringSessionBackedSessionInformation.EXPIRED";
+
   private final SessionEntry entry;
+  private boolean expired;
 
   ListedSession(SessionEntry entry) {
     this.entry = entry;
@@ -60,7 +66,7 @@ final class ListedSession implements Session {
 
   @Override
   public boolean isExpired() {
-    return false;
+    return expired;
   }
 
   @Override
@@ -70,7 +76,10 @@ final class ListedSession implements Session {
 
   @Override
   public void setAttribute(String attributeName, Object attributeValue) {
-    throw new UnsupportedOperationException(FIXED);
+    if (!EXPIRED.equals(attributeName)) {
+      throw new UnsupportedOperationException(FIXED);
+    }
+    expired = Boolean.TRUE.equals(attributeValue);
   }
 
   @Override

@@ -10,7 +10,8 @@ import remora.tomcat.store.SessionEntry;
 
 /**
  * Spring Session's repository over the store's labels: finds sessions by the name of their user or
- * by their session at an OpenID provider, and deletes them. It makes and saves none; Tomcat does.
+ * by their session at an OpenID provider, and deletes them. It makes and saves none; Tomcat does. Who
+ * saves one that is marked as expired means its end.
  */
 final class ListedSessionRepository implements FindByIndexNameSessionRepository<ListedSession> {
 
@@ -66,6 +67,9 @@ final class ListedSessionRepository implements FindByIndexNameSessionRepository<
 
   @Override
   public void save(ListedSession session) {
-    throw new UnsupportedOperationException(NOT_HERE);
+    if (!session.isExpired()) {
+      throw new UnsupportedOperationException(NOT_HERE);
+    }
+    deleteById(session.getId());
   }
 }

@@ -21,6 +21,7 @@ import org.springframework.security.core.userdetails.User;
 import org.springframework.security.oauth2.client.oidc.authentication.logout.OidcLogoutToken;
 import org.springframework.security.web.authentication.session.ConcurrentSessionControlAuthenticationStrategy;
 import org.springframework.session.FindByIndexNameSessionRepository;
+import org.springframework.session.security.SpringSessionBackedSessionRegistry;
 import org.springframework.web.context.request.RequestContextHolder;
 import org.springframework.web.context.request.ServletRequestAttributes;
 
@@ -121,6 +122,18 @@ class RegistriesTest {
     repository.deleteById(first);
     assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second);
     assertThatThrownBy(repository::createSession).isInstanceOf(UnsupportedOperationException.class);
+  }
+
+  @Test
+  void spring_sessions_own_list_for_spring_security_ends_sessions_too() {
+    new SpringSessionBackedSessionRegistry<>(repository)
+        .getAllSessions("ada", false).get(0).expireNow();
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second);
+    ListedSession left = repository.findById(second);
+    assertThatThrownBy(() -> left.setAttribute("cart", "pears"))
+        .isInstanceOf(UnsupportedOperationException.class);
+    assertThatThrownBy(() -> repository.save(left))
+        .isInstanceOf(UnsupportedOperationException.class);
   }
 
   @Test
