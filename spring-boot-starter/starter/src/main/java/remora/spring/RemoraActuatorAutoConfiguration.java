@@ -3,19 +3,21 @@ package remora.spring;
 import org.springframework.boot.actuate.autoconfigure.endpoint.condition.ConditionalOnAvailableEndpoint;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.AnyNestedCondition;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
 import remora.tomcat.Embedding;
 import remora.tomcat.RemoraManager;
 
 /**
  * How the store stands as the actuator's health {@code remora}, and the sessions of all processes
- * as its endpoint {@code sessions}. Where Spring Session is on the class path that endpoint is
- * Boot's own, over our repository.
+ * as its endpoint {@code sessions}. Where Spring Session is on the class path, and on Boot 4 its
+ * module of Boot as well, that endpoint is Boot's own, over our repository.
  *
  * <p>Boot 4 has given the types of health other names; so each line has a class of its own.
  */
@@ -35,7 +37,7 @@ public class RemoraActuatorAutoConfiguration {
   /** Where Boot has no endpoint of that name, and what it ends would end. */
   @Configuration(proxyBeanMethods = false)
   @ConditionalOnClass(ConditionalOnAvailableEndpoint.class)
-  @ConditionalOnMissingClass("org.springframework.session.SessionRepository")
+  @Conditional(BootHasNone.class)
   @ConditionalOnProperty(name = "remora.mode", havingValue = "protect", matchIfMissing = true)
   static class SessionsOverActuator {
 
@@ -44,6 +46,23 @@ public class RemoraActuatorAutoConfiguration {
     StoredSessionsEndpoint remoraSessionsEndpoint(Embedding embedding) {
       return new StoredSessionsEndpoint(embedding::sessions);
     }
+  }
+
+  /** Boot has an endpoint of that name only with both: its class, and Spring Session's. */
+  static class BootHasNone extends AnyNestedCondition {
+
+    BootHasNone() {
+      super(ConfigurationPhase.REGISTER_BEAN);
+    }
+
+    @ConditionalOnMissingClass("org.springframework.session.SessionRepository")
+    static class WithoutSpringSession {}
+
+    @ConditionalOnMissingClass({
+      "org.springframework.boot.actuate.session.SessionsEndpoint",
+      "org.springframework.boot.session.actuate.endpoint.SessionsEndpoint"
+    })
+    static class WithoutItsClass {}
   }
 
   /** What Boot 3 calls an indicator of health. */

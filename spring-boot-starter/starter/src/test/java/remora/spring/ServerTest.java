@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringApplication;
+import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
@@ -110,6 +111,21 @@ class ServerTest {
   }
 
   @Test
+  void the_actuator_has_one_endpoint_for_sessions_whoever_brings_it() {
+    try (ConfigurableApplicationContext context =
+        start(NOWHERE, "management.endpoints.web.exposure.include=sessions")) {
+      assertThat(sessionsEndpoints(context)).isEqualTo(1);
+    }
+  }
+
+  private static long sessionsEndpoints(ConfigurableApplicationContext context) {
+    return context.getBeansWithAnnotation(Endpoint.class).keySet().stream()
+        .map(name -> context.findAnnotationOnBean(name, Endpoint.class).id())
+        .filter("sessions"::equals)
+        .count();
+  }
+
+  @Test
   void where_sessions_are_observed_springs_own_lists_stay_and_the_store_is_told() {
     try (ConfigurableApplicationContext context =
         start(
@@ -117,7 +133,7 @@ class ServerTest {
       assertThat(context.getBeansOfType(SessionRegistry.class)).isEmpty();
       assertThat(context.getBeansOfType(OidcSessionRegistry.class)).isEmpty();
       assertThat(context.getBeansOfType(FindByIndexNameSessionRepository.class)).isEmpty();
-      assertThat(context.getBeansOfType(StoredSessionsEndpoint.class)).isEmpty();
+      assertThat(sessionsEndpoints(context)).isZero();
       assertThat(context.getBean(StoreHealth.class).details().get("store")).isIn("SEEKING", "AWAY");
     }
   }
