@@ -18,12 +18,14 @@ public final class Embedding {
   private SessionDirectory sessions;
 
   /**
-   * Speaks for a program.
+   * Speaks for a program. Until its first {@link #announce} nobody complains that no connector
+   * answers.
    *
    * @param manager the application's session manager, started or not
    */
   public Embedding(RemoraManager manager) {
     this.manager = manager;
+    manager.announcedByProgram(true);
     manager.addLifecycleListener(
         event -> {
           if (Lifecycle.BEFORE_STOP_EVENT.equals(event.getType())) {
@@ -37,6 +39,7 @@ public final class Embedding {
    * next look of Tomcat's background thread.
    */
   public void announce() {
+    manager.announcedByProgram(false);
     if (isRunning()) {
       ServerSteps.announce(manager.getContext());
     }

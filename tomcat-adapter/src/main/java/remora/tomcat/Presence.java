@@ -64,7 +64,9 @@ final class Presence {
 
   /** Looks whether something else is to be said than before; called now and then, too. */
   void review() {
-    if (ServerSteps.haveStarted(manager.getContext()) && !announce()) {
+    if (ServerSteps.haveStarted(manager.getContext())
+        && !announce()
+        && !manager.isAnnouncedByProgram()) {
       nowhere();
     }
   }

@@ -69,6 +69,9 @@ public class RemoraManager extends ManagerAttributes {
   private SessionEncoder encoder;
   private SessionStore store;
   private Presence presence;
+  /** Whether a program has yet to say that its connectors answer. */
+  private volatile boolean announcedByProgram;
+
   private volatile Keeper keeper;
   private volatile Observer observer;
 
@@ -298,6 +301,24 @@ public class RemoraManager extends ManagerAttributes {
     if (open != null) {
       open.announceUnprotected(host, applications);
     }
+  }
+
+  /**
+   * A program says by itself when its connectors answer, or has said so.
+   *
+   * @param yet whether it is still to do so
+   */
+  void announcedByProgram(boolean yet) {
+    announcedByProgram = yet;
+  }
+
+  /**
+   * Whether that no connector answers is no trouble yet.
+   *
+   * @return true until a program that embeds this Tomcat has said that they do
+   */
+  boolean isAnnouncedByProgram() {
+    return announcedByProgram;
   }
 
   /**

@@ -66,6 +66,8 @@ class ConnectorsTest {
                 starting.tomcat.getService().removeConnector(later.get());
               });
       Embedding program = new Embedding(node.manager);
+      node.manager.backgroundProcess();
+      assertEquals(0, log.saying("no connector").size(), "the program has yet to open one");
       program.announce();
       assertTrue(node.store.announcements.isEmpty());
       assertEquals(0, log.saying("no connector").size(), "nobody has had time to open one");

@@ -10,8 +10,8 @@ import remora.tomcat.store.SessionEntry;
 
 /**
  * Spring Session's repository over the store's labels: finds sessions by the name of their user or
- * by their session at an OpenID provider, and deletes them. It makes and saves none; Tomcat does. Who
- * saves one that is marked as expired means its end.
+ * by their session at an OpenID provider, and deletes them. It makes and saves none; Tomcat does.
+ * Who saves one that is marked as expired means its end.
  */
 final class ListedSessionRepository implements FindByIndexNameSessionRepository<ListedSession> {
 

@@ -127,7 +127,9 @@ class RegistriesTest {
   @Test
   void spring_sessions_own_list_for_spring_security_ends_sessions_too() {
     new SpringSessionBackedSessionRegistry<>(repository)
-        .getAllSessions("ada", false).get(0).expireNow();
+        .getAllSessions("ada", false)
+        .get(0)
+        .expireNow();
     assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second);
     ListedSession left = repository.findById(second);
     assertThatThrownBy(() -> left.setAttribute("cart", "pears"))
