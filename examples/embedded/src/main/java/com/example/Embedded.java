@@ -40,7 +40,8 @@ public final class Embedded {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(tomcat)));
     tomcat.start();
     if (!context.getState().isAvailable()) {
-      throw new IllegalStateException("the session manager did not start; the log says why");
+      System.err.println("the session manager did not start; the log says why");
+      System.exit(1); // stops Tomcat by the hook; its threads would answer 404 for ever
     }
     tomcat.getServer().await();
   }

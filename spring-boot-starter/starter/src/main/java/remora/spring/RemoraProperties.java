@@ -73,6 +73,16 @@ public record RemoraProperties(
     String keyFile,
     String sessionAttributeValueClassNameFilter) {
 
+  /**
+   * For logs: where the store is, and none of what is secret.
+   *
+   * @return no more than that
+   */
+  @Override
+  public String toString() {
+    return "remora.store=" + store;
+  }
+
   /** A manager that was told all of it. */
   RemoraManager manager() {
     RemoraManager manager = new RemoraManager();

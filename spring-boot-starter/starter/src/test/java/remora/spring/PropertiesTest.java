@@ -74,6 +74,12 @@ class PropertiesTest {
   }
 
   @Test
+  void no_secret_is_told_with_them() {
+    assertThat(bound("remora.store=192.0.2.1:7400", "remora.key=never to be shown").toString())
+        .isEqualTo("remora.store=192.0.2.1:7400");
+  }
+
+  @Test
   void what_is_said_reaches_the_manager() {
     RemoraManager manager =
         bound(
