@@ -3,8 +3,9 @@
 //!
 //! Shown with the page's own lines and those of `docs/keep-your-proxy.md`, addresses of this machine in place of theirs: two real
 //! Tomcats behind httpd, HAProxy or nginx, with the manager that a site comes from and the server in which that keeps sessions. n1
-//! takes no new users while ada goes on there to her end; it is switched; then n2 in the same way, with grace. Whoever did not
-//! finish meets what the page says of each manager. Behind that a user survives the death of her Tomcat; behind httpd also the restart
+//! takes no new users while ada goes on there to her end; it is switched;
+//! then n2 in the same way, with grace. Whoever did not finish meets what the page says of each manager. httpd is moved with the site
+//! that has a mark of its own, the others by the jvmRoute. Behind that a user survives the death of her Tomcat; behind httpd also the restart
 //! of one Tomcat after the other, and our proxy in httpd's place, with the file that `remora import` writes.
 //! Broken once to see it fail: httpd's word for n1 left out of the page (new users come to it still); JvmRouteBinderValve left out of
 //! DeltaManager's Tomcats (who had not finished at n1 is sent back there, and logged out).
@@ -55,6 +56,8 @@ const REDISSON: &str = "codec: !<org.redisson.codec.SerializationCodec> {}\nsing
 struct Way {
     /// What stands in front.
     kind: Kind,
+    /// How that finds a user's Tomcat.
+    by: By,
     /// The page's change of context.xml; where there is none, its line is added.
     context: Option<Block>,
     /// Where somebody's next click ends who was still at n1 when it stopped, and the one behind its return.
@@ -253,7 +256,7 @@ fn proxy_takes_over(world: &mut World, front: &mut Reloaded) -> Outcome {
 fn moves(plan: &Plan, way: &Way, behind: impl FnOnce(&mut World, &mut Reloaded) -> Outcome) -> Outcome {
     let changes = of_page("diff")?;
     let place = way.kind as usize;
-    let usual = way.kind.site(By::JvmRoute)?;
+    let usual = way.kind.site(way.by)?;
     let first = changed(&usual, &changes[place])?;
     let second = changed(&first, &changes[SECOND + place])?;
     plan.run(|world| {
@@ -310,6 +313,7 @@ fn plan(version: Version) -> Plan {
 fn from_tomcats_own_manager() -> Outcome {
     let way = Way {
         kind: Kind::Httpd,
+        by: By::Mark,
         context: None,
         unfinished: ["login", "login"],
     };
@@ -318,6 +322,7 @@ fn from_tomcats_own_manager() -> Outcome {
         &way,
         |world, front| {
             restarts(world, front.address())?;
+            front.load(&front.kind.site(By::JvmRoute)?, world)?;
             proxy_takes_over(world, front)
         },
     )
@@ -327,6 +332,7 @@ fn from_tomcats_own_manager() -> Outcome {
 fn from_delta_manager() -> Outcome {
     let way = Way {
         kind: Kind::Haproxy,
+        by: By::JvmRoute,
         context: None,
         unfinished: ["n2", "n2"],
     };
@@ -346,6 +352,7 @@ fn from_redisson() -> Outcome {
     };
     let way = Way {
         kind: Kind::Haproxy,
+        by: By::JvmRoute,
         context: Some(context),
         unfinished: ["n2", "login"],
     };
@@ -364,6 +371,7 @@ fn from_memcached_session_manager() -> Outcome {
     };
     let way = Way {
         kind: Kind::Nginx,
+        by: By::JvmRoute,
         context: Some(context),
         unfinished: ["n2", "n2"],
     };
