@@ -3,10 +3,11 @@
 //!
 //! Shown with the page's own lines and those of `docs/keep-your-proxy.md`, addresses of this machine in place of theirs: two real
 //! Tomcats behind httpd, HAProxy or nginx, with the manager that a site comes from and the server in which that keeps sessions. n1
-//! takes no new users while ada goes on there to her end; it is switched;
-//! then n2 in the same way, with grace. Whoever did not finish meets what the page says of each manager. httpd is moved with the site
-//! that has a mark of its own, the others by the jvmRoute. Behind that a user survives the death of her Tomcat; behind httpd also the restart
-//! of one Tomcat after the other, and our proxy in httpd's place, with the file that `remora import` writes.
+//! takes no new users while ada goes on there to her end, and comes once more, to n1 by the cookie that she has still; it is
+//! switched; then n2 in the same way, with grace. Whoever did not finish meets what the page says of each manager. httpd is moved
+//! with the site that has a mark of its own, the others by the jvmRoute. Behind that a user survives the death of her Tomcat;
+//! behind httpd also the restart of one Tomcat after the other, and our proxy in httpd's place, with the file that `remora import`
+//! writes.
 //! Broken once to see it fail: httpd's word for n1 left out of the page (new users come to it still); JvmRouteBinderValve left out of
 //! DeltaManager's Tomcats (who had not finished at n1 is sent back there, and logged out).
 
@@ -279,6 +280,9 @@ fn moves(plan: &Plan, way: &Way, behind: impl FnOnce(&mut World, &mut Reloaded) 
             "they stay at n1"
         );
         ensure!(ada.sign_out()?, "ada finishes");
+        let again = ada.sign_in("ada", "lovelace")?;
+        ensure!(again.node == "n1", "her cookie names n1 still: {again:?}");
+        ensure!(ada.sign_out()?, "ada finishes once more");
         switch(world, "n1", way, || {
             let seen = ends_at(&mut alan)?;
             ensure!(
