@@ -2,12 +2,14 @@
 //! audit names what could not be kept, and when the mode is taken out nobody is logged out.
 //!
 //! Shown with two real Tomcats whose line has the page's word. While the only store node is dead, ada logs in and fills her cart as
-//! under Tomcat's own manager. With the store back, the page's commands name the mode, the class of a value that cannot be stored and
-//! what is changed in place. A Tomcat that dies still logs its users out. Then the word goes out of one Tomcat after the other
-//! without waiting, and ada, who is logged in meanwhile, goes on at each with her cart; behind it a death logs her out no more.
-//! Broken once to see it fail: the word left where it was (ada is logged out when n1 stops).
+//! under Tomcat's own manager, and goes on, as does who comes anew, while it is frozen: it accepts, and never answers. With the
+//! store back, the page's commands name the mode, the class of a value that cannot be stored and what is changed in place. A Tomcat
+//! that dies still logs its users out. Then the word goes out of one Tomcat after the other without waiting, and ada, who is logged
+//! in meanwhile, goes on at each with her cart; behind it a death logs her out no more.
+//! Broken once to see it fail: the word left where it was (ada is logged out when n1 stops); what is observed told to the store by
+//! the request itself (the clicks last longer than the store may take for one answer).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use remora_tests::http::Request;
@@ -22,6 +24,9 @@ const PAGE: &str = "docs/migration.md";
 
 /// The store as the page writes it.
 const STORE: &str = "192.0.2.1:7400,192.0.2.2:7400,192.0.2.3:7400";
+
+/// `storeTimeout`: how long a request that asked a frozen store would wait, and so more than all clicks of the while take together.
+const STORE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A Tomcat that stops in order takes seconds.
 const STOPPED: Duration = Duration::from_secs(30);
@@ -124,20 +129,38 @@ fn is_audited(world: &mut World) -> Outcome {
     Ok(())
 }
 
+/// The store accepts and answers nothing, and who clicks or comes anew does not wait for it.
+fn nobody_waits(world: &mut World, clicks: impl FnOnce(&World) -> Outcome) -> Outcome {
+    world.stores.process(1)?.pause()?;
+    let began = Instant::now();
+    clicks(world)?;
+    let took = began.elapsed();
+    ensure!(took < STORE_TIMEOUT, "clicks waited for a frozen store: {took:?}");
+    world.stores.process(1)?.resume()
+}
+
 #[test]
 fn and_its_end_neither() -> Outcome {
     let section = section()?;
     let word = section.iter().find(|block| block.language == "diff");
     let word = word.context("the section has the word")?;
     let plan = World::plan().stores(1).tomcats(&[Version::V10; 2]);
-    let plan = plan.manager("allowPlaintext", "true").manager("mode", "observe");
+    let timeout = format!("{}s", STORE_TIMEOUT.as_secs());
+    let plan = (plan.manager("storeTimeout", &timeout))
+        .manager("allowPlaintext", "true")
+        .manager("mode", "observe");
     plan.run(|world| {
         world.stores.kill(1)?;
         let mut ada = world.shoppers_at("n1", 1)?.swap_remove(0);
         has(&ada.add("mask")?, "n1", "mug:1,mask:1")?;
         world.stores.launch(1)?;
         world.stores.wait_ready()?;
-        has(&ada.add("lamp")?, "n1", "mug:1,mask:1,lamp:1")?;
+        nobody_waits(world, |world| {
+            has(&ada.add("lamp")?, "n1", "mug:1,mask:1,lamp:1")?;
+            let page = world.visitor()?.sign_in("grace", "hopper")?;
+            ensure!(page.user == "grace", "{page:?}");
+            Ok(())
+        })?;
         let mut grace = world.shoppers_at("n2", 1)?.swap_remove(0);
         is_audited(world)?;
 
