@@ -195,7 +195,7 @@ struct Stage {
     round: usize,
     /// What comes counts.
     counting: AtomicBool,
-    /// Answers are timed: the kill is about to come.
+    /// Answers that come are timed: the kill is about to come.
     killed: AtomicBool,
     over: AtomicBool,
     /// Pages that each user has seen.
@@ -214,7 +214,6 @@ impl Stage {
         let pace = PACE + SLOWER * u32::try_from(number).unwrap_or(0);
         while !self.over.load(Ordering::SeqCst) {
             let (began, is_post) = (Instant::now(), signed_in && (clicks + number / 2) % 2 == 1);
-            let timed = self.killed.load(Ordering::SeqCst);
             let came = if signed_in {
                 let key = format!("{}-{number}-{clicks}", self.round);
                 click(&mut browser, is_post.then_some(key.as_str()))
@@ -227,7 +226,8 @@ impl Stage {
             } else if let Came::Page { cart, .. } = came {
                 seen.cart = cart;
             }
-            if timed {
+            // Read behind the answer: a request that was at work when the kill came is one of those it made wait.
+            if self.killed.load(Ordering::SeqCst) {
                 seen.slowest = seen.slowest.max(began.elapsed());
             }
             match &came {
