@@ -28,7 +28,8 @@ pub struct Mark {
     pub version: u64,
     /// Whether the store is still to be told.
     pub untold: bool,
-    /// Prints ([`StoredWish::print`]) of what the store was told over that version, and did not answer; earliest first.
+    /// Prints ([`StoredWish::print`]) of what may stand in the store in place of this: what it was made over, and what the store was
+    /// told over that version, and did not answer; earliest first.
     pub told: Vec<u64>,
 }
 
@@ -211,10 +212,12 @@ impl<T: Marked> Kept<T> {
         if let (LastWord::Nothing(_), Some(LastWord::Nothing(_))) = (&said, before) {
             return;
         }
-        let mark = Mark {
-            untold: is_shared,
-            ..before.map(|before| before.mark().clone()).unwrap_or_default()
-        };
+        let mut mark = before.map(|before| before.mark().clone()).unwrap_or_default();
+        if let Some(before) = before.filter(|before| is_shared && !before.mark().untold && mark.is_known()) {
+            // A store that was restored from a copy has it, at whatever version.
+            mark.told.push(before.stored().print());
+        }
+        mark.untold = is_shared;
         if matches!(said, LastWord::Nothing(_)) && !(is_shared && mark.is_known()) {
             self.0.remove(name);
             return;
