@@ -19,7 +19,7 @@
 //! | `source` | files as values, places in them, and how what they include is looked up |
 //! | `site` | the site in our words, each item with the lines that it came from |
 //! | `report` | what became of each line |
-//! | `settle`, `write` | the last look at a site, and its text |
+//! | `settle`, `meeting`, `write` | the last look at a site, at routes that meet, and its text |
 //! | `httpd` | httpd's files, and mod_jk's |
 //! | `nginx`, `haproxy` | theirs; `paths`, `periods`, `rules` and `switch` are what readers share |
 //! | `replay` | a log of the other proxy: which of its requests would go elsewhere |
@@ -31,6 +31,7 @@
 
 mod haproxy;
 mod httpd;
+mod meeting;
 mod nginx;
 mod paths;
 mod periods;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use remora_policy::{Endpoint, ROUTE_MAX, can_be_route};
 
+use crate::meeting;
 use crate::report::Report;
 use crate::site::{FieldRules, Headers, Member, Origin, Pool, PoolTls, Route, Site, Stickiness};
 use crate::source::Line;
@@ -31,7 +32,7 @@ pub(crate) fn settle(site: &mut Site, report: &mut Report) {
         members(pool, report);
         member_tls(pool, report);
     }
-    routes(site, report);
+    meeting::routes(site, report);
     cookies(site, report);
     headers(&mut site.headers, report);
     for route in &mut site.routes {
@@ -70,7 +71,8 @@ pub(crate) fn name_of(text: &str) -> String {
     }
 }
 
-fn tell(report: &mut Report, origin: &Origin, why: &str) {
+/// Tells of what differs, at the last line of where a thing comes from.
+pub(crate) fn tell(report: &mut Report, origin: &Origin, why: &str) {
     if let Some(line) = origin.lines.last() {
         report.differs(line, why);
     }
@@ -230,47 +232,6 @@ fn member_tls(pool: &mut Pool, report: &mut Report) {
         authority: AUTHORITY.to_owned(),
         ..PoolTls::default()
     });
-}
-
-/// A path is routed once on a host, and to a pool that has members.
-fn routes(site: &mut Site, report: &mut Report) {
-    let served: BTreeSet<&str> = site
-        .pools
-        .iter()
-        .filter(|pool| !pool.members.is_empty())
-        .map(|pool| &*pool.name)
-        .collect();
-    let mut kept: Vec<Route> = Vec::new();
-    for mut route in std::mem::take(&mut site.routes) {
-        if !served.contains(&*route.pool) {
-            tell(
-                report,
-                &route.origin,
-                "no member of that name is in these files: no route is written",
-            );
-            continue;
-        }
-        let meets = |other: &&mut Route| {
-            let shared = other.hosts.iter().any(|host| route.hosts.contains(host));
-            other.path == route.path && (shared || (other.hosts.is_empty() && route.hosts.is_empty()))
-        };
-        if let Some(other) = kept.iter_mut().find(meets) {
-            if (&other.pool, &other.to, &other.hosts) == (&route.pool, &route.to, &route.hosts) {
-                for line in std::mem::take(&mut route.origin.lines) {
-                    other.origin.add(&line);
-                }
-            } else {
-                tell(
-                    report,
-                    &route.origin,
-                    "this path is routed before on the same host, and that one counts: left out",
-                );
-            }
-            continue;
-        }
-        kept.push(route);
-    }
-    site.routes = kept;
 }
 
 /// No two pools whose hosts meet mark users by a cookie of one name.
