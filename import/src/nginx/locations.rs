@@ -6,10 +6,10 @@
 //!
 //! Left out on purpose: files. A location that serves them is told of, and its path goes where the longest route leads.
 
+use super::guards::is_guarded;
 use super::matched::{Matched, asked_by, trimmed};
-use super::servers::NginxServer;
+use super::servers::{Led, NginxServer};
 use super::tree::Statement;
-use super::words::guards;
 use super::{NginxReader, NginxScope, fields};
 use crate::paths::is_plain;
 use crate::replay::{ForeignPath, ForeignRule, Going};
@@ -47,7 +47,9 @@ impl<'t> NginxReader<'t> {
                 _ => self.setting(own, &scope),
             }
         }
-        if is_guarded(&scope) && (pass.is_some() || answer.is_none()) {
+        let named = tries.and_then(|tries| self.named(tries, outer, location));
+        let is_shut = is_guarded(&scope) || named.as_ref().is_some_and(|(_, inner)| is_guarded(inner));
+        if is_shut && (pass.is_some() || answer.is_none()) {
             self.guarded(
                 location,
                 [pass, answer, tries].into_iter().flatten(),
@@ -62,7 +64,6 @@ impl<'t> NginxReader<'t> {
             return;
         }
         server.paths.extend(matched.paths());
-        let named = tries.and_then(|tries| self.named(tries, outer, location));
         let led = match (pass, &named) {
             (Some(pass), _) => self.pass(location, pass, (&matched, &scope), server),
             (None, Some((pass, inner))) => self.pass(location, pass, (&matched, inner), server),
@@ -79,22 +80,6 @@ impl<'t> NginxReader<'t> {
         }
     }
 
-    /// Tells of a location that is for some alone: it is closed to all.
-    fn guarded(
-        &mut self,
-        location: &Statement,
-        inside: impl Iterator<Item = &'t Statement>,
-        matched: &Matched,
-        server: &mut NginxServer,
-    ) {
-        let why = "nginx asks here who it is, or lets some in alone, and the proxy does neither: no route leads there. Write one when the \
-                   application protects it (security-constraint, RemoteAddrValve)";
-        self.report.unsupported(&location.line, why);
-        inside.for_each(|own| self.report.unsupported(&own.line, why));
-        server.closed.extend(matched.paths());
-        server.paths.extend(matched.paths());
-    }
-
     /// Tells of a location that nginx answers itself.
     fn answering(
         &mut self,
@@ -108,20 +93,17 @@ impl<'t> NginxReader<'t> {
             self.report.same(&location.line, "all of the listener in clear");
             return;
         }
-        server.paths.extend(matched.paths());
         let refuses = answer.argument(0).starts_with(['4', '5']);
-        let paths: Vec<String> = matched
-            .paths()
-            .into_iter()
-            .filter(|path| path != "/" && is_plain(path))
-            .collect();
-        if refuses && !paths.is_empty() {
+        if refuses && !is_root {
             let why = "no route leads there: 404";
-            self.report.differs(&location.line, why);
-            self.report.differs(&answer.line, why);
-            server.closed.extend(paths);
+            if self.shut(location, matched, why, server) {
+                self.report.differs(&answer.line, why);
+            } else {
+                self.answered(answer);
+            }
             return;
         }
+        server.paths.extend(matched.paths());
         let why =
             "no route is written for what nginx answers itself: the path goes where the longest route leads";
         self.report.unsupported(&location.line, why);
@@ -150,7 +132,8 @@ impl<'t> NginxReader<'t> {
     ) -> Option<(&'t Statement, NginxScope<'t>)> {
         let name = tries.arguments.last().filter(|name| name.starts_with('@'));
         let all = outer.0.iter().flat_map(|level| level.iter());
-        let mut named = all.filter(|own| own.name == "location" && Some(&own.arguments[0]) == name);
+        let mut named =
+            all.filter(|own| own.name == "location" && name.is_some_and(|name| own.argument(0) == name));
         let found = named.next().and_then(|named| {
             let pass = named.inside().iter().find(|own| own.name == "proxy_pass")?;
             Some((pass, outer.with(named.inside())))
@@ -213,7 +196,10 @@ impl<'t> NginxReader<'t> {
             };
             route.origin.add(&pass.line);
             fields::times(scope, &mut route);
-            server.routes.push(route);
+            server.routes.push(Led {
+                route,
+                is_before_expressions: is_before_expressions(location, matched),
+            });
         }
         differs.extend(otherwise(matched, to.as_deref()).map(str::to_owned));
         self.tell(&location.line, "a route", &differs);
@@ -270,6 +256,11 @@ impl<'t> NginxReader<'t> {
     }
 }
 
+/// Whether no expression is asked for what a location is for.
+fn is_before_expressions(location: &Statement, matched: &Matched) -> bool {
+    matches!(matched, Matched::Exact(_)) || location.argument(0).starts_with("^~")
+}
+
 /// Notes where nginx leads what a location is for.
 fn leads(rule: &mut ForeignRule, pool: &str, uri: Option<&str>) {
     let prefix = match &rule.path {
@@ -293,14 +284,6 @@ fn otherwise(matched: &Matched, to: Option<&str>) -> Option<&'static str> {
         ),
         _ => None,
     }
-}
-
-/// Whether the innermost level that says whom it lets in lets in some alone.
-fn is_guarded(scope: &NginxScope<'_>) -> bool {
-    let own = |level: &&[Statement]| level.iter().any(|own| guards(&own.name) || own.name == "allow");
-    let level = scope.0.iter().rev().find(|level| own(level));
-    let closes = |own: &Statement| guards(&own.name) && !matches!(own.argument(0), "off");
-    level.is_some_and(|level| level.iter().any(closes))
 }
 
 fn https_rewrite(statement: &Statement) -> bool {

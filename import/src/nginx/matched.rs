@@ -72,6 +72,14 @@ pub(super) fn trimmed(path: &str) -> String {
     }
 }
 
+/// The expression of a location.
+pub(super) fn expression_of(location: &Statement) -> &str {
+    match location.arguments.as_slice() {
+        [what] => what.trim_start_matches(['~', '*']),
+        _ => location.argument(1),
+    }
+}
+
 /// The paths that an expression like `^/(a|b)/` means.
 fn paths_in(expression: &str) -> Option<Vec<String>> {
     let path = expression.strip_prefix('^')?;
@@ -86,8 +94,13 @@ fn paths_in(expression: &str) -> Option<Vec<String>> {
     let paths: Vec<String> = match path.split_once('(') {
         Some((before, rest)) => {
             let (names, behind) = rest.trim_start_matches("?:").split_once(')')?;
-            names
-                .split('|')
+            let (spared, behind) = match behind.strip_prefix('?') {
+                Some(behind) => (Some(""), behind),
+                None => (None, behind),
+            };
+            spared
+                .into_iter()
+                .chain(names.split('|'))
                 .map(|name| format!("{before}{name}{}", behind.trim_end_matches('/')))
                 .collect()
         }
@@ -112,7 +125,7 @@ pub(super) fn asked_by(location: &Statement, matched: &Matched) -> ForeignPath {
 }
 
 /// The endings that an expression like `\\.(png|jpg)$` means.
-fn endings_in(expression: &str) -> Option<Vec<String>> {
+pub(super) fn endings_in(expression: &str) -> Option<Vec<String>> {
     let rest = expression
         .trim_start_matches(['~', '*'])
         .strip_prefix("\\.")?
@@ -138,6 +151,7 @@ mod tests {
         let paths = |text| paths_in(text).map(|paths| paths.join(" "));
         assert_eq!(paths("^/(old|legacy)/").as_deref(), Some("/old /legacy"));
         assert_eq!(paths("^/shop(/|$)").as_deref(), Some("/shop"));
+        assert_eq!(paths("^/adm(in)?/").as_deref(), Some("/adm /admin"));
         assert_eq!(paths("^/a/(?:b|c)/(.*)$").as_deref(), Some("/a/b /a/c"));
         assert_eq!(
             endings_in("\\.(png|jpg)$"),

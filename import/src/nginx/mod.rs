@@ -1,7 +1,7 @@
 //! nginx's files in our words.
 //!
 //! `load` makes one tree of all files; `words` knows what is told of by its name alone; `maps` and `upstreams` make pools, `servers` and
-//! `listeners` what clients reach, `locations` routes, `fields` rules for fields and limits.
+//! `listeners` what clients reach, `locations` routes, `guards` what stays shut, `fields` rules for fields and limits.
 //!
 //! Invariants: each directive is told of where it is visited, and each is visited: a level's directives are walked one by one, and
 //! whoever leaves one out leaves it to the last look, which says so · what a directive of an outer level means further in is looked up
@@ -11,6 +11,7 @@
 
 mod checks;
 mod fields;
+mod guards;
 mod lexer;
 mod listeners;
 mod load;

@@ -6,19 +6,23 @@
 //!
 //! Left out on purpose: which server nginx takes for a host that none has. Such a host gets 404 where all routes have names.
 
+use super::guards::Closed;
 use super::tree::Statement;
 use super::{NginxReader, NginxScope};
 use crate::replay::{ForeignRule, ForeignSite, Going};
 use crate::site::{Origin, Redirect, Route};
+use crate::source::Line;
 
 /// A server while it is read.
 #[derive(Default)]
 pub(super) struct NginxServer {
     /// Its names that our file can hold.
     pub(super) hosts: Vec<String>,
-    pub(super) routes: Vec<Route>,
+    pub(super) routes: Vec<Led>,
     /// Paths that nobody may reach through it.
-    pub(super) closed: Vec<String>,
+    pub(super) closed: Vec<Closed>,
+    /// Locations of which something cannot be closed.
+    pub(super) open: Vec<Line>,
     /// How it sends clients in clear to https, if it does.
     pub(super) redirect: Option<Redirect>,
     /// Paths of locations that say what is done with them.
@@ -27,6 +31,13 @@ pub(super) struct NginxServer {
     pub(super) in_clear: bool,
     /// What nginx decides by its locations.
     pub(super) rules: Vec<ForeignRule>,
+}
+
+/// A route, and how nginx chooses its location.
+pub(super) struct Led {
+    pub(super) route: Route,
+    /// Whether no expression is asked before it.
+    pub(super) is_before_expressions: bool,
 }
 
 impl<'t> NginxReader<'t> {
@@ -69,15 +80,14 @@ impl<'t> NginxReader<'t> {
             let spared = own.paths.iter().filter(|path| *path != "/");
             redirect.except.extend(spared.cloned());
         }
+        self.close(&mut own);
         self.listens(server, &scope, own.redirect.as_ref(), !own.routes.is_empty());
-        for route in &mut own.routes {
-            let above = |path: &&String| is_above(&route.path, path);
-            route.except = own.closed.iter().filter(above).cloned().collect();
+        for Led { mut route, .. } in std::mem::take(&mut own.routes) {
             if !alone {
                 route.hosts.clone_from(&own.hosts);
             }
+            self.site.routes.push(route);
         }
-        self.site.routes.append(&mut own.routes);
         if own.rules.iter().any(|rule| rule.going != Going::Nowhere) {
             self.foreign.sites.push(ForeignSite {
                 hosts: if alone { Vec::new() } else { own.hosts },
@@ -177,6 +187,18 @@ impl<'t> NginxReader<'t> {
             return;
         }
         let why = "the proxy has no conditions: what this does for some requests is done for none. Let the application do it";
+        let refuses = |own: &Statement| {
+            own.name == "deny" || (own.name == "return" && own.argument(0).starts_with(['4', '5']))
+        };
+        if statement.inside().iter().any(refuses) {
+            self.whole(
+                statement,
+                "the proxy has no conditions: what this turns away in nginx is OPEN here where a route leads to it. Let the application \
+                 turn it away",
+            );
+            server.open.push(statement.line.clone());
+            return;
+        }
         self.whole(statement, why);
     }
 
@@ -191,13 +213,6 @@ fn passes(statement: &Statement) -> bool {
         .inside()
         .iter()
         .any(|own| own.name == "proxy_pass" || passes(own))
-}
-
-/// Whether a path lies below another, which is none of its own.
-fn is_above(above: &str, path: &str) -> bool {
-    let above = above.trim_end_matches('/');
-    path.strip_prefix(above)
-        .is_some_and(|rest| rest.starts_with('/') && rest.len() > 1)
 }
 
 /// The hosts that a name means; none where it is a pattern of another kind. Names for all hosts are no host.
@@ -272,11 +287,5 @@ mod tests {
         );
         assert_eq!(hosts_of("www.*"), None);
         assert_eq!(hosts_of("~^shop"), None);
-    }
-
-    #[test]
-    fn a_path_lies_below_another() {
-        assert!(is_above("/", "/a") && is_above("/a", "/a/b"));
-        assert!(!is_above("/a", "/a") && !is_above("/a", "/ab") && !is_above("/", "/"));
     }
 }

@@ -11,7 +11,7 @@ const FILES: &str = "the proxy serves no files: they come from the Tomcat that t
                      web server at a host of its own";
 
 const CLOSED: &str = "nobody is asked for a password or turned away by the proxy: protect it in the application (security-constraint, \
-                      RemoteAddrValve). No route is written for what this guards, so that it is closed until you write one";
+                      RemoteAddrValve). No route is written for what this guards, unless its location says OPEN: it is closed until you write one";
 
 const TOLD: &[Told] = &[
     (
@@ -202,6 +202,11 @@ const TOLD: &[Told] = &[
             "auth_basic*",
             "auth_request*",
             "auth_jwt*",
+            "auth_oidc*",
+            "auth_digest*",
+            "auth_gss*",
+            "auth_ldap*",
+            "auth_pam*",
             "allow",
             "deny",
             "satisfy",
@@ -213,7 +218,7 @@ const TOLD: &[Told] = &[
         CLOSED,
     ),
     (
-        &["limit_req*", "limit_conn*", "limit_rate*", "limit_except"],
+        &["limit_req*", "limit_conn*", "limit_rate*"],
         Class::Unsupported,
         "requests are not rationed: [limits] connections_per_address bounds connections, and an application or what stands in front has \
          to bound the rest",
@@ -359,6 +364,7 @@ pub(super) fn told_as_a_whole(name: &str) -> Option<&'static str> {
         "stream" | "mail" => {
             Some("the proxy speaks HTTP alone: leave an nginx for this, or another proxy of connections")
         }
+        "limit_except" => Some(CLOSED),
         "types" => Some("about files that nginx reads itself, of which there are none"),
         "geo" | "perl" => Some("no rule of the proxy depends on this"),
         name if name.ends_with("_by_lua_block") => {
@@ -366,12 +372,4 @@ pub(super) fn told_as_a_whole(name: &str) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// Whether a directive lets some in and others not.
-pub(super) fn guards(name: &str) -> bool {
-    matches!(
-        name,
-        "auth_basic" | "auth_request" | "auth_jwt" | "deny" | "internal" | "secure_link"
-    ) || name.starts_with("access_by_lua")
 }
