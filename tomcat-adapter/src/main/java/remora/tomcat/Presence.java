@@ -32,6 +32,9 @@ final class Presence {
   /** Tomcat's background thread may still come by while an application is taken away. */
   private boolean ended;
 
+  /** The store was told that this Tomcat leaves, and nobody has said since that it is back. */
+  private boolean away;
+
   Presence(RemoraManager manager, StoreOptions where, ManagerOptions options, SessionStore store) {
     this.manager = manager;
     this.where = where;
@@ -62,13 +65,22 @@ final class Presence {
     review();
   }
 
-  /** Looks whether something else is to be said than before; called now and then, too. */
+  /**
+   * Looks whether something else is to be said than before; called now and then, too. Of a Tomcat
+   * that leaves there is nothing to say.
+   */
   void review() {
     if (ServerSteps.haveStarted(manager.getContext())
-        && !announce()
+        && !say()
         && !manager.isAnnouncedByProgram()) {
       nowhere();
     }
+  }
+
+  /** The connectors answer, for the first time or again: says to the store what is served. */
+  synchronized void announce() {
+    away = false;
+    say();
   }
 
   /**
@@ -76,8 +88,8 @@ final class Presence {
    *
    * @return false while no connector answers; an embedded server may open them later than it starts
    */
-  synchronized boolean announce() {
-    if (ended) {
+  private synchronized boolean say() {
+    if (ended || away) {
       return true;
     }
     String url = options.url == null ? Connectors.url(manager.getContext()) : options.url();
@@ -125,11 +137,13 @@ final class Presence {
   }
 
   /**
-   * Says to the store that this Tomcat leaves. Returns at once.
+   * Says to the store that this Tomcat leaves, which undoes what was said before. Returns at once.
    *
    * @return by which the store's word can be waited for
    */
-  Farewell leaves() {
+  synchronized Farewell leaves() {
+    said = null;
+    away = true;
     return store.leave();
   }
 

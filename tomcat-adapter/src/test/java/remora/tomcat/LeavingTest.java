@@ -119,6 +119,21 @@ class LeavingTest {
   }
 
   @Test
+  void a_program_that_has_left_is_announced_again_when_it_says_so_and_no_sooner() throws Exception {
+    Embedding program = new Embedding(node.manager);
+    assertEquals(3, node.store.announcements.size());
+    program.retire();
+    node.tomcat.getConnector().setProperty("maxThreads", "31");
+    node.manager.backgroundProcess();
+    assertEquals(3, node.store.announcements.size(), "it leaves, whatever changes");
+    node.tomcat.getConnector().setProperty("maxThreads", "200");
+    program.announce();
+    assertEquals(6, node.store.announcements.size(), "the same as before, of all applications");
+    node.manager.backgroundProcess();
+    assertEquals(6, node.store.announcements.size());
+  }
+
+  @Test
   void requests_at_hand_are_waited_for_where_the_store_has_heard() throws Exception {
     busy();
     Thread leaves = new Thread(() -> listeners().get(0).leave(FAR_NANOS, FAR_NANOS), "leaves");
