@@ -51,6 +51,14 @@ impl Mark {
         }
     }
 
+    /// The same over something of this print.
+    fn over_this(version: u64, print: u64) -> Self {
+        Self {
+            told: vec![print],
+            ..Self::over(version)
+        }
+    }
+
     /// Whether the store has, or may have, anything of the same.
     pub(crate) fn is_known(&self) -> bool {
         self.version > 0 || !self.told.is_empty()
@@ -245,14 +253,14 @@ impl<T: Marked> Kept<T> {
         let Some(said) = self.0.get_mut(name) else { return };
         let is_this = said.stored().print() == stored.print();
         let mark = said.mark_mut();
-        if !mark.untold || version < mark.version {
+        if !mark.untold || version < mark.version || version == mark.version && !is_this {
             return;
         }
-        if is_this {
-            *mark = Mark::there(version);
-        } else if version > mark.version {
-            *mark = Mark::over(version);
-        }
+        *mark = if is_this {
+            Mark::there(version)
+        } else {
+            Mark::over_this(version, stored.print())
+        };
     }
 
     /// What holds once the store told `told` over `held`.
@@ -278,8 +286,7 @@ impl<T: Marked> LastWord<T> {
         if (shown.is_unread)(name) || shown.is_same && mark.version > shown.version {
             return Some(mark.clone());
         }
-        let is_unheard_of = !shown.is_same && there.is_none() && matches!(self, LastWord::Wish(_));
-        if is_unheard_of {
+        if !shown.is_same && there.is_none() && matches!(self, LastWord::Wish(_)) {
             return Some(Mark::over(0));
         }
         if !mark.untold {
@@ -293,6 +300,9 @@ impl<T: Marked> LastWord<T> {
             return None;
         }
         let is_ours = print.is_some_and(|print| mark.told.contains(&print));
-        (is_ours || (shown.is_pressing)(name)).then(|| Mark::over(version))
+        (is_ours || (shown.is_pressing)(name)).then(|| Mark {
+            told: print.into_iter().collect(),
+            ..Mark::over(version)
+        })
     }
 }
