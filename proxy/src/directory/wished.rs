@@ -82,9 +82,9 @@ impl Directory {
         self.lock().view.telling(of, is_pressing)
     }
 
-    /// The store has answered that it has this, as this version. What holds is the same.
-    pub(crate) fn answered(&self, said: &StoredWish, version: u64) {
-        self.lock().view.wishes.answered(said, version);
+    /// The store has answered that it has this, as this version. What holds is the same. Says whether that settles anything.
+    pub(crate) fn answered(&self, said: &StoredWish, version: u64) -> bool {
+        self.lock().view.wishes.answered(said, version)
     }
 
     /// Routes of which something is wished and that no pool has.

@@ -248,19 +248,23 @@ impl<T: Marked> Kept<T> {
         Some(stored)
     }
 
-    /// The store has answered that it has these words, as this version. What was said here since is made over that.
-    pub(crate) fn answered(&mut self, name: &str, stored: &StoredWish, version: u64) {
-        let Some(said) = self.0.get_mut(name) else { return };
+    /// The store has answered that it has these words, as this version. What was said here since is made over that. Says whether that
+    /// settles anything.
+    pub(crate) fn answered(&mut self, name: &str, stored: &StoredWish, version: u64) -> bool {
+        let Some(said) = self.0.get_mut(name) else {
+            return false;
+        };
         let is_this = said.stored().print() == stored.print();
         let mark = said.mark_mut();
         if !mark.untold || version < mark.version || version == mark.version && !is_this {
-            return;
+            return false;
         }
         *mark = if is_this {
             Mark::there(version)
         } else {
             Mark::over_this(version, stored.print())
         };
+        true
     }
 
     /// What holds once the store told `told` over `held`.
@@ -283,8 +287,16 @@ impl<T: Marked> LastWord<T> {
     fn stands(&self, name: &str, there: Option<&Self>, shown: &Shown<'_>) -> Option<Mark> {
         let mark = self.mark();
         let version = there.map_or(0, |there| there.mark().version);
-        if (shown.is_unread)(name) || shown.is_same && mark.version > shown.version {
+        let is_unread = (shown.is_unread)(name);
+        if shown.is_same && (is_unread || mark.version > shown.version) {
             return Some(mark.clone());
+        }
+        if is_unread {
+            // The version is another cluster's.
+            return Some(Mark {
+                version: 0,
+                ..mark.clone()
+            });
         }
         if !shown.is_same && there.is_none() && matches!(self, LastWord::Wish(_)) {
             return Some(Mark::over(0));

@@ -104,12 +104,13 @@ impl Wishes {
         })
     }
 
-    /// The store has answered that it has this, as this version. What was said here since is made over that.
-    pub fn answered(&mut self, said: &StoredWish, version: u64) {
-        if let Some(route) = named(&said.of, ROUTE) {
-            self.routes.answered(route, said, version);
-        } else if let Some(pool) = named(&said.of, POOL) {
-            self.pools.kept_mut().answered(pool, said, version);
+    /// The store has answered that it has this, as this version. What was said here since is made over that. Says whether that settles
+    /// anything.
+    pub fn answered(&mut self, said: &StoredWish, version: u64) -> bool {
+        match (named(&said.of, ROUTE), named(&said.of, POOL)) {
+            (Some(route), _) => self.routes.answered(route, said, version),
+            (_, Some(pool)) => self.pools.kept_mut().answered(pool, said, version),
+            _ => false,
         }
     }
 

@@ -100,8 +100,9 @@ impl Following {
                         version,
                         "the store has been told what is wished here"
                     );
-                    self.0.directory.answered(&said, version);
-                    self.changed();
+                    if self.0.directory.answered(&said, version) {
+                        self.changed();
+                    }
                 }
                 // There is another since, which the next view tells.
                 Err(status) if status.code() == Code::FailedPrecondition => {}

@@ -420,3 +420,28 @@ async fn an_untold_wish_gives_way_to_a_later_one() {
         .await;
     assert_eq!(proxy.status().untold, 0);
 }
+
+#[tokio::test]
+async fn an_answer_that_settles_nothing_is_not_asked_for_in_a_loop() {
+    let store = Registry::start().await;
+    let mut kept = View {
+        cluster: "c0".into(),
+        version: 900,
+        ..View::default()
+    };
+    let before = StoredWish {
+        of: StoredWish::of_route("n1"),
+        said: "weight=3".into(),
+        version: 900,
+        ..StoredWish::default()
+    };
+    kept.hear(&before).unwrap();
+    let proxy = Proxy::of(&config(&[&store]), kept);
+    let mut unread = view(2, &[server("n1", 1)]);
+    unread.wishes.push(wish("route n1", "zone=a", 2));
+    store.say(unread).await;
+    proxy.wait("its view", |proxy| proxy.status().present).await;
+    store.answer(Ok(3));
+    assert!(proxy.drain("n1").await, "over what is not understood");
+    assert_eq!(store.wished().base, Some(2));
+}
