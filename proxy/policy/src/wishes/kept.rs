@@ -298,7 +298,7 @@ impl<T: Marked> LastWord<T> {
                 ..mark.clone()
             });
         }
-        if !shown.is_same && there.is_none() && matches!(self, LastWord::Wish(_)) {
+        if !shown.is_same && there.is_none() {
             return Some(Mark::over(0));
         }
         if !mark.untold {
