@@ -233,6 +233,9 @@ impl Maintenances {
         if wish.page.is_some() {
             behind = behind.strip_prefix('\n')?;
         }
+        if is_lifted && !wish.mark.is_something() {
+            return None;
+        }
         let said = if is_lifted {
             let who = (!by.is_empty()).then(|| by.into());
             let (at, mark) = ((wish.since != 0).then_some(wish.since), wish.mark);
@@ -295,6 +298,7 @@ mod tests {
             "shop on since=1 page=html:9 by=ada\nshort\n",
             "shop on since=1 page=pdf:5 by=ada\nshort\n",
             "shop on since=1 zone=a by=ada\n",
+            "shop lifted since=1 by=ada\n",
         ] {
             assert!(Maintenances::read(&format!("{FIRST}{line}")).is_err(), "{line}");
         }

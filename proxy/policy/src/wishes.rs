@@ -233,8 +233,7 @@ impl Wishes {
                 _ => wish.take(word)?,
             }
         }
-        let is_something = wish.mark.untold || wish.mark.version > 0;
-        if is_lifted != wish.says_nothing() || is_lifted && !is_something {
+        if is_lifted != wish.says_nothing() || is_lifted && !wish.mark.is_something() {
             return None;
         }
         self.routes.put(route, wish.said());

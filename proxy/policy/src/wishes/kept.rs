@@ -64,6 +64,11 @@ impl Mark {
         self.version > 0 || !self.told.is_empty()
     }
 
+    /// Whether what was taken back is worth a line.
+    pub(crate) fn is_something(&self) -> bool {
+        self.untold || self.version > 0
+    }
+
     /// In the words of a line, each behind a blank.
     pub(crate) fn words(&self) -> String {
         let version = match self.version {
@@ -208,8 +213,13 @@ impl<T: Marked> Kept<T> {
         self.0.iter().map(|(name, said)| (&**name, said))
     }
 
-    /// Takes in what is known of this, with its mark, in place of all before.
+    /// Takes in what is known of this, with its mark, in place of all before. What was taken back leaves no trace unless the store is to be
+    /// told, or has a version of it.
     pub(crate) fn put(&mut self, name: &str, said: LastWord<T>) {
+        if matches!(said, LastWord::Nothing(_)) && !said.mark().is_something() {
+            self.0.remove(name);
+            return;
+        }
         self.0.insert(name.into(), said);
     }
 
