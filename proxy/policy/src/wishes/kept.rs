@@ -18,8 +18,8 @@ use std::sync::Arc;
 use super::StoredWish;
 
 /// Words that were told and not answered, of one wish at a time: each time that an operator changes his mind while the store does not
-/// answer is one more, and after each of these he waits for two seconds.
-const TOLD_MAX: usize = 8;
+/// answer is one more, and after each of these he waits for two seconds. 32: nobody does for a minute.
+const TOLD_MAX: usize = 32;
 
 /// How a wish stands with the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -317,14 +317,15 @@ impl<T: Marked> LastWord<T> {
         if shown.is_same && mark.version == version {
             return Some(mark.clone());
         }
-        let print = there.map(|there| there.stored().print());
-        if print == Some(self.stored().print()) {
+        let Some(there) = there else {
+            // Nothing is there but what was taken back so long ago that the store has forgotten it.
+            return matches!(self, LastWord::Wish(_)).then(|| Mark::over(0));
+        };
+        let print = there.stored().print();
+        if print == self.stored().print() {
             return None;
         }
-        let is_ours = print.is_some_and(|print| mark.told.contains(&print));
-        (is_ours || (shown.is_pressing)(name)).then(|| Mark {
-            told: print.into_iter().collect(),
-            ..Mark::over(version)
-        })
+        let is_ours = mark.told.contains(&print);
+        (is_ours || (shown.is_pressing)(name)).then(|| Mark::over_this(version, print))
     }
 }
