@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use remora_policy::{Maintenances, View, Wishes};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// The file of what is wished of routes.
 const ROUTES: &str = "wishes";
@@ -27,7 +27,11 @@ const VIEW: &str = "view";
 
 /// Where wishes go at this moment; clones share it.
 #[derive(Clone, Debug)]
-pub struct Keeping(Arc<Mutex<WishPlace>>);
+pub struct Keeping {
+    place: Arc<Mutex<WishPlace>>,
+    /// Changes whenever a successor has failed.
+    returns: watch::Sender<()>,
+}
 
 /// The place of wishes.
 #[derive(Debug)]
@@ -54,12 +58,16 @@ impl Keeping {
             .as_ref()
             .map_or_else(|| Ok(View::default()), WishStore::read)?;
         let place = WishPlace { store, handed_over };
-        Ok((Self(Arc::new(Mutex::new(place))), view))
+        let keeping = Self {
+            place: Arc::new(Mutex::new(place)),
+            returns: watch::channel(()).0,
+        };
+        Ok((keeping, view))
     }
 
     /// The place, for as long as a wish takes: one after the other.
     pub(crate) async fn hold(&self) -> MutexGuard<'_, WishPlace> {
-        self.0.lock().await
+        self.place.lock().await
     }
 
     /// Has the word from now on. Gives what is kept, if it outlives the process: a predecessor has had the last word.
@@ -84,9 +92,15 @@ impl Keeping {
         self.hold().await.handed_over = true;
     }
 
-    /// The successor has failed.
+    /// The successor has failed. Whoever waits to be told so is woken: what was said meanwhile is still to be kept, and told to the store.
     pub(crate) async fn take_back(&self) {
         self.hold().await.handed_over = false;
+        self.returns.send_replace(());
+    }
+
+    /// Changes from now on whenever this process has the word back.
+    pub(crate) fn returns(&self) -> watch::Receiver<()> {
+        self.returns.subscribe()
     }
 }
 

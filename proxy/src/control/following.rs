@@ -105,6 +105,15 @@ impl Following {
             () = self.follow_all() => {}
             () = self.keep_kept() => {}
             () = self.keep_telling() => {}
+            () = self.keep_returning() => {}
+        }
+    }
+
+    /// What was left undone while a successor had the word is done once that has failed.
+    async fn keep_returning(&self) {
+        let mut returns = self.0.keeping.returns();
+        while returns.changed().await.is_ok() {
+            self.changed();
         }
     }
 

@@ -422,6 +422,20 @@ async fn an_untold_wish_gives_way_to_a_later_one() {
 }
 
 #[tokio::test]
+async fn what_was_wished_before_a_successor_failed_is_told_then() {
+    let store = Registry::start().await;
+    let (keeping, _) = Keeping::open(None, None).unwrap();
+    let proxy = Proxy::keeping(&config(&[&store]), View::default(), keeping.clone());
+    store.say(view(7, &[server("n1", 1)])).await;
+    proxy.wait("its view", |proxy| proxy.status().present).await;
+    store.answer(Ok(9));
+    keeping.hand_over().await;
+    assert!(!proxy.drain("n1").await, "a successor has the word");
+    keeping.take_back().await;
+    proxy.wait("it is told", |proxy| proxy.status().untold == 0).await;
+}
+
+#[tokio::test]
 async fn an_answer_that_settles_nothing_is_not_asked_for_in_a_loop() {
     let store = Registry::start().await;
     let mut kept = View {
