@@ -294,13 +294,31 @@ impl Control {
             .iter()
             .map(|(route, _)| StoredWish::of_route(route))
             .collect();
-        let shared = self.following.shared(&of).await;
+        let shared = self.following.shared(&of, change.presses()).await;
+        if !change.presses() {
+            self.still_holds(&wished)?;
+        }
         let is_meant = |route: &Arc<str>| wished.iter().any(|(meant, _)| meant == route);
         Ok(DrainReply {
             upstreams: self.statuses(|upstream| is_meant(&upstream.route)),
             ends_with_process: !is_kept && !shared,
             shared,
         })
+    }
+
+    /// Whether nobody else's wish has taken the place of these.
+    fn still_holds(&self, wished: &[(Arc<str>, Wish)]) -> Result<(), Refused> {
+        let wishes = self.directory.wishes();
+        let said = |wish: &Wish| (wish.state, wish.until, wish.weight, wish.who.clone());
+        let lost = wished
+            .iter()
+            .find(|(route, wish)| said(&wishes.of(route)) != said(wish));
+        match lost {
+            None => Ok(()),
+            Some((route, _)) => Err(Refused::Against(format!(
+                "{route}: somebody has wished otherwise at the same moment, and that holds: look, and ask again"
+            ))),
+        }
     }
 
     /// The same of a pool.
@@ -335,7 +353,7 @@ impl Control {
             let said = maintaining::told(wished);
             self.tell(Sort::Maintenance, &name, said, caller);
         }
-        let shared = self.following.shared(&[StoredWish::of_pool(&name)]).await;
+        let shared = self.following.shared(&[StoredWish::of_pool(&name)], true).await;
         let pool = self.pools().into_iter().find(|pool| pool.pool == name);
         Ok(MaintainReply {
             pool,

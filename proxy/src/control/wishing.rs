@@ -68,6 +68,19 @@ impl Change {
         })
     }
 
+    /// Whether it is told to the store over whatever was wished elsewhere meanwhile. A weight is not: what is told is a whole wish, and
+    /// the state in it may be one that somebody has just taken back.
+    pub(super) fn presses(self) -> bool {
+        !matches!(
+            self,
+            Change::Set {
+                state: None,
+                reset: false,
+                ..
+            }
+        )
+    }
+
     /// What it does, for people; `now` in seconds since 1970.
     pub(super) fn said(self, now: u64) -> String {
         match self {

@@ -33,12 +33,14 @@ impl Following {
         self.0.reach.borrow().is_some() || self.0.directory.view().is_told()
     }
 
-    /// These are wished here from now on; waits until the store has them. Says whether it does.
-    pub(in crate::control) async fn shared(&self, of: &[String]) -> bool {
+    /// These are wished here from now on; waits until the store has them, or others in place of them. Says whether it does. Those that
+    /// press are told over whatever is wished elsewhere meanwhile.
+    pub(in crate::control) async fn shared(&self, of: &[String], is_pressing: bool) -> bool {
         if self.0.reach.borrow().is_none() {
             return false;
         }
-        self.books().pressing.extend(of.iter().cloned());
+        let pressing = if is_pressing { of } else { &[] };
+        self.books().pressing.extend_from_slice(pressing);
         let mut changes = self.0.changes.subscribe();
         self.changed();
         let has_them = || !self.untold().iter().any(|said| of.contains(&said.of));
@@ -46,7 +48,7 @@ impl Following {
         let is_told = timeout(SHARED, told).await.is_ok();
         // Nobody waits any more: what was wished elsewhere meanwhile is not to be overwritten.
         let mut books = self.books();
-        books.is_awaited_no_more(of);
+        books.is_awaited_no_more(pressing);
         // What takes nothing back that the store knows of is not told, and it is not asked whether it does.
         is_told && books.is_present
     }

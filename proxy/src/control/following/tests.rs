@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use remora_policy::{AdminState, StoredWish, View, Wish};
 use remora_process::config::Source;
-use remora_proto::v1::{DiscoveryStatus, FollowReply};
+use remora_process::tls::Caller;
+use remora_proto::v1::{DiscoveryStatus, FollowReply, SetRequest};
 use tonic::Status;
 
+use super::super::deeds::{Control, Refused};
 use super::Following;
 use crate::chronicle::Sort;
 use crate::config::Config;
@@ -104,7 +106,7 @@ impl Proxy {
         };
         wishes.set(route, wish, self.following.shares());
         self.directory.follow(wishes);
-        self.following.shared(&[of]).await
+        self.following.shared(&[of], true).await
     }
 }
 
@@ -418,6 +420,40 @@ async fn an_untold_wish_gives_way_to_a_later_one() {
             proxy.state_of("n1") == AdminState::Active
         })
         .await;
+    assert_eq!(proxy.status().untold, 0);
+}
+
+#[tokio::test]
+async fn a_weight_brings_no_drain_back_that_somebody_takes_back_meanwhile() {
+    let store = Registry::start().await;
+    let proxy = Proxy::of(&config(&[&store]), View::default());
+    let mut drained = view(7, &[server("n1", 1)]);
+    drained.wishes.push(wish("route n1", "state=draining", 7));
+    store.say(drained).await;
+    proxy.wait("its view", |proxy| proxy.status().present).await;
+    store.answer(Err(Status::failed_precondition("there is another since")));
+    let (keeping, _) = Keeping::open(None, None).unwrap();
+    let control = Control::new(
+        proxy.directory.clone(),
+        keeping,
+        proxy.following.clone(),
+        [].into(),
+    );
+    let request = SetRequest {
+        route: "n1".to_owned(),
+        weight: Some(5),
+        ..SetRequest::default()
+    };
+    let asked = tokio::spawn(async move { control.set(Caller::nobody(), request).await });
+    proxy
+        .wait("it is wished", |proxy| proxy.status().untold == 1)
+        .await;
+    let mut lifted = view(8, &[server("n1", 1)]);
+    lifted.wishes.push(wish("route n1", "", 8));
+    store.say(lifted).await;
+    let refused = asked.await.unwrap().unwrap_err();
+    assert!(matches!(refused, Refused::Against(_)), "{refused:?}");
+    assert_eq!(proxy.state_of("n1"), AdminState::Active);
     assert_eq!(proxy.status().untold, 0);
 }
 
