@@ -131,9 +131,9 @@ pub(super) fn reaches(
     if of_all || caller.roles().is_none() {
         Ok(())
     } else if application.is_empty() {
-        Err(malformed(
-            "the filter names no application: a session manager asks of its own applications alone",
-        ))
+        Err(malformed(format!(
+            "the filter of {caller} names no application: a session manager asks of its own applications alone"
+        )))
     } else {
         speaks_for(caller, [application])
     }

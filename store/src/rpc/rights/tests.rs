@@ -172,6 +172,8 @@ fn a_session_manager_lists_and_ends_sessions_of_its_own_applications_alone() {
     let both = Caller::with_roles("tomcat1", roles);
     assert!(reaches(&both, Need::LookWithin, Some(&of("localhost/bank"))).is_ok());
     assert!(reaches(&both, Need::EndWithin, Some(&of("localhost/bank"))).is_err());
+    let refused = reaches(&both, Need::EndWithin, None).unwrap_err().message;
+    assert!(refused.contains("tomcat1"), "the books say who: {refused}");
     assert!(reaches(&both, Need::EndWithin, Some(&of("localhost/shop"))).is_ok());
 }
 
