@@ -1,9 +1,10 @@
 package remora.tomcat.store.grpc;
 
 import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
@@ -16,7 +17,7 @@ import remora.proto.v1.Refusal;
 import remora.proto.v1.SessionFilter;
 import remora.proto.v1.SessionSummary;
 import remora.proto.v1.StoreAdminGrpc;
-import remora.proto.v1.StoreAdminGrpc.StoreAdminBlockingStub;
+import remora.proto.v1.StoreAdminGrpc.StoreAdminFutureStub;
 import remora.tomcat.store.SessionDirectory;
 import remora.tomcat.store.SessionEntry;
 import remora.tomcat.store.SessionKey;
@@ -132,45 +133,95 @@ public final class GrpcSessionDirectory implements SessionDirectory {
     return ask(stub -> stub.killSessions(asked)).getKilled();
   }
 
-  private <A> A ask(Function<StoreAdminBlockingStub, A> call) {
-    if (closed.get()) {
-      throw new StoreUnavailableException("this view of the session store is closed");
-    }
-    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.timeoutMillis());
-    client.start();
-    String problem = "";
-    while (deadline - System.nanoTime() > 0) {
-      client.failIfAway();
-      Link link = client.link();
-      if (link != null) {
-        try {
-          return call.apply(
-              StoreAdminGrpc.newBlockingStub(link.channel())
-                  .withDeadlineAfter(deadline - System.nanoTime(), TimeUnit.NANOSECONDS));
-        } catch (StatusRuntimeException failed) {
-          problem = again(failed);
-        }
-      }
-      LockSupport.parkNanos(RETRY_NANOS);
-    }
-    throw new StoreUnavailableException(
-        "no answer about sessions from the session store within "
-            + options.timeoutMillis()
-            + " ms; the last problem was: "
-            + (problem.isEmpty() ? client.lastProblem() : problem));
+  private <A> A ask(Function<StoreAdminFutureStub, Future<A>> call) {
+    return new Asking().until(call);
   }
 
-  /** What went wrong, in a sentence, if it is worth another try. */
-  private static String again(StatusRuntimeException failed) {
-    Refusal refusal = Link.refusalIn(failed.getTrailers());
-    String text = refusal == null ? Link.describe(failed.getStatus()) : refusal.getMessage();
-    if (refusal != null && refusal.getReason() == Refusal.Reason.REASON_FORBIDDEN) {
-      throw new StoreRefusedException(StoreRefusedException.Reason.FORBIDDEN, text);
-    } else if (refusal != null && refusal.getReason() == Refusal.Reason.REASON_MALFORMED
-        || failed.getStatus().getCode() == Status.Code.INVALID_ARGUMENT) {
-      throw new StoreRefusedException(StoreRefusedException.Reason.MALFORMED, text);
+  /** A thread that asks until the store timeout, which runs from here on, is up. */
+  final class Asking {
+
+    private final long deadline =
+        System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(options.timeoutMillis());
+
+    private String problem = "";
+    private boolean interrupted;
+
+    private long left() {
+      return deadline - System.nanoTime();
     }
-    return text;
+
+    /** Asks whoever leads until there is an answer. An interrupt is kept for later. */
+    <A> A until(Function<StoreAdminFutureStub, Future<A>> call) {
+      try {
+        return again(call);
+      } finally {
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+      }
+    }
+
+    private <A> A again(Function<StoreAdminFutureStub, Future<A>> call) {
+      if (closed.get()) {
+        throw new StoreUnavailableException("this view of the session store is closed");
+      }
+      client.start();
+      while (left() > 0) {
+        client.failIfAway();
+        Link link = client.link();
+        if (link != null) {
+          StoreAdminFutureStub stub =
+              StoreAdminGrpc.newFutureStub(link.channel())
+                  .withDeadlineAfter(left(), TimeUnit.NANOSECONDS);
+          try {
+            return answer(call.apply(stub));
+          } catch (ExecutionException failed) {
+            problem = problem(failed.getCause());
+          }
+        }
+        LockSupport.parkNanos(RETRY_NANOS);
+        interrupted |= Thread.interrupted();
+      }
+      throw new StoreUnavailableException(
+          "no answer about sessions from the session store within "
+              + options.timeoutMillis()
+              + " ms; the last problem was: "
+              + (problem.isEmpty() ? client.lastProblem() : problem));
+    }
+
+    /** Waits for an answer, at most until the deadline that its call carries. */
+    private <A> A answer(Future<A> coming) throws ExecutionException {
+      while (true) {
+        try {
+          return coming.get();
+        } catch (InterruptedException later) {
+          interrupted = true;
+        }
+      }
+    }
+
+    /** What went wrong, in a sentence, if it is worth another try. */
+    private String problem(Throwable failed) {
+      Status status = Status.fromThrowable(failed);
+      Refusal refusal = Link.refusalIn(Status.trailersFromThrowable(failed));
+      String text = refusal == null ? Link.describe(status) : refusal.getMessage();
+      StoreRefusedException.Reason forGood = forGood(status, refusal);
+      if (forGood != null) {
+        throw new StoreRefusedException(forGood, text);
+      }
+      return text;
+    }
+  }
+
+  /** Why repeating cannot help; null if it may. */
+  private static StoreRefusedException.Reason forGood(Status status, Refusal refusal) {
+    if (refusal != null && refusal.getReason() == Refusal.Reason.REASON_FORBIDDEN) {
+      return StoreRefusedException.Reason.FORBIDDEN;
+    } else if (refusal != null && refusal.getReason() == Refusal.Reason.REASON_MALFORMED
+        || status.getCode() == Status.Code.INVALID_ARGUMENT) {
+      return StoreRefusedException.Reason.MALFORMED;
+    }
+    return null;
   }
 
   @Override

@@ -7,6 +7,7 @@ import io.grpc.ServerCall;
 import io.grpc.ServerCallHandler;
 import io.grpc.ServerInterceptor;
 import io.grpc.ServerInterceptors;
+import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
@@ -116,6 +117,9 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
   /** When true, streams are accepted and never welcomed. */
   volatile boolean frozen;
 
+  /** What operators ask, and applications of their sessions. */
+  final FakeAdmin admin = new FakeAdmin();
+
   volatile Stream stream;
   private final Server server;
   private final int port;
@@ -150,6 +154,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
         builder
             .addService(ServerInterceptors.intercept(this, remembering()))
             .addService(new Registry())
+            .addService(admin)
             .build()
             .start();
     port = server.getPort();
@@ -174,7 +179,7 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
     private <T> void answer(T reply, StreamObserver<T> answer, boolean frozen) {
       Refusal refused = registryRefusal;
       if (refused != null) {
-        answer.onError(statusOf(refused.getReason()).asRuntimeException(trailers(refused)));
+        answer.onError(asError(refused));
       } else if (!frozen) {
         answer.onNext(reply);
         answer.onCompleted();
@@ -194,6 +199,11 @@ final class FakeNode extends SessionStoreGrpc.SessionStoreImplBase implements Au
       default:
         return io.grpc.Status.UNAVAILABLE;
     }
+  }
+
+  /** How a call hears of a refusal. */
+  static StatusRuntimeException asError(Refusal refused) {
+    return statusOf(refused.getReason()).asRuntimeException(trailers(refused));
   }
 
   private static Metadata trailers(Refusal refusal) {

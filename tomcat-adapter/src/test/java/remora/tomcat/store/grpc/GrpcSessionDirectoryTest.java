@@ -1,0 +1,110 @@
+package remora.tomcat.store.grpc;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static remora.tomcat.Conditions.await;
+
+import io.grpc.stub.StreamObserver;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import remora.proto.v1.KillSessionsReply;
+import remora.proto.v1.Refusal;
+import remora.tomcat.store.SessionDirectory;
+import remora.tomcat.store.SessionEntry;
+import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreUnavailableException;
+
+/** How an application's view of its sessions asks; against nodes that obey a script. */
+class GrpcSessionDirectoryTest extends TwoNodes {
+
+  private SessionDirectory directory(long timeoutMillis) {
+    return directory(new StoreOptions(first.address(), "n1", timeoutMillis));
+  }
+
+  private SessionDirectory directory(StoreOptions options) {
+    SessionDirectory opened = GrpcSessionDirectory.open(options, "localhost/shop");
+    open.add(opened);
+    return opened;
+  }
+
+  /** With a leader found, so that a short time is not spent on the first connection. */
+  private SessionDirectory connected(long timeoutMillis) {
+    directory(20_000).all();
+    first.admin.lists.clear();
+    return directory(timeoutMillis);
+  }
+
+  private static Refusal refusal(Refusal.Reason reason) {
+    return Refusal.newBuilder().setReason(reason).setMessage("a test says so").build();
+  }
+
+  private static <A> FutureTask<A> begin(Callable<A> call) {
+    FutureTask<A> task = new FutureTask<>(call);
+    new Thread(task, "asks").start();
+    return task;
+  }
+
+  private static KillSessionsReply killed(long sessions) {
+    return KillSessionsReply.newBuilder().setKilled(sessions).build();
+  }
+
+  @Test
+  void anInterruptBeforeTheCallIsKeptForLater() {
+    SessionDirectory sessions = directory(10_000);
+    Thread.currentThread().interrupt();
+    List<SessionEntry> found;
+    try {
+      found = sessions.all();
+    } finally {
+      assertTrue(Thread.interrupted());
+    }
+    assertEquals(Collections.emptyList(), found);
+    assertEquals(1, first.admin.lists.size());
+  }
+
+  @Test
+  void anInterruptWhileAnAnswerIsWaitedForCancelsNothing() throws Exception {
+    List<StreamObserver<KillSessionsReply>> held = new CopyOnWriteArrayList<>();
+    first.admin.killing = (asked, answer) -> held.add(answer);
+    SessionDirectory sessions = directory(10_000);
+    AtomicReference<Thread> asker = new AtomicReference<>();
+    FutureTask<Long> ends =
+        begin(
+            () -> {
+              asker.set(Thread.currentThread());
+              long ended = sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada");
+              assertTrue(Thread.interrupted(), "kept");
+              return ended;
+            });
+    await("a kill", () -> held.size() == 1);
+    asker.get().interrupt();
+    await("an interrupt that was taken", () -> !asker.get().isInterrupted());
+    FakeAdmin.tell(held.get(0), killed(3));
+    assertEquals(3, ends.get());
+    assertEquals(1, first.admin.kills.size());
+  }
+
+  @Test
+  void whoIsInterruptedAsksAgainNoFasterThanOthers() {
+    first.admin.killing =
+        (asked, answer) ->
+            answer.onError(FakeNode.asError(refusal(Refusal.Reason.REASON_OVERLOADED)));
+    SessionDirectory sessions = connected(1_000);
+    Thread.currentThread().interrupt();
+    try {
+      assertThrows(
+          StoreUnavailableException.class,
+          () -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
+    } finally {
+      assertTrue(Thread.interrupted());
+    }
+    int tries = first.admin.kills.size();
+    assertTrue(tries > 1 && tries <= 60, tries + " tries in a second, with a pause of 20 ms");
+  }
+}
