@@ -17,9 +17,13 @@ import java.util.List;
  * <ul>
  *   <li>{@link StoreRefusedException}: nothing happened and repeating cannot help, as where the
  *       certificate does not speak for the application.
- *   <li>{@link StoreUnavailableException}: no answer in time. Sessions may have ended all the same;
- *       saying it again is harmless.
+ *   <li>{@link StoreUnavailableException}: no answer in time. Its effect says whether sessions may
+ *       have ended, or may yet, all the same; saying it again is harmless.
  * </ul>
+ *
+ * <p>Where an answer is lost the store is asked again within the call. What the first try ended is
+ * not counted then: what is told of ended sessions is a lower bound, and none of those that were
+ * meant is left all the same.
  *
  * <p>Thread-safe.
  */
@@ -68,7 +72,7 @@ public interface SessionDirectory extends AutoCloseable {
    * @param label {@link #PRINCIPAL}, {@link #OIDC_SID}, {@link #OIDC_SESSION} or {@link
    *     #OIDC_SUBJECT}
    * @param value its whole value, not empty
-   * @return how many ended
+   * @return how many ended at least
    */
   long endLabelled(String label, String value);
 
@@ -76,7 +80,7 @@ public interface SessionDirectory extends AutoCloseable {
    * Ends one session.
    *
    * @param hash all digits of its key
-   * @return whether there was one
+   * @return true if this ended it; false if there was none by the time the store answered
    */
   boolean end(String hash);
 

@@ -24,11 +24,12 @@ import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
 import remora.tomcat.store.StoreUnavailableException;
+import remora.tomcat.store.StoreUnavailableException.Effect;
 
 /**
  * An application's view of its own sessions, over the connection that the session managers of this
  * JVM share: asks whoever leads, and again until the time is up. That is harmless, as nothing here
- * counts on happening once.
+ * counts on happening once; only what a try has ended whose answer was lost is counted by nobody.
  */
 public final class GrpcSessionDirectory implements SessionDirectory {
 
@@ -146,6 +147,9 @@ public final class GrpcSessionDirectory implements SessionDirectory {
     private String problem = "";
     private boolean interrupted;
 
+    /** NONE while every try was refused, for a refusal says that nothing happened. */
+    private Effect effect = Effect.NONE;
+
     private long left() {
       return deadline - System.nanoTime();
     }
@@ -163,11 +167,12 @@ public final class GrpcSessionDirectory implements SessionDirectory {
 
     private <A> A again(Function<StoreAdminFutureStub, Future<A>> call) {
       if (closed.get()) {
-        throw new StoreUnavailableException("this view of the session store is closed");
+        throw new StoreUnavailableException(
+            "this view of the session store is closed", Effect.NONE);
       }
       client.start();
       while (left() > 0) {
-        client.failIfAway();
+        client.failIfAway(effect);
         Link link = client.link();
         if (link != null) {
           StoreAdminFutureStub stub =
@@ -186,7 +191,8 @@ public final class GrpcSessionDirectory implements SessionDirectory {
           "no answer about sessions from the session store within "
               + options.timeoutMillis()
               + " ms; the last problem was: "
-              + (problem.isEmpty() ? client.lastProblem() : problem));
+              + (problem.isEmpty() ? client.lastProblem() : problem),
+          effect);
     }
 
     /** Waits for an answer, at most until the deadline that its call carries. */
@@ -207,7 +213,14 @@ public final class GrpcSessionDirectory implements SessionDirectory {
       String text = refusal == null ? Link.describe(status) : refusal.getMessage();
       StoreRefusedException.Reason forGood = forGood(status, refusal);
       if (forGood != null) {
-        throw new StoreRefusedException(forGood, text);
+        throw effect == Effect.NONE
+            ? new StoreRefusedException(forGood, text)
+            : new StoreUnavailableException(
+                "a try before may have done what the session store refuses by now: " + text,
+                effect);
+      }
+      if (refusal == null) {
+        effect = Effect.POSSIBLE;
       }
       return text;
     }

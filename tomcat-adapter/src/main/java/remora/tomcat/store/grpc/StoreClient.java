@@ -276,7 +276,7 @@ final class StoreClient implements LeaderFinder.Around {
               + "); keep less in the session");
     }
     start();
-    failIfAway();
+    failIfAway(StoreUnavailableException.Effect.NONE);
     beginsToWait(options);
     try {
       return offerAndAwait(request, options.timeoutMillis());
@@ -344,10 +344,10 @@ final class StoreClient implements LeaderFinder.Around {
     return finder.state().kind() == StoreState.Kind.AWAY;
   }
 
-  /** Whoever would wait in vain hears so at once; nothing has happened then. */
-  void failIfAway() {
+  /** Whoever would wait in vain hears so at once, and what may have become of the call by then. */
+  void failIfAway(StoreUnavailableException.Effect effect) {
     if (isAway()) {
-      throw away(StoreUnavailableException.Effect.NONE);
+      throw away(effect);
     }
   }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
+import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.util.Collections;
 import java.util.List;
@@ -13,11 +14,15 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import remora.proto.v1.KillSessionsReply;
 import remora.proto.v1.Refusal;
 import remora.tomcat.store.SessionDirectory;
 import remora.tomcat.store.SessionEntry;
+import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreRefusedException;
+import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 
 /** How an application's view of its sessions asks; against nodes that obey a script. */
@@ -106,5 +111,66 @@ class GrpcSessionDirectoryTest extends TwoNodes {
     }
     int tries = first.admin.kills.size();
     assertTrue(tries > 1 && tries <= 60, tries + " tries in a second, with a pause of 20 ms");
+  }
+
+  private static StoreUnavailableException unavailable(Executable call) {
+    return assertThrows(StoreUnavailableException.class, call);
+  }
+
+  @Test
+  void aRefusalAfterARefusalSaysThatNothingHappened() {
+    first.admin.killing =
+        (asked, answer) ->
+            answer.onError(
+                FakeNode.asError(
+                    refusal(
+                        first.admin.kills.size() == 1
+                            ? Refusal.Reason.REASON_NO_QUORUM
+                            : Refusal.Reason.REASON_FORBIDDEN)));
+    SessionDirectory sessions = directory(10_000);
+    StoreRefusedException refused =
+        assertThrows(
+            StoreRefusedException.class,
+            () -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
+    assertEquals(StoreRefusedException.Reason.FORBIDDEN, refused.reason());
+    assertEquals(2, first.admin.kills.size());
+  }
+
+  @Test
+  void aRefusalAfterALostAnswerDoesNotSayThatNothingHappened() {
+    first.admin.killing =
+        (asked, answer) ->
+            answer.onError(
+                first.admin.kills.size() == 1
+                    ? Status.UNAVAILABLE.asRuntimeException()
+                    : FakeNode.asError(refusal(Refusal.Reason.REASON_FORBIDDEN)));
+    SessionDirectory sessions = directory(10_000);
+    StoreUnavailableException lost =
+        unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
+    assertEquals(StoreUnavailableException.Effect.POSSIBLE, lost.effect());
+    assertTrue(lost.getMessage().contains("a test says so"), lost.getMessage());
+  }
+
+  @Test
+  void aStoreThatIsAwayAfterALostAnswerMayHaveEndedSessions() throws Exception {
+    List<StreamObserver<KillSessionsReply>> held = new CopyOnWriteArrayList<>();
+    first.admin.killing = (asked, answer) -> held.add(answer);
+    SessionDirectory sessions = directory(30_000);
+    FutureTask<StoreUnavailableException> ends =
+        begin(() -> unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada")));
+    await("a kill", () -> held.size() == 1);
+    StoreOptions hasty = new StoreOptions(first.address(), "n1", 200);
+    SessionStore decides = GrpcSessionStore.openAs(hasty, StoreClient.INSTANCE);
+    open.add(decides);
+    first.refusal = notLeader("");
+    first.stream.end();
+    await("an outage", () -> decides.state().kind() == StoreState.Kind.AWAY);
+    held.get(0).onError(Status.UNAVAILABLE.asRuntimeException());
+    StoreUnavailableException away = ends.get();
+    assertEquals(StoreUnavailableException.Effect.POSSIBLE, away.effect());
+    assertTrue(away.getMessage().contains("is away"), away.getMessage());
+    StoreUnavailableException unasked =
+        unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
+    assertEquals(StoreUnavailableException.Effect.NONE, unasked.effect());
   }
 }
