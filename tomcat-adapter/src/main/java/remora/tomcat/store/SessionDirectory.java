@@ -42,9 +42,11 @@ public interface SessionDirectory extends AutoCloseable {
   String OIDC_SUBJECT = "oidc.subject";
 
   /**
-   * Every session.
+   * Every session. They come in pages of 4,000, each of them a walk of the store's table, and all
+   * have the one store timeout: of more than come in that time none is told.
    *
-   * @return all of them, in the order of their keys; a page at a time is asked for inside
+   * @return all of them, in the order of their keys
+   * @throws StoreUnavailableException also where they are too many for the store timeout
    */
   List<SessionEntry> all();
 

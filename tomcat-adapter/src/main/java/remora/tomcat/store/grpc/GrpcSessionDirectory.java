@@ -33,8 +33,8 @@ import remora.tomcat.store.StoreUnavailableException.Effect;
  */
 public final class GrpcSessionDirectory implements SessionDirectory {
 
-  /** Sessions in a page: some hundred KiB, so that nothing else waits long behind it. */
-  private static final int PAGE_SESSIONS_MAX = 1_000;
+  /** Sessions in a page: as many as a store gives, for each page is a walk of its table. */
+  static final int PAGE_SESSIONS_MAX = 4_000;
 
   /** Pause before asking again. */
   private static final long RETRY_NANOS = 20_000_000L;
@@ -105,12 +105,14 @@ public final class GrpcSessionDirectory implements SessionDirectory {
 
   private List<SessionEntry> list(SessionFilter filter) {
     List<SessionEntry> found = new ArrayList<>();
+    Asking asking = new Asking();
     ListSessionsRequest.Builder page =
         ListSessionsRequest.newBuilder().setFilter(filter).setPageSize(PAGE_SESSIONS_MAX);
     do {
       ListSessionsRequest asked = page.build();
-      ListSessionsReply reply = ask(stub -> stub.listSessions(asked));
+      ListSessionsReply reply = asking.until(stub -> stub.listSessions(asked));
       reply.getSessionsList().forEach(each -> found.add(entry(each)));
+      asking.problem = "these are more than the first " + found.size();
       page.setPage(reply.getNextPage());
     } while (!page.getPage().isEmpty());
     return found;
@@ -131,11 +133,7 @@ public final class GrpcSessionDirectory implements SessionDirectory {
 
   private long end(SessionFilter filter) {
     KillSessionsRequest asked = KillSessionsRequest.newBuilder().setFilter(filter).build();
-    return ask(stub -> stub.killSessions(asked)).getKilled();
-  }
-
-  private <A> A ask(Function<StoreAdminFutureStub, Future<A>> call) {
-    return new Asking().until(call);
+    return new Asking().until(stub -> stub.killSessions(asked)).getKilled();
   }
 
   /** A thread that asks until the store timeout, which runs from here on, is up. */

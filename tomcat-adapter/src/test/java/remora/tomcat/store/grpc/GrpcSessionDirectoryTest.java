@@ -5,17 +5,22 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
+import com.google.protobuf.ByteString;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import remora.proto.v1.KillSessionsReply;
+import remora.proto.v1.ListSessionsReply;
+import remora.proto.v1.ListSessionsRequest;
 import remora.proto.v1.Refusal;
 import remora.tomcat.store.SessionDirectory;
 import remora.tomcat.store.SessionEntry;
@@ -172,5 +177,32 @@ class GrpcSessionDirectoryTest extends TwoNodes {
     StoreUnavailableException unasked =
         unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
     assertEquals(StoreUnavailableException.Effect.NONE, unasked.effect());
+  }
+
+  private static ListSessionsReply before(String next) {
+    return ListSessionsReply.newBuilder().setNextPage(ByteString.copyFromUtf8(next)).build();
+  }
+
+  @Test
+  void pagesAreAsLargeAsAStoreGivesThemAndFollowEachOther() {
+    first.admin.listing =
+        (asked, answer) -> FakeAdmin.tell(answer, before(asked.getPage().isEmpty() ? "two" : ""));
+    directory(10_000).all();
+    List<String> pages =
+        first.admin.lists.stream()
+            .map(ListSessionsRequest::getPage)
+            .map(ByteString::toStringUtf8)
+            .collect(Collectors.toList());
+    assertEquals(Arrays.asList("", "two"), pages);
+    assertEquals(4_000, first.admin.lists.get(0).getPageSize());
+  }
+
+  @Test
+  void allPagesTogetherHaveTheStoreTimeout() {
+    SessionDirectory sessions = connected(1_000);
+    first.admin.listing = (asked, answer) -> FakeAdmin.tell(answer, before("another"));
+    StoreUnavailableException late = unavailable(sessions::all);
+    assertTrue(late.getMessage().contains("1000 ms"), late.getMessage());
+    assertTrue(first.admin.lists.size() > 1);
   }
 }

@@ -107,11 +107,10 @@ class RealStoreIT extends TrustContract {
     Login ada = Login.ofFramework("ada").with(SessionDirectory.OIDC_SID, "at-the-provider");
     first.save(first.nextSerial(), mine, creation().login(ada).build());
     first.save(first.nextSerial(), hers, creation().login(Login.ofFramework("grace")).build());
-    for (int i = 0; i < 1_001; i++) {
-      first.save(first.nextSerial(), newKey(), creation().set("n", 1, number(i)).build());
-    }
+    fill(GrpcSessionDirectory.PAGE_SESSIONS_MAX);
     try (SessionDirectory sessions = GrpcSessionDirectory.open(options, APPLICATION)) {
-      assertTrue(sessions.all().size() > 1_002, "more than a page");
+      assertTrue(
+          sessions.all().size() > GrpcSessionDirectory.PAGE_SESSIONS_MAX + 1, "more than a page");
       List<SessionEntry> found = sessions.labelled(SessionDirectory.PRINCIPAL, "ada");
       assertEquals(Collections.singletonList(mine), keys(found));
       assertEquals("ada", found.get(0).principal());
@@ -129,6 +128,20 @@ class RealStoreIT extends TrustContract {
     try (SessionDirectory others = GrpcSessionDirectory.open(options, "localhost/bank")) {
       assertEquals(Collections.emptyList(), others.all());
     }
+  }
+
+  /** So many more sessions, made by many threads: one after the other they take a minute. */
+  private void fill(int sessions) throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(64);
+    List<Future<SaveOutcome>> saves = new ArrayList<>();
+    for (int i = 0; i < sessions; i++) {
+      SessionChange made = creation().set("n", 1, number(i)).build();
+      saves.add(threads.submit(() -> first.save(first.nextSerial(), newKey(), made)));
+    }
+    for (Future<SaveOutcome> each : saves) {
+      assertEquals(SaveOutcome.Kind.SAVED, each.get().kind());
+    }
+    threads.shutdown();
   }
 
   private static ClaimOutcome.Kind claimed(SessionStore store, SessionKey key) {
