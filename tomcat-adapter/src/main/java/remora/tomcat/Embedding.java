@@ -17,6 +17,9 @@ public final class Embedding {
   private final RemoraManager manager;
   private SessionDirectory sessions;
 
+  /** The manager has begun to stop, and nobody would close what is opened from here on. */
+  private boolean stopped;
+
   /**
    * Speaks for a program. Until its first {@link #announce} nobody complains that no connector
    * answers.
@@ -30,6 +33,8 @@ public final class Embedding {
         event -> {
           if (Lifecycle.BEFORE_STOP_EVENT.equals(event.getType())) {
             close();
+          } else if (Lifecycle.BEFORE_START_EVENT.equals(event.getType())) {
+            begin();
           }
         });
   }
@@ -62,13 +67,14 @@ public final class Embedding {
    * @throws StoreUnavailableException if the manager has not started, or has stopped
    */
   public synchronized SessionDirectory sessions() {
-    if (!isRunning()) {
+    if (stopped || !isRunning()) {
       throw new StoreUnavailableException("the session manager of this application is not running");
     }
     if (sessions == null) {
       sessions =
           GrpcSessionDirectory.open(
-              manager.options.storeOptions(manager.getJvmRoute()), manager.getApplication());
+              manager.bounded(manager.options.storeOptions(manager.getJvmRoute())),
+              manager.getApplication());
     }
     return sessions;
   }
@@ -88,7 +94,12 @@ public final class Embedding {
     return manager.getState().isAvailable();
   }
 
+  private synchronized void begin() {
+    stopped = false;
+  }
+
   private synchronized void close() {
+    stopped = true;
     if (sessions != null) {
       sessions.close();
       sessions = null;

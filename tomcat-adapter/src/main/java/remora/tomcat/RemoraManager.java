@@ -224,8 +224,7 @@ public class RemoraManager extends ManagerAttributes {
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
     StoreOptions asked = storeOptions.withPausedSince(ticker()::pausedSince);
-    int threads = Connectors.threads(getContext());
-    SessionStore bare = openStore(threads < 2 ? asked : asked.withWaitersMax(threads / 2));
+    SessionStore bare = openStore(bounded(asked));
     store = valueKeys == null ? bare : new SealedStore(bare, valueKeys);
     encoder =
         new SessionEncoder(
@@ -253,6 +252,17 @@ public class RemoraManager extends ManagerAttributes {
       keeper = opened;
     }
     presence.begin(encoder);
+  }
+
+  /**
+   * Leaves threads to requests that need no store, while it is sought.
+   *
+   * @param asked where the store is
+   * @return the same, with half of the connector's threads as who may wait
+   */
+  StoreOptions bounded(StoreOptions asked) {
+    int threads = Connectors.threads(getContext());
+    return threads < 2 ? asked : asked.withWaitersMax(threads / 2);
   }
 
   @Override

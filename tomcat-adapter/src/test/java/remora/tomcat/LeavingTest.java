@@ -1,6 +1,8 @@
 package remora.tomcat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -12,12 +14,14 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.catalina.Context;
+import org.apache.catalina.Lifecycle;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.store.StoreState;
+import remora.tomcat.store.StoreUnavailableException;
 
 /** What a Tomcat says before it stops, and for whom it waits. */
 @Timeout(60)
@@ -131,6 +135,26 @@ class LeavingTest {
     assertEquals(6, node.store.announcements.size(), "the same as before, of all applications");
     node.manager.backgroundProcess();
     assertEquals(6, node.store.announcements.size());
+  }
+
+  @Test
+  void a_view_of_the_sessions_is_opened_neither_while_the_manager_stops_nor_after()
+      throws Exception {
+    Embedding program = new Embedding(node.manager);
+    List<String> tried = new ArrayList<>();
+    node.manager.addLifecycleListener(
+        event -> {
+          if (Lifecycle.BEFORE_STOP_EVENT.equals(event.getType())) {
+            assertThrows(StoreUnavailableException.class, program::sessions);
+            tried.add("refused");
+          }
+        });
+    assertNotNull(program.sessions());
+    node.context.stop();
+    assertEquals(Collections.singletonList("refused"), tried);
+    assertThrows(StoreUnavailableException.class, program::sessions);
+    node.context.start();
+    assertNotNull(program.sessions(), "it runs again");
   }
 
   @Test

@@ -154,9 +154,17 @@ public final class GrpcSessionDirectory implements SessionDirectory {
 
     /** Asks whoever leads until there is an answer. An interrupt is kept for later. */
     <A> A until(Function<StoreAdminFutureStub, Future<A>> call) {
+      if (closed.get()) {
+        throw new StoreUnavailableException(
+            "this view of the session store is closed", Effect.NONE);
+      }
+      client.start();
+      client.failIfAway(effect);
+      client.beginsToWait(options);
       try {
         return again(call);
       } finally {
+        client.hasWaited();
         if (interrupted) {
           Thread.currentThread().interrupt();
         }
@@ -164,11 +172,6 @@ public final class GrpcSessionDirectory implements SessionDirectory {
     }
 
     private <A> A again(Function<StoreAdminFutureStub, Future<A>> call) {
-      if (closed.get()) {
-        throw new StoreUnavailableException(
-            "this view of the session store is closed", Effect.NONE);
-      }
-      client.start();
       while (left() > 0) {
         client.failIfAway(effect);
         Link link = client.link();

@@ -22,6 +22,7 @@ import remora.proto.v1.KillSessionsReply;
 import remora.proto.v1.ListSessionsReply;
 import remora.proto.v1.ListSessionsRequest;
 import remora.proto.v1.Refusal;
+import remora.tomcat.Conditions;
 import remora.tomcat.store.SessionDirectory;
 import remora.tomcat.store.SessionEntry;
 import remora.tomcat.store.SessionStore;
@@ -204,5 +205,21 @@ class GrpcSessionDirectoryTest extends TwoNodes {
     StoreUnavailableException late = unavailable(sessions::all);
     assertTrue(late.getMessage().contains("1000 ms"), late.getMessage());
     assertTrue(first.admin.lists.size() > 1);
+  }
+
+  @Test
+  void onlySoManyWaitWhileTheStoreIsSought() throws Exception {
+    first.refusal = notLeader("");
+    SessionDirectory sessions =
+        directory(new StoreOptions(first.address(), "n1", 30_000).withWaitersMax(1));
+    FutureTask<List<SessionEntry>> waits = begin(sessions::all);
+    await(
+        "a caller that waits",
+        () -> Conditions.threadsIn(GrpcSessionDirectory.Asking.class, "again") == 1);
+    StoreUnavailableException full = unavailable(sessions::all);
+    assertEquals(StoreUnavailableException.Effect.NONE, full.effect());
+    assertTrue(full.getMessage().contains("1 requests wait"), full.getMessage());
+    first.refusal = null;
+    assertEquals(Collections.emptyList(), waits.get());
   }
 }

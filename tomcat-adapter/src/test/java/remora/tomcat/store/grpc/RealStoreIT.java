@@ -130,7 +130,7 @@ class RealStoreIT extends TrustContract {
     }
   }
 
-  /** So many more sessions, made by many threads: one after the other they take a minute. */
+  /** So many more sessions, made by many threads: one after the other they take long. */
   private void fill(int sessions) throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(64);
     List<Future<SaveOutcome>> saves = new ArrayList<>();
