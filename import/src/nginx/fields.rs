@@ -63,6 +63,12 @@ pub(super) fn times(scope: &NginxScope<'_>, route: &mut Route) {
     }
 }
 
+/// Whether a `set_real_ip_from` names an address or a network.
+pub(super) fn is_trusted(statement: &Statement) -> bool {
+    let address = statement.argument(0).split('/').next().unwrap_or_default();
+    address.parse::<std::net::IpAddr>().is_ok()
+}
+
 impl<'t> NginxReader<'t> {
     /// Tells of a directive about fields, if it is one.
     pub(super) fn field(&mut self, statement: &Statement) -> bool {
@@ -92,10 +98,8 @@ impl<'t> NginxReader<'t> {
                 self.time(statement);
             }
             "set_real_ip_from" => {
-                let network = statement.argument(0);
-                let is_address = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
-                if is_address(network.split('/').next().unwrap_or_default()) {
-                    self.site.trust.networks.push(network.to_owned());
+                if is_trusted(statement) {
+                    self.site.trust.networks.push(statement.argument(0).to_owned());
                     self.site.trust.origin.add(&statement.line);
                     self.report.same(&statement.line, "`trust`, on all listeners");
                 } else {

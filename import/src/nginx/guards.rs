@@ -6,7 +6,7 @@
 //! Left out on purpose: who is let in. The proxy asks nobody.
 
 use super::matched::{Matched, endings_in, expression_of, trimmed};
-use super::servers::NginxServer;
+use super::servers::{Chosen, NginxServer};
 use super::tree::Statement;
 use super::{NginxReader, NginxScope};
 use crate::paths::is_plain;
@@ -73,7 +73,7 @@ impl<'t> NginxReader<'t> {
         if !self.shut(location, matched, CLOSED, server) {
             inside.for_each(|own| {
                 self.report
-                    .unsupported(&own.line, "see what is told of its location")
+                    .unsupported(&own.line, "see what is told of its location");
             });
             return;
         }
@@ -119,7 +119,7 @@ impl<'t> NginxReader<'t> {
         let closed = std::mem::take(&mut server.closed);
         server.routes.retain(|led| {
             let over = |own: &&Closed| own.before_longer && is_at_or_above(&own.path, &led.route.path);
-            let Some(own) = closed.iter().find(over).filter(|_| !led.is_before_expressions) else {
+            let Some(own) = closed.iter().find(over).filter(|_| is_after(led.chosen)) else {
                 return true;
             };
             for line in &led.route.origin.lines {
@@ -154,6 +154,11 @@ impl<'t> NginxReader<'t> {
     }
 }
 
+/// Whether expressions are asked before a location.
+fn is_after(chosen: Chosen) -> bool {
+    matches!(chosen, Chosen::ByPrefix | Chosen::ByExpression)
+}
+
 fn in_the_file(line: &Line) -> String {
     format!(
         "Some of what `{}` closes in nginx is OPEN here: the report of the import says what.",
@@ -162,7 +167,7 @@ fn in_the_file(line: &Line) -> String {
 }
 
 /// Whether a path is another, or lies above it.
-fn is_at_or_above(above: &str, path: &str) -> bool {
+pub(super) fn is_at_or_above(above: &str, path: &str) -> bool {
     let rest = path.strip_prefix(above.trim_end_matches('/'));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -276,11 +276,31 @@ impl<'t> NginxReader<'t> {
                 .for_each(|line| self.report.unsupported(line, why));
             return None;
         }
-        let line = redirect.origin.lines.first().cloned();
-        if let Some(line) = line {
-            self.report.same(&line, "redirect = \"https\" of the listeners in clear, with 301 where a client reads and 308 otherwise");
+        for line in &redirect.origin.lines {
+            self.report.same(line, "redirect = \"https\" of the listeners in clear, with 301 where a client reads and 308 otherwise");
         }
         Some(redirect)
+    }
+
+    /// Routes hold on all listeners: those for clients with certificates alone are written if each listener requires one.
+    pub(super) fn write_withheld(&mut self) {
+        let requires = |own: &Listener| {
+            own.tls
+                .as_ref()
+                .is_some_and(|tls| matches!(tls.clients, Some((_, true))))
+        };
+        let mut serving = self.site.listeners.iter().filter(|own| own.redirect.is_none());
+        let mut withheld = std::mem::take(&mut self.withheld);
+        if !self.site.listeners.is_empty() && serving.all(requires) {
+            self.site.routes.append(&mut withheld);
+            return;
+        }
+        let why = "clients need a certificate for this in nginx, and a listener here asks for none: a route holds on all listeners, so that \
+                   none is written. Serve this by a proxy of its own, whose listeners all require one";
+        let lines = withheld.iter().flat_map(|route| &route.origin.lines);
+        for line in lines.chain(&self.certified) {
+            self.report.unsupported(line, why);
+        }
     }
 
     /// Routes hold on all listeners: what stood on one port alone is told of.

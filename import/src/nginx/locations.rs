@@ -8,7 +8,7 @@
 
 use super::guards::is_guarded;
 use super::matched::{Matched, asked_by, trimmed};
-use super::servers::{Led, NginxServer};
+use super::servers::{Chosen, Led, NginxServer};
 use super::tree::Statement;
 use super::{NginxReader, NginxScope, fields};
 use crate::paths::is_plain;
@@ -198,7 +198,7 @@ impl<'t> NginxReader<'t> {
             fields::times(scope, &mut route);
             server.routes.push(Led {
                 route,
-                is_before_expressions: is_before_expressions(location, matched),
+                chosen: chosen(location, matched),
             });
         }
         differs.extend(otherwise(matched, to.as_deref()).map(str::to_owned));
@@ -256,9 +256,14 @@ impl<'t> NginxReader<'t> {
     }
 }
 
-/// Whether no expression is asked for what a location is for.
-fn is_before_expressions(location: &Statement, matched: &Matched) -> bool {
-    matches!(matched, Matched::Exact(_)) || location.argument(0).starts_with("^~")
+/// How nginx chooses a location.
+fn chosen(location: &Statement, matched: &Matched) -> Chosen {
+    match matched {
+        Matched::Exact(_) => Chosen::Exactly,
+        Matched::Prefix(_) if location.argument(0).starts_with("^~") => Chosen::Foremost,
+        Matched::Prefix(_) | Matched::Named => Chosen::ByPrefix,
+        Matched::Paths(_) | Matched::Expression => Chosen::ByExpression,
+    }
 }
 
 /// Notes where nginx leads what a location is for.

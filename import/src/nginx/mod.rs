@@ -31,7 +31,7 @@ use self::tree::Statement;
 use crate::Reading;
 use crate::replay::{Dialect, Foreign, ForeignPool, Sticks, address_of};
 use crate::report::{Class, Report};
-use crate::site::Site;
+use crate::site::{Route, Site};
 use crate::source::{Line, Sources};
 
 /// Reads nginx's files.
@@ -49,6 +49,8 @@ pub(crate) fn read(sources: &Sources<'_>) -> Reading {
         routes: BTreeMap::new(),
         pools: BTreeMap::new(),
         heard: Vec::new(),
+        withheld: Vec::new(),
+        certified: Vec::new(),
         foreign: Foreign {
             dialect: Dialect::Nginx,
             ..Foreign::default()
@@ -61,6 +63,7 @@ pub(crate) fn read(sources: &Sources<'_>) -> Reading {
     reader.read_unused_upstreams();
     reader.tell_of_unused_matches();
     reader.write_listeners();
+    reader.write_withheld();
     reader.tell_of_shared_ports();
     reader.decided_by_nginx(&tree);
     Reading {
@@ -124,6 +127,10 @@ struct NginxReader<'t> {
     /// The pool that was made of an upstream for a scheme.
     pools: BTreeMap<(String, bool), String>,
     heard: Vec<Heard>,
+    /// Routes of servers that require a certificate of clients, until it is known whether all listeners do.
+    withheld: Vec<Route>,
+    /// The lines that require it.
+    certified: Vec<Line>,
     /// What nginx decides, for a log of its.
     foreign: Foreign,
     /// How users stick to an upstream in nginx, by the name of its pool.

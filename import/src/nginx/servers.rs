@@ -1,14 +1,14 @@
 //! nginx's servers: whose hosts they are for, and what they say before any location does.
 //!
-//! Invariants: a server's routes carry its names where another server has routes, too, and none where it is alone: nginx's only server
-//! serves every host · what a server guards or refuses is excepted from its routes above that path, so that nothing is opened that was
+//! Invariants: a server's routes carry its names where another server is for other names, whatever that does, and none where it is alone:
+//! nginx's only server serves every host · what a server guards or refuses is excepted from its routes above that path, so that nothing is opened that was
 //! closed.
 //!
 //! Left out on purpose: which server nginx takes for a host that none has. Such a host gets 404 where all routes have names.
 
-use super::guards::Closed;
+use super::guards::{Closed, is_at_or_above};
 use super::tree::Statement;
-use super::{NginxReader, NginxScope};
+use super::{NginxReader, NginxScope, fields};
 use crate::replay::{ForeignRule, ForeignSite, Going};
 use crate::site::{Origin, Redirect, Route};
 use crate::source::Line;
@@ -29,6 +29,8 @@ pub(super) struct NginxServer {
     pub(super) paths: Vec<String>,
     /// Whether some of its listeners are in clear.
     pub(super) in_clear: bool,
+    /// Whether a balancer in front is trusted, who may say by which scheme clients came.
+    pub(super) is_behind: bool,
     /// What nginx decides by its locations.
     pub(super) rules: Vec<ForeignRule>,
 }
@@ -36,16 +38,30 @@ pub(super) struct NginxServer {
 /// A route, and how nginx chooses its location.
 pub(super) struct Led {
     pub(super) route: Route,
-    /// Whether no expression is asked before it.
-    pub(super) is_before_expressions: bool,
+    pub(super) chosen: Chosen,
+}
+
+/// How nginx chooses a location.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// By the whole path, before all others.
+    Exactly,
+    /// By the longest prefix, and no expression is asked.
+    Foremost,
+    /// By the longest prefix, where no expression matches.
+    ByPrefix,
+    /// By an expression.
+    ByExpression,
 }
 
 impl<'t> NginxReader<'t> {
     pub(super) fn read_servers(&mut self) {
         let servers = self.servers.clone();
-        let serving = servers.iter().filter(|(server, _)| passes(server)).count();
         for (server, scope) in &servers {
-            self.read_server(server, scope, serving < 2);
+            let own = names_of(server);
+            let is_other = |other: &Statement| names_of(other) != own && !merely_redirects(other);
+            let alone = !servers.iter().any(|(other, _)| is_other(other));
+            self.read_server(server, scope, alone);
         }
     }
 
@@ -61,6 +77,7 @@ impl<'t> NginxReader<'t> {
         let mut own = NginxServer {
             hosts: self.hosts(server, alone),
             in_clear: !secured && (listens.peek().is_none() || listens.any(|listen| !listen.has("ssl"))),
+            is_behind: scope.all("set_real_ip_from").into_iter().any(fields::is_trusted),
             ..NginxServer::default()
         };
         for statement in server.inside() {
@@ -80,20 +97,77 @@ impl<'t> NginxReader<'t> {
             let spared = own.paths.iter().filter(|path| *path != "/");
             redirect.except.extend(spared.cloned());
         }
+        self.told_apart(&mut own);
         self.close(&mut own);
         self.listens(server, &scope, own.redirect.as_ref(), !own.routes.is_empty());
+        let certified = scope
+            .find("ssl_verify_client")
+            .filter(|verify| verify.argument(0) == "on" && !own.in_clear)
+            .map(|verify| &verify.line);
         for Led { mut route, .. } in std::mem::take(&mut own.routes) {
             if !alone {
                 route.hosts.clone_from(&own.hosts);
             }
-            self.site.routes.push(route);
+            if certified.is_some() {
+                self.withheld.push(route);
+            } else {
+                self.site.routes.push(route);
+            }
         }
-        if own.rules.iter().any(|rule| rule.going != Going::Nowhere) {
+        if let Some(line) = certified {
+            self.certified.push(line.clone());
+        }
+        let leads = own.rules.iter().any(|rule| rule.going != Going::Nowhere);
+        let names = names_of(server);
+        let served_by_another = || {
+            let mut others = self.servers.iter().map(|(other, _)| *other);
+            others.any(|other| passes(other) && names_of(other) == names)
+        };
+        // By its host alone a log does not say which of two listeners took a request: the one that leads somewhere counts.
+        if leads || !(merely_redirects(server) || served_by_another()) {
             self.foreign.sites.push(ForeignSite {
                 hosts: if alone { Vec::new() } else { own.hosts },
                 rules: own.rules,
                 ..ForeignSite::default()
             });
+        }
+    }
+
+    /// Routes know no exact paths, and no order of expressions: tells of locations between which that decides in nginx.
+    fn told_apart(&mut self, server: &mut NginxServer) {
+        let goes = |led: &Led| (led.route.pool.clone(), led.route.to.clone());
+        let others: Vec<_> = server
+            .routes
+            .iter()
+            .map(|led| (led.chosen, led.route.path.clone(), goes(led)))
+            .collect();
+        server.routes.retain(|led| {
+            let elsewhere = |chosen: Chosen, path: &str, going: &(String, Option<String>)| {
+                chosen != Chosen::Exactly && path == led.route.path && *going != goes(led)
+            };
+            let is_lost = led.chosen == Chosen::Exactly
+                && others.iter().any(|(chosen, path, going)| elsewhere(*chosen, path, going));
+            if is_lost {
+                let why = "no route: it would take what is below this path as well, which another location leads elsewhere; this one path \
+                           goes there, too";
+                let lines = &led.route.origin.lines;
+                lines.iter().for_each(|line| self.report.unsupported(line, why));
+            }
+            !is_lost
+        });
+        for led in server.routes.iter().filter(|led| led.chosen == Chosen::ByPrefix) {
+            let before = others.iter().find(|(chosen, path, (pool, _))| {
+                *chosen == Chosen::ByExpression
+                    && is_at_or_above(path, &led.route.path)
+                    && *pool != led.route.pool
+            });
+            if let (Some((_, path, (pool, _))), Some(line)) = (before, led.route.origin.lines.first()) {
+                let why = format!(
+                    "nginx asks expressions first, and one takes all below {path} to `{pool}`: it never gets here, and with the longest path \
+                     it does. Take this route out to have it as before"
+                );
+                self.report.differs(line, why);
+            }
         }
     }
 
@@ -111,9 +185,9 @@ impl<'t> NginxReader<'t> {
                 }
             }
             let same = if alone {
-                "no other server leads to a Tomcat: its routes are for all hosts, as nginx's only server is"
+                "no other server is for other names: its routes are for all hosts, as nginx's only server is"
             } else if hosts.is_empty() {
-                differs.push("its routes are for all hosts, also for those of other servers where these have no longer path".to_owned());
+                differs.push("its routes are for all hosts: they are OPEN also for those of other servers where these have no longer path".to_owned());
                 ""
             } else {
                 "the hosts of its routes"
@@ -125,11 +199,7 @@ impl<'t> NginxReader<'t> {
 
     /// Whether a `return` or `rewrite` sends clients in clear to the same page by https; notes it, then.
     pub(super) fn sends_to_https(&mut self, statement: &Statement, server: &mut NginxServer) -> bool {
-        let target = match statement.name.as_str() {
-            "return" if statement.argument(1).is_empty() => statement.argument(0),
-            _ => statement.argument(1),
-        };
-        let Some(port) = https_port(target, &server.hosts).filter(|_| server.in_clear) else {
+        let Some(port) = https_port(target_of(statement), &server.hosts).filter(|_| server.in_clear) else {
             return false;
         };
         server.redirect = Some(Redirect {
@@ -175,6 +245,12 @@ impl<'t> NginxReader<'t> {
                 | ["$http_x_forwarded_proto", "=", "http"]
                 | ["$server_port", "=", "80"]
         );
+        if by_scheme && words.contains(&"$http_x_forwarded_proto") && !server.is_behind {
+            let why = "by what a balancer in front says of the scheme, and no line says who that is: name it in `trust`, and write redirect = \
+                       \"https\" at the listener then. Nothing is written now: without `trust` it would send clients round and round";
+            self.whole(statement, why);
+            return;
+        }
         let sends = statement.inside().iter().any(|own| self.sends(own, server));
         if by_scheme && sends && statement.inside().len() == 1 {
             self.report
@@ -204,6 +280,38 @@ impl<'t> NginxReader<'t> {
 
     fn sends(&mut self, statement: &Statement, server: &mut NginxServer) -> bool {
         matches!(statement.name.as_str(), "return" | "rewrite") && self.sends_to_https(statement, server)
+    }
+}
+
+/// The names of a server, in order.
+fn names_of(server: &Statement) -> Vec<&str> {
+    let names = server.inside().iter().filter(|own| own.name == "server_name");
+    let mut names: Vec<&str> = names
+        .flat_map(|own| own.arguments.iter().map(String::as_str))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Whether all that a server does is to send clients to the same page by https.
+fn merely_redirects(server: &Statement) -> bool {
+    let hosts: Vec<String> = names_of(server).into_iter().map(str::to_owned).collect();
+    !passes(server) && sends(server.inside(), &hosts)
+}
+
+fn sends(level: &[Statement], hosts: &[String]) -> bool {
+    level.iter().any(|own| match own.name.as_str() {
+        "return" | "rewrite" => https_port(target_of(own), hosts).is_some(),
+        "location" | "if" => sends(own.inside(), hosts),
+        _ => false,
+    })
+}
+
+/// Where a `return` or `rewrite` sends clients.
+fn target_of(statement: &Statement) -> &str {
+    match statement.name.as_str() {
+        "return" if statement.argument(1).is_empty() => statement.argument(0),
+        _ => statement.argument(1),
     }
 }
 
