@@ -165,7 +165,7 @@ pub(crate) fn is_at_or_below(path: &str, above: &str) -> bool {
 }
 
 /// Whether a host can be among both; none: all hosts.
-fn may_meet(one: &[String], other: &[String]) -> bool {
+pub(crate) fn may_meet(one: &[String], other: &[String]) -> bool {
     let below = |wide: &str, host: &str| {
         wide.strip_prefix('*')
             .is_some_and(|domain| host.ends_with(domain))

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::HaproxyReader;
 use super::conditions::{Acls, Conjunction, Factor};
 use super::lexer::Words;
+use super::requests::{Guard, RequestEffect, is_guard};
 use super::sections::{HaproxyKind, HaproxySection};
 use crate::replay::{ForeignPool, Sticks, address_of};
 use crate::settle::name_of;
@@ -62,10 +63,15 @@ impl<'t> HaproxyReader<'t> {
         self.members(section, &named, &mut pool);
         self.checks(section, &mut pool);
         if section.kind == HaproxyKind::Backend {
-            for line in section.lines.iter().filter(|line| !is_back_word(line)) {
-                self.back_line(line, section);
+            for line in section
+                .lines
+                .iter()
+                .filter(|line| !is_back_word(line) && !is_guard(line))
+            {
+                self.back_line(line, &acls);
             }
         }
+        self.guard_of(section, &acls);
         let members = pool
             .members
             .iter()
@@ -78,13 +84,32 @@ impl<'t> HaproxyReader<'t> {
         self.site.pools.push(pool);
     }
 
+    /// What the rules of a section close for all that leads to it.
+    fn guard_of(&mut self, section: &HaproxySection, acls: &Acls<'_>) {
+        let mut guard = Guard::default();
+        for line in section.all().filter(|line| is_guard(line)) {
+            match self.request_line(line, acls) {
+                RequestEffect::Nothing => {}
+                RequestEffect::Refused(own) => guard.add(own),
+                RequestEffect::ToHttps(_) if section.kind == HaproxyKind::Listen => {}
+                RequestEffect::ToHttps(_) => {
+                    let why = "a listener sends clients to https, and no pool does: write `redirect` of the listeners in clear, if that is meant \
+                               for all they serve";
+                    self.report.unsupported(&line.line, why);
+                }
+            }
+        }
+        self.guards.insert(pool_name(section), guard);
+    }
+
     /// A line of a backend that makes nothing of its own.
-    fn back_line(&mut self, line: &Words, section: &HaproxySection) {
+    fn back_line(&mut self, line: &Words, acls: &Acls<'_>) {
         match line.word(0) {
             "acl" => self.acl(line),
-            "http-request" | "http-response" | "redirect" | "reqadd" | "rspadd" | "reqdel" | "reqidel"
-            | "rspdel" | "rspidel" | "reqdeny" | "reqideny" | "reqtarpit" | "reqitarpit" => {
-                self.request_line(line, &Acls::of(section.all()));
+            "http-request" | "http-response" | "reqadd" | "rspadd" | "reqdel" | "reqidel" | "rspdel"
+            | "rspidel" => {
+                // What is no guard has no effect but on fields, which the routes look up.
+                let _ = self.request_line(line, acls);
             }
             _ => self.general(line),
         }

@@ -8,6 +8,7 @@
 //! Left out on purpose: conditions of other kinds. Who asks, and how often, decides nothing here.
 
 use super::lexer::Words;
+use crate::replay::ForeignPath;
 
 /// What one test is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,30 @@ pub(super) enum Factor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Where {
     pub(super) is: String,
-    pub(super) but: Option<&'static str>,
+    pub(super) but: Vec<&'static str>,
+}
+
+impl Where {
+    /// What HAProxy looks for.
+    pub(super) fn asked(&self) -> ForeignPath {
+        let any_case = self.but.contains(&CASE);
+        let is = if any_case {
+            self.is.to_ascii_lowercase()
+        } else {
+            self.is.clone()
+        };
+        let path = match self.but.first() {
+            Some(&BELOW) => ForeignPath::Is(is),
+            _ if is == "/" => ForeignPath::Begins(is),
+            Some(&WHOLE) => ForeignPath::Begins(is),
+            _ => ForeignPath::Begins(format!("{is}/")),
+        };
+        if any_case {
+            ForeignPath::AnyCase(Box::new(path))
+        } else {
+            path
+        }
+    }
 }
 
 /// All that a section names.
@@ -45,12 +69,23 @@ pub(super) const WHOLE: &str =
     "what merely begins with these letters is another path here, where whole segments count";
 /// In what a whole path differs.
 pub(super) const BELOW: &str = "what is below the path goes there as well";
+/// In what a path differs whose case does not count there.
+pub(super) const CASE: &str =
+    "case counts here: the path as it is written and that of small letters are meant, and no other spelling";
 const DOMAIN: &str = "the domain and all below it";
 
 impl<'t> Acls<'t> {
     pub(super) fn of(lines: impl Iterator<Item = &'t Words>) -> Acls<'t> {
         let acls = lines.filter(|line| line.word(0) == "acl" && line.words.len() > 2);
         Acls(acls.map(|line| (line.word(1), line.from(2))).collect())
+    }
+
+    /// The tests of a name.
+    pub(super) fn tests(&self, name: &str) -> impl Iterator<Item = &'t [String]> {
+        self.0
+            .iter()
+            .filter(move |(own, _)| *own == name)
+            .map(|(_, test)| *test)
     }
 
     /// What a name, or a test of its own, means: one of these; nothing where one of its lines is not understood.
@@ -60,16 +95,8 @@ impl<'t> Acls<'t> {
             "FALSE" => return Some(vec![Factor::Never]),
             _ => {}
         }
-        let own: Vec<&&[String]> = self
-            .0
-            .iter()
-            .filter(|(own, _)| *own == name)
-            .map(|(_, test)| test)
-            .collect();
-        if own.is_empty() {
-            return None;
-        }
-        own.into_iter().map(|test| factor(test)).collect()
+        self.tests(name).next()?;
+        self.tests(name).map(factor).collect()
     }
 
     /// A condition as alternatives. None: the words are no condition. An empty condition always holds.
@@ -109,7 +136,7 @@ impl<'t> Acls<'t> {
             // Only a condition of one factor is turned round here.
             match alternatives.as_mut_slice() {
                 [one] if one.len() == 1 => one[0].0 = !one[0].0,
-                _ => return Some(vec![vec![(false, None)]]),
+                _ => return Some(vec![vec![(true, None)]]),
             }
         }
         Some(alternatives)
@@ -125,11 +152,12 @@ pub(super) fn is_understood(test: &[String]) -> bool {
 fn factor(test: &[String]) -> Option<Factor> {
     let (criterion, rest) = test.split_first()?;
     let mut values = Vec::new();
-    let mut matching = None;
+    let (mut matching, mut any_case) = (None, criterion.ends_with(",lower"));
     let mut words = rest.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "-i" | "--" => {}
+            "-i" => any_case = true,
+            "--" => {}
             "-m" => matching = words.next().map(String::as_str),
             flag if flag.starts_with('-') && flag.len() == 2 => return None,
             value => values.push(value),
@@ -158,7 +186,7 @@ fn factor(test: &[String]) -> Option<Factor> {
     };
     let matching = matching.or(short).unwrap_or("str");
     match (base, argument.to_ascii_lowercase().as_str()) {
-        ("path" | "url" | "capture.path", "") => paths(matching, &values).map(Factor::Paths),
+        ("path" | "url" | "capture.path", "") => paths(matching, &values, any_case).map(Factor::Paths),
         ("hdr" | "fhdr", "host") | ("ssl_fc_sni", "") => hosts(matching, &values).map(Factor::Hosts),
         ("ssl_fc", "") if values.is_empty() => Some(Factor::Secured),
         ("dst_port", "") if values == ["443"] => Some(Factor::Secured),
@@ -173,22 +201,34 @@ fn factor(test: &[String]) -> Option<Factor> {
     }
 }
 
-fn paths(matching: &str, values: &[&str]) -> Option<Vec<Where>> {
-    let one = |value: &&str| {
+fn paths(matching: &str, values: &[&str], any_case: bool) -> Option<Vec<Where>> {
+    let mut paths: Vec<Where> = Vec::new();
+    for value in values {
         let trimmed = value.trim_end_matches('/');
         let is = if trimmed.is_empty() { "/" } else { trimmed };
-        let but = match matching {
-            "beg" if value.ends_with('/') => None,
-            "beg" => Some(WHOLE),
-            "str" => Some(BELOW),
+        let mut but = match matching {
+            "beg" if value.ends_with('/') => Vec::new(),
+            "beg" => vec![WHOLE],
+            "str" => vec![BELOW],
             _ => return None,
         };
-        Some(Where {
+        let small = is.to_ascii_lowercase();
+        let has_letters = is.bytes().any(|byte| byte.is_ascii_alphabetic());
+        if any_case && has_letters {
+            but.push(CASE);
+        }
+        if any_case && small != is {
+            paths.push(Where {
+                is: small,
+                but: but.clone(),
+            });
+        }
+        paths.push(Where {
             is: is.to_owned(),
             but,
-        })
-    };
-    values.iter().map(one).collect()
+        });
+    }
+    Some(paths)
 }
 
 fn hosts(matching: &str, values: &[&str]) -> Option<Vec<Where>> {
@@ -204,11 +244,11 @@ fn hosts(matching: &str, values: &[&str]) -> Option<Vec<Where>> {
             .filter(|domain| matching == "end" && plain(domain));
         let host = |is: String, but| Where { is, but };
         match (matching, below) {
-            ("end", Some(domain)) => hosts.push(host(format!("*.{domain}"), None)),
-            ("str", _) if plain(value) => hosts.push(host(value.to_owned(), None)),
+            ("end", Some(domain)) => hosts.push(host(format!("*.{domain}"), Vec::new())),
+            ("str", _) if plain(value) => hosts.push(host(value.to_owned(), Vec::new())),
             ("end" | "dom", _) if plain(value) => {
-                hosts.push(host(value.to_owned(), Some(DOMAIN)));
-                hosts.push(host(format!("*.{value}"), Some(DOMAIN)));
+                hosts.push(host(value.to_owned(), vec![DOMAIN]));
+                hosts.push(host(format!("*.{value}"), vec![DOMAIN]));
             }
             _ => return None,
         }
@@ -256,7 +296,9 @@ mod tests {
             means("", "if { path_beg /x } { req.hdr(host),lower -m dom z }"),
             "/x & z|*.z"
         );
+        assert_eq!(means("", "if { path_beg -i /X/ }"), "/x|/X");
         assert_eq!(means("", "unless { ssl_fc }"), "!secured");
+        assert_eq!(means("", "unless { ssl_fc } { src 10.0.0.1 }"), "!?");
         assert_eq!(
             means("", "if { req.cook(JSESSIONID) -m end .n1 }"),
             "route(\"n1\")"

@@ -5,13 +5,16 @@
 //!
 //! Left out on purpose: rules by anything else. A route that no condition guards would serve more than the rule did.
 
+use std::collections::BTreeMap;
+
 use super::HaproxyReader;
 use super::MILLISECOND;
 use super::backs::{is_back_word, pool_name};
-use super::conditions::{Acls, BELOW, Conjunction, Factor, WHOLE, Where};
+use super::conditions::{Acls, Conjunction, Factor, Where};
 use super::lexer::Words;
-use super::requests::{RequestEffect, rules};
+use super::requests::{Guard, RequestEffect, is_guard, rules};
 use super::sections::{HaproxyKind, HaproxySection};
+use crate::meeting::may_meet;
 use crate::periods::{as_limit, period};
 use crate::replay::{ForeignPath, ForeignRule, ForeignSite, Going};
 use crate::settle::name_of;
@@ -21,10 +24,8 @@ use crate::site::{FieldRules, Headers, Origin, Redirect, Route};
 #[derive(Default)]
 struct Front {
     routes: Vec<Route>,
-    /// Paths that nobody may reach.
-    closed: Vec<String>,
-    /// Whether nobody may reach anything.
-    shut: bool,
+    /// What nobody may reach.
+    guard: Guard,
     redirect: Option<Redirect>,
     /// What HAProxy decides by its rules, in their order.
     rules: Vec<ForeignRule>,
@@ -34,6 +35,9 @@ impl<'t> HaproxyReader<'t> {
     pub(super) fn front(&mut self, section: &'t HaproxySection) {
         let acls = Acls::of(section.all());
         let mut front = Front::default();
+        for line in section.inherited.iter().filter(|line| is_guard(line)) {
+            self.ruled(line, &acls, &mut front);
+        }
         for line in &section.lines {
             self.front_line(line, section, &acls, &mut front);
         }
@@ -48,23 +52,63 @@ impl<'t> HaproxyReader<'t> {
         }
         self.defaults_of(section, &mut front);
         self.decided_by_haproxy(section, &mut front);
-        if front.shut {
-            return;
+        if !front.guard.shut {
+            self.guarded(section, front);
         }
+    }
+
+    /// Writes the routes of a frontend, but for what is closed in it or where they lead.
+    fn guarded(&mut self, section: &HaproxySection, front: Front) {
         let own = rules(section.all());
         let headers = |section: &HaproxySection| match section.kind {
             HaproxyKind::Listen => Headers::default(),
             _ => rules(section.all()),
         };
-        for mut route in front.routes {
+        let is_shut = |guards: &BTreeMap<String, Guard>, route: &Route| {
+            guards
+                .get(&route.pool)
+                .is_some_and(|guard| guard.closes(&route.path))
+        };
+        let (shut, routes): (Vec<Route>, Vec<Route>) = front
+            .routes
+            .into_iter()
+            .partition(|route| is_shut(&self.guards, route));
+        for route in &shut {
+            let line = &route.origin.lines[0];
+            self.report.unsupported(
+                line,
+                "rules where this leads turn some away: no route is written, for anybody",
+            );
+            if route.path == "/" && routes.iter().any(|other| may_meet(&other.hosts, &route.hosts)) {
+                let why = "OPEN here: other routes of this file take the hosts that this was for. Give these routes `host`, or protect the \
+                           applications";
+                self.report.unsupported(line, why);
+            }
+        }
+        for mut route in routes {
+            if front.guard.closes(&route.path) {
+                let why = "a rule turns some away there before: no route is written, for anybody";
+                self.report.unsupported(&route.origin.lines[0], why);
+                continue;
+            }
             let target = self
                 .sections
                 .iter()
                 .find(|back| back.is_back() && pool_name(back) == route.pool);
-            let below = |path: &&String| is_below(path, &route.path);
-            route.except = front.closed.iter().filter(below).cloned().collect();
-            if front.closed.contains(&route.path) {
-                continue;
+            let theirs = self
+                .guards
+                .get(&route.pool)
+                .into_iter()
+                .flat_map(|guard| &guard.closed);
+            let closed = front.guard.closed.iter().chain(theirs).map(|path| &path.is);
+            let left = shut
+                .iter()
+                .filter(|other| may_meet(&other.hosts, &route.hosts))
+                .map(|other| &other.path);
+            for path in closed.chain(left).filter(|path| is_below(path, &route.path)) {
+                if !route.except.contains(path) {
+                    route.except.push(path.clone());
+                }
             }
             if let Some(target) = target {
                 times(target, &mut route);
@@ -78,6 +122,23 @@ impl<'t> HaproxyReader<'t> {
         }
     }
 
+    /// A rule for requests or answers, and what it does to the frontend.
+    fn ruled(&mut self, line: &Words, acls: &Acls<'_>, front: &mut Front) {
+        match self.request_line(line, acls) {
+            RequestEffect::Nothing => {}
+            RequestEffect::Refused(guard) => front.guard.add(guard),
+            RequestEffect::ToHttps(except) => {
+                let why = "redirect = \"https\" of the listeners in clear, with 301 where a client reads and 308 otherwise";
+                self.report.same(&line.line, why);
+                front.redirect = Some(Redirect {
+                    port: None,
+                    except,
+                    origin: Origin::of(&line.line),
+                });
+            }
+        }
+    }
+
     fn front_line(&mut self, line: &'t Words, section: &HaproxySection, acls: &Acls<'_>, front: &mut Front) {
         match line.word(0) {
             "bind" | "default_backend" => {}
@@ -88,20 +149,8 @@ impl<'t> HaproxyReader<'t> {
                 self.report.differs(&line.line, why);
             }
             "http-request" | "http-response" | "redirect" | "reqadd" | "rspadd" | "reqdel" | "reqidel"
-            | "rspdel" | "rspidel" | "reqdeny" | "reqideny" | "reqtarpit" | "reqitarpit" => {
-                match self.request_line(line, acls) {
-                    RequestEffect::Nothing => {}
-                    RequestEffect::Closed(paths) => front.closed.extend(paths),
-                    RequestEffect::Shut => front.shut = true,
-                    RequestEffect::ToHttps(except) => {
-                        front.redirect = Some(Redirect {
-                            port: None,
-                            except,
-                            origin: Origin::of(&line.line),
-                        });
-                    }
-                }
-            }
+            | "rspdel" | "rspidel" => self.ruled(line, acls, front),
+            _ if is_guard(line) => self.ruled(line, acls, front),
             _ if section.kind == HaproxyKind::Listen && is_back_word(line) => {}
             _ => self.general(line),
         }
@@ -140,12 +189,7 @@ impl<'t> HaproxyReader<'t> {
 
     /// Completes what HAProxy decides: whom it turns away, its rules, and what its log has.
     fn decided_by_haproxy(&mut self, section: &HaproxySection, front: &mut Front) {
-        let refused = front.closed.iter().map(|path| ForeignRule {
-            hosts: Vec::new(),
-            path: ForeignPath::Begins(path.clone()),
-            going: Going::Nowhere,
-        });
-        let mut rules: Vec<ForeignRule> = refused.collect();
+        let mut rules = std::mem::take(&mut front.guard.rules);
         rules.append(&mut front.rules);
         let default = front
             .routes
@@ -156,10 +200,25 @@ impl<'t> HaproxyReader<'t> {
             path: ForeignPath::Begins("/".to_owned()),
             going: Going::Pool(route.pool.clone(), None),
         }));
+        let mut asked = Vec::new();
+        for mut rule in rules {
+            let guard = match &rule.going {
+                Going::Pool(pool, _) => self.guards.get(pool).filter(|guard| !guard.rules.is_empty()),
+                Going::Nowhere | Going::Guarded => None,
+            };
+            if let Some(guard) = guard {
+                if rule.hosts.is_empty() && rule.path == ForeignPath::Begins("/".to_owned()) {
+                    asked.extend(guard.rules.iter().cloned());
+                } else {
+                    rule.going = Going::Guarded;
+                }
+            }
+            asked.push(rule);
+        }
         self.foreign.sites.push(ForeignSite {
             entry: Some(section.name.clone()),
             hosts: Vec::new(),
-            rules,
+            rules: asked,
             first: true,
         });
         for line in &section.lines {
@@ -214,7 +273,7 @@ impl<'t> HaproxyReader<'t> {
                 ),
             }
         }
-        for Spot { path, hosts, but } in made {
+        for Spot { path, hosts, but, .. } in made {
             differs.extend(but.into_iter().map(str::to_owned));
             if front.routes.iter().any(|before| {
                 is_below(&path, &before.path) && (before.hosts.is_empty() || before.hosts == hosts)
@@ -269,12 +328,7 @@ fn asked_by(places: Option<&[Spot]>, backend: &str) -> Vec<ForeignRule> {
     };
     let one = |place: &Spot| ForeignRule {
         hosts: place.hosts.clone(),
-        path: match place.but.first() {
-            _ if place.path == "/" => ForeignPath::Begins("/".to_owned()),
-            Some(&BELOW) => ForeignPath::Is(place.path.clone()),
-            Some(&WHOLE) => ForeignPath::Begins(place.path.clone()),
-            _ => ForeignPath::Begins(format!("{}/", place.path)),
-        },
+        path: place.asked.clone(),
         going: Going::Pool(name_of(backend), None),
     };
     places.iter().map(one).collect()
@@ -285,6 +339,8 @@ struct Spot {
     path: String,
     hosts: Vec<String>,
     but: Vec<&'static str>,
+    /// The path that HAProxy looks for.
+    asked: ForeignPath,
 }
 
 /// Paths and hosts that a conjunction means, each with what ours means otherwise; none where it asks for more.
@@ -307,19 +363,21 @@ fn places(conjunction: &Conjunction) -> Option<Vec<Spot>> {
     }
     let root = Where {
         is: "/".to_owned(),
-        but: None,
+        but: Vec::new(),
     };
     let plain = |path: &Where| crate::paths::is_plain(&path.is);
     let paths = paths.unwrap_or_else(|| vec![root]);
     paths.iter().all(plain).then(|| {
         let names: Vec<String> = hosts.iter().map(|host| host.is.clone()).collect();
-        let of_hosts: Vec<&'static str> = hosts.iter().filter_map(|host| host.but).collect();
+        let of_hosts: Vec<&'static str> = hosts.iter().flat_map(|host| host.but.clone()).collect();
         let one = |path: Where| {
+            let asked = path.asked();
             let buts = path.but.into_iter().chain(of_hosts.iter().copied()).collect();
             Spot {
                 path: path.is,
                 hosts: names.clone(),
                 but: buts,
+                asked,
             }
         };
         paths.into_iter().map(one).collect()

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::lexer::Words;
+use self::requests::{Guard, is_guard};
 use self::sections::{HaproxyKind, HaproxySection};
 use crate::Reading;
 use crate::periods::{as_limit, period};
@@ -55,6 +56,7 @@ pub(crate) fn read(sources: &Sources<'_>) -> Reading {
         site: Site::default(),
         sections: &sections,
         routes: BTreeMap::new(),
+        guards: BTreeMap::new(),
         foreign: Foreign {
             dialect: Dialect::Haproxy,
             ..Foreign::default()
@@ -76,6 +78,8 @@ struct HaproxyReader<'t> {
     sections: &'t [HaproxySection],
     /// The route of each address whose users stick by the session's id: one Tomcat has one jvmRoute.
     routes: BTreeMap<String, String>,
+    /// What is closed of each pool.
+    guards: BTreeMap<String, Guard>,
     /// What HAProxy decides, for a log of its.
     foreign: Foreign,
 }
@@ -153,6 +157,7 @@ impl<'t> HaproxyReader<'t> {
     fn outside(&mut self, line: &Words) {
         match line.word(0) {
             "maxconn" => self.connections(line),
+            _ if is_guard(line) && self.is_inherited(line) => {}
             "mode" if line.word(1) == "http" => self.report.same(&line.line, "HTTP"),
             "mode" => self.report.unsupported(&line.line, "the proxy speaks HTTP alone"),
             "timeout" | "contimeout" | "clitimeout" | "srvtimeout" => self.time(line),
@@ -166,6 +171,15 @@ impl<'t> HaproxyReader<'t> {
             "option" if matches!(line.word(1), "httpchk" | "forwardfor") => self.general(line),
             _ => self.by_word(line),
         }
+    }
+
+    /// Whether a section that is read has a line of defaults, and tells of it.
+    fn is_inherited(&self, line: &Words) -> bool {
+        let mut live = self
+            .sections
+            .iter()
+            .filter(|section| section.is_back() || section.is_front());
+        live.any(|section| is_http(section) && section.inherited.contains(line))
     }
 
     /// What is told of a line by its words, wherever it stands.

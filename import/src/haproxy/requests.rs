@@ -6,21 +6,63 @@
 //! Left out on purpose: other paths and bodies. Nothing of a head is rewritten but by rules for fields.
 
 use super::HaproxyReader;
-use super::conditions::{Acls, Conjunction, Factor};
+use super::conditions::{Acls, BELOW, CASE, Conjunction, Factor, WHOLE, Where};
 use super::lexer::Words;
+use crate::meeting::is_at_or_below;
+use crate::replay::{ForeignPath, ForeignRule, Going};
 use crate::rules::{FieldRule, request_rule};
 use crate::site::Headers;
 
 /// What a line does to the routes and listeners of its section.
+#[must_use]
 pub(super) enum RequestEffect {
     Nothing,
-    /// Nobody reaches these paths.
-    Closed(Vec<String>),
-    /// Nobody reaches anything.
-    Shut,
+    /// Nobody reaches some paths, or anything.
+    Refused(Guard),
     /// Clients in clear are sent to https, but for these paths.
     ToHttps(Vec<String>),
 }
+
+/// What rules that turn some away close, for everybody.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Guard {
+    /// Paths, with what is below.
+    pub(super) closed: Vec<Where>,
+    /// Whether that is everything.
+    pub(super) shut: bool,
+    /// What HAProxy decides by it.
+    pub(super) rules: Vec<ForeignRule>,
+}
+
+impl Guard {
+    pub(super) fn add(&mut self, other: Guard) {
+        self.closed.extend(other.closed);
+        self.shut |= other.shut;
+        self.rules.extend(other.rules);
+    }
+
+    /// Whether a path is among what is closed.
+    pub(super) fn closes(&self, path: &str) -> bool {
+        let one = |closed: &Where| {
+            closed.is == path || (!closed.but.contains(&BELOW) && is_at_or_below(path, &closed.is))
+        };
+        self.shut || self.closed.iter().any(one)
+    }
+
+    fn rule(&mut self, path: ForeignPath, going: Going) {
+        self.rules.push(ForeignRule {
+            hosts: Vec::new(),
+            path,
+            going,
+        });
+    }
+}
+
+const OPEN: &str = "nobody is turned away by a rule of the proxy's: what this guards is OPEN here, and whom it meets comes in. Let the \
+                    application do it, or what stands in front";
+const OPEN_BESIDE: &str = "OPEN here: what merely begins with these letters and is no segment of its own, as /manager.jsp beside /manager";
+const OPEN_CASES: &str = "OPEN here: these paths in any other spelling. Case counts here, and closed are the path as it is written and that \
+                          of small letters";
 
 const CLOSED: &str = "nobody is turned away by a rule of the proxy's: no route leads to what this guards, for anybody. Write one when the \
                       application protects it (security-constraint, RemoteAddrValve)";
@@ -97,6 +139,38 @@ pub(super) fn rules<'t>(lines: impl Iterator<Item = &'t Words>) -> Headers {
     headers
 }
 
+/// Actions that turn whom they meet away.
+const REFUSALS: &[&str] = &["deny", "tarpit", "reject", "silent-drop", "auth", "return"];
+
+/// What a rule does, and at which word its condition may begin.
+fn action(line: &Words) -> (&str, usize) {
+    match line.word(0) {
+        "redirect" => ("redirect", 1),
+        "block" => ("deny", 1),
+        "reqdeny" | "reqideny" | "reqtarpit" | "reqitarpit" => ("deny", 2),
+        "tcp-request" => (line.word(2), 3),
+        _ => (line.word(1), 2),
+    }
+}
+
+/// Whether a line turns some away or sends them on: what a section has of these from its defaults holds in it.
+pub(super) fn is_guard(line: &Words) -> bool {
+    let is_rule = matches!(
+        line.word(0),
+        "http-request"
+            | "http-response"
+            | "redirect"
+            | "block"
+            | "reqdeny"
+            | "reqideny"
+            | "reqtarpit"
+            | "reqitarpit"
+            | "tcp-request"
+    );
+    let (action, _) = action(line);
+    is_rule && (action == "redirect" || REFUSALS.contains(&action))
+}
+
 impl<'t> HaproxyReader<'t> {
     /// Tells of a rule for requests or answers, and gives what it does.
     pub(super) fn request_line(&mut self, line: &Words, acls: &Acls<'_>) -> RequestEffect {
@@ -104,16 +178,10 @@ impl<'t> HaproxyReader<'t> {
             rule.tell(&mut self.report, &line.line);
             return RequestEffect::Nothing;
         }
-        let (action, at) = match line.word(0) {
-            "redirect" => ("redirect", 1),
-            "reqdeny" | "reqideny" | "reqtarpit" | "reqitarpit" => ("deny", 2),
-            _ => (line.word(1), 2),
-        };
+        let (action, at) = action(line);
         match action {
             "redirect" => self.redirect(line, at, acls),
-            "deny" | "tarpit" | "reject" | "silent-drop" | "auth" | "return" => {
-                self.refuse(line, action, at, acls)
-            }
+            _ if REFUSALS.contains(&action) => self.refuse(line, action, at, acls),
             "capture"
             | "set-log-level"
             | "track-sc0"
@@ -179,10 +247,7 @@ impl<'t> HaproxyReader<'t> {
             .condition(&words[condition..])
             .and_then(|alternatives| in_clear(&alternatives));
         match except.filter(|_| to_https) {
-            Some(except) => {
-                self.report.same(&line.line, "redirect = \"https\" of the listeners in clear, with 301 where a client reads and 308 otherwise");
-                RequestEffect::ToHttps(except)
-            }
+            Some(except) => RequestEffect::ToHttps(except),
             None => {
                 let why = "clients are sent to https alone, by a listener and but for paths: let the application send them on, or Tomcat's \
                            RewriteValve";
@@ -198,34 +263,94 @@ impl<'t> HaproxyReader<'t> {
             .iter()
             .position(|word| matches!(word.as_str(), "if" | "unless"));
         let words = condition.map_or(&[][..], |at| &words[at..]);
-        let alternatives = acls.condition(words).unwrap_or_default();
-        let closed: Option<Vec<String>> = alternatives
-            .iter()
-            .map(path_of)
-            .collect::<Option<Vec<_>>>()
-            .map(|all| all.concat());
-        let closed = closed.filter(|closed| !closed.is_empty() && !closed.iter().any(|path| path == "/"));
-        if let Some(closed) = closed {
-            self.report.unsupported(&line.line, CLOSED);
-            return RequestEffect::Closed(closed);
+        let mut guard = Guard::default();
+        // What is no condition turns everybody away.
+        let alternatives = acls.condition(words).unwrap_or_else(|| vec![Vec::new()]);
+        let about_paths = is_about_paths(line, acls);
+        let mut open = false;
+        for one in &alternatives {
+            match path_of(one) {
+                Some(paths) if can_be_closed(&paths) => {
+                    let going = || {
+                        if one.len() == 1 {
+                            Going::Nowhere
+                        } else {
+                            Going::Guarded
+                        }
+                    };
+                    paths.iter().for_each(|path| guard.rule(path.asked(), going()));
+                    guard.closed.extend(paths);
+                }
+                _ if action != "auth" && is_few(one) => {
+                    open = true;
+                    if about_paths {
+                        guard.rule(ForeignPath::Unknown, Going::Nowhere);
+                    }
+                }
+                _ => {
+                    guard.shut = true;
+                    guard.rule(ForeignPath::Begins("/".to_owned()), Going::Guarded);
+                }
+            }
         }
-        // A known few are turned away, or whoever is not known.
-        let is_few = |(not, factors): &(bool, Option<Vec<Factor>>)| {
-            !not && !matches!(factors.as_deref(), Some([Factor::Always]))
-        };
-        let few = !alternatives.is_empty()
-            && alternatives
-                .iter()
-                .all(|one| !one.is_empty() && one.iter().all(is_few));
-        if action != "auth" && few {
-            let why = "nobody is turned away by a rule of the proxy's: whom this meets comes in. Let the application do it, or what stands in front";
-            self.report.unsupported(&line.line, why);
-            return RequestEffect::Nothing;
-        }
-        self.report
-            .unsupported(&line.line, format!("{CLOSED}; that is all of this section"));
-        RequestEffect::Shut
+        self.tell_of_guard(line, &guard, open);
+        RequestEffect::Refused(guard)
     }
+
+    fn tell_of_guard(&mut self, line: &Words, guard: &Guard, open: bool) {
+        let has = |but| guard.closed.iter().any(|path| path.but.contains(&but));
+        let closes = !guard.closed.is_empty() && !guard.shut;
+        let all = format!("{CLOSED}; that is all of this section");
+        for (is_so, why) in [
+            (guard.shut, &*all),
+            (closes, CLOSED),
+            (closes && has(WHOLE), OPEN_BESIDE),
+            (closes && has(CASE), OPEN_CASES),
+            (open && !guard.shut, OPEN),
+        ] {
+            if is_so {
+                self.report.unsupported(&line.line, why);
+            }
+        }
+    }
+}
+
+/// Whether paths can be excepted from routes: all but the root.
+fn can_be_closed(paths: &[Where]) -> bool {
+    let one = |path: &Where| path.is != "/" && crate::paths::is_plain(&path.is);
+    !paths.is_empty() && paths.iter().all(one)
+}
+
+/// Whether a conjunction turns a few away, and not whoever is not known: it asks for something, and turns nothing round but beside
+/// what is not understood.
+fn is_few(conjunction: &Conjunction) -> bool {
+    let is_root = |factors: &Option<Vec<Factor>>| {
+        let root = |factor: &Factor| match factor {
+            Factor::Always => true,
+            Factor::Paths(paths) => paths.iter().any(|path| path.is == "/" && path.but.is_empty()),
+            _ => false,
+        };
+        factors.iter().flatten().any(root)
+    };
+    let asks = |(not, factors): &(bool, Option<Vec<Factor>>)| !not && !is_root(factors);
+    let is_unknown = |(not, factors): &(bool, Option<Vec<Factor>>)| !not && factors.is_none();
+    let all = !conjunction.is_empty() && conjunction.iter().all(asks);
+    all || conjunction.iter().any(is_unknown)
+}
+
+/// Whether a rule's words, or those of an acl that it names, are about paths.
+fn is_about_paths(line: &Words, acls: &Acls<'_>) -> bool {
+    let is = |word: &String| {
+        ["path", "url", "base", "capture.req.uri", "query"]
+            .iter()
+            .any(|fetch| word.starts_with(fetch))
+    };
+    let named = |word: &String| {
+        acls.tests(word.trim_start_matches('!'))
+            .any(|test| test.iter().any(is))
+    };
+    let old = line.word(0).starts_with("req");
+    old || line.words.iter().any(|word| is(word) || named(word))
 }
 
 /// The paths that stay in clear, of a condition that holds for clients in clear.
@@ -248,7 +373,7 @@ fn in_clear(alternatives: &[Conjunction]) -> Option<Vec<String>> {
 }
 
 /// The paths that a conjunction is about, whatever else it asks.
-fn path_of(conjunction: &Conjunction) -> Option<Vec<String>> {
+fn path_of(conjunction: &Conjunction) -> Option<Vec<Where>> {
     conjunction
         .iter()
         .find_map(|(not, factors)| match (not, factors.as_deref()?) {
@@ -256,7 +381,7 @@ fn path_of(conjunction: &Conjunction) -> Option<Vec<String>> {
                 let mut paths = Vec::new();
                 for factor in factors {
                     let Factor::Paths(own) = factor else { return None };
-                    paths.extend(own.iter().map(|path| path.is.clone()));
+                    paths.extend(own.iter().cloned());
                 }
                 Some(paths)
             }

@@ -56,6 +56,8 @@ pub(crate) enum ForeignPath {
     Is(String),
     /// One of these at its end.
     Ends(Vec<String>),
+    /// One of these, whose small letters any letters are.
+    AnyCase(Box<ForeignPath>),
     /// Something that is not understood.
     Unknown,
 }
@@ -67,6 +69,8 @@ pub(crate) enum Going {
     Pool(String, Option<(String, String)>),
     /// To no Tomcat.
     Nowhere,
+    /// To a Tomcat for some, by what no log says.
+    Guarded,
 }
 
 /// Members, and how users stick to them.
@@ -156,6 +160,7 @@ impl Asked<'_> {
 }
 
 const NO_HOST: &str = "the log does not name the host, and hosts decide";
+const GUARDED: &str = "a rule of the other proxy turns some away here, by what no log says";
 const NOT_UNDERSTOOD: &str =
     "a rule of the other proxy is asked before, which is not understood here (an expression, or a condition)";
 
@@ -184,6 +189,7 @@ impl ForeignPath {
             ForeignPath::Whole(text) => is_under(path, text),
             ForeignPath::Is(text) => path == text,
             ForeignPath::Ends(texts) => texts.iter().any(|text| path.ends_with(text.as_str())),
+            ForeignPath::AnyCase(inner) => return inner.holds(&path.to_ascii_lowercase()),
             ForeignPath::Unknown => return None,
         })
     }
@@ -235,8 +241,10 @@ impl Foreign {
     }
 
     fn going(&self, rule: &ForeignRule, asked: &Asked<'_>) -> Outcome {
-        let Going::Pool(name, put) = &rule.going else {
-            return Outcome::Nowhere;
+        let (name, put) = match &rule.going {
+            Going::Pool(name, put) => (name, put),
+            Going::Nowhere => return Outcome::Nowhere,
+            Going::Guarded => return Outcome::Untold(GUARDED),
         };
         let Some(pool) = self.pools.iter().find(|pool| pool.name == *name) else {
             return Outcome::Nowhere;
