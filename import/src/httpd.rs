@@ -11,6 +11,7 @@ mod balancers;
 mod draft;
 mod expand;
 mod fields;
+mod guards;
 mod health;
 mod hosts;
 mod jk;

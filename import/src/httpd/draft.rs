@@ -169,6 +169,10 @@ pub(super) struct Scope {
     pub(super) proxy_own: Option<String>,
     /// Conditions that wait for their RewriteRule.
     pub(super) conditions: Vec<super::rewrite::Condition>,
+    /// Paths that are guarded, and by what.
+    pub(super) closed: Vec<(String, Line)>,
+    /// Balancers that are guarded, by name, and by what; none: all that is proxied.
+    pub(super) shut: Vec<(Option<String>, Line)>,
     /// Whether the engine is on.
     pub(super) rewrites: bool,
 }

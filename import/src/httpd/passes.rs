@@ -150,7 +150,7 @@ fn matching(
     let line = &statement.line;
     let Some(path) = plain(expression) else {
         let why = if target == "!" {
-            "an expression that is no path: what it leaves to httpd goes to the Tomcat here. Put such files into the application, or name \
+            "an expression that is no path: what it leaves to httpd goes to the Tomcat, and is OPEN here. Put such files into the application, or name \
              their directory in a route's `except`"
         } else {
             "an expression that is no path: routes are paths of whole segments. Write a [[route]] for the path above all that it matches"
@@ -172,8 +172,55 @@ fn matching(
         ("", _) | (_, true) if path != "/" => format!("{before}{path}"),
         _ => before.to_owned(),
     };
-    report.same(line, format!("the path {path}, and all below it"));
+    match form(expression) {
+        Form::Segments => report.same(line, format!("the path {path}, and all below it")),
+        Form::Exact => report.differs(line, format!("the path {path} and all below it; httpd means that path alone")),
+        Form::Begins if target == "!" => report.differs(
+            line,
+            format!("the path {path} and all below it; paths that begin so within a segment, as {path}x, are OPEN here"),
+        ),
+        Form::Begins => report.differs(
+            line,
+            format!("the path {path} and all below it; httpd means those that begin so within a segment, as {path}x, as well"),
+        ),
+    }
     pass(statement, stands, (path.as_str(), there.as_str()), draft, report);
+}
+
+/// How far an expression reaches from its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// It alone.
+    Exact,
+    /// It and what is below it.
+    Segments,
+    /// Whatever begins with it, within a segment too.
+    Begins,
+}
+
+/// How far an expression reaches that means a path.
+pub(super) fn form(expression: &str) -> Form {
+    let open = expression.trim_end_matches('$');
+    let bare = open
+        .strip_prefix("^(")
+        .map_or(open, |rest| rest.trim_end_matches(')'));
+    let below = [
+        "(/.*)?", "(/.*)", "/(.*)", "(?:/.*)?", "/(.+)", "(|/.*)", "/.*", "/?(.*)", "(/|$)",
+    ];
+    if below.iter().any(|end| open.ends_with(end) || bare.ends_with(end)) {
+        Form::Segments
+    } else if ["(.*)", ".*"]
+        .iter()
+        .any(|end| open.ends_with(end) || bare.ends_with(end))
+    {
+        Form::Begins
+    } else if expression.ends_with('$') {
+        Form::Exact
+    } else if expression.ends_with('/') {
+        Form::Segments
+    } else {
+        Form::Begins
+    }
 }
 
 /// The path that an expression means, if it is one with all below it.

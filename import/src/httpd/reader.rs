@@ -9,7 +9,7 @@ use crate::write::period;
 use super::draft::{Draft, Param, Reverse, Scope};
 use super::params::time;
 use super::tree::Directive;
-use super::{balancers, fields, hosts, jk, known, passes, rewrite, tls};
+use super::{balancers, fields, guards, hosts, jk, known, passes, rewrite, tls};
 
 /// Reads directives of a server, under the path of a Location if they stand in one.
 pub(super) fn read(
@@ -20,6 +20,12 @@ pub(super) fn read(
     report: &mut Report,
 ) {
     for statement in statements {
+        if location.is_none()
+            && statement.name.starts_with("<if") | statement.name.starts_with("<else")
+            && guards::closes(statement)
+        {
+            report.unsupported(&statement.line, guards::OPEN);
+        }
         if operators(statement, report) || known::tell(statement, report) {
             continue;
         }
@@ -31,6 +37,9 @@ pub(super) fn read(
                      file in front of them"
                 );
                 report.unsupported(&statement.line, why);
+                for inner in guards::closing(statement) {
+                    report.unsupported(&inner.line, guards::OPEN);
+                }
                 for inner in statement.inner.iter().flat_map(Directive::all) {
                     report.unsupported(&inner.line, format!("in {}: not read", statement.line.text));
                 }
@@ -69,7 +78,13 @@ fn one(statement: &Directive, scope: usize, location: Option<&str>, draft: &mut 
         }
         "listen" => hosts::listen(statement, draft, report),
         "servername" | "serveralias" => hosts::name(statement, &mut draft.scopes[scope], report),
-        "<proxy" => balancers::section(statement, draft, report),
+        "<proxy" => {
+            let url = statement.word(0);
+            let named = url.contains("://") && !url.starts_with("balancer://*");
+            let name = named.then(|| draft.name_of_target(url, &statement.line));
+            guards::shut(statement, name.as_deref(), &mut draft.scopes[scope], report);
+            balancers::section(statement, draft, report);
+        }
         "balancermember" | "proxyset" => balancers::outside(statement, draft, report),
         "<location" | "<locationmatch" => in_location(statement, scope, draft, report),
         "proxypass" | "proxypassmatch" | "proxypassreverse" => {
@@ -98,6 +113,14 @@ fn in_location(statement: &Directive, scope: usize, draft: &mut Draft, report: &
         (true, [.., expression]) => passes::plain(expression),
         _ => None,
     };
+    for inner in guards::closing(statement) {
+        let scope = &mut draft.scopes[scope];
+        match (is_expression, statement.words.as_slice()) {
+            (true, [.., expression]) => guards::close_expression(expression, &inner.line, scope, report),
+            (_, [path, ..]) => guards::close(path, &inner.line, scope, report),
+            _ => report.unsupported(&inner.line, guards::OPEN),
+        }
+    }
     let Some(path) = path else {
         let why = "an expression that is no path: routes and their rules are for paths of whole segments";
         for inner in statement.all() {

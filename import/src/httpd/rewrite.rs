@@ -7,7 +7,8 @@ use crate::site::Origin;
 use crate::source::Line;
 
 use super::balancers::{Split, split};
-use super::draft::{Draft, Pass, Target, ToHttps};
+use super::draft::{Draft, Pass, Scope, Target, ToHttps};
+use super::guards;
 use super::passes::plain;
 use super::tree::Directive;
 
@@ -94,14 +95,40 @@ fn rule(
         }
     } else if flags.contains(&"P") {
         proxied(&lines, conditions, (expression, target), scope, draft, report);
-    } else if target == "-" && (flags.contains(&"F") || flags.contains(&"G")) {
-        refuse(
-            &lines,
-            "nobody is refused by what he asks for: let the application refuse, or a filter in front (Tomcat's RewriteValve takes such rules)",
-            report,
-        );
+    } else if flags
+        .iter()
+        .any(|flag| matches!(*flag, "F" | "FORBIDDEN" | "G" | "GONE") || flag.starts_with("R=4"))
+    {
+        refused(&lines, conditions, expression, &mut draft.scopes[scope], report);
     } else {
         refuse(&lines, NO_REWRITING, report);
+    }
+}
+
+/// A rule that refuses closes its path, whatever its conditions, or that of a condition.
+fn refused(
+    lines: &[Line],
+    conditions: &[Condition],
+    expression: &str,
+    scope: &mut Scope,
+    report: &mut Report,
+) {
+    refuse(
+        lines,
+        "nobody is refused by what he asks for: let the application refuse, or a filter in front (Tomcat's RewriteValve takes such rules)",
+        report,
+    );
+    let is_all = matches!(expression, "^" | ".*" | "^.*$" | "(.*)" | "^.*" | "." | "")
+        || plain(expression).as_deref() == Some("/");
+    let asked = conditions
+        .iter()
+        .find(|condition| condition.tested.eq_ignore_ascii_case("%{REQUEST_URI}"));
+    let last = lines.last().expect("a rule has a line");
+    match asked {
+        _ if !is_all => guards::close_expression(expression, last, scope, report),
+        Some(condition) => guards::close_expression(&condition.pattern, last, scope, report),
+        None if conditions.is_empty() => guards::close("/", last, scope, report),
+        None => report.unsupported(last, guards::OPEN),
     }
 }
 

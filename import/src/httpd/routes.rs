@@ -22,9 +22,11 @@ pub(super) fn routes(draft: &Draft, terms: &BTreeMap<String, Terms>, site: &mut 
     for scope in &draft.scopes {
         let is_first = !told.iter().any(|address| scope.addresses.contains(address));
         told.extend(scope.addresses.iter().cloned());
-        let hosts = hosts(scope, (serving, is_first), report);
+        let hosts = hosts(scope, (serving <= 1 && is_alone(scope, draft), is_first), report);
         elsewhere(scope, draft, report);
-        let mut own = of_scope(scope, &hosts, &names, report);
+        let guarded = Guarded::of(scope, draft);
+        let mut own = of_scope(scope, (&hosts, &guarded), &names, report);
+        guarded.except(&mut own);
         for route in &mut own {
             let held = terms.get(&route.pool).copied().unwrap_or_default();
             (route.connect, route.response, route.idle) = (held.connect, held.response, held.response);
@@ -42,15 +44,70 @@ pub(super) fn routes(draft: &Draft, terms: &BTreeMap<String, Terms>, site: &mut 
     }
 }
 
+/// What is guarded in a server, by itself and by the main one.
+struct Guarded<'a> {
+    closed: Vec<&'a (String, Line)>,
+    shut: Vec<&'a (Option<String>, Line)>,
+}
+
+impl<'a> Guarded<'a> {
+    fn of(scope: &'a Scope, draft: &'a Draft) -> Guarded<'a> {
+        let own = scope.line.is_some().then_some(scope);
+        let both = || draft.scopes.first().into_iter().chain(own);
+        Guarded {
+            closed: both().flat_map(|scope| &scope.closed).collect(),
+            shut: both().flat_map(|scope| &scope.shut).collect(),
+        }
+    }
+
+    /// What keeps a path closed, or that to which it leads.
+    fn guard(&self, path: &str, target: &Target) -> Option<&'a Line> {
+        let Target::Balancer(name, _) = target else {
+            return None;
+        };
+        let closed = self
+            .closed
+            .iter()
+            .find(|(above, _)| is_under(path, &trimmed(above)));
+        let shut = || {
+            let shut = self.shut.iter();
+            let mut shut = shut.filter(|(shut, _)| shut.as_ref().is_none_or(|shut| shut == name));
+            shut.next().map(|(_, line)| line)
+        };
+        closed.map(|(_, line)| line).or_else(shut)
+    }
+
+    /// Takes what is closed out of the routes above it.
+    fn except(&self, routes: &mut [Route]) {
+        for (path, line) in &self.closed {
+            let path = trimmed(path);
+            for route in routes.iter_mut().filter(|route| is_under(&path, &route.path)) {
+                if !route.except.contains(&path) {
+                    route.except.push(path.clone());
+                }
+                route.origin.add(line);
+            }
+        }
+    }
+}
+
 /// Whether a server has routes that its clients reach.
 fn has_routes(scope: &Scope) -> bool {
     let leads = |pass: &Pass| pass.target != Target::Nowhere;
     scope.passes.iter().any(leads) && scope.to_https.as_ref().is_none_or(|to| !to.except.is_empty())
 }
 
+/// Whether every other virtual host sends all to https, or has the same names.
+fn is_alone(scope: &Scope, draft: &Draft) -> bool {
+    let is_other = |other: &&Scope| other.line.is_some() && other.line != scope.line;
+    let redirects = |other: &Scope| other.to_https.is_some() && !has_routes(other);
+    let mut others = draft.scopes.iter().filter(is_other);
+    others.all(|other| redirects(other) || (!other.names.is_empty() && other.names == scope.names))
+}
+
 /// The hosts of a server's routes: none where it is the only one, since httpd answers there whatever is asked for.
-fn hosts(scope: &Scope, (serving, is_first): (usize, bool), report: &mut Report) -> Vec<String> {
-    let narrows = serving > 1 && has_routes(scope) && !scope.names.is_empty();
+fn hosts(scope: &Scope, (is_alone, is_first): (bool, bool), report: &mut Report) -> Vec<String> {
+    let narrows = !is_alone && has_routes(scope) && !scope.names.is_empty();
     for line in &scope.name_lines {
         let why = if narrows {
             "`host` of its routes"
@@ -113,7 +170,7 @@ fn is_under(path: &str, above: &str) -> bool {
 
 fn of_scope(
     scope: &Scope,
-    hosts: &[String],
+    (hosts, guarded): (&[String], &Guarded<'_>),
     names: &BTreeMap<String, String>,
     report: &mut Report,
 ) -> Vec<Route> {
@@ -147,6 +204,11 @@ fn of_scope(
             );
             continue;
         }
+        if let Some(guard) = guarded.guard(&path, &pass.target) {
+            report.unsupported(line, format!("guarded by {}: no route is written", guard.place));
+            taken.push((path, pass));
+            continue;
+        }
         match &pass.target {
             Target::Nowhere => left.push((path.clone(), line)),
             Target::Balancer(name, there) => match names.get(name) {
@@ -157,6 +219,13 @@ fn of_scope(
         taken.push((path, pass));
     }
     for pass in &scope.upgrades {
+        if let Some(guard) = guarded.guard(&trimmed(&pass.path), &pass.target) {
+            report.unsupported(
+                &pass.line,
+                format!("guarded by {}: no route is written", guard.place),
+            );
+            continue;
+        }
         upgrade(pass, names, hosts, &mut routes, report);
     }
     for (path, line) in left {
