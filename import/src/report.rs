@@ -47,7 +47,7 @@ impl Class {
 }
 
 /// One line and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// Of which class.
     pub class: Class,
@@ -63,6 +63,8 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     entries: Vec<Entry>,
+    /// The same, to tell of nothing twice.
+    seen: BTreeSet<Entry>,
     told: BTreeSet<Line>,
 }
 
@@ -95,7 +97,7 @@ impl Report {
             what: cut(&shown(&line.text)),
             why,
         };
-        if !self.entries.contains(&entry) {
+        if self.seen.insert(entry.clone()) {
             self.entries.push(entry);
         }
     }
@@ -145,11 +147,34 @@ impl Report {
     }
 }
 
+/// Directives that pass requests on, and hold no password.
+const PASSES: [&str; 7] = [
+    "proxypass",
+    "proxy_pass",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "grpc_pass",
+    "memcached_pass",
+];
+
 /// A line of a file as it may be shown: in one line, without control characters, and without the words that are secrets.
 pub(crate) fn shown(text: &str) -> String {
     let is_secret = |name: &str| {
         let name = name.trim_matches(['"', '\'']).to_ascii_lowercase();
-        name.ends_with("secret") || name.ends_with("password")
+        let ends = [
+            "secret",
+            "password",
+            "authorization",
+            "pass",
+            "passwd",
+            "_pw",
+            "token",
+            "apikey",
+            "api_key",
+            "api-key",
+        ];
+        name == "pw" || ends.iter().any(|end| name.ends_with(end)) && !PASSES.contains(&&*name)
     };
     let mut words: Vec<String> = Vec::new();
     let mut hides = false;
@@ -157,12 +182,33 @@ pub(crate) fn shown(text: &str) -> String {
         let shown = match word.split_once('=').filter(|(name, _)| is_secret(name)) {
             Some((name, _)) => format!("{name}=..."),
             None if hides => "...".to_owned(),
-            None => word.chars().filter(|letter| !letter.is_control()).collect(),
+            None => without_user(word),
         };
-        hides = is_secret(word);
+        // What is in quotes may have several words; all up to the end of the line is hidden then.
+        hides = is_secret(word) || (hides && opens_quote(&words, word));
         words.push(shown);
     }
     words.join(" ")
+}
+
+/// Whether a hidden word begins or goes on in quotes that are not closed.
+fn opens_quote(before: &[String], word: &str) -> bool {
+    let begins = word.starts_with(['"', '\'']);
+    let ends = word.len() > 1 && word.ends_with(['"', '\'']);
+    !ends && (begins || before.last().is_some_and(|last| last == "..."))
+}
+
+/// A word without control characters, and a URL without who logs in by it.
+fn without_user(word: &str) -> String {
+    let plain: String = word.chars().filter(|letter| !letter.is_control()).collect();
+    let Some((scheme, rest)) = plain.split_once("://") else {
+        return plain;
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://...{}", &rest[at..]),
+        None => plain,
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -222,6 +268,15 @@ mod tests {
             "BalancerMember ajp://h:8009 secret=... x"
         );
         assert_eq!(shown("AuthLDAPBindPassword \"s3\""), "AuthLDAPBindPassword ...");
+        assert_eq!(
+            shown("RequestHeader set Authorization \"Basic c2Vj\" x"),
+            "RequestHeader set Authorization ... x"
+        );
+        assert_eq!(shown("SetEnv DB_PASS x"), "SetEnv DB_PASS ...");
+        assert_eq!(
+            shown("ProxyPass /p http://u:pw@h/p"),
+            "ProxyPass /p http://...@h/p"
+        );
         let long = "x".repeat(SHOWN_MAX + 1);
         assert_eq!(cut(&long), format!("{}...", &long[1..]));
     }

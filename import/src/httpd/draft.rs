@@ -96,6 +96,8 @@ pub(super) struct ToHttps {
     pub(super) port: Option<u16>,
     /// What is left in clear.
     pub(super) except: Vec<String>,
+    /// Whether a balancer in front says by which scheme clients came.
+    pub(super) by_balancer: bool,
     /// Whence.
     pub(super) origin: Origin,
 }
@@ -171,6 +173,8 @@ pub(super) struct Scope {
     pub(super) conditions: Vec<super::rewrite::Condition>,
     /// Paths that are guarded, and by what.
     pub(super) closed: Vec<(String, Line)>,
+    /// Whether it proxies by an expression that was not read.
+    pub(super) has_unread: bool,
     /// Balancers that are guarded, by name, and by what; none: all that is proxied.
     pub(super) shut: Vec<(Option<String>, Line)>,
     /// Whether the engine is on.

@@ -16,12 +16,19 @@ use super::tree::{self, Directive};
 /// How deep files may include each other: httpd itself gives up at 128, and people at three.
 const DEPTH_MAX: usize = 16;
 
+/// How many files may be included in all: a large site has hundreds.
+const FILES_MAX: usize = 4_096;
+
 /// The state of reading.
 pub(super) struct Expander<'a> {
     /// The files.
     pub(super) sources: &'a Sources<'a>,
     /// What is defined so far.
     pub(super) defined: BTreeMap<String, String>,
+    /// Files that are being read, by name, the innermost last.
+    pub(super) open: Vec<String>,
+    /// How many were included so far.
+    pub(super) count: usize,
     /// Every directive of every file that was read.
     pub(super) lines: Vec<Line>,
 }
@@ -124,8 +131,19 @@ impl Expander<'_> {
                 report.same(line, format!("read: {}", names.join(", ")));
                 let mut out = Vec::new();
                 for file in &files {
+                    self.count += 1;
+                    if self.open.contains(&file.name.to_string()) || self.count > FILES_MAX {
+                        let why = format!(
+                            "{}: includes itself, or is one of more than {FILES_MAX}: not read",
+                            file.name
+                        );
+                        report.unsupported(line, why);
+                        continue;
+                    }
+                    self.open.push(file.name.to_string());
                     let read = tree::read(file, report, &mut self.lines);
                     out.extend(self.in_force(read, depth + 1, report));
+                    self.open.pop();
                 }
                 out
             }

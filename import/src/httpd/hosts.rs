@@ -177,7 +177,7 @@ pub(super) fn listeners(draft: &Draft, report: &mut Report) -> Vec<Listener> {
             // The main server is at its addresses where no virtual host is.
             let here = if here.is_empty() { vec![main] } else { here };
             listener.tls = secured(&here, main, report);
-            listener.redirect = redirect(&here, report);
+            listener.redirect = redirect(&here, !draft.trust.networks.is_empty(), report);
             listener
         })
         .collect()
@@ -229,8 +229,15 @@ fn secured(here: &[&Scope], main: &Scope, report: &mut Report) -> Option<Listene
     (!tls.certificates.is_empty()).then_some(tls)
 }
 
-fn redirect(here: &[&Scope], report: &mut Report) -> Option<Redirect> {
+fn redirect(here: &[&Scope], has_trust: bool, report: &mut Report) -> Option<Redirect> {
     let to_https = here.iter().find_map(|scope| scope.to_https.as_ref())?;
+    if to_https.by_balancer && !has_trust {
+        for line in &to_https.origin.lines {
+            report.unsupported(line, "rests on what a balancer in front says of the scheme: name the balancer in `trust`, and write `redirect` into the [[listen]]; \
+                                      without `trust` it would send clients in a circle, and is not written");
+        }
+        return None;
+    }
     for other in here
         .iter()
         .filter(|scope| scope.to_https.is_none() && !scope.passes.is_empty())

@@ -156,12 +156,14 @@ fn matching(
             "an expression that is no path: routes are paths of whole segments. Write a [[route]] for the path above all that it matches"
         };
         report.unsupported(line, why);
+        draft.scopes[stands.scope].has_unread = true;
         return;
     };
     let (before, group) = target.split_at(target.find('$').unwrap_or(target.len()));
     if !matches!(group, "" | "$1" | "$0") {
         let why = "puts parts of a path together anew: a route replaces what is in front and leaves the rest. Write a [[route]]";
         report.unsupported(line, why);
+        draft.scopes[stands.scope].has_unread = true;
         return;
     }
     let before = before.trim_end_matches('/');

@@ -101,6 +101,10 @@ fn one(statement: &Directive, scope: usize, location: Option<&str>, draft: &mut 
             rewrite::read(statement, scope, draft, report);
         }
         name if name.starts_with("jk") => jk::read(statement, scope, draft, report),
+        name if location.is_some() && name.starts_with("sslverify") => report.unsupported(
+            &statement.line,
+            "clients are asked for certificates at a [[listen]], and not by path: those of the server hold here as well",
+        ),
         _ if tls::read(statement, scope, draft, report) => {}
         _ => setting(statement, scope, draft, report),
     }

@@ -13,7 +13,10 @@ use crate::source::Line;
 /// All of it; the site is what was made of the same files.
 pub(super) fn foreign(draft: &Draft, site: &Site, lines: &[Line]) -> Foreign {
     let names = draft.pool_names();
-    let leads = |scope: &&Scope| scope.passes.iter().any(|pass| pass.target != Target::Nowhere);
+    let leads = |scope: &&Scope| {
+        let own = scope.passes.iter().any(|pass| pass.target != Target::Nowhere);
+        own || scope.has_unread || scope.line.is_some()
+    };
     let sites = draft.scopes.iter().filter(leads).map(|scope| {
         let (locations, others): (Vec<&Pass>, Vec<&Pass>) =
             scope.passes.iter().partition(|pass| pass.in_location);
@@ -28,9 +31,15 @@ pub(super) fn foreign(draft: &Draft, site: &Site, lines: &[Line]) -> Foreign {
                 }),
             },
         });
+        // What was not read may take any path, before any other.
+        let unread = scope.has_unread.then(|| ForeignRule {
+            hosts: Vec::new(),
+            path: ForeignPath::Unknown,
+            going: Going::Nowhere,
+        });
         ForeignSite {
             hosts: scope.names.clone(),
-            rules: rules.collect(),
+            rules: unread.into_iter().chain(rules).collect(),
             first: true,
             ..ForeignSite::default()
         }

@@ -12,6 +12,9 @@ use super::guards;
 use super::passes::plain;
 use super::tree::Directive;
 
+/// How a balancer in front says by which scheme the client came.
+const FORWARDED: &str = "%{HTTP:X-Forwarded-Proto}";
+
 /// What is told of a rule for which there is no word.
 const NO_REWRITING: &str = "requests are not rewritten: let the application do that (Tomcat has a RewriteValve, which takes these rules nearly as they stand)";
 
@@ -22,6 +25,8 @@ pub(super) struct Condition {
     tested: String,
     /// With what it is compared.
     pattern: String,
+    /// Whether it or the next has to hold.
+    is_or: bool,
     line: Line,
 }
 
@@ -41,6 +46,7 @@ pub(super) fn read(statement: &Directive, scope: usize, draft: &mut Draft, repor
         "rewritecond" => draft.scopes[scope].conditions.push(Condition {
             tested: statement.word(0).to_owned(),
             pattern: statement.word(1).to_owned(),
+            is_or: statement.word(2).to_ascii_uppercase().contains("OR"),
             line: line.clone(),
         }),
         "rewriterule" => {
@@ -85,8 +91,16 @@ fn rule(
     let is_all = matches!(expression, "^" | ".*" | "^.*$" | "(.*)" | "^.*")
         || plain(expression).as_deref() == Some("/");
     if target.starts_with("https://") && is_all && !flags.contains(&"P") {
-        match exceptions(conditions) {
-            Some(except) => to_https(target, &lines, except, scope, draft, report),
+        match exceptions(conditions, &draft.scopes[scope].names) {
+            Some(except) => {
+                to_https(target, &lines, except, scope, draft, report);
+                let by_balancer = conditions
+                    .iter()
+                    .any(|condition| condition.tested.eq_ignore_ascii_case(FORWARDED));
+                if let Some(to) = draft.scopes[scope].to_https.as_mut().filter(|_| by_balancer) {
+                    to.by_balancer = true;
+                }
+            }
             None => refuse(
                 &lines,
                 "a redirect to https under a condition that is not known here: `redirect` of a listener is for all of its clients",
@@ -138,15 +152,61 @@ fn refuse(lines: &[Line], why: &str, report: &mut Report) {
     }
 }
 
+/// Whether a condition on the host holds for a name.
+fn is_for(pattern: &str, name: &str) -> bool {
+    if let Some(text) = pattern.strip_prefix('=') {
+        return name == text;
+    }
+    let begins = pattern.strip_prefix('^').unwrap_or(pattern);
+    let text = begins.strip_suffix('$').unwrap_or(begins).replace("\\.", ".");
+    let is_text = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    is_text
+        && match (pattern.starts_with('^'), begins.ends_with('$')) {
+            (true, true) => name == text,
+            (true, false) => name.starts_with(&text),
+            (false, true) => name.ends_with(&text),
+            (false, false) => name.contains(&text),
+        }
+}
+
+/// Whether a condition on the host, or one that it is joined with by OR, holds for each name of a server.
+fn is_for_all(condition: &Condition, all: &[Condition], names: &[String]) -> bool {
+    let pattern = condition.pattern.to_ascii_lowercase();
+    if matches!(
+        &*pattern,
+        "." | ".*" | ".+" | "^.*$" | "^(.*)$" | "(.*)" | "^(.+)$"
+    ) {
+        return true;
+    }
+    let on_host = |other: &&Condition| {
+        let tested = other.tested.to_ascii_uppercase();
+        matches!(&*tested, "%{SERVER_NAME}" | "%{HTTP_HOST}")
+    };
+    let hosts: Vec<&Condition> = all.iter().filter(on_host).collect();
+    let joined = hosts
+        .split_last()
+        .is_some_and(|(_, before)| before.iter().all(|one| one.is_or));
+    let holds = |name: &String| match joined {
+        true => hosts
+            .iter()
+            .any(|one| is_for(&one.pattern.to_ascii_lowercase(), name)),
+        false => is_for(&pattern, name),
+    };
+    !names.is_empty() && names.iter().all(holds)
+}
+
 /// Paths that stay in clear, if all conditions are of those that a redirect to https has.
-fn exceptions(conditions: &[Condition]) -> Option<Vec<String>> {
+fn exceptions(conditions: &[Condition], names: &[String]) -> Option<Vec<String>> {
     let mut except = Vec::new();
-    for Condition { tested, pattern, .. } in conditions {
+    for condition in conditions {
+        let Condition { tested, pattern, .. } = condition;
         let pattern = pattern.to_ascii_lowercase();
         match &*tested.to_ascii_uppercase() {
             "%{HTTPS}" if matches!(&*pattern, "off" | "=off" | "!=on" | "!on" | "^off$" | "!^on$") => {}
             "%{SERVER_PORT}" if matches!(&*pattern, "80" | "=80" | "^80$" | "!443" | "!=443" | "!^443$") => {}
-            "%{SERVER_NAME}" | "%{HTTP_HOST}" if !pattern.starts_with('!') => {}
+            "%{SERVER_NAME}" | "%{HTTP_HOST}" if is_for_all(condition, conditions, names) => {}
             "%{HTTP:X-FORWARDED-PROTO}"
                 if matches!(&*pattern, "!https" | "http" | "=http" | "!=https" | "^http$") => {}
             "%{REQUEST_URI}" => {
@@ -203,6 +263,7 @@ fn to_https(
     draft.scopes[scope].to_https = Some(ToHttps {
         port: port.filter(|port| *port != 443),
         except,
+        by_balancer: false,
         origin: Origin {
             lines: lines.to_vec(),
             notes: Vec::new(),
@@ -225,6 +286,7 @@ fn proxied(
             tested.contains("http:upgrade") || tested.contains("http:connection")
         });
     let Some(path) = plain(expression).filter(|_| upgrades || conditions.is_empty()) else {
+        draft.scopes[scope].has_unread = true;
         refuse(
             lines,
             "proxies by an expression or a condition: a route is a path of whole segments. Write a [[route]] for it",

@@ -94,7 +94,11 @@ impl<'a> Guarded<'a> {
 /// Whether a server has routes that its clients reach.
 fn has_routes(scope: &Scope) -> bool {
     let leads = |pass: &Pass| pass.target != Target::Nowhere;
-    scope.passes.iter().any(leads) && scope.to_https.as_ref().is_none_or(|to| !to.except.is_empty())
+    scope.passes.iter().any(leads)
+        && scope
+            .to_https
+            .as_ref()
+            .is_none_or(|to| to.by_balancer || !to.except.is_empty())
 }
 
 /// Whether every other virtual host sends all to https, or has the same names.

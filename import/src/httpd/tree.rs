@@ -7,6 +7,9 @@ use crate::source::{Line, Source};
 
 use super::lexer;
 
+/// How deep sections may stand in each other: real files have six, and readers go as deep as these.
+const DEPTH_MAX: usize = 64;
+
 /// A directive, or a section with those in it.
 #[derive(Clone, Debug)]
 pub(super) struct Directive {
@@ -66,7 +69,12 @@ pub(super) fn read(source: &Source, report: &mut Report, all: &mut Vec<Line>) ->
         }
         all.push(line.clone());
         let statement = statement(line);
-        if statement.name.starts_with('<') {
+        if statement.name.starts_with('<') && open.len() >= DEPTH_MAX {
+            let why = format!(
+                "sections stand in each other more than {DEPTH_MAX} deep: not read as one, and what it guards is OPEN here"
+            );
+            report.unsupported(&statement.line, why);
+        } else if statement.name.starts_with('<') {
             open.push(statement);
         } else {
             list(&mut open, &mut outermost).push(statement);
