@@ -29,7 +29,7 @@ const FAMILIES: &[&[&str]] = &[
 ];
 
 /// A path that nobody may reach, and the line that closes it.
-pub(super) struct Closed {
+pub(super) struct ClosedPath {
     pub(super) path: String,
     pub(super) line: Line,
     /// Whether it counts before longer paths, as an expression does.
@@ -106,11 +106,13 @@ impl<'t> NginxReader<'t> {
         }
         server.paths.extend(shut.paths.iter().cloned());
         let is_any = !shut.paths.is_empty();
-        server.closed.extend(shut.paths.into_iter().map(|path| Closed {
-            path,
-            line: line.clone(),
-            before_longer: matches!(matched, Matched::Paths(_) | Matched::Expression),
-        }));
+        server
+            .closed
+            .extend(shut.paths.into_iter().map(|path| ClosedPath {
+                path,
+                line: line.clone(),
+                before_longer: matches!(matched, Matched::Paths(_) | Matched::Expression),
+            }));
         is_any
     }
 
@@ -118,7 +120,7 @@ impl<'t> NginxReader<'t> {
     pub(super) fn close(&mut self, server: &mut NginxServer) {
         let closed = std::mem::take(&mut server.closed);
         server.routes.retain(|led| {
-            let over = |own: &&Closed| own.before_longer && is_at_or_above(&own.path, &led.route.path);
+            let over = |own: &&ClosedPath| own.before_longer && is_at_or_above(&own.path, &led.route.path);
             let Some(own) = closed.iter().find(over).filter(|_| is_after(led.chosen)) else {
                 return true;
             };

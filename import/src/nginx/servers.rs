@@ -6,7 +6,7 @@
 //!
 //! Left out on purpose: which server nginx takes for a host that none has. Such a host gets 404 where all routes have names.
 
-use super::guards::{Closed, is_at_or_above};
+use super::guards::{ClosedPath, is_at_or_above};
 use super::tree::Statement;
 use super::{NginxReader, NginxScope, fields};
 use crate::replay::{ForeignRule, ForeignSite, Going};
@@ -20,7 +20,7 @@ pub(super) struct NginxServer {
     pub(super) hosts: Vec<String>,
     pub(super) routes: Vec<Led>,
     /// Paths that nobody may reach through it.
-    pub(super) closed: Vec<Closed>,
+    pub(super) closed: Vec<ClosedPath>,
     /// Locations of which something cannot be closed.
     pub(super) open: Vec<Line>,
     /// How it sends clients in clear to https, if it does.

@@ -10,6 +10,7 @@ import org.apache.catalina.connector.Connector;
 import org.apache.tomcat.util.threads.ResizableExecutor;
 import remora.tomcat.store.Announcement;
 import remora.tomcat.store.Hosts;
+import remora.tomcat.store.StoreOptions;
 
 /**
  * By which connector of its Service an application is reached: the first that speaks HTTP. A proxy
@@ -60,6 +61,18 @@ final class Connectors {
       ajp = ajp == 0 ? threads : ajp;
     }
     return ajp;
+  }
+
+  /**
+   * Leaves threads to requests that need no store, while it is sought.
+   *
+   * @param asked where the store is
+   * @param application who asks
+   * @return the same, with half of the connector's threads as who may wait
+   */
+  static StoreOptions bounded(StoreOptions asked, Container application) {
+    int threads = threads(application);
+    return threads < 2 ? asked : asked.withWaitersMax(threads / 2);
   }
 
   /** A connector with an executor of its own beside it leaves the number to that one. */

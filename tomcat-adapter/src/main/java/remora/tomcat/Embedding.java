@@ -28,7 +28,7 @@ public final class Embedding {
    */
   public Embedding(RemoraManager manager) {
     this.manager = manager;
-    manager.announcedByProgram(true);
+    manager.awaitsProgram = true;
     manager.addLifecycleListener(
         event -> {
           if (Lifecycle.BEFORE_STOP_EVENT.equals(event.getType())) {
@@ -44,7 +44,7 @@ public final class Embedding {
    * next look of Tomcat's background thread.
    */
   public void announce() {
-    manager.announcedByProgram(false);
+    manager.awaitsProgram = false;
     if (isRunning()) {
       ServerSteps.announce(manager.getContext());
     }
@@ -73,7 +73,8 @@ public final class Embedding {
     if (sessions == null) {
       sessions =
           GrpcSessionDirectory.open(
-              manager.bounded(manager.options.storeOptions(manager.getJvmRoute())),
+              Connectors.bounded(
+                  manager.options.storeOptions(manager.getJvmRoute()), manager.getContext()),
               manager.getApplication());
     }
     return sessions;

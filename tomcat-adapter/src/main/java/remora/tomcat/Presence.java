@@ -70,9 +70,7 @@ final class Presence {
    * that leaves there is nothing to say.
    */
   void review() {
-    if (ServerSteps.haveStarted(manager.getContext())
-        && !say()
-        && !manager.isAnnouncedByProgram()) {
+    if (ServerSteps.haveStarted(manager.getContext()) && !say() && !manager.awaitsProgram) {
       nowhere();
     }
   }

@@ -69,8 +69,9 @@ public class RemoraManager extends ManagerAttributes {
   private SessionEncoder encoder;
   private SessionStore store;
   private Presence presence;
-  /** Whether a program has yet to say that its connectors answer. */
-  private volatile boolean announcedByProgram;
+
+  /** A program that embeds this Tomcat has yet to say that its connectors answer. */
+  volatile boolean awaitsProgram;
 
   private volatile Keeper keeper;
   private volatile Observer observer;
@@ -224,7 +225,7 @@ public class RemoraManager extends ManagerAttributes {
 
   private void open(StoreOptions storeOptions, ClassLoader loader) {
     StoreOptions asked = storeOptions.withPausedSince(ticker()::pausedSince);
-    SessionStore bare = openStore(bounded(asked));
+    SessionStore bare = openStore(Connectors.bounded(asked, getContext()));
     store = valueKeys == null ? bare : new SealedStore(bare, valueKeys);
     encoder =
         new SessionEncoder(
@@ -252,17 +253,6 @@ public class RemoraManager extends ManagerAttributes {
       keeper = opened;
     }
     presence.begin(encoder);
-  }
-
-  /**
-   * Leaves threads to requests that need no store, while it is sought.
-   *
-   * @param asked where the store is
-   * @return the same, with half of the connector's threads as who may wait
-   */
-  StoreOptions bounded(StoreOptions asked) {
-    int threads = Connectors.threads(getContext());
-    return threads < 2 ? asked : asked.withWaitersMax(threads / 2);
   }
 
   @Override
@@ -311,24 +301,6 @@ public class RemoraManager extends ManagerAttributes {
     if (open != null) {
       open.announceUnprotected(host, applications);
     }
-  }
-
-  /**
-   * A program says by itself when its connectors answer, or has said so.
-   *
-   * @param yet whether it is still to do so
-   */
-  void announcedByProgram(boolean yet) {
-    announcedByProgram = yet;
-  }
-
-  /**
-   * Whether that no connector answers is no trouble yet.
-   *
-   * @return true until a program that embeds this Tomcat has said that they do
-   */
-  boolean isAnnouncedByProgram() {
-    return announcedByProgram;
   }
 
   /**

@@ -36,7 +36,7 @@ class RegistriesTest {
 
   private final ListedSessions sessions = new ListedSessions();
   private final StoredSessionRegistry registry =
-      new StoredSessionRegistry(() -> sessions, id -> ID.equals(id) ? second : "none");
+      new StoredSessionRegistry(() -> sessions, id -> ID.equals(id) ? this.second : "none");
   private final ListedSessionRepository repository = new ListedSessionRepository(() -> sessions);
   private final LabelledOidcSessions oidc = new LabelledOidcSessions(() -> sessions);
   private String first;
