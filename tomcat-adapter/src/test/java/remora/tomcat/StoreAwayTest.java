@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Future;
@@ -20,6 +21,7 @@ import remora.tomcat.Tomcats.Answer;
 import remora.tomcat.Tomcats.Node;
 import remora.tomcat.store.ClaimOutcome;
 import remora.tomcat.store.FakeStore;
+import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.StoreState;
 import remora.tomcat.store.StoreUnavailableException;
 
@@ -169,11 +171,17 @@ class StoreAwayTest extends ManyClients {
     one.passTime(TimeUnit.HOURS.toSeconds(1));
     one.manager.processExpires();
     awaitOpen(destroyed);
+    int saves = one.calls.all("save").size();
     int told = one.calls.changes().size();
     assertAnswered(page(one, "set&value=pears"));
     back(one);
     awaitShownElsewhere("pears");
-    assertEquals(Collections.singletonList("save"), told(told));
+    // A try that comes before the store has a leader again is made once more.
+    assertEquals(Collections.singleton("save"), new HashSet<>(told(told)));
+    List<StoreCalls.Call> saved = one.calls.all("save");
+    for (StoreCalls.Call save : saved.subList(saves, saved.size())) {
+      assertEquals(one.calls.key(), save.argument(SessionKey.class));
+    }
     assertEquals(0, one.manager.getOwingSessions());
     assertEquals("none", two.get("/?page=get", idle).body());
   }
