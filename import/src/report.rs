@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(shown("AuthLDAPBindPassword \"s3\""), "AuthLDAPBindPassword ...");
         assert_eq!(
             shown("RequestHeader set Authorization \"Basic c2Vj\" x"),
-            "RequestHeader set Authorization ... x"
+            "RequestHeader set Authorization ... ... x"
         );
         assert_eq!(shown("SetEnv DB_PASS x"), "SetEnv DB_PASS ...");
         assert_eq!(
