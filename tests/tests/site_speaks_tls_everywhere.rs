@@ -87,9 +87,18 @@ fn strangers_are_told_what_is_missing(world: &World) -> Outcome {
 
 fn each_does_what_the_certificate_says(world: &mut World) -> Outcome {
     let said = refused(world, Some("reader"), &["sessions", "kill", "--all", "--yes"])?;
-    ensure!(said.contains("it takes one that names remora://admin"), "{said}");
+    ensure!(
+        said.contains("it takes one that names remora://adapter/APPLICATION or remora://admin"),
+        "{said}"
+    );
     let said = refused(world, Some("adapter"), &["sessions", "list"])?;
-    ensure!(said.contains("gives no right to ListSessions"), "{said}");
+    ensure!(said.contains("names no application"), "{said}");
+    let others = ["sessions", "list", "--application", "elsewhere/bank"];
+    let said = refused(world, Some("adapter"), &others)?;
+    ensure!(
+        said.contains("does not speak for the application elsewhere/bank"),
+        "{said}"
+    );
     let listed = world.operator(&["sessions", "list", "--user", "ada"])?;
     let hers = listed
         .lines()
