@@ -5,6 +5,8 @@
 use crate::site::{Headers, Origin, Setting, Trust};
 use crate::source::Line;
 
+use super::passes::Form;
+
 /// A parameter: `key=value`, and where it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Param {
@@ -70,6 +72,8 @@ pub(super) enum Target {
 pub(super) struct Pass {
     /// What clients ask for.
     pub(super) path: String,
+    /// How far it reaches from that path.
+    pub(super) form: Form,
     /// Where that leads.
     pub(super) target: Target,
     /// Whether it is said by a Location, of which the last that matches holds, and not the first.

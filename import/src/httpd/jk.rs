@@ -11,6 +11,7 @@ use crate::report::Report;
 use crate::source::{Line, Place, Source, Sources};
 
 use super::draft::{Draft, Param, Pass, Target, Worker};
+use super::passes::Form;
 use super::tree::Directive;
 
 /// How far a template may refer to another: two is usual.
@@ -111,6 +112,7 @@ fn mount(statement: &Directive, scope: usize, draft: &mut Draft, report: &mut Re
     };
     draft.scopes[scope].passes.push(Pass {
         path: path.to_owned(),
+        form: if path == bare { Form::Exact } else { Form::Segments },
         target,
         in_location: true,
         line: line.clone(),

@@ -39,12 +39,13 @@ const FOREIGN: &[(&str, &str)] = &[
     ),
 ];
 
-/// Where a ProxyPass stands: the scope, and how many words of it are its own.
+/// Where a ProxyPass stands: the scope, how many words of it are its own, and how far it reaches.
 #[derive(Clone, Copy)]
 struct Stands {
     scope: usize,
     words: usize,
     in_location: bool,
+    form: Form,
 }
 
 /// `ProxyPass`, `ProxyPassMatch` and `ProxyPassReverse`, in a scope and under the path of a Location, if in one.
@@ -62,6 +63,7 @@ pub(super) fn read(
         scope,
         words: at + 1,
         in_location: location.is_some(),
+        form: Form::Segments,
     };
     match &*statement.name {
         "proxypass" if path.starts_with('/') => {
@@ -108,6 +110,7 @@ fn pass(
     };
     draft.scopes[stands.scope].passes.push(Pass {
         path: path.to_owned(),
+        form: stands.form,
         target,
         in_location: stands.in_location,
         line: line.clone(),
@@ -174,7 +177,11 @@ fn matching(
         ("", _) | (_, true) if path != "/" => format!("{before}{path}"),
         _ => before.to_owned(),
     };
-    match form(expression) {
+    let stands = Stands {
+        form: form(expression),
+        ..stands
+    };
+    match stands.form {
         Form::Segments => report.same(line, format!("the path {path}, and all below it")),
         Form::Exact => report.differs(line, format!("the path {path} and all below it; httpd means that path alone")),
         Form::Begins if target == "!" => report.differs(
@@ -249,7 +256,7 @@ pub(super) fn plain(expression: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::*;
 
     #[test]
     fn some_expressions_are_paths() {
@@ -264,6 +271,21 @@ mod tests {
             ("\\.gif$", None),
         ] {
             assert_eq!(plain(expression).as_deref(), path, "{expression}");
+        }
+    }
+
+    #[test]
+    fn an_expression_reaches_as_far_as_its_end_says() {
+        for (expression, reaches) in [
+            ("^/z(.*)$", Form::Begins),
+            ("^/z", Form::Begins),
+            ("^/z/(.*)$", Form::Segments),
+            ("^(/z/.*)$", Form::Segments),
+            ("^/z(/.*)?$", Form::Segments),
+            ("^/z/", Form::Segments),
+            ("^/z$", Form::Exact),
+        ] {
+            assert_eq!(form(expression), reaches, "{expression}");
         }
     }
 }

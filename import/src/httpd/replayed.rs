@@ -3,9 +3,13 @@
 //! Its ways: of its ProxyPass lines the first that matches whole segments counts, of those in Locations the last, and these before the
 //! others; the route is searched as mod_proxy_balancer does.
 //!
-//! Left out on purpose: rewriting, and paths that httpd serves from its own files before it looks at any of these.
+//! What no rule takes, and what a `!` leaves to it, httpd answers itself.
+//!
+//! Left out on purpose: rewriting, and which files httpd has.
 
 use super::draft::{Draft, Pass, Scope, Target};
+use super::passes::Form;
+use super::routes::has_routes;
 use crate::replay::{Foreign, ForeignPath, ForeignPool, ForeignRule, ForeignSite, Going, Sticks, address_of};
 use crate::site::Site;
 use crate::source::Line;
@@ -13,17 +17,26 @@ use crate::source::Line;
 /// All of it; the site is what was made of the same files.
 pub(super) fn foreign(draft: &Draft, site: &Site, lines: &[Line]) -> Foreign {
     let names = draft.pool_names();
-    let leads = |scope: &&Scope| {
-        let own = scope.passes.iter().any(|pass| pass.target != Target::Nowhere);
-        own || scope.has_unread || scope.line.is_some()
+    let leads = |scope: &Scope| has_routes(scope) || scope.has_unread;
+    // By its host alone a log does not say which of two servers took a request: the one that leads somewhere counts.
+    let decides = |scope: &&Scope| {
+        let mut others = draft.scopes.iter().filter(|other| leads(other));
+        leads(scope) || scope.line.is_some() && !others.any(|other| other.names == scope.names)
     };
-    let sites = draft.scopes.iter().filter(leads).map(|scope| {
-        let (locations, others): (Vec<&Pass>, Vec<&Pass>) =
-            scope.passes.iter().partition(|pass| pass.in_location);
+    let sites = draft.scopes.iter().filter(decides).map(|scope| {
+        let (locations, others): (Vec<&Pass>, Vec<&Pass>) = {
+            // Where all are sent to https before, none is reached.
+            let reached = scope.passes.iter().filter(|_| has_routes(scope));
+            reached.partition(|pass| pass.in_location)
+        };
         let ordered = locations.into_iter().rev().chain(others);
         let rules = ordered.map(|pass| ForeignRule {
             hosts: Vec::new(),
-            path: ForeignPath::Whole(pass.path.clone()),
+            path: match pass.form {
+                Form::Exact => ForeignPath::Is(pass.path.clone()),
+                Form::Segments => ForeignPath::Whole(pass.path.clone()),
+                Form::Begins => ForeignPath::Begins(pass.path.clone()),
+            },
             going: match &pass.target {
                 Target::Nowhere => Going::Nowhere,
                 Target::Balancer(name, there) => names.get(name).map_or(Going::Nowhere, |pool| {
@@ -63,8 +76,13 @@ pub(super) fn foreign(draft: &Draft, site: &Site, lines: &[Line]) -> Foreign {
                 .collect(),
         }
     });
+    let mut sites: Vec<ForeignSite> = sites.collect();
+    if let [only] = sites.as_mut_slice() {
+        // httpd answers there whatever host is asked for.
+        only.hosts.clear();
+    }
     Foreign {
-        sites: sites.collect(),
+        sites,
         pools: pools.collect(),
         formats: lines.iter().filter_map(format_in).collect(),
         ..Foreign::default()

@@ -9,7 +9,7 @@ use crate::source::Line;
 use super::balancers::{Split, split};
 use super::draft::{Draft, Pass, Scope, Target, ToHttps};
 use super::guards;
-use super::passes::plain;
+use super::passes::{form, plain};
 use super::tree::Directive;
 
 /// How a balancer in front says by which scheme the client came.
@@ -317,6 +317,7 @@ fn proxied(
     };
     let pass = Pass {
         path,
+        form: form(expression),
         target: Target::Balancer(name, there),
         in_location: false,
         line: last.clone(),

@@ -92,7 +92,7 @@ impl<'a> Guarded<'a> {
 }
 
 /// Whether a server has routes that its clients reach.
-fn has_routes(scope: &Scope) -> bool {
+pub(super) fn has_routes(scope: &Scope) -> bool {
     let leads = |pass: &Pass| pass.target != Target::Nowhere;
     scope.passes.iter().any(leads)
         && scope

@@ -50,6 +50,9 @@ impl<'t> NginxReader<'t> {
         let named = tries.and_then(|tries| self.named(tries, outer, location));
         let is_shut = is_guarded(&scope) || named.as_ref().is_some_and(|(_, inner)| is_guarded(inner));
         if is_shut && (pass.is_some() || answer.is_none()) {
+            if let Some(rule) = rule.filter(|_| pass.is_some() || named.is_some()) {
+                server.rules[rule].going = Going::Guarded;
+            }
             self.guarded(
                 location,
                 [pass, answer, tries].into_iter().flatten(),

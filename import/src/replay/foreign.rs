@@ -67,7 +67,7 @@ pub(crate) enum ForeignPath {
 pub(crate) enum Going {
     /// To a pool, with one text at the beginning of the path put in place of another.
     Pool(String, Option<(String, String)>),
-    /// To no Tomcat.
+    /// To no Tomcat: what comes of it, the other proxy answers itself.
     Nowhere,
     /// To a Tomcat for some, by what no log says.
     Guarded,
@@ -118,8 +118,10 @@ pub(crate) enum Outcome {
         path: String,
         who: Who,
     },
-    /// To no Tomcat.
+    /// To no Tomcat. Another proxy may have pages of its own then, ours has none.
     Nowhere,
+    /// To a Tomcat for some.
+    Guarded,
     /// Why it cannot be told.
     Untold(&'static str),
 }
@@ -160,7 +162,6 @@ impl Asked<'_> {
 }
 
 const NO_HOST: &str = "the log does not name the host, and hosts decide";
-const GUARDED: &str = "a rule of the other proxy turns some away here, by what no log says";
 const NOT_UNDERSTOOD: &str =
     "a rule of the other proxy is asked before, which is not understood here (an expression, or a condition)";
 
@@ -244,7 +245,7 @@ impl Foreign {
         let (name, put) = match &rule.going {
             Going::Pool(name, put) => (name, put),
             Going::Nowhere => return Outcome::Nowhere,
-            Going::Guarded => return Outcome::Untold(GUARDED),
+            Going::Guarded => return Outcome::Guarded,
         };
         let Some(pool) = self.pools.iter().find(|pool| pool.name == *name) else {
             return Outcome::Nowhere;

@@ -19,6 +19,8 @@ pub(super) struct Logged {
     pub(super) cookies: Option<String>,
     /// The frontend that took it, as HAProxy names it.
     pub(super) entry: Option<String>,
+    /// The status of its answer.
+    pub(super) status: Option<u16>,
 }
 
 /// How the lines of a log are written.
@@ -53,6 +55,7 @@ enum LogField {
     Captured(Vec<String>),
     /// The frontend, with a `~` behind it where TLS was spoken.
     Entry,
+    Status,
     Other,
 }
 
@@ -117,7 +120,7 @@ impl LogLayout {
             (LogField::Entry, " "),
             (LogField::Other, " "),
             (LogField::Other, " "),
-            (LogField::Other, " "),
+            (LogField::Status, " "),
             (LogField::Other, " "),
             (LogField::Pair, " "),
             (LogField::Other, " "),
@@ -188,6 +191,7 @@ impl LogField {
                 }
             }
             LogField::Entry => logged.entry = Some(value.trim_end_matches('~').to_owned()),
+            LogField::Status => logged.status = value.parse().ok(),
             LogField::Cookies | LogField::Cookie(_) | LogField::Pair => {
                 logged.cookies.get_or_insert_default();
             }
@@ -253,6 +257,7 @@ fn httpd_field(kind: Option<char>, name: &str) -> LogField {
         (Some('v' | 'V'), _) | (Some('i'), "host") => LogField::Host,
         (Some('i'), "cookie") => LogField::Cookies,
         (Some('C'), _) => LogField::Cookie(name.to_owned()),
+        (Some('s'), _) => LogField::Status,
         _ => LogField::Other,
     }
 }
@@ -264,6 +269,7 @@ fn nginx_field(name: &str) -> LogField {
         "is_args" => LogField::Other,
         "host" | "http_host" => LogField::Host,
         "http_cookie" => LogField::Cookies,
+        "status" => LogField::Status,
         other => match other.strip_prefix("cookie_") {
             Some(cookie) => LogField::Cookie(cookie.to_owned()),
             None => LogField::Other,
@@ -314,11 +320,12 @@ mod tests {
         };
         let part = |part: Option<String>| part.unwrap_or_else(|| "?".to_owned());
         format!(
-            "{} {} [{}] {}",
+            "{} {} [{}] {} {}",
             part(logged.host),
             part(logged.target),
             part(logged.cookies),
-            part(logged.entry)
+            part(logged.entry),
+            part(logged.status.map(|status| status.to_string()))
         )
     }
 
@@ -327,34 +334,37 @@ mod tests {
         let line = r#"192.0.2.7 - ada [24/Nov/2026:04:30:00 +0000] "GET /a;jsessionid=A.n1?b=%20c HTTP/1.1" 200 5 "-" "x \"y\"""#;
         assert_eq!(
             shown(&LogLayout::httpd(COMBINED), line),
-            "? /a;jsessionid=A.n1?b=%20c [?] ?"
+            "? /a;jsessionid=A.n1?b=%20c [?] ? 200"
         );
         assert_eq!(
             shown(&LogLayout::httpd(COMMON), line),
-            "? /a;jsessionid=A.n1?b=%20c [?] ?"
+            "? /a;jsessionid=A.n1?b=%20c [?] ? 200"
         );
         let own = LogLayout::httpd(r#"%v:%p %h \"%{Cookie}i\" %U%q %{BALANCER_WORKER_ROUTE}e %>s"#);
         assert_eq!(
             shown(&own, r#"shop:80 ::1 "a=\"b\"; c" /x?y n2 200"#),
-            r#"shop /x?y [a="b"; c] ?"#
+            r#"shop /x?y [a="b"; c] ? 200"#
         );
-        assert_eq!(shown(&own, r#"shop:80 ::1 "-" /x - 200"#), "shop /x [] ?");
+        assert_eq!(shown(&own, r#"shop:80 ::1 "-" /x - 200"#), "shop /x [] ? 200");
         assert_eq!(shown(&own, "nonsense"), "not of this format");
         let one = LogLayout::httpd("%{JSESSIONID}C \"%r\"");
-        assert_eq!(shown(&one, "A.n1 \"GET / HTTP/1.1\""), "? / [JSESSIONID=A.n1] ?");
+        assert_eq!(
+            shown(&one, "A.n1 \"GET / HTTP/1.1\""),
+            "? / [JSESSIONID=A.n1] ? ?"
+        );
     }
 
     #[test]
     fn nginxs_lines_are_read() {
         let own = LogLayout::nginx(
-            r#"$remote_addr [$time_local] "$request" ${http_host} "$cookie_JSESSIONID" $upstream_addr"#,
+            r#"$remote_addr [$time_local] "$request" ${http_host} "$cookie_JSESSIONID" $status $upstream_addr"#,
         );
         assert_eq!(
             shown(
                 &own,
-                r#"::1 [x] "GET /a?\x22b HTTP/2.0" shop:8080 "A.n1" 192.0.2.11:8080"#
+                r#"::1 [x] "GET /a?\x22b HTTP/2.0" shop:8080 "A.n1" 304 192.0.2.11:8080"#
             ),
-            "shop /a?\"b [JSESSIONID=A.n1] ?"
+            "shop /a?\"b [JSESSIONID=A.n1] ? 304"
         );
     }
 
@@ -365,13 +375,13 @@ mod tests {
         let named = ["Host".to_owned(), "User-Agent".to_owned()];
         assert_eq!(
             shown(&LogLayout::haproxy(&named), line),
-            "shop.example /a [JSESSIONID=A.n1] www"
+            "shop.example /a [JSESSIONID=A.n1] www 200"
         );
         let bare = LogLayout::haproxy(&[]);
-        assert_eq!(shown(&bare, line), "? /a [JSESSIONID=A.n1] www");
+        assert_eq!(shown(&bare, line), "? /a [JSESSIONID=A.n1] www 200");
         assert_eq!(
             shown(&bare, &line.replace("JSESSIONID=A.n1 -", "- -")),
-            "? /a [] www"
+            "? /a [] www 200"
         );
         assert_eq!(
             shown(&bare, &line.replace("GET /a HTTP/1.1", "<BADREQ>")),

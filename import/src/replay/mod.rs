@@ -4,9 +4,11 @@
 //! was written. What the two say is compared here, counted, and shown with examples.
 //!
 //! Invariants: the same files and the same log give the same text · no session id is shown: of a target its path alone, up to the first
-//! parameter · what cannot be told is counted with its reason, and never as the same.
+//! parameter · what cannot be told is counted with its reason, and never as the same · what the other proxy served from its own files
+//! goes elsewhere, since ours has none.
 //!
-//! Left out on purpose: answers. Where a request goes is compared, not what comes of it.
+//! Left out on purpose: answers. Where a request goes is compared, not what comes of it; the status of a log says only whether somebody
+//! was served whom no Tomcat served.
 
 mod foreign;
 mod lines;
@@ -37,7 +39,8 @@ pub(crate) enum Dialect {
 /// What became of the requests of a log.
 #[derive(Clone, Debug, Default)]
 pub struct Replayed {
-    /// Requests that go to the same Tomcat, or as a new user's to the same pool, under the same path.
+    /// Requests that go to the same Tomcat, or as a new user's to the same pool, under the same path; and those that are turned away
+    /// by both.
     pub same: usize,
     /// Requests that go to the same pool under the same path; which member, the log does not say.
     pub partly: usize,
@@ -66,6 +69,11 @@ enum Compared {
 const NOBODY: &str =
     "a Tomcat serves it there, and none here: 404, or 400 where the path can be read in two ways";
 const SOMEBODY: &str = "no Tomcat serves it there, and one does here";
+const ITSELF: &str = "the other proxy answers it itself (a file, a page, a redirect), and ours has none: 404. Leave a server for such files in front, or put \
+     them into the application";
+const NO_STATUS: &str =
+    "the log has no status: whether the other proxy has a file there, or turned it away, is not known";
+const GUARDED: &str = "a rule of the other proxy turns some away here, by what no log says";
 const OTHER_POOL: &str = "to other Tomcats";
 const OTHER_PATH: &str = "under another path there";
 const OTHER_MEMBER: &str = "to another member of the pool";
@@ -73,10 +81,22 @@ const LOST: &str =
     "the user sticks to a member there; here the request names none: a new user's, or its session's stand-in";
 const FOUND: &str = "the request names a member here; there it is a new user's";
 
-fn compared(there: &Outcome, here: &Outcome) -> Compared {
+/// Whether a status says that nobody was served: as with ours, which answers 404 where no route leads.
+fn is_turned_away(status: u16) -> bool {
+    matches!(status, 400 | 403..=405 | 410 | 444 | 500..=599)
+}
+
+/// Compares two decisions; the status is that of the other proxy's answer.
+fn compared(there: &Outcome, here: &Outcome, status: Option<u16>) -> Compared {
     match (there, here) {
         (Outcome::Untold(why), _) | (_, Outcome::Untold(why)) => Compared::Untold(why),
-        (Outcome::Nowhere, Outcome::Nowhere) => Compared::Same,
+        (Outcome::Nowhere | Outcome::Guarded, Outcome::Nowhere) if status.is_some_and(is_turned_away) => {
+            Compared::Same
+        }
+        (Outcome::Nowhere, Outcome::Nowhere) if status.is_some() => Compared::Elsewhere(ITSELF),
+        (Outcome::Nowhere, Outcome::Nowhere) => Compared::Untold(NO_STATUS),
+        (Outcome::Guarded, Outcome::Nowhere) if status.is_some() => Compared::Elsewhere(NOBODY),
+        (Outcome::Guarded, _) | (_, Outcome::Guarded) => Compared::Untold(GUARDED),
         (Outcome::Goes { .. }, Outcome::Nowhere) => Compared::Elsewhere(NOBODY),
         (Outcome::Nowhere, Outcome::Goes { .. }) => Compared::Elsewhere(SOMEBODY),
         (
@@ -110,8 +130,8 @@ fn compared(there: &Outcome, here: &Outcome) -> Compared {
     }
 }
 
-/// As an example shows it.
-fn shown(outcome: &Outcome) -> String {
+/// As an example shows it; the status is that of whoever answers where no Tomcat does.
+fn shown(outcome: &Outcome, status: Option<u16>) -> String {
     match outcome {
         Outcome::Goes { pool, path, who } => {
             let whom = match who {
@@ -120,7 +140,11 @@ fn shown(outcome: &Outcome) -> String {
             };
             format!("{} at {whom}", bare(path))
         }
-        Outcome::Nowhere => "nobody".to_owned(),
+        Outcome::Nowhere => match status.filter(|status| !is_turned_away(*status)) {
+            Some(status) => format!("the proxy itself, {status}"),
+            None => "nobody".to_owned(),
+        },
+        Outcome::Guarded => "a Tomcat, for some".to_owned(),
         Outcome::Untold(why) => (*why).to_owned(),
     }
 }
@@ -152,7 +176,7 @@ pub(crate) fn replay(foreign: &Foreign, site: &Site, log: &str) -> Replayed {
             entry: logged.entry.as_deref(),
         };
         let (there, here) = (foreign.decide(&asked), ours.decide(&asked));
-        match compared(&there, &here) {
+        match compared(&there, &here, logged.status) {
             Compared::Same => replayed.same += 1,
             Compared::Partly => replayed.partly += 1,
             Compared::Untold(why) => *replayed.untold.entry(why).or_default() += 1,
@@ -160,7 +184,7 @@ pub(crate) fn replay(foreign: &Foreign, site: &Site, log: &str) -> Replayed {
                 let differing = replayed.elsewhere.entry(how).or_default();
                 differing.count += 1;
                 if differing.examples.len() < EXAMPLES_MAX {
-                    let (there, here) = (shown(&there), shown(&here));
+                    let (there, here) = (shown(&there, logged.status), shown(&here, None));
                     differing.examples.push(format!(
                         "line {}: {}: there {there}; here {here}",
                         index + 1,
@@ -234,5 +258,51 @@ impl Replayed {
             let _ = writeln!(text, "lines in no format that is known: {}", self.unread);
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(there: &Outcome, here: &Outcome, status: Option<u16>) -> &'static str {
+        match compared(there, here, status) {
+            Compared::Same => "same",
+            Compared::Partly => "partly",
+            Compared::Elsewhere(how) => how,
+            Compared::Untold(why) => why,
+        }
+    }
+
+    #[test]
+    fn what_the_other_proxy_serves_itself_goes_elsewhere_unless_it_turned_it_away() {
+        let goes = || Outcome::Goes {
+            pool: vec!["a:1".to_owned()],
+            path: "/".to_owned(),
+            who: Who::Anybody,
+        };
+        for (there, here, status, expected) in [
+            (Outcome::Nowhere, Outcome::Nowhere, Some(200), ITSELF),
+            (Outcome::Nowhere, Outcome::Nowhere, Some(301), ITSELF),
+            (Outcome::Nowhere, Outcome::Nowhere, Some(304), ITSELF),
+            (Outcome::Nowhere, Outcome::Nowhere, Some(401), ITSELF),
+            (Outcome::Nowhere, Outcome::Nowhere, Some(403), "same"),
+            (Outcome::Nowhere, Outcome::Nowhere, Some(404), "same"),
+            (Outcome::Nowhere, Outcome::Nowhere, Some(503), "same"),
+            (Outcome::Nowhere, Outcome::Nowhere, None, NO_STATUS),
+            (Outcome::Nowhere, goes(), Some(404), SOMEBODY),
+            (Outcome::Guarded, Outcome::Nowhere, Some(200), NOBODY),
+            (Outcome::Guarded, Outcome::Nowhere, Some(403), "same"),
+            (Outcome::Guarded, Outcome::Nowhere, None, GUARDED),
+            (Outcome::Guarded, goes(), Some(200), GUARDED),
+            (goes(), Outcome::Nowhere, Some(200), NOBODY),
+            (goes(), goes(), None, "same"),
+        ] {
+            assert_eq!(
+                told(&there, &here, status),
+                expected,
+                "{there:?} {here:?} {status:?}"
+            );
+        }
     }
 }
