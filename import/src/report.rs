@@ -147,8 +147,27 @@ impl Report {
     }
 }
 
-/// Directives that pass requests on, and hold no password.
-const PASSES: [&str; 7] = [
+/// How names end behind which a secret stands.
+const SECRETS: [&str; 15] = [
+    "secret",
+    "password",
+    "authorization",
+    "pass",
+    "passwd",
+    "passphrase",
+    "_pw",
+    "token",
+    "credential",
+    "credentials",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "_key",
+    "-key",
+];
+
+/// Names that end so, and pass requests on, name a file, or say by what a cache or a hash is asked.
+const NO_SECRETS: [&str; 17] = [
     "proxypass",
     "proxy_pass",
     "fastcgi_pass",
@@ -156,26 +175,20 @@ const PASSES: [&str; 7] = [
     "scgi_pass",
     "grpc_pass",
     "memcached_pass",
+    "ssl_certificate_key",
+    "proxy_ssl_certificate_key",
+    "grpc_ssl_certificate_key",
+    "uwsgi_ssl_certificate_key",
+    "ssl_session_ticket_key",
+    "proxy_cache_key",
+    "fastcgi_cache_key",
+    "uwsgi_cache_key",
+    "scgi_cache_key",
+    "hash-key",
 ];
 
 /// A line of a file as it may be shown: in one line, without control characters, and without the words that are secrets.
 pub(crate) fn shown(text: &str) -> String {
-    let is_secret = |name: &str| {
-        let name = name.trim_matches(['"', '\'']).to_ascii_lowercase();
-        let ends = [
-            "secret",
-            "password",
-            "authorization",
-            "pass",
-            "passwd",
-            "_pw",
-            "token",
-            "apikey",
-            "api_key",
-            "api-key",
-        ];
-        name == "pw" || ends.iter().any(|end| name.ends_with(end)) && !PASSES.contains(&&*name)
-    };
     let mut words: Vec<String> = Vec::new();
     let mut hides = false;
     for word in text.split_whitespace() {
@@ -189,6 +202,13 @@ pub(crate) fn shown(text: &str) -> String {
         words.push(shown);
     }
     words.join(" ")
+}
+
+/// Whether what stands behind a name is a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.trim_matches(['"', '\'', ':']).to_ascii_lowercase();
+    let ends = SECRETS.iter().any(|end| name.ends_with(end));
+    name == "pw" || ends && !NO_SECRETS.contains(&&*name)
 }
 
 /// Whether a hidden word begins or goes on in quotes that are not closed.
@@ -277,6 +297,33 @@ mod tests {
             shown("ProxyPass /p http://u:pw@h/p"),
             "ProxyPass /p http://...@h/p"
         );
+        for name in [
+            "API_KEY",
+            "AWS_SECRET_ACCESS_KEY",
+            "SECRET",
+            "SESSION_TOKEN",
+            "DB_PASSWORD",
+            "GPG_PASSPHRASE",
+        ] {
+            assert_eq!(shown(&format!("SetEnv {name} x")), format!("SetEnv {name} ..."));
+            assert_eq!(shown(&format!("SetEnv {name}=x")), format!("SetEnv {name}=..."));
+            assert_eq!(
+                shown(&format!("set ${name} \"x y\"")),
+                format!("set ${name} ... ...")
+            );
+        }
+        assert_eq!(
+            shown("http-request set-header X-Access-Key: x"),
+            "http-request set-header X-Access-Key: ..."
+        );
+        for plain in [
+            "ssl_certificate_key /etc/a.key",
+            "proxy_cache_key $uri",
+            "proxy_pass http://a",
+            "server a hash-key id",
+        ] {
+            assert_eq!(shown(plain), plain);
+        }
         let long = "x".repeat(SHOWN_MAX + 1);
         assert_eq!(cut(&long), format!("{}...", &long[1..]));
     }
