@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::pages::{Page, PageForm};
-use crate::wishes::{Kept, LIFTED, LastWord, Lifted, Mark, Marked, Shown, StoredWish};
+use crate::wishes::{Kept, LastWord, Lifted, Mark, Marked, Shown, StoredWish, WishLine, written};
 
 /// The first line: the format and its version.
 const FIRST: &str = "remora-proxy maintenance 1\n";
@@ -88,6 +88,9 @@ impl Marked for Maintenance {
         }
     }
 }
+
+/// What stands in a line in front of the second at which it was said.
+const WHEN: &str = "since";
 
 /// The words for whether it is.
 const ON: &str = "on";
@@ -176,13 +179,19 @@ impl Maintenances {
     pub fn write(&self) -> String {
         let mut text = FIRST.to_owned();
         text.extend(self.0.all().map(|(pool, said)| {
-            let (line, page) = match said {
-                LastWord::Wish(wish) => (wish.line(), wish.page.as_ref()),
-                LastWord::Nothing(_) => (LIFTED.to_owned(), None),
+            // Each line says when, and by whom, known or not.
+            let StoredWish { who, at, .. } = said.stored();
+            let beside = Lifted {
+                who: Some(who.into()),
+                at: Some(at),
+                mark: said.mark().clone(),
             };
-            let (StoredWish { who, at, .. }, marks) = (said.stored(), said.mark().words());
+            let (line, page) = match said {
+                LastWord::Wish(wish) => (Some(wish.line()), wish.page.as_ref()),
+                LastWord::Nothing(_) => (None, None),
+            };
             let page = page.map(|page| format!("{}\n", page.text())).unwrap_or_default();
-            format!("{pool} {line} since={at}{marks} by={}\n{page}", named(&who))
+            written(pool, line.as_deref(), (WHEN, &beside)) + &page
         }));
         text
     }
@@ -208,49 +217,31 @@ impl Maintenances {
     /// Takes in one wish with its page, and gives what is behind it.
     fn read_one<'a>(&mut self, text: &'a str) -> Option<&'a str> {
         let (line, mut behind) = text.split_once('\n')?;
-        // A name may hold anything but the end of a line, so it comes last.
-        let (said, by) = line.split_once(" by=")?;
-        let mut words = said.split(' ');
-        let pool = words.next().filter(|pool| !pool.is_empty())?;
-        let first = words.next()?;
-        let is_lifted = first == LIFTED;
+        let WishLine { name, words, beside } = WishLine::read(line, WHEN)?;
+        let (by, since, mark) = (beside.who?, beside.at?, beside.mark);
+        let Some((first, words)) = words.split_first() else {
+            let (who, at) = (
+                Some(by).filter(|by| !by.is_empty()),
+                Some(since).filter(|since| *since != 0),
+            );
+            self.0.put(name, LastWord::Nothing(Lifted { who, at, mark }));
+            return Some(behind);
+        };
         let mut wish = Maintenance {
-            on: is_lifted || is_on(first)?,
-            since: 0,
-            by: by.into(),
+            on: is_on(first)?,
+            since,
+            by,
             retry_after: None,
             page: None,
-            mark: Mark::default(),
+            mark,
         };
-        let mut is_dated = false;
-        for word in words {
-            match word.split_once('=').unwrap_or((word, "")) {
-                ("since", seconds) => (wish.since, is_dated) = (seconds.parse().ok()?, true),
-                _ if wish.mark.take(word)? => {}
-                _ => wish.take(word, &mut behind)?,
-            }
-        }
+        words.iter().try_for_each(|word| wish.take(word, &mut behind))?;
         if wish.page.is_some() {
             behind = behind.strip_prefix('\n')?;
         }
-        if is_lifted && !wish.mark.is_something() {
-            return None;
-        }
-        let said = if is_lifted {
-            let who = (!by.is_empty()).then(|| by.into());
-            let (at, mark) = ((wish.since != 0).then_some(wish.since), wish.mark);
-            LastWord::Nothing(Lifted { who, at, mark })
-        } else {
-            LastWord::Wish(wish)
-        };
-        self.0.put(pool, said);
-        is_dated.then_some(behind)
+        self.0.put(name, LastWord::Wish(wish));
+        Some(behind)
     }
-}
-
-/// A name that can end a line.
-fn named(name: &str) -> String {
-    name.replace(char::is_control, " ")
 }
 
 #[cfg(test)]

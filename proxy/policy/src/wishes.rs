@@ -10,9 +10,9 @@
 //! Left out on purpose: where they are kept, and what a state does (`upstream`).
 
 mod kept;
+mod line;
 mod said;
 
-use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -20,10 +20,14 @@ use crate::maintenance::Maintenances;
 use crate::upstream::AdminState;
 pub use kept::Mark;
 pub(crate) use kept::{Kept, LastWord, Lifted, Marked, Shown};
+pub(crate) use line::{WishLine, written};
 pub use said::StoredWish;
 
 /// The first line: the format and its version.
 const FIRST: &str = "remora-proxy wishes 1";
+
+/// What stands in a line in front of the second at which it was said.
+const WHEN: &str = "at";
 
 /// Shares of new users that can be said, in a file and by an operator: beyond a thousand to one it is a slip of the pen.
 pub const WEIGHT: RangeInclusive<u32> = 1..=1_000;
@@ -79,10 +83,35 @@ impl Wish {
     /// The same; one that says nothing as what it takes back.
     fn said(self) -> LastWord<Wish> {
         if self.says_nothing() {
-            let Wish { who, at, mark, .. } = self;
-            return LastWord::Nothing(Lifted { who, at, mark });
+            return LastWord::Nothing(self.beside());
         }
         LastWord::Wish(self)
+    }
+
+    /// One that says nothing yet.
+    fn said_by(beside: Lifted) -> Wish {
+        let Lifted { who, at, mark } = beside;
+        Wish {
+            who,
+            at,
+            mark,
+            ..Wish::default()
+        }
+    }
+
+    /// What is known beside what it says.
+    fn beside(&self) -> Lifted {
+        Lifted {
+            who: self.who.clone(),
+            at: self.at,
+            mark: self.mark.clone(),
+        }
+    }
+
+    /// With these words; none where one of them is none.
+    fn with<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Option<Wish> {
+        words.into_iter().try_for_each(|word| self.take(word))?;
+        Some(self)
     }
 
     /// What it says, in the words of a line.
@@ -176,13 +205,9 @@ impl Wishes {
     #[must_use]
     pub fn write(&self) -> String {
         let mut text = format!("{FIRST}\n");
-        text.extend(self.routes.all().map(|(route, said)| {
-            let (words, at, who) = match said {
-                LastWord::Wish(wish) => (wish.words(), wish.at, &wish.who),
-                LastWord::Nothing(lifted) => (LIFTED.to_owned(), lifted.at, &lifted.who),
-            };
-            let marks = marks(at, said.mark(), who.as_deref());
-            format!("{route} {words}{marks}\n")
+        text.extend(self.routes.all().map(|(route, said)| match said {
+            LastWord::Wish(wish) => written(route, Some(&wish.words()), (WHEN, &wish.beside())),
+            LastWord::Nothing(lifted) => written(route, None, (WHEN, lifted)),
         }));
         text
     }
@@ -215,47 +240,12 @@ impl Wishes {
     }
 
     fn read_line(&mut self, line: &str) -> Option<()> {
-        // A name may hold anything but the end of a line, so it comes last.
-        let (said, who) = line
-            .split_once(" by=")
-            .map_or((line, None), |(said, who)| (said, Some(who.into())));
-        let (route, said) = said.split_once(' ').filter(|(route, _)| !route.is_empty())?;
-        let mut wish = Wish {
-            who,
-            ..Wish::default()
-        };
-        let mut is_lifted = false;
-        for word in said.split(' ') {
-            match word.split_once('=').unwrap_or((word, "")) {
-                ("at", at) => wish.at = Some(at.parse().ok()?),
-                (LIFTED, "") => is_lifted = true,
-                _ if wish.mark.take(word)? => {}
-                _ => wish.take(word)?,
-            }
-        }
-        if is_lifted != wish.says_nothing() || is_lifted && !wish.mark.is_something() {
-            return None;
-        }
-        self.routes.put(route, wish.said());
-        Some(())
+        let WishLine { name, words, beside } = WishLine::read(line, WHEN)?;
+        let wish = Wish::said_by(beside).with(words.iter().copied())?;
+        // A deadline alone says nothing.
+        let is_told = words.is_empty() == wish.says_nothing();
+        is_told.then(|| self.routes.put(name, wish.said()))
     }
-}
-
-/// The word for what was taken back.
-pub(crate) const LIFTED: &str = "lifted";
-
-/// What is known beside the words of a wish, behind them.
-fn marks(at: Option<u64>, mark: &Mark, who: Option<&str>) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail, so the results carry nothing.
-    if let Some(at) = at {
-        let _ = write!(text, " at={at}");
-    }
-    text += &mark.words();
-    if let Some(who) = who {
-        let _ = write!(text, " by={}", who.replace(char::is_control, " "));
-    }
-    text
 }
 
 /// A share of new users that can be said.

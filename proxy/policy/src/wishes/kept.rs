@@ -68,35 +68,6 @@ impl Mark {
     pub(crate) fn is_something(&self) -> bool {
         self.untold || self.version > 0
     }
-
-    /// In the words of a line, each behind a blank.
-    pub(crate) fn words(&self) -> String {
-        let version = match self.version {
-            0 => String::new(),
-            version => format!(" version={version}"),
-        };
-        let untold = if self.untold { " untold" } else { "" };
-        let prints: Vec<String> = self.told.iter().map(|print| format!("{print:016x}")).collect();
-        let told = match prints.as_slice() {
-            [] => String::new(),
-            prints => format!(" told={}", prints.join(",")),
-        };
-        format!("{version}{untold}{told}")
-    }
-
-    /// Takes in one of these words; whether it is one.
-    pub(crate) fn take(&mut self, word: &str) -> Option<bool> {
-        match word.split_once('=').unwrap_or((word, "")) {
-            ("version", version) => self.version = version.parse().ok()?,
-            ("untold", "") => self.untold = true,
-            ("told", prints) => {
-                let prints = prints.split(',').map(|print| u64::from_str_radix(print, 16));
-                self.told = prints.collect::<Result<_, _>>().ok()?;
-            }
-            _ => return Some(false),
-        }
-        Some(true)
-    }
 }
 
 /// A wish that was taken back.

@@ -62,16 +62,13 @@ impl Wishes {
         let mark = Mark::there(said.version);
         let who = (!said.who.is_empty()).then(|| said.who.as_str().into());
         let at = (said.at != 0).then_some(said.at);
+        let beside = Lifted { who, at, mark };
         let heard = if let Some(route) = named(&said.of, ROUTE) {
-            let wish = Wish {
-                who,
-                at,
-                mark,
-                ..Wish::default()
-            };
-            heard(wish, words).map(|wish| self.routes.put(route, wish.said()))
+            let words = words.split(' ').filter(|word| !word.is_empty());
+            let wish = Wish::said_by(beside).with(words);
+            wish.map(|wish| self.routes.put(route, wish.said()))
         } else if let Some(pool) = named(&said.of, POOL) {
-            self.pools.hear(pool, words, Lifted { who, at, mark })
+            self.pools.hear(pool, words, beside)
         } else {
             None
         };
@@ -144,14 +141,6 @@ fn named<'a>(of: &'a str, word: &str) -> Option<&'a str> {
     let fits =
         !name.is_empty() && !name.contains(|letter: char| letter.is_whitespace() || letter.is_control());
     fits.then_some(name)
-}
-
-/// A wish with these words.
-fn heard(mut wish: Wish, words: &str) -> Option<Wish> {
-    for word in words.split(' ').filter(|word| !word.is_empty()) {
-        wish.take(word)?;
-    }
-    Some(wish)
 }
 
 #[cfg(test)]
