@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 
 use crate::report::Report;
 use crate::site::Site;
-use crate::source::{Source, Sources};
+use crate::source::{Including, Source, Sources};
 use crate::{Imported, Reading};
 use draft::{Draft, Scope};
 use expand::Expander;
@@ -47,16 +47,15 @@ pub fn httpd(files: &Sources<'_>) -> Imported {
     let mut expander = Expander {
         sources: files,
         defined: BTreeMap::new(),
-        open: Vec::new(),
-        count: 0,
+        including: Including::default(),
         lines: Vec::new(),
     };
     let (workers, configurations): (Vec<&Source>, Vec<&Source>) =
         files.files().iter().partition(|file| jk::has_workers(file));
     for file in configurations {
         let statements = tree::read(file, &mut report, &mut expander.lines);
-        expander.open = vec![file.name.to_string()];
-        let statements = expander.in_force(statements, 0, &mut report);
+        expander.including.given(&file.name);
+        let statements = expander.in_force(statements, &mut report);
         reader::read(&statements, 0, None, &mut draft, &mut report);
     }
     let mut lines = expander.lines;

@@ -8,7 +8,7 @@
 //!
 //! Left out on purpose: which listener a request came by. Where that decided, the closed path is closed on all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::Report;
 use crate::settle::tell;
@@ -30,6 +30,8 @@ pub(crate) fn routes(site: &mut Site, report: &mut Report) {
         .collect();
     let closed = closed(&site.routes);
     let mut kept: Vec<Route> = Vec::new();
+    // Where those of a path stand.
+    let mut of_path: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for mut route in std::mem::take(&mut site.routes) {
         if !served.contains(&*route.pool) {
             tell(
@@ -42,13 +44,18 @@ pub(crate) fn routes(site: &mut Site, report: &mut Report) {
         if !stays(&mut route, &closed, report) {
             continue;
         }
-        let is_twin = |other: &&mut Route| {
+        let alike = of_path.entry(route.path.clone()).or_default();
+        let is_twin = |other: &Route| {
             let shared = other.hosts.iter().any(|host| route.hosts.contains(host));
-            other.path == route.path && (shared || (other.hosts.is_empty() && route.hosts.is_empty()))
+            shared || (other.hosts.is_empty() && route.hosts.is_empty())
         };
-        match kept.iter_mut().find(is_twin) {
-            Some(other) => merge(other, &route, report),
-            None => kept.push(route),
+        let twin = alike.iter().copied().find(|at| is_twin(&kept[*at]));
+        match twin {
+            Some(at) => merge(&mut kept[at], &route, report),
+            None => {
+                alike.push(kept.len());
+                kept.push(route);
+            }
         }
     }
     site.routes = kept;

@@ -158,11 +158,10 @@ fn times(route: &mut Route, report: &mut Report) {
 /// Addresses are unique, and whoever redirects names a route of the pool.
 fn members(pool: &mut Pool, report: &mut Report) {
     let mut kept: Vec<Member> = Vec::new();
+    let mut taken = BTreeSet::new();
     for mut member in std::mem::take(&mut pool.members) {
-        if kept
-            .iter()
-            .any(|other| address(&other.url) == address(&member.url))
-        {
+        let own = address(&member.url);
+        if taken.contains(&own) {
             tell(
                 report,
                 &member.origin,
@@ -186,6 +185,7 @@ fn members(pool: &mut Pool, report: &mut Report) {
             tell(report, &member.origin, &why);
             member.route = name_of(&member.route);
         }
+        taken.insert(own);
         kept.push(member);
     }
     let known: BTreeSet<String> = kept.iter().map(|member| member.route.clone()).collect();

@@ -1,11 +1,18 @@
 //! Files as values: texts with names, where something stands in them, and how files that they name are found.
 //!
-//! Invariant: every line that is told of carries its place, which is where it begins, whatever file it came from.
+//! Invariants: every line that is told of carries its place, which is where it begins, whatever file it came from · no file is read
+//! inside of itself, and what includes grow to is bounded, in depth and in all.
 //!
 //! Left out on purpose: reading. Whoever calls has the texts, and looks up what they include.
 
 use std::fmt;
 use std::rc::Rc;
+
+/// How deep files may include each other: httpd itself gives up at 128, and people at three.
+const DEPTH_MAX: usize = 16;
+
+/// How many files may be included in all: a large site has hundreds.
+const FILES_MAX: usize = 4_096;
 
 /// Where something stands: a file by the name that it was given, and a line, from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +92,57 @@ impl<'a> Sources<'a> {
     /// A sentence that says why there are none.
     pub fn included(&self, from: &Place, pattern: &str) -> Result<Vec<Source>, String> {
         (self.look_up)(&from.file, pattern)
+    }
+}
+
+/// The files that are being read, and how many were.
+#[derive(Debug, Default)]
+pub(crate) struct Including {
+    /// By name, each included by the one before it.
+    open: Vec<Rc<str>>,
+    count: usize,
+}
+
+impl Including {
+    /// Begins to read a file that was given.
+    pub(crate) fn given(&mut self, name: &Rc<str>) {
+        self.open = vec![Rc::clone(name)];
+    }
+
+    /// Begins to read a file that another includes.
+    ///
+    /// # Errors
+    /// A sentence that says why it is not read.
+    pub(crate) fn opens(&mut self, name: &Rc<str>) -> Result<(), String> {
+        if self.count == FILES_MAX {
+            return Err(format!(
+                "more than {FILES_MAX} files are included: neither {name} nor what this line names behind it is read. Import them by \
+                 themselves"
+            ));
+        }
+        if self.open.contains(name) {
+            return Err(format!(
+                "{name} includes itself: it is read once, and not by this line"
+            ));
+        }
+        if self.open.len() > DEPTH_MAX {
+            return Err(format!(
+                "files include each other more than {DEPTH_MAX} deep: {name} is not read"
+            ));
+        }
+        self.open.push(Rc::clone(name));
+        self.count += 1;
+        Ok(())
+    }
+
+    /// The file that was begun last is read.
+    pub(crate) fn closes(&mut self) {
+        self.open.pop();
+    }
+
+    /// Whether no file may be included any more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == FILES_MAX
     }
 }
 

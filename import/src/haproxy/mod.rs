@@ -139,9 +139,12 @@ impl<'t> HaproxyReader<'t> {
     fn flaws(&mut self, section: &HaproxySection) {
         for line in std::iter::once(&section.head).chain(&section.lines) {
             if let Some(flaw) = line.flaw {
-                let why = format!(
-                    "{flaw}: HAProxy refuses this file. What stands around it was read as well as it can be; repair it, and import it anew"
-                );
+                let why = match flaw {
+                    sections::TOO_DEEP => flaw.to_owned(),
+                    _ => format!(
+                        "{flaw}: HAProxy refuses this file. What stands around it was read as well as it can be; repair it, and import it anew"
+                    ),
+                };
                 self.report.unsupported(&line.line, why);
             }
         }

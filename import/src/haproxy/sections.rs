@@ -8,9 +8,16 @@
 //!
 //! Left out on purpose: which line may stand in which section.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::lexer::{Words, cut};
+
+/// How many defaults may take from each other in a row: people have three.
+const DEPTH_MAX: usize = 64;
+
+/// What is told of those beyond.
+pub(super) const TOO_DEEP: &str = "defaults take from each other more than 64 deep: what they have from others is not read for this section";
 
 /// What a section is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +42,7 @@ pub(super) struct HaproxySection {
     /// Its own lines.
     pub(super) lines: Vec<Words>,
     /// The lines that it has from defaults.
-    pub(super) inherited: Vec<Words>,
+    pub(super) inherited: Rc<[Words]>,
 }
 
 impl HaproxySection {
@@ -121,27 +128,37 @@ fn opened(kind: HaproxyKind, head: Words, before: &[HaproxySection]) -> HaproxyS
         name,
         head: Words { flaw, ..head },
         lines: Vec::new(),
-        inherited: Vec::new(),
+        inherited: Rc::from([]),
     }
 }
 
-/// Gives each section what it has from defaults.
+/// Gives each section what it has from defaults. Those that take from the same share it.
 fn inherit(sections: &mut [HaproxySection]) {
-    for at in 0..sections.len() {
-        let (above, rest) = sections.split_at_mut(at);
-        let section = &mut rest[0];
-        let is_defaults = |other: &&HaproxySection| other.kind == HaproxyKind::Defaults;
+    // Defaults so far: by name and the last, with what others have of them, and how many took from each other for that.
+    let (mut named, mut last) = (BTreeMap::new(), None);
+    let mut given: BTreeMap<usize, (Rc<[Words]>, usize)> = BTreeMap::new();
+    for (at, section) in sections.iter_mut().enumerate() {
         let wanted = section.head.behind("from");
         let source = match (section.kind, wanted) {
             (HaproxyKind::Global | HaproxyKind::Other, _) | (HaproxyKind::Defaults, None) => None,
-            (_, Some(name)) => above.iter().filter(is_defaults).rfind(|other| other.name == name),
-            (_, None) => above.iter().rfind(is_defaults),
+            (_, Some(name)) => named.get(name).copied(),
+            (_, None) => last,
         };
+        let (inherited, depth) = source
+            .and_then(|source| given.get(&source).cloned())
+            .unwrap_or_default();
         if wanted.is_some() && source.is_none() {
             section.head.flaw = Some("takes from defaults that do not stand above it");
+        } else if depth > DEPTH_MAX {
+            section.head.flaw = Some(TOO_DEEP);
+        } else {
+            section.inherited = inherited;
         }
-        if let Some(source) = source {
-            section.inherited = source.all().cloned().collect();
+        if section.kind == HaproxyKind::Defaults {
+            named.insert(section.name.clone(), at);
+            last = Some(at);
+            let depth = if depth > DEPTH_MAX { 1 } else { depth + 1 };
+            given.insert(at, (section.all().cloned().collect(), depth));
         }
     }
 }
@@ -189,6 +206,16 @@ mod tests {
             Some("takes from defaults that do not stand above it")
         );
         assert_eq!(flaw("defaults b\nfrontend a from b"), None);
+        let chain = |length: usize| {
+            let one = |number: usize| format!("defaults d{} from d{number}\n x", number + 1);
+            let rest: Vec<String> = (0..length).map(one).collect();
+            format!("defaults d0\n{}", rest.join("\n"))
+        };
+        let lines = chain(DEPTH_MAX);
+        assert_eq!(flaw(&lines), None);
+        assert_eq!(holds(&lines).matches('x').count(), (1..=DEPTH_MAX).sum());
+        let lines = chain(DEPTH_MAX + 1);
+        assert_eq!(flaw(&lines), Some(TOO_DEEP));
         assert_eq!(parse(&"a".into(), "mode http\nglobal").1.len(), 1);
     }
 }

@@ -1,7 +1,6 @@
 //! What httpd decides before it reads a directive: Define and its variables, IfModule, IfDefine, IfVersion, Include.
 //!
-//! Invariants: what stands in a branch that is not in force is told of as such, line by line · files include each other to a bounded
-//! depth.
+//! Invariant: what stands in a branch that is not in force is told of as such, line by line.
 //!
 //! Left out on purpose: what is not in the files. Modules count as loaded, since their words are known here; a name that only
 //! `httpd -D` or the environment defines is not defined.
@@ -9,15 +8,9 @@
 use std::collections::BTreeMap;
 
 use crate::report::Report;
-use crate::source::{Line, Sources};
+use crate::source::{Including, Line, Sources};
 
 use super::tree::{self, Directive};
-
-/// How deep files may include each other: httpd itself gives up at 128, and people at three.
-const DEPTH_MAX: usize = 16;
-
-/// How many files may be included in all: a large site has hundreds.
-const FILES_MAX: usize = 4_096;
 
 /// The state of reading.
 pub(super) struct Expander<'a> {
@@ -25,22 +18,15 @@ pub(super) struct Expander<'a> {
     pub(super) sources: &'a Sources<'a>,
     /// What is defined so far.
     pub(super) defined: BTreeMap<String, String>,
-    /// Files that are being read, by name, the innermost last.
-    pub(super) open: Vec<String>,
-    /// How many were included so far.
-    pub(super) count: usize,
+    /// Files that are being read.
+    pub(super) including: Including,
     /// Every directive of every file that was read.
     pub(super) lines: Vec<Line>,
 }
 
 impl Expander<'_> {
     /// The directives that are in force.
-    pub(super) fn in_force(
-        &mut self,
-        statements: Vec<Directive>,
-        depth: usize,
-        report: &mut Report,
-    ) -> Vec<Directive> {
+    pub(super) fn in_force(&mut self, statements: Vec<Directive>, report: &mut Report) -> Vec<Directive> {
         let mut out = Vec::new();
         for mut statement in statements {
             self.fill_in(&mut statement);
@@ -57,16 +43,16 @@ impl Expander<'_> {
                 }
                 "<ifmodule" | "<ifdefine" | "<ifversion" | "<iffile" | "<ifdirective" | "<ifsection" => {
                     if self.holds(&statement, report) {
-                        out.extend(self.in_force(statement.inner, depth, report));
+                        out.extend(self.in_force(statement.inner, report));
                     } else {
                         for inner in statement.inner.iter().flat_map(Directive::all) {
                             report.same(&inner.line, format!("not in force: it stands in {}", line.text));
                         }
                     }
                 }
-                "include" | "includeoptional" => out.extend(self.include(&statement, depth, report)),
+                "include" | "includeoptional" => out.extend(self.include(&statement, report)),
                 _ => {
-                    statement.inner = self.in_force(std::mem::take(&mut statement.inner), depth, report);
+                    statement.inner = self.in_force(std::mem::take(&mut statement.inner), report);
                     out.push(statement);
                 }
             }
@@ -116,34 +102,24 @@ impl Expander<'_> {
         }
     }
 
-    fn include(&mut self, statement: &Directive, depth: usize, report: &mut Report) -> Vec<Directive> {
+    fn include(&mut self, statement: &Directive, report: &mut Report) -> Vec<Directive> {
         let (line, pattern) = (&statement.line, statement.word(0));
-        if depth >= DEPTH_MAX {
-            report.unsupported(
-                line,
-                format!("files include each other more than {DEPTH_MAX} deep: not read"),
-            );
-            return Vec::new();
-        }
         match self.sources.included(&line.place, pattern) {
             Ok(files) => {
                 let names: Vec<&str> = files.iter().map(|file| &*file.name).collect();
                 report.same(line, format!("read: {}", names.join(", ")));
                 let mut out = Vec::new();
                 for file in &files {
-                    self.count += 1;
-                    if self.open.contains(&file.name.to_string()) || self.count > FILES_MAX {
-                        let why = format!(
-                            "{}: includes itself, or is one of more than {FILES_MAX}: not read",
-                            file.name
-                        );
+                    if let Err(why) = self.including.opens(&file.name) {
                         report.unsupported(line, why);
+                        if self.including.is_full() {
+                            break;
+                        }
                         continue;
                     }
-                    self.open.push(file.name.to_string());
                     let read = tree::read(file, report, &mut self.lines);
-                    out.extend(self.in_force(read, depth + 1, report));
-                    self.open.pop();
+                    out.extend(self.in_force(read, report));
+                    self.including.closes();
                 }
                 out
             }

@@ -46,12 +46,19 @@ impl Directive {
 /// The directives of a file.
 pub(super) fn read(source: &Source, report: &mut Report, all: &mut Vec<Line>) -> Vec<Directive> {
     let mut open: Vec<Directive> = Vec::new();
+    // Names of sections that are too deep: what stands in them stands in the deepest that is read.
+    let mut beyond: Vec<String> = Vec::new();
     let mut outermost = Vec::new();
     for line in lexer::lines(source) {
         if let Some(closed) = line.text.strip_prefix("</") {
             let name = format!("<{}", closed.trim_end_matches('>').trim().to_ascii_lowercase());
+            if beyond.last() == Some(&name) {
+                beyond.pop();
+                continue;
+            }
             match open.iter().rposition(|section| section.name == name) {
                 Some(position) => {
+                    beyond.clear();
                     while open.len() > position {
                         let section = open.pop().expect("there are more than `position`");
                         if section.name != name {
@@ -74,6 +81,7 @@ pub(super) fn read(source: &Source, report: &mut Report, all: &mut Vec<Line>) ->
                 "sections stand in each other more than {DEPTH_MAX} deep: not read as one, and what it guards is OPEN here"
             );
             report.unsupported(&statement.line, why);
+            beyond.push(statement.name);
         } else if statement.name.starts_with('<') {
             open.push(statement);
         } else {

@@ -1,14 +1,14 @@
 //! nginx's files as one tree: what is included stands where it is included, and every directive is counted.
 //!
-//! Invariants: a file that includes itself is read once in each chain · what a file cannot be read for is told of with its line.
+//! Invariant: what a file cannot be read for is told of with its line.
 //!
 //! Left out on purpose: how a pattern is answered. Whoever calls has the files.
 
 use std::rc::Rc;
 
-use super::tree::{Statement, parse};
+use super::tree::{Statement, TOO_DEEP, parse};
 use crate::report::Report;
-use crate::source::{Line, Place, Source, Sources};
+use crate::source::{Including, Line, Place, Source, Sources};
 
 /// Files about types and parameters of other protocols, which come with nginx and say nothing of where a request goes.
 const OF_NGINX: &[&str] = &[
@@ -25,11 +25,12 @@ pub(super) fn load(sources: &Sources<'_>, report: &mut Report) -> (Vec<Statement
     let mut loader = Loader {
         sources,
         report,
-        open: Vec::new(),
+        including: Including::default(),
         lines: Vec::new(),
     };
     let mut statements = Vec::new();
     for source in sources.files() {
+        loader.including.given(&source.name);
         statements.extend(loader.read(source));
     }
     (statements, loader.lines)
@@ -38,19 +39,23 @@ pub(super) fn load(sources: &Sources<'_>, report: &mut Report) -> (Vec<Statement
 struct Loader<'a, 's> {
     sources: &'a Sources<'s>,
     report: &'a mut Report,
-    /// The files that are being read, each included by the one before it.
-    open: Vec<Rc<str>>,
+    /// The files that are being read.
+    including: Including,
     lines: Vec<Line>,
 }
 
 impl Loader<'_, '_> {
     fn read(&mut self, source: &Source) -> Vec<Statement> {
         let (statements, flaws) = parse(&source.name, &source.text);
+        let texts: Vec<&str> = if flaws.is_empty() {
+            Vec::new()
+        } else {
+            source.text.lines().collect()
+        };
         for flaw in flaws {
-            let text = source
-                .text
-                .lines()
-                .nth(flaw.line.saturating_sub(1))
+            let text = texts
+                .get(flaw.line.saturating_sub(1))
+                .copied()
                 .unwrap_or_default();
             let place = Place {
                 file: Rc::clone(&source.name),
@@ -60,16 +65,15 @@ impl Loader<'_, '_> {
                 place,
                 text: text.trim().to_owned(),
             };
-            let why = format!(
-                "{}: nginx refuses this file. What stands around it was read as well as it can be; repair it, and import it anew",
-                flaw.what
-            );
+            let why = match flaw.what {
+                TOO_DEEP => TOO_DEEP.to_owned(),
+                what => format!(
+                    "{what}: nginx refuses this file. What stands around it was read as well as it can be; repair it, and import it anew"
+                ),
+            };
             self.report.unsupported(&line, why);
         }
-        self.open.push(Rc::clone(&source.name));
-        let expanded = self.expand(statements);
-        self.open.pop();
-        expanded
+        self.expand(statements)
     }
 
     fn expand(&mut self, statements: Vec<Statement>) -> Vec<Statement> {
@@ -105,12 +109,15 @@ impl Loader<'_, '_> {
         };
         let mut statements = Vec::new();
         for source in &found {
-            if self.open.contains(&source.name) {
-                self.report
-                    .unsupported(&statement.line, "a file that includes itself: nginx refuses it");
-            } else {
-                statements.extend(self.read(source));
+            if let Err(why) = self.including.opens(&source.name) {
+                self.report.unsupported(&statement.line, why);
+                if self.including.is_full() {
+                    break;
+                }
+                continue;
             }
+            statements.extend(self.read(source));
+            self.including.closes();
         }
         let why = match found.len() {
             0 => "no file is there that it means, as nginx takes it, too".to_owned(),

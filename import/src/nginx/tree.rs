@@ -13,6 +13,10 @@ use crate::source::{Line, Place};
 /// Most blocks in each other: nginx's own go no deeper than six, and locations in locations a few more.
 const DEPTH_MAX: usize = 64;
 
+/// What is told of a block beyond that.
+pub(super) const TOO_DEEP: &str =
+    "blocks stand in each other more than 64 deep: not read as one, and what it guards is OPEN here";
+
 /// One directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
@@ -73,6 +77,7 @@ pub(super) fn parse(file: &Rc<str>, text: &str) -> (Vec<Statement>, Vec<Flaw>) {
         marks: marks.into_iter(),
         flaws,
         depth: 0,
+        beyond: 0,
     };
     let mut statements = Vec::new();
     while let Some(line) = parser.block(&mut statements) {
@@ -88,6 +93,8 @@ struct Parser {
     flaws: Vec<Flaw>,
     /// Blocks that are open.
     depth: usize,
+    /// Open ones in those that are too deep: what stands in them stands in the deepest that is read.
+    beyond: usize,
 }
 
 impl Parser {
@@ -103,6 +110,11 @@ impl Parser {
                         first = line;
                     }
                     words.push(word);
+                    continue;
+                }
+                Mark::Close if self.beyond > 0 => {
+                    self.beyond -= 1;
+                    self.unended(statements, std::mem::take(&mut words), first);
                     continue;
                 }
                 Mark::Close => {
@@ -129,7 +141,8 @@ impl Parser {
     fn opened(&mut self, line: usize) -> Vec<Statement> {
         let mut inside = Vec::new();
         if self.depth == DEPTH_MAX {
-            self.flaw(line, "blocks in blocks in blocks");
+            self.flaw(line, TOO_DEEP);
+            self.beyond += 1;
             return inside;
         }
         self.depth += 1;
@@ -196,6 +209,16 @@ mod tests {
             "1:http { 2:server { 2:listen 80 } } 5:user a 6:map $a $b { 6:\"\" x }"
         );
         assert!(flaws.is_empty());
+    }
+
+    #[test]
+    fn what_is_too_deep_moves_nothing_that_stands_behind_it() {
+        let (open, close) = ("a { ".repeat(DEPTH_MAX + 2), "} ".repeat(DEPTH_MAX + 1));
+        let (tree, flaws) = parse(&"a".into(), &format!("{open} b; {close} c; }} d;"));
+        let said: Vec<_> = flaws.iter().map(|flaw| flaw.what).collect();
+        assert_eq!(said, [TOO_DEEP, TOO_DEEP]);
+        assert_eq!(shown(&tree[1..]), "1:d");
+        assert_eq!(shown(&tree[0].inside()[1..]), "1:c");
     }
 
     #[test]
