@@ -52,7 +52,7 @@ fn an_answer_that_is_framed_wrongly_is_refused_and_said_to_be() {
             1,
             "{what}: it ran, and runs once"
         );
-        wait_until("the log says why", || proxy.log().contains("answer is refused"));
+        proxy.tells("answer is refused");
         let refused = proxy.figure("remora_proxy_refused_answers_total");
         assert_eq!(refused, Some(1.0), "{what}: and it is counted");
     }

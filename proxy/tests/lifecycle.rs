@@ -32,7 +32,7 @@ fn a_stop_answers_what_is_in_flight_and_exits_0() {
     idle.finish();
     assert!(busy.is_closed());
     assert_eq!(proxy.exit_code(), Some(0));
-    assert!(proxy.log().contains("stopped"));
+    proxy.tells("stopped");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_bad_file_changes_nothing_and_is_logged() {
     let upstream = Upstream::named("ok");
     let proxy = Proxy::start(&Config::new(&[&upstream]));
     proxy.reload_text("[pool.tomcat]\nstikcy = {}\n");
-    wait_until("the fault is logged", || proxy.log().contains("stikcy"));
+    proxy.tells("stikcy");
     assert_eq!(proxy.client().get("/", "").text(), "ok");
 }
 
@@ -345,5 +345,5 @@ fn the_limit_on_open_files_is_raised_as_far_as_it_goes() {
     );
     assert!(!proxy.log().contains("open files"));
     let proxy = Proxy::start_with_files(&config, 64, 64);
-    wait_until("the operator is told", || proxy.log().contains("open files"));
+    proxy.tells("open files");
 }

@@ -153,14 +153,12 @@ fn pages_change_with_a_reload_and_a_fault_changes_nothing() {
             None => std::fs::remove_file(pages.path(name)).expect("it was there"),
         }
         proxy.reload(&config);
-        wait_until("the fault is told", || proxy.log().contains(told));
+        proxy.tells(told);
         assert_eq!(text(), "another", "what was read before holds");
     }
     mkfifoat(CWD, pages.path("404.html"), Mode::RWXU).expect("a pipe");
     proxy.reload(&config);
-    wait_until("nobody waits for a writer", || {
-        proxy.log().contains("it is no regular file")
-    });
+    proxy.tells("it is no regular file");
     let (code, _, said) = run(&proxy.file(), &[]);
     assert_eq!(code, Some(2), "{said}");
     let line = said.lines().find(|line| line.contains("404.html"));
@@ -168,9 +166,7 @@ fn pages_change_with_a_reload_and_a_fault_changes_nothing() {
     assert!(line.contains("proxy.toml:"), "with the line of its key: {line}");
     let wrong = config.table("[pool.tomcat.maintenance]\nretry_after = \"1500ms\"");
     proxy.reload(&wrong);
-    wait_until("seconds are whole", || {
-        proxy.log().contains("choose whole seconds")
-    });
+    proxy.tells("choose whole seconds");
 }
 
 /// A pool that the file closes, but for whoever comes from 127.0.0.2.
@@ -274,9 +270,7 @@ fn an_operator_closes_a_pool_with_a_page_and_opens_it() {
     upstream.revive();
     wait_until("and find it again", || health() == Some(1.0));
     proxy.reload(&config);
-    wait_until("it is read anew", || {
-        proxy.log().contains("configuration taken over")
-    });
+    proxy.tells("configuration taken over");
     is_closed(&proxy);
     proxy.signal("KILL");
     proxy.exit_code();

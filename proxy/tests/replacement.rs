@@ -170,7 +170,7 @@ fn a_service_that_stops_cuts_nobody_at_the_old_process() {
         kill("TERM", old),
         "as service managers do, to all processes of a service"
     );
-    wait_until("it is noted", || proxy.log().contains("is ending already"));
+    proxy.tells("is ending already");
     let mut other = proxy.client();
     other.send(GET);
     upstream.release();
@@ -222,7 +222,7 @@ fn wishes_hold_and_those_of_the_meantime_as_well() {
     begin_slowly(&proxy, &config, &silent);
     proxy.drain("n1");
     proxy.signal("USR2");
-    wait_until("asked twice", || proxy.log().contains("SIGUSR2 changes nothing"));
+    proxy.tells("SIGUSR2 changes nothing");
     assert!(proxy.is_ready());
     proxy.reload(&Config::new(&[one, three]).control(&line));
     wait_until("the file holds", || text(&proxy, OF_N1) == "three");
@@ -303,7 +303,7 @@ fn a_successor_that_dies_before_it_has_the_word_has_accepted_nobody() {
         let seen = upstream.seen().len();
         wait_until("many came since", || upstream.seen().len() > seen + 100);
         assert!(kill("KILL", successor));
-        wait_until("it is missed", || proxy.log().contains("the successor failed"));
+        proxy.tells("the successor failed");
     });
     assert!(proxy.is_ready());
 }

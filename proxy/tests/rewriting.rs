@@ -345,6 +345,7 @@ fn what_names_another_route_or_member_of_the_pool_is_mapped_back_too() {
     }
     let counted = r#"remora_proxy_unpublished_locations_total{pool="tomcat"}"#;
     assert_eq!(proxy.figure(counted), Some(2.0));
+    proxy.tells("that no route publishes");
     assert_eq!(
         proxy.log().matches("that no route publishes").count(),
         1,

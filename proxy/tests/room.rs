@@ -38,9 +38,7 @@ fn eight_idle_clients_do_not_lock_out_the_ninth() {
             idle.push(newcomer);
         }
         assert!(idle[0].is_closed());
-        wait_until("the operator is told", || {
-            proxy.log().contains("connections that rest give way")
-        });
+        proxy.tells("connections that rest give way");
         let figure = |name: &str| proxy.figure(name).expect("a figure");
         assert!(
             figure("remora_proxy_connections_gave_way_total") >= 8.0,
@@ -154,9 +152,7 @@ fn one_address_has_its_bound_and_others_come_in() {
     assert!(third.is_closed());
     let refused = r#"remora_proxy_refused_connections_total{reason="too many from one address"}"#;
     assert_eq!(proxy.figure(refused), Some(1.0));
-    wait_until("the operator is told", || {
-        proxy.log().contains("limits.connections_per_address")
-    });
+    proxy.tells("limits.connections_per_address");
     let mut other = Client::connect_from("127.0.0.2", proxy.address);
     assert_eq!(other.get("/", "").status, 200);
     drop(clients.remove(0));
@@ -188,7 +184,7 @@ fn the_address_counts_that_a_balancer_names_and_whom_the_site_trusts_is_not_coun
         clients.push(client);
     }
     assert_eq!(brought(&proxy, "192.0.2.7").response().status, 503);
-    wait_until("the operator is told", || proxy.log().contains("192.0.2.7"));
+    proxy.tells("192.0.2.7");
 }
 
 /// A pace that a client keeps who does not dawdle, and one that dawdles soon does not.

@@ -150,8 +150,8 @@ fn new_connections_get_what_a_reload_reads_and_open_ones_go_on() {
     certificates.issue("other", &["other.test"]);
     std::fs::copy(certificates.file("other.key"), certificates.file("shop.key")).unwrap();
     proxy.signal("HUP");
-    wait_until("it is said", || proxy.log().contains("do not fit together"));
-    assert!(proxy.log().contains("proxy.toml:3: "), "{}", proxy.log());
+    proxy.tells("do not fit together");
+    proxy.tells("proxy.toml:3: ");
     assert!(is_shown(&proxy, &certificates, "shop.test", "shop"));
     assert_eq!(before.get("/", "").status, 200);
 

@@ -115,6 +115,7 @@ fn who_cannot_prove_its_name_is_sent_nothing_and_another_serves() {
                 assert_eq!((answer.status, answer.text().as_str()), (200, "other"), "{why}");
             }
             assert!(one.seen().is_empty() && one.connections() == 0, "nothing is sent");
+            proxy.tells("is not accepted");
             let log = proxy.log();
             let told: Vec<&str> = log
                 .lines()
@@ -148,7 +149,7 @@ fn the_files_are_read_anew_and_a_name_may_be_said() {
     assert_eq!(text(), "other");
     let broken = config(&after).table("[pool.tomcat.pages]\ntimeout = \"nothing.html\"");
     proxy.reload(&broken);
-    wait_until("the fault is told", || proxy.log().contains("nothing.html"));
+    proxy.tells("nothing.html");
     assert_eq!(text(), "other", "a faulty file changes nothing");
     proxy.reload(&config(&after));
     wait_until("it is believed now", || text() == "one");
@@ -254,11 +255,7 @@ fn a_member_that_asks_for_our_certificate_is_shown_it() {
     let ends =
         || proxy.figure("remora_proxy_pool_certificate_expires_seconds{pool=\"tomcat\",name=\"proxy.test\"}");
     assert!(ends().is_some(), "its end is told");
-    assert!(
-        proxy.log().contains("proxy.pem expires in 1 days: renew it"),
-        "{}",
-        proxy.log()
-    );
+    proxy.tells("proxy.pem expires in 1 days: renew it");
     let (code, said, _) = run(&proxy.file(), &["--check"]);
     assert!(
         code == Some(0) && said.contains("  warning the certificate in "),
@@ -301,14 +298,10 @@ fn a_member_in_clear_is_not_spoken_to_by_tls_and_no_key_turns_it_off() {
     let config = Config::new(&[&one, &other]).secured(&one, address);
     let proxy = Proxy::start(&config.clone().table(&table(&certificates, "")));
     assert_eq!(proxy.client().get("/", COOKIE).text(), "other");
-    wait_until("it is told", || proxy.log().contains("does it speak TLS there"));
+    proxy.tells("does it speak TLS there");
     proxy.reload(&config);
-    wait_until("the table is needed", || {
-        proxy
-            .log()
-            .contains("takes TLS: add [pool.tomcat.tls] with authority")
-    });
+    proxy.tells("takes TLS: add [pool.tomcat.tls] with authority");
     proxy.reload(&config.table(&table(&certificates, "insecure = true")));
-    wait_until("there is no such key", || proxy.log().contains("insecure"));
+    proxy.tells("insecure");
     assert_eq!(proxy.client().get("/", COOKIE).text(), "other");
 }

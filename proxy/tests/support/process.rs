@@ -217,9 +217,7 @@ impl Proxy {
             if ended.is_none() {
                 return proxy;
             }
-            wait_until("its last words are read", || {
-                proxy.log().contains("remora-proxy: ")
-            });
+            proxy.tells("remora-proxy: ");
             let taken = attempts < 5 && proxy.log().contains("is in use");
             assert!(taken, "the proxy ended with {ended:?}: {}", proxy.log());
         }
@@ -268,6 +266,11 @@ impl Proxy {
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Waits until it has logged this: a line may come later than the answer, or the figure, that it is about.
+    pub(crate) fn tells(&self, what: &str) {
+        wait_until(what, || self.log().contains(what));
     }
 
     pub(crate) fn file(&self) -> PathBuf {
