@@ -1,6 +1,7 @@
 package remora.tomcat;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
@@ -94,18 +95,30 @@ final class FrameworkUsers {
     }
     return login
         .with(SessionDirectory.OIDC_SID, label(attribute, () -> (String) claims(value).get("sid")))
-        .with(SessionDirectory.OIDC_SESSION, label(attribute, () -> atIssuer(value, "sid")))
-        .with(SessionDirectory.OIDC_SUBJECT, label(attribute, () -> atIssuer(value, "sub")));
+        .with(SessionDirectory.OIDC_SESSION, label(attribute, () -> forClient(value, "sid")))
+        .with(SessionDirectory.OIDC_SUBJECT, label(attribute, () -> forClient(value, "sub")));
   }
 
   /** What is called so by the OpenID provider that named a user; null for all others. */
-  private String atIssuer(Object context, String claim) throws ReflectiveOperationException {
+  private String forClient(Object context, String claim) throws ReflectiveOperationException {
     Map<?, ?> claims = claims(context);
     Object issuer = claims.get("iss"); // Spring Security makes a URL of it
+    String client = client(claims);
     String name = (String) claims.get(claim);
-    return issuer == null || name == null
+    return issuer == null || client == null || name == null
         ? null
-        : SessionDirectory.atIssuer(issuer.toString(), name);
+        : SessionDirectory.forClient(issuer.toString(), client, name);
+  }
+
+  /**
+   * Which client a provider speaks to: its only audience, or the one that it says it authorized.
+   */
+  private static String client(Map<?, ?> claims) {
+    Object audience = claims.get("aud");
+    if (audience instanceof Collection && ((Collection<?>) audience).size() == 1) {
+      return (String) ((Collection<?>) audience).iterator().next();
+    }
+    return (String) claims.get("azp"); // a token for several has to say it
   }
 
   /** What an OpenID provider says of its user; nothing of all others. */

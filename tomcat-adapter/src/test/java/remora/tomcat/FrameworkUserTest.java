@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
@@ -58,8 +60,11 @@ class FrameworkUserTest extends ManyClients {
     }
   }
 
-  /** A provider of OpenID. */
+  /** A provider of OpenID, and what the application is called there. */
   private static final String ISSUER = "https://provider.example";
+
+  private static final String CLIENT = "shop";
+  private static final String[] NO_ONE = {};
 
   /** What an OpenID provider says of a user. */
   private static final class Claims implements OidcUser, Serializable {
@@ -67,8 +72,16 @@ class FrameworkUserTest extends ManyClients {
     private final HashMap<String, Object> claims = new HashMap<>();
 
     private static User of(Object sid) {
+      return of(sid, CLIENT);
+    }
+
+    private static User of(Object sid, String... audience) {
       Claims said = new Claims();
       said.claims.put("iss", ISSUER);
+      said.claims.put("aud", new ArrayList<>(Arrays.asList(audience)));
+      if (audience.length > 1) {
+        said.claims.put("azp", audience[audience.length - 1]);
+      }
       said.claims.put("sub", "ann-there");
       said.claims.put("sid", sid);
       return new User("ann", said);
@@ -87,6 +100,10 @@ class FrameworkUserTest extends ManyClients {
     pages.page("without", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(null)));
     String lengthy = String.join("", Collections.nCopies(300, "7"));
     pages.page("lengthy", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(lengthy)));
+    pages.page(
+        "several",
+        (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of("7f3a", "statistics", CLIENT)));
+    pages.page("nobody", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of("7f3a", NO_ONE)));
     pages.page("number", (q, a) -> q.getSession().setAttribute(CONTEXT, Claims.of(7)));
   }
 
@@ -167,17 +184,33 @@ class FrameworkUserTest extends ManyClients {
   @Test
   void providers_names_are_told_apart_and_may_be_long() throws Exception {
     assertAnswered(page(one, "oidc"));
-    assertEquals(SessionDirectory.atIssuer(ISSUER, "7f3a"), label(SessionDirectory.OIDC_SESSION));
+    String session = label(SessionDirectory.OIDC_SESSION);
+    assertEquals(SessionDirectory.forClient(ISSUER, CLIENT, "7f3a"), session);
     assertEquals(
-        SessionDirectory.atIssuer(ISSUER, "ann-there"), label(SessionDirectory.OIDC_SUBJECT));
-    assertNotEquals(
-        SessionDirectory.atIssuer("https://other.example", "7f3a"),
-        label(SessionDirectory.OIDC_SESSION));
-    assertNotEquals(
-        SessionDirectory.atIssuer(ISSUER + "7", "f3a"), label(SessionDirectory.OIDC_SESSION));
+        SessionDirectory.forClient(ISSUER, CLIENT, "ann-there"),
+        label(SessionDirectory.OIDC_SUBJECT));
+    for (String[] other :
+        new String[][] {
+          {"https://other.example", CLIENT, "7f3a"},
+          {ISSUER, "bank", "7f3a"},
+          {ISSUER + "s", "hop", "7f3a"},
+          {ISSUER, CLIENT + "7", "f3a"}
+        }) {
+      assertNotEquals(SessionDirectory.forClient(other[0], other[1], other[2]), session);
+    }
     assertAnswered(page(one, "lengthy"));
     assertEquals("", label(SessionDirectory.OIDC_SID));
     assertEquals(43, label(SessionDirectory.OIDC_SESSION).length());
+  }
+
+  @Test
+  void of_several_clients_it_is_the_authorized_and_without_any_it_is_none() throws Exception {
+    assertAnswered(page(one, "several"));
+    assertEquals(
+        SessionDirectory.forClient(ISSUER, CLIENT, "7f3a"), label(SessionDirectory.OIDC_SESSION));
+    assertAnswered(page(one, "nobody"));
+    assertEquals("", label(SessionDirectory.OIDC_SESSION));
+    assertEquals("7f3a", label(SessionDirectory.OIDC_SID));
   }
 
   private String label(String name) {

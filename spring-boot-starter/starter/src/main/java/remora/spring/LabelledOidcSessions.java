@@ -16,9 +16,10 @@ import remora.tomcat.store.SessionDirectory;
  * call each session's logout for.
  *
  * <p>A token that names a session ends that one; one that names a user alone ends all of its
- * subject. Either is looked for together with the provider that says it, never by a login's name:
- * no provider reaches another's users, nor those who came by a form. A provider's several clients
- * in one application are not told apart.
+ * subject. Either is looked for together with the provider that says it and the client to which it
+ * is said, never by a login's name: no provider reaches another's users, no client another's, nor
+ * those who came by a form. That a token is whole, and meant for the client at whose address it
+ * came in, is seen to by Spring Security's own decoder, before it comes here.
  */
 final class LabelledOidcSessions implements OidcSessionRegistry {
 
@@ -43,16 +44,18 @@ final class LabelledOidcSessions implements OidcSessionRegistry {
 
   @Override
   public Iterable<OidcSessionInformation> removeSessionInformation(OidcLogoutToken logoutToken) {
-    String issuer = logoutToken.getClaimAsString(LogoutTokenClaimNames.ISS);
-    if (StringUtils.hasText(logoutToken.getSessionId())) {
-      end(SessionDirectory.OIDC_SESSION, issuer, logoutToken.getSessionId());
-    } else if (StringUtils.hasText(logoutToken.getSubject())) {
-      end(SessionDirectory.OIDC_SUBJECT, issuer, logoutToken.getSubject());
+    for (String client : logoutToken.getAudience()) {
+      if (StringUtils.hasText(logoutToken.getSessionId())) {
+        end(SessionDirectory.OIDC_SESSION, logoutToken, client, logoutToken.getSessionId());
+      } else if (StringUtils.hasText(logoutToken.getSubject())) {
+        end(SessionDirectory.OIDC_SUBJECT, logoutToken, client, logoutToken.getSubject());
+      }
     }
     return Collections.emptyList();
   }
 
-  private void end(String label, String issuer, String name) {
-    sessions.get().endLabelled(label, SessionDirectory.atIssuer(issuer, name));
+  private void end(String label, OidcLogoutToken token, String client, String name) {
+    String issuer = token.getClaimAsString(LogoutTokenClaimNames.ISS);
+    sessions.get().endLabelled(label, SessionDirectory.forClient(issuer, client, name));
   }
 }

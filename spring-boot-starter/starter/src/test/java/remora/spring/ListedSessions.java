@@ -14,8 +14,8 @@ final class ListedSessions implements SessionDirectory {
   private final Map<String, SessionEntry> entries = new LinkedHashMap<>();
   private final Map<String, Map<String, String>> labels = new LinkedHashMap<>();
 
-  /** Enters the session of a provider's user, and gives the hash by which it is known. */
-  String enter(String principal, String issuer, String sid) {
+  /** Enters the session of a client's user, and gives the hash by which it is known. */
+  String enter(String principal, String issuer, String client, String sid) {
     byte[] hash = new byte[SessionKey.HASH_BYTES];
     hash[0] = (byte) (entries.size() + 0xa0);
     SessionKey key = new SessionKey("localhost", hash);
@@ -28,9 +28,9 @@ final class ListedSessions implements SessionDirectory {
             OIDC_SID,
             sid,
             OIDC_SESSION,
-            SessionDirectory.atIssuer(issuer, sid),
+            SessionDirectory.forClient(issuer, client, sid),
             OIDC_SUBJECT,
-            SessionDirectory.atIssuer(issuer, principal)));
+            SessionDirectory.forClient(issuer, client, principal)));
     return key.hashText();
   }
 

@@ -31,8 +31,10 @@ class RegistriesTest {
   /** As Tomcat draws them. */
   private static final String ID = "0123456789ABCDEF0123456789ABCDEF.n1";
 
-  /** A provider of OpenID. */
+  /** A provider of OpenID, and what the application is called there. */
   private static final String ISSUER = "https://provider.example";
+
+  private static final String CLIENT = "sample";
 
   private final ListedSessions sessions = new ListedSessions();
   private final StoredSessionRegistry registry =
@@ -45,10 +47,10 @@ class RegistriesTest {
 
   @BeforeEach
   void enter() {
-    first = sessions.enter("ada", ISSUER, "sid-1");
-    second = sessions.enter("ada", ISSUER, "sid-2");
-    other = sessions.enter("grace", ISSUER, "sid-3");
-    sessions.enter("", ISSUER, "");
+    first = sessions.enter("ada", ISSUER, CLIENT, "sid-1");
+    second = sessions.enter("ada", ISSUER, CLIENT, "sid-2");
+    other = sessions.enter("grace", ISSUER, CLIENT, "sid-3");
+    sessions.enter("", ISSUER, CLIENT, "");
   }
 
   @Test
@@ -150,11 +152,14 @@ class RegistriesTest {
   }
 
   @Test
-  void a_logout_token_reaches_no_other_providers_users_and_no_login_by_name() {
-    String elsewhere = sessions.enter("ada", "https://other.example", "sid-1");
+  void a_logout_token_reaches_no_other_providers_or_clients_users_and_no_login_by_name() {
+    String elsewhere = sessions.enter("ada", "https://other.example", CLIENT, "sid-1");
+    String another = sessions.enter("ada", ISSUER, "another", "sid-1");
     oidc.removeSessionInformation(token().sessionId("sid-1").build());
-    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second, elsewhere);
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(second, elsewhere, another);
     oidc.removeSessionInformation(token().build());
+    assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(elsewhere, another);
+    oidc.removeSessionInformation(token().audience(List.of("third", "another")).build());
     assertThat(repository.findByPrincipalName("ada")).containsOnlyKeys(elsewhere);
   }
 
@@ -162,7 +167,7 @@ class RegistriesTest {
     return OidcLogoutToken.withTokenValue("t")
         .issuer(ISSUER)
         .jti("1")
-        .audience(List.of("sample"))
+        .audience(List.of(CLIENT))
         .subject("ada");
   }
 }

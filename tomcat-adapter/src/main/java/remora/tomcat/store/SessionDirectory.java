@@ -35,10 +35,10 @@ public interface SessionDirectory extends AutoCloseable {
   /** The label that says by which session at an OpenID provider its user is logged in. */
   String OIDC_SID = "oidc.sid";
 
-  /** The same with who says so: {@link #atIssuer} of the provider and its {@code sid}. */
+  /** The same with who says so, and to whom: {@link #forClient} of the {@code sid}. */
   String OIDC_SESSION = "oidc.session";
 
-  /** The label that says which user of which provider: {@link #atIssuer} of it and {@code sub}. */
+  /** The label that says which user of which provider: {@link #forClient} of the {@code sub}. */
   String OIDC_SUBJECT = "oidc.subject";
 
   /**
@@ -97,18 +97,19 @@ public interface SessionDirectory extends AutoCloseable {
   }
 
   /**
-   * What an OpenID provider calls something, so that no other provider's name for anything is the
-   * same; as short for every name.
+   * What an OpenID provider calls something towards one of its clients, so that no other provider's
+   * name for anything is the same, nor what it tells another client; as short for every name.
    *
    * @param issuer the provider's {@code iss}
+   * @param client the client's id there, which is in {@code aud}
    * @param name as it calls a session or a user
-   * @return SHA-256 of both with a zero byte between, in base64url: 43 characters
+   * @return SHA-256 of the three with a zero byte between, in base64url: 43 characters
    */
-  static String atIssuer(String issuer, String name) {
+  static String forClient(String issuer, String client, String name) {
     try {
       byte[] hash =
           MessageDigest.getInstance("SHA-256")
-              .digest((issuer + '\0' + name).getBytes(StandardCharsets.UTF_8));
+              .digest((issuer + '\0' + client + '\0' + name).getBytes(StandardCharsets.UTF_8));
       return Base64.getUrlEncoder().withoutPadding().encodeToString(hash);
     } catch (NoSuchAlgorithmException impossible) {
       throw new IllegalStateException("every Java has SHA-256", impossible);
