@@ -1,13 +1,17 @@
 package remora.tomcat.store.grpc;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static remora.tomcat.Conditions.await;
 
 import com.google.protobuf.ByteString;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -25,6 +29,7 @@ import remora.proto.v1.Refusal;
 import remora.tomcat.Conditions;
 import remora.tomcat.store.SessionDirectory;
 import remora.tomcat.store.SessionEntry;
+import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
 import remora.tomcat.store.StoreRefusedException;
@@ -178,6 +183,43 @@ class GrpcSessionDirectoryTest extends TwoNodes {
     StoreUnavailableException unasked =
         unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
     assertEquals(StoreUnavailableException.Effect.NONE, unasked.effect());
+  }
+
+  @Test
+  void whoIsNeverAnsweredWaitsForTheStoreTimeoutAndMayHaveEndedSessions() {
+    SessionDirectory sessions = connected(1_000);
+    first.admin.killing = (asked, answer) -> {};
+    StoreUnavailableException silent =
+        assertTimeoutPreemptively(
+            Duration.ofSeconds(20),
+            () -> unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada")));
+    assertEquals(StoreUnavailableException.Effect.POSSIBLE, silent.effect());
+    assertTrue(silent.getMessage().contains("1000 ms"), silent.getMessage());
+  }
+
+  @Test
+  void aClosedViewAsksNobody() {
+    SessionDirectory sessions = directory(10_000);
+    sessions.close();
+    StoreUnavailableException closed =
+        unavailable(() -> sessions.endLabelled(SessionDirectory.PRINCIPAL, "ada"));
+    assertEquals(StoreUnavailableException.Effect.NONE, closed.effect());
+    assertTrue(first.admin.kills.isEmpty());
+  }
+
+  @Test
+  void lessThanAWholeHashNamesNobody() {
+    SessionDirectory sessions = directory(10_000);
+    String whole = String.join("", Collections.nCopies(SessionKey.HASH_BYTES, "a7"));
+    assertFalse(sessions.end(whole));
+    assertNull(sessions.find(whole));
+    for (String part : new String[] {"", whole.substring(2), whole + "a7", whole.toUpperCase()}) {
+      assertThrows(IllegalArgumentException.class, () -> sessions.end(part));
+      assertThrows(IllegalArgumentException.class, () -> sessions.find(part));
+    }
+    assertEquals(whole, first.admin.kills.get(0).getFilter().getKeyPrefix());
+    assertEquals(1, first.admin.kills.size());
+    assertEquals(1, first.admin.lists.size());
   }
 
   private static ListSessionsReply before(String next) {
