@@ -181,6 +181,7 @@ const VOCABULARIES: &[Vocabulary] = &[
             "tomcat-adapter/src/main/java/remora/tomcat/WebSockets.java",
             "spring-boot-starter/starter/src/main/java/remora/spring/Placement.java",
             "spring-boot-starter/starter/src/main/java/remora/spring/RemoraAutoConfiguration.java",
+            "spring-boot-starter/starter/src/test",
             "examples/embedded",
         ],
     },

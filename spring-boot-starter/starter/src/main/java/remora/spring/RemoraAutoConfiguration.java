@@ -83,8 +83,8 @@ public class RemoraAutoConfiguration {
   }
 
   @Bean
-  RegistryLifecycle remoraRegistryLifecycle(Embedding embedding) {
-    return new RegistryLifecycle(embedding);
+  RegistryLifecycle remoraRegistryLifecycle(Embedding embedding, RemoraManager manager) {
+    return new RegistryLifecycle(embedding, manager);
   }
 
   /** What Boot 3 calls the factory of an embedded Tomcat. */

@@ -12,7 +12,9 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.test.context.runner.ReactiveWebApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -46,6 +48,13 @@ class ServerTest {
 
   /** A port on which nobody listens, so that the store is away. */
   private static final String NOWHERE = "remora.store=127.0.0.1:1";
+
+  private static final AutoConfigurations OURS =
+      AutoConfigurations.of(
+          RemoraAutoConfiguration.class,
+          RemoraSecurityAutoConfiguration.class,
+          RemoraSessionAutoConfiguration.class,
+          RemoraActuatorAutoConfiguration.class);
 
   private static ConfigurableApplicationContext start(String... properties) {
     return start(Application.class, properties);
@@ -144,22 +153,44 @@ class ServerTest {
     assertThatThrownBy(() -> start(NOWHERE, "remora.mode=obserb").close()).isNotNull();
   }
 
+  private static void assertUntouched(ApplicationContext context) {
+    assertThat(context.getBeansOfType(RemoraProperties.class)).isEmpty();
+    assertThat(context.getBeansOfType(RemoraManager.class)).isEmpty();
+    assertThat(context.getBeansOfType(SessionRegistry.class)).isEmpty();
+    assertThat(context.getBeansOfType(FindByIndexNameSessionRepository.class)).isEmpty();
+    assertThat(context.getBeansOfType(StoreHealth.class)).isEmpty();
+  }
+
   @Test
   void as_a_war_or_with_a_mocked_servlet_context_nothing_is_configured() {
-    new WebApplicationContextRunner()
-        .withConfiguration(
-            AutoConfigurations.of(
-                RemoraAutoConfiguration.class,
-                RemoraSecurityAutoConfiguration.class,
-                RemoraSessionAutoConfiguration.class,
-                RemoraActuatorAutoConfiguration.class))
-        .run(
-            context -> {
-              assertThat(context).hasNotFailed();
-              assertThat(context).doesNotHaveBean(RemoraManager.class);
-              assertThat(context).doesNotHaveBean(SessionRegistry.class);
-              assertThat(context).doesNotHaveBean(StoreHealth.class);
-            });
+    new WebApplicationContextRunner().withConfiguration(OURS).run(ServerTest::assertUntouched);
+  }
+
+  @Test
+  void a_reactive_application_and_one_that_serves_nobody_have_nothing_of_ours_and_need_no_store() {
+    new ReactiveWebApplicationContextRunner()
+        .withConfiguration(OURS)
+        .run(ServerTest::assertUntouched);
+    try (ConfigurableApplicationContext context = start("spring.main.web-application-type=none")) {
+      assertUntouched(context);
+    }
+  }
+
+  @Test
+  void where_tomcat_is_not_the_server_it_does_not_start_and_says_what_to_do() {
+    RemoraManager manager = new RemoraManager();
+    RegistryLifecycle lifecycle = new RegistryLifecycle(new Embedding(manager), manager);
+    assertThatThrownBy(lifecycle::start).hasMessageContaining("remora.enabled=false");
+    assertThat(lifecycle.isRunning()).isFalse();
+  }
+
+  @Test
+  void the_manager_takes_the_place_of_one_that_boot_was_asked_for_as_by_devtools() {
+    try (ConfigurableApplicationContext context =
+        start(NOWHERE, "server.servlet.session.persistent=true")) {
+      RemoraManager manager = context.getBean(RemoraManager.class);
+      assertThat(manager.getContext().getManager()).isSameAs(manager);
+    }
   }
 
   @Test
