@@ -93,12 +93,13 @@ bench-proxy: ## measure the proxy beside nginx, HAProxy, httpd and pingora; in c
 	@cargo build --quiet --release --locked --manifest-path tests/peers/pingora/Cargo.toml --target-dir target/peers
 	@ONLY=proxies target/release/bench
 
-release: ## the programs with optimizations, and the jar (PROFILE=dev: what tests build)
+release: ## the programs with optimizations, and the jars (PROFILE=dev: what tests build)
 	@tools/prerequisites release
-	@echo "building the programs and the jar (several minutes the first time) ..."
+	@echo "building the programs and the jars (several minutes the first time) ..."
 	@# Where this checkout and the sources of crates lie is said in no program that leaves it.
 	@$(if $(filter release,$(PROFILE)),$(NAMELESS)) cargo build --locked --profile $(PROFILE) --workspace --bins --examples
 	@$(MAVEN) package -DskipTests
+	@$(SPRING) --projects .,starter package -DskipTests
 
 install: ## lay out what `make release` built, with units, man pages and examples (PREFIX=/usr/local DESTDIR=)
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" PROFILE="$(PROFILE)" tools/install

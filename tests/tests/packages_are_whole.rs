@@ -1,7 +1,8 @@
 //! Beside the promises: what `make packages` packs is whole, sound and harmless.
 //!
 //! Shown with packages of what tests build. They hold what they should, owned by root, without a word of the machine that built
-//! them (a program that is built for tests has its sources' places in it, and is not looked at); SHA256SUMS is right. Their pages
+//! them (a program that is built for tests has its sources' places in it, and is not looked at); SHA256SUMS is right. The jars are
+//! those that were built, each with a pom by which Maven takes it. Their pages
 //! lead to what is installed beside them. Their units are sound in the eyes of systemd. dpkg installs them, with their scripts, on a machine that is a directory; an upgrade keeps a
 //! changed file, and a purge keeps sessions.
 //! Broken once to see it fail: a file for its owner alone in the layout; a page that names its checkout; a misspelled key in a
@@ -16,6 +17,7 @@ use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
 use remora_tests::installed::{Machine, Packages, is_root, said, tell_nothing};
 use remora_tests::place::{adapter_jar, cache, repository};
+use remora_tests::spring::built;
 
 /// All packages, and the version that tests give to the release after this one.
 const PACKAGES: [&str; 4] = ["remora", "remora-proxy", "remora-store", "remora-tomcat-adapter"];
@@ -155,6 +157,37 @@ fn installed_pages_lead_somewhere() -> Outcome {
     Ok(())
 }
 
+/// The jars as they were built, each with a pom that names it and, of all that there is, only the jar beside it.
+fn jars_are_what_maven_takes(lib: &Path) -> Outcome {
+    let version = env!("CARGO_PKG_VERSION");
+    let jars = [
+        (
+            "remora-tomcat-adapter",
+            adapter_jar()?,
+            vec!["remora-tomcat-adapter"],
+        ),
+        (
+            "remora-spring-boot-starter",
+            built("remora-spring-boot-starter")?,
+            vec!["remora-spring-boot-starter", "remora-tomcat-adapter"],
+        ),
+    ];
+    ensure!(lib.read_dir()?.count() == 2 * jars.len(), "others lie there");
+    for (name, jar, artifacts) in jars {
+        let packed = std::fs::read(lib.join(name).with_extension("jar"))?;
+        ensure!(packed == std::fs::read(jar)?, "another {name}");
+        let pom = std::fs::read_to_string(lib.join(name).with_extension("pom"))?;
+        let said = |element: &str| {
+            let open = format!("<{element}>");
+            let values = pom.split(&open).skip(1).filter_map(|rest| rest.split('<').next());
+            values.map(str::to_owned).collect::<Vec<_>>()
+        };
+        ensure!(said("artifactId") == artifacts, "{pom}");
+        ensure!(said("version") == vec![version; artifacts.len()], "{pom}");
+    }
+    Ok(())
+}
+
 #[test]
 fn the_archive_tells_nothing_of_the_machine_that_built_it() -> Outcome {
     let scratch = tempfile::tempdir()?;
@@ -193,8 +226,7 @@ fn the_archive_tells_nothing_of_the_machine_that_built_it() -> Outcome {
     ] {
         ensure!(top.join(part).is_file(), "no {part}");
     }
-    let jar = std::fs::read(top.join("lib/remora-tomcat-adapter.jar"))?;
-    ensure!(jar == std::fs::read(adapter_jar()?)?, "another jar");
+    jars_are_what_maven_takes(&top.join("lib"))?;
     let home = std::env::var("HOME").unwrap_or_default() + "/.";
     for place in [repository().display().to_string() + "/", home] {
         let found = Command::new("grep")
