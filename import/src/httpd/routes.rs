@@ -172,6 +172,34 @@ fn is_under(path: &str, above: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Which paths are taken, by whom, and in which order.
+#[derive(Default)]
+struct Taken<'a> {
+    of_path: BTreeMap<String, Vec<(usize, &'a Pass)>>,
+    count: usize,
+}
+
+impl<'a> Taken<'a> {
+    fn add(&mut self, path: String, pass: &'a Pass) {
+        let of_path = self.of_path.entry(path).or_default();
+        of_path.push((self.count, pass));
+        self.count += 1;
+    }
+
+    /// The first that takes what this pass would: of its path or, outside of Locations, of one above.
+    fn before(&self, path: &str, pass: &Pass) -> Option<&'a Pass> {
+        let ends = path.match_indices('/').map(|(at, _)| at.max(1));
+        let above = ends.map(|end| &path[..end]).chain([path]);
+        let of_each = above.filter_map(|above| {
+            let mut own = self.of_path.get(above)?.iter();
+            own.find(|(_, earlier)| above == path || !(pass.in_location || earlier.in_location))
+        });
+        of_each
+            .min_by_key(|(order, _)| *order)
+            .map(|(_, earlier)| *earlier)
+    }
+}
+
 fn of_scope(
     scope: &Scope,
     (hosts, guarded): (&[String], &Guarded<'_>),
@@ -179,7 +207,7 @@ fn of_scope(
     report: &mut Report,
 ) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
-    let mut taken: Vec<(String, &Pass)> = Vec::new();
+    let mut taken = Taken::default();
     let mut left: Vec<(String, &Line)> = Vec::new();
     for pass in &scope.passes {
         let (line, path) = (&pass.line, trimmed(&pass.path));
@@ -190,10 +218,7 @@ fn of_scope(
             );
             continue;
         }
-        let earlier = taken.iter().find(|(above, earlier)| {
-            is_under(&path, above) && (path == *above || !(pass.in_location || earlier.in_location))
-        });
-        if let Some((_, earlier)) = earlier {
+        if let Some(earlier) = taken.before(&path, pass) {
             let why = format!(
                 "never reached: httpd takes the first that matches, which is {}. No route is written",
                 earlier.line.place
@@ -210,7 +235,7 @@ fn of_scope(
         }
         if let Some(guard) = guarded.guard(&path, &pass.target) {
             report.unsupported(line, format!("guarded by {}: no route is written", guard.place));
-            taken.push((path, pass));
+            taken.add(path, pass);
             continue;
         }
         match &pass.target {
@@ -220,7 +245,7 @@ fn of_scope(
                 None => report.unsupported(line, "it leads to no member: no route is written"),
             },
         }
-        taken.push((path, pass));
+        taken.add(path, pass);
     }
     for pass in &scope.upgrades {
         if let Some(guard) = guarded.guard(&trimmed(&pass.path), &pass.target) {
