@@ -241,7 +241,7 @@ impl Directory {
             let upstreams = &current.snapshot.upstreams;
             upstreams
                 .find(id)
-                .and_then(|(pool, upstream)| upstream.health.observe(observation, &pool.rule))
+                .and_then(|(pool, upstream)| upstream.health.observe(&observation, &pool.rule))
         };
         if changes(&current).is_none() {
             return;
@@ -254,13 +254,13 @@ impl Directory {
             (writer.serving && is_another_up(&current.snapshot, id)).then(|| self.time(Instant::now()));
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
-                told::transition(&self.shared.chronicle, upstream, health);
+                told::transition(&self.shared.chronicle, upstream, &health);
                 match (upstream.health.belief(), health.belief()) {
                     (Belief::Up, Belief::Up) => {}
                     (_, Belief::Up) => upstream.rose = rose,
                     _ => upstream.rose = None,
                 }
-                upstream.health = health;
+                upstream.health = health.clone();
             }
         });
     }

@@ -132,7 +132,7 @@ impl Site {
         added_to_request(&told, |name, value| Site::push(head, name, value));
 
         let rule = &self.pool.rule;
-        assert!(upstream.health.observe(Observation::Answered, rule).is_none());
+        assert!(upstream.health.observe(&Observation::Answered, rule).is_none());
         let origin = Origin {
             route: mapped.route,
             paths: &self.paths,

@@ -396,17 +396,12 @@ fn checks(health: &HealthConfig) -> String {
     };
     let host = health.host.as_ref().map(|host| format!(" of {host}"));
     let port = health.port.map(|port| format!(" at port {port}"));
-    let statuses: Vec<String> = health
-        .status
-        .iter()
-        .map(|range| format!("{}-{}", range.start(), range.end()))
-        .collect();
     let (every, timeout) = (health.every, health.timeout);
     format!(
         "{asks}{}{} every {every:?}, {timeout:?} for {}, down after {fall}, up after {rise}",
         host.unwrap_or_default(),
         port.unwrap_or_default(),
-        statuses.join(", ")
+        health.accepted()
     )
 }
 

@@ -143,7 +143,7 @@ fn checks_are_as_they_are_told() {
         shown(
             "{ path = \"/up\", host = \"shop.test\", port = 9000, status = \"200, 401-403\", rise = 3, fall = 1 }"
         ),
-        "GET /up of shop.test at port 9000 every 1s, 1s for 200-200, 401-403, down after 1, up after 3"
+        "GET /up of shop.test at port 9000 every 1s, 1s for 200, 401-403, down after 1, up after 3"
     );
 }
 

@@ -307,6 +307,18 @@ impl HealthConfig {
     pub(crate) fn accepts(&self, status: u16) -> bool {
         self.status.iter().any(|range| range.contains(&status))
     }
+
+    /// The statuses that pass, as people write them.
+    pub(crate) fn accepted(&self) -> String {
+        let ranges = self
+            .status
+            .iter()
+            .map(|range| match (range.start(), range.end()) {
+                (one, other) if one == other => one.to_string(),
+                (first, last) => format!("{first}-{last}"),
+            });
+        ranges.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One member of a pool as configured.

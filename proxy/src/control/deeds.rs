@@ -432,7 +432,7 @@ fn status_of(pool: &Pool, upstream: &Upstream, wish: &Wish, counters: &Counters)
         route: upstream.route.to_string(),
         url: upstream.url(),
         health: upstream.health.belief().as_str().to_owned(),
-        reason: upstream.health.reason().to_owned(),
+        reason: upstream.health.reason().into_owned(),
         draining: upstream.state.is_drain(),
         in_flight: counters.in_flight_now(),
         answered: counters.answered_so_far(),

@@ -89,7 +89,7 @@ impl Writer {
                 threads: member.threads,
                 health: stays
                     .filter(|_| same_rule)
-                    .map_or_else(|| Health::new(&rule), |stays| stays.health),
+                    .map_or_else(|| Health::new(&rule), |stays| stays.health.clone()),
                 rose: stays.and_then(|stays| stays.rose),
                 state,
                 set: member.set,

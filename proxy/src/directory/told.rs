@@ -11,12 +11,13 @@ use super::{RefusedServer, Snapshot};
 use crate::chronicle::{Chronicle, Happening, Sort};
 
 /// Tells of a belief that changes.
-pub(super) fn transition(chronicle: &Chronicle, upstream: &Upstream, health: Health) {
+pub(super) fn transition(chronicle: &Chronicle, upstream: &Upstream, health: &Health) {
     let (before, after) = (upstream.health.belief(), health.belief());
     if before == after {
         return;
     }
     let (route, url, reason) = (&*upstream.route, upstream.url(), health.reason());
+    let reason = &*reason;
     match after {
         Belief::Down => warn!(route, url, reason, "upstream is down"),
         Belief::Leaving => warn!(route, url, reason, "upstream is leaving"),

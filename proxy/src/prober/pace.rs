@@ -52,7 +52,7 @@ mod tests {
             checked: true,
         };
         seen.iter().fold(Health::new(&rule), |health, seen| {
-            health.observe(*seen, &rule).unwrap_or(health)
+            health.observe(seen, &rule).unwrap_or(health)
         })
     }
 

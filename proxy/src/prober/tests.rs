@@ -163,7 +163,7 @@ async fn a_configured_path_is_asked_with_get_and_judged_by_its_status() {
         becomes(&directory, Belief::Down).await;
         assert_eq!(
             upstream(&directory).health.reason(),
-            "a check's answer was not accepted"
+            "a check was answered with status 503, accepted are 200-399 (health.status)"
         );
         stub.manner.set(Manner::Answers(200));
         becomes(&directory, Belief::Up).await;

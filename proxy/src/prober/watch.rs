@@ -204,13 +204,13 @@ impl Watch {
         let Some(observation) = outcome.observation(config) else {
             return;
         };
+        let passed = matches!(observation, Observation::CheckPassed | Observation::CheckLeft);
         self.observe(observation);
         if let (Some((upstream, _)), Some(last)) = (find(&self.directory, self.id), self.last)
             && !upstream.health.is_undecided()
         {
             self.due = last + self.pace.pause(config.every, &upstream.health);
         }
-        let passed = matches!(observation, Observation::CheckPassed | Observation::CheckLeft);
         if passed {
             self.doubts.settle(covers);
         }
@@ -268,7 +268,10 @@ impl Outcome {
         match self {
             Outcome::Answered(status) if config.accepts(status) => Some(Observation::CheckPassed),
             Outcome::Answered(404) if config.path.is_some() => Some(Observation::CheckLeft),
-            Outcome::Answered(_) => Some(Observation::CheckRejected),
+            Outcome::Answered(status) => Some(Observation::CheckRejected {
+                status,
+                accepted: config.accepted().into(),
+            }),
             Outcome::Refused => Some(Observation::CheckRefused),
             Outcome::Unverified => Some(Observation::Unverified),
             Outcome::Broken => Some(Observation::CheckBroken),

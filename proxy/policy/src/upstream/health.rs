@@ -16,6 +16,9 @@
 //! The table is printed by `scripts/belief.script`. Left out on purpose: time. The prober decides when to ask and when
 //! somebody has rested; `silence` decides when silence is beyond patience.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 /// What the proxy believes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Belief {
@@ -54,7 +57,7 @@ pub struct HealthRule {
 }
 
 /// What was seen of an upstream, by a request or by a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// A request got a response head, of any status.
     Answered,
@@ -79,7 +82,12 @@ pub enum Observation {
     /// A check's connection broke, or its answer was not HTTP, or the name was not found.
     CheckBroken,
     /// A check got an answer that it does not want.
-    CheckRejected,
+    CheckRejected {
+        /// Its status.
+        status: u16,
+        /// Those that the check wants, as the file says them.
+        accepted: Arc<str>,
+    },
     /// Requests wait, and the silence is beyond patience.
     Frozen,
     /// It has been down for as long as nobody is asked where nobody checks.
@@ -89,8 +97,8 @@ pub enum Observation {
 impl Observation {
     /// What was seen, for people.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
+    pub fn said(&self) -> Cow<'static, str> {
+        let said = match self {
             Observation::Answered => "a request was answered",
             Observation::Refused => "a connect was refused",
             Observation::Unverified => "TLS with it did not come about",
@@ -102,20 +110,26 @@ impl Observation {
             Observation::CheckRefused => "a check could not connect",
             Observation::CheckSlow => "a check was not answered in time",
             Observation::CheckBroken => "a check's connection failed",
-            Observation::CheckRejected => "a check's answer was not accepted",
+            Observation::CheckRejected { status, accepted } => {
+                let said = format!(
+                    "a check was answered with status {status}, accepted are {accepted} (health.status)"
+                );
+                return said.into();
+            }
             Observation::Frozen => "it accepts but answers nothing",
             Observation::Rested => "it has rested, and a request may try it",
-        }
+        };
+        said.into()
     }
 
     /// Whether it asks for a check: it speaks against the upstream, or against the request.
     #[must_use]
-    pub fn is_doubt(self) -> bool {
+    pub fn is_doubt(&self) -> bool {
         self.sign() == Sign::Doubt
     }
 
     /// What it means.
-    fn sign(self) -> Sign {
+    fn sign(&self) -> Sign {
         match self {
             Observation::Answered => Sign::Life,
             Observation::CheckPassed => Sign::Pass,
@@ -124,7 +138,7 @@ impl Observation {
             Observation::Frozen => Sign::Frozen,
             Observation::ConnectTimedOut | Observation::Broken | Observation::TimedOut => Sign::Doubt,
             Observation::CheckSlow => Sign::Silence,
-            Observation::CheckBroken | Observation::CheckRejected => Sign::Failure,
+            Observation::CheckBroken | Observation::CheckRejected { .. } => Sign::Failure,
             Observation::Rested => Sign::Rest,
         }
     }
@@ -154,7 +168,7 @@ enum Sign {
 }
 
 /// What is believed of one upstream, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     state: State,
     reason: Option<Observation>,
@@ -288,19 +302,25 @@ impl Health {
 
     /// The last observation that changed the belief, in words.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
-        self.reason.map_or("not observed yet", Observation::as_str)
+    pub fn reason(&self) -> Cow<'static, str> {
+        let reason = self.reason.as_ref();
+        reason.map_or("not observed yet".into(), Observation::said)
     }
 
     /// The health after an observation; `None` when nothing changes, which is the common case and costs nothing.
     #[must_use]
-    pub fn observe(&self, observation: Observation, rule: &HealthRule) -> Option<Health> {
+    pub fn observe(&self, observation: &Observation, rule: &HealthRule) -> Option<Health> {
         let state = self.state.after(observation.sign(), rule);
         if state == self.state {
             return None;
         }
         let same = state.belief == self.state.belief && state.frozen <= self.state.frozen;
-        let reason = if same { self.reason } else { Some(observation) };
+        let seen = if same {
+            self.reason.as_ref()
+        } else {
+            Some(observation)
+        };
+        let reason = seen.cloned();
         Some(Health { state, reason })
     }
 }

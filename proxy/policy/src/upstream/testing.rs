@@ -67,7 +67,13 @@ fn upstream(id: u32, line: &str) -> Upstream {
 
 /// Health after these observations, where checks are made.
 pub(crate) fn after(observations: &[Observation]) -> Health {
-    observations.iter().fold(Health::new(&CHECKED), |health, seen| {
-        health.observe(*seen, &CHECKED).unwrap_or(health)
+    let seen = observations.iter();
+    seen.fold(Health::new(&CHECKED), |health, seen| {
+        next(&health, seen, &CHECKED)
     })
+}
+
+/// Health after one more observation.
+pub(crate) fn next(health: &Health, seen: &Observation, rule: &HealthRule) -> Health {
+    health.observe(seen, rule).unwrap_or_else(|| health.clone())
 }

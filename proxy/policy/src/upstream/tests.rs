@@ -13,8 +13,8 @@ const START: Duration = Duration::ZERO;
 #[test]
 fn answers_on_a_healthy_upstream_cost_nothing() {
     let up = after(&[Observation::CheckPassed]);
-    assert_eq!(up.observe(Observation::Answered, &CHECKED), None);
-    assert_eq!(up.observe(Observation::CheckPassed, &CHECKED), None);
+    assert_eq!(up.observe(&Observation::Answered, &CHECKED), None);
+    assert_eq!(up.observe(&Observation::CheckPassed, &CHECKED), None);
 }
 
 #[test]
@@ -30,6 +30,14 @@ fn the_reason_is_what_changed_the_belief_last() {
     assert_eq!(once.reason(), "a connect was refused");
     let frozen = after(&[Observation::Refused, Observation::Frozen]);
     assert_eq!(frozen.reason(), "it accepts but answers nothing");
+    let rejected = Observation::CheckRejected {
+        status: 503,
+        accepted: "200-399".into(),
+    };
+    assert_eq!(
+        after(&[rejected.clone(), rejected]).reason(),
+        "a check was answered with status 503, accepted are 200-399 (health.status)"
+    );
 }
 
 fn candidates(pool: &Pool, tried: &[u32]) -> String {

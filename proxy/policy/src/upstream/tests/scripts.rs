@@ -14,25 +14,37 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::upstream::testing::next;
 use crate::upstream::{Belief, Health, HealthRule, Observation, Silence, Waiting};
 
 /// Every observation, in the order of the table.
-const OBSERVATIONS: [Observation; 14] = [
-    Observation::Answered,
-    Observation::Refused,
-    Observation::Unverified,
-    Observation::ConnectTimedOut,
-    Observation::Broken,
-    Observation::TimedOut,
-    Observation::CheckPassed,
-    Observation::CheckLeft,
-    Observation::CheckRefused,
-    Observation::CheckSlow,
-    Observation::CheckBroken,
-    Observation::CheckRejected,
-    Observation::Frozen,
-    Observation::Rested,
-];
+fn observations() -> Vec<Observation> {
+    vec![
+        Observation::Answered,
+        Observation::Refused,
+        Observation::Unverified,
+        Observation::ConnectTimedOut,
+        Observation::Broken,
+        Observation::TimedOut,
+        Observation::CheckPassed,
+        Observation::CheckLeft,
+        Observation::CheckRefused,
+        Observation::CheckSlow,
+        Observation::CheckBroken,
+        Observation::CheckRejected {
+            status: 503,
+            accepted: "200-399".into(),
+        },
+        Observation::Frozen,
+        Observation::Rested,
+    ]
+}
+
+/// Its name in scripts.
+fn word(seen: &Observation) -> String {
+    let debug = format!("{seen:?}");
+    debug.split(' ').next().unwrap_or_default().to_owned()
+}
 
 /// A state as it is written: `up -1` has one failure in a row, `down +1` one passed check.
 fn shown(health: &Health) -> String {
@@ -64,9 +76,9 @@ fn rule(arguments: &mut goldenscript::ArgumentConsumer<'_>) -> Result<HealthRule
 /// Every state that observations lead to, and what each of them makes of it. Where nobody checks, no check says anything,
 /// and where checks are made nobody rests.
 fn table(rule: &HealthRule) -> String {
-    let of_checks =
-        |seen: &Observation| *seen == Observation::Frozen || format!("{seen:?}").starts_with("Check");
-    let observations = OBSERVATIONS.into_iter().filter(|seen| {
+    let of_checks = |seen: &Observation| *seen == Observation::Frozen || word(seen).starts_with("Check");
+    let mut observations = observations();
+    observations.retain(|seen| {
         if rule.checked {
             *seen != Observation::Rested
         } else {
@@ -76,8 +88,8 @@ fn table(rule: &HealthRule) -> String {
     let mut states = vec![Health::new(rule)];
     let mut at = 0;
     while at < states.len() {
-        for seen in observations.clone() {
-            let next = states[at].observe(seen, rule).unwrap_or(states[at]);
+        for seen in &observations {
+            let next = next(&states[at], seen, rule);
             if !states.iter().any(|known| shown(known) == shown(&next)) {
                 states.push(next);
             }
@@ -94,8 +106,8 @@ fn table(rule: &HealthRule) -> String {
     for state in &states {
         let _ = write!(text, "| {:11}", shown(state));
     }
-    for seen in observations {
-        let _ = write!(text, "\n{:16}", format!("{seen:?}"));
+    for seen in &observations {
+        let _ = write!(text, "\n{:16}", word(seen));
         for state in &states {
             let next = state
                 .observe(seen, rule)
@@ -109,9 +121,7 @@ fn table(rule: &HealthRule) -> String {
 }
 
 fn observation(word: &str) -> Result<Observation, Box<dyn Error>> {
-    let known = OBSERVATIONS
-        .into_iter()
-        .find(|known| format!("{known:?}") == word);
+    let known = observations().into_iter().find(|known| self::word(known) == word);
     known.ok_or_else(|| format!("no observation is called {word}").into())
 }
 
@@ -151,7 +161,7 @@ impl goldenscript::Runner for Stage {
             let mut health = Health::new(&rule);
             let mut story = shown(&health);
             while let Some(word) = arguments.next_pos() {
-                health = health.observe(observation(word)?, &rule).unwrap_or(health);
+                health = next(&health, &observation(word)?, &rule);
                 let _ = write!(story, ", {}", shown(&health));
             }
             return Ok(story);
