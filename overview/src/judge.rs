@@ -8,6 +8,8 @@
 mod proxies;
 mod tomcats;
 
+pub use self::tomcats::twins;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use remora_proto::v1::StoreStatus;

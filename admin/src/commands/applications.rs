@@ -2,11 +2,12 @@
 //!
 //! One row for each application on each Tomcat, with whether the leader hears of that Tomcat and what would be lost with it. An
 //! application that has a session manager of its own beside one of ours is shown too, since its users lose their sessions with
-//! their Tomcat; `remora status` counts that as trouble. Who is taken out of the registry: `retire`.
+//! their Tomcat, and so is one that lives under another's name; `remora status` counts both as trouble. Who is taken out of the registry: `retire`.
 
 mod retire;
 
 use remora_overview::client::{Reach, Store};
+use remora_overview::judge::twins;
 use remora_overview::site::name;
 use remora_proto::v1::list_servers_reply::Server;
 use remora_proto::v1::status::Application;
@@ -45,7 +46,10 @@ fn report(servers: &[Server]) -> Report {
         "url",
     ];
     let rows = rows.into_iter().map(|(_, _, row)| row).collect();
-    Report::default().table("applications", columns, rows).wide(&[
+    let twins = servers.iter().filter_map(twins);
+    let remarks = twins.map(|trouble| format!("{}: {}", trouble.what, trouble.advice));
+    let report = Report::default().remarks(remarks.collect());
+    report.table("applications", columns, rows).wide(&[
         "undecodable",
         "refused",
         "changed in place",

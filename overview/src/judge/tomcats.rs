@@ -3,13 +3,19 @@
 //! An announcement stands until somebody takes it out, so one that is silent is a *remark* and never a trouble: users were moved by
 //! the proxies' own beliefs, and only a person knows whether that Tomcat comes back.
 
+use std::collections::BTreeSet;
+
 use remora_proto::v1::list_servers_reply::Server;
 
-use super::{Verdict, judge_versions};
+use super::{Trouble, Verdict, judge_versions};
 use crate::site::{Cluster, name};
 
 /// Seconds of silence after which somebody should look: a Tomcat that starts with many applications takes some minutes.
 const SILENT_SECONDS: u64 = 300;
+
+/// Seconds after which two of one name are more than one that was restarted: a machine that lost its power keeps its stream until
+/// nobody answers for it, 10 s, and the store's own log waits as long.
+const TWINS_SECONDS: u64 = 15;
 
 /// Looks at all of them.
 pub(super) fn judge(verdict: &mut Verdict, cluster: &Cluster, servers: &[Server]) {
@@ -23,6 +29,9 @@ pub(super) fn judge(verdict: &mut Verdict, cluster: &Cluster, servers: &[Server]
                 "take the <Manager> out of its context.xml, so that it inherits Remora's",
             );
         }
+    }
+    for twins in servers.iter().filter_map(twins) {
+        verdict.trouble(twins.what, twins.advice);
     }
     judge_silence(verdict, cluster, servers);
     let observing = servers.iter().filter(|server| server.mode == "observe").map(name);
@@ -41,6 +50,27 @@ pub(super) fn judge(verdict: &mut Verdict, cluster: &Cluster, servers: &[Server]
         .iter()
         .map(|server| (name(server).to_owned(), server.version.as_str()));
     judge_versions(verdict, "Tomcats", versions);
+}
+
+/// That several Tomcats that live have one name; nothing where it has its own.
+pub fn twins(server: &Server) -> Option<Trouble> {
+    let place = |url: &str| (if url.is_empty() { "an unknown address" } else { url }).to_owned();
+    let beside = server.twins.iter().filter(|twin| twin.seconds >= TWINS_SECONDS);
+    let others: BTreeSet<String> = beside.map(|twin| place(&twin.url)).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let (node, own) = (name(server), place(&server.url));
+    let others = others.into_iter().collect::<Vec<_>>().join(", ");
+    Some(Trouble {
+        what: format!(
+            "several Tomcats are called {node}: {own} is listed, and {others} lives beside it, unseen in every list"
+        ),
+        advice: format!(
+            "give each a name of its own, by the jvmRoute of its Engine or the node of its <Manager>, and restart it; if one of them is to \
+             be gone, stop it. What is counted for {node} is the sum of them"
+        ),
+    })
 }
 
 /// Names those that the leader has not heard of for long. Of one that it never heard it can say nothing before it has run for as

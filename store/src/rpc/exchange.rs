@@ -237,9 +237,7 @@ impl Exchange {
         };
         self.parcel.offers.extend(taken.offers.into_iter().filter(own));
         self.parcel.offers.truncate(OFFERS_MAX);
-        if let Some(name) = taken.displaced {
-            self.displaced = Some(Displaced::from(name));
-        }
+        self.displaced = taken.displaced.or(self.displaced.take());
         match taken.cut {
             None => {}
             Some(Cut::Replaced) => {

@@ -30,7 +30,7 @@ use super::convert::session_key;
 use super::followers::Followers;
 use super::lately::Lately;
 use super::outbox::{Cut, Outbox};
-use super::twins::WarnedOf;
+use super::twins::{Displaced, WarnedOf};
 
 pub(super) use owners::{OwnerSaid, Patience, UNACKNOWLEDGED_MAX};
 use owners::{Owners, Told};
@@ -63,6 +63,8 @@ struct Live {
     outbox: Arc<Outbox>,
     /// What its Tomcat last said of itself.
     status: Option<Arc<v1::Status>>,
+    /// That another instance took its Tomcat's name.
+    displaced: Option<Displaced>,
     heard: Arc<LastHeard>,
 }
 
@@ -161,6 +163,14 @@ impl Hub {
         }
     }
 
+    /// The instances with a stream here whose name another took.
+    pub(super) fn displaced(&self) -> Vec<(u64, Displaced)> {
+        let state = self.state();
+        let streams = state.streams.iter();
+        let displaced = streams.filter_map(|(instance, live)| Some((*instance, live.displaced.clone()?)));
+        displaced.collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -189,6 +199,7 @@ impl Hub {
             stream,
             outbox,
             status: None,
+            displaced: None,
             heard: Arc::clone(&heard),
         };
         if let Some(older) = state.streams.insert(instance, live) {
@@ -329,15 +340,22 @@ impl EventSink for Hub {
     }
 
     fn ousted(&self, ousted: &[Ousted]) {
-        let state = self.state();
-        for Ousted { server, by } in ousted {
-            let Some(live) = state.streams.get(&server.instance) else {
+        let mut state = self.state();
+        for Ousted { server, url, by } in ousted {
+            // Whoever has the name now is displaced no more.
+            if let Some(holder) = by.and_then(|by| state.streams.get_mut(&by)) {
+                holder.displaced = None;
+            }
+            let Some(live) = state.streams.get_mut(&server.instance) else {
                 continue;
             };
-            match by {
-                None => live.outbox.cut(Cut::Retired),
-                Some(_) => live.outbox.displaced(Arc::clone(&server.node)),
+            if by.is_none() {
+                live.outbox.cut(Cut::Retired);
+                continue;
             }
+            let displaced = Displaced::from(Arc::clone(&server.node), Arc::clone(url));
+            live.displaced = Some(displaced.clone());
+            live.outbox.displaced(displaced);
         }
     }
 

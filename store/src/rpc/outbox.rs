@@ -5,13 +5,14 @@
 //! evictions must not believe that it does.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use remora_proto::v1;
 use tokio::sync::Notify;
 
 use super::hub::UNACKNOWLEDGED_MAX;
 use super::offers::OFFERS_MAX;
+use super::twins::Displaced;
 
 /// Pushes that wait on one stream: a manager that stood still for a moment may not lose its stream for it, so as many as it
 /// may leave unacknowledged; some MiB.
@@ -42,8 +43,8 @@ pub(super) struct Due {
     pub(super) pushes: VecDeque<v1::Push>,
     /// Offers of sessions that expired, for which nobody waits; at most [`OFFERS_MAX`].
     pub(super) offers: VecDeque<v1::Push>,
-    /// The name under which another instance announced itself in the place of its Tomcat.
-    pub(super) displaced: Option<Arc<str>>,
+    /// That another instance announced itself under the name of its Tomcat.
+    pub(super) displaced: Option<Displaced>,
     /// Whether the stream must end.
     pub(super) cut: Option<Cut>,
 }
@@ -86,8 +87,8 @@ impl Outbox {
     }
 
     /// Another instance announced itself under the name of its Tomcat.
-    pub(super) fn displaced(&self, name: Arc<str>) {
-        self.due().displaced = Some(name);
+    pub(super) fn displaced(&self, displaced: Displaced) {
+        self.due().displaced = Some(displaced);
         self.wake.notify_one();
     }
 

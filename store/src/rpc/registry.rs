@@ -24,6 +24,7 @@ use super::hub::Presence;
 use super::retiring;
 use super::rights;
 use super::status::status;
+use super::twins::Displaced;
 
 /// The service.
 pub(super) struct Registered {
@@ -98,8 +99,12 @@ impl Registry for Registered {
     ) -> Result<Response<v1::ListServersReply>, Status> {
         self.desk.barrier().await.map_err(status)?;
         let servers = self.desk.raft.table().servers();
+        let displaced = self.desk.hub.displaced();
         Ok(Response::new(v1::ListServersReply {
-            servers: servers.iter().map(|entry| self.listed(entry)).collect(),
+            servers: servers
+                .iter()
+                .map(|entry| self.listed(entry, &displaced))
+                .collect(),
         }))
     }
 }
@@ -121,7 +126,11 @@ impl Registered {
         rights::takes_name(caller, &proposal.node, applications).map_err(written_down)
     }
 
-    fn listed(&self, entry: &RegisteredServer) -> v1::list_servers_reply::Server {
+    fn listed(
+        &self,
+        entry: &RegisteredServer,
+        displaced: &[(u64, Displaced)],
+    ) -> v1::list_servers_reply::Server {
         let (hub, instance) = (&self.desk.hub, entry.server.instance);
         let named = |names: &[Arc<str>]| names.iter().map(|name| name.to_string()).collect();
         let Presence { present, silent } = hub.presence(instance);
@@ -137,6 +146,10 @@ impl Registered {
             status: hub.status_of(instance).map(Arc::unwrap_or_clone),
             present,
             silent_seconds: silent.as_ref().map(Duration::as_secs),
+            twins: displaced
+                .iter()
+                .filter_map(|(instance, displaced)| displaced.beside(*instance, &entry.server))
+                .collect(),
         }
     }
 }

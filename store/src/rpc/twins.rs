@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::runtime;
+use remora_proto::v1::list_servers_reply::Twin;
+use remora_table::Owner;
 
 use super::desk::Desk;
 use super::hub::Presence;
@@ -28,8 +30,11 @@ const BOTH_LIVE_AFTER: Duration = Duration::from_secs(15);
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// A Tomcat whose name another instance took.
+#[derive(Clone, Debug)]
 pub(super) struct Displaced {
     name: Arc<str>,
+    /// Where proxies reached it.
+    url: Arc<str>,
     since: Instant,
 }
 
@@ -46,9 +51,19 @@ pub(super) enum NameIs {
 
 impl Displaced {
     /// Since now.
-    pub(super) fn from(name: Arc<str>) -> Displaced {
+    pub(super) fn from(name: Arc<str>, url: Arc<str>) -> Displaced {
         let since = runtime::now();
-        Displaced { name, since }
+        Displaced { name, url, since }
+    }
+
+    /// As an operator is told of it who asks for `server`; nothing where that has another name, or is this instance.
+    pub(super) fn beside(&self, instance: u64, server: &Owner) -> Option<Twin> {
+        let is_twin = self.name == server.node && instance != server.instance;
+        is_twin.then(|| Twin {
+            instance,
+            url: self.url.to_string(),
+            seconds: runtime::since(self.since).as_secs(),
+        })
     }
 
     /// Looks what became of the name of this instance.
@@ -67,6 +82,7 @@ impl Displaced {
                 name = &*self.name,
                 announced = format!("{holder:016x}"),
                 beside = format!("{instance:016x}"),
+                url = &*self.url,
                 "two Tomcats of one name live: proxies know the one that announced itself last, and the other gets no new users; stop \
                  one of them, or give it a name of its own (jvmRoute)"
             );

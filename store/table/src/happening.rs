@@ -24,6 +24,8 @@ pub struct Tidings {
 pub struct Ousted {
     /// Node name and instance.
     pub server: Owner,
+    /// Where a proxy reached it, for people; empty where an operator took out one that was not there.
+    pub url: Arc<str>,
     /// The instance that announced itself under the name; none where an operator took the server out.
     pub by: Option<u64>,
 }

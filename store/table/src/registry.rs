@@ -137,6 +137,13 @@ impl Registry {
         self.servers.get(node).map(|entry| entry.server.instance)
     }
 
+    /// Where a proxy reaches an instance; empty where it does not hold its name.
+    pub(super) fn url_of(&self, server: &Owner) -> Arc<str> {
+        let entry = self.servers.get(&server.node);
+        let own = entry.filter(|entry| entry.server.instance == server.instance);
+        own.map_or_else(|| Arc::from(""), |entry| Arc::clone(&entry.url))
+    }
+
     /// When an instance was taken out.
     pub(super) fn retired(&self, server: &Owner) -> Option<Version> {
         let mark = self.retired.iter().find(|mark| mark.server == *server);

@@ -1,6 +1,30 @@
 //! What is said of the registry, of who follows it, of wishes and of disks.
 
+use remora_proto::v1::list_servers_reply::Twin;
+
 use super::*;
+
+#[test]
+fn two_that_live_under_one_name_are_a_trouble_and_a_restart_is_none() {
+    let twin = |seconds| Twin {
+        instance: 9,
+        url: "http://10.0.0.12:8080".into(),
+        seconds,
+    };
+    says(
+        |site| {
+            let server = &mut servers(site)[0];
+            server.url = "http://10.0.0.11:8080".into();
+            server.twins = vec![twin(15), twin(700)];
+        },
+        &[
+            "several Tomcats are called n1: http://10.0.0.11:8080 is listed, and http://10.0.0.12:8080 lives beside it",
+            "-> give each a name of its own",
+        ],
+    );
+    let restarted = said(|site| servers(site)[0].twins = vec![twin(14)]);
+    assert_eq!(restarted, Vec::<String>::new());
+}
 
 #[test]
 fn a_tomcat_that_is_silent_for_long_is_a_remark_with_the_verb() {

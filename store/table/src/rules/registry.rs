@@ -25,8 +25,10 @@ impl SessionTable {
         let holder = self.contents.registry().holder(&server.node);
         if let Some(instance) = holder.filter(|holder| *holder != server.instance) {
             let node = Arc::clone(&server.node);
+            let ousted = Owner { node, instance };
             call.told.ousted.push(Ousted {
-                server: Owner { node, instance },
+                url: self.contents.registry().url_of(&ousted),
+                server: ousted,
                 by: Some(server.instance),
             });
         }
@@ -83,6 +85,7 @@ impl SessionTable {
         }
         call.told.ousted.push(Ousted {
             server: server.clone(),
+            url: self.contents.registry().url_of(&server),
             by: None,
         });
         self.take_out(server)

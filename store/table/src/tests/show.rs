@@ -231,8 +231,12 @@ pub(super) fn show_event(event: &Event) -> String {
 }
 
 pub(super) fn show_ousted(ousted: &Ousted) -> String {
-    let server = show_owner(&ousted.server);
-    match ousted.by {
+    let Ousted { server, url, by } = ousted;
+    let server = match &**url {
+        "" => show_owner(server),
+        url => format!("{} at {url}", show_owner(server)),
+    };
+    match by {
         Some(instance) => format!("{server} is displaced by instance {instance}"),
         None => format!("{server} is taken out"),
     }
