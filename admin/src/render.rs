@@ -41,10 +41,21 @@ struct TableSection {
     rows: Vec<Vec<Cell>>,
     /// Columns that people see with `-o wide` only.
     wide: Vec<&'static str>,
-    /// Whether people see it with `-o wide` only.
-    is_wide: bool,
+    /// Who sees it.
+    readers: Readers,
     /// Whether this is what a sheet shows.
     main: bool,
+}
+
+/// Who sees a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readers {
+    /// Everybody.
+    All,
+    /// Programs, and people with `-o wide`.
+    Wide,
+    /// Programs.
+    Programs,
 }
 
 /// What needs a person.
@@ -115,7 +126,7 @@ impl Report {
             columns,
             rows,
             wide: Vec::new(),
-            is_wide: false,
+            readers: Readers::All,
             main: false,
         };
         self.sections.push((name, Section::Table(table)));
@@ -132,9 +143,18 @@ impl Report {
     }
 
     /// People see the table that was added last with `-o wide` only.
-    pub(crate) fn only_wide(mut self) -> Report {
+    pub(crate) fn only_wide(self) -> Report {
+        self.only_for(Readers::Wide)
+    }
+
+    /// Programs alone see the table that was added last: people would misread it.
+    pub(crate) fn only_for_programs(self) -> Report {
+        self.only_for(Readers::Programs)
+    }
+
+    fn only_for(mut self, readers: Readers) -> Report {
         if let Some((_, Section::Table(table))) = self.sections.last_mut() {
-            table.is_wide = true;
+            table.readers = readers;
         }
         self
     }

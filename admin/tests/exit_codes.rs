@@ -44,7 +44,8 @@ fn a_drain_of_a_known_route_is_done_and_of_an_unknown_one_refused() {
     }
     let (code, said, _) = remora(&["--proxy", &proxy, "upstreams", "drain", "n9"]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("no pool has"), "{said}");
+    let refused = format!("! {proxy}: no pool has an upstream with that route\n");
+    assert_eq!(said, refused, "one sentence, and no list of none");
     let (code, _, said) = remora(&["--proxy", &proxy, "upstreams", "set", "n1"]);
     assert_eq!(code, Some(2), "{said}");
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use remora_proto::v1::list_servers_reply::Server;
+use remora_proto::v1::list_servers_reply::{Server, Twin};
 use remora_proto::v1::status::Application;
 use remora_proto::v1::{Owner, Status};
 use support::{Store, proxy, remora, serve_store, today};
@@ -37,6 +37,7 @@ fn tomcat(node: &str, present: bool, silent_seconds: Option<u64>) -> Server {
 fn store() -> (String, Store) {
     let store = Store {
         says: Some(today::leads),
+        today: true,
         ..Store::default()
     };
     let gone = [("n2", Some(90_000)), ("n3", None)].map(|(node, silent)| tomcat(node, false, silent));
@@ -44,6 +45,25 @@ fn store() -> (String, Store) {
     announced.extend(gone);
     *store.announced.lock().expect("no test has failed") = announced;
     serve_store(store)
+}
+
+#[test]
+fn a_tomcat_that_lives_under_the_name_of_another_is_told_of() {
+    let (store, serving) = store();
+    serving.announced.lock().expect("no test has failed")[0].twins = vec![Twin {
+        instance: 8,
+        url: "http://10.0.0.12:8080".into(),
+        seconds: 60,
+    }];
+    let (code, said, errors) = applications(&store, &[]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(
+        said.contains("* several Tomcats are called n1: http://n1:8080 is listed, and http://10.0.0.12:8080"),
+        "{said}"
+    );
+    let (code, said, _) = remora(&["--store", &store, "status"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("! several Tomcats are called n1"), "{said}");
 }
 
 fn applications(store: &str, words: &[&str]) -> (Option<i32>, String, String) {
@@ -140,6 +160,38 @@ fn who_keeps_a_wish_is_said_to_people_and_programs() {
         said.contains("has served by its last view of the registry for 90 s"),
         "{said}"
     );
+}
+
+#[test]
+fn a_drain_of_a_name_that_nobody_announced_shows_no_false_zero() {
+    let held = |store: &str, route: &'static str, format: &str| {
+        let proxy = proxy(route);
+        let drain = ["upstreams", "drain", route, "-o", format];
+        remora(&[&["--store", store, "--proxy", &proxy][..], &drain].concat())
+    };
+    let (store, _) = store();
+    // Of the store of today ada's session is on n1, and nobody is n9.
+    let (code, said, errors) = held(&store, "n9", "table");
+    assert_eq!(code, Some(0), "{said}{errors}");
+    assert!(
+        said.contains("n9     not known")
+            && said.contains("* how many sessions n9 holds is not known: no Tomcat of this name")
+            && said.contains("node=\"n9\""),
+        "{said}"
+    );
+    let (_, said, _) = held(&store, "n9", "json");
+    let told: serde_json::Value = serde_json::from_str(&said).expect("a document");
+    assert_eq!(
+        told["drained"][0]["sessions_held"],
+        serde_json::Value::Null,
+        "{said}"
+    );
+    for (route, sessions) in [("n1", 1), ("n2", 0)] {
+        let (_, said, errors) = held(&store, route, "json");
+        let told: serde_json::Value = serde_json::from_str(&said).expect("a document");
+        assert_eq!(told["drained"][0]["sessions_held"], sessions, "{said}{errors}");
+        assert!(!said.contains("not known"), "{said}");
+    }
 }
 
 #[test]

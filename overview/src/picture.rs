@@ -15,7 +15,8 @@ use remora_proto::v1::{
 use serde::Serialize;
 
 use crate::judge::{Verdict, judge};
-use crate::rates::Rates;
+use crate::owned::{Owned, owned};
+use crate::rates::{Rates, Upstream};
 use crate::site;
 
 /// A site at a moment.
@@ -217,6 +218,8 @@ pub struct UpstreamPicture {
     pub failures_per_second: Option<f64>,
     /// Sessions that it owns.
     pub users: Option<u64>,
+    /// Why nobody can know how many, and what to do about it.
+    pub users_unknown: Option<String>,
     /// When finishing becomes draining.
     pub finishes_in_seconds: Option<u64>,
     /// Whether an operator wishes otherwise than the file says.
@@ -267,7 +270,7 @@ impl Users {
 
     fn at(&self, route: &str) -> Option<u64> {
         let counted = self.by_owner.get(route).copied();
-        counted.or((self.is_whole && !route.is_empty()).then_some(0))
+        counted.or(self.is_whole.then_some(0))
     }
 }
 
@@ -280,10 +283,12 @@ pub fn picture(site: &site::Site, rates: &Rates, users: Option<&Users>, at: u64)
     let own = site.proxies.first();
     let own = own.and_then(|(name, answer)| Some((name.as_str(), answer.as_ref().ok()?)));
     let upstreams = own.map(|(name, status)| {
-        let upstreams = status.upstreams.iter();
-        upstreams
-            .map(|upstream| upstream_of(name, upstream, rates, users))
-            .collect()
+        let drawn = status.upstreams.iter().map(|upstream| {
+            let counted = users.and_then(|users| users.at(&upstream.route));
+            let owned = owned(upstream, counted, site.tomcats());
+            upstream_of(upstream, rates.upstream(name, upstream), owned)
+        });
+        drawn.collect()
     });
     Picture {
         at,
@@ -398,13 +403,7 @@ fn discovery(status: &DiscoveryStatus) -> Discovery {
     }
 }
 
-fn upstream_of(
-    proxy: &str,
-    status: &UpstreamStatus,
-    rates: &Rates,
-    users: Option<&Users>,
-) -> UpstreamPicture {
-    let seen = rates.upstream(proxy, status);
+fn upstream_of(status: &UpstreamStatus, seen: Option<&Upstream>, owned: Owned) -> UpstreamPicture {
     UpstreamPicture {
         pool: status.pool.clone(),
         route: status.route.clone(),
@@ -420,7 +419,8 @@ fn upstream_of(
         failed: status.failed,
         requests_per_second: seen.and_then(|seen| seen.answered.rate).map(rounded),
         failures_per_second: seen.and_then(|seen| seen.failed.rate).map(rounded),
-        users: users.and_then(|users| users.at(&status.route)),
+        users: owned.sessions(),
+        users_unknown: owned.into_reason(),
         finishes_in_seconds: status.finishes_in_seconds,
         wished: status.wished,
         wished_by: said(&status.wished_by),

@@ -18,6 +18,14 @@ pub struct Site {
     pub proxies: Vec<(String, Result<ProxyStatus, String>)>,
 }
 
+impl Site {
+    /// The Tomcats, where the store was asked and says who is there.
+    pub fn tomcats(&self) -> Option<&[Server]> {
+        let cluster = self.store.as_ref()?.as_ref().ok()?;
+        cluster.tomcats()
+    }
+}
+
 /// The store, as its nodes tell it.
 #[derive(Default)]
 pub struct Cluster {

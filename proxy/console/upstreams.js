@@ -49,6 +49,7 @@ function card(upstream, me) {
       upstream.discovered && h("span", { class: "tag" }, "discovered"),
       upstream.group && h("span", { class: "tag" }, `group ${upstream.group}`)),
     h("p", { class: "why" }, orDash(upstream.reason)),
+    upstream.users_unknown && h("p", { class: "quiet" }, `Users not known: ${upstream.users_unknown}.`),
     LEAVING.includes(upstream.state) && progress(upstream),
     h("div", { class: "charts" },
       draw("Requests/s", (sample) => sample.requests, rate, 5, "busy"),

@@ -9,7 +9,7 @@
 mod careful;
 mod kept;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use remora_proto::v1::{DrainMode, DrainRequest, ProxyStatus, SessionFilter, SetRequest, UpstreamStatus};
@@ -18,6 +18,7 @@ use crate::args::{Upstreams, Whom};
 use crate::failure::Failure;
 use crate::render::{Cell, Report};
 use remora_overview::client::{Reach, Store, UpstreamWish, check_addresses, proxy_status, wish};
+use remora_overview::owned::{Owned, owned};
 
 use self::careful::Considered;
 pub(super) use self::kept::Kept;
@@ -76,9 +77,8 @@ pub(super) async fn run(store: &Reach, proxies: &Reach, verb: Upstreams) -> Resu
     let mut hint = kept.said();
     let report = kept.add_figures(add_table(Report::default(), &rows).main());
     let report = maintenance::add_table(report, &pools);
-    let report = match owned(store, &rows).await {
-        Ok(held) if held.is_empty() => report,
-        Ok(held) => report.table("drained", vec!["route", "sessions held"], held),
+    let report = match held(store, &rows).await {
+        Ok(held) => add_held(report, held),
         Err(failure) => {
             // What was asked of the proxies is done.
             let unknown = format!("the store does not say how many sessions are left: {failure}");
@@ -122,27 +122,51 @@ pub(super) fn need_proxies(proxies: &Reach) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is known of the sessions of a drained route.
+type Held<'a> = (&'a str, Owned);
+
 /// How many sessions the drained Tomcats own, where it is known who the store is. They are what a drain is about.
-async fn owned(store: &Reach, proxies: &[(String, Vec<UpstreamStatus>)]) -> Result<Vec<Vec<Cell>>, Failure> {
+async fn held<'a>(
+    store: &Reach,
+    proxies: &'a [(String, Vec<UpstreamStatus>)],
+) -> Result<Vec<Held<'a>>, Failure> {
     let upstreams = proxies.iter().flat_map(|(_, upstreams)| upstreams);
-    let drained: BTreeSet<&str> = upstreams
+    let drained: BTreeMap<&str, &UpstreamStatus> = upstreams
         .filter(|upstream| upstream.draining)
-        .map(|upstream| upstream.route.as_str())
+        .map(|upstream| (upstream.route.as_str(), upstream))
         .collect();
-    let mut rows = Vec::new();
-    if store.addresses.is_empty() {
-        return Ok(rows);
+    if store.addresses.is_empty() || drained.is_empty() {
+        return Ok(Vec::new());
     }
     let store = Store::new(store)?;
-    for route in drained {
+    let announced = store.servers().await?.servers;
+    let mut held = Vec::new();
+    for (route, upstream) in drained {
         let of_owner = SessionFilter {
             owner: route.to_owned(),
             ..SessionFilter::default()
         };
-        let held = listing::count(&store, of_owner).await?;
-        rows.push(vec![Cell::text(route), held.map_or(Cell::Nothing, Cell::Count)]);
+        let counted = listing::count(&store, of_owner).await?;
+        held.push((route, owned(upstream, counted, Some(&announced))));
     }
-    Ok(rows)
+    Ok(held)
+}
+
+/// Adds what is known of the sessions of drained routes, and why some are not.
+fn add_held(report: Report, held: Vec<Held<'_>>) -> Report {
+    if held.is_empty() {
+        return report;
+    }
+    let cell = |owned: &Owned| owned.sessions().map_or(Cell::Unknown, Cell::Count);
+    let rows = held
+        .iter()
+        .map(|(route, owned)| vec![Cell::text(*route), cell(owned)]);
+    let report = report.table("drained", vec!["route", "sessions held"], rows.collect());
+    let reasons = held.into_iter().filter_map(|(route, owned)| {
+        let why = owned.into_reason()?;
+        Some(format!("how many sessions {route} holds is not known: {why}"))
+    });
+    report.remarks(reasons.collect())
 }
 
 /// What an operator wishes; nothing where he only looks.
@@ -222,7 +246,13 @@ pub(super) fn add_table(report: Report, proxies: &[(String, Vec<UpstreamStatus>)
     let rows = proxies
         .iter()
         .flat_map(|(proxy, upstreams)| upstreams.iter().map(move |upstream| row(proxy, upstream)));
-    report.table("upstreams", columns, rows.collect()).wide(&WIDE)
+    let report = report.table("upstreams", columns, rows.collect()).wide(&WIDE);
+    // Where no proxy has said which there are, that there are none would be wrong, and why stands among the troubles.
+    if proxies.is_empty() {
+        report.only_for_programs()
+    } else {
+        report
+    }
 }
 
 fn row(proxy: &str, upstream: &UpstreamStatus) -> Vec<Cell> {

@@ -22,6 +22,8 @@ pub(crate) enum Cell {
     Flag(bool),
     /// What is a document of its own, whole.
     Document(Value),
+    /// Not known, where a dash would be taken for none.
+    Unknown,
     /// Not known, or not so.
     Nothing,
 }
@@ -48,6 +50,7 @@ impl Cell {
             Cell::Document(document) => escaped(&document.to_string()),
             Cell::Flag(true) => "yes".into(),
             Cell::Flag(false) => "no".into(),
+            Cell::Unknown => "not known".into(),
             Cell::Nothing => "-".into(),
         }
     }
@@ -67,7 +70,7 @@ impl Cell {
             }
             Cell::Flag(flag) => Value::from(*flag),
             Cell::Document(document) => document.clone(),
-            Cell::Nothing => Value::Null,
+            Cell::Unknown | Cell::Nothing => Value::Null,
         }
     }
 
@@ -80,7 +83,7 @@ impl Cell {
             Cell::Document(document) => escaped(&document.to_string()),
             Cell::Count(number) | Cell::Bytes(number) | Cell::Seconds(number) => return number.to_string(),
             Cell::Flag(flag) => return flag.to_string(),
-            Cell::Nothing => return String::new(),
+            Cell::Unknown | Cell::Nothing => return String::new(),
         };
         if text.starts_with(['=', '+', '-', '@']) {
             return format!("'{text}");

@@ -8,7 +8,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, Table, Width};
 
 use super::cell::{Cell, printable};
-use super::{Report, Section, TableSection};
+use super::{Readers, Report, Section, TableSection};
 use crate::args::{Format, Output};
 
 /// Spaces between columns.
@@ -20,7 +20,11 @@ pub(super) fn page(report: &Report, output: Output) -> String {
     let shown = report.sections.iter();
     let shown = shown.filter(|(_, section)| match section {
         Section::Figures(_) => false,
-        Section::Table(table) => !table.is_wide || output.format == Format::Wide,
+        Section::Table(table) => match table.readers {
+            Readers::All => true,
+            Readers::Wide => output.format == Format::Wide,
+            Readers::Programs => false,
+        },
         Section::Record(_) | Section::Told(_) => true,
     });
     for (index, (name, section)) in shown.enumerate() {
@@ -37,11 +41,11 @@ pub(super) fn page(report: &Report, output: Output) -> String {
         }
     }
     if let Some(hint) = &report.hint {
-        text.push('\n');
+        part(&mut text);
         write_sentence(&mut text, "", hint);
     }
     if !report.troubles.is_empty() || !report.remarks.is_empty() {
-        text.push('\n');
+        part(&mut text);
     }
     for trouble in &report.troubles {
         write_sentence(&mut text, "! ", &trouble.what);
@@ -53,6 +57,13 @@ pub(super) fn page(report: &Report, output: Output) -> String {
         write_sentence(&mut text, "* ", remark);
     }
     text
+}
+
+/// An empty line between what stands there and what comes.
+fn part(text: &mut String) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
 }
 
 /// One line of columns that are at least so wide, for what comes a line at a time.

@@ -105,7 +105,10 @@ impl ProxyAdmin for Proxy {
         if self.route == "n6" {
             super::slowly().await;
         }
-        self.wished(&request.route)
+        let mut reply = self.wished(&request.route)?;
+        let drained = reply.get_mut().upstreams.iter_mut();
+        drained.for_each(|upstream| upstream.draining = true);
+        Ok(reply)
     }
 
     /// Nobody has drained `n5` but at its own proxy.

@@ -1,4 +1,4 @@
-//! What is wrong with the proxies and with the Tomcats behind them.
+//! What is wrong with the proxies and with what is behind them.
 //!
 //! What several proxies say of one upstream is one sentence. An upstream that is stopped is nobody's concern, and a pool under
 //! maintenance lacks nobody.
@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use remora_proto::v1::{ProxyStatus, UpstreamStatus};
 
 use super::{Verdict, judge_versions};
+use crate::owned::{is_announced, misnamed, other_name};
 use crate::site::Site;
 
 /// Seconds without the store after which a proxy needs somebody: several times what an election takes.
@@ -25,6 +26,7 @@ pub(super) fn judge(verdict: &mut Verdict, site: &Site) {
     }
     judge_discovery(verdict, site);
     judge_upstreams(verdict, site);
+    judge_names(verdict, site);
     judge_pools(verdict, site);
     let versions =
         answering(site).map(|(proxy, status)| (proxy.to_owned(), status.software_version.as_str()));
@@ -117,9 +119,11 @@ fn judge_upstreams(verdict: &mut Verdict, site: &Site) {
         } else {
             format!("upstreams set {route} --state stopped")
         };
+        let is_tomcat = upstream.discovered || site.tomcats().is_some_and(|all| is_announced(route, all));
+        let who = if is_tomcat { "Tomcat" } else { "server" };
         verdict.trouble(
             format!("proxy {proxies}: {route} is {health} ({})", upstream.reason),
-            format!("look after the Tomcat at {url}; if it is not to come back: remora {verb}"),
+            format!("look after the {who} at {url}; if it is not to come back: remora {verb}"),
         );
     }
     for ((route, state, who), proxies) in drained {
@@ -136,6 +140,17 @@ fn judge_upstreams(verdict: &mut Verdict, site: &Site) {
             "{route} is {state} at {proxies}{wish}: remora upstreams {verb} brings it back"
         ));
     }
+}
+
+/// Names those whose Tomcat has another name than their route: its users do not stick by it, and what is counted by that name is
+/// not theirs.
+fn judge_names(verdict: &mut Verdict, site: &Site) {
+    let announced = site.tomcats().unwrap_or_default();
+    let upstreams = answering(site).flat_map(|(_, status)| &status.upstreams);
+    let misnamed: BTreeSet<String> = upstreams
+        .filter_map(|upstream| Some(misnamed(upstream, other_name(upstream, announced)?)))
+        .collect();
+    misnamed.into_iter().for_each(|remark| verdict.remark(remark));
 }
 
 fn judge_pools(verdict: &mut Verdict, site: &Site) {
@@ -161,7 +176,7 @@ fn judge_pools(verdict: &mut Verdict, site: &Site) {
                 )),
                 [] => verdict.trouble(
                     format!("proxy {proxy}: pool {pool} has nobody who takes new users"),
-                    "start a Tomcat, or bring back who is drained: remora upstreams list shows why each does not serve",
+                    "start one of its members, or bring back who is drained: remora upstreams list shows why each does not serve",
                 ),
                 [last] if all > 1 => verdict.remark(format!(
                     "proxy {proxy}: {last} is the last of {all} in pool {pool} that takes new users"

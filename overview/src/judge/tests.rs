@@ -310,6 +310,55 @@ fn an_upstream_that_is_down_is_one_trouble_at_all_proxies() {
 }
 
 #[test]
+fn what_is_no_tomcat_is_not_called_one() {
+    let down = |site: &mut Site| {
+        site.proxies.truncate(1);
+        let upstream = &mut proxy(site, 0).upstreams[0];
+        upstream.health = "down".into();
+    };
+    let advice = |happened: &dyn Fn(&mut Site)| said(happened)[0].clone();
+    let announced = advice(&down);
+    assert!(
+        announced.contains("look after the Tomcat at http://n1:8080"),
+        "{announced}"
+    );
+    let not_announced = advice(&|site| {
+        down(site);
+        servers(site).remove(0);
+    });
+    assert!(
+        not_announced.contains("look after the server at http://n1:8080"),
+        "{not_announced}"
+    );
+    let nobody_asked = advice(&|site| {
+        down(site);
+        site.store = None;
+    });
+    assert!(nobody_asked.contains("look after the server"), "{nobody_asked}");
+    let discovered = advice(&|site| {
+        down(site);
+        site.store = None;
+        proxy(site, 0).upstreams[0].discovered = true;
+    });
+    assert!(discovered.contains("look after the Tomcat"), "{discovered}");
+}
+
+#[test]
+fn a_tomcat_that_has_another_name_than_its_route_is_named_once() {
+    says(
+        |site| {
+            let server = &mut servers(site)[0];
+            server.server.as_mut().unwrap().node = "blue".into();
+            server.url = "http://n1:8080".into();
+        },
+        &[
+            "* the Tomcat at http://n1:8080 calls itself blue, not n1:",
+            "node=\"n1\"",
+        ],
+    );
+}
+
+#[test]
 fn an_application_that_is_not_protected_is_a_trouble() {
     says(
         |site| {

@@ -115,6 +115,19 @@ fn a_site_at_work_is_this_document() {
 }
 
 #[test]
+fn none_is_said_of_a_name_only_that_is_announced() {
+    let mut site = at_work();
+    let upstream = &mut site.proxies[0].1.as_mut().unwrap().upstreams[1];
+    upstream.route = "tomcat-b".into();
+    let counted = users(&[("n1", 17)], 0);
+    let told = serde_json::to_value(picture(&site, &Rates::default(), Some(&counted), 0)).unwrap();
+    assert_eq!(told["upstreams"][0]["users"], 17);
+    assert_eq!(told["upstreams"][1]["users"], serde_json::Value::Null);
+    let why = told["upstreams"][1]["users_unknown"].as_str().unwrap();
+    assert!(why.contains("node=\"tomcat-b\""), "{why}");
+}
+
+#[test]
 fn what_is_not_known_is_null_and_no_zero() {
     let mut site = at_work();
     let cluster = site.store.as_mut().unwrap().as_mut().unwrap();

@@ -120,8 +120,7 @@ fn what_does_not_answer_takes_no_room() {
         store: Some(Err("no answer".into())),
         proxies: vec![("p1:7410".into(), Err("no answer".into()))],
     };
-    let expected =
-        "proxies  0 of 1 answer, 0 of 0 upstreams up in 0 pools, 0 requests in flight\n\nno upstreams\n";
+    let expected = "proxies  0 of 1 answer, 0 of 0 upstreams up in 0 pools, 0 requests in flight\n";
     assert_eq!(shown(&away, Format::Table), expected);
     let document: serde_json::Value = serde_json::from_str(&shown(&away, Format::Json)).unwrap();
     assert_eq!(document["upstreams"], serde_json::json!([]));
