@@ -13,13 +13,20 @@ const DRAIN_EXAMPLES: &str = "Examples:
   remora upstreams drain n1 --finish --within 30m    they stay for half an hour at most
   remora upstreams drain --group blue                all Tomcats of a version
 
-Where this takes the last that is up from a pool, the proxies say so first, and --yes or a yes at a terminal is needed.";
+Where this takes the last that is up from a pool, the proxies say so first, and --yes or a yes at a terminal is needed.
+
+With --store, `drained` tells how many sessions each still holds. They are counted by the name that a Tomcat says of itself, its jvmRoute or
+the node of its <Manager>: `not known` stands where no Tomcat has said the route's name, and what to do about it. Such a drain may
+be far from done.";
 
 /// For whoever sets.
 const SET_EXAMPLES: &str = "Examples:
   remora upstreams set n2 --weight 3        three times the new users of a weight of 1
   remora upstreams set n2 --state standby   for when nobody else can serve
-  remora upstreams set n2 --reset           as the proxy's file says";
+  remora upstreams set n2 --reset           as the proxy's file says
+
+What is wished last holds, at all proxies that follow one store. A weight alone gives way to whatever else is wished of the same route while
+the store is told it: it is refused, with who wished what, and --state with the same weight says the whole.";
 
 /// For whoever works on a site.
 const MAINTENANCE_EXAMPLES: &str = "Examples:

@@ -171,6 +171,17 @@ impl Wishes {
         self.routes.get(route).cloned().unwrap_or_default()
     }
 
+    /// Who said the last word of this route, that nothing is wished any more among them; none where that is not known.
+    #[must_use]
+    pub fn who_of(&self, route: &str) -> Option<&str> {
+        let (_, said) = self.routes.all().find(|(of, _)| *of == route)?;
+        let who = match said {
+            LastWord::Wish(wish) => wish.who.as_deref(),
+            LastWord::Nothing(lifted) => lifted.who.as_deref(),
+        };
+        who.filter(|who| !who.is_empty())
+    }
+
     /// Somebody wishes this of a route, in place of what was wished before; how it stands with the store follows from that. `is_shared`:
     /// the store is to be told. One that says nothing takes back what was.
     pub fn set(&mut self, route: &str, wish: Wish, is_shared: bool) {

@@ -315,9 +315,13 @@ impl Control {
             .find(|(route, wish)| said(&wishes.of(route)) != said(wish));
         match lost {
             None => Ok(()),
-            Some((route, _)) => Err(Refused::Against(format!(
-                "{route}: somebody has wished otherwise at the same moment, and that holds: look, and ask again"
-            ))),
+            Some((route, _)) => {
+                let who = wishes.who_of(route).unwrap_or("somebody");
+                let what = wishing::heard(&wishes.of(route), unix_now());
+                Err(Refused::Against(format!(
+                    "{route}: {who} has wished otherwise at the same moment, and that holds ({route} {what}): look, and ask again"
+                )))
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 
 use remora_policy::{AdminState, StoredWish, View};
 use remora_process::tls::Caller;
-use remora_proto::v1::SetRequest;
+use remora_proto::v1::{SetRequest, Wish};
 use tonic::Status;
 
 use super::registry::{Registry, server, view, wish};
@@ -57,10 +57,17 @@ async fn a_weight_brings_no_drain_back_that_somebody_takes_back_meanwhile() {
         .wait("it is wished", |proxy| proxy.status().untold == 1)
         .await;
     let mut lifted = view(8, &[server("n1", 1)]);
-    lifted.wishes.push(wish("route n1", "", 8));
+    lifted.wishes.push(Wish {
+        who: "grace".to_owned(),
+        ..wish("route n1", "", 8)
+    });
     store.say(lifted).await;
     let refused = asked.await.unwrap().unwrap_err();
-    assert!(matches!(refused, Refused::Against(_)), "{refused:?}");
+    let told = "n1: grace has wished otherwise at the same moment, and that holds (n1 is as the file says): look, and ask again";
+    assert!(
+        matches!(&refused, Refused::Against(sentence) if sentence == told),
+        "{refused:?}"
+    );
     assert_eq!(proxy.state_of("n1"), AdminState::Active);
     assert_eq!(proxy.status().untold, 0);
 }
