@@ -170,12 +170,12 @@ final class Outbox {
   private boolean hasWork() {
     Link current = link;
     return current != null
-        && current.isReady()
-        && (current.isProbeDue()
+        && ((!waiting.isEmpty() && hasRoom(current))
+            || current.isProbeDue()
             || current.owesReading()
             || !current.acknowledgements.isEmpty()
-            || watches.isUnsaid()
-            || (!waiting.isEmpty() && hasRoom(current)));
+            || watches.isUnsaid())
+        && current.isReady(); // last, as it takes a lock of the transport's
   }
 
   private static boolean hasRoom(Link current) {
