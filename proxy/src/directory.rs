@@ -22,13 +22,14 @@ mod names;
 mod told;
 mod wished;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use remora_policy::{
-    AdminState, Belief, Observation, PathMap, Pool, Settings, Upstream, UpstreamId, UpstreamSet, View,
+    AdminState, Belief, Health, Observation, PathMap, Pool, Rising, Settings, Upstream, UpstreamId,
+    UpstreamSet, View,
 };
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -109,8 +110,10 @@ struct Shared {
 /// What only the writer needs.
 struct Writer {
     next_id: u32,
-    /// Whether clients are served: whoever comes up from then on starts slowly.
-    serving: bool,
+    /// Since when clients are served, if they are.
+    serving: Option<Serving>,
+    /// Who was up, at whatever time.
+    were_up: BTreeSet<UpstreamId>,
     /// What the file says.
     config: Config,
     /// What was told of the store's registry, and what operators wish.
@@ -121,6 +124,15 @@ struct Writer {
     attached: BTreeMap<UpstreamId, Settings>,
     /// Of every upstream and every pool that ever was.
     tally: Tally,
+}
+
+/// The moment from which clients are served.
+struct Serving {
+    since: Instant,
+    /// Upstreams that were there have smaller ids.
+    next_id: u32,
+    /// Whether the store had not told yet who is there: who comes with its first word was there all the same.
+    awaits_view: bool,
 }
 
 impl Directory {
@@ -135,7 +147,8 @@ impl Directory {
     pub fn with_view(config: &Config, view: View) -> Directory {
         let mut writer = Writer {
             next_id: 0,
-            serving: false,
+            serving: None,
+            were_up: BTreeSet::new(),
             config: config.clone(),
             view,
             told: None,
@@ -171,7 +184,13 @@ impl Directory {
         let known = async { while self.is_somebody_unseen() && changes.changed().await.is_ok() {} };
         // Whatever they are, and if there are none: clients are served.
         let _ = tokio::time::timeout(longest, known).await;
-        self.lock().serving = true;
+        let awaits_view = self.is_view_awaited();
+        let mut writer = self.lock();
+        writer.serving = Some(Serving {
+            since: Instant::now(),
+            next_id: writer.next_id,
+            awaits_view,
+        });
     }
 
     /// How long the first checks may take, at most, and before them the first word of the store.
@@ -236,6 +255,10 @@ impl Directory {
     /// Something was seen of an upstream. Costs one look at the current snapshot unless it changes a belief. Unknown
     /// ids (a reload took the upstream out) are ignored.
     pub(crate) fn observe(&self, id: UpstreamId, observation: Observation) {
+        self.observe_at(id, observation, Instant::now);
+    }
+
+    fn observe_at(&self, id: UpstreamId, observation: Observation, now: impl Fn() -> Instant) {
         let current = self.shared.current.load();
         let changes = |current: &Current| {
             let upstreams = &current.snapshot.upstreams;
@@ -246,12 +269,13 @@ impl Directory {
         if changes(&current).is_none() {
             return;
         }
-        let writer = self.lock();
+        let mut writer = self.lock();
         // Somebody else may have written since: decide again on what holds now.
         let current = self.current();
         let Some(health) = changes(&current) else { return };
-        let rose =
-            (writer.serving && is_another_up(&current.snapshot, id)).then(|| self.time(Instant::now()));
+        let now = now();
+        let rose = writer.is_cold(&current.snapshot, id, now).then(|| self.time(now));
+        writer.remember_up(&current.snapshot, id, health);
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
                 told::transition(&self.shared.chronicle, upstream, &health);
@@ -313,6 +337,31 @@ impl Directory {
     fn lock(&self) -> MutexGuard<'_, Writer> {
         // A panic elsewhere cannot have left the writer half changed: each of its fields is changed by one call.
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Writer {
+    /// Whether an upstream that comes up now is one that has just been started.
+    fn is_cold(&self, snapshot: &Snapshot, id: UpstreamId, now: Instant) -> bool {
+        let serving = self.serving.as_ref();
+        let rising = Rising {
+            served_for: serving.map(|serving| now.saturating_duration_since(serving.since)),
+            beside_others: is_another_up(snapshot, id),
+            from_start: serving.is_none_or(|serving| id.0 < serving.next_id),
+            was_up: self.were_up.contains(&id),
+        };
+        rising.is_cold()
+    }
+
+    /// Notes an upstream that is up, or was: where nobody checks, it is so from the beginning.
+    fn remember_up(&mut self, snapshot: &Snapshot, id: UpstreamId, next: Health) {
+        let before = snapshot
+            .upstreams
+            .find(id)
+            .map(|(_, upstream)| upstream.health.belief());
+        if before == Some(Belief::Up) || next.belief() == Belief::Up {
+            self.were_up.insert(id);
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //! verdict (two pages that break take their upstream down); a doubt that wakes no check (an upstream that hangs up on
 //! everybody stays up); patience that learns nothing (a busy upstream is called frozen again and again); `threads` not
 //! read (it is called frozen once); 404 read as a failure (its users are not moved at once, and it goes down); clients served
-//! before the first verdicts (the first request meets the dead ones).
+//! before the first verdicts (the first request meets the dead ones); one that came up after those spared whenever that was (one new
+//! user of twenty).
 
 mod support;
 
@@ -76,6 +77,27 @@ fn an_upstream_that_breaks_its_checks_too_is_soon_down() {
     wait_until("its checks, asked for, say so", || belief(&proxy) == Some(0.0));
 }
 
+/// At the start nobody is new, however late its first check is answered; whoever comes back later is.
+#[test]
+fn whoever_is_late_at_the_start_has_its_share_at_once_and_not_after_a_fall() {
+    let (late, other) = (Upstream::named("late"), Upstream::named("other"));
+    late.freeze();
+    let proxy = Proxy::start(&Config::new(&[&late, &other]).one_thread());
+    assert_ne!(belief(&proxy), Some(1.0), "clients do not wait for it");
+    late.thaw();
+    let new_users = || {
+        wait_until("it is up", || belief(&proxy) == Some(1.0));
+        let users = (0..20).filter(|_| proxy.client().get("/", "").text() == "late");
+        users.count()
+    };
+    assert_eq!(new_users(), 10);
+    late.die();
+    wait_until("it is down", || belief(&proxy) == Some(0.0));
+    late.revive();
+    let fewer = new_users();
+    assert!(fewer <= 5, "{fewer} of 20");
+}
+
 /// Row P5: the page that checks ask for is gone with its application.
 #[test]
 fn an_undeployed_application_is_left() {
@@ -92,7 +114,7 @@ fn an_undeployed_application_is_left() {
         "its users move with their next request"
     );
     assert_eq!(belief(&proxy), Some(0.5));
-    assert!(proxy.log().contains("upstream is leaving"), "{}", proxy.log());
+    proxy.tells("upstream is leaving");
     other.stop_listening();
     assert_eq!(answer(&proxy, "/"), "leaving", "it still answers");
 }

@@ -30,7 +30,8 @@
 //! Unknown, up, leaving or down. A refused connect, and silence beyond patience under waiting requests, count at once;
 //! any other bad sign of a request asks for a check, and checks count when `fall` of them fail in a row. An answer of
 //! any status clears the count; what an application answers never counts against its Tomcat. Once down, only `rise`
-//! passed checks in a row let an upstream back. Leaving is who answers a check's page with 404.
+//! passed checks in a row let an upstream back. Leaving is who answers a check's page with 404. Who comes up later than at the
+//! start of the process is cold (`upstream::rising`).
 //!
 //! # Who may be asked (`upstream::admission`)
 //!
@@ -141,7 +142,7 @@ pub use route::{
     Rule, Standing, can_be_route, explain, pick,
 };
 pub use upstream::{
-    AdminState, Balance, BalanceBy, Belief, Emptied, Health, HealthRule, Lookup, Observation, Pool,
+    AdminState, Balance, BalanceBy, Belief, Emptied, Health, HealthRule, Lookup, Observation, Pool, Rising,
     RouteCookie, SameSite, Sight, Silence, Sticky, Tier, Upstream, UpstreamId, UpstreamSet, Waiting,
 };
 pub use wishes::{Mark, Settings, StoredWish, WEIGHT, Wish, Wishes};

@@ -30,6 +30,7 @@ impl Writer {
         let members = upstreams.pools.iter().flat_map(|pool| &pool.members);
         let present: BTreeSet<UpstreamId> = members.map(|member| member.id).collect();
         self.attached.retain(|id, _| present.contains(id));
+        self.were_up.retain(|id| present.contains(id));
         self.tally.keep(&present);
         let in_place = |pool: &PoolConfig| {
             // What it said before is kept, so that only a change is told.

@@ -8,12 +8,13 @@
 //! Left out on purpose: how the store is followed, and where a view is kept (`wishes`).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use remora_policy::{
     AdminState, Refusal, Refused, Selection, Settings, StoredWish, Taken, View, heard, merge, overruled,
 };
 
-use super::{Directory, Writer, told};
+use super::{Directory, Serving, Writer, told};
 use crate::config::{Config, MemberConfig, PoolConfig, StoreConfig, WEIGHT_DEFAULT};
 use crate::tls::Outward;
 
@@ -63,7 +64,9 @@ impl Directory {
         let mut writer = self.lock();
         writer.told = Some(told.clone());
         let next = merge(&writer.view, told, pressing);
-        self.hold(&mut writer, next)
+        let followed = self.hold(&mut writer, next);
+        writer.begin_with_the_view();
+        followed
     }
 
     /// Takes over what a predecessor kept last, in place of what was there when this process began; what the store has told
@@ -127,6 +130,18 @@ impl Directory {
 }
 
 impl Writer {
+    /// Where clients were served before the store had told who is there, who comes with its first word was there, and begins with it.
+    fn begin_with_the_view(&mut self) {
+        let next_id = self.next_id;
+        if let Some(serving) = self.serving.as_mut().filter(|serving| serving.awaits_view) {
+            *serving = Serving {
+                since: Instant::now(),
+                next_id,
+                awaits_view: false,
+            };
+        }
+    }
+
     /// The configuration with all members, those of the file first, and what came of the registry.
     pub(super) fn discovered(&self) -> (Config, Option<Discovered>) {
         let mut config = self.config.clone();

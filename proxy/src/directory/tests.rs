@@ -175,11 +175,7 @@ fn writers_on_many_threads_lose_no_change() {
 #[tokio::test]
 async fn whoever_comes_up_beside_others_while_clients_are_served_starts_slowly() {
     let directory = two();
-    let rose = || {
-        let snapshot = &directory.current().snapshot;
-        let members = snapshot.upstreams.pools[0].members.iter();
-        members.map(|member| member.rose.is_some()).collect::<Vec<_>>()
-    };
+    let rose = || cold(&directory);
     directory.observe(UpstreamId(0), Observation::CheckPassed);
     directory.observe(UpstreamId(1), Observation::CheckPassed);
     assert_eq!(rose(), [false, false], "at the start of the process");
@@ -198,6 +194,57 @@ async fn whoever_comes_up_beside_others_while_clients_are_served_starts_slowly()
     directory.observe(UpstreamId(0), Observation::Refused);
     comes_back(1);
     assert_eq!(rose(), [false, false], "there is nobody else");
+}
+
+/// Who is cold, by position.
+fn cold(directory: &Directory) -> Vec<bool> {
+    let snapshot = &directory.current().snapshot;
+    let members = snapshot.upstreams.pools[0].members.iter();
+    members.map(|member| member.rose.is_some()).collect()
+}
+
+#[tokio::test]
+async fn whoever_was_there_and_whose_first_check_was_late_or_failed_starts_warm() {
+    for first in [
+        Observation::CheckSlow,
+        Observation::CheckBroken,
+        Observation::CheckRefused,
+    ] {
+        let directory = two();
+        directory.observe(UpstreamId(0), Observation::CheckPassed);
+        directory.observe(UpstreamId(1), first);
+        directory.first_verdicts().await;
+        for _ in 0..2 {
+            directory.observe(UpstreamId(1), Observation::CheckPassed);
+        }
+        assert_eq!(shown(&directory).split_once(": ").unwrap().1, "n1#0 up, n2#1 up");
+        assert_eq!(cold(&directory), [false, false], "{first:?}");
+        // Another time it is one that was started anew.
+        for seen in [
+            Observation::Refused,
+            Observation::CheckPassed,
+            Observation::CheckPassed,
+        ] {
+            directory.observe(UpstreamId(1), seen);
+        }
+        assert_eq!(cold(&directory), [false, true], "{first:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_up_long_after_the_start_or_is_new_starts_slowly() {
+    let directory = two();
+    directory.observe(UpstreamId(0), Observation::CheckPassed);
+    directory.observe(UpstreamId(1), Observation::CheckRefused);
+    directory.first_verdicts().await;
+    let later = || Instant::now() + Duration::from_secs(60);
+    for _ in 0..2 {
+        directory.observe_at(UpstreamId(1), Observation::CheckPassed, later);
+    }
+    assert_eq!(cold(&directory), [false, true]);
+    directory.reload(&config(&[("n1", 1), ("n3", 3)]));
+    directory.observe(UpstreamId(2), Observation::CheckPassed);
+    assert_eq!(cold(&directory), [false, true], "new by a reload");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod admission;
 mod balance;
 mod emptied;
 mod health;
+mod rising;
 mod set;
 mod silence;
 mod traffic;
@@ -23,6 +24,7 @@ pub use admission::Tier;
 pub use balance::{Balance, BalanceBy};
 pub use emptied::Emptied;
 pub use health::{Belief, Health, HealthRule, Observation};
+pub use rising::Rising;
 pub use set::{Lookup, Pool, RouteCookie, SameSite, Sticky, Upstream, UpstreamId, UpstreamSet};
 pub use silence::{Sight, Silence, Waiting};
 

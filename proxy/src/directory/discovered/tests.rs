@@ -3,7 +3,7 @@
 //! Broken once to see it fail: the merge left out, so that what another cluster tells replaces all (an empty view empties the pool) and
 //! an older version is taken; `allow` not asked (the server outside is a member).
 
-use remora_policy::{Announced, Observation, Retired, Wish};
+use remora_policy::{Announced, Observation, Retired, UpstreamId, Wish};
 use remora_process::config::Source;
 
 use super::*;
@@ -169,7 +169,7 @@ fn the_file_wins_and_a_reload_keeps_who_was_discovered() {
     );
     let threads = directory.current().snapshot.upstreams.pools[0].members[0].threads;
     assert_eq!(threads, Some(200));
-    directory.observe(remora_policy::UpstreamId(1), Observation::CheckPassed);
+    directory.observe(UpstreamId(1), Observation::CheckPassed);
     directory.reload(&config(&[]));
     assert_eq!(
         shown(&directory),
@@ -293,4 +293,28 @@ async fn a_start_waits_for_the_first_view_but_not_for_ever() {
     let began = tokio::time::Instant::now();
     known.first_verdicts().await;
     assert!(began.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_with_a_late_first_view_was_there_and_starts_warm() {
+    let directory = Directory::new(&config(&[]));
+    directory.first_verdicts().await;
+    let (n1, n2) = (
+        server("n1", 1, "http://127.0.0.1:8081"),
+        server("n2", 2, "http://127.0.0.1:8082"),
+    );
+    directory.discover(view("a", 2, vec![n1.clone(), n2.clone()]), &[]);
+    let comes_up = |id| directory.observe(UpstreamId(id), Observation::CheckPassed);
+    let cold = || {
+        let snapshot = &directory.current().snapshot;
+        let members = snapshot.upstreams.pools[0].members.iter();
+        members.map(|member| member.rose.is_some()).collect::<Vec<_>>()
+    };
+    comes_up(0);
+    comes_up(1);
+    assert_eq!(cold(), [false, false]);
+    let n3 = server("n3", 3, "http://127.0.0.1:8083");
+    directory.discover(view("a", 3, vec![n1, n2, n3]), &[]);
+    comes_up(2);
+    assert_eq!(cold(), [false, false, true], "it is new");
 }
