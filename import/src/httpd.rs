@@ -24,6 +24,8 @@ mod reader;
 mod replayed;
 mod rewrite;
 mod routes;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod tree;
 

@@ -311,4 +311,42 @@ mod tests {
             assert_eq!(is_guarded(&scope), guarded, "{text}");
         }
     }
+
+    #[test]
+    fn no_family_switches_another_off() {
+        let words = [
+            "deny all",
+            "auth_basic staff",
+            "auth_request /asked",
+            "auth_jwt staff",
+            "auth_oidc staff",
+            "auth_digest staff",
+            "auth_gss on",
+            "auth_ldap staff",
+            "auth_pam staff",
+            "secure_link $arg_md5",
+            "limit_except GET",
+            "access_by_lua_block x",
+        ];
+        let guarded = |outer: &str, inner: &str| {
+            let (tree, _) = parse(&"a".into(), &format!("{outer}; location / {{ {inner}; }}"));
+            let scope = NginxScope(vec![&tree, tree.last().unwrap().inside()]);
+            is_guarded(&scope)
+        };
+        let name = |words: &str| words.split(' ').next().unwrap_or_default().to_owned();
+        let off = |words: &str| match name(words).as_str() {
+            "deny" => "allow all".to_owned(),
+            name => format!("{name} off"),
+        };
+        let mut wrong = Vec::new();
+        for own in words {
+            let mut others = words.iter().filter(|other| name(other) != name(own));
+            let is_held = others.all(|other| guarded(own, &off(other)));
+            let is_asked = guarded(own, "x") && guarded("x", own) && !guarded(own, &off(own));
+            if !(is_held && is_asked) {
+                wrong.push(own);
+            }
+        }
+        assert_eq!(wrong, Vec::<&str>::new());
+    }
 }
