@@ -254,17 +254,17 @@ impl Directory {
 
     /// Something was seen of an upstream. Costs one look at the current snapshot unless it changes a belief. Unknown
     /// ids (a reload took the upstream out) are ignored.
-    pub(crate) fn observe(&self, id: UpstreamId, observation: Observation) {
+    pub(crate) fn observe(&self, id: UpstreamId, observation: &Observation) {
         self.observe_at(id, observation, Instant::now);
     }
 
-    fn observe_at(&self, id: UpstreamId, observation: Observation, now: impl Fn() -> Instant) {
+    fn observe_at(&self, id: UpstreamId, observation: &Observation, now: impl Fn() -> Instant) {
         let current = self.shared.current.load();
         let changes = |current: &Current| {
             let upstreams = &current.snapshot.upstreams;
             upstreams
                 .find(id)
-                .and_then(|(pool, upstream)| upstream.health.observe(&observation, &pool.rule))
+                .and_then(|(pool, upstream)| upstream.health.observe(observation, &pool.rule))
         };
         if changes(&current).is_none() {
             return;

@@ -75,7 +75,7 @@ async fn operators_see_and_drain_a_route_in_every_pool() {
         .unwrap();
     let current = directory.current();
     let first = current.snapshot.upstreams.pools[0].members[0].id;
-    directory.observe(first, Observation::Refused);
+    directory.observe(first, &Observation::Refused);
     let counters = current.tally.upstream(first);
     let cells = counters.of(Thread(0));
     cells.answered(200);
@@ -279,8 +279,8 @@ async fn what_changed_lately_is_told_with_its_reason_and_who_asked() {
         .await
         .unwrap();
     let first = directory.current().snapshot.upstreams.pools[0].members[0].id;
-    directory.observe(first, Observation::Refused);
-    directory.observe(first, Observation::Refused);
+    directory.observe(first, &Observation::Refused);
+    directory.observe(first, &Observation::Refused);
     let drain = DrainRequest {
         route: "n2".to_owned(),
         ..DrainRequest::default()

@@ -59,7 +59,7 @@ fn two() -> Directory {
 fn a_refused_connect_is_seen_by_the_very_next_pick() {
     let directory = two();
     let before = directory.current();
-    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.observe(UpstreamId(0), &Observation::Refused);
     assert_eq!(shown(&directory), "2: n1#0 down, n2#1 unknown");
     assert_eq!(
         before.snapshot.upstreams.pools[0].members[0].health.belief(),
@@ -71,16 +71,16 @@ fn a_refused_connect_is_seen_by_the_very_next_pick() {
 #[test]
 fn observations_that_change_nothing_publish_nothing() {
     let directory = two();
-    directory.observe(UpstreamId(0), Observation::CheckPassed);
+    directory.observe(UpstreamId(0), &Observation::CheckPassed);
     let before = directory.current();
-    directory.observe(UpstreamId(0), Observation::Answered);
-    directory.observe(UpstreamId(0), Observation::Broken);
-    directory.observe(UpstreamId(0), Observation::CheckPassed);
-    directory.observe(UpstreamId(9), Observation::Refused);
+    directory.observe(UpstreamId(0), &Observation::Answered);
+    directory.observe(UpstreamId(0), &Observation::Broken);
+    directory.observe(UpstreamId(0), &Observation::CheckPassed);
+    directory.observe(UpstreamId(9), &Observation::Refused);
     assert!(Arc::ptr_eq(&before, &directory.current()));
     // The lock is not even asked for: a writer that holds it delays nobody who brings no news.
     let held = directory.lock();
-    directory.observe(UpstreamId(0), Observation::Answered);
+    directory.observe(UpstreamId(0), &Observation::Answered);
     drop(held);
 }
 
@@ -116,7 +116,7 @@ fn a_drain_ends_also_while_no_pool_has_the_route() {
 #[test]
 fn a_reload_keeps_what_is_known_of_members_that_stay() {
     let directory = two();
-    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.observe(UpstreamId(0), &Observation::Refused);
     directory
         .current()
         .tally
@@ -133,7 +133,7 @@ fn a_reload_keeps_what_is_known_of_members_that_stay() {
 #[test]
 fn another_address_is_another_upstream() {
     let directory = two();
-    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.observe(UpstreamId(0), &Observation::Refused);
     wish(&directory, "n1", Some(AdminState::Draining)).unwrap();
     directory.reload(&config(&[("n1", 9), ("n2", 2)]));
     assert_eq!(shown(&directory), "4: n1#2 unknown drained, n2#1 unknown");
@@ -144,7 +144,7 @@ fn every_change_is_announced() {
     let directory = two();
     let mut changes = directory.changes();
     assert!(!changes.has_changed().unwrap());
-    directory.observe(UpstreamId(1), Observation::Frozen);
+    directory.observe(UpstreamId(1), &Observation::Frozen);
     assert!(changes.has_changed().unwrap());
     assert_eq!(*changes.borrow_and_update(), 2);
 }
@@ -159,7 +159,7 @@ fn writers_on_many_threads_lose_no_change() {
             let directory = &directory;
             scope.spawn(move || {
                 for id in (0..40).filter(|id| id % 4 == thread) {
-                    directory.observe(UpstreamId(id), Observation::Refused);
+                    directory.observe(UpstreamId(id), &Observation::Refused);
                 }
             });
         }
@@ -176,8 +176,8 @@ fn writers_on_many_threads_lose_no_change() {
 async fn whoever_comes_up_beside_others_while_clients_are_served_starts_slowly() {
     let directory = two();
     let rose = || cold(&directory);
-    directory.observe(UpstreamId(0), Observation::CheckPassed);
-    directory.observe(UpstreamId(1), Observation::CheckPassed);
+    directory.observe(UpstreamId(0), &Observation::CheckPassed);
+    directory.observe(UpstreamId(1), &Observation::CheckPassed);
     assert_eq!(rose(), [false, false], "at the start of the process");
     directory.first_verdicts().await;
     let comes_back = |id| {
@@ -186,12 +186,12 @@ async fn whoever_comes_up_beside_others_while_clients_are_served_starts_slowly()
             Observation::CheckPassed,
             Observation::CheckPassed,
         ] {
-            directory.observe(UpstreamId(id), seen);
+            directory.observe(UpstreamId(id), &seen);
         }
     };
     comes_back(1);
     assert_eq!(rose(), [false, true]);
-    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.observe(UpstreamId(0), &Observation::Refused);
     comes_back(1);
     assert_eq!(rose(), [false, false], "there is nobody else");
 }
@@ -211,11 +211,11 @@ async fn whoever_was_there_and_whose_first_check_was_late_or_failed_starts_warm(
         Observation::CheckRefused,
     ] {
         let directory = two();
-        directory.observe(UpstreamId(0), Observation::CheckPassed);
-        directory.observe(UpstreamId(1), first);
+        directory.observe(UpstreamId(0), &Observation::CheckPassed);
+        directory.observe(UpstreamId(1), &first);
         directory.first_verdicts().await;
         for _ in 0..2 {
-            directory.observe(UpstreamId(1), Observation::CheckPassed);
+            directory.observe(UpstreamId(1), &Observation::CheckPassed);
         }
         assert_eq!(shown(&directory).split_once(": ").unwrap().1, "n1#0 up, n2#1 up");
         assert_eq!(cold(&directory), [false, false], "{first:?}");
@@ -225,7 +225,7 @@ async fn whoever_was_there_and_whose_first_check_was_late_or_failed_starts_warm(
             Observation::CheckPassed,
             Observation::CheckPassed,
         ] {
-            directory.observe(UpstreamId(1), seen);
+            directory.observe(UpstreamId(1), &seen);
         }
         assert_eq!(cold(&directory), [false, true], "{first:?}");
     }
@@ -234,16 +234,16 @@ async fn whoever_was_there_and_whose_first_check_was_late_or_failed_starts_warm(
 #[tokio::test]
 async fn whoever_comes_up_long_after_the_start_or_is_new_starts_slowly() {
     let directory = two();
-    directory.observe(UpstreamId(0), Observation::CheckPassed);
-    directory.observe(UpstreamId(1), Observation::CheckRefused);
+    directory.observe(UpstreamId(0), &Observation::CheckPassed);
+    directory.observe(UpstreamId(1), &Observation::CheckRefused);
     directory.first_verdicts().await;
     let later = || Instant::now() + Duration::from_secs(60);
     for _ in 0..2 {
-        directory.observe_at(UpstreamId(1), Observation::CheckPassed, later);
+        directory.observe_at(UpstreamId(1), &Observation::CheckPassed, later);
     }
     assert_eq!(cold(&directory), [false, true]);
     directory.reload(&config(&[("n1", 1), ("n3", 3)]));
-    directory.observe(UpstreamId(2), Observation::CheckPassed);
+    directory.observe(UpstreamId(2), &Observation::CheckPassed);
     assert_eq!(cold(&directory), [false, true], "new by a reload");
 }
 
@@ -286,11 +286,11 @@ fn a_holder_sees_what_was_published_last_and_nothing_changes_in_a_hand() {
     let belief = |held: &Held| held.snapshot.upstreams.pools[0].members[0].health.belief();
     let before = holder.current();
     assert_eq!(belief(&before), Belief::Unknown);
-    directory.observe(UpstreamId(0), Observation::Refused);
+    directory.observe(UpstreamId(0), &Observation::Refused);
     assert_eq!(belief(&holder.current()), Belief::Down);
     assert_eq!(belief(&before), Belief::Unknown);
     std::thread::scope(|scope| {
-        scope.spawn(|| directory.observe(UpstreamId(0), Observation::CheckPassed));
+        scope.spawn(|| directory.observe(UpstreamId(0), &Observation::CheckPassed));
     });
     directory.reload(&config(&[("n2", 2)]));
     assert_eq!(holder.current().snapshot.upstreams.pools[0].members.len(), 1);
@@ -299,11 +299,11 @@ fn a_holder_sees_what_was_published_last_and_nothing_changes_in_a_hand() {
 #[test]
 fn what_brings_no_news_allocates_nothing() {
     let directory = two();
-    directory.observe(UpstreamId(0), Observation::CheckPassed);
+    directory.observe(UpstreamId(0), &Observation::CheckPassed);
     let holder = directory.holder();
     let exchange = || {
         let held = holder.current();
-        directory.observe(UpstreamId(0), Observation::Answered);
+        directory.observe(UpstreamId(0), &Observation::Answered);
         held.snapshot.generation
     };
     exchange();

@@ -110,7 +110,7 @@ impl Visit<'_> {
         let doubt = observation
             .is_doubt()
             .then(|| self.current.tally.doubts(upstream).raise());
-        self.site.directory.observe(upstream, observation);
+        self.site.directory.observe(upstream, &observation);
         doubt
     }
 }

@@ -332,7 +332,7 @@ async fn a_busy_upstream_that_answers_requests_is_not_called_frozen() {
     beside(&directory, serving, async {
         while stub.asked.borrow().len() < 10 {
             counted(&directory).of(Thread(0)).answered(200);
-            directory.observe(upstream(&directory).id, Observation::Answered);
+            directory.observe(upstream(&directory).id, &Observation::Answered);
             tokio::task::yield_now().await;
             assert_ne!(upstream(&directory).health.belief(), Belief::Down);
         }

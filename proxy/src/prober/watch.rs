@@ -119,7 +119,7 @@ impl Watch {
             return;
         }
         tokio::time::sleep(REST).await;
-        self.directory.observe(self.id, Observation::Rested);
+        self.directory.observe(self.id, &Observation::Rested);
     }
 
     /// Sends what is due, then waits for what comes next.
@@ -145,7 +145,7 @@ impl Watch {
         };
         let sight = self.silence.look(now - self.epoch, &waiting);
         if sight == Sight::Frozen {
-            self.observe(Observation::Frozen);
+            self.observe(&Observation::Frozen);
         }
         if self.current.as_ref().is_some_and(|flight| !flight.overdue) {
             return false;
@@ -205,7 +205,7 @@ impl Watch {
             return;
         };
         let passed = matches!(observation, Observation::CheckPassed | Observation::CheckLeft);
-        self.observe(observation);
+        self.observe(&observation);
         if let (Some((upstream, _)), Some(last)) = (find(&self.directory, self.id), self.last)
             && !upstream.health.is_undecided()
         {
@@ -232,12 +232,12 @@ impl Watch {
         flight.overdue = true;
         let silent = self.silence.lasts(self.epoch.elapsed()) >= config.timeout;
         if silent && self.counters.waiting_now() == 0 {
-            self.observe(Observation::CheckSlow);
+            self.observe(&Observation::CheckSlow);
         }
     }
 
     /// Tells the directory. Whoever is down by now has settled all doubts; whoever is undecided is asked again soon.
-    fn observe(&mut self, observation: Observation) {
+    fn observe(&mut self, observation: &Observation) {
         self.directory.observe(self.id, observation);
         let Some((upstream, _)) = find(&self.directory, self.id) else {
             return;

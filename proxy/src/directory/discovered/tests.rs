@@ -142,7 +142,7 @@ fn who_begins_anew_is_another_at_another_address_and_is_checked_at_the_same() {
     let directory = Directory::new(&config(&[]));
     directory.discover(view("a", 1, vec![server("n1", 1, "http://127.0.0.1:8081")]), &[]);
     let id = directory.current().snapshot.upstreams.pools[0].members[0].id;
-    directory.observe(id, Observation::CheckPassed);
+    directory.observe(id, &Observation::CheckPassed);
     let doubts = || directory.current().tally.doubts(id).raised_so_far();
     assert_eq!(doubts(), 0);
     directory.discover(view("a", 2, vec![server("n1", 2, "http://127.0.0.1:8081")]), &[]);
@@ -169,7 +169,7 @@ fn the_file_wins_and_a_reload_keeps_who_was_discovered() {
     );
     let threads = directory.current().snapshot.upstreams.pools[0].members[0].threads;
     assert_eq!(threads, Some(200));
-    directory.observe(UpstreamId(1), Observation::CheckPassed);
+    directory.observe(UpstreamId(1), &Observation::CheckPassed);
     directory.reload(&config(&[]));
     assert_eq!(
         shown(&directory),
@@ -304,7 +304,7 @@ async fn whoever_comes_with_a_late_first_view_was_there_and_starts_warm() {
         server("n2", 2, "http://127.0.0.1:8082"),
     );
     directory.discover(view("a", 2, vec![n1.clone(), n2.clone()]), &[]);
-    let comes_up = |id| directory.observe(UpstreamId(id), Observation::CheckPassed);
+    let comes_up = |id| directory.observe(UpstreamId(id), &Observation::CheckPassed);
     let cold = || {
         let snapshot = &directory.current().snapshot;
         let members = snapshot.upstreams.pools[0].members.iter();
