@@ -275,7 +275,7 @@ impl Directory {
         let Some(health) = changes(&current) else { return };
         let now = now();
         let rose = writer.is_cold(&current.snapshot, id, now).then(|| self.time(now));
-        writer.remember_up(&current.snapshot, id, health);
+        writer.remember_up(&current.snapshot, id, &health);
         self.publish(&writer, &current, |upstream| {
             if upstream.id == id {
                 told::transition(&self.shared.chronicle, upstream, &health);
@@ -354,7 +354,7 @@ impl Writer {
     }
 
     /// Notes an upstream that is up, or was: where nobody checks, it is so from the beginning.
-    fn remember_up(&mut self, snapshot: &Snapshot, id: UpstreamId, next: Health) {
+    fn remember_up(&mut self, snapshot: &Snapshot, id: UpstreamId, next: &Health) {
         let before = snapshot
             .upstreams
             .find(id)

@@ -13,6 +13,7 @@
 //! - [`scenario`]: requests with programs of session operations, and what came of them as text to compare.
 //! - [`http`]: a small browser; shows heads, cookies and cut answers as they came. [`socket`]: its WebSockets. [`chromium`]: a
 //!   large one.
+//! - [`imported`]: our proxy in the place of another, as the page on moving says.
 //! - [`haystack`]: secrets, and the files in which to look for them.
 //! - [`monitoring`]: the alerts and dashboards that operators are given, and the figures of a site as those see them.
 //! - [`calls`]: the gRPC side: status, drain, saves and claims.
@@ -41,6 +42,7 @@ pub mod fronts;
 pub mod haystack;
 pub mod http;
 mod httpd;
+pub mod imported;
 pub mod installed;
 pub mod kubelet;
 pub mod manifests;

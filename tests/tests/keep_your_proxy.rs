@@ -4,7 +4,8 @@
 //! Shown with the very configurations of the page, addresses of this machine in place of theirs: in front of the same two real
 //! Tomcats stand the three, and ours beside them; behind each a user logs in at n1 and stays there. Then n1 is killed, with a
 //! GET and a POST of each front at work in it: what comes of these is what the page's table says, no POST runs twice, and each
-//! user's next click is answered by n2, logged in, cart intact.
+//! user's next click is answered by n2, logged in, cart intact. At last n1 is back, and ours takes the place of each of the three that
+//! mark users by themselves, with the file that `remora import` writes of theirs (`docs/migration.md`): whoever has such a mark stays.
 //! Broken once to see it fail: a page without the lines of `disable-l7-retry`, and one with `non_idempotent` (then HAProxy and
 //! nginx run the POST twice); the second Tomcat's line left out of the page (then nobody answers after the kill).
 
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use remora_tests::fronts::{By, Front, Kind, PAGE};
 use remora_tests::http::{Browser, Request};
+use remora_tests::imported::stand_in;
 use remora_tests::page::{blocks, text};
 use remora_tests::proxy::Sticky;
 use remora_tests::tomcat::Version;
@@ -21,6 +23,9 @@ use remora_tests::{Outcome, World};
 
 /// New users are shared out evenly, or by a hash of what nobody foresees: so many in a row never miss one of two Tomcats.
 const USERS: usize = 30;
+
+/// Who is behind each front when ours takes its place: of so many new users two Tomcats share every time.
+const STAY: usize = 4;
 
 /// What stands in front of the Tomcats, in the order of the page's table.
 const FRONTS: [&str; 4] = ["httpd", "nginx", "haproxy", "ours"];
@@ -138,6 +143,38 @@ fn dies_at_work(world: &mut World, fronts: [SocketAddr; 4]) -> Outcome {
     Ok(())
 }
 
+/// Users who log in while n2 is alone, behind each front.
+fn users_at_n2(fronts: [SocketAddr; 3]) -> Result<Vec<Vec<Visitor>>> {
+    let user = |front| {
+        let mut grace = Visitor::new(front);
+        grace.sign_in("grace", "hopper")?;
+        let page = grace.add("mask")?;
+        ensure!(page.node == "n2", "n2 is alone: {page:?}");
+        Ok(grace)
+    };
+    let behind = |front| (0..STAY).map(|_| user(front)).collect();
+    fronts.into_iter().map(behind).collect()
+}
+
+/// Ours takes the place of each front. Whose mark says so stays where he is; of nginx, which marks nobody, he is logged in.
+fn ours_takes_over(world: &World, Fronts(fronts): Fronts, users: Vec<Vec<Visitor>>) -> Outcome {
+    for ((kind, front), users) in Kind::ALL.into_iter().zip(fronts).zip(users) {
+        let port = front.address.port();
+        drop(front);
+        let _ours = stand_in(world.directory(), (kind, By::Mark), port, &world.tomcats)?;
+        for mut grace in users {
+            let page = grace.look()?;
+            let stays = page.node == "n2" || kind == Kind::Nginx;
+            ensure!(
+                stays && page.user == "grace" && page.cart == "mask:1",
+                "ours in place of {}: expected grace at n2 with a mask: {page:?}",
+                kind.name()
+            );
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn with_a_jvm_route() -> Outcome {
     let plan = World::plan().tomcats(&[Version::V10; 2]);
@@ -169,7 +206,11 @@ fn without_one() -> Outcome {
         world.tomcat("n1")?.kill();
         (users.iter_mut().zip(FRONTS))
             .try_for_each(|(ada, front)| goes_on(ada).context(front))
-            .with_context(|| fronts.tails())
+            .with_context(|| fronts.tails())?;
+        let stay = users_at_n2(fronts.addresses()).with_context(|| fronts.tails())?;
+        world.tomcat("n1")?.launch()?;
+        world.tomcat("n1")?.wait_ready()?;
+        ours_takes_over(world, fronts, stay)
     })
 }
 

@@ -13,22 +13,19 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use remora_tests::foreign::{Foreign, memcached, memcached_jars, redis, redisson_jars};
 use remora_tests::fronts::{By, Front, Kind};
-use remora_tests::page::{Block, blocks, changed, text};
-use remora_tests::place::{adapter_jar, free_port, program};
-use remora_tests::proxy::Proxy;
+use remora_tests::imported::{imported, of_page, stand_in};
+use remora_tests::page::{Block, changed};
+use remora_tests::place::{adapter_jar, free_port};
 use remora_tests::tomcat::Version;
 use remora_tests::visitor::Visitor;
 use remora_tests::wait::SOON;
 use remora_tests::world::{Keeper, Plan};
 use remora_tests::{Outcome, World, wait_until};
-
-const PAGE: &str = "docs/migration.md";
 
 /// The page's changes: of each proxy's file for the first Tomcat, then for the second, and of context.xml.
 const SECOND: usize = 3;
@@ -63,15 +60,6 @@ struct Way {
     context: Option<Block>,
     /// Where somebody's next click ends who was still at n1 when it stopped, and the one behind its return.
     unfinished: [&'static str; 2],
-}
-
-/// The page's blocks in that language.
-fn of_page(language: &str) -> Result<Vec<Block>> {
-    let blocks = blocks(&text(PAGE)?);
-    Ok(blocks
-        .into_iter()
-        .filter(|block| block.language == language)
-        .collect())
 }
 
 /// The change of that number, with this machine's memcached.
@@ -207,46 +195,12 @@ fn restarts(world: &mut World, front: SocketAddr) -> Outcome {
     Ok(())
 }
 
-/// Our file in place of the page's one of that proxy, by the page's commands; nothing of it is without a counterpart.
-fn imported(directory: &Path, kind: Kind, by: By) -> Result<String> {
-    std::fs::write(directory.join("shop.conf"), kind.site(by)?)?;
-    let mut told = Vec::new();
-    let commands = of_page("sh")?.swap_remove(0).text;
-    for line in commands.lines() {
-        let line = line.replace("/etc/apache2/sites-enabled/", "");
-        let line = line.replace(" httpd ", &format!(" {} ", kind.name().to_lowercase()));
-        let mut words = line.split(' ');
-        let name = words.next().context("a program")?;
-        let output = Command::new(program(name)?)
-            .args(words)
-            .current_dir(directory)
-            .output()?;
-        let said = String::from_utf8(output.stdout)?;
-        ensure!(
-            output.status.success(),
-            "{line}: {said}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        told.push(said);
-    }
-    ensure!(told[0].contains("not supported: 0"), "{}", told[0]);
-    Ok(std::fs::read_to_string(directory.join("proxy.toml"))?)
-}
-
 /// The page's file of ours at the old proxy's port, under a user who is logged in.
 fn proxy_takes_over(world: &mut World, front: &mut Reloaded) -> Outcome {
     let mut mary = user_at(front.address(), "n2")?;
-    let control = free_port()?;
-    let site = imported(world.directory(), front.kind, By::JvmRoute)?;
-    let site = (site.replace("0.0.0.0:80", &front.address().to_string()))
-        .replace("127.0.0.1:7410", &format!("127.0.0.1:{control}"));
-    let site = (11..).zip(&world.tomcats).fold(site, |site, (host, tomcat)| {
-        site.replace(&format!("192.0.2.{host}:8080"), &tomcat.address().to_string())
-    });
     drop(front.front.take());
-    let ours = Proxy::start_with(world.directory(), (front.port, control), &site, None)?;
-    ours.wait_ready()?;
-    ours.wait_health("n2", "up")?;
+    let site = (front.kind, By::JvmRoute);
+    let _ours = stand_in(world.directory(), site, front.port, &world.tomcats)?;
     ensure!(ends_at(&mut mary)? == "n2", "she stays where she is");
     world.tomcat("n2")?.kill();
     ensure!(ends_at(&mut mary)? == "n1", "and is logged in elsewhere");

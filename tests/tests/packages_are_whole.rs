@@ -2,12 +2,14 @@
 //!
 //! Shown with packages of what tests build. They hold what they should, owned by root, without a word of the machine that built
 //! them (a program that is built for tests has its sources' places in it, and is not looked at); SHA256SUMS is right. The jars are
-//! those that were built, each with a pom by which Maven takes it. Their pages
-//! lead to what is installed beside them. Their units are sound in the eyes of systemd. dpkg installs them, with their scripts, on a machine that is a directory; an upgrade keeps a
+//! those that were built, each with a pom by which Maven takes it. Their pages lead to what is installed beside them, and what the
+//! pages on installing and moving name is there: files, units, users, programs and what they are told. Their units are sound in
+//! the eyes of systemd. dpkg installs them, with their scripts, on a machine that is a directory; an upgrade keeps a
 //! changed file, and a purge keeps sessions.
 //! Broken once to see it fail: a file for its owner alone in the layout; a page that names its checkout; a misspelled key in a
 //! unit; a postrm that removes what it finds. Each failed the test that is about it.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
 use remora_tests::installed::{Machine, Packages, is_root, said, tell_nothing};
+use remora_tests::page::text;
 use remora_tests::place::{adapter_jar, cache, repository};
 use remora_tests::spring::built;
 
@@ -42,6 +45,14 @@ const PLACES: &[&str] = &[
 
 /// Directories that installed pages lead to; what they say of others, the sources, is for whoever has these.
 const LED_TO: [&str; 3] = ["docs", "examples", "packaging"];
+/// Where files lie that pages name and packages bring.
+const OURS: [&str; 5] = [
+    "/etc/remora",
+    "/usr/share/doc/remora",
+    "/usr/share/java/remora",
+    "/var/lib/remora",
+    "/var/log/remora",
+];
 /// Links to follow at least: whoever follows fewer has read no pages.
 const LINKS_MIN: usize = 60;
 
@@ -185,6 +196,109 @@ fn jars_are_what_maven_takes(lib: &Path) -> Outcome {
         ensure!(said("artifactId") == artifacts, "{pom}");
         ensure!(said("version") == vec![version; artifacts.len()], "{pom}");
     }
+    Ok(())
+}
+
+/// The pages that tell what to do with installed files.
+const PAGES: [&str; 2] = ["docs/install.md", "docs/migration.md"];
+/// What they say of ours at least: files, units, users and commands. Who finds fewer has read no pages.
+const NAMED_MIN: [usize; 4] = [8, 3, 2, 8];
+
+/// The words of a page behind which no sentence's end hangs, and no mark of code.
+fn words(page: &str) -> impl Iterator<Item = &str> {
+    let words = page.split(|letter: char| letter.is_whitespace() || "`\"()|".contains(letter));
+    words.map(|word| word.trim_end_matches(['.', ',', ';', ':', '?']))
+}
+
+/// The commands of a page: lines in blocks, and what stands in marks of code.
+fn commands(page: &str) -> impl Iterator<Item = &str> {
+    let coded = page.lines().flat_map(|line| {
+        let before = usize::from(line.contains('`'));
+        line.trim().split('`').skip(before).step_by(2)
+    });
+    coded.flat_map(|line| line.split(" && "))
+}
+
+/// The installed program of these words knows its flags among them, by its own help.
+fn knows(machine: &Machine, told: &[&str]) -> Outcome {
+    let verbs = told[1..]
+        .iter()
+        .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
+    let help = said(
+        Command::new(machine.at("usr/bin").join(told[0]))
+            .args(verbs)
+            .arg("--help"),
+    )?;
+    for flag in told[1..]
+        .iter()
+        .filter(|word| word.starts_with("--") && word.len() > 2)
+    {
+        ensure!(help.contains(flag), "{flag} is not known");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_pages_tell_to_do_finds_its_files_units_and_users() -> Outcome {
+    if !is_root() {
+        tell_nothing("of what pages name on a machine: only root can install packages");
+        return Ok(());
+    }
+    let scratch = tempfile::tempdir()?;
+    let machine = Machine::new(&scratch.path().join("machine"))?;
+    let files: Vec<PathBuf> = PACKAGES.into_iter().map(package).collect::<Result<_>>()?;
+    machine.install(&files)?;
+    let mut named: [BTreeSet<String>; 4] = Default::default();
+    for name in PAGES {
+        let page = text(name)?;
+        for path in words(&page).filter(|word| OURS.iter().any(|place| word.starts_with(place))) {
+            // A key is the operator's own, in a directory of ours.
+            let there = if path.ends_with(".key") || path.ends_with(".pem") {
+                "/etc/remora"
+            } else {
+                path
+            };
+            ensure!(machine.at(there).exists(), "{name}: there is no {path}");
+            named[0].insert(path.to_owned());
+        }
+        for command in commands(&page) {
+            let told: Vec<&str> = command.split(' ').collect();
+            for unit in told.iter().filter(|_| told[0] == "systemctl") {
+                if unit.starts_with("remora") {
+                    let file = if unit.contains('.') {
+                        (*unit).to_owned()
+                    } else {
+                        format!("{unit}.service")
+                    };
+                    machine
+                        .unit(&file)
+                        .with_context(|| format!("{name}: {command}"))?;
+                    named[1].insert(file);
+                }
+            }
+            for pair in told.windows(2).filter(|pair| ["-u", "-o"].contains(&pair[0])) {
+                if pair[1].starts_with("remora-") {
+                    machine
+                        .ids(pair[1])
+                        .with_context(|| format!("{name}: {command}"))?;
+                    named[2].insert(pair[1].to_owned());
+                }
+            }
+            let program = told
+                .iter()
+                .position(|word| ["remora", "remora-proxy"].contains(word));
+            let Some(at) = program.filter(|at| *at == 0 || told[at - 1] == "--") else {
+                continue;
+            };
+            knows(&machine, &told[at..]).with_context(|| format!("{name}: {command}"))?;
+            named[3].insert(command.to_owned());
+        }
+    }
+    let found = named.each_ref().map(BTreeSet::len);
+    ensure!(
+        found.iter().zip(NAMED_MIN).all(|(found, least)| *found >= least),
+        "{found:?} of files, units, users and commands: {named:#?}"
+    );
     Ok(())
 }
 

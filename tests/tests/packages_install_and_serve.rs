@@ -3,8 +3,8 @@
 //! Shown with packages of what tests build, installed by dpkg on four machines that are directories. The commands of the units are
 //! run as their users, three stores with their configuration changed where an address or a path has to be, the proxy with
 //! sockets of a service manager, beside two real Tomcats with the packaged jar. The demo's story is told to its end, ExecReload replaces
-//! the proxy, all end as asked, the service manager is told so, and nothing that they did would systemd have refused. Whoever is
-//! not root runs them as himself, and reads so.
+//! the proxy, once more with a file that the steps of `docs/migration.md` make of an httpd's, all end as asked, the service manager
+//! is told so, and nothing that they did would systemd have refused. Whoever is not root runs them as himself, and reads so.
 //! Broken once to see it fail: `@process` refused to the proxy (its successor was seen to be cloned); a READY that the store
 //! does not say.
 
@@ -15,7 +15,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
+use remora_tests::fronts::{By, Kind};
+use remora_tests::imported;
 use remora_tests::installed::{Machine, Packages, Unit, is_root, said, tell_nothing};
+use remora_tests::page::text;
 use remora_tests::place::free_port;
 use remora_tests::probe::Signals;
 use remora_tests::process::ending;
@@ -136,28 +139,102 @@ fn tomcats(scratch: &Path, (jar, store): (&Path, &str), ports: &[u16]) -> Result
     (1..).zip(ports).map(start).collect()
 }
 
+/// The lines of ExecReload: a check and a replacement.
+fn reload_lines(unit: &Unit) -> Result<[&str; 2]> {
+    let lines = unit.all("ExecReload");
+    <[&str; 2]>::try_from(lines).map_err(|lines| anyhow::anyhow!("ExecReload is {lines:?}"))
+}
+
+/// Runs a line of a unit on its machine.
+fn run(machine: &Machine, line: &str) -> Outcome {
+    let words = machine.words(line);
+    said(Command::new(&words[0]).args(&words[1..])).map(drop)
+}
+
+/// What ExecReload does with the file that is there, as the service manager is told.
+fn replaced(machine: &Machine, unit: &Unit, site: &mut Site) -> Outcome {
+    let [check, replace] = reload_lines(unit)?;
+    run(machine, check)?;
+    site.proxy
+        .replace_by(|process| run(machine, &replace.replace("$MAINPID", &process.to_string())))?;
+    ensure!(machine.told()? == format!("MAINPID={}", site.proxy.serving()));
+    ensure!(machine.told()? == "READY=1");
+    Ok(())
+}
+
 /// The lines of ExecReload refuse a faulty file, and put a new proxy in the place of the old one, which the service manager is told;
 /// a user notices nothing.
 fn reloaded(machine: &Machine, unit: &Unit, site: &mut Site) -> Outcome {
     let mut grace = Visitor::new(site.proxy.address);
     grace.sign_in("grace", "hopper")?;
-    let [check, replace] = unit.all("ExecReload")[..] else {
-        anyhow::bail!("ExecReload is not a check and a replacement");
-    };
-    let run = |line: &str| {
-        let words = machine.words(line);
-        said(Command::new(&words[0]).args(&words[1..])).map(drop)
-    };
+    let [check, _] = reload_lines(unit)?;
     let file = "etc/remora/proxy.toml";
     machine.change(file, &[("[[listen]]", "[[listne]]")])?;
-    ensure!(run(check).is_err(), "a faulty file passed");
+    ensure!(run(machine, check).is_err(), "a faulty file passed");
     machine.change(file, &[("[[listne]]", "[[listen]]")])?;
-    run(check)?;
-    site.proxy
-        .replace_by(|process| run(&replace.replace("$MAINPID", &process.to_string())))?;
-    ensure!(machine.told()? == format!("MAINPID={}", site.proxy.serving()));
-    ensure!(machine.told()? == "READY=1");
+    replaced(machine, unit, site)?;
     ensure!(grace.look()?.user == "grace", "she is still signed in");
+    Ok(())
+}
+
+/// The lines of code of the page on moving that begin so, out of its lists as well.
+fn page_lines(begin: &str) -> Result<Vec<String>> {
+    let page = text(imported::PAGE)?;
+    let lines = page.lines().map(str::trim).filter(|line| line.starts_with(begin));
+    Ok(lines.map(str::to_owned).collect())
+}
+
+/// The page's steps from httpd's file to the package's: what is imported, with the two lines of the package's file, is installed, looked
+/// at as the service's user, and served behind a reload, under a user who is logged in.
+fn moved(machine: &Machine, unit: &Unit, site: &mut Site, scratch: &Path) -> Outcome {
+    let mut grace = Visitor::new(site.proxy.address);
+    let at = grace.sign_in("grace", "hopper")?.node;
+    let file = "etc/remora/proxy.toml";
+    let packaged = std::fs::read_to_string(machine.at(file))?;
+    let line = |key: &str| {
+        let found = packaged.lines().find(|line| line.starts_with(key));
+        found.with_context(|| format!("the package's file has no {key}"))
+    };
+    let work = scratch.join("moving");
+    std::fs::create_dir(&work)?;
+    let ports = (site.proxy.address.port(), site.proxy.control.port());
+    let imported = imported::imported(&work, Kind::Httpd, By::JvmRoute)?;
+    let imported = imported::placed(&imported, ports, &site.tomcats);
+    let control = "[control]\n";
+    ensure!(imported.matches(control).count() == 1, "{imported}");
+    let whole = format!(
+        "{}\n{}",
+        line("access_log")?,
+        imported.replace(control, &format!("{control}{}\n", line("state")?))
+    );
+    std::fs::write(work.join("proxy.toml"), whole)?;
+    let [install] = &page_lines("install -m")?[..] else {
+        anyhow::bail!("the page installs its file once");
+    };
+    let run = |words: &[String]| said(Command::new(&words[0]).args(&words[1..]).current_dir(&work)).map(drop);
+    run(&machine.words(install))?;
+    let [look] = &page_lines("runuser")?[..] else {
+        anyhow::bail!("the page looks once as the user of the service");
+    };
+    let (user, command) = (look
+        .strip_prefix("runuser -u ")
+        .and_then(|rest| rest.split_once(" -- ")))
+    .with_context(|| format!("{look} runs something as somebody"))?;
+    ensure!(user == unit.one("User")?, "{look} is as another than {user}");
+    let mut words = machine.words(command);
+    words[0] = machine.at(&format!("usr/bin/{}", words[0])).display().to_string();
+    if is_root() {
+        let (user, group) = machine.ids(user)?;
+        let other = ["setpriv", "--reuid", &user, "--regid", &group, "--clear-groups"];
+        words.splice(0..0, other.map(str::to_owned));
+    }
+    run(&words)?;
+    replaced(machine, unit, site)?;
+    let page = grace.look()?;
+    ensure!(
+        page.user == "grace" && page.node == at,
+        "she stays where she is: {page:?}"
+    );
     Ok(())
 }
 
@@ -184,6 +261,7 @@ fn the_units_commands_keep_the_demos_promises() -> Outcome {
     let told = site.stores.wait_ready().and_then(|_| site.wait_ready());
     told.and_then(|()| tell(&mut site, &Telling::to_stdout()))
         .and_then(|()| reloaded(&front, &unit, &mut site))
+        .and_then(|()| moved(&front, &unit, &mut site, directory))
         .with_context(|| site.tails())?;
 
     let said_by_all = said(Command::new(front.at("usr/bin/remora")).args([
