@@ -126,6 +126,14 @@ impl Certificates {
             .collect()
     }
 
+    /// The three properties of a Spring Boot application, as arguments.
+    pub fn properties(&self, name: &str) -> Vec<String> {
+        let Files { authority, cert, key } = self.files(name);
+        [("authority", authority), ("cert", cert), ("key", key)]
+            .map(|(property, path)| format!("--remora.tls-{property}={}", path.display()))
+            .to_vec()
+    }
+
     /// The three attributes of a Manager line.
     pub fn attributes(&self, name: &str) -> Vec<(String, String)> {
         let Files { authority, cert, key } = self.files(name);

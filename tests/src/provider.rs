@@ -24,8 +24,37 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long its tokens hold, in seconds: longer than a claim takes.
 const TOKEN_SECONDS: u64 = 600;
 
-/// What the party is called.
+/// What the party is called, and by which registration of its own it knows that.
 const CLIENT: &str = "sample";
+const REGISTRATION: &str = "idp";
+
+/// The same of another client, which the same party is as well.
+pub const PARTNER: &str = "partner";
+
+/// The end of a session here, as it is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Logout<'a> {
+    /// To which registration's address.
+    pub registration: &'a str,
+    /// For which client it is meant.
+    pub client: &'a str,
+    /// Whose session it was,
+    pub user: &'a str,
+    /// and which.
+    pub sid: &'a str,
+}
+
+impl<'a> Logout<'a> {
+    /// That of a session which [`Provider::sign_in`] made.
+    pub fn of(user: &'a str, sid: &'a str) -> Self {
+        Self {
+            registration: REGISTRATION,
+            client: CLIENT,
+            user,
+            sid,
+        }
+    }
+}
 
 /// A provider, which serves until its process ends.
 #[derive(Debug)]
@@ -88,15 +117,18 @@ impl Provider {
         })
     }
 
-    /// What a Spring Boot application is told of it, as arguments; it is called `idp` there.
+    /// What a Spring Boot application is told of it, as arguments: both clients, each as a registration with a provider.
     pub fn properties(&self) -> Vec<String> {
-        let security = "--spring.security.oauth2.client";
-        vec![
-            format!("{security}.registration.idp.client-id={CLIENT}"),
-            format!("{security}.registration.idp.client-secret=secret"),
-            format!("{security}.registration.idp.scope=openid"),
-            format!("{security}.provider.idp.issuer-uri={}", self.issuer()),
-        ]
+        let of = |registration: &str, client: &str| {
+            let security = "--spring.security.oauth2.client";
+            [
+                format!("{security}.registration.{registration}.client-id={client}"),
+                format!("{security}.registration.{registration}.client-secret=secret"),
+                format!("{security}.registration.{registration}.scope=openid"),
+                format!("{security}.provider.{registration}.issuer-uri={}", self.issuer()),
+            ]
+        };
+        [of(REGISTRATION, CLIENT), of(PARTNER, PARTNER)].concat()
     }
 
     /// Logs a user in at the application below `path`, with a session of his here.
@@ -105,7 +137,7 @@ impl Provider {
     /// When the application does not send him here, or does not take him.
     pub fn sign_in(&self, at: SocketAddr, path: &str, user: &str, sid: &str) -> Result<Browser> {
         let mut browser = Browser::new(at);
-        let sent = browser.get(&format!("{path}/oauth2/authorization/idp"))?;
+        let sent = browser.get(&format!("{path}/oauth2/authorization/{REGISTRATION}"))?;
         let to = sent.field("location").context("a way to the provider")?;
         let query = to.split_once('?').context("a question")?.1;
         let said = |name: &str| {
@@ -119,10 +151,11 @@ impl Provider {
         let claims = json!({"sub": user, "sid": sid, "nonce": nonce});
         let granted = json!({
             "access_token": "access", "token_type": "Bearer", "expires_in": TOKEN_SECONDS,
-            "id_token": self.token("JWT", claims)?,
+            "id_token": self.token("JWT", CLIENT, claims)?,
         });
         *self.granted.lock().unwrap_or_else(PoisonError::into_inner) = granted;
-        let back = browser.get(&format!("{path}/login/oauth2/code/idp?code=one&state={state}"))?;
+        let code = format!("{path}/login/oauth2/code/{REGISTRATION}?code=one&state={state}");
+        let back = browser.get(&code)?;
         let to = back.field("location").unwrap_or_default();
         ensure!(
             back.status == 302 && !to.contains("error"),
@@ -132,28 +165,28 @@ impl Provider {
         Ok(browser)
     }
 
-    /// Tells an application that a session of a user's here has ended.
+    /// Tells an application that a session here has ended; gives its answer's status, which is 200 if it takes that.
     ///
     /// # Errors
-    /// When it does not take that.
-    pub fn log_out(&self, at: SocketAddr, path: &str, user: &str, sid: &str) -> Result<()> {
+    /// When no answer comes.
+    pub fn log_out(&self, at: SocketAddr, path: &str, told: Logout<'_>) -> Result<u16> {
         let event = "http://schemas.openid.net/event/backchannel-logout";
-        let claims = json!({"sub": user, "sid": sid, "jti": format!("of-{sid}"), "events": {event: {}}});
-        let token = self.token("logout+jwt", claims)?;
-        let told = Browser::new(at).post(
-            &format!("{path}/logout/connect/back-channel/idp"),
+        let id = format!("of-{}", told.sid);
+        let claims = json!({"sub": told.user, "sid": told.sid, "jti": id, "events": {event: {}}});
+        let token = self.token("logout+jwt", told.client, claims)?;
+        let answer = Browser::new(at).post(
+            &format!("{path}/logout/connect/back-channel/{}", told.registration),
             &[("logout_token", &token)],
         )?;
-        ensure!(told.status == 200, "{}: {}", told.status, told.text());
-        Ok(())
+        Ok(answer.status)
     }
 
     /// Signs claims, with those that every token has.
     #[expect(clippy::disallowed_methods, reason = "tokens hold by the calendar")]
-    fn token(&self, kind: &str, mut claims: Value) -> Result<String> {
+    fn token(&self, kind: &str, client: &str, mut claims: Value) -> Result<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         claims["iss"] = json!(self.issuer());
-        claims["aud"] = json!(CLIENT);
+        claims["aud"] = json!(client);
         claims["iat"] = json!(now);
         claims["exp"] = json!(now + TOKEN_SECONDS);
         let head = json!({"alg": "RS256", "kid": "one", "typ": kind});

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -13,7 +14,7 @@ use crate::process::Process;
 use crate::stores::loopback;
 use crate::tomcat::QUICK_START;
 use crate::visitor::told;
-use crate::wait::{START, wait_until};
+use crate::wait::{SOON, START, wait_until};
 
 /// Where the sample serves: the path that proxies of these tests know.
 const PATH: &str = "/shop";
@@ -112,6 +113,15 @@ impl SpringSample {
     /// SIGKILL.
     pub fn kill(&mut self) {
         drop(self.process.take());
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Errors
+    /// When it does not run, or does not end in time.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        let mut process = self.process.take().context("the sample runs")?;
+        process.stop(SOON)
     }
 
     /// Waits until it serves.

@@ -5,27 +5,42 @@
 //! a user who signed in by Spring Security's form is still signed in when her process was killed with SIGKILL, and when every
 //! request goes to the other process. With `remora.session-limit=2` a third login ends the oldest one's session in both. The
 //! actuator lists a user's sessions of both, and ends one. A provider's back-channel logout, signed and sent to one process,
-//! ends the session for both. While a majority of the store is away the actuator says so, and the application serves on. All of
-//! it on both lines of Boot. A program that embeds Tomcat by itself, `examples/embedded`, keeps its visitors' sessions over a
-//! kill as well.
+//! ends the session for both; meant for another client it is refused, and at that client's own address it ends nothing here. A
+//! process that gets SIGTERM under a user's clicks leaves the store's registry first: no click fails, she is moved with what the
+//! one before stored, and the JVM ends as it does in order. While a majority of the store is away the actuator says so, and the
+//! application serves on. All of it on both lines of Boot: on 4 with TLS to the store, by a certificate for this one application,
+//! which lists no other's sessions; on 3 in clear on the loopback. A program that embeds Tomcat by itself, `examples/embedded`,
+//! keeps its visitors' sessions over a kill as well.
 //! Broken once to see it fail: `REMORA_MODE=observe` in its environment, by which sessions die with their process (she was sent to
 //! the login), and the starter's registry for OpenID, which then ended nothing (she was not out).
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use remora_tests::http::Browser;
-use remora_tests::place::free_port;
-use remora_tests::process::Process;
-use remora_tests::provider::Provider;
+use remora_tests::place::{free_port, program};
+use remora_tests::process::{Process, ending};
+use remora_tests::provider::{Logout, PARTNER, Provider};
+use remora_tests::proxy::Proxy;
 use remora_tests::spring::{Boot, Home, SpringSample, built, home, sign_in};
 use remora_tests::stores::loopback;
-use remora_tests::wait::{SOON, START, wait_for};
+use remora_tests::wait::{SOON, START, holds_for, wait_for, wait_until};
+use remora_tests::world::Plan;
 use remora_tests::{Outcome, World};
 
 /// Where the sample serves.
 const PATH: &str = "/shop";
+
+/// Between two clicks of a user who clicks on, and how many of them show that she does.
+const PACE: Duration = Duration::from_millis(20);
+const CLICKS: usize = 10;
+
+/// The exit code of a JVM that SIGTERM has ended in order, its hooks run: 128 and the signal's number.
+const STOPPED: i32 = 143;
 
 /// Two processes, and where a user reaches either.
 struct Site {
@@ -116,15 +131,81 @@ fn is_logged_out_by_the_provider(site: &Site, provider: &Provider) -> Outcome {
     let mut mary = provider.sign_in(first, PATH, "mary", "at-the-provider")?;
     let mut elsewhere = provider.sign_in(second, PATH, "mary", "another")?;
     ensure!(site.at_both(&mut mary)?.as_deref() == Some("mary"), "she is in");
-    provider.log_out(second, PATH, "mary", "at-the-provider")?;
+    let hers = Logout::of("mary", "at-the-provider");
+    for (registration, status) in [(hers.registration, 400), (PARTNER, 200)] {
+        let of_another = Logout {
+            registration,
+            client: PARTNER,
+            ..hers
+        };
+        let answer = provider.log_out(second, PATH, of_another)?;
+        ensure!(answer == status, "to {registration}: {answer}");
+        let still = site.at_both(&mut mary)?;
+        ensure!(still.as_deref() == Some("mary"), "another client's is not hers");
+    }
+    ensure!(provider.log_out(second, PATH, hers)? == 200, "it is taken");
     ensure!(site.at_both(&mut mary)?.is_none(), "she is out");
     let other = site.at_both(&mut elsewhere)?;
     ensure!(other.as_deref() == Some("mary"), "her other session is not");
     Ok(())
 }
 
-fn says_that_the_store_is_away(world: &mut World, site: &Site) -> Outcome {
-    let sample = &site.samples[0];
+/// Clicks until it is over; what the first page said each time.
+fn click(ada: &mut Browser, front: SocketAddr, over: &AtomicBool, clicks: &AtomicUsize) -> Result<Vec<Home>> {
+    let mut pages = Vec::new();
+    while !over.load(Ordering::SeqCst) {
+        pages.push(seen(home(ada, front)?)?);
+        clicks.store(pages.len(), Ordering::SeqCst);
+        holds_for("the pace", PACE, || true)?;
+    }
+    Ok(pages)
+}
+
+/// Gives the process that is left.
+fn leaves_in_order(site: &mut Site, proxy: &Proxy) -> Result<usize> {
+    let front = site.front;
+    let mut ada = sign_in(front, "ada", "lovelace")?;
+    let before = seen(home(&mut ada, front)?)?;
+    let hers = usize::from(before.node == "n2");
+    let verdicts = proxy.verdicts_against(&before.node)?;
+    let (over, clicks) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let goes_on = |what: &str| {
+        let so_far = clicks.load(Ordering::SeqCst);
+        wait_until(what, SOON, || clicks.load(Ordering::SeqCst) > so_far + CLICKS)
+    };
+    let pages = std::thread::scope(|scope| {
+        let clicking = scope.spawn(|| click(&mut ada, front, &over, &clicks));
+        let left = (|| -> Outcome {
+            goes_on("she clicks")?;
+            let ended = site.samples[hers].stop()?;
+            ensure!(ended.code() == Some(STOPPED), "{}", ending(ended));
+            wait_until("it is in no pool", SOON, || {
+                proxy.upstreams().is_ok() && proxy.url_of(&before.node).is_none()
+            })?;
+            goes_on("she clicks on").map(drop)
+        })();
+        over.store(true, Ordering::SeqCst);
+        let pages = clicking.join().map_err(|_| anyhow!("her clicks panicked"))?;
+        left.and(pages)
+    })?;
+    let mut visits = before.visits;
+    for page in &pages {
+        visits = format!("{visits},{}", page.node);
+        ensure!(
+            page.user == "ada" && page.visits == visits,
+            "{page:?}, expected {visits}"
+        );
+    }
+    let last = pages.last().context("a page")?;
+    ensure!(last.node != before.node, "she was not moved: {last:?}");
+    ensure!(
+        proxy.verdicts_against(&before.node)? == verdicts,
+        "the proxy found it dead, and was not told before"
+    );
+    Ok(1 - hers)
+}
+
+fn says_that_the_store_is_away(world: &mut World, sample: &SpringSample) -> Outcome {
     let mut ada = sign_in(sample.address, "ada", "lovelace")?;
     ensure!(seen(home(&mut ada, sample.address)?)?.user == "ada", "she is in");
     ensure!(sample.health()?.text().contains("\"LED\""), "the store is led");
@@ -143,12 +224,31 @@ fn says_that_the_store_is_away(world: &mut World, site: &Site) -> Outcome {
     Ok(())
 }
 
-fn shown_on(boot: Boot) -> Outcome {
-    World::plan().run(|world| {
+/// What the samples are told of TLS: the files of a certificate for this one application, with which nobody sees another's.
+fn of_tls(world: &World) -> Result<Vec<String>> {
+    let Ok(certificates) = world.certificates() else {
+        return Ok(Vec::new());
+    };
+    certificates.issue(&["adapter", &format!("localhost{PATH}"), "--name", "sample"])?;
+    let mut others = Command::new(program("remora")?);
+    others.args(["--store", &world.stores.client_list()]);
+    others.args(certificates.flags("sample"));
+    others.args(["sessions", "list", "--application", "localhost/bank"]);
+    let output = others.output().context("run remora")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        said.contains("does not speak for the application localhost/bank"),
+        "{said}"
+    );
+    Ok(certificates.properties("sample"))
+}
+
+fn shown_on(boot: Boot, plan: &Plan) -> Outcome {
+    plan.run(|world| {
         let provider = Provider::start(world.directory())?;
         let store = format!("--remora.store={}", world.stores.client_list());
         let limit = "--remora.session-limit=2".to_owned();
-        let arguments = [vec![store, limit], provider.properties()].concat();
+        let arguments = [vec![store, limit], of_tls(world)?, provider.properties()].concat();
         let start = |route| SpringSample::start(boot, world.directory(), route, &arguments);
         let samples = [start("n1")?, start("n2")?];
         let proxy = world.stores.discovering_proxy(world.directory())?;
@@ -168,23 +268,26 @@ fn shown_on(boot: Boot) -> Outcome {
             alternates(&site)?;
             is_limited_and_listed(&site)?;
             is_logged_out_by_the_provider(&site, &provider)?;
-            says_that_the_store_is_away(world, &site)
+            proxy.wait_health("n1", "up")?;
+            proxy.wait_health("n2", "up")?;
+            let left = leaves_in_order(&mut site, &proxy)?;
+            says_that_the_store_is_away(world, &site.samples[left])
         })();
         shown.map_err(|error| {
             let tails = site.samples.each_ref().map(SpringSample::tail);
-            error.context(tails.join("\n---\n"))
+            error.context([tails.as_slice(), &[proxy.tail()]].concat().join("\n---\n"))
         })
     })
 }
 
 #[test]
-fn on_boot_4() -> Outcome {
-    shown_on(Boot::Four)
+fn on_boot_4_over_tls() -> Outcome {
+    shown_on(Boot::Four, &World::plan().secured())
 }
 
 #[test]
 fn on_boot_3() -> Outcome {
-    shown_on(Boot::Three)
+    shown_on(Boot::Three, &World::plan())
 }
 
 /// A process of the example without Spring, and where it serves.
