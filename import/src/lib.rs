@@ -2,7 +2,7 @@
 //!
 //! # The rules
 //!
-//! 1. **Nothing is dropped.** Each directive is told of in one of three classes (`report`): *same*; *differs*, and how; *not
+//! 1. **Nothing is dropped.** Each directive is told of in exactly one of three classes (`report`): *same*; *differs*, and how; *not
 //!    supported*, and what to do. What no rule takes is *not understood*, by file and line: `report` finds it at the end, whatever a
 //!    rule forgot.
 //! 2. **The nearest key, and the difference said.** Where ours has no such word, the nearest is written and its difference stands in
@@ -21,7 +21,7 @@
 //! | `report` | what became of each line |
 //! | `settle`, `meeting`, `write` | the last look at a site, at routes that meet, and its text |
 //! | `httpd` | httpd's files, and mod_jk's |
-//! | `nginx`, `haproxy` | theirs; `paths`, `periods`, `rules` and `switch` are what readers share |
+//! | `nginx`, `haproxy` | theirs; `checking`, `paths`, `periods`, `rules` and `switch` are what readers share |
 //! | `replay` | a log of the other proxy: which of its requests would go elsewhere |
 //!
 //! Pure: texts in, texts out. Whoever calls reads files, looks up what they include, and prints.
@@ -29,6 +29,7 @@
 //! Left out on purpose: what a module that is not loaded, an environment or a running proxy would add. What a file does not say is not
 //! known here.
 
+mod checking;
 mod haproxy;
 mod httpd;
 mod meeting;
@@ -88,6 +89,7 @@ impl Imported {
             foreign,
         } = reading;
         settle::settle(&mut site, &mut report);
+        report.confirm(&site);
         report.account(&lines);
         let config = site.serves().then(|| write::toml(&site));
         Imported {

@@ -12,6 +12,10 @@ const LIMIT_MAX: Duration = Duration::from_secs(86_400);
 /// Shortest time that the proxy takes for a limit: a millisecond.
 const LIMIT_MIN: Duration = Duration::from_millis(1);
 
+/// What a time between two parts of an answer becomes.
+pub(crate) const BETWEEN: &str = "`response` and `idle` of the routes that it holds for: a deadline for the head of an answer, over all tries, and \
+                                  one for each rest in a body, in either direction";
+
 /// The time in a text. Units are `us`, `ms`, `s`, `m`, `h`, `d`, `w`; a number without one counts in `bare`.
 pub(crate) fn period(text: &str, bare: Duration) -> Option<Duration> {
     let mut total = Duration::ZERO;

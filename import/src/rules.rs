@@ -4,7 +4,7 @@
 //! Left out on purpose: who the rule is for. That is the reader's to know.
 
 use crate::report::Report;
-use crate::site::FieldRules;
+use crate::site::{FieldRules, Piece};
 use crate::source::Line;
 
 /// What a rule for a field is.
@@ -28,6 +28,10 @@ pub(crate) fn request_rule<'a>(name: &str, value: &'a str, made: bool) -> FieldR
         "upgrade" | "connection" => {
             FieldRule::Own("WebSockets pass by themselves, and connections to Tomcats are kept")
         }
+        "x-forwarded-for" if value.contains("$proxy_add_") => FieldRule::Otherwise(
+            "the proxy says who asked in X-Forwarded-*, in each request; a chain that a client brings goes on from `trust` alone, and is dropped \
+             of all others",
+        ),
         "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-server" | "forwarded" => FieldRule::Own(
             "the proxy says who asked in X-Forwarded-*, in each request; what a client says there counts from `trust` alone",
         ),
@@ -61,8 +65,11 @@ impl FieldRule<'_> {
         match self {
             FieldRule::Own(why) => report.same(line, *why),
             FieldRule::Otherwise(why) => report.differs(line, *why),
-            FieldRule::Set(_) => report.same(line, "a rule for this field on the routes that it holds for"),
-            FieldRule::Unset => report.same(line, "a rule that takes this field out"),
+            FieldRule::Set(_) => {
+                let why = "a rule for this field on the routes that it holds for";
+                report.becomes(Piece::Rule, line, why);
+            }
+            FieldRule::Unset => report.becomes(Piece::Rule, line, "a rule that takes this field out"),
             FieldRule::Made => {
                 let why = "a field's value is a text, without conditions: one that is made of others has to be written by the application (a \
                            filter)";

@@ -5,7 +5,7 @@
 //!
 //! Left out on purpose: what a single importer knows better. It says that itself, before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use remora_policy::{Endpoint, ROUTE_MAX, can_be_route};
@@ -311,7 +311,21 @@ fn session_cookie(pool: &Pool) -> Option<&str> {
 fn headers(headers: &mut Headers, report: &mut Report) {
     for rules in [&mut headers.request, &mut headers.response] {
         let FieldRules { set, unset } = rules;
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<String, Line> = BTreeMap::new();
+        let mut is_first = |name: &str, line: &Line, report: &mut Report| {
+            let Some(first) = seen.get(&twin(name)) else {
+                seen.insert(twin(name), line.clone());
+                return true;
+            };
+            if first != line {
+                let why = format!(
+                    "one rule for a field is written, that of {}: not this one",
+                    first.place
+                );
+                report.differs(line, why);
+            }
+            false
+        };
         // Of two rules the later holds.
         set.reverse();
         set.retain(|(name, value, line)| {
@@ -322,10 +336,10 @@ fn headers(headers: &mut Headers, report: &mut Report) {
                     "the value of a field must be visible ASCII on one line: left out",
                 );
             }
-            plain && may_stand(name, line, report) && seen.insert(twin(name))
+            plain && may_stand(name, line, report) && is_first(name, line, report)
         });
         set.reverse();
-        unset.retain(|(name, line)| may_stand(name, line, report) && seen.insert(twin(name)));
+        unset.retain(|(name, line)| may_stand(name, line, report) && is_first(name, line, report));
     }
 }
 

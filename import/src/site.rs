@@ -6,6 +6,7 @@
 //! Left out on purpose: keys of docs/proxy.md for which no other proxy has a word (discovery, pages, the console). Whoever wants
 //! them adds them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::source::Line;
@@ -47,6 +48,35 @@ impl Origin {
     }
 }
 
+/// What a line of the other files can become, for whoever asks whether it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Piece {
+    /// A `[[listen]]`, with its TLS.
+    Listener,
+    /// `redirect` of one.
+    Redirect,
+    /// A `[pool.NAME]`.
+    Pool,
+    /// A member of one.
+    Member,
+    /// A `[[route]]`.
+    Route,
+    /// A rule for a field, of the site or of a route.
+    Rule,
+}
+
+impl Piece {
+    /// All of them.
+    pub(crate) const ALL: [Piece; 6] = [
+        Piece::Listener,
+        Piece::Redirect,
+        Piece::Pool,
+        Piece::Member,
+        Piece::Route,
+        Piece::Rule,
+    ];
+}
+
 /// A whole site.
 #[derive(Clone, Debug, Default)]
 pub struct Site {
@@ -68,6 +98,33 @@ impl Site {
     /// The pool of that name.
     pub fn pool(&mut self, name: &str) -> Option<&mut Pool> {
         self.pools.iter_mut().find(|pool| pool.name == name)
+    }
+
+    /// The lines that became pieces of a kind.
+    pub(crate) fn lines_of(&self, piece: Piece) -> BTreeSet<&Line> {
+        let rules = || {
+            let of_routes = self.routes.iter().map(|route| &route.headers);
+            of_routes.chain([&self.headers]).flat_map(Headers::lines)
+        };
+        let origins: Vec<&Origin> = match piece {
+            Piece::Rule => return rules().collect(),
+            Piece::Listener => {
+                let tls = self.listeners.iter().filter_map(|own| own.tls.as_ref());
+                let own = self.listeners.iter().map(|own| &own.origin);
+                own.chain(tls.map(|tls| &tls.origin)).collect()
+            }
+            Piece::Redirect => {
+                let redirects = self.listeners.iter().filter_map(|own| own.redirect.as_ref());
+                redirects.map(|own| &own.origin).collect()
+            }
+            Piece::Pool => self.pools.iter().map(|own| &own.origin).collect(),
+            Piece::Member => {
+                let members = self.pools.iter().flat_map(|pool| &pool.members);
+                members.map(|own| &own.origin).collect()
+            }
+            Piece::Route => self.routes.iter().map(|own| &own.origin).collect(),
+        };
+        origins.into_iter().flat_map(|origin| &origin.lines).collect()
     }
 
     /// Whether there is anything to serve: a route to a member.
@@ -264,6 +321,13 @@ pub struct Headers {
 }
 
 impl Headers {
+    /// The lines of all rules.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
+        [&self.request, &self.response]
+            .into_iter()
+            .flat_map(FieldRules::lines)
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -283,6 +347,12 @@ pub struct FieldRules {
 }
 
 impl FieldRules {
+    /// The lines of all.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
+        let set = self.set.iter().map(|(_, _, line)| line);
+        set.chain(self.unset.iter().map(|(_, line)| line))
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -23,6 +23,10 @@ pub(crate) const PREFIXED: &str = "HAProxy writes the server in front of the id 
                                    ^(.*)JSESSIONID=[^;~]*~(.*)$ \\1JSESSIONID=\\2); with the session manager in the Tomcats each user then \
                                    gets `ID.NAME` with the next click, and notices nothing";
 
+/// In what the proxy's cookie differs from one that does not say so much.
+pub(crate) const MARKED: &str = "the cookie says HttpOnly and SameSite=Lax as well, where these are not said, and Secure to whoever came by \
+                                 https";
+
 /// A cookie's name as Tomcat writes it, where only the case may differ.
 pub(crate) fn session_name(name: &str) -> String {
     if name.eq_ignore_ascii_case(SESSION) {

@@ -20,6 +20,8 @@ const CONTROL: &str = "
 # Where operators are answered: `remora --proxy`, and /metrics.
 [control]
 bind = \"127.0.0.1:7410\"
+# Without it drains and other wishes end with the process; with the package that is
+# state = \"/var/lib/remora-proxy\"
 ";
 
 /// The text of the file.
@@ -48,7 +50,7 @@ pub(crate) fn toml(site: &Site) -> String {
     ] {
         if !rules.is_empty() {
             let _ = write!(text, "\n[headers.{way}]\n");
-            for line in rule_lines(rules) {
+            for line in rules.lines() {
                 origin(&mut text, &Origin::of(line));
             }
             fields(&mut text, rules);
@@ -300,18 +302,13 @@ fn write_route(text: &mut String, route: &Route) {
     let Headers { request, response } = &route.headers;
     for (way, rules) in [("request", request), ("response", response)] {
         if !rules.is_empty() {
-            for line in rule_lines(rules) {
+            for line in rules.lines() {
                 origin(text, &Origin::of(line));
             }
             let _ = writeln!(text, "[route.headers.{way}]");
             fields(text, rules);
         }
     }
-}
-
-fn rule_lines(rules: &FieldRules) -> impl Iterator<Item = &crate::source::Line> {
-    let set = rules.set.iter().map(|(_, _, line)| line);
-    set.chain(rules.unset.iter().map(|(_, line)| line))
 }
 
 fn fields(text: &mut String, rules: &FieldRules) {

@@ -11,12 +11,13 @@
     reason = "a test reads files, and makes certificates that hold now"
 )]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use remora_import::{Class, Imported, Source, Sources, haproxy, httpd, is_like, nginx};
+use remora_import::{Class, Imported, Place, Source, Sources, haproxy, httpd, is_like, nginx};
 use remora_process::tls::{Authority, Wanted, now};
 use remora_proxy::Config;
 
@@ -174,6 +175,47 @@ fn what_comes_of_each_file_is_as_written_down_and_the_proxy_reads_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Of which class a line is, and with which sentences.
+type ToldLines = BTreeMap<(Place, String), (Class, Vec<String>)>;
+
+/// Each line of each file stands in one class; what is the same of one that is not says so.
+#[test]
+fn each_line_is_told_of_in_one_class() {
+    let mut count = 0;
+    for (kind, ends, read) in KINDS {
+        for file in files(&directory(kind), ends) {
+            let report = import(kind, *read, &file).report;
+            let mut told = ToldLines::new();
+            for class in Class::ALL {
+                for entry in report.of(class) {
+                    let line = (entry.place.clone(), entry.what.clone());
+                    let (of, sentences) = told.entry(line).or_insert((class, Vec::new()));
+                    assert_eq!(
+                        (*of, entry.class),
+                        (class, class),
+                        "{}: {entry:?}",
+                        file.display()
+                    );
+                    assert!(
+                        !sentences.contains(&entry.why),
+                        "{}: twice: {entry:?}",
+                        file.display()
+                    );
+                    sentences.push(entry.why);
+                    count += 1;
+                }
+            }
+            let text = report.text();
+            for line in text.lines().filter(|line| !line.starts_with(' ')) {
+                let (class, lines) = line.split_once(": ").unwrap();
+                let of = told.values().filter(|(of, _)| of.as_str() == class);
+                assert_eq!(lines, of.count().to_string(), "{}: {class}", file.display());
+            }
+        }
+    }
+    assert!(count >= 1_500, "only {count}");
+}
+
 #[test]
 fn a_word_that_nobody_knows_is_told_of_in_whatever_file_it_stands() {
     for (kind, ends, read) in KINDS {
@@ -268,9 +310,9 @@ fn a_planted_word_is_not_understood_wherever_it_stands() {
             report
                 .of(class)
                 .into_iter()
-                .map(|entry| (entry.place.line, entry.why.as_str()))
+                .map(|entry| (entry.place.line, entry.why))
         };
-        let told: Vec<(usize, &str)> = [Class::Differs, Class::Unsupported]
+        let told: Vec<(usize, String)> = [Class::Differs, Class::Unsupported]
             .into_iter()
             .flat_map(told)
             .collect();

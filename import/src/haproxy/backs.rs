@@ -15,8 +15,11 @@ use super::requests::{Guard, RequestEffect, is_guard};
 use super::sections::{HaproxyKind, HaproxySection};
 use crate::replay::{ForeignPool, Sticks, address_of};
 use crate::settle::name_of;
-use crate::site::{Origin, Pool, RouteCookie, Stickiness};
-use crate::switch::{BY_ROUTE, NEW_ONCE, PREFIXED, SESSION, session_name};
+use crate::site::{Origin, Piece, Pool, RouteCookie, Stickiness};
+use crate::switch::{BY_ROUTE, MARKED, NEW_ONCE, PREFIXED, SESSION, session_name};
+
+/// Words of `balance` that take no user to where he was.
+const BY_TURN: [&str; 5] = ["roundrobin", "static-rr", "leastconn", "first", "random"];
 
 /// Whether a line is about servers and how users stick to them.
 pub(super) fn is_back_word(line: &Words) -> bool {
@@ -46,22 +49,25 @@ impl<'t> HaproxyReader<'t> {
         let by_rules = (!named.is_empty()).then(|| Stickiness::Session(SESSION.to_owned()));
         if section.kind == HaproxyKind::Backend {
             let why = format!("pool `{}`", pool.name);
-            self.report.same(&section.head.line, why);
+            self.report.becomes(Piece::Pool, &section.head.line, why);
         }
         let sticks = sticky.is_some() || by_rules.is_some();
+        let is_tomcats = by_rules.is_some() || section.all().any(is_of_tomcats);
         pool.sticky = sticky
             .or(by_rules)
             .unwrap_or_else(|| Stickiness::Session(SESSION.to_owned()));
         let has_servers = section.lines.iter().any(|line| line.word(0) == "server");
-        if !sticks && has_servers {
+        let balance = section.all().rfind(|line| line.word(0) == "balance");
+        let is_hashed = balance.is_some_and(|line| !BY_TURN.contains(&line.word(1)));
+        if !sticks && has_servers && !is_hashed {
             let why = format!(
                 "HAProxy gives each request to the next server, here {BY_ROUTE}. `sticky = \"off\"` shares out each request anew"
             );
             self.report.differs(&section.head.line, why);
         }
         self.balance(section, &mut pool);
-        self.members(section, &named, &mut pool);
-        self.checks(section, &mut pool);
+        let checked = self.members(section, &named, &mut pool);
+        self.checks(section, (&checked, is_tomcats), &mut pool);
         if section.kind == HaproxyKind::Backend {
             for line in section
                 .lines
@@ -142,7 +148,7 @@ impl<'t> HaproxyReader<'t> {
                 _ => continue,
             };
             if own(line) {
-                self.tell(&line.line, same, &differs);
+                self.report.parts(Some(Piece::Pool), &line.line, same, &differs);
             }
             origin.add(&line.line);
             // A cookie counts before a table, wherever both stand.
@@ -189,18 +195,40 @@ impl<'t> HaproxyReader<'t> {
         for line in section.lines.iter().filter(|line| line.word(0) == "balance") {
             match line.word(1) {
                 "roundrobin" | "static-rr" => self.report.same(&line.line, "new users in turn, by weight"),
-                "leastconn" => self.report.same(&line.line, "balance = \"busyness\""),
+                "leastconn" => {
+                    self.report
+                        .becomes(Piece::Pool, &line.line, "balance = \"busyness\"");
+                }
                 "first" => {
                     let why = "new users are shared out in turn, by weight, and do not fill one Tomcat after the other (`set` of a member does)";
                     self.report.differs(&line.line, why);
                 }
                 _ => {
-                    let why =
-                        format!("new users are shared out in turn, by weight, and not by this; {BY_ROUTE}");
-                    self.report.differs(&line.line, why);
+                    let stick = match pool.sticky {
+                        Stickiness::RouteCookie(_) => "",
+                        _ => BY_ROUTE,
+                    };
+                    let why = [
+                        "new users are shared out in turn, by weight, and not by this",
+                        stick,
+                    ];
+                    self.report
+                        .differs(&line.line, why.join("; ").trim_end_matches("; "));
                 }
             }
         }
+    }
+}
+
+/// Whether a line says that the members of its section are Tomcats: users stick by a cookie.
+fn is_of_tomcats(line: &Words) -> bool {
+    let by_session = |word: &String| {
+        word.contains("cook(") || word.contains("cookie(") || word.to_ascii_lowercase().contains("jsessionid")
+    };
+    match line.word(0) {
+        "cookie" | "appsession" => true,
+        "stick" => line.words.iter().any(by_session),
+        _ => false,
     }
 }
 
@@ -301,6 +329,9 @@ fn cookie(line: &Words) -> (Option<Stickiness>, &'static str, Vec<String>) {
     let same_site = attribute
         .filter(|(name, _)| name.eq_ignore_ascii_case("samesite"))
         .map(|(_, value)| value);
+    if !line.has("httponly") || same_site.is_none() {
+        differs.push(MARKED.to_owned());
+    }
     let cookie = RouteCookie {
         name,
         domain: line.behind("domain").map(str::to_owned),

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use super::HaproxyReader;
 use super::lexer::Words;
-use crate::site::{Listener, ListenerTls, Origin, Redirect};
+use crate::site::{Listener, ListenerTls, Origin, Piece, Redirect};
 use crate::source::Line;
 
 /// Words of `bind` that take a value and say nothing here.
@@ -122,7 +122,8 @@ impl<'t> HaproxyReader<'t> {
                 ..Listener::default()
             });
         }
-        self.tell(&line.line, "a listener", &differs);
+        self.report
+            .parts(Some(Piece::Listener), &line.line, "a listener", &differs);
     }
 
     /// What the listener's TLS is made of.

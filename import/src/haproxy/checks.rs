@@ -6,8 +6,10 @@
 use super::lexer::Words;
 use super::sections::HaproxySection;
 use super::{HaproxyReader, MILLISECOND};
+use crate::checking::Checked;
 use crate::periods::period;
-use crate::site::{Health, Pool};
+use crate::site::{Health, Piece, Pool};
+use crate::source::Line;
 
 /// What a line about checks does, and what is told of it.
 struct CheckTold {
@@ -41,8 +43,49 @@ impl CheckTold {
 }
 
 impl<'t> HaproxyReader<'t> {
-    pub(super) fn checks(&mut self, section: &HaproxySection, pool: &mut Pool) {
+    /// Gives a pool its checks, where HAProxy makes some, and tells of the lines that say how; `servers` are the lines of the members,
+    /// and which of them are checked.
+    pub(super) fn checks(
+        &mut self,
+        section: &HaproxySection,
+        (servers, is_tomcats): (&[(Line, bool)], bool),
+        pool: &mut Pool,
+    ) {
+        let checked = self.said_of_checks(section, servers, pool);
+        let differs = checked.apply("HAProxy", is_tomcats, pool);
+        let Some(why) = differs.filter(|_| !servers.is_empty()) else {
+            return;
+        };
+        if checked == Checked::Never {
+            self.report.becomes_but(Piece::Pool, &section.head.line, why);
+            return;
+        }
+        for (line, _) in servers.iter().filter(|(_, is_checked)| *is_checked) {
+            self.report.becomes_but(Piece::Member, line, why.clone());
+        }
+    }
+
+    fn said_of_checks(
+        &mut self,
+        section: &HaproxySection,
+        servers: &[(Line, bool)],
+        pool: &mut Pool,
+    ) -> Checked {
+        let is_any = servers.iter().any(|(_, is_checked)| *is_checked);
+        let mut asks_tomcat = false;
         for line in section.all() {
+            let is_check = matches!(
+                (line.word(0), line.word(1)),
+                ("option", "httpchk") | ("http-check", _)
+            );
+            if is_check && !is_any {
+                if section.lines.contains(line) {
+                    let why = "no server of this section says `check`: HAProxy asks nobody, whatever this line says";
+                    self.report.differs(&line.line, why);
+                }
+                continue;
+            }
+            asks_tomcat |= is_check && line.words.iter().any(|word| word == "*");
             let told = match (line.word(0), line.word(1)) {
                 ("option", "httpchk") => page(line, &mut pool.health),
                 ("http-check", _) => step(line, &mut pool.health),
@@ -69,9 +112,22 @@ impl<'t> HaproxyReader<'t> {
                 CheckTold { same, .. } => self.report.same(&line.line, same),
             }
         }
+        if !is_any {
+            pool.health = Health::default();
+            return Checked::Never;
+        }
+        for (line, _) in servers.iter().filter(|(_, is_checked)| !is_checked) {
+            let why = "HAProxy does not check this one; checks are a pool's here, and it is asked as the others are";
+            self.report.differs(line, why);
+        }
         // A range of statuses without a page would let Tomcat's own answer pass or fail by a page's.
         if pool.health.path.is_none() {
             pool.health.status = None;
+        }
+        if pool.health.path.is_some() || asks_tomcat {
+            Checked::Asked
+        } else {
+            Checked::Connected
         }
     }
 }
@@ -91,8 +147,10 @@ fn page(line: &Words, health: &mut Health) -> CheckTold {
     }
     health.path = uri.filter(|uri| uri.starts_with('/')).map(str::to_owned);
     match (words, uri) {
-        ([], _) => CheckTold::differs("Tomcat itself is asked, with OPTIONS *; `path` names a page"),
-        (_, Some("*")) => CheckTold::same("Tomcat itself is asked, with OPTIONS *, without a setting"),
+        ([], _) => {
+            CheckTold::differs("HAProxy asks OPTIONS / of each member, ours OPTIONS *; `path` names a page")
+        }
+        (_, Some("*")) => CheckTold::same("the member itself is asked, with OPTIONS *, without a setting"),
         ([method, ..], Some(uri)) if uri.starts_with('/') && words.len() > 1 && method != "GET" => {
             CheckTold::differs("the page is asked with GET, and not with another method")
         }

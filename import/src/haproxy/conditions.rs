@@ -69,6 +69,8 @@ pub(super) const WHOLE: &str =
     "what merely begins with these letters is another path here, where whole segments count";
 /// In what a whole path differs.
 pub(super) const BELOW: &str = "what is below the path goes there as well";
+/// In what a beginning differs that ends with a slash.
+const BARE: &str = "the path without the slash at its end goes there as well";
 /// In what a path differs whose case does not count there.
 pub(super) const CASE: &str =
     "case counts here: the path as it is written and that of small letters are meant, and no other spelling";
@@ -207,7 +209,8 @@ fn paths(matching: &str, values: &[&str], any_case: bool) -> Option<Vec<Where>> 
         let trimmed = value.trim_end_matches('/');
         let is = if trimmed.is_empty() { "/" } else { trimmed };
         let mut but = match matching {
-            "beg" if value.ends_with('/') => Vec::new(),
+            "beg" if *value == "/" => Vec::new(),
+            "beg" if value.ends_with('/') => vec![BARE],
             "beg" => vec![WHOLE],
             "str" => vec![BELOW],
             _ => return None,

@@ -18,7 +18,7 @@ use crate::meeting::may_meet;
 use crate::periods::{as_limit, period};
 use crate::replay::{ForeignPath, ForeignRule, ForeignSite, Going};
 use crate::settle::name_of;
-use crate::site::{FieldRules, Headers, Origin, Redirect, Route};
+use crate::site::{FieldRules, Headers, Origin, Piece, Redirect, Route};
 
 /// A frontend while it is read.
 #[derive(Default)]
@@ -129,7 +129,7 @@ impl<'t> HaproxyReader<'t> {
             RequestEffect::Refused(guard) => front.guard.add(guard),
             RequestEffect::ToHttps(except) => {
                 let why = "redirect = \"https\" of the listeners in clear, with 301 where a client reads and 308 otherwise";
-                self.report.same(&line.line, why);
+                self.report.becomes(Piece::Redirect, &line.line, why);
                 front.redirect = Some(Redirect {
                     port: None,
                     except,
@@ -164,7 +164,8 @@ impl<'t> HaproxyReader<'t> {
             .filter(|line| line.word(0) == "default_backend")
         {
             if self.is_backend(line.word(1)) {
-                self.report.same(&line.line, "the route of all other paths");
+                self.report
+                    .becomes(Piece::Route, &line.line, "the route of all other paths");
             } else {
                 let why = "no backend of this name that speaks HTTP is in these files: no route";
                 self.report.unsupported(&line.line, why);
@@ -260,19 +261,16 @@ impl<'t> HaproxyReader<'t> {
                 .unsupported(&line.line, "not a condition: HAProxy refuses this file. No route");
             return;
         };
-        let (mut differs, mut made) = (Vec::new(), Vec::new());
+        let (mut differs, mut made, mut is_lost) = (Vec::new(), Vec::new(), false);
         for conjunction in &alternatives {
             let understood = places(conjunction);
             front.rules.extend(asked_by(understood.as_deref(), line.word(1)));
             match understood {
                 Some(places) => made.extend(places),
-                None => differs.push(
-                    "a route is for paths and hosts, and this asks for something else as well: no route is written for it. What it means goes \
-                     where the longest other route leads"
-                        .to_owned(),
-                ),
+                None => is_lost = true,
             }
         }
+        let makes_routes = !made.is_empty();
         for Spot { path, hosts, but, .. } in made {
             differs.extend(but.into_iter().map(str::to_owned));
             if front.routes.iter().any(|before| {
@@ -299,13 +297,21 @@ impl<'t> HaproxyReader<'t> {
             });
         }
         differs.dedup();
-        let none = differs.iter().any(|why| why.contains("no route"));
-        if none {
-            differs
-                .iter()
-                .for_each(|why| self.report.unsupported(&line.line, why));
-        } else {
-            self.tell(&line.line, "a route", &differs);
+        if makes_routes {
+            self.report
+                .parts(Some(Piece::Route), &line.line, "a route", &differs);
+        }
+        if is_lost {
+            let what = if makes_routes {
+                "one of its alternatives"
+            } else {
+                "this"
+            };
+            let why = format!(
+                "a route is for paths and hosts, and {what} asks for something else as well: no route is written for it. What it means goes where \
+                 the longest other route leads"
+            );
+            self.report.unsupported(&line.line, why);
         }
     }
 }

@@ -50,8 +50,10 @@ impl Words {
 fn text(words: &[String]) -> String {
     let mut shown = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        let secret = at > 0 && SECRETS.contains(&words[at - 1].as_str()) && words[at - 1] != words[0]
-            || at == 1 && words[0] == "dynamic-cookie-key";
+        let is_word = words[0] != "stats" && at > 0 && words[at - 1] == "auth";
+        let secret =
+            at > 0 && !is_word && SECRETS.contains(&words[at - 1].as_str()) && words[at - 1] != words[0]
+                || at == 1 && words[0] == "dynamic-cookie-key";
         let plain = !word.is_empty()
             && !word.contains(|letter: char| letter.is_whitespace() || "#\"".contains(letter));
         shown.push(match (secret, plain) {

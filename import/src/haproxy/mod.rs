@@ -27,11 +27,11 @@ use self::lexer::Words;
 use self::requests::{Guard, is_guard};
 use self::sections::{HaproxyKind, HaproxySection};
 use crate::Reading;
-use crate::periods::{as_limit, period};
+use crate::periods::{BETWEEN, as_limit, period};
 use crate::replay::{Dialect, Foreign};
-use crate::report::{Class, Report};
+use crate::report::Report;
 use crate::site::{Origin, Setting, Site};
-use crate::source::{Line, Sources};
+use crate::source::Sources;
 
 /// What a number without a unit counts in.
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -196,15 +196,10 @@ impl<'t> HaproxyReader<'t> {
                     "members are checked over HTTP, as the sections with servers say",
                 );
             }
-            ("option", "forwardfor") if line.words.len() > 2 => {
-                let why = "the proxy says who asked in X-Forwarded-For, in each request; whom it believes a chain of others says `trust`";
-                self.report.differs(&line.line, why);
-            }
             ("option", "forwardfor") => {
-                self.report.same(
-                    &line.line,
-                    "the proxy says who asked in X-Forwarded-For, in each request",
-                );
+                let why = "the proxy says who asked in X-Forwarded-For, in each request; a chain that a client brings goes on from `trust` alone, and \
+                           is dropped of all others";
+                self.report.differs(&line.line, why);
             }
             _ => self.by_word(line),
         }
@@ -212,9 +207,7 @@ impl<'t> HaproxyReader<'t> {
 
     fn by_word(&mut self, line: &Words) {
         match words::told(&line.words) {
-            Some((Class::Same, why)) => self.report.same(&line.line, why),
-            Some((Class::Differs, why)) => self.report.differs(&line.line, why),
-            Some((Class::Unsupported, why)) => self.report.unsupported(&line.line, why),
+            Some((class, why)) => self.report.as_table(class, &line.line, why),
             None => self.report.not_understood(&line.line),
         }
     }
@@ -295,7 +288,7 @@ impl<'t> HaproxyReader<'t> {
         let written = crate::write::period(as_limit(time));
         match name {
             "connect" => self.report.same(&line.line, "`connect` of the routes to pools that have it"),
-            "server" => self.report.same(&line.line, "`response` and `idle` of the routes to pools that have it"),
+            "server" => self.report.differs(&line.line, BETWEEN),
             "tunnel" => self.report.differs(&line.line, "`idle` of a route bounds WebSockets as well: raise that where they rest for long"),
             "http-request" => {
                 self.report.same(&line.line, "[limits] request_head, for the whole site");
@@ -316,16 +309,6 @@ impl<'t> HaproxyReader<'t> {
                 self.report.differs(&line.line, why);
             }
             _ => self.report.differs(&line.line, "the proxy has no such limit: nobody waits in a queue, and connections end when both sides have"),
-        }
-    }
-
-    /// One line: the same but for what differs, if anything does.
-    fn tell(&mut self, line: &Line, same: &str, differs: &[String]) {
-        if differs.is_empty() {
-            self.report.same(line, same);
-        }
-        for why in differs {
-            self.report.differs(line, why);
         }
     }
 }

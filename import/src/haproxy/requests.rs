@@ -182,6 +182,11 @@ impl<'t> HaproxyReader<'t> {
         match action {
             "redirect" => self.redirect(line, at, acls),
             _ if REFUSALS.contains(&action) => self.refuse(line, action, at, acls),
+            "allow" => {
+                let why = "nobody is let past the rules behind it: what these close is closed for those as well whom this lets in";
+                self.report.differs(&line.line, why);
+                RequestEffect::Nothing
+            }
             "capture"
             | "set-log-level"
             | "track-sc0"

@@ -12,7 +12,8 @@ use super::lexer::Words;
 use super::sections::HaproxySection;
 use super::{HaproxyReader, MILLISECOND};
 use crate::periods::period;
-use crate::site::{Member, Origin, Pool, PoolTls, Stickiness};
+use crate::site::{Member, Origin, Piece, Pool, PoolTls, Stickiness};
+use crate::source::Line;
 
 /// Between which times members are checked here.
 const EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
@@ -125,12 +126,13 @@ struct ForThePool {
 }
 
 impl<'t> HaproxyReader<'t> {
+    /// Makes the members of a pool, and gives which of their lines HAProxy checks.
     pub(super) fn members(
         &mut self,
         section: &HaproxySection,
         named: &BTreeMap<String, String>,
         pool: &mut Pool,
-    ) {
+    ) -> Vec<(Line, bool)> {
         let defaults: Vec<&Words> = section
             .all()
             .filter(|line| line.word(0) == "default-server")
@@ -151,7 +153,7 @@ impl<'t> HaproxyReader<'t> {
                        list each as a member";
             self.report.unsupported(&line.line, why);
         }
-        let mut said = ForThePool::default();
+        let (mut said, mut checked) = (ForThePool::default(), Vec::new());
         for line in section.lines.iter().filter(|line| line.word(0) == "server") {
             let words: Vec<&str> = defaults
                 .iter()
@@ -160,6 +162,10 @@ impl<'t> HaproxyReader<'t> {
                 .map(String::as_str)
                 .collect();
             self.member(line, &words, named, (pool, &mut said));
+            let check = words
+                .iter()
+                .rfind(|word| matches!(**word, "check" | "no-check" | "track"));
+            checked.push((line.line.clone(), check.is_some_and(|word| *word != "no-check")));
         }
         pool.health.every = said.every;
         pool.health.rise = said.rise;
@@ -171,6 +177,7 @@ impl<'t> HaproxyReader<'t> {
             .iter()
             .any(|member| member.url.starts_with("https://"));
         pool.tls = said.tls.filter(|tls| secured && !tls.authority.is_empty());
+        checked
     }
 
     fn member(
@@ -218,7 +225,12 @@ impl<'t> HaproxyReader<'t> {
             member_word(word, &mut rest, (&mut member, said), &mut differs);
         }
         differs.dedup();
-        self.tell(&line.line, "a member, by that name", &differs);
+        self.report.parts(
+            Some(Piece::Member),
+            &line.line,
+            "a member, by that name",
+            &differs,
+        );
         pool.members.push(member);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::Report;
 use crate::settle::name_of;
+use crate::site::Piece;
 use crate::source::Line;
 
 use super::draft::{Draft, Param, Worker};
@@ -34,7 +35,10 @@ pub(super) fn section(statement: &Directive, draft: &mut Draft, report: &mut Rep
         return;
     }
     let name = draft.name_of_target(&url, &statement.line);
-    report.same(&statement.line, "a pool");
+    draft.balancer(&name).origin.add(&statement.line);
+    for piece in [Piece::Pool, Piece::Member] {
+        report.becomes(piece, &statement.line, "a pool");
+    }
     for inner in &statement.inner {
         match &*inner.name {
             "balancermember" => member(inner, 0, &name, draft, report),

@@ -123,8 +123,8 @@ pub(super) struct Secured {
     pub(super) told: Vec<&'static str>,
     /// TLS 1.3 alone.
     pub(super) newest_only: bool,
-    /// `Protocols` without h2.
-    pub(super) no_http2: bool,
+    /// `Protocols`: whether h2 is among them.
+    pub(super) http2: Option<bool>,
     /// `SSLStrictSNIVHostCheck on`.
     pub(super) strict_sni: bool,
     /// All lines.
@@ -177,6 +177,8 @@ pub(super) struct Scope {
     pub(super) conditions: Vec<super::rewrite::Condition>,
     /// Paths that are guarded, and by what.
     pub(super) closed: Vec<(String, Line)>,
+    /// What lets everybody in, each with the path of the Location that it stands in.
+    pub(super) grants: Vec<(Option<String>, Line)>,
     /// Whether it proxies by an expression that was not read.
     pub(super) has_unread: bool,
     /// Balancers that are guarded, by name, and by what; none: all that is proxied.

@@ -5,7 +5,7 @@
 use remora_policy::FieldRules;
 
 use crate::report::Report;
-use crate::site::Headers;
+use crate::site::{Headers, Piece};
 use crate::source::Line;
 
 use super::draft::{Draft, RouteMark};
@@ -48,9 +48,7 @@ pub(super) fn read(
     }
     let (value, conditions) = match action.as_str() {
         "unset" => ("", rest),
-        _ => rest
-            .split_first()
-            .map_or(("", rest), |(value, conditions)| (*value, conditions)),
+        _ => value_of(rest),
     };
     if let Some(condition) = conditions.iter().find(|word| !word.eq_ignore_ascii_case("early")) {
         report.unsupported(line, format!("rules for fields hold always here, without `{condition}`: let a filter of the application do that"));
@@ -64,6 +62,12 @@ pub(super) fn read(
             .headers
             .push((location.map(str::to_owned), headers));
     }
+}
+
+/// A field's value, and the conditions behind it.
+fn value_of<'a, 's>(rest: &'s [&'a str]) -> (&'a str, &'s [&'a str]) {
+    rest.split_first()
+        .map_or(("", rest), |(value, conditions)| (*value, conditions))
 }
 
 /// A rule for a field, if ours can say it.
@@ -96,11 +100,11 @@ fn rule(
     match action {
         "set" => {
             rules.set.push((name, value.to_owned(), line.clone()));
-            report.same(line, "a rule for a field");
+            report.becomes(Piece::Rule, line, "a rule for a field");
         }
         "unset" => {
             rules.unset.push((name, line.clone()));
-            report.same(line, "a rule for a field");
+            report.becomes(Piece::Rule, line, "a rule for a field");
         }
         "setifempty" => {
             rules.set.push((name, value.to_owned(), line.clone()));
@@ -147,9 +151,7 @@ fn own(name: &str, value: &str, scope: usize, draft: &mut Draft, line: &Line, re
 /// `Header add Set-Cookie "NAME=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED`.
 fn cookie(statement: &Directive, action: &str, rest: &[&str], draft: &mut Draft, report: &mut Report) {
     let line = &statement.line;
-    let (value, conditions) = rest
-        .split_first()
-        .map_or(("", rest), |(value, conditions)| (*value, conditions));
+    let (value, conditions) = value_of(rest);
     let is_mark = matches!(action, "add" | "set") && value.contains(ROUTE);
     if !is_mark {
         report.unsupported(line, "cookies pass as the application wrote them, but for paths and domains that are mapped back: let it set what this line sets");

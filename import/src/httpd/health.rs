@@ -4,8 +4,9 @@
 //!
 //! Left out on purpose: expressions over fields and bodies. Statuses alone decide here.
 
+use crate::checking::Checked;
 use crate::report::Report;
-use crate::site::{Health, Pool};
+use crate::site::{Health, Piece, Pool};
 use crate::source::Line;
 
 use super::draft::{Draft, Param};
@@ -46,13 +47,19 @@ pub(super) fn checks(params: &[Param], draft: &Draft, report: &mut Report) -> Ve
 }
 
 /// Writes the checks of the first member that has some, and tells of all.
-pub(super) fn apply(members: &[(Line, Vec<Param>)], pool: &mut Pool, draft: &Draft, report: &mut Report) {
-    let mut decided: Option<(Health, &Line)> = None;
+pub(super) fn apply(
+    members: &[(Line, Vec<Param>)],
+    is_tomcats: bool,
+    pool: &mut Pool,
+    draft: &Draft,
+    report: &mut Report,
+) {
+    let mut decided: Option<(Health, Checked, &Line)> = None;
     for (line, params) in members.iter().filter(|(_, params)| !params.is_empty()) {
-        let health = one(line, params, draft, report);
+        let (health, checked) = one(line, params, draft, report);
         match &decided {
-            None => decided = Some((health, line)),
-            Some((first, by)) if !alike(first, &health) => {
+            None => decided = Some((health, checked, line)),
+            Some((first, _, by)) if !alike(first, &health) => {
                 report.differs(
                     line,
                     format!(
@@ -64,15 +71,23 @@ pub(super) fn apply(members: &[(Line, Vec<Param>)], pool: &mut Pool, draft: &Dra
             Some(_) => {}
         }
     }
-    match decided {
-        Some((health, _)) => pool.health = health,
-        None => {
-            if let Some(line) = pool.origin.lines.first() {
-                let why = "httpd notices with a request that a member is away; ours asks each member every second (OPTIONS *) as well. \
-                           `health = \"off\"` leaves that";
-                report.differs(line, why);
-            }
+    let of_pool = pool.origin.lines.first().cloned();
+    let of_member = members.first().map(|(line, _)| line);
+    let (checked, line) = match decided {
+        Some((health, checked, line)) => {
+            pool.health = health;
+            (checked, Some(line))
         }
+        None => (Checked::Never, of_pool.as_ref().or(of_member)),
+    };
+    let differs = checked.apply("httpd", is_tomcats, pool);
+    if let (Some(line), Some(why)) = (line, differs) {
+        let piece = if pool.origin.lines.contains(line) {
+            Piece::Pool
+        } else {
+            Piece::Member
+        };
+        report.becomes_but(piece, line, why);
     }
 }
 
@@ -89,20 +104,28 @@ fn alike(one: &Health, other: &Health) -> bool {
     parts(one) == parts(other)
 }
 
-fn one(line: &Line, params: &[Param], draft: &Draft, report: &mut Report) -> Health {
+fn one(line: &Line, params: &[Param], draft: &Draft, report: &mut Report) -> (Health, Checked) {
     let mut health = Health {
         every: Some(std::time::Duration::from_secs(USUAL.0)),
         rise: Some(USUAL.1),
         fall: Some(USUAL.1),
         ..Health::default()
     };
-    let mut method = String::from("none");
+    let method = params.iter().rfind(|param| param.key == "hcmethod");
+    let method = method.map_or_else(|| "none".to_owned(), |param| param.value.to_ascii_lowercase());
+    if method == "none" {
+        report.differs(
+            line,
+            "without an hcmethod httpd makes no checks, and the other keys of them do nothing",
+        );
+        return (Health::default(), Checked::Never);
+    }
     let mut page = None;
     for param in params {
         let Param { key, value, line } = param;
         let said = format!("{key}={value}");
         match &**key {
-            "hcmethod" => method = value.to_ascii_lowercase(),
+            "hcmethod" => {}
             "hcuri" => {
                 page = Some(value.clone());
                 report.same(line, format!("{said}: `health.path`"));
@@ -130,12 +153,20 @@ fn one(line: &Line, params: &[Param], draft: &Draft, report: &mut Report) -> Hea
             ),
         }
     }
-    methods(line, &method, page, &mut health, report);
-    health
+    let checked = methods(line, &method, page, &mut health, report);
+    (health, checked)
 }
 
-fn methods(line: &Line, method: &str, page: Option<String>, health: &mut Health, report: &mut Report) {
+/// What is asked for by a method, and whether that is what httpd asks for.
+fn methods(
+    line: &Line,
+    method: &str,
+    page: Option<String>,
+    health: &mut Health,
+    report: &mut Report,
+) -> Checked {
     let said = format!("hcmethod={method}");
+    let mut checked = Checked::Asked;
     let asked = match method {
         "get" | "get11" => {
             report.same(line, format!("{said}: a page is asked with GET, in HTTP/1.1"));
@@ -146,7 +177,10 @@ fn methods(line: &Line, method: &str, page: Option<String>, health: &mut Health,
             page
         }
         "options" | "options11" if page.is_none() => {
-            report.same(line, format!("{said}: Tomcat itself is asked, with OPTIONS *"));
+            report.same(
+                line,
+                format!("{said}: the member itself is asked, with OPTIONS *"),
+            );
             None
         }
         "options" | "options11" => {
@@ -154,14 +188,16 @@ fn methods(line: &Line, method: &str, page: Option<String>, health: &mut Health,
             page
         }
         "tcp" | "cping" => {
-            report.differs(line, format!("{said}: Tomcat is asked with OPTIONS *, which a process that is stuck does not answer either"));
+            checked = Checked::Connected;
             None
         }
         _ => {
-            let why = "httpd makes no checks without an hcmethod; ours do, once a second";
-            report.differs(line, why);
-            *health = Health::default();
-            return;
+            report.unsupported(
+                line,
+                format!("{said}: not understood; httpd checks by no such method"),
+            );
+            checked = Checked::Connected;
+            None
         }
     };
     if asked.is_some() && health.status.is_none() {
@@ -177,6 +213,7 @@ fn methods(line: &Line, method: &str, page: Option<String>, health: &mut Health,
             format!("/{page}")
         }
     });
+    checked
 }
 
 fn every(param: &Param, health: &mut Health, report: &mut Report) {

@@ -3,14 +3,17 @@
 //! Invariant: an address is listened at once, whatever virtual hosts share it.
 
 use crate::report::Report;
-use crate::site::{Listener, ListenerTls, Origin, Redirect};
+use crate::site::{Listener, ListenerTls, Piece, Redirect};
 use crate::source::Line;
 
-use super::draft::{Draft, ListenAddress, Scope};
+use super::draft::{Draft, ListenAddress, Scope, ToHttps};
 use super::tree::Directive;
 
 /// All addresses of IPv4, as the examples write it.
 const EVERYWHERE: &str = "0.0.0.0";
+
+/// The port of HTTP, where none is said.
+const CLEAR: u16 = 80;
 
 /// An address as httpd writes it: `*:80`, `_default_:443`, `192.0.2.1:80`, `[::1]:80`, `80`.
 fn address(text: &str) -> Option<ListenAddress> {
@@ -48,7 +51,7 @@ pub(super) fn listen(statement: &Directive, draft: &mut Draft, report: &mut Repo
             if address.ip == EVERYWHERE {
                 report.differs(line, "a [[listen]] at all addresses of IPv4; one at [::] in its place is for those of IPv6 as well");
             } else {
-                report.same(line, "a [[listen]]");
+                report.becomes(Piece::Listener, line, "a [[listen]]");
             }
             draft.listens.push((address, line.clone()));
         }
@@ -64,10 +67,7 @@ pub(super) fn open(statement: &Directive, mut scope: Scope, report: &mut Report)
         match address(word) {
             Some(address) => {
                 scope.addresses.push(address);
-                report.same(
-                    line,
-                    format!("{word}: a [[listen]], and routes for the names of this host"),
-                );
+                report.becomes(Piece::Listener, line, format!("{word}: a [[listen]]"));
             }
             None => {
                 let port = word.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
@@ -112,7 +112,7 @@ pub(super) fn name(statement: &Directive, scope: &mut Scope, report: &mut Report
 pub(super) fn listeners(draft: &Draft, report: &mut Report) -> Vec<Listener> {
     let mut listeners: Vec<(Listener, ListenAddress)> = Vec::new();
     let mut add = |address: &ListenAddress, line: Option<&Line>| {
-        let bind = format!("{}:{}", address.ip, address.port.unwrap_or(80));
+        let bind = format!("{}:{}", address.ip, address.port.unwrap_or(CLEAR));
         let position = listeners.iter().position(|(listener, _)| listener.bind == bind);
         let position = position.unwrap_or_else(|| {
             let listener = Listener {
@@ -150,6 +150,9 @@ pub(super) fn listeners(draft: &Draft, report: &mut Report) -> Vec<Listener> {
                 .collect();
             if heard.is_empty() {
                 add(own, host.line.as_ref());
+                if let Some(line) = &host.line {
+                    report.differs(line, unheard(own));
+                }
             }
             for address in heard {
                 add(address, host.line.as_ref());
@@ -157,14 +160,7 @@ pub(super) fn listeners(draft: &Draft, report: &mut Report) -> Vec<Listener> {
         }
     }
     if listeners.is_empty() {
-        let mut listener = Listener {
-            bind: format!("{EVERYWHERE}:80"),
-            ..Listener::default()
-        };
-        listener
-            .origin
-            .note("No Listen and no VirtualHost is in these files: this is where clients are expected.");
-        return vec![listener];
+        return vec![expected()];
     }
     listeners
         .into_iter()
@@ -181,6 +177,27 @@ pub(super) fn listeners(draft: &Draft, report: &mut Report) -> Vec<Listener> {
             listener
         })
         .collect()
+}
+
+/// The listener of files that name none.
+fn expected() -> Listener {
+    let mut listener = Listener {
+        bind: format!("{EVERYWHERE}:{CLEAR}"),
+        ..Listener::default()
+    };
+    listener
+        .origin
+        .note("No Listen and no VirtualHost is in these files: this is where clients are expected.");
+    listener
+}
+
+/// What is told of a virtual host at whose address no Listen of these files is.
+fn unheard(ListenAddress { ip, port }: &ListenAddress) -> String {
+    let port = port.unwrap_or(CLEAR);
+    format!(
+        "no Listen of these files is at it: httpd hears there by one that stands elsewhere, and the [[listen]] at {ip}:{port} is assumed. Give the \
+         file that has it as well (ports.conf, or the main one)"
+    )
 }
 
 /// Whether a virtual host's address is served at one that is listened at.
@@ -214,9 +231,17 @@ fn secured(here: &[&Scope], main: &Scope, report: &mut Report) -> Option<Listene
         }
         tls.strict_sni |= own.strict_sni;
         tls.newest_only |= own.newest_only;
-        tls.no_http2 |= own.no_http2 || main.secured.no_http2;
-        if let (Some(authority), Some(required)) = (&own.authority, own.verify) {
-            tls.clients = Some((authority.clone(), required));
+        let http2 = own.http2.or(main.secured.http2);
+        tls.no_http2 |= http2 == Some(false);
+        if let (None, Some(line)) = (http2, &scope.line) {
+            let why = "clients are offered HTTP/2 as well, and httpd offers it where Protocols says h2; `http2 = false` in [listen.tls] takes it away";
+            report.differs(line, why);
+        }
+        let authority = own.authority.as_ref().or(main.secured.authority.as_ref());
+        if let (Some(authority), Some(_)) = (authority, own.verify) {
+            let mut secured = here.iter().filter(|scope| scope.secured.on);
+            let all = secured.all(|scope| scope.secured.verify == Some(true));
+            tls.clients = Some((authority.clone(), all));
             tls.client_fields.clone_from(&own.told);
         }
         for line in named.origin.lines.iter().chain(&own.origin.lines) {
@@ -230,13 +255,32 @@ fn secured(here: &[&Scope], main: &Scope, report: &mut Report) -> Option<Listene
 }
 
 fn redirect(here: &[&Scope], has_trust: bool, report: &mut Report) -> Option<Redirect> {
-    let to_https = here.iter().find_map(|scope| scope.to_https.as_ref())?;
-    if to_https.by_balancer && !has_trust {
-        for line in &to_https.origin.lines {
-            report.unsupported(line, "rests on what a balancer in front says of the scheme: name the balancer in `trust`, and write `redirect` into the [[listen]]; \
-                                      without `trust` it would send clients in a circle, and is not written");
+    let (blind, sending): (Vec<&ToHttps>, Vec<&ToHttps>) = here
+        .iter()
+        .filter_map(|scope| scope.to_https.as_ref())
+        .partition(|to| to.by_balancer && !has_trust);
+    for line in blind.iter().flat_map(|to| &to.origin.lines) {
+        report.unsupported(line, "rests on what a balancer in front says of the scheme: name the balancer in `trust`, and write `redirect` into the [[listen]]; \
+                                  without `trust` it would send clients in a circle, and is not written");
+    }
+    let (to_https, others) = sending.split_first()?;
+    let mut origin = to_https.origin.clone();
+    for other in others {
+        for line in &other.origin.lines {
+            if (other.port, &other.except) == (to_https.port, &to_https.except) {
+                origin.add(line);
+            } else {
+                let first = to_https
+                    .origin
+                    .lines
+                    .first()
+                    .map_or_else(String::new, |line| line.place.to_string());
+                report.differs(
+                    line,
+                    format!("a listener sends all clients alike, and does so as {first} says"),
+                );
+            }
         }
-        return None;
     }
     for other in here
         .iter()
@@ -249,10 +293,7 @@ fn redirect(here: &[&Scope], has_trust: bool, report: &mut Report) -> Option<Red
     Some(Redirect {
         port: to_https.port,
         except: to_https.except.clone(),
-        origin: Origin {
-            lines: to_https.origin.lines.clone(),
-            notes: Vec::new(),
-        },
+        origin,
     })
 }
 

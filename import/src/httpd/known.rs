@@ -4,6 +4,7 @@
 
 use crate::report::{Class, Report};
 
+use super::guards;
 use super::tree::Directive;
 
 /// Words that have one sentence: what becomes of them, they, and the sentence.
@@ -69,7 +70,7 @@ const KNOWN: &[(Class, &str, &str)] = &[
     (
         Class::Differs,
         "sslusestapling sslstaplingcache sslstaplingrespondertimeout sslstaplingreturnrespondererrors \
-         sslcarevocationfile sslcarevocationpath sslcarevocationcheck sslverifydepth ssluserenegotiate",
+         sslcarevocationfile sslcarevocationpath sslcarevocationcheck",
         "no answers of OCSP are stapled and no lists of revocation are read: certificates that live short \
          need neither",
     ),
@@ -101,7 +102,7 @@ const KNOWN: &[(Class, &str, &str)] = &[
         Class::Differs,
         "proxyiobuffersize proxyreceivebuffersize proxybadheader proxymaxforwards proxysourceaddress \
          proxypassinterpolateenv proxy100continue balancerpersist proxyhctpsize proxydomain \
-         proxyftpdircharset limitrequestfieldsize",
+         proxyftpdircharset limitrequestfieldsize sslverifydepth ssluserenegotiate",
         "has no key of its own: what is usual holds (docs/proxy.md)",
     ),
     (
@@ -230,12 +231,7 @@ const SECTIONS: &[(&str, &str)] = &[
 
 /// Tells of a directive, if it is one that has a sentence; whether it is.
 pub(super) fn tell(statement: &Directive, report: &mut Report) -> bool {
-    let all = match &*statement.name {
-        "require" => "all granted",
-        "allow" => "from all",
-        _ => "",
-    };
-    if !all.is_empty() && statement.rest().eq_ignore_ascii_case(all) {
+    if guards::grants(statement) {
         report.same(&statement.line, "everybody is served");
         return true;
     }
@@ -256,11 +252,8 @@ pub(super) fn tell(statement: &Directive, report: &mut Report) -> bool {
     let known = KNOWN
         .iter()
         .find(|(_, words, _)| words.split_whitespace().any(|word| word == statement.name));
-    match known {
-        Some((Class::Same, _, why)) => report.same(&statement.line, *why),
-        Some((Class::Differs, _, why)) => report.differs(&statement.line, *why),
-        Some((Class::Unsupported, _, why)) => report.unsupported(&statement.line, *why),
-        None => {}
+    if let Some((class, _, why)) = known {
+        report.as_table(*class, &statement.line, why);
     }
     known.is_some()
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::report::{Report, shown};
-use crate::site::{Member, Pool};
+use crate::site::{Member, Piece, Pool, Stickiness};
 
 use super::draft::Param;
 
@@ -36,28 +36,43 @@ pub(super) fn time(value: &str) -> Option<Duration> {
 }
 
 /// What of a member's keys is the same and said with a word.
-pub(super) fn worker(param: &Param, member: &mut Member, terms: &mut Terms, report: &mut Report) {
+pub(super) fn worker(
+    param: &Param,
+    (member, sticky): (&mut Member, &Stickiness),
+    terms: &mut Terms,
+    report: &mut Report,
+) {
     let Param { key, value, line } = param;
     let said = shown(&format!("{key}={value}"));
     match &**key {
         "route" => {
             member.route.clone_from(value);
-            report.same(line, format!("{said}: `route`, which is that Tomcat's jvmRoute"));
+            let why = match sticky {
+                Stickiness::Off => "`route`; nobody sticks by it".to_owned(),
+                Stickiness::Session(_) => "`route`, which is that Tomcat's jvmRoute".to_owned(),
+                Stickiness::RouteCookie(cookie) => format!("`route`, as `{}` names it", cookie.name),
+            };
+            report.becomes(Piece::Member, line, format!("{said}: {why}"));
         }
         "redirect" => {
             member.redirect = Some(value.clone());
-            report.same(line, format!("{said}: `redirect`"));
+            report.becomes(Piece::Member, line, format!("{said}: `redirect`"));
         }
         // As `jk` says the domain of a worker.
         "jk:domain" => {
             member.group = Some(value.clone());
-            report.same(line, "`group`: its members stand in for each other first");
+            report.becomes(
+                Piece::Member,
+                line,
+                "`group`: its members stand in for each other first",
+            );
         }
         "loadfactor" => weight(param, member, report),
         "lbset" => match value.parse::<u32>() {
             Ok(set) if set <= 99 => {
                 member.set = Some(set).filter(|set| *set > 0);
-                report.same(
+                report.becomes(
+                    Piece::Member,
                     line,
                     format!("{said}: `set`, and the lowest that can serve has its turn"),
                 );
@@ -77,7 +92,11 @@ pub(super) fn worker(param: &Param, member: &mut Member, terms: &mut Terms, repo
         "connectiontimeout" => match time(value) {
             Some(time) => {
                 terms.connect = Some(time);
-                report.same(line, format!("{said}: `connect` of the routes to its pool"));
+                report.becomes(
+                    Piece::Member,
+                    line,
+                    format!("{said}: `connect` of the routes to its pool"),
+                );
             }
             None => report.unsupported(line, format!("{said}: no time; left out")),
         },
@@ -96,11 +115,11 @@ pub(super) fn worker(param: &Param, member: &mut Member, terms: &mut Terms, repo
 const WORKER: &[(&str, &str)] = &[
     (
         "retry",
-        "a member that fails is asked again by its checks, and comes back when they pass, not after a time",
+        "a member that is away comes back when its checks pass and not after a time, or after 10 s where there are no checks",
     ),
     (
         "ping",
-        "no request waits for a probe: what had no effect is repeated at another member, and checks ask in between",
+        "no request waits for a probe: what had no effect is repeated at another member",
     ),
     (
         "acquire",
@@ -164,7 +183,7 @@ fn weight(param: &Param, member: &mut Member, report: &mut Report) {
         Ok(factor) if factor.fract() == 0.0 && (1.0..=1000.0).contains(&factor) => {
             let whole = value.split('.').next().and_then(|whole| whole.parse().ok());
             member.weight = whole.filter(|weight| *weight > 1);
-            report.same(line, format!("loadfactor={value}: `weight`"));
+            report.becomes(Piece::Member, line, format!("loadfactor={value}: `weight`"));
         }
         Ok(factor) if (0.01..=1000.0).contains(&factor) => {
             let whole = value
@@ -220,7 +239,7 @@ fn status(param: &Param, member: &mut Member, report: &mut Report) {
         match told {
             Some(state) => {
                 member.state = Some(state);
-                report.same(line, format!("status={value}: `state` is {state}"));
+                report.becomes(Piece::Member, line, format!("status={value}: `state` is {state}"));
             }
             None => report.unsupported(line, format!("status={value}: `{letter}` is not understood")),
         }
@@ -233,15 +252,19 @@ pub(super) fn balancer(param: &Param, pool: &mut Pool, report: &mut Report) {
     let said = shown(&format!("{key}={value}"));
     match (&**key, &*value.to_ascii_lowercase()) {
         ("lbmethod", "byrequests") => {
-            report.same(line, format!("{said}: as `balance` is unless told otherwise"));
+            report.becomes(
+                Piece::Pool,
+                line,
+                format!("{said}: as `balance` is unless told otherwise"),
+            );
         }
         ("lbmethod", "bytraffic") => {
             pool.balance = Some("traffic");
-            report.same(line, format!("{said}: `balance` is traffic"));
+            report.becomes(Piece::Pool, line, format!("{said}: `balance` is traffic"));
         }
         ("lbmethod", "bybusyness") => {
             pool.balance = Some("busyness");
-            report.same(line, format!("{said}: `balance` is busyness"));
+            report.becomes(Piece::Pool, line, format!("{said}: `balance` is busyness"));
         }
         ("lbmethod", _) => {
             pool.balance = Some("busyness");
@@ -253,7 +276,7 @@ pub(super) fn balancer(param: &Param, pool: &mut Pool, report: &mut Report) {
         ("nofailover" | "scolonpathdelim" | "failontimeout", "off")
         | ("forcerecovery", "on")
         | ("growth", "0") => {
-            report.same(line, format!("{said}: so it is"));
+            report.becomes(Piece::Pool, line, format!("{said}: so it is"));
         }
         (key, _) => match BALANCER.iter().find(|(name, _)| *name == key) {
             Some((_, why)) => report.differs(line, format!("{said}: {why}")),
@@ -286,11 +309,11 @@ const BALANCER: &[(&str, &str)] = &[
     ),
     (
         "failontimeout",
-        "a request that is not answered in time asks for a check, whose verdict counts",
+        "a request that is not answered in time asks for a check, whose verdict counts, where there are checks",
     ),
     (
         "forcerecovery",
-        "members are believed by their checks alone, all of them, too",
+        "members are believed by their checks, or by requests where there are none, all of them, too",
     ),
     (
         "nonce",

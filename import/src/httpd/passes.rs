@@ -5,9 +5,11 @@
 //! Left out on purpose: expressions in general. A few forms of ProxyPassMatch are a path and no more, and those are read.
 
 use crate::report::Report;
+use crate::site::Piece;
 
 use super::balancers::{Split, split};
 use super::draft::{Draft, Param, Pass, Reverse, Target};
+use super::routes::bare;
 use super::tree::Directive;
 
 /// Schemes that the proxy does not speak, and what to do.
@@ -181,17 +183,21 @@ fn matching(
         form: form(expression),
         ..stands
     };
-    match stands.form {
-        Form::Segments => report.same(line, format!("the path {path}, and all below it")),
-        Form::Exact => report.differs(line, format!("the path {path} and all below it; httpd means that path alone")),
-        Form::Begins if target == "!" => report.differs(
-            line,
-            format!("the path {path} and all below it; paths that begin so within a segment, as {path}x, are OPEN here"),
+    let why = match stands.form {
+        Form::Segments if takes_bare(expression) || path == "/" => String::new(),
+        Form::Segments => bare(&path),
+        Form::Exact => format!("the path {path} and all below it; httpd means that path alone"),
+        Form::Begins if target == "!" => format!(
+            "the path {path} and all below it; paths that begin so within a segment, as {path}x, are OPEN here"
         ),
-        Form::Begins => report.differs(
-            line,
-            format!("the path {path} and all below it; httpd means those that begin so within a segment, as {path}x, as well"),
+        Form::Begins => format!(
+            "the path {path} and all below it; httpd means those that begin so within a segment, as {path}x, as well"
         ),
+    };
+    if why.is_empty() {
+        report.becomes(Piece::Route, line, format!("the path {path}, and all below it"));
+    } else {
+        report.becomes_but(Piece::Route, line, why);
     }
     pass(statement, stands, (path.as_str(), there.as_str()), draft, report);
 }
@@ -230,6 +236,13 @@ pub(super) fn form(expression: &str) -> Form {
     } else {
         Form::Begins
     }
+}
+
+/// Whether an expression that means whole segments takes its path without a slash at the end as well.
+fn takes_bare(expression: &str) -> bool {
+    let open = expression.trim_end_matches('$');
+    let ends = ["(/.*)?", "(?:/.*)?", "(|/.*)", "/?(.*)"];
+    ends.iter().any(|end| open.ends_with(end)) || expression.ends_with("(/|$)")
 }
 
 /// The path that an expression means, if it is one with all below it.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use crate::report::Report;
 use crate::settle::name_of;
-use crate::site::{Member, Origin, Pool, PoolTls, RouteCookie, Site, Stickiness};
+use crate::site::{Member, Origin, Piece, Pool, PoolTls, RouteCookie, Site, Stickiness};
 use crate::source::Line;
+use crate::switch::MARKED;
 
 use super::balancers::{Split, split};
 use super::draft::{Balancer, Draft, Param, RouteMark, Worker};
@@ -38,15 +39,18 @@ pub(super) fn pools(draft: &Draft, site: &mut Site, report: &mut Report) -> BTre
             ..Pool::default()
         };
         if balancer.is_single {
-            pool.origin.lines.clear();
+            // They stand at the member.
+            let own = |line: &Line| balancer.workers.iter().any(|worker| worker.line == *line);
+            pool.origin.lines.retain(|line| !own(line));
         }
+        sticky(balancer, draft, &mut pool, report);
         let mut terms = Terms::default();
         let mut checks = Vec::new();
         for worker in &balancer.workers {
-            pool.members.push(member(worker, &mut terms, report));
+            let member = member(worker, &pool.sticky, &mut terms, report);
+            pool.members.push(member);
             checks.push((worker.line.clone(), health::checks(&worker.params, draft, report)));
         }
-        sticky(balancer, draft, &mut pool, report);
         for param in balancer
             .params
             .iter()
@@ -57,7 +61,7 @@ pub(super) fn pools(draft: &Draft, site: &mut Site, report: &mut Report) -> BTre
         for param in &balancer.params {
             pool.origin.add(&param.line);
         }
-        health::apply(&checks, &mut pool, draft, report);
+        health::apply(&checks, has_tomcats(balancer), &mut pool, draft, report);
         pool.tls = outward(draft).filter(|_| {
             pool.members
                 .iter()
@@ -80,7 +84,17 @@ pub(super) fn pools(draft: &Draft, site: &mut Site, report: &mut Report) -> BTre
     all
 }
 
-fn member(worker: &Worker, terms: &mut Terms, report: &mut Report) -> Member {
+/// Whether anything says that the members of a balancer are Tomcats.
+fn has_tomcats(balancer: &Balancer) -> bool {
+    let is_said = |param: &Param, key: &str| param.key == key && !param.value.is_empty();
+    let is_tomcat = |worker: &Worker| {
+        worker.url.starts_with("ajp://") || worker.params.iter().any(|param| is_said(param, "route"))
+    };
+    let sticks = |param: &Param| is_said(param, "stickysession");
+    balancer.is_jk || balancer.params.iter().any(sticks) || balancer.workers.iter().any(is_tomcat)
+}
+
+fn member(worker: &Worker, sticky: &Stickiness, terms: &mut Terms, report: &mut Report) -> Member {
     let Worker { url, params, line } = worker;
     let (Split::Balancer(server, path) | Split::Server(server, path)) = split(url);
     let mut member = Member {
@@ -99,10 +113,11 @@ fn member(worker: &Worker, terms: &mut Terms, report: &mut Report) -> Member {
     if let Some(address) = server.strip_prefix("ajp://") {
         ajp(address, line, &mut member, report);
     } else {
-        report.same(line, "a member");
+        report.becomes(Piece::Member, line, "a member");
     }
     for param in params {
-        params::worker(param, &mut member, terms, report);
+        member.origin.add(&param.line);
+        params::worker(param, (&mut member, sticky), terms, report);
     }
     if member.route.is_empty() {
         let host = member
@@ -110,11 +125,26 @@ fn member(worker: &Worker, terms: &mut Terms, report: &mut Report) -> Member {
             .split_once("://")
             .map_or(&*member.url, |(_, host)| host);
         member.route = name_of(host);
-        let why = format!(
-            "no route is said: `{}` is written, and that Tomcat's jvmRoute belongs in its place",
-            member.route
-        );
-        report.differs(line, why);
+        let route = &member.route;
+        match sticky {
+            Stickiness::Off => {
+                let why = format!("a name of this importer's, `{route}`, by which nobody sticks");
+                report.becomes(Piece::Member, line, why);
+            }
+            Stickiness::Session(_) => {
+                let why = format!(
+                    "no route is said: `{route}` is written, and that Tomcat's jvmRoute belongs in its place"
+                );
+                report.becomes_but(Piece::Member, line, why);
+            }
+            Stickiness::RouteCookie(cookie) => {
+                let why = format!(
+                    "no route is said, and httpd lets nobody stick to it then: `{route}` is written, and `{}` names it",
+                    cookie.name
+                );
+                report.becomes_but(Piece::Member, line, why);
+            }
+        }
     }
     member
 }
@@ -168,7 +198,11 @@ fn sticky(balancer: &Balancer, draft: &Draft, pool: &mut Pool, report: &mut Repo
         if !balancer.is_single
             && let Some(line) = balancer.origin.lines.first()
         {
-            report.same(line, "no stickysession: nobody sticks, `sticky` is off");
+            report.becomes(
+                Piece::Pool,
+                line,
+                "no stickysession: nobody sticks, `sticky` is off",
+            );
         }
         return;
     };
@@ -178,14 +212,19 @@ fn sticky(balancer: &Balancer, draft: &Draft, pool: &mut Pool, report: &mut Repo
         Some(mark) => {
             pool.origin.add(&mark.line);
             pool.origin.note("Cookies that httpd has set go on counting. Ours say HttpOnly and SameSite=Lax as well, and Secure to whoever came by https.");
-            report.same(line, format!("stickysession={value}: `route_cookie`"));
+            report.becomes(
+                Piece::Pool,
+                line,
+                format!("stickysession={value}: `route_cookie`"),
+            );
             let why = "httpd looks for the name in the URL first, anywhere in it, and believes it: ?NAME=.ROUTE in a link moves whoever follows it. Ours \
                        looks in the cookie alone; `lookup = \"httpd\"` would search as httpd does";
             report.differs(line, why);
             pool.sticky = Stickiness::RouteCookie(route_cookie(mark, report));
         }
         None => {
-            report.same(
+            report.becomes(
+                Piece::Pool,
                 line,
                 format!("stickysession={value}: by the route behind the first dot of the session's id"),
             );
@@ -204,7 +243,15 @@ fn route_cookie(mark: &RouteMark, report: &mut Report) -> RouteCookie {
         name: mark.name.clone(),
         ..RouteCookie::default()
     };
-    report.same(&mark.line, "`route_cookie`: it is sent when the route changes");
+    report.becomes(
+        Piece::Pool,
+        &mark.line,
+        "`route_cookie`: it is sent when the route changes",
+    );
+    let says = |name: &str| mark.attributes.iter().any(|(said, _)| said == name);
+    if !(says("httponly") && says("samesite")) {
+        report.becomes_but(Piece::Pool, &mark.line, MARKED);
+    }
     let mut has_path = false;
     for (name, value) in &mark.attributes {
         match &**name {

@@ -26,6 +26,11 @@ pub(super) fn read(
         {
             report.unsupported(&statement.line, guards::OPEN);
         }
+        if guards::grants(statement) {
+            let path = location.map(str::to_owned);
+            draft.scopes[scope].grants.push((path, statement.line.clone()));
+            continue;
+        }
         if operators(statement, report) || known::tell(statement, report) {
             continue;
         }

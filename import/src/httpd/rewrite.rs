@@ -3,7 +3,7 @@
 //! Invariant: a rule of any other purpose is told of as not supported, with its conditions.
 
 use crate::report::Report;
-use crate::site::Origin;
+use crate::site::{Origin, Piece};
 use crate::source::Line;
 
 use super::balancers::{Split, split};
@@ -18,6 +18,11 @@ const FORWARDED: &str = "%{HTTP:X-Forwarded-Proto}";
 /// What is told of a rule for which there is no word.
 const NO_REWRITING: &str = "requests are not rewritten: let the application do that (Tomcat has a RewriteValve, which takes these rules nearly as they stand)";
 
+/// What is told of paths that are served in clear.
+const IN_CLEAR: &str = "what it spares is served in clear (`except`) and goes where the longest route leads, to a Tomcat; httpd answers it from its files \
+                        where no ProxyPass of this host leads there. The files of ACME's challenge have to be in an application then, or \
+                        another challenge be used";
+
 /// A RewriteCond that waits for its rule.
 #[derive(Clone, Debug)]
 pub(super) struct Condition {
@@ -28,6 +33,13 @@ pub(super) struct Condition {
     /// Whether it or the next has to hold.
     is_or: bool,
     line: Line,
+}
+
+impl Condition {
+    /// Whether it looks at the path that is asked for.
+    fn is_about_paths(&self) -> bool {
+        self.tested.eq_ignore_ascii_case("%{REQUEST_URI}")
+    }
 }
 
 /// The lines of some conditions.
@@ -93,6 +105,9 @@ fn rule(
     if target.starts_with("https://") && is_all && !flags.contains(&"P") {
         match exceptions(conditions, &draft.scopes[scope].names) {
             Some(except) => {
+                for condition in conditions.iter().filter(|one| one.is_about_paths()) {
+                    report.becomes_but(Piece::Redirect, &condition.line, IN_CLEAR);
+                }
                 to_https(target, &lines, except, scope, draft, report);
                 let by_balancer = conditions
                     .iter()
@@ -134,9 +149,7 @@ fn refused(
     );
     let is_all = matches!(expression, "^" | ".*" | "^.*$" | "(.*)" | "^.*" | "." | "")
         || plain(expression).as_deref() == Some("/");
-    let asked = conditions
-        .iter()
-        .find(|condition| condition.tested.eq_ignore_ascii_case("%{REQUEST_URI}"));
+    let asked = conditions.iter().find(|condition| condition.is_about_paths());
     let last = lines.last().expect("a rule has a line");
     match asked {
         _ if !is_all => guards::close_expression(expression, last, scope, report),
@@ -249,7 +262,8 @@ fn to_https(
         || names.is_empty()
         || names.first().is_some_and(|own| own.eq_ignore_ascii_case(name));
     for line in lines {
-        report.same(
+        report.becomes(
+            Piece::Redirect,
             line,
             "`redirect` of the listener: 301 where clients read, 308 otherwise, to the same host",
         );
@@ -303,12 +317,12 @@ fn proxied(
     let name = draft.name_of_target(cut, last);
     let (Split::Balancer(_, there) | Split::Server(_, there)) = split(cut);
     for line in lines {
-        let why = if upgrades {
-            "WebSockets pass on every route, to the Tomcat that has the session: no rule is needed"
+        if upgrades {
+            let why = "WebSockets pass on every route, to the Tomcat that has the session: no rule is needed";
+            report.same(line, why);
         } else {
-            "a route"
-        };
-        report.same(line, why);
+            report.becomes(Piece::Route, line, "a route");
+        }
     }
     let there = if expression.trim_start_matches('^').starts_with('(') && path != "/" {
         format!("{there}{path}")

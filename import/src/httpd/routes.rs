@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use crate::paths::is_plain;
 use crate::report::Report;
-use crate::site::{Headers, Origin, Route, Site};
+use crate::site::{Headers, Origin, Piece, Route, Site};
 use crate::source::Line;
 
 use super::balancers::{Split, split};
 use super::draft::{Draft, Pass, Reverse, Scope, Target};
+use super::guards::{Guarded, UNCERTIFIED, certified};
 use super::params::Terms;
 
 /// Makes routes of all servers, and puts rules for fields where they hold.
@@ -26,68 +27,40 @@ pub(super) fn routes(draft: &Draft, terms: &BTreeMap<String, Terms>, site: &mut 
         elsewhere(scope, draft, report);
         let guarded = Guarded::of(scope, draft);
         let mut own = of_scope(scope, (&hosts, &guarded), &names, report);
+        if let Some(line) = certified(scope, draft) {
+            let lines = own.drain(..).flat_map(|route| route.origin.lines);
+            for line in lines.chain([line.clone()]) {
+                report.unsupported(&line, UNCERTIFIED);
+            }
+        }
         guarded.except(&mut own);
+        guarded.grants(scope, report);
         for route in &mut own {
             let held = terms.get(&route.pool).copied().unwrap_or_default();
             (route.connect, route.response, route.idle) = (held.connect, held.response, held.response);
             route.encoded_slash = scope.encoded_slash;
         }
         mapped_back(scope, &mut own, draft, report);
-        let first = own.first().and_then(|route| route.origin.lines.first());
-        if let Some(line) = first.filter(|_| !scope.preserve_host) {
-            let why = "without ProxyPreserveHost httpd tells Tomcat its own address as Host; ours tells the Host that was asked for, and by X-Forwarded-* \
-                       who asked";
-            report.differs(line, why);
+        if !scope.preserve_host {
+            unpreserved(&own, report);
         }
         fields(scope, serving <= 1, &mut own, site, report);
         site.routes.extend(own);
     }
 }
 
-/// What is guarded in a server, by itself and by the main one.
-struct Guarded<'a> {
-    closed: Vec<&'a (String, Line)>,
-    shut: Vec<&'a (Option<String>, Line)>,
-}
-
-impl<'a> Guarded<'a> {
-    fn of(scope: &'a Scope, draft: &'a Draft) -> Guarded<'a> {
-        let own = scope.line.is_some().then_some(scope);
-        let both = || draft.scopes.first().into_iter().chain(own);
-        Guarded {
-            closed: both().flat_map(|scope| &scope.closed).collect(),
-            shut: both().flat_map(|scope| &scope.shut).collect(),
-        }
-    }
-
-    /// What keeps a path closed, or that to which it leads.
-    fn guard(&self, path: &str, target: &Target) -> Option<&'a Line> {
-        let Target::Balancer(name, _) = target else {
-            return None;
+/// Tells, at each route of a server, which Host its members are told.
+fn unpreserved(routes: &[Route], report: &mut Report) {
+    let mut first: Option<&Line> = None;
+    for line in routes.iter().filter_map(|route| route.origin.lines.first()) {
+        let why = match first {
+            Some(first) if first != line => format!("the Host is another, as at {}", first.place),
+            _ => "without ProxyPreserveHost httpd tells a member the member's own address as Host; ours tells the Host that was asked for, and by \
+                  X-Forwarded-* who asked"
+                .to_owned(),
         };
-        let closed = self
-            .closed
-            .iter()
-            .find(|(above, _)| is_under(path, &trimmed(above)));
-        let shut = || {
-            let shut = self.shut.iter();
-            let mut shut = shut.filter(|(shut, _)| shut.as_ref().is_none_or(|shut| shut == name));
-            shut.next().map(|(_, line)| line)
-        };
-        closed.map(|(_, line)| line).or_else(shut)
-    }
-
-    /// Takes what is closed out of the routes above it.
-    fn except(&self, routes: &mut [Route]) {
-        for (path, line) in &self.closed {
-            let path = trimmed(path);
-            for route in routes.iter_mut().filter(|route| is_under(&path, &route.path)) {
-                if !route.except.contains(&path) {
-                    route.except.push(path.clone());
-                }
-                route.origin.add(line);
-            }
-        }
+        first = first.or(Some(line));
+        report.becomes_but(Piece::Route, line, why);
     }
 }
 
@@ -114,7 +87,7 @@ fn hosts(scope: &Scope, (is_alone, is_first): (bool, bool), report: &mut Report)
     let narrows = !is_alone && has_routes(scope) && !scope.names.is_empty();
     for line in &scope.name_lines {
         let why = if narrows {
-            "`host` of its routes"
+            "`host` of its routes, as far as some are written"
         } else if has_routes(scope) {
             "its routes are for all hosts: no other server in these files has routes, and httpd answers here whatever host is asked for"
         } else {
@@ -143,19 +116,20 @@ fn elsewhere(scope: &Scope, draft: &Draft, report: &mut Report) {
     ) else {
         return;
     };
-    if scope.secured.verify == Some(true) {
-        let why = "routes are served at every [[listen]]: clients without a certificate reach these at the other addresses of this file. Run a proxy of \
-                   its own for this host, with a file of its own";
-        report.unsupported(line, why);
-    } else {
+    if certified(scope, draft).is_none() {
         let why = "routes are served at every [[listen]], and not at the addresses of this host alone; where that must not be, run a proxy of its own \
                    for it";
         report.differs(line, why);
     }
 }
 
+/// What is told of a path that httpd has with a slash at its end alone.
+pub(super) fn bare(path: &str) -> String {
+    format!("{path} without the slash at its end is served as well")
+}
+
 /// A path without the slash at its end.
-fn trimmed(path: &str) -> String {
+pub(super) fn trimmed(path: &str) -> String {
     let trimmed = path.trim_end_matches('/');
     if trimmed.is_empty() {
         "/".to_owned()
@@ -165,7 +139,7 @@ fn trimmed(path: &str) -> String {
 }
 
 /// Whether `path` is `above` or below it.
-fn is_under(path: &str, above: &str) -> bool {
+pub(super) fn is_under(path: &str, above: &str) -> bool {
     above == "/"
         || path
             .strip_prefix(above)
@@ -257,22 +231,33 @@ fn of_scope(
         }
         upgrade(pass, names, hosts, &mut routes, report);
     }
+    leave_out(left, &mut routes, report);
+    routes
+}
+
+/// Takes what `!` leaves to httpd out of the routes above it.
+fn leave_out(left: Vec<(String, &Line)>, routes: &mut [Route], report: &mut Report) {
     for (path, line) in left {
-        let mut above = routes
-            .iter_mut()
-            .filter(|route| is_under(&path, &route.path))
-            .peekable();
-        if above.peek().is_none() {
-            report.same(line, "no route leads there");
-            continue;
-        }
-        report.differs(line, "`except` of the routes above: httpd serves it from its own files or answers 404, ours answers 404. Leave a server for such files in front, or put them into the application");
+        let above = routes.iter_mut().filter(|route| is_under(&path, &route.path));
+        let mut paths = Vec::new();
         for route in above {
             route.except.push(path.clone());
             route.origin.add(line);
+            paths.push(route.path.clone());
         }
+        if paths.is_empty() {
+            report.same(line, "no route leads there");
+            continue;
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        let why = format!(
+            "`except` of the route for {}: httpd serves it from its own files or answers 404, ours answers 404. Leave a server for such files in \
+             front, or put them into the application",
+            paths.join(" and for ")
+        );
+        report.differs(line, why);
     }
-    routes
 }
 
 /// A rule for WebSockets alone: its path has a route already, or gets one.
@@ -322,14 +307,12 @@ fn route(
         return None;
     }
     let ends = [&*pass.path, there].map(|path| path.ends_with('/'));
-    report.same(line, format!("a route for {path}"));
+    report.becomes(Piece::Route, line, format!("a route for {path}"));
     if ends[0] != ends[1] {
-        report.differs(line, "one of the two paths ends in a slash, and httpd puts the rest directly behind; ours maps whole segments");
+        let why = "one of the two paths ends in a slash, and httpd puts the rest directly behind; ours maps whole segments";
+        report.becomes_but(Piece::Route, line, why);
     } else if ends[0] && path != "/" {
-        report.differs(
-            line,
-            format!("{path} without the slash at its end is served as well"),
-        );
+        report.becomes_but(Piece::Route, line, bare(path));
     }
     let mut origin = Origin::of(line);
     origin.note("What leads to a Tomcat is mapped back by itself, and cookies' paths with it.");
@@ -360,7 +343,7 @@ fn mapped_back(scope: &Scope, routes: &mut [Route], draft: &Draft, report: &mut 
         match own {
             Some(route) if is_member => {
                 route.origin.add(line);
-                report.same(line, "what leads to a member is mapped back by itself");
+                report.becomes(Piece::Route, line, "what leads to a member is mapped back by itself");
             }
             _ if is_member => report.differs(line, "what leads to a member is mapped back by the route that served the request, and by no other line"),
             _ => report.differs(line, "what names an address of no member passes as the application wrote it: let it write the address that users see, which it is told as Host"),
@@ -373,7 +356,7 @@ fn mapped_back(scope: &Scope, routes: &mut [Route], draft: &Draft, report: &mut 
         match routes.iter_mut().find(undoes) {
             Some(route) => {
                 route.origin.add(line);
-                report.same(line, "cookies' paths are mapped back by the route");
+                report.becomes(Piece::Route, line, "cookies' paths are mapped back by the route");
             }
             None => report.differs(
                 line,
@@ -401,15 +384,7 @@ fn fields(scope: &Scope, is_only: bool, routes: &mut [Route], site: &mut Site, r
             found = true;
         }
         if !found {
-            let rules = [&headers.request, &headers.response];
-            let set = rules
-                .iter()
-                .flat_map(|rules| rules.set.iter().map(|(_, _, line)| line));
-            for line in set.chain(
-                rules
-                    .iter()
-                    .flat_map(|rules| rules.unset.iter().map(|(_, line)| line)),
-            ) {
+            for line in headers.lines() {
                 report.unsupported(
                     line,
                     "no route is for this path alone: write a [[route]] for it, with these `headers`",

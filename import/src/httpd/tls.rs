@@ -5,6 +5,7 @@
 //! Left out on purpose: what the files hold. The proxy looks when it starts.
 
 use crate::report::Report;
+use crate::site::Piece;
 
 use super::draft::Draft;
 use super::tree::Directive;
@@ -25,12 +26,12 @@ pub(super) fn read(statement: &Directive, scope: usize, draft: &mut Draft, repor
         "sslcertificatefile" => {
             secured.certs.push(word);
             secured.origin.add(line);
-            report.same(line, "`cert` of [listen.tls]");
+            report.becomes(Piece::Listener, line, "`cert` of [listen.tls]");
         }
         "sslcertificatekeyfile" => {
             secured.keys.push(word);
             secured.origin.add(line);
-            report.same(line, "`key` of [listen.tls]");
+            report.becomes(Piece::Listener, line, "`key` of [listen.tls]");
         }
         "sslcertificatechainfile" => {
             let why = "`cert` is one file: append these certificates to it, behind the site's own";
@@ -42,7 +43,8 @@ pub(super) fn read(statement: &Directive, scope: usize, draft: &mut Draft, repor
         "sslcacertificatefile" => {
             secured.authority = Some(word);
             secured.origin.add(line);
-            report.same(
+            report.becomes(
+                Piece::Listener,
                 line,
                 "`authority` of [listen.tls.clients], where clients are asked for a certificate",
             );
@@ -67,7 +69,7 @@ pub(super) fn read(statement: &Directive, scope: usize, draft: &mut Draft, repor
             report.same(line, "`strict_sni`");
         }
         "protocols" => {
-            secured.no_http2 = !statement.words.iter().any(|word| word.eq_ignore_ascii_case("h2"));
+            secured.http2 = Some(statement.words.iter().any(|word| word.eq_ignore_ascii_case("h2")));
             report.same(line, "whether clients are offered HTTP/2");
         }
         "sslproxycacertificatefile" => {

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::NginxReader;
 use super::tree::Statement;
+use crate::checking::Checked;
 use crate::periods::period;
-use crate::site::Health;
+use crate::site::{Health, Piece};
 
 /// Statuses that pass where nginx's check says nothing.
 const PASSING: &str = "200-399";
@@ -42,7 +43,8 @@ impl<'t> NginxReader<'t> {
             Some(pool) => {
                 pool.health = health;
                 pool.origin.add(&check.line);
-                self.tell(&check.line, "`health` of the pool", &differs);
+                self.report
+                    .parts(Some(Piece::Pool), &check.line, "`health` of the pool", &differs);
             }
             None => self
                 .report
@@ -72,6 +74,21 @@ impl<'t> NginxReader<'t> {
             } else {
                 let why = "a check looks at the status of an answer alone: have the page say by that whether it can serve";
                 self.report.unsupported(&own.line, why);
+            }
+        }
+    }
+
+    /// Gives the pools that nothing checks the checks that they can have.
+    pub(super) fn unchecked(&mut self) {
+        for pool in self
+            .site
+            .pools
+            .iter_mut()
+            .filter(|pool| pool.health.path.is_none())
+        {
+            let differs = Checked::Never.apply("nginx", self.tomcats.contains(&pool.name), pool);
+            if let (Some(line), Some(why)) = (pool.origin.lines.first(), differs) {
+                self.report.becomes_but(Piece::Pool, line, why);
             }
         }
     }

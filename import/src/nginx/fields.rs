@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::tree::Statement;
 use super::{NginxReader, NginxScope};
-use crate::periods::{as_limit, period};
+use crate::periods::{BETWEEN, as_limit, period};
 use crate::rules::{FieldRule, request_rule};
 use crate::site::{Headers, Origin, Route, Setting};
 
@@ -43,6 +43,12 @@ pub(super) fn rules(scope: &NginxScope<'_>) -> Headers {
         FieldRule::Unset.note(&mut headers.response, own.argument(0), &own.line);
     }
     headers
+}
+
+/// Whether nginx tells Tomcats the Host that was asked for, or one that is told of by itself.
+pub(super) fn preserves_host(scope: &NginxScope<'_>) -> bool {
+    let mut set = scope.all("proxy_set_header").into_iter();
+    set.any(|own| own.argument(0).eq_ignore_ascii_case("host"))
 }
 
 /// Gives a route the times that hold on its level.
@@ -87,6 +93,34 @@ impl<'t> NginxReader<'t> {
             self.report.differs(&statement.line, why);
         } else {
             rule.tell(&mut self.report, &statement.line);
+        }
+        true
+    }
+
+    /// Tells of a directive about what is mapped back, if it is one.
+    pub(super) fn mapped_back(&mut self, statement: &Statement) -> bool {
+        let line = &statement.line;
+        let is_off = statement.argument(0) == "off";
+        match statement.name.as_str() {
+            "proxy_redirect" | "proxy_cookie_path" if is_off => {
+                let why = "what names a member is mapped back all the same: redirects, and the paths and domains of cookies";
+                self.report.differs(line, why);
+            }
+            "proxy_cookie_path" if statement.argument(1).contains(';') => {
+                let why = "no attributes are added to an application's cookies: let it set them (cookie-config in web.xml, or Tomcat's \
+                           CookieProcessor for SameSite)";
+                self.report.unsupported(line, why);
+            }
+            "proxy_redirect" | "proxy_cookie_path" => {
+                let why = "redirects and cookies that lead to a Tomcat are mapped back by themselves; nothing has to be said for that";
+                self.report.same(line, why);
+            }
+            "proxy_cookie_domain" if is_off => self.report.same(line, "nothing is written for it, as there"),
+            "proxy_cookie_domain" => {
+                let why = "a cookie's Domain that names a member is mapped back by itself; any other passes as the application wrote it";
+                self.report.differs(line, why);
+            }
+            _ => return false,
         }
         true
     }
@@ -148,10 +182,7 @@ impl<'t> NginxReader<'t> {
             "proxy_connect_timeout" => self
                 .report
                 .same(&statement.line, "`connect` of the routes that it holds for"),
-            "proxy_read_timeout" => self.report.same(
-                &statement.line,
-                "`response` and `idle` of the routes that it holds for",
-            ),
+            "proxy_read_timeout" => self.report.differs(&statement.line, BETWEEN),
             "proxy_send_timeout" => {
                 self.report.differs(
                     &statement.line,

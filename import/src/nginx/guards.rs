@@ -59,7 +59,24 @@ pub(super) fn is_guarded(scope: &NginxScope<'_>) -> bool {
     is_internal || FAMILIES.iter().any(closes)
 }
 
+/// Whether a directive lets everybody in, as far as its family goes.
+pub(super) fn grants(statement: &Statement) -> bool {
+    let of_family = |family: &&[&str]| family.contains(&&*statement.name);
+    let is_off = statement.name != "allow" && statement.argument(0) == "off";
+    FAMILIES.iter().any(of_family) && (is_off || statement.name == "allow" && statement.argument(0) == "all")
+}
+
 impl<'t> NginxReader<'t> {
+    /// Tells of a directive that lets everybody in.
+    pub(super) fn granted(&mut self, statement: &Statement, scope: &NginxScope<'t>) {
+        if is_guarded(scope) {
+            let why = "lets everybody in as far as it goes; something else closes this, here for everybody";
+            self.report.differs(&statement.line, why);
+        } else {
+            self.report.same(&statement.line, "everybody is served");
+        }
+    }
+
     /// Tells of a location that is for some alone: it is closed to all, as far as paths go.
     pub(super) fn guarded(
         &mut self,
@@ -303,6 +320,7 @@ mod tests {
                 true,
             ),
             ("internal; location / { }", false),
+            ("allow all; location / { }", false),
             ("location / { internal; }", true),
         ] {
             let (tree, _) = parse(&"a".into(), text);

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use super::tree::Statement;
 use super::{NginxReader, NginxScope};
-use crate::site::{Listener, ListenerTls, Origin, Redirect};
+use crate::site::{Listener, ListenerTls, Origin, Piece, Redirect};
 use crate::source::Line;
 
 /// An address, as it is found in the servers that share it.
@@ -121,7 +121,8 @@ impl<'t> NginxReader<'t> {
         if address.http2 && !address.tls {
             differs.push("HTTP/2 is offered over TLS alone".to_owned());
         }
-        self.tell(&listen.line, "a listener", &differs);
+        self.report
+            .parts(Some(Piece::Listener), &listen.line, "a listener", &differs);
         Some(address)
     }
 

@@ -13,7 +13,7 @@ use super::tree::Statement;
 use super::{NginxReader, NginxScope, fields};
 use crate::paths::is_plain;
 use crate::replay::{ForeignPath, ForeignRule, Going};
-use crate::site::{Origin, PoolTls, Route};
+use crate::site::{Origin, Piece, PoolTls, Route};
 
 impl<'t> NginxReader<'t> {
     pub(super) fn location(
@@ -93,7 +93,12 @@ impl<'t> NginxReader<'t> {
     ) {
         let is_root = *matched == Matched::Prefix("/".to_owned());
         if is_root && self.sends_to_https(answer, server) {
-            self.report.same(&location.line, "all of the listener in clear");
+            self.report
+                .becomes(Piece::Redirect, &location.line, "all of the listener in clear");
+            server
+                .redirect
+                .iter_mut()
+                .for_each(|redirect| redirect.origin.add(&location.line));
             return;
         }
         let refuses = answer.argument(0).starts_with(['4', '5']);
@@ -205,8 +210,15 @@ impl<'t> NginxReader<'t> {
             });
         }
         differs.extend(otherwise(matched, to.as_deref()).map(str::to_owned));
-        self.tell(&location.line, "a route", &differs);
-        self.report.same(&pass.line, format!("to pool `{pool}`"));
+        self.report
+            .parts(Some(Piece::Route), &location.line, "a route", &differs);
+        self.report
+            .becomes(Piece::Route, &pass.line, format!("to pool `{pool}`"));
+        if !fields::preserves_host(scope) {
+            let why = "without a proxy_set_header for Host nginx tells a Tomcat the name that stands here as Host; ours tells the Host that was asked \
+                       for, and by X-Forwarded-* who asked";
+            self.report.becomes_but(Piece::Route, &pass.line, why);
+        }
         Some((pool, to))
     }
 
@@ -289,6 +301,13 @@ fn otherwise(matched: &Matched, to: Option<&str>) -> Option<&'static str> {
         ),
         Matched::Prefix(path) if to.is_some_and(|to| to.ends_with('/') != path.ends_with('/')) => Some(
             "nginx puts one text in place of the other, here whole segments are: a slash is neither lost nor doubled",
+        ),
+        Matched::Prefix(path) if path != "/" => Some(
+            "the path without the slash at its end is served as well, where nginx sends to the one with it",
+        ),
+        Matched::Paths(_) => Some(
+            "each of its paths is a route with all below it, in whole segments: what else the expression matches goes where the longest other \
+             route leads",
         ),
         _ => None,
     }

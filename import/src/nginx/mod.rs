@@ -23,14 +23,14 @@ mod tree;
 mod upstreams;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::listeners::Heard;
 use self::maps::Owners;
 use self::tree::Statement;
 use crate::Reading;
 use crate::replay::{Dialect, Foreign, ForeignPool, Sticks, address_of};
-use crate::report::{Class, Report};
+use crate::report::Report;
 use crate::site::{Route, Site};
 use crate::source::{Line, Sources};
 
@@ -55,12 +55,14 @@ pub(crate) fn read(sources: &Sources<'_>) -> Reading {
             dialect: Dialect::Nginx,
             ..Foreign::default()
         },
+        tomcats: BTreeSet::new(),
         sticks: BTreeMap::new(),
     };
     reader.level(&tree, &NginxScope::default());
     reader.read_maps();
     reader.read_servers();
     reader.read_unused_upstreams();
+    reader.unchecked();
     reader.tell_of_unused_matches();
     reader.write_listeners();
     reader.write_withheld();
@@ -133,6 +135,8 @@ struct NginxReader<'t> {
     certified: Vec<Line>,
     /// What nginx decides, for a log of its.
     foreign: Foreign,
+    /// Pools whose members are Tomcats, as far as anything says it.
+    tomcats: BTreeSet<String>,
     /// How users stick to an upstream in nginx, by the name of its pool.
     sticks: BTreeMap<String, Sticks>,
 }
@@ -160,16 +164,20 @@ impl<'t> NginxReader<'t> {
     fn setting(&mut self, statement: &'t Statement, scope: &NginxScope<'t>) {
         if let Some(why) = words::told_as_a_whole(&statement.name) {
             self.whole(statement, why);
-        } else if !self.field(statement) && !self.limit(statement, scope) && !self.tls_setting(statement) {
+        } else if guards::grants(statement) {
+            self.granted(statement, scope);
+        } else if !self.field(statement)
+            && !self.mapped_back(statement)
+            && !self.limit(statement, scope)
+            && !self.tls_setting(statement)
+        {
             self.by_name(statement);
         }
     }
 
     fn by_name(&mut self, statement: &Statement) {
         match words::told(&statement.name) {
-            Some((Class::Same, why)) => self.report.same(&statement.line, why),
-            Some((Class::Differs, why)) => self.report.differs(&statement.line, why),
-            Some((Class::Unsupported, why)) => self.report.unsupported(&statement.line, why),
+            Some((class, why)) => self.report.as_table(class, &statement.line, why),
             None => self.report.not_understood(&statement.line),
         }
         if words::told(&statement.name).is_none() {
@@ -184,16 +192,6 @@ impl<'t> NginxReader<'t> {
         self.report.unsupported(&statement.line, why);
         for inside in statement.inside() {
             self.whole(inside, why);
-        }
-    }
-
-    /// One line: the same but for what differs, if anything does.
-    fn tell(&mut self, line: &Line, same: &str, differs: &[String]) {
-        if differs.is_empty() {
-            self.report.same(line, same);
-        }
-        for why in differs {
-            self.report.differs(line, why);
         }
     }
 

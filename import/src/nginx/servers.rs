@@ -10,7 +10,7 @@ use super::guards::{ClosedPath, is_at_or_above};
 use super::tree::Statement;
 use super::{NginxReader, NginxScope, fields};
 use crate::replay::{ForeignRule, ForeignSite, Going};
-use crate::site::{Origin, Redirect, Route};
+use crate::site::{Origin, Piece, Redirect, Route};
 use crate::source::Line;
 
 /// A server while it is read.
@@ -184,15 +184,18 @@ impl<'t> NginxReader<'t> {
                     )),
                 }
             }
-            let same = if alone {
+            let same = if !passes(server) {
+                differs.clear();
+                "no routes are written for it, so that nobody needs the names"
+            } else if alone {
                 "no other server is for other names: its routes are for all hosts, as nginx's only server is"
             } else if hosts.is_empty() {
                 differs.push("its routes are for all hosts: they are OPEN also for those of other servers where these have no longer path".to_owned());
                 ""
             } else {
-                "the hosts of its routes"
+                "the hosts of its routes, as far as some are written"
             };
-            self.tell(&names.line, same, &differs);
+            self.report.parts(None, &names.line, same, &differs);
         }
         hosts
     }
@@ -253,9 +256,10 @@ impl<'t> NginxReader<'t> {
         }
         let sends = statement.inside().iter().any(|own| self.sends(own, server));
         if by_scheme && sends && statement.inside().len() == 1 {
-            self.report
-                .same(&statement.line, "the listeners in clear send to https");
+            let why = "the listeners in clear send to https";
+            self.report.becomes(Piece::Redirect, &statement.line, why);
             if let Some(redirect) = &mut server.redirect {
+                redirect.origin.add(&statement.line);
                 // All of the server, whatever its locations are.
                 redirect.except.clear();
                 server.paths.clear();

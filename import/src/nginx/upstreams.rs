@@ -14,8 +14,8 @@ use super::maps::MapSource;
 use super::tree::Statement;
 use crate::replay::Sticks;
 use crate::settle::name_of;
-use crate::site::{Member, Origin, Pool, RouteCookie, Stickiness};
-use crate::switch::{BY_ROUTE, NEW_ONCE, SESSION, named_here, session_name};
+use crate::site::{Member, Origin, Piece, Pool, RouteCookie, Stickiness};
+use crate::switch::{BY_ROUTE, MARKED, NEW_ONCE, SESSION, named_here, session_name};
 
 impl<'t> NginxReader<'t> {
     pub(super) fn upstream(&self, name: &str) -> Option<&'t Statement> {
@@ -93,6 +93,9 @@ impl<'t> NginxReader<'t> {
             .owners
             .iter()
             .find(|owners| owners.default == upstream.argument(0));
+        if owned.is_some() || upstream.inside().iter().any(|own| self.is_of_tomcats(own)) {
+            self.tomcats.insert(name.to_owned());
+        }
         let mut sticky = owned.map(|owners| Stickiness::Session(session_name(&owners.cookie)));
         if let Some(owners) = owned {
             self.sticks
@@ -111,7 +114,12 @@ impl<'t> NginxReader<'t> {
                         "by who has the fewest requests in flight; how fast somebody answers is not counted".to_owned()
                     });
                     let differs: Vec<String> = differs.into_iter().collect();
-                    self.tell(&statement.line, "balance = \"busyness\"", &differs);
+                    self.report.parts(
+                        Some(Piece::Pool),
+                        &statement.line,
+                        "balance = \"busyness\"",
+                        &differs,
+                    );
                     pool.balance = Some("busyness");
                     pool.origin.add(&statement.line);
                 }
@@ -123,10 +131,8 @@ impl<'t> NginxReader<'t> {
             }
         }
         if sticky.is_some() {
-            let why = format!(
-                "pool `{name}`; its members are checked, with OPTIONS * each second where nothing else says how"
-            );
-            self.report.same(&upstream.line, why);
+            self.report
+                .becomes(Piece::Pool, &upstream.line, format!("pool `{name}`"));
         } else {
             let why = format!(
                 "pool `{name}`: nginx gives each request to the next Tomcat, here {BY_ROUTE}. `sticky = \"off\"` shares out each request anew"
@@ -135,6 +141,16 @@ impl<'t> NginxReader<'t> {
         }
         pool.sticky = sticky.unwrap_or_else(|| Stickiness::Session(SESSION.to_owned()));
         pool
+    }
+
+    /// Whether a line of an upstream says that its members are Tomcats: users stick by a cookie, or servers have routes.
+    fn is_of_tomcats(&self, statement: &Statement) -> bool {
+        match statement.name.as_str() {
+            "sticky" => true,
+            "server" => statement.value("route").is_some(),
+            "hash" => matches!(self.source_of(statement.argument(0)), MapSource::Cookie(_)),
+            _ => false,
+        }
     }
 
     /// A member of an upstream.
@@ -165,7 +181,12 @@ impl<'t> NginxReader<'t> {
         for word in server.arguments.iter().skip(1) {
             self.member_word(word, &mut member, &mut differs);
         }
-        self.tell(&server.line, "a member, by that name", &differs);
+        self.report.parts(
+            Some(Piece::Member),
+            &server.line,
+            "a member, by that name",
+            &differs,
+        );
         Some(member)
     }
 
@@ -180,8 +201,7 @@ impl<'t> NginxReader<'t> {
             ("down", _) => member.state = Some("disabled"),
             ("drain", _) => member.state = Some("finishing"),
             ("max_fails" | "fail_timeout", _) => differs.push(
-                "failures are not counted: members are checked, two checks that fail take one out, two that pass bring it back \
-                 ([pool.NAME.health])"
+                "two failures in a row take a member out, of checks where it is checked and else of requests ([pool.NAME.health])"
                     .to_owned(),
             ),
             ("max_conns", count) => differs.push(format!(
@@ -285,7 +305,8 @@ impl<'t> NginxReader<'t> {
         }
         let same = "the route stands behind the dot of the session's id, in the cookie, else in the URL: users stay where they are at the \
                     switch";
-        self.tell(&statement.line, same, &differs);
+        self.report
+            .parts(Some(Piece::Pool), &statement.line, same, &differs);
         let usual = if cookie == SESSION { "jsessionid" } else { &cookie };
         let names = match parameter.filter(|parameter| parameter != usual) {
             Some(parameter) => format!("{cookie}|{parameter}"),
@@ -318,10 +339,14 @@ impl<'t> NginxReader<'t> {
                 "the cookie ends with the browser, as a session does: it has no time of its own".to_owned(),
             );
         }
+        if !statement.has("httponly") || statement.value("samesite").is_none() {
+            differs.push(MARKED.to_owned());
+        }
         let same = format!(
             "`{name}` holds the route of the member in both: users stay where they are at the switch"
         );
-        self.tell(&statement.line, &same, &differs);
+        self.report
+            .parts(Some(Piece::Pool), &statement.line, &same, &differs);
         let same_site = statement.value("samesite").map(str::to_ascii_lowercase);
         Stickiness::RouteCookie(RouteCookie {
             name: name.to_owned(),

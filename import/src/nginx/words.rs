@@ -135,7 +135,12 @@ const TOLD: &[Told] = &[
         "answers pass as the Tomcat makes them: let that compress (compression=\"on\" at its Connector)",
     ),
     (
-        &["log_format", "access_log", "error_log", "open_log_file_cache"],
+        &["error_log"],
+        Class::Differs,
+        "the proxy's own log goes to standard error",
+    ),
+    (
+        &["log_format", "access_log", "open_log_file_cache"],
         Class::Differs,
         "the proxy writes an access log of its own, as docs/log.md says: [access_log] to names the file, and `--replay` reads this one",
     ),
@@ -181,11 +186,6 @@ const TOLD: &[Told] = &[
         Class::Differs,
         "a request is repeated by what may have happened, not by this list: never a POST that may have run, and at another Tomcat what \
          was not begun; [retry] bounds it. An application's own 5xx is its answer",
-    ),
-    (
-        &["proxy_redirect", "proxy_cookie_path", "proxy_cookie_domain"],
-        Class::Same,
-        "redirects and cookies that lead to a Tomcat are mapped back by themselves; nothing has to be said for that",
     ),
     (
         &["error_page", "proxy_intercept_errors"],
