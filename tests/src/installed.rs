@@ -17,8 +17,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::place;
 use crate::wait::START;
+use crate::{Outcome, place};
 
 /// Where a service manager listens, and what strace saw, on a machine.
 const NOTIFY: &str = "tmp/notify";
@@ -248,6 +248,28 @@ impl Machine {
         } else {
             word.to_owned()
         }
+    }
+
+    /// The installed program of these words knows its flags among them, by its own help.
+    ///
+    /// # Errors
+    /// For the first that it does not know.
+    pub fn knows(&self, told: &[&str]) -> Outcome {
+        let verbs = told[1..]
+            .iter()
+            .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
+        let help = said(
+            Command::new(self.at("usr/bin").join(told[0]))
+                .args(verbs)
+                .arg("--help"),
+        )?;
+        for flag in told[1..]
+            .iter()
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+        {
+            ensure!(help.contains(flag), "{flag} is not known");
+        }
+        Ok(())
     }
 
     /// The number of a user and of its group.

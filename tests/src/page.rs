@@ -45,6 +45,21 @@ pub fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
+/// The words of a page behind which no sentence's end hangs, and no mark of code.
+pub fn words(page: &str) -> impl Iterator<Item = &str> {
+    let words = page.split(|letter: char| letter.is_whitespace() || "`\"()|".contains(letter));
+    words.map(|word| word.trim_end_matches(['.', ',', ';', ':', '?']))
+}
+
+/// The commands of a page: lines in blocks, and what stands in marks of code.
+pub fn commands(page: &str) -> impl Iterator<Item = &str> {
+    let coded = page.lines().flat_map(|line| {
+        let before = usize::from(line.contains('`'));
+        line.trim().split('`').skip(before).step_by(2)
+    });
+    coded.flat_map(|line| line.split(" && "))
+}
+
 /// A text with the change that a page shows as a block of `diff`: lines that stay, go and come, all in one place.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 use remora_tests::Outcome;
 use remora_tests::installed::{Machine, Packages, is_root, said, tell_nothing};
-use remora_tests::page::text;
+use remora_tests::page::{commands, text, words};
 use remora_tests::place::{adapter_jar, cache, repository};
 use remora_tests::spring::built;
 
@@ -204,40 +204,6 @@ const PAGES: [&str; 2] = ["docs/install.md", "docs/migration.md"];
 /// What they say of ours at least: files, units, users and commands. Who finds fewer has read no pages.
 const NAMED_MIN: [usize; 4] = [8, 3, 2, 8];
 
-/// The words of a page behind which no sentence's end hangs, and no mark of code.
-fn words(page: &str) -> impl Iterator<Item = &str> {
-    let words = page.split(|letter: char| letter.is_whitespace() || "`\"()|".contains(letter));
-    words.map(|word| word.trim_end_matches(['.', ',', ';', ':', '?']))
-}
-
-/// The commands of a page: lines in blocks, and what stands in marks of code.
-fn commands(page: &str) -> impl Iterator<Item = &str> {
-    let coded = page.lines().flat_map(|line| {
-        let before = usize::from(line.contains('`'));
-        line.trim().split('`').skip(before).step_by(2)
-    });
-    coded.flat_map(|line| line.split(" && "))
-}
-
-/// The installed program of these words knows its flags among them, by its own help.
-fn knows(machine: &Machine, told: &[&str]) -> Outcome {
-    let verbs = told[1..]
-        .iter()
-        .take_while(|word| word.chars().all(|letter| letter.is_ascii_lowercase()));
-    let help = said(
-        Command::new(machine.at("usr/bin").join(told[0]))
-            .args(verbs)
-            .arg("--help"),
-    )?;
-    for flag in told[1..]
-        .iter()
-        .filter(|word| word.starts_with("--") && word.len() > 2)
-    {
-        ensure!(help.contains(flag), "{flag} is not known");
-    }
-    Ok(())
-}
-
 #[test]
 fn what_pages_tell_to_do_finds_its_files_units_and_users() -> Outcome {
     if !is_root() {
@@ -253,11 +219,8 @@ fn what_pages_tell_to_do_finds_its_files_units_and_users() -> Outcome {
         let page = text(name)?;
         for path in words(&page).filter(|word| OURS.iter().any(|place| word.starts_with(place))) {
             // A key is the operator's own, in a directory of ours.
-            let there = if path.ends_with(".key") || path.ends_with(".pem") {
-                "/etc/remora"
-            } else {
-                path
-            };
+            let is_own = [".key", ".pem"].iter().any(|kind| path.ends_with(kind));
+            let there = if is_own { "/etc/remora" } else { path };
             ensure!(machine.at(there).exists(), "{name}: there is no {path}");
             named[0].insert(path.to_owned());
         }
@@ -265,11 +228,8 @@ fn what_pages_tell_to_do_finds_its_files_units_and_users() -> Outcome {
             let told: Vec<&str> = command.split(' ').collect();
             for unit in told.iter().filter(|_| told[0] == "systemctl") {
                 if unit.starts_with("remora") {
-                    let file = if unit.contains('.') {
-                        (*unit).to_owned()
-                    } else {
-                        format!("{unit}.service")
-                    };
+                    let kind = if unit.contains('.') { "" } else { ".service" };
+                    let file = format!("{unit}{kind}");
                     machine
                         .unit(&file)
                         .with_context(|| format!("{name}: {command}"))?;
@@ -290,7 +250,9 @@ fn what_pages_tell_to_do_finds_its_files_units_and_users() -> Outcome {
             let Some(at) = program.filter(|at| *at == 0 || told[at - 1] == "--") else {
                 continue;
             };
-            knows(&machine, &told[at..]).with_context(|| format!("{name}: {command}"))?;
+            machine
+                .knows(&told[at..])
+                .with_context(|| format!("{name}: {command}"))?;
             named[3].insert(command.to_owned());
         }
     }
