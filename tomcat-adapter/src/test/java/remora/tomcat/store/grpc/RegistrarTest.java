@@ -25,6 +25,7 @@ import remora.tomcat.store.Announcement;
 import remora.tomcat.store.SessionKey;
 import remora.tomcat.store.SessionStore;
 import remora.tomcat.store.StoreOptions;
+import remora.tomcat.store.StoreState;
 
 /** What a node hears of a Tomcat for its registry, and what it does not hear twice. */
 @Timeout(60)
@@ -89,7 +90,9 @@ class RegistrarTest {
     FakeNode.Stream old = node.stream;
     old.end();
     await("another stream", () -> node.hellos.size() > hellos && node.stream != old);
-    store().check(new SessionKey("localhost/shop", new byte[16]), 1, 1);
+    SessionStore again = store();
+    again.check(new SessionKey("localhost/shop", new byte[16]), 1, 1);
+    await("a leader", () -> again.state().kind() == StoreState.Kind.LED);
   }
 
   @Test
