@@ -176,14 +176,13 @@ impl<'t> NginxReader<'t> {
     }
 
     fn by_name(&mut self, statement: &Statement) {
-        match words::told(&statement.name) {
-            Some((class, why)) => self.report.as_table(class, &statement.line, why),
-            None => self.report.not_understood(&statement.line),
+        if let Some((class, why)) = words::told(&statement.name) {
+            self.report.as_table(class, &statement.line, why);
+            return;
         }
-        if words::told(&statement.name).is_none() {
-            for inside in statement.inside() {
-                self.by_name(inside);
-            }
+        self.report.not_understood(&statement.line);
+        for inside in statement.inside() {
+            self.by_name(inside);
         }
     }
 
